@@ -1,0 +1,43 @@
+"""Generative design of molecules, proteins and galaxy images.
+
+    import sciencegen as sg
+    space = sg.load("molecules")
+
+Importing this prints nothing and loads nothing heavy: a name is fetched from its room on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+PUBLIC_NAMES = {
+    "load": "sciencegen.api.models",
+    "prepare": "sciencegen.api.prepare",
+    "train": "sciencegen.api.train",
+    "train_predictor": "sciencegen.api.predict",
+    "predict": "sciencegen.api.predict",
+    "generate": "sciencegen.api.generate",
+    "score": "sciencegen.api.score",
+    "optimize": "sciencegen.api.optimize",
+    "evaluate": "sciencegen.api.evaluate",
+    "benchmark": "sciencegen.api.benchmark",
+    "report": "sciencegen.api.report",
+    "run": "sciencegen.api.run",
+    "LatentSpace": "sciencegen.latent.explorer",
+}
+"""Each public name and the module that holds it."""
+
+__all__ = ["__version__", *PUBLIC_NAMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in PUBLIC_NAMES:
+        return getattr(import_module(PUBLIC_NAMES[name]), name)
+    raise AttributeError(f"module 'sciencegen' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,111 @@
+"""Benchmark: search methods on a suite of oracles, `<suite>:<task>`, by the area under the top-10 curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.models import LoadedModel, load_model
+from sciencegen.api.optimize import search_space
+from sciencegen.api.rooms import domain_of, use_threads
+from sciencegen.config import DEFAULT_RESOURCES, OptimizeSettings, Resources
+from sciencegen.domains import domain_names
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.optimization.benchmark import auc_top_k
+from sciencegen.optimization.goals import Goal
+from sciencegen.optimization.objective import Objective
+from sciencegen.optimization.search import DEFAULT_METHOD, load_method
+from sciencegen.optimization.spaces import SearchSettings
+
+COLUMNS = ("task", "method", "seed", "auc_top_10", "top_1", "top_10", "scored", "seconds")
+
+
+@dataclass(frozen=True)
+class Case:
+    task: str
+    method: str
+    seed: int
+
+
+class SuitePlan:
+    """Every task with every method and seed; iterating runs them and yields a row for each."""
+
+    columns = COLUMNS
+
+    def __init__(self, model: LoadedModel, suite: str, cases: Sequence[Case], budget: int) -> None:
+        self.model, self.suite, self.cases, self.budget = model, suite, cases, budget
+        self.domain = model.domain.name
+        self.rows: list[dict[str, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        space = search_space(self.model, OptimizeSettings())
+        for case in self.cases:
+            self.rows.append(self._run(case, space))
+            yield self.rows[-1]
+
+    def _run(self, case: Case, space: Any) -> dict[str, Any]:
+        domain, name, began = self.model.domain, f"{self.suite}:{case.task}", perf_counter()
+        goal = Goal(f"maximize {name}", name, "maximize")
+        objective = Objective([goal], {name: domain.oracle(name)}, domain.key, self.budget)
+        load_method(case.method)(space, objective, np.random.default_rng(case.seed), SearchSettings())
+        best = sorted((e.scalar for e in objective.trace if e.failure is None), reverse=True)
+        area = auc_top_k(objective.trace, 10, self.budget)
+        figures = (area, best[0] if best else 0.0, float(np.mean(best[:10])) if best else 0.0)
+        seconds = round(perf_counter() - began, 1)
+        return dict(
+            zip(COLUMNS, (case.task, case.method, case.seed, *figures, len(objective.trace), seconds), strict=True)
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """By method: the sum over tasks of the mean over seeds, as the suite's table does."""
+        sums: dict[str, float] = {}
+        for method in dict.fromkeys(row["method"] for row in self.rows):
+            tasks = dict.fromkeys(row["task"] for row in self.rows)
+            areas = [
+                np.mean([r["auc_top_10"] for r in self.rows if (r["task"], r["method"]) == (task, method)])
+                for task in tasks
+            ]
+            sums[f"sum_auc_top_10_{method}"] = float(np.sum(areas))
+        return {"runs": len(self.rows), "budget": self.budget, **sums}
+
+
+def plan(
+    suite: str, tasks: Sequence[str] = (), methods: Sequence[str] = (), budget: int = 10_000, seeds: int = 5,
+    domain: str | None = None, model: str | None = None, resources: Resources = DEFAULT_RESOURCES,
+) -> SuitePlan:  # fmt: skip
+    """Check every name, load the model once."""
+    found = {name: suite_tasks(name, suite) for name in ([domain] if domain else domain_names())}
+    science = next((name for name, known in found.items() if known), None)
+    if science is None:
+        raise ConfigError(f"Expected a benchmark suite that a domain has, got '{suite}'.")
+    for task in tasks:
+        if task not in found[science]:
+            raise unknown_name(f"task of {suite}", task, found[science])
+    for method in methods:
+        load_method(method)
+    use_threads(resources.threads)
+    chosen = [
+        Case(task, method, seed)
+        for task in (tasks or found[science])
+        for method in (methods or [DEFAULT_METHOD])
+        for seed in range(seeds)
+    ]
+    return SuitePlan(load_model(science, model, resources.device), suite, chosen, budget)
+
+
+def suite_tasks(domain: str, suite: str) -> list[str]:
+    return [name.split(":", 1)[1] for name in domain_of(domain).oracle_names() if name.startswith(f"{suite}:")]
+
+
+def benchmark(suite: str, **settings: Any) -> Any:
+    """A pandas table with a row for each task, method and seed; the settings are those of `plan`."""
+    import pandas as pd
+
+    return pd.DataFrame(list(plan(suite, **settings)), columns=list(COLUMNS))

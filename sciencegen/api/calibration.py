@@ -1,0 +1,44 @@
+"""How well a model obeys a condition: raw draws at each asked value, nothing filtered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.generate import Generation
+from sciencegen.api.models import load_model
+from sciencegen.config import EvaluateSettings, GenerateSettings
+from sciencegen.errors import unknown_name
+
+
+def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[str, float]]]:
+    """By property, for each asked value: mean, central 80 %, mean absolute error, share within the tolerance."""
+    model = load_model(domain, settings.model, settings.device)
+    for name in settings.calibrate:
+        if name not in model.space.properties:
+            raise unknown_name("condition of the model", name, model.space.properties)
+    return {
+        name: [calibrate_one(model, name, value, settings) for value in values]
+        for name, values in settings.calibrate.items()
+    }
+
+
+def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
+    asked = GenerateSettings(
+        n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads
+    )
+    found = np.array([cell for chunk in Generation(model, asked) for cell in chunk[name]], float)
+    got = found[np.isfinite(found)]
+    if not len(got):
+        return {"asked": value, "draws": len(found), "got": float("nan")}
+    low, high = np.quantile(got, [0.1, 0.9])
+    return {
+        "asked": value,
+        "draws": len(found),
+        "got": float(got.mean()),
+        "lower": float(low),
+        "upper": float(high),
+        "mean_absolute_error": float(np.abs(got - value).mean()),
+        "hit_rate": float((np.abs(got - value) <= model.domain.properties[name].tolerance).mean()),
+    }

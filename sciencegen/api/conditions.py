@@ -1,0 +1,64 @@
+"""`--where`: what a generated item's properties must be. The grammar is that of the goals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sciencegen.errors import ConfigError
+from sciencegen.optimization.goals import Goal, parse_condition
+
+
+@dataclass(frozen=True)
+class Condition:
+    """low <= value <= high. ask_low, ask_high: the range that targets for the model are drawn from."""
+
+    goal: Goal
+    ask_low: float
+    ask_high: float
+
+    @property
+    def name(self) -> str:
+        return self.goal.name
+
+    def satisfied(self, value: float) -> bool:
+        return self.goal.satisfied(value)
+
+    def target(self, uniform: np.ndarray) -> np.ndarray:
+        """Uniform numbers in 0..1 to targets in the asked-for range."""
+        return self.ask_low + (self.ask_high - self.ask_low) * uniform
+
+
+def parse_conditions(texts: Sequence[str], domain: Any) -> list[Condition]:
+    """One condition for each text; a property may be named once."""
+    tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
+    goals = [parse_condition(text, tolerances) for text in texts]
+    twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
+    if twice:
+        raise ConfigError(f"Expected one condition for {', '.join(twice)}, got several. Write 'name in low..high'.")
+    return [_condition(goal, domain) for goal in goals]
+
+
+def _condition(goal: Goal, domain: Any) -> Condition:
+    """`name = x` asks the model for x; a half-open range ends where the domain's data does."""
+    if _is_equality(goal):
+        centre = (goal.low + goal.high) / 2
+        return Condition(goal, centre, centre)
+    prop = domain.properties.get(goal.name)
+    low = goal.low if math.isfinite(goal.low) else prop.low if prop else goal.high
+    high = goal.high if math.isfinite(goal.high) else prop.high if prop else goal.low
+    return Condition(goal, min(low, high), max(low, high)) if low <= high else Condition(goal, *_finite_end(goal))
+
+
+def _is_equality(goal: Goal) -> bool:
+    return "=" in goal.text and "<=" not in goal.text and ">=" not in goal.text
+
+
+def _finite_end(goal: Goal) -> tuple[float, float]:
+    """A bound beyond the data's range: ask for the bound itself."""
+    end = goal.low if math.isfinite(goal.low) else goal.high
+    return end, end

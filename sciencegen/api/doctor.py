@@ -1,0 +1,81 @@
+"""Doctor: what this installation has."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Any
+
+from sciencegen.api.datasets import list_datasets
+from sciencegen.api.models import load_model, shipped_names
+from sciencegen.api.rooms import worker_count
+from sciencegen.data.fetch import cache_root, is_offline
+from sciencegen.domains import domain_names
+from sciencegen.errors import SciencegenError
+
+
+def examine() -> dict[str, dict[str, str]]:
+    """Facts by section: system, libraries, devices, domains, weights, datasets."""
+    return {
+        "system": _system(),
+        "libraries": _libraries(),
+        "devices": _devices(),
+        "weights": {name: _weights(name) for name in shipped_names()} or {"none": "no weights are shipped"},
+        "datasets": {row["name"]: f"here: {row['here']}, {row['rows']} rows" for row in list_datasets()},
+    }
+
+
+def _system() -> dict[str, str]:
+    return {
+        "sciencegen": _version("sciencegen"),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": str(worker_count(0)),
+        "domains": ", ".join(domain_names()),
+        "cache": f"{cache_root()}" + (" (offline)" if is_offline() else ""),
+    }
+
+
+def _libraries() -> dict[str, str]:
+    """The dependencies that this package states, with their versions here."""
+    try:
+        stated = requires("sciencegen") or []
+    except PackageNotFoundError:
+        stated = []
+    names = [text.split(";")[0].split(">")[0].split("=")[0].strip() for text in stated if "extra ==" not in text]
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _devices() -> dict[str, str]:
+    import torch
+
+    found = {"cpu": f"{torch.get_num_threads()} threads"}
+    for index in range(torch.cuda.device_count()):
+        properties: Any = torch.cuda.get_device_properties(index)
+        found[f"cuda:{index}"] = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+    if torch.backends.mps.is_available():
+        found["mps"] = "available"
+    if not torch.cuda.is_available():
+        found["cuda"] = "none" + (" (torch was built for CUDA)" if torch.version.cuda else " (torch is the CPU build)")
+    if os.environ.get("CUDA_VISIBLE_DEVICES"):
+        found["CUDA_VISIBLE_DEVICES"] = os.environ["CUDA_VISIBLE_DEVICES"]
+    return found
+
+
+def _weights(name: str) -> str:
+    """Whether the shipped weights load here; a shipped name is its domain's, or starts with it."""
+    domain = next((domain for domain in domain_names() if name == domain or name.startswith(f"{domain}-")), name)
+    try:
+        loaded = load_model(domain, name, "cpu")
+    except SciencegenError as error:
+        return f"can't be loaded: {error}"
+    count = sum(parameter.numel() for parameter in loaded.model.parameters())
+    return f"loads; {loaded.config['recipe']}, {count:,} parameters, latent {loaded.space.size}"

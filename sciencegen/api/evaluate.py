@@ -1,0 +1,48 @@
+"""Evaluate: generated items against held-out ones."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.calibration import calibrate
+from sciencegen.api.prepare import read_texts
+from sciencegen.api.rooms import domain_of, use_threads
+from sciencegen.config import EvaluateSettings, build_settings
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.runs import sha256_of
+
+
+def evaluate(
+    domain: str,
+    samples: str | Path,
+    *,
+    column: str | None = None,
+    settings: EvaluateSettings | None = None,
+    **flags: Any,
+) -> dict[str, Any]:
+    """The domain's distribution metrics by name. A reference may be a set that the domain ships, a card or a file."""
+    chosen = settings or build_settings(EvaluateSettings, flags)
+    science = domain_of(domain)
+    if chosen.against is None:
+        raise ConfigError("Expected what to compare with, got nothing. Pass --against with a set/split or a file.")
+    use_threads(chosen.threads)
+    texts = [row.text for row in islice(science.read(Path(samples), column), chosen.limit)]
+    if not any(texts):
+        raise DataError(f"Expected items in {samples}, found none.")
+    reference = _reference(domain, chosen.against, "references", chosen.offline)
+    training = None if chosen.training is None else _reference(domain, chosen.training, "training_sets", chosen.offline)
+    metrics = science.evaluate(texts, reference, training)
+    if chosen.calibrate:
+        metrics = {**metrics, "conditions": calibrate(domain, chosen)}
+    about = {"against": chosen.against, "samples": Path(samples).name, "samples_sha256": sha256_of(samples)}
+    return {**metrics, **about, **({"training": chosen.training} if chosen.training else {})}
+
+
+def _reference(domain: str, source: str, shipped: str, offline: bool) -> Any:
+    """The name of a set that the domain ships in compact form, else the items as text."""
+    name = source.removeprefix(f"{domain}/")
+    if name in getattr(domain_of(domain), shipped, ()) and not Path(source).exists():
+        return name
+    return list(read_texts(domain, source, offline=offline))

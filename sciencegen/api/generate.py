@@ -1,0 +1,165 @@
+"""Generate: draw from the (conditional) prior, decode, check, keep what is new. Memory stays flat however many."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.conditions import Condition, parse_conditions
+from sciencegen.api.models import LoadedModel, load_model
+from sciencegen.api.rooms import Judge, split_rows, use_threads, worker_count
+from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
+from sciencegen.data.seen import SeenKeys, hash_keys
+from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.errors import ConfigError
+from sciencegen.latent.noise import latent_noise, uniform_targets
+
+ROWS_PER_TASK = 64
+"""Decoded rows that a worker judges at once; it divides the compute chunk."""
+
+
+def generate(domain: str, n: int = 1000, **settings: Any) -> Any:
+    """n distinct accepted items as a pandas table; the settings are those of `sciencegen generate`."""
+    import pandas as pd
+
+    generation = stream(domain, build_settings(GenerateSettings, {"n": n, **settings}))
+    columns: dict[str, list[Any]] = {name: [] for name in generation.columns}
+    for chunk in generation:
+        for name, values in chunk.items():
+            columns[name].extend(values)
+    table = pd.DataFrame(columns)
+    table.attrs["summary"] = generation.summary()
+    return table
+
+
+def stream(domain: str, settings: GenerateSettings) -> Generation:
+    """A generation that yields its rows chunk by chunk."""
+    use_threads(settings.threads)
+    return Generation(load_model(domain, settings.model, settings.device), settings)
+
+
+class Generation:
+    """Rows in the order of their draws, as columns `item` and one for each property that was asked for."""
+
+    def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
+        self.model, self.settings = model, settings
+        self.conditions = parse_conditions(settings.where, model.domain)
+        names = dict.fromkeys([*(condition.name for condition in self.conditions), *settings.include])
+        self.names = tuple(names)
+        self.columns = ["item", *self.names]
+        self.drawn = self.undecoded = self.repeated = self.rejected = self.written = 0
+        _check_names(model.domain, self.names)
+        model.domain.constraint(settings.keep, settings.forbid)  # a pattern's error comes before any work
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user may not expect."""
+        free = [c.name for c in self.conditions if c.name not in self.model.space.properties]
+        known = ", ".join(self.model.space.properties) or "nothing"
+        return [f"the model isn't conditioned on '{name}' (but on {known}): it only filters" for name in free]
+
+    def __iter__(self) -> Iterator[dict[str, list[Any]]]:
+        judged = map_chunks_killable(
+            self._judge(), self._rows(), processes=worker_count(self.settings.threads), chunk=ROWS_PER_TASK
+        )
+        seen = SeenKeys()
+        for _, rows, results in judged:
+            found = [results] * len(rows) if isinstance(results, Failure) else results
+            chunk = self._take(found[: self._wanted_draws - self.drawn], seen)
+            if chunk["item"]:
+                yield chunk
+            if self.written >= self.settings.n:
+                return
+
+    @property
+    def _wanted_draws(self) -> int:
+        return self.settings.n if self.settings.raw else self.settings.n * self.settings.attempts
+
+    def _judge(self) -> Judge:
+        text = json.dumps(self.model.representation.to_json(), sort_keys=True)
+        filters = ((), ()) if self.settings.raw else (self.settings.keep, self.settings.forbid)
+        return Judge(self.model.domain.name, str(self.model.config["recipe"]), text, self.names, *filters)
+
+    def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
+        """Decoded rows; `batch_size` only says how many compute chunks are ready before the first is handed on."""
+        chunks = -(-self._wanted_draws // COMPUTE_CHUNK)
+        group = max(1, self.settings.batch_size // COMPUTE_CHUNK)
+        for start in range(0, chunks, group):
+            batches = [self._decode(chunk) for chunk in range(start, min(start + group, chunks))]
+            for batch in batches:
+                yield from split_rows(batch)
+
+    def _decode(self, chunk: int) -> Any:
+        space, seed = self.model.space, self.settings.seed
+        condition = self._condition(chunk)
+        noise = self.settings.temperature * latent_noise(seed, chunk, space.size)
+        return space.decode_batch(space.from_noise(noise, condition), condition)
+
+    def _condition(self, chunk: int) -> np.ndarray | None:
+        """Standardized rows; each item's target is drawn in its asked-for range."""
+        representation = self.model.representation
+        used = [c for c in self.conditions if c.name in representation.properties]
+        if not used:
+            return None
+        uniform = uniform_targets(self.settings.seed, chunk, len(used))
+        targets = np.stack([c.target(uniform[:, column]) for column, c in enumerate(used)], 1)
+        names = [condition.name for condition in used]
+        rows = [representation.condition(dict(zip(names, row, strict=True))) for row in targets.tolist()]
+        return np.stack(rows).astype(np.float32)
+
+    def _take(self, results: Sequence[Any], seen: SeenKeys) -> dict[str, list[Any]]:
+        """The rows that are kept of these draws, and the counts."""
+        chunk: dict[str, list[Any]] = {name: [] for name in self.columns}
+        fresh = self._fresh(results, seen)
+        for index, result in enumerate(results):
+            if self.written >= self.settings.n:
+                break
+            self.drawn += 1
+            if not isinstance(result, tuple):
+                self.undecoded += 1
+                if self.settings.raw:
+                    self._append(chunk, "", [float("nan")] * len(self.names))
+            elif self.settings.raw or fresh.get(index, False):
+                self._append(chunk, result[0], result[2])
+            elif index in fresh:
+                self.repeated += 1
+            else:
+                self.rejected += 1
+        return chunk
+
+    def _fresh(self, results: Sequence[Any], seen: SeenKeys) -> dict[int, bool]:
+        """Which draws satisfy everything that is asked, and whether each is new."""
+        if self.settings.raw:
+            return {}
+        good = [index for index, result in enumerate(results) if isinstance(result, tuple) and self._satisfies(result)]
+        first = seen.first_lines(hash_keys([results[index][1] for index in good]), np.array(good, np.int64))
+        return dict(zip(good, (first < 0).tolist(), strict=True))
+
+    def _satisfies(self, result: tuple) -> bool:
+        _, _, values, accepted = result
+        return accepted and all(c.satisfied(value) for c, value in zip(self.conditions, values, strict=False))
+
+    def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
+        self.written += 1
+        for name, value in zip(self.columns, [text, *values], strict=True):
+            chunk[name].append(value)
+
+    def summary(self) -> dict[str, Any]:
+        counts = {name: getattr(self, name) for name in ("written", "drawn", "undecoded", "repeated", "rejected")}
+        return {**counts, "seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
+
+
+def _check_names(domain: Any, names: Sequence[str]) -> None:
+    """Every asked-for name is a property or an oracle of the domain."""
+    for name in names:
+        if name not in domain.properties:
+            try:
+                domain.oracle(name)
+            except ConfigError as error:
+                raise ConfigError(f"Can't compute '{name}' of what is generated: {error}") from None
+
+
+__all__ = ["Condition", "Generation", "generate", "stream"]

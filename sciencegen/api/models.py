@@ -1,0 +1,149 @@
+"""Trained models: which folder a name means, and how a folder becomes a model again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.records import to_plain, to_record
+from sciencegen.api.rooms import domain_of
+from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
+from sciencegen.latent.explorer import LatentSpace
+from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
+
+CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
+    "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained model with its representation; `config` is the folder's config.yaml."""
+
+    domain: Any
+    representation: Any
+    model: Any
+    folder: Path
+    config: Mapping[str, Any]
+    device: str
+
+    @property
+    def space(self) -> LatentSpace:
+        return LatentSpace(self.model, self.representation, self.domain.parse, self.domain.text, self.device)
+
+
+def load(domain: str, model: str | Path | None = None, device: str = "auto") -> LatentSpace:
+    """The latent space of a trained model. model: a shipped name or a run folder; default: the domain's own."""
+    return load_model(domain, model, device).space
+
+
+def pretrained_root() -> Path:
+    return Path(__file__).resolve().parents[1] / "pretrained"
+
+
+def shipped_names() -> list[str]:
+    """Names of the weights that come with this package."""
+    root = pretrained_root()
+    return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}")) if root.is_dir() else []
+
+
+def find_model(domain: str, model: str | Path | None) -> Path:
+    """The folder that a shipped name, a run folder's path or (None) the domain's default means."""
+    if model is not None and (Path(model) / CONFIG).is_file():
+        return Path(model)
+    name = str(model) if model is not None else domain
+    if (pretrained_root() / name / CONFIG).is_file():
+        return pretrained_root() / name
+    if model is None:
+        raise ConfigError(
+            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass --model."
+        )
+    if Path(model).is_dir():
+        raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")
+    raise unknown_name("model (neither a folder nor shipped)", name, shipped_names() or ["none is shipped"])
+
+
+def resolve_device(device: str) -> str:
+    """The device that `auto` means here; an error for one that isn't there."""
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available.get(device, False):
+        here = ", ".join(name for name, present in available.items() if present)
+        raise ConfigError(f"Expected a device that is here ({here}), got '{device}'. Pass --device auto.")
+    return device
+
+
+def load_model(domain: str, model: str | Path | None = None, device: str = "auto") -> LoadedModel:
+    """Read a model folder; weights of another format, domain or shape are an IncompatibleError."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    science = domain_of(domain)
+    run = RunFolder(find_model(domain, model), create=False)
+    config = run.read_yaml(CONFIG)
+    if not isinstance(config, dict):
+        raise IncompatibleError(f"Expected a model's settings in {run / CONFIG}, found something else.")
+    check_format(config.get("format_version"), str(run / CONFIG))
+    if config.get("domain") != domain:
+        raise IncompatibleError(f"Expected weights for {domain}, {run.path} holds weights for {config.get('domain')}.")
+    recipe = find_recipe(science, config.get("recipe"), IncompatibleError)
+    try:
+        representation = recipe.load_representation(run.read_json(REPRESENTATION))
+        network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
+        if not run.has(WEIGHTS):
+            raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
+        network.load_state_dict(load_file(run / WEIGHTS))
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ConfigError) as error:
+        raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
+    place = resolve_device(device)
+    return LoadedModel(science, representation, network.to(place).eval(), run.path, config, place)
+
+
+def save_model(
+    folder: str | Path, *, domain: str, recipe: str, settings: Any, representation: Any, model: Any,
+    metrics: Mapping[str, Any] | None = None, card: str = "", extra: Mapping[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """Write a model folder whole, the weights last."""
+    from safetensors.torch import save as to_bytes
+
+    from sciencegen.files import atomic_write
+
+    run = RunFolder(folder)
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    run.write_yaml(CONFIG, model_config(domain, recipe, settings) | dict(extra or {}))
+    run.write_json(REPRESENTATION, representation.to_json())
+    run.write_json(METRICS, metrics or {})
+    run.write_text(CARD, card or f"# {recipe} for {domain}\n\nMade by `sciencegen train {domain}`; see `{CONFIG}`.\n")
+    with atomic_write(run / WEIGHTS, "wb") as handle:
+        handle.write(to_bytes(state))
+    return run.path
+
+
+def model_config(domain: str, recipe: str, settings: Any) -> dict[str, Any]:
+    """What config.yaml must say for `load_model`."""
+    return {"format_version": FORMAT_VERSION, "domain": domain, "recipe": recipe, "settings": to_plain(settings)}
+
+
+def find_recipe(domain: Any, name: str | None, error: type[Exception] = ConfigError) -> Any:
+    """The domain's recipe with this name, its default for None."""
+    chosen = name or domain.default_recipe
+    if chosen not in domain.recipes:
+        raise error(str(unknown_name(f"recipe of {domain.name}", chosen, domain.recipes)))
+    return domain.recipes[chosen]
+
+
+def recipe_settings(recipe: Any, values: Mapping[str, Any]) -> Any:
+    """The recipe's strict record of settings."""
+    return to_record(recipe.settings, values, f"settings of recipe '{recipe.name}'")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+__all__ = ["LoadedModel", "find_model", "load", "load_model", "resolve_device", "save_model"]

@@ -1,0 +1,55 @@
+"""What is known already: training items by key, and how near a candidate is to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.prepare import read_texts
+from sciencegen.api.rooms import ParseAndMeasure, domain_of, worker_count
+from sciencegen.data.workers import map_chunks_killable
+
+LARGEST_REFERENCE = 200_000
+"""Training items kept for similarities: evenly spaced ones of a larger set."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """keys: of the training items read. committed: a set that the domain can ask by name, or None. items: parsed."""
+
+    domain: Any
+    keys: frozenset[str]
+    committed: Any
+    items: Sequence[Any]
+
+    @property
+    def empty(self) -> bool:
+        return not self.keys and self.committed is None
+
+    def holds(self, item: Any) -> bool:
+        key = self.domain.key(item)
+        return key in self.keys or (self.committed is not None and key in self.committed)
+
+    def nearest(self, items: Sequence[Any]) -> np.ndarray:
+        """[item] greatest similarity to a training item; NaN where none is known."""
+        if not self.items or not items:
+            return np.full(len(items), np.nan)
+        return np.asarray(self.domain.nearest(items, self.items), float)
+
+
+def read_known(domain: str, training: str | None, committed: str | None, threads: int = 0) -> Known:
+    """training: a prepared folder, file or card to read. committed: the name of a set whose keys the domain ships."""
+    science = domain_of(domain)
+    shipped = science.training_set(committed) if committed and hasattr(science, "training_set") else None
+    texts = list(read_texts(domain, training)) if training else []
+    keys, kept = [], []
+    task = ParseAndMeasure(domain, ())
+    for _, _, results in map_chunks_killable(task, texts, processes=worker_count(threads), chunk=1024):
+        good = [result for result in results if isinstance(result, tuple)] if isinstance(results, list) else []
+        keys += [key for _, key, *_ in good]
+        kept += [text for text, *_ in good]
+    rows = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), LARGEST_REFERENCE)).astype(int)) if kept else []
+    return Known(science, frozenset(keys), shipped, [science.parse(kept[row]) for row in rows])

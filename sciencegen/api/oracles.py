@@ -1,0 +1,75 @@
+"""Which oracle a name means: a predictor, an external command, the domain's own, or a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from sciencegen.api.rooms import domain_of
+from sciencegen.config import OracleSettings
+from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.scoring.external import CommandOracle
+from sciencegen.scoring.oracles import Oracle
+from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
+
+
+@dataclass(frozen=True)
+class OracleBook:
+    """Resolves names. predictors: name -> folder. commands: name -> settings of an external program."""
+
+    domain: str
+    predictors: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, OracleSettings] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        both = sorted(set(self.predictors) & set(self.commands))
+        if both:
+            raise ConfigError(f"Expected one meaning of {', '.join(both)}, got a predictor and a command. Rename one.")
+
+    def resolve(self, name: str) -> Oracle:
+        if name in self.predictors:
+            return predictor_oracle(self.domain, name, self.predictors[name])
+        if name in self.commands:
+            return command_oracle(self.domain, name, self.commands[name])
+        try:
+            return domain_of(self.domain).oracle(name)
+        except ConfigError as error:
+            if is_plugged(name):
+                return load_plugged(name)
+            raise ConfigError(f"{error}{self._others()}") from None
+
+    def _others(self) -> str:
+        others = sorted({*self.predictors, *self.commands, *plugged_names()})
+        return f" Beside these: {', '.join(others)}." if others else ""
+
+    def runs_in_workers(self, name: str) -> bool:
+        """Commands bring their own processes, and a plugin may not exist in another process's path."""
+        if name in self.commands:
+            return False
+        if name in self.predictors:
+            return True
+        try:
+            domain_of(self.domain).oracle(name)
+        except SciencegenError:
+            return False
+        return True
+
+
+@cache
+def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
+    """A trained predictor; where it looks at latents too, the model that it was trained with makes them."""
+    from sciencegen.api.predict import load_predictor
+
+    trained = load_predictor(domain, folder)
+    return trained.oracle(name)
+
+
+def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:
+    science = domain_of(domain)
+    chosen = {"input_ending": settings.input_format} if settings.input_format else {"input_ending": science.formats[0]}
+    return CommandOracle(
+        name, settings.command, write=lambda path, items, names: science.write(path, items, names, {}), text=science.text,
+        value_column=settings.column, unit=settings.unit, direction=settings.direction, batch_size=settings.batch_size,
+        parallel=settings.parallel, timeout_s=settings.timeout_s, retries=settings.retries, **chosen,
+    )  # fmt: skip

@@ -1,0 +1,213 @@
+"""Files that the verbs write: tables, lines, structures, latents; each whole or not at all, "-" being stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.rooms import domain_of
+from sciencegen.data.writers import RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
+from sciencegen.errors import ConfigError
+from sciencegen.files import atomic_write
+
+TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
+LINES = (".smi", ".txt")
+"""Endings of files with one item in a line."""
+
+Refused = tuple[int, str, str]
+"""line, item, reason"""
+
+
+def input_ending(domain: str, ending: str | None) -> str:
+    """How stdin is read: the ending that the user says, else the domain's first format."""
+    science = domain_of(domain)
+    if ending is None:
+        return science.formats[0]
+    ending = ending if ending.startswith(".") else f".{ending}"
+    if ending not in science.formats:
+        raise ConfigError(f"Expected --format {', '.join(science.formats)}, got {ending}.")
+    return ending
+
+
+def open_output(domain: str, output: str, columns: Sequence[str]) -> OutputWriter:
+    """The writer that the ending of `output` asks for: a table, lines, or the domain's structures."""
+    name = output.lower()
+    if output == "-" or name.endswith(TABLES):
+        return OutputWriter(output, TableSink(output, columns))
+    formats = domain_of(domain).formats
+    if not name.endswith(formats):
+        raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
+    return OutputWriter(output, LineSink(output) if name.endswith(LINES) else StructureSink(domain, output, columns))
+
+
+class OutputWriter:
+    """Rows to `output`, refusals to `<output>.rejects.csv` (stdout: nowhere). Ctrl-C keeps what is finished."""
+
+    def __init__(self, output: str, sink: Any) -> None:
+        self.output, self._sink = output, sink
+        self._refused: list[Refused] = []
+        self._rejects: RejectsWriter | None = None
+        self._stack = ExitStack()
+        self._wanted = True
+
+    def __enter__(self) -> OutputWriter:
+        self._sink.open()
+        return self
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        kept = self._wanted and (kind is None or issubclass(kind, KeyboardInterrupt))
+        self._sink.close(kept)
+        if kind is None or kept:
+            self._stack.close()
+        else:
+            self._stack.__exit__(kind, *error)
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        if len(next(iter(columns.values()), ())):
+            self._sink.write(columns)
+
+    def reject(self, refused: Iterable[Refused]) -> None:
+        """List refused rows; the file appears with the first of them."""
+        for row in refused:
+            if self.output == "-":
+                break
+            if self._rejects is None:
+                self._rejects = self._stack.enter_context(RejectsWriter(rejects_path(self.output)))
+            self._rejects.add(*row)
+
+    def give_up(self) -> None:
+        """Nothing usable came: leave no output, keep the rejects."""
+        self._wanted = False
+
+
+class TableSink:
+    def __init__(self, output: str, columns: Sequence[str]) -> None:
+        self._columns, self._writer, self._stack = tuple(columns), TableWriter(output), ExitStack()
+
+    def open(self) -> None:
+        self._stack.enter_context(self._writer)
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        self._writer.write({name: columns[name] for name in self._columns})
+
+    def close(self, kept: bool) -> None:
+        if not kept:
+            self._stack.__exit__(Discard, Discard(), None)
+            return
+        if self._writer.rows == 0:
+            self._writer.write({name: [] for name in self._columns})
+        self._stack.close()
+
+
+class Discard(Exception):
+    """Tells a context that its half-written file is not wanted."""
+
+
+class LineSink:
+    """One item in a line, with its id after a space where the rows have one."""
+
+    def __init__(self, output: str) -> None:
+        self._output, self._stack, self._file = output, ExitStack(), None
+
+    def open(self) -> None:
+        self._file = self._stack.enter_context(atomic_write(self._output))
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        ids = columns.get("id") or [""] * len(columns["item"])
+        self._file.writelines(f"{item} {name}".rstrip() + "\n" for item, name in zip(columns["item"], ids, strict=True))
+
+    def close(self, kept: bool) -> None:
+        if kept:
+            self._stack.close()
+        else:
+            self._stack.__exit__(Discard, Discard(), None)
+
+
+class StructureSink:
+    """The domain's own format, written at the end: all items wait in memory."""
+
+    def __init__(self, domain: str, output: str, columns: Sequence[str]) -> None:
+        self._domain, self._output = domain_of(domain), output
+        self._rows: dict[str, list[Any]] = {name: [] for name in columns}
+
+    def open(self) -> None:
+        return
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        for name, values in self._rows.items():
+            values.extend(columns[name])
+
+    def close(self, kept: bool) -> None:
+        if kept:
+            write_structures(self._domain, self._output, self._rows)
+
+
+def write_structures(domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]]) -> None:
+    """The items of a table in the domain's own format, the other columns beside them."""
+    items = [domain.parse(text) for text in table["item"]]
+    names = list(table.get("id") or map(str, range(1, len(items) + 1)))
+    values = {name: column for name, column in table.items() if name not in ("item", "id")}
+    domain.write(Path(output), items, names, values)
+
+
+def write_lines(domain: str, output: str, items: Sequence[str]) -> None:
+    """One item in a line, in order, an empty line where there is none; or a table by the output's ending."""
+    if output != "-" and not output.lower().endswith(LINES):
+        with open_output(domain, output, ["item"]) as writer:
+            writer.write({"item": list(items)})
+        return
+    lines = "".join(f"{item}\n" for item in items)
+    if output == "-":
+        sys.stdout.write(lines)
+        return
+    with atomic_write(output) as file:
+        file.write(lines)
+
+
+def write_rejected(output: str, refused: Sequence[Refused]) -> None:
+    """`<output>.rejects.csv`, if anything was refused."""
+    if output != "-" and refused:
+        write_rejects(rejects_path(output), refused)
+
+
+def write_latents(output: str, encoded: Any) -> None:
+    """An .npz with `latent`, `index` and `item`, without pickles; equal latents give equal bytes."""
+    with atomic_write(output, "wb") as file:
+        np.savez(file, latent=encoded.latent, index=encoded.index, item=np.array(encoded.item, dtype=np.str_))
+
+
+def write_json(output: str, values: Mapping[str, Any]) -> None:
+    text = json.dumps(values, indent=2, default=str) + "\n"
+    if output == "-":
+        sys.stdout.write(text)
+        return
+    with atomic_write(output) as file:
+        file.write(text)
+
+
+def write_search(found: Any, output: str, *, structures: str | None = None, details: str | None = None) -> None:
+    """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
+    domain = domain_of(found.domain)
+    write_candidates(domain, output, found.table)
+    if structures is not None:
+        write_structures(domain, structures, found.table)
+    if details is not None:
+        write_table(Path(details) / "trace.csv", found.trace)
+        write_table(Path(details) / "scored.parquet", found.scored)
+        write_json(str(Path(details) / "summary.json"), found.summary)
+    write_rejected(output, found.failed)
+
+
+def write_candidates(domain: Any, output: str, table: Mapping[str, Sequence[Any]]) -> None:
+    if output == "-" or output.lower().endswith(TABLES):
+        write_table(output, table)
+        if output.lower().endswith((".parquet", ".pq")):
+            write_table(Path(output).with_suffix(".csv"), table)
+        return
+    write_structures(domain, output, table)

@@ -1,0 +1,175 @@
+"""Predict: property regressors with intervals from a user's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.records import to_record
+from sciencegen.api.rooms import InDomain, domain_of, worker_count
+from sciencegen.config import PredictorSettings, build_settings
+from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.data.writers import rejects_path, write_rejects
+from sciencegen.domains.base import Refusal
+from sciencegen.errors import DataError, IncompatibleError, unknown_name
+from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format, provenance
+
+CONFIG = "config.yaml"
+
+
+@dataclass(frozen=True)
+class Describe(InDomain):
+    """Texts to (standardized text, features, group) each, or why not; runs in the workers."""
+
+    def __call__(self, texts: Sequence[str]) -> list[Any]:
+        domain = domain_of(self.domain)
+        parsed = [domain.parse(text) for text in texts]
+        items = [item for item in parsed if not isinstance(item, Refusal)]
+        described = zip(domain.features(items), domain.groups(items), strict=True) if items else ()
+        rows = iter(described)
+        return [item if isinstance(item, Refusal) else (domain.text(item), *next(rows)) for item in parsed]
+
+
+@dataclass(frozen=True)
+class TrainedPredictor:
+    """A predictor's folder, read. model: the generative model whose latents it looks at, if it does."""
+
+    domain: str
+    folder: Path
+    predictor: Any
+    target: str
+    model: str | None
+    metrics: Mapping[str, Any]
+
+    def oracle(self, name: str) -> Any:
+        from sciencegen.prediction.oracle import PredictorOracle
+
+        science = domain_of(self.domain)
+        latents = self.latents if "latents" in self.predictor.columns else None
+        return PredictorOracle(name, self.predictor, science.features, latents=latents)
+
+    @cached_property
+    def _loaded(self) -> Any:
+        from sciencegen.api.models import load_model
+
+        return load_model(self.domain, self.model, "cpu")
+
+    def latents(self, items: Sequence[Any]) -> np.ndarray:
+        return latents_of(self._loaded, items)
+
+
+def train_predictor(
+    domain: str, table: str | Path, settings: PredictorSettings | None = None, *, folder: str | Path,
+    log: Callable[[str], None] = lambda text: None, **flags: Any,
+) -> TrainedPredictor:  # fmt: skip
+    """Fit a predictor on the column `target` of a table, evaluate it on held-out rows, and write its folder."""
+    from sciencegen import prediction
+
+    chosen = settings or build_settings(PredictorSettings, {"table": str(table), **flags})
+    options = to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
+    texts, values, groups, features, refused = _read(domain, Path(table), chosen)
+    log(f"{len(texts)} items with '{chosen.target}', {len(refused)} refused")
+    latents = _latents(domain, options, chosen, texts)
+    used = None if options.inputs == "latents" else features
+    generator = np.random.default_rng(chosen.seed)
+    fitted = prediction.fit_predictor(used, values, groups, options, generator, latents)
+    log("evaluating on held-out rows")
+    figures = _figures(prediction, used, values, groups, options, chosen, latents)
+    run = RunFolder(folder)
+    if refused:
+        write_rejects(rejects_path(run / CONFIG), refused)
+    made = provenance(["sciencegen", "train", "predictor"], chosen.seed, [Path(table)])
+    config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target, "model": chosen.model}
+    run.write_yaml(CONFIG, {**config, "table": Path(table).name, "provenance": made})
+    metrics = {"rows": len(texts), "refused": len(refused), **figures}
+    run.write_json("metrics.json", metrics)
+    prediction.save(fitted, run.path)
+    return TrainedPredictor(domain, run.path, fitted, chosen.target, chosen.model, metrics)
+
+
+def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
+    """The predictor in a folder."""
+    from sciencegen import prediction
+
+    run = RunFolder(folder, create=False)
+    config = run.read_yaml(CONFIG)
+    check_format(config.get("format_version"), str(run / CONFIG))
+    if config.get("domain") != domain or "target" not in config:
+        raise IncompatibleError(f"Expected a predictor for {domain} in {folder}, found one for {config.get('domain')}.")
+    metrics = run.read_json("metrics.json")
+    return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], config.get("model"), metrics)
+
+
+def predict(domain: str, items: Sequence[str], folder: str | Path) -> Any:
+    """A pandas table with a row for each item: its value, lower and upper bound, in_domain."""
+    import pandas as pd
+
+    trained = load_predictor(domain, folder)
+    found = [domain_of(domain).parse(item) for item in items]
+    good = [row for row, item in enumerate(found) if not isinstance(item, Refusal)]
+    oracle = trained.oracle(trained.target)
+    scores, inside = oracle.score([found[row] for row in good]), oracle.in_domain([found[row] for row in good])
+    table = pd.DataFrame({"item": list(items)})
+    for name, cells in {
+        trained.target: [score.value for score in scores],
+        f"{trained.target}_lower": [score.lower for score in scores],
+        f"{trained.target}_upper": [score.upper for score in scores],
+        "in_domain": inside,
+    }.items():
+        table[name] = pd.Series(cells, index=good, dtype=object if name == "in_domain" else float)
+    return table
+
+
+def _read(domain: str, table: Path, settings: PredictorSettings):
+    """Texts, values, groups and features of the usable rows, and the refused ones."""
+    rows = list(domain_of(domain).read(table, settings.column))
+    columns = sorted({name for row in rows for name in row.values})
+    if settings.target not in columns:
+        raise DataError(str(unknown_name(f"column of numbers in {table}", settings.target, columns or ["none found"])))
+    usable = [row for row in rows if settings.target in row.values]
+    refused = [(row.line, row.text, f"no number in '{settings.target}'") for row in rows if row not in usable]
+    found: list[Any] = []
+    workers = worker_count(settings.threads)
+    for _, members, results in map_chunks_killable(Describe(domain), [row.text for row in usable], processes=workers):
+        found += [results] * len(members) if isinstance(results, Failure) else results
+    pairs = list(zip(usable, found, strict=True))
+    refused += [(row.line, row.text, result.reason) for row, result in pairs if not isinstance(result, tuple)]
+    good = [(row, *result) for row, result in pairs if isinstance(result, tuple)]
+    if not good:
+        raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
+    values = np.array([row.values[settings.target] for row, *_ in good])
+    features = np.stack([row for _, _, row, _ in good])
+    return [text for _, text, _, _ in good], values, [group for *_, group in good], features, sorted(refused)
+
+
+def _latents(domain: str, options: Any, settings: PredictorSettings, texts: Sequence[str]) -> np.ndarray | None:
+    if options.inputs == "features":
+        return None
+    from sciencegen.api.models import load_model
+
+    loaded = load_model(domain, settings.model, settings.device)
+    return latents_of(loaded, [loaded.domain.parse(text) for text in texts])
+
+
+def latents_of(loaded: Any, items: Sequence[Any]) -> np.ndarray:
+    """Latents of items, a row of NaN where one can't be encoded."""
+    arrays = loaded.representation.encode(list(items))
+    good = [row for row, array in enumerate(arrays) if not isinstance(array, Refusal)]
+    latents = np.full((len(arrays), loaded.space.size), np.nan, np.float32)
+    if good:
+        latents[good] = loaded.space.encode_arrays([arrays[row] for row in good])
+    return latents
+
+
+def _figures(prediction, features, values, groups, options, settings: PredictorSettings, latents) -> dict[str, Any]:
+    generator = np.random.default_rng(settings.seed + 1)
+    found = prediction.evaluate_predictor(
+        features, values, groups, options, generator, latents, folds=settings.evaluation_folds,
+        repeats=settings.evaluation_repeats,
+    )  # fmt: skip
+    return {split: evaluation.figures() for split, evaluation in found.items()}

@@ -1,0 +1,89 @@
+"""Prepare: a file or a dataset to standardized, distinct, measured items, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.rooms import ParseAndMeasure, domain_of, worker_count
+from sciencegen.config import PrepareSettings, build_settings
+from sciencegen.data.cards import Card, load_card
+from sciencegen.data.fetch import fetch, is_fetched
+from sciencegen.data.prepare import prepare as prepare_rows
+from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.data.tables import Row
+from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.runs import provenance
+
+Rows = Iterator[Row] | dict[str, Iterator[Row]]
+
+
+def prepare(
+    domain: str, output: str | Path, settings: PrepareSettings | None = None, *, force: bool = False,
+    progress: Callable[[int], None] | None = None, **flags: Any,
+) -> PreparedDataset:  # fmt: skip
+    """Write the prepared dataset folder `output`; the settings are those of `sciencegen datasets prepare`."""
+    chosen = settings or build_settings(PrepareSettings, flags)
+    science = domain_of(domain)
+    if chosen.source is None:
+        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
+    rows, files = open_source(domain, chosen)
+    names = tuple(science.properties) if chosen.properties is None else chosen.properties
+    for name in names:
+        science.oracle(name)  # an unknown name is an error before any row is read
+    return prepare_rows(
+        rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=chosen.columns or None,
+        split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source, source_files=files,
+        provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
+    )  # fmt: skip
+
+
+def _split(rows: Rows, settings: PrepareSettings) -> Any:
+    return "train" if isinstance(rows, dict) else (dict(settings.fractions) or "train")
+
+
+def open_source(domain: str, settings: PrepareSettings) -> tuple[Rows, list[Path]]:
+    """Rows of a file, or of a dataset card by split; and the files that they come from."""
+    science, source = domain_of(domain), str(settings.source)
+    cut = (lambda rows: islice(rows, settings.limit)) if settings.limit else (lambda rows: rows)
+    if Path(source).is_file():
+        return cut(science.read(Path(source), settings.column)), [Path(source)]
+    card, split = find_card(domain, source)
+    rows = card_rows(card, science, settings.sample, settings.offline)
+    if split:
+        return {split: cut(rows[split])}, []
+    return {name: cut(part) for name, part in rows.items()}, []
+
+
+def find_card(domain: str, source: str) -> tuple[Card, str | None]:
+    """The card and split that `set`, `set/split`, `domain/set` or `domain/set/split` means."""
+    parts = source.removeprefix(f"{domain}/").split("/")
+    try:
+        card = load_card(f"{domain}/{parts[0]}")
+    except SciencegenError as error:
+        raise type(error)(f"Expected a file or a dataset of {domain}, found no file '{source}'. {error}") from None
+    if len(parts) > 2 or (len(parts) == 2 and parts[1] not in card.splits):
+        raise ConfigError(f"Expected {card.name}/ and one of {', '.join(card.splits)}, got '{source}'.")
+    return card, parts[1] if len(parts) == 2 else None
+
+
+def card_rows(card: Card, science: Any, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:
+    """The whole set; or its committed sample: if asked for (True), or (None) if the whole isn't here yet."""
+    use_sample = bool(card.samples) and (sample if sample is not None else not is_fetched(card))
+    if sample and not card.samples:
+        raise DataError(f"Expected a committed sample of {card.full_name}, it has none. Fetch the whole set.")
+    return card.sample_rows(science.read) if use_sample else card.rows(science.read, fetch(card, offline=offline))
+
+
+def read_texts(domain: str, source: str, *, column: str | None = None, offline: bool = False) -> Iterator[str]:
+    """The items of a prepared dataset (`folder` or `folder/split`), a file, or a dataset card, as text."""
+    path = Path(source)
+    for folder, split in ((path, None), (path.parent, path.name)):
+        if (folder / SUMMARY).is_file():
+            return iter(PreparedDataset.load(folder).items(split))
+    settings = PrepareSettings(source=source, column=column, offline=offline)
+    rows, _ = open_source(domain, settings)
+    parts: Mapping[str, Iterator[Row]] = rows if isinstance(rows, dict) else {"": rows}
+    return (row.text for part in parts.values() for row in part)

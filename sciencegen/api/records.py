@@ -1,0 +1,56 @@
+"""Plain data to nested frozen records and back, strictly: an unknown name is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from sciencegen.config import build_settings
+from sciencegen.errors import ConfigError, unknown_name
+
+Record = TypeVar("Record")
+
+
+def to_record(record: type[Record], values: Mapping[str, Any], what: str) -> Record:
+    """A dataclass or pydantic model from a mapping; nested records from nested mappings, tuples from lists."""
+    if hasattr(record, "model_fields"):
+        return build_settings(record, values, what)  # type: ignore[type-var]
+    hints = get_type_hints(record)
+    known = [field.name for field in dataclasses.fields(record) if field.init]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise unknown_name(f"key in {what}", name, known)
+    fields = {name: _value(hints[name], value, f"{what}.{name}") for name, value in values.items()}
+    try:
+        return record(**fields)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{what}: {error}") from None
+
+
+def _value(hint: Any, value: Any, what: str) -> Any:
+    nested = next((kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind)), None)
+    if nested is not None and isinstance(value, Mapping):
+        return to_record(nested, value, what)  # type: ignore[type-var]
+    if isinstance(value, list):
+        return tuple(value)
+    plain = hint if hint in (int, float, bool, str) else None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if plain is None or (isinstance(value, plain) and not (plain is int and isinstance(value, bool))):
+        return value
+    if plain is float and number:
+        return float(value)
+    raise ConfigError(f"Expected {plain.__name__} for {what}, got {value!r}.")
+
+
+def to_plain(record: Any) -> dict[str, Any]:
+    """The inverse: nested mappings, lists, numbers, text."""
+    if hasattr(record, "model_dump"):
+        return record.model_dump(mode="json")
+    return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record) if field.init}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) or hasattr(value, "model_dump"):
+        return to_plain(value)
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,156 @@
+"""Report: one page from a run's folder. This module reads the files; `report_sections` makes records of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen import __version__
+from sciencegen.api import report_sections as sections
+from sciencegen.api.models import LoadedModel, load_model
+from sciencegen.api.optimize import read_goals
+from sciencegen.api.rooms import domain_of
+from sciencegen.config import RunSettings, build_settings
+from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.errors import DataError
+from sciencegen.report.content import Provenance, ReportContent
+from sciencegen.report.page import write_report
+from sciencegen.runs import RunFolder, provenance, sha256_of
+
+CONFIG, CANDIDATES, SAMPLES, METRICS, SEARCH = (
+    "config.yaml", "candidates.parquet", "samples.parquet", "metrics.json", "search",
+)  # fmt: skip
+HASHED = (CANDIDATES, SAMPLES, METRICS, "model/weights.safetensors", "data/items.parquet")
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """What a workflow left in its folder; every part but the candidates may be missing."""
+
+    folder: Path
+    settings: RunSettings
+
+    @property
+    def domain(self) -> Any:
+        return domain_of(self.settings.domain)
+
+    @cached_property
+    def candidates(self) -> dict[str, list[Any]]:
+        path = self.folder / CANDIDATES
+        if not path.is_file():
+            raise DataError(f"Expected {CANDIDATES} in {self.folder}, found none: it is no finished run.")
+        return _read_parquet(path)
+
+    @cached_property
+    def samples(self) -> dict[str, list[Any]]:
+        path = self.folder / SAMPLES
+        return _read_parquet(path) if path.is_file() else {}
+
+    @cached_property
+    def scored(self) -> dict[str, list[Any]]:
+        path = self.folder / SEARCH / "scored.parquet"
+        return _read_parquet(path) if path.is_file() else {}
+
+    @cached_property
+    def trace(self) -> dict[str, list[Any]]:
+        import pandas as pd
+
+        path = self.folder / SEARCH / "trace.csv"
+        return pd.read_csv(path).to_dict("list") if path.is_file() else {}  # type: ignore[return-value]
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        return self._json(f"{SEARCH}/summary.json")
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        return self._json(METRICS)
+
+    @cached_property
+    def model_metrics(self) -> dict[str, Any]:
+        return self._json("model/metrics.json")
+
+    @cached_property
+    def training(self) -> PreparedDataset | None:
+        folder = self.folder / "data"
+        return PreparedDataset.load(folder) if (folder / SUMMARY).is_file() else None
+
+    @cached_property
+    def model(self) -> LoadedModel | None:
+        folder = self.folder / "model"
+        return load_model(self.settings.domain, folder, "cpu") if (folder / "config.yaml").is_file() else None
+
+    @cached_property
+    def goals(self) -> list[Any]:
+        return read_goals(self.domain, self.settings.optimize.goals)
+
+    @cached_property
+    def items(self) -> list[Any]:
+        """The shown candidates, parsed."""
+        return [self.domain.parse(text) for text in self.candidates["item"][: self.settings.report.candidates]]
+
+    def training_sample(self, largest: int) -> np.ndarray:
+        """Evenly spaced rows of the training split."""
+        count = self.training.count(self.training.splits[0]) if self.training else 0
+        return np.unique(np.linspace(0, count - 1, min(count, largest)).astype(int)) if count else np.empty(0, int)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def report(folder: str | Path, page: str | Path | None = None, settings: RunSettings | None = None) -> dict[str, Any]:
+    """Write the page; returns its figures. The settings are those in the folder's config.yaml unless given."""
+    run = RunFolder(folder, create=False)
+    chosen = settings or build_settings(RunSettings, run.read_yaml(CONFIG), str(run / CONFIG))
+    if settings is not None:
+        run.write_yaml(CONFIG, settings.model_dump(mode="json", by_alias=True))
+    contents = RunContents(run.path, chosen)
+    write_report(content_of(contents), Path(page or run / "report.html"))
+    return {"candidates": len(contents.candidates["item"]), "shown": len(contents.items)}
+
+
+def content_of(contents: RunContents) -> ReportContent:
+    """Everything that the page says."""
+    settings = contents.settings
+    return ReportContent(
+        title=settings.report.title or f"{settings.domain}: {settings.name}",
+        summary=sections.summary_sentence(contents),
+        wish=list(settings.optimize.goals),
+        facts=sections.facts(contents),
+        warnings=sections.warnings(contents),
+        candidates=sections.candidates(contents),
+        distributions=sections.distributions(contents),
+        latent_map=sections.latent_map(contents),
+        pareto=sections.pareto(contents),
+        traces=sections.traces(contents),
+        metrics=sections.metrics(contents),
+        calibrations=sections.calibrations(contents),
+        settings=settings.model_dump(mode="json", by_alias=True),
+        provenance=_provenance(contents),
+    )
+
+
+def _provenance(contents: RunContents) -> Provenance:
+    settings = contents.settings
+    made = provenance([], settings.seed)
+    versions = {"sciencegen": __version__, "python": made["python"], "platform": made["platform"], **made["libraries"]}
+    hashes = {name: sha256_of(contents.folder / name) for name in HASHED if (contents.folder / name).is_file()}
+    source = contents.training.summary.get("source_files", {}) if contents.training else {}
+    return Provenance(
+        commands=[f"sciencegen run {settings.domain} --config {contents.folder / CONFIG}"],
+        seeds={"run": settings.seed, "search": settings.optimize.seed or settings.seed},
+        versions=versions,
+        hashes={**hashes, **{f"source: {name}": digest for name, digest in source.items()}},
+    )
+
+
+def _read_parquet(path: Path) -> dict[str, list[Any]]:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path).to_pydict()

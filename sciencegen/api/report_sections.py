@@ -1,0 +1,219 @@
+"""The parts of a report, each made from a run's contents; a part whose files are missing is left out."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciencegen.api.latent import encode_rows
+from sciencegen.config import Resources
+from sciencegen.data.tables import Row
+from sciencegen.latent.geometry import principal_plane
+from sciencegen.optimization.pareto import nondominated
+from sciencegen.report.content import (
+    Calibration,
+    Candidates,
+    Curve,
+    Distribution,
+    Fact,
+    LatentMap,
+    Metric,
+    Objective,
+    Pareto,
+    Trace,
+)
+
+if TYPE_CHECKING:
+    from sciencegen.api.report import RunContents
+
+TRAINING_POINTS, MAP_POINTS, PARETO_POINTS = 5000, 1000, 2000
+CONTROLS = ("prior", "hill_climb")
+
+
+def summary_sentence(run: RunContents) -> str:
+    found, wanted = len(run.candidates["item"]), run.settings.optimize.n
+    scored = run.summary.get("scored", run.settings.optimize.budget)
+    few = f" ({wanted} were asked for)" if found < wanted else ""
+    return f"{found} candidates{few}, chosen among {scored} distinct items that were scored."
+
+
+def facts(run: RunContents) -> list[Fact]:
+    table, made = run.candidates, [Fact(str(len(run.candidates["item"])), "candidates")]
+    for goal in run.goals:
+        if goal.is_objective and table["item"]:
+            best = (max if goal.direction == "maximize" else min)(table[goal.name])
+            made.append(Fact(f"{best:.3g}", f"best {goal.name}", f"median {np.median(table[goal.name]):.3g}"))
+    novel = [value for value in table["novel"] if value is not None]
+    if novel:
+        made.append(Fact(f"{100 * np.mean(novel):.0f} %", "novel", "not in the training set"))
+    if len(run.items) > 1:
+        similarity = run.domain.similarity(run.items, run.items)
+        distance = 1 - similarity[~np.eye(len(run.items), dtype=bool)].mean()
+        made.append(Fact(f"{distance:.2f}", "diversity", "mean distance between two candidates"))
+    return made
+
+
+def warnings(run: RunContents) -> list[str]:
+    made = []
+    if len(run.candidates["item"]) < run.settings.optimize.n:
+        made.append(
+            "Fewer candidates than asked for: a goal is too strict for the budget, or the candidates too alike."
+        )
+    if all(value is None for value in run.candidates["novel"]):
+        made.append("No training data was known to the search, so novelty is unknown.")
+    if run.summary.get("failed"):
+        made.append(f"{run.summary['failed']} items could not be scored; they are listed beside the candidates.")
+    if run.settings.optimize.predictors:
+        made.append("Predicted properties are a regressor's opinion; trust them inside its domain, and measure.")
+    return made
+
+
+def candidates(run: RunContents) -> Candidates:
+    shown = {name: column[: len(run.items)] for name, column in run.candidates.items()}
+    pictures = [run.domain.render(item) for item in run.items]
+    properties = run.domain.properties
+    return Candidates.from_table(
+        shown,
+        pictures,
+        units={name: properties[name].unit for name in shown if name in properties},
+        wished={goal.name: _bounds(goal) for goal in run.goals if not goal.is_objective},
+        directions={goal.name: goal.direction for goal in run.goals if goal.direction},
+        total=len(run.candidates["item"]),
+    )
+
+
+def distributions(run: RunContents) -> list[Distribution]:
+    """Each numeric property of the candidates that the training data has too."""
+    if run.training is None:
+        return []
+    rows, split = run.training_sample(TRAINING_POINTS), run.training.splits[0]
+    names = [name for name in run.training.property_names if name in run.candidates]
+    goals = {goal.name: goal for goal in run.goals}
+    made = []
+    for name in names:
+        values = run.training.values(split, [name])[rows, 0]
+        goal = goals.get(name)
+        made.append(
+            Distribution(
+                name,
+                _finite(run.candidates[name]),
+                _finite(values.tolist()),
+                _finite(run.samples.get(name, [])),
+                unit=run.domain.properties[name].unit if name in run.domain.properties else "",
+                wished=_bounds(goal) if goal and not goal.is_objective else None,
+                direction=goal.direction if goal else None,
+            )
+        )
+    return made
+
+
+def latent_map(run: RunContents) -> LatentMap | None:
+    """Candidates on the plane in which the training items' latents vary most."""
+    if run.model is None or run.training is None or not run.items:
+        return None
+    texts = run.training.items(run.training.splits[0]).take(run.training_sample(MAP_POINTS))
+    known, found = (_latents(run, group) for group in (texts, run.candidates["item"][: len(run.items)]))
+    known, missing = known[np.isfinite(known).all(1)], ~np.isfinite(found).all(1)
+    if len(known) < 3 or missing.all():
+        return None
+    semantic = run.model.model.semantic_size
+    plane = principal_plane(known[:, :semantic])
+    points = np.where(missing[:, None], np.nan, plane.project(np.nan_to_num(found[:, :semantic])))
+    note = f"The two axes hold {100 * sum(plane.shares):.0f} % of the variance."
+    if missing.any():
+        note += f" {missing.sum()} candidates have no latent and are not shown."
+    return LatentMap(points.tolist(), plane.project(known[:, :semantic]).tolist(), _labels(run), note=note)
+
+
+def _latents(run: RunContents, texts: list[str]) -> np.ndarray:
+    """[item latent], a row of NaN where an item can't be encoded."""
+    assert run.model is not None
+    rows = [Row(line, text) for line, text in enumerate(texts, start=1)]
+    encoded = encode_rows(run.model, rows, Resources(threads=run.settings.threads))
+    latents = np.full((len(rows), run.model.space.size), np.nan)
+    latents[encoded.index] = encoded.latent
+    return latents
+
+
+def pareto(run: RunContents) -> list[Pareto]:
+    """Pairs among the objectives and the one-sided constraints: what more of one costs of the other."""
+    axes = [axis for axis in map(_axis, run.goals) if axis is not None]
+    if len(axes) < 2 or not run.items:
+        return []
+    return [_pareto_plot(run, x, y) for x, y in list(combinations(axes, 2))[:3]]
+
+
+def _axis(goal: Any) -> Objective | None:
+    if goal.is_objective:
+        return Objective(goal.name, goal.direction)
+    if math.isfinite(goal.low) != math.isfinite(goal.high):
+        return Objective(goal.name, "maximize" if math.isfinite(goal.low) else "minimize")
+    return None
+
+
+def _pareto_plot(run: RunContents, x: Objective, y: Objective) -> Pareto:
+    points = np.array([run.candidates[axis.name][: len(run.items)] for axis in (x, y)], float).T
+    signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (x, y)])
+    scored = []
+    if run.scored:
+        everything = np.array([run.scored[axis.name] for axis in (x, y)], float).T
+        everything = everything[np.isfinite(everything).all(1)]
+        rows = np.unique(np.linspace(0, len(everything) - 1, min(len(everything), PARETO_POINTS)).astype(int))
+        scored = everything[rows].tolist()
+    return Pareto(x, y, points.tolist(), nondominated(points * signs).tolist(), scored, _labels(run))
+
+
+def traces(run: RunContents) -> list[Trace]:
+    if not run.trace:
+        return []
+    table = {name: np.array(column) for name, column in run.trace.items()}
+    curves = []
+    for method in dict.fromkeys(run.trace["method"]):
+        rows = (table["method"] == method) & np.isfinite(table["top_10"].astype(float))
+        control = method in CONTROLS and method != run.settings.optimize.method
+        curves.append(Curve(method, table["call"][rows].tolist(), table["top_10"][rows].tolist(), control=control))
+    return [Trace("mean of the ten best", curves)]
+
+
+def metrics(run: RunContents) -> list[Metric]:
+    """The evaluation's and the model's own numbers, with the domain's notes."""
+    notes = getattr(run.domain, "metric_notes", {})
+    against = run.metrics.get("against", "")
+    command = f"sciencegen evaluate {run.settings.domain} samples.parquet --against {against}" if against else ""
+    made = []
+    for source, values in ((command, run.metrics), ("", run.model_metrics)):
+        for name, value in values.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                meaning, direction, references = notes.get(name, ("", None, {}))
+                made.append(
+                    Metric(name, value, references=references, meaning=meaning, direction=direction, command=source)
+                )
+    return made
+
+
+def calibrations(run: RunContents) -> list[Calibration]:
+    made = []
+    for name, rows in run.metrics.get("conditions", {}).items():
+        kept = [row for row in rows if "lower" in row]
+        columns = {key: [row[key] for row in kept] for key in ("asked", "got", "lower", "upper")}
+        columns |= {key: [row[key] for row in kept] for key in ("mean_absolute_error", "hit_rate")}
+        prop = run.domain.properties.get(name)
+        made.append(
+            Calibration(name, **columns, tolerance=prop.tolerance if prop else None, unit=prop.unit if prop else "")
+        )
+    return made
+
+
+def _labels(run: RunContents) -> list[str]:
+    return [str(name) for name in run.candidates["id"][: len(run.items)]]
+
+
+def _bounds(goal: Any) -> tuple[float | None, float | None]:
+    return (goal.low if math.isfinite(goal.low) else None, goal.high if math.isfinite(goal.high) else None)
+
+
+def _finite(values: list[Any]) -> list[float]:
+    return [float(value) for value in values if value is not None and math.isfinite(value)]

@@ -1,0 +1,149 @@
+"""What runs in killable workers: records of plain values, because a worker loads its domain by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from sciencegen.domains import load_domain
+from sciencegen.domains.base import Refusal
+
+
+@cache
+def _cached_domain(name: str) -> Any:
+    return load_domain(name)
+
+
+def domain_of(name: str) -> Any:
+    """The `Domain` with this name, loaded once in a process."""
+    return _cached_domain(name)
+
+
+def worker_count(threads: int) -> int:
+    """Processes for `--threads`: 0 is every core that this process may use."""
+    if threads:
+        return threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(threads: int) -> None:
+    """Let torch use this many cores."""
+    import torch
+
+    torch.set_num_threads(worker_count(threads))
+
+
+@dataclass(frozen=True)
+class InDomain:
+    """A task of one domain. Unpickling loads the domain, so that workers inherit its imports from their server."""
+
+    domain: str
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        domain_of(self.domain)
+
+
+@dataclass(frozen=True)
+class ParseAndMeasure(InDomain):
+    """Texts to (text, key, values, None) or why not; what `data.prepare` wants."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, texts: Sequence[str]) -> list[Any]:
+        domain = domain_of(self.domain)
+        parsed = [domain.parse(text) for text in texts]
+        items = [item for item in parsed if not isinstance(item, Refusal)]
+        rows = iter(domain.measure(items, self.names) if items else [])
+        return [
+            item if isinstance(item, Refusal) else (domain.text(item), domain.key(item), next(rows), None)
+            for item in parsed
+        ]
+
+
+@dataclass(frozen=True)
+class Encode(InDomain):
+    """Texts to (standardized text, array) or why not, by a representation given as its JSON."""
+
+    recipe: str
+    representation: str
+
+    def __call__(self, texts: Sequence[str]) -> list[Any]:
+        domain = domain_of(self.domain)
+        representation = _representation(self.domain, self.recipe, self.representation)
+        parsed = [domain.parse(text) for text in texts]
+        items = [item for item in parsed if not isinstance(item, Refusal)]
+        arrays = iter(representation.encode(items) if items else [])
+        results: list[Any] = []
+        for item in parsed:
+            array = item if isinstance(item, Refusal) else next(arrays)
+            results.append(array if isinstance(array, Refusal) else (domain.text(item), array))
+        return results
+
+
+@cache
+def _representation(domain: str, recipe: str, text: str) -> Any:
+    import json
+
+    return domain_of(domain).recipes[recipe].load_representation(json.loads(text))
+
+
+@dataclass(frozen=True)
+class Judge(InDomain):
+    """Decoded rows to (text, key, values, acceptable) each, or why a row is no item.
+
+    A row's tensors come as arrays: a tensor would travel between processes as shared memory.
+    """
+
+    recipe: str
+    representation: str
+    names: tuple[str, ...]
+    keep: tuple[str, ...]
+    forbid: tuple[str, ...]
+
+    def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
+        domain = domain_of(self.domain)
+        decoded = _representation(self.domain, self.recipe, self.representation).decode(join_rows(rows))
+        items = [item for item in decoded if not isinstance(item, Refusal)]
+        accept = domain.constraint(self.keep, self.forbid) if self.keep or self.forbid else lambda item: True
+        values = iter(measure_all(domain, items, self.names))
+        return [
+            item if isinstance(item, Refusal) else (domain.text(item), domain.key(item), next(values), accept(item))
+            for item in decoded
+        ]
+
+
+def split_rows(batch: Any) -> list[dict[str, np.ndarray]]:
+    """Each item of a Batch as named arrays; the mask is called "" here."""
+    tensors = {**batch.fields, **({} if batch.mask is None else {"": batch.mask})}
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    return [{name: array[row] for name, array in arrays.items()} for row in range(len(batch))]
+
+
+def join_rows(rows: Sequence[Mapping[str, np.ndarray]]) -> Any:
+    """The Batch of such rows."""
+    import torch
+
+    from sciencegen.batch import Batch
+
+    tensors = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
+    return Batch({name: tensor for name, tensor in tensors.items() if name}, tensors.get(""))
+
+
+def measure_all(domain: Any, items: Sequence[Any], names: Sequence[str]) -> list[list[float]]:
+    """[item name] of properties and other oracles of the domain, NaN where one fails."""
+    columns = []
+    properties = [name for name in names if name in domain.properties]
+    measured = domain.measure(items, properties) if items and properties else None
+    for name in names:
+        if name in properties:
+            columns.append([] if measured is None else measured[:, properties.index(name)].tolist())
+        else:
+            scores = domain.oracle(name).score(items) if items else []
+            columns.append([float("nan") if score.failed else score.value for score in scores])
+    return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in items]

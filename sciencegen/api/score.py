@@ -1,0 +1,136 @@
+"""Score: properties and other oracles of every item of a file, row by row, whatever the rows are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.oracles import OracleBook
+from sciencegen.api.outputs import Refused
+from sciencegen.api.rooms import InDomain, domain_of, worker_count
+from sciencegen.config import DEFAULT_RESOURCES, Resources
+from sciencegen.data.tables import Row
+from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.domains.base import Refusal
+from sciencegen.scoring.oracles import Score
+
+ROWS_PER_TASK = 256
+
+
+@dataclass(frozen=True)
+class ScoreTexts(InDomain):
+    """Texts to (standardized text, scores) each, or why not; runs in the workers."""
+
+    names: tuple[str, ...]
+    predictors: tuple[tuple[str, str], ...]
+
+    def __call__(self, texts: Sequence[str]) -> list[Any]:
+        domain = domain_of(self.domain)
+        book = OracleBook(self.domain, dict(self.predictors))
+        parsed = [domain.parse(text) for text in texts]
+        items = [item for item in parsed if not isinstance(item, Refusal)]
+        columns = [book.resolve(name).score(items) if items else [] for name in self.names]
+        rows = iter(zip(*columns, strict=True) if columns else [()] * len(items))
+        return [item if isinstance(item, Refusal) else (domain.text(item), next(rows)) for item in parsed]
+
+
+@dataclass(frozen=True)
+class ScoredChunk:
+    """values: columns of the scored rows. refused: rows that are no item, and scores that failed."""
+
+    values: dict[str, list[Any]]
+    refused: list[Refused]
+
+
+def score(
+    domain: str, items: Sequence[str], names: Sequence[str] = (), predictors: Mapping[str, str] | None = None
+) -> Any:
+    """The items' scores as a pandas table with one row each; an item that is refused has empty cells and its reason."""
+    import pandas as pd
+
+    rows = [Row(line, text) for line, text in enumerate(items, start=1)]
+    scoring = Scoring(domain, rows, names, predictors or {}, Resources(), 30.0)
+    columns: dict[str, list[Any]] = {name: [] for name in scoring.columns}
+    refused: dict[int, str] = {}
+    for chunk in scoring:
+        refused |= {line: reason for line, _, reason in chunk.refused}
+        for name, values in chunk.values.items():
+            columns[name].extend(values)
+    table = pd.DataFrame(columns).set_index("line").reindex(range(1, len(rows) + 1))
+    table["item"] = table["item"].fillna(pd.Series(items, index=table.index))
+    table["refused"] = [refused.get(line) for line in table.index]
+    return table.reset_index(drop=True)
+
+
+def stream(
+    domain: str, path: Path, names: Sequence[str], predictors: Mapping[str, str], *, column: str | None = None,
+    timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES,
+) -> Scoring:  # fmt: skip
+    """The scoring of a file, chunk by chunk."""
+    return Scoring(domain, domain_of(domain).read(path, column), names, predictors, resources, timeout_s)
+
+
+class Scoring:
+    """Chunks of scored rows in the order of the input."""
+
+    def __init__(
+        self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
+        timeout_s: float,
+    ) -> None:  # fmt: skip
+        chosen = [*names, *predictors] if names or predictors else list(domain_of(domain).properties)
+        self.names = tuple(dict.fromkeys(chosen))
+        self.domain, self.rows, self.resources, self.timeout_s = domain, rows, resources, timeout_s
+        self.predictors = tuple(sorted(predictors.items()))
+        book = OracleBook(domain, dict(predictors))
+        for name in self.names:  # a wrong name is an error before any row is read
+            book.resolve(name)
+        bounds = {name: (f"{name}_lower", f"{name}_upper") for name in predictors}
+        extra = [column for name in self.names for column in (name, *bounds.get(name, ()))]
+        self.columns = ["item", "line", *extra]
+        self.scored = self.refused = self.failed = 0
+
+    def __iter__(self) -> Iterator[ScoredChunk]:
+        waiting: deque[Row] = deque()
+
+        def texts() -> Iterator[str]:
+            for row in self.rows:
+                waiting.append(row)
+                yield row.text
+
+        task = ScoreTexts(self.domain, self.names, self.predictors)
+        workers = worker_count(self.resources.threads)
+        chunks = map_chunks_killable(task, texts(), processes=workers, chunk=ROWS_PER_TASK, timeout_s=self.timeout_s)
+        for _, members, results in chunks:
+            rows = [waiting.popleft() for _ in members]
+            yield self._chunk(rows, [results] * len(rows) if isinstance(results, Failure) else results)
+
+    def _chunk(self, rows: Sequence[Row], results: Sequence[Any]) -> ScoredChunk:
+        values: dict[str, list[Any]] = {name: [] for name in self.columns}
+        refused: list[Refused] = []
+        for row, result in zip(rows, results, strict=True):
+            if not isinstance(result, tuple):
+                self.refused += 1
+                refused.append((row.line, row.text, result.reason))
+                continue
+            self.scored += 1
+            text, scores = result
+            values["item"].append(text)
+            values["line"].append(row.line)
+            for name, one in zip(self.names, scores, strict=True):
+                self._append(values, name, one)
+                if one.failed:
+                    self.failed += 1
+                    refused.append((row.line, row.text, f"{name}: {one.failure}"))
+        return ScoredChunk(values, refused)
+
+    def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
+        cells = {name: one.value, f"{name}_lower": one.lower, f"{name}_upper": one.upper}
+        for column, cell in cells.items():
+            if column in values:
+                values[column].append(float("nan") if cell is None else cell)
+
+    def summary(self) -> dict[str, Any]:
+        return {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}

@@ -1,0 +1,143 @@
+"""What training reads: a prepared dataset, encoded by a representation that is fitted on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api import models
+from sciencegen.api.latent import EncodeOne
+from sciencegen.api.prepare import prepare
+from sciencegen.api.rooms import Encode, worker_count
+from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
+from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.data.workers import map_killable
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.runs import RunFolder
+
+LARGEST_FIT = 50_000
+"""Items that a representation is fitted on: evenly spaced ones of a larger set."""
+
+HELD_OUT = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Encoded training items with raw values [item property], and a few held-out ones to check on."""
+
+    representation: Any
+    arrays: Sequence[np.ndarray]
+    values: np.ndarray
+    texts: Sequence[str]
+    held_out: tuple[Sequence[np.ndarray], Sequence[str]]
+    refused: int
+
+    def batches(self, training: Any) -> Callable[[int], Iterator[Any]]:
+        """step -> the batches from that step on; a function of (seed, step) alone."""
+        from sciencegen.training import batch_order
+
+        shapes = {array.shape for array in self.arrays}
+        lengths = np.array([len(array) for array in self.arrays]) if len(shapes) > 1 else None
+
+        def start(step: int) -> Iterator[Any]:
+            for rows in batch_order(len(self.arrays), training.batch_size, training.seed, step, lengths):
+                yield self._batch(rows)
+
+        return start
+
+    def once(self) -> Iterator[Any]:
+        """Every item once, in order."""
+        for start in range(0, len(self.arrays), COMPUTE_CHUNK):
+            yield self._batch(range(start, min(start + COMPUTE_CHUNK, len(self.arrays))))
+
+    def _batch(self, rows: Any) -> Any:
+        return self.representation.batch([self.arrays[row] for row in rows], self.values[list(rows)])
+
+    def sample_for_check(self, largest: int) -> tuple[Sequence[np.ndarray], Sequence[str], str]:
+        arrays, texts = self.held_out
+        if len(arrays):
+            return arrays[:largest], texts[:largest], "held_out"
+        return self.arrays[:largest], self.texts[:largest], "training"
+
+
+def open_prepared(
+    domain: str, data: str | Path, folder: Path, settings: TrainSettings, column: str | None, log: Callable[[str], None]
+) -> PreparedDataset:
+    """The prepared dataset at `data`, or the one made of this file or dataset card in `folder`."""
+    if (Path(data) / SUMMARY).is_file():
+        return PreparedDataset.load(data)
+    if (folder / SUMMARY).is_file():
+        return PreparedDataset.load(folder)
+    log(f"preparing {data}")
+    chosen = PrepareSettings(source=str(data), column=column, threads=settings.threads)
+    return prepare(domain, folder, chosen)
+
+
+def read_training_data(
+    prepared: PreparedDataset, domain: str, recipe: Any, start: models.LoadedModel | None, settings: TrainSettings,
+    run: RunFolder, log: Callable[[str], None],
+) -> TrainingData:  # fmt: skip
+    """Fit (or adapt, or on resuming read) the representation, then encode the training split."""
+    split = "train" if "train" in prepared.splits else prepared.splits[0]
+    conditions = condition_names(prepared, recipe, start, settings)
+    texts, values = prepared.items(split), prepared.values(split, conditions)
+    representation = _representation(recipe, start, texts, values, conditions, run)
+    log(f"encoding {len(texts)} items")
+    kept, arrays = _encode(domain, recipe, representation, texts, settings.threads)
+    if not len(kept):
+        raise DataError(f"Expected items that recipe '{recipe.name}' can encode in {prepared.path}, found none.")
+    other = next((name for name in HELD_OUT if prepared.count(name)), None)
+    checked = prepared.items(other)[:COMPUTE_CHUNK] if other else []
+    good, held = _encode(domain, recipe, representation, checked, settings.threads)
+    return TrainingData(
+        representation,
+        arrays,
+        values[kept],
+        texts.take(kept),
+        (held, [checked[i] for i in good]),
+        len(texts) - len(kept),
+    )
+
+
+def condition_names(
+    prepared: PreparedDataset, recipe: Any, start: models.LoadedModel | None, settings: TrainSettings
+) -> tuple[str, ...]:
+    """What is asked for; else what the model had or the recipe wants, and the user's own columns."""
+    known = prepared.property_names
+    if settings.conditions is not None:
+        for name in settings.conditions:
+            if name not in known:
+                raise unknown_name(f"condition (column of {prepared.path})", name, known)
+        return settings.conditions
+    usual = start.representation.properties if start else recipe.conditions
+    columns = [name for name in prepared.summary["columns"] if prepared.summary["columns"][name]["count"]]
+    return tuple(dict.fromkeys([*(name for name in usual if name in known), *columns]))
+
+
+def _representation(recipe, start, texts, values, conditions: Sequence[str], run: RunFolder) -> Any:
+    if run.has(models.REPRESENTATION):
+        return recipe.load_representation(run.read_json(models.REPRESENTATION))
+    rows = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), LARGEST_FIT)).astype(int))
+    if start is None:
+        representation = recipe.fit(texts.take(rows), values[rows], conditions)
+    elif recipe.adapt is None or recipe.adapt_representation is None:
+        raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
+    else:
+        representation = recipe.adapt_representation(start.representation, texts.take(rows), values[rows], conditions)
+    run.write_json(models.REPRESENTATION, representation.to_json())
+    return representation
+
+
+def _encode(
+    domain: str, recipe: Any, representation: Any, texts: Any, threads: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Rows that can be encoded, and their arrays."""
+    task = EncodeOne(Encode(domain, recipe.name, json.dumps(representation.to_json(), sort_keys=True)))
+    found = map_killable(task, texts, processes=worker_count(threads)) if len(texts) else iter(())
+    kept = [(index, result[1]) for index, result in found if isinstance(result, tuple)]
+    return np.array([index for index, _ in kept], np.int64), [array for _, array in kept]

@@ -1,0 +1,70 @@
+"""Batch: named tensors, which positions are real, and the condition. The one data contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sciencegen.errors import ShapeError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A minibatch of any domain.
+
+    fields: named tensors whose first dimension is the item.
+    mask: [batch position], True where a position is real; None where items have one size.
+    condition: [batch property] standardized values, NaN where a value is missing.
+    """
+
+    fields: Mapping[str, Tensor]
+    mask: Tensor | None = None
+    condition: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {name: value.shape[0] for name, value in self._tensors().items()}
+        if len(set(sizes.values())) > 1:
+            raise ShapeError(f"Expected one batch size for every tensor of a Batch, got {sizes}.")
+
+    def _tensors(self) -> dict[str, Tensor]:
+        optional = {"mask": self.mask, "condition": self.condition}
+        return {**self.fields, **{name: value for name, value in optional.items() if value is not None}}
+
+    def __len__(self) -> int:
+        return next(iter(self._tensors().values())).shape[0]
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.fields[name]
+
+    def map(self, function) -> Batch:
+        """The batch with `function` applied to each tensor (move, slice, repeat)."""
+        apply = lambda value: None if value is None else function(value)  # noqa: E731
+        return Batch({k: function(v) for k, v in self.fields.items()}, apply(self.mask), apply(self.condition))
+
+    def to(self, device: torch.device | str) -> Batch:
+        return self.map(lambda value: value.to(device))
+
+    def select(self, index: Tensor | slice) -> Batch:
+        """The items at `index`."""
+        return self.map(lambda value: value[index])
+
+    def repeat_interleave(self, count: int) -> Batch:
+        """Each item `count` times in a row, [batch*count ...]; for importance samples."""
+        return self.map(lambda value: value.repeat_interleave(count, 0))
+
+    def with_condition(self, condition: Tensor | None) -> Batch:
+        return Batch(self.fields, self.mask, condition)
+
+
+def concatenate(batches: Sequence[Batch]) -> Batch:
+    """One batch from several whose fields and sizes agree."""
+    first = batches[0]
+    join = lambda values: None if values[0] is None else torch.cat(values)  # noqa: E731
+    return Batch(
+        {name: torch.cat([b.fields[name] for b in batches]) for name in first.fields},
+        join([b.mask for b in batches]),
+        join([b.condition for b in batches]),
+    )

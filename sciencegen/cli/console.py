@@ -1,0 +1,54 @@
+"""What a person sees while a verb runs: always on stderr, so that stdout holds results only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+
+def say(message: str, style: str = "") -> None:
+    """One line on stderr."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False).print(message, style=style, markup=False, soft_wrap=True)
+
+
+def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
+    """The run in a few numbers: on stderr for a person; with --json on stdout, unless the results go there."""
+    shown = {key: value for key, value in summary.items() if value not in (None, [], {}, "")}
+    if as_json and output != "-":
+        print(json.dumps({"output": output, **summary}, default=str))
+        return
+    say("  ".join(f"{key} {_short(value)}" for key, value in shown.items() if not isinstance(value, (dict, list))))
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Any]:
+    """A progress bar on stderr whose `advance(count)` moves it; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda count=1: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda count=1: bar.advance(task, count)
+
+
+def watch(values: Iterable[Value], description: str, total: int | None = None) -> Iterator[Value]:
+    """`values`, with a progress bar."""
+    with progress(description, total) as advance:
+        for value in values:
+            yield value
+            advance()

@@ -1,0 +1,104 @@
+"""`sciencegen datasets list|show|fetch|prepare`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import progress, summarize
+from sciencegen.cli.output import claim_output
+
+app = typer.Typer(no_args_is_help=True, help="Where data comes from, and getting it ready for training.")
+
+Name = Annotated[str, typer.Argument(help="The dataset, as `datasets list` names it.", show_default=False)]
+Offline = Annotated[bool, typer.Option("--offline", help="Use what is here already; ask no network.")]
+
+
+@app.command("list")
+def list_datasets(as_json: options.Json = False) -> None:
+    """Every dataset with a card, and whether it is here."""
+    from sciencegen.api.datasets import list_datasets as list_all
+
+    rows = list_all()
+    if as_json:
+        print(json.dumps(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(rows[0] if rows else ["name"]), box=None, padding=(0, 2))
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console(highlight=False).print(table)
+
+
+@app.command("show")
+def show(name: Name, as_json: options.Json = False) -> None:
+    """A dataset's card: sources, licence, citation, columns with units, split."""
+    from sciencegen.api.datasets import show as show_card
+
+    card = show_card(name)
+    if as_json:
+        print(json.dumps(card, default=str))
+        return
+    import yaml
+
+    print(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=100).rstrip())
+
+
+@app.command("fetch")
+def fetch(name: Name, offline: Offline = False, as_json: options.Json = False) -> None:
+    """Download a dataset into the cache, checked against its sha256; the next source is tried where one fails."""
+    from sciencegen.api.datasets import fetch as fetch_card
+
+    paths = fetch_card(name, offline=offline)
+    summarize({"files": len(paths)}, str(paths[0].parent) if paths else "", as_json)
+    if not as_json:
+        for path in paths:
+            print(path)
+
+
+@app.command("prepare")
+def prepare(
+    domain: options.Domain,
+    output: Annotated[str, typer.Option("-o", "--output", help="The folder to write.", show_default=False)],
+    source: Annotated[
+        str | None, typer.Argument(help="A file, or a dataset's name, perhaps with its split: name/train.")
+    ] = None,
+    columns: Annotated[list[str] | None, typer.Option("--columns", help="Numeric columns to keep, a,b,c.")] = None,
+    properties: Annotated[list[str] | None, typer.Option("--with", help="Properties. [default: all]")] = None,
+    limit: Annotated[int | None, typer.Option(help="Read only this many rows.")] = None,
+    sample: Annotated[
+        bool | None, typer.Option("--sample/--full", help="The committed sample, or all. [default: what is here]")
+    ] = None,
+    column: options.Column = None,
+    threads: options.Threads = None,
+    offline: Annotated[bool | None, typer.Option("--offline", help="Use what is here already; ask no network.")] = None,
+    settings: options.SettingsText = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Standardize, remove duplicates and compute properties once; what is refused is listed in its rejects.csv."""
+    from sciencegen.config import PrepareSettings
+
+    flags = dict(
+        columns=options.names(columns), properties=options.names(properties), limit=limit, column=column, sample=sample
+    )
+    record = options.settings_from(PrepareSettings, settings, source=source, threads=threads, offline=offline, **flags)
+    claim_output(output, force, folder=True)
+
+    from sciencegen.api.prepare import prepare as prepare_table
+
+    with progress("preparing") as advance:
+        done = [0]
+
+        def show(rows: int) -> None:
+            advance(rows - done[0])
+            done[0] = rows
+
+        prepared = prepare_table(domain, output, record, force=force, progress=show)
+    counts = prepared.summary["counts"]
+    summarize({**counts, "rejects": str(prepared.rejects_path)}, output, as_json)

@@ -1,0 +1,47 @@
+"""`sciencegen evaluate`: how a file of generated items compares with held-out ones."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import summarize
+from sciencegen.cli.output import claim_output, input_path
+
+
+def evaluate(
+    domain: options.Domain,
+    samples: Annotated[str, typer.Argument(help="The generated items; - is stdin.", show_default=False)],
+    against: Annotated[str | None, typer.Option(help="A dataset and its split (set/test), or a file.")] = None,
+    training: Annotated[str | None, typer.Option(help="Training items, for novelty: card/split or file.")] = None,
+    model: options.Model = None,
+    calibrate: Annotated[list[str] | None, typer.Option(help="name=1,2,3: does the model obey? Repeatable.")] = None,
+    draws: Annotated[int | None, typer.Option(help="Draws for each asked value. [default: 512]")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use the first this many samples.")] = None,
+    column: options.Column = None,
+    format: options.Format = None,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+    settings: options.SettingsText = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Compare generated items with held-out ones; writes JSON."""
+    from sciencegen.config import EvaluateSettings
+
+    values = {name: str(text).split(",") for name, text in options.pairs(calibrate, "--calibrate").items()}
+    flags = dict(against=against, training=training, limit=limit, threads=threads, model=model, draws=draws, seed=seed)
+    flags["calibrate"] = values
+    record = options.settings_from(EvaluateSettings, settings, **flags)
+    claim_output(output, force)
+
+    from sciencegen.api.evaluate import evaluate as compare
+    from sciencegen.api.outputs import input_ending, write_json
+
+    with input_path(samples, input_ending(domain, format)) as path:
+        metrics = compare(domain, path, column=column, settings=record)
+    write_json(output, metrics)
+    summarize(metrics, output, as_json)

@@ -1,0 +1,61 @@
+"""`sciencegen generate`: new items, conditioned on what is asked for and checked against it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import progress, say, summarize
+from sciencegen.cli.output import FewerResults, claim_output
+
+Where = Annotated[list[str] | None, typer.Option(help='"name=2.5", "name in 40..90", "name >= 1". Repeatable.')]
+
+
+def generate(
+    domain: options.Domain,
+    n: Annotated[int | None, typer.Option("-n", help="Distinct accepted items. [default: 1000]")] = None,
+    where: Where = None,
+    keep: options.Keep = None,
+    forbid: options.Forbid = None,
+    include: Annotated[list[str] | None, typer.Option("--with", help="Further properties to write, a,b,c.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Keep every draw: exactly n of them, unfiltered.")] = False,
+    attempts: Annotated[int | None, typer.Option(help="Draws allowed per wanted item. [default: 50]")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Scale of the latent noise. [default: 1]")] = None,
+    model: options.Model = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    batch_size: options.BatchSize = None,
+    settings: options.SettingsText = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Draw new items from a trained model, with the properties that are asked for."""
+    from sciencegen.config import GenerateSettings
+
+    include_names = options.names(include)
+    flags = dict(n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts)
+    flags |= dict(temperature=temperature, model=model, seed=seed, device=device, threads=threads)
+    record = options.settings_from(GenerateSettings, settings, batch_size=batch_size, **flags)
+    claim_output(output, force)
+
+    from sciencegen.api.generate import stream
+    from sciencegen.api.outputs import open_output
+
+    generation = stream(domain, record)
+    for note in generation.notes:
+        say(f"note: {note}")
+    with progress("generating", record.n) as advance, open_output(domain, output, generation.columns) as writer:
+        for chunk in generation:
+            writer.write(chunk)
+            advance(len(chunk["item"]))
+    summary = generation.summary()
+    summarize(summary, output, as_json)
+    if summary["written"] < record.n:
+        raise FewerResults(
+            f"Found {summary['written']} of {record.n} distinct items in {summary['drawn']} draws (all written). "
+            "Loosen --where, --keep or --forbid, or raise --attempts."
+        )

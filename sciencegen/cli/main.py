@@ -1,0 +1,94 @@
+"""The `sciencegen` command: its verbs, and what each kind of error tells the shell.
+
+Exit codes: 0 done (refused rows included), 2 wrong usage or settings, 3 no usable row, 4 incompatible weights,
+5 fewer results than asked, 130 stopped by Ctrl-C. Heavy libraries are imported by a verb when it runs, never here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from sciencegen.cli import (
+    benchmark,
+    datasets,
+    doctor,
+    evaluate,
+    generate,
+    latent,
+    optimize,
+    predict,
+    report,
+    run,
+    score,
+    train,
+)
+from sciencegen.cli.console import say
+from sciencegen.errors import SciencegenError
+
+app = typer.Typer(
+    name="sciencegen",
+    help="Generative design: learn from data, search the latent space for a wish, rank what is found.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS = {
+    "generate": generate.generate,
+    "encode": latent.encode,
+    "decode": latent.decode,
+    "interpolate": latent.interpolate,
+    "score": score.score,
+    "predict": predict.predict,
+    "optimize": optimize.optimize,
+    "evaluate": evaluate.evaluate,
+    "benchmark": benchmark.benchmark,
+    "report": report.report,
+    "doctor": doctor.doctor,
+}
+for _name, _function in COMMANDS.items():
+    app.command(_name)(_function)
+app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
+app.add_typer(train.app, name="train")
+app.add_typer(datasets.app, name="datasets")
+
+
+def _version(value: bool) -> None:
+    if value:
+        from sciencegen import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def callback(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Generative design: learn from data, search the latent space for a wish, rank what is found."""
+
+
+def main() -> None:
+    """Run the command; every error of ours is one message on stderr and its exit code."""
+    try:
+        app()
+    except SciencegenError as error:
+        say(f"error: {error}", style="red")
+        code = error.exit_code
+    except KeyboardInterrupt:
+        say("stopped", style="yellow")
+        code = 130
+    except BrokenPipeError:  # the reader of our stdout has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    else:
+        code = 0
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

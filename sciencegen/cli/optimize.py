@@ -1,0 +1,68 @@
+"""`sciencegen optimize`: search the latent space for items that satisfy a wish."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import progress, say, summarize
+from sciencegen.cli.output import FewerResults, claim_output
+
+Goal = Annotated[list[str] | None, typer.Option(help='"maximize a", "b <= 3", "c in 1..3", "similarity to X >= 0.4".')]
+
+
+def optimize(
+    domain: options.Domain,
+    goal: Goal = None,
+    predictor: Annotated[list[str] | None, typer.Option(help="name=folder of a trained predictor. Repeatable.")] = None,
+    start: Annotated[list[str] | None, typer.Option(help="An item to start from. Repeatable.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Distinct items that may be scored. [default: 5000]")] = None,
+    n: Annotated[int | None, typer.Option("-n", help="Candidates to return. [default: 100]")] = None,
+    method: Annotated[str | None, typer.Option(help="How to search. [default: evolution]")] = None,
+    control: Annotated[list[str] | None, typer.Option(help="Methods to compare with at the same budget, a,b.")] = None,
+    keep: options.Keep = None,
+    forbid: options.Forbid = None,
+    training: Annotated[str | None, typer.Option(help="What counts as known: a prepared table, file or card.")] = None,
+    known: Annotated[bool, typer.Option("--allow-known", help="Return items of the training data too.")] = False,
+    maximum_similarity: Annotated[float | None, typer.Option(help="Between two candidates. [default: 0.7]")] = None,
+    include: Annotated[list[str] | None, typer.Option("--with", help="Further properties to write, a,b,c.")] = None,
+    model: options.Model = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    batch_size: options.BatchSize = None,
+    settings: options.SettingsText = None,
+    structures: Annotated[str | None, typer.Option(help="Also write the items to this file, in its format.")] = None,
+    details: Annotated[
+        str | None, typer.Option(help="Also write trace.csv, scored.parquet and summary.json to this folder.")
+    ] = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Search for items that satisfy a wish: `maximize` and `minimize` are objectives, the rest must hold."""
+    from sciencegen.config import OptimizeSettings
+
+    predictors = {name: str(folder) for name, folder in options.pairs(predictor, "--predictor").items()}
+    flags = dict(goals=goal, predictors=predictors, start=start, budget=budget, n=n, method=method, keep=keep)
+    flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
+    flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
+    flags |= dict(device=device, threads=threads, batch_size=batch_size)
+    record = options.settings_from(OptimizeSettings, settings, **flags)
+    for path in filter(None, (output, structures)):
+        claim_output(path, force)
+
+    from sciencegen.api.optimize import search
+    from sciencegen.api.outputs import write_search
+
+    with progress("scoring", record.budget * (1 + len(record.controls))) as advance:
+        found = search(domain, record, log=say, advance=advance)
+    write_search(found, output, structures=structures, details=details)
+    summarize(found.summary, output, as_json)
+    if len(found.table["item"]) < record.n:
+        raise FewerResults(
+            f"Found {len(found.table['item'])} of {record.n} candidates that satisfy every goal and differ enough (all "
+            "written). Loosen a goal, or raise --budget or --maximum-similarity."
+        )

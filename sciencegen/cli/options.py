@@ -1,0 +1,60 @@
+"""Flags that several verbs share. A flag that isn't given is None or empty, and its default comes from `config`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+Domain = Annotated[str, typer.Argument(help="The science, such as molecules.", show_default=False)]
+Output = Annotated[str, typer.Option("-o", "--output", help="Where the result goes; - is stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary of the run as JSON on stdout.")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="A shipped name or a run folder. [default: the domain's shipped weights]")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes. [default: 0]")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [default: auto]")]
+Threads = Annotated[int | None, typer.Option("--threads", help="Cores to use; 0 is all of them. [default: 0]")]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", help="Items in flight; no effect on results. [default: 512]")
+]
+SettingsText = Annotated[
+    str | None, typer.Option("--settings", help="Settings as YAML or JSON, or @file; flags win over them.")
+]
+Column = Annotated[
+    str | None, typer.Option("--item-column", help="The item's column. [default: the domain's usual names]")
+]
+Format = Annotated[str | None, typer.Option("--format", help="File ending that tells how to read stdin, such as .csv.")]
+Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern every result must contain. Repeatable.")]
+Forbid = Annotated[list[str] | None, typer.Option("--forbid", help="A pattern no result may contain. Repeatable.")]
+
+Record = TypeVar("Record")
+
+
+def settings_from(record: type[Record], text: str | None, **flags: Any) -> Record:
+    """The verb's settings: `--settings` first, then each flag that was given."""
+    from sciencegen.config import build_settings, read_settings
+
+    given = {name: value for name, value in flags.items() if value is not None and value != [] and value != {}}
+    return build_settings(record, {**(read_settings(text) if text else {}), **given})
+
+
+def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
+    """`name=value` flags as a mapping; values read as YAML, so that 3 is a number."""
+    import yaml
+
+    from sciencegen.errors import ConfigError
+
+    mapping = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"Expected {flag} name=value, got '{text}'.")
+        mapping[name.strip()] = yaml.safe_load(value)
+    return mapping
+
+
+def names(texts: list[str] | None) -> list[str]:
+    """A repeatable flag whose values may be comma-separated."""
+    return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]

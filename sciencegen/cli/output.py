@@ -1,0 +1,50 @@
+"""Where results go: refuse to overwrite, stdin and stdout as `-`, what is finished survives Ctrl-C."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sciencegen.errors import ConfigError, DataError, SciencegenError
+
+
+class FewerResults(SciencegenError):
+    """Fewer results than asked; what there is has been written."""
+
+    exit_code = 5
+
+
+def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
+    """Refuse an output that exists or whose folder doesn't, before anything is computed."""
+    if output == "-":
+        return
+    path = Path(output)
+    if path.exists() and not force and not (folder and path.is_dir() and not any(path.iterdir())):
+        raise ConfigError(f"{output} exists. Pass --force to overwrite it, or another -o.")
+    if path.is_dir() and not folder:
+        raise ConfigError(f"Expected a file for -o, {output} is a folder.")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise ConfigError(f"Expected a folder at {path.parent}, found a file.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def input_path(source: str, ending: str) -> Iterator[Path]:
+    """The file to read: `source`, or what comes on stdin, kept in a temporary file with `ending`."""
+    if source != "-":
+        path = Path(source)
+        if not path.exists():
+            raise DataError(f"Expected a file at {source}, found none.")
+        if path.is_dir():
+            raise DataError(f"Expected a file at {source}, found a folder.")
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"stdin{ending}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield path

@@ -1,0 +1,25 @@
+"""`sciencegen predict`: values with intervals from a trained predictor."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.score import score
+
+
+def predict(
+    domain: options.Domain,
+    source: Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)],
+    predictor: Annotated[list[str], typer.Option(help="name=folder of a trained predictor. Repeatable.")],
+    column: options.Column = None,
+    format: options.Format = None,
+    threads: options.Threads = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Predict properties of every item of a file: value, lower and upper bound, and whether the item is in domain."""
+    score(domain, source, [], predictor, column, format, threads, 30.0, output, force, as_json)

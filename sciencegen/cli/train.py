@@ -1,0 +1,89 @@
+"""`sciencegen train DOMAIN` (a generative model) and `sciencegen train predictor` (a property regressor)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sciencegen.cli import options
+from sciencegen.cli.console import say, summarize
+from sciencegen.cli.output import claim_output, input_path
+
+MODEL_COMMAND = "DOMAIN"
+
+
+class TrainGroup(TyperGroup):
+    """A first word that is no command of the group is a domain's name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = args and (args[0] in self.commands or args[0].startswith("-"))
+        return super().resolve_command(ctx, args if known else [MODEL_COMMAND, *args])
+
+
+app = typer.Typer(cls=TrainGroup, no_args_is_help=True, help="Train a generative model, or a property predictor.")
+
+
+@app.command(MODEL_COMMAND)
+def model(
+    domain: options.Domain,
+    data: Annotated[str | None, typer.Option(help="A prepared folder, a file, or a dataset's name.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Adapt these weights: a shipped name or a folder.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="Which network. [default: the domain's own]")] = None,
+    condition: Annotated[list[str] | None, typer.Option(help="Properties and columns to condition on, a,b,c.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="The recipe's name=value. Repeatable.")] = None,
+    training: Annotated[list[str] | None, typer.Option(help="How to train: name=value. Repeatable.")] = None,
+    column: options.Column = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    settings: options.SettingsText = None,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="The run folder. [default: runs/<hash>]")] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a generative model, or adapt one with --from. The same command goes on where a stopped one was."""
+    from sciencegen.config import TrainSettings
+
+    flags = {"from": start, "recipe": recipe, "conditions": options.names(condition)}
+    flags |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
+    record = options.settings_from(TrainSettings, settings, seed=seed, device=device, threads=threads, **flags)
+
+    from sciencegen.api.train import train
+
+    trained = train(domain, data, record, folder=output, column=column, force=force, log=say)
+    summarize(trained.metrics, str(trained.folder), as_json)
+
+
+@app.command("predictor")
+def predictor(
+    domain: options.Domain,
+    table: Annotated[str, typer.Argument(help="A table with the item's column and the target's.", show_default=False)],
+    target: Annotated[str, typer.Option(help="The column to predict.", show_default=False)],
+    output: Annotated[str, typer.Option("-o", "--output", help="The predictor's folder.", show_default=False)],
+    setting: Annotated[list[str] | None, typer.Option("--set", help="The regressor's name=value. Repeatable.")] = None,
+    column: options.Column = None,
+    model: options.Model = None,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+    settings: options.SettingsText = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a property predictor with calibrated intervals from a table of items and values."""
+    from sciencegen.config import PredictorSettings
+
+    flags = dict(target=target, column=column, model=model, seed=seed, threads=threads)
+    flags["settings"] = options.pairs(setting, "--set")
+    record = options.settings_from(PredictorSettings, settings, table=table, **flags)
+    claim_output(output, force, folder=True)
+
+    from sciencegen.api.outputs import input_ending
+    from sciencegen.api.predict import train_predictor
+
+    with input_path(table, input_ending(domain, ".csv")) as path:
+        trained = train_predictor(domain, path, record, folder=output, log=say)
+    summarize(trained.metrics, output, as_json)

@@ -1,0 +1,250 @@
+"""Plain strict settings of every verb. An unknown key is an error that names the nearest one.
+
+A verb's settings are one record; a workflow's config file holds one section for each verb. The defaults live here and
+nowhere else: a flag of the command line that isn't given is left out.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sciencegen.errors import ConfigError
+
+COMPUTE_CHUNK = 512
+"""Items in one matrix product. Fixed, because products of other sizes round differently."""
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class Settings(BaseModel):
+    """A strict, immutable record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True)
+
+
+class Resources(Settings):
+    """Where and how wide a verb computes; none of it changes a result, but for `device`'s rounding.
+
+    threads: 0 is every core. batch_size: how many items are in flight at once; it only groups compute chunks.
+    """
+
+    seed: int = Field(0, ge=0)
+    device: Device = "auto"
+    threads: int = Field(0, ge=0)
+    batch_size: int = Field(COMPUTE_CHUNK, ge=1)
+
+
+DEFAULT_RESOURCES = Resources()
+
+
+class PrepareSettings(Resources):
+    """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
+    sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
+    columns: numeric columns of the file that become properties too; none means all of them.
+    fractions: how a file is split, such as {train: 0.9, test: 0.1}; none leaves it whole.
+    """
+
+    source: str | None = None
+    sample: bool | None = None
+    column: str | None = None
+    properties: tuple[str, ...] | None = None
+    columns: tuple[str, ...] = ()
+    fractions: dict[str, float] = {}
+    limit: int | None = Field(None, ge=1)
+    offline: bool = False
+
+
+class TrainSettings(Resources):
+    """model: take these weights as they are (a shipped name or a run folder) instead of training.
+    from_model: go on from these weights. recipe, settings: which network, and its own settings.
+    training: how long and how (steps, learning rate ...), the training room's own settings.
+    finish: settings of what is fitted after the weights, such as a prior over the latents (steps).
+    conditions: the properties that the model is conditioned on; None is the recipe's own choice.
+    """
+
+    model: str | None = None
+    from_model: str | None = Field(None, alias="from")
+    recipe: str | None = None
+    conditions: tuple[str, ...] | None = None
+    settings: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    finish: dict[str, Any] = {}
+
+
+class GenerateSettings(Resources):
+    """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each wanted item.
+    temperature: scale of the latent noise. include: further properties to write beside the conditions'.
+    """
+
+    n: int = Field(1000, ge=1)
+    model: str | None = None
+    where: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    raw: bool = False
+    attempts: int = Field(50, ge=1)
+    temperature: float = Field(1.0, gt=0)
+
+
+class OracleSettings(Settings):
+    """An external program: `command` with {input} and {output}; it reads items and writes a table with `column`."""
+
+    command: str
+    column: str = "score"
+    input_format: str | None = None
+    unit: str = ""
+    direction: Literal["maximize", "minimize"] | None = None
+    parallel: int = Field(1, ge=1)
+    batch_size: int = Field(64, ge=1)
+    timeout_s: float = Field(3600.0, gt=0)
+    retries: int = Field(1, ge=0)
+
+
+class PredictorSettings(Resources):
+    """A property regressor from a user's table. model: whose latents it may look at (settings: {inputs: both}).
+    evaluation_folds, evaluation_repeats: of the cross-validation whose figures stand in metrics.json.
+    """
+
+    table: str
+    target: str
+    column: str | None = None
+    model: str | None = None
+    evaluation_folds: int = Field(5, ge=2)
+    evaluation_repeats: int | None = Field(2, ge=1)
+    settings: dict[str, Any] = {}
+
+
+class OptimizeSettings(Resources):
+    """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
+    predictors: name -> folder. controls: methods that run at the same budget beside the search, for comparison.
+    maximum_similarity: no two returned candidates are more alike. novel: return nothing that is in the training data.
+    """
+
+    goals: tuple[str, ...] = ()
+    method: str = "evolution"
+    budget: int = Field(5000, ge=1)
+    n: int = Field(100, ge=1)
+    model: str | None = None
+    start: tuple[str, ...] = ()
+    predictors: dict[str, str] = {}
+    lower_bounds: bool = True
+    oracles: dict[str, OracleSettings] = {}
+    keep: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    training: str | None = None
+    novel: bool = True
+    maximum_similarity: float = Field(0.7, ge=0, le=1)
+    include: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
+
+
+class EvaluateSettings(Resources):
+    """against: a dataset card and its split, `set/test`, or a file.
+
+    calibrate: property -> values; how well raw draws of `model` obey each of them, from `draws` of them.
+    """
+
+    against: str | None = None
+    training: str | None = None
+    limit: int | None = Field(None, ge=1)
+    offline: bool = False
+    model: str | None = None
+    calibrate: dict[str, tuple[float, ...]] = {}
+    draws: int = Field(512, ge=1)
+
+
+class ReportSettings(Settings):
+    title: str | None = None
+    candidates: int = Field(100, ge=1)
+
+
+class RunSettings(Settings):
+    """One workflow: a section for each verb. `name` is the folder in `results/<domain>/`.
+
+    structures: the ending of the candidates' structure file, such as .sdf; None writes tables only.
+    gpus: how many a training asks of a cluster.
+    """
+
+    domain: str
+    name: str = "default"
+    results: str = "results"
+    structures: str | None = None
+    seed: int = Field(0, ge=0)
+    device: Device = "auto"
+    threads: int = Field(0, ge=0)
+    gpus: int = Field(0, ge=0)
+    prepare: PrepareSettings = PrepareSettings()
+    train: TrainSettings = TrainSettings()
+    generate: GenerateSettings = GenerateSettings()
+    predict: dict[str, PredictorSettings] = {}
+    optimize: OptimizeSettings = OptimizeSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    report: ReportSettings = ReportSettings()
+    options: dict[str, Any] = {}
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.results) / self.domain / self.name
+
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def build_settings(record: type[Record], values: Mapping[str, Any], place: str = "") -> Record:
+    """`record(**values)`, with an error that a person can act on."""
+    try:
+        return record(**values)
+    except ValidationError as error:
+        lines = [_explain(record, problem) for problem in error.errors()]
+        raise ConfigError(f"{place or 'Settings'}: " + "; ".join(lines)) from None
+
+
+def _explain(record: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    path = [str(part) for part in problem["loc"]]
+    name = ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(record, path[:-1])
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}."
+        return f"unknown key '{name}', {remedy}"
+    if problem["type"] == "missing":
+        return f"key '{name}' is missing"
+    return f"'{name}': {problem['msg']}, got {problem['input']!r}"
+
+
+def _known_keys(record: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys of the nested record at `path`."""
+    for part in path:
+        field = record.model_fields.get(part)
+        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            record = field.annotation
+    return sorted(field.alias or name for name, field in record.model_fields.items())
+
+
+def read_settings(text: str) -> dict[str, Any]:
+    """A mapping from YAML or JSON text, or from a file given as `@path`."""
+    place = text[1:] if text.startswith("@") else "--settings"
+    try:
+        values = yaml.safe_load(Path(place).read_text() if text.startswith("@") else text)
+    except FileNotFoundError:
+        raise ConfigError(f"Expected a config file at {place}, found none.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"Expected YAML in {place}: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"Expected `key: value` lines in {place}, got a {type(values).__name__}.")
+    return values
+
+
+def load_run(path: Path) -> RunSettings:
+    """The workflow's config file."""
+    return build_settings(RunSettings, read_settings(f"@{path}"), str(path))

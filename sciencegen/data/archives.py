@@ -1,0 +1,132 @@
+"""Reading named members out of archives without trusting them, and writing checked files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from sciencegen.data.cards import SourceFile
+from sciencegen.errors import DataError
+from sciencegen.files import atomic_write
+
+BLOCK = 1 << 20
+
+
+def extract(archive: Path, files: Mapping[Path, SourceFile]) -> None:
+    """Write members of a .zip, .whl or .tar(.gz) to the paths given, gunzipped and checked.
+
+    The whole archive is refused if any of its names points out of it: who packed that isn't to be trusted.
+    """
+    with _opened(archive) as members:
+        for name in members.names:
+            _check_name(name, archive)
+        for target, file in files.items():
+            if file.path not in members.names:
+                raise DataError(f"Expected {file.path} in {archive.name}, found {_some(members.names)}.")
+            with members.open(file.path) as stream:
+                write_checked(stream, target, file, f"{archive.name}:{file.path}")
+
+
+def write_checked(stream: IO[bytes], target: Path, file: SourceFile, source: str) -> None:
+    """Copy a stream (gunzipped, if it is gzip) to `target`, which appears only if size and checksum agree."""
+    digest, size = hashlib.sha256(), 0
+    with atomic_write(target, "wb") as handle:
+        try:
+            for block in _blocks(stream):
+                size += len(block)
+                if size > file.bytes:  # before it fills the disk
+                    break
+                digest.update(block)
+                handle.write(block)
+        except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
+            raise DataError(f"Expected a whole file in {source}, found a truncated or damaged one: {error}.") from error
+        if size != file.bytes:
+            found = f"more than {file.bytes}" if size > file.bytes else str(size)
+            raise DataError(f"Expected {file.bytes} bytes in {source}, found {found}: truncated, or another version.")
+        if digest.hexdigest() != file.sha256:
+            raise DataError(f"Expected sha256 {file.sha256} of {source}, found {digest.hexdigest()}.")
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    head = stream.read(BLOCK)
+    if head[:2] == b"\x1f\x8b":
+        unpacked = gzip.GzipFile(fileobj=io.BufferedReader(_Rejoined(head, stream), BLOCK))
+        while block := unpacked.read(BLOCK):
+            yield block
+        return
+    while head:
+        yield head
+        head = stream.read(BLOCK)
+
+
+class _Rejoined(io.RawIOBase):
+    """A stream with the bytes that were read already put back in front."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head, self._rest = head, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        block = self._head[: len(buffer)] or self._rest.read(len(buffer))
+        self._head = self._head[len(buffer) :]
+        buffer[: len(block)] = block
+        return len(block)
+
+
+def _check_name(name: str, archive: Path) -> None:
+    plain = name.replace("\\", "/")
+    if plain.startswith("/") or ":" in plain.split("/")[0] or ".." in PurePosixPath(plain).parts:
+        raise DataError(
+            f"Expected names inside the archive {archive.name}, found '{name}', which points out of it. "
+            "Don't unpack this file; get it from the source that the dataset's card names."
+        )
+
+
+def _some(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "") or "nothing"
+
+
+class _Members:
+    """The regular files of a zip or tar, by name."""
+
+    def __init__(self, archive: zipfile.ZipFile | tarfile.TarFile) -> None:
+        self.archive = archive
+        if isinstance(archive, zipfile.ZipFile):
+            self.names = frozenset(archive.namelist())
+        else:  # every name is checked, links and devices included, though only regular files can be opened
+            self.names = frozenset(archive.getnames())
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        stream: IO[bytes] | None
+        if isinstance(self.archive, zipfile.ZipFile):
+            stream = self.archive.open(name)
+        else:
+            member = self.archive.getmember(name)
+            stream = self.archive.extractfile(member) if member.isreg() else None
+        if stream is None:
+            raise DataError(f"Expected {name} to be a regular file in the archive, found a link or a folder.")
+        with stream:
+            yield stream
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Members]:
+    try:
+        archive = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path)  # noqa: SIM115
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise DataError(
+            f"Expected a .zip, .whl or .tar archive in {path.name}, found something else: {error}."
+        ) from error
+    with archive:
+        yield _Members(archive)

@@ -1,0 +1,93 @@
+"""What a worker does with a chunk of texts while a dataset is prepared, and the compact record it sends back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sciencegen.data.seen import hash_keys
+
+ParseAndMeasure = Callable[[list[str]], list[Any]]
+"""Texts to (text, key, values, encoded or None) each, or why not: a string or an object with `reason`."""
+
+
+@dataclass(frozen=True)
+class PreparedChunk:
+    """Columns rather than objects, so that the parent's work per row is small.
+
+    kept: positions in the chunk. values: [kept property]. tokens: all sequences in one row, `lengths` long each.
+    refused: (position, reason).
+    """
+
+    kept: np.ndarray
+    texts: list[str]
+    hashes: np.ndarray
+    values: np.ndarray
+    tokens: np.ndarray
+    lengths: np.ndarray
+    refused: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class PrepareChunk:
+    """The function that runs in the workers; it must be picklable, so it is a record of picklable functions."""
+
+    parse_and_measure: ParseAndMeasure
+    encode: Callable[[list[str]], list[Any]] | None
+    properties: int
+
+    def __call__(self, texts: list[str]) -> PreparedChunk:
+        found = self.parse_and_measure(texts)
+        if len(found) != len(texts):
+            raise ValueError(f"expected {len(texts)} results from parse_and_measure, got {len(found)}")
+        refused = [(i, reason_of(one)) for i, one in enumerate(found) if not isinstance(one, tuple)]
+        kept = [(i, *one) for i, one in enumerate(found) if isinstance(one, tuple)]
+        if self.encode is not None and kept:
+            kept, unencoded = self._encode(kept)
+            refused = sorted(refused + unencoded)
+        return self._columns(kept, refused)
+
+    def _encode(self, kept: list[tuple]) -> tuple[list[tuple], list[tuple[int, str]]]:
+        assert self.encode is not None
+        encoded = self.encode([text for _, text, *_ in kept])
+        good, unencoded = [], []
+        for (position, text, key, values, _), tokens in zip(kept, encoded, strict=True):
+            if isinstance(tokens, str) or hasattr(tokens, "reason"):
+                unencoded.append((position, f"can't be encoded: {reason_of(tokens)}"))
+            else:
+                good.append((position, text, key, values, tokens))
+        return good, unencoded
+
+    def _columns(self, kept: list[tuple], refused: list[tuple[int, str]]) -> PreparedChunk:
+        positions = np.array([row[0] for row in kept], np.int32)
+        values = np.full((len(kept), self.properties), np.nan, np.float32)
+        sequences = []
+        for index, (_, _, _, measured, tokens) in enumerate(kept):
+            values[index] = measured
+            sequences.append(_as_int16(tokens))
+        lengths = np.array([-1 if one is None else len(one) for one in sequences], np.int32)
+        if (lengths < 0).any() and (lengths >= 0).any():
+            raise ValueError("expected every item of a chunk encoded, or none")
+        present = [one for one in sequences if one is not None]
+        tokens = np.concatenate(present) if present else np.empty(0, np.int16)
+        hashes = hash_keys([row[2] for row in kept])
+        return PreparedChunk(positions, [row[1] for row in kept], hashes, values, tokens, lengths, refused)
+
+
+def reason_of(refusal: Any) -> str:
+    """The text of a refusal: a string itself, or the `reason` of a record."""
+    return str(getattr(refusal, "reason", refusal))
+
+
+def _as_int16(tokens: Any) -> np.ndarray | None:
+    if tokens is None:
+        return None
+    tokens = np.asarray(tokens)
+    if tokens.ndim != 1 or tokens.dtype.kind not in "iu" or (tokens.size and np.abs(tokens).max() > 32767):
+        raise ValueError(
+            f"expected one row of whole numbers below 32768, got shape {tokens.shape}, type {tokens.dtype}"
+        )
+    return tokens.astype(np.int16)

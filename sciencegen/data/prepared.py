@@ -1,0 +1,130 @@
+"""A prepared dataset on disk, read column by column and split by split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.errors import DataError, IncompatibleError, unknown_name
+
+DATASET_FORMAT = 1
+ITEMS, REJECTS, SUMMARY = "items.parquet", "rejects.csv", "dataset.json"
+FIXED_COLUMNS = ("item", "split", "tokens")
+
+
+class ItemColumn(Sequence):
+    """Texts in Arrow's compact memory (1.6 million SMILES: 70 MB, a quarter of a list); each is made when asked for."""
+
+    def __init__(self, column: Any) -> None:
+        self._column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self._column.take(np.arange(len(self))[index]).to_pylist()
+        return self._column[int(index) + (len(self) if index < 0 else 0)].as_py()
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), 4096):
+            yield from self._column.slice(start, 4096).to_pylist()
+
+    def take(self, indices: Any) -> list[str]:
+        """The texts at these indices, fast."""
+        return self._column.take(np.asarray(indices)).to_pylist()
+
+
+class PreparedDataset:
+    """items.parquet, rejects.csv and dataset.json in one folder; nothing is read before it is asked for."""
+
+    def __init__(self, path: Path, summary: Mapping[str, Any]) -> None:
+        self.path, self.summary = path, summary
+
+    @classmethod
+    def load(cls, path: str | Path) -> PreparedDataset:
+        path = Path(path)
+        if not (path / SUMMARY).exists() or not (path / ITEMS).exists():
+            raise DataError(
+                f"Expected a prepared dataset ({SUMMARY}, {ITEMS}) in {path}, found none. "
+                "Make one with `sciencegen datasets prepare`."
+            )
+        try:
+            summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+            version = summary["format_version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise IncompatibleError(f"Expected a dataset summary in {path / SUMMARY}, found something else.") from error
+        if version > DATASET_FORMAT:
+            raise IncompatibleError(
+                f"Expected dataset format {DATASET_FORMAT} or older in {path}, found {version}: upgrade sciencegen."
+            )
+        return cls(path, summary)
+
+    def __len__(self) -> int:
+        return self.summary["counts"]["usable"]
+
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """Every column of numbers: the computed properties, then the user's own columns."""
+        return (*self.summary["properties"], *self.summary["columns"])
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.summary["counts"]["splits"])
+
+    @property
+    def encoded(self) -> bool:
+        return bool(self.summary["encoded"])
+
+    @property
+    def items_path(self) -> Path:
+        return self.path / ITEMS
+
+    @property
+    def rejects_path(self) -> Path:
+        return self.path / REJECTS
+
+    def count(self, split: str | None = None) -> int:
+        return len(self) if split is None else self.summary["counts"]["splits"].get(split, 0)
+
+    def items(self, split: str | None = None) -> ItemColumn:
+        """The texts of a split (all of them for None), in the order of the source."""
+        return ItemColumn(self._columns(["item"], split)["item"])
+
+    def values(self, split: str | None = None, names: Sequence[str] | None = None) -> np.ndarray:
+        """[item property] float32, NaN = missing; `names` picks and orders the columns (default `property_names`)."""
+        names = self.property_names if names is None else tuple(names)
+        for name in names:
+            if name not in self.property_names:
+                raise unknown_name("property", name, self.property_names)
+        values = np.empty((self.count(split), len(names)), np.float32)
+        for index, name in enumerate(names):  # one column at a time: half the memory of a whole table
+            values[:, index] = self._columns([name], split)[name].to_numpy()
+        return values
+
+    def tokens(self, split: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """(flat int16, offsets int64): item i is flat[offsets[i] : offsets[i + 1]]."""
+        if not self.encoded:
+            raise DataError(f"Expected encoded items in {self.path}, found none: prepare it with an encoding.")
+        chunks = self._columns(["tokens"], split)["tokens"].chunks
+        flat = [chunk.flatten().to_numpy() for chunk in chunks]
+        lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]
+        offsets = np.concatenate([[0], *[np.cumsum(one, dtype=np.int64) for one in lengths]])
+        starts = np.cumsum([0, *map(len, flat)])
+        position = 1
+        for start, one in zip(starts, lengths, strict=False):
+            offsets[position : position + len(one)] += start
+            position += len(one)
+        return (np.concatenate(flat) if flat else np.empty(0, np.int16)), offsets.astype(np.int64)
+
+    def _columns(self, names: list[str], split: str | None):
+        import pyarrow.parquet as pq
+
+        if split is not None and split not in self.splits:
+            raise unknown_name("split", split, self.splits)
+        filters = None if split is None else [("split", "==", split)]
+        return pq.read_table(self.items_path, columns=names, filters=filters)

@@ -1,0 +1,54 @@
+"""Mean and standard deviation of columns with gaps, one batch after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ColumnStatistics:
+    """Of each column: how many values, their mean, their sum of squared deviations, the least and the greatest."""
+
+    count: np.ndarray
+    mean: np.ndarray
+    squares: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @staticmethod
+    def empty(columns: int) -> ColumnStatistics:
+        zero = np.zeros(columns)
+        return ColumnStatistics(zero, zero, zero, np.full(columns, np.inf), np.full(columns, -np.inf))
+
+    def add(self, values: np.ndarray) -> ColumnStatistics:
+        """With the rows of values [row column] (NaN = missing) added.
+
+        M2 = M2_a + M2_b + (mean_b - mean_a)^2 n_a n_b / n (Chan, Golub & LeVeque 1983, eq. 1.5b)
+        """
+        values = np.asarray(values, np.float64)
+        real = np.isfinite(values)
+        count = real.sum(0)
+        safe = np.maximum(count, 1)
+        mean = np.where(real, values, 0).sum(0) / safe
+        squares = np.where(real, (values - mean) ** 2, 0).sum(0)
+        total = np.maximum(self.count + count, 1)
+        step = np.where(count > 0, mean - self.mean, 0)
+        return ColumnStatistics(
+            self.count + count,
+            self.mean + step * count / total,
+            self.squares + squares + step**2 * self.count * count / total,
+            np.minimum(self.low, np.where(real, values, np.inf).min(0, initial=np.inf)),
+            np.maximum(self.high, np.where(real, values, -np.inf).max(0, initial=-np.inf)),
+        )
+
+    def describe(self, names: tuple[str, ...]) -> dict[str, dict[str, float | int | None]]:
+        """Plain numbers by column name; None where a column has no value."""
+        deviation = np.sqrt(self.squares / np.maximum(self.count, 1))
+        columns = {"mean": self.mean, "std": deviation, "min": self.low, "max": self.high}
+        return {
+            name: {"count": int(self.count[i])}
+            | {key: float(column[i]) if self.count[i] else None for key, column in columns.items()}
+            for i, name in enumerate(names)
+        }

@@ -1,0 +1,219 @@
+"""Reading tables: CSV (also gzipped, tab- or semicolon-separated) and Parquet, streamed row by row."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import sys
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+
+from sciencegen.data.writers import RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
+from sciencegen.errors import DataError
+
+__all__ = [
+    "RejectsWriter",
+    "Row",
+    "TableWriter",
+    "find_column",
+    "open_binary",
+    "read_table",
+    "rejects_path",
+    "write_rejects",
+    "write_table",
+]
+
+PEEK_ROWS = 200
+"""How many rows decide which columns hold numbers."""
+LONGEST_RECORD = 1000
+"""Lines that one quoted record may span; more means that a quotation mark was never closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a user's file. `line` counts from 1 as an editor does (Parquet, SDF: the record's number)."""
+
+    line: int
+    text: str
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_table(path: str | Path, item_columns: Sequence[str], column: str | None = None) -> Iterator[Row]:
+    """Stream the rows of a .csv or .parquet file; what the file is, its first bytes tell, not its ending.
+
+    item_columns: accepted names of the item's column, most preferred first, in any case. column: the user's own choice.
+    Columns of numbers come in `values`; an empty or non-finite cell is left out. "-" reads CSV from standard input.
+    Errors about the file as a whole come from this call, before the first row.
+    """
+    if str(path) == "-":
+        return _read_csv(sys.stdin.buffer, "standard input", item_columns, column)
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"Expected a table at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+    with open(path, "rb") as handle:
+        start = handle.read(4)
+    if not start:
+        raise DataError(f"Expected a table in {path}, found an empty file.")
+    if start == b"PAR1":
+        return _read_parquet(path, item_columns, column)
+    return _read_csv(open_binary(path), str(path), item_columns, column)
+
+
+def open_binary(path: Path) -> io.BufferedIOBase:
+    """The file's bytes, gunzipped if its first two bytes say gzip."""
+    handle = open(path, "rb")  # noqa: SIM115 - the caller closes it
+    is_gzip = handle.read(2) == b"\x1f\x8b"
+    handle.seek(0)
+    return gzip.GzipFile(fileobj=handle) if is_gzip else handle
+
+
+def find_column(names: Sequence[str], accepted: Sequence[str], column: str | None, source: str, guess: str = "") -> int:
+    """Where the item's column is; the error names the columns found and the flag to pass."""
+    plain = [name.strip().lower() for name in names]
+    for wanted in [column] if column is not None else accepted:
+        if wanted in names:
+            return list(names).index(wanted)
+        if wanted.strip().lower() in plain:
+            return plain.index(wanted.strip().lower())
+    expected = repr(column) if column is not None else " or ".join(map(repr, accepted))
+    found = ", ".join(repr(name[:60]) for name in names[:30]) + (", ..." if len(names) > 30 else "")
+    raise DataError(
+        f"Expected column {expected} in {source}, found {found}. "
+        f"Pass --item-column {guess or names[0][:60]} (the column that holds the items), or add a header line."
+    )
+
+
+def _read_csv(binary, source: str, item_columns: Sequence[str], column: str | None) -> Iterator[Row]:
+    """Peek at the head: text or not, the separator, the columns, and which of them hold numbers."""
+    buffered = io.BufferedReader(binary) if isinstance(binary, gzip.GzipFile) else binary
+    with _gzip_errors(source):
+        head = buffered.peek(1 << 16)[: 1 << 16]
+    _check_is_text(head, source)
+    csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by its row's reason, not by the reader
+    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="replace", newline="")
+    separator = _separator(head.decode("utf-8", "replace"))
+    records = _records(csv.reader(text, delimiter=separator), source)
+    header = next(records, None)
+    if header is None:
+        raise DataError(f"Expected a table in {source}, found only blank lines.")
+    names = header[1]
+    peeked = list(islice(records, PEEK_ROWS))
+    decimal = "," if separator == ";" else "."
+    numeric = [index for index in range(len(names)) if _looks_numeric([row for _, row in peeked], index, decimal)]
+    guess = next((name for index, name in enumerate(names) if index not in numeric), "")
+    item = find_column(names, item_columns, column, source, guess)
+    numbers = [(names[index].strip(), index) for index in numeric if index != item]
+    return _csv_rows(chain(peeked, records), item, numbers, decimal)
+
+
+def _csv_rows(records, item: int, numbers: list[tuple[str, int]], decimal: str) -> Iterator[Row]:
+    for line, cells in records:
+        values = {}
+        for name, index in numbers:
+            if index < len(cells) and (number := _number(cells[index], decimal)) is not None:
+                values[name] = number
+        yield Row(line, cells[item].strip() if item < len(cells) else "", values)
+
+
+def _records(reader, source: str) -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of each record that isn't blank."""
+    last = 0
+    with _gzip_errors(source):
+        for cells in reader:
+            first, last = last + 1, reader.line_num
+            if last - first >= LONGEST_RECORD:
+                raise DataError(
+                    f"Expected records of less than {LONGEST_RECORD} lines in {source}, found a quotation mark in line "
+                    f"{first} that is never closed. Close or remove it."
+                )
+            if cells:
+                yield first, cells
+
+
+class _gzip_errors:
+    """What a broken gzip or a NUL in a strict reader raises, as a DataError that names the file."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind, error, trace) -> None:
+        if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)):
+            raise DataError(
+                f"Expected a whole gzip file in {self.source}, found a damaged one ({error}). Get it again."
+            ) from error
+        if isinstance(error, csv.Error):
+            raise DataError(f"Expected CSV in {self.source}, but it can't be read as such: {error}.") from error
+
+
+def _check_is_text(head: bytes, source: str) -> None:
+    if not head.strip():
+        raise DataError(f"Expected a table in {source}, found an empty file.")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DataError(f"Expected UTF-8 text in {source}, found UTF-16. Save it as 'CSV UTF-8'.")
+    control = sum(byte < 9 or 13 < byte < 32 for byte in head[:4096])
+    if b"\x00" in head.split(b"\n", 1)[0] or control > 0.1 * min(len(head), 4096):
+        raise DataError(f"Expected a .csv or .parquet table in {source}, found a binary file. Export it as CSV.")
+
+
+def _separator(head: str) -> str:
+    """The character among , ; tab | that the header line holds most; a comma if none."""
+    line = head.lstrip("\ufeff\r\n").splitlines()[0]
+    counts = {mark: line.count(mark) for mark in ",;\t|"}
+    return max(counts, key=lambda mark: counts[mark]) if any(counts.values()) else ","
+
+
+def _number(cell: str, decimal: str) -> float | None:
+    """The finite number in a cell, or None."""
+    try:
+        value = float(cell.replace(",", ".") if decimal == "," else cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _looks_numeric(rows: Sequence[Sequence[str]], index: int, decimal: str) -> bool:
+    """False where the peeked cells are all something else than a number; an empty column may yet bring one."""
+    cells = [row[index] for row in rows if index < len(row) and row[index].strip()]
+    return not cells or any(_number(cell, decimal) is not None for cell in cells)
+
+
+def _read_parquet(path: Path, item_columns: Sequence[str], column: str | None) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"Expected a Parquet table in {path}, found a damaged one: {error}. Get it again.") from error
+    schema = file.schema_arrow
+    numbers = [name for name in schema.names if _is_number(pa.types, schema.field(name).type)]
+    guess = next((name for name in schema.names if name not in numbers), "")
+    item = schema.names[find_column(schema.names, item_columns, column, str(path), guess)]
+    return _parquet_rows(file, path, item, [name for name in numbers if name != item])
+
+
+def _is_number(types, kind) -> bool:
+    return types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
+
+
+def _parquet_rows(file, path: Path, item: str, numbers: Sequence[str]) -> Iterator[Row]:
+    import pyarrow as pa
+
+    line = 0
+    try:
+        for batch in file.iter_batches(4096, columns=[item, *numbers]):
+            columns = [batch.column(name).to_pylist() for name in numbers]
+            for index, text in enumerate(batch.column(item).to_pylist()):
+                line += 1
+                cells = ((name, column[index]) for name, column in zip(numbers, columns, strict=True))
+                values = {name: float(cell) for name, cell in cells if cell is not None and math.isfinite(cell)}
+                yield Row(line, "" if text is None else str(text), values)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"Expected a whole Parquet table in {path}, found a damaged one: {error}.") from error

@@ -1,0 +1,160 @@
+"""Writing tables: CSV and Parquet, whole or not at all, the same bytes for the same content. Rejects tables too."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.files import atomic_write
+
+REJECT_COLUMNS = ("line", "item", "reason")
+LONGEST_REJECTED_ITEM = 200
+"""Characters of a refused item that the rejects table shows; what is cut is said in the cell."""
+
+
+def write_table(path: str | Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write named columns of equal length as .csv, .csv.gz or .parquet; "-" is CSV on standard output."""
+    with TableWriter(path) as table:
+        table.write(columns)
+
+
+class TableWriter:
+    """A table that grows by `write(columns)` and appears at its path when the `with` block ends without an error.
+
+    Missing values are None or NaN: an empty cell in CSV, null in Parquet. The first write fixes columns and types.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path, self.rows = Path(path), 0
+        self._columns: tuple[str, ...] | None = None
+        self._stack = ExitStack()
+        self._parquet = self.path.suffix.lower() in (".parquet", ".pq")
+        self._writer: Any = None
+        self._sink: Any = None
+        if str(path) != "-" and not self._parquet and not self.path.name.lower().endswith((".csv", ".csv.gz")):
+            raise ConfigError(f"Expected an output ending in .csv, .csv.gz or .parquet, got {path}.")
+
+    def __enter__(self) -> TableWriter:
+        if str(self.path) == "-":
+            self._sink = sys.stdout
+            return self
+        binary = self._parquet or self.path.suffix.lower() == ".gz"
+        self._sink = self._stack.enter_context(atomic_write(self.path, "wb" if binary else "w"))
+        if binary and not self._parquet:
+            # No file name and no time of day inside: the same rows give the same bytes.
+            packed = self._stack.enter_context(gzip.GzipFile("", "wb", 9, self._sink, mtime=0))
+            self._sink = self._stack.enter_context(io.TextIOWrapper(packed, encoding="utf-8", newline=""))
+        return self
+
+    def __exit__(self, *error) -> None:
+        if self._columns is None and error[0] is None:
+            self.write({})
+        if self._parquet and self._writer is not None:
+            self._writer.close()
+        self._stack.__exit__(*error)
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Append rows; the columns must be those of the first call."""
+        sizes = {name: len(values) for name, values in columns.items()}
+        if len(set(sizes.values())) > 1:
+            raise ShapeError(f"Expected columns of one length, got {sizes}.")
+        first = self._columns is None
+        self._columns = tuple(columns) if first else self._columns
+        if tuple(columns) != self._columns:
+            raise ShapeError(f"Expected the columns {self._columns}, got {tuple(columns)}.")
+        self.rows += next(iter(sizes.values()), 0)
+        if self._parquet:
+            self._write_parquet(columns)
+        else:
+            self._write_csv(columns, first)
+
+    def _write_csv(self, columns: Mapping[str, Sequence[Any]], first: bool) -> None:
+        if first:
+            self._writer = csv.writer(self._sink, lineterminator="\n")
+            self._writer.writerow(columns)
+        self._writer.writerows(map(_cells, zip(*columns.values(), strict=True)))
+
+    def _write_parquet(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        arrays = {name: _arrow(values) for name, values in columns.items()}
+        if self._writer is None:
+            schema = pa.schema(
+                [(name, pa.float64() if pa.types.is_null(a.type) else a.type) for name, a in arrays.items()]
+            )
+            self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
+        self._writer.write_table(pa.table(arrays).cast(self._writer.schema))
+
+
+def _arrow(values: Sequence[Any]):
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.array(values if isinstance(values, np.ndarray) else list(values), from_pandas=True)
+
+
+def _cells(row: Iterable[Any]) -> list[Any]:
+    return [_cell(value) for value in row]
+
+
+def _cell(value: Any) -> Any:
+    """Empty for missing, `true`/`false`, the shortest text that reads back as the same number."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return value
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if isinstance(value, bool) or kind == "b":
+        return "true" if value else "false"
+    return str(value) if kind == "f" else value  # str(float32) is its own shortest form, float(float32) isn't
+
+
+def rejects_path(output: str | Path) -> Path:
+    """Where the rows that were refused stand: `<output>.rejects.csv`."""
+    return Path(f"{output}.rejects.csv")
+
+
+class RejectsWriter:
+    """Streams refusals to a table `line, item, reason`, which exists (perhaps with no row) when the block ends."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.count = 0
+        self.first: list[tuple[int, str]] = []
+        self._table = TableWriter(path)
+
+    def __enter__(self) -> RejectsWriter:
+        self._table.__enter__()
+        self._table.write({name: [] for name in REJECT_COLUMNS})
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._table.__exit__(*error)
+
+    def add(self, line: int, item: str, reason: str) -> None:
+        self.count += 1
+        if len(self.first) < 3:
+            self.first.append((line, reason))
+        self._table.write({"line": [line], "item": [shown(item)], "reason": [reason]})
+
+
+def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int:
+    """Write (line, item, reason) rows; returns how many."""
+    with RejectsWriter(path) as rejects:
+        for row in rows:
+            rejects.add(*row)
+    return rejects.count
+
+
+def shown(item: str) -> str:
+    """An item as a cell: control characters as escapes, and a very long one cut, with its length said."""
+    head = item if len(item) <= LONGEST_REJECTED_ITEM else item[:LONGEST_REJECTED_ITEM]
+    plain = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in head)
+    return plain if len(item) <= LONGEST_REJECTED_ITEM else f"{plain}... ({len(item)} characters)"

@@ -1,0 +1,156 @@
+"""What a domain is. A fourth domain is one folder with an object of this shape and one line in `DOMAINS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sciencegen.batch import Batch
+from sciencegen.data.tables import Row
+from sciencegen.latent.space import LatentModel
+from sciencegen.scoring.oracles import Direction, Oracle
+
+__all__ = ["Domain", "Item", "Property", "Recipe", "Refusal", "Representation", "Row"]
+
+Item = Any
+"""What the scientist holds: an RDKit molecule, a sequence record, an image with its header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an item can't be used; it goes to the rejects table."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Property:
+    """A number that the domain computes from an item.
+
+    unit: "" for a pure number. low, high: the range that the domain's data covers (for axes and checks).
+    direction: which end is better by common consent, None where it depends on the wish.
+    tolerance: half-width within which `--where name=value` counts as satisfied.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    direction: Direction | None
+    tolerance: float
+    description: str
+    integer: bool = False
+
+
+class Representation(Protocol):
+    """Items to tensors and back; fitted on training data, saved as plain JSON."""
+
+    name: str
+    properties: tuple[str, ...]
+    """Names of the condition's columns, in order."""
+
+    def encode(self, items: Sequence[Item]) -> list[np.ndarray | Refusal]:
+        """Each item as one integer or float array, or the reason why it can't be."""
+
+    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
+        """Arrays of `encode` and raw property values [item property] (NaN = missing) as a Batch."""
+
+    def decode(self, batch: Batch) -> list[Item | Refusal]: ...
+
+    def condition(self, values: Mapping[str, float]) -> np.ndarray:
+        """Raw values by name as one standardized row [property], NaN where not given."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named way to build a generative model: fit a representation, then a network of stated size.
+
+    fit: (texts, values [item property] with NaN = missing, property names) -> Representation.
+    load_representation: the inverse of Representation.to_json.
+    build: (representation, settings) -> LatentModel (a torch module); `settings` is a frozen record of type `settings`.
+    conditions: the properties that the model is conditioned on unless told otherwise.
+    adapt_representation: (old, texts, values, property names) -> new; for fine-tuning. None: can't be fine-tuned.
+    adapt: (model, old representation, new representation, seed) -> a model for the new one with the old weights.
+    """
+
+    name: str
+    fit: Callable[[Sequence[str], np.ndarray, Sequence[str]], Representation]
+    load_representation: Callable[[Mapping[str, Any]], Representation]
+    build: Callable[[Any, Any], LatentModel]
+    settings: type
+    conditions: tuple[str, ...] = ()
+    adapt_representation: Callable[[Any, Sequence[str], np.ndarray, Sequence[str]], Representation] | None = None
+    adapt: Callable[[Any, Any, Any, int], LatentModel] | None = None
+    description: str = ""
+
+
+class Domain(Protocol):
+    """One science. Everything outside `sciencegen.domains` sees only this."""
+
+    name: str
+    item_columns: tuple[str, ...]
+    """Accepted names of the item's column in a table, most preferred first."""
+    formats: tuple[str, ...]
+    """File endings that `read` accepts, such as ".smi"."""
+    properties: Mapping[str, Property]
+    recipes: Mapping[str, Recipe]
+    default_recipe: str
+    options: type
+    """A strict pydantic model: the domain's own config section."""
+
+    def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
+        """Stream the rows of a user's file; numeric columns of tables come in `values`."""
+
+    def write(
+        self, path: Path, items: Sequence[Item], names: Sequence[str], values: Mapping[str, Sequence[Any]]
+    ) -> None:
+        """Structures beside a table, in the format of the ending (molecules: .sdf, .smi)."""
+
+    def parse(self, text: str) -> Item | Refusal:
+        """Read and standardize one item. Must be called in a killable worker for untrusted text."""
+
+    def text(self, item: Item) -> str:
+        """The item as one cell of a table; `parse(text(item))` is the item again."""
+
+    def key(self, item: Item) -> str:
+        """Identity: equal keys are the same thing (budget, cache, duplicates)."""
+
+    def similarity(self, items: Sequence[Item], references: Sequence[Item]) -> np.ndarray:
+        """[item reference] in 0..1."""
+
+    def nearest(self, items: Sequence[Item], references: Sequence[Item]) -> np.ndarray:
+        """[item] greatest similarity to any reference; may be much faster than `similarity(...).max(1)`."""
+
+    def mutate(self, item: Item, generator: np.random.Generator) -> Item | Refusal:
+        """A small random move in the domain's own language; the control that a latent search must beat."""
+
+    def measure(self, items: Sequence[Item], names: Sequence[str]) -> np.ndarray:
+        """[item property] of computed properties, NaN where one fails."""
+
+    def oracle(self, name: str) -> Oracle:
+        """A built-in oracle by name (every property is one; others such as `alerts`, `pmo:zaleplon_mpo`)."""
+
+    def oracle_names(self) -> Sequence[str]: ...
+
+    def features(self, items: Sequence[Item]) -> np.ndarray:
+        """[item feature] for property regressors: fingerprints and descriptors."""
+
+    def groups(self, items: Sequence[Item]) -> list[str]:
+        """A label per item for splits that mean something (molecules: the scaffold)."""
+
+    def constraint(self, keep: Sequence[str], forbid: Sequence[str]) -> Callable[[Item], bool]:
+        """Keep-this and forbid-this patterns in the domain's language (molecules: SMARTS) as one test."""
+
+    def evaluate(
+        self, samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None
+    ) -> dict[str, float]:
+        """Distribution metrics of generated items against held-out ones."""
+
+    def render(self, item: Item, width: int = 220, height: int = 160) -> str:
+        """The item as a picture for a page: an SVG element or an <img> with a data: URI."""

@@ -1,0 +1,117 @@
+"""Molecules: SMILES in, drug-like candidates out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rdkit import Chem
+
+from sciencegen.domains.base import Property, Recipe, Refusal, Row
+from sciencegen.domains.molecules import features, files, items, mutations, oracles, patterns, render, similarity
+from sciencegen.domains.molecules.options import MoleculeOptions
+from sciencegen.domains.molecules.properties import PROPERTIES, measure
+from sciencegen.scoring.oracles import Oracle
+
+
+class Molecules:
+    """The `Domain` of molecules: each member is one of this folder's functions."""
+
+    name = "molecules"
+    item_columns = files.ITEM_COLUMNS
+    formats = files.FORMATS
+    properties: Mapping[str, Property] = PROPERTIES
+    options = MoleculeOptions
+
+    @cached_property
+    def recipes(self) -> Mapping[str, Recipe]:
+        from sciencegen.domains.molecules.models import RECIPES  # on use: needs torch
+
+        return RECIPES
+
+    @property
+    def default_recipe(self) -> str:
+        return next(iter(self.recipes))
+
+    @cached_property
+    def metric_notes(self) -> Mapping[str, tuple]:
+        from sciencegen.domains.molecules.metric_notes import METRIC_NOTES
+
+        return METRIC_NOTES
+
+    @property
+    def references(self) -> Sequence[str]:
+        """Held-out sets that come in compact form; `evaluate` takes their names."""
+        from sciencegen.domains.molecules.reference_sets import REFERENCES
+
+        return tuple(REFERENCES)
+
+    @property
+    def training_sets(self) -> Sequence[str]:
+        from sciencegen.domains.molecules.reference_sets import TRAINING_SETS
+
+        return tuple(TRAINING_SETS)
+
+    def training_set(self, name: str) -> Any:
+        """The keys of a training set, to ask with `in`; None where it isn't shipped."""
+        from sciencegen.domains.molecules.reference_sets import load_training_filter
+
+        return load_training_filter(name) if name in self.training_sets else None
+
+    def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
+        return files.read(Path(path), column)
+
+    def write(self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+        files.write(Path(path), items, names, values)
+
+    def parse(self, text: str) -> Chem.Mol | Refusal:
+        return items.parse(text)
+
+    def text(self, item: Chem.Mol) -> str:
+        return items.text(item)
+
+    def key(self, item: Chem.Mol) -> str:
+        return items.key(item)
+
+    def similarity(self, items: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
+        return similarity.similarity(items, references)
+
+    def nearest(self, items: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
+        return similarity.nearest(items, references)
+
+    def mutate(self, item: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        return mutations.mutate(item, generator)
+
+    def measure(self, items: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
+        return measure(items, names)
+
+    def oracle(self, name: str) -> Oracle:
+        return oracles.oracle(name)
+
+    def oracle_names(self) -> Sequence[str]:
+        return oracles.oracle_names()
+
+    def features(self, items: Sequence[Chem.Mol]) -> np.ndarray:
+        return features.features(items)
+
+    def groups(self, items: Sequence[Chem.Mol]) -> list[str]:
+        return features.groups(items)
+
+    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Chem.Mol], bool]:
+        return patterns.constraint(keep, forbid)
+
+    def evaluate(
+        self, samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
+    ) -> dict[str, float]:
+        from sciencegen.domains.molecules.metrics import evaluate  # on use: needs torch
+
+        return evaluate(samples, reference, training)
+
+    def render(self, item: Chem.Mol, width: int = 220, height: int = 160) -> str:
+        return render.render(item, width, height)
+
+
+DOMAIN = Molecules()

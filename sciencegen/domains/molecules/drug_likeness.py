@@ -1,0 +1,50 @@
+"""QED, the quantitative estimate of drug-likeness, equal to RDKit's and faster.
+
+    QED = exp( Σᵢ wᵢ ln dᵢ(xᵢ) / Σᵢ wᵢ )      over 8 properties x with desirability functions d
+Bickerton, Paolini, Besnard, Muresan, Hopkins, Nature Chemistry 2012, 4, 90. The functions, weights, acceptor and alert
+patterns are RDKit's own; what differs is that properties computed already aren't computed again, and that only those
+of the 116 alerts are searched for whose bonds the molecule has.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from rdkit import Chem
+from rdkit.Chem import QED, rdMolDescriptors
+
+from sciencegen.domains.molecules.screening import PatternScreen
+
+
+@cache
+def _alert_screen() -> PatternScreen:
+    return PatternScreen(QED.StructuralAlerts)
+
+
+def count_alerts(molecule: Chem.Mol) -> int:
+    """How many of QED's own structural alerts a molecule holds."""
+    alerts = QED.StructuralAlerts
+    return sum(molecule.HasSubstructMatch(alerts[index]) for index in _alert_screen().candidates(molecule))
+
+
+def drug_likeness(molecule: Chem.Mol) -> float:
+    """QED in 0..1."""
+    if any(atom.GetAtomicNum() == 1 for atom in molecule.GetAtoms()):
+        return QED.qed(molecule)  # explicit hydrogens: RDKit removes those that it can first
+    properties = QED.QEDproperties(
+        MW=rdMolDescriptors._CalcMolWt(molecule),
+        ALOGP=rdMolDescriptors.CalcCrippenDescriptors(molecule)[0],
+        HBA=_count_acceptors(molecule),
+        HBD=rdMolDescriptors.CalcNumHBD(molecule),
+        PSA=rdMolDescriptors.CalcTPSA(molecule),
+        ROTB=rdMolDescriptors.CalcNumRotatableBonds(molecule, rdMolDescriptors.NumRotatableBondsOptions.Strict),
+        AROM=len(Chem.GetSSSR(Chem.DeleteSubstructs(Chem.Mol(molecule), QED.AliphaticRings))),
+        ALERTS=count_alerts(molecule),
+    )
+    return QED.qed(molecule, qedProperties=properties)
+
+
+def _count_acceptors(molecule: Chem.Mol) -> int:
+    return sum(
+        len(molecule.GetSubstructMatches(pattern)) for pattern in QED.Acceptors if molecule.HasSubstructMatch(pattern)
+    )

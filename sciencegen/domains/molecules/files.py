@@ -1,0 +1,171 @@
+"""Files of molecules: .smi and .sdf streamed record by record, tables through `data.tables`."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdMolDescriptors
+
+from sciencegen.data.tables import open_binary, read_table
+from sciencegen.domains.base import Row
+from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
+from sciencegen.domains.molecules.structures import with_structure
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import atomic_write
+
+ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "mol")
+FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", ".csv", ".csv.gz", ".parquet")
+MAX_LINE_BYTES = 2_000_000
+MAX_RECORD_LINES = 20_000
+MAX_RECORD_COLUMNS = 1000
+
+
+def ending(path: Path) -> str:
+    """The file ending in lower case, ".gz" with what stands before it; "-" (standard input) counts as .smi."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    if str(path) == "-":
+        return ".smi"
+    return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+
+
+def read(path: Path, column: str | None = None) -> Iterator[Row]:
+    """Stream the rows of a file of molecules; what can't be read as a molecule is still a row, for the rejects."""
+    kind = ending(path)
+    if kind not in FORMATS:
+        raise ConfigError(
+            f"Expected a file of molecules ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it."
+        )
+    if kind.startswith((".csv", ".parquet")):
+        return read_table(path, ITEM_COLUMNS, column)
+    _check_exists(path)
+    return _read_smi(path) if kind.startswith(".smi") else _read_sdf(path)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Decoded lines without their ends. A line over the cap is cut there (it is refused for its length anyway)."""
+    with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
+        try:
+            while line := stream.readline(MAX_LINE_BYTES):
+                rest = line
+                while rest and not rest.endswith(b"\n"):
+                    rest = stream.readline(MAX_LINE_BYTES)
+                yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"Expected a whole gzip file in {path}, found a damaged one ({error}).") from error
+
+
+def _check_exists(path: Path) -> None:
+    """Errors about the file as a whole come before the first row."""
+    if str(path) == "-":
+        return
+    if not path.is_file():
+        raise DataError(f"Expected a file of molecules at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+    if path.stat().st_size == 0:
+        raise DataError(f"Expected molecules in {path}, found an empty file.")
+
+
+def _read_smi(path: Path) -> Iterator[Row]:
+    for number, line in enumerate(_lines(path), start=1):
+        line = line.removeprefix("\ufeff") if number == 1 else line
+        fields = line.strip(" \t").replace("\t", " ").split(" ", 1)
+        yield Row(number, fields[0])
+
+
+def _read_sdf(path: Path) -> Iterator[Row]:
+    """Records are split at "$$$$" here, so that one bad or huge record neither stops the file nor reaches RDKit."""
+    number, any_line = 1, False
+    record: list[str] = []
+    for line in _lines(path):
+        if line.rstrip() == "$$$$":
+            yield _sdf_row(number, record)
+            number, record, any_line = number + 1, [], False
+            continue
+        any_line = any_line or bool(line.strip())
+        if len(record) <= MAX_RECORD_LINES:
+            record.append(line[:MAX_RECORD_COLUMNS])
+    if any_line:
+        yield _sdf_row(number, record)
+
+
+def _sdf_row(number: int, record: Sequence[str]) -> Row:
+    values = _sdf_values(record)
+    if len(record) > MAX_RECORD_LINES:
+        return Row(number, f"{RECORD_ERROR}record of more than {MAX_RECORD_LINES} lines", values)
+    atoms = _declared_atoms(record)
+    if atoms is not None and atoms > 3 * MAX_HEAVY_ATOMS:
+        reason = f"record of {atoms} atoms; at most {MAX_HEAVY_ATOMS} heavy ones are accepted"
+        return Row(number, f"{RECORD_ERROR}{reason}", values)
+    with rdBase.BlockLogs():
+        try:
+            molecule = Chem.MolFromMolBlock("\n".join(record) + "\n")
+        except (ValueError, RuntimeError):
+            molecule = None
+    if molecule is None:
+        return Row(number, f"{RECORD_ERROR}unreadable molfile record", values)
+    return Row(number, Chem.MolToSmiles(molecule), values)
+
+
+def _declared_atoms(record: Sequence[str]) -> int | None:
+    """Atoms that a molfile's counts line announces (V2000, or V3000's "M  V30 COUNTS")."""
+    for line in record[3:10]:
+        fields = line.split()
+        if fields[:3] == ["M", "V30", "COUNTS"]:
+            return int(fields[3]) if len(fields) > 3 and fields[3].isdecimal() else None
+    count = record[3][:3].strip() if len(record) > 3 else ""
+    return int(count) if count.isdecimal() else None
+
+
+def _sdf_values(record: Sequence[str]) -> dict[str, float]:
+    """Numeric SD tags: "> <logp>" and its value on the next line."""
+    values: dict[str, float] = {}
+    for line, following in pairwise(record):
+        if line.startswith(">") and "<" in line and ">" in line[1:]:
+            try:
+                values[line[line.index("<") + 1 : line.rindex(">")]] = float(following)
+            except ValueError:
+                continue
+    return values
+
+
+def write(path: Path, molecules: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
+    """Molecules as .smi (SMILES and name) or .sdf (3D structure, name, every value as an SD tag), written whole."""
+    writers = {".smi": _smi_lines, ".sdf": _sdf_records}
+    kind = ending(path)
+    if kind not in writers:
+        raise ConfigError(f"Expected a structure file ending in .smi or .sdf, got '{path}'. Choose one of the two.")
+    with atomic_write(path) as stream:
+        stream.writelines(writers[kind](molecules, names, values))
+
+
+def _smi_lines(molecules, names, values) -> Iterator[str]:
+    for molecule, name in zip(molecules, names, strict=True):
+        yield f"{text(molecule)} {_one_line(name)}".rstrip() + "\n"
+
+
+def _sdf_records(molecules, names, values) -> Iterator[str]:
+    """The tag `structure` says how the coordinates were made, or why they are flat; `stereocentres_chosen`, how many
+    centres the molecule leaves open, of which a structure can show one configuration only."""
+    for row, (molecule, name) in enumerate(zip(molecules, names, strict=True)):
+        structure = with_structure(molecule)
+        block = Chem.MolToMolBlock(structure.molecule, forceV3000=structure.molecule.GetNumAtoms() > 999)
+        tags: dict[str, Any] = {"smiles": text(molecule), "structure": structure.method}
+        chosen = rdMolDescriptors.CalcNumUnspecifiedAtomStereoCenters(molecule)
+        tags |= {"stereocentres_chosen": chosen} if chosen and structure.failure is None else {}
+        tags |= {column: cells[row] for column, cells in values.items()}
+        body = "".join(f">  <{tag}>\n{_one_line(value)}\n\n" for tag, value in tags.items() if not _missing(value))
+        yield f"{_one_line(name)}\n{block.split(chr(10), 1)[1]}{body}$$$$\n"
+
+
+def _one_line(value: Any) -> str:
+    return " ".join(str(value).split())
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value != value or str(value).strip() == ""

@@ -1,0 +1,141 @@
+"""Molecules in and out: parse, standardize, read, write.
+
+RDKit accepts text that it shouldn't (a Cyrillic letter ends the SMILES silently, a space starts a name) and crashes or
+hangs on huge input, which no `try` can catch. So everything suspicious is refused before RDKit sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdMolDescriptors
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+from sciencegen.domains.base import Refusal
+
+MAX_CHARACTERS = 1000
+MAX_HEAVY_ATOMS = 200
+RECORD_ERROR = "$"
+"""A row whose text starts so is a structure record without a readable molecule; the reason follows."""
+
+_ATOM = re.compile(r"\[[^\]]*\]|Cl|Br|[BCNOPSFIbcnops]")
+_CHARGED = re.compile(r"\[[^\]]*[+-]")
+_UNCHARGER = rdMolStandardize.Uncharger()
+_CANONICAL = "_canonicalSmiles"
+
+_PARSER: Any = Chem.SmilesParserParams()  # RDKit's type stubs don't know its settable attributes
+_PARSER.allowCXSMILES = False
+_PARSER.parseName = False
+_UNSANITIZED: Any = Chem.SmilesParserParams()
+_UNSANITIZED.allowCXSMILES = False
+_UNSANITIZED.parseName = False
+_UNSANITIZED.sanitize = False
+_UNSANITIZED.removeHs = False
+
+
+def parse(text: str) -> Chem.Mol | Refusal:
+    """The standardized molecule that a SMILES string stands for: largest organic fragment, neutral where possible."""
+    refusal = _refuse_text(text)
+    if refusal is not None:
+        return refusal
+    with rdBase.BlockLogs():
+        try:
+            molecule = Chem.MolFromSmiles(text, _PARSER)
+            if molecule is None:
+                return Refusal(_why_unreadable(text))
+            refusal = _refuse_molecule(molecule)
+            if refusal is None and ("." in text or ("[" in text and _CHARGED.search(text))):
+                return standardize(molecule)
+            return refusal or molecule
+        except (ValueError, RuntimeError) as error:
+            return Refusal(f"RDKit refuses it: {_first_line(error)}")
+
+
+def _refuse_text(text: str) -> Refusal | None:
+    """What can be told without RDKit: cheap, and the only guard against input that would crash or hang it."""
+    if not isinstance(text, str):
+        return Refusal(f"expected a SMILES string, got {type(text).__name__}")
+    if not text:
+        return Refusal("empty")
+    if text[0] == RECORD_ERROR:
+        return Refusal(text[1:].strip() or "unreadable record")
+    if len(text) > MAX_CHARACTERS:
+        return Refusal(f"{len(text)} characters; at most {MAX_CHARACTERS} are accepted")
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        bad = next(character for character in text if not "!" <= character <= "~")
+        return Refusal(f"character {bad!a} is not allowed in a SMILES string")
+    if "~" in text:
+        return Refusal("holds a bond of unknown order '~'")
+    atoms = len(_ATOM.findall(text)) if len(text) > 2 * MAX_HEAVY_ATOMS else 0
+    if atoms > 2 * MAX_HEAVY_ATOMS:  # hydrogens may be written out, hence twice; the exact count follows below
+        return Refusal(f"about {atoms} atoms; at most {MAX_HEAVY_ATOMS} heavy atoms are accepted")
+    return None
+
+
+def _why_unreadable(text: str) -> str:
+    """The chemistry problem in words, or that the syntax is wrong."""
+    molecule = Chem.MolFromSmiles(text, _UNSANITIZED)
+    if molecule is None:
+        return "not a valid SMILES string"
+    problems = Chem.DetectChemistryProblems(molecule)
+    return problems[0].Message() if problems else "RDKit can't sanitize it"
+
+
+def standardize(molecule: Chem.Mol) -> Chem.Mol | Refusal:
+    """The largest organic fragment in its neutral form. Only for what has several fragments or charges: it costs more
+    than parsing."""
+    changed = False
+    if len(Chem.GetMolFrags(molecule)) > 1:
+        molecule = largest_fragment(molecule)
+        changed = True
+    if any(atom.GetFormalCharge() for atom in molecule.GetAtoms()):
+        molecule = _UNCHARGER.uncharge(molecule)
+        changed = True
+    if changed:  # aromaticity and stereo may have changed: perceive them afresh, as for a molecule read from a file
+        molecule = Chem.MolFromSmiles(Chem.MolToSmiles(molecule), _PARSER)
+    if molecule is None:
+        return Refusal("its neutral form is not a valid molecule")
+    return _refuse_molecule(molecule) or molecule
+
+
+def _refuse_molecule(molecule: Chem.Mol) -> Refusal | None:
+    heavy = molecule.GetNumHeavyAtoms()
+    if heavy > MAX_HEAVY_ATOMS:
+        return Refusal(f"{heavy} heavy atoms; at most {MAX_HEAVY_ATOMS} are accepted")
+    if heavy == molecule.GetNumAtoms() > 0:
+        return None
+    if any(atom.GetAtomicNum() == 0 for atom in molecule.GetAtoms()):
+        return Refusal("holds an undefined atom '*'")
+    return Refusal("no heavy atoms") if heavy == 0 else None
+
+
+def largest_fragment(molecule: Chem.Mol) -> Chem.Mol:
+    """The fragment to keep of a salt or mixture: with carbon before without, then heavy atoms, weight, SMILES."""
+    fragments = Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True)
+
+    def rank(fragment: Chem.Mol) -> tuple[bool, int, float, str]:
+        organic = any(atom.GetAtomicNum() == 6 for atom in fragment.GetAtoms())
+        weight = rdMolDescriptors.CalcExactMolWt(fragment)
+        return organic, fragment.GetNumHeavyAtoms(), weight, Chem.MolToSmiles(fragment)
+
+    return max(fragments, key=rank)
+
+
+def text(molecule: Chem.Mol) -> str:
+    """The canonical SMILES; remembered on the molecule, which nobody changes after parsing."""
+    if molecule.HasProp(_CANONICAL):
+        return molecule.GetProp(_CANONICAL)
+    canonical = Chem.MolToSmiles(molecule)
+    molecule.SetProp(_CANONICAL, canonical, computed=True)
+    return canonical
+
+
+def key(molecule: Chem.Mol) -> str:
+    """Identity of a molecule: its canonical SMILES with stereochemistry."""
+    return text(molecule)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,66 @@
+"""Recipes of molecule models: which network, with which settings."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sciencegen.domains.base import Recipe
+from sciencegen.domains.molecules import representations
+from sciencegen.domains.molecules.representations import SelfiesRepresentation
+from sciencegen.vae.sequence import SequenceVAE, SequenceVAESettings
+
+CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
+"""What a model is conditioned on unless told otherwise."""
+
+
+def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESettings) -> SequenceVAE:
+    """A code of 64 numbers read by a transformer, a recurrent decoder over groups of SELFIES symbols, a flow prior."""
+    return SequenceVAE(len(representation.vocabulary), len(representation.properties), settings)
+
+
+def adapt_selfies_vae(
+    model: SequenceVAE, old: SelfiesRepresentation, new: SelfiesRepresentation, seed: int = 0
+) -> SequenceVAE:
+    """A model for the new representation that starts from the trained one.
+
+    New tokens stand at the vocabulary's end; properties are matched by name: what reads a shared property keeps its
+    weights, what reads a new one starts at zero, so that before training the model is the old one.
+    """
+    torch.manual_seed(seed)
+    adapted = selfies_vae(new, model.settings)
+    columns = [old.properties.index(name) if name in old.properties else None for name in new.properties]
+    trained, state = model.state_dict(), adapted.state_dict()
+    for name, value in state.items():
+        value.copy_(_carried(name, trained[name], value, columns, len(old.properties)))
+    adapted.load_state_dict(state)
+    return adapted
+
+
+def _carried(name: str, trained: Tensor, fresh: Tensor, columns: list[int | None], old_count: int) -> Tensor:
+    if name in READS_CONDITION:
+        both = [*columns, *(None if column is None else column + old_count for column in columns)]
+        return torch.stack([torch.zeros_like(fresh[:, 0]) if c is None else trained[:, c] for c in both], 1)
+    if name in WRITES_PROPERTIES:
+        return torch.stack([fresh[i] if c is None else trained[c] for i, c in enumerate(columns)])
+    if trained.shape == fresh.shape:
+        return trained
+    return torch.cat([trained, fresh[len(trained) :]])  # a bigger vocabulary
+
+
+READS_CONDITION = ("condition.hidden.0.weight", "prior.context.hidden.0.weight")
+WRITES_PROPERTIES = ("properties.output.weight", "properties.output.bias")
+
+RECIPES = {
+    "selfies-vae": Recipe(
+        name="selfies-vae",
+        fit=representations.fit,
+        load_representation=representations.load,
+        build=selfies_vae,
+        settings=SequenceVAESettings,
+        conditions=CONDITIONS,
+        adapt_representation=representations.adapt,
+        adapt=adapt_selfies_vae,
+        description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
+    )
+}

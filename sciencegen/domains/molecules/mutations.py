@@ -1,0 +1,61 @@
+"""Point mutations of SELFIES: the small random move that a latent search must beat.
+
+One symbol is replaced, inserted or deleted, as in STONED (Nigam, Pollice, Krenn, dos Passos Gomes, Aspuru-Guzik,
+Chem. Sci. 2021, 12, 7079).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import selfies
+from rdkit import Chem
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules.items import key, parse
+
+ATTEMPTS = 10
+"""A mutation may cancel itself (a symbol behind a ring's end means nothing): so many are tried for a new molecule."""
+
+
+@cache
+def alphabet() -> tuple[str, ...]:
+    """Neutral symbols that are valid anywhere, sorted. Charged ones would be neutralized again when parsed."""
+    symbols = selfies.get_semantic_robust_alphabet()
+    return tuple(sorted(symbol for symbol in symbols if not any(sign in symbol for sign in ("+1", "-1"))))
+
+
+def mutate(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+    """Another molecule one SELFIES symbol away, or why there is none."""
+    before = key(molecule)
+    try:
+        symbols = list(selfies.split_selfies(selfies.encoder(before)))
+    except selfies.EncoderError as error:
+        return Refusal(f"SELFIES can't write it: {str(error).strip().splitlines()[0]}")
+    last = Refusal(f"{ATTEMPTS} mutations gave the same molecule")
+    for _ in range(ATTEMPTS):
+        mutant = parse(_decode(_mutate_symbols(symbols, generator)))
+        if isinstance(mutant, Refusal):
+            last = mutant
+        elif key(mutant) != before:
+            return mutant
+    return last
+
+
+def _mutate_symbols(symbols: list[str], generator: np.random.Generator) -> list[str]:
+    """Replace, insert or delete one symbol, each with the same chance; a single symbol is never deleted."""
+    kind = generator.integers(3 if len(symbols) > 1 else 2)
+    drawn = alphabet()[generator.integers(len(alphabet()))]
+    if kind == 1:
+        place = generator.integers(len(symbols) + 1)
+        return [*symbols[:place], drawn, *symbols[place:]]
+    place = generator.integers(len(symbols))
+    return [*symbols[:place], *([drawn] if kind == 0 else []), *symbols[place + 1 :]]
+
+
+def _decode(symbols: list[str]) -> str:
+    try:
+        return selfies.decoder("".join(symbols))
+    except selfies.DecoderError:
+        return ""

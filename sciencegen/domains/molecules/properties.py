@@ -1,0 +1,79 @@
+"""The numbers that this domain computes from a molecule, with units, ranges and tolerances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem import rdMolDescriptors
+
+from sciencegen.domains.base import Property
+from sciencegen.domains.molecules.drug_likeness import drug_likeness
+from sciencegen.domains.molecules.synthetic_accessibility import synthetic_accessibilities
+from sciencegen.errors import unknown_name
+
+_COUNT = 0.5
+
+PROPERTIES: dict[str, Property] = {
+    prop.name: prop
+    for prop in (
+        Property("logp", "", -2.0, 6.0, None, 0.4, "octanol-water partition coefficient, log10 (Crippen)"),
+        Property("qed", "", 0.0, 1.0, "maximize", 0.05, "quantitative estimate of drug-likeness"),
+        Property("sa", "", 1.0, 6.0, "minimize", 0.3, "synthetic accessibility, 1 easy to 10 hard (Ertl)"),
+        Property("tpsa", "Å²", 0.0, 150.0, None, 8.0, "topological polar surface area"),
+        Property("mw", "g/mol", 150.0, 550.0, None, 20.0, "molecular weight"),
+        Property("hbd", "", 0.0, 6.0, None, _COUNT, "hydrogen-bond donors", integer=True),
+        Property("hba", "", 0.0, 12.0, None, _COUNT, "hydrogen-bond acceptors", integer=True),
+        Property("rotatable_bonds", "", 0.0, 12.0, None, _COUNT, "rotatable bonds", integer=True),
+        Property("rings", "", 0.0, 6.0, None, _COUNT, "rings", integer=True),
+    )
+}
+
+
+def log_p(molecule: Chem.Mol) -> float:
+    """Wildman & Crippen, J. Chem. Inf. Comput. Sci. 1999, 39, 868; RDKit remembers it on the molecule."""
+    return rdMolDescriptors.CalcCrippenDescriptors(molecule)[0]
+
+
+def synthetic_accessibility(molecule: Chem.Mol) -> float:
+    """The SA score of one molecule."""
+    return float(synthetic_accessibilities([molecule])[0])
+
+
+_ONE_BY_ONE: dict[str, Callable[[Chem.Mol], float]] = {
+    "logp": log_p,
+    "qed": drug_likeness,
+    "tpsa": rdMolDescriptors.CalcTPSA,
+    "mw": rdMolDescriptors._CalcMolWt,
+    "hbd": rdMolDescriptors.CalcNumHBD,
+    "hba": rdMolDescriptors.CalcNumHBA,
+    "rotatable_bonds": rdMolDescriptors.CalcNumRotatableBonds,
+    "rings": rdMolDescriptors.CalcNumRings,
+}
+
+_BATCHED: dict[str, Callable[[Sequence[Chem.Mol]], np.ndarray]] = {"sa": synthetic_accessibilities}
+
+
+def measure(molecules: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
+    """[molecule property] of computed properties, NaN where one fails."""
+    for name in names:
+        if name not in PROPERTIES:
+            raise unknown_name("molecule property", name, PROPERTIES)
+    values = np.full((len(molecules), len(names)), np.nan)
+    for column, name in enumerate(names):
+        values[:, column] = _column(molecules, name)
+    return values
+
+
+def _column(molecules: Sequence[Chem.Mol], name: str) -> np.ndarray:
+    """One property of all molecules; after a failure, of each by itself, so that only the guilty one is NaN."""
+    try:
+        if name in _BATCHED:
+            return _BATCHED[name](molecules)
+        function = _ONE_BY_ONE[name]
+        return np.array([function(molecule) for molecule in molecules], dtype=float)
+    except (ValueError, RuntimeError, ArithmeticError):
+        if len(molecules) == 1:
+            return np.array([np.nan])
+        return np.concatenate([_column([molecule], name) for molecule in molecules])

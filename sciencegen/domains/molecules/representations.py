@@ -1,0 +1,169 @@
+"""Molecules as token sequences: SELFIES (Krenn et al. 2020) in groups. Every token sequence is a molecule."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import selfies
+import torch
+from rdkit import Chem
+
+from sciencegen.batch import Batch
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules.items import parse, text
+from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.runs import check_format
+from sciencegen.vae.sequence import END
+
+FIRST_TOKEN = 2
+"""END and START come before."""
+
+MERGES = 256
+LENGTH = 64
+
+
+class SelfiesRepresentation:
+    """A vocabulary, and how the condition's columns are standardized: (value - mean) / std."""
+
+    name = "selfies"
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        properties: Sequence[str],
+        mean: np.ndarray,
+        std: np.ndarray,
+        length: int = LENGTH,
+    ) -> None:
+        self.vocabulary, self.properties, self.length = vocabulary, tuple(properties), length
+        self.mean, self.std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
+
+    def encode(self, items: Sequence[Chem.Mol]) -> list[np.ndarray | Refusal]:
+        """Tokens (int16, the end token included), checked to decode to the same molecule; else why they don't."""
+        return [self._encode_one(item) for item in items]
+
+    def _encode_one(self, item: Chem.Mol) -> np.ndarray | Refusal:
+        smiles = text(item)
+        symbols = to_symbols(smiles)
+        if isinstance(symbols, Refusal):
+            return symbols
+        unknown = self.vocabulary.unknown(symbols)
+        if unknown:
+            return Refusal(f"holds {', '.join(unknown)}, which the model's training set has not")
+        tokens = [*self.vocabulary.read(symbols), END]
+        if len(tokens) > self.length:
+            return Refusal(f"{len(tokens)} tokens; the model reads at most {self.length}")
+        back = from_selfies("".join(symbols))
+        if isinstance(back, Refusal) or text(back) != smiles:
+            return Refusal("SELFIES do not give the same molecule back")
+        return np.array(tokens, np.int16)
+
+    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
+        lengths = np.array([len(tokens) for tokens in encoded])
+        mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
+        tokens = np.full(mask.shape, END, np.int64)
+        tokens[mask] = np.concatenate(encoded) if len(encoded) else []
+        condition = None
+        if values is not None:
+            condition = torch.from_numpy(((np.asarray(values) - self.mean) / self.std).astype(np.float32))
+        return Batch({"tokens": torch.from_numpy(tokens)}, torch.from_numpy(mask), condition)
+
+    def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
+        tokens, mask = batch["tokens"].cpu().numpy(), batch.mask.cpu().numpy()
+        return [self._decode_one(row[real]) for row, real in zip(tokens, mask, strict=True)]
+
+    def _decode_one(self, tokens: np.ndarray) -> Chem.Mol | Refusal:
+        if not len(tokens) or tokens[-1] != END:
+            return Refusal(f"no end within {self.length} tokens")
+        return from_selfies(self.vocabulary.write(tokens.tolist()))
+
+    def condition(self, values: Mapping[str, float]) -> np.ndarray:
+        for name in values:
+            if name not in self.properties:
+                raise unknown_name("condition", name, self.properties)
+        raw = np.array([values.get(name, np.nan) for name in self.properties])
+        return ((raw - self.mean) / self.std).astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": 1,
+            "name": self.name,
+            "groups": ["".join(group) for group in self.vocabulary.groups],
+            "length": self.length,
+            "properties": {
+                name: {"mean": float(mean), "std": float(std)}
+                for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
+            },
+        }
+
+
+def load(data: Mapping[str, Any]) -> SelfiesRepresentation:
+    """The inverse of `to_json`."""
+    check_format(data.get("format"), "representation.json")
+    groups = [tuple(selfies.split_selfies(group)) for group in data["groups"]]
+    columns = data["properties"]
+    mean, std = ([column[key] for column in columns.values()] for key in ("mean", "std"))
+    return SelfiesRepresentation(Vocabulary(groups, FIRST_TOKEN), list(columns), mean, std, data["length"])
+
+
+def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> SelfiesRepresentation:
+    """The vocabulary of these molecules and the moments of their properties [item property] (NaN = missing)."""
+    sequences = [symbols for symbols in map(_read_symbols, texts) if not isinstance(symbols, Refusal)]
+    if not sequences:
+        raise DataError("Expected molecules to learn a vocabulary from, found none that can be written as SELFIES.")
+    mean, std = moments(values, properties)
+    return SelfiesRepresentation(Vocabulary(learn_groups(sequences, MERGES), FIRST_TOKEN), properties, mean, std)
+
+
+def adapt(
+    representation: SelfiesRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
+) -> SelfiesRepresentation:
+    """For fine-tuning: new symbols at the vocabulary's end, new properties' moments from this data, old ones kept."""
+    symbols = [symbol for item in map(_read_symbols, texts) if not isinstance(item, Refusal) for symbol in item]
+    mean, std = moments(values, properties)
+    for column, name in enumerate(properties):
+        if name in representation.properties:
+            old = representation.properties.index(name)
+            mean[column], std[column] = representation.mean[old], representation.std[old]
+    vocabulary = representation.vocabulary.extended(symbols)
+    return SelfiesRepresentation(vocabulary, properties, mean, std, representation.length)
+
+
+def moments(values: np.ndarray, properties: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column without its missing values; constant columns get 1."""
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2 or values.shape[1] != len(properties):
+        raise ConfigError(f"Expected values [item {len(properties)}] for {list(properties)}, got {values.shape}.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value is said below
+        mean, std = np.nanmean(values, 0), np.nanstd(values, 0)
+    for name, value in zip(properties, mean, strict=True):
+        if np.isnan(value):
+            raise DataError(f"Expected some values of '{name}', found none. Leave the property out or give its column.")
+    return mean, np.where(std > 1e-8, std, 1.0)
+
+
+def to_symbols(smiles: str) -> list[str] | Refusal:
+    try:
+        return list(selfies.split_selfies(selfies.encoder(smiles)))
+    except selfies.EncoderError as error:
+        return Refusal(f"can't be written as SELFIES: {str(error).strip().splitlines()[-1].strip()}")
+
+
+def from_selfies(string: str) -> Chem.Mol | Refusal:
+    """The molecule in its canonical form: aromatic, not Kekulé."""
+    try:
+        smiles = selfies.decoder(string)
+    except selfies.DecoderError as error:
+        return Refusal(f"not SELFIES: {error}")
+    return parse(smiles)
+
+
+def _read_symbols(smiles: str) -> list[str] | Refusal:
+    """Symbols of the canonical form, since another spelling may need others."""
+    molecule = parse(smiles)
+    return molecule if isinstance(molecule, Refusal) else to_symbols(text(molecule))

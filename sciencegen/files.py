@@ -1,0 +1,103 @@
+"""Files that are written whole or not at all, and their checksums. Part of the floor: `data` and `runs` use it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+def temporary_sibling(path: Path) -> Path:
+    """A new hidden name in the folder of `path`: the same file system, so that a rename to `path` is atomic."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+@contextmanager
+def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file beside `path`; it becomes `path` when the block ends, and vanishes when the block fails.
+
+    Killing the process at any time leaves the old file or the new one, never a part. mode: "w" (UTF-8,
+    line feeds) or "wb".
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_sibling(path)
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": "", "errors": "backslashreplace"}
+    try:
+        with open(temporary, mode, **text) as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that becomes `path` when the block ends, and vanishes when the block fails."""
+    path = Path(path).absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_abandoned(path)
+    temporary = temporary_sibling(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        replace_folder(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Rename `new` to `path`. An old folder there is moved aside first and put back if the rename fails."""
+    if not path.exists():
+        new.rename(path)
+        return
+    old = temporary_sibling(path)
+    path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def process_is_alive(pid: int) -> bool:
+    """Whether a process with this number runs on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process: it lives
+        return True
+    return True
+
+
+def _sweep_abandoned(path: Path) -> None:
+    """Put back a folder that a killed replacement left aside, and remove the half-made ones of dead processes."""
+    for left in sorted(path.parent.glob(f".{path.name}.*.tmp")):
+        owner = left.name.removeprefix(f".{path.name}.").split("-")[0]
+        if not owner.isdigit() or process_is_alive(int(owner)):
+            continue
+        if not path.exists() and (left / COMPLETE).exists():
+            left.rename(path)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+COMPLETE = "dataset.json"
+"""Written last into a folder: it tells a whole folder that was moved aside from a half-made one."""
+
+
+def sha256_of(path: str | Path) -> str:
+    """The hexadecimal SHA-256 of a file."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

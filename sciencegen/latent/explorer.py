@@ -1,0 +1,148 @@
+"""LatentSpace: walk through what a generative model has learned. Items are text here: a SMILES, a sequence, a path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from sciencegen.config import COMPUTE_CHUNK
+from sciencegen.errors import DataError, ShapeError, unknown_name
+from sciencegen.latent.geometry import arc, principal_plane
+from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
+from sciencegen.latent.space import LatentModel
+
+Latents = Float[np.ndarray, "item latent"]
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """A trained model seen from outside.
+
+    model: on `device`, in evaluation mode. representation: items to tensors and back, with `properties`, the names of
+    the condition. parse, text: text to item (or an object with `reason`) and back.
+    """
+
+    model: LatentModel
+    representation: Any
+    parse: Callable[[str], Any]
+    text: Callable[[Any], str]
+    device: str = "cpu"
+
+    @property
+    def size(self) -> int:
+        return self.model.latent_size
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """What a condition may name."""
+        return tuple(self.representation.properties)
+
+    def encode(self, items: Sequence[str]) -> Latents:
+        """One latent for each item, the posterior's centre; an item that can't be encoded is an error."""
+        parsed = [self.parse(item) for item in items]
+        _raise_refused(items, parsed)
+        arrays = self.representation.encode(parsed)
+        _raise_refused(items, arrays)
+        return self.encode_arrays(arrays)
+
+    def encode_arrays(self, arrays: Sequence[np.ndarray]) -> Latents:
+        """One latent for each array of `representation.encode`."""
+        chunks = [arrays[start : start + COMPUTE_CHUNK] for start in range(0, len(arrays), COMPUTE_CHUNK)]
+        with torch.inference_mode():
+            parts = [self.model.encode(self.representation.batch(chunk).to(self.device)).cpu() for chunk in chunks]
+        return torch.cat(parts).numpy() if parts else np.empty((0, self.size), np.float32)
+
+    def decode(self, latents: Latents, condition: Mapping[str, float] | None = None) -> list[str]:
+        """The item of each latent as text; "" where it stands for none."""
+        items = self.decode_items(latents, self._rows(condition, len(latents)))
+        return ["" if is_refusal(item) else self.text(item) for item in items]
+
+    def decode_items(self, latents: Latents, condition: np.ndarray | None = None) -> list[Any]:
+        """Items or refusals. condition: standardized rows [item property], NaN where free."""
+        latents = np.asarray(latents, np.float32)
+        if latents.ndim != 2 or latents.shape[1] != self.size:
+            raise ShapeError(f"Expected latents [item {self.size}], got {list(latents.shape)}.")
+        items: list[Any] = []
+        for start in range(0, len(latents), COMPUTE_CHUNK):
+            rows = slice(start, start + COMPUTE_CHUNK)
+            items += self.representation.decode(
+                self.decode_batch(latents[rows], None if condition is None else condition[rows])
+            )
+        return items
+
+    def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Any:
+        """The Batch on the CPU that the representation makes items of."""
+        with torch.inference_mode():
+            return self.model.decode(self._tensor(latents), self._tensor(condition)).to("cpu")
+
+    def sample(self, n: int, seed: int = 0, condition: Mapping[str, float] | None = None) -> Latents:
+        """n latents of the prior; item i depends on the seed and on i only."""
+        if n < 1:
+            raise ShapeError(f"Expected at least 1 sample, got {n}.")
+        rows = self._rows(condition, COMPUTE_CHUNK)
+        chunks = range(-(-n // COMPUTE_CHUNK))
+        return np.concatenate([self.from_noise(latent_noise(seed, chunk, self.size), rows) for chunk in chunks])[:n]
+
+    def from_noise(self, noise: Latents, condition: np.ndarray | None = None) -> Latents:
+        """Standard normal noise to latents of the (conditional) prior."""
+        with torch.inference_mode():
+            return self.model.sample(self._tensor(noise), self._tensor(condition)).cpu().numpy()
+
+    def interpolate(self, start: str, end: str, steps: int = 9) -> list[str]:
+        """The items on the arc from one to the other, both ends included."""
+        first, last = self.encode([start, end])
+        return self.decode(arc(first, last, steps))
+
+    def traverse(self, item: str, column: int, values: Sequence[float]) -> list[str]:
+        """The item with one coordinate of its latent set to each value."""
+        if not 0 <= column < self.size:
+            raise ShapeError(f"Expected a column of the latent, 0 to {self.size - 1}, got {column}.")
+        latents = np.repeat(self.encode([item]), len(values), 0)
+        latents[:, column] = values
+        return self.decode(latents)
+
+    def neighbours(self, item: str, n: int = 10, radius: float = 0.3, seed: int = 0, attempts: int = 20) -> list[str]:
+        """At most n distinct other items near this one: sqrt(1 - r^2) z + r noise leaves the prior as it is."""
+        latent, found = self.encode([item]), dict.fromkeys([self.text(self.parse(item)), ""])
+        for attempt in range(attempts):
+            noise = chunk_generator(seed, STEP, attempt).standard_normal((4 * n, self.size), dtype=np.float32)
+            found |= dict.fromkeys(self.decode(np.sqrt(1 - radius**2) * latent + radius * noise))
+            if len(found) >= n + 2:
+                break
+        return list(found)[2 : n + 2]
+
+    def map(self, items: Sequence[str], reference: Sequence[str] | None = None) -> Float[np.ndarray, "item 2"]:
+        """Two coordinates for each item: its latent on the plane in which the reference (or the items) vary most."""
+        latents = self.encode(items)
+        return principal_plane(self.encode(reference) if reference is not None else latents).project(latents)
+
+    def _rows(self, condition: Mapping[str, float] | None, count: int) -> np.ndarray | None:
+        """One condition for `count` items, standardized; None where nothing is asked."""
+        if not condition:
+            return None
+        for name in condition:
+            if name not in self.properties:
+                raise unknown_name("condition", name, self.properties)
+        return np.repeat(self.representation.condition(condition)[None], count, 0)
+
+    def _tensor(self, values: np.ndarray | None) -> torch.Tensor | None:
+        return None if values is None else torch.as_tensor(np.asarray(values, np.float32)).to(self.device)
+
+
+def is_refusal(value: Any) -> bool:
+    """Whether a result is a reason instead of an item."""
+    return value is None or type(value).__name__ in ("Refusal", "Failure")
+
+
+def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:
+    refused = [(item, result) for item, result in zip(items, results, strict=True) if is_refusal(result)]
+    if refused:
+        item, refusal = refused[0]
+        raise DataError(
+            f"Expected items that can be encoded, {len(refused)} can't, such as '{item}': {refusal.reason}."
+        )

@@ -1,0 +1,26 @@
+"""Noise that depends on the seed and the item's number alone, not on how many items are computed together."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.config import COMPUTE_CHUNK
+
+LATENT, TARGET, STEP = 0, 1, 2
+"""Streams: numbers drawn for different purposes must not repeat one another."""
+
+
+def chunk_generator(seed: int, stream: int, chunk: int) -> np.random.Generator:
+    """The generator of one compute chunk: Philox keyed by (seed, stream, chunk)."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, chunk))))
+
+
+def latent_noise(seed: int, chunk: int, size: int) -> Float[np.ndarray, "chunk latent"]:
+    """Standard normal noise of items chunk * COMPUTE_CHUNK and following."""
+    return chunk_generator(seed, LATENT, chunk).standard_normal((COMPUTE_CHUNK, size), dtype=np.float32)
+
+
+def uniform_targets(seed: int, chunk: int, count: int) -> Float[np.ndarray, "chunk target"]:
+    """Numbers in 0..1, from which each item's own target in an asked-for range is made."""
+    return chunk_generator(seed, TARGET, chunk).random((COMPUTE_CHUNK, count))

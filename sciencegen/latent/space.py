@@ -1,0 +1,37 @@
+"""The seam between generative models and search: what every model family offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from torch import Generator, Tensor
+
+from sciencegen.batch import Batch
+
+
+class LatentModel(Protocol):
+    """A trained generative model seen through its latent space; a torch module.
+
+    A latent is one row of a [batch latent] tensor whose prior is standard normal to good approximation, so that
+    distances, interpolation and search steps have a natural scale. The first `semantic_size` columns describe the
+    item as a whole and are what low-dimensional searches move; the rest (may be none) is the decoder's own noise.
+    """
+
+    latent_size: int
+    semantic_size: int
+
+    def encode(self, batch: Batch) -> Tensor:
+        """[batch latent], deterministic: the posterior's centre."""
+
+    def decode(self, latent: Tensor, condition: Tensor | None = None) -> Batch:
+        """A Batch that the representation decodes to items. condition: [batch property], NaN where free."""
+
+    def sample(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Standard normal noise [batch latent] to latents of the (conditional) prior."""
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """Named scalar terms; "loss" is the one to minimize."""
+
+    def finish(self, batches: Iterable[Batch], generator: Generator) -> object:
+        """What remains to be fitted once after training (a prior over the trained model's latents); may do nothing."""

@@ -1,0 +1,115 @@
+"""Fully connected networks: plain and residual, and the masked one whose outputs are autoregressive."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from sciencegen.errors import ShapeError, unknown_name
+
+ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+
+
+def activation(name: str) -> nn.Module:
+    """The activation with this name."""
+    if name not in ACTIVATIONS:
+        raise unknown_name("activation", name, ACTIVATIONS)
+    return ACTIVATIONS[name]()
+
+
+def linear(inputs: int, outputs: int, generator: Generator | None = None, zero: bool = False) -> nn.Linear:
+    """A linear layer, from `generator` where one is given; `zero` starts a network as the zero function."""
+    layer = nn.Linear(inputs, outputs)
+    if zero:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    elif generator is not None:
+        bound = max(inputs, 1) ** -0.5
+        nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+class MLP(nn.Module):
+    """`depth` hidden layers of `width`; depth 0 is one linear map. `residual` adds each equal-sized layer's input."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        width: int = 128,
+        depth: int = 2,
+        activation_name: str = "silu",
+        dropout: float = 0.0,
+        residual: bool = False,
+        zero_output: bool = False,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = [inputs, *[width] * depth]
+        self.inputs, self.residual = inputs, residual
+        self.hidden = nn.ModuleList([linear(size, following, generator) for size, following in pairwise(sizes)])
+        self.activation = activation(activation_name)
+        self.dropout = nn.Dropout(dropout)
+        self.output = linear(sizes[-1], outputs, generator, zero=zero_output)
+
+    def forward(self, values: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        if values.shape[-1] != self.inputs:
+            raise ShapeError(
+                f"Expected {self.inputs} features in the last dimension, got {list(values.shape)}. "
+                "Build the network with `inputs` of that size, or check what makes its features."
+            )
+        for layer in self.hidden:
+            changed = self.dropout(self.activation(layer(values)))
+            values = values + changed if self.residual and changed.shape == values.shape else changed
+        return self.output(values)
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer that sees only the connections of `mask` [output input]."""
+
+    mask: Tensor
+
+    def __init__(self, mask: Float[Tensor, "output input"]) -> None:
+        super().__init__(mask.shape[1], mask.shape[0])
+        self.register_buffer("mask", mask)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return functional.linear(values, self.weight * self.mask, self.bias)
+
+
+class MaskedAutoregressiveMLP(nn.Module):
+    """Two outputs per input; outputs of number d depend on inputs 1..d-1 and on the context only.
+
+    Germain et al. 2015 (MADE): unit k of a hidden layer has a degree m(k) in 0..D-1 and sees inputs d <= m(k), output d
+    sees hidden units of degree < d. Units of degree 0 carry the context alone, so the first output depends on it too.
+    """
+
+    def __init__(self, size: int, context_size: int, width: int = 64) -> None:
+        super().__init__()
+        self.size, self.context_size = size, context_size
+        inputs = torch.arange(1, size + 1)
+        hidden = torch.arange(width) % size
+        self.first = MaskedLinear((hidden[:, None] >= inputs[None, :]).to(torch.get_default_dtype()))
+        self.context = nn.Linear(context_size, width, bias=False)
+        self.second = MaskedLinear((hidden[:, None] >= hidden[None, :]).to(torch.get_default_dtype()))
+        last = (inputs[:, None] > hidden[None, :]).to(torch.get_default_dtype())
+        self.output = MaskedLinear(last.repeat(2, 1))
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(
+        self, values: Float[Tensor, "batch size"], context: Float[Tensor, "batch context"]
+    ) -> tuple[Float[Tensor, "batch size"], Float[Tensor, "batch size"]]:
+        if values.shape[-1] != self.size or context.shape[-1] != self.context_size:
+            raise ShapeError(
+                f"Expected values [batch {self.size}] and context [batch {self.context_size}], "
+                f"got {list(values.shape)} and {list(context.shape)}."
+            )
+        hidden = functional.silu(self.first(values) + self.context(context))
+        first, second = self.output(functional.silu(self.second(hidden))).chunk(2, -1)
+        return first, second

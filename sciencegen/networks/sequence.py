@@ -1,0 +1,68 @@
+"""Networks over token sequences: a transformer that reads, a gated recurrent network that writes."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+
+class SequenceEncoder(nn.Module):
+    """Tokens to one feature vector: pre-norm transformer layers, then learned queries that attend to the positions.
+
+    Vaswani et al. 2017; the pooling is that of Lee et al. 2019 (Set Transformer, "PMA").
+    """
+
+    def __init__(self, vocabulary: int, width: int, layers: int, heads: int, length: int, queries: int = 4):
+        super().__init__()
+        self.token = nn.Embedding(vocabulary, width)
+        self.position = nn.Parameter(torch.randn(length, width) * 0.02)
+        layer = [
+            nn.TransformerEncoderLayer(width, heads, 4 * width, dropout=0.0, batch_first=True, norm_first=True)
+            for _ in range(layers)
+        ]
+        self.layers = nn.ModuleList(layer)
+        self.norm = nn.LayerNorm(width)
+        self.score = nn.Linear(width, queries)
+        self.feature_size = queries * width
+
+    def forward(
+        self, tokens: Int[Tensor, "batch position"], mask: Bool[Tensor, "batch position"]
+    ) -> Float[Tensor, "batch feature"]:
+        hidden = self.token(tokens) + self.position[: tokens.shape[1]]
+        for layer in self.layers:
+            hidden = layer(hidden, src_key_padding_mask=~mask)
+        hidden = self.norm(hidden)
+        score = self.score(hidden).masked_fill(~mask[..., None], -1e4)
+        weight = torch.softmax(score.float(), 1).to(hidden.dtype)
+        return torch.einsum("bpq,bpw->bqw", weight, hidden).flatten(1)
+
+
+class RecurrentDecoder(nn.Module):
+    """Next-token logits from the tokens before and a context vector, by a gated recurrent network (Cho et al. 2014).
+
+    The context (latent, condition) sets the first state and enters every step, so that it is never forgotten.
+    """
+
+    def __init__(self, vocabulary: int, width: int, hidden: int, context: int, layers: int = 1):
+        super().__init__()
+        self.token = nn.Embedding(vocabulary, width)
+        self.state = nn.Linear(context, hidden * layers)
+        self.recurrent = nn.GRU(width + context, hidden, layers, batch_first=True)
+        self.output = nn.Sequential(nn.Linear(hidden + context, width), nn.GELU(), nn.Linear(width, vocabulary))
+        self.layers = layers
+
+    def initial(self, context: Float[Tensor, "batch context"]) -> Float[Tensor, "layer batch hidden"]:
+        return torch.tanh(self.state(context)).unflatten(1, (self.layers, -1)).transpose(0, 1).contiguous()
+
+    def forward(
+        self,
+        previous: Int[Tensor, "batch position"],
+        context: Float[Tensor, "batch context"],
+        state: Float[Tensor, "layer batch hidden"] | None = None,
+    ) -> tuple[Float[Tensor, "batch position vocabulary"], Float[Tensor, "layer batch hidden"]]:
+        """Logits after each of the `previous` tokens, and the state behind the last."""
+        state = self.initial(context) if state is None else state
+        context = context[:, None].expand(-1, previous.shape[1], -1)
+        hidden, state = self.recurrent(torch.cat([self.token(previous), context], -1), state)
+        return self.output(torch.cat([hidden, context], -1)), state

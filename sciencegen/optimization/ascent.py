@@ -1,0 +1,120 @@
+"""Gradient ascent through a differentiable score of the latent: given, or an ensemble fitted on what was scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sciencegen.optimization.moves import crank_nicolson_step
+from sciencegen.optimization.objective import Objective
+from sciencegen.optimization.population import Individual, begin, draw_prior, first_distinct, score_new, survivors
+from sciencegen.optimization.ranking import desirability, random_weights
+from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+from sciencegen.optimization.surrogate import training_subset
+
+MEMBERS, HIDDEN, EPOCHS, TRAINING_POINTS = 4, 64, 150, 1000
+ASCENT_STEPS, ASCENT_RATE, PRIOR_WEIGHT = 40, 0.05, 0.02
+
+LEAST_BATCH = 50
+
+Score = Callable[[Float[Tensor, "item latent"]], Float[Tensor, " item"]]
+
+
+def search_ascent(
+    space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
+) -> None:
+    """Climb the score from jittered good latents, decode the ends and a point on each way, score them, learn again."""
+    everyone, stalled = begin(space, objective, generator, settings), 0
+    while not objective.exhausted and stalled < settings.patience:
+        located = [individual for individual in survivors(everyone, settings.population) if individual.has_latent]
+        if not located:
+            everyone += (new := draw_prior(space, objective, generator, settings.batch, settings.patience))
+            stalled = stalled + 1 if not new else 0
+            continue
+        weights = random_weights([individual.evaluation for individual in located], generator)
+        score = settings.predictor or fit_ensemble(*_training_set(everyone, weights, generator), generator)
+        count = min(max(settings.batch, LEAST_BATCH), objective.remaining)
+        latents = climb(score, _starts(space, located, count, generator))
+        items = first_distinct(space.decode_accepted(latents), objective, count)
+        new = [individual for _, individual in score_new(objective, items, latents)]
+        everyone += new
+        stalled = 0 if new else stalled + 1
+
+
+def _training_set(
+    everyone: Sequence[Individual], weights: np.ndarray | None, generator: np.random.Generator
+) -> tuple[Float[np.ndarray, "item latent"], Float[np.ndarray, " item"]]:
+    located = [individual for individual in everyone if individual.has_latent]
+    targets = desirability([individual.evaluation for individual in located], weights)
+    rows = training_subset(targets, TRAINING_POINTS, generator)
+    return np.stack([located[row].latent for row in rows]), targets[rows]
+
+
+def _starts(
+    space: SearchSpace, located: Sequence[Individual], count: int, generator: np.random.Generator
+) -> Float[np.ndarray, "item latent"]:
+    """Twice a batch: good latents by rank, each moved by a random step so that repeated climbs differ."""
+    rows = (len(located) * generator.random(2 * count) ** 2).astype(int)
+    latents = np.stack([located[row].latent for row in rows])
+    steps = generator.choice([0.05, 0.15, 0.4], (len(latents), 1))
+    return crank_nicolson_step(latents, steps, np.ones(space.latent_size, bool), generator)
+
+
+def climb(score: Score, starts: Float[np.ndarray, "item latent"]) -> Float[np.ndarray, "point latent"]:
+    """z <- z + rate * sqrt(d) * g / |g| with g = grad(score(z) - w |z|^2 / 2): fixed lengths, pulled to the prior.
+
+    Returns for each start its end and a point a quarter of the way there.
+    """
+    latent = torch.as_tensor(starts, dtype=torch.float32).clone()
+    rate = ASCENT_RATE * latent.shape[1] ** 0.5
+    early = latent.clone()
+    for step in range(ASCENT_STEPS):
+        latent.requires_grad_(True)
+        total = (score(latent) - PRIOR_WEIGHT * latent.square().sum(1) / 2).sum()
+        (gradient,) = torch.autograd.grad(total, latent)
+        decay = 1 - step / ASCENT_STEPS
+        latent = (latent + rate * decay * gradient / gradient.norm(dim=1, keepdim=True).clamp_min(1e-9)).detach()
+        if step == ASCENT_STEPS // 4:
+            early = latent.clone()
+    return torch.stack([latent, early], 1).flatten(0, 1).numpy()
+
+
+class Ensemble(nn.Module):
+    """`MEMBERS` perceptrons with one hidden layer, side by side; the score is their mean minus their spread."""
+
+    def __init__(self, size: int, generator: torch.Generator) -> None:
+        super().__init__()
+        draw = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+        self.first = nn.Parameter(draw(MEMBERS, size, HIDDEN) / size**0.5)
+        self.offset = nn.Parameter(draw(MEMBERS, 1, HIDDEN) * 0.1)
+        self.second = nn.Parameter(draw(MEMBERS, HIDDEN, 1) / HIDDEN**0.5)
+        self.linear = nn.Parameter(torch.zeros(MEMBERS, size, 1))
+
+    def members(self, latent: Float[Tensor, "item latent"]) -> Float[Tensor, "member item"]:
+        hidden = nn.functional.silu(latent @ self.first + self.offset)
+        return (hidden @ self.second + latent @ self.linear).squeeze(-1)
+
+    def forward(self, latent: Float[Tensor, "item latent"]) -> Float[Tensor, " item"]:
+        members = self.members(latent)
+        return members.mean(0) - members.std(0)
+
+
+def fit_ensemble(
+    latents: Float[np.ndarray, "item latent"], targets: Float[np.ndarray, " item"], generator: np.random.Generator
+) -> Ensemble:
+    """Adam on the squared error, each member on its own Bayesian bootstrap of the rows (Rubin 1981)."""
+    noise = torch.Generator().manual_seed(int(generator.integers(2**62)))
+    inputs, wanted = torch.as_tensor(latents, dtype=torch.float32), torch.as_tensor(targets, dtype=torch.float32)
+    ensemble = Ensemble(inputs.shape[1], noise)
+    weights = -torch.log(torch.rand(MEMBERS, len(inputs), generator=noise).clamp_min(1e-6))
+    optimizer = torch.optim.AdamW(ensemble.parameters(), lr=1e-2, weight_decay=1e-2)
+    for _ in range(EPOCHS):
+        optimizer.zero_grad()
+        loss = (weights * (ensemble.members(inputs) - wanted).square()).mean()
+        loss.backward()
+        optimizer.step()
+    return ensemble.eval().requires_grad_(False)

@@ -1,0 +1,160 @@
+"""Trust-region Bayesian optimization of the semantic coordinates (TuRBO, Eriksson et al. 2019; GP by BoTorch)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.optimization.objective import Objective
+from sciencegen.optimization.population import Individual, begin, draw_prior, first_distinct, score_new
+from sciencegen.optimization.ranking import desirability, random_weights
+from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+
+TRAINING_POINTS = 300
+CANDIDATES = 1500
+MOVING_COORDINATES = 20
+FIT_ITERATIONS = 25
+EDGE = 1e-4
+LEAST_BATCH = 50
+
+
+@dataclass(frozen=True)
+class TrustRegion:
+    """A box of side `length` in the unit cube of prior quantiles, and the runs of rounds that resize it."""
+
+    length: float = 0.8
+    successes: int = 0
+    failures: int = 0
+
+    SMALLEST = 0.5**7
+    LARGEST = 1.6
+    SUCCESS_LIMIT = 3
+    FAILURE_LIMIT = 4
+
+    def after(self, improved: bool) -> TrustRegion:
+        """Twice as large after SUCCESS_LIMIT better rounds in a row, half after FAILURE_LIMIT others."""
+        successes, failures = (self.successes + 1, 0) if improved else (0, self.failures + 1)
+        if successes == self.SUCCESS_LIMIT:
+            return TrustRegion(min(2 * self.length, self.LARGEST))
+        if failures == self.FAILURE_LIMIT:
+            return TrustRegion(self.length / 2)
+        return TrustRegion(self.length, successes, failures)
+
+
+def search_bayes(
+    space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
+) -> None:
+    """Thompson sampling in a trust region around the best point; a collapsed region restarts in a new prior sample."""
+    local, region, stalled = begin(space, objective, generator, settings), TrustRegion(), 0
+    while not objective.exhausted and stalled < settings.patience:
+        located = [individual for individual in local if individual.has_latent]
+        if region.length < TrustRegion.SMALLEST or not located:
+            local, region = draw_prior(space, objective, generator, settings.initial, settings.patience), TrustRegion()
+            stalled = stalled + 1 if not local else stalled
+            continue
+        weights = random_weights([individual.evaluation for individual in local], generator)
+        latents = _suggest(space, located, region, weights, generator)
+        items = first_distinct(
+            space.decode_accepted(latents), objective, min(max(settings.batch, LEAST_BATCH), objective.remaining)
+        )
+        new = [individual for _, individual in score_new(objective, items, latents)]
+        targets = desirability([individual.evaluation for individual in [*local, *new]], weights)
+        improved = bool(new) and targets[len(local) :].max() > targets[: len(local)].max()
+        region, local = region.after(improved), local + new
+        stalled = 0 if new else stalled + 1
+
+
+def _suggest(
+    space: SearchSpace,
+    located: Sequence[Individual],
+    region: TrustRegion,
+    weights: np.ndarray | None,
+    generator: np.random.Generator,
+) -> Float[np.ndarray, "candidate latent"]:
+    """Latents inside the region, most promising first; more than a batch needs, since some decode to known items."""
+    targets = desirability([individual.evaluation for individual in located], weights)
+    latents = np.stack([individual.latent for individual in located])
+    quantiles = to_quantiles(latents[:, : space.semantic_size])
+    best = int(np.argmax(targets))
+    rows = _near(quantiles, targets, best)
+    model, lengthscales = _fit(quantiles[rows], targets[rows])
+    candidates = _perturb(quantiles[best], region.length, lengthscales, generator)
+    order = _thompson_order(model, candidates, generator)
+    chosen = np.tile(latents[best], (len(order), 1))
+    chosen[:, : space.semantic_size] = from_quantiles(candidates[order])
+    noise = generator.standard_normal(chosen.shape, np.float32)[:, space.semantic_size :]
+    step = generator.choice([0.0, 0.5], (len(chosen), 1))  # half keep the center's noise, half move it a little
+    chosen[:, space.semantic_size :] = np.sqrt(1 - step**2) * chosen[:, space.semantic_size :] + step * noise
+    return chosen.astype(np.float32)
+
+
+def to_quantiles(latents: Float[np.ndarray, "item semantic"]) -> Float[np.ndarray, "item semantic"]:
+    """Phi(z): the unit cube in which the prior is uniform."""
+    from scipy.special import ndtr
+
+    return ndtr(latents.astype(np.float64))
+
+
+def from_quantiles(quantiles: Float[np.ndarray, "item semantic"]) -> Float[np.ndarray, "item semantic"]:
+    from scipy.special import ndtri
+
+    return ndtri(np.clip(quantiles, EDGE, 1 - EDGE))
+
+
+def _near(quantiles: np.ndarray, targets: np.ndarray, best: int) -> np.ndarray:
+    """Rows that the local model learns from: the nearest to the center, and the best anywhere."""
+    nearest = np.argsort(np.square(quantiles - quantiles[best]).sum(1), kind="stable")[: TRAINING_POINTS * 2 // 3]
+    top = np.argsort(-targets, kind="stable")[: TRAINING_POINTS // 3]
+    return np.unique(np.concatenate([nearest, top, [best]]))
+
+
+def _fit(quantiles: Float[np.ndarray, "item semantic"], targets: Float[np.ndarray, " item"]):
+    """BoTorch's Gaussian process with a lengthscale per coordinate, and those relative to their geometric mean."""
+    import torch
+    from botorch.fit import fit_gpytorch_mll
+    from botorch.models import SingleTaskGP
+    from gpytorch.mlls import ExactMarginalLogLikelihood
+
+    train_x = torch.as_tensor(quantiles, dtype=torch.float64)
+    train_y = torch.as_tensor(targets, dtype=torch.float64)[:, None]
+    model = SingleTaskGP(train_x, train_y)
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # stopping early is meant: the fit is repeated every round
+        torch.manual_seed(0)  # retries after a failed fit draw from the global generator
+        options = {"options": {"maxiter": FIT_ITERATIONS}}
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs=options, max_attempts=1)
+    kernel = getattr(model.covar_module, "base_kernel", model.covar_module)
+    scales = kernel.lengthscale.detach().numpy().ravel()
+    return model.eval(), scales / math.exp(np.log(scales).mean())
+
+
+def _perturb(
+    center: Float[np.ndarray, " semantic"], length: float, lengthscales: np.ndarray, generator: np.random.Generator
+) -> Float[np.ndarray, "candidate semantic"]:
+    """Points of the region, about MOVING_COORDINATES coordinates off the center (Eriksson et al., section 3)."""
+    half = np.clip(length * lengthscales, 0, 2) / 2
+    low, high = np.clip(center - half, EDGE, 1 - EDGE), np.clip(center + half, EDGE, 1 - EDGE)
+    points = low + (high - low) * generator.random((CANDIDATES, len(center)))
+    moving = generator.random(points.shape) < min(MOVING_COORDINATES / len(center), 1.0)
+    moving[np.arange(CANDIDATES), generator.integers(0, len(center), CANDIDATES)] = True
+    return np.where(moving, points, center)
+
+
+def _thompson_order(model, candidates: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Candidates in the order in which joint posterior draws pick them: each draw's best, then each one's second."""
+    import torch
+
+    with torch.no_grad():
+        posterior = model(torch.as_tensor(candidates, dtype=torch.float64))
+        mean, covariance = posterior.mean, posterior.covariance_matrix
+        jitter = 1e-6 * torch.eye(len(mean), dtype=mean.dtype)
+        factor = torch.linalg.cholesky(covariance + jitter * covariance.diagonal().mean().clamp_min(1e-3))
+        noise = torch.as_tensor(generator.standard_normal((len(mean), 100)))
+        draws = mean[:, None] + factor @ noise
+        picks = draws.topk(min(4, len(mean)), dim=0).indices.numpy().ravel()
+    return np.array(list(dict.fromkeys(picks.tolist())))

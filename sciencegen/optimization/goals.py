@@ -1,0 +1,133 @@
+"""What the scientist wishes, as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`.
+
+The left side names an oracle and is kept word for word; the domain knows what it means. `--goal` and `--where` share
+this grammar, a condition being a goal that isn't `maximize` or `minimize`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sciencegen.errors import ConfigError
+from sciencegen.scoring.oracles import Direction, Score
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_OBJECTIVE = re.compile(r"^(?P<direction>maximi[sz]e|minimi[sz]e)\s+(?P<name>\S.*)$", re.IGNORECASE)
+_RANGE = re.compile(rf"^(?P<name>\S.*?)\s+in\s+(?P<low>{_NUMBER})\s*\.\.\s*(?P<high>{_NUMBER})$", re.IGNORECASE)
+_BOUND = re.compile(rf"^(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>{_NUMBER})$")
+_EQUAL = re.compile(
+    rf"^(?P<name>\S.*?)\s*(?<![<>=!])=\s*(?P<bound>{_NUMBER})(?:\s*(?:\+-|\+/-|±)\s*(?P<tolerance>{_NUMBER}))?$"
+)
+_ROUNDING = 1e-9
+"""Half-width of an `=` without a tolerance: exact, up to the rounding of decimal input."""
+
+GRAMMAR = "'maximize NAME', 'minimize NAME', 'NAME <= 3', 'NAME >= 1', 'NAME in 1..3' or 'NAME = 2'"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """An objective (`direction` given) or a constraint low <= value <= high.
+
+    text: as the user wrote it. name: the oracle expression, word for word.
+    scale: how much of this quantity is much; violations and sums of objectives are measured in it.
+    """
+
+    text: str
+    name: str
+    direction: Direction | None = None
+    low: float = -math.inf
+    high: float = math.inf
+    scale: float = 1.0
+
+    @property
+    def is_objective(self) -> bool:
+        return self.direction is not None
+
+    def gain(self, value: float) -> float:
+        """The value with the sign that makes larger better."""
+        return -value if self.direction == "minimize" else value
+
+    def violation(self, value: float) -> float:
+        """Distance to [low, high] in units of `scale`; 0 where the constraint holds."""
+        return max(self.low - value, value - self.high, 0.0) / self.scale
+
+    def satisfied(self, value: float) -> bool:
+        """Whether a value meets the constraint; an objective is never unmet, NaN never met."""
+        return self.low <= value <= self.high
+
+    def cautious_value(self, score: Score) -> float:
+        """The end of the score's interval that is worse for this goal; the value itself where there is no interval."""
+        value = math.nan if score.value is None else score.value
+        lower = value if score.lower is None else score.lower
+        upper = value if score.upper is None else score.upper
+        if self.is_objective:
+            return upper if self.direction == "minimize" else lower
+        return max((lower, upper), key=self.violation)
+
+
+def parse_goal(
+    text: str, tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
+) -> Goal:
+    """One goal. tolerances: half-width of `=` by name (an explicit `= 2.5 +- 0.2` wins). scales: see `Goal.scale`."""
+    stripped = " ".join(text.split())
+    if match := _OBJECTIVE.match(stripped):
+        direction: Direction = "maximize" if match["direction"].lower().startswith("max") else "minimize"
+        name = match["name"]
+        return Goal(text, name, direction, scale=(scales or {}).get(name, 1.0))
+    name, low, high = _parse_interval(text, stripped, tolerances or {})
+    return Goal(text, name, None, low, high, (scales or {}).get(name) or _default_scale(low, high))
+
+
+def parse_condition(
+    text: str, tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
+) -> Goal:
+    """A goal that must be a constraint (`--where`)."""
+    goal = parse_goal(text, tolerances, scales)
+    if goal.is_objective:
+        raise ConfigError(f"Expected a condition such as '{goal.name} >= 1' or '{goal.name} in 1..3', got '{text}'.")
+    return goal
+
+
+def parse_goals(
+    texts: Sequence[str], tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
+) -> list[Goal]:
+    """Several goals, each stated once."""
+    goals = [parse_goal(text, tolerances, scales) for text in texts]
+    if not goals:
+        raise ConfigError(f"Expected at least one goal, got none. Pass --goal with {GRAMMAR}.")
+    objectives = [goal.name for goal in goals if goal.is_objective]
+    twice = sorted({name for name in objectives if objectives.count(name) > 1})
+    if twice:
+        raise ConfigError(f"Expected each objective once, got {', '.join(twice)} more than once. Remove all but one.")
+    return goals
+
+
+def _parse_interval(text: str, stripped: str, tolerances: Mapping[str, float]) -> tuple[str, float, float]:
+    if match := _RANGE.match(stripped):
+        low, high = float(match["low"]), float(match["high"])
+        if low > high:
+            raise ConfigError(
+                f"Expected a range from low to high, got '{text}'. Write '{match['name']} in {high:g}..{low:g}'."
+            )
+        return match["name"], low, high
+    if match := _BOUND.match(stripped):
+        bound = float(match["bound"])
+        return (match["name"], -math.inf, bound) if match["sign"] == "<=" else (match["name"], bound, math.inf)
+    if match := _EQUAL.match(stripped):
+        bound, tolerance = float(match["bound"]), match["tolerance"]
+        width = abs(float(tolerance)) if tolerance else tolerances.get(match["name"], 0.0)
+        width = max(width, _ROUNDING)
+        return match["name"], bound - width, bound + width
+    remedy = "Strict '<' and '>' aren't known: use '<=' or '>='." if re.search(r"[<>](?!=)", stripped) else ""
+    raise ConfigError(f"Expected a goal like {GRAMMAR}, got '{text}'. {remedy}".strip())
+
+
+def _default_scale(low: float, high: float) -> float:
+    """The width of a range, else the size of the bound, so that a violation is a relative one."""
+    if math.isfinite(low) and math.isfinite(high) and high - low > 1e-6:
+        return high - low
+    bound = abs(low) if math.isfinite(low) else abs(high)
+    return bound if bound > 1e-6 else 1.0

@@ -1,0 +1,170 @@
+"""The objective: goals, the oracles behind them, and a budget of distinct scored items with its trace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.optimization.goals import Goal
+from sciencegen.scoring.oracles import Oracle, Score
+
+Item = Any
+ScoreBatch = Callable[[Oracle, Sequence[Item]], list[Score]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One distinct item, scored.
+
+    call: which oracle call it was, from 1. scores: by oracle name. gains: one per objective, larger is better.
+    violation: sum over constraints, each in its own scale; infinite where an oracle failed.
+    scalar: gains in their scales minus the violation; for plots and area under the curve, -inf where failed.
+    """
+
+    call: int
+    key: str
+    item: Item
+    scores: Mapping[str, Score]
+    gains: tuple[float, ...]
+    violation: float
+    scalar: float
+    failure: str | None = None
+
+    @property
+    def feasible(self) -> bool:
+        """Every constraint is met and no oracle failed."""
+        return self.failure is None and self.violation == 0.0
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        return {name: score.value for name, score in self.scores.items()}
+
+
+def resolve_oracles(goals: Sequence[Goal], resolve: Callable[[str], Oracle]) -> dict[str, Oracle]:
+    """The oracle of every name in the goals, each resolved once."""
+    return {name: resolve(name) for name in dict.fromkeys(goal.name for goal in goals)}
+
+
+class Objective:
+    """Scores items against the goals until `budget` distinct ones (by `key`) have been scored.
+
+    Asking again for a scored item is free. `cautious` scores each goal by the worse end of an oracle's interval.
+    `score_batch(oracle, items)` may run the oracle elsewhere (in parallel); by default it is `oracle.score(items)`.
+    `progress` is called after each batch. A run whose first `give_up_after` items all fail stops with the reason.
+    """
+
+    def __init__(
+        self,
+        goals: Sequence[Goal],
+        oracles: Mapping[str, Oracle],
+        key: Callable[[Item], str],
+        budget: int,
+        *,
+        cautious: bool = False,
+        score_batch: ScoreBatch | None = None,
+        progress: Callable[[Objective], None] | None = None,
+        give_up_after: int = 100,
+    ) -> None:
+        missing = [goal.name for goal in goals if goal.name not in oracles]
+        if missing or not goals:
+            raise ConfigError(
+                f"Expected goals and an oracle for each, got {len(goals)} goals; without oracle: {missing}."
+            )
+        if budget < 1:
+            raise ConfigError(f"Expected a budget of at least 1 scored item, got {budget}.")
+        self.goals, self.oracles, self.key, self.budget = tuple(goals), dict(oracles), key, budget
+        self.cautious, self.progress, self.give_up_after = cautious, progress, give_up_after
+        self.score_batch = score_batch or (lambda oracle, items: oracle.score(items))
+        self.trace: list[Evaluation] = []
+        self._by_key: dict[str, Evaluation] = {}
+
+    @property
+    def objectives(self) -> tuple[Goal, ...]:
+        return tuple(goal for goal in self.goals if goal.is_objective)
+
+    @property
+    def constraints(self) -> tuple[Goal, ...]:
+        return tuple(goal for goal in self.goals if not goal.is_objective)
+
+    @property
+    def remaining(self) -> int:
+        return self.budget - len(self.trace)
+
+    @property
+    def exhausted(self) -> bool:
+        return self.remaining <= 0
+
+    def is_scored(self, item: Item) -> bool:
+        return self.key(item) in self._by_key
+
+    def evaluate(self, items: Sequence[Item]) -> list[Evaluation | None]:
+        """One evaluation per item, in order; None for what the budget no longer reaches."""
+        keys = [self.key(item) for item in items]
+        fresh: dict[str, Item] = {}
+        for key, item in zip(keys, items, strict=True):
+            if key not in self._by_key and len(fresh) < self.remaining:
+                fresh.setdefault(key, item)
+        if fresh:
+            self._record(list(fresh), list(fresh.values()))
+        return [self._by_key.get(key) for key in keys]
+
+    def _record(self, keys: Sequence[str], items: Sequence[Item]) -> None:
+        columns = {name: score_safely(oracle, items, self.score_batch) for name, oracle in self.oracles.items()}
+        for row, (key, item) in enumerate(zip(keys, items, strict=True)):
+            evaluation = self._judge(key, item, {name: column[row] for name, column in columns.items()})
+            self.trace.append(evaluation)
+            self._by_key[key] = evaluation
+        self._give_up_if_all_failed()
+        if self.progress:
+            self.progress(self)
+
+    def _judge(self, key: str, item: Item, scores: Mapping[str, Score]) -> Evaluation:
+        call = len(self.trace) + 1
+        failures = [f"{name}: {score.failure or 'no value'}" for name, score in scores.items() if score.failed]
+        if failures:
+            return Evaluation(call, key, item, scores, (), math.inf, -math.inf, "; ".join(failures))
+        value = {goal: self._value(goal, scores[goal.name]) for goal in self.goals}
+        gains = tuple(goal.gain(value[goal]) for goal in self.objectives)
+        violation = sum((goal.violation(value[goal]) for goal in self.constraints), 0.0)
+        scaled = sum(gain / goal.scale for gain, goal in zip(gains, self.objectives, strict=True))
+        return Evaluation(call, key, item, scores, gains, violation, scaled - violation)
+
+    def _value(self, goal: Goal, score: Score) -> float:
+        return goal.cautious_value(score) if self.cautious else float(score.value)  # type: ignore[arg-type]
+
+    def _give_up_if_all_failed(self) -> None:
+        if len(self.trace) < self.give_up_after or any(e.failure is None for e in self.trace):
+            return
+        raise DataError(
+            f"Expected at least one score among the first {len(self.trace)} items, all failed; the last one: "
+            f"{self.trace[-1].failure}. Try the oracle on one item with `sciencegen score` first."
+        )
+
+
+def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch) -> list[Score]:
+    """One score per item whatever the oracle does: an exception is retried item by item and fails the guilty one.
+
+    Errors that this package raises on purpose (a wrong command, incompatible weights) end the run.
+    """
+    try:
+        scores = list(score_batch(oracle, items))
+    except SciencegenError:
+        raise
+    except Exception as error:  # anybody's code: its error belongs to its item
+        if len(items) == 1:
+            return [Score(None, failure=f"{type(error).__name__}: {error}")]
+        return [score for item in items for score in score_safely(oracle, [item], score_batch)]
+    if len(scores) != len(items):
+        raise DataError(
+            f"Expected {len(items)} scores from oracle '{oracle.name}', got {len(scores)}. Return one for each item."
+        )
+    return [_finite(score) for score in scores]
+
+
+def _finite(score: Score) -> Score:
+    if score.value is not None and not math.isfinite(score.value):
+        return Score(None, failure=f"not a finite number: {score.value}")
+    return score

@@ -1,0 +1,91 @@
+"""Scored individuals with their latents, the best kept as parents, and how a search begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.optimization.objective import Evaluation, Objective
+from sciencegen.optimization.ranking import best_first
+from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+
+
+@dataclass(frozen=True)
+class Individual:
+    """A scored item and the latent it came from or is encoded at; NaN where there is none."""
+
+    evaluation: Evaluation
+    latent: Float[np.ndarray, " latent"]
+
+    @property
+    def item(self) -> Any:
+        return self.evaluation.item
+
+    @property
+    def has_latent(self) -> bool:
+        return bool(np.isfinite(self.latent).all())
+
+
+def score_new(
+    objective: Objective, items: Sequence[Any | None], latents: Float[np.ndarray, "item latent"]
+) -> list[tuple[int, Individual]]:
+    """Score the items not scored before; (row, individual) of each distinct new one. None rows are skipped."""
+    rows, seen = [], set()
+    for row, item in enumerate(items):
+        if item is None or objective.is_scored(item) or objective.key(item) in seen:
+            continue
+        seen.add(objective.key(item))
+        rows.append(row)
+    evaluations = objective.evaluate([items[row] for row in rows])
+    scored = zip(rows, evaluations, strict=True)
+    return [(row, Individual(e, latents[row])) for row, e in scored if e is not None]
+
+
+def survivors(individuals: Sequence[Individual], size: int) -> list[Individual]:
+    """The best `size` that could be scored, best first."""
+    usable = [individual for individual in individuals if individual.evaluation.failure is None]
+    if not usable:
+        return []
+    return [usable[i] for i in best_first([individual.evaluation for individual in usable])[:size]]
+
+
+def begin(
+    space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
+) -> list[Individual]:
+    """Score the start items, then prior draws: `initial` of them, a quarter of that where there are start items."""
+    start = [item for item in space.start if space.accept(item)]
+    individuals = [new for _, new in score_new(objective, start, space.encode_or_nan(start))]
+    wanted = settings.initial // 4 if individuals else settings.initial
+    return individuals + draw_prior(space, objective, generator, min(wanted, objective.remaining), settings.patience)
+
+
+def draw_prior(
+    space: SearchSpace, objective: Objective, generator: np.random.Generator, count: int, patience: int
+) -> list[Individual]:
+    """Score `count` new items drawn from the prior; fewer where `patience` draws in a row bring nothing new."""
+    individuals: list[Individual] = []
+    stalled = 0
+    while len(individuals) < count and stalled < patience:
+        latents = np.asarray(space.sample(max(count - len(individuals), 8), generator), np.float32)
+        items = first_distinct(space.decode_accepted(latents), objective, count - len(individuals))
+        new = [individual for _, individual in score_new(objective, items, latents)]
+        individuals += new
+        stalled = 0 if new else stalled + 1
+    return individuals
+
+
+def first_distinct(items: Sequence[Any | None], objective: Objective, count: int) -> list[Any | None]:
+    """The list with everything blanked but the first `count` distinct unscored items."""
+    kept: list[Any | None] = []
+    seen: set[str] = set()
+    for item in items:
+        fresh = item is not None and len(seen) < count and not objective.is_scored(item)
+        fresh = fresh and objective.key(item) not in seen
+        kept.append(item if fresh else None)
+        if fresh:
+            seen.add(objective.key(item))
+    return kept

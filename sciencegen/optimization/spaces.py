@@ -1,0 +1,71 @@
+"""What a search sees of a generative model and its domain: a handful of callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+Item = Any
+Latents = Float[np.ndarray, "item latent"]
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Latents whose prior is standard normal to good approximation, and the domain's own moves.
+
+    sample(n, generator): latents of the prior. decode(latents): an item or None for each. encode(items): latents, a
+    row of NaN where an item can't be encoded. mutate(item, generator): a small move in the domain's language, None
+    where it fails. recombine(item, other, generator): a child of two items in the domain's language.
+    features(items) [item feature]: what a cheap surrogate learns from; None means the semantic latents.
+    start: items to begin from. accept(item): what must be kept or forbidden, tested before anything is scored.
+    The first `semantic_size` of the `latent_size` coordinates describe the item, the rest is the decoder's noise.
+    """
+
+    latent_size: int
+    semantic_size: int
+    sample: Callable[[int, np.random.Generator], Latents]
+    decode: Callable[[Latents], list[Item | None]]
+    encode: Callable[[Sequence[Item]], Latents] | None = None
+    mutate: Callable[[Item, np.random.Generator], Item | None] | None = None
+    recombine: Callable[[Item, Item, np.random.Generator], Item | None] | None = None
+    features: Callable[[Sequence[Item]], Float[np.ndarray, "item feature"]] | None = None
+    start: Sequence[Item] = field(default_factory=tuple)
+    accept: Callable[[Item], bool] = lambda item: True
+
+    def encode_or_nan(self, items: Sequence[Item]) -> Latents:
+        """Latents of items, NaN rows where there is none (or no encoder)."""
+        if self.encode is None or not items:
+            return np.full((len(items), self.latent_size), np.nan, np.float32)
+        return np.asarray(self.encode(items), np.float32)
+
+    def decode_accepted(self, latents: Latents) -> list[Item | None]:
+        """Decoded items; None where decoding fails or the item isn't acceptable."""
+        if not len(latents):
+            return []
+        return [item if item is not None and self.accept(item) else None for item in self.decode(latents)]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Settings that all methods share.
+
+    initial: prior draws scored before the search proper (a quarter of it where there are start items).
+    population: best distinct items kept as parents. batch: items scored per round (bayes and ascent,
+    whose rounds cost seconds, score at least 50).
+    screen: children proposed per scored one, of which a surrogate picks (1 = no screening).
+    patience: rounds without one new item after which a search gives up.
+    step: first step of CMA-ES, in prior standard deviations.
+    predictor: a differentiable map of latents to a score (a torch callable) for `ascent`; None: fitted on the fly.
+    """
+
+    initial: int = 100
+    population: int = 60
+    batch: int = 30
+    screen: int = 8
+    patience: int = 30
+    step: float = 0.5
+    predictor: Callable[[Any], Any] | None = None

@@ -1,0 +1,19 @@
+"""Property regressors with intervals that can be believed, and a word on where they can't."""
+
+from sciencegen.prediction.evaluation import Evaluation, evaluate_predictor
+from sciencegen.prediction.fitting import fit_predictor
+from sciencegen.prediction.oracle import PredictorOracle
+from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSettings
+from sciencegen.prediction.storage import load, save
+
+__all__ = [
+    "Evaluation",
+    "Prediction",
+    "Predictor",
+    "PredictorOracle",
+    "PredictorSettings",
+    "evaluate_predictor",
+    "fit_predictor",
+    "load",
+    "save",
+]

@@ -1,0 +1,85 @@
+"""Feature columns made comparable: gaps filled, heavy tails bent, centred, scaled and clipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sciencegen.errors import DataError, ShapeError
+
+CLIP = 5.0
+"""Standard deviations beyond which a column says only "very much": a linear model must not run away on one column."""
+LARGEST = 1e12
+"""Larger magnitudes (overflowed descriptors) count as a gap."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """x -> clip((f(x) - centre) / scale, -5, 5), where f(x) = sign(x) log(1 + |x|/typical) in `bent` columns.
+
+    fill: the median that stands for a gap. kept: indices of the columns that vary in the training data.
+    sparse: which kept columns are mostly zero (fingerprint bits, counts); they form a block of their own.
+    """
+
+    size: int
+    kept: Int[np.ndarray, " kept"]
+    fill: Float[np.ndarray, " kept"]
+    bent: Bool[np.ndarray, " kept"]
+    typical: Float[np.ndarray, " kept"]
+    centre: Float[np.ndarray, " kept"]
+    scale: Float[np.ndarray, " kept"]
+    sparse: Bool[np.ndarray, " kept"]
+
+    def transform(self, features: np.ndarray) -> Float[np.ndarray, "item kept"]:
+        """Rounded to single precision, in which trees compare and files store, and returned as doubles."""
+        if features.ndim != 2 or features.shape[1] != self.size:
+            raise ShapeError(
+                f"Expected features of shape (items, {self.size}), as in training, got {features.shape}. "
+                "Compute them with the version and the domain that the predictor was trained with."
+            )
+        values = usable(features[:, self.kept])
+        values = np.where(np.isnan(values), self.fill, values)
+        values = np.where(self.bent, np.sign(values) * np.log1p(np.abs(values) / self.typical), values)
+        scaled = np.clip((values - self.centre) / self.scale, -CLIP, CLIP)
+        return scaled.astype(np.float32).astype(np.float64)
+
+
+def usable(features: np.ndarray) -> Float[np.ndarray, "item feature"]:
+    """Doubles in which everything that isn't a number of sensible size is NaN."""
+    values = np.asarray(features, dtype=np.float64)
+    return np.where(np.abs(values) < LARGEST, values, np.nan)
+
+
+def mostly_missing(features: np.ndarray) -> Bool[np.ndarray, " item"]:
+    """Rows with more gaps than numbers: nothing can be said about them."""
+    return np.isnan(usable(features)).mean(axis=1) > 0.5
+
+
+def fit_columns(features: Float[np.ndarray, "item feature"]) -> Columns:
+    """Columns of training features; those that are constant or empty are left out."""
+    values = usable(features)
+    kept = np.flatnonzero(_varies(values))
+    if not len(kept):
+        raise DataError("Expected features that vary, found constant columns only. Check how they were computed.")
+    values = values[:, kept]
+    fill = np.nanmedian(values, axis=0)
+    values = np.where(np.isnan(values), fill, values)
+    sparse = (values == 0).mean(axis=0) >= 0.75
+    deviation = np.abs(values - values.mean(axis=0)).max(axis=0) / values.std(axis=0)
+    bent = deviation > CLIP
+    typical = np.where(values == 0, np.nan, np.abs(values))
+    typical = np.nanmedian(typical, axis=0)
+    values = np.where(bent, np.sign(values) * np.log1p(np.abs(values) / typical), values)
+    return Columns(features.shape[1], kept, fill, bent, typical, values.mean(axis=0), values.std(axis=0), sparse)
+
+
+def _varies(values: np.ndarray) -> Bool[np.ndarray, " feature"]:
+    """Columns with two different numbers, farther apart than rounding, in at least two rows."""
+    present = ~np.isnan(values)
+    largest = np.where(present, values, -np.inf).max(axis=0)
+    smallest = np.where(present, values, np.inf).min(axis=0)
+    enough = present.sum(axis=0) >= max(2, len(values) // 2)
+    with np.errstate(invalid="ignore"):
+        return enough & (largest - smallest > 1e-9 * np.maximum(np.abs(largest), np.abs(smallest)))

@@ -1,0 +1,68 @@
+"""Distances from items to the training items: what the kernel and the applicability domain both need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+NEIGHBOURS = 3
+"""How many nearest training items make the distance to the training data; one alone may be an outlier."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """Items as every family of regressors sees them.
+
+    inputs: standardized columns. dense, sparse: mean squared difference per column to each reference row, in the
+    block of dense columns (descriptors, latents) and of mostly-zero ones (fingerprints); None where a block is empty.
+    """
+
+    inputs: Float[np.ndarray, "item column"]
+    dense: Float[np.ndarray, "item reference"] | None
+    sparse: Float[np.ndarray, "item reference"] | None
+
+    def rows(self, index: np.ndarray) -> Query:
+        pick = lambda block: None if block is None else block[index]  # noqa: E731
+        return Query(self.inputs[index], pick(self.dense), pick(self.sparse))
+
+    def references(self, index: np.ndarray) -> Query:
+        """The same items against some of the reference rows."""
+        pick = lambda block: None if block is None else block[:, index]  # noqa: E731
+        return Query(self.inputs, pick(self.dense), pick(self.sparse))
+
+
+def make_query(
+    inputs: Float[np.ndarray, "item column"],
+    reference: Float[np.ndarray, "reference column"],
+    sparse: Bool[np.ndarray, " column"],
+) -> Query:
+    return Query(
+        inputs,
+        _mean_squared_difference(inputs[:, ~sparse], reference[:, ~sparse]),
+        _mean_squared_difference(inputs[:, sparse], reference[:, sparse]),
+    )
+
+
+def _mean_squared_difference(items: np.ndarray, reference: np.ndarray) -> Float[np.ndarray, "item reference"] | None:
+    """|a - b|^2 / columns = (|a|^2 + |b|^2 - 2 a.b) / columns"""
+    columns = items.shape[1]
+    if columns == 0:
+        return None
+    squares = (items**2).sum(axis=1)[:, None] + (reference**2).sum(axis=1)[None]
+    return np.maximum(squares - 2 * items @ reference.T, 0) / columns
+
+
+def distance_without_fold(
+    query: Query, reference_fold: Int[np.ndarray, " reference"], folds: int
+) -> Float[np.ndarray, "item fold"]:
+    """Root mean squared distance to the nearest reference rows that are not in fold k, for each k."""
+    blocks = [block for block in (query.dense, query.sparse) if block is not None]
+    squared = np.add.reduce(blocks) / len(blocks)
+    return np.stack([_nearest(squared[:, reference_fold != fold]) for fold in range(folds)], axis=1)
+
+
+def _nearest(squared: Float[np.ndarray, "item reference"]) -> Float[np.ndarray, " item"]:
+    count = min(NEIGHBOURS, squared.shape[1])
+    return np.sqrt(np.partition(squared, count - 1, axis=1)[:, :count].mean(axis=1))

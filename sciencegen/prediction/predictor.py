@@ -1,0 +1,180 @@
+"""A property regressor with an interval for every prediction and a word on whether it may be believed.
+
+A predictor is one ensemble: K folds x several families (families.py). Model k of a family has not seen fold k, which
+gives the families' weights, the difficulty of an item, the conformal intervals and the applicability domain:
+
+    mean(x)    = average over folds k of  sum_f weight_f mu_{f,k}(x)
+    sigma_k(x) = a + b spread_k(x) + c distance_k(x)            spread: between families; distance: to training items
+    interval   = CV+ with residuals normalized by sigma (conformal.py)
+    in_domain  = distance(x) <= the stated percentile of the training items' own out-of-fold distances
+
+Outside the domain nothing is exchangeable with the training data and no interval can be promised; there sigma grows
+in proportion to the distance, so that a search does not take extrapolations for discoveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.prediction.columns import Columns, mostly_missing
+from sciencegen.prediction.conformal import cross_validated_interval, required_rows
+from sciencegen.prediction.geometry import distance_without_fold, make_query
+
+CHUNK = 128
+"""Items per compute chunk; the last is padded. One size of matrix product rounds one way, so that a prediction does
+not depend on which others were asked for with it."""
+
+
+@dataclass(frozen=True)
+class PredictorSettings:
+    """How to build a predictor.
+
+    inputs: "features", "latents" (of a generative model: a learned embedding) or "both".
+    calibration: "grouped" leaves out whole groups, for intervals that hold on new groups; "random" leaves out items,
+        for intervals that hold on items like these; "auto" is grouped if groups are given and none is too large.
+    level: what share of the intervals shall contain the truth. domain: which share of training items counts as inside.
+    """
+
+    families: tuple[str, ...] = ("ridge", "kernel", "boosting")
+    inputs: str = "features"
+    level: float = 0.9
+    folds: int = 10
+    calibration: str = "auto"
+    domain: float = 0.95
+    reference_rows: int = 5000
+
+    def __post_init__(self) -> None:
+        from sciencegen.errors import unknown_name
+        from sciencegen.prediction.families import FAMILIES
+
+        known = {"inputs": ("features", "latents", "both"), "calibration": ("auto", "grouped", "random")}
+        for name, allowed in known.items():
+            if getattr(self, name) not in allowed:
+                raise unknown_name(name, getattr(self, name), allowed)
+        for family in self.families:
+            if family not in FAMILIES:
+                raise unknown_name("family of regressors", family, FAMILIES)
+        required_rows(self.level)
+        if not self.families or self.folds < 2 or not 0 < self.domain <= 1 or self.reference_rows < 10:
+            raise ConfigError(
+                "Expected at least one family, folds >= 2, 0 < domain <= 1 and reference_rows >= 10, "
+                f"got {self.families}, {self.folds}, {self.domain} and {self.reference_rows}."
+            )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted values with their interval, in the unit of the training values; NaN for items without features."""
+
+    mean: Float[np.ndarray, " item"]
+    lower: Float[np.ndarray, " item"]
+    upper: Float[np.ndarray, " item"]
+    in_domain: Bool[np.ndarray, " item"]
+    distance: Float[np.ndarray, " item"]
+    """To the training items, 1 at the border of the domain."""
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Out-of-fold facts. residuals: normalized (conformal.py), each with the fold that left its item out."""
+
+    residuals: Float[np.ndarray, " row"]
+    folds: Int[np.ndarray, " row"]
+    difficulty: Float[np.ndarray, "3"]
+    border: float
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Fitted by `fit_predictor`, stored by `storage.save`.
+
+    columns: one per kind of input ("features", "latents"). reference: training rows that distances are measured to.
+    summary: what was used and dropped, the calibration that was chosen, weights and errors of the families.
+    """
+
+    settings: PredictorSettings
+    columns: Mapping[str, Columns]
+    reference: Float[np.ndarray, "reference column"]
+    reference_fold: Int[np.ndarray, " reference"]
+    families: Mapping[str, Any]
+    weights: Mapping[str, float]
+    calibration: Calibration
+    target_mean: float
+    target_scale: float
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folds(self) -> int:
+        return int(self.reference_fold.max()) + 1
+
+    def predict(self, features: np.ndarray | None = None, latents: np.ndarray | None = None) -> Prediction:
+        """features: [item feature] and latents: [item latent], whichever the settings' `inputs` name."""
+        given = select_inputs(self.settings.inputs, features, latents)
+        missing = np.stack([mostly_missing(values) for values in given.values()]).any(axis=0)
+        inputs = standardized(self.columns, given)
+        parts = [self._predict_chunk(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK)]
+        mean, lower, upper, distance = np.concatenate([*parts, np.empty((4, 0))], axis=1)
+        ends = (self.target_mean + self.target_scale * end for end in (mean, lower, upper))
+        mean, lower, upper = (np.where(missing, np.nan, end) for end in ends)
+        return Prediction(mean, lower, upper, (distance <= 1) & ~missing, np.where(missing, np.nan, distance))
+
+    def _predict_chunk(self, inputs: Float[np.ndarray, "item column"]) -> Float[np.ndarray, "4 item"]:
+        """Rows mean, lower, upper (of the standardized target) and distance."""
+        count = len(inputs)
+        padded = np.concatenate([inputs, np.zeros((CHUNK - count, inputs.shape[1]))])
+        query = make_query(padded, self.reference, self.sparse)
+        each = np.stack([self.families[name].predict(query) for name in self.weights])
+        means, spread = combine(each, list(self.weights.values()))
+        distance = distance_without_fold(query, self.reference_fold, self.folds)
+        sigma = difficulty(self.calibration.difficulty, spread, distance, self.calibration.border)
+        known = self.calibration
+        lower, upper = cross_validated_interval(means, sigma, known.residuals, known.folds, self.settings.level)
+        mean = means.mean(axis=1)
+        lower, upper = np.minimum(lower, mean), np.maximum(upper, mean)
+        return np.stack([mean, lower, upper, distance.mean(axis=1) / known.border])[:, :count]
+
+    @property
+    def sparse(self) -> Bool[np.ndarray, " column"]:
+        return np.concatenate([columns.sparse for columns in self.columns.values()])
+
+
+def select_inputs(inputs: str, features: np.ndarray | None, latents: np.ndarray | None) -> dict[str, np.ndarray]:
+    """The arrays that `inputs` names, checked to be tables with the same number of rows."""
+    given = {"features": features, "latents": latents}
+    wanted = ("features", "latents") if inputs == "both" else (inputs,)
+    chosen = {name: np.asarray(given[name], dtype=np.float64) for name in wanted if given[name] is not None}
+    if set(chosen) != set(wanted):
+        raise ShapeError(f"Expected {' and '.join(wanted)} (inputs={inputs!r}), got {', '.join(chosen) or 'neither'}.")
+    shapes = {name: values.shape for name, values in chosen.items()}
+    if any(len(shape) != 2 for shape in shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
+        raise ShapeError(f"Expected tables (item, column) with equal numbers of items, got shapes {shapes}.")
+    return chosen
+
+
+def standardized(columns: Mapping[str, Columns], given: Mapping[str, np.ndarray]) -> Float[np.ndarray, "item column"]:
+    return np.concatenate([columns[name].transform(given[name]) for name in columns], axis=1)
+
+
+def combine(
+    each: Float[np.ndarray, "family ..."], weights: Sequence[float]
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Weighted mean over families, and the families' standard deviation around it."""
+    mean = sum(weight * opinion for weight, opinion in zip(weights, each, strict=True))
+    return mean, np.sqrt(((each - mean) ** 2).mean(axis=0))
+
+
+def difficulty(
+    coefficients: Float[np.ndarray, "3"], spread: np.ndarray, distance: np.ndarray, border: float
+) -> Float[np.ndarray, "..."]:
+    """sigma = (a + b spread + c distance) max(1, distance / border)"""
+    constant, per_spread, per_distance = coefficients
+    return (constant + per_spread * spread + per_distance * distance) * np.maximum(1, distance / border)

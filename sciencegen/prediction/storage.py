@@ -1,0 +1,117 @@
+"""A predictor as files: `predictor.json` (settings and plain numbers) and `predictor.safetensors` (every array).
+
+Nothing is pickled, so a folder from a stranger can be opened without running what is in it. The regressors are arrays
+already (families.py), and predictions after loading are the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.errors import IncompatibleError
+from sciencegen.files import atomic_write, sha256_of
+from sciencegen.prediction.columns import Columns
+from sciencegen.prediction.families import Kernel, Ridge, TreeFamily
+from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings
+from sciencegen.prediction.trees import Trees
+from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
+
+NUMBERS = "predictor.json"
+ARRAYS = "predictor.safetensors"
+STORED_FAMILIES = {"ridge": Ridge, "kernel": Kernel, "boosting": TreeFamily, "forest": TreeFamily}
+
+
+def save(predictor: Predictor, folder: str | Path) -> Path:
+    """Write a predictor into a run folder, whole: the arrays last, with their checksum in the numbers."""
+    from safetensors.numpy import save as to_bytes
+
+    arrays = {
+        "reference": predictor.reference.astype(np.float32),  # standardized columns hold single precision
+        "reference_fold": predictor.reference_fold,
+        "calibration.residuals": predictor.calibration.residuals,
+        "calibration.folds": predictor.calibration.folds,
+        "calibration.difficulty": predictor.calibration.difficulty,
+        **{f"columns.{k}.{n}": a for k, c in predictor.columns.items() for n, a in _arrays(c).items()},
+        **{f"family.{k}.{n}": a for k, f in predictor.families.items() for n, a in _arrays(f).items()},
+    }
+    content = to_bytes({name: np.array(array, order="C") for name, array in arrays.items()})
+    run = RunFolder(folder)
+    run.write_json(NUMBERS, {**_numbers(predictor), "arrays_sha256": hashlib.sha256(content).hexdigest()})
+    with atomic_write(run / ARRAYS, "wb") as handle:
+        handle.write(content)
+    return run.path
+
+
+def load(folder: str | Path) -> Predictor:
+    """The predictor in a folder; files that were cut, changed or made by a newer program are an error."""
+    from safetensors.numpy import load_file
+
+    run = RunFolder(folder, create=False)
+    numbers = run.read_json(NUMBERS)
+    if not isinstance(numbers, dict):
+        raise IncompatibleError(f"Expected the numbers of a predictor in {run / NUMBERS}, found something else.")
+    check_format(numbers.get("format_version"), str(run / NUMBERS))
+    if not run.has(ARRAYS) or sha256_of(run / ARRAYS) != numbers.get("arrays_sha256"):
+        raise IncompatibleError(
+            f"Expected {run / ARRAYS} as it was saved, found it missing or changed. Train the predictor again."
+        )
+    try:
+        return _assembled(numbers, load_file(run / ARRAYS))
+    except (KeyError, TypeError) as error:
+        raise IncompatibleError(
+            f"Expected a complete predictor in {run.path}, found a part missing ({error}). Train it again."
+        ) from error
+
+
+def _numbers(predictor: Predictor) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "settings": asdict(predictor.settings),
+        "columns": {name: columns.size for name, columns in predictor.columns.items()},
+        "families": list(predictor.families),
+        "weights": dict(predictor.weights),
+        "border": predictor.calibration.border,
+        "target_mean": predictor.target_mean,
+        "target_scale": predictor.target_scale,
+        "summary": dict(predictor.summary),
+    }
+
+
+def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Predictor:
+    settings = {**numbers["settings"], "families": tuple(numbers["settings"]["families"])}
+    calibration = {name: arrays[f"calibration.{name}"] for name in ("residuals", "folds", "difficulty")}
+    names = numbers["families"]
+    return Predictor(
+        settings=PredictorSettings(**settings),
+        columns={k: Columns(size=n, **_within(arrays, f"columns.{k}.")) for k, n in numbers["columns"].items()},
+        reference=arrays["reference"].astype(np.float64),
+        reference_fold=arrays["reference_fold"],
+        families={name: _family(name, _within(arrays, f"family.{name}.")) for name in names},
+        weights={name: numbers["weights"][name] for name in names},
+        calibration=Calibration(**calibration, border=numbers["border"]),
+        target_mean=numbers["target_mean"],
+        target_scale=numbers["target_scale"],
+        summary=numbers["summary"],
+    )
+
+
+def _family(name: str, arrays: Mapping[str, np.ndarray]) -> Ridge | Kernel | TreeFamily:
+    kind = STORED_FAMILIES[name]
+    return TreeFamily(Trees(**arrays)) if kind is TreeFamily else kind(**arrays)
+
+
+def _arrays(record: Any) -> dict[str, np.ndarray]:
+    """The array fields of a record (of a tree family, those of its trees)."""
+    record = record.trees if isinstance(record, TreeFamily) else record
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+def _within(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,143 @@
+"""A matplotlib panel as a small SVG element that lives inside the page and follows its colours.
+
+Colours are painted with stand-ins and become CSS variables, so that one drawing serves light, dark and print. Single
+points are drawn here, not by matplotlib: a cloud is one path (12 bytes a point), and a mark knows its table row.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sciencegen.report.markup import element
+
+ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "wish", "front")
+SERIES = 6
+CONTROLS = 3
+_NAMES = (*ROLES, *(f"series-{i}" for i in range(1, SERIES + 1)), *(f"control-{i}" for i in range(1, CONTROLS + 1)))
+COLOUR = {name: f"#0a0b{index + 16:02x}" for index, name in enumerate(_NAMES)}
+"""Role -> stand-in; `_inline` turns it into var(--role)."""
+
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",  # text stays text: small, searchable, in the page's font
+    "svg.hashsalt": "sciencegen",
+    "text.parse_math": False,  # a '$' in a name is a '$'
+    "font.size": 9.5,
+    "axes.labelsize": 9.5,
+    "axes.edgecolor": COLOUR["line"],
+    "axes.labelcolor": COLOUR["muted"],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": COLOUR["line"],
+    "grid.linewidth": 0.6,
+    "text.color": COLOUR["ink"],
+    "xtick.color": COLOUR["line"],
+    "ytick.color": COLOUR["line"],
+    "xtick.labelcolor": COLOUR["muted"],
+    "ytick.labelcolor": COLOUR["muted"],
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "path.simplify": True,
+}
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Many points that need no name. role: the colour."""
+
+    points: Sequence[tuple[float, float]]
+    role: str
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Points with a name each; `rows` are the table rows that they belong to. kind: a CSS class of the page."""
+
+    points: Sequence[tuple[float, float]]
+    labels: Sequence[str]
+    rows: Sequence[int]
+    kind: str
+
+
+Overlay = Cloud | Marks
+
+
+def plot(
+    name: str,
+    description: str,
+    paint: Callable[[Any], Sequence[Overlay] | None],
+    size: tuple[float, float] = (4.6, 2.9),
+) -> str:
+    """The SVG element of what `paint(axes)` draws, with the overlays that it returns on top.
+
+    name: unique on the page. description: the alternative text. size: inches; the page scales it to its column.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a glyph that matplotlib's font lacks is drawn by the page's
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
+        figure = Figure(figsize=size, dpi=72, layout="constrained")  # 72: the unit of SVG files
+        axes = figure.add_subplot()
+        overlays = paint(axes) or ()
+        figure.patch.set_visible(False)
+        axes.patch.set_visible(False)
+        for overlay in overlays:
+            axes.update_datalim(overlay.points)
+        axes.autoscale_view()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # what was measured for the overlays stays
+        layers = "".join(_layer(overlay, axes, size[1] * 72) for overlay in overlays)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _inline(file.getvalue(), layers, f"p{zlib.crc32(name.encode(errors='replace')):08x}", description)
+
+
+def _layer(overlay: Overlay, axes: Any, height: float) -> str:
+    """The points of an overlay in the SVG's own coordinates (72 to the inch, downwards)."""
+    pixels = axes.transData.transform(list(overlay.points)) if len(overlay.points) else []
+    placed = [(x, height - y) for x, y in pixels]
+    if isinstance(overlay, Cloud):
+        path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in placed)
+        return element("path", d=path, class_="cloud", style=f"stroke:var(--{overlay.role})")
+    circles = [
+        element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r="3.4", data_row=row, data_label=label)
+        for (x, y), label, row in zip(placed, overlay.labels, overlay.rows, strict=True)
+    ]
+    return element("g", "".join(circles), class_=f"marks {overlay.kind}")
+
+
+def _compact(attribute: re.Match) -> str:
+    """Coordinates to a tenth of a point, on one line."""
+    text = re.sub(r"\d+\.\d+", lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), attribute[0])
+    return re.sub(r"\s*([MLzCQ]) ?|\s+(?=\"$)", r"\1", text) if text.startswith(" d=") else text
+
+
+def _inline(svg: str, layers: str, name: str, description: str) -> str:
+    """matplotlib's SVG file as an element of a page: no prolog, no metadata, no page-wide style, ids of its own."""
+    body = svg[svg.index("<svg") :]
+    view_box = re.search(r'viewBox="([^"]*)"', body).group(1)  # type: ignore[union-attr]
+    body = body[body.index(">") + 1 : body.rindex("</svg>")]
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|<defs>\s*</defs>", "", body, flags=re.S)
+    body = body.replace("xlink:href", "href")
+    used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', body))
+    used_ids = {left or right for left, right in used}
+    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used_ids else "", body)
+    body = re.sub(r'href="#|url\(#', lambda m: f"{m[0]}{name}-", body)
+    body = re.sub(r"font-family: [^;\"]*; |stroke-linejoin: \w+;? ?| transform=\"rotate\(-?0 [^\"]*\"", "", body)
+    body = re.sub(r' (?:d|x|y|transform)="[^"]*"', _compact, body)
+    for role, colour in COLOUR.items():
+        body = body.replace(colour, f"var(--{role})")
+    body = re.sub(r">\s+<", "><", body).replace("<g/>", "").strip()
+    return f"{element('svg', body + layers, viewBox=view_box, role='img', aria_label=description)}\n"

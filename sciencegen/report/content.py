@@ -1,0 +1,250 @@
+"""What a report says: plain frozen records. Every section is optional; the page leaves out what is absent.
+
+Text is escaped by the page. `Candidates.pictures` alone are markup (an SVG element, or an <img> with a data: URI).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sciencegen.errors import ShapeError
+
+Bounds = tuple[float | None, float | None]
+"""A wished range; None where one side is open."""
+
+Direction = Literal["maximize", "minimize"]
+
+
+def _require_length(owner: str, expected: int, **sequences: Sequence | None) -> None:
+    """Every given sequence has `expected` entries, or an error names the one that hasn't."""
+    for name, sequence in sequences.items():
+        if sequence is not None and len(sequence) not in (0, expected):
+            raise ShapeError(f"Expected {expected} entries in {owner}.{name}, got {len(sequence)}.")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A figure for the top of the page: "97 %", "novel", "not in the training set"."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the candidates table: numbers, flags or text, with an interval around each number if known."""
+
+    name: str
+    values: Sequence[float | int | bool | str | None]
+    unit: str = ""
+    lower: Sequence[float | None] = ()
+    upper: Sequence[float | None] = ()
+    wished: Bounds | None = None
+    direction: Direction | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        _require_length(f"Column('{self.name}')", len(self.values), lower=self.lower, upper=self.upper)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What was found, best first. total: how many there are when the page shows only the first of them."""
+
+    items: Sequence[str]
+    columns: Sequence[Column] = ()
+    pictures: Sequence[str] = ()
+    ids: Sequence[str] = ()
+    item_label: str = "Item"
+    total: int | None = None
+
+    def __post_init__(self) -> None:
+        _require_length("Candidates", len(self.items), pictures=self.pictures, ids=self.ids)
+        for column in self.columns:
+            _require_length("Candidates", len(self.items), **{f"columns['{column.name}']": column.values})
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Mapping[str, Sequence],
+        pictures: Sequence[str] = (),
+        *,
+        units: Mapping[str, str] | None = None,
+        wished: Mapping[str, Bounds] | None = None,
+        directions: Mapping[str, Direction] | None = None,
+        item_label: str = "Item",
+        total: int | None = None,
+    ) -> Candidates:
+        """A candidates table as written: `rank, id, item, <property>, <property>_lower, <property>_upper, ...`."""
+        bounds = {f"{name}_{side}" for name in table for side in ("lower", "upper")}
+        names = [name for name in table if name not in bounds and name not in ("rank", "id", "item")]
+        columns = [
+            Column(
+                name,
+                _plain(table[name]),
+                unit=(units or {}).get(name, ""),
+                lower=_plain(table.get(f"{name}_lower", ())),
+                upper=_plain(table.get(f"{name}_upper", ())),
+                wished=(wished or {}).get(name),
+                direction=(directions or {}).get(name),
+            )
+            for name in names
+        ]
+        ids = [str(value) for value in _plain(table.get("id", ()))]
+        items = [str(value) for value in _plain(table["item"])]
+        return cls(items, columns, pictures, ids, item_label, total)
+
+
+def _plain(values: Any) -> list:
+    """Python numbers out of arrays, series and lists alike."""
+    return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One property of the candidates against the training set (and, if given, against raw draws of the model)."""
+
+    name: str
+    candidates: Sequence[float]
+    training: Sequence[float]
+    generated: Sequence[float] = ()
+    unit: str = ""
+    wished: Bounds | None = None
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True)
+class LatentMap:
+    """Two coordinates per item. candidates: [candidate 2] in the order of the candidates table; training: [item 2]."""
+
+    candidates: Sequence[Sequence[float]]
+    training: Sequence[Sequence[float]] = ()
+    labels: Sequence[str] = ()
+    x_label: str = "Latent axis 1"
+    y_label: str = "Latent axis 2"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        _require_length("LatentMap", len(self.candidates), labels=self.labels)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One axis of a Pareto plot."""
+
+    name: str
+    direction: Direction
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Pareto:
+    """A pair of objectives. points: [candidate 2] in the order of the candidates table; front: which of them no other
+    candidate beats in both; scored: [item 2], everything that the search looked at."""
+
+    x: Objective
+    y: Objective
+    points: Sequence[Sequence[float]]
+    front: Sequence[bool]
+    scored: Sequence[Sequence[float]] = ()
+    labels: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        _require_length("Pareto", len(self.points), front=self.front, labels=self.labels)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A search's progress: `values` after `calls` distinct scored items. lower, upper: spread over seeds, if known.
+
+    control: a baseline that the method must beat; drawn dashed.
+    """
+
+    name: str
+    calls: Sequence[float]
+    values: Sequence[float]
+    lower: Sequence[float] = ()
+    upper: Sequence[float] = ()
+    control: bool = False
+
+    def __post_init__(self) -> None:
+        owner = f"Curve('{self.name}')"
+        _require_length(owner, len(self.calls), values=self.values, lower=self.lower, upper=self.upper)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One statistic of the search ("best", "mean of the top 10") against oracle calls, a curve per method."""
+
+    statistic: str
+    curves: Sequence[Curve]
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure with what to hold it against. meaning: one sentence; direction: which end is better, None if neither."""
+
+    name: str
+    value: float | None
+    unit: str = ""
+    references: Mapping[str, float] = field(default_factory=dict)
+    meaning: str = ""
+    direction: Direction | None = None
+    lower: float | None = None
+    upper: float | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the model gave when asked for a value: centre and spread of raw draws for each asked value."""
+
+    name: str
+    asked: Sequence[float]
+    got: Sequence[float]
+    lower: Sequence[float] = ()
+    upper: Sequence[float] = ()
+    mean_absolute_error: Sequence[float] = ()
+    hit_rate: Sequence[float] = ()
+    tolerance: float | None = None
+    unit: str = ""
+    spread: str = "central 80 % of the draws"
+
+    def __post_init__(self) -> None:
+        sequences = {name: getattr(self, name) for name in ("got", "lower", "upper", "mean_absolute_error", "hit_rate")}
+        _require_length(f"Calibration('{self.name}')", len(self.asked), **sequences)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made this page, so that somebody else can make it again."""
+
+    commands: Sequence[str] = ()
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything a report says."""
+
+    title: str
+    summary: str = ""
+    wish: Sequence[str] = ()
+    facts: Sequence[Fact] = ()
+    warnings: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    candidates: Candidates | None = None
+    distributions: Sequence[Distribution] = ()
+    latent_map: LatentMap | None = None
+    pareto: Sequence[Pareto] = ()
+    traces: Sequence[Trace] = ()
+    metrics: Sequence[Metric] = ()
+    calibrations: Sequence[Calibration] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None

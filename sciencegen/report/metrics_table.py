@@ -1,0 +1,58 @@
+"""The metrics with what to hold them against: references, direction, meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sciencegen.report.content import Metric
+from sciencegen.report.markup import MISSING, element, escape, number
+
+ARROWS = {"maximize": "↑ higher is better", "minimize": "↓ lower is better"}
+
+
+def metrics_table(records: Sequence[Metric]) -> str:
+    """One row per metric: value and interval, references (ticked where reached), and which end is better."""
+    head = "".join(element("th", name, scope="col") for name in ("Metric", "This run", "References", "Reads as"))
+    rows = "\n".join(map(_metric_row, records))
+    caption = '<caption class="sr">Metrics with references</caption>'
+    table = f'<table class="plain metrics">{caption}<thead><tr>{head}</tr></thead>'
+    return element(
+        "div",
+        f"{table}<tbody>\n{rows}\n</tbody></table>",
+        class_="scroll flat",
+        tabindex="0",
+        role="region",
+        aria_label="Metrics",
+    )
+
+
+def _metric_row(record: Metric) -> str:
+    name = f"<b>{escape(record.name)}</b>" + (
+        element("span", escape(record.meaning), class_="meaning") if record.meaning else ""
+    )
+    name += element("code", escape(record.command), class_="command") if record.command else ""
+    value = escape(with_unit_after(number(record.value), record.unit))
+    if record.lower is not None and record.upper is not None:
+        value += element("span", f"{escape(number(record.lower))} to {escape(number(record.upper))}", class_="interval")
+    references = "".join(_reference(record, label, reference) for label, reference in record.references.items())
+    held_against = element("ul", references, class_="references") if references else MISSING
+    way = element("td", ARROWS.get(record.direction or "", ""), class_="way")
+    return f'<tr><th scope="row">{name}</th><td class="number big">{value}</td><td>{held_against}</td>{way}</tr>'
+
+
+def with_unit_after(text: str, unit: str) -> str:
+    """ "4.2 kcal/mol", "97 %"."""
+    return f"{text} {unit}" if unit and text != MISSING else text
+
+
+def _reference(record: Metric, label: str, reference: float) -> str:
+    """A reference value, marked where this run is at least as good."""
+    reached = False
+    if record.direction is not None and record.value is not None:
+        reached = record.value >= reference if record.direction == "maximize" else record.value <= reference
+    mark = (
+        '<span class="reached" title="this run is at least as good">✓<span class="sr"> reached</span></span>'
+        if reached
+        else ""
+    )
+    return f"<li>{escape(label)} <b>{escape(number(reference))}</b>{mark}</li>"

@@ -1,0 +1,144 @@
+"use strict";
+(() => {
+  const table = document.getElementById("candidates-table");
+  const tip = document.getElementById("tip");
+
+  function setUpTable() {
+    const body = table.tBodies[0];
+    const rows = [...body.rows];
+    const heads = [...table.tHead.rows[0].cells];
+    const filter = document.getElementById("filter");
+    const sort = document.getElementById("sort");
+    const count = document.getElementById("count");
+    const intro = count.textContent;
+    const flags = [...document.querySelectorAll("[data-flag]")];
+    const state = { column: 0, descending: false };
+
+    const value = (row, column) => {
+      const cell = row.cells[column];
+      if (heads[column].dataset.kind === "text") return cell.textContent;
+      return cell.dataset.value === "" ? NaN : Number(cell.dataset.value);
+    };
+
+    function order() {
+      const { column, descending } = state;
+      const text = heads[column].dataset.kind === "text";
+      const sorted = rows.map((row, index) => [value(row, column), index, row]).sort((a, b) => {
+        if (!text && (a[0] !== a[0] || b[0] !== b[0])) return (a[0] !== a[0]) - (b[0] !== b[0]) || a[1] - b[1];
+        const way = text ? a[0].localeCompare(b[0], "en") : a[0] - b[0];
+        return (descending ? -way : way) || a[1] - b[1];
+      });
+      body.append(...sorted.map(([, , row]) => row));
+      heads.forEach((head, index) => {
+        if (head.dataset.kind) head.setAttribute("aria-sort", index !== column ? "none" : descending ? "descending" : "ascending");
+      });
+      sort.value = String(column);
+    }
+
+    function sortBy(column, descending) {
+      state.column = column;
+      state.descending = descending;
+      order();
+    }
+
+    // "qed >= 0.9, logp < 3, amide": conditions on columns, and text that the row must hold
+    function tests() {
+      return filter.value.split(",").map((part) => part.trim()).filter(Boolean).map((part) => {
+        const match = part.match(/^(.+?)\s*(<=|>=|≤|≥|<|>|=)\s*(\S+)$/);
+        const column = match ? heads.findIndex((head) => (head.dataset.name || "").toLowerCase() === match[1].toLowerCase()) : -1;
+        if (column < 0 || Number.isNaN(Number(match[3]))) return (row) => row.textContent.toLowerCase().includes(part.toLowerCase());
+        const limit = Number(match[3]);
+        const compare = { "<=": (v) => v <= limit, "≤": (v) => v <= limit, ">=": (v) => v >= limit, "≥": (v) => v >= limit,
+          "<": (v) => v < limit, ">": (v) => v > limit, "=": (v) => v === limit }[match[2]];
+        return (row) => compare(value(row, column));
+      });
+    }
+
+    function show() {
+      const wanted = tests();
+      const on = flags.filter((box) => box.checked).map((box) => Number(box.dataset.flag));
+      let shown = 0;
+      for (const row of rows) {
+        row.hidden = !(wanted.every((test) => test(row)) && on.every((column) => value(row, column) === 1));
+        shown += !row.hidden;
+      }
+      count.textContent = shown === rows.length ? intro : `${shown} of ${rows.length} shown`;
+    }
+
+    function view(name) {
+      table.classList.toggle("cards", name === "cards");
+      for (const button of document.querySelectorAll("[data-view]")) button.setAttribute("aria-pressed", String(button.dataset.view === name));
+    }
+
+    function download() {
+      const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+      const columns = heads.map((head, index) => index).filter((index) => heads[index].dataset.kind);
+      const cell = (row, index) => {
+        const td = row.cells[index];
+        if (td.dataset.value !== undefined) return heads[index].dataset.kind === "flag" ? String(td.dataset.value === "1") : td.dataset.value;
+        return (td.querySelector("code") || td).textContent;
+      };
+      const lines = [columns.map((index) => heads[index].dataset.name)];
+      for (const row of body.rows) if (!row.hidden) lines.push(columns.map((index) => cell(row, index)));
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([lines.map((line) => line.map(quote).join(",")).join("\n") + "\n"], { type: "text/csv" }));
+      link.download = "candidates.csv";
+      link.click();
+      URL.revokeObjectURL(link.href);
+    }
+
+    table.tHead.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (!button) return;
+      const column = Number(button.dataset.column);
+      sortBy(column, column === state.column ? !state.descending : button.dataset.first === "descending");
+    });
+    sort.addEventListener("change", () => {
+      const column = Number(sort.value);
+      sortBy(column, heads[column].querySelector("button").dataset.first === "descending");
+    });
+    document.getElementById("order").addEventListener("click", () => sortBy(state.column, !state.descending));
+    filter.addEventListener("input", show);
+    for (const box of flags) box.addEventListener("change", show);
+    for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => view(button.dataset.view));
+    document.getElementById("download").addEventListener("click", download);
+    document.querySelector(".toolbar").hidden = false;
+    heads[0].setAttribute("aria-sort", "ascending");
+    if (window.matchMedia("(max-width: 700px)").matches) view("cards");
+  }
+
+  function setUpMarks() {
+    const rowOf = (mark) => document.getElementById(`candidate-${Number(mark.dataset.row) + 1}`);
+    document.addEventListener("mouseover", (event) => {
+      const mark = event.target.closest("circle[data-row]");
+      tip.hidden = !mark;
+      if (!mark) return;
+      const row = rowOf(mark);
+      const picture = row && row.querySelector(".picture");
+      const label = document.createElement("div");
+      label.textContent = mark.dataset.label;
+      tip.replaceChildren(...(picture ? [picture.cloneNode(true)] : []), label);
+    });
+    document.addEventListener("mousemove", (event) => {
+      if (tip.hidden) return;
+      tip.style.left = `${Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8)}px`;
+      tip.style.top = `${Math.min(event.clientY + 14, window.innerHeight - tip.offsetHeight - 8)}px`;
+    });
+    document.addEventListener("click", (event) => {
+      const mark = event.target.closest("circle[data-row]");
+      const row = mark && rowOf(mark);
+      if (!row) return;
+      for (const other of document.querySelectorAll("tr.found")) other.classList.remove("found");
+      row.hidden = false;
+      row.classList.add("found");
+      tip.hidden = true;
+      row.scrollIntoView({ block: "center" });
+    });
+  }
+
+  if (table) setUpTable();
+  setUpMarks();
+  window.addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details")) folded.open = true;
+  });
+})();

@@ -1,0 +1,212 @@
+"""The report's plots, each a function from one record of `content` to an SVG element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sciencegen.report.canvas import COLOUR, CONTROLS, SERIES, Cloud, Marks, Overlay, plot
+from sciencegen.report.content import Bounds, Calibration, Distribution, LatentMap, Pareto, Trace
+from sciencegen.report.markup import clean, finite, number, readable, wished_text, with_unit
+
+MAX_CLOUD = 4000
+"""More background points than this are thinned evenly; the eye sees no difference, the file does."""
+
+MAX_STEPS = 200
+"""Points of one curve after thinning."""
+
+BINS = 32
+CONTROL_DASHES = ((0, (4, 2.2)), (0, (1.2, 1.8)), (0, (6, 2, 1.2, 2)))
+
+
+def distribution(record: Distribution) -> str:
+    """Histograms of candidates and training set, each over its own highest bar, the wished range shaded."""
+    groups = [
+        ("training", finite(record.training)),
+        ("generated", finite(record.generated)),
+        ("candidate", finite(record.candidates)),
+    ]
+    edges = _bin_edges([values for _, values in groups if values])
+
+    def paint(axes: Any) -> None:
+        _shade(axes, record.wished, edges[0], edges[-1])
+        for role, values in groups:
+            if values:
+                inside = np.clip(values, edges[0], edges[-1])
+                counts = np.histogram(inside, edges)[0]
+                height = counts / counts.max()
+                fill = {"training": 0.45, "generated": 0.0, "candidate": 0.35}[role]
+                axes.stairs(height, edges, fill=True, color=COLOUR[role], alpha=fill, linewidth=0)
+                axes.stairs(height, edges, color=COLOUR[role], linewidth=0.8 if role == "training" else 1.5)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylim(0, 1.06)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel(clean(with_unit(readable(record.name), record.unit)))
+        axes.locator_params(axis="x", nbins=6)
+
+    medians = ", ".join(f"{role} median {number(float(np.median(values)))}" for role, values in groups if values)
+    wish = f"; wished {wished_text(record.wished, record.direction)}" if record.wished or record.direction else ""
+    return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{wish}.", paint, (3.9, 2.5))
+
+
+def _bin_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
+    """Common bins: whole numbers get one each; else the range that holds 99.8 % of every group."""
+    if not groups:
+        return np.linspace(0.0, 1.0, 2)
+    low = min(np.quantile(values, 0.001) for values in groups)
+    high = max(np.quantile(values, 0.999) for values in groups)
+    whole = all(float(value).is_integer() for values in groups for value in values)
+    if whole and high - low <= 2 * BINS:
+        return np.arange(math.floor(low) - 0.5, math.ceil(high) + 1)
+    if high - low < 1e-12 * max(abs(low), abs(high), 1e-12):
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, BINS + 1)
+
+
+def _shade(axes: Any, wished: Bounds | None, left: float, right: float) -> None:
+    """The wished range as a pale band with its edges drawn; an open side reaches to the end of the axis."""
+    if wished is None:
+        return
+    low, high = (left if wished[0] is None else wished[0]), (right if wished[1] is None else wished[1])
+    axes.axvspan(max(low, left), min(high, right), color=COLOUR["wish"], alpha=0.13, linewidth=0)
+    for edge in wished:
+        if edge is not None and left <= edge <= right:
+            axes.axvline(edge, color=COLOUR["wish"], linewidth=1.1)
+
+
+def latent_map(record: LatentMap) -> str:
+    """The training set as a cloud, the candidates as marks on it."""
+
+    def paint(axes: Any) -> list[Overlay]:
+        axes.set_xlabel(clean(record.x_label))
+        axes.set_ylabel(clean(record.y_label))
+        axes.margins(0.04)
+        return [_cloud(record.training, "training"), _marks(record.candidates, record.labels, "candidate")]
+
+    count = f"{len(record.candidates)} candidates among {len(record.training)} training items"
+    return plot("latent map", f"Latent map of {count}.", paint, (10.4, 5.2))
+
+
+def _finite_points(points: Sequence[Sequence[float]]) -> np.ndarray:
+    """[point 2], only those with two finite coordinates."""
+    array = np.asarray(points, dtype=float).reshape(-1, 2)
+    return array[np.isfinite(array).all(axis=1)]
+
+
+def _cloud(points: Sequence[Sequence[float]], role: str) -> Cloud:
+    array = _finite_points(points)
+    step = max(1, math.ceil(len(array) / MAX_CLOUD))
+    return Cloud(array[::step].tolist(), role)
+
+
+def _marks(points: Sequence[Sequence[float]], labels: Sequence[str], kind: str, keep: Any = None) -> Marks:
+    """Marks for the finite points (those of the flags `keep`); a point's place in the sequence is its table row."""
+    array = np.asarray(points, dtype=float).reshape(-1, 2)
+    usable = np.isfinite(array).all(axis=1) & (True if keep is None else np.asarray(keep, dtype=bool))
+    rows = np.flatnonzero(usable).tolist()
+    names = [labels[row] if len(labels) else f"candidate {row + 1}" for row in rows]
+    return Marks(array[usable].tolist(), names, rows, kind)
+
+
+def pareto(record: Pareto) -> str:
+    """Two objectives against each other, the front as a staircase."""
+    front = np.asarray(record.front, dtype=bool)
+
+    def paint(axes: Any) -> list[Overlay]:
+        # the region that the front dominates is a union of corners, so the line turns on the worse side
+        turn = "steps-pre" if record.x.direction == "maximize" else "steps-post"
+        axes.plot(*_staircase(record).T, drawstyle=turn, color=COLOUR["front"], linewidth=1.3)
+        axes.set_xlabel(_objective_label(record.x))
+        axes.set_ylabel(_objective_label(record.y))
+        axes.margins(0.05)
+        rest = _marks(record.points, record.labels, "candidate", ~front)
+        return [_cloud(record.scored, "training"), rest, _marks(record.points, record.labels, "front", front)]
+
+    best = f"{int(front.sum())} of {len(front)} candidates are on the front"
+    description = f"Pareto plot of {record.y.name} against {record.x.name}: {best}."
+    return plot(f"pareto {record.x.name} {record.y.name}", description, paint, (5.2, 3.8))
+
+
+def _staircase(record: Pareto) -> np.ndarray:
+    """[corner 2] of the front by rising x: its points that no other beats in this pair (of three objectives, say)."""
+    signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (record.x, record.y)])
+    points = _finite_points(np.asarray(record.points, dtype=float).reshape(-1, 2)[np.asarray(record.front, dtype=bool)])
+    points = points[np.lexsort((points * signs)[:, ::-1].T)[::-1]]  # best x first, best y first among equals
+    gain = points[:, 1] * signs[1]
+    corners = points[np.r_[True, gain[1:] > np.maximum.accumulate(gain)[:-1]]] if len(points) else points
+    return corners[np.argsort(corners[:, 0], kind="stable")]
+
+
+def _objective_label(objective: Any) -> str:
+    arrow = "better →" if objective.direction == "maximize" else "← better"
+    return clean(with_unit(readable(objective.name), f"{objective.unit}, {arrow}" if objective.unit else arrow))
+
+
+def trace(record: Trace) -> str:
+    """Progress of each search against the number of distinct scored items; controls dashed."""
+
+    def paint(axes: Any) -> None:
+        for curve, role, dashes in zip(record.curves, curve_roles(record), _dashes(record), strict=True):
+            chosen = _thin(len(curve.calls))
+            calls = np.asarray(curve.calls, dtype=float)[chosen]
+            if len(curve.lower) and len(curve.upper):
+                low, high = (np.asarray(side, dtype=float)[chosen] for side in (curve.lower, curve.upper))
+                axes.fill_between(calls, low, high, step="post", color=COLOUR[role], alpha=0.16, linewidth=0)
+            values = np.asarray(curve.values, dtype=float)[chosen]
+            width = 1.5 if curve.control else 2.0
+            axes.plot(calls, values, drawstyle="steps-post", color=COLOUR[role], linewidth=width, linestyle=dashes)
+        axes.margins(x=0.01)
+        axes.set_xlabel("oracle calls (distinct items scored)")
+        axes.set_ylabel(clean(with_unit(record.statistic, record.unit)))
+
+    ends = ", ".join(f"{curve.name} ends at {number(curve.values[-1])}" for curve in record.curves if len(curve.values))
+    return plot(f"trace {record.statistic}", f"{record.statistic} against oracle calls: {ends}.", paint, (5.2, 3.4))
+
+
+def curve_roles(record: Trace) -> list[str]:
+    """The colour role of each curve: methods in the palette, controls in greys."""
+    methods = controls = 0
+    roles = []
+    for curve in record.curves:
+        if curve.control:
+            roles.append(f"control-{controls % CONTROLS + 1}")
+            controls += 1
+        else:
+            roles.append(f"series-{methods % SERIES + 1}")
+            methods += 1
+    return roles
+
+
+def _dashes(record: Trace) -> list[Any]:
+    """Solid for methods; each control has its own pattern, for eyes and printers that see no colour."""
+    return [CONTROL_DASHES[int(role[-1]) - 1] if role.startswith("control") else "-" for role in curve_roles(record)]
+
+
+def _thin(length: int) -> np.ndarray:
+    """Indices of at most MAX_STEPS points, first and last among them."""
+    return np.unique(np.linspace(0, length - 1, min(length, MAX_STEPS)).round().astype(int)) if length else np.arange(0)
+
+
+def calibration(record: Calibration) -> str:
+    """What was got against what was asked, on the diagonal if the model obeys."""
+
+    def paint(axes: Any) -> None:
+        asked, got = (np.asarray(side, dtype=float) for side in (record.asked, record.got))
+        ends = np.array([np.nanmin(asked), np.nanmax(asked)]) if asked.size else np.array([0.0, 1.0])
+        if record.tolerance is not None:
+            band = (ends - record.tolerance, ends + record.tolerance)
+            axes.fill_between(ends, *band, color=COLOUR["wish"], alpha=0.16, linewidth=0)
+        axes.plot(ends, ends, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
+        if len(record.lower) and len(record.upper):
+            axes.vlines(asked, record.lower, record.upper, color=COLOUR["candidate"], linewidth=2.2, alpha=0.45)
+        axes.plot(asked, got, "o", color=COLOUR["candidate"], markersize=5)
+        axes.set_xlabel(clean(with_unit(f"{record.name} asked", record.unit)))
+        axes.set_ylabel(clean(with_unit(f"{record.name} got", record.unit)))
+        axes.margins(0.08)
+
+    pairs = ", ".join(f"{number(a)} gave {number(g)}" for a, g in zip(record.asked, record.got, strict=True))
+    return plot(f"calibration {record.name}", f"{record.name}, asked and got: {pairs}.", paint, (3.9, 3.1))

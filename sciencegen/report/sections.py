@@ -1,0 +1,230 @@
+"""The sections of the page, each a function from its part of the content to HTML, and "" where there is nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sciencegen.report import plots
+from sciencegen.report.content import Calibration, ReportContent, Trace
+from sciencegen.report.markup import MISSING, decimals, element, escape, number, readable, wished_text, with_unit
+from sciencegen.report.metrics_table import metrics_table
+from sciencegen.report.table import candidates_table
+
+
+def _figure(picture: str, caption: str = "", wide: bool = False) -> str:
+    return element(
+        "figure", picture + (element("figcaption", caption) if caption else ""), class_="wide" if wide else "panel"
+    )
+
+
+def _legend(entries: Iterable[tuple[str, str]]) -> str:
+    """Colour keys. Each entry is a CSS class (or `line role`) of the key and its text."""
+    keys = "".join(f'<li><i class="key {kind}"></i>{escape(text)}</li>' for kind, text in entries)
+    return element("ul", keys, class_="legend")
+
+
+def candidates(content: ReportContent) -> str:
+    if content.candidates is None or not content.candidates.items:
+        return ""
+    return candidates_table(content.candidates)
+
+
+def distributions(content: ReportContent) -> str:
+    records = content.distributions
+    if not records:
+        return ""
+    entries = [("training", "training set")]
+    entries += [("generated", "raw draws of the model")] if any(len(r.generated) for r in records) else []
+    entries += [("candidate", "candidates")]
+    entries += [("wish", "wished range")] if any(r.wished for r in records) else []
+    panels = []
+    for record in records:
+        want = wished_text(record.wished, record.direction)
+        caption = f"<b>{escape(readable(record.name))}</b>" + (f" wished: {escape(want)}" if want else "")
+        panels.append(_figure(plots.distribution(record), caption))
+    return _legend(entries) + element("div", "".join(panels), class_="panels")
+
+
+def latent_map(content: ReportContent) -> str:
+    record = content.latent_map
+    if record is None:
+        return ""
+    entries = [("dot training", "training set"), ("dot candidate", "candidates")]
+    return _legend(entries) + _figure(plots.latent_map(record), escape(record.note), wide=True)
+
+
+def pareto(content: ReportContent) -> str:
+    if not content.pareto:
+        return ""
+    entries = [("dot training", "everything scored")] if any(len(r.scored) for r in content.pareto) else []
+    entries += [("dot candidate", "candidates"), ("dot front", "on the Pareto front")]
+    panels = [
+        _figure(plots.pareto(record), f"<b>{escape(record.y.name)}</b> against <b>{escape(record.x.name)}</b>")
+        for record in content.pareto
+    ]
+    return _legend(entries) + element("div", "".join(panels), class_="panels large")
+
+
+def traces(content: ReportContent) -> str:
+    panels = [
+        _figure(plots.trace(record), f"<b>{escape(record.statistic)}</b>{_trace_legend(record)}")
+        for record in content.traces
+    ]
+    return element("div", "".join(panels), class_="panels large") if panels else ""
+
+
+def _trace_legend(record: Trace) -> str:
+    """One key per curve with its last value; controls are named as such."""
+    entries = []
+    for curve, role in zip(record.curves, plots.curve_roles(record), strict=True):
+        last = number(curve.values[-1]) if len(curve.values) else MISSING
+        entries.append((f"line {role}", f"{curve.name}{' (control)' if curve.control else ''}: {last}"))
+    return _legend(entries)
+
+
+def metrics(content: ReportContent) -> str:
+    return metrics_table(content.metrics) if content.metrics else ""
+
+
+def calibrations(content: ReportContent) -> str:
+    records = content.calibrations
+    if not records:
+        return ""
+    entries = [("dot candidate", f"centre, with the {records[0].spread}")]
+    entries += [("wish", "tolerance")] if any(r.tolerance is not None for r in records) else []
+    panels = [_figure(plots.calibration(record) + _calibration_table(record)) for record in records]
+    return _legend(entries) + element("div", "".join(panels), class_="panels")
+
+
+def _calibration_table(record: Calibration) -> str:
+    """The same figures to read off."""
+    columns = [("asked", _column(record.asked)), ("got", _column(record.got))]
+    if len(record.mean_absolute_error):
+        columns.append(("mean abs. error", _column(record.mean_absolute_error)))
+    if len(record.hit_rate):
+        columns.append(("within tolerance", [f"{number(100 * rate, 0)} %" for rate in record.hit_rate]))
+    head = "".join(element("th", escape(name), scope="col") for name, _ in columns)
+    cells = [[element("td", escape(text), class_="number") for text in texts] for _, texts in columns]
+    body = "".join(element("tr", "".join(row)) for row in zip(*cells, strict=True))
+    caption = element("caption", escape(with_unit(readable(record.name), record.unit)))
+    return element("table", f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", class_="plain small")
+
+
+def _column(values: Sequence[float]) -> list[str]:
+    """Numbers of one column at one precision."""
+    places = decimals(values)
+    return [number(value, places) for value in values]
+
+
+def settings(content: ReportContent) -> str:
+    return _definitions(flatten(content.settings)) if content.settings else ""
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as dotted names and plain text, in the order given."""
+    rows: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            rows += flatten(value, f"{name}.")
+        else:
+            rows.append((name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)))
+    return rows
+
+
+def _definitions(rows: Iterable[tuple[str, Any]]) -> str:
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td><code>{escape(value)}</code></td></tr>' for name, value in rows
+    )
+    return f'<table class="plain definitions"><tbody>{body}</tbody></table>'
+
+
+def provenance(content: ReportContent) -> str:
+    record = content.provenance
+    if record is None:
+        return ""
+    groups = [("Seeds", record.seeds), ("Versions", record.versions), ("Hashes (sha256)", record.hashes)]
+    parts = (
+        [element("h3", "Commands") + "".join(element("pre", escape(c)) for c in record.commands)]
+        if record.commands
+        else []
+    )
+    parts += [f"<h3>{name}</h3>{_definitions(rows.items())}" for name, rows in groups if rows]
+    return element("div", "".join(element("div", part) for part in parts), class_="columns") if parts else ""
+
+
+def notes(content: ReportContent) -> str:
+    items: Sequence[str] = content.notes
+    return element("ul", "".join(element("li", escape(note)) for note in items), class_="notes") if items else ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """key: its id on the page. short: its name in the navigation. folded: whether it is closed at first."""
+
+    key: str
+    short: str
+    title: str
+    how_to_read: str
+    build: Callable[[ReportContent], str]
+    folded: bool = False
+
+
+SECTIONS = (
+    Section(
+        "candidates",
+        "Candidates",
+        "Candidates",
+        "What was found, best first. A ringed value lies outside of what was wished.",
+        candidates,
+    ),
+    Section(
+        "search",
+        "Search",
+        "How the search went",
+        "Progress against the number of items scored; broken lines are the controls that a search must beat.",
+        traces,
+    ),
+    Section(
+        "pareto",
+        "Trade-offs",
+        "Trade-offs",
+        "Objectives against each other. On the front, one gets better only where another gets worse.",
+        pareto,
+    ),
+    Section(
+        "properties",
+        "Properties",
+        "Properties against the training set",
+        "Each histogram is scaled to its own highest bar, so groups of different sizes compare.",
+        distributions,
+    ),
+    Section(
+        "map",
+        "Map",
+        "Latent map",
+        "Where the candidates lie among what the model learned from. Point at one to see it, click to find its row.",
+        latent_map,
+    ),
+    Section(
+        "calibration",
+        "Calibration",
+        "Does the model give what is asked?",
+        "Raw draws for each asked value, before any filter. A model that obeys lies on the diagonal.",
+        calibrations,
+    ),
+    Section("metrics", "Metrics", "Metrics", "", metrics),
+    Section("notes", "Notes", "Notes", "", notes),
+    Section("settings", "Settings", "Settings", "", settings, folded=True),
+    Section(
+        "provenance",
+        "Provenance",
+        "Provenance",
+        "What made this page, so that it can be made again.",
+        provenance,
+        folded=True,
+    ),
+)

@@ -1,0 +1,211 @@
+"""The run folder: what stands in it, who works in it, and where its contents come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.files import atomic_write, sha256_of
+
+__all__ = [
+    "FORMAT_VERSION",
+    "RunFolder",
+    "atomic_write",
+    "canonical_json",
+    "check_format",
+    "provenance",
+    "run_name",
+    "sha256_of",
+]
+
+FORMAT_VERSION = 1
+"""Of run folders, shipped weights and prepared datasets. A reader accepts this version and every older one."""
+
+LIBRARIES = ("numpy", "torch", "lightning", "rdkit", "selfies", "scikit-learn", "pyarrow", "botorch", "cma")
+
+
+def check_format(found: Any, what: str) -> int:
+    """The format version in a file, or an error if this program is too old for it or it is none."""
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise IncompatibleError(
+            f"Expected a format version (a whole number from 1) in {what}, found {found!r}. "
+            "It was not written by sciencegen, or it is damaged."
+        )
+    if found > FORMAT_VERSION:
+        raise IncompatibleError(
+            f"Expected format version {FORMAT_VERSION} or older in {what}, found {found}. "
+            "It was made by a newer sciencegen: upgrade with `pip install --upgrade sciencegen`."
+        )
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Config objects as plain JSON data: pydantic models, paths, tuples, numpy numbers."""
+    if hasattr(value, "model_dump"):
+        return _plain(value.model_dump(mode="json"))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy and torch: scalars and arrays
+        return _plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal configs give equal text."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def run_name(config: Any, prefix: str = "") -> str:
+    """A folder name that follows from the config alone (no time of day), such as "molecules-3f9a1c0be2"."""
+    digest = hashlib.sha256(canonical_json(config).encode()).hexdigest()[:10]
+    return f"{prefix}-{digest}" if prefix else digest
+
+
+def provenance(
+    command: Sequence[str] | str, seed: int | None = None, inputs: Iterable[str | Path] | Mapping[str, str | Path] = ()
+) -> dict[str, Any]:
+    """What made a result: command, seed, versions, and the checksum of each input file. It holds no time of day."""
+    named = inputs.items() if isinstance(inputs, Mapping) else ((str(path), path) for path in inputs)
+    return {
+        "format_version": FORMAT_VERSION,
+        "command": command if isinstance(command, str) else list(command),
+        "seed": seed,
+        "sciencegen": _version("sciencegen"),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+        "inputs": {name: sha256_of(path) for name, path in named},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+class RunFolder:
+    """A folder in which every file is written whole."""
+
+    def __init__(self, path: str | Path, create: bool = True) -> None:
+        self.path = Path(path)
+        if create:
+            self.path.mkdir(parents=True, exist_ok=True)
+        elif not self.path.is_dir():
+            raise DataError(f"Expected a run folder at {self.path}, found nothing. Train one with `sciencegen train`.")
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def has(self, *names: str) -> bool:
+        """Whether all these files are there."""
+        return all((self.path / name).exists() for name in names)
+
+    def write_json(self, name: str, value: Any) -> Path:
+        with atomic_write(self.path / name) as handle:
+            json.dump(_plain(value), handle, indent=2, ensure_ascii=False)
+            handle.write("\n")
+        return self.path / name
+
+    def write_yaml(self, name: str, value: Any) -> Path:
+        import yaml
+
+        with atomic_write(self.path / name) as handle:
+            yaml.safe_dump(_plain(value), handle, sort_keys=False, allow_unicode=True)
+        return self.path / name
+
+    def write_text(self, name: str, text: str) -> Path:
+        with atomic_write(self.path / name) as handle:
+            handle.write(text)
+        return self.path / name
+
+    def read_json(self, name: str) -> Any:
+        try:
+            return json.loads(self._read(name))
+        except ValueError as error:
+            raise IncompatibleError(f"Expected JSON in {self.path / name}, found something else: {error}.") from error
+
+    def read_yaml(self, name: str) -> Any:
+        import yaml
+
+        try:
+            return yaml.safe_load(self._read(name))
+        except yaml.YAMLError as error:
+            raise IncompatibleError(f"Expected YAML in {self.path / name}, found something else: {error}.") from error
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise IncompatibleError(
+                f"Expected the file {name} in {self.path}, found none: the run isn't finished, or it is no run."
+            ) from None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder while the block runs; an error if a living process holds it already.
+
+        The operating system drops the lock of a process that dies, however it dies, so a killed run never blocks the
+        next one. The file's text only serves the message.
+        """
+        path = self.path / ".lock"
+        handle = _acquire(path)
+        try:
+            handle.truncate(0)
+            handle.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "command": sys.argv[:3]}))
+            handle.flush()
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            handle.close()
+            _HELD.discard(str(path.absolute()))
+
+
+_HELD: set[str] = set()
+"""Locks of this process: the operating system's lock doesn't stop a process from locking twice."""
+
+
+def _acquire(path: Path):
+    """An open, locked file at `path`."""
+    import fcntl
+
+    while True:
+        if str(path.absolute()) in _HELD:
+            raise _locked(path)
+        handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it lives as long as the lock
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.close()
+            raise _locked(path) from None
+        # The last owner may have removed the file between our open and our lock: then we locked a file without a name.
+        if path.exists() and os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
+            _HELD.add(str(path.absolute()))
+            return handle
+        handle.close()
+
+
+def _locked(path: Path) -> ConfigError:
+    # Closing any handle of a file drops this process's own lock on it (POSIX), so don't read it if it is ours.
+    ours = str(path.absolute()) in _HELD
+    owner = "(this very process)" if ours else path.read_text(errors="replace") if path.exists() else ""
+    return ConfigError(
+        f"Expected {path.parent} to be free, but another process works in it {owner}. "
+        "Wait for it, stop it, or choose another output folder."
+    )

@@ -1,0 +1,105 @@
+"""Scores remembered by item: in memory, and on disk between runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sciencegen.errors import DataError
+from sciencegen.scoring.oracles import Direction, Oracle, Score
+
+_TABLE = """CREATE TABLE IF NOT EXISTS scores
+(oracle TEXT, item TEXT, value REAL, lower REAL, upper REAL, failure TEXT, PRIMARY KEY (oracle, item))"""
+_LOOKUP_CHUNK = 500
+"""Below SQLite's oldest limit on parameters in one statement."""
+
+
+class CachedOracle:
+    """An oracle that judges each distinct item (by `key`) once; a failure is remembered as a failure.
+
+    path: an SQLite file that several runs and oracles may share; None remembers for this object's life only.
+    identity: what makes two oracles the same on disk; by default the oracle's own `identity` (a command's text and
+    columns) or its name and unit. retry_failures: failed items of earlier runs are tried once more.
+    """
+
+    def __init__(
+        self,
+        oracle: Oracle,
+        key: Callable[[Any], str],
+        path: Path | str | None = None,
+        *,
+        identity: str | None = None,
+        retry_failures: bool = False,
+    ) -> None:
+        self.oracle, self.key, self.retry_failures = oracle, key, retry_failures
+        self.identity = identity or getattr(oracle, "identity", None) or f"{oracle.name} [{oracle.unit}]"
+        self.path = None if path is None else Path(path)
+        self._scores: dict[str, Score] = {}
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._database() as database:
+                database.execute(_TABLE)
+
+    @property
+    def name(self) -> str:
+        return self.oracle.name
+
+    @property
+    def unit(self) -> str:
+        return self.oracle.unit
+
+    @property
+    def direction(self) -> Direction | None:
+        return self.oracle.direction
+
+    def score(self, items: Sequence[Any]) -> list[Score]:
+        keys = [self.key(item) for item in items]
+        self._load([key for key in dict.fromkeys(keys) if key not in self._scores])
+        fresh = {key: item for key, item in zip(keys, items, strict=True) if key not in self._scores}
+        if fresh:
+            scores = self.oracle.score(list(fresh.values()))
+            if len(scores) != len(fresh):
+                raise DataError(
+                    f"Expected {len(fresh)} scores from oracle '{self.name}', got {len(scores)}. Return one per item."
+                )
+            new = dict(zip(fresh, scores, strict=True))
+            self._scores |= new
+            self._store(new)
+        return [self._scores[key] for key in keys]
+
+    def _load(self, keys: Sequence[str]) -> None:
+        if self.path is None or not keys:
+            return
+        with self._database() as database:
+            for first in range(0, len(keys), _LOOKUP_CHUNK):
+                chunk = keys[first : first + _LOOKUP_CHUNK]
+                marks = ",".join("?" * len(chunk))
+                query = f"SELECT item, value, lower, upper, failure FROM scores WHERE oracle = ? AND item IN ({marks})"
+                for item, *fields in database.execute(query, [self.identity, *chunk]):
+                    score = Score(*fields)
+                    if not (score.failed and self.retry_failures):
+                        self._scores[item] = score
+
+    def _store(self, scores: dict[str, Score]) -> None:
+        if self.path is None:
+            return
+        rows = [(self.identity, key, s.value, s.lower, s.upper, s.failure) for key, s in scores.items()]
+        with self._database() as database:
+            database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        """One transaction on a fresh connection, so that processes and threads may share the file."""
+        connection = sqlite3.connect(self.path, timeout=60)  # type: ignore[arg-type]
+        try:
+            with connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"Expected a score cache (SQLite) in {self.path}, got: {error}. Move the file away."
+            ) from error
+        finally:
+            connection.close()

@@ -1,0 +1,54 @@
+"""What an oracle is: a batch of items in, one score each out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One judgement. A failure is a failure, never a score: `value` is None then and `failure` says why."""
+
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+    failure: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.value is None
+
+
+@runtime_checkable
+class Oracle(Protocol):
+    """Scores a batch; `unit` is "" for a pure number and `direction` is None where neither end is better."""
+
+    name: str
+    unit: str
+    direction: Direction | None
+
+    def score(self, items: Sequence[Any]) -> list[Score]: ...
+
+
+@dataclass(frozen=True)
+class FunctionOracle:
+    """An oracle of one function `item -> float`; an exception in it is that item's failure."""
+
+    name: str
+    function: Callable[[Any], float]
+    unit: str = ""
+    direction: Direction | None = None
+
+    def score(self, items: Sequence[Any]) -> list[Score]:
+        return [self._score_one(item) for item in items]
+
+    def _score_one(self, item: Any) -> Score:
+        try:
+            value = float(self.function(item))
+        except Exception as error:  # an oracle may be anybody's code: its error belongs to this item
+            return Score(None, failure=f"{type(error).__name__}: {error}")
+        return Score(value) if value == value else Score(None, failure="not a number")

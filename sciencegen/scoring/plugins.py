@@ -1,0 +1,88 @@
+"""Oracles from other people's Python: entry points of the group `sciencegen.oracles`, and `module:function` paths."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.scoring.oracles import FunctionOracle, Oracle
+
+GROUP = "sciencegen.oracles"
+_PATH = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+
+
+def plugged_names() -> list[str]:
+    """Names of the installed oracle entry points."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
+
+
+def is_plugged(name: str) -> bool:
+    """Whether `load_plugged(name)` would know where to look: an entry point or the form `module:function`."""
+    return name in plugged_names() or bool(_PATH.match(name))
+
+
+def load_plugged(name: str) -> Oracle:
+    """The oracle of an entry point or of `module:function`.
+
+    Either names an oracle, a class or function without arguments that makes one, or a function item -> float.
+    Modules of the current folder are found too, after the installed ones.
+    """
+    for entry in entry_points(group=GROUP):
+        if entry.name == name:
+            return as_oracle(entry.name, _loaded(name, entry.value))
+    if not _PATH.match(name):
+        raise unknown_name("oracle", name, plugged_names() or ["module:function"])
+    return as_oracle(name, _loaded(name, name))
+
+
+def as_oracle(name: str, target: Any) -> Oracle:
+    """What a plugin offers, as an oracle called `name` unless it has a name of its own."""
+    if isinstance(target, type):
+        target = target()
+    if isinstance(target, Oracle):
+        return target
+    if callable(target):
+        made = _call_factory(target)
+        return made if made is not None else FunctionOracle(name, target)
+    raise ConfigError(f"Expected '{name}' to be an oracle or a function item -> float, got {type(target).__name__}.")
+
+
+def _call_factory(function: Any) -> Oracle | None:
+    """The oracle that a function without required arguments makes; None where it takes an item."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # some compiled functions have no signature
+        return None
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(parameter.default is parameter.empty and parameter.kind in positional for parameter in parameters):
+        return None
+    made = function()
+    if not isinstance(made, Oracle):
+        raise ConfigError(f"Expected '{function.__name__}()' to make an oracle, got {type(made).__name__}.")
+    return made
+
+
+def _loaded(name: str, target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    here = os.getcwd()
+    added = here not in sys.path and "" not in sys.path
+    if added:
+        sys.path.append(here)  # last, so that nothing installed is shadowed
+    try:
+        value: Any = import_module(module)
+        for part in attribute.split("."):
+            value = getattr(value, part)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"Expected an oracle at '{target}' for '{name}', got {type(error).__name__}: {error}."
+        ) from error
+    finally:
+        if added:
+            sys.path.remove(here)
+    return value

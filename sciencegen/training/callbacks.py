@@ -1,0 +1,87 @@
+"""What happens between steps: checkpoints to go on from, a log to draw, a bar to watch."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning
+import torch
+
+from sciencegen.runs import atomic_write
+from sciencegen.training.module import TrainedModule
+
+Progress = Callable[[int, int, dict[str, float]], None]
+"""(steps done, steps in all, latest terms)."""
+
+
+def save_checkpoint(module: TrainedModule, path: Path) -> None:
+    """Everything that the next step depends on; plain tensors and numbers, read with weights_only."""
+    state = {
+        "step": module.step,
+        "model": module.model.state_dict(),
+        "average": module.average,
+        "optimizer": module.optimizers().optimizer.state_dict(),
+    }
+    with atomic_write(path, "wb") as handle:
+        torch.save(state, handle)
+
+
+class Averaging(lightning.Callback):
+    """Must stand before `Checkpoints`, which saves the average."""
+
+    def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
+        module.update_average()
+
+
+class Checkpoints(lightning.Callback):
+    def __init__(self, path: Path, every: int) -> None:
+        self.path, self.every = path, every
+
+    def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
+        if trainer.is_global_zero and module.step % self.every == 0:
+            save_checkpoint(module, self.path)
+
+
+class Log(lightning.Callback):
+    """Appends running means of the loss terms to log.csv; rows after the resumed step are dropped first."""
+
+    def __init__(self, path: Path, every: int, total: int, progress: Progress | None) -> None:
+        self.path, self.every, self.total, self.progress = path, every, total, progress
+        self.sums: dict[str, float] = {}
+        self.count, self.items, self.began = 0, 0, time.monotonic()
+
+    def on_train_start(self, trainer, module: TrainedModule) -> None:
+        if module.start == 0:
+            self.path.unlink(missing_ok=True)
+        elif self.path.exists():
+            with self.path.open(newline="") as file:
+                head, *rows = list(csv.reader(file))
+            with atomic_write(self.path) as handle:
+                csv.writer(handle).writerows([head, *(row for row in rows if int(row[0]) <= module.start)])
+        self.began = time.monotonic()
+
+    def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
+        if not trainer.is_global_zero:
+            return
+        for name, value in module.terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.count += 1
+        self.items += len(batch)
+        if module.step % self.every == 0 or module.step == self.total:
+            self._flush(module.step)
+
+    def _flush(self, step: int) -> None:
+        means = {name: value / self.count for name, value in self.sums.items()}
+        rate = self.items / max(time.monotonic() - self.began, 1e-9)
+        new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", *means, "items_per_second"])
+            writer.writerow([step, *(f"{value:.6g}" for value in means.values()), f"{rate:.1f}"])
+        if self.progress is not None:
+            self.progress(step, self.total, {**means, "items_per_second": rate})
+        self.sums, self.count, self.items, self.began = {}, 0, 0, time.monotonic()

@@ -1,0 +1,81 @@
+"""One LightningModule for any model that has a `loss`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import IterableDataset
+
+from sciencegen.batch import Batch
+from sciencegen.training.settings import TrainingSettings
+
+
+class Steps(IterableDataset):
+    """The batches from one step on; each process of a distributed run takes its share of every batch."""
+
+    def __init__(self, batches: Callable[[int], Iterator[Batch]], start: int, rank: int = 0, world: int = 1) -> None:
+        self.batches, self.start, self.rank, self.world = batches, start, rank, world
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.batches(self.start):
+            yield batch if self.world == 1 else batch.select(slice(self.rank, None, self.world))
+
+
+class TrainedModule(lightning.LightningModule):
+    """Trains `model` from step `start`. Noise derives from (seed, step), never from a global state."""
+
+    def __init__(self, model: nn.Module, settings: TrainingSettings, start: int = 0, optimizer_state=None) -> None:
+        super().__init__()
+        self.model, self.settings, self.start, self.optimizer_state = model, settings, start, optimizer_state
+        self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.terms: dict[str, Tensor] = {}
+
+    @property
+    def step(self) -> int:
+        """Steps done in all, before and after resuming."""
+        return self.start + self.global_step
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return batch.to(device)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        key = np.random.SeedSequence([self.settings.seed, self.step, self.global_rank]).generate_state(1, np.uint64)[0]
+        generator = torch.Generator(device=self.device).manual_seed(int(key) >> 1)
+        self.terms = self.model.loss(batch, self.step, generator)
+        return self.terms["loss"]
+
+    def configure_optimizers(self) -> dict:
+        s = self.settings
+        decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
+        plain = [p for p in self.model.parameters() if p.requires_grad and p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": s.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=s.learning_rate, betas=(0.9, 0.98))
+        if self.optimizer_state is not None:
+            optimizer.load_state_dict(self.optimizer_state)
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] = s.learning_rate
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: learning_rate(self.start + done, s))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def update_average(self) -> None:
+        """average <- d average + (1 - d) weights, with d smaller at first, so that early weights are forgotten."""
+        decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step)) if self.settings.ema_decay else 0.0
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                kept = self.average[name] = self.average[name].to(value.device)
+                if value.is_floating_point():
+                    kept.lerp_(value, 1 - decay)
+                else:
+                    kept.copy_(value)
+
+
+def learning_rate(step: int, settings: TrainingSettings) -> float:
+    """As a share of the peak: a linear rise, then half a cosine down to `final_rate`."""
+    rise = min(1.0, (step + 1) / max(1, settings.warmup_steps))
+    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / settings.steps)))
+    return rise * (settings.final_rate + (1 - settings.final_rate) * fall)

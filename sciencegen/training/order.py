@@ -1,0 +1,46 @@
+"""Which items make up which step: a function of (seed, step) alone, so that a resumed run is the unbroken run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+BLOCK_BATCHES = 50
+"""Batches that are sorted by length together: little padding, and still a random order of batches."""
+
+
+def batch_indices(count: int, batch_size: int, seed: int, step: int, lengths: np.ndarray | None = None) -> np.ndarray:
+    """The items of one step, [batch]. Use `batch_order` for many steps in a row."""
+    return next(batch_order(count, batch_size, seed, step, lengths))
+
+
+def batch_order(
+    count: int, batch_size: int, seed: int, start: int = 0, lengths: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """Endless batches of item numbers from step `start` on: each epoch is a new permutation, its rest left out.
+
+    lengths: [item]; where given, items of like length share a batch (sorted within blocks of a few thousand items).
+    """
+    batch_size = min(batch_size, count)
+    per_epoch = count // batch_size
+    step = start
+    while True:
+        epoch, offset = divmod(step, per_epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(count)[: per_epoch * batch_size]
+        batches = order.reshape(per_epoch, batch_size)
+        if lengths is not None:
+            batches = _sorted_blocks(batches, lengths, np.random.default_rng([seed, epoch, 1]))
+        for index in range(offset, per_epoch):
+            yield batches[index]
+        step = (epoch + 1) * per_epoch
+
+
+def _sorted_blocks(batches: np.ndarray, lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    blocks = []
+    for start in range(0, len(batches), BLOCK_BATCHES):
+        block = batches[start : start + BLOCK_BATCHES]
+        items = block.ravel()
+        items = items[np.argsort(lengths[items], kind="stable")].reshape(block.shape)
+        blocks.append(items[generator.permutation(len(block))])
+    return np.concatenate(blocks)

@@ -1,0 +1,41 @@
+"""How long and how a model is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sciencegen.errors import ConfigError, unknown_name
+
+PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+"""Our names to Lightning's."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """steps: optimizer steps in all. learning_rate: the peak, after `warmup_steps` of a linear rise; then half a cosine
+    down to `final_rate` of it. ema_decay: weight of the past in the averaged weights that are kept (0: no averaging).
+    checkpoint_every, log_every: in steps. A killed run goes on from its last checkpoint to the same weights.
+    """
+
+    steps: int = 10_000
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    final_rate: float = 0.02
+    warmup_steps: int = 200
+    weight_decay: float = 0.01
+    largest_gradient: float = 1.0
+    ema_decay: float = 0.999
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    checkpoint_every: int = 500
+    log_every: int = 50
+    seed: int = 0
+    devices: int = 1
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 1:
+            raise ConfigError(f"Expected 1 or more steps and items a batch, got {self.steps} and {self.batch_size}.")
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"Expected ema_decay in [0, 1), got {self.ema_decay}.")

@@ -1,0 +1,77 @@
+"""Train any model that has a `loss`, on none to many GPUs; a killed run goes on with the same call."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import lightning
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from sciencegen.batch import Batch
+from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
+from sciencegen.training.module import Steps, TrainedModule
+from sciencegen.training.settings import PRECISIONS, TrainingSettings
+
+CHECKPOINT = "checkpoints/last.pt"
+
+
+def train(
+    model: nn.Module,
+    batches: Callable[[int], Iterator[Batch]],
+    settings: TrainingSettings,
+    folder: Path,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> None:
+    """Minimize model.loss(batch, step, generator)["loss"] in place; the model ends with the averaged weights.
+
+    batches(step): an iterator over the batches from that step on, the same ones at every call.
+    folder: log.csv and checkpoints/ go there; a checkpoint found there is gone on from.
+    """
+    checkpoint = Path(folder) / CHECKPOINT
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    start, average, optimizer = 0, None, None
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        model.load_state_dict(state["model"])
+        start, average, optimizer = state["step"], state["average"], state["optimizer"]
+    module = TrainedModule(model, settings, start, optimizer)
+    if average is not None:
+        module.average = average
+    if start < settings.steps:
+        callbacks = [
+            Averaging(),
+            Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress),
+            Checkpoints(checkpoint, settings.checkpoint_every),
+        ]
+        _fit(module, batches, settings, folder, device, callbacks)
+    model.load_state_dict(module.average)
+    model.eval()
+
+
+def _fit(module, batches, settings: TrainingSettings, folder: Path, device: str, callbacks: list) -> None:
+    for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    trainer = lightning.Trainer(
+        max_steps=settings.steps - module.start,
+        accelerator={"cuda": "gpu"}.get(device, device),
+        devices=settings.devices,
+        precision=PRECISIONS[settings.precision],
+        gradient_clip_val=settings.largest_gradient,
+        callbacks=callbacks,
+        default_root_dir=folder,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    data = Steps(batches, module.start, trainer.global_rank, trainer.world_size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer.fit(module, DataLoader(data, batch_size=None))

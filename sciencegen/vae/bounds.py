@@ -1,0 +1,113 @@
+"""Bounds of log p(x): the evidence lower bound, its importance-weighted kin, and the terms they are made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.vae.gaussian import DiagonalGaussian
+
+
+@dataclass(frozen=True)
+class BoundTerms:
+    """The two halves of the evidence lower bound, in nats.
+
+    reconstruction: E_q log p(x | z, c). kl: KL(q(z | x, c) || p(z | c)), exact or from one sample.
+    """
+
+    reconstruction: Float[Tensor, " batch"]
+    kl: Float[Tensor, " batch"]
+
+    def __post_init__(self) -> None:
+        if self.reconstruction.shape != self.kl.shape:
+            raise ShapeError(
+                f"Expected reconstruction and kl of one shape [batch], got {list(self.reconstruction.shape)} and "
+                f"{list(self.kl.shape)}."
+            )
+
+    @property
+    def elbo(self) -> Float[Tensor, " batch"]:
+        """E_q log p(x | z) - KL(q || p) <= log p(x). Kingma & Welling 2014, eq. 3."""
+        return self.reconstruction - self.kl
+
+    def weighted(self, beta: float) -> Float[Tensor, " batch"]:
+        """The bound with the KL weighted by beta; a bound for beta >= 1. Higgins et al. 2017, eq. 4."""
+        return self.reconstruction - beta * self.kl
+
+
+def kl_terms(
+    posterior: DiagonalGaussian | object,
+    prior: DiagonalGaussian | None,
+    log_posterior: Float[Tensor, " batch"],
+    log_prior: Float[Tensor, " batch"],
+) -> Float[Tensor, "batch group"]:
+    """KL(q || p) in groups whose sum is the whole: one per dimension in closed form where both are diagonal Gaussians
+    (Kingma & Welling 2014, appendix B), else one group, estimated by log q(z) - log p(z)."""
+    if isinstance(posterior, DiagonalGaussian) and prior is not None:
+        return posterior.kl_per_dimension(prior)
+    return (log_posterior - log_prior)[:, None]
+
+
+def free_bits(kl: Float[Tensor, "batch group"], minimum: float) -> Float[Tensor, ""]:
+    """sum_j max(minimum, mean over the batch of KL_j), in nats. Kingma et al. 2016, eq. 15.
+
+    A group below `minimum` costs a constant: its gradient is zero, so it isn't pressed down any further.
+    """
+    if minimum < 0:
+        raise ConfigError(f"Expected free bits of 0 or more nats per group, got {minimum}.")
+    mean = kl.mean(0)
+    # Not clamp: its gradient passes at equality, where the group must be free too. A one-sample estimate may be
+    # negative, so nothing is held at 0 where no free bits are asked for.
+    return torch.where(mean > minimum, mean, torch.full_like(mean, minimum)).sum() if minimum > 0 else mean.sum()
+
+
+def importance_weighted_bound(log_weights: Float[Tensor, "batch sample"]) -> Float[Tensor, " batch"]:
+    """log 1/K sum_k w_k with w_k = p(x, z_k) / q(z_k | x). Burda et al. 2016, eq. 8."""
+    return torch.logsumexp(log_weights, -1) - math.log(log_weights.shape[-1])
+
+
+def effective_sample_size(log_weights: Float[Tensor, "batch sample"]) -> Float[Tensor, " batch"]:
+    """(sum_k w_k)^2 / sum_k w_k^2, 1..K: how many of the importance samples count."""
+    return (2 * torch.logsumexp(log_weights, -1) - torch.logsumexp(2 * log_weights, -1)).exp()
+
+
+def doubly_reparameterized_surrogate(
+    latent: Float[Tensor, "samples latent"], log_weights: Float[Tensor, "batch sample"]
+) -> Float[Tensor, " batch"]:
+    """A surrogate whose gradient is the doubly reparameterized gradient of the importance-weighted bound.
+
+    Tucker et al. 2019, eq. 8:  sum_k v_k^2 (d log w_k / d z_k) (d z_k / d phi)  for the posterior's parameters phi,
+    with v_k = w_k / sum_j w_j; for the model's parameters the ordinary  sum_k v_k d log w_k.
+    `log_weights` must come from these `latent`s with a posterior that takes no gradient (`posterior.detach()`). Call it
+    once: it hooks the gradient of `latent`.
+    """
+    share = torch.softmax(log_weights.detach(), -1)
+    if share.numel() != latent.shape[0]:
+        raise ShapeError(f"Expected {share.numel()} latents, one for each weight, got {list(latent.shape)}.")
+    if latent.requires_grad:
+        latent.register_hook(lambda gradient: gradient * share.reshape(-1, 1))
+    return (share * log_weights).sum(-1)
+
+
+def segment_logsumexp(values: Float[Tensor, " entry"], rows: Int[Tensor, " entry"], size: int) -> Float[Tensor, " row"]:
+    """log sum exp over the entries of each row, where entry e belongs to row rows[e]; every row has one or more."""
+    highest = values.new_full((size,), -math.inf).scatter_reduce(0, rows, values.detach(), "amax")
+    total = values.new_zeros(size).index_add(0, rows, (values - highest[rows]).exp())
+    return total.log() + highest
+
+
+def bits_per_dimension(
+    log_prob: Float[Tensor, " batch"], dimensions: int, bin_width: float = 1.0
+) -> Float[Tensor, " batch"]:
+    """-log2 p / D. For a density over values quantized in bins of `bin_width`, P(x) is about p(x) * bin_width^D.
+
+    Theis et al. 2016, section 3.1 (for uniformly dequantized data the density's value is then a bound).
+    """
+    if dimensions < 1:
+        raise ConfigError(f"Expected 1 or more dimensions, got {dimensions}.")
+    return -(log_prob / dimensions + math.log(bin_width)) / math.log(2)

@@ -1,0 +1,65 @@
+"""What a model is told about an item: a row of standardized numbers, NaN where one is not known or not asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+
+from sciencegen.errors import ConfigError, ShapeError
+
+
+def condition_features(
+    condition: Float[Tensor, "batch property"] | None, like: Float[Tensor, "batch _"], property_count: int
+) -> Float[Tensor, "batch features"]:
+    """[value where present else 0, 1 where present else 0]: what a network reads, 2 * property_count columns.
+
+    The indicator turns "not given" into an embedding of its own in the first layer that reads it. No condition at all
+    means that every property is missing. `like` gives rows, type and device.
+    """
+    if condition is None:
+        return like.new_zeros(like.shape[0], 2 * property_count)
+    expected = (like.shape[0], property_count)
+    if tuple(condition.shape) != expected:
+        raise ShapeError(
+            f"Expected a condition of shape {list(expected)} [batch property], got {list(condition.shape)}. "
+            "Give one column for each property that the model was built with, NaN where a value is free."
+        )
+    present = ~torch.isnan(condition)
+    return torch.cat([torch.nan_to_num(condition, nan=0.0), present.to(condition.dtype)], -1).to(like)
+
+
+@dataclass(frozen=True)
+class ConditionDropout:
+    """Forget conditions while training, so that one model answers any subset of them and none.
+
+    With chance `everything` a row loses all its properties (Ho & Salimans 2022, section 3.2). Otherwise, with chance
+    `some`, a rate u ~ U(0, 1) is drawn for the row and each of its properties is lost with chance u, which makes every
+    number of remaining properties equally likely.
+    """
+
+    some: float = 0.0
+    everything: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, chance in (("some", self.some), ("everything", self.everything)):
+            if not 0.0 <= chance <= 1.0:
+                raise ConfigError(f"Expected condition dropout '{name}' between 0 and 1, got {chance}.")
+
+    def draw(self, like: Float[Tensor, "batch property"], generator: Generator) -> Bool[Tensor, "batch property"]:
+        """True where a value is to be forgotten."""
+        rows, columns = like.shape
+        uniform = torch.rand(rows, columns + 3, generator=generator, device=generator.device).to(like.device)
+        rate = torch.where(uniform[:, 0] < self.some, uniform[:, 1], torch.zeros_like(uniform[:, 1]))
+        rate = torch.where(uniform[:, 2] < self.everything, torch.ones_like(rate), rate)
+        return uniform[:, 3:] < rate[:, None]
+
+    def __call__(
+        self, condition: Float[Tensor, "batch property"] | None, generator: Generator
+    ) -> Float[Tensor, "batch property"] | None:
+        """The condition with NaN where a value was forgotten."""
+        if condition is None or (self.some == 0.0 and self.everything == 0.0):
+            return condition
+        return condition.masked_fill(self.draw(condition, generator), torch.nan)

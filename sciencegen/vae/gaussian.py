@@ -1,0 +1,86 @@
+"""The diagonal Gaussian, which serves as posterior, as prior and as a belief about a condition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from sciencegen.errors import ShapeError
+
+LOG_2_PI = math.log(2 * math.pi)
+
+
+def standard_normal(shape: Sequence[int], generator: Generator, like: Tensor) -> Tensor:
+    """Standard normal noise of the type and on the device of `like`, drawn where `generator` lives."""
+    return torch.randn(tuple(shape), generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+
+
+def standard_normal_log_prob(values: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch"]:
+    """log N(values; 0, I), summed over the last dimension."""
+    return -0.5 * (values.square() + LOG_2_PI).sum(-1)
+
+
+def check_latents(latent: Tensor, latent_size: int) -> None:
+    """Latents are one row each, [batch latent]."""
+    if latent.ndim != 2 or latent.shape[1] != latent_size:
+        raise ShapeError(f"Expected latents [batch {latent_size}], got {list(latent.shape)}.")
+
+
+def repeats(rows: int, batch: int, latent: Tensor) -> int:
+    """How often each of `batch` items occurs in `rows` rows that hold each item's samples in a row."""
+    if batch == 0 or rows % batch:
+        raise ShapeError(
+            f"Expected a multiple of {batch} rows, each item's samples in a row, got {list(latent.shape)}."
+        )
+    return rows // batch
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """N(mean, diag(exp(log_std))^2), one for each item of a batch. Kingma & Welling 2014, section 3."""
+
+    mean: Float[Tensor, "batch latent"]
+    log_std: Float[Tensor, "batch latent"]
+
+    def __post_init__(self) -> None:
+        if self.mean.shape != self.log_std.shape:
+            raise ShapeError(
+                f"Expected mean and log_std of one shape [batch latent], got {list(self.mean.shape)} and "
+                f"{list(self.log_std.shape)}."
+            )
+
+    def sample(
+        self, generator: Generator, count: int = 1
+    ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " samples"]]:
+        """z = mean + std * noise and log q(z), `count` samples of each item in a row (as Batch.repeat_interleave)."""
+        mean, log_std = self.mean.repeat_interleave(count, 0), self.log_std.repeat_interleave(count, 0)
+        noise = standard_normal(mean.shape, generator, mean)
+        return mean + log_std.exp() * noise, standard_normal_log_prob(noise) - log_std.sum(-1)
+
+    def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]:
+        """log q(z), for one or several latents of each item (several in a row)."""
+        check_latents(latent, self.mean.shape[-1])
+        count = repeats(latent.shape[0], self.mean.shape[0], latent)
+        mean, log_std = self.mean.repeat_interleave(count, 0), self.log_std.repeat_interleave(count, 0)
+        return standard_normal_log_prob((latent - mean) * (-log_std).exp()) - log_std.sum(-1)
+
+    def kl_per_dimension(self, other: DiagonalGaussian) -> Float[Tensor, "batch latent"]:
+        """KL(q || p) = log(s_p / s_q) + (s_q^2 + (m_q - m_p)^2) / (2 s_p^2) - 1/2 in each dimension.
+
+        Kingma & Welling 2014, appendix B, with a general second Gaussian.
+        """
+        scaled = (self.mean - other.mean) * (-other.log_std).exp()
+        difference = self.log_std - other.log_std
+        return 0.5 * ((2 * difference).exp() + scaled.square() - 1) - difference
+
+    def kl(self, other: DiagonalGaussian) -> Float[Tensor, " batch"]:
+        return self.kl_per_dimension(other).sum(-1)
+
+    def detach(self) -> DiagonalGaussian:
+        """The same distribution, whose parameters take no gradient."""
+        return DiagonalGaussian(self.mean.detach(), self.log_std.detach())

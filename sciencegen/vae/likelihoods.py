@@ -1,0 +1,151 @@
+"""p(x | z, c) as distribution objects: log_prob(x) of whole items [batch], `mode`, `sample(generator)`.
+
+Each sums over all but the first dimension and leaves out what `mask` [batch position] calls padding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.vae.gaussian import LOG_2_PI, standard_normal
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """What a decoder returns; one bound serves every kind of data."""
+
+    def log_prob(self, value: Tensor) -> Float[Tensor, " batch"]: ...
+
+    @property
+    def mode(self) -> Tensor: ...
+
+    def sample(self, generator: Generator) -> Tensor: ...
+
+
+def sum_over_items(log_prob: Float[Tensor, "batch ..."], mask: Bool[Tensor, "..."] | None) -> Float[Tensor, " batch"]:
+    """Sum over all but the first dimension, of the positions that are real."""
+    if mask is not None:
+        if mask.shape != log_prob.shape[: mask.ndim]:
+            raise ShapeError(f"Expected a mask of shape {list(log_prob.shape[: mask.ndim])}, got {list(mask.shape)}.")
+        real = mask.reshape(*mask.shape, *[1] * (log_prob.ndim - mask.ndim))
+        log_prob = log_prob.masked_fill(~real, 0.0)  # not a product: padding may hold an infinity
+    return log_prob.flatten(1).sum(-1) if log_prob.ndim > 1 else log_prob
+
+
+def _same_shape(value: Tensor, parameter: Tensor) -> None:
+    if value.shape != parameter.shape:
+        raise ShapeError(f"Expected values of shape {list(parameter.shape)}, as decoded, got {list(value.shape)}.")
+
+
+def _uniform(like: Tensor, generator: Generator) -> Tensor:
+    noise = torch.rand(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+    return noise.clamp(1e-7, 1 - 1e-7)
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Values 0 or 1 (or between: the cross-entropy then)."""
+
+    logits: Float[Tensor, "batch ..."]
+    mask: Bool[Tensor, "..."] | None = None
+
+    def log_prob(self, value: Tensor) -> Float[Tensor, " batch"]:
+        _same_shape(value, self.logits)
+        entropy = functional.binary_cross_entropy_with_logits(self.logits, value.to(self.logits), reduction="none")
+        return sum_over_items(-entropy, self.mask)
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.logits > 0).to(self.logits)
+
+    def sample(self, generator: Generator) -> Tensor:
+        return (_uniform(self.logits, generator) < self.logits.sigmoid()).to(self.logits)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One class at each position, independent given z; logits [batch position... class], values integer."""
+
+    logits: Float[Tensor, "batch ... category"]
+    mask: Bool[Tensor, "..."] | None = None
+
+    def log_prob(self, value: Int[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+        _same_shape(value, self.logits[..., 0])
+        log_prob = functional.log_softmax(self.logits, -1).gather(-1, value.long()[..., None])[..., 0]
+        return sum_over_items(log_prob, self.mask)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.logits.argmax(-1)
+
+    def sample(self, generator: Generator) -> Tensor:
+        gumbel = -(-_uniform(self.logits, generator).log()).log()
+        return (self.logits + gumbel).argmax(-1)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Real values; log_std broadcasts against mean: a number that is fixed, a parameter, or a decoder's output."""
+
+    mean: Float[Tensor, "batch ..."]
+    log_std: Float[Tensor, "..."]
+    mask: Bool[Tensor, "..."] | None = None
+
+    def log_prob(self, value: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+        _same_shape(value, self.mean)
+        scaled = (value - self.mean) * (-self.log_std).exp()
+        return sum_over_items(-0.5 * (scaled.square() + LOG_2_PI) - self.log_std, self.mask)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.mean
+
+    def sample(self, generator: Generator) -> Tensor:
+        return self.mean + self.log_std.exp() * standard_normal(self.mean.shape, generator, self.mean)
+
+
+@dataclass(frozen=True)
+class DiscretizedLogistic:
+    """Integer levels scaled to -1..1, a logistic density integrated over each level's bin. Kingma et al. 2016, eq. 17;
+    Salimans et al. 2017, eq. 2 (the outermost bins reach to infinity)."""
+
+    mean: Float[Tensor, "batch ..."]
+    log_scale: Float[Tensor, "..."]
+    levels: int = 256
+    mask: Bool[Tensor, "..."] | None = None
+
+    def __post_init__(self) -> None:
+        if self.levels < 2:
+            raise ConfigError(f"Expected 2 or more levels, got {self.levels}.")
+
+    def log_prob(self, value: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+        """log P = log(sigmoid(upper) - sigmoid(lower)) = log s(upper) + log s(-lower) + log(1 - exp(lower - upper)).
+
+        The second form keeps its digits far out in the tails.
+        """
+        _same_shape(value, self.mean)
+        half = 1.0 / (self.levels - 1)
+        inverse = (-self.log_scale).exp()
+        lower, upper = (value - half - self.mean) * inverse, (value + half - self.mean) * inverse
+        inside = functional.logsigmoid(upper) + functional.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
+        first, last = value < -1 + half, value > 1 - half
+        log_prob = torch.where(first, functional.logsigmoid(upper), inside)
+        return sum_over_items(torch.where(last, functional.logsigmoid(-lower), log_prob), self.mask)
+
+    @property
+    def mode(self) -> Tensor:
+        return self._round(self.mean)
+
+    def sample(self, generator: Generator) -> Tensor:
+        return self._round(self.mean + self.log_scale.exp() * torch.logit(_uniform(self.mean, generator)))
+
+    def _round(self, value: Tensor) -> Tensor:
+        steps = self.levels - 1
+        return ((value.clamp(-1, 1) + 1) * steps / 2).round() * 2 / steps - 1

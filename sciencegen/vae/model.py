@@ -1,0 +1,221 @@
+"""The conditional variational autoencoder of any data: four parts in, a `LatentModel` out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor, nn
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError
+from sciencegen.vae.bounds import BoundTerms, free_bits, kl_terms, segment_logsumexp
+from sciencegen.vae.conditions import ConditionDropout
+from sciencegen.vae.gaussian import check_latents
+from sciencegen.vae.likelihoods import Likelihood
+from sciencegen.vae.semi_supervised import Completion, as_given
+from sciencegen.vae.warmup import Warmup
+
+EVALUATION_SEED = 1312_6114
+"""Not 0: data drawn from seed 0 must not meet their own noise again."""
+
+
+@dataclass(frozen=True)
+class VAESettings:
+    """How to train.
+
+    beta: weight of the KL by step. free_bits: nats per KL group that cost nothing (one group per latent dimension where
+    posterior and prior are diagonal Gaussians, else one in all). importance_samples: 1 trains the ELBO, more the
+    importance-weighted bound (Burda et al. 2016), to which beta and free_bits don't apply. dropout: what to forget.
+    label_weight: weight of log q(c | x) where a condition is there and a head infers it (Kingma et al. 2014, eq. 9).
+    """
+
+    beta: Warmup = field(default_factory=Warmup)
+    free_bits: float = 0.0
+    importance_samples: int = 1
+    dropout: ConditionDropout = field(default_factory=ConditionDropout)
+    label_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.importance_samples < 1:
+            raise ConfigError(f"Expected 1 or more importance samples, got {self.importance_samples}.")
+        if self.importance_samples > 1 and (self.free_bits > 0 or self.beta != Warmup()):
+            raise ConfigError("Expected beta 1 and no free bits with several importance samples: set one or the other.")
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """One latent for each entry of a completion: log p(x | z, c), log p(z | c), log q(z | x, c) and the KL's groups."""
+
+    reconstruction: Tensor
+    log_prior: Tensor
+    log_posterior: Tensor
+    kl: Tensor
+
+
+class ConditionalVAE(nn.Module):
+    """p(x | c) = integral of p(x | z, c) p(z | c). Sohn et al. 2015, eq. 4; Kingma & Welling 2014 without a condition.
+
+    encoder(batch) -> features [batch feature]; must not read batch.condition where `inference` is given.
+    posterior(features, condition) -> a Posterior.   prior: a Prior.
+    decoder(z, condition, batch) -> a Likelihood of batch[field]; batch is None when there is no item yet.
+    inference: q(c | x) for conditions that are missing; None marginalizes them.
+    emit(likelihood, condition) -> Batch: what `decode` returns; by default the likelihood's mode as `field`.
+    """
+
+    # Modules to torch, and protocols (Posterior, Prior, Likelihood, ConditionInference) to us: no type says both.
+    encoder: Any
+    decoder: Any
+    posterior: Any
+    prior: Any
+    inference: Any
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        posterior: nn.Module,
+        prior: nn.Module,
+        field: str,
+        settings: VAESettings | None = None,
+        inference: nn.Module | None = None,
+        emit: Callable[[Likelihood, Tensor | None], Batch] | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.posterior, self.prior = encoder, decoder, posterior, prior
+        self.inference = inference
+        self.field, self.settings, self.emit = field, settings or VAESettings(), emit
+        self.latent_size = self.semantic_size = self.prior.latent_size
+        if self.posterior.latent_size != self.latent_size:
+            raise ConfigError(
+                "Expected posterior and prior of one latent size, "
+                f"got {self.posterior.latent_size} and {self.latent_size}."
+            )
+
+    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+        features = self.encoder(batch)
+        return self.posterior(features, self._filled(features, batch.condition)).mean
+
+    def decode(
+        self, latent: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None
+    ) -> Batch:
+        check_latents(latent, self.latent_size)
+        likelihood = self.decoder(latent, condition, None)
+        if self.emit is not None:
+            return self.emit(likelihood, condition)
+        return Batch({self.field: likelihood.mode}, getattr(likelihood, "mask", None), condition)
+
+    def sample(
+        self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None
+    ) -> Float[Tensor, "batch latent"]:
+        return self.prior(noise, condition)
+
+    def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
+        """The batch's condition with q(c | x)'s likeliest values where it is missing."""
+        if self.inference is None:
+            raise ConfigError("Expected a model that infers conditions, got one without: build it with `inference`.")
+        return self._filled(self.encoder(batch), batch.condition)
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """Named scalars per item in nats: loss, reconstruction, kl, bound (of log p(x | c)), beta, and label."""
+        features = self.encoder(batch)
+        settings, beta = self.settings, self.settings.beta(step)
+        if settings.importance_samples > 1:
+            bound = self._importance_bound(batch, features, settings.importance_samples, settings.dropout, generator)
+            terms = {"loss": -bound.mean(), "bound": bound.mean().detach()}
+        else:
+            reconstruction, groups, condition_kl = self._elbo(batch, features, settings.dropout, generator)
+            kl = groups.sum(-1) + condition_kl
+            loss = -reconstruction.mean() + beta * free_bits(groups, settings.free_bits) + condition_kl.mean()
+            shown = {"reconstruction": -reconstruction, "kl": kl, "bound": reconstruction - kl}
+            terms = {"loss": loss, **{name: value.mean().detach() for name, value in shown.items()}}
+            terms["beta"] = loss.new_tensor(beta).detach()
+        if self.inference is not None and batch.condition is not None:
+            label = -self.inference.label_log_prob(features, batch.condition).mean()
+            terms |= {"loss": terms["loss"] + settings.label_weight * label, "label": label.detach()}
+        return terms
+
+    @torch.no_grad()
+    def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
+        """The evidence lower bound's two halves for each item, nothing forgotten; of one fixed seed unless told."""
+        generator = generator or Generator().manual_seed(EVALUATION_SEED)
+        reconstruction, groups, condition_kl = self._elbo(batch, self.encoder(batch), ConditionDropout(), generator)
+        return BoundTerms(reconstruction, groups.sum(-1) + condition_kl)
+
+    @torch.no_grad()
+    def bound(
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None
+    ) -> Float[Tensor, " batch"]:
+        """A lower bound of log p(x | what is known of c), tighter with more samples. Burda et al. 2016, eq. 8."""
+        generator = generator or Generator().manual_seed(EVALUATION_SEED)
+        return self._importance_bound(batch, self.encoder(batch), importance_samples, ConditionDropout(), generator)
+
+    def _elbo(
+        self, batch: Batch, features: Tensor, dropout: ConditionDropout, generator: Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """E log p(x | z, c) [batch], KL(q(z) || p(z)) [batch group], KL(q(c) || p(c)) [batch]."""
+        batch, forgotten = self._forget(batch, dropout, generator)
+        completion = self._complete(batch, features, forgotten, generator)
+        entries = self._entries(batch, features, completion, generator)
+        weight, rows = completion.log_weight.exp(), completion.rows
+        reconstruction = features.new_zeros(len(batch)).index_add(0, rows, weight * entries.reconstruction)
+        groups = features.new_zeros(len(batch), entries.kl.shape[1])
+        return reconstruction, groups.index_add(0, rows, weight[:, None] * entries.kl), completion.kl
+
+    def _importance_bound(
+        self, batch: Batch, features: Tensor, count: int, dropout: ConditionDropout, generator: Generator
+    ) -> Tensor:
+        """log 1/K sum_k sum_c q(c|x) [ p(x|z,c) p(z|c) / q(z|x,c) ] [ p(c) / q(c|x) ], one z in each summand."""
+        size = len(batch)
+        batch, forgotten = self._forget(batch, dropout, generator)
+        forgotten = None if forgotten is None else forgotten.repeat_interleave(count, 0)
+        batch, features = batch.repeat_interleave(count), features.repeat_interleave(count, 0)
+        completion = self._complete(batch, features, forgotten, generator)
+        entries = self._entries(batch, features, completion, generator)
+        log_weights = entries.reconstruction + entries.log_prior - entries.log_posterior
+        log_weights = log_weights + completion.log_weight + completion.log_ratio
+        rows = completion.rows.div(count, rounding_mode="floor")
+        return segment_logsumexp(log_weights, rows, size) - math.log(count)
+
+    def _forget(
+        self, batch: Batch, dropout: ConditionDropout, generator: Generator
+    ) -> tuple[Batch, Bool[Tensor, "batch property"] | None]:
+        """A condition of NaN where a head could infer it and there is none; and which values are to be forgotten."""
+        if batch.condition is None and self.inference is not None:
+            like = next(self.inference.parameters())
+            batch = batch.with_condition(like.new_full((len(batch), self.inference.property_count), torch.nan))
+        if batch.condition is None or dropout == ConditionDropout():
+            return batch, None
+        return batch, dropout.draw(batch.condition, generator)
+
+    def _complete(self, batch: Batch, features: Tensor, forgotten: Tensor | None, generator: Generator) -> Completion:
+        """What is forgotten becomes NaN and stays it; what is missing is inferred where there is a head."""
+        condition = batch.condition
+        if condition is not None and forgotten is not None:
+            condition = condition.masked_fill(forgotten, torch.nan)
+        if self.inference is None:
+            return as_given(features, condition)
+        missing = torch.isnan(cast(Tensor, batch.condition))  # _forget has put one there
+        missing = missing if forgotten is None else missing & ~forgotten
+        return self.inference.complete(features, condition, missing, generator)
+
+    def _filled(self, features: Tensor, condition: Tensor | None) -> Any:
+        if self.inference is None:
+            return condition
+        if condition is None:
+            condition = features.new_full((features.shape[0], self.inference.property_count), torch.nan)
+        return self.inference.fill(features, condition)
+
+    def _entries(self, batch: Batch, features: Tensor, completion: Completion, generator: Generator) -> _Entries:
+        entries = batch.select(completion.rows).with_condition(completion.condition)
+        posterior = self.posterior(features[completion.rows], completion.condition)
+        latent, log_posterior = posterior.sample(generator)
+        log_prior = self.prior.log_prob(latent, completion.condition)
+        reconstruction = self.decoder(latent, completion.condition, entries).log_prob(entries[self.field])
+        gaussian = self.prior.gaussian(latent, completion.condition)
+        kl = kl_terms(posterior, gaussian, log_posterior, log_prior)
+        return _Entries(reconstruction, log_prior, log_posterior, kl)

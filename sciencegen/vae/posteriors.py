@@ -1,0 +1,146 @@
+"""q(z | x, c): distribution objects, and the networks that make them from an encoder's features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from sciencegen.networks.mlp import MLP, MaskedAutoregressiveMLP
+from sciencegen.vae.conditions import condition_features
+from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, repeats
+
+LOG_STD_RANGE = (-9.0, 4.0)
+"""Posterior log standard deviations are held in here, so that no early step overflows."""
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """A distribution of latents for each item of a batch. Several samples of an item stand in a row."""
+
+    @property
+    def mean(self) -> Float[Tensor, "batch latent"]:
+        """The deterministic centre."""
+
+    def sample(
+        self, generator: Generator, count: int = 1
+    ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " samples"]]: ...
+
+    def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]: ...
+
+
+@dataclass(frozen=True)
+class AutoregressiveFlowPosterior:
+    """Inverse autoregressive flow from a diagonal Gaussian. Kingma et al. 2016, algorithm 1.
+
+    z_0 = mean + std * noise;  z_t = gate_t * z_{t-1} + (1 - gate_t) * shift_t,  where element d of gate_t and shift_t
+    depends on elements before d of z_{t-1}, and  log q(z_T) = log q(z_0) - sum_t sum_d log gate_t. The order of the
+    elements is reversed between steps.
+    """
+
+    base: DiagonalGaussian
+    steps: Sequence[MaskedAutoregressiveMLP]
+    context: Float[Tensor, "batch context"]
+
+    @property
+    def mean(self) -> Float[Tensor, "batch latent"]:
+        """Where the flow carries the base's mean (not the expectation, but a point of high density)."""
+        return self._carry(self.base.mean, 1)[0]
+
+    def sample(
+        self, generator: Generator, count: int = 1
+    ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " samples"]]:
+        latent, log_prob = self.base.sample(generator, count)
+        latent, log_det = self._carry(latent, count)
+        return latent, log_prob - log_det
+
+    def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]:
+        """Exact, by undoing the flow one element at a time (latent_size passes per step: slow, for checks)."""
+        check_latents(latent, self.base.mean.shape[-1])
+        count = repeats(latent.shape[0], self.base.mean.shape[0], latent)
+        context = self.context.repeat_interleave(count, 0)
+        for step in reversed(self.steps):
+            latent = self._undo(step, latent.flip(-1), context)
+        return self.base.log_prob(latent) - self._carry(latent, count)[1]
+
+    def _carry(self, latent: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        context = self.context.repeat_interleave(count, 0)
+        log_det = latent.new_zeros(latent.shape[0])
+        for step in self.steps:
+            shift, logit = _shift_and_logit(step, latent, context)
+            gate = logit.sigmoid()
+            latent = (gate * latent + (1 - gate) * shift).flip(-1)
+            log_det = log_det + functional.logsigmoid(logit).sum(-1)
+        return latent, log_det
+
+    @staticmethod
+    def _undo(step: MaskedAutoregressiveMLP, after: Tensor, context: Tensor) -> Tensor:
+        before = torch.zeros_like(after)
+        for _ in range(after.shape[-1]):  # after pass d the first d elements are right
+            shift, logit = _shift_and_logit(step, before, context)
+            gate = logit.sigmoid()
+            before = (after - (1 - gate) * shift) / gate
+        return before
+
+
+def _shift_and_logit(step: MaskedAutoregressiveMLP, latent: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    """The gate starts near 1 ("forget-gate bias", Kingma et al. 2016, section 4), so a new flow is near identity."""
+    shift, logit = step(latent, context)
+    return shift, logit + 2.0
+
+
+class GaussianPosterior(nn.Module):
+    """Features (and the condition, where property_count > 0) to a diagonal Gaussian; depth 0 is a linear head."""
+
+    def __init__(
+        self, feature_size: int, latent_size: int, property_count: int = 0, width: int = 128, depth: int = 0
+    ) -> None:
+        super().__init__()
+        self.latent_size, self.property_count = latent_size, property_count
+        self.head = MLP(feature_size + 2 * property_count, 2 * latent_size, width, depth)
+
+    def forward(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None
+    ) -> DiagonalGaussian:
+        if self.property_count:
+            features = torch.cat([features, condition_features(condition, features, self.property_count)], -1)
+        mean, log_std = self.head(features).chunk(2, -1)
+        return DiagonalGaussian(mean, log_std.clamp(*LOG_STD_RANGE))
+
+
+class FlowPosterior(nn.Module):
+    """Features (and the condition) to a Gaussian followed by `steps` of inverse autoregressive flow."""
+
+    def __init__(
+        self,
+        feature_size: int,
+        latent_size: int,
+        property_count: int = 0,
+        width: int = 64,
+        depth: int = 0,
+        steps: int = 2,
+        context_size: int = 32,
+    ) -> None:
+        super().__init__()
+        self.latent_size, self.property_count = latent_size, property_count
+        self.sizes = [2 * latent_size, context_size]
+        self.head = MLP(feature_size + 2 * property_count, sum(self.sizes), width, depth)
+        self.steps = nn.ModuleList([MaskedAutoregressiveMLP(latent_size, context_size, width) for _ in range(steps)])
+
+    def forward(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None
+    ) -> AutoregressiveFlowPosterior:
+        if self.property_count:
+            features = torch.cat([features, condition_features(condition, features, self.property_count)], -1)
+        gaussian, context = self.head(features).split(self.sizes, -1)
+        mean, log_std = gaussian.chunk(2, -1)
+        return AutoregressiveFlowPosterior(
+            DiagonalGaussian(mean, log_std.clamp(*LOG_STD_RANGE)),
+            [step for step in self.steps if isinstance(step, MaskedAutoregressiveMLP)],
+            context,
+        )

@@ -1,0 +1,185 @@
+"""q(c | x): infer the conditions that a row doesn't tell. Kingma et al. 2014, model M2.
+
+For a row whose condition is missing, the bound is
+    E_q(c|x)[ L(x, c) ] - KL(q(c | x) || p(c)) <= log p(x),   L(x, c) <= log p(x | c)          (their eq. 7)
+and rows that have it also train the head by log q(c | x) (their eq. 9). Continuous conditions are sampled, a discrete
+one is enumerated. Without a head, missing is a value of its own (see `condition_features`) and is thus marginalized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor, nn
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.mlp import MLP
+from sciencegen.vae.gaussian import LOG_2_PI, DiagonalGaussian, standard_normal
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Conditions as they may be: entry e is row rows[e] with condition[e], and it has the chance exp(log_weight[e]).
+
+    log_ratio: log p(c) - log q(c | x) of what was filled in. kl: KL(q(c | x) || p(c)) of each row, exactly.
+    """
+
+    rows: Int[Tensor, " entry"]
+    condition: Float[Tensor, "entry property"] | None
+    log_weight: Float[Tensor, " entry"]
+    log_ratio: Float[Tensor, " entry"]
+    kl: Float[Tensor, " batch"]
+
+
+def as_given(features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None) -> Completion:
+    """Nothing filled in: one entry for each row."""
+    zero = features.new_zeros(features.shape[0])
+    return Completion(torch.arange(len(zero), device=zero.device), condition, zero, zero, zero)
+
+
+@runtime_checkable
+class ConditionInference(Protocol):
+    """A head on the encoder's features (which must not depend on the condition)."""
+
+    property_count: int
+
+    def complete(
+        self,
+        features: Float[Tensor, "batch feature"],
+        condition: Float[Tensor, "batch property"],
+        missing: Bool[Tensor, "batch property"],
+        generator: Generator,
+    ) -> Completion:
+        """Fill in what is `missing`; other NaNs stay."""
+
+    def label_log_prob(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
+    ) -> Float[Tensor, " batch"]:
+        """log q(c | x) of the values that are there."""
+
+    def fill(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
+    ) -> Float[Tensor, "batch property"]:
+        """The condition with the likeliest values where it has none."""
+
+
+class GaussianInference(nn.Module):
+    """Continuous conditions: q(c | x) = N(mean(x), diag std(x)^2), p(c) = N(0, I), as they are standardized."""
+
+    def __init__(self, feature_size: int, property_count: int, width: int = 64, depth: int = 1) -> None:
+        super().__init__()
+        self.property_count = property_count
+        self.head = MLP(feature_size, 2 * property_count, width, depth)
+
+    def distribution(self, features: Float[Tensor, "batch feature"]) -> DiagonalGaussian:
+        mean, raw = self.head(features).chunk(2, -1)
+        return DiagonalGaussian(mean, 5 * torch.tanh(raw / 5))
+
+    def complete(
+        self,
+        features: Float[Tensor, "batch feature"],
+        condition: Float[Tensor, "batch property"],
+        missing: Bool[Tensor, "batch property"],
+        generator: Generator,
+    ) -> Completion:
+        q = self.distribution(features)
+        noise = standard_normal(q.mean.shape, generator, q.mean)
+        drawn = q.mean + q.log_std.exp() * noise
+        ratio = 0.5 * (noise.square() - drawn.square()) + q.log_std
+        prior = DiagonalGaussian(torch.zeros_like(q.mean), torch.zeros_like(q.mean))
+        only_missing = lambda values: values.masked_fill(~missing, 0.0).sum(-1)  # noqa: E731
+        given = as_given(features, torch.where(missing, drawn, condition))
+        return Completion(
+            given.rows, given.condition, given.log_weight, only_missing(ratio), only_missing(q.kl_per_dimension(prior))
+        )
+
+    def label_log_prob(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
+    ) -> Float[Tensor, " batch"]:
+        q, there = self.distribution(features), ~torch.isnan(condition)
+        scaled = (torch.nan_to_num(condition) - q.mean) * (-q.log_std).exp()
+        return (-0.5 * (scaled.square() + LOG_2_PI) - q.log_std).masked_fill(~there, 0.0).sum(-1)
+
+    def fill(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
+    ) -> Float[Tensor, "batch property"]:
+        return torch.where(torch.isnan(condition), self.distribution(features).mean, condition)
+
+
+class DiscreteInference(nn.Module):
+    """One column of the condition takes one of `values`; where it is missing, every value is tried (exact).
+
+    prior: p(c) of the values, equal chances unless given.
+    """
+
+    values: Tensor
+    log_prior: Tensor
+
+    def __init__(
+        self,
+        feature_size: int,
+        property_count: int,
+        values: Sequence[float],
+        column: int = 0,
+        prior: Sequence[float] | None = None,
+        width: int = 64,
+        depth: int = 1,
+    ) -> None:
+        super().__init__()
+        if len(values) < 2 or not 0 <= column < property_count or (prior is not None and len(prior) != len(values)):
+            raise ConfigError(
+                "Expected 2 or more values, a prior of as many chances, and a column below "
+                f"{property_count}, got values {list(values)}, prior {prior}, column {column}."
+            )
+        self.property_count, self.column = property_count, column
+        chances = torch.tensor(prior if prior is not None else [1.0] * len(values))
+        self.register_buffer("values", torch.tensor(values, dtype=torch.get_default_dtype()))
+        self.register_buffer("log_prior", (chances / chances.sum()).log())
+        self.head = MLP(feature_size, len(values), width, depth)
+
+    def log_probabilities(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch category"]:
+        return torch.log_softmax(self.head(features), -1)
+
+    def complete(
+        self,
+        features: Float[Tensor, "batch feature"],
+        condition: Float[Tensor, "batch property"],
+        missing: Bool[Tensor, "batch property"],
+        generator: Generator,
+    ) -> Completion:
+        log_q, unknown = self.log_probabilities(features), missing[:, self.column]
+        count = len(self.values)
+        told, untold = (~unknown).nonzero()[:, 0], unknown.nonzero()[:, 0]
+        rows = torch.cat([told, untold.repeat_interleave(count)])
+        filled = condition[rows].clone()
+        filled[len(told) :, self.column] = self.values.repeat(len(untold)).to(filled)
+        zero = features.new_zeros(len(told))
+        ratio = self.log_prior - log_q
+        return Completion(
+            rows,
+            filled,
+            torch.cat([zero, log_q[untold].flatten()]),
+            torch.cat([zero, ratio[untold].flatten()]),
+            -(log_q.exp() * ratio).sum(-1) * unknown,
+        )
+
+    def label_log_prob(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
+    ) -> Float[Tensor, " batch"]:
+        if condition.shape[-1] != self.property_count:
+            raise ShapeError(f"Expected a condition [batch {self.property_count}], got {list(condition.shape)}.")
+        column = condition[:, self.column]
+        index = (torch.nan_to_num(column)[:, None] - self.values).abs().argmin(-1, keepdim=True)
+        return self.log_probabilities(features).gather(-1, index)[:, 0] * ~torch.isnan(column)
+
+    def fill(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
+    ) -> Float[Tensor, "batch property"]:
+        filled, column = condition.clone(), condition[:, self.column]
+        likeliest = self.values[self.log_probabilities(features).argmax(-1)].to(filled)
+        filled[:, self.column] = torch.where(torch.isnan(column), likeliest, column)
+        return filled

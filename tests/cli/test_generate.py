@@ -1,0 +1,100 @@
+"""generate: conditions hold, counts are exact, one seed gives one file whatever the batch size."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sciencegen.data.tables import read_table
+from tests.cli.conftest import Workspace
+
+
+def generate(cli, workspace: Workspace, *arguments):
+    return cli("generate", "pointclouds", "--model", workspace.model, "--threads", 2, *arguments)
+
+
+def test_n_counts_distinct_accepted_items_that_satisfy_the_condition(cli, workspace):
+    wish = ("--where", "radius in 0.5..1", "--where", "height >= 0", "--keep", "right")
+    result = generate(cli, workspace, "-n", 40, *wish, "-o", "hits.csv", "--json")
+    table, summary = pd.read_csv("hits.csv"), json.loads(result.out)
+    assert result.code == 0
+    assert len(table) == table["item"].nunique() == summary["written"] == 40
+    assert table["radius"].between(0.5, 1).all()
+    assert (table["height"] >= 0).all()
+    assert "isn't conditioned on 'height'" in result.err
+    assert all(float(np.mean([float(p.split()[0]) for p in item.split(";")])) > 0 for item in table["item"])
+
+
+def test_the_model_hears_the_condition(cli, workspace):
+    """Raw draws asked for a large radius are larger than those asked for a small one: filtering plays no part."""
+    means = []
+    for value in (0.5, 1.8):
+        generate(cli, workspace, "-n", 200, "--raw", "--where", f"radius={value}", "-o", f"{value}.csv")
+        means.append(pd.read_csv(f"{value}.csv")["radius"].mean())
+    assert means[1] - means[0] > 0.4
+
+
+@pytest.mark.parametrize("where", [(), ("--where", "radius in 0.5..1.5")])
+def test_one_seed_gives_the_same_bytes_whatever_the_batch_size(cli, workspace, where):
+    files = []
+    for name, size in (("a", 512), ("b", 1), ("c", 2048), ("d", 512)):
+        assert generate(cli, workspace, "-n", 700, *where, "--batch-size", size, "-o", f"{name}.csv").code == 0
+        files.append(open(f"{name}.csv", "rb").read())
+    assert len(set(files)) == 1
+    generate(cli, workspace, "-n", 700, *where, "--seed", 1, "-o", "other.csv")
+    assert open("other.csv", "rb").read() not in files
+
+
+def test_fewer_draws_are_a_prefix_of_more(cli, workspace):
+    for n in (10, 600):
+        generate(cli, workspace, "--raw", "-n", n, "-o", f"{n}.csv")
+    assert pd.read_csv("600.csv")["item"][:10].tolist() == pd.read_csv("10.csv")["item"].tolist()
+
+
+def test_raw_is_exactly_n_draws(cli, workspace):
+    result = generate(cli, workspace, "--raw", "-n", 33, "--where", "radius=0.5", "-o", "raw.csv", "--json")
+    assert len(pd.read_csv("raw.csv")) == json.loads(result.out)["drawn"] == 33
+
+
+def test_an_impossible_wish_writes_what_there_is_and_says_5(cli, workspace):
+    result = generate(cli, workspace, "-n", 8, "--where", "height >= 1.5", "--attempts", 3, "-o", "few.csv")
+    table = pd.read_csv("few.csv")
+    assert result.code == 5
+    assert len(table) < 8
+    assert f"Found {len(table)} of 8" in result.err
+
+
+def test_stdout_holds_the_table_only(cli, workspace):
+    result = generate(cli, workspace, "-n", 3, "--with", "height")
+    assert result.out.splitlines()[0] == "item,height"
+    assert len(result.out.splitlines()) == 4
+    assert "seed 0" in result.err
+
+
+def test_parquet_and_lines_hold_the_same_items(cli, workspace):
+    for name in ("a.csv", "a.parquet", "a.txt"):
+        assert generate(cli, workspace, "-n", 5, "-o", name).code == 0
+    texts = [row.text for row in read_table("a.parquet", ["item"])]
+    assert texts == [row.text for row in read_table("a.csv", ["item"])] == open("a.txt").read().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--where", "radiu=1"), "radius"),
+        (("--where", "maximize radius"), "condition"),
+        (("--where", "radius=1", "--where", "radius<=2"), "one condition"),
+        (("--keep", "rihgt"), "right"),
+        (("-o", "out.xyz"), "Expected -o to end in"),
+        (("--settings", "{atempts: 3}"), "attempts"),
+        (("--device", "tpu"), "device"),
+        (("-n", "0"), "n"),
+    ],
+)
+def test_wrong_usage_is_2_and_names_the_remedy(cli, workspace, flags, said):
+    result = generate(cli, workspace, *flags)
+    assert result.code == 2
+    assert said in result.err

@@ -1,0 +1,115 @@
+"""optimize: the candidates satisfy the wish, differ, are new, and are the same for the same seed."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pointclouds import DOMAIN
+from tests.cli.conftest import Workspace
+
+WISH = ("--goal", "maximize height", "--goal", "radius in 0.5..1.2")
+
+
+def optimize(cli, workspace: Workspace, *arguments, budget: int = 120):
+    common = ("--model", workspace.model, "--training", workspace.folder / "data", "--budget", budget, "--threads", 1)
+    return cli("optimize", "pointclouds", *common, *arguments)
+
+
+def test_candidates_satisfy_the_wish_and_are_ranked_distinct_and_new(cli, workspace):
+    flags = (
+        "-n",
+        8,
+        "--control",
+        "prior",
+        "--details",
+        "search",
+        "--structures",
+        "s.csv",
+        "-o",
+        "best.parquet",
+        "--json",
+    )
+    result = optimize(cli, workspace, *WISH, *flags)
+    table, summary = pd.read_parquet("best.parquet"), json.loads(result.out)
+    items = [DOMAIN.parse(text) for text in table["item"]]
+    similarity = DOMAIN.similarity(items, items) - np.eye(len(items))
+    assert result.code == 0, result.err
+    assert list(table)[:3] == ["rank", "id", "item"]
+    assert {"novel", "similarity_to_training", "feasible"} <= set(table)
+    assert table["height"].tolist() == pytest.approx(sorted(DOMAIN.measure(items, ["height"])[:, 0], reverse=True))
+    assert table["radius"].between(0.5, 1.2).all()
+    assert table["feasible"].all()
+    assert table["novel"].all()
+    assert similarity.max() <= 0.7
+    assert summary["scored"] == 120
+    assert set(pd.read_csv("search/trace.csv")["method"]) == {"evolution", "prior"}
+    assert pd.read_csv("best.csv")["item"].tolist() == pd.read_csv("s.csv")["item"].tolist() == table["item"].tolist()
+
+
+def test_the_same_seed_gives_the_same_bytes(cli, workspace):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        assert optimize(cli, workspace, *WISH, "-n", 4, "--seed", seed, "-o", f"{name}.csv").code == 0
+    contents = [open(f"{name}.csv", "rb").read() for name in "abc"]
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_predictors_and_similarity_to_a_start_are_goals(cli, workspace):
+    start = pd.read_csv(workspace.folder / "clouds.csv")["cloud"][0]
+    goals = ("--goal", "maximize m", "--goal", f"similarity to {start} >= 0.02", "--start", start)
+    result = optimize(
+        cli, workspace, *goals, "--predictor", f"m={workspace.folder / 'predictor'}", "-n", 2, "-o", "p.csv"
+    )
+    table = pd.read_csv("p.csv")
+    assert result.code in (0, 5), result.err
+    assert {"m", "m_lower", "m_upper"} <= set(table)
+    assert (table[f"similarity to {start}"] >= 0.02).all()
+
+
+def test_an_external_program_is_an_oracle(cli, workspace, tmp_path):
+    script = tmp_path / "measure.py"
+    script.write_text(
+        "#!/usr/bin/env python3\nimport csv, sys\nrows = list(csv.DictReader(open(sys.argv[1])))\n"
+        "out = csv.writer(open(sys.argv[2], 'w'))\nout.writerow(['index', 'score'])\n"
+        "for row in rows:\n    out.writerow([row['id'], row['item'].split()[0]])\n"
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    settings = json.dumps({"oracles": {"first": {"command": f"{script} {{input}} {{output}}", "input_format": ".csv"}}})
+    flags = ("--goal", "maximize first", "-n", 3, "--settings", settings, "-o", "e.csv")
+    result = optimize(cli, workspace, *flags, budget=30)
+    table = pd.read_csv("e.csv")
+    assert result.code == 0, result.err
+    assert table["first"].tolist() == [float(item.split()[0]) for item in table["item"]]
+
+
+def test_two_objectives_give_a_pareto_set(cli, workspace):
+    wish = ("--goal", "maximize height", "--goal", "minimize radius")
+    assert optimize(cli, workspace, *wish, "-n", 5, "-o", "two.csv").code in (0, 5)
+    assert pd.read_csv("two.csv")["pareto"].any()
+
+
+def test_what_can_not_be_met_is_5(cli, workspace):
+    result = optimize(cli, workspace, "--goal", "maximize height", "--goal", "radius >= 40", "-n", 3, "-o", "none.csv")
+    assert result.code == 5
+    assert len(pd.read_csv("none.csv")) == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ((), "goal"),
+        (("--goal", "maximize hight"), "height"),
+        (("--goal", "height < 3"), "<="),
+        ((*WISH, "--method", "evolutoin"), "evolution"),
+        ((*WISH, "--start", "junk"), "junk"),
+        ((*WISH, "--settings", "{settings: {populaton: 3}}"), "population"),
+    ],
+)
+def test_wrong_usage_is_2(cli, workspace, flags, said):
+    result = optimize(cli, workspace, *flags)
+    assert result.code == 2
+    assert said in result.err

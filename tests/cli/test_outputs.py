@@ -1,0 +1,109 @@
+"""Overwriting, models of another kind, help, and what an import costs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from sciencegen.cli.main import app
+from tests.toy import REPOSITORY
+
+VERBS = ("generate", "encode", "decode", "interpolate", "score", "predict", "optimize", "evaluate", "benchmark", "run")
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "report", "doctor", "train", "datasets"])
+def test_every_verb_has_help(cli, verb):
+    result = cli(verb, "--help")
+    assert result.code == 0
+    assert "Usage" in result.out
+
+
+def test_the_command_line_has_no_heavy_import():
+    heavy = "torch", "rdkit", "lightning", "pandas", "sklearn", "botorch", "numpy", "snakemake", "matplotlib"
+    code = f"import sys, sciencegen, sciencegen.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
+
+
+def test_an_existing_output_is_kept_without_force(cli, workspace, tmp_path):
+    (tmp_path / "out.csv").write_text("mine")
+    command = ("generate", "pointclouds", "-n", 2, "--model", workspace.model, "-o", "out.csv")
+    assert cli(*command).code == 2
+    assert (tmp_path / "out.csv").read_text() == "mine"
+    assert cli(*command, "--force").code == 0
+    assert (tmp_path / "out.csv").read_text().startswith("item")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format_version": 99}, "newer"),
+        ({"domain": "molecules"}, "molecules"),
+        ({"recipe": "nonesuch"}, "autoencoder"),
+        ({"settings": {"hidden": 17}}, "loaded"),
+        ({"settings": {"hiden": 16}}, "hidden"),
+    ],
+)
+def test_incompatible_weights_are_4(cli, workspace, tmp_path, change, said):
+    shutil.copytree(workspace.model, tmp_path / "other")
+    config = yaml.safe_load((tmp_path / "other/config.yaml").read_text())
+    (tmp_path / "other/config.yaml").write_text(yaml.safe_dump(config | change))
+    result = cli("generate", "pointclouds", "-n", 2, "--model", "other")
+    assert result.code == 4
+    assert said in result.err
+
+
+def test_damaged_weights_are_4(cli, workspace, tmp_path):
+    shutil.copytree(workspace.model, tmp_path / "cut")
+    weights = tmp_path / "cut/weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert cli("generate", "pointclouds", "-n", 2, "--model", "cut").code == 4
+
+
+def test_unknown_names_are_2(cli):
+    assert "pointclouds" in cli("score", "pointcloud", "-").err
+    assert cli("score", "pointcloud", "-").code == 2
+    assert cli("nonesuch").code == 2
+    assert cli("generate", "pointclouds", "--model", "nonesuch").code == 2
+
+
+def test_a_finished_training_is_not_repeated_and_another_is_not_overwritten(cli, workspace):
+    same = ("--condition", "radius", "--training", "steps=200", "--training", "learning_rate=0.01")
+    base = ("train", "pointclouds", "--data", workspace.folder / "data", "-o", workspace.model)
+    again = cli(*base, *same, "--training", "warmup_steps=5")
+    assert again.code == 0
+    assert "finished already" in again.err
+    assert cli(*base, "--training", "steps=3").code == 2
+
+
+def test_trained_weights_are_adapted(cli, workspace):
+    base = ("train", "pointclouds", "--from", workspace.model, "--data", workspace.folder / "clouds.csv", "-o", "tuned")
+    assert cli(*base, "--condition", "radius", "--training", "steps=5").code == 0
+    assert cli("generate", "pointclouds", "--model", "tuned", "-n", 3).code == 0
+
+
+def test_datasets_and_doctor_speak_json(cli):
+    listed = json.loads(cli("datasets", "list", "--json").out)
+    shown = json.loads(cli("datasets", "show", listed[0]["name"], "--json").out)
+    assert {"name", "rows", "here"} <= set(listed[0])
+    assert shown["sources"]
+    assert {"libraries", "devices", "weights", "datasets"} <= set(json.loads(cli("doctor", "--json").out))
+    assert cli("datasets", "show", "nonesuch").code == 2
+
+
+def test_benchmark_measures_every_case(cli, workspace):
+    base = ("benchmark", "toy", "--budget", 40, "--seeds", 2, "--method", "prior,evolution", "--model", workspace.model)
+    result = cli(*base)
+    rows = [line.split(",") for line in result.out.splitlines()[1:]]
+    assert [(row[0], row[1], row[2]) for row in rows] == [("far", m, s) for m in ("prior", "evolution") for s in "01"]
+    assert cli(*base, "--tasks", "fra").code == 2
+
+
+def test_the_app_is_named():
+    assert app.info.name == "sciencegen"

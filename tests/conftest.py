@@ -1,0 +1,32 @@
+"""The toy domain is on the path before anything starts, since worker processes take the path over once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.toy import install_toy
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    folder = install_toy(Path(_FOLDER.name))
+    sys.path.append(str(folder))
+    os.environ["SCIENCEGEN_TOY"] = str(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if os.environ.get("SCIENCEGEN_TOY") in sys.path:
+        sys.path.remove(os.environ["SCIENCEGEN_TOY"])
+    _FOLDER.cleanup()
+
+
+@pytest.fixture(scope="session")
+def toy_folder() -> Path:
+    """The folder with the toy domain's package, for PYTHONPATH."""
+    return Path(_FOLDER.name)

@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sciencegen.data.cards import dataset_root, list_cards, load_card
+from sciencegen.data.tables import Row, read_table
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import sha256_of
+
+CARDS = list_cards()
+CONTENT = {
+    "format": 1,
+    "name": "words",
+    "domain": "language",
+    "title": "Words",
+    "description": "Some words",
+    "home": "https://example.org",
+    "licence": "CC0",
+    "citation": "nobody",
+    "columns": [{"name": "value", "unit": "letters", "source": "size"}],
+    "files": {"train": {"name": "train.csv", "item_column": "WORD", "rows": 2}},
+    "samples": {"train": {"name": "sample.csv", "rows": 1, "sha256": "0" * 64}},
+    "sources": [
+        {
+            "kind": "files",
+            "files": {"train": {"path": "https://example.org/train.csv", "bytes": 9, "sha256": "0" * 64}},
+        }
+    ],
+}
+
+
+def write_card(root, **changes):
+    folder = root / "language" / "words"
+    folder.mkdir(parents=True)
+    (folder / "card.yaml").write_text(yaml.safe_dump({**CONTENT, **changes}))
+    return folder / "card.yaml"
+
+
+def read(path, column):
+    return read_table(path, ("item",), column)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=[card.full_name for card in CARDS])
+def test_committed_cards_and_samples_agree(card):
+    assert (dataset_root() / card.domain / card.name) == card.folder
+    assert load_card(card.name) == load_card(card.full_name) == card
+    for split, sample in card.samples.items():
+        assert sha256_of(card.sample_path(split)) == sample.sha256
+        assert sample.rows <= card.files[split].rows
+    for split, rows in card.sample_rows(read).items():
+        rows = list(rows)
+        assert len(rows) == card.samples[split].rows
+        assert all(row.text and set(row.values) == {column.name for column in card.columns} for row in rows)
+    assert sum(path.stat().st_size for path in card.folder.iterdir()) < 1_000_000
+
+
+def test_every_card_stands_in_the_readme():
+    text = (dataset_root() / "README.md").read_text()
+    assert CARDS
+    for card in CARDS:
+        assert f"({card.full_name}/card.yaml)" in text
+        assert all(f"{file.rows:,}" in text for file in card.files.values())
+
+
+def test_own_roots_come_first(tmp_path, monkeypatch):
+    write_card(tmp_path)
+    monkeypatch.setenv("SCIENCEGEN_DATASETS", str(tmp_path))
+    assert load_card("words").folder == tmp_path / "language" / "words"
+    assert [card.full_name for card in list_cards("language")] == ["language/words"]
+    assert "language/words" in [card.full_name for card in list_cards()]
+
+
+def test_unknown_names_show_the_nearest():
+    with pytest.raises(ConfigError, match=r"Unknown dataset 'mosess'\. Did you mean 'moses'"):
+        load_card("mosess")
+    with pytest.raises(ConfigError, match="Unknown sample"):
+        load_card("moses").sample_path("validation")
+
+
+def test_columns_get_the_names_of_the_card(tmp_path):
+    card = load_card(write_card(tmp_path))
+    (tmp_path / "train.csv").write_text("WORD,size,other\napple,5,1\npear,4,1\n")
+    assert list(card.rows(read, tmp_path)["train"]) == [Row(2, "apple", {"value": 5}), Row(3, "pear", {"value": 4})]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colums": []}, "colums: Extra inputs"),
+        ({"format": 2}, "made for another sciencegen"),
+        ({"sources": []}, "sources: "),
+        (
+            {"files": {"test": {"name": "t.csv", "rows": 1}}},
+            r"files \['test'\], got \['train'\]",
+        ),
+        ({"files": {"train": {"name": "../t.csv", "rows": 1}}}, "without folders"),
+        ({"samples": {"train": {"name": "s.csv", "rows": 1, "sha256": "abc"}}}, "samples.train.sha256"),
+        ({"sources": [{"kind": "ftp"}]}, "sources.0"),
+        ({"folder": "/"}, "keys of a dataset card"),
+    ],
+)
+def test_a_wrong_card_says_where(tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        load_card(write_card(tmp_path, **changes))
+
+
+def test_no_card_or_no_yaml(tmp_path):
+    with pytest.raises(DataError, match="found nothing"):
+        load_card(Path(tmp_path / "card.yaml"))
+    (tmp_path / "card.yaml").write_text("a: [")
+    with pytest.raises(ConfigError, match="Expected YAML"):
+        load_card(tmp_path)
+    (tmp_path / "card.yaml").write_text("just text")
+    with pytest.raises(ConfigError, match="just text"):
+        load_card(tmp_path)

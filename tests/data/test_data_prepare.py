@@ -1,0 +1,251 @@
+import csv
+import json
+import subprocess
+import sys
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import words
+
+from sciencegen.data.prepare import prepare as prepare_dataset
+from sciencegen.data.prepared import PreparedDataset
+from sciencegen.data.seen import SeenKeys, hash_keys
+from sciencegen.data.statistics import ColumnStatistics
+from sciencegen.data.tables import Row, read_table, write_table
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError
+from sciencegen.files import sha256_of
+
+prepare = partial(
+    prepare_dataset,
+    parse_and_measure=words.parse_and_measure,
+    property_names=("length", "vowels"),
+    processes=1,
+    chunk=4,
+    timeout_s=0.5,
+)
+NAMES = ["Apple", "pear", "x7", "apple", "plum", "crash", "fig", "raise", "hang", "PEAR", "extraordinarily", "kiwi"]
+
+
+def as_rows(names, **columns):
+    return [Row(i + 2, name, {k: v[i] for k, v in columns.items()}) for i, name in enumerate(names)]
+
+
+def rejects(dataset):
+    with open(dataset.rejects_path, newline="") as handle:
+        return [(int(row["line"]), row["item"], row["reason"]) for row in csv.DictReader(handle)]
+
+
+def test_every_row_is_used_refused_or_a_duplicate(tmp_path):
+    dataset = prepare(as_rows(NAMES), output=tmp_path / "words", encode=words.encode, report_duplicates=True)
+    assert list(dataset.items()) == ["Apple", "pear", "plum", "fig", "kiwi"]
+    assert rejects(dataset) == [
+        (4, "x7", "not a word"),
+        (5, "apple", "duplicate of line 2"),
+        (7, "crash", "crashed the worker process"),
+        (9, "raise", "ValueError: a broken word"),
+        (10, "hang", "took longer than 0.5 s"),
+        (11, "PEAR", "duplicate of line 3"),
+        (12, "extraordinarily", "can't be encoded: too long"),
+    ]
+    counts = dataset.summary["counts"]
+    assert counts == {"rows": 12, "usable": 5, "refused": 5, "duplicates": 2, "splits": {"train": 5}}
+    np.testing.assert_array_equal(dataset.values(), [[5, 2], [4, 2], [4, 1], [3, 1], [4, 2]])
+    flat, offsets = dataset.tokens()
+    assert (flat.dtype, offsets.dtype) == (np.int16, np.int64)
+    assert [bytes(flat[a:b].astype(np.uint8)).decode() for a, b in pairwise(offsets)] == list(dataset.items())
+
+
+def test_duplicates_are_not_listed_unless_asked(tmp_path):
+    dataset = prepare(as_rows(["a", "A", "b", "1"]), output=tmp_path / "words")
+    assert rejects(dataset) == [(5, "1", "not a word")]
+    assert dataset.summary["counts"]["duplicates"] == 1
+
+
+def test_own_columns_and_gaps(tmp_path):
+    rows = as_rows(["one", "two", "three"], activity=[1.5, 2.5, 3.5], length=[9, 9, 9])
+    rows[1] = Row(3, "two", {})
+    dataset = prepare(rows, output=tmp_path / "words")
+    assert dataset.property_names == ("length", "vowels", "activity")  # the computed `length` wins over the table's
+    np.testing.assert_array_equal(dataset.values(names=["activity", "length"]), [[1.5, 3], [np.nan, 3], [3.5, 5]])
+    assert dataset.summary["columns"]["activity"] == {"count": 2, "mean": 2.5, "std": 1.0, "min": 1.5, "max": 3.5}
+    with pytest.raises(ConfigError, match="Did you mean 'activity'"):
+        dataset.values(names=["activty"])
+    with pytest.raises(ConfigError, match=r"\['length'\]"):
+        prepare(rows, output=tmp_path / "other", column_names=["length"])
+
+
+def test_named_streams_become_splits_without_leaks(tmp_path):
+    parts = {"train": as_rows(["a", "b", "c"]), "test": as_rows(["B", "d", "2"]), "none": as_rows(["A"])}
+    dataset = prepare(parts, output=tmp_path / "words", report_duplicates=True)
+    assert {split: list(dataset.items(split)) for split in dataset.splits} == {
+        "train": ["a", "b", "c"],
+        "test": ["d"],
+        "none": [],
+    }
+    assert rejects(dataset)[0] == (2, "B", "test: duplicate of line 3")
+    assert (dataset.count(), dataset.count("test"), len(dataset.values("none"))) == (4, 1, 0)
+    with pytest.raises(ConfigError, match="Unknown split"):
+        dataset.items("validation")
+
+
+def letters(number):
+    return "".join(chr(97 + int(digit)) for digit in str(number))
+
+
+def test_fractions_follow_the_item_not_its_place(tmp_path):
+    names = [letters(number) for number in range(4000)]
+    fractions = {"train": 0.8, "test": 0.2}
+    one = prepare(as_rows(names), output=tmp_path / "one", split=fractions, chunk=1000)
+    two = prepare(as_rows(names[::-1][:2000]), output=tmp_path / "two", split=fractions, chunk=300)
+    assert set(two.items("test")) <= set(one.items("test"))
+    assert abs(one.count("test") - 800) < 5 * (4000 * 0.8 * 0.2) ** 0.5
+    assert sorted([*one.items("train"), *one.items("test")]) == sorted(names)
+    with pytest.raises(ConfigError, match="sum to 1"):
+        prepare(as_rows(names), output=tmp_path / "three", split={"train": 0.5})
+
+
+def test_processes_and_chunks_change_nothing(tmp_path):
+    names = [letters(number) for number in range(500)] * 2
+    tables = []
+    for processes, chunk in ((0, 7), (1, 64), (2, 100)):
+        dataset = prepare(
+            as_rows(names), output=tmp_path / f"{processes}", processes=processes, chunk=chunk, encode=words.encode
+        )
+        tables.append((list(dataset.items()), dataset.values().tolist(), dataset.tokens()[0].tolist()))
+    assert tables[0] == tables[1] == tables[2]
+    assert tables[0][0] == names[:500]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [([], "found no row"), (["1", "2"], "2 rows, all refused .line 2: not a")]
+)
+def test_nothing_usable_leaves_nothing(tmp_path, names, message):
+    with pytest.raises(DataError, match=message):
+        prepare(as_rows(names), output=tmp_path / "words")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_on_the_way_leaves_the_old_dataset(tmp_path):
+    prepare(as_rows(["old"]), output=tmp_path / "words")
+
+    def broken():
+        yield from as_rows(["new"] * 500)
+        raise DataError("the file ends in the middle")
+
+    with pytest.raises(ConfigError, match="--force"):
+        prepare(as_rows(["new"]), output=tmp_path / "words")
+    with pytest.raises(DataError, match="in the middle"):
+        prepare(broken(), output=tmp_path / "words", overwrite=True)
+    assert list(PreparedDataset.load(tmp_path / "words").items()) == ["old"]
+    prepare(as_rows(["new"]), output=tmp_path / "words", overwrite=True)
+    assert list(PreparedDataset.load(tmp_path / "words").items()) == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["words"]
+
+
+SCRIPT = """
+import os, sys; sys.path.insert(0, {folder!r})
+import words
+from sciencegen.data.prepare import prepare
+from sciencegen.data.tables import Row
+def rows():
+    for number in range(10**9):
+        if number == 20000: print("at work", flush=True)
+        yield Row(number, "word" if number else "first")
+prepare(rows(), words.parse_and_measure, {output!r}, property_names=("length", "vowels"), processes=1, overwrite=True)
+"""
+
+
+def test_killed_in_the_middle_leaves_the_old_and_the_next_run_sweeps(tmp_path):
+    output = tmp_path / "words"
+    prepare(as_rows(["old"]), output=output)
+    script = SCRIPT.format(folder=str(Path(words.__file__).parent), output=str(output))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "at work\n"
+        process.kill()
+    assert list(PreparedDataset.load(output).items()) == ["old"]
+    assert len(list(tmp_path.iterdir())) == 2  # the half-made one under a hidden name
+    prepare(as_rows(["new"]), output=output, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["words"]
+
+
+def test_from_a_file_with_its_checksum(tmp_path):
+    table = tmp_path / "in.csv"
+    write_table(table, {"item": ["apple", "pear"], "mass": [1.0, 2.0]})
+    done = []
+    dataset = prepare(
+        read_table(table, ("item",)),
+        output=tmp_path / "words",
+        source=str(table),
+        source_files=[table],
+        progress=done.append,
+    )
+    assert dataset.summary["source_files"] == {"in.csv": sha256_of(table)}
+    assert done[-1] == 2
+    assert (len(dataset), dataset.encoded) == (2, False)
+    with pytest.raises(DataError, match="encoding"):
+        dataset.tokens()
+
+
+def test_load_says_what_is_wrong(tmp_path):
+    with pytest.raises(DataError, match="datasets prepare"):
+        PreparedDataset.load(tmp_path)
+    prepare(as_rows(["a"]), output=tmp_path / "words")
+    summary = tmp_path / "words" / "dataset.json"
+    summary.write_text(json.dumps({**json.loads(summary.read_text()), "format_version": 99}))
+    with pytest.raises(IncompatibleError, match="upgrade"):
+        PreparedDataset.load(tmp_path / "words")
+    summary.write_text("[]")
+    with pytest.raises(SciencegenError, match="something else"):
+        PreparedDataset.load(tmp_path / "words")
+
+
+def test_item_column_behaves_like_a_list(tmp_path):
+    items = prepare(as_rows(["a", "b", "c", "d"]), output=tmp_path / "words").items()
+    assert (len(items), items[0], items[-1], items[1:3], items[::-1]) == (4, "a", "d", ["b", "c"], ["d", "c", "b", "a"])
+    assert items.take([3, 0]) == ["d", "a"]
+    assert "c" in items
+    with pytest.raises(IndexError):
+        items[4]
+
+
+def test_several_row_groups_read_as_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("sciencegen.data.itemtable.ROWS_PER_GROUP", 64)
+    names = [letters(number) for number in range(300)]
+    fractions = {"train": 0.5, "test": 0.5}
+    dataset = prepare(as_rows(names), output=tmp_path / "words", encode=words.encode, chunk=25, split=fractions)
+    for split in (None, "train", "test"):
+        flat, offsets = dataset.tokens(split)
+        found = [bytes(flat[a:b].astype(np.uint8)).decode() for a, b in pairwise(offsets)]
+        assert found == list(dataset.items(split))
+        assert dataset.values(split)[:, 0].tolist() == [len(name) for name in found]
+
+
+def test_seen_keys_agree_with_a_dictionary():
+    generator = np.random.default_rng(0)
+    seen, first, line = SeenKeys(), {}, 0
+    for size in generator.integers(0, 200, 60):
+        keys = [str(number) for number in generator.integers(0, 3000, size)]
+        lines = np.arange(line, line + size)
+        line += int(size)
+        expected = []
+        for key, number in zip(keys, lines, strict=True):
+            expected.append(first.get(key, -1))
+            first.setdefault(key, number)
+        assert seen.first_lines(hash_keys(keys), lines).tolist() == expected
+
+
+def test_statistics_in_pieces_agree_with_the_whole():
+    values = np.random.default_rng(1).normal(1e4, 1, (1000, 3))
+    values[::7, 1] = np.nan
+    values[:, 2] = np.nan
+    statistics = ColumnStatistics.empty(3)
+    for piece in np.split(values, [0, 1, 1, 400]):
+        statistics = statistics.add(piece)
+    found = statistics.describe(("a", "b", "c"))
+    assert found["a"]["mean"] == pytest.approx(values[:, 0].mean(), rel=1e-12)
+    assert found["b"]["std"] == pytest.approx(np.nanstd(values[:, 1]), rel=1e-9)
+    assert (found["b"]["min"], found["b"]["count"]) == (np.nanmin(values[:, 1]), np.isfinite(values[:, 1]).sum())
+    assert found["c"] == {"count": 0, "mean": None, "std": None, "min": None, "max": None}

@@ -1,0 +1,153 @@
+import gzip
+import math
+
+import numpy as np
+import pytest
+
+from sciencegen.data.tables import RejectsWriter, TableWriter, read_table, rejects_path, write_rejects, write_table
+from sciencegen.errors import ConfigError, DataError, ShapeError
+
+NAMES = ("item", "word")
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding) if isinstance(text, str) else text)
+    return path
+
+
+def rows(path, column=None):
+    return [(row.line, row.text, dict(row.values)) for row in read_table(path, NAMES, column)]
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_what_is_written_reads_back(tmp_path, ending):
+    path = tmp_path / f"table.{ending}"
+    write_table(path, {"item": ["apple", 'a "b", c', "line\nbreak"], "size": [1.5, None, -2e-9], "count": [1, 2, 3]})
+    found = rows(path)
+    assert [text for _, text, _ in found] == ["apple", 'a "b", c', "line\nbreak"]
+    assert [values for *_, values in found] == [{"size": 1.5, "count": 1}, {"count": 2}, {"size": -2e-9, "count": 3}]
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_same_content_same_bytes(tmp_path, ending):
+    columns = {"item": ["a", "b"], "value": np.array([0.1, np.nan], np.float32)}
+    paths = [tmp_path / f"{name}.{ending}" for name in ("one", "two")]
+    for path in paths:
+        write_table(path, columns)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_floats_are_written_in_their_shortest_exact_form(tmp_path):
+    numbers = [0.1, 1 / 3, 1e300, -0.0, 5e-324]
+    write_table(tmp_path / "t.csv", {"item": list("abcde"), "x": numbers, "y": np.array([0.1] * 5, np.float32)})
+    text = (tmp_path / "t.csv").read_text()
+    assert [row.values["x"] for row in read_table(tmp_path / "t.csv", NAMES)] == numbers
+    assert text.splitlines()[1] == "a,0.1,0.1"
+    write_table(tmp_path / "u.csv", {"item": ["a"], "ok": [np.True_], "no": [False], "none": [math.nan]})
+    assert (tmp_path / "u.csv").read_text() == "item,ok,no,none\na,true,false,\n"
+
+
+def test_lines_are_those_of_an_editor(tmp_path):
+    path = write(tmp_path / "t.csv", '\nitem,size\n\n"two\nlines",1\n\nlast,2\n')
+    assert rows(path) == [(4, "two\nlines", {"size": 1}), (7, "last", {"size": 2})]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Word;size\na;1,5\n", [(2, "a", {"size": 1.5})]),  # a spreadsheet set to a language with decimal commas
+        ("size\titem\n1\ta\n", [(2, "a", {"size": 1})]),
+        ("\ufeffitem,size\r\na,1\r\n", [(2, "a", {"size": 1})]),
+        ("item\na\nb\n", [(2, "a", {}), (3, "b", {})]),
+        ("item,size,note\na,,x\nb,inf,y\nc\n", [(2, "a", {}), (3, "b", {}), (4, "c", {})]),
+        ("item,size\na,>100\nb,3\n", [(2, "a", {}), (3, "b", {"size": 3})]),
+    ],
+)
+def test_dialects(tmp_path, text, expected):
+    assert rows(write(tmp_path / "t.csv", text)) == expected
+
+
+def test_hostile_cells_are_rows_like_others(tmp_path):
+    path = write(tmp_path / "t.csv", b"item\nCC\x00O\n\xff\xfe\n" + b"C" * 1_000_000 + b"\nC\n")
+    assert [len(text) for _, text, _ in rows(path)] == [4, 2, 1_000_000, 1]
+
+
+def test_a_missing_column_names_what_is_there_and_the_flag(tmp_path):
+    path = write(tmp_path / "hits.csv", "pIC50,Structure\n6.5,apple\n")
+    with pytest.raises(
+        DataError, match=r"'item' or 'word' in .*hits.csv, found 'pIC50', 'Structure'.*--item-column Struc"
+    ):
+        read_table(path, NAMES)
+    assert rows(path, "Structure") == [(2, "apple", {"pIC50": 6.5})]
+    write_table(tmp_path / "hits.parquet", {"pIC50": [6.5], "Structure": ["apple"]})
+    with pytest.raises(DataError, match=r"found 'pIC50', 'Structure'.*--item-column Structure"):
+        read_table(tmp_path / "hits.parquet", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"", "empty file"),
+        ("t.csv", b"  \n\n", "empty file"),
+        ("t.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "binary file"),
+        ("t.csv", "item\na\n".encode("utf-16"), "UTF-16"),
+        ("t.parquet", b"PAR1 and then nothing of the kind PAR1", "damaged"),
+        ("t.csv", b'item\n"' + b"a\n" * 3000, "line 2 that is never closed"),
+        ("t.csv.gz", gzip.compress(b"item\n" + bytes(range(32, 127)) * 900, mtime=0)[:-20], "damaged"),
+        ("t.csv.gz", gzip.compress(b""), "empty file"),
+    ],
+)
+def test_unusable_files(tmp_path, name, content, message):
+    with pytest.raises(DataError, match=message):
+        rows(write(tmp_path / name, content))
+
+
+def test_no_file(tmp_path):
+    for path, found in ((tmp_path / "none.csv", "nothing"), (tmp_path, "a folder")):
+        with pytest.raises(DataError, match=f"found {found}"):
+            read_table(path, NAMES)
+
+
+def test_reading_streams(tmp_path):
+    with TableWriter(tmp_path / "t.csv") as table:
+        for start in range(0, 2000, 500):
+            table.write({"item": [f"word{i}" for i in range(start, start + 500)]})
+    stream = read_table(tmp_path / "t.csv", NAMES)
+    assert next(stream).text == "word0"
+    assert sum(1 for _ in stream) == 1999
+
+
+def write_twice(table):
+    table.write({"item": ["new"]})
+    table.write({"word": ["new"]})  # another column
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_a_failed_write_leaves_the_old_table(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    write_table(path, {"item": ["old"]})
+    with pytest.raises(ShapeError), TableWriter(path) as table:
+        write_twice(table)
+    assert [text for _, text, _ in rows(path)] == ["old"]
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_writer_checks(tmp_path, capsys):
+    with pytest.raises(ConfigError, match=r"ending in \.csv"):
+        TableWriter(tmp_path / "t.xlsx")
+    with pytest.raises(ShapeError, match="one length"):
+        write_table(tmp_path / "t.csv", {"item": ["a"], "x": []})
+    with pytest.raises(ShapeError, match="columns"), TableWriter(tmp_path / "t.csv") as table:
+        write_twice(table)
+    write_table("-", {"item": ["a"]})
+    assert capsys.readouterr().out == "item\na\n"
+
+
+def test_rejects(tmp_path):
+    path = rejects_path(tmp_path / "out.csv")
+    assert path.name == "out.csv.rejects.csv"
+    assert write_rejects(path, [(3, "a\x00b", "NUL"), (4, "x" * 5000, "too long")]) == 2
+    assert path.read_text() == f"line,item,reason\n3,a\\x00b,NUL\n4,{'x' * 200}... (5000 characters),too long\n"
+    with RejectsWriter(path):
+        pass
+    assert path.read_text() == "line,item,reason\n"

@@ -1,0 +1,93 @@
+"""Files of molecules: every row is seen, whatever is in it; what is written is read back."""
+
+import gzip
+
+import pytest
+
+from sciencegen.domains.molecules import DOMAIN
+from sciencegen.errors import ConfigError, DataError
+
+
+def test_smi_rows_keep_their_line_numbers(tmp_path):
+    path = tmp_path / "in.smi"
+    path.write_bytes(b"\xef\xbb\xbfCCO ethanol\r\n\nc1ccccc1\tbenzene ring\n  CN\nC\xff\nC1CC")
+    rows = list(DOMAIN.read(path))
+    assert [(row.line, row.text) for row in rows[:4]] == [(1, "CCO"), (2, ""), (3, "c1ccccc1"), (4, "CN")]
+    assert "not allowed" in DOMAIN.parse(rows[4].text).reason
+    assert rows[5].text == "C1CC"
+
+
+def test_a_huge_line_is_one_refused_row(tmp_path):
+    path = tmp_path / "in.smi"
+    path.write_text("CCO\n" + "C" * 5_000_000 + "\nCCN\n")
+    rows = list(DOMAIN.read(path))
+    assert [row.line for row in rows] == [1, 2, 3]
+    assert "characters" in DOMAIN.parse(rows[1].text).reason
+    assert rows[2].text == "CCN"
+
+
+def test_gzipped_smi(tmp_path):
+    path = tmp_path / "in.smi.gz"
+    path.write_bytes(gzip.compress(b"CCO\nCCN\n"))
+    assert [row.text for row in DOMAIN.read(path)] == ["CCO", "CCN"]
+    path.write_bytes(path.read_bytes()[:-6])
+    with pytest.raises(DataError, match="gzip"):
+        list(DOMAIN.read(path))
+
+
+def test_sdf_goes_out_and_in(tmp_path, drugs):
+    path, again = tmp_path / "out.sdf", tmp_path / "again.sdf"
+    molecules = [drugs[0], drugs[1], drugs[4]]
+    values = {"qed": [0.5, None, 0.25], "note": ["two\nlines", "", "x"]}
+    DOMAIN.write(path, molecules, ["a", "b", "c"], values)
+    DOMAIN.write(again, molecules, ["a", "b", "c"], values)
+    assert path.read_bytes() == again.read_bytes()
+    assert ">  <structure>\nETKDGv3 + MMFF94" in path.read_text()
+    rows = list(DOMAIN.read(path))
+    assert [row.line for row in rows] == [1, 2, 3]
+    assert [DOMAIN.key(DOMAIN.parse(row.text)) for row in rows] == [DOMAIN.key(molecule) for molecule in molecules]
+    assert [row.values for row in rows] == [{"qed": 0.5}, {}, {"qed": 0.25}]
+
+
+def test_a_structure_says_how_many_stereocentres_it_had_to_choose(tmp_path, drugs):
+    path = tmp_path / "out.sdf"
+    DOMAIN.write(path, [drugs[2], drugs[0]], ["ibuprofen", "aspirin"], {})
+    assert [row.values for row in DOMAIN.read(path)] == [{"stereocentres_chosen": 1.0}, {}]
+
+
+def test_a_bad_sdf_record_does_not_stop_the_file(tmp_path, drugs):
+    good, path = tmp_path / "good.sdf", tmp_path / "in.sdf"
+    DOMAIN.write(good, drugs[:1], ["a"], {})
+    record = good.read_text()
+    huge = "huge\n\n\n999  0  0  0  0  0  0  0  0  0999 V2000\n$$$$\n"
+    path.write_text(record + "broken\n\n\nnonsense\n$$$$\n" + huge + record)
+    rows = list(DOMAIN.read(path))
+    assert [row.line for row in rows] == [1, 2, 3, 4]
+    assert DOMAIN.parse(rows[1].text).reason == "unreadable molfile record"
+    assert "999 atoms" in DOMAIN.parse(rows[2].text).reason
+    assert rows[0].text == rows[3].text
+
+
+def test_smi_goes_out(tmp_path, drugs):
+    path = tmp_path / "out.smi"
+    DOMAIN.write(path, drugs[:2], ["first one", ""], {})
+    assert path.read_text() == f"{DOMAIN.text(drugs[0])} first one\n{DOMAIN.text(drugs[1])}\n"
+
+
+def test_tables_find_the_smiles_column_in_any_case(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("SMILES,y\nCCO,1.5\nCCN,2\n")
+    rows = list(DOMAIN.read(path))
+    assert [(row.text, row.values["y"]) for row in rows] == [("CCO", 1.5), ("CCN", 2.0)]
+
+
+def test_wrong_files_are_explained(tmp_path):
+    with pytest.raises(ConfigError, match="xyz"):
+        DOMAIN.read(tmp_path / "a.xyz")
+    with pytest.raises(DataError, match="nothing"):
+        DOMAIN.read(tmp_path / "missing.smi")
+    (tmp_path / "empty.sdf").touch()
+    with pytest.raises(DataError, match="empty"):
+        DOMAIN.read(tmp_path / "empty.sdf")
+    with pytest.raises(ConfigError, match=r"\.sdf"):
+        DOMAIN.write(tmp_path / "out.mol2", [], [], {})

@@ -1,0 +1,49 @@
+"""The molecule recipe, and fine-tuning's start from trained weights."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from sciencegen.domains.molecules import items
+from sciencegen.domains.molecules.models import RECIPES
+from sciencegen.vae.sequence import SequenceVAESettings
+
+SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "O=C(O)c1ccccc1", "CCN(CC)CC", "Cc1ccncc1"]
+SMALL = SequenceVAESettings(width=32, heads=2, layers=1, hidden=32, flow_layers=2, flow_width=16)
+
+
+@pytest.fixture(scope="module")
+def base():
+    torch.manual_seed(0)
+    recipe = RECIPES["selfies-vae"]
+    values = np.random.default_rng(0).normal(size=(6, 3))
+    old = recipe.fit(SMILES, values, ("a", "b", "c"))
+    return recipe, old, recipe.build(old, SMALL).eval()
+
+
+def test_molecules_survive_the_latent_space(base):
+    _, representation, model = base
+    molecules = [items.parse(smiles) for smiles in SMILES]
+    latent = model.encode(representation.batch(representation.encode(molecules)))
+    back = representation.decode(model.decode(latent))
+    assert [items.text(m) for m in back] == [items.text(m) for m in molecules]
+
+
+def test_adapting_starts_from_the_same_model(base):
+    recipe, old, model = base
+    new = recipe.adapt_representation(old, [*SMILES, "CCI"], np.ones((7, 2)), ("c", "potency"))
+    adapted = recipe.adapt(model, old, new, 0).eval()
+    noise = torch.randn(8, model.latent_size, generator=torch.Generator().manual_seed(0))
+    batch = old.batch(old.encode([items.parse(smiles) for smiles in SMILES]))
+    before = model.posterior(model.encoder(batch["tokens"], batch.mask)).mean
+    after = adapted.posterior(adapted.encoder(batch["tokens"], batch.mask)).mean
+    assert torch.allclose(before, after)
+    condition = torch.tensor([[float("nan"), float("nan"), 0.7]]).expand(8, -1)
+    both = torch.tensor([[0.7, 0.3]]).expand(8, -1)
+    assert torch.allclose(model.sample(noise, condition), adapted.sample(noise, both), atol=1e-4)
+
+
+def test_settings_are_a_plain_record():
+    assert dataclasses.asdict(SequenceVAESettings())["beta"]["end"] == 0.4

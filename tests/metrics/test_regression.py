@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+from sciencegen.errors import ConfigError, DataError, ShapeError
+from sciencegen.metrics.estimates import bootstrap
+from sciencegen.metrics.regression import REGRESSION_METRICS, r2, regression_summary, spearman
+
+PEERS = {
+    "mae": mean_absolute_error,
+    "rmse": root_mean_squared_error,
+    "r2": r2_score,
+    "spearman": lambda measured, predicted: spearmanr(measured, predicted).statistic,
+}
+
+
+@pytest.fixture
+def pair():
+    generator = np.random.default_rng(0)
+    measured = np.round(generator.normal(size=60), 1)
+    return measured, measured + 0.5 * generator.normal(size=60)
+
+
+@pytest.mark.parametrize("name", REGRESSION_METRICS)
+def test_agrees_with_the_libraries(name, pair):
+    assert REGRESSION_METRICS[name](*pair) == pytest.approx(PEERS[name](*pair))
+
+
+def test_a_perfect_prediction_and_the_mean(pair):
+    measured, _ = pair
+    assert [metric(measured, measured) for metric in REGRESSION_METRICS.values()] == pytest.approx([0, 0, 1, 1])
+    assert r2(measured, np.full_like(measured, measured.mean())) == pytest.approx(0)
+    assert np.isnan(r2(np.ones(3), np.arange(3.0)))
+    assert np.isnan(spearman(np.ones(3), np.arange(3.0)))
+
+
+def test_spearman_sees_only_the_order(pair):
+    measured, predicted = pair
+    assert spearman(measured, np.exp(predicted)) == pytest.approx(spearman(measured, predicted))
+    assert spearman(measured, -measured) == pytest.approx(-1)
+
+
+def test_summary_brackets_its_values_and_repeats(pair):
+    summary = regression_summary(*pair, generator=np.random.default_rng(0), resamples=300)
+    again = regression_summary(*pair, generator=np.random.default_rng(0), resamples=300)
+    assert list(summary) == list(REGRESSION_METRICS)
+    assert summary == again
+    for name, estimate in summary.items():
+        assert estimate.lower < estimate.value < estimate.upper, name
+    with pytest.raises(ConfigError, match="Did you mean 'spearman'"):
+        regression_summary(*pair, generator=np.random.default_rng(0), names=["spearmann"])
+
+
+def test_bootstrap_interval_of_a_mean_covers_the_truth_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        estimate = bootstrap(np.mean, generator.normal(size=80), generator=generator, resamples=200, confidence=0.9)
+        covered += estimate.lower <= 0 <= estimate.upper
+    assert 0.82 <= covered / 200 <= 0.96
+
+
+def test_bootstrap_refuses_what_it_cannot_resample():
+    with pytest.raises(ShapeError):
+        bootstrap(np.mean, np.ones(3), np.ones(4), generator=np.random.default_rng(0))
+    with pytest.raises(DataError):
+        bootstrap(np.mean, np.ones(0), generator=np.random.default_rng(0))

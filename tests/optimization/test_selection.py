@@ -1,0 +1,53 @@
+"""Hand-overs: the best first, never two alike, the feasible before the rest."""
+
+import numpy as np
+import pytest
+
+from sciencegen.optimization.selection import select
+
+
+def similarity(items, references):
+    """1 / (1 + distance)."""
+    difference = np.array(items)[:, None] - np.array(references)[None]
+    return 1 / (1 + np.linalg.norm(difference, axis=-1))
+
+
+@pytest.fixture
+def evaluations(objective):
+    generator = np.random.default_rng(0)
+    made = objective("maximize first", "norm <= 2", "failing <= 9")
+    return made.evaluate([tuple(row) for row in generator.normal(-0.5, 1.0, (200, 2))])
+
+
+def test_without_limits_the_best_are_taken(evaluations):
+    picked = select(evaluations, 10, similarity)
+    feasible = sorted((e for e in evaluations if e.feasible), key=lambda e: -e.gains[0])
+    assert [e.key for e in picked] == [e.key for e in feasible[:10]]
+
+
+def test_no_two_are_more_alike_than_allowed(evaluations):
+    picked = select(evaluations, 30, similarity, max_similarity=0.8)
+    alike = similarity([e.item for e in picked], [e.item for e in picked])
+    assert (alike - np.eye(len(picked))).max() <= 0.8
+    assert picked[0].gains[0] == max(e.gains[0] for e in evaluations if e.feasible)
+
+
+def test_feasible_ones_come_first_and_failed_ones_never(evaluations):
+    picked = select(evaluations, 1000, similarity)
+    assert {e.key for e in picked} == {e.key for e in evaluations if e.failure is None}
+    flags = [e.feasible for e in picked]
+    assert flags == sorted(flags, reverse=True)
+
+
+def test_diversity_spreads_the_pick(evaluations):
+    def closest(picked):
+        alike = similarity([e.item for e in picked], [e.item for e in picked]) - 2 * np.eye(len(picked))
+        return alike.max()
+
+    best, spread = select(evaluations, 8, similarity), select(evaluations, 8, similarity, diversity=1.0)
+    assert closest(spread) < closest(best)
+    assert len({e.key for e in spread}) == 8
+
+
+def test_nothing_in_nothing_out():
+    assert select([], 5, similarity) == []

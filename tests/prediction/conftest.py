@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from known_truth import table
+
+from sciencegen.prediction import PredictorSettings, fit_predictor
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Many small matrices: threads would only wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="session")
+def predictor():
+    """One with every family, on 120 rows."""
+    features, values = table(120, seed=0)
+    settings = PredictorSettings(families=("ridge", "kernel", "boosting", "forest"), folds=3)
+    return fit_predictor(features, values, None, settings, np.random.default_rng(0))

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from known_truth import table
+
+from sciencegen.prediction import families
+from sciencegen.prediction.families import FAMILIES, Training
+from sciencegen.prediction.storage import STORED_FAMILIES
+from sciencegen.prediction.trees import flatten
+
+
+def training(rows: int = 150) -> Training:
+    features, values = table(rows, seed=3, noise=0.1)
+    sparse = np.arange(10) >= 6
+    target = (values - values.mean()) / values.std()
+    return Training(features, target, np.arange(rows) % 3, np.arange(rows), sparse)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_learns_what_it_has_not_seen(name):
+    known = training()
+    family = FAMILIES[name](known, np.random.default_rng(0))
+    held_out = family.predict(known.query(slice(None)))[np.arange(150), known.fold]
+    assert np.corrcoef(held_out, known.target)[0, 1] > 0.75
+    assert isinstance(family, STORED_FAMILIES[name])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_fold_model_does_not_see_its_fold(name, monkeypatch):
+    for table_of, only in {"PENALTIES": 1.0, "LENGTHS": 1.0, "NOISES": 0.1, "SPARSE_SHARES": 0.25}.items():
+        monkeypatch.setattr(families, table_of, np.array([only]))  # those are chosen once, on all rows
+    known = training(90)
+    changed = known.target + np.where(known.fold == 1, np.sin(np.arange(90)), 0)
+    other = Training(known.inputs, changed, known.fold, known.reference, known.sparse)
+    first, second = (
+        FAMILIES[name](rows, np.random.default_rng(0)).predict(known.query(slice(None))) for rows in (known, other)
+    )
+    assert np.allclose(first[:, 1], second[:, 1], atol=1e-12)
+    assert not np.allclose(first[:, 0], second[:, 0], atol=1e-3)
+
+
+def test_flat_trees_say_what_scikit_learn_says():
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    features, values = table(200, seed=1)
+    inputs = features.astype(np.float32)
+    models = [ExtraTreesRegressor(7, random_state=seed).fit(inputs, values) for seed in (0, 1)]
+    flat = flatten([model.estimators_ for model in models], 1 / 7, [0.0, 0.0])
+    expected = np.stack([model.predict(inputs) for model in models], axis=1)
+    assert np.allclose(flat.predict(inputs.astype(np.float64)), expected, atol=1e-12)
+
+
+def test_kernel_interpolates_when_noise_is_absent():
+    generator = np.random.default_rng(0)
+    inputs = generator.standard_normal((120, 2))
+    target = np.sin(inputs[:, 0])
+    known = Training(inputs, target, np.arange(120) % 5, np.arange(120), np.zeros(2, dtype=bool))
+    family = FAMILIES["kernel"](known, generator)
+    held_out = family.predict(known.query(slice(None)))[np.arange(120), known.fold]
+    assert np.median(np.abs(held_out - target)) < 0.02

@@ -1,0 +1,73 @@
+"""A report with every section filled, of no science in particular."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sciencegen.report import (
+    Calibration,
+    Candidates,
+    Curve,
+    Distribution,
+    Fact,
+    LatentMap,
+    Metric,
+    Objective,
+    Pareto,
+    Provenance,
+    ReportContent,
+    Trace,
+)
+
+PICTURE = "<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9'/></svg>"
+
+
+def candidates(count: int = 12) -> Candidates:
+    score = np.linspace(0.9, 0.4, count)
+    table = {
+        "rank": np.arange(1, count + 1),
+        "id": [f"thing-{i}" for i in range(count)],
+        "item": [f"item {i}" for i in range(count)],
+        "score": score,
+        "score_lower": score - 0.1,
+        "score_upper": score + 0.1,
+        "mass": np.arange(count) * 1.5,
+        "novel": np.arange(count) % 2 == 0,
+        "note_of_origin": ["left" if i % 3 else "right" for i in range(count)],
+    }
+    return Candidates.from_table(
+        table, [PICTURE] * count, units={"mass": "kg"}, wished={"mass": (1.0, 9.0)}, directions={"score": "maximize"}
+    )
+
+
+def full_report(count: int = 12) -> ReportContent:
+    generator = np.random.default_rng(0)
+    points, cloud = generator.normal(size=(count, 2)), generator.normal(size=(300, 2))
+    calls = np.arange(1, 50)
+    best = np.maximum.accumulate(generator.random(calls.size))
+    return ReportContent(
+        title="A report",
+        summary="What was done.",
+        wish=["maximize score", "mass <= 9"],
+        facts=[Fact("12", "candidates", "of 40")],
+        warnings=["Mind the gap."],
+        notes=["A footnote."],
+        candidates=candidates(count),
+        distributions=[Distribution("mass", points[:, 0], cloud[:, 0], cloud[:50, 1], "kg", (None, 0.5))],
+        latent_map=LatentMap(points, cloud),
+        pareto=[
+            Pareto(Objective("score", "maximize"), Objective("mass", "minimize", "kg"), points, points[:, 0] > 0, cloud)
+        ],
+        traces=[
+            Trace(
+                "best",
+                [Curve("search", calls, best, best - 0.1, best + 0.1), Curve("chance", calls, best / 2, control=True)],
+            )
+        ],
+        metrics=[Metric("distance", 0.2, "", {"other": 0.3}, "How far.", "minimize", 0.1, 0.3, "measure distance")],
+        calibrations=[
+            Calibration("mass", [1, 2], [1.1, 1.9], [0.9, 1.5], [1.3, 2.2], [0.1, 0.1], [0.9, 0.8], 0.25, "kg")
+        ],
+        settings={"search": {"budget": 50, "goals": ["maximize score"]}, "seed": 0},
+        provenance=Provenance(["make it"], {"search": 0}, {"program": "1.0"}, {"weights": "ab" * 32}),
+    )

@@ -1,0 +1,98 @@
+import math
+import re
+
+import numpy as np
+import pytest
+
+from sciencegen.report import Calibration, Curve, Distribution, LatentMap, Objective, Pareto, Trace
+from sciencegen.report.canvas import COLOUR
+from sciencegen.report.plots import MAX_CLOUD, _staircase, calibration, distribution, latent_map, pareto, trace
+
+WEST, EAST = ("minimize", "maximize")
+
+
+def plots() -> dict[str, str]:
+    calls = np.arange(1, 20)
+    return {
+        "distribution": distribution(Distribution("mass", [1.0, 2.5], [1.5, 3.0, 2.2], unit="kg", wished=(1.0, 2.0))),
+        "map": latent_map(LatentMap([(0, 0), (1, 1)], [(0, 1), (2, 2)])),
+        "pareto": pareto(Pareto(Objective("a", EAST), Objective("b", WEST), [(0, 1), (1, 0)], [False, True])),
+        "trace": trace(
+            Trace("best", [Curve("search", calls, calls / 20), Curve("chance", calls, calls / 40, control=True)])
+        ),
+        "calibration": calibration(Calibration("mass", [1, 2], [1.1, 2.2], tolerance=0.2, unit="kg")),
+    }
+
+
+@pytest.mark.parametrize("name", plots())
+def test_a_plot_is_an_element_of_the_page(name):
+    svg = plots()[name]
+    assert re.match(r'<svg viewBox="0 0 [\d.]+ [\d.]+" role="img" aria-label="[^"]+">', svg)
+    for alien in ("<?xml", "<metadata", "<style", "xmlns", "xlink", "DejaVu", "http"):
+        assert alien not in svg
+    assert not [colour for colour in COLOUR.values() if colour in svg]
+    assert re.findall(r"#[0-9a-f]{6}", svg) == []  # every colour is the page's, so that it follows light and dark
+    assert len(svg) < 20_000
+
+
+def test_units_stand_on_the_axes():
+    assert ">mass (kg)<" in plots()["distribution"]
+    assert ">mass asked (kg)<" in plots()["calibration"]
+
+
+def test_marks_know_their_row_and_skip_points_that_are_not_numbers():
+    svg = latent_map(LatentMap([(0, 0), (math.nan, 1), (2, 2)], labels=["a", "b", "c"]))
+    assert re.findall(r'data-row="(\d)" data-label="(\w)"', svg) == [("0", "a"), ("2", "c")]
+
+
+def test_marks_lie_on_the_axes_ticks():
+    """The overlay's coordinates are matplotlib's: a point at (1, 1) lies on the grid lines of 1."""
+    svg = pareto(Pareto(Objective("x", EAST), Objective("y", EAST), [(0, 0), (1, 1), (2, 2)], [False, False, True]))
+    x, y = map(float, re.search(r'cx="([\d.]+)" cy="([\d.]+)" r="3.4" data-row="1"', svg).groups())
+    vertical = [float(m) for m in re.findall(r'd="M([\d.]+) [\d.]+L\1 [\d.]+', svg)]
+    horizontal = [float(m) for m in re.findall(r'd="M[\d.]+ ([\d.]+)L[\d.]+ \1["z]', svg)]
+    assert min(abs(x - line) for line in vertical) <= 0.11
+    assert min(abs(y - line) for line in horizontal) <= 0.11
+
+
+def test_big_clouds_are_thinned():
+    cloud = np.random.default_rng(0).normal(size=(50_000, 2))
+    svg = latent_map(LatentMap([(0, 0)], cloud))
+    assert MAX_CLOUD / 2 < svg.count("h0") <= MAX_CLOUD
+    assert len(svg) < 100_000
+
+
+def front(points: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    scores = points * signs
+    beaten = [((scores >= s).all(1) & (scores > s).any(1)).any() for s in scores]
+    return ~np.array(beaten)
+
+
+@pytest.mark.parametrize("x", [WEST, EAST])
+@pytest.mark.parametrize("y", [WEST, EAST])
+def test_the_staircase_is_the_set_that_no_point_beats(x, y):
+    points = np.random.default_rng(1).normal(size=(60, 2)).round(1)
+    signs = np.array([1.0 if way == EAST else -1.0 for way in (x, y)])
+    expected = np.unique(points[front(points, signs)], axis=0)
+    stairs = _staircase(Pareto(Objective("x", x), Objective("y", y), points, np.ones(60, bool)))
+    assert np.array_equal(np.unique(stairs, axis=0), expected)
+    assert (np.diff(stairs[:, 0]) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "record"),
+    [
+        (distribution, Distribution("x", [], [])),
+        (distribution, Distribution("x", [3.0], [3.0, 3.0])),
+        (distribution, Distribution("x", [math.nan], [1, 2, 3], wished=(None, None))),
+        (distribution, Distribution("x", [1e-300, 1e300], [5.0])),
+        (latent_map, LatentMap([])),
+        (pareto, Pareto(Objective("a", EAST), Objective("b", EAST), [], [])),
+        (pareto, Pareto(Objective("a", EAST), Objective("b", EAST), [(math.nan, 1)], [True])),
+        (trace, Trace("best", [])),
+        (trace, Trace("best", [Curve("c", [], [])])),
+        (calibration, Calibration("x", [], [])),
+    ],
+)
+def test_too_little_to_plot_is_still_a_plot(make, record):
+    assert make(record).startswith("<svg")

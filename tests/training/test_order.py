@@ -1,0 +1,44 @@
+"""The order of training items is a function of (seed, step)."""
+
+from itertools import islice
+
+import numpy as np
+
+from sciencegen.training.order import batch_order
+
+
+def take(batches, **arguments):
+    return list(islice(batch_order(**arguments), batches))
+
+
+def test_an_epoch_holds_every_item_once():
+    batches = take(10, count=100, batch_size=10, seed=3)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(100))
+
+
+def test_starting_later_gives_the_same_batches():
+    lengths = np.arange(103) % 17
+    whole = take(45, count=103, batch_size=10, seed=1, lengths=lengths)
+    for start in (0, 7, 10, 33):
+        later = take(45 - start, count=103, batch_size=10, seed=1, start=start, lengths=lengths)
+        assert all(np.array_equal(a, b) for a, b in zip(whole[start:], later, strict=True))
+
+
+def test_epochs_and_seeds_differ():
+    first, second = take(2, count=50, batch_size=50, seed=0)
+    other = take(1, count=50, batch_size=50, seed=1)[0]
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_lengths_are_alike_within_a_batch():
+    lengths = np.random.default_rng(0).integers(1, 100, 5000)
+
+    def spread(**extra):
+        return np.mean([np.ptp(lengths[batch]) for batch in take(50, count=5000, batch_size=100, seed=0, **extra)])
+
+    assert spread(lengths=lengths) < 0.2 * spread()
+
+
+def test_fewer_items_than_a_batch_make_one_smaller_batch():
+    assert sorted(take(1, count=3, batch_size=10, seed=0)[0].tolist()) == [0, 1, 2]

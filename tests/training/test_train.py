@@ -1,0 +1,91 @@
+"""Training: it minimizes, it averages, and a resumed run ends with the unbroken run's weights."""
+
+from itertools import islice
+
+import pytest
+import torch
+from torch import nn
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError
+from sciencegen.training import TrainingSettings, train
+
+
+class Line(nn.Module):
+    """y = a x + b with noise in its loss, so that the noise's key matters."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+        nn.init.zeros_(self.layer.weight)
+        nn.init.zeros_(self.layer.bias)
+        self.register_buffer("seen", torch.zeros((), dtype=torch.long))
+
+    def loss(self, batch, step, generator):
+        self.seen += 1
+        noise = 0.1 * torch.randn(batch["y"].shape, generator=generator)
+        error = (self.layer(batch["x"]) - batch["y"] + noise).square().mean()
+        return {"loss": error, "noise": noise.mean()}
+
+
+def batches(step):
+    while True:
+        x = torch.randn(16, 1, generator=torch.Generator().manual_seed(step))
+        yield Batch({"x": x, "y": 2 * x + 1})
+        step += 1
+
+
+def settings(steps=60, **extra):
+    return TrainingSettings(**{"steps": steps, "checkpoint_every": 10, "log_every": 10, "learning_rate": 0.05} | extra)
+
+
+def test_it_learns_and_logs(tmp_path):
+    model = Line()
+    seen = []
+    train(model, batches, settings(steps=300, ema_decay=0.9), tmp_path, progress=lambda *args: seen.append(args))
+    assert model.layer.weight.item() == pytest.approx(2, abs=0.1)
+    assert model.layer.bias.item() == pytest.approx(1, abs=0.1)
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert rows[0].startswith("step,loss,noise")
+    assert len(rows) == 31
+    assert seen[-1][:2] == (300, 300)
+
+
+class Killed(Exception):
+    pass
+
+
+def killed_at(step):
+    def source(start):
+        yield from islice(batches(start), step - start)
+        raise Killed
+
+    return source
+
+
+@pytest.mark.parametrize("kill", [15, 40])
+def test_a_resumed_run_is_the_unbroken_run(tmp_path, kill):
+    whole, broken = Line(), Line()
+    train(whole, batches, settings(), tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(broken, killed_at(kill), settings(), tmp_path / "broken")
+    resumed = Line()
+    train(resumed, batches, settings(), tmp_path / "broken")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    steps = [[row.split(",")[0] for row in (tmp_path / f / "log.csv").read_text().split()] for f in ("whole", "broken")]
+    assert steps[0] == steps[1]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    first, again = Line(), Line()
+    train(first, batches, settings(), tmp_path)
+    train(again, killed_at(0), settings(), tmp_path)
+    assert torch.equal(first.layer.weight, again.layer.weight)
+
+
+def test_wrong_settings_say_so():
+    with pytest.raises(ConfigError, match="steps"):
+        TrainingSettings(steps=0)
+    with pytest.raises(ConfigError, match="bfloat16"):
+        TrainingSettings(precision="bfloat15")

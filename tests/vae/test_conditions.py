@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.vae.conditions import ConditionDropout, condition_features
+
+pytestmark = pytest.mark.usefixtures("double_precision")
+
+
+def test_a_missing_value_is_a_zero_with_its_flag_down():
+    features = condition_features(torch.tensor([[2.0, torch.nan]]), torch.zeros(1, 9), 2)
+    assert features.tolist() == [[2.0, 0.0, 1.0, 0.0]]
+    assert condition_features(None, torch.zeros(3, 9), 2).tolist() == [[0.0] * 4] * 3
+
+
+def test_a_condition_of_another_size_is_refused():
+    with pytest.raises(ShapeError, match=r"Expected a condition of shape \[1, 2\] .*got \[1, 3\]"):
+        condition_features(torch.zeros(1, 3), torch.zeros(1, 9), 2)
+
+
+def test_everything_goes_at_its_chance_and_nothing_else(generator):
+    kept = ~torch.isnan(ConditionDropout(everything=0.3)(torch.zeros(20_000, 4), generator))
+    assert set(kept.sum(1).tolist()) == {0, 4}
+    assert (kept.sum(1) == 0).double().mean() == pytest.approx(0.3, abs=0.015)
+
+
+def test_every_number_of_remaining_properties_is_equally_likely(generator):
+    kept = (~torch.isnan(ConditionDropout(some=1.0)(torch.zeros(20_000, 3), generator))).sum(1)
+    shares = torch.bincount(kept) / 20_000
+    torch.testing.assert_close(shares, torch.full((4,), 0.25), rtol=0, atol=0.015, check_dtype=False)
+
+
+def test_no_dropout_is_the_condition_itself_and_a_missing_value_stays_missing(generator):
+    condition = torch.tensor([[1.0, torch.nan]])
+    assert ConditionDropout()(condition, generator) is condition
+    assert ConditionDropout(some=0.5)(None, generator) is None
+    dropped = ConditionDropout(some=1.0)(condition.expand(100, -1), generator)
+    assert torch.isnan(dropped[:, 1]).all()
+    with pytest.raises(ConfigError, match=r"'some' between 0 and 1, got 1.5"):
+        ConditionDropout(some=1.5)

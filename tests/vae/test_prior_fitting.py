@@ -1,0 +1,82 @@
+"""A flow is fitted to a mixture in two dimensions whose component the condition tells."""
+
+import math
+
+import pytest
+import torch
+from torch import Generator
+
+from sciencegen.errors import ShapeError
+from sciencegen.vae.conditions import ConditionDropout
+from sciencegen.vae.gaussian import standard_normal_log_prob
+from sciencegen.vae.priors import FlowFitSettings, FlowPrior, fit_flow_prior
+
+pytestmark = pytest.mark.usefixtures("double_precision")
+
+CENTRES = torch.tensor([[2.0, 0.0], [-2.0, 1.0]])
+STD = 0.3
+
+
+def mixture(count, generator):
+    """z and c = (component as -1 or 1, a number that says nothing)."""
+    component = torch.randint(2, (count,), generator=generator)
+    z = CENTRES.to(torch.get_default_dtype())[component] + STD * torch.randn(count, 2, generator=generator)
+    return z, torch.stack([2.0 * component - 1, torch.randn(count, generator=generator)], 1)
+
+
+def fitted(steps, seed=0):
+    generator = Generator().manual_seed(seed)
+    latents, condition = mixture(4000, generator)
+    flow = FlowPrior(2, 2, layers=4, width=32, context_size=16, transform="spline")
+    settings = FlowFitSettings(learning_rate=4e-3, dropout=ConditionDropout(some=0.3, everything=0.3))
+    return flow, fit_flow_prior(flow, latents, condition, steps, 256, generator, settings=settings)
+
+
+def test_a_fitted_flow_knows_the_mixture_and_obeys_the_condition(generator):
+    flow, fit = fitted(250)
+    z, condition = mixture(2000, generator)
+    entropy_of_component = 2 * (math.log(STD) + 0.5 * math.log(2 * math.pi) + 0.5)
+    free = torch.full_like(condition, torch.nan)
+    with torch.no_grad():
+        known, unknown = -flow.log_prob(z, condition).mean(), -flow.log_prob(z, free).mean()
+    standard = -standard_normal_log_prob(z).mean()
+    assert fit.end < fit.start
+    assert known < entropy_of_component + 0.15 < standard
+    assert unknown < entropy_of_component + math.log(2) + 0.25 < standard
+    noise = torch.randn(1000, 2, generator=generator)
+    with torch.no_grad():
+        for component, value in enumerate((-1.0, 1.0)):
+            asked = torch.tensor([value, torch.nan]).expand(1000, 2)
+            drawn = flow(noise, asked)
+            torch.testing.assert_close(drawn.mean(0), CENTRES[component].double(), rtol=0, atol=0.15)
+            nearest = torch.cdist(drawn, CENTRES.double()).argmin(1)
+            assert (nearest == component).double().mean() > 0.98
+        share = (torch.cdist(flow(noise, free[:1000]), CENTRES.double()).argmin(1) == 0).double().mean()
+    assert 0.4 < share < 0.6
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not():
+    (first, fit), (second, again), (other, _) = fitted(15), fitted(15), fitted(15, seed=1)
+    assert fit == again
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+def test_spreads_widen_what_is_fitted(generator):
+    flow = FlowPrior(2, 0, layers=1, width=8)
+    means = 0.1 * torch.randn(3000, 2, generator=generator)
+    fit_flow_prior(flow, means, None, 0, 64, generator, log_std=torch.zeros(3000, 2))
+    torch.testing.assert_close(flow.whitening.factor.diagonal(), torch.full((2,), 1.005), rtol=0.1, atol=0)
+
+
+def test_progress_is_told_and_uneven_tables_are_refused(generator):
+    seen = []
+    flow = FlowPrior(2, 1, layers=1, width=8)
+    latents = torch.randn(50, 2, generator=generator)
+    fit = fit_flow_prior(
+        flow, latents, torch.zeros(50, 1), 7, 8, generator, progress=lambda step, loss: seen.append((step, loss))
+    )
+    assert [step for step, _ in seen] == list(range(7))
+    assert fit.losses[-1] == pytest.approx(seen[-1][1])
+    with pytest.raises(ShapeError, match=r"Expected conditions for each of 50 latents, got \[49, 1\]"):
+        fit_flow_prior(flow, latents, torch.zeros(49, 1), 1, 8, generator)

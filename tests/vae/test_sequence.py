@@ -1,0 +1,97 @@
+"""The sequence VAE as a latent space: lossless codes, a prior that conditions, a bound that is one."""
+
+import pytest
+import torch
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ShapeError
+from sciencegen.vae.sequence import END, SequenceVAE, SequenceVAESettings, standard_normal_kl
+from sciencegen.vae.warmup import Warmup
+
+SMALL = SequenceVAESettings(
+    code=4, length=12, width=16, heads=2, layers=1, hidden=24, flow_layers=2, flow_width=16, beta=Warmup()
+)
+PROPERTIES = 2
+
+
+def toy_batch(count, seed=0):
+    """Runs of one symbol: the first property says which, the second how many."""
+    generator = torch.Generator().manual_seed(seed)
+    symbol = torch.randint(2, 5, (count,), generator=generator)
+    length = torch.randint(2, 9, (count,), generator=generator)
+    position = torch.arange(10)
+    tokens = torch.where(position < length[:, None], symbol[:, None], END)
+    mask = position <= length[:, None]
+    condition = torch.stack([(symbol - 3).float(), (length - 5).float() / 2], 1)
+    return Batch({"tokens": tokens}, mask, condition)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    torch.manual_seed(0)
+    model = SequenceVAE(5, PROPERTIES, SMALL)
+    optimizer = torch.optim.Adam(model.parameters(), 4e-3)
+    for step in range(400):
+        optimizer.zero_grad()
+        model.loss(toy_batch(64, step), step, torch.Generator().manual_seed(step))["loss"].backward()
+        optimizer.step()
+    model.eval()
+    model.finish([toy_batch(2000, 10_000)], torch.Generator().manual_seed(0), steps=300, batch=256)
+    return model
+
+
+def test_decode_inverts_encode(trained):
+    batch = toy_batch(200, 7)
+    latent = trained.encode(batch)
+    back = trained.decode(latent)
+    width = batch["tokens"].shape[1]
+    assert latent.shape == (200, SMALL.code + SMALL.length)
+    assert torch.equal(back["tokens"][:, :width], batch["tokens"])
+    assert torch.equal(back.mask[:, :width], batch.mask)
+
+
+def test_noise_decodes_to_data_and_obeys_the_condition(trained):
+    noise = torch.randn(400, trained.latent_size, generator=torch.Generator().manual_seed(1))
+    asked = torch.tensor([[1.0, float("nan")]]).expand(400, -1)
+    drawn = trained.decode(trained.sample(noise, asked), asked)
+    first = drawn["tokens"][:, 0]
+    assert (first == 4).float().mean() > 0.9
+    free = trained.decode(trained.sample(noise))["tokens"][:, 0]
+    shares = [(free == symbol).float().mean() for symbol in (2, 3, 4)]
+    assert min(shares) > 0.15
+
+
+def test_the_bound_lies_below_the_true_entropy(trained):
+    """log p(x) of the true source is -log(3 * 7): no bound averaged over the source may exceed it."""
+    terms = trained.terms(toy_batch(3000, 77).with_condition(None), torch.Generator().manual_seed(0))
+    expected = -torch.log(torch.tensor(21.0))
+    assert terms.elbo.mean() < expected + 0.02
+    assert terms.elbo.mean() > expected - 2.0
+
+
+def test_conditions_may_be_missing_per_row(trained):
+    batch = toy_batch(32)
+    condition = batch.condition.clone()
+    condition[::2] = float("nan")
+    loss = trained.loss(batch.with_condition(condition), 0, torch.Generator().manual_seed(0))
+    assert torch.isfinite(loss["loss"])
+
+
+def test_guidance_zero_is_the_conditional_model(trained):
+    noise = torch.randn(16, trained.latent_size, generator=torch.Generator().manual_seed(2))
+    asked = torch.zeros(16, PROPERTIES)
+    plain = trained.decode(noise, asked)["tokens"]
+    assert not torch.equal(plain, trained.decode(noise, asked + 1.0)["tokens"])
+
+
+def test_wrong_latents_say_what_was_expected(trained):
+    with pytest.raises(ShapeError, match="16"):
+        trained.decode(torch.zeros(2, 3))
+
+
+def test_kl_matches_a_monte_carlo_estimate(trained):
+    posterior = trained.posterior(torch.randn(3, trained.encoder.feature_size))
+    latent, log_q = posterior.sample(torch.Generator().manual_seed(0), 20_000)
+    log_p = torch.distributions.Normal(0, 1).log_prob(latent).sum(-1)
+    estimate = (log_q - log_p).unflatten(0, (3, -1)).mean(1)
+    assert torch.allclose(estimate, standard_normal_kl(posterior), rtol=0.03, atol=0.03)

@@ -1,0 +1,68 @@
+# What the rules share: names, and the section of the config that each of them sees. A rule's params hold its own
+# section only, so that an edit of one section reruns what depends on it and nothing else. Device and threads are
+# resources, no params: where something is computed is no reason to compute it again.
+
+import json
+import os
+
+DOMAIN = config["domain"]
+RUN = f"{config.get('results', 'results')}/{DOMAIN}/{config.get('name', 'default')}"
+STRUCTURES = (
+    [f"{RUN}/candidates{config['structures']}"] if config.get("structures") else []
+)
+PREDICTORS = config.get("predict") or {}
+THREADS = config.get("threads") or 16
+DEVICE = config.get("device", "auto")
+GPUS = config.get("gpus", 0)
+
+MODEL_FILES = [
+    "config.yaml",
+    "representation.json",
+    "metrics.json",
+    "card.md",
+    "weights.safetensors",
+]
+
+
+wildcard_constraints:
+    predictor=r"[^/]+",
+
+
+def as_settings(own, **wired):
+    """A section with the run's seed and what other rules made, as the JSON that `--settings` reads."""
+    return json.dumps(
+        {"seed": config.get("seed", 0), **(own or {}), **wired}, sort_keys=True
+    )
+
+
+def settings(section, **wired):
+    return as_settings(config.get(section), **wired)
+
+
+def folder_of():
+    """The folder of a rule's first output."""
+    return lambda wildcards, output: os.path.dirname(output[0])
+
+
+def source_file():
+    """The file that is prepared, if it is one: then a newer file is prepared again."""
+    source = str((config.get("prepare") or {}).get("source") or "")
+    return [source] if os.path.isfile(source) else []
+
+
+def known_items():
+    """What counts as known to the search: the prepared data, unless its section names something else."""
+    return (config.get("optimize") or {}).get("training") or f"{RUN}/data"
+
+
+def predictor_folders():
+    """name -> folder, beside those that the optimize section names itself."""
+    own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
+    return {**(config.get("optimize") or {}).get("predictors", {}), **own}
+
+
+def reads_latents(name):
+    """Whether a predictor looks at the trained model's latents, not only at features of the items."""
+    own = PREDICTORS[name]
+    inputs = (own.get("settings") or {}).get("inputs", "features")
+    return inputs != "features" and not own.get("model")

@@ -1,0 +1,24 @@
+rule prepare:
+    """Standardize, remove duplicates, compute properties once."""
+    input:
+        source_file(),
+    output:
+        table=f"{RUN}/data/items.parquet",
+        summary=f"{RUN}/data/dataset.json",
+        rejects=f"{RUN}/data/rejects.csv",
+    log:
+        f"{RUN}/logs/prepare.log",
+    benchmark:
+        f"{RUN}/benchmarks/prepare.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+    params:
+        settings=settings("prepare"),
+        domain=DOMAIN,
+        folder=folder_of(),
+    shell:
+        "sciencegen datasets prepare {params.domain} --settings {params.settings:q} --threads {threads}"
+        " --force -o {params.folder:q} 2>&1 | tee {log:q}"

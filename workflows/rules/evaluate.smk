@@ -1,0 +1,23 @@
+rule evaluate:
+    """How the samples compare with held-out items, and whether the model obeys its condition."""
+    input:
+        samples=rules.generate.output,
+        model=rules.train.output,
+    output:
+        f"{RUN}/metrics.json",
+    log:
+        f"{RUN}/logs/evaluate.log",
+    benchmark:
+        f"{RUN}/benchmarks/evaluate.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        gpu=GPUS,
+    params:
+        settings=settings("evaluate", model=f"{RUN}/model"),
+        domain=DOMAIN,
+    shell:
+        "sciencegen evaluate {params.domain} {input.samples:q} --settings {params.settings:q} --threads {threads}"
+        " --force -o {output:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,23 @@
+rule generate:
+    """Draw from the model, for the evaluation and the report. Exit code 5 means fewer items than asked."""
+    input:
+        rules.train.output,
+    output:
+        f"{RUN}/samples.parquet",
+    log:
+        f"{RUN}/logs/generate.log",
+    benchmark:
+        f"{RUN}/benchmarks/generate.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        gpu=GPUS,
+        device=DEVICE,
+    params:
+        settings=settings("generate", model=f"{RUN}/model"),
+        domain=DOMAIN,
+    shell:
+        "sciencegen generate {params.domain} --settings {params.settings:q} --device {resources.device}"
+        " --threads {threads} --force -o {output:q} 2>&1 | tee {log:q} || test $? -eq 5"

@@ -1,0 +1,42 @@
+rule optimize:
+    """Search for what satisfies the wish. Exit code 5 means fewer candidates than asked: the report says so."""
+    input:
+        model=rules.train.output,
+        training=rules.prepare.output.table,
+        predictors=expand(
+            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
+        ),
+    output:
+        candidates=f"{RUN}/candidates.parquet",
+        table=f"{RUN}/candidates.csv",
+        structures=STRUCTURES,
+        trace=f"{RUN}/search/trace.csv",
+        scored=f"{RUN}/search/scored.parquet",
+        summary=f"{RUN}/search/summary.json",
+    log:
+        f"{RUN}/logs/optimize.log",
+    benchmark:
+        f"{RUN}/benchmarks/optimize.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        gpu=GPUS,
+        device=DEVICE,
+    params:
+        settings=settings(
+            "optimize",
+            predictors=predictor_folders(),
+            model=f"{RUN}/model",
+            training=known_items(),
+        ),
+        domain=DOMAIN,
+        details=lambda wildcards, output: os.path.dirname(output.trace),
+        structures=lambda wildcards, output: " ".join(
+            f"--structures '{path}'" for path in output.structures
+        ),
+    shell:
+        "sciencegen optimize {params.domain} --settings {params.settings:q} --device {resources.device}"
+        " --threads {threads} --force {params.structures} --details {params.details:q} -o {output.candidates:q}"
+        " 2>&1 | tee {log:q} || test $? -eq 5"

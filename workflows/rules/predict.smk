@@ -1,0 +1,29 @@
+rule predict:
+    """A property regressor from a table."""
+    input:
+        table=lambda wildcards: PREDICTORS[wildcards.predictor]["table"],
+        model=lambda wildcards: (
+            rules.train.output if reads_latents(wildcards.predictor) else []
+        ),
+    output:
+        f"{RUN}/predictors/{{predictor}}/config.yaml",
+    log:
+        f"{RUN}/logs/predict-{{predictor}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/predict-{{predictor}}.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+    params:
+        settings=lambda wildcards, input: as_settings(
+            PREDICTORS[wildcards.predictor],
+            **({"model": os.path.dirname(input.model[0])} if input.model else {}),
+        ),
+        domain=DOMAIN,
+        target=lambda wildcards: PREDICTORS[wildcards.predictor]["target"],
+        folder=folder_of(),
+    shell:
+        "sciencegen train predictor {params.domain} {input.table:q} --target {params.target:q}"
+        " --settings {params.settings:q} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"

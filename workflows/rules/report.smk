@@ -1,0 +1,25 @@
+rule report:
+    """One page that opens offline. It shows the whole config, so every edit renews it."""
+    input:
+        candidates=rules.optimize.output.candidates,
+        trace=rules.optimize.output.trace,
+        samples=rules.generate.output,
+        metrics=rules.evaluate.output,
+    output:
+        page=f"{RUN}/report.html",
+        config=f"{RUN}/config.yaml",
+    log:
+        f"{RUN}/logs/report.log",
+    benchmark:
+        f"{RUN}/benchmarks/report.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+    params:
+        settings=json.dumps(config, sort_keys=True),
+        folder=folder_of(),
+    shell:
+        "sciencegen report {params.folder:q} --settings {params.settings:q} --force -o {output.page:q}"
+        " 2>&1 | tee {log:q}"

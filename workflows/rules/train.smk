@@ -1,0 +1,25 @@
+rule train:
+    """Train a model, or take trained weights as they are. checkpoints/ is no output, so a killed training goes on."""
+    input:
+        data=rules.prepare.output.summary,
+    output:
+        multiext(f"{RUN}/model/", *MODEL_FILES),
+    log:
+        f"{RUN}/logs/train.log",
+    benchmark:
+        f"{RUN}/benchmarks/train.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        gpu=GPUS,
+        device=DEVICE,
+    params:
+        settings=settings("train"),
+        domain=DOMAIN,
+        data=lambda wildcards, input: os.path.dirname(input.data),
+        folder=folder_of(),
+    shell:
+        "sciencegen train {params.domain} --data {params.data:q} --settings {params.settings:q}"
+        " --device {resources.device} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
