@@ -24,7 +24,6 @@ PUBLIC_NAMES = {
     "optimize": "sciencegen.api.optimize",
     "evaluate": "sciencegen.api.evaluate",
     "benchmark": "sciencegen.api.benchmark",
-    "report": "sciencegen.api.report",
     "run": "sciencegen.api.run",
     "LatentSpace": "sciencegen.latent.explorer",
 }

@@ -96,7 +96,7 @@ class Generation:
         space, seed = self.model.space, self.settings.seed
         condition = self._condition(chunk)
         noise = self.settings.temperature * latent_noise(seed, chunk, space.size)
-        return space.decode_batch(space.from_noise(noise, condition), condition)
+        return space.generate_batch(noise, condition)
 
     def _condition(self, chunk: int) -> np.ndarray | None:
         """Standardized rows; each item's target is drawn in its asked-for range."""

@@ -65,8 +65,8 @@ def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) 
         else:
             refused.append((rows[index].line, rows[index].text, result.reason))
     latents = loaded.space.encode_arrays([array for _, _, array in kept])
-    index = np.array([index for index, _, _ in kept], np.int64)
-    return Encoded(latents, index, [text for _, text, _ in kept], refused)
+    numbers = np.array([index for index, _, _ in kept], np.int64)
+    return Encoded(latents, numbers, [text for _, text, _ in kept], refused)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def interpolate(
     if encoded.refused:
         _, item, reason = encoded.refused[0]
         raise DataError(f"Expected two items that can be encoded, got '{item}': {reason}.")
-    items = loaded.space.decode_items(arc(*encoded.latent, steps))
+    first, last = encoded.latent
+    items = loaded.space.decode_items(arc(first, last, steps))
     good = [item for item in items if not is_refusal(item)]
     values = iter(measure_all(loaded.domain, good, include))
     table: dict[str, list[Any]] = {"step": list(range(steps)), "item": [], **{name: [] for name in include}}

@@ -51,5 +51,6 @@ def read_known(domain: str, training: str | None, committed: str | None, threads
         good = [result for result in results if isinstance(result, tuple)] if isinstance(results, list) else []
         keys += [key for _, key, *_ in good]
         kept += [text for text, *_ in good]
-    rows = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), LARGEST_REFERENCE)).astype(int)) if kept else []
+    spaced = np.linspace(0, max(0, len(kept) - 1), min(len(kept), LARGEST_REFERENCE))
+    rows = np.unique(spaced.astype(int))
     return Known(science, frozenset(keys), shipped, [science.parse(kept[row]) for row in rows])

@@ -9,7 +9,7 @@ from functools import cache
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import OracleSettings
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.scoring.external import CommandOracle
+from sciencegen.scoring.external import CommandOracle, Write
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
 
@@ -67,9 +67,10 @@ def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
 
 def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:
     science = domain_of(domain)
-    chosen = {"input_ending": settings.input_format} if settings.input_format else {"input_ending": science.formats[0]}
+    write: Write = lambda path, items, names: science.write(path, items, names, {})  # noqa: E731
     return CommandOracle(
-        name, settings.command, write=lambda path, items, names: science.write(path, items, names, {}), text=science.text,
+        name, settings.command, write=write, text=science.text,
         value_column=settings.column, unit=settings.unit, direction=settings.direction, batch_size=settings.batch_size,
-        parallel=settings.parallel, timeout_s=settings.timeout_s, retries=settings.retries, **chosen,
+        parallel=settings.parallel, timeout_s=settings.timeout_s, retries=settings.retries,
+        input_ending=settings.input_format or science.formats[0],
     )  # fmt: skip

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -113,12 +113,14 @@ class LineSink:
     """One item in a line, with its id after a space where the rows have one."""
 
     def __init__(self, output: str) -> None:
-        self._output, self._stack, self._file = output, ExitStack(), None
+        self._output, self._stack = output, ExitStack()
+        self._file: IO[str] | None = None
 
     def open(self) -> None:
         self._file = self._stack.enter_context(atomic_write(self._output))
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        assert self._file is not None  # `open` comes first
         ids = columns.get("id") or [""] * len(columns["item"])
         self._file.writelines(f"{item} {name}".rstrip() + "\n" for item, name in zip(columns["item"], ids, strict=True))
 

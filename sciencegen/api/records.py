@@ -29,9 +29,10 @@ def to_record(record: type[Record], values: Mapping[str, Any], what: str) -> Rec
 
 
 def _value(hint: Any, value: Any, what: str) -> Any:
-    nested = next((kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind)), None)
+    kinds = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type)]
+    nested = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
     if nested is not None and isinstance(value, Mapping):
-        return to_record(nested, value, what)  # type: ignore[type-var]
+        return to_record(nested, value, what)
     if isinstance(value, list):
         return tuple(value)
     plain = hint if hint in (int, float, bool, str) else None

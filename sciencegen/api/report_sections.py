@@ -198,11 +198,19 @@ def calibrations(run: RunContents) -> list[Calibration]:
     made = []
     for name, rows in run.metrics.get("conditions", {}).items():
         kept = [row for row in rows if "lower" in row]
-        columns = {key: [row[key] for row in kept] for key in ("asked", "got", "lower", "upper")}
-        columns |= {key: [row[key] for row in kept] for key in ("mean_absolute_error", "hit_rate")}
         prop = run.domain.properties.get(name)
         made.append(
-            Calibration(name, **columns, tolerance=prop.tolerance if prop else None, unit=prop.unit if prop else "")
+            Calibration(
+                name,
+                asked=[row["asked"] for row in kept],
+                got=[row["got"] for row in kept],
+                lower=[row["lower"] for row in kept],
+                upper=[row["upper"] for row in kept],
+                mean_absolute_error=[row["mean_absolute_error"] for row in kept],
+                hit_rate=[row["hit_rate"] for row in kept],
+                tolerance=prop.tolerance if prop else None,
+                unit=prop.unit if prop else "",
+            )
         )
     return made
 

@@ -1,15 +1,13 @@
-"""Run: the whole workflow, by Snakemake."""
+"""Run: the whole workflow, by Snakemake. The same call goes on where a killed one stopped."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api import supervision
 from sciencegen.api.rooms import domain_of, worker_count
 from sciencegen.config import RunSettings, build_settings, read_settings
 from sciencegen.data.cards import workflow_root
@@ -17,30 +15,44 @@ from sciencegen.domains import domain_names
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.runs import RunFolder
 
+WORKFLOW = "workflow.yaml"
+"""The config that Snakemake reads; the finished run's complete config is config.yaml."""
+
+WIDTH_FLAGS = {"--cores", "-c", "--jobs", "-j", "--executor", "-e"}
+"""With any of these the user says how wide Snakemake works."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """code: Snakemake's exit code. report: the page, None where there is none (a dry run, a failure)."""
+
+    code: int
+    folder: Path
+    report: Path | None
+
 
 def run(
-    domain: str, config: Path | None = None, *, profile: str = "default", results: str | None = None,
+    domain: str, config: str | Path | None = None, *, profile: str = "default", results: str | None = None,
     flags: Sequence[str] = (),
-) -> int:  # fmt: skip
-    """Run (or go on with) a workflow in this folder; Snakemake's exit code."""
+) -> Finished:  # fmt: skip
+    """Run a workflow in this folder, or go on with it; `flags` go to Snakemake."""
     root = workflow_root()
-    settings, raw = read_config(domain, config or default_config(root, domain), results)
+    settings, raw = read_config(domain, Path(config) if config else default_config(root, domain), results)
     folder = RunFolder(settings.folder)
     with folder.lock():
-        _unlock(folder, root)
-        path = folder.write_yaml("workflow.yaml", raw)
-        command = snakemake_command(root, path, profile, settings, flags)
-        code = subprocess.call(command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-    if code == 0:
-        print(f"{settings.folder / 'report.html'}", file=sys.stderr)
-    return code
+        supervision.stop_left_over(folder.path)
+        supervision.unlock(Path.cwd())
+        command = snakemake_command(root, folder.write_yaml(WORKFLOW, raw), profile, settings, flags)
+        code = supervision.call(command, folder.path)
+    page = folder / "report.html"
+    return Finished(code, folder.path, page if code == 0 and page.is_file() else None)
 
 
 def default_config(root: Path, domain: str) -> Path:
     path = root / "config" / f"{domain}.yaml"
+    if domain not in domain_names():
+        raise unknown_name("domain", domain, domain_names())
     if not path.is_file():
-        if domain not in domain_names():
-            raise unknown_name("domain", domain, domain_names())
         raise ConfigError(f"No default workflow for {domain} comes with sciencegen. Pass --config with one of yours.")
     return path
 
@@ -60,37 +72,17 @@ def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettin
 
 def snakemake_command(root: Path, config: Path, profile: str, settings: RunSettings, flags: Sequence[str]) -> list[str]:
     """What is run; flags of the user come last and win."""
-    known = root / "profiles" / profile
-    chosen = known if known.is_dir() else Path(profile)
-    if not (chosen / "config.yaml").is_file() and not list(chosen.glob("config.*yaml")):
-        names = sorted(path.name for path in (root / "profiles").iterdir())
-        raise unknown_name("profile", profile, names)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--configfile", str(config)]
-    command += ["--workflow-profile", str(chosen), "--rerun-incomplete", *flags]
+    words = [*supervision.SNAKEMAKE, "--snakefile", str(root / "Snakefile"), "--configfile", str(config)]
+    words += ["--workflow-profile", str(find_profile(root, profile)), "--rerun-incomplete"]
     given = {flag.split("=")[0] for flag in flags}
-    if not given & {"--cores", "-c", "--jobs", "-j", "--executor", "-e"} and profile == "default":
-        command += ["--cores", str(worker_count(settings.threads))]
-    return command
+    if profile == "default" and not given & WIDTH_FLAGS:
+        words += ["--cores", str(worker_count(settings.threads))]
+    return [*words, *flags]
 
 
-def _unlock(folder: RunFolder, root: Path) -> None:
-    """Snakemake's lock outlives a killed run. We hold the run's own lock, so nobody else works on these results."""
-    locks = Path(".snakemake/locks")
-    if locks.is_dir() and any(locks.iterdir()) and not _other_snakemake():
-        for lock in locks.iterdir():
-            with contextlib.suppress(OSError):
-                lock.unlink()
-
-
-def _other_snakemake() -> bool:
-    """Whether a living Snakemake works in this folder."""
-    try:
-        import psutil
-    except ImportError:
-        return False
-    here, mine = os.getcwd(), os.getpid()
-    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
-        words = " ".join(process.info["cmdline"] or [])
-        if process.info["pid"] != mine and process.info["cwd"] == here and "snakemake" in words:
-            return True
-    return False
+def find_profile(root: Path, profile: str) -> Path:
+    """The folder of a profile that comes with the workflow, or one of the user's."""
+    for folder in (root / "profiles" / profile, Path(profile)):
+        if any(folder.glob("config*.yaml")):
+            return folder
+    raise unknown_name("profile", profile, (path.name for path in (root / "profiles").iterdir()))

@@ -98,7 +98,7 @@ def _train(
     domain: str, data: str | Path, settings: TrainSettings, run: RunFolder, column: str | None, log: Log
 ) -> Trained:
     from sciencegen.training import TrainingSettings
-    from sciencegen.training import train as fit
+    from sciencegen.training.train import train as fit
 
     use_threads(settings.threads)
     science, device = domain_of(domain), models.resolve_device(settings.device)

@@ -34,8 +34,7 @@ def evaluate(
 
     values = {name: str(text).split(",") for name, text in options.pairs(calibrate, "--calibrate").items()}
     flags = dict(against=against, training=training, limit=limit, threads=threads, model=model, draws=draws, seed=seed)
-    flags["calibrate"] = values
-    record = options.settings_from(EvaluateSettings, settings, **flags)
+    record = options.settings_from(EvaluateSettings, settings, calibrate=values, **flags)
     claim_output(output, force)
 
     from sciencegen.api.evaluate import evaluate as compare

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,7 +37,9 @@ def generate(
     from sciencegen.config import GenerateSettings
 
     include_names = options.names(include)
-    flags = dict(n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts)
+    flags: dict[str, Any] = dict(
+        n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts
+    )
     flags |= dict(temperature=temperature, model=model, seed=seed, device=device, threads=threads)
     record = options.settings_from(GenerateSettings, settings, batch_size=batch_size, **flags)
     claim_output(output, force)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,7 +46,9 @@ def optimize(
     from sciencegen.config import OptimizeSettings
 
     predictors = {name: str(folder) for name, folder in options.pairs(predictor, "--predictor").items()}
-    flags = dict(goals=goal, predictors=predictors, start=start, budget=budget, n=n, method=method, keep=keep)
+    flags: dict[str, Any] = dict(
+        goals=goal, predictors=predictors, start=start, budget=budget, n=n, method=method, keep=keep
+    )
     flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
     flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
     flags |= dict(device=device, threads=threads, batch_size=batch_size)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from sciencegen.config import Settings
 
 Domain = Annotated[str, typer.Argument(help="The science, such as molecules.", show_default=False)]
 Output = Annotated[str, typer.Option("-o", "--output", help="Where the result goes; - is stdout.")]
@@ -29,7 +32,7 @@ Format = Annotated[str | None, typer.Option("--format", help="File ending that t
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern every result must contain. Repeatable.")]
 Forbid = Annotated[list[str] | None, typer.Option("--forbid", help="A pattern no result may contain. Repeatable.")]
 
-Record = TypeVar("Record")
+Record = TypeVar("Record", bound="Settings")
 
 
 def settings_from(record: type[Record], text: str | None, **flags: Any) -> Record:

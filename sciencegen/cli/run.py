@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sciencegen.cli import options
+from sciencegen.cli.console import say
+
+DRY_FLAGS = {"-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--touch", "--dag", "--rulegraph", "--summary"}
+"""Flags of Snakemake with which nothing is computed."""
 
 
 def run(
@@ -23,5 +26,10 @@ def run(
     """
     from sciencegen.api.run import run as run_workflow
 
-    path = Path(config) if config else None
-    raise typer.Exit(run_workflow(domain, path, profile=profile, results=results, flags=ctx.args))
+    finished = run_workflow(domain, config, profile=profile, results=results, flags=ctx.args)
+    if finished.report is not None and not DRY_FLAGS & set(ctx.args):
+        say(f"done; the report, beside candidates and metrics in {finished.folder}:")
+        print(finished.report)
+    elif finished.code:
+        say(f"stopped early; what each step said is in {finished.folder / 'logs'}. The same command goes on.")
+    raise typer.Exit(finished.code)

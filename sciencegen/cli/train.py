@@ -48,7 +48,7 @@ def model(
     """Train a generative model, or adapt one with --from. The same command goes on where a stopped one was."""
     from sciencegen.config import TrainSettings
 
-    flags = {"from": start, "recipe": recipe, "conditions": options.names(condition)}
+    flags: dict[str, Any] = {"from": start, "recipe": recipe, "conditions": options.names(condition)}
     flags |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
     record = options.settings_from(TrainSettings, settings, seed=seed, device=device, threads=threads, **flags)
 
@@ -76,8 +76,8 @@ def predictor(
     """Train a property predictor with calibrated intervals from a table of items and values."""
     from sciencegen.config import PredictorSettings
 
-    flags = dict(target=target, column=column, model=model, seed=seed, threads=threads)
-    flags["settings"] = options.pairs(setting, "--set")
+    flags: dict[str, Any] = dict(target=target, column=column, model=model, seed=seed, threads=threads)
+    flags |= dict(settings=options.pairs(setting, "--set"))
     record = options.settings_from(PredictorSettings, settings, table=table, **flags)
     claim_output(output, force, folder=True)
 

@@ -78,7 +78,12 @@ class LatentSpace:
     def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Any:
         """The Batch on the CPU that the representation makes items of."""
         with torch.inference_mode():
-            return self.model.decode(self._tensor(latents), self._tensor(condition)).to("cpu")
+            return self.model.decode(self._tensor(latents), self._condition(condition)).to("cpu")
+
+    def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Any:
+        """Standard normal noise to the Batch on the CPU that the representation makes items of."""
+        with torch.inference_mode():
+            return self.model.generate(self._tensor(noise), self._condition(condition)).to("cpu")
 
     def sample(self, n: int, seed: int = 0, condition: Mapping[str, float] | None = None) -> Latents:
         """n latents of the prior; item i depends on the seed and on i only."""
@@ -91,7 +96,7 @@ class LatentSpace:
     def from_noise(self, noise: Latents, condition: np.ndarray | None = None) -> Latents:
         """Standard normal noise to latents of the (conditional) prior."""
         with torch.inference_mode():
-            return self.model.sample(self._tensor(noise), self._tensor(condition)).cpu().numpy()
+            return self.model.sample(self._tensor(noise), self._condition(condition)).cpu().numpy()
 
     def interpolate(self, start: str, end: str, steps: int = 9) -> list[str]:
         """The items on the arc from one to the other, both ends included."""
@@ -130,8 +135,11 @@ class LatentSpace:
                 raise unknown_name("condition", name, self.properties)
         return np.repeat(self.representation.condition(condition)[None], count, 0)
 
-    def _tensor(self, values: np.ndarray | None) -> torch.Tensor | None:
-        return None if values is None else torch.as_tensor(np.asarray(values, np.float32)).to(self.device)
+    def _condition(self, rows: np.ndarray | None) -> torch.Tensor | None:
+        return None if rows is None else self._tensor(rows)
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(values, np.float32)).to(self.device)
 
 
 def is_refusal(value: Any) -> bool:

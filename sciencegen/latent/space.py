@@ -30,6 +30,9 @@ class LatentModel(Protocol):
     def sample(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         """Standard normal noise [batch latent] to latents of the (conditional) prior."""
 
+    def generate(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
+        """What the latents `sample(noise, condition)` stand for; may be quicker than decoding them."""
+
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalar terms; "loss" is the one to minimize."""
 

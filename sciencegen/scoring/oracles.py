@@ -27,9 +27,14 @@ class Score:
 class Oracle(Protocol):
     """Scores a batch; `unit` is "" for a pure number and `direction` is None where neither end is better."""
 
-    name: str
-    unit: str
-    direction: Direction | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def direction(self) -> Direction | None: ...
 
     def score(self, items: Sequence[Any]) -> list[Score]: ...
 

@@ -19,11 +19,13 @@ Progress = Callable[[int, int, dict[str, float]], None]
 
 def save_checkpoint(module: TrainedModule, path: Path) -> None:
     """Everything that the next step depends on; plain tensors and numbers, read with weights_only."""
+    optimizer = module.optimizers()
+    assert not isinstance(optimizer, list)  # `configure_optimizers` makes one
     state = {
         "step": module.step,
         "model": module.model.state_dict(),
         "average": module.average,
-        "optimizer": module.optimizers().optimizer.state_dict(),
+        "optimizer": optimizer.optimizer.state_dict(),
     }
     with atomic_write(path, "wb") as handle:
         torch.save(state, handle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import lightning
 import numpy as np
@@ -13,6 +14,9 @@ from torch.utils.data import IterableDataset
 
 from sciencegen.batch import Batch
 from sciencegen.training.settings import TrainingSettings
+
+Loss = Callable[[Batch, int, torch.Generator], dict[str, Tensor]]
+"""(batch, step, generator) -> named scalars, of which "loss" is minimized."""
 
 
 class Steps(IterableDataset):
@@ -46,7 +50,8 @@ class TrainedModule(lightning.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         key = np.random.SeedSequence([self.settings.seed, self.step, self.global_rank]).generate_state(1, np.uint64)[0]
         generator = torch.Generator(device=self.device).manual_seed(int(key) >> 1)
-        self.terms = self.model.loss(batch, self.step, generator)
+        loss = cast(Loss, self.model.loss)  # torch says that any attribute of a module is a tensor or a module
+        self.terms = loss(batch, self.step, generator)
         return self.terms["loss"]
 
     def configure_optimizers(self) -> dict:

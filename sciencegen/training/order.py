@@ -41,6 +41,6 @@ def _sorted_blocks(batches: np.ndarray, lengths: np.ndarray, generator: np.rando
     for start in range(0, len(batches), BLOCK_BATCHES):
         block = batches[start : start + BLOCK_BATCHES]
         items = block.ravel()
-        items = items[np.argsort(lengths[items], kind="stable")].reshape(block.shape)
-        blocks.append(items[generator.permutation(len(block))])
+        by_length = items[np.argsort(lengths[items], kind="stable")].reshape(block.shape)
+        blocks.append(by_length[generator.permutation(len(block))])
     return np.concatenate(blocks)

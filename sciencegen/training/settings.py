@@ -7,7 +7,11 @@ from typing import Literal
 
 from sciencegen.errors import ConfigError, unknown_name
 
-PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "float32": "32-true",
+    "bfloat16": "bf16-mixed",
+    "float16": "16-mixed",
+}
 """Our names to Lightning's."""
 
 

@@ -114,6 +114,11 @@ class ConditionalVAE(nn.Module):
     ) -> Float[Tensor, "batch latent"]:
         return self.prior(noise, condition)
 
+    def generate(
+        self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None
+    ) -> Batch:
+        return self.decode(self.sample(noise, condition), condition)
+
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
         """The batch's condition with q(c | x)'s likeliest values where it is missing."""
         if self.inference is None:

@@ -1,12 +1,16 @@
-"""The variational autoencoder of sequences: a code for the whole, and the decoder's own noise for the rest.
+"""The variational autoencoder of sequences: a code for the whole, noise for the rest, and the decoder as its own prior.
 
-    p(x | c) = integral over z, u of  p(z | c) N(u; 0, I) [x = decode(z, u, c)],
-    ELBO     = E_q(z|x) log p(x | z, c) - KL(q(z | x) || N(0, I)).
+    E_q(z|x) log p(x | z, c) - beta KL(q(z | x) || N(0, I))     arranges the codes (Kingma & Welling 2014, eq. 3)
+    log p(x | c) = log p(x | z = 0, c)                          the decoder without a code, exact
+    p(z | c) = E_p(x|c) q(z | x)                                the prior of codes
 
 z [batch code] says what the sequence is about. u [batch position] is the noise that ancestral sampling used, one number
-for each position (see `autoregressive`); its posterior is exact and costs the bound nothing. A latent is the row
-(e, u), where e is z seen through the flow prior fitted after training, z = flow(e): so every latent is standard normal
-under the prior, every point decodes to a likely sequence, and `decode(encode(x))` is x.
+for each position (see `autoregressive`); its posterior is exact and costs the bound nothing, so that
+`decode(encode(x))` is x. Part of the training rows have their code silenced, so that the decoder learns p(x | c) alone.
+The prior that makes a bound tightest is the aggregate posterior (Tomczak & Welling 2018, eq. 6); here it is taken over
+the sequences that the decoder draws by itself: a code from noise is that of a likely sequence, never one from a hole
+between codes. A latent is the row (e, u), where e is z seen through a flow p(z | c) fitted after training, z = flow(e),
+which brings the codes close to standard normal: distances, steps and interpolation have a natural scale.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
@@ -44,7 +48,8 @@ class SequenceVAESettings:
     length: most tokens of a sequence, the end included. beta: weight of the KL by step; it may end below 1, since the
     flow prior repairs what an imperfect match to N(0, I) leaves. property_weight: weight of reading the properties off
     z, which arranges the codes by property (Gómez-Bombarelli et al. 2018). dropout: conditions to forget.
-    guidance: how far decoding under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
+    code_dropout: share of training rows whose code is silenced (zero), on which the decoder learns p(x | c) by itself.
+    guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
     """
 
     code: int = 64
@@ -58,6 +63,7 @@ class SequenceVAESettings:
     beta: Warmup = field(default_factory=lambda: Warmup("linear", 6000, 0.05, 0.4))
     property_weight: float = 1.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=1.0, everything=0.4))
+    code_dropout: float = 0.6
     guidance: float = 0.0
 
 
@@ -79,15 +85,27 @@ class SequenceVAE(nn.Module):
     # --- training -----------------------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """Named scalars per item in nats: loss, reconstruction, kl, and the squared error of the properties."""
-        posterior = self.posterior(self.encoder(batch["tokens"], batch.mask))
+        """Named scalars per item in nats: loss, reconstruction, kl, language (no code), and the properties' error."""
+        s = self.settings
+        silent = torch.rand(len(batch), generator=generator, device=generator.device) < s.code_dropout
+        silent = silent.to(batch["tokens"].device)
+        silent[0] = False  # never a batch without a code
+        heard = batch.select(~silent)
+        posterior = self.posterior(self.encoder(heard["tokens"], heard.mask))
         code, _ = posterior.sample(generator)
-        condition = self.settings.dropout(batch.condition, generator)
-        reconstruction = -self.likelihood(code, condition, batch).log_prob(batch["tokens"]).mean()
-        kl = standard_normal_kl(posterior).mean()
-        error = self._property_error(code, batch.condition)
-        loss = reconstruction + self.settings.beta(step) * kl + self.settings.property_weight * error
-        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, "property_error": error}
+        condition = s.dropout(batch.condition, generator)
+        spoken = code.new_zeros(len(batch), s.code).masked_scatter(~silent[:, None], code)
+        surprise = -self.likelihood(spoken, condition, batch).log_prob(batch["tokens"])
+        kl = standard_normal_kl(posterior).sum() / len(batch)
+        error = self._property_error(code, heard.condition)
+        loss = surprise.mean() + s.beta(step) * kl + s.property_weight * error
+        shares = {
+            "reconstruction": surprise[~silent],
+            "kl": standard_normal_kl(posterior),
+            "language": surprise[silent],
+        }
+        shown = {name: value.mean() for name, value in shares.items() if len(value)}
+        return {"loss": loss, **shown, "property_error": error}
 
     def _property_error(self, code: Tensor, condition: Condition) -> Tensor:
         if condition is None or not self.property_count:
@@ -100,10 +118,16 @@ class SequenceVAE(nn.Module):
         tokens = batch["tokens"]
         previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
         logits, _ = self.decoder(previous, self._context(code, condition))
-        return AutoregressiveCategorical(logits, batch.mask)
+        return AutoregressiveCategorical(logits, _mask(batch))
 
     def _context(self, code: Tensor, condition: Condition) -> Tensor:
         return torch.cat([code, self.condition(condition_features(condition, code, self.property_count))], -1)
+
+    @torch.no_grad()
+    def log_prob(self, batch: Batch) -> Float[Tensor, " batch"]:
+        """log p(x | c) in nats: exact, of what `generate` draws without guidance."""
+        silence = self._silence(len(batch), batch["tokens"].device)
+        return self.likelihood(silence, batch.condition, batch).log_prob(batch["tokens"])
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator) -> BoundTerms:
@@ -117,7 +141,7 @@ class SequenceVAE(nn.Module):
     def posteriors(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Means, log standard deviations and conditions of many items, each [item ...]; what the flow is fitted to."""
         rows = [(self.posterior(self.encoder(b["tokens"], b.mask)), b.condition) for b in batches]
-        condition = None if rows[0][1] is None else torch.cat([c for _, c in rows])
+        condition = None if rows[0][1] is None else torch.cat([c for _, c in rows if c is not None])
         return torch.cat([p.mean for p, _ in rows]), torch.cat([p.log_std for p, _ in rows]), condition
 
     def finish(self, batches: Iterable[Batch], generator: Generator, steps: int = 3000, batch: int = 512) -> FlowFit:
@@ -134,7 +158,7 @@ class SequenceVAE(nn.Module):
         """(e, u): the posterior's centre through the flow, then the median noise that decodes to this sequence."""
         code = self.posterior(self.encoder(batch["tokens"], batch.mask)).mean
         centre = self.prior.inverse(code)
-        noise = autoregressive.encode(batch["tokens"], batch.mask, START, self._step(self.prior(centre), None))
+        noise = autoregressive.encode(batch["tokens"], _mask(batch), START, self._step(self.prior(centre), None))
         return torch.cat([centre, nn.functional.pad(noise, (0, self.settings.length - noise.shape[1]))], 1)
 
     @torch.no_grad()
@@ -145,15 +169,22 @@ class SequenceVAE(nn.Module):
         return Batch({"tokens": tokens}, mask)
 
     @torch.no_grad()
+    def generate(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """Sequences of p(x | c) from standard normal noise, of which the part of u is used."""
+        check_latents(noise, self.latent_size)
+        step = self._step(self._silence(len(noise), noise.device), condition)
+        tokens, mask = autoregressive.decode(noise[:, self.settings.code :], START, END, step)
+        return Batch({"tokens": tokens}, mask)
+
+    @torch.no_grad()
     def sample(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None
     ) -> Float[Tensor, "batch latent"]:
-        """Noise to latents of p(z | c): only the code's part depends on the condition."""
-        check_latents(noise, self.latent_size)
-        if condition is None:
-            return noise
-        centre, rest = noise.split([self.settings.code, self.settings.length], 1)
-        return torch.cat([self.prior.inverse(self.prior(centre, condition)), rest], 1)
+        """Noise to latents of the prior: those of the sequences that `generate` makes of it."""
+        return self.encode(self.generate(noise, condition))
+
+    def _silence(self, count: int, device: torch.device) -> Tensor:
+        return torch.zeros(count, self.settings.code, device=device)
 
     def _step(self, code: Tensor, condition: Condition) -> Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]:
         """Next-token logits; with guidance w:  (1 + w) logits(z, c) - w logits(z)."""
@@ -168,6 +199,11 @@ class SequenceVAE(nn.Module):
             return (1 + weight) * asked - weight * free, state
 
         return step
+
+
+def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:
+    assert batch.mask is not None  # sequences differ in length
+    return batch.mask
 
 
 def standard_normal_kl(posterior: DiagonalGaussian) -> Float[Tensor, " batch"]:

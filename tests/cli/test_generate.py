@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -42,10 +43,10 @@ def test_one_seed_gives_the_same_bytes_whatever_the_batch_size(cli, workspace, w
     files = []
     for name, size in (("a", 512), ("b", 1), ("c", 2048), ("d", 512)):
         assert generate(cli, workspace, "-n", 700, *where, "--batch-size", size, "-o", f"{name}.csv").code == 0
-        files.append(open(f"{name}.csv", "rb").read())
+        files.append(Path(f"{name}.csv").read_bytes())
     assert len(set(files)) == 1
     generate(cli, workspace, "-n", 700, *where, "--seed", 1, "-o", "other.csv")
-    assert open("other.csv", "rb").read() not in files
+    assert Path("other.csv").read_bytes() not in files
 
 
 def test_fewer_draws_are_a_prefix_of_more(cli, workspace):
@@ -78,7 +79,7 @@ def test_parquet_and_lines_hold_the_same_items(cli, workspace):
     for name in ("a.csv", "a.parquet", "a.txt"):
         assert generate(cli, workspace, "-n", 5, "-o", name).code == 0
     texts = [row.text for row in read_table("a.parquet", ["item"])]
-    assert texts == [row.text for row in read_table("a.csv", ["item"])] == open("a.txt").read().splitlines()
+    assert texts == [row.text for row in read_table("a.csv", ["item"])] == Path("a.txt").read_text().splitlines()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,7 +37,7 @@ def test_encode_is_the_same_for_any_batch_size_and_the_bytes_too(cli, workspace)
     for name, size in (("a", 1), ("b", 512)):
         source = workspace.folder / "clouds.csv"
         cli("encode", "pointclouds", source, "-o", f"{name}.npz", "--model", workspace.model, "--batch-size", size)
-    assert open("a.npz", "rb").read() == open("b.npz", "rb").read()
+    assert Path("a.npz").read_bytes() == Path("b.npz").read_bytes()
 
 
 def test_decode_gives_a_line_for_each_latent_in_order(cli, workspace, clouds):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-
 from pointclouds import DOMAIN
+
 from tests.cli.conftest import Workspace
 
 WISH = ("--goal", "maximize height", "--goal", "radius in 0.5..1.2")
@@ -54,7 +55,7 @@ def test_candidates_satisfy_the_wish_and_are_ranked_distinct_and_new(cli, worksp
 def test_the_same_seed_gives_the_same_bytes(cli, workspace):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         assert optimize(cli, workspace, *WISH, "-n", 4, "--seed", seed, "-o", f"{name}.csv").code == 0
-    contents = [open(f"{name}.csv", "rb").read() for name in "abc"]
+    contents = [Path(f"{name}.csv").read_bytes() for name in "abc"]
     assert contents[0] == contents[1] != contents[2]
 
 

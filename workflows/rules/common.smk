@@ -61,8 +61,14 @@ def predictor_folders():
     return {**(config.get("optimize") or {}).get("predictors", {}), **own}
 
 
-def reads_latents(name):
+def reads_latents(wildcards):
     """Whether a predictor looks at the trained model's latents, not only at features of the items."""
-    own = PREDICTORS[name]
+    own = PREDICTORS[wildcards.predictor]
     inputs = (own.get("settings") or {}).get("inputs", "features")
     return inputs != "features" and not own.get("model")
+
+
+def predictor_settings(wildcards):
+    """The section of one predictor. Snakemake compares no param that is made of `input` or `output`, so this is not."""
+    model = {"model": f"{RUN}/model"} if reads_latents(wildcards) else {}
+    return as_settings(PREDICTORS[wildcards.predictor], **model)

@@ -2,9 +2,7 @@ rule predict:
     """A property regressor from a table."""
     input:
         table=lambda wildcards: PREDICTORS[wildcards.predictor]["table"],
-        model=lambda wildcards: (
-            rules.train.output if reads_latents(wildcards.predictor) else []
-        ),
+        model=lambda wildcards: (rules.train.output if reads_latents(wildcards) else []),
     output:
         f"{RUN}/predictors/{{predictor}}/config.yaml",
     log:
@@ -17,10 +15,7 @@ rule predict:
     resources:
         mem_mb=4000,
     params:
-        settings=lambda wildcards, input: as_settings(
-            PREDICTORS[wildcards.predictor],
-            **({"model": os.path.dirname(input.model[0])} if input.model else {}),
-        ),
+        settings=predictor_settings,
         domain=DOMAIN,
         target=lambda wildcards: PREDICTORS[wildcards.predictor]["target"],
         folder=folder_of(),

@@ -73,6 +73,7 @@ class SelfiesRepresentation:
         return Batch({"tokens": torch.from_numpy(tokens)}, torch.from_numpy(mask), condition)
 
     def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
+        assert batch.mask is not None  # sequences differ in length
         tokens, mask = batch["tokens"].cpu().numpy(), batch.mask.cpu().numpy()
         return [self._decode_one(row[real]) for row, real in zip(tokens, mask, strict=True)]
 
@@ -106,7 +107,7 @@ def load(data: Mapping[str, Any]) -> SelfiesRepresentation:
     check_format(data.get("format"), "representation.json")
     groups = [tuple(selfies.split_selfies(group)) for group in data["groups"]]
     columns = data["properties"]
-    mean, std = ([column[key] for column in columns.values()] for key in ("mean", "std"))
+    mean, std = (np.array([column[key] for column in columns.values()], np.float64) for key in ("mean", "std"))
     return SelfiesRepresentation(Vocabulary(groups, FIRST_TOKEN), list(columns), mean, std, data["length"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,12 @@ class Network(nn.Module):
 
     def sample(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         return noise
+
+    def generate(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
+        return self.decode(self.sample(noise, condition), condition)
+
+    def finish(self, batches: Iterable[Batch], generator: torch.Generator) -> None:
+        """Nothing is left to fit."""
 
     def loss(self, batch: Batch, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         mean, log_std = self.inward(batch["points"]).chunk(2, 1)
@@ -232,7 +238,8 @@ class PointClouds:
 
     def render(self, item: Cloud, width: int = 220, height: int = 160) -> str:
         dots = "".join(f'<circle cx="{20 * x + 80:.1f}" cy="{80 - 20 * y:.1f}" r="3"/>' for x, y in item.points)
-        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 160" width="{width}" height="{height}">{dots}</svg>'
+        frame = f'viewBox="0 0 160 160" width="{width}" height="{height}"'
+        return f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>{dots}</svg>'
 
 
 DOMAIN = PointClouds()

@@ -1,0 +1,49 @@
+"""Ctrl-C keeps what is finished; memory doesn't grow with the number of items."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.toy import environment
+
+
+def test_ctrl_c_keeps_what_is_finished(workspace, toy_folder, tmp_path):
+    words = [sys.executable, "-m", "sciencegen.cli.main", "generate", "pointclouds", "--model", str(workspace.model)]
+    ours = environment(toy_folder)
+    process = subprocess.Popen([*words, "-n", "10000000", "-o", "big.csv"], cwd=tmp_path, env=ours, stderr=-1)
+    deadline = time.monotonic() + 120
+    while not any(path.stat().st_size for path in tmp_path.glob(".big.csv.*")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    lines = (tmp_path / "big.csv").read_text().splitlines()
+    assert lines[0] == "item"
+    assert all(line.count(";") == 4 for line in lines[1:])
+    assert len(lines) > 1
+    assert not list(tmp_path.glob(".big.csv.*"))
+
+
+MEASURED = """
+import resource, sys
+from sciencegen.cli.main import app
+app(sys.argv[1:], standalone_mode=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+def test_memory_stays_flat(workspace, toy_folder, tmp_path):
+    peaks = []
+    for count in (10_000, 300_000):
+        flags = ["generate", "pointclouds", "--model", str(workspace.model), "-n", str(count), "-o", f"{count}.csv"]
+        words = [sys.executable, "-c", MEASURED, *flags]
+        done = subprocess.run(
+            words, cwd=tmp_path, env=environment(toy_folder), capture_output=True, text=True, check=True
+        )
+        peaks.append(int(done.stderr.split()[-1]))
+    assert peaks[1] < peaks[0] + 60_000, "kB"

@@ -1,0 +1,128 @@
+"""The import arrows: each row may import the rows below it, never sideways unless it says so, never upward."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "sciencegen"
+
+FLOOR = {"batch", "config", "errors", "files"}
+PROTOCOLS = {"sciencegen.scoring.oracles", "sciencegen.latent.space"}
+MATHEMATICS = {"vae", "diffusion", "networks", "metrics"}
+JOINERS = {"report", "training", "prediction", "latent", "optimization", "scoring"}
+DATA = {"data", "runs"}
+
+ALLOWED = {
+    **{name: FLOOR for name in FLOOR},
+    **{name: FLOOR | DATA for name in DATA},
+    **{name: FLOOR | DATA | {"networks"} for name in MATHEMATICS},
+    **{name: FLOOR | DATA | MATHEMATICS for name in JOINERS},
+    "domains": FLOOR | DATA | MATHEMATICS | JOINERS,
+    "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
+    "cli": {"api", "config", "errors", "__init__"},
+}
+"""Room -> the rooms that it may import beside itself."""
+
+HEAVY = {"torch", "rdkit", "lightning", "pandas", "sklearn", "botorch", "numpy", "scipy", "matplotlib", "pyarrow"}
+LIGHT = ["__init__.py", "config.py", *(f"cli/{path.name}" for path in (PACKAGE / "cli").glob("*.py"))]
+
+ROOM_OF_LIBRARY = {
+    "rdkit": ["domains/molecules"], "selfies": ["domains/molecules"], "fcd": ["domains/molecules"],
+    "lightning": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
+    "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains"], "typer": ["cli"], "rich": ["cli"],
+}  # fmt: skip
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def is_module(base: str, name: str) -> bool:
+    """Whether `from base import name` imports a module of ours rather than something in one."""
+    place = PACKAGE.parent / base.replace(".", "/") / name
+    return place.with_suffix(".py").exists() or place.is_dir()
+
+
+def imports(path: Path, top_level: bool = False) -> set[str]:
+    """Every module that a file imports; with `top_level` only what importing it imports."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level else ast.walk(tree)
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            base = node.module or ""
+            names |= {f"{base}.{alias.name}" if is_module(base, alias.name) else base for alias in node.names}
+    return names
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_shared" not in path.parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_arrows_point_down(path: Path) -> None:
+    here = room(path)
+    allowed = ALLOWED.get(here, FLOOR) | {here}
+    for name in imports(path):
+        if not name.startswith("sciencegen") or name in PROTOCOLS:
+            continue
+        parts = name.split(".")
+        there = parts[1] if len(parts) > 1 else "__init__"
+        assert there in allowed, f"{here} must not import {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) == "domains"], ids=lambda path: path.name)
+def test_no_domain_imports_another(path: Path) -> None:
+    own = path.relative_to(PACKAGE / "domains").parts[0]
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[:2] == ["sciencegen", "domains"] and len(parts) > 2 and (PACKAGE / "domains" / parts[2]).is_dir():
+            assert parts[2] == own, f"{own} must not import {name}"
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_the_door_is_light(name: str) -> None:
+    heavy = {module for module in imports(PACKAGE / name, top_level=True) if module.split(".")[0] in HEAVY}
+    assert not heavy, f"{name} imports {heavy} before it is needed"
+
+
+@pytest.mark.parametrize("library", ROOM_OF_LIBRARY)
+def test_each_library_has_its_room(library: str) -> None:
+    rooms = ROOM_OF_LIBRARY[library]
+    for path in FILES:
+        inside = any(path.is_relative_to(PACKAGE / place) for place in rooms)
+        users = {name for name in imports(path) if name.split(".")[0] == library}
+        assert inside or not users, f"{path.relative_to(PACKAGE)} imports {users}; it belongs to {rooms}"
+
+
+SCIENCE = ("smiles", "rdkit", "selfies", "molecul", "protein", "galax")
+GENERIC = [
+    "vae",
+    "networks",
+    "metrics",
+    "training",
+    "latent",
+    "optimization",
+    "scoring",
+    "prediction",
+    "data",
+    "report",
+]
+
+
+@pytest.mark.parametrize("name", [*GENERIC, "api", "cli"])
+def test_no_science_leaks_into_generic_code(name: str) -> None:
+    """Words of a science may stand in docstrings and help as examples, never in the names that code works with."""
+    for path in sorted((PACKAGE / name).rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        identifiers = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        identifiers |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        identifiers |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        found = {one for one in identifiers if any(word in one.lower() for word in SCIENCE)}
+        assert not found, f"{path.relative_to(PACKAGE)} knows of {found}"

@@ -1,0 +1,113 @@
+"""A folder in which Snakemake runs with a stand-in for the `sciencegen` command."""
+
+import copy
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent
+WORKFLOWS = HERE.parents[1] / "workflows"
+
+CONFIG = {
+    "domain": "molecules",
+    "name": "test",
+    "structures": ".sdf",
+    "prepare": {"source": "items.smi"},
+    "train": {"training": {"steps": 3}},
+    "generate": {"n": 7},
+    "predict": {"stain": {"table": "stain.csv", "target": "y"}},
+    "optimize": {"goals": ["maximize stain"], "budget": 9},
+    "evaluate": {"against": "moses/test"},
+    "report": {"title": "A test"},
+}
+RULES = {"prepare", "train", "generate", "predict", "optimize", "evaluate", "report"}
+
+
+@dataclass
+class Place:
+    """folder: where Snakemake works. results: those of CONFIG in it."""
+
+    folder: Path
+
+    @property
+    def results(self):
+        return self.folder / "results" / "molecules" / "test"
+
+    @property
+    def environment(self):
+        return {**os.environ, "PATH": os.pathsep.join((str(self.folder / "bin"), os.environ["PATH"]))}
+
+    def calls(self, verb=None):
+        lines = (self.folder / "calls.jsonl").read_text().splitlines()
+        return [call for call in map(json.loads, lines) if verb in (None, call["verb"])]
+
+    def write(self, config):
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def snakemake(self, *flags, config=CONFIG):
+        self.write(config)
+        words = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "-s",
+            WORKFLOWS / "Snakefile",
+            "--configfile",
+            "config.yaml",
+            *flags,
+        ]
+        return subprocess.run(
+            [*map(str, words)], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120
+        )
+
+    def would_run(self, config=CONFIG):
+        """Names of the rules that a run with this config would execute."""
+        done = self.snakemake("-n", config=config)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return rules_in(done.stdout + done.stderr)
+
+
+def rules_in(text):
+    return set(re.findall(r"^(?:local)?rule (\w+):$", text, flags=re.MULTILINE)) - {"all"}
+
+
+def edited(*path, value):
+    """CONFIG with one key changed."""
+    config = copy.deepcopy(CONFIG)
+    section = config
+    for name in path[:-1]:
+        section = section.setdefault(name, {})
+    section[path[-1]] = value
+    return config
+
+
+def make_place(folder):
+    (folder / "bin").mkdir()
+    command = folder / "bin" / "sciencegen"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE / "stand_in.py"} "$@"\n')
+    command.chmod(0o755)
+    (folder / "items.smi").write_text("CCO\n")
+    (folder / "stain.csv").write_text("item,y\nCCO,1\n")
+    return Place(folder)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return make_place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A place in which the whole workflow has run once; only look, or run dry."""
+    place = make_place(tmp_path_factory.mktemp("finished"))
+    done = place.snakemake()
+    assert done.returncode == 0, done.stderr
+    place.said = done.stderr + done.stdout
+    return place

@@ -1,0 +1,88 @@
+"""What an edit of the config makes anew: the steps that depend on it, and none else."""
+
+import json
+import os
+
+import pytest
+
+from tests.workflows.conftest import CONFIG, RULES, edited
+
+AFTER_TRAINING = RULES - {"prepare", "predict"}
+
+
+def test_a_finished_run_has_everything_and_nothing_to_do(finished):
+    names = ("report.html", "candidates.parquet", "candidates.csv", "candidates.sdf", "metrics.json", "config.yaml")
+    assert all((finished.results / name).is_file() for name in names)
+    steps = sorted([*(RULES - {"predict"}), "predict-stain"])
+    assert sorted(path.stem for path in (finished.results / "logs").iterdir()) == steps
+    assert sorted(path.stem for path in (finished.results / "benchmarks").iterdir()) == steps
+    assert finished.would_run() == set()
+
+
+def test_each_step_runs_once_and_is_heard(finished):
+    verbs = [call["verb"] for call in finished.calls()]
+    assert sorted(verbs) == sorted([*(RULES - {"predict"}), "predictor"])
+    assert all(f"{verb} speaks" in finished.said for verb in verbs)
+    assert "train speaks" in (finished.results / "logs" / "train.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (("evaluate", "limit"), 5, {"evaluate", "report"}),
+        (("optimize", "budget"), 10, {"optimize", "report"}),
+        (("generate", "n"), 8, {"generate", "evaluate", "report"}),
+        (("predict", "stain", "settings"), {"members": 3}, {"predict", "optimize", "report"}),
+        (("train", "training"), {"steps": 4}, AFTER_TRAINING),
+        (("report", "title"), "Another", {"report"}),
+        (("device",), "cpu", {"report"}),
+        (("threads",), 1, {"report"}),
+        (("seed",), 1, RULES),
+        (("prepare", "limit"), 5, RULES - {"predict"}),
+    ],
+    ids=lambda part: ".".join(map(str, part)) if isinstance(part, tuple) else "",
+)
+def test_an_edit_reruns_what_depends_on_it(finished, path, value, expected):
+    assert finished.would_run(edited(*path, value=value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("stain.csv", {"predict", "optimize", "report"}), ("items.smi", RULES - {"predict"})]
+)
+def test_a_changed_file_is_read_anew(finished, name, expected):
+    path = finished.folder / name
+    before, times = path.read_text(), path.stat()
+    path.write_text(before + "CCC,2\n")
+    try:
+        assert finished.would_run() == expected
+    finally:
+        path.write_text(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
+    seen = {}
+    for call in finished.calls():
+        words = call["words"]
+        seen[call["verb"]] = json.loads(words[words.index("--settings") + 1])
+    results = "results/molecules/test"
+    assert seen["train"] == {"seed": 0, **CONFIG["train"]}
+    assert seen["evaluate"] == {"seed": 0, "model": f"{results}/model", **CONFIG["evaluate"]}
+    assert seen["optimize"]["predictors"] == {"stain": f"{results}/predictors/stain"}
+    assert seen["optimize"]["training"] == f"{results}/data"
+    assert seen["report"] == CONFIG
+
+
+def test_a_predictor_of_latents_waits_for_the_model(place):
+    config = edited("predict", "stain", "settings", value={"inputs": "both"})
+    assert place.snakemake("--until", "predict", config=config).returncode == 0
+    assert [call["verb"] for call in place.calls()] == ["prepare", "train", "predictor"]
+    words = place.calls("predictor")[0]["words"]
+    assert json.loads(words[words.index("--settings") + 1])["model"] == "results/molecules/test/model"
+
+
+@pytest.mark.parametrize(("verb", "code", "finishes"), [("optimize", 5, True), ("optimize", 2, False)])
+def test_fewer_results_than_asked_are_no_failure(place, verb, code, finishes):
+    (place.folder / "exit").write_text(f"{verb} {code}")
+    assert (place.snakemake().returncode == 0) == finishes
+    assert (place.results / "report.html").exists() == finishes

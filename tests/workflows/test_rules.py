@@ -1,0 +1,83 @@
+"""The rules as text: clean, without a domain, and with nothing in them but the `sciencegen` command."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from sciencegen.config import load_run
+from sciencegen.domains import domain_names
+from tests.workflows.conftest import RULES, WORKFLOWS, rules_in
+
+FILES = [WORKFLOWS / "Snakefile", *sorted((WORKFLOWS / "rules").glob("*.smk"))]
+CONFIGS = [path for path in sorted((WORKFLOWS / "config").rglob("*.yaml")) if path.name != "default.yaml"]
+PROFILES = sorted(path.name for path in (WORKFLOWS / "profiles").iterdir())
+
+
+def rules_of(path):
+    """Name -> text of each rule in a file."""
+    parts = re.split(r"^rule (\w+):$", path.read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+ALL_RULES = {name: text for path in FILES for name, text in rules_of(path).items() if name != "all"}
+
+
+def test_every_step_is_a_rule():
+    assert set(ALL_RULES) == RULES
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_a_rule_logs_is_measured_and_calls_the_command_only(name):
+    text = ALL_RULES[name]
+    assert re.search(r"^    log:$", text, re.MULTILINE)
+    assert re.search(r"^    benchmark:$", text, re.MULTILINE)
+    assert not re.search(r"^    (run|script|notebook|wrapper):", text, re.MULTILINE)
+    shell = "".join(re.findall(r'"([^"]*)"', text.split("    shell:\n")[1]))
+    assert re.match(r"sciencegen [^;&]*2>&1 \| tee \{log:q\}( \|\| test \$\? -eq 5)?$", shell)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_rule_knows_a_domain(path):
+    text = path.read_text().lower()
+    assert "import sciencegen" not in text
+    for word in (*domain_names(), "smiles", "rdkit", "sdf", "moses"):
+        assert word not in text
+
+
+def test_lint_is_clean(tmp_path):
+    words = [sys.executable, "-m", "snakemake", "-s", WORKFLOWS / "Snakefile", "--lint"]
+    done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_format_is_clean():
+    done = subprocess.run([sys.executable, "-m", "snakefmt", "--check", str(WORKFLOWS)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path):
+    settings = load_run(path)
+    assert settings.domain == path.stem
+    words = [sys.executable, "-m", "snakemake", "-s", WORKFLOWS / "Snakefile", "--configfile", path, "-n"]
+    done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert rules_in(done.stdout + done.stderr) == RULES - (set() if settings.predict else {"predict"})
+
+
+def test_without_a_config_the_default_domain_runs(tmp_path):
+    default = yaml.safe_load((WORKFLOWS / "config" / "default.yaml").read_text())["domain"]
+    words = [sys.executable, "-m", "snakemake", "-s", WORKFLOWS / "Snakefile", "-n", "--config", "seed=3"]
+    done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"results/{default}/" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_names_rules_that_exist(profile):
+    values = yaml.safe_load((WORKFLOWS / "profiles" / profile / "config.yaml").read_text())
+    assert set(values.get("set-threads", {})) <= RULES
+    assert "code" not in values["rerun-triggers"]  # an upgrade of the rules alone retrains nothing

@@ -1,0 +1,145 @@
+"""`sciencegen run`: its errors, and that whatever is killed, the same command goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from sciencegen.api.run import default_config, find_profile, read_config
+from sciencegen.errors import ConfigError
+from sciencegen.runs import RunFolder
+from tests.workflows.conftest import CONFIG, WORKFLOWS, edited
+
+DRIVER = """
+import os, sys
+from sciencegen.api import supervision
+from sciencegen.cli.main import main
+real = supervision.job_environment
+def with_stand_in(folder):
+    found = real(folder)
+    return {**found, "PATH": os.pathsep.join((os.path.join(os.getcwd(), "bin"), found["PATH"]))}
+supervision.job_environment = with_stand_in
+main()
+"""
+"""The real command, whose jobs find the stand-in before it."""
+
+
+def start(place, *flags, config=CONFIG):
+    place.write(config)
+    words = [sys.executable, "-c", DRIVER, "run", "molecules", "--config", "config.yaml", *flags]
+    return subprocess.Popen(words, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    said, heard = process.communicate(timeout=120)
+    return process.returncode, said, heard
+
+
+def wait_for(place, verb, timeout_s=60):
+    """The pid of the stand-in that was called with this verb."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if (place.folder / "calls.jsonl").exists() and (calls := place.calls(verb)):
+            return calls[-1]["pid"]
+        time.sleep(0.1)
+    raise AssertionError(f"{verb} was never called")
+
+
+def test_a_run_prints_its_report_and_nothing_else_on_stdout(place):
+    code, said, heard = finish(start(place))
+    assert code == 0, heard
+    assert said == "results/molecules/test/report.html\n"
+    assert (place.folder / said.strip()).is_file()
+    assert "train speaks" in heard
+
+
+def test_a_dry_run_computes_nothing(place):
+    code, said, heard = finish(start(place, "--", "-n"))
+    assert code == 0, heard
+    assert said == ""
+    assert not (place.folder / "calls.jsonl").exists()
+
+
+@pytest.mark.parametrize("victim", ["run", "snakemake", pytest.param("job", marks=pytest.mark.slow)])
+def test_the_same_command_goes_on_after_kill_9(place, victim):
+    (place.folder / "slow").write_text("train 100")
+    process = start(place)
+    job = wait_for(place, "train")
+    snakemake = psutil.Process(process.pid).children()[0]
+    os.kill({"run": process.pid, "snakemake": snakemake.pid, "job": job}[victim], signal.SIGKILL)
+    process.wait(60)
+    (place.folder / "slow").unlink()
+    code, _, heard = finish(start(place))
+    assert code == 0, heard
+    assert not psutil.pid_exists(job), "a job of the killed run lives on"
+    assert not snakemake.is_running()
+    assert len(place.calls("prepare")) == 1, "a finished step was run again"
+    assert len(place.calls("train")) == 2
+
+
+def test_sigterm_ends_everything_below(place):
+    (place.folder / "slow").write_text("train 100")
+    process = start(place)
+    job = wait_for(place, "train")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 130
+    assert not psutil.pid_exists(job)
+
+
+def test_two_runs_never_share_a_folder(place):
+    with RunFolder(place.results).lock():
+        code, _, heard = finish(start(place))
+    assert code == 2
+    assert "another process works in it" in heard
+
+
+def test_a_failed_step_is_told_with_where_its_log_is(place):
+    (place.folder / "exit").write_text("evaluate 3")
+    code, said, heard = finish(start(place))
+    assert code != 0
+    assert said == ""
+    assert "results/molecules/test/logs" in heard
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (edited("optimise", value={}), "did you mean 'optimize'"),
+        (edited("train", "modle", value="x"), "did you mean 'model'"),
+        (edited("domain", value="galaxies"), "is one of galaxies"),
+        (edited("options", "nonsense", value=1), "nonsense"),
+    ],
+)
+def test_a_wrong_config_is_an_error_before_anything_runs(place, config, message):
+    place.write(config)
+    with pytest.raises(ConfigError, match=message):
+        read_config("molecules", place.folder / "config.yaml", None)
+
+
+def test_unknown_names_are_errors_that_help(tmp_path):
+    with pytest.raises(ConfigError, match="Did you mean 'molecules'"):
+        default_config(WORKFLOWS, "molecule")
+    with pytest.raises(ConfigError, match="Did you mean 'slurm'"):
+        find_profile(WORKFLOWS, "slrum")
+
+
+def test_a_profile_of_the_user_is_found(tmp_path):
+    (tmp_path / "config.yaml").write_text("jobs: 3\n")
+    assert find_profile(WORKFLOWS, str(tmp_path)) == tmp_path
+    assert find_profile(WORKFLOWS, "slurm") == WORKFLOWS / "profiles" / "slurm"
+
+
+@pytest.mark.slow
+def test_the_smoke_run_ends_with_a_report(tmp_path):
+    config = WORKFLOWS / "config" / "smoke" / "molecules.yaml"
+    words = [sys.executable, "-m", "sciencegen.cli.main", "run", "molecules", "--config", str(config)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=290)
+    assert done.returncode == 0, done.stderr
+    page = tmp_path / done.stdout.strip()
+    assert "<svg" in page.read_text()
+    for name in ("candidates.parquet", "candidates.csv", "candidates.sdf", "metrics.json"):
+        assert (page.parent / name).stat().st_size > 0
