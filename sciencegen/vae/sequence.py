@@ -49,6 +49,7 @@ class SequenceVAESettings:
     flow prior repairs what an imperfect match to N(0, I) leaves. property_weight: weight of reading the properties off
     z, which arranges the codes by property (Gómez-Bombarelli et al. 2018). dropout: conditions to forget.
     code_dropout: share of training rows whose code is silenced (zero), on which the decoder learns p(x | c) by itself.
+    temperature: of the decoder's distribution when it draws by itself; below 1 it keeps to what it is sure of.
     guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
     """
 
@@ -64,6 +65,7 @@ class SequenceVAESettings:
     property_weight: float = 1.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=1.0, everything=0.4))
     code_dropout: float = 0.6
+    temperature: float = 0.8
     guidance: float = 0.0
 
 
@@ -125,7 +127,7 @@ class SequenceVAE(nn.Module):
 
     @torch.no_grad()
     def log_prob(self, batch: Batch) -> Float[Tensor, " batch"]:
-        """log p(x | c) in nats: exact, of what `generate` draws without guidance."""
+        """log p(x | c) in nats: exact, of what `generate` draws at temperature 1 and without guidance."""
         silence = self._silence(len(batch), batch["tokens"].device)
         return self.likelihood(silence, batch.condition, batch).log_prob(batch["tokens"])
 
@@ -172,8 +174,13 @@ class SequenceVAE(nn.Module):
     def generate(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """Sequences of p(x | c) from standard normal noise, of which the part of u is used."""
         check_latents(noise, self.latent_size)
-        step = self._step(self._silence(len(noise), noise.device), condition)
-        tokens, mask = autoregressive.decode(noise[:, self.settings.code :], START, END, step)
+        step, temperature = self._step(self._silence(len(noise), noise.device), condition), self.settings.temperature
+
+        def sharper(previous: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+            logits, state = step(previous, state)
+            return logits / temperature, state
+
+        tokens, mask = autoregressive.decode(noise[:, self.settings.code :], START, END, sharper)
         return Batch({"tokens": tokens}, mask)
 
     @torch.no_grad()

@@ -42,7 +42,11 @@ def test_adapting_starts_from_the_same_model(base):
     assert torch.allclose(before, after)
     condition = torch.tensor([[float("nan"), float("nan"), 0.7]]).expand(8, -1)
     both = torch.tensor([[0.7, 0.3]]).expand(8, -1)
-    assert torch.allclose(model.sample(noise, condition), adapted.sample(noise, both), atol=1e-4)
+    code = noise[:, : model.semantic_size]
+    assert torch.allclose(model.prior(code, condition), adapted.prior(code, both), atol=1e-4)
+    old_logits = model.likelihood(before, condition[:6], batch).logits
+    new_logits = adapted.likelihood(after, both[:6], batch).logits
+    assert torch.allclose(old_logits, new_logits[..., : old_logits.shape[-1]], atol=1e-5)
 
 
 def test_settings_are_a_plain_record():
