@@ -15,12 +15,18 @@ from tests.toy import environment
 def test_ctrl_c_keeps_what_is_finished(workspace, toy_folder, tmp_path):
     words = [sys.executable, "-m", "sciencegen.cli.main", "generate", "pointclouds", "--model", str(workspace.model)]
     ours = environment(toy_folder)
-    process = subprocess.Popen([*words, "-n", "10000000", "-o", "big.csv"], cwd=tmp_path, env=ours, stderr=-1)
-    deadline = time.monotonic() + 120
-    while not any(path.stat().st_size for path in tmp_path.glob(".big.csv.*")) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    process = subprocess.Popen(
+        [*words, "-n", "10000000", "-o", "big.csv"], cwd=tmp_path, env=ours, stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not any(path.stat().st_size for path in tmp_path.glob(".big.csv.*")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
     lines = (tmp_path / "big.csv").read_text().splitlines()
     assert lines[0] == "item"
     assert all(line.count(";") == 4 for line in lines[1:])
