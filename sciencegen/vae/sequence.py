@@ -98,12 +98,12 @@ class SequenceVAE(nn.Module):
         condition = s.dropout(batch.condition, generator)
         spoken = code.new_zeros(len(batch), s.code).masked_scatter(~silent[:, None], code)
         surprise = -self.likelihood(spoken, condition, batch).log_prob(batch["tokens"])
-        kl = standard_normal_kl(posterior).sum() / len(batch)
+        kl = standard_normal_kl(posterior)
         error = self._property_error(code, heard.condition)
-        loss = surprise.mean() + s.beta(step) * kl + s.property_weight * error
+        loss = surprise.mean() + s.beta(step) * kl.sum() / len(batch) + s.property_weight * error
         shares = {
             "reconstruction": surprise[~silent],
-            "kl": standard_normal_kl(posterior),
+            "kl": kl,
             "language": surprise[silent],
         }
         shown = {name: value.mean() for name, value in shares.items() if len(value)}

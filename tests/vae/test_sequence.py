@@ -1,5 +1,7 @@
 """The sequence VAE as a latent space: lossless codes, a prior that conditions, a bound that is one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -77,11 +79,25 @@ def test_conditions_may_be_missing_per_row(trained):
     assert torch.isfinite(loss["loss"])
 
 
-def test_guidance_zero_is_the_conditional_model(trained):
+def test_a_condition_changes_what_a_latent_decodes_to(trained):
     noise = torch.randn(16, trained.latent_size, generator=torch.Generator().manual_seed(2))
     asked = torch.zeros(16, PROPERTIES)
     plain = trained.decode(noise, asked)["tokens"]
     assert not torch.equal(plain, trained.decode(noise, asked + 1.0)["tokens"])
+
+
+def test_guidance_leans_toward_the_condition(trained):
+    noise = torch.randn(400, trained.latent_size, generator=torch.Generator().manual_seed(3))
+    asked = torch.tensor([[1.0, float("nan")]]).expand(400, -1)
+    share = lambda: (trained.generate(noise, asked)["tokens"][:, 0] == 4).float().mean()  # noqa: E731
+    settings, plain = trained.settings, share()
+    try:
+        trained.settings = replace(settings, guidance=2.0)
+        assert share() >= plain
+        trained.settings = replace(settings, guidance=-1.0)  # all the way back to the unconditional model
+        assert share() < 0.6
+    finally:
+        trained.settings = settings
 
 
 def test_wrong_latents_say_what_was_expected(trained):
