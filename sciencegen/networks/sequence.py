@@ -38,31 +38,51 @@ class SequenceEncoder(nn.Module):
         return torch.einsum("bpq,bpw->bqw", weight, hidden).flatten(1)
 
 
-class RecurrentDecoder(nn.Module):
-    """Next-token logits from the tokens before and a context vector, by a gated recurrent network (Cho et al. 2014).
+class PropertyReader(nn.Module):
+    """E[y | x_1 .. x_t]: what the tokens so far let one expect of the whole sequence's properties."""
 
-    The context (latent, condition) sets the first state and enters every step, so that it is never forgotten.
-    """
-
-    def __init__(self, vocabulary: int, width: int, hidden: int, context: int, layers: int = 1):
+    def __init__(self, vocabulary: int, properties: int, width: int, hidden: int):
         super().__init__()
         self.token = nn.Embedding(vocabulary, width)
-        self.state = nn.Linear(context, hidden * layers)
-        self.recurrent = nn.GRU(width + context, hidden, layers, batch_first=True)
-        self.output = nn.Sequential(nn.Linear(hidden + context, width), nn.GELU(), nn.Linear(width, vocabulary))
-        self.layers = layers
+        self.recurrent = nn.GRU(width, hidden, batch_first=True)
+        self.output = nn.Linear(hidden, properties)
+        self.hidden = hidden
 
-    def initial(self, context: Float[Tensor, "batch context"]) -> Float[Tensor, "layer batch hidden"]:
-        return torch.tanh(self.state(context)).unflatten(1, (self.layers, -1)).transpose(0, 1).contiguous()
+    def forward(
+        self, tokens: Int[Tensor, "batch position"], state: Float[Tensor, "batch hidden"] | None = None
+    ) -> tuple[Float[Tensor, "batch position property"], Float[Tensor, "batch hidden"]]:
+        """The estimate after each of the tokens, and the state behind the last."""
+        hidden, last = self.recurrent(self.token(tokens), None if state is None else state[None])
+        return self.output(hidden), last[0]
+
+
+class RecurrentDecoder(nn.Module):
+    """Next-token logits from the tokens before and what is known at each step, by a gated recurrent network (Cho et al.
+    2014).
+
+    The context (latent, condition) sets the first state and enters every step, so that it is never forgotten; `notes`
+    are further features of each step.
+    """
+
+    def __init__(self, vocabulary: int, width: int, hidden: int, context: int, notes: int):
+        super().__init__()
+        self.token = nn.Embedding(vocabulary, width)
+        self.state = nn.Linear(context, hidden)
+        self.recurrent = nn.GRU(width + context + notes, hidden, batch_first=True)
+        outward = nn.Linear(hidden + context + notes, width)
+        self.output = nn.Sequential(outward, nn.GELU(), nn.Linear(width, vocabulary))
+
+    def first_state(self, context: Float[Tensor, "batch context"]) -> Float[Tensor, "batch hidden"]:
+        return torch.tanh(self.state(context))
 
     def forward(
         self,
         previous: Int[Tensor, "batch position"],
         context: Float[Tensor, "batch context"],
-        state: Float[Tensor, "layer batch hidden"] | None = None,
-    ) -> tuple[Float[Tensor, "batch position vocabulary"], Float[Tensor, "layer batch hidden"]]:
+        notes: Float[Tensor, "batch position note"],
+        state: Float[Tensor, "batch hidden"],
+    ) -> tuple[Float[Tensor, "batch position vocabulary"], Float[Tensor, "batch hidden"]]:
         """Logits after each of the `previous` tokens, and the state behind the last."""
-        state = self.initial(context) if state is None else state
-        context = context[:, None].expand(-1, previous.shape[1], -1)
-        hidden, state = self.recurrent(torch.cat([self.token(previous), context], -1), state)
-        return self.output(torch.cat([hidden, context], -1)), state
+        known = torch.cat([context[:, None].expand(-1, previous.shape[1], -1), notes], -1)
+        hidden, last = self.recurrent(torch.cat([self.token(previous), known], -1), state[None])
+        return self.output(torch.cat([hidden, known], -1)), last[0]

@@ -14,15 +14,17 @@ median, and `decode` of it is x again. A floor under every probability keeps int
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-Step = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
-"""(previous tokens [batch 1], state or None) -> (logits [batch 1 vocabulary], state)."""
+State = tuple[Tensor, ...]
+"""All that the next step depends on beside the previous token; each part [batch ...]."""
+Step = Callable[[Tensor, State], tuple[Tensor, State]]
+"""(previous tokens [batch 1], state) -> (logits [batch 1 vocabulary], state)."""
 
 FLOOR = 1e-4
 """Total probability spread evenly over the vocabulary, so that any sequence has a code."""
@@ -48,11 +50,11 @@ def distribution(logits: Float[Tensor, "batch vocabulary"]) -> Float[Tensor, "ba
 
 
 def encode(
-    tokens: Int[Tensor, "batch position"], mask: Bool[Tensor, "batch position"], start: int, step: Step
+    tokens: Int[Tensor, "batch position"], mask: Bool[Tensor, "batch position"], start: int, step: Step, state: State
 ) -> Float[Tensor, "batch position"]:
     """The posterior median of u: Phi^-1 of the middle of each token's interval; 0 where masked."""
     previous = torch.full_like(tokens[:, :1], start)
-    state, noise = None, []
+    noise = []
     for position in range(tokens.shape[1]):
         logits, state = step(previous, state)
         cumulative = distribution(logits[:, 0])
@@ -64,27 +66,42 @@ def encode(
 
 
 def decode(
-    noise: Float[Tensor, "batch position"], start: int, end: int, step: Step
+    noise: Float[Tensor, "batch position"], start: int, end: int, step: Step, state: State
 ) -> tuple[Int[Tensor, "batch position"], Bool[Tensor, "batch position"]]:
-    """x of u: tokens and the mask of real positions; a row without an end token has a mask that is all True."""
-    batch, length = noise.shape
-    previous = torch.full((batch, 1), start, dtype=torch.long, device=noise.device)
-    alive = torch.ones(batch, dtype=torch.bool, device=noise.device)
-    tokens = torch.full((batch, length), end, dtype=torch.long, device=noise.device)
-    mask = torch.zeros((batch, length), dtype=torch.bool, device=noise.device)
-    quantile = torch.special.ndtr(noise.double()).T.contiguous()
-    state = None
-    for position in range(length):
+    """x of u: tokens and the mask of real positions; a row without an end token has a mask that is all True.
+
+    Rows that have ended are dropped from the work.
+    """
+    tokens = torch.full(noise.shape, end, dtype=torch.long, device=noise.device)
+    mask = torch.zeros(noise.shape, dtype=torch.bool, device=noise.device)
+    quantile = torch.special.ndtr(noise.double())
+    rows = torch.arange(len(noise), device=noise.device)
+    previous = torch.full((len(noise), 1), start, dtype=torch.long, device=noise.device)
+    for position in range(noise.shape[1]):
         logits, state = step(previous, state)
         cumulative = distribution(logits[:, 0])
-        previous = torch.searchsorted(cumulative, quantile[position, :, None], right=True)
-        previous = previous.clamp_max(cumulative.shape[1] - 1)
-        tokens[:, position] = torch.where(alive, previous[:, 0], end)
-        mask[:, position] = alive
-        alive = alive & (previous[:, 0] != end)
-        if not bool(alive.any()):
+        chosen = torch.searchsorted(cumulative, quantile[rows, position, None], right=True)
+        chosen = chosen.clamp_max(cumulative.shape[1] - 1)
+        tokens[rows, position], mask[rows, position] = chosen[:, 0], True
+        going = (chosen[:, 0] != end).nonzero()[:, 0]
+        if not len(going):
             break
+        rows, previous, state = rows[going], chosen[going], tuple(part[going] for part in state)
     return tokens, mask
+
+
+def shifts(noise: Float[Tensor, "batch position"], count: int) -> Iterator[Float[Tensor, "batch position"]]:
+    """The noise itself, then count - 1 rotations of it: frac(Phi(u) + k alpha_t), each standard normal again.
+
+    Cranley & Patterson, SIAM J. Numer. Anal. 1976, 13, 904. alpha_t are the golden ratio's multiples, so that the
+    rotations of one row lie evenly and far apart.
+    """
+    uniform = torch.special.ndtr(noise.double())
+    golden = torch.arange(1, noise.shape[1] + 1, dtype=torch.float64, device=noise.device) * ((math.sqrt(5) - 1) / 2)
+    yield noise
+    for number in range(1, count):
+        rotated = torch.frac(uniform + torch.frac(number * golden))
+        yield _normal_quantile(rotated.clamp(1e-9, 1 - 1e-9)).float()
 
 
 def _normal_quantile(probability: Tensor) -> Tensor:

@@ -11,22 +11,26 @@ The prior that makes a bound tightest is the aggregate posterior (Tomczak & Well
 the sequences that the decoder draws by itself: a code from noise is that of a likely sequence, never one from a hole
 between codes. A latent is the row (e, u), where e is z seen through a flow p(z | c) fitted after training, z = flow(e),
 which brings the codes close to standard normal: distances, steps and interpolation have a natural scale.
+
+A condition reaches the decoder three ways: as context; at each step as what is still missing of it, c - E[y | x_<t]; and
+by resampling, where it is asked for: of several sequences drawn, the one is kept whose properties the model itself reads
+as nearest to c (`tries`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.sequence import RecurrentDecoder, SequenceEncoder
+from sciencegen.networks.sequence import RecurrentDecoder, SequenceEncoder, PropertyReader
 from sciencegen.vae import autoregressive
-from sciencegen.vae.autoregressive import AutoregressiveCategorical
+from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, shifts
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.conditions import ConditionDropout, condition_features
 from sciencegen.vae.flow_prior import FlowPrior
@@ -47,10 +51,12 @@ class SequenceVAESettings:
 
     length: most tokens of a sequence, the end included. beta: weight of the KL by step; it may end below 1, since the
     flow prior repairs what an imperfect match to N(0, I) leaves. property_weight: weight of reading the properties off
-    z, which arranges the codes by property (Gómez-Bombarelli et al. 2018). dropout: conditions to forget.
+    z, which arranges the codes by property (Gómez-Bombarelli et al. 2018), and off the tokens. dropout: conditions to
+    forget.
     code_dropout: share of training rows whose code is silenced (zero), on which the decoder learns p(x | c) by itself.
     temperature: of the decoder's distribution when it draws by itself; below 1 it keeps to what it is sure of.
     guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
+    tries: sequences drawn for each one that is kept under a condition.
     """
 
     code: int = 64
@@ -63,10 +69,11 @@ class SequenceVAESettings:
     flow_width: int = 192
     beta: Warmup = field(default_factory=lambda: Warmup("linear", 6000, 0.05, 0.4))
     property_weight: float = 1.0
-    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=1.0, everything=0.4))
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=1.0, everything=0.3, few=0.5))
     code_dropout: float = 0.6
     temperature: float = 0.8
     guidance: float = 0.0
+    tries: int = 8
 
 
 class SequenceVAE(nn.Module):
@@ -79,7 +86,8 @@ class SequenceVAE(nn.Module):
         self.encoder = SequenceEncoder(vocabulary, s.width, s.layers, s.heads, s.length)
         self.posterior = GaussianPosterior(self.encoder.feature_size, s.code)
         self.condition = MLP(2 * property_count, 64, 64, 1)
-        self.decoder = RecurrentDecoder(vocabulary, 256, s.hidden, s.code + 64)
+        self.reader = PropertyReader(vocabulary, property_count, 64, 256)
+        self.decoder = RecurrentDecoder(vocabulary, 256, s.hidden, s.code + 64, 2 * property_count)
         self.properties = MLP(s.code, property_count, 128, 1)
         self.prior = FlowPrior(s.code, property_count, s.flow_layers, s.flow_width)
         self.semantic_size, self.latent_size = s.code, s.code + s.length
@@ -97,29 +105,49 @@ class SequenceVAE(nn.Module):
         code, _ = posterior.sample(generator)
         condition = s.dropout(batch.condition, generator)
         spoken = code.new_zeros(len(batch), s.code).masked_scatter(~silent[:, None], code)
-        surprise = -self.likelihood(spoken, condition, batch).log_prob(batch["tokens"])
+        expected = self._expected(batch)
+        surprise = -self._likelihood(spoken, condition, batch, expected).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
-        error = self._property_error(code, heard.condition)
-        loss = surprise.mean() + s.beta(step) * kl.sum() / len(batch) + s.property_weight * error
+        errors = {
+            "code_error": property_error(self.properties(code), heard.condition),
+            "reading_error": self._reading_error(expected, batch),
+        }
+        loss = surprise.mean() + s.beta(step) * kl.sum() / len(batch) + s.property_weight * sum(errors.values())
         shares = {
             "reconstruction": surprise[~silent],
             "kl": kl,
             "language": surprise[silent],
         }
         shown = {name: value.mean() for name, value in shares.items() if len(value)}
-        return {"loss": loss, **shown, "property_error": error}
+        return {"loss": loss, **shown, **errors}
 
-    def _property_error(self, code: Tensor, condition: Condition) -> Tensor:
-        if condition is None or not self.property_count:
-            return code.new_zeros(())
-        error = (self.properties(code) - condition.nan_to_num(0.0)).square()
-        return (error * ~condition.isnan()).sum(1).mean()
+    def _expected(self, batch: Batch) -> Float[Tensor, "batch step property"]:
+        """E[y | x_1 .. x_t] for t from 0 on."""
+        tokens = batch["tokens"]
+        return self.reader(torch.cat([torch.full_like(tokens[:, :1], START), tokens], 1))[0]
+
+    def _reading_error(self, expected: Float[Tensor, "batch step property"], batch: Batch) -> Tensor:
+        """Of the estimates on the way and of the last, each with half the weight."""
+        if batch.condition is None:
+            return expected.new_zeros(())
+        last = _at_end(expected, batch)
+        rows = batch.condition[:, None].expand_as(expected[:, 1:])[_mask(batch)]
+        return (property_error(expected[:, 1:][_mask(batch)], rows) + property_error(last, batch.condition)) / 2
+
+    @torch.no_grad()
+    def read(self, batch: Batch) -> Float[Tensor, "batch property"]:
+        """The model's own estimate of each sequence's properties, standardized as conditions are."""
+        return _at_end(self._expected(batch), batch)
 
     def likelihood(self, code: Tensor, condition: Condition, batch: Batch) -> AutoregressiveCategorical:
         """p(x | z, c), each position given the true tokens before it."""
+        return self._likelihood(code, condition, batch, self._expected(batch))
+
+    def _likelihood(self, code: Tensor, condition: Condition, batch: Batch, expected: Tensor):
         tokens = batch["tokens"]
         previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
-        logits, _ = self.decoder(previous, self._context(code, condition))
+        context, notes = self._context(code, condition), _notes(expected[:, :-1].detach(), condition)
+        logits, _ = self.decoder(previous, context, notes, self.decoder.first_state(context))
         return AutoregressiveCategorical(logits, _mask(batch))
 
     def _context(self, code: Tensor, condition: Condition) -> Tensor:
@@ -127,7 +155,7 @@ class SequenceVAE(nn.Module):
 
     @torch.no_grad()
     def log_prob(self, batch: Batch) -> Float[Tensor, " batch"]:
-        """log p(x | c) in nats: exact, of what `generate` draws at temperature 1 and without guidance."""
+        """log p(x | c) in nats: exact, of what one try of `generate` draws at temperature 1 and without guidance."""
         silence = self._silence(len(batch), batch["tokens"].device)
         return self.likelihood(silence, batch.condition, batch).log_prob(batch["tokens"])
 
@@ -160,27 +188,36 @@ class SequenceVAE(nn.Module):
         """(e, u): the posterior's centre through the flow, then the median noise that decodes to this sequence."""
         code = self.posterior(self.encoder(batch["tokens"], batch.mask)).mean
         centre = self.prior.inverse(code)
-        noise = autoregressive.encode(batch["tokens"], _mask(batch), START, self._step(self.prior(centre), None))
+        noise = autoregressive.encode(batch["tokens"], _mask(batch), START, *self._steps(self.prior(centre), None))
         return torch.cat([centre, nn.functional.pad(noise, (0, self.settings.length - noise.shape[1]))], 1)
 
     @torch.no_grad()
     def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         check_latents(latent, self.latent_size)
         centre, noise = latent.split([self.settings.code, self.settings.length], 1)
-        tokens, mask = autoregressive.decode(noise, START, END, self._step(self.prior(centre), condition))
+        tokens, mask = autoregressive.decode(noise, START, END, *self._steps(self.prior(centre), condition))
         return Batch({"tokens": tokens}, mask)
 
     @torch.no_grad()
     def generate(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """Sequences of p(x | c) from standard normal noise, of which the part of u is used."""
         check_latents(noise, self.latent_size)
-        step, temperature = self._step(self._silence(len(noise), noise.device), condition), self.settings.temperature
+        noise = noise[:, self.settings.code :]
+        if condition is None or self.settings.tries == 1 or bool(condition.isnan().all()):
+            return self._draw(noise, condition)
+        tries = [self._draw(shifted, condition) for shifted in shifts(noise, self.settings.tries)]
+        far = torch.stack([(self.read(batch) - condition).square().nan_to_num(0.0).sum(1) for batch in tries])
+        return _pick(tries, far.argmin(0))
 
-        def sharper(previous: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _draw(self, noise: Float[Tensor, "batch position"], condition: Condition) -> Batch:
+        """Ancestral sampling without a code."""
+        step, state = self._steps(self._silence(len(noise), noise.device), condition)
+
+        def sharper(previous: Tensor, state: State) -> tuple[Tensor, State]:
             logits, state = step(previous, state)
-            return logits / temperature, state
+            return logits / self.settings.temperature, state
 
-        tokens, mask = autoregressive.decode(noise[:, self.settings.code :], START, END, sharper)
+        tokens, mask = autoregressive.decode(noise, START, END, sharper, state)
         return Batch({"tokens": tokens}, mask)
 
     @torch.no_grad()
@@ -193,19 +230,58 @@ class SequenceVAE(nn.Module):
     def _silence(self, count: int, device: torch.device) -> Tensor:
         return torch.zeros(count, self.settings.code, device=device)
 
-    def _step(self, code: Tensor, condition: Condition) -> Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]:
-        """Next-token logits; with guidance w:  (1 + w) logits(z, c) - w logits(z)."""
-        context, weight = self._context(code, condition), self.settings.guidance
+    def _steps(self, code: Tensor, condition: Condition) -> tuple[Step, State]:
+        """Next-token logits, and the first state; with guidance w:  (1 + w) logits(z, c) - w logits(z)."""
+        asked, weight = self._first_state(code, condition), self.settings.guidance
         if condition is None or not weight:
-            return lambda previous, state: self.decoder(previous, context, state)
-        both = torch.cat([context, self._context(code, None)])
+            return self._step, asked
 
-        def step(previous: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-            logits, state = self.decoder(previous.repeat(2, 1), both, state)
-            asked, free = torch.log_softmax(logits, -1).chunk(2)
-            return (1 + weight) * asked - weight * free, state
+        def guided(previous: Tensor, state: State) -> tuple[Tensor, State]:
+            asked, with_condition = self._step(previous, state[: len(state) // 2])
+            free, without = self._step(previous, state[len(state) // 2 :])
+            asked, free = torch.log_softmax(asked, -1), torch.log_softmax(free, -1)
+            return (1 + weight) * asked - weight * free, (*with_condition, *without)
 
-        return step
+        return guided, (*asked, *self._first_state(code, None))
+
+    def _first_state(self, code: Tensor, condition: Condition) -> State:
+        context = self._context(code, condition)
+        if condition is None:
+            condition = code.new_full((len(code), self.property_count), torch.nan)
+        reading = code.new_zeros(len(code), self.reader.hidden)
+        return context, condition, self.decoder.first_state(context), reading
+
+    def _step(self, previous: Tensor, state: State) -> tuple[Tensor, State]:
+        context, condition, hidden, reading = state
+        expected, reading = self.reader(previous, reading)
+        logits, hidden = self.decoder(previous, context, _notes(expected, condition), hidden)
+        return logits, (context, condition, hidden, reading)
+
+
+def _notes(expected: Float[Tensor, "batch position property"], condition: Condition) -> Tensor:
+    """[E[y | x_<t], c - E[y | x_<t] where c is given else 0] at each step."""
+    missing = torch.zeros_like(expected) if condition is None else (condition[:, None] - expected).nan_to_num(0.0)
+    return torch.cat([expected, missing], -1)
+
+
+def _at_end(expected: Float[Tensor, "batch step property"], batch: Batch) -> Float[Tensor, "batch property"]:
+    """The estimate after each row's last token."""
+    last = _mask(batch).sum(1)
+    return expected[torch.arange(len(last), device=last.device), last]
+
+
+def property_error(estimate: Float[Tensor, "item property"], known: Float[Tensor, "item property"] | None) -> Tensor:
+    """Mean over the items of the squared error, summed over the properties that are known (not NaN)."""
+    if known is None:
+        return estimate.new_zeros(())
+    return ((estimate - known.nan_to_num(0.0)).square() * ~known.isnan()).sum(1).mean()
+
+
+def _pick(batches: Sequence[Batch], choice: Int[Tensor, " batch"]) -> Batch:
+    """Row i of the batch number choice[i]."""
+    row = torch.arange(len(choice), device=choice.device)
+    tokens = torch.stack([batch["tokens"] for batch in batches])[choice, row]
+    return Batch({"tokens": tokens}, torch.stack([_mask(batch) for batch in batches])[choice, row])
 
 
 def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:

@@ -90,14 +90,42 @@ def test_guidance_leans_toward_the_condition(trained):
     noise = torch.randn(400, trained.latent_size, generator=torch.Generator().manual_seed(3))
     asked = torch.tensor([[1.0, float("nan")]]).expand(400, -1)
     share = lambda: (trained.generate(noise, asked)["tokens"][:, 0] == 4).float().mean()  # noqa: E731
-    settings, plain = trained.settings, share()
+    settings = trained.settings
     try:
-        trained.settings = replace(settings, guidance=2.0)
+        trained.settings = replace(settings, tries=1)
+        plain = share()
+        trained.settings = replace(settings, guidance=2.0, tries=1)
         assert share() >= plain
-        trained.settings = replace(settings, guidance=-1.0)  # all the way back to the unconditional model
+        trained.settings = replace(settings, guidance=-1.0, tries=1)  # all the way back to the unconditional model
         assert share() < 0.6
     finally:
         trained.settings = settings
+
+
+def test_the_model_reads_the_properties_of_whole_sequences(trained):
+    batch = toy_batch(500, 5)
+    assert (trained.read(batch) - batch.condition).abs().mean() < 0.3
+
+
+def test_resampling_brings_draws_nearer_to_the_condition(trained):
+    """The second property of the toy is the length; a wish between what is likely is met better with more tries."""
+    noise = torch.randn(400, trained.latent_size, generator=torch.Generator().manual_seed(4))
+    asked = torch.tensor([[float("nan"), 1.5]]).expand(400, -1)
+    error, settings = {}, trained.settings
+    try:
+        for tries in (1, 8):
+            trained.settings = replace(settings, tries=tries)
+            length = trained.generate(noise, asked).mask.sum(1) - 1
+            error[tries] = float(((length - 5) / 2 - 1.5).abs().mean())
+    finally:
+        trained.settings = settings
+    assert error[8] < 0.7 * error[1]
+
+
+def test_without_a_condition_there_is_one_try(trained):
+    noise = torch.randn(50, trained.latent_size, generator=torch.Generator().manual_seed(5))
+    free = torch.full((50, PROPERTIES), float("nan"))
+    assert torch.equal(trained.generate(noise)["tokens"], trained.generate(noise, free)["tokens"])
 
 
 def test_wrong_latents_say_what_was_expected(trained):
