@@ -102,6 +102,10 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
         sample=lambda n, generator: space.from_noise(generator.standard_normal((n, space.size), dtype=np.float32)),
+        draw=lambda n, generator: [
+            unrefused(item)
+            for item in space.generate_items(generator.standard_normal((n, space.size), dtype=np.float32))
+        ],
         decode=lambda latents: [unrefused(item) for item in space.decode_items(latents)],
         encode=lambda items: latents_of(model, items),
         mutate=lambda item, generator: unrefused(domain.mutate(item, generator)),
@@ -175,6 +179,8 @@ def candidates_table(
         if any(score.lower is not None or score.upper is not None for score in scores):
             table[f"{name}_lower"] = [score.lower for score in scores]
             table[f"{name}_upper"] = [score.upper for score in scores]
+        if any(score.in_domain is not None for score in scores):
+            table[f"{name}_in_domain"] = [score.in_domain for score in scores]
     further = [name for name in include if name not in table]
     for name, column in zip(further, zip(*measure_all(domain, items, further), strict=True), strict=False):
         table[name] = list(column)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from sciencegen.optimization.bandit import Bandit
 from sciencegen.optimization.objective import Objective
 from sciencegen.optimization.operators import item_moves, latent_moves, make_children
-from sciencegen.optimization.population import Individual, begin, first_distinct, score_new, survivors
+from sciencegen.optimization.population import Individual, begin, first_distinct, locate, score_new, survivors
 from sciencegen.optimization.ranking import desirability, random_weights
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.optimization.surrogate import TanimotoProcess, training_subset
@@ -74,15 +74,6 @@ def propose(
     first = [_by_rank(pool, generator) for pool in pools]
     second = [_by_rank(pool, generator) for pool in pools]
     return names, *make_children(space, names, first, second, generator)
-
-
-def locate(space: SearchSpace, individuals: Sequence[Individual]) -> list[Individual]:
-    """Give children of item moves the latent of their encoding."""
-    missing = [i for i, individual in enumerate(individuals) if not individual.has_latent]
-    located = list(individuals)
-    for i, latent in zip(missing, space.encode_or_nan([individuals[i].item for i in missing]), strict=True):
-        located[i] = Individual(individuals[i].evaluation, latent)
-    return located
 
 
 class Screen:

@@ -75,11 +75,14 @@ def make_children(
             for row in rows:
                 items[row] = _accepted(space, by_item[name](parents[row], partners[row], generator))
         elif name == "prior":
-            latents[rows] = space.sample(len(rows), generator)
+            drawn, latents[rows] = space.draw_accepted(len(rows), generator)
+            for row, item in zip(rows, drawn, strict=True):
+                items[row] = item
         else:
             first, second = (np.stack([group[row].latent for row in rows]) for group in (parents, partners))
             latents[rows] = by_latent[name](first, second, generator)
-    decodable = np.flatnonzero(np.isfinite(latents).all(1))
+    moved = [row for row, name in enumerate(names) if name in by_latent]
+    decodable = np.array(moved, int)[np.isfinite(latents[moved]).all(1)]
     for row, item in zip(decodable.tolist(), space.decode_accepted(latents[decodable]), strict=True):
         items[row] = item
     return items, latents

@@ -56,22 +56,36 @@ def survivors(individuals: Sequence[Individual], size: int) -> list[Individual]:
 def begin(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
 ) -> list[Individual]:
-    """Score the start items, then prior draws: `initial` of them, a quarter of that where there are start items."""
+    """Score the start items, then prior draws: `initial` of them, a quarter of that where there are start items; all
+    with their latents.
+    """
     start = [item for item in space.start if space.accept(item)]
     individuals = [new for _, new in score_new(objective, start, space.encode_or_nan(start))]
     wanted = settings.initial // 4 if individuals else settings.initial
-    return individuals + draw_prior(space, objective, generator, min(wanted, objective.remaining), settings.patience)
+    drawn = draw_prior(space, objective, generator, min(wanted, objective.remaining), settings.patience)
+    return locate(space, individuals + drawn)
+
+
+def locate(space: SearchSpace, individuals: Sequence[Individual]) -> list[Individual]:
+    """Give individuals without a latent that of their encoding."""
+    missing = [i for i, individual in enumerate(individuals) if not individual.has_latent]
+    located = list(individuals)
+    for i, latent in zip(missing, space.encode_or_nan([individuals[i].item for i in missing]), strict=True):
+        located[i] = Individual(individuals[i].evaluation, latent)
+    return located
 
 
 def draw_prior(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, count: int, patience: int
 ) -> list[Individual]:
-    """Score `count` new items drawn from the prior; fewer where `patience` draws in a row bring nothing new."""
+    """Score `count` new items drawn from the prior; fewer where `patience` draws in a row bring nothing new. What is
+    drawn as items has no latent yet (`locate`).
+    """
     individuals: list[Individual] = []
     stalled = 0
     while len(individuals) < count and stalled < patience:
-        latents = np.asarray(space.sample(max(count - len(individuals), 8), generator), np.float32)
-        items = first_distinct(space.decode_accepted(latents), objective, count - len(individuals))
+        drawn, latents = space.draw_accepted(max(count - len(individuals), 8), generator)
+        items = first_distinct(drawn, objective, count - len(individuals))
         new = [individual for _, individual in score_new(objective, items, latents)]
         individuals += new
         stalled = 0 if new else stalled + 1

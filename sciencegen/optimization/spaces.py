@@ -17,8 +17,9 @@ Latents = Float[np.ndarray, "item latent"]
 class SearchSpace:
     """Latents whose prior is standard normal to good approximation, and the domain's own moves.
 
-    sample(n, generator): latents of the prior. decode(latents): an item or None for each. encode(items): latents, a
-    row of NaN where an item can't be encoded. mutate(item, generator): a small move in the domain's language, None
+    sample(n, generator): latents of the prior. draw(n, generator): what such latents stand for, an item or None for
+    each; for models that draw items quicker than they decode latents. decode(latents): an item or None for each.
+    encode(items): latents, a row of NaN where an item can't be encoded. mutate(item, generator): a small move in the domain's language, None
     where it fails. recombine(item, other, generator): a child of two items in the domain's language.
     features(items) [item feature]: what a cheap surrogate learns from; None means the semantic latents.
     start: items to begin from. accept(item): what must be kept or forbidden, tested before anything is scored.
@@ -30,6 +31,7 @@ class SearchSpace:
     sample: Callable[[int, np.random.Generator], Latents]
     decode: Callable[[Latents], list[Item | None]]
     encode: Callable[[Sequence[Item]], Latents] | None = None
+    draw: Callable[[int, np.random.Generator], list[Item | None]] | None = None
     mutate: Callable[[Item, np.random.Generator], Item | None] | None = None
     recombine: Callable[[Item, Item, np.random.Generator], Item | None] | None = None
     features: Callable[[Sequence[Item]], Float[np.ndarray, "item feature"]] | None = None
@@ -46,7 +48,17 @@ class SearchSpace:
         """Decoded items; None where decoding fails or the item isn't acceptable."""
         if not len(latents):
             return []
-        return [item if item is not None and self.accept(item) else None for item in self.decode(latents)]
+        return self._accepted(self.decode(latents))
+
+    def draw_accepted(self, count: int, generator: np.random.Generator) -> tuple[list[Item | None], Latents]:
+        """Items of the prior and their latents; rows of NaN where only `encode` knows them."""
+        if self.draw is None or self.encode is None:
+            latents = np.asarray(self.sample(count, generator), np.float32)
+            return self.decode_accepted(latents), latents
+        return self._accepted(self.draw(count, generator)), np.full((count, self.latent_size), np.nan, np.float32)
+
+    def _accepted(self, items: Sequence[Item | None]) -> list[Item | None]:
+        return [item if item is not None and self.accept(item) else None for item in items]
 
 
 @dataclass(frozen=True)

@@ -53,16 +53,21 @@ def encode(
     tokens: Int[Tensor, "batch position"], mask: Bool[Tensor, "batch position"], start: int, step: Step, state: State
 ) -> Float[Tensor, "batch position"]:
     """The posterior median of u: Phi^-1 of the middle of each token's interval; 0 where masked."""
-    previous = torch.full_like(tokens[:, :1], start)
-    noise = []
+    noise = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
+    rows = mask[:, 0].nonzero()[:, 0]
+    previous, state = torch.full_like(tokens[rows, :1], start), tuple(part[rows] for part in state)
     for position in range(tokens.shape[1]):
+        if not len(rows):
+            break
         logits, state = step(previous, state)
         cumulative = distribution(logits[:, 0])
-        previous = tokens[:, position : position + 1]
+        previous = tokens[rows, position, None]
         upper = cumulative.gather(1, previous)
         lower = torch.where(previous > 0, cumulative.gather(1, (previous - 1).clamp_min(0)), 0.0)
-        noise.append(_normal_quantile((lower + upper) / 2)[:, 0])
-    return torch.where(mask, torch.stack(noise, 1), 0.0).float()
+        noise[rows, position] = _normal_quantile((lower + upper) / 2)[:, 0]
+        going = mask[rows, min(position + 1, tokens.shape[1] - 1)].nonzero()[:, 0]
+        rows, previous, state = rows[going], previous[going], tuple(part[going] for part in state)
+    return noise.float()
 
 
 def decode(
