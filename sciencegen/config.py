@@ -79,7 +79,8 @@ class TrainSettings(Resources):
 
 class GenerateSettings(Resources):
     """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each wanted item.
-    temperature: scale of the latent noise. include: further properties to write beside the conditions'.
+    noise_scale: multiplies the latent noise that items are drawn from; a recipe's own setting `temperature` sharpens
+    what its decoder draws from, and belongs to the trained model. include: further properties to write.
     """
 
     n: int = Field(1000, ge=1)
@@ -90,7 +91,7 @@ class GenerateSettings(Resources):
     include: tuple[str, ...] = ()
     raw: bool = False
     attempts: int = Field(50, ge=1)
-    temperature: float = Field(1.0, gt=0)
+    noise_scale: float = Field(1.0, gt=0)
 
 
 class OracleSettings(Settings):
@@ -108,7 +109,8 @@ class OracleSettings(Settings):
 
 
 class PredictorSettings(Resources):
-    """A property regressor from a user's table. model: whose latents it may look at (settings: {inputs: both}).
+    """A property regressor. table: a file, or a dataset card's name (all its rows), which may end in its split.
+    target: the column of numbers to predict. model: whose latents it may look at (settings: {inputs: both}).
     evaluation_folds, evaluation_repeats: of the cross-validation whose figures stand in metrics.json.
     """
 
@@ -188,7 +190,6 @@ class RunSettings(Settings):
     optimize: OptimizeSettings = OptimizeSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
-    options: dict[str, Any] = {}
 
     @property
     def folder(self) -> Path:

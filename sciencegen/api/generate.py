@@ -95,7 +95,7 @@ class Generation:
     def _decode(self, chunk: int) -> Any:
         space, seed = self.model.space, self.settings.seed
         condition = self._condition(chunk)
-        noise = self.settings.temperature * latent_noise(seed, chunk, space.size)
+        noise = self.settings.noise_scale * latent_noise(seed, chunk, space.size)
         return space.generate_batch(noise, condition)
 
     def _condition(self, chunk: int) -> np.ndarray | None:

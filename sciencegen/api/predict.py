@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import InDomain, domain_of, worker_count
-from sciencegen.config import PredictorSettings, build_settings
+from sciencegen.config import PredictorSettings, PrepareSettings, build_settings
+from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import rejects_path, write_rejects
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import DataError, IncompatibleError, unknown_name
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format, provenance
+from sciencegen.scoring.oracles import BESIDE
 
 CONFIG = "config.yaml"
 
@@ -72,7 +76,8 @@ def train_predictor(
 
     chosen = settings or build_settings(PredictorSettings, {"table": str(table), **flags})
     options = to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
-    texts, values, groups, features, refused = _read(domain, Path(table), chosen)
+    rows, files = read_rows(domain, str(table), chosen.column)
+    texts, values, groups, features, refused = _usable(domain, rows, chosen)
     log(f"{len(texts)} items with '{chosen.target}', {len(refused)} refused")
     latents = _latents(domain, options, chosen, texts)
     used = None if options.inputs == "latents" else features
@@ -83,9 +88,9 @@ def train_predictor(
     run = RunFolder(folder)
     if refused:
         write_rejects(rejects_path(run / CONFIG), refused)
-    made = provenance(["sciencegen", "train", "predictor"], chosen.seed, [Path(table)])
+    made = provenance(["sciencegen", "train", "predictor"], chosen.seed, files)
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target, "model": chosen.model}
-    run.write_yaml(CONFIG, {**config, "table": Path(table).name, "provenance": made})
+    run.write_yaml(CONFIG, {**config, "table": files[0].name if files else str(table), "provenance": made})
     metrics = {"rows": len(texts), "refused": len(refused), **figures}
     run.write_json("metrics.json", metrics)
     prediction.save(fitted, run.path)
@@ -106,33 +111,34 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
 
 
 def predict(domain: str, items: Sequence[str], folder: str | Path) -> Any:
-    """A pandas table with a row for each item: its value, lower and upper bound, in_domain."""
+    """A pandas table with a row for each item: its value, lower and upper bound, whether it is in domain."""
     import pandas as pd
 
     trained = load_predictor(domain, folder)
     found = [domain_of(domain).parse(item) for item in items]
     good = [row for row, item in enumerate(found) if not isinstance(item, Refusal)]
-    oracle = trained.oracle(trained.target)
-    scores, inside = oracle.score([found[row] for row in good]), oracle.in_domain([found[row] for row in good])
-    table = pd.DataFrame({"item": list(items)})
-    for name, cells in {
-        trained.target: [score.value for score in scores],
-        f"{trained.target}_lower": [score.lower for score in scores],
-        f"{trained.target}_upper": [score.upper for score in scores],
-        "in_domain": inside,
-    }.items():
-        table[name] = pd.Series(cells, index=good, dtype=object if name == "in_domain" else float)
+    scores = trained.oracle(trained.target).score([found[row] for row in good])
+    table, name = pd.DataFrame({"item": list(items)}), trained.target
+    for column, field in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
+        cells = [getattr(score, field) for score in scores]
+        table[column] = pd.Series(cells, index=good, dtype=object if field == "in_domain" else float)
     return table
 
 
-def _read(domain: str, table: Path, settings: PredictorSettings):
+def read_rows(domain: str, table: str, column: str | None) -> tuple[list[Row], list[Path]]:
+    """The rows of a file, or of a dataset card (of one split, or of all); and the files that they come from."""
+    rows, files = open_source(domain, PrepareSettings(source=table, column=column))
+    return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows), files
+
+
+def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings):
     """Texts, values, groups and features of the usable rows, and the refused ones."""
-    rows = list(domain_of(domain).read(table, settings.column))
+    table, target = settings.table, settings.target
     columns = sorted({name for row in rows for name in row.values})
-    if settings.target not in columns:
-        raise DataError(str(unknown_name(f"column of numbers in {table}", settings.target, columns or ["none found"])))
-    usable = [row for row in rows if settings.target in row.values]
-    refused = [(row.line, row.text, f"no number in '{settings.target}'") for row in rows if row not in usable]
+    if target not in columns:
+        raise DataError(str(unknown_name(f"column of numbers in {table}", target, columns or ["none found"])))
+    usable = [row for row in rows if target in row.values]
+    refused = [(row.line, row.text, f"no number in '{target}'") for row in rows if target not in row.values]
     found: list[Any] = []
     workers = worker_count(settings.threads)
     for _, members, results in map_chunks_killable(Describe(domain), [row.text for row in usable], processes=workers):
@@ -142,7 +148,7 @@ def _read(domain: str, table: Path, settings: PredictorSettings):
     good = [(row, *result) for row, result in pairs if isinstance(result, tuple)]
     if not good:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
-    values = np.array([row.values[settings.target] for row, *_ in good])
+    values = np.array([row.values[target] for row, *_ in good])
     features = np.stack([row for _, _, row, _ in good])
     return [text for _, text, _, _ in good], values, [group for *_, group in good], features, sorted(refused)
 

@@ -22,14 +22,17 @@ Rows = Iterator[Row] | dict[str, Iterator[Row]]
 
 def prepare(
     domain: str, output: str | Path, settings: PrepareSettings | None = None, *, force: bool = False,
-    progress: Callable[[int], None] | None = None, **flags: Any,
+    progress: Callable[[int], None] | None = None, path: Path | None = None, **flags: Any,
 ) -> PreparedDataset:  # fmt: skip
-    """Write the prepared dataset folder `output`; the settings are those of `sciencegen datasets prepare`."""
+    """Write the prepared dataset folder `output`; the settings are those of `sciencegen datasets prepare`.
+
+    path: the file that holds the rows of a source that is none itself, such as "-".
+    """
     chosen = settings or build_settings(PrepareSettings, flags)
     science = domain_of(domain)
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    rows, files = open_source(domain, chosen)
+    rows, files = open_source(domain, chosen, path)
     names = tuple(science.properties) if chosen.properties is None else chosen.properties
     for name in names:
         science.oracle(name)  # an unknown name is an error before any row is read
@@ -44,12 +47,13 @@ def _split(rows: Rows, settings: PrepareSettings) -> Any:
     return "train" if isinstance(rows, dict) else (dict(settings.fractions) or "train")
 
 
-def open_source(domain: str, settings: PrepareSettings) -> tuple[Rows, list[Path]]:
+def open_source(domain: str, settings: PrepareSettings, path: Path | None = None) -> tuple[Rows, list[Path]]:
     """Rows of a file, or of a dataset card by split; and the files that they come from."""
     science, source = domain_of(domain), str(settings.source)
     cut = (lambda rows: islice(rows, settings.limit)) if settings.limit else (lambda rows: rows)
-    if Path(source).is_file():
-        return cut(science.read(Path(source), settings.column)), [Path(source)]
+    file = path or Path(source)
+    if file.is_file():
+        return cut(science.read(file, settings.column)), [file]
     card, split = find_card(domain, source)
     rows = card_rows(card, science, settings.sample, settings.offline)
     if split:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api import supervision
-from sciencegen.api.rooms import domain_of, worker_count
+from sciencegen.api.prepare import find_card
+from sciencegen.api.rooms import worker_count
 from sciencegen.config import RunSettings, build_settings, read_settings
 from sciencegen.data.cards import workflow_root
 from sciencegen.domains import domain_names
@@ -36,6 +37,8 @@ def run(
     flags: Sequence[str] = (),
 ) -> Finished:  # fmt: skip
     """Run a workflow in this folder, or go on with it; `flags` go to Snakemake."""
+    if domain not in domain_names():
+        raise unknown_name("domain", domain, domain_names())
     root = workflow_root()
     settings, raw = read_config(domain, Path(config) if config else default_config(root, domain), results)
     folder = RunFolder(settings.folder)
@@ -50,8 +53,6 @@ def run(
 
 def default_config(root: Path, domain: str) -> Path:
     path = root / "config" / f"{domain}.yaml"
-    if domain not in domain_names():
-        raise unknown_name("domain", domain, domain_names())
     if not path.is_file():
         raise ConfigError(f"No default workflow for {domain} comes with sciencegen. Pass --config with one of yours.")
     return path
@@ -66,7 +67,10 @@ def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettin
     settings = build_settings(RunSettings, raw, str(path))
     if settings.domain != domain:
         raise ConfigError(f"Expected a workflow of {domain}, {path} is one of {settings.domain}.")
-    build_settings(domain_of(domain).options, settings.options, f"{path}, options")
+    tables = [section.table for section in settings.predict.values()]
+    for source in filter(None, (settings.prepare.source, *tables)):
+        if not Path(source).is_file():
+            find_card(domain, source)  # a file that isn't there is an error now, not when its step comes
     return settings, raw
 
 

@@ -15,7 +15,7 @@ from sciencegen.config import DEFAULT_RESOURCES, Resources
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.domains.base import Refusal
-from sciencegen.scoring.oracles import Score
+from sciencegen.scoring.oracles import BESIDE, Score
 
 ROWS_PER_TASK = 256
 
@@ -87,8 +87,8 @@ class Scoring:
         book = OracleBook(domain, dict(predictors))
         for name in self.names:  # a wrong name is an error before any row is read
             book.resolve(name)
-        bounds = {name: (f"{name}_lower", f"{name}_upper") for name in predictors}
-        extra = [column for name in self.names for column in (name, *bounds.get(name, ()))]
+        beside = {name: [f"{name}_{part}" for part in BESIDE] for name in predictors}
+        extra = [column for name in self.names for column in (name, *beside.get(name, ()))]
         self.columns = ["item", "line", *extra]
         self.scored = self.refused = self.failed = 0
 
@@ -127,7 +127,7 @@ class Scoring:
         return ScoredChunk(values, refused)
 
     def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
-        cells = {name: one.value, f"{name}_lower": one.lower, f"{name}_upper": one.upper}
+        cells = {name: one.value, **{f"{name}_{part}": getattr(one, part) for part in BESIDE}}
         for column, cell in cells.items():
             if column in values:
                 values[column].append(float("nan") if cell is None else cell)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, summarize
-from sciencegen.cli.output import claim_output
+from sciencegen.cli.output import claim_output, input_path
 
 app = typer.Typer(no_args_is_help=True, help="Where data comes from, and getting it ready for training.")
 
@@ -66,7 +67,7 @@ def prepare(
     domain: options.Domain,
     output: Annotated[str, typer.Option("-o", "--output", help="The folder to write.", show_default=False)],
     source: Annotated[
-        str | None, typer.Argument(help="A file, or a dataset's name, perhaps with its split: name/train.")
+        str | None, typer.Argument(help="A file (- is stdin), or a dataset's name, perhaps with its split: name/train.")
     ] = None,
     columns: Annotated[list[str] | None, typer.Option("--columns", help="Numeric columns to keep, a,b,c.")] = None,
     properties: Annotated[list[str] | None, typer.Option("--with", help="Properties. [default: all]")] = None,
@@ -75,6 +76,7 @@ def prepare(
         bool | None, typer.Option("--sample/--full", help="The committed sample, or all. [default: what is here]")
     ] = None,
     column: options.Column = None,
+    format: options.Format = None,
     threads: options.Threads = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Use what is here already; ask no network.")] = None,
     settings: options.SettingsText = None,
@@ -90,15 +92,19 @@ def prepare(
     record = options.settings_from(PrepareSettings, settings, source=source, threads=threads, offline=offline, **flags)
     claim_output(output, force, folder=True)
 
+    from sciencegen.api.outputs import input_ending
     from sciencegen.api.prepare import prepare as prepare_table
 
-    with progress("preparing") as advance:
+    with ExitStack() as stack:
+        stdin = input_path("-", input_ending(domain, format)) if record.source == "-" else None
+        path = stack.enter_context(stdin) if stdin else None
+        advance = stack.enter_context(progress("preparing"))
         done = [0]
 
         def show(rows: int) -> None:
             advance(rows - done[0])
             done[0] = rows
 
-        prepared = prepare_table(domain, output, record, force=force, progress=show)
+        prepared = prepare_table(domain, output, record, force=force, progress=show, path=path)
     counts = prepared.summary["counts"]
     summarize({**counts, "rejects": str(prepared.rejects_path)}, output, as_json)

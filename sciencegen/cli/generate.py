@@ -19,10 +19,10 @@ def generate(
     where: Where = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
-    include: Annotated[list[str] | None, typer.Option("--with", help="Further properties to write, a,b,c.")] = None,
+    include: options.Include = None,
     raw: Annotated[bool, typer.Option("--raw", help="Keep every draw: exactly n of them, unfiltered.")] = False,
     attempts: Annotated[int | None, typer.Option(help="Draws allowed per wanted item. [default: 50]")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Scale of the latent noise. [default: 1]")] = None,
+    noise_scale: Annotated[float | None, typer.Option(help="Multiplies the latent noise. [default: 1]")] = None,
     model: options.Model = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -40,7 +40,7 @@ def generate(
     flags: dict[str, Any] = dict(
         n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts
     )
-    flags |= dict(temperature=temperature, model=model, seed=seed, device=device, threads=threads)
+    flags |= dict(noise_scale=noise_scale, model=model, seed=seed, device=device, threads=threads)
     record = options.settings_from(GenerateSettings, settings, batch_size=batch_size, **flags)
     claim_output(output, force)
 

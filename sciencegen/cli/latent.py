@@ -8,7 +8,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
-from sciencegen.cli.output import claim_output, input_path
+from sciencegen.cli.output import claim_output, input_path, reasons
 from sciencegen.errors import ConfigError, DataError
 
 Input = Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)]
@@ -43,7 +43,7 @@ def encode(
         encoded = encode_file(domain, path, model=model, column=column, resources=record)
     write_rejected(output, encoded.refused)
     if not len(encoded.index):
-        raise DataError(f"No row of {source} could be encoded; {output}.rejects.csv says why.")
+        raise DataError(f"No row of {source} could be encoded; {reasons(output)}.")
     write_latents(output, encoded)
     summarize({"encoded": len(encoded.index), "refused": len(encoded.refused)}, output, as_json)
 
@@ -81,7 +81,7 @@ def interpolate(
     start: Annotated[str, typer.Argument(help="The first item.", show_default=False)],
     end: Annotated[str, typer.Argument(help="The last item.", show_default=False)],
     steps: Annotated[int, typer.Option(min=2, help="Points on the path, both ends included.")] = 9,
-    include: Annotated[list[str] | None, typer.Option("--with", help="Properties to write beside, a,b,c.")] = None,
+    include: options.Include = None,
     model: options.Model = None,
     device: options.Device = None,
     threads: options.Threads = None,

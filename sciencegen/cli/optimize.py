@@ -27,7 +27,7 @@ def optimize(
     training: Annotated[str | None, typer.Option(help="What counts as known: a prepared table, file or card.")] = None,
     known: Annotated[bool, typer.Option("--allow-known", help="Return items of the training data too.")] = False,
     maximum_similarity: Annotated[float | None, typer.Option(help="Between two candidates. [default: 0.7]")] = None,
-    include: Annotated[list[str] | None, typer.Option("--with", help="Further properties to write, a,b,c.")] = None,
+    include: options.Include = None,
     model: options.Model = None,
     seed: options.Seed = None,
     device: options.Device = None,

@@ -31,6 +31,9 @@ Column = Annotated[
 Format = Annotated[str | None, typer.Option("--format", help="File ending that tells how to read stdin, such as .csv.")]
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern every result must contain. Repeatable.")]
 Forbid = Annotated[list[str] | None, typer.Option("--forbid", help="A pattern no result may contain. Repeatable.")]
+Include = Annotated[
+    list[str] | None, typer.Option("--with", "--include", help="Further properties to write, a,b,c. Repeatable.")
+]
 
 Record = TypeVar("Record", bound="Settings")
 

@@ -30,6 +30,13 @@ def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
     if path.parent.exists() and not path.parent.is_dir():
         raise ConfigError(f"Expected a folder at {path.parent}, found a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not folder:  # the refusals of an earlier run would read as this one's
+        Path(f"{output}.rejects.csv").unlink(missing_ok=True)
+
+
+def reasons(output: str) -> str:
+    """Where a person finds why rows were refused."""
+    return "pass -o to have the reasons in a file" if output == "-" else f"{output}.rejects.csv says why"
 
 
 @contextmanager

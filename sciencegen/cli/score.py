@@ -8,7 +8,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, summarize
-from sciencegen.cli.output import claim_output, input_path
+from sciencegen.cli.output import claim_output, input_path, reasons
 from sciencegen.errors import DataError
 
 
@@ -48,5 +48,5 @@ def score(
             if not scoring.scored:
                 writer.give_up()
     if not scoring.scored:
-        raise DataError(f"No row of {source} could be used; {output}.rejects.csv says why.")
+        raise DataError(f"No row of {source} could be used; {reasons(output)}.")
     summarize(scoring.summary(), output, as_json)

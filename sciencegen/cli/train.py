@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -61,7 +62,12 @@ def model(
 @app.command("predictor")
 def predictor(
     domain: options.Domain,
-    table: Annotated[str, typer.Argument(help="A table with the item's column and the target's.", show_default=False)],
+    table: Annotated[
+        str,
+        typer.Argument(
+            help="A table with the item's column and the target's, or a dataset's name; - is stdin.", show_default=False
+        ),
+    ],
     target: Annotated[str, typer.Option(help="The column to predict.", show_default=False)],
     output: Annotated[str, typer.Option("-o", "--output", help="The predictor's folder.", show_default=False)],
     setting: Annotated[list[str] | None, typer.Option("--set", help="The regressor's name=value. Repeatable.")] = None,
@@ -84,6 +90,7 @@ def predictor(
     from sciencegen.api.outputs import input_ending
     from sciencegen.api.predict import train_predictor
 
-    with input_path(table, input_ending(domain, ".csv")) as path:
+    source = input_path(table, input_ending(domain, ".csv")) if table == "-" else nullcontext(table)
+    with source as path:
         trained = train_predictor(domain, path, record, folder=output, log=say)
     summarize(trained.metrics, output, as_json)

@@ -8,6 +8,7 @@ import io
 import math
 import sys
 import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -31,7 +32,7 @@ __all__ = [
 PEEK_ROWS = 200
 """How many rows decide which columns hold numbers."""
 LONGEST_RECORD = 1000
-"""Lines that one quoted record may span; more means that a quotation mark was never closed."""
+"""Lines that one quoted record may span; more means that a quotation mark was never closed, and opens nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _read_csv(binary, source: str, item_columns: Sequence[str], column: str | No
     csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by its row's reason, not by the reader
     text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="replace", newline="")
     separator = _separator(head.decode("utf-8", "replace"))
-    records = _records(csv.reader(text, delimiter=separator), source)
+    records = _records(text, separator, source)
     header = next(records, None)
     if header is None:
         raise DataError(f"Expected a table in {source}, found only blank lines.")
@@ -108,11 +109,18 @@ def _read_csv(binary, source: str, item_columns: Sequence[str], column: str | No
     guess = next((name for index, name in enumerate(names) if index not in numeric), "")
     item = find_column(names, item_columns, column, source, guess)
     numbers = [(names[index].strip(), index) for index in numeric if index != item]
-    return _csv_rows(chain(peeked, records), item, numbers, decimal)
+    return _csv_rows(chain(peeked, records), len(names), item, numbers, separator, decimal)
 
 
-def _csv_rows(records, item: int, numbers: list[tuple[str, int]], decimal: str) -> Iterator[Row]:
+def _csv_rows(
+    records, width: int, item: int, numbers: list[tuple[str, int]], separator: str, decimal: str
+) -> Iterator[Row]:
+    """A record with more cells than the header has shifted ones, and perhaps half an item: it is given whole, so that
+    the domain refuses it."""
     for line, cells in records:
+        if any(cell.strip() for cell in cells[width:]):
+            yield Row(line, separator.join(cells))
+            continue
         values = {}
         for name, index in numbers:
             if index < len(cells) and (number := _number(cells[index], decimal)) is not None:
@@ -120,19 +128,53 @@ def _csv_rows(records, item: int, numbers: list[tuple[str, int]], decimal: str) 
         yield Row(line, cells[item].strip() if item < len(cells) else "", values)
 
 
-def _records(reader, source: str) -> Iterator[tuple[int, list[str]]]:
-    """(first line, cells) of each record that isn't blank."""
-    last = 0
+def _records(text: Iterator[str], separator: str, source: str) -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of each record that isn't blank.
+
+    A quotation mark that is never closed, or closed before the end of its cell, would swallow the lines after it: then
+    its own line is taken as it stands, and reading goes on with the next.
+    """
+    lines, number = _RecordLines(text), 1
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     with _gzip_errors(source):
-        for cells in reader:
-            first, last = last + 1, reader.line_num
-            if last - first >= LONGEST_RECORD:
-                raise DataError(
-                    f"Expected records of less than {LONGEST_RECORD} lines in {source}, found a quotation mark in line "
-                    f"{first} that is never closed. Close or remove it."
-                )
+        while True:
+            lines.begin()
+            try:
+                cells = next(reader, None)
+            except csv.Error:
+                cells = next(csv.reader([lines.put_back()], delimiter=separator, quoting=csv.QUOTE_NONE))
+                reader = csv.reader(lines, delimiter=separator, strict=True)
+            if cells is None:
+                return
             if cells:
-                yield first, cells
+                yield number, cells
+            number += len(lines.taken)
+
+
+class _RecordLines:
+    """Lines of a text, of which all but the first of a record can be put back; it seems to end after LONGEST_RECORD."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self._text, self._returned = text, deque[str]()
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _RecordLines:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.taken) >= LONGEST_RECORD:
+            raise StopIteration
+        self.taken.append(self._returned.popleft() if self._returned else next(self._text))
+        return self.taken[-1]
+
+    def begin(self) -> None:
+        self.taken.clear()
+
+    def put_back(self) -> str:
+        """The record's first line; the others will be read again."""
+        self._returned.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+        return self.taken[0]
 
 
 class _gzip_errors:
@@ -210,10 +252,20 @@ def _parquet_rows(file, path: Path, item: str, numbers: Sequence[str]) -> Iterat
     try:
         for batch in file.iter_batches(4096, columns=[item, *numbers]):
             columns = [batch.column(name).to_pylist() for name in numbers]
-            for index, text in enumerate(batch.column(item).to_pylist()):
+            for index, text in enumerate(_texts(batch.column(item))):
                 line += 1
                 cells = ((name, column[index]) for name, column in zip(numbers, columns, strict=True))
                 values = {name: float(cell) for name, cell in cells if cell is not None and math.isfinite(cell)}
-                yield Row(line, "" if text is None else str(text), values)
+                yield Row(line, text, values)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"Expected a whole Parquet table in {path}, found a damaged one: {error}.") from error
+
+
+def _texts(column) -> Iterator[str]:
+    """Cells as text, missing ones empty; bytes that aren't UTF-8 (Parquet doesn't check) are marked as in a CSV."""
+    import pyarrow as pa
+
+    kind = column.type
+    cells = column.cast(pa.large_binary()) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else column
+    for cell in cells.to_pylist():
+        yield cell.decode("utf-8", "replace") if isinstance(cell, bytes) else "" if cell is None else str(cell)

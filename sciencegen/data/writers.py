@@ -16,7 +16,8 @@ from sciencegen.files import atomic_write
 
 REJECT_COLUMNS = ("line", "item", "reason")
 LONGEST_REJECTED_ITEM = 200
-"""Characters of a refused item that the rejects table shows; what is cut is said in the cell."""
+LONGEST_REASON = 500
+"""Characters of a refused item and of the reason that the rejects table shows; what is cut is said in the cell."""
 
 
 def write_table(path: str | Path, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -141,8 +142,8 @@ class RejectsWriter:
     def add(self, line: int, item: str, reason: str) -> None:
         self.count += 1
         if len(self.first) < 3:
-            self.first.append((line, reason))
-        self._table.write({"line": [line], "item": [shown(item)], "reason": [reason]})
+            self.first.append((line, shown(reason)))
+        self._table.write({"line": [line], "item": [shown(item)], "reason": [shown(reason, LONGEST_REASON)]})
 
 
 def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int:
@@ -153,8 +154,7 @@ def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int
     return rejects.count
 
 
-def shown(item: str) -> str:
+def shown(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
     """An item as a cell: control characters as escapes, and a very long one cut, with its length said."""
-    head = item if len(item) <= LONGEST_REJECTED_ITEM else item[:LONGEST_REJECTED_ITEM]
-    plain = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in head)
-    return plain if len(item) <= LONGEST_REJECTED_ITEM else f"{plain}... ({len(item)} characters)"
+    plain = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in item[:longest])
+    return plain if len(item) <= longest else f"{plain}... ({len(item)} characters)"

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sciencegen.batch import Batch
 from sciencegen.data.tables import Row
 from sciencegen.latent.space import LatentModel
 from sciencegen.scoring.oracles import Direction, Oracle
+
+if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
+    from sciencegen.batch import Batch
 
 __all__ = ["Domain", "Item", "Property", "Recipe", "Refusal", "Representation", "Row"]
 
@@ -101,8 +103,6 @@ class Domain(Protocol):
     properties: Mapping[str, Property]
     recipes: Mapping[str, Recipe]
     default_recipe: str
-    options: type
-    """A strict pydantic model: the domain's own config section."""
 
     def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
         """Stream the rows of a user's file; numeric columns of tables come in `values`."""
@@ -142,7 +142,7 @@ class Domain(Protocol):
         """[item feature] for property regressors: fingerprints and descriptors."""
 
     def groups(self, items: Sequence[Item]) -> list[str]:
-        """A label per item for splits that mean something (molecules: the scaffold)."""
+        """A label per item for splits that mean something (molecules: the scaffold), "" for one that is alone."""
 
     def constraint(self, keep: Sequence[str], forbid: Sequence[str]) -> Callable[[Item], bool]:
         """Keep-this and forbid-this patterns in the domain's language (molecules: SMARTS) as one test."""

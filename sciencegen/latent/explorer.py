@@ -77,9 +77,7 @@ class LatentSpace:
         items: list[Any] = []
         for start in range(0, len(rows), COMPUTE_CHUNK):
             chunk = slice(start, start + COMPUTE_CHUNK)
-            items += self.representation.decode(
-                compute(rows[chunk], None if condition is None else condition[chunk])
-            )
+            items += self.representation.decode(compute(rows[chunk], None if condition is None else condition[chunk]))
         return items
 
     def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Any:

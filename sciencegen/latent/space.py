@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Generator, Tensor
+if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
+    from torch import Generator, Tensor
 
-from sciencegen.batch import Batch
+    from sciencegen.batch import Batch
 
 
 class LatentModel(Protocol):

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from sciencegen.networks.mlp import MLP
+
 
 class SequenceEncoder(nn.Module):
     """Tokens to one feature vector: pre-norm transformer layers, then learned queries that attend to the positions.
@@ -45,7 +47,7 @@ class PropertyReader(nn.Module):
         super().__init__()
         self.token = nn.Embedding(vocabulary, width)
         self.recurrent = nn.GRU(width, hidden, batch_first=True)
-        self.output = nn.Linear(hidden, properties)
+        self.output = MLP(hidden, properties, hidden, 1)
         self.hidden = hidden
 
     def forward(

@@ -22,8 +22,9 @@ class PredictorOracle:
     features: items -> [item feature], as in training. latents: items -> [item latent] where the predictor uses them.
     bound: what counts as the value: the mean, or an end of the interval. The pessimistic end ("lower" to maximize,
     "upper" to minimize) keeps a search from living on the regressor's errors.
-    outside: what an item outside the applicability domain is: "flag" scores it with its (wide) interval, `in_domain`
-    tells; "fail" is a failure that names its distance.
+    A score's `in_domain` tells whether the item is near enough to the training items for its interval to mean what it
+    says. outside: what one is that isn't: "flag" scores it with its (wide) interval; "fail" is a failure that names its
+    distance.
     """
 
     name: str
@@ -50,10 +51,6 @@ class PredictorOracle:
         columns = (values, prediction.lower, prediction.upper, prediction.in_domain, prediction.distance)
         return [self._score_one(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
-    def in_domain(self, items: Sequence[Any]) -> list[bool]:
-        """Whether each item is near enough to the training items for its interval to mean what it says."""
-        return self._predict(items).in_domain.tolist() if len(items) else []
-
     def _predict(self, items: Sequence[Any]):
         tables = {"features": self.features, "latents": self.latents}
         wanted = self.predictor.columns
@@ -67,5 +64,5 @@ class PredictorOracle:
             return Score(None, failure="features could not be computed")
         if self.outside == "fail" and not inside:
             reason = f"outside the predictor's domain: {distance:.2f} times as far from its data as it allows"
-            return Score(None, failure=reason)
-        return Score(value, lower, upper)
+            return Score(None, failure=reason, in_domain=False)
+        return Score(value, lower, upper, in_domain=inside)

@@ -11,16 +11,24 @@ Direction = Literal["maximize", "minimize"]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One judgement. A failure is a failure, never a score: `value` is None then and `failure` says why."""
+    """One judgement. A failure is a failure, never a score: `value` is None then and `failure` says why.
+
+    in_domain: whether the item is of the kind that the oracle knows; None where it doesn't tell.
+    """
 
     value: float | None
     lower: float | None = None
     upper: float | None = None
     failure: str | None = None
+    in_domain: bool | None = None
 
     @property
     def failed(self) -> bool:
         return self.value is None
+
+
+BESIDE = ("lower", "upper", "in_domain")
+"""What may be said of a value: the columns `<name>_lower`, `<name>_upper`, `<name>_in_domain` of a table."""
 
 
 @runtime_checkable

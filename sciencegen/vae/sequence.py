@@ -12,9 +12,9 @@ the sequences that the decoder draws by itself: a code from noise is that of a l
 between codes. A latent is the row (e, u), where e is z seen through a flow p(z | c) fitted after training, z = flow(e),
 which brings the codes close to standard normal: distances, steps and interpolation have a natural scale.
 
-A condition reaches the decoder three ways: as context; at each step as what is still missing of it, c - E[y | x_<t]; and
-by resampling, where it is asked for: of several sequences drawn, the one is kept whose properties the model itself reads
-as nearest to c (`tries`).
+A condition reaches the decoder three ways: as context; at each step as what is still missing of it, c - E[y | x_<t];
+and by resampling, where it is asked for: of several sequences drawn, the one is kept whose properties the model itself
+reads as nearest to c (`tries`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.sequence import RecurrentDecoder, SequenceEncoder, PropertyReader
+from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
 from sciencegen.vae import autoregressive
 from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, shifts
 from sciencegen.vae.bounds import BoundTerms
@@ -54,7 +54,8 @@ class SequenceVAESettings:
     z, which arranges the codes by property (Gómez-Bombarelli et al. 2018), and off the tokens. dropout: conditions to
     forget.
     code_dropout: share of training rows whose code is silenced (zero), on which the decoder learns p(x | c) by itself.
-    temperature: of the decoder's distribution when it draws by itself; below 1 it keeps to what it is sure of.
+    temperature: of the decoder's distribution when it draws by itself; below 1 it keeps to what it is sure of. (The
+    noise stays normal: what scales it is the drawing's own setting.)
     guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
     tries: sequences drawn for each one that is kept under a condition.
     """
@@ -86,7 +87,7 @@ class SequenceVAE(nn.Module):
         self.encoder = SequenceEncoder(vocabulary, s.width, s.layers, s.heads, s.length)
         self.posterior = GaussianPosterior(self.encoder.feature_size, s.code)
         self.condition = MLP(2 * property_count, 64, 64, 1)
-        self.reader = PropertyReader(vocabulary, property_count, 64, 256)
+        self.reader = PropertyReader(vocabulary, property_count, 96, 320)
         self.decoder = RecurrentDecoder(vocabulary, 256, s.hidden, s.code + 64, 2 * property_count)
         self.properties = MLP(s.code, property_count, 128, 1)
         self.prior = FlowPrior(s.code, property_count, s.flow_layers, s.flow_width)

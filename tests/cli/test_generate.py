@@ -68,8 +68,32 @@ def test_an_impossible_wish_writes_what_there_is_and_says_5(cli, workspace):
     assert f"Found {len(table)} of 8" in result.err
 
 
-def test_stdout_holds_the_table_only(cli, workspace):
-    result = generate(cli, workspace, "-n", 3, "--with", "height")
+def test_the_noise_has_a_scale(cli, workspace):
+    """With next to no noise, draws are next to one item; `temperature` is a word of the recipes."""
+    spread = {}
+    for scale in (1e-4, 1):
+        generate(
+            cli,
+            workspace,
+            "-n",
+            50,
+            "--raw",
+            "--noise-scale",
+            scale,
+            "--with",
+            "radius,height",
+            "-o",
+            "s.csv",
+            "--force",
+        )
+        spread[scale] = pd.read_csv("s.csv")["height"].std()
+    assert spread[1e-4] < 1e-2 * spread[1]
+    assert generate(cli, workspace, "--settings", "{temperature: 1}").code == 2
+
+
+@pytest.mark.parametrize("flag", ["--with", "--include"])
+def test_stdout_holds_the_table_only(cli, workspace, flag):
+    result = generate(cli, workspace, "-n", 3, flag, "height")
     assert result.out.splitlines()[0] == "item,height"
     assert len(result.out.splitlines()) == 4
     assert "seed 0" in result.err

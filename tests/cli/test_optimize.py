@@ -67,7 +67,7 @@ def test_predictors_and_similarity_to_a_start_are_goals(cli, workspace):
     )
     table = pd.read_csv("p.csv")
     assert result.code in (0, 5), result.err
-    assert {"m", "m_lower", "m_upper"} <= set(table)
+    assert {"m", "m_lower", "m_upper", "m_in_domain"} <= set(table)
     assert (table[f"similarity to {start}"] >= 0.02).all()
 
 

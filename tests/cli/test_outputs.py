@@ -107,3 +107,19 @@ def test_benchmark_measures_every_case(cli, workspace):
 
 def test_the_app_is_named():
     assert app.info.name == "sciencegen"
+
+
+def test_refusals_of_an_earlier_run_do_not_stay(cli, workspace, tmp_path):
+    good = (workspace.folder / "clouds.csv").read_bytes()
+    assert cli("score", "pointclouds", "-", "-o", "s.csv", stdin=b"junk\n").code == 3
+    assert (tmp_path / "s.csv.rejects.csv").exists()
+    assert cli("score", "pointclouds", "-", "--format", ".csv", "-o", "s.csv", stdin=good).code == 0
+    assert not (tmp_path / "s.csv.rejects.csv").exists()
+
+
+def test_stdin_is_prepared_and_without_a_file_the_way_to_the_reasons_is_said(cli, workspace, tmp_path):
+    good = (workspace.folder / "clouds.csv").read_bytes()
+    assert cli("datasets", "prepare", "pointclouds", "-", "--format", ".csv", "-o", "p", stdin=good).code == 0
+    summary = json.loads((tmp_path / "p/dataset.json").read_text())
+    assert (summary["source"], summary["counts"]["usable"]) == ("-", 300)
+    assert "pass -o" in cli("score", "pointclouds", "-", stdin=b"junk\n").err

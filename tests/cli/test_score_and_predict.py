@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pandas as pd
 import pytest
+import yaml
 from pointclouds import DOMAIN
+
+from sciencegen.api.predict import predict
+from sciencegen.files import sha256_of
+
+
+def write_card(root: Path, source: Path) -> None:
+    """A dataset `pointclouds/rings` with the samples `train` and `test` of a table of clouds."""
+    folder = root / "pointclouds" / "rings"
+    folder.mkdir(parents=True)
+    table = pd.read_csv(source)[["cloud", "measured"]].rename(columns={"cloud": "item"})
+    parts = {"train": table[60:], "test": table[:60]}
+    for name, part in parts.items():
+        part.to_csv(folder / f"{name}.csv", index=False)
+    facts = {name: {"name": f"{name}.csv", "rows": len(part)} for name, part in parts.items()}
+    source_files = {name: {"path": "https://example.org/x", "bytes": 9, "sha256": "0" * 64} for name in parts}
+    card = {
+        "format": 1, "name": "rings", "domain": "pointclouds", "title": "", "description": "", "home": "",
+        "licence": "", "citation": "", "columns": [{"name": "measured", "unit": "m"}], "files": facts,
+        "samples": {name: {**fact, "sha256": sha256_of(folder / fact["name"])} for name, fact in facts.items()},
+        "sources": [{"kind": "files", "files": source_files}],
+    }  # fmt: skip
+    (folder / "card.yaml").write_text(yaml.safe_dump(card))
 
 
 def test_scores_are_the_domains_and_rows_keep_their_lines(cli, workspace):
@@ -32,9 +58,37 @@ def test_a_predictor_is_an_oracle_with_an_interval(cli, workspace):
     result = cli("predict", "pointclouds", source, "--predictor", f"m={workspace.folder / 'predictor'}", "-o", "p.csv")
     table, measured = pd.read_csv("p.csv"), pd.read_csv(source)["measured"]
     assert result.code == 0
-    assert list(table)[2:5] == ["m", "m_lower", "m_upper"]
+    assert list(table)[2:6] == ["m", "m_lower", "m_upper", "m_in_domain"]
     assert ((table["m_lower"] <= table["m"]) & (table["m"] <= table["m_upper"])).all()
     assert ((table["m_lower"] <= measured) & (measured <= table["m_upper"])).mean() > 0.8
+
+
+def test_what_is_unlike_the_measured_items_is_out_of_domain(cli, workspace):
+    known = pd.read_csv(workspace.folder / "clouds.csv")["cloud"][0]
+    lines = (known, "junk", ";".join(f"{40 * k} {-40 * k}" for k in range(5)))
+    folder, text = workspace.folder / "predictor", "\n".join(lines).encode()
+    cli("predict", "pointclouds", "-", "--predictor", f"m={folder}", "-o", "p.parquet", stdin=text)
+    assert pd.read_parquet("p.parquet")["m_in_domain"].tolist() == [True, False]
+    table = predict("pointclouds", lines, folder)
+    assert table["measured_in_domain"].dropna().to_dict() == {0: True, 2: False}
+
+
+@pytest.mark.parametrize(("table", "rows"), [("rings", 300), ("pointclouds/rings/test", 60)])
+def test_a_predictor_learns_from_a_dataset_by_its_name(cli, workspace, monkeypatch, table, rows):
+    """The card's rows, of one split or of all."""
+    write_card(Path("cards"), workspace.folder / "clouds.csv")
+    monkeypatch.setenv("SCIENCEGEN_DATASETS", str(Path("cards").resolve()))
+    flags = ("--target", "measured", "-o", "p", "--set", "families=[ridge]", "--set", "folds=3", "--json")
+    result = cli("train", "predictor", "pointclouds", table, *flags)
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["rows"] == rows
+    assert yaml.safe_load(Path("p/config.yaml").read_text())["table"] == table
+
+
+def test_a_missing_table_is_said_with_what_there_is(cli, workspace):
+    result = cli("train", "predictor", "pointclouds", "nowhere.csv", "--target", "y", "-o", "p")
+    assert result.code == 2
+    assert "no file 'nowhere.csv'" in result.err
 
 
 def test_a_missing_target_names_the_columns(cli, workspace):

@@ -2,6 +2,8 @@ import gzip
 import math
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.data.tables import RejectsWriter, TableWriter, read_table, rejects_path, write_rejects, write_table
@@ -72,6 +74,37 @@ def test_hostile_cells_are_rows_like_others(tmp_path):
     assert [len(text) for _, text, _ in rows(path)] == [4, 2, 1_000_000, 1]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('item,size\n"a,1\nb,2\nc,3\n', [(2, '"a', {"size": 1}), (3, "b", {"size": 2}), (4, "c", {"size": 3})]),
+        ('item\na\n"b\n"c\nd\n', [(2, "a", {}), (3, '"b', {}), (4, '"c', {}), (5, "d", {})]),
+        ('item\n"a"b\nc\n', [(2, '"a"b', {}), (3, "c", {})]),
+        ('item\n"a\n"b"\n"c\nd"\n', [(2, '"a', {}), (3, "b", {}), (4, "c\nd", {})]),
+    ],
+)
+def test_a_stray_quotation_mark_costs_its_own_row_only(tmp_path, text, expected):
+    assert rows(write(tmp_path / "t.csv", text)) == expected
+
+
+def test_an_unclosed_quotation_mark_swallows_no_thousand_rows(tmp_path):
+    found = rows(write(tmp_path / "t.csv", 'item\n"' + "a\n" * 3000))
+    assert [line for line, *_ in found] == list(range(2, 3002))
+    assert [text for _, text, _ in found] == ['"a'] + ["a"] * 2999
+
+
+def test_a_record_with_more_cells_than_the_header_is_given_whole(tmp_path):
+    path = write(tmp_path / "t.csv", "item,size\na,1\nb,c,2\nd,3,,\n")
+    assert rows(path) == [(2, "a", {"size": 1}), (3, "b,c,2", {}), (4, "d", {"size": 3})]
+
+
+def test_parquet_text_that_is_not_utf8_or_only_bytes_is_a_row(tmp_path):
+    cells = [b"apple", b"pe\xffar", None]
+    for raw, kind in ((pa.binary(), pa.string()), (pa.binary(), pa.binary()), (pa.large_binary(), pa.large_string())):
+        pq.write_table(pa.table({"item": pa.array(cells, raw).view(kind)}), tmp_path / "t.parquet")
+        assert [text for _, text, _ in rows(tmp_path / "t.parquet")] == ["apple", "pe\ufffdar", ""]
+
+
 def test_a_missing_column_names_what_is_there_and_the_flag(tmp_path):
     path = write(tmp_path / "hits.csv", "pIC50,Structure\n6.5,apple\n")
     with pytest.raises(
@@ -92,7 +125,6 @@ def test_a_missing_column_names_what_is_there_and_the_flag(tmp_path):
         ("t.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "binary file"),
         ("t.csv", "item\na\n".encode("utf-16"), "UTF-16"),
         ("t.parquet", b"PAR1 and then nothing of the kind PAR1", "damaged"),
-        ("t.csv", b'item\n"' + b"a\n" * 3000, "line 2 that is never closed"),
         ("t.csv.gz", gzip.compress(b"item\n" + bytes(range(32, 127)) * 900, mtime=0)[:-20], "damaged"),
         ("t.csv.gz", gzip.compress(b""), "empty file"),
     ],
@@ -148,6 +180,8 @@ def test_rejects(tmp_path):
     assert path.name == "out.csv.rejects.csv"
     assert write_rejects(path, [(3, "a\x00b", "NUL"), (4, "x" * 5000, "too long")]) == 2
     assert path.read_text() == f"line,item,reason\n3,a\\x00b,NUL\n4,{'x' * 200}... (5000 characters),too long\n"
+    write_rejects(path, [(1, "a", "no\x1b[31m" + "y" * 1000)])
+    assert path.read_text() == f"line,item,reason\n1,a,no\\x1b[31m{'y' * 493}... (1007 characters)\n"
     with RejectsWriter(path):
         pass
     assert path.read_text() == "line,item,reason\n"

@@ -46,6 +46,18 @@ def test_auto_leaves_out_groups_unless_one_is_too_large():
         calibration_folds(features, None, PredictorSettings(calibration="grouped"), generator)
 
 
+def test_an_empty_label_is_a_group_of_its_own():
+    """Forty items without a group, one of them measured twice, are no large group that is left out as a whole."""
+    features = np.array([*range(59), 0.0])[:, None]
+    labels = ["" if k < 40 or k == 59 else f"g{k // 4}" for k in range(60)]
+    joined = joined_groups(labels, row_groups(features))
+    assert len(set(joined.tolist())) == 39 + 1 + 5
+    assert joined[0] == joined[59]
+    fold, calibration = calibration_folds(features, labels, PredictorSettings(folds=5), np.random.default_rng(0))
+    assert calibration == "grouped"
+    assert set(fold[:40].tolist()) == set(range(5))
+
+
 def test_one_group_cannot_be_split():
     with pytest.raises(DataError, match="at least 2 groups"):
         grouped_folds(["a"] * 5, 3, np.random.default_rng(0))

@@ -34,7 +34,8 @@ def test_a_bound_can_be_the_value(predictor, bound):
 def test_items_outside_the_domain_are_flagged_or_fail(predictor):
     flagging = PredictorOracle("y", predictor, look_up)
     failing = PredictorOracle("y", predictor, look_up, outside="fail")
-    assert flagging.in_domain([40]) == [False]
+    assert [score.in_domain for score in flagging.score(range(40))] == predictor.predict(FEATURES).in_domain.tolist()
+    assert flagging.score([40])[0].in_domain is False
     assert not flagging.score([40])[0].failed
     score = failing.score([40])[0]
     assert score.failed

@@ -1,14 +1,26 @@
 """Training: it minimizes, it averages, and a resumed run ends with the unbroken run's weights."""
 
 from itertools import islice
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from torch import nn
 
+import sciencegen.training
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.training import TrainingSettings, train
+from sciencegen.training import TrainingSettings
+from sciencegen.training.train import train
+
+
+def test_the_room_hides_none_of_its_files():
+    """`sciencegen.training.train` is the module, whoever imported it first."""
+    assert isinstance(sciencegen.training.train, ModuleType)
+    assert not {path.stem for path in Path(sciencegen.training.__file__).parent.glob("*.py")} & set(
+        sciencegen.training.__all__
+    )
 
 
 class Line(nn.Module):

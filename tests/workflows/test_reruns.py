@@ -33,6 +33,7 @@ def test_each_step_runs_once_and_is_heard(finished):
         (("optimize", "budget"), 10, {"optimize", "report"}),
         (("generate", "n"), 8, {"generate", "evaluate", "report"}),
         (("predict", "stain", "settings"), {"members": 3}, {"predict", "optimize", "report"}),
+        (("predict", "stain", "table"), "freesolv", {"predict", "optimize", "report"}),
         (("train", "training"), {"steps": 4}, AFTER_TRAINING),
         (("report", "title"), "Another", {"report"}),
         (("device",), "cpu", {"report"}),
@@ -60,6 +61,13 @@ def test_a_changed_file_is_read_anew(finished, name, expected):
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
+def test_snakemakes_own_report_holds_our_page(finished):
+    """How long each step took, and the page with its caption in one file."""
+    done = finished.snakemake("--report", "run.html")
+    assert done.returncode == 0, done.stderr
+    assert "The ranked candidates" in (finished.folder / "run.html").read_text()
+
+
 def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
     seen = {}
     for call in finished.calls():
@@ -71,6 +79,13 @@ def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
     assert seen["optimize"]["predictors"] == {"stain": f"{results}/predictors/stain"}
     assert seen["optimize"]["training"] == f"{results}/data"
     assert seen["report"] == CONFIG
+
+
+def test_a_predictor_may_learn_from_a_dataset(place):
+    """A dataset's name is no file to wait for, and the command gets it as it is."""
+    done = place.snakemake("--until", "predict", config=edited("predict", "stain", "table", value="solubility/train"))
+    assert done.returncode == 0, done.stderr
+    assert place.calls("predictor")[0]["words"][:4] == ["train", "predictor", "molecules", "solubility/train"]
 
 
 def test_a_predictor_of_latents_waits_for_the_model(place):

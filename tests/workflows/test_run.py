@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from sciencegen.api.run import default_config, find_profile, read_config
+from sciencegen.api.run import find_profile, read_config, run
 from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
 from tests.workflows.conftest import CONFIG, WORKFLOWS, edited
@@ -111,18 +111,22 @@ def test_a_failed_step_is_told_with_where_its_log_is(place):
         (edited("optimise", value={}), "did you mean 'optimize'"),
         (edited("train", "modle", value="x"), "did you mean 'model'"),
         (edited("domain", value="galaxies"), "is one of galaxies"),
-        (edited("options", "nonsense", value=1), "nonsense"),
+        (edited("prepare", "source", value="item.smi"), "found no file 'item.smi'"),
+        (edited("predict", "stain", "table", value="stian.csv"), "found no file 'stian.csv'"),
+        (edited("predict", "stain", "table", value="freesolv/test"), "Expected freesolv/ and one of all"),
     ],
 )
-def test_a_wrong_config_is_an_error_before_anything_runs(place, config, message):
+def test_a_wrong_config_is_an_error_before_anything_runs(place, monkeypatch, config, message):
     place.write(config)
+    monkeypatch.chdir(place.folder)
     with pytest.raises(ConfigError, match=message):
         read_config("molecules", place.folder / "config.yaml", None)
 
 
-def test_unknown_names_are_errors_that_help(tmp_path):
+@pytest.mark.parametrize("config", [None, "config.yaml"])
+def test_unknown_names_are_errors_that_help(config):
     with pytest.raises(ConfigError, match="Did you mean 'molecules'"):
-        default_config(WORKFLOWS, "molecule")
+        run("molecule", config)
     with pytest.raises(ConfigError, match="Did you mean 'slurm'"):
         find_profile(WORKFLOWS, "slrum")
 

@@ -44,10 +44,9 @@ def folder_of():
     return lambda wildcards, output: os.path.dirname(output[0])
 
 
-def source_file():
-    """The file that is prepared, if it is one: then a newer file is prepared again."""
-    source = str((config.get("prepare") or {}).get("source") or "")
-    return [source] if os.path.isfile(source) else []
+def if_file(source):
+    """A source, if it is a file and no dataset's name: then a newer file is read again."""
+    return [source] if source and os.path.isfile(source) else []
 
 
 def known_items():

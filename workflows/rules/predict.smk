@@ -1,7 +1,7 @@
 rule predict:
     """A property regressor from a table."""
     input:
-        table=lambda wildcards: PREDICTORS[wildcards.predictor]["table"],
+        table=lambda wildcards: if_file(PREDICTORS[wildcards.predictor]["table"]),
         model=lambda wildcards: (rules.train.output if reads_latents(wildcards) else []),
     output:
         f"{RUN}/predictors/{{predictor}}/config.yaml",
@@ -17,8 +17,10 @@ rule predict:
     params:
         settings=predictor_settings,
         domain=DOMAIN,
+        table=lambda wildcards, input: input.table
+        or PREDICTORS[wildcards.predictor]["table"],
         target=lambda wildcards: PREDICTORS[wildcards.predictor]["target"],
         folder=folder_of(),
     shell:
-        "sciencegen train predictor {params.domain} {input.table:q} --target {params.target:q}"
+        "sciencegen train predictor {params.domain} {params.table:q} --target {params.target:q}"
         " --settings {params.settings:q} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"

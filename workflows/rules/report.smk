@@ -6,7 +6,9 @@ rule report:
         samples=rules.generate.output,
         metrics=rules.evaluate.output,
     output:
-        page=f"{RUN}/report.html",
+        page=report(
+            f"{RUN}/report.html", caption="../report/page.rst", category="Candidates"
+        ),
         config=f"{RUN}/config.yaml",
     log:
         f"{RUN}/logs/report.log",

@@ -12,7 +12,6 @@ from rdkit import Chem
 
 from sciencegen.domains.base import Property, Recipe, Refusal, Row
 from sciencegen.domains.molecules import features, files, items, mutations, oracles, patterns, render, similarity
-from sciencegen.domains.molecules.options import MoleculeOptions
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.scoring.oracles import Oracle
 
@@ -24,7 +23,6 @@ class Molecules:
     item_columns = files.ITEM_COLUMNS
     formats = files.FORMATS
     properties: Mapping[str, Property] = PROPERTIES
-    options = MoleculeOptions
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:

@@ -15,6 +15,8 @@ from rdkit.Chem import QED, rdMolDescriptors
 
 from sciencegen.domains.molecules.screening import PatternScreen
 
+_ROTATABLE_BONDS = "_rotatableBonds"
+
 
 @cache
 def _alert_screen() -> PatternScreen:
@@ -27,6 +29,16 @@ def count_alerts(molecule: Chem.Mol) -> int:
     return sum(molecule.HasSubstructMatch(alerts[index]) for index in _alert_screen().candidates(molecule))
 
 
+def rotatable_bonds(molecule: Chem.Mol) -> int:
+    """RDKit's strict count; remembered on the molecule, since QED, the property and the features all ask for it."""
+    if molecule.HasProp(_ROTATABLE_BONDS):
+        return molecule.GetIntProp(_ROTATABLE_BONDS)
+    strict = rdMolDescriptors.NumRotatableBondsOptions.Strict
+    count = rdMolDescriptors.CalcNumRotatableBonds(molecule, strict)
+    molecule.SetIntProp(_ROTATABLE_BONDS, count, computed=True)
+    return count
+
+
 def drug_likeness(molecule: Chem.Mol) -> float:
     """QED in 0..1."""
     if any(atom.GetAtomicNum() == 1 for atom in molecule.GetAtoms()):
@@ -37,7 +49,7 @@ def drug_likeness(molecule: Chem.Mol) -> float:
         HBA=_count_acceptors(molecule),
         HBD=rdMolDescriptors.CalcNumHBD(molecule),
         PSA=rdMolDescriptors.CalcTPSA(molecule),
-        ROTB=rdMolDescriptors.CalcNumRotatableBonds(molecule, rdMolDescriptors.NumRotatableBondsOptions.Strict),
+        ROTB=rotatable_bonds(molecule),
         AROM=len(Chem.GetSSSR(Chem.DeleteSubstructs(Chem.Mol(molecule), QED.AliphaticRings))),
         ALERTS=count_alerts(molecule),
     )

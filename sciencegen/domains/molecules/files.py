@@ -72,10 +72,11 @@ def _check_exists(path: Path) -> None:
 
 
 def _read_smi(path: Path) -> Iterator[Row]:
+    """The first word of each line; a CXSMILES extension after it changes the molecule, so it stays, to be refused."""
     for number, line in enumerate(_lines(path), start=1):
         line = line.removeprefix("\ufeff") if number == 1 else line
-        fields = line.strip(" \t").replace("\t", " ").split(" ", 1)
-        yield Row(number, fields[0])
+        smiles, _, name = line.strip(" \t").replace("\t", " ").partition(" ")
+        yield Row(number, f"{smiles} {name.lstrip()}" if name.lstrip().startswith("|") else smiles)
 
 
 def _read_sdf(path: Path) -> Iterator[Row]:

@@ -13,11 +13,12 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
+from sciencegen.data.writers import shown
 from sciencegen.domains.base import Refusal
 
 MAX_CHARACTERS = 1000
 MAX_HEAVY_ATOMS = 200
-RECORD_ERROR = "$"
+RECORD_ERROR = "$$$$ "
 """A row whose text starts so is a structure record without a readable molecule; the reason follows."""
 
 _ATOM = re.compile(r"\[[^\]]*\]|Cl|Br|[BCNOPSFIbcnops]")
@@ -59,10 +60,12 @@ def _refuse_text(text: str) -> Refusal | None:
         return Refusal(f"expected a SMILES string, got {type(text).__name__}")
     if not text:
         return Refusal("empty")
-    if text[0] == RECORD_ERROR:
-        return Refusal(text[1:].strip() or "unreadable record")
+    if text.startswith(RECORD_ERROR):  # whoever wrote it, the reason is short and printable
+        return Refusal(shown(text.removeprefix(RECORD_ERROR).strip()) or "unreadable record")
     if len(text) > MAX_CHARACTERS:
         return Refusal(f"{len(text)} characters; at most {MAX_CHARACTERS} are accepted")
+    if " |" in text:
+        return Refusal("holds a CXSMILES extension |...|, which would be lost; write plain SMILES")
     if not (text.isascii() and text.isprintable()) or " " in text:
         bad = next(character for character in text if not "!" <= character <= "~")
         return Refusal(f"character {bad!a} is not allowed in a SMILES string")
@@ -90,14 +93,20 @@ def standardize(molecule: Chem.Mol) -> Chem.Mol | Refusal:
     if len(Chem.GetMolFrags(molecule)) > 1:
         molecule = largest_fragment(molecule)
         changed = True
-    if any(atom.GetFormalCharge() for atom in molecule.GetAtoms()):
-        molecule = _UNCHARGER.uncharge(molecule)
-        changed = True
+    charges = _charges(molecule)
+    if any(charges):
+        neutral = _UNCHARGER.uncharge(molecule)
+        if _charges(neutral) != charges:  # a nitro group keeps its charges: most charged molecules stay as they are
+            molecule, changed = neutral, True
     if changed:  # aromaticity and stereo may have changed: perceive them afresh, as for a molecule read from a file
         molecule = Chem.MolFromSmiles(Chem.MolToSmiles(molecule), _PARSER)
     if molecule is None:
         return Refusal("its neutral form is not a valid molecule")
     return _refuse_molecule(molecule) or molecule
+
+
+def _charges(molecule: Chem.Mol) -> list[int]:
+    return [atom.GetFormalCharge() for atom in molecule.GetAtoms()]
 
 
 def _refuse_molecule(molecule: Chem.Mol) -> Refusal | None:

@@ -40,7 +40,9 @@ def adapt_selfies_vae(
 def _carried(name: str, trained: Tensor, fresh: Tensor, columns: list[int | None], old_count: int) -> Tensor:
     if name in READS_CONDITION:
         both = [*columns, *(None if column is None else column + old_count for column in columns)]
-        return torch.stack([torch.zeros_like(fresh[:, 0]) if c is None else trained[:, c] for c in both], 1)
+        other = trained.shape[1] - 2 * old_count  # columns that read something else stand before those of the condition
+        read = [torch.zeros_like(fresh[:, 0]) if c is None else trained[:, other + c] for c in both]
+        return torch.cat([trained[:, :other], torch.stack(read, 1)], 1)
     if name in WRITES_PROPERTIES:
         return torch.stack([fresh[i] if c is None else trained[c] for i, c in enumerate(columns)])
     if trained.shape == fresh.shape:
@@ -48,8 +50,19 @@ def _carried(name: str, trained: Tensor, fresh: Tensor, columns: list[int | None
     return torch.cat([trained, fresh[len(trained) :]])  # a bigger vocabulary
 
 
-READS_CONDITION = ("condition.hidden.0.weight", "prior.context.hidden.0.weight")
-WRITES_PROPERTIES = ("properties.output.weight", "properties.output.bias")
+READS_CONDITION = (
+    "condition.hidden.0.weight",
+    "prior.context.hidden.0.weight",
+    "decoder.recurrent.weight_ih_l0",
+    "decoder.output.0.weight",
+)
+"""Weights whose last columns are [property, property given or missing]."""
+WRITES_PROPERTIES = (
+    "properties.output.weight",
+    "properties.output.bias",
+    "reader.output.output.weight",
+    "reader.output.output.bias",
+)
 
 RECIPES = {
     "selfies-vae": Recipe(

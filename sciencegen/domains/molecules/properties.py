@@ -9,7 +9,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.domains.base import Property
-from sciencegen.domains.molecules.drug_likeness import drug_likeness
+from sciencegen.domains.molecules.drug_likeness import drug_likeness, rotatable_bonds
 from sciencegen.domains.molecules.synthetic_accessibility import synthetic_accessibilities
 from sciencegen.errors import unknown_name
 
@@ -48,7 +48,7 @@ _ONE_BY_ONE: dict[str, Callable[[Chem.Mol], float]] = {
     "mw": rdMolDescriptors._CalcMolWt,
     "hbd": rdMolDescriptors.CalcNumHBD,
     "hba": rdMolDescriptors.CalcNumHBA,
-    "rotatable_bonds": rdMolDescriptors.CalcNumRotatableBonds,
+    "rotatable_bonds": rotatable_bonds,
     "rings": rdMolDescriptors.CalcNumRings,
 }
 

@@ -44,11 +44,15 @@ class SelfiesRepresentation:
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[np.ndarray | Refusal]:
         """Tokens (int16, the end token included), checked to decode to the same molecule; else why they don't."""
-        return [self._encode_one(item) for item in items]
+        written = [self._tokens(item) for item in items]
+        strings = [one if isinstance(one, Refusal) else self.vocabulary.write(one) for one in written]
+        return [
+            tokens if isinstance(tokens, Refusal) else _checked(item, tokens, back)
+            for item, tokens, back in zip(items, written, read_selfies(strings), strict=True)
+        ]
 
-    def _encode_one(self, item: Chem.Mol) -> np.ndarray | Refusal:
-        smiles = text(item)
-        symbols = to_symbols(smiles)
+    def _tokens(self, item: Chem.Mol) -> list[int] | Refusal:
+        symbols = to_symbols(text(item))
         if isinstance(symbols, Refusal):
             return symbols
         unknown = self.vocabulary.unknown(symbols)
@@ -57,10 +61,7 @@ class SelfiesRepresentation:
         tokens = [*self.vocabulary.read(symbols), END]
         if len(tokens) > self.length:
             return Refusal(f"{len(tokens)} tokens; the model reads at most {self.length}")
-        back = from_selfies("".join(symbols))
-        if isinstance(back, Refusal) or text(back) != smiles:
-            return Refusal("SELFIES do not give the same molecule back")
-        return np.array(tokens, np.int16)
+        return tokens
 
     def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
         lengths = np.array([len(tokens) for tokens in encoded])
@@ -75,12 +76,12 @@ class SelfiesRepresentation:
     def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
         assert batch.mask is not None  # sequences differ in length
         tokens, mask = batch["tokens"].cpu().numpy(), batch.mask.cpu().numpy()
-        return [self._decode_one(row[real]) for row, real in zip(tokens, mask, strict=True)]
+        return read_selfies([self._write(row[real]) for row, real in zip(tokens, mask, strict=True)])
 
-    def _decode_one(self, tokens: np.ndarray) -> Chem.Mol | Refusal:
+    def _write(self, tokens: np.ndarray) -> str | Refusal:
         if not len(tokens) or tokens[-1] != END:
             return Refusal(f"no end within {self.length} tokens")
-        return from_selfies(self.vocabulary.write(tokens.tolist()))
+        return self.vocabulary.write(tokens.tolist())
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         for name in values:
@@ -100,6 +101,13 @@ class SelfiesRepresentation:
                 for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
             },
         }
+
+
+def _checked(item: Chem.Mol, tokens: Sequence[int], back: Chem.Mol | Refusal) -> np.ndarray | Refusal:
+    """The tokens, if what they decode to is the item."""
+    if isinstance(back, Refusal) or text(back) != text(item):
+        return Refusal("SELFIES do not give the same molecule back")
+    return np.array(tokens, np.int16)
 
 
 def load(data: Mapping[str, Any]) -> SelfiesRepresentation:
@@ -155,13 +163,20 @@ def to_symbols(smiles: str) -> list[str] | Refusal:
         return Refusal(f"can't be written as SELFIES: {str(error).strip().splitlines()[-1].strip()}")
 
 
-def from_selfies(string: str) -> Chem.Mol | Refusal:
-    """The molecule in its canonical form: aromatic, not Kekulé."""
+def read_selfies(strings: Sequence[str | Refusal]) -> list[Chem.Mol | Refusal]:
+    """Molecules in their canonical form (aromatic, not Kekulé); refusals are passed on.
+
+    All are decoded before the first is parsed: decoder and parser by turns take a fifth longer.
+    """
+    written = [string if isinstance(string, Refusal) else _to_smiles(string) for string in strings]
+    return [smiles if isinstance(smiles, Refusal) else parse(smiles) for smiles in written]
+
+
+def _to_smiles(string: str) -> str | Refusal:
     try:
-        smiles = selfies.decoder(string)
+        return selfies.decoder(string)
     except selfies.DecoderError as error:
         return Refusal(f"not SELFIES: {error}")
-    return parse(smiles)
 
 
 def _read_symbols(smiles: str) -> list[str] | Refusal:

@@ -22,7 +22,7 @@ def test_the_domain_has_every_member_of_the_contract():
         if not name.startswith("_"):
             wanted = list(inspect.signature(member).parameters)[1:]
             assert list(inspect.signature(getattr(DOMAIN, name)).parameters) == wanted, name
-    for name in ("name", "item_columns", "formats", "properties", "options"):
+    for name in ("name", "item_columns", "formats", "properties", "recipes", "default_recipe"):
         assert getattr(DOMAIN, name)
     assert DOMAIN.item_columns[:2] == ("item", "smiles")
 

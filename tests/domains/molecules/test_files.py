@@ -17,6 +17,14 @@ def test_smi_rows_keep_their_line_numbers(tmp_path):
     assert rows[5].text == "C1CC"
 
 
+def test_a_cxsmiles_extension_is_not_dropped_in_silence(tmp_path):
+    path = tmp_path / "in.smi"
+    path.write_text("CC |^1:0| ethyl\nC[C@H](F)Cl\t|o1:1|\nCCO a|b|\n")
+    rows = list(DOMAIN.read(path))
+    assert [row.text for row in rows] == ["CC |^1:0| ethyl", "C[C@H](F)Cl |o1:1|", "CCO"]
+    assert all("CXSMILES" in DOMAIN.parse(row.text).reason for row in rows[:2])
+
+
 def test_a_huge_line_is_one_refused_row(tmp_path):
     path = tmp_path / "in.smi"
     path.write_text("CCO\n" + "C" * 5_000_000 + "\nCCN\n")

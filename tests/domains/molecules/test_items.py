@@ -32,7 +32,10 @@ REFUSED = {
     "C" * 600: "about 600 atoms",
     "C" * 20_000: "20000 characters",
     "(" * 30_000 + ")" * 30_000: "60000 characters",
-    "$unreadable molfile record": "unreadable molfile record",
+    "$$$$ unreadable molfile record": "unreadable molfile record",
+    "$$$$ \x1b[31m": "\\x1b[31m",
+    "$CCO": "not a valid SMILES",
+    "CC |^1:0|": "CXSMILES",
 }
 
 

@@ -1,7 +1,6 @@
 """Keep-this and forbid-this."""
 
 import pytest
-from pydantic import ValidationError
 
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.errors import ConfigError
@@ -39,14 +38,3 @@ def test_constraint(keep, forbid, smiles, expected):
 def test_a_bad_pattern_is_named(pattern, purpose):
     with pytest.raises(ConfigError, match=f"'{purpose}'"):
         DOMAIN.constraint(**{"keep": (), "forbid": (), purpose: (pattern,)})
-
-
-def test_options_are_strict():
-    options = DOMAIN.options(keep=["c1ccccc1*"], forbid=["[N+](=O)[O-]"], alerts=["NIH"])
-    assert options.keep == ("c1ccccc1*",)
-    assert DOMAIN.options().alerts == ("PAINS", "BRENK")
-    with pytest.raises(ValidationError, match="kep"):
-        DOMAIN.options(kep=[])
-    for wrong in ({"keep": ["c1cc"]}, {"forbid": ["("]}, {"alerts": ["PAIN"]}):
-        with pytest.raises(ConfigError):
-            DOMAIN.options(**wrong)

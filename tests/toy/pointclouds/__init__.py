@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from sciencegen.batch import Batch
@@ -137,11 +136,6 @@ def adapt(model: Network, old: Representation, new: Representation, seed: int) -
     return adapted
 
 
-class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    wobble: float = 0.1
-
-
 class PointClouds:
     name = "pointclouds"
     item_columns = ("item", "cloud")
@@ -157,7 +151,6 @@ class PointClouds:
         )
     }  # fmt: skip
     default_recipe = "autoencoder"
-    options = Options
 
     def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
         if Path(path).suffix != ".txt":
