@@ -10,9 +10,10 @@ import numpy as np
 
 from sciencegen.api.conditions import Condition, parse_conditions
 from sciencegen.api.models import LoadedModel, load_model
-from sciencegen.api.rooms import Judge, split_rows, use_threads, worker_count
+from sciencegen.api.rooms import Judge, inference_threads, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
+from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.errors import ConfigError
 from sciencegen.latent.noise import latent_noise, uniform_targets
@@ -37,8 +38,8 @@ def generate(domain: str, n: int = 1000, **settings: Any) -> Any:
 
 def stream(domain: str, settings: GenerateSettings) -> Generation:
     """A generation that yields its rows chunk by chunk."""
-    use_threads(settings.threads)
-    return Generation(load_model(domain, settings.model, settings.device), settings)
+    threads = inference_threads(settings.threads)
+    return Generation(load_model(domain, settings.model, settings.device, threads), settings)
 
 
 class Generation:
@@ -84,13 +85,11 @@ class Generation:
         return Judge(self.model.domain.name, str(self.model.config["recipe"]), text, self.names, *filters)
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
-        """Decoded rows; `batch_size` only says how many compute chunks are ready before the first is handed on."""
-        chunks = -(-self._wanted_draws // COMPUTE_CHUNK)
+        """Decoded rows; threads and `batch_size` only say how many compute chunks are in flight."""
+        chunks = range(-(-self._wanted_draws // COMPUTE_CHUNK))
         group = max(1, self.settings.batch_size // COMPUTE_CHUNK)
-        for start in range(0, chunks, group):
-            batches = [self._decode(chunk) for chunk in range(start, min(start + group, chunks))]
-            for batch in batches:
-                yield from split_rows(batch)
+        for batch in map_threaded(self._decode, chunks, max(self.model.threads, group)):
+            yield from split_rows(batch)
 
     def _decode(self, chunk: int) -> Any:
         space, seed = self.model.space, self.settings.seed

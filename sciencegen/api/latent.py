@@ -13,7 +13,7 @@ import numpy as np
 from sciencegen.api.conditions import parse_conditions
 from sciencegen.api.models import LoadedModel, load_model
 from sciencegen.api.outputs import Refused
-from sciencegen.api.rooms import Encode, measure_all, use_threads, worker_count
+from sciencegen.api.rooms import Encode, inference_threads, measure_all, worker_count
 from sciencegen.config import DEFAULT_RESOURCES, Resources
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_killable
@@ -48,8 +48,7 @@ def encode_file(
     resources: Resources = DEFAULT_RESOURCES,
 ) -> Encoded:
     """Encode every row of a file that can be."""
-    use_threads(resources.threads)
-    loaded = load_model(domain, model, resources.device)
+    loaded = load_model(domain, model, resources.device, inference_threads(resources.threads))
     return encode_rows(loaded, list(loaded.domain.read(path, column)), resources)
 
 
@@ -105,8 +104,7 @@ def decode_file(
     resources: Resources = DEFAULT_RESOURCES,
 ) -> Decoded:
     """Decode every latent of a file, in order."""
-    use_threads(resources.threads)
-    loaded = load_model(domain, model, resources.device)
+    loaded = load_model(domain, model, resources.device, inference_threads(resources.threads))
     latents = read_latents(path, loaded.space.size)
     asked = {c.name: float(c.target(np.array(0.5))) for c in parse_conditions(where, loaded.domain)}
     rows = None if not asked else np.repeat(loaded.representation.condition(asked)[None], len(latents), 0)
@@ -125,8 +123,7 @@ def interpolate(
     """Columns `step`, `item` and the properties that are asked for, along the arc between two latents."""
     from sciencegen.latent.geometry import arc
 
-    use_threads(resources.threads)
-    loaded = load_model(domain, model, resources.device)
+    loaded = load_model(domain, model, resources.device, inference_threads(resources.threads))
     encoded = encode_rows(loaded, [Row(1, start), Row(2, end)], resources)
     if encoded.refused:
         _, item, reason = encoded.refused[0]

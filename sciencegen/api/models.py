@@ -28,10 +28,13 @@ class LoadedModel:
     folder: Path
     config: Mapping[str, Any]
     device: str
+    threads: int = 1
 
     @property
     def space(self) -> LatentSpace:
-        return LatentSpace(self.model, self.representation, self.domain.parse, self.domain.text, self.device)
+        return LatentSpace(
+            self.model, self.representation, self.domain.parse, self.domain.text, self.device, self.threads
+        )
 
 
 def load(domain: str, model: str | Path | None = None, device: str = "auto") -> LatentSpace:
@@ -78,8 +81,11 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def load_model(domain: str, model: str | Path | None = None, device: str = "auto") -> LoadedModel:
-    """Read a model folder; weights of another format, domain or shape are an IncompatibleError."""
+def load_model(domain: str, model: str | Path | None = None, device: str = "auto", threads: int = 1) -> LoadedModel:
+    """Read a model folder; weights of another format, domain or shape are an IncompatibleError.
+
+    threads: compute chunks that its latent space works on at once (`inference_threads`); 1 on other devices than a CPU.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -101,7 +107,8 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ConfigError) as error:
         raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
     place = resolve_device(device)
-    return LoadedModel(science, representation, network.to(place).eval(), run.path, config, place)
+    threads = threads if place == "cpu" else 1
+    return LoadedModel(science, representation, network.to(place).eval(), run.path, config, place, threads)
 
 
 def save_model(

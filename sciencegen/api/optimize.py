@@ -13,7 +13,7 @@ from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import domain_of, measure_all, use_threads
+from sciencegen.api.rooms import domain_of, inference_threads, measure_all
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
@@ -62,14 +62,14 @@ def search(
     advance: Callable[[int], None] | None = None,
 ) -> Found:
     """Run the method (and the controls beside it, each with its own budget), then select among what it scored."""
-    use_threads(settings.threads)
+    threads = inference_threads(settings.threads)
     science = domain_of(domain)
     goals = read_goals(science, settings.goals)
     for name in (settings.method, *settings.controls):
         load_method(name)
     book = OracleBook(domain, settings.predictors, settings.oracles)
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
-    model = load_model(domain, settings.model, settings.device)
+    model = load_model(domain, settings.model, settings.device, threads)
     space = search_space(model, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
     if settings.novel and known.empty:

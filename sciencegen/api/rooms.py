@@ -32,10 +32,18 @@ def worker_count(threads: int) -> int:
 
 
 def use_threads(threads: int) -> None:
-    """Let torch use this many cores."""
+    """Let torch use this many cores, for training: in which order it sums depends on their number."""
     import torch
 
     torch.set_num_threads(worker_count(threads))
+
+
+def inference_threads(threads: int) -> int:
+    """How many compute chunks are worked on at once, each by one thread, so that their number changes no result."""
+    import torch
+
+    torch.set_num_threads(1)
+    return worker_count(threads)
 
 
 @dataclass(frozen=True)

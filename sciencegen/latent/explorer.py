@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 
 from sciencegen.config import COMPUTE_CHUNK
+from sciencegen.data.threads import map_threaded
 from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.latent.geometry import arc, principal_plane
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
@@ -18,13 +19,16 @@ from sciencegen.latent.space import LatentModel
 
 Latents = Float[np.ndarray, "item latent"]
 
+CPU_CHUNK = 128
+
 
 @dataclass(frozen=True)
 class LatentSpace:
     """A trained model seen from outside.
 
     model: on `device`, in evaluation mode. representation: items to tensors and back, with `properties`, the names of
-    the condition. parse, text: text to item (or an object with `reason`) and back.
+    the condition. parse, text: text to item (or an object with `reason`) and back. threads: chunks of rows that are
+    worked on at once; no result depends on it.
     """
 
     model: LatentModel
@@ -32,6 +36,7 @@ class LatentSpace:
     parse: Callable[[str], Any]
     text: Callable[[Any], str]
     device: str = "cpu"
+    threads: int = 1
 
     @property
     def size(self) -> int:
@@ -52,10 +57,17 @@ class LatentSpace:
 
     def encode_arrays(self, arrays: Sequence[np.ndarray]) -> Latents:
         """One latent for each array of `representation.encode`."""
-        chunks = [arrays[start : start + COMPUTE_CHUNK] for start in range(0, len(arrays), COMPUTE_CHUNK)]
+        parts = list(map_threaded(lambda rows: self._encode(arrays[rows]), self._chunks(len(arrays)), self.threads))
+        return np.concatenate(parts) if parts else np.empty((0, self.size), np.float32)
+
+    def _encode(self, arrays: Sequence[np.ndarray]) -> Latents:
         with torch.inference_mode():
-            parts = [self.model.encode(self.representation.batch(chunk).to(self.device)).cpu() for chunk in chunks]
-        return torch.cat(parts).numpy() if parts else np.empty((0, self.size), np.float32)
+            return self.model.encode(self.representation.batch(arrays).to(self.device)).cpu().numpy()
+
+    def _chunks(self, count: int) -> list[slice]:
+        """Rows that are computed together: few on a CPU, where threads share a small call."""
+        size = CPU_CHUNK if self.device == "cpu" else COMPUTE_CHUNK
+        return [slice(start, start + size) for start in range(0, count, size)]
 
     def decode(self, latents: Latents, condition: Mapping[str, float] | None = None) -> list[str]:
         """The item of each latent as text; "" where it stands for none."""
@@ -74,11 +86,12 @@ class LatentSpace:
         return self._items(self.generate_batch, noise, condition)
 
     def _items(self, compute: Callable[..., Any], rows: Latents, condition: np.ndarray | None) -> list[Any]:
-        items: list[Any] = []
-        for start in range(0, len(rows), COMPUTE_CHUNK):
-            chunk = slice(start, start + COMPUTE_CHUNK)
-            items += self.representation.decode(compute(rows[chunk], None if condition is None else condition[chunk]))
-        return items
+        batches = map_threaded(
+            lambda chunk: compute(rows[chunk], None if condition is None else condition[chunk]),
+            self._chunks(len(rows)),
+            self.threads,
+        )
+        return [item for batch in batches for item in self.representation.decode(batch)]
 
     def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Any:
         """The Batch on the CPU that the representation makes items of."""

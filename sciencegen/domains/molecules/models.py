@@ -25,7 +25,8 @@ def adapt_selfies_vae(
     """A model for the new representation that starts from the trained one.
 
     New tokens stand at the vocabulary's end; properties are matched by name: what reads a shared property keeps its
-    weights, what reads a new one starts at zero, so that before training the model is the old one.
+    weights, what reads a new one starts at zero, so that before training the model is the old one (but for what it told
+    itself of properties that are no longer there).
     """
     torch.manual_seed(seed)
     adapted = selfies_vae(new, model.settings)

@@ -33,7 +33,7 @@ def test_molecules_survive_the_latent_space(base):
 
 def test_adapting_starts_from_the_same_model(base):
     recipe, old, model = base
-    new = recipe.adapt_representation(old, [*SMILES, "CCI"], np.ones((7, 2)), ("c", "potency"))
+    new = recipe.adapt_representation(old, [*SMILES, "CCI"], np.ones((7, 4)), ("c", "potency", "a", "b"))
     adapted = recipe.adapt(model, old, new, 0).eval()
     noise = torch.randn(8, model.latent_size, generator=torch.Generator().manual_seed(0))
     batch = old.batch(old.encode([items.parse(smiles) for smiles in SMILES]))
@@ -41,7 +41,8 @@ def test_adapting_starts_from_the_same_model(base):
     after = adapted.posterior(adapted.encoder(batch["tokens"], batch.mask)).mean
     assert torch.allclose(before, after)
     condition = torch.tensor([[float("nan"), float("nan"), 0.7]]).expand(8, -1)
-    both = torch.tensor([[0.7, 0.3]]).expand(8, -1)
+    both = torch.tensor([[0.7, 0.3, float("nan"), float("nan")]]).expand(8, -1)
+    assert torch.allclose(model.read(batch), adapted.read(batch)[:, [2, 3, 0]], atol=1e-5)
     code = noise[:, : model.semantic_size]
     assert torch.allclose(model.prior(code, condition), adapted.prior(code, both), atol=1e-4)
     old_logits = model.likelihood(before, condition[:6], batch).logits
