@@ -37,6 +37,7 @@ from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.rehearsal import rehearse
 from sciencegen.vae.warmup import Warmup
 
 END, START = 0, 1
@@ -182,6 +183,14 @@ class SequenceVAE(nn.Module):
             self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=FlowFitSettings()
         )
 
+    def rehearse(
+        self, awake: Sequence[Batch], dreams: Sequence[Batch], generator: Generator, steps: int
+    ) -> list[float]:
+        """Train the reading on draws whose properties were computed, beside training data."""
+        reading = lambda batch: self._reading_error(self._expected(batch), batch)  # noqa: E731
+        dreams = [_trimmed(batch) for batch in dreams]
+        rehearse(list(self.reader.parameters()), reading, awake, dreams, steps, generator)
+
     # --- latent space -------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -203,15 +212,22 @@ class SequenceVAE(nn.Module):
     def generate(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """Sequences of p(x | c) from standard normal noise, of which the part of u is used."""
         check_latents(noise, self.latent_size)
-        noise = noise[:, self.settings.code :]
         if condition is None or self.settings.tries == 1 or bool(condition.isnan().all()):
-            return self._draw(noise, condition)
-        tries = [self._draw(shifted, condition) for shifted in shifts(noise, self.settings.tries)]
-        far = torch.stack([(self.read(batch) - condition).square().nan_to_num(0.0).sum(1) for batch in tries])
-        return _pick(tries, far.argmin(0))
+            return self.draw(noise, condition)
+        code, noise = noise.split([self.settings.code, self.settings.length], 1)
+        tries = [self.draw(torch.cat([code, u], 1), condition) for u in shifts(noise, self.settings.tries)]
+        return _pick(tries, torch.stack([self._distance(batch, condition) for batch in tries]).argmin(0))
 
-    def _draw(self, noise: Float[Tensor, "batch position"], condition: Condition) -> Batch:
-        """Ancestral sampling without a code."""
+    def _distance(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
+        """Squared, of the properties as they are read from what is asked for; infinite without an end."""
+        ended = (batch["tokens"] == END).any(1)
+        squares = (self.read(batch) - condition).square().nan_to_num(0.0).sum(1)
+        return torch.where(ended, squares, torch.inf)
+
+    @torch.no_grad()
+    def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """One try of `generate`: ancestral sampling without a code."""
+        noise = noise[:, self.settings.code :]
         step, state = self._steps(self._silence(len(noise), noise.device), condition)
 
         def sharper(previous: Tensor, state: State) -> tuple[Tensor, State]:
@@ -283,6 +299,12 @@ def _pick(batches: Sequence[Batch], choice: Int[Tensor, " batch"]) -> Batch:
     row = torch.arange(len(choice), device=choice.device)
     tokens = torch.stack([batch["tokens"] for batch in batches])[choice, row]
     return Batch({"tokens": tokens}, torch.stack([_mask(batch) for batch in batches])[choice, row])
+
+
+def _trimmed(batch: Batch) -> Batch:
+    """Without the positions that no row has."""
+    used = int(_mask(batch).sum(1).max())
+    return Batch({"tokens": batch["tokens"][:, :used]}, _mask(batch)[:, :used], batch.condition)
 
 
 def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:
