@@ -29,7 +29,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
-from sciencegen.vae import autoregressive
+from sciencegen.vae import autoregressive, reading
 from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, shifts
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.conditions import ConditionDropout, condition_features
@@ -111,8 +111,8 @@ class SequenceVAE(nn.Module):
         surprise = -self._likelihood(spoken, condition, batch, expected).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
         errors = {
-            "code_error": property_error(self.properties(code), heard.condition),
-            "reading_error": self._reading_error(expected, batch),
+            "code_error": reading.property_error(self.properties(code), heard.condition),
+            "reading_error": reading.error(expected, batch),
         }
         loss = surprise.mean() + s.beta(step) * kl.sum() / len(batch) + s.property_weight * sum(errors.values())
         shares = {
@@ -123,23 +123,13 @@ class SequenceVAE(nn.Module):
         shown = {name: value.mean() for name, value in shares.items() if len(value)}
         return {"loss": loss, **shown, **errors}
 
-    def _expected(self, batch: Batch) -> Float[Tensor, "batch step property"]:
-        """E[y | x_1 .. x_t] for t from 0 on."""
-        tokens = batch["tokens"]
-        return self.reader(torch.cat([torch.full_like(tokens[:, :1], START), tokens], 1))[0]
-
-    def _reading_error(self, expected: Float[Tensor, "batch step property"], batch: Batch) -> Tensor:
-        """Of the estimates on the way and of the last, each with half the weight."""
-        if batch.condition is None:
-            return expected.new_zeros(())
-        last = _at_end(expected, batch)
-        rows = batch.condition[:, None].expand_as(expected[:, 1:])[_mask(batch)]
-        return (property_error(expected[:, 1:][_mask(batch)], rows) + property_error(last, batch.condition)) / 2
-
     @torch.no_grad()
     def read(self, batch: Batch) -> Float[Tensor, "batch property"]:
         """The model's own estimate of each sequence's properties, standardized as conditions are."""
-        return _at_end(self._expected(batch), batch)
+        return reading.at_end(self._expected(batch), batch)
+
+    def _expected(self, batch: Batch) -> Float[Tensor, "batch step property"]:
+        return reading.expected(self.reader, batch, START)
 
     def likelihood(self, code: Tensor, condition: Condition, batch: Batch) -> AutoregressiveCategorical:
         """p(x | z, c), each position given the true tokens before it."""
@@ -183,13 +173,11 @@ class SequenceVAE(nn.Module):
             self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=FlowFitSettings()
         )
 
-    def rehearse(
-        self, awake: Sequence[Batch], dreams: Sequence[Batch], generator: Generator, steps: int
-    ) -> list[float]:
+    def rehearse(self, awake: Sequence[Batch], dreams: Sequence[Batch], generator: Generator, steps: int) -> None:
         """Train the reading on draws whose properties were computed, beside training data."""
-        reading = lambda batch: self._reading_error(self._expected(batch), batch)  # noqa: E731
-        dreams = [_trimmed(batch) for batch in dreams]
-        rehearse(list(self.reader.parameters()), reading, awake, dreams, steps, generator)
+        error = lambda batch: reading.error(self._expected(batch), batch)  # noqa: E731
+        dreams = [reading.trimmed(batch) for batch in dreams]
+        rehearse(list(self.reader.parameters()), error, awake, dreams, steps, generator)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
@@ -265,14 +253,14 @@ class SequenceVAE(nn.Module):
         context = self._context(code, condition)
         if condition is None:
             condition = code.new_full((len(code), self.property_count), torch.nan)
-        reading = code.new_zeros(len(code), self.reader.hidden)
-        return context, condition, self.decoder.first_state(context), reading
+        read = code.new_zeros(len(code), self.reader.hidden)
+        return context, condition, self.decoder.first_state(context), read
 
     def _step(self, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        context, condition, hidden, reading = state
-        expected, reading = self.reader(previous, reading)
+        context, condition, hidden, read = state
+        expected, read = self.reader(previous, read)
         logits, hidden = self.decoder(previous, context, _notes(expected, condition), hidden)
-        return logits, (context, condition, hidden, reading)
+        return logits, (context, condition, hidden, read)
 
 
 def _notes(expected: Float[Tensor, "batch position property"], condition: Condition) -> Tensor:
@@ -281,30 +269,11 @@ def _notes(expected: Float[Tensor, "batch position property"], condition: Condit
     return torch.cat([expected, missing], -1)
 
 
-def _at_end(expected: Float[Tensor, "batch step property"], batch: Batch) -> Float[Tensor, "batch property"]:
-    """The estimate after each row's last token."""
-    last = _mask(batch).sum(1)
-    return expected[torch.arange(len(last), device=last.device), last]
-
-
-def property_error(estimate: Float[Tensor, "item property"], known: Float[Tensor, "item property"] | None) -> Tensor:
-    """Mean over the items of the squared error, summed over the properties that are known (not NaN)."""
-    if known is None:
-        return estimate.new_zeros(())
-    return ((estimate - known.nan_to_num(0.0)).square() * ~known.isnan()).sum(1).mean()
-
-
 def _pick(batches: Sequence[Batch], choice: Int[Tensor, " batch"]) -> Batch:
     """Row i of the batch number choice[i]."""
     row = torch.arange(len(choice), device=choice.device)
     tokens = torch.stack([batch["tokens"] for batch in batches])[choice, row]
     return Batch({"tokens": tokens}, torch.stack([_mask(batch) for batch in batches])[choice, row])
-
-
-def _trimmed(batch: Batch) -> Batch:
-    """Without the positions that no row has."""
-    used = int(_mask(batch).sum(1).max())
-    return Batch({"tokens": batch["tokens"][:, :used]}, _mask(batch)[:, :used], batch.condition)
 
 
 def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:

@@ -1,0 +1,46 @@
+"""Reading the properties off a sequence, token by token: E[y | x_1 .. x_t], whose last value is that of the whole."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.networks.sequence import PropertyReader
+
+
+def expected(reader: PropertyReader, batch: Batch, start: int) -> Float[Tensor, "batch step property"]:
+    """E[y | x_1 .. x_t] for t from 0 on; the token `start` stands before the first."""
+    tokens = batch["tokens"]
+    return reader(torch.cat([torch.full_like(tokens[:, :1], start), tokens], 1))[0]
+
+
+def at_end(estimates: Float[Tensor, "batch step property"], batch: Batch) -> Float[Tensor, "batch property"]:
+    """The estimate after each row's last token."""
+    assert batch.mask is not None  # sequences differ in length
+    last = batch.mask.sum(1)
+    return estimates[torch.arange(len(last), device=last.device), last]
+
+
+def error(estimates: Float[Tensor, "batch step property"], batch: Batch) -> Tensor:
+    """Of the estimates on the way and of the last, each with half the weight; batch.condition holds the truth."""
+    if batch.condition is None:
+        return estimates.new_zeros(())
+    rows = batch.condition[:, None].expand_as(estimates[:, 1:])[batch.mask]
+    on_the_way = property_error(estimates[:, 1:][batch.mask], rows)
+    return (on_the_way + property_error(at_end(estimates, batch), batch.condition)) / 2
+
+
+def property_error(estimate: Float[Tensor, "item property"], known: Float[Tensor, "item property"] | None) -> Tensor:
+    """Mean over the items of the squared error, summed over the properties that are known (not NaN)."""
+    if known is None:
+        return estimate.new_zeros(())
+    return ((estimate - known.nan_to_num(0.0)).square() * ~known.isnan()).sum(1).mean()
+
+
+def trimmed(batch: Batch) -> Batch:
+    """Without the positions that no row has."""
+    assert batch.mask is not None
+    used = int(batch.mask.sum(1).max())
+    return Batch({"tokens": batch["tokens"][:, :used]}, batch.mask[:, :used], batch.condition)
