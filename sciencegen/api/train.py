@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,6 @@ FINE_TUNING = {"steps": 100, "learning_rate": 1e-4, "warmup_steps": 10, "batch_s
 
 FEW = 5_000
 """Fewer items than this don't fit anew what a model fits after its weights (such as a prior): it stays as it was."""
-
-DREAMS, REHEARSAL_STEPS = 50_000, 2_000
-"""Draws that a model learns to read, and in how many steps."""
 
 Log = Callable[[str], None]
 
@@ -120,8 +116,6 @@ def _train(
     fit(model, held.batches(training), training, run.path, device, progress=_progress(log))
     if start is None or len(held.arrays) >= FEW:
         _finish(model, held, settings)
-    if len(held.arrays) >= FEW and hasattr(model, "rehearse"):
-        _rehearse(model, held, science, recipe.name, settings, log)
     return _save(run, model, held, science, log)
 
 
@@ -173,21 +167,6 @@ def _finish(model: Any, held: TrainingData, settings: TrainSettings) -> None:
         raise ConfigError(
             f"Expected settings of the last fit in `finish`, got {sorted(settings.finish)}: {error}"
         ) from None
-
-
-def _rehearse(model: Any, held: TrainingData, science: Any, recipe: str, settings: TrainSettings, log: Log) -> None:
-    """Let the model learn to read the properties of its own draws."""
-    import torch
-
-    from sciencegen.api.dreams import dreams
-
-    model.eval()
-    drawn = dreams(model, held.representation, science, recipe, DREAMS, settings.seed, settings.threads)
-    if not drawn:
-        return
-    log(f"rehearsing on {sum(map(len, drawn))} draws")
-    awake = list(islice(held.once(), len(drawn)))
-    model.rehearse(awake, drawn, torch.Generator().manual_seed(settings.seed), REHEARSAL_STEPS)
 
 
 def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, log: Log) -> Trained:

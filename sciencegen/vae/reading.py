@@ -37,10 +37,3 @@ def property_error(estimate: Float[Tensor, "item property"], known: Float[Tensor
     if known is None:
         return estimate.new_zeros(())
     return ((estimate - known.nan_to_num(0.0)).square() * ~known.isnan()).sum(1).mean()
-
-
-def trimmed(batch: Batch) -> Batch:
-    """Without the positions that no row has."""
-    assert batch.mask is not None
-    used = int(batch.mask.sum(1).max())
-    return Batch({"tokens": batch["tokens"][:, :used]}, batch.mask[:, :used], batch.condition)

@@ -37,7 +37,6 @@ from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
-from sciencegen.vae.rehearsal import rehearse
 from sciencegen.vae.warmup import Warmup
 
 END, START = 0, 1
@@ -172,12 +171,6 @@ class SequenceVAE(nn.Module):
         return fit_flow_prior(
             self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=FlowFitSettings()
         )
-
-    def rehearse(self, awake: Sequence[Batch], dreams: Sequence[Batch], generator: Generator, steps: int) -> None:
-        """Train the reading on draws whose properties were computed, beside training data."""
-        error = lambda batch: reading.error(self._expected(batch), batch)  # noqa: E731
-        dreams = [reading.trimmed(batch) for batch in dreams]
-        rehearse(list(self.reader.parameters()), error, awake, dreams, steps, generator)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
