@@ -85,10 +85,10 @@ class Generation:
         return Judge(self.model.domain.name, str(self.model.config["recipe"]), text, self.names, *filters)
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
-        """Decoded rows; threads and `batch_size` only say how many compute chunks are in flight."""
+        """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
         chunks = range(-(-self._wanted_draws // COMPUTE_CHUNK))
-        group = max(1, self.settings.batch_size // COMPUTE_CHUNK)
-        for batch in map_threaded(self._decode, chunks, max(self.model.threads, group)):
+        ahead = self.settings.batch_size // COMPUTE_CHUNK
+        for batch in map_threaded(self._decode, chunks, self.model.threads, ahead):
             yield from split_rows(batch)
 
     def _decode(self, chunk: int) -> Any:

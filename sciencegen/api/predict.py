@@ -13,7 +13,7 @@ import numpy as np
 
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import InDomain, domain_of, worker_count
+from sciencegen.api.rooms import InDomain, domain_of, inference_threads, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, build_settings
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -158,7 +158,7 @@ def _latents(domain: str, options: Any, settings: PredictorSettings, texts: Sequ
         return None
     from sciencegen.api.models import load_model
 
-    loaded = load_model(domain, settings.model, settings.device)
+    loaded = load_model(domain, settings.model, settings.device, inference_threads(settings.threads))
     return latents_of(loaded, [loaded.domain.parse(text) for text in texts])
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, summarize
+from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output
 
 
@@ -39,5 +39,6 @@ def benchmark(
     with progress("tasks", len(suite_plan)) as advance, sink as writer:
         for row in suite_plan:
             writer.write({name: [value] for name, value in row.items()})
+            say("{task}  {method}  seed {seed}  auc_top_10 {auc_top_10:.4f}  {seconds} s".format(**row))
             advance()
     summarize(suite_plan.summary(), output, as_json)

@@ -12,9 +12,12 @@ Result = TypeVar("Result")
 
 
 def map_threaded(
-    function: Callable[[Argument], Result], arguments: Iterable[Argument], threads: int
+    function: Callable[[Argument], Result], arguments: Iterable[Argument], threads: int, ahead: int = 0
 ) -> Iterator[Result]:
-    """function(argument) of each, in order; at most `threads` results wait, so that memory stays flat."""
+    """function(argument) of each, in order, in never more than `threads` threads.
+
+    At most `threads` results wait, or `ahead` if that is more, so that memory stays flat. One thread is the caller's.
+    """
     if threads <= 1:
         yield from map(function, arguments)
         return
@@ -22,7 +25,7 @@ def map_threaded(
     try:
         for argument in arguments:
             pending.append(pool.submit(function, argument))
-            if len(pending) > threads:
+            if len(pending) > max(threads, ahead):
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

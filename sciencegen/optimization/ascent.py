@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from sciencegen.optimization.moves import crank_nicolson_step
 from sciencegen.optimization.objective import Objective
-from sciencegen.optimization.population import Individual, begin, draw_prior, first_distinct, score_new, survivors
+from sciencegen.optimization.population import (
+    Individual,
+    begin,
+    draw_prior,
+    first_distinct,
+    locate,
+    score_new,
+    survivors,
+)
 from sciencegen.optimization.ranking import desirability, random_weights
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.optimization.surrogate import training_subset
@@ -32,7 +40,8 @@ def search_ascent(
     while not objective.exhausted and stalled < settings.patience:
         located = [individual for individual in survivors(everyone, settings.population) if individual.has_latent]
         if not located:
-            everyone += (new := draw_prior(space, objective, generator, settings.batch, settings.patience))
+            new = draw_prior(space, objective, generator, settings.batch, settings.patience)
+            everyone += locate(space, new)
             stalled = stalled + 1 if not new else 0
             continue
         weights = random_weights([individual.evaluation for individual in located], generator)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.optimization.objective import Objective
-from sciencegen.optimization.population import Individual, begin, draw_prior, first_distinct, score_new
+from sciencegen.optimization.population import Individual, begin, draw_prior, first_distinct, locate, score_new
 from sciencegen.optimization.ranking import desirability, random_weights
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 
@@ -54,7 +54,8 @@ def search_bayes(
     while not objective.exhausted and stalled < settings.patience:
         located = [individual for individual in local if individual.has_latent]
         if region.length < TrustRegion.SMALLEST or not located:
-            local, region = draw_prior(space, objective, generator, settings.initial, settings.patience), TrustRegion()
+            drawn = draw_prior(space, objective, generator, settings.initial, settings.patience)
+            local, region = locate(space, drawn), TrustRegion()
             stalled = stalled + 1 if not local else stalled
             continue
         weights = random_weights([individual.evaluation for individual in local], generator)

@@ -24,7 +24,10 @@ def at_end(estimates: Float[Tensor, "batch step property"], batch: Batch) -> Flo
 
 
 def error(estimates: Float[Tensor, "batch step property"], batch: Batch) -> Tensor:
-    """Of the estimates on the way and of the last, each with half the weight; batch.condition holds the truth."""
+    """Of the estimates on the way and of the last, each with half the weight; batch.condition holds the truth.
+
+    The estimate before the first token isn't among them: it is one constant, whatever it is, that a decoder allows for.
+    """
     if batch.condition is None:
         return estimates.new_zeros(())
     rows = batch.condition[:, None].expand_as(estimates[:, 1:])[batch.mask]

@@ -30,7 +30,7 @@ from sciencegen.batch import Batch
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
 from sciencegen.vae import autoregressive, reading
-from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, shifts
+from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, filled, shifts
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.conditions import ConditionDropout, condition_features
 from sciencegen.vae.flow_prior import FlowPrior
@@ -96,7 +96,7 @@ class SequenceVAE(nn.Module):
     # --- training -----------------------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """Named scalars per item in nats: loss, reconstruction, kl, language (no code), and the properties' error."""
+        """Named scalars per item in nats: loss, reconstruction, kl, language (no code), and the errors of reading."""
         s = self.settings
         silent = torch.rand(len(batch), generator=generator, device=generator.device) < s.code_dropout
         silent = silent.to(batch["tokens"].device)
@@ -179,14 +179,14 @@ class SequenceVAE(nn.Module):
         """(e, u): the posterior's centre through the flow, then the median noise that decodes to this sequence."""
         code = self.posterior(self.encoder(batch["tokens"], batch.mask)).mean
         centre = self.prior.inverse(code)
-        noise = autoregressive.encode(batch["tokens"], _mask(batch), START, *self._steps(self.prior(centre), None))
+        noise = autoregressive.encode(batch["tokens"], _mask(batch), START, *self._steps_of(centre, None))
         return torch.cat([centre, nn.functional.pad(noise, (0, self.settings.length - noise.shape[1]))], 1)
 
     @torch.no_grad()
     def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         check_latents(latent, self.latent_size)
         centre, noise = latent.split([self.settings.code, self.settings.length], 1)
-        tokens, mask = autoregressive.decode(noise, START, END, *self._steps(self.prior(centre), condition))
+        tokens, mask = autoregressive.decode(noise, START, END, *self._steps_of(centre, condition))
         return Batch({"tokens": tokens}, mask)
 
     @torch.no_grad()
@@ -227,6 +227,12 @@ class SequenceVAE(nn.Module):
 
     def _silence(self, count: int, device: torch.device) -> Tensor:
         return torch.zeros(count, self.settings.code, device=device)
+
+    def _steps_of(self, centre: Tensor, condition: Condition) -> tuple[Step, State]:
+        """`_steps` of the latent's e; equal for equal rows, however many there are."""
+        condition_features(condition, centre, self.property_count)  # refuses a condition of other rows, unfilled
+        step, state = self._steps(self.prior(filled(centre)), None if condition is None else filled(condition))
+        return step, tuple(part[: len(centre)] for part in state)
 
     def _steps(self, code: Tensor, condition: Condition) -> tuple[Step, State]:
         """Next-token logits, and the first state; with guidance w:  (1 + w) logits(z, c) - w logits(z)."""

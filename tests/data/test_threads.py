@@ -25,6 +25,22 @@ def test_it_reads_no_further_ahead_than_its_threads():
     assert len(taken) <= 7
 
 
+def test_reading_further_ahead_takes_no_more_threads():
+    taken, names = [], set()
+    endless = map_threaded(
+        lambda x: names.add(threading.get_ident()) or x, (taken.append(i) or i for i in count()), 2, 9
+    )
+    assert next(endless) == 0
+    endless.close()
+    assert len(taken) == 10
+    assert len(names) <= 2
+    assert names.isdisjoint(thread.ident for thread in threading.enumerate())  # none outlives the map
+
+
+def test_one_thread_is_the_callers_whatever_is_read_ahead():
+    assert set(map_threaded(lambda _: threading.get_ident(), range(5), 1, 9)) == {threading.get_ident()}
+
+
 def test_an_error_reaches_the_caller():
     with pytest.raises(ZeroDivisionError):
         list(map_threaded(lambda x: 1 / x, [1, 0], 2))

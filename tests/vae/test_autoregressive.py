@@ -75,10 +75,10 @@ def test_rows_that_have_ended_cost_no_work_and_keep_their_state(chain):
         logits[state[0] < len(seen), :, END] += 1e4  # row i ends at position i
         return logits, state
 
-    tokens, mask = decode(torch.zeros(6, 8), START, END, ending, (torch.arange(6),))
-    assert seen == [6, 5, 4, 3, 2, 1]
-    assert torch.equal(mask.sum(1), torch.arange(1, 7))
-    for row in range(6):
+    tokens, mask = decode(torch.zeros(12, 14), START, END, ending, (torch.arange(12),))
+    assert seen == [12, 11, 10, 9, *[autoregressive.LEAST_ROWS] * 8]  # fewer would round otherwise
+    assert torch.equal(mask.sum(1), torch.arange(1, 13))
+    for row in range(12):
         assert (tokens[row, :row] == 2 + row % 3).all()
 
 

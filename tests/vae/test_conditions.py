@@ -38,3 +38,15 @@ def test_no_dropout_is_the_condition_itself_and_a_missing_value_stays_missing(ge
     assert torch.isnan(dropped[:, 1]).all()
     with pytest.raises(ConfigError, match=r"'some' between 0 and 1, got 1.5"):
         ConditionDropout(some=1.5)
+
+
+def test_few_leaves_one_or_two_of_the_known_properties(generator):
+    condition = torch.zeros(20_000, 4)
+    condition[:, 1] = torch.nan
+    condition[::2, :3] = torch.nan  # every other row knows one property alone
+    kept = ~torch.isnan(ConditionDropout(some=1.0, few=1.0)(condition, generator))
+    assert (kept[::2] == torch.tensor([False, False, False, True])).all()
+    shares = torch.bincount(kept[1::2].sum(1), minlength=4) / 10_000
+    torch.testing.assert_close(shares, torch.tensor([0.0, 0.5, 0.5, 0.0]), rtol=0, atol=0.02, check_dtype=False)
+    each = kept[1::2].double().mean(0)
+    torch.testing.assert_close(each, torch.tensor([0.5, 0.0, 0.5, 0.5]), rtol=0, atol=0.02, check_dtype=False)

@@ -7,6 +7,7 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ShapeError
+from sciencegen.vae import autoregressive
 from sciencegen.vae.sequence import END, SequenceVAE, SequenceVAESettings, standard_normal_kl
 from sciencegen.vae.warmup import Warmup
 
@@ -50,6 +51,19 @@ def test_decode_inverts_encode(trained):
     assert latent.shape == (200, SMALL.code + SMALL.length)
     assert torch.equal(back["tokens"][:, :width], batch["tokens"])
     assert torch.equal(back.mask[:, :width], batch.mask)
+
+
+def test_a_row_has_the_same_steps_alone_and_among_many(trained):
+    """Bit by bit, for the middle of an improbable token's interval is near to its ends."""
+    many = torch.randn(64, SMALL.code, generator=torch.Generator().manual_seed(6))
+    previous = torch.full((64, 1), 3)
+    with torch.no_grad():
+        expected, _ = autoregressive._advance(
+            trained._steps_of(many, None)[0], previous, trained._steps_of(many, None)[1]
+        )
+        for count in (1, 2, 3, 5, 9):
+            step, state = trained._steps_of(many[:count], None)
+            assert torch.equal(autoregressive._advance(step, previous[:count], state)[0], expected[:count])
 
 
 def test_noise_decodes_to_data_and_obeys_the_condition(trained):
@@ -131,6 +145,8 @@ def test_without_a_condition_there_is_one_try(trained):
 def test_wrong_latents_say_what_was_expected(trained):
     with pytest.raises(ShapeError, match="16"):
         trained.decode(torch.zeros(2, 3))
+    with pytest.raises(ShapeError, match=r"\[3, 2\].*got \[1, 2\]"):
+        trained._steps_of(torch.zeros(3, SMALL.code), torch.zeros(1, PROPERTIES))
 
 
 def test_kl_matches_a_monte_carlo_estimate(trained):
