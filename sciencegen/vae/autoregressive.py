@@ -114,8 +114,8 @@ def decode(
 def shifts(noise: Float[Tensor, "batch position"], count: int) -> Iterator[Float[Tensor, "batch position"]]:
     """The noise itself, then count - 1 rotations of it: frac(Phi(u) + k alpha_t), each standard normal again.
 
-    Cranley & Patterson, SIAM J. Numer. Anal. 1976, 13, 904. alpha_t are the golden ratio's multiples, so that the
-    rotations of one row lie evenly and far apart.
+    Cranley & Patterson, SIAM J. Numer. Anal. 1976, 13, 904. alpha_t = t times the golden ratio, so that the rotations
+    of one row lie far apart at nearly all positions (not where t is a Fibonacci number of 13 or more).
     """
     uniform = torch.special.ndtr(noise.double())
     golden = torch.arange(1, noise.shape[1] + 1, dtype=torch.float64, device=noise.device) * ((math.sqrt(5) - 1) / 2)
