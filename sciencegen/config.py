@@ -29,9 +29,10 @@ class Settings(BaseModel):
 
 
 class Resources(Settings):
-    """Where and how wide a verb computes; none of it changes a result, but for `device`'s rounding.
+    """Where and how wide a verb computes; none of it changes a result, but for `device`'s rounding, and `threads`' in
+    training.
 
-    threads: 0 is every core. batch_size: how many items are in flight at once; it only groups compute chunks.
+    threads: 0 is every core. batch_size: how many items may be in flight at once, at least a compute chunk a thread.
     """
 
     seed: int = Field(0, ge=0)

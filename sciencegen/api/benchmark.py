@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.models import LoadedModel, load_model
+from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.optimize import search_space
-from sciencegen.api.rooms import domain_of, inference_threads
+from sciencegen.api.rooms import domain_of
 from sciencegen.config import DEFAULT_RESOURCES, OptimizeSettings, Resources
 from sciencegen.domains import domain_names
 from sciencegen.errors import ConfigError, unknown_name
@@ -90,14 +90,13 @@ def plan(
             raise unknown_name(f"task of {suite}", task, found[science])
     for method in methods:
         load_method(method)
-    threads = inference_threads(resources.threads)
     chosen = [
         Case(task, method, seed)
         for task in (tasks or found[science])
         for method in (methods or [DEFAULT_METHOD])
         for seed in range(seeds)
     ]
-    return SuitePlan(load_model(science, model, resources.device, threads), suite, chosen, budget)
+    return SuitePlan(open_model(science, model, resources), suite, chosen, budget)
 
 
 def suite_tasks(domain: str, suite: str) -> list[str]:

@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.generate import Generation
-from sciencegen.api.models import load_model
-from sciencegen.api.rooms import inference_threads
+from sciencegen.api.models import open_model
 from sciencegen.config import EvaluateSettings, GenerateSettings
 from sciencegen.errors import unknown_name
 
 
 def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[str, float]]]:
     """By property, for each asked value: mean, central 80 %, mean absolute error, share within the tolerance."""
-    model = load_model(domain, settings.model, settings.device, inference_threads(settings.threads))
+    model = open_model(domain, settings.model, settings)
     for name in settings.calibrate:
         if name not in model.space.properties:
             raise unknown_name("condition of the model", name, model.space.properties)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.conditions import Condition, parse_conditions
-from sciencegen.api.models import LoadedModel, load_model
-from sciencegen.api.rooms import Judge, inference_threads, split_rows, worker_count
+from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.rooms import Judge, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
@@ -38,8 +38,7 @@ def generate(domain: str, n: int = 1000, **settings: Any) -> Any:
 
 def stream(domain: str, settings: GenerateSettings) -> Generation:
     """A generation that yields its rows chunk by chunk."""
-    threads = inference_threads(settings.threads)
-    return Generation(load_model(domain, settings.model, settings.device, threads), settings)
+    return Generation(open_model(domain, settings.model, settings), settings)
 
 
 class Generation:

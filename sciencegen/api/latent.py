@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.conditions import parse_conditions
-from sciencegen.api.models import LoadedModel, load_model
+from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.outputs import Refused
-from sciencegen.api.rooms import Encode, inference_threads, measure_all, worker_count
+from sciencegen.api.rooms import Encode, measure_all, worker_count
 from sciencegen.config import DEFAULT_RESOURCES, Resources
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_killable
@@ -48,7 +48,7 @@ def encode_file(
     resources: Resources = DEFAULT_RESOURCES,
 ) -> Encoded:
     """Encode every row of a file that can be."""
-    loaded = load_model(domain, model, resources.device, inference_threads(resources.threads))
+    loaded = open_model(domain, model, resources)
     return encode_rows(loaded, list(loaded.domain.read(path, column)), resources)
 
 
@@ -104,7 +104,7 @@ def decode_file(
     resources: Resources = DEFAULT_RESOURCES,
 ) -> Decoded:
     """Decode every latent of a file, in order."""
-    loaded = load_model(domain, model, resources.device, inference_threads(resources.threads))
+    loaded = open_model(domain, model, resources)
     latents = read_latents(path, loaded.space.size)
     asked = {c.name: float(c.target(np.array(0.5))) for c in parse_conditions(where, loaded.domain)}
     rows = None if not asked else np.repeat(loaded.representation.condition(asked)[None], len(latents), 0)
@@ -123,7 +123,7 @@ def interpolate(
     """Columns `step`, `item` and the properties that are asked for, along the arc between two latents."""
     from sciencegen.latent.geometry import arc
 
-    loaded = load_model(domain, model, resources.device, inference_threads(resources.threads))
+    loaded = open_model(domain, model, resources)
     encoded = encode_rows(loaded, [Row(1, start), Row(2, end)], resources)
     if encoded.refused:
         _, item, reason = encoded.refused[0]

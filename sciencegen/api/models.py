@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.records import to_plain, to_record
-from sciencegen.api.rooms import domain_of
+from sciencegen.api.rooms import domain_of, inference_threads
+from sciencegen.config import Resources
 from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
 from sciencegen.latent.explorer import LatentSpace
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
@@ -111,6 +112,11 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
     return LoadedModel(science, representation, network.to(place).eval(), run.path, config, place, threads)
 
 
+def open_model(domain: str, model: str | Path | None, resources: Resources) -> LoadedModel:
+    """`load_model` on the device and with the threads that a verb was given."""
+    return load_model(domain, model, resources.device, inference_threads(resources.threads))
+
+
 def save_model(
     folder: str | Path, *, domain: str, recipe: str, settings: Any, representation: Any, model: Any,
     metrics: Mapping[str, Any] | None = None, card: str = "", extra: Mapping[str, Any] | None = None,
@@ -153,4 +159,4 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
-__all__ = ["LoadedModel", "find_model", "load", "load_model", "resolve_device", "save_model"]
+__all__ = ["LoadedModel", "find_model", "load", "load_model", "open_model", "resolve_device", "save_model"]

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.models import LoadedModel, load_model
+from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import domain_of, inference_threads, measure_all
+from sciencegen.api.rooms import domain_of, measure_all
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
@@ -62,14 +62,13 @@ def search(
     advance: Callable[[int], None] | None = None,
 ) -> Found:
     """Run the method (and the controls beside it, each with its own budget), then select among what it scored."""
-    threads = inference_threads(settings.threads)
     science = domain_of(domain)
     goals = read_goals(science, settings.goals)
     for name in (settings.method, *settings.controls):
         load_method(name)
     book = OracleBook(domain, settings.predictors, settings.oracles)
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
-    model = load_model(domain, settings.model, settings.device, threads)
+    model = open_model(domain, settings.model, settings)
     space = search_space(model, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
     if settings.novel and known.empty:
@@ -97,15 +96,13 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
     """What a search sees of the model and its domain."""
     domain, space = model.domain, model.space
     unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
+    noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
     recombine = getattr(domain, "recombine", None)
     return SearchSpace(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
-        sample=lambda n, generator: space.from_noise(generator.standard_normal((n, space.size), dtype=np.float32)),
-        draw=lambda n, generator: [
-            unrefused(item)
-            for item in space.generate_items(generator.standard_normal((n, space.size), dtype=np.float32))
-        ],
+        sample=lambda n, generator: space.from_noise(noise(n, generator)),
+        draw=lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))],
         decode=lambda latents: [unrefused(item) for item in space.decode_items(latents)],
         encode=lambda items: latents_of(model, items),
         mutate=lambda item, generator: unrefused(domain.mutate(item, generator)),

@@ -13,7 +13,7 @@ import numpy as np
 
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import InDomain, domain_of, inference_threads, worker_count
+from sciencegen.api.rooms import InDomain, domain_of, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, build_settings
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -156,9 +156,9 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings):
 def _latents(domain: str, options: Any, settings: PredictorSettings, texts: Sequence[str]) -> np.ndarray | None:
     if options.inputs == "features":
         return None
-    from sciencegen.api.models import load_model
+    from sciencegen.api.models import open_model
 
-    loaded = load_model(domain, settings.model, settings.device, inference_threads(settings.threads))
+    loaded = open_model(domain, settings.model, settings)
     return latents_of(loaded, [loaded.domain.parse(text) for text in texts])
 
 

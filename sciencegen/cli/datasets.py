@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -95,10 +95,8 @@ def prepare(
     from sciencegen.api.outputs import input_ending
     from sciencegen.api.prepare import prepare as prepare_table
 
-    with ExitStack() as stack:
-        stdin = input_path("-", input_ending(domain, format)) if record.source == "-" else None
-        path = stack.enter_context(stdin) if stdin else None
-        advance = stack.enter_context(progress("preparing"))
+    stdin = input_path("-", input_ending(domain, format)) if record.source == "-" else nullcontext()
+    with stdin as path, progress("preparing") as advance:
         done = [0]
 
         def show(rows: int) -> None:

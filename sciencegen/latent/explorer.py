@@ -20,6 +20,7 @@ from sciencegen.latent.space import LatentModel
 Latents = Float[np.ndarray, "item latent"]
 
 CPU_CHUNK = 128
+"""Rows of one call on a CPU: a search round of a few hundred then has work for several threads."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class LatentSpace:
             return self.model.encode(self.representation.batch(arrays).to(self.device)).cpu().numpy()
 
     def _chunks(self, count: int) -> list[slice]:
-        """Rows that are computed together: few on a CPU, where threads share a small call."""
+        """Rows that are computed together; their number is fixed, since results round with it."""
         size = CPU_CHUNK if self.device == "cpu" else COMPUTE_CHUNK
         return [slice(start, start + size) for start in range(0, count, size)]
 

@@ -36,7 +36,7 @@ def search_ascent(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
 ) -> None:
     """Climb the score from jittered good latents, decode the ends and a point on each way, score them, learn again."""
-    everyone, stalled = begin(space, objective, generator, settings), 0
+    everyone, stalled = locate(space, begin(space, objective, generator, settings)), 0
     while not objective.exhausted and stalled < settings.patience:
         located = [individual for individual in survivors(everyone, settings.population) if individual.has_latent]
         if not located:

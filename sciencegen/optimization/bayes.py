@@ -50,7 +50,8 @@ def search_bayes(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
 ) -> None:
     """Thompson sampling in a trust region around the best point; a collapsed region restarts in a new prior sample."""
-    local, region, stalled = begin(space, objective, generator, settings), TrustRegion(), 0
+    local, region = locate(space, begin(space, objective, generator, settings)), TrustRegion()
+    stalled = 0
     while not objective.exhausted and stalled < settings.patience:
         located = [individual for individual in local if individual.has_latent]
         if region.length < TrustRegion.SMALLEST or not located:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.objective import Evaluation, Objective
-from sciencegen.optimization.population import Individual, begin, score_new, survivors
+from sciencegen.optimization.population import Individual, begin, locate, score_new, survivors
 from sciencegen.optimization.ranking import best_first
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 
@@ -24,7 +24,7 @@ def search_cma(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
 ) -> None:
     """Restart the strategy at another good point each time it has converged, until the budget is spent."""
-    everyone = begin(space, objective, generator, settings)
+    everyone = locate(space, begin(space, objective, generator, settings))
     idle = 0
     while not objective.exhausted and idle < settings.patience:
         center = _starting_point(space, everyone, generator)

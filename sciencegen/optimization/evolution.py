@@ -32,7 +32,7 @@ def search_evolution(
     Gaussian process over everything scored picks those worth a call (by its mean, by mean + deviation, or blindly,
     in shares that follow success too). Known items never spend budget.
     """
-    everyone = begin(space, objective, generator, settings)
+    everyone = locate(space, begin(space, objective, generator, settings))
     operators = Bandit(["prior", *latent_moves(space), *item_moves(space)])
     pickers = Bandit(PICKERS, floor=0.1)
     screen, stalled = Screen(space, generator), 0

@@ -56,14 +56,15 @@ def survivors(individuals: Sequence[Individual], size: int) -> list[Individual]:
 def begin(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
 ) -> list[Individual]:
-    """Score the start items, then prior draws: `initial` of them, a quarter of that where there are start items; all
-    with their latents.
+    """Score the start items, then prior draws: `initial` of them, a quarter of that where there are start items.
+
+    As with `draw_prior`, a search that moves in the latent space has still to `locate` them.
     """
     start = [item for item in space.start if space.accept(item)]
-    individuals = [new for _, new in score_new(objective, start, space.encode_or_nan(start))]
+    nowhere = np.full((len(start), space.latent_size), np.nan, np.float32)
+    individuals = [new for _, new in score_new(objective, start, nowhere)]
     wanted = settings.initial // 4 if individuals else settings.initial
-    drawn = draw_prior(space, objective, generator, min(wanted, objective.remaining), settings.patience)
-    return locate(space, individuals + drawn)
+    return individuals + draw_prior(space, objective, generator, min(wanted, objective.remaining), settings.patience)
 
 
 def locate(space: SearchSpace, individuals: Sequence[Individual]) -> list[Individual]:

@@ -193,10 +193,10 @@ class SequenceVAE(nn.Module):
     def generate(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """Sequences of p(x | c) from standard normal noise, of which the part of u is used."""
         check_latents(noise, self.latent_size)
+        noise = noise[:, self.settings.code :]
         if condition is None or self.settings.tries == 1 or bool(condition.isnan().all()):
-            return self.draw(noise, condition)
-        code, noise = noise.split([self.settings.code, self.settings.length], 1)
-        tries = [self.draw(torch.cat([code, u], 1), condition) for u in shifts(noise, self.settings.tries)]
+            return self._draw(noise, condition)
+        tries = [self._draw(shifted, condition) for shifted in shifts(noise, self.settings.tries)]
         return _pick(tries, torch.stack([self._distance(batch, condition) for batch in tries]).argmin(0))
 
     def _distance(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
@@ -205,10 +205,8 @@ class SequenceVAE(nn.Module):
         squares = (self.read(batch) - condition).square().nan_to_num(0.0).sum(1)
         return torch.where(ended, squares, torch.inf)
 
-    @torch.no_grad()
-    def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+    def _draw(self, noise: Float[Tensor, "batch position"], condition: Condition) -> Batch:
         """One try of `generate`: ancestral sampling without a code."""
-        noise = noise[:, self.settings.code :]
         step, state = self._steps(self._silence(len(noise), noise.device), condition)
 
         def sharper(previous: Tensor, state: State) -> tuple[Tensor, State]:
