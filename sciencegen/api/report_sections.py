@@ -179,12 +179,13 @@ def traces(run: RunContents) -> list[Trace]:
 
 
 def metrics(run: RunContents) -> list[Metric]:
-    """The evaluation's and the model's own numbers, with the domain's notes."""
+    """The evaluation's numbers, and those of the model's folder that this run didn't measure anew; with notes."""
     notes = getattr(run.domain, "metric_notes", {})
     against = run.metrics.get("against", "")
     command = f"sciencegen evaluate {run.settings.domain} samples.parquet --against {against}" if against else ""
     made = []
-    for source, values in ((command, run.metrics), ("", run.model_metrics)):
+    of_model = {name: value for name, value in run.model_metrics.items() if name not in run.metrics}
+    for source, values in ((command, run.metrics), ("", of_model)):
         for name, value in values.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 meaning, direction, references = notes.get(name, ("", None, {}))
