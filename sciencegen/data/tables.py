@@ -7,13 +7,12 @@ import gzip
 import io
 import math
 import sys
-import zlib
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
+from sciencegen.data.records import csv_records, damage_named
 from sciencegen.data.writers import RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError
 
@@ -31,8 +30,6 @@ __all__ = [
 
 PEEK_ROWS = 200
 """How many rows decide which columns hold numbers."""
-LONGEST_RECORD = 1000
-"""Lines that one quoted record may span; more means that a quotation mark was never closed, and opens nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +89,13 @@ def find_column(names: Sequence[str], accepted: Sequence[str], column: str | Non
 def _read_csv(binary, source: str, item_columns: Sequence[str], column: str | None) -> Iterator[Row]:
     """Peek at the head: text or not, the separator, the columns, and which of them hold numbers."""
     buffered = io.BufferedReader(binary) if isinstance(binary, gzip.GzipFile) else binary
-    with _gzip_errors(source):
+    with damage_named(source):
         head = buffered.peek(1 << 16)[: 1 << 16]
     _check_is_text(head, source)
     csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by its row's reason, not by the reader
     text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="replace", newline="")
     separator = _separator(head.decode("utf-8", "replace"))
-    records = _records(text, separator, source)
+    records = csv_records(text, separator, source)
     header = next(records, None)
     if header is None:
         raise DataError(f"Expected a table in {source}, found only blank lines.")
@@ -126,72 +123,6 @@ def _csv_rows(
             if index < len(cells) and (number := _number(cells[index], decimal)) is not None:
                 values[name] = number
         yield Row(line, cells[item].strip() if item < len(cells) else "", values)
-
-
-def _records(text: Iterator[str], separator: str, source: str) -> Iterator[tuple[int, list[str]]]:
-    """(first line, cells) of each record that isn't blank.
-
-    A quotation mark that is never closed, or closed before the end of its cell, would swallow the lines after it: then
-    its own line is taken as it stands, and reading goes on with the next.
-    """
-    lines, number = _RecordLines(text), 1
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    with _gzip_errors(source):
-        while True:
-            lines.begin()
-            try:
-                cells = next(reader, None)
-            except csv.Error:
-                cells = next(csv.reader([lines.put_back()], delimiter=separator, quoting=csv.QUOTE_NONE))
-                reader = csv.reader(lines, delimiter=separator, strict=True)
-            if cells is None:
-                return
-            if cells:
-                yield number, cells
-            number += len(lines.taken)
-
-
-class _RecordLines:
-    """Lines of a text, of which all but the first of a record can be put back; it seems to end after LONGEST_RECORD."""
-
-    def __init__(self, text: Iterator[str]) -> None:
-        self._text, self._returned = text, deque[str]()
-        self.taken: list[str] = []
-
-    def __iter__(self) -> _RecordLines:
-        return self
-
-    def __next__(self) -> str:
-        if len(self.taken) >= LONGEST_RECORD:
-            raise StopIteration
-        self.taken.append(self._returned.popleft() if self._returned else next(self._text))
-        return self.taken[-1]
-
-    def begin(self) -> None:
-        self.taken.clear()
-
-    def put_back(self) -> str:
-        """The record's first line; the others will be read again."""
-        self._returned.extendleft(reversed(self.taken[1:]))
-        del self.taken[1:]
-        return self.taken[0]
-
-
-class _gzip_errors:
-    """What a broken gzip or a NUL in a strict reader raises, as a DataError that names the file."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind, error, trace) -> None:
-        if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)):
-            raise DataError(
-                f"Expected a whole gzip file in {self.source}, found a damaged one ({error}). Get it again."
-            ) from error
-        if isinstance(error, csv.Error):
-            raise DataError(f"Expected CSV in {self.source}, but it can't be read as such: {error}.") from error
 
 
 def _check_is_text(head: bytes, source: str) -> None:

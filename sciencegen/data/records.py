@@ -1,0 +1,80 @@
+"""Records of a CSV text, each with the line where it begins; a stray quotation mark costs its own record only."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections import deque
+from collections.abc import Iterator
+
+from sciencegen.errors import DataError
+
+LONGEST_RECORD = 1000
+"""Lines that one quoted record may span; more means that a quotation mark was never closed, and opens nothing."""
+
+
+def csv_records(text: Iterator[str], separator: str, source: str) -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of each record that isn't blank.
+
+    A quotation mark that is never closed, or closed before the end of its cell, would swallow the lines after it: then
+    its own line is taken as it stands, and reading goes on with the next.
+    """
+    lines, number = _RecordLines(text), 1
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    with damage_named(source):
+        while True:
+            lines.begin()
+            try:
+                cells = next(reader, None)
+            except csv.Error:
+                cells = next(csv.reader([lines.put_back()], delimiter=separator, quoting=csv.QUOTE_NONE))
+                reader = csv.reader(lines, delimiter=separator, strict=True)
+            if cells is None:
+                return
+            if cells:
+                yield number, cells
+            number += len(lines.taken)
+
+
+class _RecordLines:
+    """Lines of a text, of which all but the first of a record can be put back; it seems to end after LONGEST_RECORD."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self._text, self._returned = text, deque[str]()
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _RecordLines:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.taken) >= LONGEST_RECORD:
+            raise StopIteration
+        self.taken.append(self._returned.popleft() if self._returned else next(self._text))
+        return self.taken[-1]
+
+    def begin(self) -> None:
+        self.taken.clear()
+
+    def put_back(self) -> str:
+        """The record's first line; the others will be read again."""
+        self._returned.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+        return self.taken[0]
+
+
+class damage_named:
+    """What a broken gzip or a NUL in a strict reader raises, as a DataError that names the file."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind, error, trace) -> None:
+        if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)):
+            raise DataError(
+                f"Expected a whole gzip file in {self.source}, found a damaged one ({error}). Get it again."
+            ) from error
+        if isinstance(error, csv.Error):
+            raise DataError(f"Expected CSV in {self.source}, but it can't be read as such: {error}.") from error
