@@ -26,9 +26,10 @@ State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """(previous tokens [batch 1], state) -> (logits [batch 1 vocabulary], state)."""
 
-LEAST_ROWS = 8
-"""Matrix products of few rows (here: less than 4) are summed in another order; a row that is decoded alone would see
-other logits than when it was encoded among many, and 2 % of molecules would come back as others."""
+LEAST_ROWS = 32
+"""Matrix products of few rows (less than 4 on some processors, less than 16 on others) are summed in another order; a
+row that is decoded alone would see other logits than when it was encoded among many, and 2 % of molecules would come
+back as others."""
 
 FLOOR = 1e-4
 """Total probability spread evenly over the vocabulary, so that any sequence has a code."""
