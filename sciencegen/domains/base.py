@@ -93,7 +93,11 @@ class Recipe:
 
 
 class Domain(Protocol):
-    """One science. Everything outside `sciencegen.domains` sees only this."""
+    """One science. Everything outside `sciencegen.domains` sees only this.
+
+    A domain may have one more move for its searches, which is used where there is one:
+    recombine(item, other, generator) -> Item | Refusal, a child of two items in the domain's own language.
+    """
 
     name: str
     item_columns: tuple[str, ...]
