@@ -52,6 +52,10 @@ def item_moves(space: SearchSpace) -> dict[str, ItemMove]:
         mutate = space.mutate
         table["mutation"] = lambda parent, partner, rng: mutate(parent.item, rng)
         table["mutation_twice"] = lambda parent, partner, rng: _repeat(mutate, parent.item, 2, rng)
+    if space.edit is not None:
+        edit = space.edit
+        table["edit"] = lambda parent, partner, rng: edit(parent.item, rng)
+        table["edit_twice"] = lambda parent, partner, rng: _repeat(edit, parent.item, 2, rng)
     if space.recombine is not None:
         recombine = space.recombine
         table["recombination"] = lambda parent, partner, rng: recombine(parent.item, partner.item, rng)

@@ -12,6 +12,7 @@ from rdkit import Chem
 
 from sciencegen.domains.base import Property, Recipe, Refusal, Row
 from sciencegen.domains.molecules import (
+    edits,
     features,
     files,
     items,
@@ -92,6 +93,9 @@ class Molecules:
 
     def mutate(self, item: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
         return mutations.mutate(item, generator)
+
+    def edit(self, item: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        return edits.edit(item, generator)
 
     def recombine(self, item: Chem.Mol, other: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
         return recombination.recombine(item, other, generator)
