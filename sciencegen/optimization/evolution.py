@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,12 @@ def search_evolution(
     Gaussian process over everything scored picks those worth a call (by its mean, by mean + deviation, or blindly,
     in shares that follow success too). Known items never spend budget.
     """
-    everyone = locate(space, begin(space, objective, generator, settings))
+    everyone = begin(space, objective, generator, settings)
+    parents = locate(space, survivors(everyone, settings.population))
     operators = Bandit(["prior", *latent_moves(space), *item_moves(space)])
     pickers = Bandit(PICKERS, floor=0.1)
-    screen, stalled = Screen(space, generator), 0
+    screen, stalled = Screen(space, objective.key, generator), 0
     while not objective.exhausted and stalled < settings.patience:
-        parents = survivors(everyone, settings.population)
         count = min(settings.batch, objective.remaining)
         names, items, latents = propose(
             space, objective, generator, operators, parents, count * max(settings.screen, 1)
@@ -48,10 +48,12 @@ def search_evolution(
         rows = [fresh[i] for i in chosen]
         new = score_new(objective, [items[r] for r in rows], latents[rows])
         stalled = 0 if new else stalled + 1
-        credits = _credits(parents, [individual for _, individual in new], settings.population)
+        everyone += [individual for _, individual in new]
+        ranked = survivors([*parents, *[individual for _, individual in new]], settings.population)
+        credits = _credits(ranked, [individual for _, individual in new], settings.population)
         operators.learn([names[rows[row]] for row, _ in new], credits)
         pickers.learn([why[row] for row, _ in new], credits)
-        everyone += locate(space, [individual for _, individual in new])
+        parents = _located(space, ranked, parents)
 
 
 def propose(
@@ -79,8 +81,8 @@ def propose(
 class Screen:
     """Chooses which children are worth a call; keeps the features of everything scored."""
 
-    def __init__(self, space: SearchSpace, generator: np.random.Generator) -> None:
-        self._space, self._generator = space, generator
+    def __init__(self, space: SearchSpace, key: Callable[[Any], str], generator: np.random.Generator) -> None:
+        self._space, self._key, self._generator = space, key, generator
         self._features: dict[str, np.ndarray] = {}
 
     def choose(
@@ -91,7 +93,8 @@ class Screen:
         blind = self._generator.permutation(len(items))
         if len(items) <= count or len(scored) < 20:
             return blind[:count].tolist(), ["blind"] * min(count, len(items))
-        mean, deviation = self._predict(scored, items, latents, weights)
+        features = self._features_of(items, latents)
+        mean, deviation = self._predict(scored, features, weights)
         orders = {
             "greedy": np.argsort(-mean, kind="stable"),
             "optimistic": np.argsort(-mean - deviation, kind="stable"),
@@ -102,16 +105,17 @@ class Screen:
         taken: dict[int, None] = {}
         for name in why:
             taken[next(row for row in queues[name] if row not in taken)] = None
+        self._features |= {self._key(items[row]): features[row].copy() for row in taken}
         return list(taken), why
 
     def _predict(
-        self, scored: Sequence[Individual], items: Sequence[Any], latents: np.ndarray, weights: np.ndarray | None
+        self, scored: Sequence[Individual], features: np.ndarray, weights: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         targets = desirability([individual.evaluation for individual in scored], weights)
         rows = training_subset(targets, SURROGATE_SIZE, self._generator)
         self._remember([scored[row] for row in rows.tolist()])
         known = np.stack([self._features[scored[row].evaluation.key] for row in rows.tolist()])
-        return TanimotoProcess().fit(known, targets[rows]).predict(self._features_of(items, latents))
+        return TanimotoProcess().fit(known, targets[rows]).predict(features)
 
     def _remember(self, individuals: Sequence[Individual]) -> None:
         new = [individual for individual in individuals if individual.evaluation.key not in self._features]
@@ -134,8 +138,15 @@ def _by_rank(pool: Sequence[Individual], generator: np.random.Generator) -> Indi
     return pool[min(int(quantile * len(pool)), len(pool) - 1)]
 
 
-def _credits(parents: Sequence[Individual], children: Sequence[Individual], size: int) -> list[float]:
+def _located(space: SearchSpace, ranked: Sequence[Individual], before: Sequence[Individual]) -> list[Individual]:
+    """The population with a latent for each newcomer; whoever was there before keeps what it has."""
+    known = {individual.evaluation.key for individual in before}
+    new = locate(space, [individual for individual in ranked if individual.evaluation.key not in known])
+    found = {individual.evaluation.key: individual for individual in new}
+    return [found.get(individual.evaluation.key, individual) for individual in ranked]
+
+
+def _credits(ranked: Sequence[Individual], children: Sequence[Individual], size: int) -> list[float]:
     """1 for a child that becomes the best of the population, falling to 0 for one that doesn't enter it."""
-    order = survivors([*parents, *children], size)
-    place = {individual.evaluation.key: rank for rank, individual in enumerate(order)}
+    place = {individual.evaluation.key: rank for rank, individual in enumerate(ranked)}
     return [1 - place.get(child.evaluation.key, size) / size for child in children]
