@@ -103,12 +103,12 @@ def delete_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
     atom = _any([atom for atom in graph.GetAtoms() if 0 < atom.GetDegree() <= 2], generator)
     if atom is None or graph.GetNumAtoms() < 2:
         return False
-    neighbours = [neighbour.GetIdx() for neighbour in atom.GetNeighbors()]
-    if len(neighbours) == 2:
-        if graph.GetBondBetweenAtoms(*neighbours) is not None:
+    first, *rest = [neighbour.GetIdx() for neighbour in atom.GetNeighbors()]
+    for second in rest:
+        if graph.GetBondBetweenAtoms(first, second) is not None:
             return False
-        orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
-        graph.AddBond(*neighbours, ORDERS[int(min(orders)) - 1])
+        order = min(int(bond.GetBondTypeAsDouble()) for bond in atom.GetBonds())
+        graph.AddBond(first, second, ORDERS[order - 1])
     graph.RemoveAtom(atom.GetIdx())
     return True
 
@@ -185,4 +185,4 @@ def _element(generator: np.random.Generator) -> int:
 
 
 def _any(options: Sequence[Choice], generator: np.random.Generator) -> Choice | None:
-    return options[generator.integers(len(options))] if options else None
+    return options[int(generator.integers(len(options)))] if options else None
