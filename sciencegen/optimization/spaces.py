@@ -71,6 +71,7 @@ class SearchSettings:
     population: best distinct items kept as parents. batch: items scored per round (bayes and ascent,
     whose rounds cost seconds, score at least 50).
     screen: children proposed per scored one, of which a surrogate picks (1 = no screening).
+    generations: so many generations these children are, each from what the surrogate likes best of the one before.
     patience: rounds without one new item after which a search gives up.
     step: first step of CMA-ES, in prior standard deviations.
     predictor: a differentiable map of latents to a score (a torch callable) for `ascent`; None: fitted on the fly.
@@ -80,6 +81,7 @@ class SearchSettings:
     population: int = 60
     batch: int = 30
     screen: int = 8
+    generations: int = 2
     patience: int = 30
     step: float = 0.5
     predictor: Callable[[Any], Any] | None = None
