@@ -97,7 +97,7 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
     domain, space = model.domain, model.space
     unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
     noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
-    recombine = getattr(domain, "recombine", None)
+    edit, recombine = getattr(domain, "edit", None), getattr(domain, "recombine", None)
     return SearchSpace(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
@@ -106,6 +106,7 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         decode=lambda latents: [unrefused(item) for item in space.decode_items(latents)],
         encode=lambda items: latents_of(model, items),
         mutate=lambda item, generator: unrefused(domain.mutate(item, generator)),
+        edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=domain.features,
         start=start_items(domain, settings.start),

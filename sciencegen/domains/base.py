@@ -95,7 +95,12 @@ class Recipe:
 
 
 class Domain(Protocol):
-    """One science. Everything outside `sciencegen.domains` sees only this."""
+    """One science. Everything outside `sciencegen.domains` sees only this.
+
+    A domain may have two more moves, which searches use where there are any:
+    edit(item, generator) -> Item | Refusal: a small move on the thing itself, not on how it is written as `mutate`'s.
+    recombine(item, other, generator) -> Item | Refusal: a child of two items.
+    """
 
     name: str
     item_columns: tuple[str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,24 @@ from sciencegen.optimization.population import Individual
 from sciencegen.optimization.spaces import SearchSpace
 
 Latents = Float[np.ndarray, "item latent"]
+
+
+@dataclass(frozen=True)
+class Child:
+    """A proposed item, the operator that made it, and its latent (NaN where an operator works on items)."""
+
+    operator: str
+    item: Any
+    latent: Float[np.ndarray, " latent"]
+
+    @property
+    def has_latent(self) -> bool:
+        return bool(np.isfinite(self.latent).all())
+
+
+Parent = Individual | Child
 LatentMove = Callable[[Latents, Latents, np.random.Generator], Latents]
-ItemMove = Callable[[Individual, Individual, np.random.Generator], Any]
+ItemMove = Callable[[Parent, Parent, np.random.Generator], Any]
 
 
 def latent_moves(space: SearchSpace) -> dict[str, LatentMove]:
@@ -52,6 +69,10 @@ def item_moves(space: SearchSpace) -> dict[str, ItemMove]:
         mutate = space.mutate
         table["mutation"] = lambda parent, partner, rng: mutate(parent.item, rng)
         table["mutation_twice"] = lambda parent, partner, rng: _repeat(mutate, parent.item, 2, rng)
+    if space.edit is not None:
+        edit = space.edit
+        table["edit"] = lambda parent, partner, rng: edit(parent.item, rng)
+        table["edit_twice"] = lambda parent, partner, rng: _repeat(edit, parent.item, 2, rng)
     if space.recombine is not None:
         recombine = space.recombine
         table["recombination"] = lambda parent, partner, rng: recombine(parent.item, partner.item, rng)
@@ -61,11 +82,11 @@ def item_moves(space: SearchSpace) -> dict[str, ItemMove]:
 def make_children(
     space: SearchSpace,
     names: Sequence[str],
-    parents: Sequence[Individual],
-    partners: Sequence[Individual],
+    parents: Sequence[Parent],
+    partners: Sequence[Parent],
     generator: np.random.Generator,
-) -> tuple[list[Any | None], Latents]:
-    """One child per row, with its latent (NaN where an operator works on items). Latents are decoded in one call."""
+) -> list[Child]:
+    """One child per row, without those that failed. Latents are decoded in one call."""
     items: list[Any | None] = [None] * len(names)
     latents = np.full((len(names), space.latent_size), np.nan, np.float32)
     by_latent, by_item = latent_moves(space), item_moves(space)
@@ -85,7 +106,8 @@ def make_children(
     decodable = np.array(moved, int)[np.isfinite(latents[moved]).all(1)]
     for row, item in zip(decodable.tolist(), space.decode_accepted(latents[decodable]), strict=True):
         items[row] = item
-    return items, latents
+    born = zip(names, items, latents, strict=True)
+    return [Child(name, item, latent) for name, item, latent in born if item is not None]
 
 
 def _steps(latents: Latents, low: float, high: float, generator: np.random.Generator) -> Float[np.ndarray, "item 1"]:

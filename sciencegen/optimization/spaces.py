@@ -20,8 +20,9 @@ class SearchSpace:
     sample(n, generator): latents of the prior. draw(n, generator): what such latents stand for, an item or None for
     each; for models that draw items quicker than they decode latents. decode(latents): an item or None for each.
     encode(items): latents, a row of NaN where an item can't be encoded. mutate(item, generator): a small move in the
-    domain's language, None where it fails. recombine(item, other, generator): a child of two items in the domain's
-    language. features(items) [item feature]: what a cheap surrogate learns from; None means the semantic latents.
+    domain's language, None where it fails. edit(item, generator): a richer small move, which no control makes.
+    recombine(item, other, generator): a child of two items. features(items) [item feature]: what a cheap surrogate
+    learns from; None means the semantic latents.
     start: items to begin from. accept(item): what must be kept or forbidden, tested before anything is scored.
     The first `semantic_size` of the `latent_size` coordinates describe the item, the rest is the decoder's noise.
     """
@@ -33,6 +34,7 @@ class SearchSpace:
     encode: Callable[[Sequence[Item]], Latents] | None = None
     draw: Callable[[int, np.random.Generator], list[Item | None]] | None = None
     mutate: Callable[[Item, np.random.Generator], Item | None] | None = None
+    edit: Callable[[Item, np.random.Generator], Item | None] | None = None
     recombine: Callable[[Item, Item, np.random.Generator], Item | None] | None = None
     features: Callable[[Sequence[Item]], Float[np.ndarray, "item feature"]] | None = None
     start: Sequence[Item] = field(default_factory=tuple)
@@ -69,6 +71,7 @@ class SearchSettings:
     population: best distinct items kept as parents. batch: items scored per round (bayes and ascent,
     whose rounds cost seconds, score at least 50).
     screen: children proposed per scored one, of which a surrogate picks (1 = no screening).
+    generations: so many generations these children are, each from what the surrogate likes best of the one before.
     patience: rounds without one new item after which a search gives up.
     step: first step of CMA-ES, in prior standard deviations.
     predictor: a differentiable map of latents to a score (a torch callable) for `ascent`; None: fitted on the fly.
@@ -78,6 +81,7 @@ class SearchSettings:
     population: int = 60
     batch: int = 30
     screen: int = 8
+    generations: int = 2
     patience: int = 30
     step: float = 0.5
     predictor: Callable[[Any], Any] | None = None

@@ -137,6 +137,31 @@ def test_evolution_uses_features_and_recombination(toy_space, objective, prior_b
     assert max(e.scalar for e in trace) > prior_best.max() + 0.2
 
 
+def test_evolution_uses_edits_and_no_control_does(toy_space, objective):
+    called = []
+
+    def edit(item, generator):
+        called.append(1)
+        return tuple(float(value) for value in np.round(np.array(item) + generator.normal(0, 0.1, len(item)), 2))
+
+    for method in ("hill_climb", "prior"):
+        run(toy_space(edit=edit), objective("maximize sphere", budget=200), method)
+    assert not called
+    run(toy_space(edit=edit), objective("maximize sphere", budget=200), "evolution")
+    assert called
+
+
+@pytest.mark.parametrize("generations", [1, 2, 4])
+def test_evolution_breeds_in_generations(generations, toy_space, objective, prior_best):
+    traces = [
+        run(toy_space(), objective("maximize sphere", budget=300), "evolution", generations=generations)
+        for _ in range(2)
+    ]
+    assert [e.key for e in traces[0]] == [e.key for e in traces[1]]
+    assert len({e.key for e in traces[0]}) == 300
+    assert max(e.scalar for e in traces[0]) > prior_best.max()
+
+
 def test_evolution_starts_from_items_that_cannot_be_encoded(toy_space, objective):
     nowhere = lambda items: np.full((len(items), 8), np.nan, np.float32)  # noqa: E731
     space = toy_space(encode=nowhere, start=[(0.5,) * 8])

@@ -11,7 +11,18 @@ import numpy as np
 from rdkit import Chem
 
 from sciencegen.domains.base import Property, Recipe, Refusal, Row
-from sciencegen.domains.molecules import features, files, items, mutations, oracles, patterns, render, similarity
+from sciencegen.domains.molecules import (
+    edits,
+    features,
+    files,
+    items,
+    mutations,
+    oracles,
+    patterns,
+    recombination,
+    render,
+    similarity,
+)
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.scoring.oracles import Oracle
 
@@ -82,6 +93,12 @@ class Molecules:
 
     def mutate(self, item: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
         return mutations.mutate(item, generator)
+
+    def edit(self, item: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        return edits.edit(item, generator)
+
+    def recombine(self, item: Chem.Mol, other: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        return recombination.recombine(item, other, generator)
 
     def measure(self, items: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
         return measure(items, names)

@@ -166,10 +166,13 @@ def to_symbols(smiles: str) -> list[str] | Refusal:
 def read_selfies(strings: Sequence[str | Refusal]) -> list[Chem.Mol | Refusal]:
     """Molecules in their canonical form (aromatic, not Kekulé); refusals are passed on.
 
-    All are decoded before the first is parsed: decoder and parser by turns take a fifth longer.
+    All are decoded before the first is parsed: decoder and parser by turns take a fifth longer. What stands there
+    several times (neighbouring latents often decode to one molecule) is read once.
     """
-    written = [string if isinstance(string, Refusal) else _to_smiles(string) for string in strings]
-    return [smiles if isinstance(smiles, Refusal) else parse(smiles) for smiles in written]
+    distinct = dict.fromkeys(string for string in strings if not isinstance(string, Refusal))
+    written = {string: _to_smiles(string) for string in distinct}
+    read = {string: smiles if isinstance(smiles, Refusal) else parse(smiles) for string, smiles in written.items()}
+    return [string if isinstance(string, Refusal) else read[string] for string in strings]
 
 
 def _to_smiles(string: str) -> str | Refusal:
