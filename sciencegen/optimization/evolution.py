@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -50,6 +51,13 @@ def search_evolution(
         operators.learn([chosen[row].operator for row, _ in new], credits)
         pickers.learn([why[row] for row, _ in new], credits)
         parents = _located(space, ranked, parents)
+
+
+def search_latent_evolution(
+    space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
+) -> None:
+    """Evolution by moves in the latent space alone: what the model adds without the domain's own moves."""
+    search_evolution(replace(space, mutate=None, edit=None, recombine=None), objective, generator, settings)
 
 
 def breed(

@@ -15,6 +15,7 @@ Search = Callable[[SearchSpace, Objective, np.random.Generator, SearchSettings],
 
 METHODS = {
     "evolution": "evolution:search_evolution",
+    "latent_evolution": "evolution:search_latent_evolution",
     "bayes": "bayes:search_bayes",
     "cma": "cmaes:search_cma",
     "ascent": "ascent:search_ascent",
