@@ -71,31 +71,18 @@ class Reading:
 
 
 class SequenceCritic(nn.Module):
-    """Reads finished sequences from both ends (Schuster & Paliwal 1997), then learned queries attend to the positions.
+    """Reads finished sequences. Untrained it doubts everything alike: N(., 1) and even odds."""
 
-    Untrained it doubts everything alike: N(., 1) and even odds.
-    """
-
-    def __init__(self, vocabulary: int, properties: int, width: int, hidden: int, queries: int = 4):
+    def __init__(self, vocabulary: int, properties: int, width: int, layers: int, heads: int, length: int):
         super().__init__()
-        self.token = nn.Embedding(vocabulary, width)
-        self.outgoing = nn.GRU(width, hidden, batch_first=True)
-        self.returning = nn.GRU(width, hidden, batch_first=True)
-        self.query = nn.Linear(2 * hidden, queries)
-        self.summary = nn.Linear(queries * 2 * hidden, width)
+        self.encoder = SequenceEncoder(vocabulary, width, layers, heads, length)
+        self.summary = nn.Linear(self.encoder.feature_size, width)
         self.mean = nn.Linear(width, properties)
         self.log_std = linear(width, properties, zero=True)
         self.well_formed = linear(width, 1, zero=True)
 
     def forward(self, tokens: Int[Tensor, "batch position"], mask: Bool[Tensor, "batch position"]) -> Reading:
-        ends = mask.sum(1, keepdim=True) - 1
-        mirror = (ends - torch.arange(tokens.shape[1], device=tokens.device)).clamp_min(0)
-        onward, _ = self.outgoing(self.token(tokens))
-        backward, _ = self.returning(self.token(tokens.gather(1, mirror)))
-        backward = backward.gather(1, mirror[..., None].expand_as(backward))
-        hidden = torch.cat([onward, backward], -1)
-        weight = torch.softmax(self.query(hidden).float().masked_fill(~mask[..., None], -1e4), 1).to(hidden.dtype)
-        summary = functional.silu(self.summary(torch.einsum("bpq,bpw->bqw", weight, hidden).flatten(1)))
+        summary = functional.silu(self.summary(self.encoder(tokens, mask)))
         log_std = self.log_std(summary).float().clamp(-5.0, 3.0)
         return Reading(self.mean(summary).float(), log_std, self.well_formed(summary).float()[:, 0])
 

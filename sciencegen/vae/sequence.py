@@ -58,7 +58,7 @@ class SequenceVAESettings:
     noise stays normal: what scales it is the drawing's own setting.)
     guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
     tries: sequences drawn for each one that is kept under a condition.
-    critic: size of the network that chooses among them; 0: the reader of the decoder chooses.
+    critic, critic_layers: size of the network that chooses among them; 0: the reader of the decoder chooses.
     """
 
     code: int = 64
@@ -76,7 +76,8 @@ class SequenceVAESettings:
     temperature: float = 0.8
     guidance: float = 0.0
     tries: int = 8
-    critic: int = 256
+    critic: int = 144
+    critic_layers: int = 3
 
 
 class SequenceVAE(nn.Module):
@@ -92,7 +93,8 @@ class SequenceVAE(nn.Module):
         self.reader = PropertyReader(vocabulary, property_count, 96, 320)
         self.decoder = RecurrentDecoder(vocabulary, 256, s.hidden, s.code + 64, 2 * property_count)
         self.properties = MLP(s.code, property_count, 128, 1)
-        self.critic = SequenceCritic(vocabulary, property_count, s.critic // 2, s.critic) if s.critic else None
+        sizes = (s.critic, s.critic_layers, s.heads, s.length)
+        self.critic = SequenceCritic(vocabulary, property_count, *sizes) if s.critic else None
         self.prior = FlowPrior(s.code, property_count, s.flow_layers, s.flow_width)
         self.semantic_size, self.latent_size = s.code, s.code + s.length
 
