@@ -101,7 +101,7 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
     recipe = find_recipe(science, config.get("recipe"), IncompatibleError)
     try:
         representation = recipe.load_representation(run.read_json(REPRESENTATION))
-        network = recipe.build(representation, recipe_settings(recipe, stored_settings(recipe, config)))
+        network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
         if not run.has(WEIGHTS):
             raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
         network.load_state_dict(load_file(run / WEIGHTS))
@@ -148,11 +148,6 @@ def find_recipe(domain: Any, name: str | None, error: type[Exception] = ConfigEr
     if chosen not in domain.recipes:
         raise error(str(unknown_name(f"recipe of {domain.name}", chosen, domain.recipes)))
     return domain.recipes[chosen]
-
-
-def stored_settings(recipe: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model folder says of its settings; what older files leave unsaid is `recipe.former`."""
-    return {**recipe.former, **(config.get("settings") or {})}
 
 
 def recipe_settings(recipe: Any, values: Mapping[str, Any]) -> Any:

@@ -83,7 +83,7 @@ class Encode(InDomain):
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
-        representation = representation_of(self.domain, self.recipe, self.representation)
+        representation = _representation(self.domain, self.recipe, self.representation)
         parsed = [domain.parse(text) for text in texts]
         items = [item for item in parsed if not isinstance(item, Refusal)]
         arrays = iter(representation.encode(items) if items else [])
@@ -95,8 +95,7 @@ class Encode(InDomain):
 
 
 @cache
-def representation_of(domain: str, recipe: str, text: str) -> Any:
-    """The representation with this JSON, read once in a process."""
+def _representation(domain: str, recipe: str, text: str) -> Any:
     import json
 
     return domain_of(domain).recipes[recipe].load_representation(json.loads(text))
@@ -117,7 +116,7 @@ class Judge(InDomain):
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
         domain = domain_of(self.domain)
-        decoded = representation_of(self.domain, self.recipe, self.representation).decode(join_rows(rows))
+        decoded = _representation(self.domain, self.recipe, self.representation).decode(join_rows(rows))
         items = [item for item in decoded if not isinstance(item, Refusal)]
         accept = domain.constraint(self.keep, self.forbid) if self.keep or self.forbid else lambda item: True
         values = iter(measure_all(domain, items, self.names))

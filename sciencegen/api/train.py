@@ -13,7 +13,6 @@ import numpy as np
 
 from sciencegen.api import models
 from sciencegen.api.records import to_plain, to_record
-from sciencegen.api.rehearsal import rehearse
 from sciencegen.api.rooms import domain_of, use_threads
 from sciencegen.api.training_data import TrainingData, open_prepared, read_training_data
 from sciencegen.config import TrainSettings, build_settings
@@ -25,7 +24,7 @@ FINE_TUNING = {"steps": 100, "learning_rate": 1e-4, "warmup_steps": 10, "batch_s
 """What `--from` changes of the training defaults: a few hundred items seen twenty times, not learnt by heart."""
 
 FEW = 5_000
-"""Fewer items than this don't fit anew what a model fits after its weights (a prior, a critic): it stays as it was."""
+"""Fewer items than this don't fit anew what a model fits after its weights (such as a prior): it stays as it was."""
 
 Log = Callable[[str], None]
 
@@ -117,16 +116,12 @@ def _train(
     fit(model, held.batches(training), training, run.path, device, progress=_progress(log))
     if start is None or len(held.arrays) >= FEW:
         _finish(model, held, settings)
-    if len(held.arrays) >= FEW and hasattr(model, "rehearse"):
-        model.to("cpu").eval()
-        drawn = rehearse(model, held, domain, recipe.name, settings.seed, settings.threads)
-        log(f"rehearsed on {drawn} draws")
     return _save(run, model, held, science, log)
 
 
 def model_settings(recipe: Any, start: models.LoadedModel | None, settings: TrainSettings) -> Any:
     """The recipe's settings: those of the weights that training starts from, and the user's over them."""
-    base = models.stored_settings(recipe, start.config) if start else {}
+    base = dict(start.config.get("settings") or {}) if start else {}
     if start and settings.settings:
         raise ConfigError(f"Expected no --set with --from (the network is given), got {sorted(settings.settings)}.")
     return models.recipe_settings(recipe, {**base, **settings.settings})

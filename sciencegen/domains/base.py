@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -79,7 +79,6 @@ class Recipe:
     conditions: the properties that the model is conditioned on unless told otherwise.
     adapt_representation: (old, texts, values, property names) -> new; for fine-tuning. None: can't be fine-tuned.
     adapt: (model, old representation, new representation, seed) -> a model for the new one with the old weights.
-    former: settings that younger files state; a file without them was made with these.
     """
 
     name: str
@@ -91,7 +90,6 @@ class Recipe:
     adapt_representation: Callable[[Any, Sequence[str], np.ndarray, Sequence[str]], Representation] | None = None
     adapt: Callable[[Any, Any, Any, int], LatentModel] | None = None
     description: str = ""
-    former: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Domain(Protocol):

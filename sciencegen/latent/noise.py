@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from sciencegen.config import COMPUTE_CHUNK
 
-LATENT, TARGET, STEP, REHEARSAL = 0, 1, 2, 3
+LATENT, TARGET, STEP = 0, 1, 2
 """Streams: numbers drawn for different purposes must not repeat one another."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
@@ -39,16 +39,3 @@ class LatentModel(Protocol):
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> object:
         """What remains to be fitted once after training (a prior over the trained model's latents); may do nothing."""
-
-
-class Rehearsing(LatentModel, Protocol):
-    """A model that learns from its own draws once they are judged (`sciencegen.api.rehearsal`)."""
-
-    def draw(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
-        """One unchecked draw for each row; what `generate` chooses from."""
-
-    def rehearse(
-        self, data: Sequence[Batch], draws: Sequence[Batch], well_formed: Sequence[Tensor], steps: int,
-        generator: Generator,
-    ) -> object:  # fmt: skip
-        """Data and draws with their properties as conditions (NaN where unknown); which draws are written properly."""

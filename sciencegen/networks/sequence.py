@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
-from sciencegen.networks.mlp import MLP, linear
+from sciencegen.networks.mlp import MLP
 
 
 class SequenceEncoder(nn.Module):
@@ -59,32 +56,6 @@ class PropertyReader(nn.Module):
         """The estimate after each of the tokens, and the state behind the last."""
         hidden, last = self.recurrent(self.token(tokens), None if state is None else state[None])
         return self.output(hidden), last[0]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a critic makes of whole sequences: a normal distribution of each property, log-odds of being well formed."""
-
-    mean: Float[Tensor, "batch property"]
-    log_std: Float[Tensor, "batch property"]
-    well_formed: Float[Tensor, " batch"]
-
-
-class SequenceCritic(nn.Module):
-    """Reads finished sequences. Untrained it doubts everything alike: N(., 1) and even odds."""
-
-    def __init__(self, vocabulary: int, properties: int, width: int, layers: int, heads: int, length: int):
-        super().__init__()
-        self.encoder = SequenceEncoder(vocabulary, width, layers, heads, length)
-        self.summary = nn.Linear(self.encoder.feature_size, width)
-        self.mean = nn.Linear(width, properties)
-        self.log_std = linear(width, properties, zero=True)
-        self.well_formed = linear(width, 1, zero=True)
-
-    def forward(self, tokens: Int[Tensor, "batch position"], mask: Bool[Tensor, "batch position"]) -> Reading:
-        summary = functional.silu(self.summary(self.encoder(tokens, mask)))
-        log_std = self.log_std(summary).float().clamp(-5.0, 3.0)
-        return Reading(self.mean(summary).float(), log_std, self.well_formed(summary).float()[:, 0])
 
 
 class RecurrentDecoder(nn.Module):

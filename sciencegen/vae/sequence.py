@@ -13,8 +13,8 @@ between codes. A latent is the row (e, u), where e is z seen through a flow p(z 
 which brings the codes close to standard normal: distances, steps and interpolation have a natural scale.
 
 A condition reaches the decoder three ways: as context; at each step as what is still missing of it, c - E[y | x_<t];
-and by resampling, where it is asked for: of several sequences drawn (`tries`), the one is kept that the model's own
-critic finds best (see `criticism`).
+and by resampling, where it is asked for: of several sequences drawn, the one is kept whose properties the model itself
+reads as nearest to c (`tries`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceCritic, SequenceEncoder
-from sciencegen.vae import autoregressive, criticism, reading
+from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
+from sciencegen.vae import autoregressive, reading
 from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, filled, shifts
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.conditions import ConditionDropout, condition_features
@@ -58,7 +58,6 @@ class SequenceVAESettings:
     noise stays normal: what scales it is the drawing's own setting.)
     guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
     tries: sequences drawn for each one that is kept under a condition.
-    critic, critic_layers: size of the network that chooses among them; 0: the reader of the decoder chooses.
     """
 
     code: int = 64
@@ -76,8 +75,6 @@ class SequenceVAESettings:
     temperature: float = 0.8
     guidance: float = 0.0
     tries: int = 8
-    critic: int = 144
-    critic_layers: int = 3
 
 
 class SequenceVAE(nn.Module):
@@ -93,8 +90,6 @@ class SequenceVAE(nn.Module):
         self.reader = PropertyReader(vocabulary, property_count, 96, 320)
         self.decoder = RecurrentDecoder(vocabulary, 256, s.hidden, s.code + 64, 2 * property_count)
         self.properties = MLP(s.code, property_count, 128, 1)
-        sizes = (s.critic, s.critic_layers, s.heads, s.length)
-        self.critic = SequenceCritic(vocabulary, property_count, *sizes) if s.critic else None
         self.prior = FlowPrior(s.code, property_count, s.flow_layers, s.flow_width)
         self.semantic_size, self.latent_size = s.code, s.code + s.length
 
@@ -118,8 +113,6 @@ class SequenceVAE(nn.Module):
             "code_error": reading.property_error(self.properties(code), heard.condition),
             "reading_error": reading.error(expected, batch),
         }
-        if self.critic is not None:
-            errors["critic_error"] = criticism.reading_error(criticism.read(self.critic, batch), batch.condition)
         loss = surprise.mean() + s.beta(step) * kl.sum() / len(batch) + s.property_weight * sum(errors.values())
         shares = {
             "reconstruction": surprise[~silent],
@@ -132,8 +125,6 @@ class SequenceVAE(nn.Module):
     @torch.no_grad()
     def read(self, batch: Batch) -> Float[Tensor, "batch property"]:
         """The model's own estimate of each sequence's properties, standardized as conditions are."""
-        if self.critic is not None:
-            return criticism.read(self.critic, batch).mean
         return reading.at_end(self._expected(batch), batch)
 
     def _expected(self, batch: Batch) -> Float[Tensor, "batch step property"]:
@@ -181,13 +172,6 @@ class SequenceVAE(nn.Module):
             self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=FlowFitSettings()
         )
 
-    def rehearse(
-        self, data: Sequence[Batch], draws: Sequence[Batch], well_formed: Sequence[Tensor], steps: int,
-        generator: Generator,
-    ) -> list[float]:  # fmt: skip
-        """Train the critic on the model's own draws beside data (`criticism.rehearse`)."""
-        return criticism.rehearse(self.critic, data, draws, well_formed, steps, generator) if self.critic else []
-
     # --- latent space -------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -209,23 +193,20 @@ class SequenceVAE(nn.Module):
     def generate(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """Sequences of p(x | c) from standard normal noise, of which the part of u is used."""
         check_latents(noise, self.latent_size)
-        if condition is None or self.settings.tries == 1 or bool(condition.isnan().all()):
-            return self.draw(noise, condition)
-        tries = [self.draw(shifted, condition) for shifted in shifts(noise, self.settings.tries)]
-        return _pick(tries, torch.stack([self._score(batch, condition) for batch in tries]).argmax(0))
-
-    def _score(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
-        """How good a try is for the condition; minus infinity without an end."""
-        if self.critic is not None:
-            scores = criticism.score(criticism.read(self.critic, batch), condition)
-        else:
-            scores = -(self.read(batch) - condition).square().nan_to_num(0.0).sum(1)
-        return torch.where((batch["tokens"] == END).any(1), scores, -torch.inf)
-
-    @torch.no_grad()
-    def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
-        """One try of `generate`: ancestral sampling without a code."""
         noise = noise[:, self.settings.code :]
+        if condition is None or self.settings.tries == 1 or bool(condition.isnan().all()):
+            return self._draw(noise, condition)
+        tries = [self._draw(shifted, condition) for shifted in shifts(noise, self.settings.tries)]
+        return _pick(tries, torch.stack([self._distance(batch, condition) for batch in tries]).argmin(0))
+
+    def _distance(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
+        """Squared, of the properties as they are read from what is asked for; infinite without an end."""
+        ended = (batch["tokens"] == END).any(1)
+        squares = (self.read(batch) - condition).square().nan_to_num(0.0).sum(1)
+        return torch.where(ended, squares, torch.inf)
+
+    def _draw(self, noise: Float[Tensor, "batch position"], condition: Condition) -> Batch:
+        """One try of `generate`: ancestral sampling without a code."""
         step, state = self._steps(self._silence(len(noise), noise.device), condition)
 
         def sharper(previous: Tensor, state: State) -> tuple[Tensor, State]:

@@ -63,10 +63,6 @@ WRITES_PROPERTIES = (
     "properties.output.bias",
     "reader.output.output.weight",
     "reader.output.output.bias",
-    "critic.mean.weight",
-    "critic.mean.bias",
-    "critic.log_std.weight",
-    "critic.log_std.bias",
 )
 
 RECIPES = {
@@ -79,7 +75,6 @@ RECIPES = {
         conditions=CONDITIONS,
         adapt_representation=representations.adapt,
         adapt=adapt_selfies_vae,
-        former={"critic": 0},
         description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
     )
 }
