@@ -18,6 +18,9 @@ from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.errors import ConfigError
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
+COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected")
+"""Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked."""
+
 ROWS_PER_TASK = 64
 """Decoded rows that a worker judges at once; it divides the compute chunk."""
 
@@ -50,7 +53,7 @@ class Generation:
         names = dict.fromkeys([*(condition.name for condition in self.conditions), *settings.include])
         self.names = tuple(names)
         self.columns = ["item", *self.names]
-        self.drawn = self.undecoded = self.repeated = self.rejected = self.written = 0
+        self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.written = 0
         _check_names(model.domain, self.names)
         model.domain.constraint(settings.keep, settings.forbid)  # a pattern's error comes before any work
 
@@ -81,7 +84,9 @@ class Generation:
     def _judge(self) -> Judge:
         text = json.dumps(self.model.representation.to_json(), sort_keys=True)
         filters = ((), ()) if self.settings.raw else (self.settings.keep, self.settings.forbid)
-        return Judge(self.model.domain.name, str(self.model.config["recipe"]), text, self.names, *filters)
+        return Judge(
+            self.model.domain.name, str(self.model.config["recipe"]), text, self.names, *filters, not self.settings.raw
+        )
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
@@ -124,6 +129,8 @@ class Generation:
                 self._append(chunk, result[0], result[2])
             elif index in fresh:
                 self.repeated += 1
+            elif not result[3]:
+                self.malformed += 1
             else:
                 self.rejected += 1
         return chunk
@@ -137,8 +144,12 @@ class Generation:
         return dict(zip(good, (first < 0).tolist(), strict=True))
 
     def _satisfies(self, result: tuple) -> bool:
-        _, _, values, accepted = result
-        return accepted and all(c.satisfied(value) for c, value in zip(self.conditions, values, strict=False))
+        _, _, values, well_formed, accepted = result
+        return (
+            well_formed
+            and accepted
+            and all(c.satisfied(value) for c, value in zip(self.conditions, values, strict=False))
+        )
 
     def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
         self.written += 1
@@ -146,7 +157,7 @@ class Generation:
             chunk[name].append(value)
 
     def summary(self) -> dict[str, Any]:
-        counts = {name: getattr(self, name) for name in ("written", "drawn", "undecoded", "repeated", "rejected")}
+        counts = {name: getattr(self, name) for name in COUNTS}
         return {**counts, "seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
 
 

@@ -103,7 +103,7 @@ def _representation(domain: str, recipe: str, text: str) -> Any:
 
 @dataclass(frozen=True)
 class Judge(InDomain):
-    """Decoded rows to (text, key, values, acceptable) each, or why a row is no item.
+    """Decoded rows to (text, key, values, well formed, acceptable) each, or why a row is no item.
 
     A row's tensors come as arrays: a tensor would travel between processes as shared memory.
     """
@@ -113,16 +113,21 @@ class Judge(InDomain):
     names: tuple[str, ...]
     keep: tuple[str, ...]
     forbid: tuple[str, ...]
+    strict: bool = True
+    """Whether to look if rows are well formed (`Representation.decode`); else all count as such."""
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
         domain = domain_of(self.domain)
-        decoded = _representation(self.domain, self.recipe, self.representation).decode(join_rows(rows))
+        batch, representation = join_rows(rows), _representation(self.domain, self.recipe, self.representation)
+        decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]
         accept = domain.constraint(self.keep, self.forbid) if self.keep or self.forbid else lambda item: True
         values = iter(measure_all(domain, items, self.names))
+        check = getattr(representation, "well_formed", None) if self.strict else None
+        good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
         return [
-            item if isinstance(item, Refusal) else (domain.text(item), domain.key(item), next(values), accept(item))
-            for item in decoded
+            item if isinstance(item, Refusal) else (domain.text(item), domain.key(item), next(values), ok, accept(item))
+            for item, ok in zip(decoded, good, strict=True)
         ]
 
 

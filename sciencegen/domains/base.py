@@ -61,7 +61,13 @@ class Representation(Protocol):
     def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
         """Arrays of `encode` and raw property values [item property] (NaN = missing) as a Batch."""
 
-    def decode(self, batch: Batch) -> list[Item | Refusal]: ...
+    def decode(self, batch: Batch) -> list[Item | Refusal]:
+        """The items of such a Batch.
+
+        A representation in which an item has one way to be written may also offer
+        `well_formed(batch, items) -> bool array [item]`: whether each row is that way, `items` being what it decodes
+        to. What a model draws otherwise is nothing that training data could hold.
+        """
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         """Raw values by name as one standardized row [property], NaN where not given."""

@@ -44,6 +44,19 @@ class LatentSpace:
         return self.model.latent_size
 
     @property
+    def _accept(self) -> Callable[[Any], torch.Tensor] | None:
+        """Which rows of a Batch are well formed; None where the representation can't say."""
+        if not hasattr(self.representation, "well_formed"):
+            return None
+
+        def accept(batch: Any) -> torch.Tensor:
+            here = batch.to("cpu")
+            flags = self.representation.well_formed(here, self.representation.decode(here))
+            return torch.from_numpy(flags).to(self.device)
+
+        return accept
+
+    @property
     def properties(self) -> tuple[str, ...]:
         """What a condition may name."""
         return tuple(self.representation.properties)
@@ -102,7 +115,7 @@ class LatentSpace:
     def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Any:
         """Standard normal noise to the Batch on the CPU that the representation makes items of."""
         with torch.inference_mode():
-            return self.model.generate(self._tensor(noise), self._condition(condition)).to("cpu")
+            return self.model.generate(self._tensor(noise), self._condition(condition), self._accept).to("cpu")
 
     def sample(self, n: int, seed: int = 0, condition: Mapping[str, float] | None = None) -> Latents:
         """n latents of the prior; item i depends on the seed and on i only."""
@@ -115,7 +128,7 @@ class LatentSpace:
     def from_noise(self, noise: Latents, condition: np.ndarray | None = None) -> Latents:
         """Standard normal noise to latents of the (conditional) prior."""
         with torch.inference_mode():
-            return self.model.sample(self._tensor(noise), self._condition(condition)).cpu().numpy()
+            return self.model.sample(self._tensor(noise), self._condition(condition), self._accept).cpu().numpy()
 
     def interpolate(self, start: str, end: str, steps: int = 9) -> list[str]:
         """The items on the arc from one to the other, both ends included."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
     from torch import Generator, Tensor
 
     from sciencegen.batch import Batch
+
+    Accept = Callable[[Batch], Tensor]
 
 
 class LatentModel(Protocol):
@@ -28,11 +30,14 @@ class LatentModel(Protocol):
     def decode(self, latent: Tensor, condition: Tensor | None = None) -> Batch:
         """A Batch that the representation decodes to items. condition: [batch property], NaN where free."""
 
-    def sample(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Standard normal noise [batch latent] to latents of the (conditional) prior."""
+    def sample(self, noise: Tensor, condition: Tensor | None = None, accept: Accept | None = None) -> Tensor:
+        """Standard normal noise [batch latent] to latents of the (conditional) prior.
 
-    def generate(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
-        """What the latents `sample(noise, condition)` stand for; may be quicker than decoding them."""
+        accept: which draws are well formed (None: all), for models that draw until one is.
+        """
+
+    def generate(self, noise: Tensor, condition: Tensor | None = None, accept: Accept | None = None) -> Batch:
+        """What the latents `sample(noise, condition, accept)` stand for; may be quicker than decoding them."""
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalar terms; "loss" is the one to minimize."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sciencegen.networks.mlp import MLP
 
@@ -40,6 +41,39 @@ class SequenceEncoder(nn.Module):
         return torch.einsum("bpq,bpw->bqw", weight, hidden).flatten(1)
 
 
+class GatedStep:
+    """One step of a one-layer `nn.GRU` at a time, without multiplying again what stays the same.
+
+    r, i = sigmoid(W x + b + U h + d)    n = tanh(W x + b + r (U h + d))    h' = (1 - i) n + i h      (Cho et al. 2014)
+
+    x = (token, context, notes): W's product with the tokens is a table, that with the context is made once for each
+    row (`first`), so that a step multiplies the notes and the state only.
+    """
+
+    def __init__(self, recurrent: nn.GRU, tokens: Float[Tensor, "vocabulary width"], context: int = 0) -> None:
+        inward, self._state, bias, self._state_bias = recurrent.all_weights[0]
+        width, self.hidden = tokens.shape[1], recurrent.hidden_size
+        self._table = functional.linear(tokens, inward[:, :width], bias)
+        self._context, self._notes = inward[:, width : width + context], inward[:, width + context :]
+
+    def first(self, context: Float[Tensor, "batch context"]) -> Float[Tensor, "batch gates"]:
+        return functional.linear(context, self._context)
+
+    def __call__(
+        self, token: Int[Tensor, " batch"], hidden: Float[Tensor, "batch hidden"],
+        constant: Float[Tensor, "batch gates"] | None = None, notes: Float[Tensor, "batch note"] | None = None,
+    ) -> Float[Tensor, "batch hidden"]:  # fmt: skip
+        inward = self._table[token]
+        if constant is not None:
+            inward = inward + constant
+        if notes is not None:
+            inward = inward + functional.linear(notes, self._notes)
+        outward, h = functional.linear(hidden, self._state, self._state_bias), self.hidden
+        reset, keep = torch.sigmoid(inward[:, : 2 * h] + outward[:, : 2 * h]).chunk(2, 1)
+        new = torch.tanh(inward[:, 2 * h :] + reset * outward[:, 2 * h :])
+        return new + keep * (hidden - new)
+
+
 class PropertyReader(nn.Module):
     """E[y | x_1 .. x_t]: what the tokens so far let one expect of the whole sequence's properties."""
 
@@ -56,6 +90,10 @@ class PropertyReader(nn.Module):
         """The estimate after each of the tokens, and the state behind the last."""
         hidden, last = self.recurrent(self.token(tokens), None if state is None else state[None])
         return self.output(hidden), last[0]
+
+    def stepping(self) -> GatedStep:
+        """The same network a token at a time; `output` of its state is the estimate."""
+        return GatedStep(self.recurrent, self.token.weight)
 
 
 class RecurrentDecoder(nn.Module):
@@ -74,6 +112,16 @@ class RecurrentDecoder(nn.Module):
         outward = nn.Linear(hidden + context + notes, width)
         self.output = nn.Sequential(outward, nn.GELU(), nn.Linear(width, vocabulary))
 
+    def stepping(self) -> GatedStep:
+        """The same network a token at a time; `logits` reads its state."""
+        return GatedStep(self.recurrent, self.token.weight, self.state.in_features)
+
+    def logits(
+        self, hidden: Float[Tensor, "*batch hidden"], known: Float[Tensor, "*batch known"]
+    ) -> Float[Tensor, "*batch vocabulary"]:
+        """known: context and notes of each step."""
+        return self.output(torch.cat([hidden, known], -1))
+
     def first_state(self, context: Float[Tensor, "batch context"]) -> Float[Tensor, "batch hidden"]:
         return torch.tanh(self.state(context))
 
@@ -87,4 +135,4 @@ class RecurrentDecoder(nn.Module):
         """Logits after each of the `previous` tokens, and the state behind the last."""
         known = torch.cat([context[:, None].expand(-1, previous.shape[1], -1), notes], -1)
         hidden, last = self.recurrent(torch.cat([self.token(previous), known], -1), state[None])
-        return self.output(torch.cat([hidden, known], -1)), last[0]
+        return self.logits(hidden, known), last[0]

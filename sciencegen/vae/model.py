@@ -110,13 +110,17 @@ class ConditionalVAE(nn.Module):
         return Batch({self.field: likelihood.mode}, getattr(likelihood, "mask", None), condition)
 
     def sample(
-        self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None
-    ) -> Float[Tensor, "batch latent"]:
+        self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None,
+        accept: Callable[[Batch], Tensor] | None = None,
+    ) -> Float[Tensor, "batch latent"]:  # fmt: skip
+        """One draw a row, so that `accept` has no choice."""
         return self.prior(noise, condition)
 
     def generate(
-        self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None
-    ) -> Batch:
+        self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None,
+        accept: Callable[[Batch], Tensor] | None = None,
+    ) -> Batch:  # fmt: skip
+        """One draw a row, so that `accept` has no choice."""
         return self.decode(self.sample(noise, condition), condition)
 
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:

@@ -13,30 +13,30 @@ between codes. A latent is the row (e, u), where e is z seen through a flow p(z 
 which brings the codes close to standard normal: distances, steps and interpolation have a natural scale.
 
 A condition reaches the decoder three ways: as context; at each step as what is still missing of it, c - E[y | x_<t];
-and by resampling, where it is asked for: of several sequences drawn, the one is kept whose properties the model itself
-reads as nearest to c (`tries`).
+and by resampling: draws go on until one is well formed that the model itself reads as near to c (`resampling`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
 from sciencegen.vae import autoregressive, reading
-from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, filled, shifts
+from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, filled
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.conditions import ConditionDropout, condition_features
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.resampling import Accept, resample
 from sciencegen.vae.warmup import Warmup
 
 END, START = 0, 1
@@ -57,7 +57,8 @@ class SequenceVAESettings:
     temperature: of the decoder's distribution when it draws by itself; below 1 it keeps to what it is sure of. (The
     noise stays normal: what scales it is the drawing's own setting.)
     guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
-    tries: sequences drawn for each one that is kept under a condition.
+    tries, near, lean: of resampling under a condition: most draws for each one that is kept; how near to the condition,
+    in standard deviations of the data, is near enough; by what share the last try asks for more.
     """
 
     code: int = 64
@@ -74,7 +75,9 @@ class SequenceVAESettings:
     code_dropout: float = 0.6
     temperature: float = 0.8
     guidance: float = 0.0
-    tries: int = 8
+    tries: int = 32
+    near: float = 0.1
+    lean: float = 0.3
 
 
 class SequenceVAE(nn.Module):
@@ -190,24 +193,29 @@ class SequenceVAE(nn.Module):
         return Batch({"tokens": tokens}, mask)
 
     @torch.no_grad()
-    def generate(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
-        """Sequences of p(x | c) from standard normal noise, of which the part of u is used."""
-        check_latents(noise, self.latent_size)
-        noise = noise[:, self.settings.code :]
-        if condition is None or self.settings.tries == 1 or bool(condition.isnan().all()):
-            return self._draw(noise, condition)
-        tries = [self._draw(shifted, condition) for shifted in shifts(noise, self.settings.tries)]
-        return _pick(tries, torch.stack([self._distance(batch, condition) for batch in tries]).argmin(0))
+    def generate(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Batch:
+        """Sequences of p(x | c) from standard normal noise, of which the part of u is used.
 
-    def _distance(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
-        """Squared, of the properties as they are read from what is asked for; infinite without an end."""
+        Under a condition they are resampled; accept: which draws are well formed.
+        """
+        check_latents(noise, self.latent_size)
+        s, noise = self.settings, noise[:, self.settings.code :]
+        if condition is None or bool(condition.isnan().all()):
+            return self._draw(noise, condition)
+        return resample(self._draw, self._miss, accept, noise, condition, s.tries, s.near, s.lean)
+
+    def _miss(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
+        """How far the properties as they are read lie from what is asked for; infinite without an end."""
         ended = (batch["tokens"] == END).any(1)
-        squares = (self.read(batch) - condition).square().nan_to_num(0.0).sum(1)
-        return torch.where(ended, squares, torch.inf)
+        reading = self.read(batch.map(filled))[: len(batch)]
+        distance = (reading - condition).nan_to_num(0.0).norm(dim=1)
+        return torch.where(ended, distance, torch.inf)
 
     def _draw(self, noise: Float[Tensor, "batch position"], condition: Condition) -> Batch:
         """One try of `generate`: ancestral sampling without a code."""
-        step, state = self._steps(self._silence(len(noise), noise.device), condition)
+        step, state = self._steps_given(self._silence(len(noise), noise.device), condition)
 
         def sharper(previous: Tensor, state: State) -> tuple[Tensor, State]:
             logits, state = step(previous, state)
@@ -218,59 +226,63 @@ class SequenceVAE(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, noise: Float[Tensor, "batch latent"], condition: Condition = None
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Float[Tensor, "batch latent"]:
         """Noise to latents of the prior: those of the sequences that `generate` makes of it."""
-        return self.encode(self.generate(noise, condition))
+        return self.encode(self.generate(noise, condition, accept))
 
     def _silence(self, count: int, device: torch.device) -> Tensor:
         return torch.zeros(count, self.settings.code, device=device)
 
     def _steps_of(self, centre: Tensor, condition: Condition) -> tuple[Step, State]:
-        """`_steps` of the latent's e; equal for equal rows, however many there are."""
-        condition_features(condition, centre, self.property_count)  # refuses a condition of other rows, unfilled
-        step, state = self._steps(self.prior(filled(centre)), None if condition is None else filled(condition))
-        return step, tuple(part[: len(centre)] for part in state)
+        """`_steps` of the latent's e."""
+        return self._steps_given(self.prior(filled(centre))[: len(centre)], condition)
+
+    def _steps_given(self, code: Tensor, condition: Condition) -> tuple[Step, State]:
+        """`_steps`, equal for equal rows, however many there are."""
+        condition_features(condition, code, self.property_count)  # refuses a condition of other rows, unfilled
+        step, state = self._steps(filled(code), None if condition is None else filled(condition))
+        return step, tuple(part[: len(code)] for part in state)
 
     def _steps(self, code: Tensor, condition: Condition) -> tuple[Step, State]:
         """Next-token logits, and the first state; with guidance w:  (1 + w) logits(z, c) - w logits(z)."""
-        asked, weight = self._first_state(code, condition), self.settings.guidance
+        write, read = self.decoder.stepping(), self.reader.stepping()
+
+        def step(previous: Tensor, state: State) -> tuple[Tensor, State]:
+            context, constant, condition, hidden, seen = state
+            seen = read(previous[:, 0], seen)
+            notes = _notes(self.reader.output(seen), condition)
+            hidden = write(previous[:, 0], hidden, constant, notes)
+            logits = self.decoder.logits(hidden, torch.cat([context, notes], 1))
+            return logits[:, None], (context, constant, condition, hidden, seen)
+
+        def first(condition: Condition) -> State:
+            context = self._context(code, condition)
+            if condition is None:
+                condition = code.new_full((len(code), self.property_count), torch.nan)
+            unread = code.new_zeros(len(code), self.reader.hidden)
+            return context, write.first(context), condition, self.decoder.first_state(context), unread
+
+        weight = self.settings.guidance
         if condition is None or not weight:
-            return self._step, asked
+            return step, first(condition)
 
         def guided(previous: Tensor, state: State) -> tuple[Tensor, State]:
-            asked, with_condition = self._step(previous, state[: len(state) // 2])
-            free, without = self._step(previous, state[len(state) // 2 :])
+            asked, with_condition = step(previous, state[: len(state) // 2])
+            free, without = step(previous, state[len(state) // 2 :])
             asked, free = torch.log_softmax(asked, -1), torch.log_softmax(free, -1)
             return (1 + weight) * asked - weight * free, (*with_condition, *without)
 
-        return guided, (*asked, *self._first_state(code, None))
-
-    def _first_state(self, code: Tensor, condition: Condition) -> State:
-        context = self._context(code, condition)
-        if condition is None:
-            condition = code.new_full((len(code), self.property_count), torch.nan)
-        read = code.new_zeros(len(code), self.reader.hidden)
-        return context, condition, self.decoder.first_state(context), read
-
-    def _step(self, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        context, condition, hidden, read = state
-        expected, read = self.reader(previous, read)
-        logits, hidden = self.decoder(previous, context, _notes(expected, condition), hidden)
-        return logits, (context, condition, hidden, read)
+        return guided, (*first(condition), *first(None))
 
 
-def _notes(expected: Float[Tensor, "batch position property"], condition: Condition) -> Tensor:
+def _notes(expected: Float[Tensor, "*row property"], condition: Condition) -> Float[Tensor, "*row note"]:
     """[E[y | x_<t], c - E[y | x_<t] where c is given else 0] at each step."""
-    missing = torch.zeros_like(expected) if condition is None else (condition[:, None] - expected).nan_to_num(0.0)
-    return torch.cat([expected, missing], -1)
-
-
-def _pick(batches: Sequence[Batch], choice: Int[Tensor, " batch"]) -> Batch:
-    """Row i of the batch number choice[i]."""
-    row = torch.arange(len(choice), device=choice.device)
-    tokens = torch.stack([batch["tokens"] for batch in batches])[choice, row]
-    return Batch({"tokens": tokens}, torch.stack([_mask(batch) for batch in batches])[choice, row])
+    if condition is None:
+        return torch.cat([expected, torch.zeros_like(expected)], -1)
+    if expected.ndim == 3:  # all steps of a batch at once
+        condition = condition[:, None]
+    return torch.cat([expected, (condition - expected).nan_to_num(0.0)], -1)
 
 
 def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:

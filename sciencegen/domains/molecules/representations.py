@@ -78,6 +78,18 @@ class SelfiesRepresentation:
         tokens, mask = batch["tokens"].cpu().numpy(), batch.mask.cpu().numpy()
         return read_selfies([self._write(row[real]) for row, real in zip(tokens, mask, strict=True)])
 
+    def well_formed(self, batch: Batch, items: Sequence[Chem.Mol | Refusal]) -> np.ndarray:
+        """Whether each row is how its molecule is written, [item] bool; `items` are those that the rows decode to.
+
+        SELFIES makes something of any symbols; rows that the training set could not hold are told by their molecule
+        being written otherwise.
+        """
+        assert batch.mask is not None  # sequences differ in length
+        rows = zip(batch["tokens"].tolist(), batch.mask.sum(1).tolist(), items, strict=True)
+        return np.array(
+            [not isinstance(item, Refusal) and self._tokens(item) == row[:length] for row, length, item in rows], bool
+        )
+
     def _write(self, tokens: np.ndarray) -> str | Refusal:
         if not len(tokens) or tokens[-1] != END:
             return Refusal(f"no end within {self.length} tokens")

@@ -110,10 +110,10 @@ class Network(nn.Module):
         condition = latent.new_zeros(len(latent), self.properties) if condition is None else condition.nan_to_num(0.0)
         return Batch({"points": self.outward(torch.cat([latent, condition], 1))})
 
-    def sample(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+    def sample(self, noise: Tensor, condition: Tensor | None = None, accept: object = None) -> Tensor:
         return noise
 
-    def generate(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
+    def generate(self, noise: Tensor, condition: Tensor | None = None, accept: object = None) -> Batch:
         return self.decode(self.sample(noise, condition), condition)
 
     def finish(self, batches: Iterable[Batch], generator: torch.Generator) -> None:
