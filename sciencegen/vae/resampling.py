@@ -26,7 +26,7 @@ Miss = Callable[[Batch, Float[Tensor, "batch property"]], Float[Tensor, " batch"
 Accept = Callable[[Batch], Bool[Tensor, " batch"]]
 
 MALFORMED = 1e6
-"""Added to the miss of a draw that isn't well formed: it is kept only where none is. Double precision keeps the miss."""
+"""Added to the miss of a draw that isn't well formed: it is kept only where none is. Double precision keeps both."""
 
 
 def resample(

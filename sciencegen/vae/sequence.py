@@ -77,7 +77,7 @@ class SequenceVAESettings:
     guidance: float = 0.0
     tries: int = 32
     near: float = 0.1
-    lean: float = 0.3
+    lean: float = 0.5
 
 
 class SequenceVAE(nn.Module):
