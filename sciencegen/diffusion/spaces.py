@@ -1,0 +1,257 @@
+"""Where each part of an item lives: Euclidean, with its centre at zero, categorical; and the state made of such parts.
+
+A state is a mapping of named fields. Fields of a batch that the state doesn't name are given: they are not noised, they
+ride along to the denoiser (a graph whose geometry is sought), and nothing here changes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError, ShapeError, unknown_name
+
+Fields = Mapping[str, Tensor]
+Real = Bool[Tensor, "batch ..."] | None
+"""Which entries of a field are an item's own; None: all. It has the field's leading dimensions."""
+
+LOG_2_PI = math.log(2 * math.pi)
+
+
+@runtime_checkable
+class Space(Protocol):
+    """What a kind of data needs to be diffused. `real` broadcasts over a value's trailing dimensions."""
+
+    def project(self, value: Tensor, real: Real) -> Tensor:
+        """The nearest point of the space, zero where there is padding. White noise projected is the space's own."""
+
+    def dimensions(self, value: Tensor, real: Real) -> Float[Tensor, " batch"]:
+        """How many numbers each item has to choose."""
+
+    def surprise(self, x: Tensor, z: Tensor, log_snr: Float[Tensor, " batch"], real: Real) -> Float[Tensor, " batch"]:
+        """-log p(x | z_0) in nats, of the least noisy z; or its expectation over z, where that is known."""
+
+
+def sum_over_item(values: Float[Tensor, "batch ..."], real: Real = None) -> Float[Tensor, " batch"]:
+    """Sum over all but the first dimension, of the entries that are real."""
+    if real is not None:
+        values = values.masked_fill(~_broad(real, values), 0.0)
+    return values.flatten(1).sum(1) if values.ndim > 1 else values
+
+
+def rows(values: Float[Tensor, " batch"], like: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+    """One number for each item, so shaped that it broadcasts against `like`."""
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _broad(real: Tensor, like: Tensor) -> Tensor:
+    return real.reshape(*real.shape, *[1] * (like.ndim - real.ndim))
+
+
+@dataclass(frozen=True)
+class Euclidean:
+    """Real numbers of any trailing shape."""
+
+    def project(self, value: Float[Tensor, "batch ..."], real: Real) -> Float[Tensor, "batch ..."]:
+        return value if real is None else value.masked_fill(~_broad(real, value), 0.0)
+
+    def dimensions(self, value: Float[Tensor, "batch ..."], real: Real) -> Float[Tensor, " batch"]:
+        return sum_over_item(torch.ones_like(value), real)
+
+    def surprise(
+        self,
+        x: Float[Tensor, "batch ..."],
+        z: Float[Tensor, "batch ..."],
+        log_snr: Float[Tensor, " batch"],
+        real: Real,
+    ) -> Float[Tensor, " batch"]:
+        """Where p(x | z_0) = N(z_0 / alpha_0, e^-log_snr I), the expectation over q(z_0 | x) is an entropy:
+
+        -E log p(x | z_0) = D/2 (log 2 pi e - log_snr). Hoogeboom et al. 2022, section 3 (the zeroth likelihood term).
+        """
+        return 0.5 * self.dimensions(x, real) * (LOG_2_PI + 1 - log_snr)
+
+
+@dataclass(frozen=True)
+class ZeroCentre(Euclidean):
+    """Points [batch position ... axis] whose mean over the positions is zero: a subspace of (n - 1) d dimensions.
+
+    Köhler et al. 2020; Hoogeboom et al. 2022, section 3. A density here is one over the subspace, and
+    translations of an item are no part of it.
+    """
+
+    def project(self, value: Float[Tensor, "batch position ..."], real: Real) -> Float[Tensor, "batch position ..."]:
+        value = super().project(value, real)
+        count = value.shape[1] if real is None else _broad(real, value).sum(1, keepdim=True).clamp(min=1)
+        return super().project(value - value.sum(1, keepdim=True) / count, real)
+
+    def dimensions(self, value: Float[Tensor, "batch position ..."], real: Real) -> Float[Tensor, " batch"]:
+        """(n - 1) d, and none for an item without positions."""
+        every = super().dimensions(value, real)
+        return (every - math.prod(value.shape[2:])).clamp(min=0)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One of `categories` at each place, as one-hot vectors [batch ... category]. Hoogeboom et al. 2022, section 3.
+
+    They scale one-hot vectors by 1/4 so that classes are decided later than positions. That is a field's
+    `log_snr_shift` of 2 log(1/4) here: z / alpha and the noise keep their ratio.
+    """
+
+    categories: int
+
+    def __post_init__(self) -> None:
+        if self.categories < 1:
+            raise ConfigError(f"Expected 1 or more categories, got {self.categories}.")
+
+    def one_hot(self, index: Int[Tensor, "batch ..."]) -> Float[Tensor, "batch ... category"]:
+        return functional.one_hot(index, self.categories).to(torch.get_default_dtype())
+
+    def index(self, x: Float[Tensor, "batch ... category"]) -> Int[Tensor, "batch ..."]:
+        """The likeliest category at each place."""
+        return x.argmax(-1)
+
+    def project(self, value: Float[Tensor, "batch ... category"], real: Real) -> Float[Tensor, "batch ... category"]:
+        return Euclidean().project(value, real)
+
+    def dimensions(self, value: Float[Tensor, "batch ... category"], real: Real) -> Float[Tensor, " batch"]:
+        """The places that take a category."""
+        return Euclidean().dimensions(value[..., 0], real)
+
+    def surprise(
+        self,
+        x: Float[Tensor, "batch ... category"],
+        z: Float[Tensor, "batch ... category"],
+        log_snr: Float[Tensor, " batch"],
+        real: Real,
+    ) -> Float[Tensor, " batch"]:
+        """p(c | z_0) is proportional to the mass within 1/2 of 1 of N(z_0c / alpha_0, e^-log_snr). Ibid.
+
+        `z` is z_0 / alpha_0. log [Phi(b) - Phi(a)] = log Phi(b) + log(1 - Phi(a) / Phi(b)) keeps its digits in the tail
+        when the nearer end b is taken first, and 1 is in the middle, so the sign of the distance is free.
+        """
+        precision, distance = rows((0.5 * log_snr).exp(), z), (z - 1).abs()
+        near = torch.special.log_ndtr((0.5 - distance) * precision)
+        far = torch.special.log_ndtr((-0.5 - distance) * precision)
+        mass = near + torch.log(-torch.expm1(far - near))
+        return sum_over_item(-(x * torch.log_softmax(mass, -1)).sum(-1), real)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A part of the state: its space, its noise, and how its entries belong to the positions of an item.
+
+    log_snr_shift: the field's log-SNR is the process's plus this; below 0 the field is hidden earlier and decided
+    later. The bound's integrand, d log_snr, is the same for every shift.
+    positions: leading dimensions behind the batch that are positions, which the mask may call padding. 0: the field
+    belongs to the whole item. 1: [batch position ...]. 2: [batch position position ...], unordered pairs: the field is
+    symmetric, zero where a position meets itself, and each pair counts once.
+    """
+
+    space: Space
+    log_snr_shift: float = 0.0
+    positions: int = 1
+
+    def __post_init__(self) -> None:
+        if self.positions not in (0, 1, 2):
+            raise ConfigError(f"Expected a field with 0, 1 or 2 dimensions of positions, got {self.positions}.")
+
+    def real(self, value: Tensor, mask: Bool[Tensor, "batch position"] | None) -> Real:
+        """The entries that count: real positions, or the pairs of these, each once."""
+        if self.positions == 0 or (mask is None and self.positions == 1):
+            return None
+        if self.positions == 1:
+            return mask
+        upper = torch.ones(value.shape[1:3], dtype=torch.bool, device=value.device).triu(1)
+        pairs = upper.expand(len(value), -1, -1)
+        return pairs if mask is None else pairs & mask[:, :, None] & mask[:, None, :]
+
+    def once(self, value: Tensor, mask: Bool[Tensor, "batch position"] | None) -> Tensor:
+        """The entries that count, zero elsewhere."""
+        return Euclidean().project(value, self.real(value, mask))
+
+    def project(self, value: Tensor, mask: Bool[Tensor, "batch position"] | None) -> Tensor:
+        """The nearest point of the field's space; for pairs what stands above the diagonal, mirrored."""
+        value = self.space.project(value, self.real(value, mask))
+        return value + value.transpose(1, 2) if self.positions == 2 else value
+
+
+@dataclass(frozen=True)
+class State:
+    """The fields that are noised, by name."""
+
+    fields: Mapping[str, Field]
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise ConfigError("Expected a state of one or more fields, got none.")
+
+    def check(self, values: Fields, mask: Tensor | None, what: str = "batch") -> None:
+        """Raise where a field is missing or has too few dimensions, and where the mask isn't one of its positions."""
+        for name, field in self.fields.items():
+            if name not in values:
+                raise unknown_name(f"field (the {what} lacks it)", name, values)
+            shape = list(values[name].shape)
+            if len(shape) < 1 + field.positions or (field.positions == 2 and shape[1] != shape[2]):
+                layout = " ".join(["batch", *["position"] * field.positions])
+                raise ShapeError(f"Expected '{name}' of shape [{layout} ...] in the {what}, got {shape}.")
+            if mask is not None and field.positions and list(mask.shape) != shape[:2]:
+                raise ShapeError(
+                    f"Expected a mask of shape {shape[:2]} [batch position] for '{name}', got {list(mask.shape)}. "
+                    "Give a field that belongs to the whole item `positions=0`."
+                )
+
+    def project(self, values: Fields, mask: Tensor | None) -> dict[str, Tensor]:
+        """Each field's nearest point in its space; given fields are left out."""
+        return {name: field.project(values[name], mask) for name, field in self.fields.items()}
+
+    def embed(self, batch: Batch) -> Batch:
+        """The batch with the state's fields in their spaces; whole numbers of a categorical field become one-hot."""
+
+        def embedded(name: str, field: Field) -> Tensor:
+            value, space = batch[name], field.space
+            if isinstance(space, Categorical) and not value.is_floating_point():
+                return space.one_hot(value)
+            return value
+
+        self.check(batch.fields, batch.mask)
+        fields = {name: embedded(name, field) for name, field in self.fields.items()}
+        return with_fields(batch, self.project(fields, batch.mask))
+
+    def read(self, x: Batch) -> Batch:
+        """The batch with each categorical field as whole numbers."""
+        spaces = {name: field.space for name, field in self.fields.items()}
+        chosen = {name: space.index(x[name]) for name, space in spaces.items() if isinstance(space, Categorical)}
+        return with_fields(x, chosen)
+
+    def dimensions(self, x: Batch) -> Float[Tensor, " batch"]:
+        """Numbers that each item has to choose, in all fields."""
+        counts = [f.space.dimensions(x[name], f.real(x[name], x.mask)) for name, f in self.fields.items()]
+        return torch.stack(counts).sum(0)
+
+    def squared_norms(self, values: Fields, mask: Tensor | None) -> dict[str, Float[Tensor, " batch"]]:
+        """Squared length of each item in each field, over the entries that count."""
+        return {n: sum_over_item(values[n].square(), f.real(values[n], mask)) for n, f in self.fields.items()}
+
+    def noise(self, like: Batch, generator: Generator) -> dict[str, Tensor]:
+        """Standard normal noise of each field's space."""
+
+        def draw(value: Tensor) -> Tensor:
+            noise = torch.randn(value.shape, generator=generator, device=generator.device, dtype=value.dtype)
+            return noise.to(value.device)
+
+        return self.project({name: draw(like[name]) for name in self.fields}, like.mask)
+
+
+def with_fields(batch: Batch, changed: Fields) -> Batch:
+    """The batch with some of its fields replaced."""
+    return Batch({**batch.fields, **changed}, batch.mask, batch.condition)
