@@ -31,9 +31,9 @@ GAUSSIAN = GaussianData(torch.tensor([0.5, -1.0, 0.0], dtype=torch.float64), 0.6
 COUNT = 40_000
 
 
-def mean_and_error(values):
-    """The second is an upper one where times are evenly spread."""
-    return values.mean().item(), values.std().item() / math.sqrt(len(values))
+def mean_and_error(values, times):
+    """Times are evenly spread, so what counts is how much values at neighbouring times differ."""
+    return values.mean().item(), (values[times.argsort()].diff().square().mean() / 2 / len(values)).sqrt().item()
 
 
 def known_part(state, schedule, times, noise, size):
@@ -44,18 +44,16 @@ def known_part(state, schedule, times, noise, size):
 
 
 @pytest.mark.parametrize("data", [GAUSSIAN, MixtureData()], ids=["gaussian", "mixture"])
-@pytest.mark.parametrize(
-    "schedule", [Linear(9.0, -9.0), Cosine(9.0, -9.0), EDM(9.0, -9.0)], ids=["linear", "cosine", "edm"]
-)
+@pytest.mark.parametrize("schedule", [Linear(9.0, -9.0), Cosine(9.0, -9.0), EDM(9.0, -9.0)])
 def test_the_bound_of_an_exact_denoiser_is_the_exact_evidence(data, schedule, generator):
     x = data.draw(COUNT, generator)
     times, noise = low_discrepancy_times(COUNT, generator, x["x"]), VECTOR.noise(x, generator)
     bound = continuous_bound(data.denoise, VECTOR, schedule, x, times, noise)
     gaps = bound.nats + data.log_prob(x["x"]) - known_part(VECTOR, schedule, times, noise, x["x"].shape[1])
-    gap, error = mean_and_error(gaps)
+    gap, error = mean_and_error(gaps, times)
     print(f"bound minus evidence {gap:.4f} +- {error:.4f} nats")
     assert abs(gap) < 4 * error
-    assert error < 0.03
+    assert error < 0.04
     assert (bound.diffusion >= 0).all()
     assert bound.prior.mean() < 1e-3
 
@@ -177,10 +175,11 @@ def test_the_bound_of_centred_points_is_that_of_their_subspace(positions, genera
     bound = continuous_bound(denoise, state, Linear(9.0, -9.0), x, times, noise)
     size = 2 * (positions - 1)
     surprise = 0.5 * x["place"].square().flatten(1).sum(1) / std**2 + size * math.log(std * math.sqrt(2 * math.pi))
-    gap = bound.nats - surprise - known_part(state, Linear(9.0, -9.0), times, noise, size)
-    assert gap.mean().item() == pytest.approx(0, abs=4 * gap.std().item() / math.sqrt(count) + 1e-4)
+    gaps = bound.nats - surprise - known_part(state, Linear(9.0, -9.0), times, noise, size)
+    gap, error = mean_and_error(gaps, times)
+    assert abs(gap) <= 4 * error + 1e-4 * size
     if size:
-        assert gap.std() < 100  # else the line above says nothing
+        assert error < 0.08  # else the line above says nothing
         assert torch.isfinite(bound.bits_per_dimension(state.dimensions(x))).all()
 
 
@@ -197,7 +196,7 @@ def test_the_bound_of_categories_is_the_exact_evidence(generator):
     times = low_discrepancy_times(count, generator, x["kind"])
     bound = continuous_bound(denoise, state, Linear(8.0, -12.0), x, times, state.noise(x, generator))
     gap = bound.nats + frequency.log()[letters].sum(1)
-    difference, error = mean_and_error(gap)
+    difference, error = mean_and_error(gap, times)
     assert abs(difference) < 4 * error
     assert error < 0.04
 
