@@ -98,9 +98,11 @@ def hutchinson_divergence(state: State, like: Batch, generator: Generator) -> Di
 
     One probe for each item serves the whole way.
     """
-    noise = state.noise(like, generator)
-    signs = {name: torch.where(value < 0, -1.0, 1.0).to(value) for name, value in noise.items()}
-    probe = state.project(signs, like.mask)
+
+    def signs(value: Tensor) -> Tensor:
+        return 2 * torch.randint(2, value.shape, generator=generator, device=generator.device).to(value) - 1
+
+    probe = state.project({name: signs(like[name]) for name in state.fields}, like.mask)
     once = {name: field.once(probe[name], like.mask) for name, field in state.fields.items()}
 
     def divergence(outputs: dict[str, Tensor], inputs: dict[str, Tensor]) -> Float[Tensor, " batch"]:
