@@ -22,7 +22,8 @@ from torch import Generator, Tensor
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
 from sciencegen.diffusion.samplers import Path
-from sciencegen.diffusion.spaces import LOG_2_PI, Categorical, State, sum_over_item, with_fields
+from sciencegen.diffusion.spaces import LOG_2_PI, Categorical, sum_over_item
+from sciencegen.diffusion.state import State, with_fields
 from sciencegen.errors import ConfigError
 
 Divergence = Callable[[dict[str, Tensor], dict[str, Tensor]], Float[Tensor, " batch"]]

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.spaces import Fields, State, rows, with_fields
+from sciencegen.diffusion.spaces import rows
+from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.errors import ShapeError, unknown_name
 
 Levels = Float[Tensor, " batch"]

@@ -25,7 +25,7 @@ from sciencegen.diffusion.process import (
     levels,
     predict,
 )
-from sciencegen.diffusion.spaces import Fields, State, with_fields
+from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 
 Noise = Callable[[int, Batch], Fields]
@@ -40,6 +40,13 @@ class Sampler(Protocol):
 def noise_of(state: State, generator: Generator) -> Noise:
     """Noise of a generator, for when rows need not be independent of their batch."""
     return lambda step, like: state.noise(like, generator)
+
+
+def no_noise(step: int, like: Batch) -> Fields:
+    """For samplers that are deterministic."""
+    raise ConfigError(
+        "Expected a sampler that asks for no noise, got one that does. Pass `noise_of(state, generator)`."
+    )
 
 
 def check_path(log_snrs: Path) -> None:

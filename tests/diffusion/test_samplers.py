@@ -6,18 +6,15 @@ import torch
 from torch import Generator
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.samplers import DETERMINISTIC, SAMPLERS, clean, noise_of, sample_churn, sampler
+from sciencegen.diffusion.samplers import DETERMINISTIC, SAMPLERS, clean, no_noise, noise_of, sample_churn, sampler
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
-from sciencegen.diffusion.spaces import Categorical, Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
+from sciencegen.diffusion.state import Field, State
 from sciencegen.errors import ConfigError, ShapeError
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData
 
 DATA = GaussianData(torch.tensor([0.5, -1.0], dtype=torch.float64), 0.6)
 ORDERS = {"ddim": 1, "heun": 2, "dpm-solver": 2}
-
-
-def no_noise(step, like):
-    raise AssertionError("a deterministic sampler asked for noise")
 
 
 @pytest.fixture(params=SAMPLERS)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.spaces import Categorical, Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
+from sciencegen.diffusion.state import Field, State
 from sciencegen.errors import ConfigError, ShapeError
 
 MASK = torch.tensor([[True, True, True, False], [True, False, False, False], [False, False, False, False]])

@@ -1,0 +1,59 @@
+"""A denoiser's network for plain vectors, and how any network is told the noise level."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.mlp import MLP
+
+
+class LevelEmbedding(nn.Module):
+    """sin and cos of the log-SNR at `size` / 2 wavelengths, geometric from 1 to 60 nats. Vaswani et al. 2017."""
+
+    frequencies: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        if size < 2 or size % 2:
+            raise ConfigError(f"Expected an embedding of an even size, 2 or more, got {size}.")
+        self.size = size
+        self.register_buffer("frequencies", 2 * torch.pi / torch.logspace(0, 1.78, size // 2), persistent=False)
+
+    def forward(self, log_snr: Float[Tensor, " batch"]) -> Float[Tensor, "batch size"]:
+        angle = log_snr[:, None] * self.frequencies.to(log_snr)
+        return torch.cat([angle.sin(), angle.cos()], 1)
+
+
+class VectorDenoiser(nn.Module):
+    """Residual layers over [z, level, condition] for one field [batch size]; starts as the zero function."""
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        property_count: int = 0,
+        width: int = 256,
+        depth: int = 4,
+        level_size: int = 32,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.name, self.size, self.property_count = name, size, property_count
+        self.level = LevelEmbedding(level_size)
+        inputs = size + level_size + 2 * property_count
+        self.layers = MLP(inputs, size, width, depth, residual=True, zero_output=True, generator=generator)
+
+    def forward(
+        self, z: dict[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
+    ) -> dict[str, Tensor]:
+        value = z[self.name]
+        if value.ndim != 2 or value.shape[1] != self.size:
+            raise ShapeError(f"Expected '{self.name}' of shape [batch {self.size}], got {list(value.shape)}.")
+        known = [self.level(log_snr).to(value)]
+        if self.property_count:
+            known.append(condition_features(condition, value, self.property_count))
+        return {self.name: self.layers(torch.cat([value, *known], 1))}
