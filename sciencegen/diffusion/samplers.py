@@ -44,9 +44,7 @@ def noise_of(state: State, generator: Generator) -> Noise:
 
 def no_noise(step: int, like: Batch) -> Fields:
     """For samplers that are deterministic."""
-    raise ConfigError(
-        "Expected a sampler that asks for no noise, got one that does. Pass `noise_of(state, generator)`."
-    )
+    raise ConfigError("Expected noise for a sampler that is random, got none. Pass `noise_of(state, generator)`.")
 
 
 def check_path(log_snrs: Path) -> None:

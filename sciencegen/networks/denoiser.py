@@ -12,7 +12,10 @@ from sciencegen.networks.mlp import MLP
 
 
 class LevelEmbedding(nn.Module):
-    """sin and cos of the log-SNR at `size` / 2 wavelengths, geometric from 1 to 60 nats. Vaswani et al. 2017."""
+    """sin and cos of the log-SNR at `size` / 2 wavelengths, geometric from 6 to 60 nats. Vaswani et al. 2017.
+
+    Shorter ones would let the estimate wiggle along the way, which costs a solver its order.
+    """
 
     frequencies: Tensor
 
@@ -21,7 +24,7 @@ class LevelEmbedding(nn.Module):
         if size < 2 or size % 2:
             raise ConfigError(f"Expected an embedding of an even size, 2 or more, got {size}.")
         self.size = size
-        self.register_buffer("frequencies", 2 * torch.pi / torch.logspace(0, 1.78, size // 2), persistent=False)
+        self.register_buffer("frequencies", 2 * torch.pi / torch.logspace(0.8, 1.78, size // 2), persistent=False)
 
     def forward(self, log_snr: Float[Tensor, " batch"]) -> Float[Tensor, "batch size"]:
         angle = log_snr[:, None] * self.frequencies.to(log_snr)
