@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import condition_features
-from sciencegen.networks.mlp import MLP
+from sciencegen.networks.mlp import linear
 
 
 class LevelEmbedding(nn.Module):
@@ -32,7 +35,10 @@ class LevelEmbedding(nn.Module):
 
 
 class VectorDenoiser(nn.Module):
-    """Residual layers over [z, level, condition] for one field [batch size]; starts as the zero function."""
+    """Residual layers over one field [batch size]; what is known (level, condition) scales and shifts every layer.
+
+    h <- h + silu((1 + scale) W h + shift). Perez et al. 2018 (FiLM). It starts as the zero function.
+    """
 
     def __init__(
         self,
@@ -47,16 +53,23 @@ class VectorDenoiser(nn.Module):
         super().__init__()
         self.name, self.size, self.property_count = name, size, property_count
         self.level = LevelEmbedding(level_size)
-        inputs = size + level_size + 2 * property_count
-        self.layers = MLP(inputs, size, width, depth, residual=True, zero_output=True, generator=generator)
+        self.known = linear(level_size + 2 * property_count, width, generator)
+        self.inward = linear(size, width, generator)
+        self.layers = nn.ModuleList([linear(width, width, generator) for _ in range(depth)])
+        self.modulations = nn.ModuleList([linear(width, 2 * width, generator) for _ in range(depth)])
+        self.outward = linear(width, size, zero=True)
 
     def forward(
-        self, z: dict[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
+        self, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
     ) -> dict[str, Tensor]:
         value = z[self.name]
         if value.ndim != 2 or value.shape[1] != self.size:
             raise ShapeError(f"Expected '{self.name}' of shape [batch {self.size}], got {list(value.shape)}.")
-        known = [self.level(log_snr).to(value)]
+        known = self.level(log_snr).to(value)
         if self.property_count:
-            known.append(condition_features(condition, value, self.property_count))
-        return {self.name: self.layers(torch.cat([value, *known], 1))}
+            known = torch.cat([known, condition_features(condition, value, self.property_count)], 1)
+        known, hidden = functional.silu(self.known(known)), self.inward(value)
+        for layer, modulation in zip(self.layers, self.modulations, strict=True):
+            scale, shift = modulation(known).chunk(2, 1)
+            hidden = hidden + functional.silu((1 + scale) * layer(hidden) + shift)
+        return {self.name: self.outward(hidden)}

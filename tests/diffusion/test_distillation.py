@@ -69,7 +69,7 @@ def test_a_distilled_student_does_in_4_steps_what_its_teacher_does_in_16(generat
     print("mean log p: 16 steps", likelihood(wanted), "teacher 4", likelihood(hasty), "student 4", likelihood(learned))
     assert rms(learned) < 0.4 * rms(hasty)
     assert next(teacher.parameters()).requires_grad  # the caller's model is left as it was
-    assert not any((value != 0).any() for value in teacher.network.layers.output.parameters())
+    assert not any((value != 0).any() for value in teacher.network.outward.parameters())
 
 
 def test_paths_that_can_not_be_halved_are_refused(generator):

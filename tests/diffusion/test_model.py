@@ -120,7 +120,7 @@ def test_training_lowers_the_bound_and_learns_the_schedule(generator):
     """Two well separated points: from the zero network most of the way to their entropy."""
     points = torch.tensor([[1.0, -0.5], [-1.0, 0.5]])
     schedule = Learned(6.0, -6.0, 16, generator).double()
-    network = VectorDenoiser("x", 2, 1, width=48, depth=3, generator=generator).double()
+    network = VectorDenoiser("x", 2, 1, width=48, depth=2, generator=generator).double()
     settings = DiffusionSettings(weighting="elbo", dropout=ConditionDropout(everything=0.5))
     model = DiffusionModel(network, VECTOR, schedule, {"x": (2,)}, settings)
 
@@ -142,7 +142,7 @@ def test_training_lowers_the_bound_and_learns_the_schedule(generator):
     entropy = 2 * (math.log(0.1) + 0.5 * math.log(2 * math.pi * math.e))
     print("bound", before.item(), after.nats.mean().item(), free.nats.mean().item(), "entropy", entropy)
     assert before > entropy + 3
-    assert after.nats.mean() < entropy + 1.6
+    assert after.nats.mean() < entropy + 0.8
     assert free.nats.mean() > after.nats.mean() + 0.3  # log 2 nats say which of the two it is
     assert schedule.rise.grad.abs().sum() > 0
     drawn = model.generate(torch.randn(500, 2, generator=generator), torch.ones(500, 1))["x"]

@@ -16,7 +16,7 @@ def test_it_starts_as_zero_and_reads_level_and_condition():
     network = VectorDenoiser("z", 3, 2, width=16, depth=2, generator=Generator().manual_seed(0))
     z, level, condition = {"z": torch.randn(4, 3)}, torch.zeros(4), torch.zeros(4, 2)
     assert (network(z, level, condition, None)["z"] == 0).all()
-    torch.nn.init.normal_(network.layers.output.weight)
+    torch.nn.init.normal_(network.outward.weight)
     first = network(z, level, condition, None)["z"]
     assert (network(z, level + 1, condition, None)["z"] != first).any(1).all()
     assert (network(z, level, torch.full((4, 2), torch.nan), None)["z"] != first).any(1).all()
