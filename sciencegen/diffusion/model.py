@@ -21,7 +21,7 @@ from sciencegen.diffusion.objectives import (
     variance_minimizing_loss,
 )
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
-from sciencegen.diffusion.samplers import DETERMINISTIC, Noise, clean, no_noise, sampler
+from sciencegen.diffusion.samplers import DETERMINISTIC, Noise, Path, clean, no_noise, sampler
 from sciencegen.diffusion.schedules import Schedule, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.weightings import weighting
@@ -122,7 +122,7 @@ class DiffusionModel(nn.Module):
     def log_prob(self, batch: Batch, divergence: Divergence = exact_divergence) -> Float[Tensor, " batch"]:
         """log p(x | c) in nats by the probability-flow ODE; continuous fields only."""
         x = self.state.embed(batch)
-        return log_prob(self, self.state, x, self._path(self.settings.flow_steps, x), divergence).detach()
+        return log_prob(self, self.state, x, self.path(self.settings.flow_steps, x), divergence).detach()
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
@@ -131,44 +131,45 @@ class DiffusionModel(nn.Module):
         """Each item's noise; continuous fields only."""
         check_continuous(self.state)
         x = self.state.embed(batch)
-        return self._row(encode(self, self.state, x, self._path(self.settings.flow_steps, x)))
+        return self._row(encode(self, self.state, x, self.path(self.settings.flow_steps, x)))
 
     @torch.no_grad()
     def decode(
         self, latent: Float[Tensor, "batch latent"], condition: Condition = None, like: Batch | None = None
     ) -> Batch:
         """The inverse of `encode`. like: mask and given fields of the items."""
-        z = self._noise(latent, condition, like)
-        return self.state.read(decode(self, self.state, z, self._path(self.settings.flow_steps, z)))
+        z = self.start(latent, condition, like)
+        return self.state.read(decode(self, self.state, z, self.path(self.settings.flow_steps, z)))
 
     @torch.no_grad()
     def sample(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, like: Batch | None = None
     ) -> Float[Tensor, "batch latent"]:
         """The noise itself, in the state's spaces: the prior of latents is standard normal whatever the condition."""
-        return self._row(self._noise(noise, condition, like))
+        return self._row(self.start(noise, condition, like))
 
     @torch.no_grad()
     def generate(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, like: Batch | None = None
     ) -> Batch:
         """Items of p(x | c), by the settings' sampler and guidance; a row's item follows from its noise alone."""
-        return self.draw(self._noise(noise, condition, like), self.settings.sampler, self.settings.steps)
+        return self.draw(self.start(noise, condition, like), self.settings.sampler, self.settings.steps)
 
     @torch.no_grad()
     def draw(self, z: Batch, name: str, steps: int, noise: Noise = no_noise) -> Batch:
         """Noisy z to items by any sampler; `noise` for those that ask for it."""
-        path, denoise = self._path(steps, z), self.denoiser()
+        path, denoise = self.path(steps, z), self.denoiser()
         last = sampler(name)(denoise, self.state, z, path, noise)
         return self.state.read(clean(denoise, self.state, last, path[-1]))
 
-    def _path(self, steps: int, like: Batch) -> Tensor:
+    def path(self, steps: int, like: Batch) -> Path:
+        """Log-SNR values of `steps` steps from noise to data, for samplers, steering and distillation."""
         return log_snr_grid(self.schedule, steps, like[next(iter(self.state.fields))])
 
     def _row(self, z: Batch) -> Float[Tensor, "batch latent"]:
         return torch.cat([z[name].flatten(1) for name in self.state.fields], 1)
 
-    def _noise(self, latent: Tensor, condition: Condition, like: Batch | None) -> Batch:
+    def start(self, latent: Float[Tensor, "batch latent"], condition: Condition, like: Batch | None) -> Batch:
         """A row of numbers as noise in the state's spaces, beside what is given."""
         if latent.ndim != 2 or latent.shape[1] != self.latent_size:
             raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Denoiser, Levels, diffuse, predict
@@ -40,7 +41,7 @@ class DiffusionBound:
         return self.prior + self.diffusion + self.reconstruction
 
     def bits_per_dimension(self, dimensions: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """`dimensions` as `State.dimensions` counts them. For a density over bins see `vae.bounds`."""
+        """dimensions: `State.dimensions` of continuous data, the number of symbols of categorical data."""
         return self.nats / (dimensions * math.log(2))
 
 
@@ -75,18 +76,12 @@ def diffusion_loss(
 
 def prior_loss(state: State, x: Batch, log_snr: Levels) -> Float[Tensor, " batch"]:
     """KL(q(z_1 | x) || N(0, I)) = 1/2 sum [sigma^2 + alpha^2 x^2 - 1 - log sigma^2], of the noisiest z."""
-    parts = []
+    squares, parts = state.squared_norms(x.fields, x.mask), []
     for name, field in state.fields.items():
         own = log_snr + field.log_snr_shift
-        square = state.squared_norms(x.fields, x.mask)[name]
-        count = _numbers(field.space.dimensions(x[name], field.real(x[name], x.mask)), state, name)
-        parts.append(0.5 * (torch.sigmoid(own) * (square - count) - count * torch.nn.functional.logsigmoid(-own)))
+        count = field.space.dimensions(x[name], field.real(x[name], x.mask))
+        parts.append(0.5 * (torch.sigmoid(own) * (squares[name] - count) - count * functional.logsigmoid(-own)))
     return torch.stack(parts).sum(0)
-
-
-def _numbers(dimensions: Tensor, state: State, name: str) -> Tensor:
-    """Of the noise, where a place that takes one of K categories has K numbers."""
-    return dimensions * getattr(state.fields[name].space, "categories", 1)
 
 
 def reconstruction_loss(state: State, x: Batch, log_snr: Levels, noise: Fields) -> Float[Tensor, " batch"]:
@@ -140,7 +135,7 @@ def _at(schedule: Schedule, time: float, like: Times) -> Levels:
 def weighted_loss(
     denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weight: Weighting
 ) -> Float[Tensor, " batch"]:
-    """1/2 w(log_snr) (-dlog_snr / dt) |eps - eps^|^2. Kingma & Gao 2023, section 2.
+    """1/2 w(log_snr) (-dlog_snr / dt) |eps - eps^|^2, w at the process's log-SNR. Kingma & Gao 2023.
 
     Its mean over uniform t is the same for every schedule with the same ends: the schedule is the density of an
     importance sampler, `importance_schedule` that of p_w.

@@ -144,7 +144,7 @@ def schedule_of_density(
 ) -> Tabulated:
     """The schedule whose log-SNR at uniform time has this density (of any scale): the inverse of its distribution.
 
-    p(log_snr) = -dt / dlog_snr, Kingma & Gao 2023, section 2. Noise levels are importance-sampled by choosing this.
+    p(log_snr) = -dt / dlog_snr (Kingma & Gao 2023). Noise levels are importance-sampled by choosing this.
     The density is kept above 1e-3 of its mean, so that no level is forgotten and no weight is above a thousand.
     """
     check_ends(log_snr_max, log_snr_min)

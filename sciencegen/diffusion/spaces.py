@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, DataError
 
 Real = Bool[Tensor, "batch ..."] | None
 """Which entries of a field are an item's own; None: all. It has the field's leading dimensions."""
@@ -27,7 +27,7 @@ class Space(Protocol):
         """The nearest point of the space, zero where there is padding. White noise projected is the space's own."""
 
     def dimensions(self, value: Tensor, real: Real) -> Float[Tensor, " batch"]:
-        """How many numbers each item has to choose."""
+        """Of the space, for each item: the numbers that its noise has."""
 
     def surprise(self, x: Tensor, z: Tensor, log_snr: Float[Tensor, " batch"], real: Real) -> Float[Tensor, " batch"]:
         """-log p(x | z_0) in nats, of the least noisy z; or its expectation over z, where that is known."""
@@ -35,9 +35,13 @@ class Space(Protocol):
 
 def sum_over_item(values: Float[Tensor, "batch ..."], real: Real = None) -> Float[Tensor, " batch"]:
     """Sum over all but the first dimension, of the entries that are real."""
-    if real is not None:
-        values = values.masked_fill(~_broad(real, values), 0.0)
+    values = real_entries(values, real)
     return values.flatten(1).sum(1) if values.ndim > 1 else values
+
+
+def real_entries(value: Tensor, real: Real) -> Tensor:
+    """The entries that are real, zero elsewhere."""
+    return value if real is None else value.masked_fill(~_broad(real, value), 0)
 
 
 def rows(values: Float[Tensor, " batch"], like: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
@@ -54,7 +58,7 @@ class Euclidean:
     """Real numbers of any trailing shape."""
 
     def project(self, value: Float[Tensor, "batch ..."], real: Real) -> Float[Tensor, "batch ..."]:
-        return value if real is None else value.masked_fill(~_broad(real, value), 0.0)
+        return real_entries(value, real)
 
     def dimensions(self, value: Float[Tensor, "batch ..."], real: Real) -> Float[Tensor, " batch"]:
         return sum_over_item(torch.ones_like(value), real)
@@ -93,7 +97,7 @@ class ZeroCentre(Euclidean):
 
 
 @dataclass(frozen=True)
-class Categorical:
+class Categorical(Euclidean):
     """One of `categories` at each place, as one-hot vectors [batch ... category]. Hoogeboom et al. 2022, section 3.
 
     They scale one-hot vectors by 1/4 so that classes are decided later than positions. That is a field's
@@ -107,18 +111,16 @@ class Categorical:
             raise ConfigError(f"Expected 1 or more categories, got {self.categories}.")
 
     def one_hot(self, index: Int[Tensor, "batch ..."]) -> Float[Tensor, "batch ... category"]:
+        if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < self.categories:
+            raise DataError(
+                f"Expected categories 0 to {self.categories - 1}, got {int(index.min())} to {int(index.max())}. "
+                "Refuse items of other kinds when they are read."
+            )
         return functional.one_hot(index, self.categories).to(torch.get_default_dtype())
 
     def index(self, x: Float[Tensor, "batch ... category"]) -> Int[Tensor, "batch ..."]:
         """The likeliest category at each place."""
         return x.argmax(-1)
-
-    def project(self, value: Float[Tensor, "batch ... category"], real: Real) -> Float[Tensor, "batch ... category"]:
-        return Euclidean().project(value, real)
-
-    def dimensions(self, value: Float[Tensor, "batch ... category"], real: Real) -> Float[Tensor, " batch"]:
-        """The places that take a category."""
-        return Euclidean().dimensions(value[..., 0], real)
 
     def surprise(
         self,

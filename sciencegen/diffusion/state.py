@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.spaces import Categorical, Euclidean, Real, Space, sum_over_item
+from sciencegen.diffusion.spaces import Categorical, Real, Space, ZeroCentre, real_entries, sum_over_item
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 
 Fields = Mapping[str, Tensor]
@@ -38,6 +38,8 @@ class Field:
     def __post_init__(self) -> None:
         if self.positions not in (0, 1, 2):
             raise ConfigError(f"Expected a field with 0, 1 or 2 dimensions of positions, got {self.positions}.")
+        if isinstance(self.space, ZeroCentre) and self.positions != 1:
+            raise ConfigError(f"Expected positions=1 of a field with its centre at zero, got {self.positions}.")
 
     def real(self, value: Tensor, mask: Bool[Tensor, "batch position"] | None) -> Real:
         """The entries that count: real positions, or the pairs of these, each once."""
@@ -51,7 +53,7 @@ class Field:
 
     def once(self, value: Tensor, mask: Bool[Tensor, "batch position"] | None) -> Tensor:
         """The entries that count, zero elsewhere."""
-        return Euclidean().project(value, self.real(value, mask))
+        return real_entries(value, self.real(value, mask))
 
     def project(self, value: Tensor, mask: Bool[Tensor, "batch position"] | None) -> Tensor:
         """The nearest point of the field's space; for pairs what stands above the diagonal, mirrored."""
@@ -94,7 +96,7 @@ class State:
         def embedded(name: str, field: Field) -> Tensor:
             value, space = batch[name], field.space
             if isinstance(space, Categorical) and not value.is_floating_point():
-                return space.one_hot(value)
+                return space.one_hot(field.once(value, batch.mask))  # padding may hold any number
             return value
 
         self.check(batch.fields, batch.mask)
@@ -108,7 +110,7 @@ class State:
         return with_fields(x, chosen)
 
     def dimensions(self, x: Batch) -> Float[Tensor, " batch"]:
-        """Numbers that each item has to choose, in all fields."""
+        """The numbers of each item's noise, in all fields."""
         counts = [f.space.dimensions(x[name], f.real(x[name], x.mask)) for name, f in self.fields.items()]
         return torch.stack(counts).sum(0)
 

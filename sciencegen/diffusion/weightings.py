@@ -13,7 +13,7 @@ from sciencegen.diffusion.schedules import Tabulated, schedule_of_density
 from sciencegen.errors import ConfigError, unknown_name
 
 Weighting = Callable[[Tensor], Tensor]
-"""Log-SNR to the weight w of |eps - eps^|^2; 1 everywhere is the bound. Kingma & Gao 2023, section 2 and table 1."""
+"""Log-SNR to the weight w of |eps - eps^|^2; 1 everywhere is the bound. Kingma & Gao 2023, table 1."""
 
 
 def elbo_weighting(log_snr: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def p2_weighting(log_snr: Tensor, gamma: float = 1.0) -> Tensor:
 
 
 def sigmoid_weighting(log_snr: Tensor, bias: float = 2.0) -> Tensor:
-    """sigmoid(bias - log_snr), monotone: an expectation of bounds. Kingma & Gao 2023, section 5."""
+    """sigmoid(bias - log_snr), monotone: an expectation of bounds. Proposed by Kingma & Gao 2023."""
     return torch.sigmoid(bias - log_snr)
 
 
@@ -71,14 +71,14 @@ def importance_schedule(
 ) -> Tabulated:
     """Noise levels drawn with density p_w proportional to w, or to w E|eps - eps^|^2 where `error` gives the latter.
 
-    Kingma & Gao 2023, section 2; the second is their adaptive schedule. Of weightings that are great where there is
+    Kingma & Gao 2023; the second is their adaptive schedule. Of weightings that are great where there is
     hardly a signal only the second has less variance than a linear schedule.
     """
     return schedule_of_density(lambda log_snr: weight(log_snr) * error(log_snr), log_snr_max, log_snr_min)
 
 
 def bound_weights(weight: Weighting, log_snrs: Float[Tensor, " point"]) -> Float[Tensor, " point"]:
-    """p_w: how a monotone weighting spreads over the bounds of data with noise. Kingma & Gao 2023, section 3.
+    """p_w: how a monotone weighting spreads over the bounds of data with noise. Kingma & Gao 2023, theorem 1.
 
     With L(t) = KL(q(z_t..z_1 | x) || p(z_t..z_1)), the bound of data that was noised up to t,
     E_t[w-weighted loss] = w(log_snr_min) (E_p_w[L(t)] - L(1)), where p_w has a mass w(log_snr_max) / w(log_snr_min) at

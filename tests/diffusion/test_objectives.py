@@ -250,7 +250,7 @@ def test_importance_sampling_keeps_the_weighted_loss_and_lowers_its_variance(nam
 
 
 def test_a_monotone_weighting_is_an_expectation_of_bounds():
-    """Kingma & Gao 2023, section 3, by quadrature: 1/2 int w g dlog_snr = w(min) (E_p_w[L(t)] - L(1)).
+    """Kingma & Gao 2023, theorem 1, by quadrature: 1/2 int w g dlog_snr = w(min) (E_p_w[L(t)] - L(1)).
 
     g(log_snr) = E|eps - eps^|^2 of one-dimensional Gaussian data; L(t) - L(1) = 1/2 int of g below log_snr(t).
     """

@@ -6,7 +6,7 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
 from sciencegen.diffusion.state import Field, State
-from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.errors import ConfigError, DataError, ShapeError
 
 MASK = torch.tensor([[True, True, True, False], [True, False, False, False], [False, False, False, False]])
 MOLECULE = State({"place": Field(ZeroCentre()), "kind": Field(Categorical(3)), "link": Field(Euclidean(), positions=2)})
@@ -24,9 +24,9 @@ def test_each_space_counts_its_own_dimensions(generator):
         name: field.space.dimensions(x[name], field.real(x[name], MASK)).tolist()
         for name, field in MOLECULE.fields.items()
     }
-    assert counts == {"place": [4.0, 0.0, 0.0], "kind": [3.0, 1.0, 0.0], "link": [3.0, 0.0, 0.0]}
-    assert MOLECULE.dimensions(x).tolist() == [10.0, 1.0, 0.0]
-    assert MOLECULE.dimensions(molecule(generator, None)).tolist() == [6.0 + 4 + 6] * 3
+    assert counts == {"place": [4.0, 0.0, 0.0], "kind": [9.0, 3.0, 0.0], "link": [3.0, 0.0, 0.0]}
+    assert MOLECULE.dimensions(x).tolist() == [16.0, 3.0, 0.0]
+    assert MOLECULE.dimensions(molecule(generator, None)).tolist() == [6.0 + 12 + 6] * 3
 
 
 def test_projecting_is_idempotent_and_centres_what_is_real(generator):
@@ -63,6 +63,14 @@ def test_categories_are_read_as_they_were_written(generator):
     x = State({"kind": Field(Categorical(3))}).embed(Batch({"kind": index}))
     assert x["kind"].shape == (3, 4, 3)
     assert torch.equal(State({"kind": Field(Categorical(3))}).read(x)["kind"], index)
+
+
+def test_other_categories_are_refused_unless_they_are_padding():
+    state = State({"kind": Field(Categorical(3))})
+    index, mask = torch.tensor([[0, 7], [2, -1]]), torch.tensor([[True, False], [True, False]])
+    assert state.read(state.embed(Batch({"kind": index}, mask)))["kind"][:, 0].tolist() == [0, 2]
+    with pytest.raises(DataError, match="categories 0 to 2, got -1 to 7"):
+        state.embed(Batch({"kind": index}))
 
 
 @pytest.mark.parametrize("log_snr", [-4.0, 2.0, 12.0])
@@ -107,6 +115,8 @@ def test_impossible_states_are_refused():
         State({})
     with pytest.raises(ConfigError, match="0, 1 or 2"):
         Field(Euclidean(), positions=3)
+    with pytest.raises(ConfigError, match="centre at zero, got 2"):
+        Field(ZeroCentre(), positions=2)
     with pytest.raises(ConfigError, match="1 or more categories"):
         Categorical(0)
     with pytest.raises(ShapeError, match=r"\[batch position position \.\.\.\].*got \[2, 3, 4\]"):
