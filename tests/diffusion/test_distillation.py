@@ -53,7 +53,7 @@ def test_the_target_of_a_point_is_the_point(generator):
 
 def test_a_distilled_student_does_in_4_steps_what_its_teacher_does_in_16(generator):
     teacher = Corrected(generator)
-    settings = DistillationSettings(250, DescentSettings(learning_rate=4e-3))
+    settings = DistillationSettings(180, DescentSettings(learning_rate=4e-3))
     batches = lambda halving: (DATA.draw(192, generator) for _ in itertools.count())  # noqa: E731
     student, path = distill(teacher, VECTOR, batches, PATH, 4, generator, settings)
     assert torch.equal(path, PATH[::4])

@@ -31,8 +31,8 @@ def fitted(steps, seed=0):
 
 
 def test_a_fitted_prior_knows_the_mixture_and_obeys_the_condition(generator):
-    prior, fit = fitted(400)
-    z, condition = mixture(300, generator.manual_seed(5))
+    prior, fit = fitted(300)
+    z, condition = mixture(200, generator.manual_seed(5))
     free = torch.full_like(condition, torch.nan)
     parts = -0.5 * torch.cdist(z, CENTRES).square() / STD**2 - math.log(2 * math.pi * STD**2)
     known = (parts.amax(1) - prior.log_prob(z, condition)).mean()

@@ -41,10 +41,10 @@ def test_the_flow_is_the_exact_solution_to_fourth_order(generator):
 @pytest.mark.parametrize("data", [DATA, MixtureData()], ids=["gaussian", "mixture"])
 def test_the_density_is_exact(data, generator):
     x = data.draw(60, generator)
-    found = log_prob(data.denoise, VECTOR, x, grid(200, 18.0, -30.0))
+    found = log_prob(data.denoise, VECTOR, x, grid(150, 18.0, -30.0))
     error = (found - data.log_prob(x["x"])).abs().max().item()
     print("largest error", error)
-    assert error < 2e-5
+    assert error < 5e-5
 
 
 def test_hutchinsons_estimate_is_unbiased(generator):
@@ -88,8 +88,8 @@ def test_points_with_a_centre_have_the_density_of_their_subspace(divergence, gen
 
 def test_decoding_inverts_encoding(generator):
     data, x = MixtureData(), MixtureData().draw(200, generator)
-    noise = encode(data.denoise, VECTOR, x, grid(120))
-    back = decode(data.denoise, VECTOR, noise, grid(120))
+    noise = encode(data.denoise, VECTOR, x, grid(80))
+    back = decode(data.denoise, VECTOR, noise, grid(80))
     torch.testing.assert_close(back["x"], x["x"], rtol=0, atol=1e-4)
     many = encode(data.denoise, VECTOR, data.draw(4000, generator), grid(60))["x"]
     torch.testing.assert_close(many.mean(0), torch.zeros(2), rtol=0, atol=0.06)

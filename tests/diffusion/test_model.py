@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -6,6 +7,7 @@ from torch import Generator, nn
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.descent import DescentSettings, descend
+from sciencegen.diffusion.distillation import DistillationSettings, distill
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
 from sciencegen.diffusion.samplers import SAMPLERS, noise_of
@@ -15,6 +17,8 @@ from sciencegen.diffusion.state import Field, State
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.denoiser import VectorDenoiser
+from sciencegen.training.settings import TrainingSettings
+from sciencegen.training.train import train
 from tests.diffusion.known_data import VECTOR, GaussianData
 
 
@@ -147,6 +151,45 @@ def test_training_lowers_the_bound_and_learns_the_schedule(generator):
     assert schedule.rise.grad.abs().sum() > 0
     drawn = model.generate(torch.randn(500, 2, generator=generator), torch.ones(500, 1))["x"]
     assert ((drawn - points[1]).norm(dim=1) < 0.5).double().mean() > 0.95
+
+
+def test_a_distilled_model_draws_in_its_own_few_steps(generator):
+    """Its path is every second, or fourth, level of the teacher's: the schedule at even times."""
+    network = VectorDenoiser("x", 2, width=8, depth=1, generator=generator).double()
+    model = DiffusionModel(network, VECTOR, Cosine(), {"x": (2,)})
+    x = GaussianData(torch.zeros(2), 0.6).draw(16, generator)
+    path = model.path(8, x)
+    settings = DistillationSettings(updates=2)
+    student, few = distill(model, VECTOR, lambda halving: iter([x, x]), path, 2, generator, settings)
+    torch.testing.assert_close(few, student.path(2, x))
+    noise = torch.randn(5, 2, generator=generator)
+    drawn = student.draw(student.start(noise, None, None), "ddim", 2)
+    assert drawn["x"].shape == (5, 2)
+
+
+def test_single_precision_is_enough(generator):
+    """From the noisiest z, where alpha is 1e-3, to the least noisy, where sigma is."""
+    model, noise = known(), torch.randn(50, 2, generator=generator)
+    double = model.generate(noise)["x"]
+    latent = model.encode(Batch({"x": double}))
+    torch.set_default_dtype(torch.float32)
+    single = model.float().generate(noise.float())["x"]
+    assert single.dtype == torch.float32
+    torch.testing.assert_close(single.double(), double, rtol=0, atol=2e-4)
+    torch.testing.assert_close(model.encode(Batch({"x": single})).double(), latent, rtol=0, atol=2e-3)
+
+
+def test_the_trainer_trains_it_with_its_schedule(tmp_path):
+    """The contract of `training`: a loss by (batch, step, generator), and weights that can be averaged."""
+    torch.set_default_dtype(torch.float32)
+    points, made = torch.randn(64, 2), Generator().manual_seed(0)
+    schedule = Learned(width=4, generator=made)
+    model = DiffusionModel(VectorDenoiser("x", 2, width=8, depth=1, generator=made), VECTOR, schedule, {"x": (2,)})
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    batches = lambda start: (Batch({"x": points[16 * (step % 4) :][:16]}) for step in itertools.count(start))  # noqa: E731
+    train(model, batches, TrainingSettings(steps=12, batch_size=16, warmup_steps=1), tmp_path)
+    moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"network.outward.weight", "schedule.rise", "schedule.slope"} <= moved
 
 
 def test_the_same_generator_gives_the_same_loss(generator):
