@@ -61,10 +61,10 @@ def levels(log_snr: Tensor, like: Batch) -> Levels:
 
 def predict(denoise: Denoiser, state: State, z: Batch, log_snr: Levels) -> dict[str, Tensor]:
     """The denoiser's estimate of x, in the state's spaces; everything here calls denoisers through this."""
+    state.check(z.fields, z.mask)
     estimate = denoise(z.fields, log_snr, z.condition, z.mask)
+    state.check(estimate, z.mask, "denoiser's estimate")
     for name in state.fields:
-        if name not in estimate:
-            raise unknown_name("field (the denoiser returns none)", name, estimate)
         if estimate[name].shape != z[name].shape:
             raise ShapeError(
                 f"Expected the denoiser to return '{name}' of shape {list(z[name].shape)}, "
@@ -75,6 +75,8 @@ def predict(denoise: Denoiser, state: State, z: Batch, log_snr: Levels) -> dict[
 
 def diffuse(state: State, x: Batch, log_snr: Levels, noise: Fields) -> Batch:
     """z_t = alpha x + sigma noise ~ q(z_t | x). Kingma et al. 2021, eq. 1."""
+    state.check(x.fields, x.mask)
+    state.check(noise, x.mask, "noise")
 
     def noised(name: str) -> Tensor:
         at = coefficients(state, name, log_snr, x[name])

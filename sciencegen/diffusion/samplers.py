@@ -58,7 +58,7 @@ def sample_ancestral(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, 
     """z_s ~ q(z_s | z_t, x^(z_t)). Kingma et al. 2021, section 3.3; Ho et al. 2020, algorithm 2."""
     check_path(log_snrs)
     for step, (t, s) in enumerate(pairwise(levels(at, z) for at in log_snrs)):
-        fresh = state.project(noise(step, z), z.mask)
+        fresh = state.project(noise(step, z), z.mask, "noise")
         z = ancestral_step(state, z, predict(denoise, state, z, t), t, s, fresh)
     return z
 
@@ -125,7 +125,7 @@ def sample_churn(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, nois
     gamma = min(churn / (len(log_snrs) - 1), math.sqrt(2) - 1)
     for step, (t, s) in enumerate(pairwise(levels(at, z) for at in log_snrs)):
         noisier = t - 2 * math.log1p(gamma)
-        z = diffuse_further(state, z, t, noisier, state.project(noise(step, z), z.mask))
+        z = diffuse_further(state, z, t, noisier, state.project(noise(step, z), z.mask, "noise"))
         z = _heun_step(denoise, state, z, noisier, s)
     return z
 

@@ -86,8 +86,9 @@ class State:
                     "Give a field that belongs to the whole item `positions=0`."
                 )
 
-    def project(self, values: Fields, mask: Tensor | None) -> dict[str, Tensor]:
+    def project(self, values: Fields, mask: Tensor | None, what: str = "batch") -> dict[str, Tensor]:
         """Each field's nearest point in its space; given fields are left out."""
+        self.check(values, mask, what)
         return {name: field.project(values[name], mask) for name, field in self.fields.items()}
 
     def embed(self, batch: Batch) -> Batch:

@@ -21,7 +21,8 @@ from sciencegen.diffusion.state import State, with_fields
 from sciencegen.errors import ConfigError, ShapeError
 
 Reward = Callable[[Batch], Float[Tensor, " particle"]]
-"""log of how much each clean item is to be preferred, in nats; NaN: the item failed, and is worth nothing."""
+"""How much each item, in the state's spaces (`State.read` gives categories), is to be preferred: a log, in nats. NaN: the
+item failed, and is worth nothing."""
 
 WORTHLESS = -1e30
 
@@ -38,19 +39,23 @@ class Steering:
     """How particles are steered towards p(x) e^reward(x).
 
     uniform(step, items): a number in 0..1 for each item, for resampling. resample_below: the share of particles that
-    must count (effective sample size) else they are resampled; 1 always, 0 only at the end.
+    must count (effective sample size) else they are resampled; 1 always, 0 only at the end. every: steps from one
+    reward to the next, for those that take their time; at the end it is always asked.
     """
 
     reward: Reward
     count: int
     uniform: Callable[[int, int], Float[Tensor, " item"]]
     resample_below: float = 0.5
+    every: int = 1
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ConfigError(f"Expected 1 or more particles for an item, got {self.count}.")
         if not 0 <= self.resample_below <= 1:
             raise ConfigError(f"Expected resample_below in 0..1, got {self.resample_below}.")
+        if self.every < 1:
+            raise ConfigError(f"Expected a reward every 1 or more steps, got {self.every}.")
 
 
 def uniform_of(generator: Generator) -> Callable[[int, int], Float[Tensor, " item"]]:
@@ -72,11 +77,12 @@ def sample_steered(
     reward = log_weight = _by_item(z[next(iter(state.fields))].new_zeros(len(z)), count)
     for step, (t, s) in enumerate(pairwise(log_snrs)):
         x = with_fields(z, predict(denoise, state, z, levels(t, z)))
-        reward, log_weight = _reweighted(x, steering, reward, log_weight)
-        chosen, lasting = _resampled(log_weight, steering.uniform(step, len(log_weight)), steering.resample_below)
-        z, x, reward, log_weight = z.select(chosen), x.select(chosen), reward.flatten()[chosen], lasting
-        reward = _by_item(reward, count)
-        fresh = state.project(noise(step, z), z.mask)
+        if step % steering.every == 0:
+            reward, log_weight = _reweighted(x, steering, reward, log_weight)
+            uniform = steering.uniform(step, len(log_weight))
+            chosen, log_weight = _resampled(log_weight, uniform, steering.resample_below)
+            z, x, reward = z.select(chosen), x.select(chosen), _by_item(reward.flatten()[chosen], count)
+        fresh = state.project(noise(step, z), z.mask, "noise")
         z = ancestral_step(state, z, x.fields, levels(t, z), levels(s, z), fresh)
     x = with_fields(z, predict(denoise, state, z, levels(log_snrs[-1], z)))
     _, log_weight = _reweighted(x, steering, reward, log_weight)

@@ -38,6 +38,15 @@ def test_the_exact_predictors_gradient_gives_the_posteriors_denoiser(generator):
     torch.testing.assert_close(guided(z, log_snr, None, None)["x"], POSTERIOR.denoise(z, log_snr)["x"])
 
 
+def test_it_works_in_inference_mode(generator):
+    guided = predictor_gradient(PRIOR.denoise, VECTOR, exact_evidence)
+    z, log_snr = {"x": torch.randn(5, 2, generator=generator)}, torch.zeros(5)
+    with torch.inference_mode():
+        made_inside = {"x": z["x"] * 1.0}
+        inside = guided(made_inside, log_snr * 1.0, None, None)["x"]
+    torch.testing.assert_close(inside.clone(), guided(z, log_snr, None, None)["x"])
+
+
 @pytest.mark.parametrize("name", ["ancestral", "heun", "dpm-solver"])
 def test_guided_samples_are_the_analytic_posteriors(name, generator):
     guided = predictor_gradient(PRIOR.denoise, VECTOR, exact_evidence)

@@ -134,9 +134,13 @@ def test_given_fields_ride_along_untouched(generator):
 
 def test_a_denoiser_that_returns_other_fields_or_shapes_is_refused():
     z = Batch({"x": torch.zeros(2, 3)})
-    with pytest.raises(ConfigError, match="the denoiser returns none"):
+    with pytest.raises(ConfigError, match="the denoiser's estimate lacks it"):
         predict(lambda z, *_: {"y": z["x"]}, VECTOR, z, torch.zeros(2))
     with pytest.raises(ShapeError, match=r"'x' of shape \[2, 3\], got \[2, 2\]"):
         predict(lambda z, *_: {"x": z["x"][:, :2]}, VECTOR, z, torch.zeros(2))
+    with pytest.raises(ConfigError, match="the noise lacks it"):
+        diffuse(VECTOR, z, torch.zeros(2), {"eps": z["x"]})
+    with pytest.raises(ConfigError, match="the batch lacks it"):
+        predict(lambda z, *_: z, VECTOR, Batch({"y": z["x"]}), torch.zeros(2))
     with pytest.raises(ConfigError, match=r"Unknown prediction 'epsilon'.*'eps'"):
         convert(VECTOR, z.fields, z, torch.zeros(2), "epsilon", "x")

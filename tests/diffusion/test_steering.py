@@ -23,10 +23,10 @@ def noise(count, generator):
     return Batch({"x": torch.randn(count, 2, generator=generator)})
 
 
-@pytest.mark.parametrize("resample_below", [0.0, 0.5, 1.0])
-def test_steered_particles_are_the_analytic_posterior(resample_below, generator):
+@pytest.mark.parametrize(("resample_below", "every"), [(0.0, 1), (0.5, 1), (1.0, 1), (0.5, 7)])
+def test_steered_particles_are_the_analytic_posterior(resample_below, every, generator):
     """However often they are resampled: the potentials telescope to e^reward."""
-    steering = Steering(measured, 4000, uniform_of(generator), resample_below)
+    steering = Steering(measured, 4000, uniform_of(generator), resample_below, every)
     x = sample_steered(PRIOR.denoise, VECTOR, noise(4000, generator), GRID, noise_of(VECTOR, generator), steering)["x"]
     torch.testing.assert_close(x.mean(0), POSTERIOR.mean, rtol=0, atol=0.06)
     torch.testing.assert_close(x.std(0), torch.full((2,), POSTERIOR.std), rtol=0.1, atol=0)
@@ -82,5 +82,7 @@ def test_the_best_of_n_is_the_best_of_its_own_item():
 def test_impossible_steering_is_refused(generator):
     with pytest.raises(ConfigError, match="1 or more particles"):
         Steering(measured, 0, uniform_of(generator))
+    with pytest.raises(ConfigError, match="every 1 or more steps"):
+        Steering(measured, 2, uniform_of(generator), every=0)
     with pytest.raises(ConfigError, match=r"resample_below in 0\.\.1"):
         Steering(measured, 2, uniform_of(generator), 1.5)
