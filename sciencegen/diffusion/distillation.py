@@ -67,7 +67,7 @@ def distillation_loss(
 
 @dataclass(frozen=True)
 class DistillationSettings:
-    """updates: of each halving. descent: how. The first student step is learned as any other: it starts from noise."""
+    """updates: of each halving, each on a batch. descent: how."""
 
     updates: int = 2000
     descent: DescentSettings = field(default_factory=DescentSettings)

@@ -21,10 +21,11 @@ from sciencegen.diffusion.state import State, with_fields
 from sciencegen.errors import ConfigError, ShapeError
 
 Reward = Callable[[Batch], Float[Tensor, " particle"]]
-"""How much each item, in the state's spaces (`State.read` gives categories), is to be preferred: a log, in nats. NaN: the
-item failed, and is worth nothing."""
+"""Of items in the state's spaces (`State.read` gives categories): how much each is to be preferred, a log in nats. NaN:
+the item failed, and is worth nothing."""
 
-WORTHLESS = -1e30
+WORTHLESS = -1e4
+"""The least reward. Not less: what an estimate lost on the way, later ones must be able to win back to the digit."""
 
 
 def best_of_n(x: Batch, scores: Float[Tensor, " particle"], count: int) -> Batch:
@@ -90,8 +91,8 @@ def sample_steered(
 
 
 def _reweighted(x: Batch, steering: Steering, before: Tensor, log_weight: Tensor) -> tuple[Tensor, Tensor]:
-    reward = torch.nan_to_num(steering.reward(x), nan=WORTHLESS, neginf=WORTHLESS)
-    reward = _by_item(reward.detach(), steering.count)
+    reward = torch.nan_to_num(steering.reward(x).detach(), nan=WORTHLESS).clamp(min=WORTHLESS)
+    reward = _by_item(reward, steering.count)
     return reward, log_weight + reward - before
 
 
