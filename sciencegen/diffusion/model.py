@@ -128,9 +128,15 @@ class DiffusionModel(nn.Module):
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """Each item's noise; continuous fields only."""
+        """Each item's noise; continuous fields only, padded to the model's shapes."""
         check_continuous(self.state)
         x = self.state.embed(batch)
+        for name, shape in self.shapes.items():
+            if x[name].shape[1:] != shape:
+                raise ShapeError(
+                    f"Expected '{name}' of shape [batch {' '.join(map(str, shape))}], got {list(x[name].shape)}. "
+                    "Pad items to the model's shapes and mask the padding."
+                )
         return self._row(encode(self, self.state, x, self.path(self.settings.flow_steps, x)))
 
     @torch.no_grad()

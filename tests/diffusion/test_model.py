@@ -203,6 +203,8 @@ def test_wrong_models_and_latents_are_refused():
         DiffusionModel(Known("v"), VECTOR, Cosine(), {"y": (2,)})
     with pytest.raises(ShapeError, match=r"latents \[batch 2\], got \[3, 4\]"):
         known().decode(torch.zeros(3, 4))
+    with pytest.raises(ShapeError, match=r"'x' of shape \[batch 2\], got \[1, 3\]. Pad items"):
+        known().encode(Batch({"x": torch.zeros(1, 3)}))
     for setting in ({"prediction": "w"}, {"weighting": "none"}, {"sampler": "churn"}, {"steps": 0}):
         with pytest.raises(ConfigError):
             DiffusionSettings(**setting)
