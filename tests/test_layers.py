@@ -104,6 +104,7 @@ def test_each_library_has_its_room(library: str) -> None:
 SCIENCE = ("smiles", "rdkit", "selfies", "molecul", "protein", "galax")
 GENERIC = [
     "vae",
+    "diffusion",
     "networks",
     "metrics",
     "training",

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.conditions import condition_features
 from sciencegen.vae.flows import Coupling, Invertible, Mixing, Whitening
 from sciencegen.vae.gaussian import check_latents, standard_normal_log_prob
 

@@ -13,8 +13,8 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.bounds import BoundTerms, free_bits, kl_terms, segment_logsumexp
-from sciencegen.vae.conditions import ConditionDropout
 from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.likelihoods import Likelihood
 from sciencegen.vae.semi_supervised import Completion, as_given

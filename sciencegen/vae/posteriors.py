@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP, MaskedAutoregressiveMLP
-from sciencegen.vae.conditions import condition_features
 from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, repeats
 
 LOG_STD_RANGE = (-9.0, 4.0)

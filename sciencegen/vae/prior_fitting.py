@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ShapeError
-from sciencegen.vae.conditions import ConditionDropout
+from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
 

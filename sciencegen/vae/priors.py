@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.conditions import condition_features
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, standard_normal_log_prob
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior

@@ -26,12 +26,12 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
+from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
 from sciencegen.vae import autoregressive, reading
 from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, filled
 from sciencegen.vae.bounds import BoundTerms
-from sciencegen.vae.conditions import ConditionDropout, condition_features
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
 from sciencegen.vae.posteriors import GaussianPosterior

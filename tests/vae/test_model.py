@@ -4,8 +4,8 @@ from torch import nn
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.conditions import ConditionDropout, condition_features
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.likelihoods import Gaussian
 from sciencegen.vae.model import ConditionalVAE, VAESettings

@@ -7,7 +7,7 @@ import torch
 from torch import Generator
 
 from sciencegen.errors import ShapeError
-from sciencegen.vae.conditions import ConditionDropout
+from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.gaussian import standard_normal_log_prob
 from sciencegen.vae.priors import FlowFitSettings, FlowPrior, fit_flow_prior
 

@@ -7,7 +7,7 @@ from torch.distributions import MultivariateNormal
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.vae.conditions import ConditionDropout
+from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_log_prob
 from sciencegen.vae.likelihoods import Gaussian
 from sciencegen.vae.model import ConditionalVAE, VAESettings

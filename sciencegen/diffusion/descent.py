@@ -1,0 +1,44 @@
+"""Stochastic gradient descent on a loss that draws its own batches, for fits that follow the main training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class DescentSettings:
+    """learning_rate is the peak of a short linear rise and a cosine fall to 0."""
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-5
+    largest_gradient: float = 5.0
+
+
+def descend(
+    parameters: Iterable[nn.Parameter], loss: Callable[[int], Tensor], steps: int, settings: DescentSettings
+) -> list[float]:
+    """Minimize loss(step) in place; the losses of all steps."""
+    chosen = [parameter for parameter in parameters if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(chosen, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+    losses = []
+    for step in range(steps):
+        value = loss(step)
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        nn.utils.clip_grad_norm_(chosen, settings.largest_gradient)
+        optimizer.step()
+        schedule.step()
+        losses.append(float(value.detach()))
+    return losses
+
+
+def _rate(step: int, steps: int) -> float:
+    """A linear rise over the first 5% (at most 100 steps), then half a cosine down to 0."""
+    rise = max(1, min(100, steps // 20))
+    return min(1.0, (step + 1) / rise) * 0.5 * (1 + math.cos(math.pi * step / max(steps, 1)))

@@ -1,0 +1,98 @@
+"""Denoiser in, denoiser out: what a model draws is bent towards a condition, an observation or a known part.
+
+Guidance acts on the estimate x^ at a given z, where a score s and an estimate are one linear map apart,
+x^ = (z + sigma^2 s) / alpha, so every sampler, likelihood and search takes a guided denoiser as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sciencegen.diffusion.process import Denoiser, Levels, coefficients
+from sciencegen.diffusion.state import Fields, State
+from sciencegen.errors import ShapeError
+
+Evidence = Callable[[Fields, Levels, Tensor | None, Tensor | None], Float[Tensor, " batch"]]
+"""(z, log_snr, condition, mask) -> log p(y | z) in nats up to a constant, differentiable in z."""
+
+
+def classifier_free(denoise: Denoiser, weight: float) -> Denoiser:
+    """x^ = (1 + w) x^(z, c) - w x^(z). Ho & Salimans 2022, eq. 6, stated there for eps.
+
+    The condition that is forgotten is NaN, as in training. weight 0 is the conditional model; without a condition
+    there is nothing to lean to.
+    """
+
+    def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        asked = denoise(z, log_snr, condition, mask)
+        if condition is None or weight == 0:
+            return asked
+        free = denoise(z, log_snr, torch.full_like(condition, torch.nan), mask)
+        return {name: (1 + weight) * asked[name] - weight * free[name] for name in asked}
+
+    return guided
+
+
+def predictor_gradient(denoise: Denoiser, state: State, evidence: Evidence, scale: float = 1.0) -> Denoiser:
+    """x^ + scale (sigma^2 / alpha) grad_z log p(y | z). Dhariwal & Nichol 2021, section 4; Song et al. 2021b, eq. 14.
+
+    With the exact log p(y | z) and scale 1 this is the exact denoiser of p(x | y).
+    """
+
+    def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        asked = torch.is_grad_enabled() and all(z[name].requires_grad for name in state.fields)  # as a density asks
+        with torch.inference_mode(False), torch.enable_grad():
+            seen = {name: _differentiable(value) for name, value in z.items()}
+            leaves = {name: z[name] if asked else seen[name].detach().requires_grad_() for name in state.fields}
+            known = [None if value is None else _differentiable(value) for value in (condition, mask)]
+            total = evidence({**seen, **leaves}, _differentiable(log_snr), *known).sum()
+            gradients = torch.autograd.grad(
+                total, list(leaves.values()), create_graph=asked, allow_unused=True, materialize_grads=True
+            )
+        estimate = dict(denoise(z, log_snr, condition, mask))
+        for name, gradient in zip(leaves, gradients, strict=True):
+            at = coefficients(state, name, log_snr, z[name])
+            estimate[name] = estimate[name] + scale * at.sigma.square() / at.alpha * gradient
+        return estimate
+
+    return guided
+
+
+def _differentiable(value: Tensor) -> Tensor:
+    """What was made in inference mode can't take part in a gradient; its copy can."""
+    return value.clone() if value.is_inference() else value
+
+
+def of_estimate(denoise: Denoiser, log_prob: Callable[[Fields], Float[Tensor, " batch"]]) -> Evidence:
+    """log p(y | z) taken as log p(y | x^(z)): for predictors that know clean items only. Chung et al. 2023, section 3.
+
+    `log_prob` sees the denoiser's fields, and the gradient passes through the denoiser.
+    """
+
+    def evidence(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Tensor:
+        return log_prob({**z, **denoise(z, log_snr, condition, mask)})
+
+    return evidence
+
+
+def inpainting(denoise: Denoiser, known: Fields, where: Mapping[str, Bool[Tensor, "..."]]) -> Denoiser:
+    """The estimate with its known entries put in place, so that what is drawn around them fits to them.
+
+    known: fields of x. where: True at the entries that are known, broadcastable against the field. Deterministic
+    samplers end at the known entries; z there keeps the noise that it began with. A field with its centre at zero is
+    centred again afterwards, so known positions are kept up to a common translation.
+    """
+    for name in where:
+        if name not in known:
+            raise ShapeError(f"Expected the values of what is known of '{name}', got those of {sorted(known)}.")
+
+    def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        estimate = denoise(z, log_snr, condition, mask)
+        kept = {name: torch.where(there, known[name], estimate[name]) for name, there in where.items()}
+        return {**estimate, **kept}
+
+    return guided

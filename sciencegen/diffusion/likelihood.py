@@ -1,0 +1,175 @@
+"""The probability-flow ODE: the deterministic way between data and noise, and the density that it carries.
+
+Written in log-SNR l it needs the denoiser alone and is the same for every schedule:
+
+    dz/dl = alpha/2 (x^(z) - alpha z)                                  Song et al. 2021b, eq. 13
+    d log p(z)/dl = -alpha/2 (div x^(z) - alpha D)                     ibid., appendix D.2
+
+Steps are fixed (the classical Runge-Kutta of fourth order), so that no row depends on the others of its batch. Only
+continuous fields have such a density; given fields stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
+from sciencegen.diffusion.samplers import Path
+from sciencegen.diffusion.spaces import LOG_2_PI, Categorical, sum_over_item
+from sciencegen.diffusion.state import State, with_fields
+from sciencegen.errors import ConfigError
+
+Divergence = Callable[[dict[str, Tensor], dict[str, Tensor]], Float[Tensor, " batch"]]
+"""(outputs, inputs that they were computed from) -> sum_i d output_i / d input_i for each item."""
+
+
+def velocity(denoise: Denoiser, state: State, z: Batch, log_snr: Float[Tensor, ""]) -> dict[str, Tensor]:
+    """dz / dlog_snr of every field, within its space, so that its divergence counts the space's own dimensions."""
+    x = predict(denoise, state, z, levels(log_snr, z))
+
+    def of(name: str) -> Tensor:
+        alpha = coefficients(state, name, levels(log_snr, z), z[name]).alpha
+        return 0.5 * alpha * (x[name] - alpha * z[name])
+
+    return state.project({name: of(name) for name in state.fields}, z.mask)
+
+
+def flow(denoise: Denoiser, state: State, z: Batch, log_snrs: Path) -> Batch:
+    """z at log_snrs[0] carried to log_snrs[-1], in either direction."""
+    move = lambda at, log_snr: velocity(denoise, state, at, log_snr)  # noqa: E731
+    for start, end in pairwise(log_snrs):
+        z = _runge_kutta(move, z, start, end)
+    return z
+
+
+def encode(denoise: Denoiser, state: State, x: Batch, log_snrs: Path) -> Batch:
+    """Data to its noise. log_snrs: [point], rising as for a sampler. `decode` is the inverse, up to the steps' error.
+
+    Data enters as the least noisy z without its noise, alpha x: what is lost is smaller than e^(-log_snr / 2).
+    """
+    scaled = {name: _least_noisy(state, name, x, log_snrs).alpha * x[name] for name in state.fields}
+    return flow(denoise, state, with_fields(x, scaled), log_snrs.flip(0))
+
+
+def decode(denoise: Denoiser, state: State, z: Batch, log_snrs: Path) -> Batch:
+    """Noise to its data."""
+    z = flow(denoise, state, z, log_snrs)
+    return with_fields(z, {name: z[name] / _least_noisy(state, name, z, log_snrs).alpha for name in state.fields})
+
+
+def _least_noisy(state: State, name: str, like: Batch, log_snrs: Path) -> Coefficients:
+    return coefficients(state, name, levels(log_snrs[-1], like), like[name])
+
+
+def _runge_kutta(move: Callable[[Batch, Tensor], dict[str, Tensor]], z: Batch, start: Tensor, end: Tensor) -> Batch:
+    step, middle = end - start, 0.5 * (start + end)
+    ahead = lambda by, slope: with_fields(z, {k: z[k] + by * v for k, v in slope.items()})  # noqa: E731
+    first = move(z, start)
+    second = move(ahead(0.5 * step, first), middle)
+    third = move(ahead(0.5 * step, second), middle)
+    fourth = move(ahead(step, third), end)
+    return ahead(step / 6, {k: first[k] + 2 * second[k] + 2 * third[k] + fourth[k] for k in first})
+
+
+# --- Density ----------------------------------------------------------------------------------------------------------
+
+
+def exact_divergence(outputs: dict[str, Tensor], inputs: dict[str, Tensor]) -> Float[Tensor, " batch"]:
+    """One backward pass for each number of an item: for small items and for checks."""
+    parts = []
+    for name, value in inputs.items():
+        size = math.prod(value.shape[1:])
+        basis = torch.eye(size, dtype=value.dtype, device=value.device).reshape(size, 1, *value.shape[1:])
+        (columns,) = torch.autograd.grad(
+            outputs[name], value, basis.expand(size, *value.shape), retain_graph=True, is_grads_batched=True
+        )
+        parts.append((columns * basis).sum(0).flatten(1).sum(1))
+    return torch.stack(parts).sum(0)
+
+
+def hutchinson_divergence(state: State, like: Batch, generator: Generator) -> Divergence:
+    """E[probe . J probe] over signs, projected; one backward pass. Hutchinson 1990; Grathwohl et al. 2019.
+
+    One probe for each item serves the whole way.
+    """
+
+    def signs(value: Tensor) -> Tensor:
+        return 2 * torch.randint(2, value.shape, generator=generator, device=generator.device).to(value) - 1
+
+    probe = state.project({name: signs(like[name]) for name in state.fields}, like.mask)
+    once = {name: field.once(probe[name], like.mask) for name, field in state.fields.items()}
+
+    def divergence(outputs: dict[str, Tensor], inputs: dict[str, Tensor]) -> Float[Tensor, " batch"]:
+        products = torch.autograd.grad(
+            [outputs[name] for name in inputs], list(inputs.values()), [once[name] for name in inputs]
+        )
+        parts = [sum_over_item(product * probe[name]) for name, product in zip(inputs, products, strict=True)]
+        return torch.stack(parts).sum(0)
+
+    return divergence
+
+
+def log_prob(
+    denoise: Denoiser, state: State, x: Batch, log_snrs: Path, divergence: Divergence = exact_divergence
+) -> Float[Tensor, " batch"]:
+    """log p(x) in nats: of the noise that x flows to, and of the volume that the way changes.
+
+    x is taken as is; the density is that of data with the least noise, e^(-log_snr_max / 2) of its scale.
+    """
+    check_continuous(state)
+    state.check(x.fields, x.mask)
+    scale = {name: _least_noisy(state, name, x, log_snrs).alpha for name in state.fields}
+    z = with_fields(x, {name: scale[name] * x[name] for name in state.fields})
+    change = torch.zeros(len(x), dtype=log_snrs.dtype, device=log_snrs.device)
+    for start, end in pairwise(log_snrs.flip(0)):
+        z, step_change = _step_with_divergence(denoise, state, z, start, end, divergence)
+        change = change + step_change
+    norms = torch.stack(list(state.squared_norms(z.fields, z.mask).values())).sum(0)
+    volumes = [
+        f.space.dimensions(x[name], f.real(x[name], x.mask)) * scale[name].flatten().log()
+        for name, f in state.fields.items()
+    ]
+    noise_log_prob = -0.5 * (norms + LOG_2_PI * state.dimensions(x))
+    return noise_log_prob + change + torch.stack(volumes).sum(0)
+
+
+DENSITY = "log density change"
+"""What is integrated beside the fields, as one more field [batch]."""
+
+
+def _step_with_divergence(
+    denoise: Denoiser, state: State, z: Batch, start: Tensor, end: Tensor, divergence: Divergence
+) -> tuple[Batch, Float[Tensor, " batch"]]:
+    def move(at: Batch, log_snr: Tensor) -> dict[str, Tensor]:
+        with torch.enable_grad():
+            inputs = {name: at[name].detach().requires_grad_() for name in state.fields}
+            slope = velocity(denoise, state, with_fields(at, inputs), log_snr)
+            spread = divergence(slope, inputs)
+        return {**{name: value.detach() for name, value in slope.items()}, DENSITY: spread.detach()}
+
+    first = next(iter(state.fields))
+    moved = _runge_kutta(move, with_fields(z, {DENSITY: z[first].new_zeros(len(z))}), start, end)
+    fields = {name: value for name, value in moved.fields.items() if name != DENSITY}
+    return Batch(fields, z.mask, z.condition), moved[DENSITY]
+
+
+def check_continuous(state: State) -> None:
+    categorical = [name for name, field in state.fields.items() if isinstance(field.space, Categorical)]
+    if categorical:
+        raise ConfigError(
+            f"Expected continuous fields for a density, got categorical {categorical}. "
+            "Give these fields and take the density of the rest, or use `continuous_bound`."
+        )
+
+
+DIVERGENCES: Mapping[str, Callable[[State, Batch, Generator], Divergence]] = {
+    "exact": lambda state, like, generator: exact_divergence,
+    "hutchinson": hutchinson_divergence,
+}

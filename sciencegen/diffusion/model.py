@@ -1,0 +1,187 @@
+"""The diffusion model of any data: a network, a state and a schedule in, a `LatentModel` out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.guidance import classifier_free
+from sciencegen.diffusion.likelihood import Divergence, check_continuous, decode, encode, exact_divergence, log_prob
+from sciencegen.diffusion.objectives import (
+    DiffusionBound,
+    continuous_bound,
+    low_discrepancy_times,
+    variance_minimizing_loss,
+)
+from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
+from sciencegen.diffusion.samplers import DETERMINISTIC, Noise, Path, clean, no_noise, sampler
+from sciencegen.diffusion.schedules import Schedule, log_snr_grid
+from sciencegen.diffusion.state import Fields, State, with_fields
+from sciencegen.diffusion.weightings import weighting
+from sciencegen.errors import ConfigError, ShapeError, unknown_name
+from sciencegen.networks.conditions import ConditionDropout
+
+EVALUATION_SEED = 2107_0630
+"""Not 0: data drawn from seed 0 must not meet their own noise again."""
+
+Condition = Float[Tensor, "batch property"] | None
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    """How to train and how to draw.
+
+    prediction: what the network's output is (TO_X). weighting: of the loss (WEIGHTINGS). dropout: conditions to forget.
+    sampler, steps: of `generate`, one that asks for no noise. flow_steps: of the probability-flow ODE, four network
+    evaluations each. guidance: how far drawing under a condition leans away from the unconditional model.
+    """
+
+    prediction: str = "v"
+    weighting: str = "sigmoid"
+    dropout: ConditionDropout = field(default_factory=ConditionDropout)
+    sampler: str = "dpm-solver"
+    steps: int = 32
+    flow_steps: int = 32
+    guidance: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.prediction not in TO_X:
+            raise unknown_name("prediction", self.prediction, TO_X)
+        weighting(self.weighting)
+        if self.sampler not in DETERMINISTIC:
+            raise unknown_name("sampler that asks for no noise", self.sampler, DETERMINISTIC)
+        if self.steps < 1 or self.flow_steps < 1:
+            raise ConfigError(f"Expected 1 or more steps, got {self.steps} and {self.flow_steps}.")
+
+
+class DiffusionModel(nn.Module):
+    """A variational diffusion model. Kingma et al. 2021. As a module it is its own denoiser.
+
+    network(z, log_snr, condition, mask) -> fields: any module with a denoiser's signature; what it returns is
+    `settings.prediction`. shapes: each field of the state without its batch dimension. A latent is the noise at
+    log_snr_min, all fields in a row; fields that aren't of the state are given by `like`, as is a mask.
+    """
+
+    network: Any  # a module to torch, a denoiser's signature to us
+    schedule: Any
+
+    def __init__(
+        self,
+        network: nn.Module,
+        state: State,
+        schedule: Schedule,
+        shapes: Mapping[str, Sequence[int]],
+        settings: DiffusionSettings | None = None,
+    ) -> None:
+        super().__init__()
+        if set(shapes) != set(state.fields):
+            raise ConfigError(f"Expected a shape for each of {sorted(state.fields)}, got those of {sorted(shapes)}.")
+        self.network, self.state, self.schedule = network, state, schedule
+        self.shapes = {name: tuple(shapes[name]) for name in state.fields}
+        self.settings = settings or DiffusionSettings()
+        self.latent_size = self.semantic_size = sum(math.prod(shape) for shape in self.shapes.values())
+
+    def forward(self, z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        """x^ of every field: the network's output, converted."""
+        output = self.network(z, log_snr, condition, mask)
+        return convert(self.state, output, Batch(z, mask, condition), log_snr, self.settings.prediction, "x")
+
+    def denoiser(self) -> Denoiser:
+        """With the settings' guidance."""
+        return classifier_free(self, self.settings.guidance)
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """Named scalars: loss, the weighted objective in nats per dimension. A learned schedule's gradient is that of
+        the loss's variance."""
+        x = self.state.embed(batch).with_condition(self.settings.dropout(batch.condition, generator))
+        times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
+        weight, noise = weighting(self.settings.weighting), self.state.noise(x, generator)
+        losses = variance_minimizing_loss(self, self.state, self.schedule, x, times, noise, weight)
+        return {"loss": losses.mean() / self.state.dimensions(x).mean().clamp(min=1)}
+
+    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
+        """Nothing is left to fit."""
+
+    @torch.no_grad()
+    def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:
+        """The bound of -log p(x | c) in nats, of one time for each item; of one fixed seed unless told."""
+        generator = generator or Generator().manual_seed(EVALUATION_SEED)
+        x = self.state.embed(batch)
+        times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
+        return continuous_bound(self, self.state, self.schedule, x, times, self.state.noise(x, generator))
+
+    def log_prob(self, batch: Batch, divergence: Divergence = exact_divergence) -> Float[Tensor, " batch"]:
+        """log p(x | c) in nats by the probability-flow ODE; continuous fields only."""
+        x = self.state.embed(batch)
+        return log_prob(self, self.state, x, self.path(self.settings.flow_steps, x), divergence).detach()
+
+    # --- latent space -------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+        """Each item's noise; continuous fields only, padded to the model's shapes."""
+        check_continuous(self.state)
+        x = self.state.embed(batch)
+        for name, shape in self.shapes.items():
+            if x[name].shape[1:] != shape:
+                raise ShapeError(
+                    f"Expected '{name}' of shape [batch {' '.join(map(str, shape))}], got {list(x[name].shape)}. "
+                    "Pad items to the model's shapes and mask the padding."
+                )
+        return self._row(encode(self, self.state, x, self.path(self.settings.flow_steps, x)))
+
+    @torch.no_grad()
+    def decode(
+        self, latent: Float[Tensor, "batch latent"], condition: Condition = None, like: Batch | None = None
+    ) -> Batch:
+        """The inverse of `encode`. like: mask and given fields of the items."""
+        z = self.start(latent, condition, like)
+        return self.state.read(decode(self, self.state, z, self.path(self.settings.flow_steps, z)))
+
+    @torch.no_grad()
+    def sample(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, like: Batch | None = None
+    ) -> Float[Tensor, "batch latent"]:
+        """The noise itself, in the state's spaces: the prior of latents is standard normal whatever the condition."""
+        return self._row(self.start(noise, condition, like))
+
+    @torch.no_grad()
+    def generate(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, like: Batch | None = None
+    ) -> Batch:
+        """Items of p(x | c), by the settings' sampler and guidance; a row's item follows from its noise alone."""
+        return self.draw(self.start(noise, condition, like), self.settings.sampler, self.settings.steps)
+
+    @torch.no_grad()
+    def draw(self, z: Batch, name: str, steps: int, noise: Noise = no_noise) -> Batch:
+        """Noisy z to items by any sampler; `noise` for those that ask for it."""
+        path, denoise = self.path(steps, z), self.denoiser()
+        last = sampler(name)(denoise, self.state, z, path, noise)
+        return self.state.read(clean(denoise, self.state, last, path[-1]))
+
+    def path(self, steps: int, like: Batch) -> Path:
+        """Log-SNR values of `steps` steps from noise to data, for samplers, steering and distillation."""
+        return log_snr_grid(self.schedule, steps, like[next(iter(self.state.fields))])
+
+    def _row(self, z: Batch) -> Float[Tensor, "batch latent"]:
+        return torch.cat([z[name].flatten(1) for name in self.state.fields], 1)
+
+    def start(self, latent: Float[Tensor, "batch latent"], condition: Condition, like: Batch | None) -> Batch:
+        """A row of numbers as noise in the state's spaces, beside what is given."""
+        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
+            raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
+        parts = latent.split([math.prod(shape) for shape in self.shapes.values()], 1)
+        fields = {n: part.reshape(-1, *self.shapes[n]) for n, part in zip(self.shapes, parts, strict=True)}
+        given, mask = (like.fields, like.mask) if like is not None else ({}, None)
+        z = Batch({**given, **fields}, mask, condition)
+        self.state.check(z.fields, mask)
+        return with_fields(z, self.state.project(fields, mask))

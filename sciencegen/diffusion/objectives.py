@@ -1,0 +1,163 @@
+"""What a denoiser is trained and judged by: the bound of log p(x), its discrete-time kin, and weighted losses.
+
+Every loss is an integral over noise levels, of which each item contributes one: `time` [batch] is an argument, drawn by
+`low_discrepancy_times`, and `noise` are standard normal fields (`State.noise`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.process import Denoiser, Levels, diffuse, predict
+from sciencegen.diffusion.schedules import Schedule, log_snr_and_slope
+from sciencegen.diffusion.spaces import rows
+from sciencegen.diffusion.state import Fields, State
+from sciencegen.diffusion.weightings import Weighting, elbo_weighting
+from sciencegen.errors import ConfigError
+
+Times = Float[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class DiffusionBound:
+    """-log p(x) <= prior + diffusion + reconstruction, in nats for each item. Kingma et al. 2021, section 3.5.
+
+    prior: KL(q(z_1 | x) || N(0, I)). diffusion: the cost of denoising. reconstruction: -E log p(x | z_0).
+    """
+
+    prior: Float[Tensor, " batch"]
+    diffusion: Float[Tensor, " batch"]
+    reconstruction: Float[Tensor, " batch"]
+
+    @property
+    def nats(self) -> Float[Tensor, " batch"]:
+        return self.prior + self.diffusion + self.reconstruction
+
+    def bits_per_dimension(self, dimensions: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+        """dimensions: `State.dimensions` of continuous data, the number of symbols of categorical data."""
+        return self.nats / (dimensions * math.log(2))
+
+
+def low_discrepancy_times(count: int, generator: Generator, like: Tensor) -> Times:
+    """t_i = mod(u + i / count, 1): uniform each, and evenly spread together. Kingma et al. 2021, appendix I.1.
+
+    In random order, since a batch may be sorted.
+    """
+    uniform = torch.rand(1, generator=generator, device=generator.device, dtype=like.dtype)
+    order = torch.randperm(count, generator=generator, device=generator.device).to(like.dtype)
+    return ((uniform + order / count) % 1.0).to(like.device)
+
+
+# --- The bound --------------------------------------------------------------------------------------------------------
+
+
+def squared_error(denoise: Denoiser, state: State, x: Batch, log_snr: Levels, noise: Fields) -> Float[Tensor, " batch"]:
+    """|eps - eps^|^2 = SNR |x - x^|^2 summed over the fields, each with its own SNR, at z ~ q(z | x)."""
+    z = diffuse(state, x, log_snr, noise)
+    estimate = predict(denoise, state, z, log_snr)
+    errors = state.squared_norms({name: x[name] - estimate[name] for name in state.fields}, x.mask)
+    parts = [(log_snr + field.log_snr_shift).exp() * errors[name] for name, field in state.fields.items()]
+    return torch.stack(parts).sum(0)
+
+
+def diffusion_loss(
+    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields
+) -> Float[Tensor, " batch"]:
+    """-1/2 (dlog_snr / dt) |eps - eps^|^2, whose mean over uniform t is the bound's. Kingma et al. 2021, section 5."""
+    return weighted_loss(denoise, state, schedule, x, time, noise, elbo_weighting)
+
+
+def prior_loss(state: State, x: Batch, log_snr: Levels) -> Float[Tensor, " batch"]:
+    """KL(q(z_1 | x) || N(0, I)) = 1/2 sum [sigma^2 + alpha^2 x^2 - 1 - log sigma^2], of the noisiest z."""
+    squares, parts = state.squared_norms(x.fields, x.mask), []
+    for name, field in state.fields.items():
+        own = log_snr + field.log_snr_shift
+        count = field.space.dimensions(x[name], field.real(x[name], x.mask))
+        parts.append(0.5 * (torch.sigmoid(own) * (squares[name] - count) - count * functional.logsigmoid(-own)))
+    return torch.stack(parts).sum(0)
+
+
+def reconstruction_loss(state: State, x: Batch, log_snr: Levels, noise: Fields) -> Float[Tensor, " batch"]:
+    """-log p(x | z_0) of the least noisy z; of continuous fields its expectation. Kingma et al. 2021, section 3.5."""
+    parts = []
+    for name, field in state.fields.items():
+        own = log_snr + field.log_snr_shift
+        scaled = x[name] + rows((-0.5 * own).exp(), x[name]) * noise[name]  # z_0 / alpha_0
+        parts.append(field.space.surprise(x[name], scaled, own, field.real(x[name], x.mask)))
+    return torch.stack(parts).sum(0)
+
+
+def continuous_bound(
+    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields
+) -> DiffusionBound:
+    """The bound with infinitely many steps, of one `time` for each item. Kingma et al. 2021, section 5."""
+    return DiffusionBound(
+        prior_loss(state, x, _at(schedule, 1.0, time)),
+        diffusion_loss(denoise, state, schedule, x, time, noise),
+        reconstruction_loss(state, x, _at(schedule, 0.0, time), noise),
+    )
+
+
+def discrete_bound(
+    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, steps: int
+) -> DiffusionBound:
+    """The bound of a model with `steps` ancestral steps, of one step for each item. Kingma et al. 2021, section 4.
+
+    T/2 [SNR(s) - SNR(t)] |x - x^(z_t)|^2 = T/2 [e^(log_snr_s - log_snr_t) - 1] |eps - eps^|^2 with t = ceil(T time) / T
+    and s = t - 1 / T.
+    """
+    if steps < 1:
+        raise ConfigError(f"Expected 1 or more steps, got {steps}.")
+    end = (time * steps).floor().clamp(max=steps - 1) + 1
+    log_snr_t, log_snr_s = schedule(end / steps), schedule((end - 1) / steps)
+    error = squared_error(denoise, state, x, log_snr_t, noise)
+    return DiffusionBound(
+        prior_loss(state, x, _at(schedule, 1.0, time)),
+        0.5 * steps * torch.expm1(log_snr_s - log_snr_t) * error,
+        reconstruction_loss(state, x, _at(schedule, 0.0, time), noise),
+    )
+
+
+def _at(schedule: Schedule, time: float, like: Times) -> Levels:
+    return schedule(torch.full_like(like, time))
+
+
+# --- Weighted losses --------------------------------------------------------------------------------------------------
+
+
+def weighted_loss(
+    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weight: Weighting
+) -> Float[Tensor, " batch"]:
+    """1/2 w(log_snr) (-dlog_snr / dt) |eps - eps^|^2, w at the process's log-SNR. Kingma & Gao 2023.
+
+    Its mean over uniform t is the same for every schedule with the same ends: the schedule is the density of an
+    importance sampler, `importance_schedule` that of p_w.
+    """
+    log_snr, slope = log_snr_and_slope(schedule, time)
+    return -0.5 * weight(log_snr) * slope * squared_error(denoise, state, x, log_snr, noise)
+
+
+def variance_minimizing_loss(
+    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weight: Weighting
+) -> Float[Tensor, " batch"]:
+    """`weighted_loss`, whose gradient reaches a learned schedule as that of the estimate's variance.
+
+    The loss's mean doesn't depend on the schedule's shape, so its variance is E[loss^2] up to a constant, and
+    d loss^2 = 2 loss d loss: the ordinary backward pass serves, scaled on its way to the schedule. Kingma et al. 2021,
+    section 5.3. Divided by the batch's mean of loss^2 it is the gradient of log E[loss^2]. The denoiser's own gradient
+    is that of the loss.
+    """
+    log_snr, slope = (value.clone() for value in log_snr_and_slope(schedule, time))
+    losses = -0.5 * weight(log_snr) * slope * squared_error(denoise, state, x, log_snr, noise)
+    scale = 2 * losses.detach() / losses.detach().square().mean().clamp(min=torch.finfo(losses.dtype).tiny)
+    for value in (log_snr, slope):
+        if value.requires_grad:
+            value.register_hook(lambda gradient: gradient * scale)
+    return losses

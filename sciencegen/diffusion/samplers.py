@@ -1,0 +1,153 @@
+"""From noise to data. Every sampler has one signature and is the paper's algorithm in log-SNR.
+
+z: a Batch of noise at log_snrs[0]. log_snrs: [point], rising (`schedules.log_snr_grid`). noise(step, like): standard
+normal fields like those of the Batch, of which samplers that are random ask once a step; a caller who keys it by row
+gets rows that don't depend on what they are drawn with. Returned is z at log_snrs[-1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.process import (
+    Denoiser,
+    ancestral_step,
+    coefficients,
+    deterministic_step,
+    diffuse_further,
+    levels,
+    predict,
+)
+from sciencegen.diffusion.state import Fields, State, with_fields
+from sciencegen.errors import ConfigError, ShapeError, unknown_name
+
+Noise = Callable[[int, Batch], Fields]
+Path = Float[Tensor, " point"]
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    def __call__(self, denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch: ...
+
+
+def noise_of(state: State, generator: Generator) -> Noise:
+    """Noise of a generator, for when rows need not be independent of their batch."""
+    return lambda step, like: state.noise(like, generator)
+
+
+def no_noise(step: int, like: Batch) -> Fields:
+    """For samplers that are deterministic."""
+    raise ConfigError("Expected noise for a sampler that is random, got none. Pass `noise_of(state, generator)`.")
+
+
+def check_path(log_snrs: Path) -> None:
+    if log_snrs.ndim != 1 or len(log_snrs) < 2:
+        raise ShapeError(f"Expected 2 or more log-SNR values [point], got {list(log_snrs.shape)}.")
+    if not (log_snrs.diff() > 0).all():
+        raise ConfigError("Expected log-SNR values that rise from noise to data. Make them with `log_snr_grid`.")
+
+
+def sample_ancestral(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch:
+    """z_s ~ q(z_s | z_t, x^(z_t)). Kingma et al. 2021, section 3.3; Ho et al. 2020, algorithm 2."""
+    check_path(log_snrs)
+    for step, (t, s) in enumerate(pairwise(levels(at, z) for at in log_snrs)):
+        fresh = state.project(noise(step, z), z.mask, "noise")
+        z = ancestral_step(state, z, predict(denoise, state, z, t), t, s, fresh)
+    return z
+
+
+def sample_ddim(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch:
+    """First order, deterministic. Song et al. 2021a, eq. 12; Euler's method in sigma / alpha."""
+    check_path(log_snrs)
+    for t, s in pairwise(levels(at, z) for at in log_snrs):
+        z = deterministic_step(state, z, predict(denoise, state, z, t), t, s)
+    return z
+
+
+def sample_heun(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch:
+    """Second order, two evaluations a step. Karras et al. 2022, algorithm 1, in y = z / alpha and u = sigma / alpha."""
+    check_path(log_snrs)
+    for t, s in pairwise(levels(at, z) for at in log_snrs):
+        z = _heun_step(denoise, state, z, t, s)
+    return z
+
+
+def _heun_step(denoise: Denoiser, state: State, z: Batch, t: Tensor, s: Tensor) -> Batch:
+    """dy/du = (y - x^) / u at both ends, averaged."""
+    first = predict(denoise, state, z, t)
+    tried = deterministic_step(state, z, first, t, s)
+    second = predict(denoise, state, tried, s)
+
+    def corrected(name: str) -> Tensor:
+        before, after = (coefficients(state, name, at, z[name]) for at in (t, s))
+        u, following = before.sigma / before.alpha, after.sigma / after.alpha
+        y, y_tried = z[name] / before.alpha, tried[name] / after.alpha
+        slope = 0.5 * ((y - first[name]) / u + (y_tried - second[name]) / following)
+        return after.alpha * (y + (following - u) * slope)
+
+    return with_fields(z, {name: corrected(name) for name in state.fields})
+
+
+def sample_dpm_solver(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch:
+    """DPM-Solver++(2M): second order, one evaluation a step. Lu et al. 2022b, algorithm 2.
+
+    With their lambda = log_snr / 2, h its step and r = h_before / h:
+    D = (1 + 1 / 2r) x^_i - 1 / 2r x^_i-1,  z_s = (sigma_s / sigma_t) z_t + alpha_s (1 - e^-h) D.
+    """
+    check_path(log_snrs)
+    earlier: Fields | None = None
+    width = 0.5 * log_snrs.diff()
+    for step, (t, s) in enumerate(pairwise(levels(at, z) for at in log_snrs)):
+        x = predict(denoise, state, z, t)
+        aim = x
+        if earlier is not None:
+            share = 0.5 * width[step] / width[step - 1]
+            aim = {name: (1 + share) * x[name] - share * earlier[name] for name in x}
+        z, earlier = deterministic_step(state, z, aim, t, s), x
+    return z
+
+
+def sample_churn(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise, churn: float = 20.0) -> Batch:
+    """Heun's steps with noise added before each. Karras et al. 2022, algorithm 2 (all levels, their S_noise = 1).
+
+    sigma / alpha grows by 1 + gamma, gamma = min(churn / steps, sqrt(2) - 1): log-SNR changes by -2 log(1 + gamma).
+    """
+    check_path(log_snrs)
+    if churn < 0:
+        raise ConfigError(f"Expected a churn of 0 or more, got {churn}.")
+    gamma = min(churn / (len(log_snrs) - 1), math.sqrt(2) - 1)
+    for step, (t, s) in enumerate(pairwise(levels(at, z) for at in log_snrs)):
+        noisier = t - 2 * math.log1p(gamma)
+        z = diffuse_further(state, z, t, noisier, state.project(noise(step, z), z.mask, "noise"))
+        z = _heun_step(denoise, state, z, noisier, s)
+    return z
+
+
+SAMPLERS: Mapping[str, Sampler] = {
+    "ancestral": sample_ancestral,
+    "ddim": sample_ddim,
+    "heun": sample_heun,
+    "dpm-solver": sample_dpm_solver,
+    "churn": sample_churn,
+}
+DETERMINISTIC = ("ddim", "heun", "dpm-solver")
+"""Samplers that ask for no noise."""
+
+
+def sampler(name: str) -> Sampler:
+    """The sampler with this name."""
+    if name not in SAMPLERS:
+        raise unknown_name("sampler", name, SAMPLERS)
+    return SAMPLERS[name]
+
+
+def clean(denoise: Denoiser, state: State, z: Batch, log_snr: Tensor) -> Batch:
+    """x^ of the least noisy z: the last step, without noise."""
+    return with_fields(z, predict(denoise, state, z, levels(log_snr, z)))

@@ -1,0 +1,195 @@
+"""Log signal-to-noise ratio of time: fixed shapes, tables, and a learned monotone network.
+
+A schedule maps times [time] in 0..1 to log-SNR log(alpha^2 / sigma^2), falling from `log_snr_max` at 0 (data) to
+`log_snr_min` at 1 (noise). The continuous-time bound depends on the two ends alone (Kingma et al. 2021, section 5);
+the shape decides the variance of its estimate and where a sampler's steps lie.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from sciencegen.errors import ConfigError, ShapeError
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    @property
+    def log_snr_max(self) -> float: ...
+
+    @property
+    def log_snr_min(self) -> float: ...
+
+    def __call__(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]: ...
+
+
+def check_ends(log_snr_max: float, log_snr_min: float) -> None:
+    if not log_snr_max > log_snr_min:
+        raise ConfigError(f"Expected log_snr_max above log_snr_min, got {log_snr_max} and {log_snr_min}.")
+
+
+def log_snr_and_slope(
+    schedule: Schedule, time: Float[Tensor, " time"]
+) -> tuple[Float[Tensor, " time"], Float[Tensor, " time"]]:
+    """log-SNR and its derivative by time, by forward differentiation; both take gradients to a learned schedule."""
+    log_snr, slope = torch.func.jvp(schedule, (time,), (torch.ones_like(time),))[:2]
+    return log_snr, slope
+
+
+def log_snr_grid(schedule: Schedule, steps: int, like: Tensor) -> Float[Tensor, " point"]:
+    """steps + 1 values from noise to data, at even times: a sampler's way."""
+    if steps < 1:
+        raise ConfigError(f"Expected 1 or more steps, got {steps}.")
+    return schedule(torch.linspace(1, 0, steps + 1, dtype=like.dtype, device=like.device))
+
+
+@dataclass(frozen=True)
+class Linear:
+    """log_snr = max + (min - max) t."""
+
+    log_snr_max: float = 13.3
+    log_snr_min: float = -5.0
+
+    def __post_init__(self) -> None:
+        check_ends(self.log_snr_max, self.log_snr_min)
+
+    def __call__(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
+        return self.log_snr_max + (self.log_snr_min - self.log_snr_max) * time
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """log_snr = -2 log tan(pi t / 2) + shift, cut at its ends. Nichol & Dhariwal 2021, section 3.2.
+
+    `shift` = 2 log(64 / d) for images of d by d pixels (Hoogeboom et al. 2023, section 3.1): below 0 for bigger items,
+    whose parts tell more of each other.
+    """
+
+    log_snr_max: float = 13.3
+    log_snr_min: float = -13.3
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_ends(self.log_snr_max, self.log_snr_min)
+
+    def __call__(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
+        start, end = (math.atan(math.exp(0.5 * (self.shift - at))) for at in (self.log_snr_max, self.log_snr_min))
+        return -2 * torch.log(torch.tan(start + (end - start) * time)) + self.shift
+
+
+@dataclass(frozen=True)
+class EDM:
+    """sigma / alpha = (a + t (b - a))^rho with the ends' rho-th roots a, b. Karras et al. 2022, eq. 5.
+
+    The defaults are their 0.002 to 80 for data of standard deviation 1/2, stated for data of standard deviation 1.
+    """
+
+    log_snr_max: float = -2 * math.log(0.004)
+    log_snr_min: float = -2 * math.log(160.0)
+    rho: float = 7.0
+
+    def __post_init__(self) -> None:
+        check_ends(self.log_snr_max, self.log_snr_min)
+        if not self.rho > 0:
+            raise ConfigError(f"Expected rho above 0, got {self.rho}.")
+
+    def __call__(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
+        start, end = (math.exp(-0.5 * at / self.rho) for at in (self.log_snr_max, self.log_snr_min))
+        return -2 * self.rho * torch.log(start + (end - start) * time)
+
+
+SCHEDULES: dict[str, Callable[..., Schedule]] = {"linear": Linear, "cosine": Cosine, "edm": EDM}
+"""Name to the shape, built with log_snr_max and log_snr_min."""
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """Through the given log-SNR values at even times, straight between them. [point] float64, falling."""
+
+    log_snrs: Float[Tensor, " point"]
+
+    def __post_init__(self) -> None:
+        if self.log_snrs.ndim != 1 or len(self.log_snrs) < 2:
+            raise ShapeError(f"Expected 2 or more log-SNR values in a row, got {list(self.log_snrs.shape)}.")
+        if not (self.log_snrs.diff() < 0).all():
+            raise ConfigError("Expected log-SNR values that fall, got some that don't.")
+
+    @property
+    def log_snr_max(self) -> float:
+        return float(self.log_snrs[0])
+
+    @property
+    def log_snr_min(self) -> float:
+        return float(self.log_snrs[-1])
+
+    def __call__(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
+        table, last = self.log_snrs.to(time), len(self.log_snrs) - 1
+        left = (time.detach() * last).long().clamp(0, last - 1)
+        return table[left] + (table[left + 1] - table[left]) * (time * last - left)
+
+
+def schedule_of_density(
+    density: Callable[[Float[Tensor, " point"]], Float[Tensor, " point"]],
+    log_snr_max: float,
+    log_snr_min: float,
+    points: int = 1024,
+) -> Tabulated:
+    """The schedule whose log-SNR at uniform time has this density (of any scale): the inverse of its distribution.
+
+    p(log_snr) = -dt / dlog_snr (Kingma & Gao 2023). Noise levels are importance-sampled by choosing this.
+    The density is kept above 1e-3 of its mean, so that no level is forgotten and no weight is above a thousand.
+    """
+    check_ends(log_snr_max, log_snr_min)
+    levels = torch.linspace(log_snr_max, log_snr_min, 4 * points, dtype=torch.float64)
+    mass = density(0.5 * (levels[1:] + levels[:-1]))
+    if not (torch.isfinite(mass).all() and (mass >= 0).all() and mass.sum() > 0):
+        raise ConfigError("Expected a density that is finite, nowhere below 0 and somewhere above it, got another.")
+    mass = mass.clamp(min=1e-3 * float(mass.mean()))
+    time = torch.cat([mass.new_zeros(1), mass.cumsum(0)]) / mass.sum()
+    even = torch.linspace(0, 1, points + 1, dtype=torch.float64)
+    right = torch.searchsorted(time, even).clamp(1, len(time) - 1)
+    share = (even - time[right - 1]) / (time[right] - time[right - 1])
+    return Tabulated(levels[right - 1] + share * (levels[right] - levels[right - 1]))
+
+
+class Learned(nn.Module):
+    """A monotone network between fixed ends. Kingma et al. 2021, section 3.2 and appendix H.
+
+    gamma~(t) = l1(t) + l3(sigmoid(l2(l1(t)))) with weights that are held positive, and
+    log_snr(t) = max + (min - max) (gamma~(t) - gamma~(0)) / (gamma~(1) - gamma~(0)).
+    It starts as nearly linear. What trains it is `objectives.variance_gradient`.
+    """
+
+    def __init__(
+        self,
+        log_snr_max: float = 13.3,
+        log_snr_min: float = -5.0,
+        width: int = 1024,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_ends(log_snr_max, log_snr_min)
+        self.log_snr_max, self.log_snr_min = log_snr_max, log_snr_min
+        self.slope = nn.Parameter(torch.zeros(()))
+        self.rise = nn.Parameter(torch.randn(width, generator=generator))
+        self.centre = nn.Parameter(torch.rand(width, generator=generator))
+        self.height = nn.Parameter(torch.full((width,), -4.0 - math.log(width)))
+
+    def forward(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
+        ends = self._raw(time.new_tensor([0.0, 1.0]))
+        done = (self._raw(time) - ends[0]) / (ends[1] - ends[0])
+        return self.log_snr_max + (self.log_snr_min - self.log_snr_max) * done
+
+    def _raw(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
+        """The second layer is stated by where each unit rises and how steeply, which learns well at every width."""
+        steepness = 4 * functional.softplus(self.rise)
+        hidden = torch.sigmoid(steepness * (time[:, None] - self.centre))
+        return functional.softplus(self.slope) * time + hidden @ self.height.exp()

@@ -1,0 +1,116 @@
+"""Search while drawing: more compute for better items, by any score, without training anything.
+
+Each item is drawn as `count` particles, which stand in a row (`Batch.repeat_interleave`). No item's particles see
+those of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.process import Denoiser, ancestral_step, levels, predict
+from sciencegen.diffusion.samplers import Noise, Path, check_path
+from sciencegen.diffusion.state import State, with_fields
+from sciencegen.errors import ConfigError, ShapeError
+
+Reward = Callable[[Batch], Float[Tensor, " particle"]]
+"""Of items in the state's spaces (`State.read` gives categories): how much each is to be preferred, a log in nats. NaN:
+the item failed, and is worth nothing."""
+
+WORTHLESS = -1e4
+"""The least reward. Not less: what an estimate lost on the way, later ones must be able to win back to the digit."""
+
+
+def best_of_n(x: Batch, scores: Float[Tensor, " particle"], count: int) -> Batch:
+    """Of each item's `count` particles the one with the greatest score; failures (NaN) come last."""
+    worth = _by_item(torch.nan_to_num(scores, nan=-torch.inf), count)
+    first = torch.arange(len(worth), device=worth.device) * count
+    return x.select(first + worth.argmax(1))
+
+
+@dataclass(frozen=True)
+class Steering:
+    """How particles are steered towards p(x) e^reward(x).
+
+    uniform(step, items): a number in 0..1 for each item, for resampling. resample_below: the share of particles that
+    must count (effective sample size) else they are resampled; 1 always, 0 only at the end. every: steps from one
+    reward to the next, for those that take their time; at the end it is always asked.
+    """
+
+    reward: Reward
+    count: int
+    uniform: Callable[[int, int], Float[Tensor, " item"]]
+    resample_below: float = 0.5
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ConfigError(f"Expected 1 or more particles for an item, got {self.count}.")
+        if not 0 <= self.resample_below <= 1:
+            raise ConfigError(f"Expected resample_below in 0..1, got {self.resample_below}.")
+        if self.every < 1:
+            raise ConfigError(f"Expected a reward every 1 or more steps, got {self.every}.")
+
+
+def uniform_of(generator: Generator) -> Callable[[int, int], Float[Tensor, " item"]]:
+    """Numbers of a generator, for when items need not be independent of their batch."""
+    return lambda step, items: torch.rand(items, generator=generator, device=generator.device)
+
+
+def sample_steered(
+    denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise, steering: Steering
+) -> Batch:
+    """Sequential Monte Carlo with ancestral steps and the potentials e^(reward(x^_s) - reward(x^_t)).
+
+    Their product along the way is e^reward(x), so with many particles the clean x that are returned, equally weighted,
+    are draws from p(x) e^reward(x) / Z, whatever x^ was on the way. Wu et al. 2023 (twisted diffusion sampler);
+    Singhal et al. 2025 (Feynman-Kac steering, difference potentials).
+    """
+    check_path(log_snrs)
+    count = steering.count
+    reward = log_weight = _by_item(z[next(iter(state.fields))].new_zeros(len(z)), count)
+    for step, (t, s) in enumerate(pairwise(log_snrs)):
+        x = with_fields(z, predict(denoise, state, z, levels(t, z)))
+        if step % steering.every == 0:
+            reward, log_weight = _reweighted(x, steering, reward, log_weight)
+            uniform = steering.uniform(step, len(log_weight))
+            chosen, log_weight = _resampled(log_weight, uniform, steering.resample_below)
+            z, x, reward = z.select(chosen), x.select(chosen), _by_item(reward.flatten()[chosen], count)
+        fresh = state.project(noise(step, z), z.mask, "noise")
+        z = ancestral_step(state, z, x.fields, levels(t, z), levels(s, z), fresh)
+    x = with_fields(z, predict(denoise, state, z, levels(log_snrs[-1], z)))
+    _, log_weight = _reweighted(x, steering, reward, log_weight)
+    return x.select(_resampled(log_weight, steering.uniform(len(log_snrs) - 1, len(log_weight)), 1.0)[0])
+
+
+def _reweighted(x: Batch, steering: Steering, before: Tensor, log_weight: Tensor) -> tuple[Tensor, Tensor]:
+    reward = torch.nan_to_num(steering.reward(x).detach(), nan=WORTHLESS).clamp(min=WORTHLESS)
+    reward = _by_item(reward, steering.count)
+    return reward, log_weight + reward - before
+
+
+def _resampled(
+    log_weight: Float[Tensor, "item particle"], uniform: Float[Tensor, " item"], below: float
+) -> tuple[Int[Tensor, " row"], Float[Tensor, "item particle"]]:
+    """Rows to go on with, and the weights that remain. Systematic resampling (Kitagawa 1996), item by item."""
+    items, count = log_weight.shape
+    share = torch.softmax(log_weight, 1)
+    even = (torch.arange(count, device=share.device) + uniform.to(share)[:, None]) / count
+    drawn = torch.searchsorted(share.cumsum(1), even.contiguous()).clamp(max=count - 1)
+    stay = torch.arange(count, device=share.device).expand(items, -1)
+    enough = (1 / share.square().sum(1, keepdim=True) >= below * count) & (below < 1)
+    first = torch.arange(items, device=share.device)[:, None] * count
+    return (first + torch.where(enough, stay, drawn)).flatten(), torch.where(enough, log_weight, 0.0)
+
+
+def _by_item(values: Float[Tensor, " particle"], count: int) -> Float[Tensor, "item _"]:
+    if values.ndim != 1 or count < 1 or len(values) % count:
+        raise ShapeError(f"Expected a multiple of {count} numbers, each item's particles in a row, got {len(values)}.")
+    return values.reshape(-1, count)

@@ -1,0 +1,210 @@
+import itertools
+import math
+
+import pytest
+import torch
+from torch import Generator, nn
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.descent import DescentSettings, descend
+from sciencegen.diffusion.distillation import DistillationSettings, distill
+from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.process import convert
+from sciencegen.diffusion.samplers import SAMPLERS, noise_of
+from sciencegen.diffusion.schedules import Cosine, Learned
+from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
+from sciencegen.diffusion.state import Field, State
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.denoiser import VectorDenoiser
+from sciencegen.training.settings import TrainingSettings
+from sciencegen.training.train import train
+from tests.diffusion.known_data import VECTOR, GaussianData
+
+
+class Known(nn.Module):
+    """The exact network of Gaussian data whose mean is the condition where given, for any prediction."""
+
+    def __init__(self, prediction, std=0.6):
+        super().__init__()
+        self.prediction, self.std = prediction, std
+        self.level = nn.Parameter(torch.zeros(()))  # a model has weights
+
+    def forward(self, z, log_snr, condition, mask):
+        mean = torch.zeros(2) if condition is None else condition.nan_to_num(0.0)
+        x = GaussianData(mean, self.std).denoise(z, log_snr)
+        return convert(VECTOR, x, Batch(z), log_snr, "x", self.prediction)
+
+
+def known(prediction="v", **settings):
+    settings = DiffusionSettings(prediction=prediction, flow_steps=60, steps=60, **settings)
+    return DiffusionModel(Known(prediction), VECTOR, Cosine(14.0, -14.0), {"x": (2,)}, settings)
+
+
+@pytest.mark.parametrize("prediction", ["x", "eps", "v", "score"])
+def test_the_same_law_whatever_the_network_predicts(prediction, generator):
+    model, batch = known(prediction), GaussianData(torch.zeros(2), 0.6).draw(500, generator)
+    exact = GaussianData(torch.zeros(2), 0.6).log_prob(batch["x"])
+    torch.testing.assert_close(model.log_prob(batch), exact, rtol=0, atol=1e-2)
+    gap = model.terms(batch).nats + exact
+    assert abs(gap.mean().item()) < 4 * gap.std().item() / math.sqrt(500)
+
+
+def test_encoding_is_normal_and_decoding_inverts_it(generator):
+    model, data = known(), GaussianData(torch.zeros(2), 0.6)
+    batch = data.draw(3000, generator)
+    latent = model.encode(batch)
+    torch.testing.assert_close(latent, batch["x"] / 0.6, rtol=0, atol=2e-2)
+    torch.testing.assert_close(model.decode(latent)["x"], batch["x"], rtol=0, atol=1e-3)
+    assert (model.latent_size, model.semantic_size) == (2, 2)
+
+
+def test_generating_follows_noise_condition_and_guidance(generator):
+    noise = torch.randn(2000, 2, generator=generator)
+    condition = torch.tensor([[1.0, torch.nan]]).expand(2000, -1)
+    drawn = known().generate(noise, condition)["x"]
+    torch.testing.assert_close(drawn.mean(0), torch.tensor([1.0, 0.0]), rtol=0, atol=0.05)
+    torch.testing.assert_close(drawn.std(0), torch.full((2,), 0.6), rtol=0.05, atol=0)
+    torch.testing.assert_close(known().generate(noise[7:8], condition[7:8])["x"][0], drawn[7])
+    torch.testing.assert_close(known().sample(noise), noise)
+    leaning = known(guidance=1.0).generate(noise, condition)["x"]
+    torch.testing.assert_close(leaning.mean(0), torch.tensor([2.0, 0.0]), rtol=0, atol=0.08)
+
+
+MOLECULE = State({"place": Field(ZeroCentre()), "kind": Field(Categorical(3)), "link": Field(Euclidean(), positions=2)})
+
+
+class Pointwise(nn.Module):
+    """Each entry by itself: all that a state needs of a network."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(0.3))
+
+    def forward(self, z, log_snr, condition, mask):
+        return {name: self.gain * torch.tanh(z[name]) for name in ("place", "kind", "link")}
+
+
+def molecules(generator, count=4, positions=5):
+    return Batch(
+        {
+            "place": torch.randn(count, positions, 3, generator=generator),
+            "kind": torch.randint(3, (count, positions), generator=generator),
+            "link": torch.randn(count, positions, positions, generator=generator),
+            "name": torch.arange(count),
+        },
+        torch.arange(positions) < torch.randint(1, positions + 1, (count, 1), generator=generator),
+    )
+
+
+def test_a_model_of_several_fields_trains_and_draws_by_every_sampler(generator):
+    shapes = {"place": (5, 3), "kind": (5, 3), "link": (5, 5)}
+    model, batch = DiffusionModel(Pointwise(), MOLECULE, Cosine(), shapes), molecules(generator)
+    assert model.latent_size == 15 + 15 + 25
+    model.loss(batch, 0, generator)["loss"].backward()
+    assert model.network.gain.grad.abs() > 0
+    noise = torch.randn(4, model.latent_size, generator=generator)
+    drawn = model.generate(noise, None, batch)
+    assert drawn["kind"].dtype == torch.int64
+    assert drawn["name"].tolist() == [0, 1, 2, 3]
+    assert torch.equal(drawn.mask, batch.mask)
+    torch.testing.assert_close(drawn["place"].sum(1), torch.zeros(4, 3))
+    z = Batch({**batch.fields, **MOLECULE.noise(MOLECULE.embed(batch), generator)}, batch.mask)
+    for name in SAMPLERS:
+        again = model.draw(z, name, 6, noise_of(MOLECULE, generator))
+        assert all(torch.isfinite(again[field]).all() for field in ("place", "link"))
+    with pytest.raises(ConfigError, match="categorical"):
+        model.encode(batch)
+    with pytest.raises(ConfigError, match="a sampler that is random, got none"):
+        model.draw(z, "ancestral", 6)
+    assert torch.isfinite(model.terms(batch).nats).all()
+
+
+def test_training_lowers_the_bound_and_learns_the_schedule(generator):
+    """Two well separated points: from the zero network most of the way to their entropy."""
+    points = torch.tensor([[1.0, -0.5], [-1.0, 0.5]])
+    schedule = Learned(6.0, -6.0, 16, generator).double()
+    network = VectorDenoiser("x", 2, 1, width=48, depth=2, generator=generator).double()
+    settings = DiffusionSettings(weighting="elbo", dropout=ConditionDropout(everything=0.5))
+    model = DiffusionModel(network, VECTOR, schedule, {"x": (2,)}, settings)
+
+    def batch(count):
+        which = torch.randint(2, (count,), generator=generator)
+        return Batch(
+            {"x": points[which] + 0.1 * torch.randn(count, 2, generator=generator)}, None, which[:, None] * 1.0
+        )
+
+    held = batch(2000)
+    before = model.terms(held).nats.mean()
+    descend(
+        model.parameters(),
+        lambda step: model.loss(batch(128), step, generator)["loss"],
+        300,
+        DescentSettings(learning_rate=8e-3),
+    )
+    after, free = model.terms(held), model.terms(held.with_condition(None))
+    entropy = 2 * (math.log(0.1) + 0.5 * math.log(2 * math.pi * math.e))
+    print("bound", before.item(), after.nats.mean().item(), free.nats.mean().item(), "entropy", entropy)
+    assert before > entropy + 3
+    assert after.nats.mean() < entropy + 0.8
+    assert free.nats.mean() > after.nats.mean() + 0.3  # log 2 nats say which of the two it is
+    assert schedule.rise.grad.abs().sum() > 0
+    drawn = model.generate(torch.randn(500, 2, generator=generator), torch.ones(500, 1))["x"]
+    assert ((drawn - points[1]).norm(dim=1) < 0.5).double().mean() > 0.95
+
+
+def test_a_distilled_model_draws_in_its_own_few_steps(generator):
+    """Its path is every second, or fourth, level of the teacher's: the schedule at even times."""
+    network = VectorDenoiser("x", 2, width=8, depth=1, generator=generator).double()
+    model = DiffusionModel(network, VECTOR, Cosine(), {"x": (2,)})
+    x = GaussianData(torch.zeros(2), 0.6).draw(16, generator)
+    path = model.path(8, x)
+    settings = DistillationSettings(updates=2)
+    student, few = distill(model, VECTOR, lambda halving: iter([x, x]), path, 2, generator, settings)
+    torch.testing.assert_close(few, student.path(2, x))
+    noise = torch.randn(5, 2, generator=generator)
+    drawn = student.draw(student.start(noise, None, None), "ddim", 2)
+    assert drawn["x"].shape == (5, 2)
+
+
+def test_single_precision_is_enough(generator):
+    """From the noisiest z, where alpha is 1e-3, to the least noisy, where sigma is."""
+    model, noise = known(), torch.randn(50, 2, generator=generator)
+    double = model.generate(noise)["x"]
+    latent = model.encode(Batch({"x": double}))
+    torch.set_default_dtype(torch.float32)
+    single = model.float().generate(noise.float())["x"]
+    assert single.dtype == torch.float32
+    torch.testing.assert_close(single.double(), double, rtol=0, atol=2e-4)
+    torch.testing.assert_close(model.encode(Batch({"x": single})).double(), latent, rtol=0, atol=2e-3)
+
+
+def test_the_trainer_trains_it_with_its_schedule(tmp_path):
+    """The contract of `training`: a loss by (batch, step, generator), and weights that can be averaged."""
+    torch.set_default_dtype(torch.float32)
+    points, made = torch.randn(64, 2), Generator().manual_seed(0)
+    schedule = Learned(width=4, generator=made)
+    model = DiffusionModel(VectorDenoiser("x", 2, width=8, depth=1, generator=made), VECTOR, schedule, {"x": (2,)})
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    batches = lambda start: (Batch({"x": points[16 * (step % 4) :][:16]}) for step in itertools.count(start))  # noqa: E731
+    train(model, batches, TrainingSettings(steps=12, batch_size=16, warmup_steps=1), tmp_path)
+    moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"network.outward.weight", "schedule.rise", "schedule.slope"} <= moved
+
+
+def test_the_same_generator_gives_the_same_loss(generator):
+    model, batch = known(), GaussianData(torch.zeros(2), 0.6).draw(8, generator)
+    losses = [model.loss(batch, 0, Generator().manual_seed(seed))["loss"].item() for seed in (1, 1, 2)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_wrong_models_and_latents_are_refused():
+    with pytest.raises(ConfigError, match=r"a shape for each of \['x'\], got those of \['y'\]"):
+        DiffusionModel(Known("v"), VECTOR, Cosine(), {"y": (2,)})
+    with pytest.raises(ShapeError, match=r"latents \[batch 2\], got \[3, 4\]"):
+        known().decode(torch.zeros(3, 4))
+    with pytest.raises(ShapeError, match=r"'x' of shape \[batch 2\], got \[1, 3\]. Pad items"):
+        known().encode(Batch({"x": torch.zeros(1, 3)}))
+    for setting in ({"prediction": "w"}, {"weighting": "none"}, {"sampler": "churn"}, {"steps": 0}):
+        with pytest.raises(ConfigError):
+            DiffusionSettings(**setting)
