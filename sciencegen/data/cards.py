@@ -219,7 +219,7 @@ def divide(divisions: Sequence[Division], rows: int) -> dict[str, np.ndarray]:
     parts: dict[str | None, np.ndarray] = {None: np.arange(rows)}
     for division in divisions:
         whole = parts[division.of]
-        order = np.random.RandomState(division.seed).permutation(len(whole))  # noqa: NPY002 - the published split
+        order = np.random.RandomState(division.seed).permutation(len(whole))
         cuts = np.cumsum(list(division.counts.values()))[:-1]
         for name, chosen in zip(division.counts, np.split(order, cuts), strict=True):
             parts[name] = whole[np.sort(chosen)]

@@ -117,7 +117,7 @@ def test_files_are_one_stream_that_is_divided(tmp_path):
     assert [row.text for row in everything] == ["ann", "bob", "cat", "dog", "eve", "fox"]
     assert [row.values["value"] for row in everything] == [2, 4, 6, 8, 10, 12]
     assert sorted([*parts["first"], *parts["second"]], key=lambda row: row.line) == parts["train"]
-    order = np.random.RandomState(0).permutation(6)  # noqa: NPY002
+    order = np.random.RandomState(0).permutation(6)
     assert [row.line for row in parts["test"]] == sorted((order[4:] + 1).tolist())
     assert card.disjoint_splits == ("train", "test")
 
