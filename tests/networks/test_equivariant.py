@@ -189,7 +189,7 @@ def test_the_matrices_of_the_complete_graph():
 
 def test_what_is_refused(denoiser):
     z, log_snr, condition = state()
-    with pytest.raises(ConfigError, match="Unknown field .*'ring'"):
+    with pytest.raises(ConfigError, match=r"Unknown field .*'ring'"):
         denoiser({name: value for name, value in z.items() if name != "ring"}, log_snr, condition)
     with pytest.raises(ShapeError, match=r"'bonds' of shape \[batch point point 3\], got \[3, 7, 5\]"):
         denoiser({**z, "bonds": z["types"]}, log_snr, condition)

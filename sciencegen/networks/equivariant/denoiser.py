@@ -1,8 +1,8 @@
 """A denoiser of points in space: E[x | z] of positions and of numbers of points and pairs, from noisy z.
 
-z = alpha x + sigma noise with alpha^2 = sigmoid(log_snr), sigma^2 = sigmoid(-log_snr). Positions are preconditioned so that
-the network reads and writes numbers of one size at every noise level (Karras et al. 2022, table 1, for this process): with
-s the standard deviation of a coordinate and m^2 = alpha^2 s^2 + sigma^2,
+z = alpha x + sigma noise with alpha^2 = sigmoid(log_snr), sigma^2 = sigmoid(-log_snr). Positions are preconditioned so
+that the network reads and writes numbers of one size at every noise level (Karras et al. 2022, table 1, for this
+process): with s the standard deviation of a coordinate and m^2 = alpha^2 s^2 + sigma^2,
 
     x = (alpha s^2 / m^2) z + (sigma s / m) F(s z / m).
 
@@ -52,7 +52,7 @@ def noise_features(log_snr: Float[Tensor, " batch"]) -> Float[Tensor, "batch fea
 
 
 class EquivariantDenoiser(nn.Module):
-    """The function `(z, log_snr, condition, mask) -> estimates`, equivariant under rotations, reflections, permutations.
+    """The function `(z, log_snr, condition, mask) -> estimates`; it turns, mirrors and reorders with what it is given.
 
     fields: by name, beside `positions`. conditions: columns of the condition, NaN where free. scale: standard deviation
     of a coordinate of the data, in its own unit, which is also that of `settings.reach`.
@@ -96,13 +96,8 @@ class EquivariantDenoiser(nn.Module):
             mask = None
         positions = centred(z[self.positions], mask)
         skip, size, inward = self._preconditioning(log_snr.to(positions.dtype))
-        found = self.network(
-            positions * inward,
-            self._points(z),
-            self._pairs(z),
-            self._context(log_snr, condition, mask, positions),
-            mask,
-        )
+        context = self._context(log_snr, condition, mask, positions)
+        found = self.network(positions * inward, self._points(z), self._pairs(z), context, mask)
         moved = torch.einsum("bpcx,c->bpx", found.vectors - positions[:, :, None] * inward[..., None], self.shift)
         estimates = {self.positions: skip * positions + size * centred(moved, mask)}
         for name, head in self.heads.items():

@@ -1,8 +1,8 @@
 """The complete graph over the points of an item as two small matrices, and what distances say on its edges.
 
-With one row for each unordered pair (i, j), i < j, the incidence matrix S has ones at both ends and the gradient matrix D
-has +1 at i and -1 at j. S h sums what the ends hold, S^T e sums over a point's edges, D v are the differences v_i - v_j,
-and D^T diag(w) D is the weighted graph Laplacian. Half the work of all ordered pairs, and no gathering.
+With one row for each unordered pair (i, j), i < j, the incidence matrix S has ones at both ends and the gradient matrix
+D has +1 at i and -1 at j. S h sums what the ends hold, S^T e sums over a point's edges, D v are the differences
+v_i - v_j, and D^T diag(w) D is the weighted graph Laplacian. Half the work of all ordered pairs, and no gathering.
 """
 
 from __future__ import annotations

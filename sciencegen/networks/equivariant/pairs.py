@@ -1,17 +1,17 @@
 """An E(3)-equivariant message-passing network over all pairs of points, built for speed.
 
 Every point i carries numbers h_i and several vectors v_ic, every unordered pair numbers e_ij. The vectors start as the
-positions and act as further positions that layers may move (EGNN: Satorras et al. 2021; several of them: Levy et al. 2023).
-Rotations, reflections and permutations turn or reorder what comes out; translations change nothing, because the centre is
-taken away first. With d_ijc = sqrt(1 + |v_ic - v_jc|^2), a layer is
+positions and act as further positions that layers may move (EGNN, Satorras et al. 2021; several of them, Levy et al.
+2023). Rotations, reflections and permutations turn or reorder what comes out; translations change nothing, because the
+centre is taken away first. With d_ijc = sqrt(1 + |v_ic - v_jc|^2), a layer is
 
     e_ij += W silu(E e_ij + A h_i + A h_j + G d_ij)
     h_i  += O [sum_j softmax_j(q_i k_j + B e_ij) V h_j ; sum_j e_ij]             (attention with pair bias)
     h_i  += MLP(h_i, |v_i|)
     v_ic += g_c(h_i) sum_j (P e_ij)_c (v_ic - v_jc) / d_ijc + sum_c' M_cc' v_ic'
 
-with normalized inputs, shifted and scaled by the context (noise level, condition). Everything pairwise is narrow, so that
-its cost stays near that of what is per point. Arrays are dense: batches should hold items of nearly one size.
+with normalized inputs, shifted and scaled by the context (noise level, condition). Everything pairwise is narrow, so
+that its cost stays near that of what is per point. Arrays are dense: batches should hold items of nearly one size.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class PairLayer(nn.Module):
         )
 
     def _attend(self, normal: Tensor, bias: Tensor, graph: CompleteGraph, real: Real | None) -> Tensor:
-        """Heads of scaled dot-product attention whose logits have a bias from the pairs; none for a point with itself."""
+        """Heads of scaled dot-product attention, with a bias of the logits from the pairs, 0 of a point with itself."""
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.attention(normal).chunk(3, -1)
         )
