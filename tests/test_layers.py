@@ -27,18 +27,8 @@ ALLOWED = {
 """Room -> the rooms that it may import beside itself."""
 
 HEAVY = {
-    "torch",
-    "rdkit",
-    "e3nn",
-    "lightning",
-    "pandas",
-    "sklearn",
-    "botorch",
-    "numpy",
-    "scipy",
-    "matplotlib",
-    "pyarrow",
-}
+    "torch", "rdkit", "e3nn", "lightning", "pandas", "sklearn", "botorch", "numpy", "scipy", "matplotlib", "pyarrow",
+}  # fmt: skip
 LIGHT = ["__init__.py", "config.py", *(f"cli/{path.name}" for path in (PACKAGE / "cli").glob("*.py"))]
 
 ROOM_OF_LIBRARY = {
