@@ -153,6 +153,21 @@ def read_geometry(text: str) -> Geometry | Refusal:
     return molecule if isinstance(molecule, Refusal) else geometry_of(molecule)
 
 
+def pack_texts(texts: Iterable[str]) -> PackedGeometries:
+    """Structures of a prepared dataset, packed; raises DataError at the first that isn't one."""
+    return PackedGeometries.pack(map(_surely, texts))
+
+
+def _surely(text: str) -> Geometry:
+    geometry = read_geometry(text)
+    if isinstance(geometry, Refusal):
+        raise DataError(
+            f"Expected the text of a structure, got '{text[:60]}': {geometry.reason}. "
+            "Prepare the set with its geometries."
+        )
+    return geometry
+
+
 def _bond_field(encoded: Sequence[Geometry], mask: np.ndarray) -> Float[np.ndarray, "batch atom atom 5"]:
     classes = np.zeros((*mask.shape, mask.shape[1]), np.int64)
     for row, one in enumerate(encoded):

@@ -37,10 +37,10 @@ class PairNetworkSettings:
     reach: distance up to which those are spread, in the unit of the positions. context: numbers of the context."""
 
     width: int = 128
-    pair_width: int = 64
-    layers: int = 6
+    pair_width: int = 32
+    layers: int = 5
     heads: int = 8
-    vectors: int = 8
+    vectors: int = 6
     radial: int = 32
     reach: float = 7.0
     context: int = 64

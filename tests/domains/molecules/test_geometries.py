@@ -8,7 +8,13 @@ from rdkit import Chem
 from sciencegen.data.buckets import padded_fraction, size_bucketed
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import geometries as module
-from sciencegen.domains.molecules.geometries import GeometryRepresentation, PackedGeometries, fit, fit_geometries
+from sciencegen.domains.molecules.geometries import (
+    GeometryRepresentation,
+    PackedGeometries,
+    fit,
+    fit_geometries,
+    pack_texts,
+)
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of
 from sciencegen.domains.molecules.structure_files import structure_text
 from sciencegen.domains.molecules.structures import with_structure
@@ -113,6 +119,13 @@ def test_packed_geometries_come_back_from_a_file(tmp_path, arrays):
     assert padded_fraction(loaded.sizes, size_bucketed(loaded.sizes, 32, np.random.default_rng(0))) < 0.1
     with pytest.raises(IndexError):
         loaded[len(arrays)]
+
+
+def test_texts_are_packed(qm9_molecules):
+    packed = pack_texts([structure_text(one) for one in qm9_molecules[:3]])
+    assert packed.sizes.tolist() == [one.GetNumAtoms() for one in qm9_molecules[:3]]
+    with pytest.raises(DataError, match="text of a structure, got 'CCO': no 3D coordinates"):
+        pack_texts(["CCO"])
 
 
 def test_packing_needs_bonds_and_a_right_file(tmp_path, representation):
