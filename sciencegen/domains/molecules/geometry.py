@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,6 +36,8 @@ BOND_TYPES = (
 """The class of a pair of atoms: 0 is no bond."""
 
 _PERIODIC_TABLE = Chem.GetPeriodicTable()
+_REMOVAL: Any = Chem.RemoveHsParameters()  # RDKit's type stubs don't know its settable attributes
+_REMOVAL.removeDefiningBondStereo = True
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,12 @@ def molecule_of(geometry: Geometry) -> Chem.Mol | Refusal:
             for atom in (first, second):
                 molecule.GetAtomWithIdx(atom).SetIsAromatic(True)
     return _finished(molecule)
+
+
+def with_implicit_hydrogens(molecule: Chem.Mol) -> Chem.Mol:
+    """The molecule as the rest of the domain writes it: hydrogens only counted, heavy atoms in their places."""
+    with rdBase.BlockLogs():
+        return Chem.RemoveHs(molecule, _REMOVAL)
 
 
 def perceive_bonds(

@@ -22,7 +22,14 @@ from sciencegen.data.records import csv_records
 from sciencegen.data.tables import Row, find_column, open_binary
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.files import ITEM_COLUMNS, check_exists, ending, lines, sdf_values, split_records
-from sciencegen.domains.molecules.geometry import MAX_ATOMS, atomic_number, geometry_of, perceive_bonds, symbols
+from sciencegen.domains.molecules.geometry import (
+    MAX_ATOMS,
+    atomic_number,
+    geometry_of,
+    perceive_bonds,
+    symbols,
+    with_implicit_hydrogens,
+)
 from sciencegen.domains.molecules.items import RECORD_ERROR
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
@@ -41,8 +48,6 @@ _READER.parseName = False
 _WRITER: Any = Chem.SmilesWriteParams()
 _WRITER.canonical = False
 _COORDINATES = Chem.CXSmilesFields.CX_COORDS
-_PLAIN: Any = Chem.RemoveHsParameters()
-_PLAIN.removeDefiningBondStereo = True
 
 
 def read_structures(path: Path, column: str | None = None) -> Iterator[Row]:
@@ -195,7 +200,7 @@ def _agrees(molecule: Chem.Mol, smiles: str) -> Chem.Mol | Refusal:
     """The molecule if its graph is that of the SMILES; stereochemistry isn't compared."""
     with rdBase.BlockLogs():
         given = Chem.MolFromSmiles(smiles)
-        found = Chem.MolToSmiles(Chem.RemoveHs(molecule, _PLAIN), isomericSmiles=False)
+    found = Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
     if given is None:
         return Refusal(f"'{smiles[:80]}' is not a valid SMILES string")
     if Chem.MolToSmiles(given, isomericSmiles=False) != found:
@@ -210,7 +215,7 @@ def structure_text(molecule: Chem.Mol) -> str:
 
 def structure_key(molecule: Chem.Mol) -> str:
     """Identity of a structure: the molecule's SMILES with its stereochemistry, and its coordinates to 0.01 Å."""
-    flat = Chem.MolToSmiles(Chem.RemoveHs(molecule, _PLAIN))
+    flat = Chem.MolToSmiles(with_implicit_hydrogens(molecule))
     return f"{flat} {np.round(molecule.GetConformer().GetPositions(), 2).tolist()}"
 
 

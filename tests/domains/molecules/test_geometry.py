@@ -13,6 +13,7 @@ from sciencegen.domains.molecules.geometry import (
     molecule_of,
     perceive_bonds,
     symbols,
+    with_implicit_hydrogens,
 )
 from sciencegen.domains.molecules.stability import distance_bond_orders, stability, stable_atoms
 from sciencegen.domains.molecules.structures import with_structure
@@ -83,6 +84,13 @@ def test_what_is_no_geometry(numbers, positions, reason):
     ):
         assert isinstance(refusal, Refusal)
         assert re.search(reason, refusal.reason)
+
+
+def test_hydrogens_become_implicit_even_those_that_define_a_double_bond():
+    imine = with_structure(Chem.MolFromSmiles("C/C(C#N)=N/[H]")).molecule
+    assert DOMAIN.parse(Chem.MolToSmiles(with_implicit_hydrogens(imine))).GetNumAtoms() == 5
+    assert with_implicit_hydrogens(imine).GetNumAtoms() == 5
+    assert with_implicit_hydrogens(imine).GetConformer().Is3D()
 
 
 def test_an_open_valence_is_no_molecule():
