@@ -8,6 +8,7 @@ from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.equivariant.harmonics import (
     HarmonicNetwork,
     HarmonicSettings,
+    neighbours,
     pooled_scalars,
     pooled_vectors,
 )
@@ -151,3 +152,15 @@ def test_the_module_is_imported_without_the_library():
 
     code = "import sys, sciencegen.networks.equivariant.harmonics; assert 'e3nn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_features_start_with_a_size_near_one():
+    """Messages that start near zero teach nothing about the surroundings for thousands of steps."""
+    torch.manual_seed(0)
+    network = HarmonicNetwork(4, 3, 2)
+    positions, features = points(12)
+    real = torch.ones(3, 12, dtype=torch.bool)
+    edges, hidden = neighbours(positions, real, 16, 5.0), network.point_in(features[real])
+    for layer in network.layers:
+        hidden = layer(hidden, edges)
+        assert all(0.03 < part.std() < 10 for part in hidden.split([64, 96, 80], -1))

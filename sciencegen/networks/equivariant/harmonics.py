@@ -69,7 +69,7 @@ class HarmonicLayer(nn.Module):
 
     def __init__(self, irreps_in: Any, settings: HarmonicSettings) -> None:
         from e3nn import o3
-        from e3nn.nn import Gate
+        from e3nn.nn import FullyConnectedNet, Gate
 
         super().__init__()
         harmonics = o3.Irreps.spherical_harmonics(2)
@@ -90,7 +90,7 @@ class HarmonicLayer(nn.Module):
         self.product = o3.TensorProduct(
             narrow, harmonics, irreps_products, paths, shared_weights=False, internal_weights=False
         )
-        self.weights = MLP(settings.radial, self.product.weight_numel, 64, 1)
+        self.weights = FullyConnectedNet([settings.radial, 64, self.product.weight_numel], nn.functional.silu)
         self.after = o3.Linear(irreps_products.simplify(), self.gate.irreps_in)
         self.skip = o3.Linear(irreps_in, self.gate.irreps_in)
         self.irreps_out = self.gate.irreps_out
@@ -173,8 +173,8 @@ def neighbours(
     batch, receiver, sender = (real[:, :, None] & real[:, None] & other & (lengths < reach)).nonzero(as_tuple=True)
     length, difference = lengths[batch, receiver, sender], differences[batch, receiver, sender]
     cutoff = 0.5 * (torch.cos(math.pi * length / reach) + 1)
-    harmonics = o3.spherical_harmonics([0, 1, 2], difference / length[:, None], normalize=False)
-    radial = radial_functions(length, count, reach)
+    harmonics = o3.spherical_harmonics([0, 1, 2], difference / length[:, None], False, "component")
+    radial = radial_functions(length, count, reach) * math.sqrt(count)  # of size 1, as everything here
     return Neighbours(number[batch, receiver], number[batch, sender], radial, harmonics * cutoff[:, None])
 
 
