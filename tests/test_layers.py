@@ -26,12 +26,15 @@ ALLOWED = {
 }
 """Room -> the rooms that it may import beside itself."""
 
-HEAVY = {"torch", "rdkit", "lightning", "pandas", "sklearn", "botorch", "numpy", "scipy", "matplotlib", "pyarrow"}
+HEAVY = {
+    "torch", "rdkit", "e3nn", "lightning", "pandas", "sklearn", "botorch", "numpy", "scipy", "matplotlib", "pyarrow",
+}  # fmt: skip
 LIGHT = ["__init__.py", "config.py", *(f"cli/{path.name}" for path in (PACKAGE / "cli").glob("*.py"))]
 
 ROOM_OF_LIBRARY = {
     "rdkit": ["domains/molecules"], "selfies": ["domains/molecules"], "fcd": ["domains/molecules"],
     "lightning": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
+    "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains"], "typer": ["cli"], "rich": ["cli"],
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from sciencegen.data.fetch import fetch, is_fetched
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
-from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
 from sciencegen.runs import provenance
 
 Rows = Iterator[Row] | dict[str, Iterator[Row]]
@@ -56,9 +56,10 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
         return cut(science.read(file, settings.column)), [file]
     card, split = find_card(domain, source)
     rows = card_rows(card, science, settings.sample, settings.offline)
-    if split:
-        return {split: cut(rows[split])}, []
-    return {name: cut(part) for name, part in rows.items()}, []
+    if split and split not in rows:
+        raise unknown_name(f"sample of {card.full_name}", split, rows)
+    chosen = [split] if split else [name for name in card.disjoint_splits if name in rows]
+    return {name: cut(rows[name]) for name in chosen}, []
 
 
 def find_card(domain: str, source: str) -> tuple[Card, str | None]:

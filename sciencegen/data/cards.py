@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sciencegen.data.tables import Row
 from sciencegen.errors import ConfigError, DataError, unknown_name
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CARD_FORMAT = 1
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -24,12 +28,26 @@ class _Strict(BaseModel):
 
 
 class Column(_Strict):
-    """A column of numbers. `source` is its name in the set's own files, where it isn't `name`."""
+    """A column of numbers. `source` is its name in the set's own files, where it isn't `name`; `factor` turns the
+    number there into one in `unit`."""
 
     name: str
     unit: str
     description: str = ""
     source: str | None = None
+    factor: float = 1.0
+
+
+class Division(_Strict):
+    """How rows come into parts: of the whole set, all files in order, or of the part `of`.
+
+    `numpy.random.RandomState(seed).permutation` (its stream is frozen) of the rows is cut into parts of these sizes;
+    each part keeps the order of the files.
+    """
+
+    of: str | None = None
+    seed: int
+    counts: dict[str, Annotated[int, Field(gt=0)]]
 
 
 class SourceFile(_Strict):
@@ -86,7 +104,10 @@ class Sample(_Strict):
 
 
 class Card(_Strict):
-    """datasets/<domain>/<name>/card.yaml. Files and samples go by split; the first split is for training."""
+    """datasets/<domain>/<name>/card.yaml. Files and samples go by split; the first split is for training.
+
+    With `divisions` the files are one stream instead, which those cut into splits and splits of splits.
+    """
 
     format: int
     name: str
@@ -98,6 +119,7 @@ class Card(_Strict):
     citation: str
     columns: list[Column] = []
     files: dict[str, CardFile]
+    divisions: list[Division] = []
     samples: dict[str, Sample] = {}
     sources: list[Source] = Field(min_length=1)
     folder: Path = Field(exclude=True)
@@ -123,9 +145,33 @@ class Card(_Strict):
                 raise ValueError(f"expected a file name without folders, got '{name}'")
         return self
 
+    @model_validator(mode="after")
+    def _divide_whole_parts(self) -> Card:
+        """Divisions come after what they divide, and use up its rows."""
+        sizes: dict[str | None, int] = {None: sum(file.rows for file in self.files.values())}
+        for division in self.divisions:
+            if division.of not in sizes or sum(division.counts.values()) != sizes[division.of]:
+                expected = "an earlier part" if division.of not in sizes else f"{sizes[division.of]} rows"
+                raise ValueError(f"expected {expected}, got a division of {division.of} into {division.counts}")
+            sizes.update(division.counts)
+        return self
+
     @property
     def splits(self) -> tuple[str, ...]:
-        return tuple(self.files)
+        """Every split that can be asked for; those of `disjoint_splits` first."""
+        return tuple(name for division in self.divisions for name in division.counts) or tuple(self.files)
+
+    @property
+    def disjoint_splits(self) -> tuple[str, ...]:
+        """The splits that make up the whole set."""
+        return tuple(self.divisions[0].counts) if self.divisions else tuple(self.files)
+
+    def leaves(self, split: str) -> tuple[str, ...]:
+        """The undivided splits that `split` consists of."""
+        for division in self.divisions:
+            if division.of == split:
+                return tuple(leaf for part in division.counts for leaf in self.leaves(part))
+        return (split,)
 
     @property
     def full_name(self) -> str:
@@ -140,19 +186,44 @@ class Card(_Strict):
 
     def sample_rows(self, read: ReadRows) -> dict[str, Iterator[Row]]:
         """The sample's rows by split; `read` is the domain's."""
-        return {split: read(self.folder / sample.name, "item") for split, sample in self.samples.items()}
-
-    def rows(self, read: ReadRows, folder: Path) -> dict[str, Iterator[Row]]:
-        """All rows by split from a fetched folder, columns renamed as the card says."""
-        renames = {column.source or column.name: column.name for column in self.columns}
+        sampled = [split for split in self.splits if self.samples.keys() >= set(self.leaves(split))]
         return {
-            split: _renamed(read(folder / file.name, file.item_column), renames) for split, file in self.files.items()
+            split: chain.from_iterable(read(self.sample_path(leaf), "item") for leaf in self.leaves(split))
+            for split in sampled
         }
 
+    def rows(self, read: ReadRows, folder: Path) -> dict[str, Iterator[Row]]:
+        """All rows by split from a fetched folder; columns get the card's names and units."""
+        if not self.divisions:
+            return {split: self._file_rows(file, read, folder) for split, file in self.files.items()}
+        parts = divide(self.divisions, sum(file.rows for file in self.files.values()))
+        return {split: self._part_rows(parts[split], read, folder) for split in self.splits}
 
-def _renamed(rows: Iterator[Row], names: Mapping[str, str]) -> Iterator[Row]:
-    for row in rows:
-        yield replace(row, values={names[name]: value for name, value in row.values.items() if name in names})
+    def _file_rows(self, file: CardFile, read: ReadRows, folder: Path) -> Iterator[Row]:
+        columns = {column.source or column.name: (column.name, column.factor) for column in self.columns}
+        for row in read(folder / file.name, file.item_column):
+            known = [(*columns[name], value) for name, value in row.values.items() if name in columns]
+            yield replace(row, values={name: factor * value for name, factor, value in known})
+
+    def _part_rows(self, part: np.ndarray, read: ReadRows, folder: Path) -> Iterator[Row]:
+        """The rows with these numbers of all files in order; `line` counts over all of them, from 1."""
+        stream = chain.from_iterable(self._file_rows(file, read, folder) for file in self.files.values())
+        wanted = set(part.tolist())
+        return (replace(row, line=number + 1) for number, row in enumerate(stream) if number in wanted)
+
+
+def divide(divisions: Sequence[Division], rows: int) -> dict[str, np.ndarray]:
+    """Row numbers (from 0, ascending) of every part."""
+    import numpy as np
+
+    parts: dict[str | None, np.ndarray] = {None: np.arange(rows)}
+    for division in divisions:
+        whole = parts[division.of]
+        order = np.random.RandomState(division.seed).permutation(len(whole))
+        cuts = np.cumsum(list(division.counts.values()))[:-1]
+        for name, chosen in zip(division.counts, np.split(order, cuts), strict=True):
+            parts[name] = whole[np.sort(chosen)]
+    return {name: part for name, part in parts.items() if name is not None}
 
 
 def _shared(name: str) -> Path:

@@ -1,9 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from sciencegen.data.cards import dataset_root, list_cards, load_card
+from sciencegen.data.cards import dataset_root, divide, list_cards, load_card
 from sciencegen.data.tables import Row, read_table
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import sha256_of
@@ -33,7 +34,7 @@ CONTENT = {
 def write_card(root, **changes):
     folder = root / "language" / "words"
     folder.mkdir(parents=True)
-    (folder / "card.yaml").write_text(yaml.safe_dump({**CONTENT, **changes}))
+    (folder / "card.yaml").write_text(yaml.safe_dump({**CONTENT, **changes}, sort_keys=False))
     return folder / "card.yaml"
 
 
@@ -47,10 +48,11 @@ def test_committed_cards_and_samples_agree(card):
     assert load_card(card.name) == load_card(card.full_name) == card
     for split, sample in card.samples.items():
         assert sha256_of(card.sample_path(split)) == sample.sha256
-        assert sample.rows <= card.files[split].rows
+        assert split in card.splits
+        assert sample.rows <= sum(file.rows for file in card.files.values())
     for split, rows in card.sample_rows(read).items():
         rows = list(rows)
-        assert len(rows) == card.samples[split].rows
+        assert len(rows) == sum(card.samples[leaf].rows for leaf in card.leaves(split))
         assert all(row.text and set(row.values) == {column.name for column in card.columns} for row in rows)
     assert sum(path.stat().st_size for path in card.folder.iterdir()) < 1_000_000
 
@@ -84,9 +86,68 @@ def test_columns_get_the_names_of_the_card(tmp_path):
     assert list(card.rows(read, tmp_path)["train"]) == [Row(2, "apple", {"value": 5}), Row(3, "pear", {"value": 4})]
 
 
+DIVIDED = {
+    "files": {name: {"name": f"{name}.csv", "item_column": "WORD", "rows": 3} for name in "ab"},
+    "columns": [{"name": "value", "unit": "half letters", "source": "size", "factor": 2.0}],
+    "divisions": [
+        {"seed": 0, "counts": {"train": 4, "test": 2}},
+        {"of": "train", "seed": 1, "counts": {"first": 3, "second": 1}},
+    ],
+    "samples": {
+        "first": {"name": "first.csv", "rows": 1, "sha256": "0" * 64},
+        "second": {"name": "second.csv", "rows": 1, "sha256": "0" * 64},
+    },
+    "sources": [
+        {
+            "kind": "files",
+            "files": {n: {"path": f"https://example.org/{n}.csv", "bytes": 9, "sha256": "0" * 64} for n in "ab"},
+        }
+    ],
+}
+
+
+def test_files_are_one_stream_that_is_divided(tmp_path):
+    card = load_card(write_card(tmp_path, **DIVIDED))
+    (tmp_path / "a.csv").write_text("WORD,size\nann,1\nbob,2\ncat,3\n")
+    (tmp_path / "b.csv").write_text("WORD,size\ndog,4\neve,5\nfox,6\n")
+    parts = {name: list(rows) for name, rows in card.rows(read, tmp_path).items()}
+    assert {name: len(rows) for name, rows in parts.items()} == {"train": 4, "test": 2, "first": 3, "second": 1}
+    everything = sorted([*parts["train"], *parts["test"]], key=lambda row: row.line)
+    assert [row.line for row in everything] == [1, 2, 3, 4, 5, 6]
+    assert [row.text for row in everything] == ["ann", "bob", "cat", "dog", "eve", "fox"]
+    assert [row.values["value"] for row in everything] == [2, 4, 6, 8, 10, 12]
+    assert sorted([*parts["first"], *parts["second"]], key=lambda row: row.line) == parts["train"]
+    order = np.random.RandomState(0).permutation(6)
+    assert [row.line for row in parts["test"]] == sorted((order[4:] + 1).tolist())
+    assert card.disjoint_splits == ("train", "test")
+
+
+def test_the_sample_of_a_divided_split_is_that_of_its_parts(tmp_path):
+    card = load_card(write_card(tmp_path, **DIVIDED))
+    for name in ("first", "second"):
+        (card.folder / f"{name}.csv").write_text(f"item,value\n{name},1\n")
+    parts = {name: [row.text for row in rows] for name, rows in card.sample_rows(read).items()}
+    assert parts == {"train": ["first", "second"], "first": ["first"], "second": ["second"]}
+
+
+def test_the_published_split_of_qm9():
+    """100,000 train, 10% test, halves for conditional generation (Anderson et al. 2019, Hoogeboom et al. 2022)."""
+    card = load_card("molecules/qm9")
+    parts = divide(card.divisions, 130_831)
+    assert {name: len(part) for name, part in parts.items()} == {
+        "train": 100_000, "validation": 17_748, "test": 13_083, "train_first": 50_000, "train_second": 50_000,
+    }  # fmt: skip
+    assert np.array_equal(np.sort(np.concatenate([parts[s] for s in card.disjoint_splits])), np.arange(130_831))
+    halves = np.concatenate([parts["train_first"], parts["train_second"]])
+    assert np.array_equal(np.sort(halves), parts["train"])
+    assert parts["test"][:5].tolist() == [10, 13, 21, 30, 43]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"divisions": [{"seed": 0, "counts": {"train": 1}}]}, "expected 2 rows, got a division of None"),
+        ({"divisions": [{"of": "rest", "seed": 0, "counts": {"train": 2}}]}, "expected an earlier part"),
         ({"colums": []}, "colums: Extra inputs"),
         ({"format": 2}, "made for another sciencegen"),
         ({"sources": []}, "sources: "),

@@ -44,11 +44,11 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         )
     if kind.startswith((".csv", ".parquet")):
         return read_table(path, ITEM_COLUMNS, column)
-    _check_exists(path)
+    check_exists(path)
     return _read_smi(path) if kind.startswith(".smi") else _read_sdf(path)
 
 
-def _lines(path: Path) -> Iterator[str]:
+def lines(path: Path) -> Iterator[str]:
     """Decoded lines without their ends. A line over the cap is cut there (it is refused for its length anyway)."""
     with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
         try:
@@ -61,7 +61,7 @@ def _lines(path: Path) -> Iterator[str]:
             raise DataError(f"Expected a whole gzip file in {path}, found a damaged one ({error}).") from error
 
 
-def _check_exists(path: Path) -> None:
+def check_exists(path: Path) -> None:
     """Errors about the file as a whole come before the first row."""
     if str(path) == "-":
         return
@@ -73,30 +73,37 @@ def _check_exists(path: Path) -> None:
 
 def _read_smi(path: Path) -> Iterator[Row]:
     """The first word of each line; a CXSMILES extension after it changes the molecule, so it stays, to be refused."""
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(lines(path), start=1):
         line = line.removeprefix("\ufeff") if number == 1 else line
         smiles, _, name = line.strip(" \t").replace("\t", " ").partition(" ")
         yield Row(number, f"{smiles} {name.lstrip()}" if name.lstrip().startswith("|") else smiles)
 
 
 def _read_sdf(path: Path) -> Iterator[Row]:
-    """Records are split at "$$$$" here, so that one bad or huge record neither stops the file nor reaches RDKit."""
+    return (_sdf_row(number, record) for number, record in split_records(path))
+
+
+def split_records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(number, lines) of each record of an .sdf file, the lines cut in number and length.
+
+    Records are split at "$$$$" here, so that one bad or huge record neither stops the file nor reaches RDKit.
+    """
     number, any_line = 1, False
     record: list[str] = []
-    for line in _lines(path):
+    for line in lines(path):
         if line.rstrip() == "$$$$":
-            yield _sdf_row(number, record)
+            yield number, record
             number, record, any_line = number + 1, [], False
             continue
         any_line = any_line or bool(line.strip())
         if len(record) <= MAX_RECORD_LINES:
             record.append(line[:MAX_RECORD_COLUMNS])
     if any_line:
-        yield _sdf_row(number, record)
+        yield number, record
 
 
 def _sdf_row(number: int, record: Sequence[str]) -> Row:
-    values = _sdf_values(record)
+    values = sdf_values(record)
     if len(record) > MAX_RECORD_LINES:
         return Row(number, f"{RECORD_ERROR}record of more than {MAX_RECORD_LINES} lines", values)
     atoms = _declared_atoms(record)
@@ -123,7 +130,7 @@ def _declared_atoms(record: Sequence[str]) -> int | None:
     return int(count) if count.isdecimal() else None
 
 
-def _sdf_values(record: Sequence[str]) -> dict[str, float]:
+def sdf_values(record: Sequence[str]) -> dict[str, float]:
     """Numeric SD tags: "> <logp>" and its value on the next line."""
     values: dict[str, float] = {}
     for line, following in pairwise(record):

@@ -96,11 +96,7 @@ class SelfiesRepresentation:
         return self.vocabulary.write(tokens.tolist())
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        for name in values:
-            if name not in self.properties:
-                raise unknown_name("condition", name, self.properties)
-        raw = np.array([values.get(name, np.nan) for name in self.properties])
-        return ((raw - self.mean) / self.std).astype(np.float32)
+        return standardized(values, self.properties, self.mean, self.std)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -166,6 +162,17 @@ def moments(values: np.ndarray, properties: Sequence[str]) -> tuple[np.ndarray, 
         if np.isnan(value):
             raise DataError(f"Expected some values of '{name}', found none. Leave the property out or give its column.")
     return mean, np.where(std > 1e-8, std, 1.0)
+
+
+def standardized(
+    values: Mapping[str, float], properties: Sequence[str], mean: np.ndarray, std: np.ndarray
+) -> np.ndarray:
+    """Raw values by name as one row [property] of (value - mean) / std, NaN where not given."""
+    for name in values:
+        if name not in properties:
+            raise unknown_name("condition", name, properties)
+    raw = np.array([values.get(name, np.nan) for name in properties])
+    return ((raw - mean) / std).astype(np.float32)
 
 
 def to_symbols(smiles: str) -> list[str] | Refusal:

@@ -1,10 +1,12 @@
-"""Molecules for the tests: drugs, and 2,000 that lie many random mutations away from them."""
+"""Molecules for the tests: drugs, 2,000 that lie many random mutations away from them, and the sample of QM9."""
 
 import numpy as np
 import pytest
 
+from sciencegen.data.cards import load_card
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules.structure_files import parse_structure, read_structures
 
 DRUGS = [
     "CC(=O)Oc1ccccc1C(=O)O",
@@ -41,3 +43,21 @@ def mutants(drugs):
             else:
                 walkers[index] = drugs[index]
     return list(found.values())[:2000]
+
+
+@pytest.fixture(scope="session")
+def qm9_rows():
+    card = load_card("molecules/qm9")
+    rows = card.sample_rows(read_structures)
+    return [row for split in card.disjoint_splits for row in rows[split]]
+
+
+@pytest.fixture(scope="session")
+def qm9_structures(qm9_rows):
+    """Molecules with conformers, and a few refusals."""
+    return [parse_structure(row.text) for row in qm9_rows]
+
+
+@pytest.fixture(scope="session")
+def qm9_molecules(qm9_structures):
+    return [one for one in qm9_structures if not isinstance(one, Refusal)]

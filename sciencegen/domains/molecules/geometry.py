@@ -1,0 +1,186 @@
+"""A molecule in three dimensions as plain arrays, and back as an RDKit molecule with one conformer.
+
+Bonds come with the molecule or are perceived in the coordinates (Kim & Kim, Bull. Korean Chem. Soc. 2015, 36, 1769, as
+in RDKit's DetermineBonds; atoms are neighbours within 1.15 times their covalent radii).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdDetermineBonds
+from rdkit.Geometry import Point3D
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS
+
+MAX_ATOMS = 3 * MAX_HEAVY_ATOMS
+CLOSEST = 0.5
+"""Ångström; H-H is 0.74, so nearer atoms are one atom twice, or a broken geometry."""
+COVALENT_FACTOR = 1.15
+BOND_ORDER_ATTEMPTS = 10_000
+"""Assignments of bond orders that are tried before a geometry counts as hopeless; a broken one could take hours."""
+
+BOND_TYPES = (
+    Chem.BondType.ZERO,
+    Chem.BondType.SINGLE,
+    Chem.BondType.DOUBLE,
+    Chem.BondType.TRIPLE,
+    Chem.BondType.AROMATIC,
+)
+"""The class of a pair of atoms: 0 is no bond."""
+
+_PERIODIC_TABLE = Chem.GetPeriodicTable()
+_REMOVAL: Any = Chem.RemoveHsParameters()  # RDKit's type stubs don't know its settable attributes
+_REMOVAL.removeDefiningBondStereo = True
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One molecule with every hydrogen.
+
+    numbers: atomic numbers. positions: ångström. charges: formal charges, in units of the elementary charge.
+    bonds: (atom, atom, class in BOND_TYPES) with the smaller atom first; None where they aren't known.
+    """
+
+    numbers: Int[np.ndarray, " atom"]
+    positions: Float[np.ndarray, "atom 3"]
+    charges: Int[np.ndarray, " atom"]
+    bonds: Int[np.ndarray, "bond 3"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def symbols(numbers: Sequence[int] | np.ndarray) -> list[str]:
+    """Element symbols of atomic numbers."""
+    return [_PERIODIC_TABLE.GetElementSymbol(int(number)) for number in numbers]
+
+
+def atomic_number(symbol: str) -> int | None:
+    """The atomic number of a symbol or of a number as text; None for what is no element."""
+    number = int(symbol) if symbol.isdecimal() and len(symbol) < 4 else -1
+    if number < 0 and symbol.isascii() and symbol.isalpha() and len(symbol) < 3:
+        with rdBase.BlockLogs():
+            try:
+                number = _PERIODIC_TABLE.GetAtomicNumber(symbol.capitalize())
+            except (ValueError, RuntimeError):
+                return None
+    return number if 1 <= number <= 118 else None
+
+
+def why_unusable(numbers: np.ndarray, positions: np.ndarray) -> Refusal | None:
+    """What makes coordinates no geometry: no atoms, too many, numbers that aren't finite, two atoms in one place."""
+    if len(numbers) == 0:
+        return Refusal("no atoms")
+    if len(numbers) > MAX_ATOMS:
+        return Refusal(f"{len(numbers)} atoms; at most {MAX_ATOMS} are accepted")
+    broken = np.flatnonzero(~np.isfinite(positions).all(1))
+    if len(broken):
+        return Refusal(f"atom {broken[0] + 1} has a coordinate that is no finite number")
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1) + np.diag(np.full(len(numbers), np.inf))
+    first, second = np.unravel_index(int(distance.argmin()), distance.shape)
+    if distance[first, second] < CLOSEST:
+        return Refusal(
+            f"atoms {first + 1} and {second + 1} are {distance[first, second]:.2f} Å apart; two atoms in one place"
+        )
+    return None
+
+
+def geometry_of(molecule: Chem.Mol) -> Geometry | Refusal:
+    """The arrays of a molecule that has a 3D conformer (its first counts) and every hydrogen as an atom."""
+    if molecule.GetNumAtoms() == 0:
+        return Refusal("no atoms")
+    if not molecule.GetNumConformers() or not molecule.GetConformer().Is3D():
+        return Refusal("no 3D coordinates; give a file with a structure, or embed the molecule first")
+    missing = sum(atom.GetTotalNumHs() for atom in molecule.GetAtoms())
+    if missing:
+        return Refusal(f"{missing} hydrogens have no coordinates; give every hydrogen as an atom")
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    positions = np.asarray(molecule.GetConformer().GetPositions(), np.float64)
+    charges = np.array([atom.GetFormalCharge() for atom in molecule.GetAtoms()])
+    bonds = []
+    for bond in molecule.GetBonds():
+        if bond.GetBondType() not in BOND_TYPES[1:]:
+            return Refusal(f"a bond of type {bond.GetBondType().name.lower()}; single to triple and aromatic are known")
+        first, second = sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
+        bonds.append((first, second, BOND_TYPES.index(bond.GetBondType())))
+    return why_unusable(numbers, positions) or Geometry(
+        numbers, positions, charges, np.array(sorted(bonds), np.int64).reshape(-1, 3)
+    )
+
+
+def molecule_of(geometry: Geometry) -> Chem.Mol | Refusal:
+    """The sanitized molecule with its conformer and the stereochemistry that follows from it.
+
+    Bonds that aren't known are perceived. Hydrogens stay atoms, none is added: an atom with an open valence is refused.
+    """
+    refusal = why_unusable(geometry.numbers, geometry.positions)
+    if refusal is not None:
+        return refusal
+    if geometry.bonds is None:
+        return perceive_bonds(geometry.numbers, geometry.positions, int(geometry.charges.sum()))
+    molecule = _with_conformer(geometry.numbers, geometry.positions)
+    for atom, charge in zip(molecule.GetAtoms(), geometry.charges, strict=True):
+        atom.SetFormalCharge(int(charge))
+    for first, second, kind in geometry.bonds.tolist():
+        molecule.AddBond(first, second, BOND_TYPES[kind])
+        if BOND_TYPES[kind] is Chem.BondType.AROMATIC:
+            molecule.GetBondBetweenAtoms(first, second).SetIsAromatic(True)
+            for atom in (first, second):
+                molecule.GetAtomWithIdx(atom).SetIsAromatic(True)
+    return _finished(molecule)
+
+
+def with_implicit_hydrogens(molecule: Chem.Mol) -> Chem.Mol:
+    """The molecule as the rest of the domain writes it: hydrogens only counted, heavy atoms in their places."""
+    with rdBase.BlockLogs():
+        return Chem.RemoveHs(molecule, _REMOVAL)
+
+
+def perceive_bonds(
+    numbers: Int[np.ndarray, " atom"], positions: Float[np.ndarray, "atom 3"], charge: int = 0
+) -> Chem.Mol | Refusal:
+    """The molecule of these atoms with the bonds that their distances speak of. charge: of the whole molecule."""
+    refusal = why_unusable(numbers, positions)
+    if refusal is not None:
+        return refusal
+    molecule = _with_conformer(numbers, positions)
+    with rdBase.BlockLogs():
+        try:
+            rdDetermineBonds.DetermineBonds(
+                molecule, charge=charge, covFactor=COVALENT_FACTOR, useVdw=True, maxIterations=BOND_ORDER_ATTEMPTS
+            )
+        except (ValueError, RuntimeError):
+            return Refusal("no bond orders fit the distances between its atoms")
+    return _finished(molecule)
+
+
+def _with_conformer(numbers: np.ndarray, positions: np.ndarray) -> Chem.RWMol:
+    molecule, conformer = Chem.RWMol(), Chem.Conformer(len(numbers))
+    for index, (number, position) in enumerate(zip(numbers, positions, strict=True)):
+        atom = Chem.Atom(int(number))
+        atom.SetNoImplicit(True)
+        molecule.AddAtom(atom)
+        conformer.SetAtomPosition(index, Point3D(*map(float, position)))
+    conformer.Set3D(True)
+    molecule.AddConformer(conformer)
+    return molecule
+
+
+def _finished(molecule: Chem.RWMol) -> Chem.Mol | Refusal:
+    with rdBase.BlockLogs():
+        try:
+            Chem.SanitizeMol(molecule)
+            Chem.AssignStereochemistryFrom3D(molecule)
+        except (ValueError, RuntimeError) as error:
+            return Refusal(f"not a valid molecule: {str(error).strip().splitlines()[0]}")
+    for atom in molecule.GetAtoms():
+        if atom.GetNumRadicalElectrons():
+            return Refusal(f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has an open valence")
+    return molecule.GetMol()

@@ -1,0 +1,245 @@
+"""Files of three-dimensional structures: .sdf, .xyz, and tables with the columns Elements and XYZ_Ang (QM9's own).
+
+Reading is in two steps, so that the costly one can run in killable workers: `read_structures` streams rows whose text
+is an XYZ block or a molfile block; `parse_structure` makes the molecule. `structure_text` writes one as a single line,
+SMILES with coordinates (CXSMILES), which `parse_structure` reads too.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rdkit import Chem, rdBase
+
+from sciencegen.data.records import csv_records
+from sciencegen.data.tables import Row, find_column, open_binary
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules.files import ITEM_COLUMNS, check_exists, ending, lines, sdf_values, split_records
+from sciencegen.domains.molecules.geometry import (
+    MAX_ATOMS,
+    atomic_number,
+    geometry_of,
+    perceive_bonds,
+    symbols,
+    with_implicit_hydrogens,
+)
+from sciencegen.domains.molecules.items import RECORD_ERROR
+from sciencegen.errors import ConfigError
+from sciencegen.files import atomic_write
+
+STRUCTURE_FORMATS = (".sdf", ".sdf.gz", ".xyz", ".xyz.gz", ".csv", ".csv.gz")
+ELEMENTS_COLUMN, POSITIONS_COLUMN = "elements", "xyz_ang"
+GIVEN_SMILES = "smiles="
+"""In the comment of an XYZ block: the SMILES that the perceived bonds must agree with, but for stereochemistry."""
+LONGEST_TEXT = 100_000
+
+_NUMBER = re.compile(r"[^\[\],\s]+")
+_ELEMENT = re.compile(r"[A-Za-z0-9]+")
+_READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs don't know its settable attributes
+_READER.removeHs = False
+_READER.parseName = False
+_WRITER: Any = Chem.SmilesWriteParams()
+_WRITER.canonical = False
+_COORDINATES = Chem.CXSmilesFields.CX_COORDS
+
+
+def read_structures(path: Path, column: str | None = None) -> Iterator[Row]:
+    """Stream the structures of a file as text blocks, with their numbers; what holds none is a row for the rejects.
+
+    column: of a table, the one with the SMILES that bonds are checked against.
+    """
+    kind = ending(path)
+    if kind not in STRUCTURE_FORMATS:
+        raise ConfigError(
+            f"Expected a file of 3D structures ({', '.join(STRUCTURE_FORMATS)}), got '{path}'. Convert it or rename it."
+        )
+    check_exists(path)
+    if kind.startswith(".csv"):
+        return _read_table(path, column)
+    return _read_xyz(path) if kind.startswith(".xyz") else _read_sdf(path)
+
+
+def _read_sdf(path: Path) -> Iterator[Row]:
+    for number, record in split_records(path):
+        block = record[: record.index("M  END") + 1] if "M  END" in record else record
+        yield Row(number, "\n".join(block), sdf_values(record))
+
+
+def _read_xyz(path: Path) -> Iterator[Row]:
+    """Blocks of a number of atoms, a comment, and a line for each atom; after a bad count, the next that is one."""
+    stream, lost = enumerate(lines(path), start=1), False
+    for number, line in stream:
+        if line.strip().isdecimal() and len(line.strip()) < 10:
+            lost = False
+            yield _xyz_row(number, int(line), stream)
+        elif line.strip() and not lost:
+            lost = True
+            yield Row(number, f"{RECORD_ERROR}expected a number of atoms, found '{line.strip()[:40]}'")
+
+
+def _xyz_row(number: int, count: int, stream: Iterator[tuple[int, str]]) -> Row:
+    block = [line for _, line in islice(stream, 1 + min(count, MAX_ATOMS))]
+    for _ in islice(stream, max(0, count - MAX_ATOMS)):
+        pass
+    if count > MAX_ATOMS:
+        return Row(number, f"{RECORD_ERROR}{count} atoms; at most {MAX_ATOMS} are accepted")
+    return Row(number, "\n".join([str(count), *block]))
+
+
+def _read_table(path: Path, column: str | None) -> Iterator[Row]:
+    """Elements as ['C','H'] and positions as [[0.0,1.0,2.0],...]; every other column of numbers comes in `values`."""
+    binary = io.BufferedReader(open_binary(path))  # type: ignore[type-var]
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
+    records = csv_records(text, ",", str(path))
+    names = next(records, (0, [""]))[1]
+    smiles = find_column(names, ITEM_COLUMNS, column, str(path))
+    elements = find_column(names, [ELEMENTS_COLUMN], None, str(path), guess=names[smiles])
+    positions = find_column(names, [POSITIONS_COLUMN], None, str(path), guess=names[smiles])
+    return (_table_row(line, cells, names, smiles, elements, positions) for line, cells in records)
+
+
+def _table_row(
+    line: int, cells: Sequence[str], names: Sequence[str], smiles: int, elements: int, positions: int
+) -> Row:
+    if len(cells) != len(names):
+        return Row(line, f"{RECORD_ERROR}{len(cells)} cells in a table of {len(names)} columns")
+    atoms, numbers = _ELEMENT.findall(cells[elements]), _NUMBER.findall(cells[positions])
+    if len(numbers) != 3 * len(atoms):
+        return Row(
+            line, f"{RECORD_ERROR}{len(numbers)} coordinates for {len(atoms)} atoms; three for each are expected"
+        )
+    places = zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+    block = [f"{atom} {x} {y} {z}" for atom, (x, y, z) in zip(atoms, places, strict=True)]
+    found = ((name.strip(), _finite(cell)) for name, cell in zip(names, cells, strict=True))
+    values = {name: value for name, value in found if value is not None}
+    return Row(line, "\n".join([str(len(atoms)), f"{GIVEN_SMILES}{cells[smiles].strip()}", *block]), values)
+
+
+def _finite(cell: str) -> float | None:
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def parse_structure(text: str) -> Chem.Mol | Refusal:
+    """The molecule of an XYZ block, a molfile block or a line of `structure_text`, with every hydrogen and a conformer.
+
+    Bonds of an XYZ block are perceived for a neutral molecule. Untrusted text belongs in a killable worker.
+    """
+    if text.startswith(RECORD_ERROR):
+        return Refusal(text.removeprefix(RECORD_ERROR).strip() or "unreadable record")
+    if len(text) > LONGEST_TEXT:
+        return Refusal(f"{len(text)} characters; at most {LONGEST_TEXT} are accepted")
+    if "\n" not in text:
+        molecule = _read_line(text)
+    elif "M  END" in text or "V2000" in text or "V3000" in text:
+        molecule = _read_molfile(text)
+    else:
+        return _read_block(text)
+    if isinstance(molecule, Refusal):
+        return molecule
+    geometry = geometry_of(molecule)
+    return geometry if isinstance(geometry, Refusal) else molecule
+
+
+def _read_line(text: str) -> Chem.Mol | Refusal:
+    if not (text.isascii() and text.isprintable()) or not text:
+        return Refusal("not a line of SMILES with coordinates")
+    with rdBase.BlockLogs():
+        try:
+            molecule = Chem.MolFromSmiles(text, _READER)
+            if molecule is not None and molecule.GetNumConformers():
+                molecule.GetConformer().Set3D(True)  # the format leaves out z where all are zero: a planar molecule
+                Chem.AssignStereochemistryFrom3D(molecule)  # what cages write as SMILES may mean their mirror image
+            return molecule or Refusal("not a valid SMILES string with coordinates")
+        except (ValueError, RuntimeError):
+            return Refusal("not a valid SMILES string with coordinates")
+
+
+def _read_molfile(text: str) -> Chem.Mol | Refusal:
+    with rdBase.BlockLogs():
+        try:
+            return Chem.MolFromMolBlock(text + "\n", removeHs=False) or Refusal("unreadable molfile record")
+        except (ValueError, RuntimeError):
+            return Refusal("unreadable molfile record")
+
+
+def _read_block(text: str) -> Chem.Mol | Refusal:
+    """An XYZ block; columns after the third coordinate (QM9's charges) are left out, "*^" is its exponent."""
+    count, _, rest = text.partition("\n")
+    comment, *atoms = rest.split("\n")
+    atoms = [line for line in atoms if line.strip()]
+    if not count.strip().isdecimal() or int(count) != len(atoms):
+        return Refusal(f"{count.strip()[:20]} atoms announced, {len(atoms)} given")
+    numbers, positions = np.zeros(len(atoms), np.int64), np.full((len(atoms), 3), np.nan)
+    for index, line in enumerate(atoms):
+        symbol, *cells = line.replace("*^", "e").split()
+        number = atomic_number(symbol)
+        if number is None:
+            return Refusal(f"atom {index + 1}: '{symbol[:20]}' is no element")
+        try:
+            numbers[index], positions[index] = number, [float(cell) for cell in cells[:3]]
+        except ValueError:
+            return Refusal(f"atom {index + 1}: expected three coordinates, found '{' '.join(cells)[:60]}'")
+    molecule = perceive_bonds(numbers, positions)
+    if isinstance(molecule, Refusal) or not comment.startswith(GIVEN_SMILES):
+        return molecule
+    return _agrees(molecule, comment.removeprefix(GIVEN_SMILES).strip())
+
+
+def _agrees(molecule: Chem.Mol, smiles: str) -> Chem.Mol | Refusal:
+    """The molecule if its graph is that of the SMILES; stereochemistry isn't compared."""
+    with rdBase.BlockLogs():
+        given = Chem.MolFromSmiles(smiles)
+    found = Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
+    if given is None:
+        return Refusal(f"'{smiles[:80]}' is not a valid SMILES string")
+    if Chem.MolToSmiles(given, isomericSmiles=False) != found:
+        return Refusal(f"bonds perceived in the coordinates give {found}, not the given {smiles[:80]}")
+    return molecule
+
+
+def structure_text(molecule: Chem.Mol) -> str:
+    """A molecule with its conformer in one line that `parse_structure` reads: SMILES and coordinates to six digits."""
+    return Chem.MolToCXSmiles(molecule, _WRITER, _COORDINATES)
+
+
+def structure_key(molecule: Chem.Mol) -> str:
+    """Identity of a structure: the molecule's SMILES with its stereochemistry, and its coordinates to 0.01 Å."""
+    flat = Chem.MolToSmiles(with_implicit_hydrogens(molecule))
+    return f"{flat} {np.round(molecule.GetConformer().GetPositions(), 2).tolist()}"
+
+
+def parse_structures(texts: Sequence[str]) -> list[Any]:
+    """(text, key, no values, no encoding) of each text, or why not; what `data.prepare` runs in its workers."""
+    parsed = [parse_structure(text) for text in texts]
+    return [
+        one if isinstance(one, Refusal) else (structure_text(one), structure_key(one), np.empty(0), None)
+        for one in parsed
+    ]
+
+
+def write_xyz(path: Path, molecules: Sequence[Chem.Mol], comments: Sequence[str]) -> None:
+    """Molecules with conformers as one .xyz file of many blocks, written whole; lengths in ångström."""
+    if ending(Path(path)) != ".xyz":
+        raise ConfigError(f"Expected an output ending in .xyz, got '{path}'.")
+    with atomic_write(path) as stream:
+        for molecule, comment in zip(molecules, comments, strict=True):
+            stream.write(xyz_block(molecule, comment))
+
+
+def xyz_block(molecule: Chem.Mol, comment: str = "") -> str:
+    """One block: the number of atoms, a comment, element and coordinates (ångström) of each atom."""
+    positions = molecule.GetConformer().GetPositions()
+    elements = symbols([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    atoms = [f"{e} {x:.6f} {y:.6f} {z:.6f}" for e, (x, y, z) in zip(elements, positions, strict=True)]
+    return "\n".join([str(len(atoms)), " ".join(comment.split()), *atoms]) + "\n"

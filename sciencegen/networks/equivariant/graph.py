@@ -1,0 +1,61 @@
+"""The complete graph over the points of an item as two small matrices, and what distances say on its edges.
+
+With one row for each unordered pair (i, j), i < j, the incidence matrix S has ones at both ends and the gradient matrix
+D has +1 at i and -1 at j. S h sums what the ends hold, S^T e sums over a point's edges, D v are the differences
+v_i - v_j, and D^T diag(w) D is the weighted graph Laplacian. Half the work of all ordered pairs, and no gathering.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+class CompleteGraph(NamedTuple):
+    """incidence, gradient: S and D above. edge: the number of the edge between two points, on the diagonal that of one
+    more. first, second: the ends of each edge."""
+
+    incidence: Float[Tensor, "edge point"]
+    gradient: Float[Tensor, "edge point"]
+    edge: Int[Tensor, "point point"]
+    first: Int[Tensor, " edge"]
+    second: Int[Tensor, " edge"]
+
+
+@lru_cache(maxsize=256)
+def complete_graph(points: int, dtype: torch.dtype, device: torch.device) -> CompleteGraph:
+    """The matrices for items of this many points; remembered."""
+    first, second = torch.triu_indices(points, points, 1, device=device)
+    edges = torch.arange(len(first), device=device)
+    start, end = (torch.nn.functional.one_hot(one, points).to(dtype) for one in (first, second))
+    edge = torch.full((points, points), len(first), device=device)
+    edge[first, second] = edges
+    edge[second, first] = edges
+    return CompleteGraph(start + end, start - end, edge, first, second)
+
+
+def centred(
+    positions: Float[Tensor, "batch point 3"], mask: Bool[Tensor, "batch point"] | None
+) -> Float[Tensor, "batch point 3"]:
+    """Positions less their mean over the real points; zero elsewhere."""
+    if mask is None:
+        return positions - positions.mean(1, keepdim=True)
+    real = mask[..., None].to(positions.dtype)
+    return (positions - (positions * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp(min=1)) * real
+
+
+def radial_functions(distances: Float[Tensor, "..."], count: int, reach: float) -> Float[Tensor, "... count"]:
+    """Gaussians exp(-((r - mu_k) / spacing)^2 / 2) with centres evenly spread over 0..reach, spacing apart."""
+    centres = torch.linspace(0.0, reach, count, dtype=distances.dtype, device=distances.device)
+    spacing = reach / max(count - 1, 1)
+    return torch.exp(-0.5 * ((distances[..., None] - centres) / spacing).square())
+
+
+def exactly(function, *values):
+    """Geometry keeps its own precision, whatever autocast makes of the rest."""
+    with torch.autocast(values[0].device.type, enabled=False):
+        return function(*values)

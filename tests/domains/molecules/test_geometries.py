@@ -1,0 +1,139 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from rdkit import Chem
+
+from sciencegen.data.buckets import padded_fraction, size_bucketed
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules import geometries as module
+from sciencegen.domains.molecules.geometries import (
+    GeometryRepresentation,
+    PackedGeometries,
+    fit,
+    fit_geometries,
+    pack_texts,
+)
+from sciencegen.domains.molecules.geometry import Geometry, geometry_of
+from sciencegen.domains.molecules.structure_files import structure_text
+from sciencegen.domains.molecules.structures import with_structure
+from sciencegen.errors import ConfigError, DataError, IncompatibleError
+
+
+@pytest.fixture(scope="module")
+def arrays(qm9_molecules):
+    return [geometry_of(one) for one in qm9_molecules[:300]]
+
+
+@pytest.fixture(scope="module")
+def representation(arrays, qm9_rows):
+    values = np.array([[row.values["gap"], row.values["dipole"]] for row in qm9_rows[: len(arrays)]])
+    return fit_geometries(arrays, values, ("gap", "dipole"))
+
+
+def test_decode_inverts_batch(representation, arrays, qm9_molecules):
+    batch = representation.batch(representation.encode(qm9_molecules[:40]))
+    assert batch["types"].shape == (40, batch.mask.shape[1], 5)
+    for old, new in zip(qm9_molecules, representation.decode(batch), strict=False):
+        assert Chem.MolToSmiles(new) == Chem.MolToSmiles(old)
+        centred = old.GetConformer().GetPositions() - old.GetConformer().GetPositions().mean(0)
+        np.testing.assert_allclose(new.GetConformer().GetPositions(), centred, atol=1e-5)
+
+
+def test_bonds_are_perceived_where_the_batch_has_none(representation, arrays, qm9_molecules):
+    plain = GeometryRepresentation(representation.elements, representation.sizes, bonded=False)
+    batch = plain.batch(arrays[:40])
+    assert set(batch.fields) == {"positions", "types", "charges"}
+    found = [Chem.MolToSmiles(one, isomericSmiles=False) for one in plain.decode(batch)]
+    assert found == [Chem.MolToSmiles(one, isomericSmiles=False) for one in qm9_molecules[:40]]
+
+
+def test_what_the_fields_hold(representation, arrays):
+    batch = representation.batch(arrays[:16], np.full((16, 2), 3.0))
+    real = batch.mask
+    assert batch["positions"].sum(1).abs().max() < 1e-4
+    assert (batch["types"].sum(-1) == real).all()
+    pairs = (real[:, :, None] & real[:, None] & ~torch.eye(real.shape[1], dtype=torch.bool)).float()
+    assert torch.equal(batch["bonds"].sum(-1), pairs)
+    assert torch.equal(batch["bonds"], batch["bonds"].transpose(1, 2))
+    assert (batch["positions"][~real] == 0).all()
+    assert batch.condition[0] == pytest.approx((3.0 - representation.mean) / representation.std, rel=1e-5)
+
+
+def test_saved_and_loaded_is_the_same(representation):
+    data = json.loads(json.dumps(representation.to_json()))
+    assert module.load(data).to_json() == representation.to_json()
+    assert representation.elements.tolist() == [1, 6, 7, 8, 9]
+
+
+def test_conditions_and_sizes(representation):
+    row = representation.condition({"gap": float(representation.mean[0])})
+    assert row[0] == 0
+    assert np.isnan(row[1])
+    with pytest.raises(ConfigError, match="Unknown condition 'gab'"):
+        representation.condition({"gab": 1})
+    drawn = representation.draw_sizes(5000, np.random.default_rng(0))
+    sizes = np.repeat(list(representation.sizes), list(representation.sizes.values()))
+    assert drawn.mean() == pytest.approx(sizes.mean(), abs=0.2)
+    assert set(drawn) <= set(sizes)
+
+
+def test_unknown_elements_and_flat_molecules_are_refused(representation):
+    chloride = with_structure(Chem.MolFromSmiles("CCl")).molecule
+    refusals = representation.encode([chloride, Chem.MolFromSmiles("C")])
+    assert refusals[0] == Refusal("holds Cl, which the model's training set has not")
+    assert "no 3D coordinates" in refusals[1].reason
+
+
+def test_a_generated_batch_may_hold_anything(representation):
+    """NaN coordinates and coincident atoms decode to refusals, one and two atoms to molecules."""
+    one = Geometry(np.array([9, 1]), np.array([[0, 0, 0], [0, 0, 0.92]]), np.zeros(2, int), np.array([[0, 1, 1]]))
+    batch = representation.batch([one] * 3)
+    batch["positions"][1] = float("nan")
+    batch["positions"][2] = 0.0
+    found = representation.decode(batch)
+    assert Chem.MolToSmiles(found[0]) == "[H]F"
+    assert "no finite number" in found[1].reason
+    assert "0.00 Å apart" in found[2].reason
+
+
+def test_fitting_reads_texts_and_needs_structures(qm9_molecules):
+    fitted = fit([structure_text(one) for one in qm9_molecules[:5]], np.empty((5, 0)), ())
+    assert sum(fitted.sizes.values()) == 5
+    with pytest.raises(DataError, match="found none with 3D coordinates"):
+        fit(["CCO"], np.empty((1, 0)), ())
+
+
+def test_packed_geometries_come_back_from_a_file(tmp_path, arrays):
+    packed = PackedGeometries.pack(arrays)
+    packed.save(tmp_path / "geometries.npz")
+    loaded = PackedGeometries.load(tmp_path / "geometries.npz")
+    assert len(loaded) == len(arrays)
+    for index in (0, 7, -1):
+        np.testing.assert_allclose(loaded[index].positions, arrays[index].positions, atol=1e-6)
+        assert np.array_equal(loaded[index].bonds, arrays[index].bonds)
+        assert np.array_equal(loaded[index].numbers, arrays[index].numbers)
+    assert loaded.sizes.tolist() == [len(one) for one in arrays]
+    assert [len(one) for one in loaded.take([3, 1])] == [len(arrays[3]), len(arrays[1])]
+    assert padded_fraction(loaded.sizes, size_bucketed(loaded.sizes, 32, np.random.default_rng(0))) < 0.1
+    with pytest.raises(IndexError):
+        loaded[len(arrays)]
+
+
+def test_texts_are_packed(qm9_molecules):
+    packed = pack_texts([structure_text(one) for one in qm9_molecules[:3]])
+    assert packed.sizes.tolist() == [one.GetNumAtoms() for one in qm9_molecules[:3]]
+    with pytest.raises(DataError, match="text of a structure, got 'CCO': no 3D coordinates"):
+        pack_texts(["CCO"])
+
+
+def test_packing_needs_bonds_and_a_right_file(tmp_path, representation):
+    unbonded = Geometry(np.array([1]), np.zeros((1, 3)), np.zeros(1, int))
+    with pytest.raises(DataError, match="got 0 such of 1"):
+        PackedGeometries.pack([unbonded])
+    with pytest.raises(DataError, match="molecule 0 has none"):
+        representation.batch([unbonded])
+    np.savez(tmp_path / "other.npz", numbers=np.zeros(3))
+    with pytest.raises(IncompatibleError, match="something else"):
+        PackedGeometries.load(tmp_path / "other.npz")
