@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ EVALUATION_SEED = 2107_0630
 """Not 0: data drawn from seed 0 must not meet their own noise again."""
 
 Condition = Float[Tensor, "batch property"] | None
+Accept = Callable[[Batch], Tensor]
 
 
 @dataclass(frozen=True)
@@ -149,16 +150,25 @@ class DiffusionModel(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, like: Batch | None = None
+        self,
+        noise: Float[Tensor, "batch latent"],
+        condition: Condition = None,
+        accept: Accept | None = None,
+        like: Batch | None = None,
     ) -> Float[Tensor, "batch latent"]:
         """The noise itself, in the state's spaces: the prior of latents is standard normal whatever the condition."""
         return self._row(self.start(noise, condition, like))
 
     @torch.no_grad()
     def generate(
-        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, like: Batch | None = None
+        self,
+        noise: Float[Tensor, "batch latent"],
+        condition: Condition = None,
+        accept: Accept | None = None,
+        like: Batch | None = None,
     ) -> Batch:
-        """Items of p(x | c), by the settings' sampler and guidance; a row's item follows from its noise alone."""
+        """Items of p(x | c), by the settings' sampler and guidance; a row's item follows from its noise alone, so that
+        `accept` has no choice. like: mask and given fields of the items."""
         return self.draw(self.start(noise, condition, like), self.settings.sampler, self.settings.steps)
 
     @torch.no_grad()

@@ -104,7 +104,7 @@ def test_a_model_of_several_fields_trains_and_draws_by_every_sampler(generator):
     model.loss(batch, 0, generator)["loss"].backward()
     assert model.network.gain.grad.abs() > 0
     noise = torch.randn(4, model.latent_size, generator=generator)
-    drawn = model.generate(noise, None, batch)
+    drawn = model.generate(noise, None, like=batch)
     assert drawn["kind"].dtype == torch.int64
     assert drawn["name"].tolist() == [0, 1, 2, 3]
     assert torch.equal(drawn.mask, batch.mask)
