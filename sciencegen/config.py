@@ -81,7 +81,9 @@ class TrainSettings(Resources):
 class GenerateSettings(Resources):
     """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each wanted item.
     noise_scale: multiplies the latent noise that items are drawn from; a recipe's own setting `temperature` sharpens
-    what its decoder draws from, and belongs to the trained model. include: further properties to write.
+    what its decoder draws from, and belongs to the trained model. Under a condition draws go on until one is near, and
+    noise_scale shapes the first of them only. raw: keep what is malformed too (a condition passes over it inside the
+    model, whatever stands here). include: further properties to write.
     """
 
     n: int = Field(1000, ge=1)

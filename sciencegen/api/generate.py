@@ -29,6 +29,8 @@ def generate(domain: str, n: int = 1000, **settings: Any) -> Any:
     """n distinct accepted items as a pandas table; the settings are those of `sciencegen generate`."""
     import pandas as pd
 
+    if isinstance(settings.get("where"), str):
+        settings["where"] = (settings["where"],)
     generation = stream(domain, build_settings(GenerateSettings, {"n": n, **settings}))
     columns: dict[str, list[Any]] = {name: [] for name in generation.columns}
     for chunk in generation:

@@ -48,7 +48,8 @@ def optimize(domain: str, goals: Sequence[str] = (), **settings: Any) -> Any:
     """The candidates as a pandas table; the settings are those of `sciencegen optimize`."""
     import pandas as pd
 
-    found = search(domain, build_settings(OptimizeSettings, {"goals": tuple(goals), **settings}))
+    texts = (goals,) if isinstance(goals, str) else tuple(goals)
+    found = search(domain, build_settings(OptimizeSettings, {"goals": texts, **settings}))
     table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary
     return table

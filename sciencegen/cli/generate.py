@@ -20,9 +20,11 @@ def generate(
     keep: options.Keep = None,
     forbid: options.Forbid = None,
     include: options.Include = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Keep every draw: exactly n of them, unfiltered.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Keep every draw: exactly n, malformed ones too.")] = False,
     attempts: Annotated[int | None, typer.Option(help="Draws allowed per wanted item. [default: 50]")] = None,
-    noise_scale: Annotated[float | None, typer.Option(help="Multiplies the latent noise. [default: 1]")] = None,
+    noise_scale: Annotated[
+        float | None, typer.Option(help="Multiplies the noise (not under --where). [default: 1]")
+    ] = None,
     model: options.Model = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -58,6 +60,7 @@ def generate(
     summarize(summary, output, as_json)
     if summary["written"] < record.n:
         raise FewerResults(
-            f"Found {summary['written']} of {record.n} distinct items in {summary['drawn']} draws (all written). "
+            f"Found {summary['written']} of {record.n} distinct items in {summary['drawn']} draws (all written; "
+            f"{summary['rejected']} failed what is asked, {summary['malformed']} were malformed). "
             "Loosen --where, --keep or --forbid, or raise --attempts."
         )

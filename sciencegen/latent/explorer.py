@@ -62,7 +62,10 @@ class LatentSpace:
         return tuple(self.representation.properties)
 
     def encode(self, items: Sequence[str]) -> Latents:
-        """One latent for each item, the posterior's centre; an item that can't be encoded is an error."""
+        """One latent for each item (a single one may stand without a list), the posterior's centre; an item that can't
+        be encoded is an error.
+        """
+        items = [items] if isinstance(items, str) else items
         parsed = [self.parse(item) for item in items]
         _raise_refused(items, parsed)
         arrays = self.representation.encode(parsed)

@@ -28,7 +28,7 @@ def search_evolution(
     """Evolve until the budget is spent or `patience` rounds bring nothing new.
 
     Each round: parents by rank pressure, operators by their success (`Bandit`), `screen` children per scored one, in
-    `generations` of which each descends from the best of the one before by a Gaussian process over everything scored.
+    `generations` of which each descends from the best of those before by a Gaussian process over everything scored.
     The process then picks those worth a call (by its mean, by mean + deviation, or blindly, in shares that follow
     success too). Known items never spend budget.
     """
@@ -67,10 +67,11 @@ def breed(
     """Distinct children that were never scored."""
     born: dict[str, Child] = {}
     pool: Sequence[Parent] = parents
-    generations = settings.generations if screen.ready else 1
-    count = min(settings.batch, objective.remaining) * max(settings.screen, 1)
+    count = min(settings.batch, objective.remaining) * settings.screen
+    generations = min(settings.generations, count) if screen.ready and settings.screen > 1 else 1
     for generation in range(generations):
-        for child in propose(space, generator, operators, pool, count // generations):
+        share = count * (generation + 1) // generations - count * generation // generations
+        for child in propose(space, generator, operators, pool, share):
             if not objective.is_scored(child.item):
                 born.setdefault(objective.key(child.item), child)
         if generation + 1 < generations:

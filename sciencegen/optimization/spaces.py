@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from sciencegen.errors import ConfigError
+
 Item = Any
 Latents = Float[np.ndarray, "item latent"]
 
@@ -85,3 +87,8 @@ class SearchSettings:
     patience: int = 30
     step: float = 0.5
     predictor: Callable[[Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("population", "batch", "screen", "generations", "patience"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"Expected {name} of 1 or more among the search settings, got {getattr(self, name)}.")

@@ -3,7 +3,8 @@
     try k asks for  c (1 + lean k / (tries - 1)),   and is kept if  ||E[y | x] - c||  is the least so far
 
 A row is done when its best is within `near`; what asks for a rare thing takes more tries, and leans further out. c is
-standardized, so that leaning goes away from the middle of the data. A draw is well formed if the item that it stands
+standardized, so that leaning goes away from the middle of the data (at a QED of 0.5, 16 tries miss by 0.061 instead of
+0.069; at 0.6 it changes nothing). A draw is well formed if the item that it stands
 for is written as this very sequence. Others hold things that no training sequence had (rings that close nowhere, ends
 that mean nothing): they make odd items, and the model misreads them (the QED of the shipped model's draws by 0.11 to
 0.15, that of well-formed ones by 0.015 to 0.036), so that picking the best reading would pick the misread ones. No
@@ -46,7 +47,7 @@ def resample(
         drawn = draw(shifted[rows], asked)
         found = _judged(drawn, miss(drawn, condition[rows]).double(), least[rows], accept)
         better = found < least[rows]
-        best = drawn if best is None else _placed(best, rows[better], drawn.select(better))
+        best = drawn if best is None else placed(best, rows[better], drawn.select(better))
         least[rows[better]] = found[better]
         rows = rows[least[rows] > near]
         if not len(rows):
@@ -67,8 +68,8 @@ def _judged(
     return found + MALFORMED * malformed
 
 
-def _placed(batch: Batch, rows: Tensor, others: Batch) -> Batch:
-    """The batch with these rows replaced."""
+def placed(batch: Batch, rows: Tensor, others: Batch) -> Batch:
+    """The batch with these rows (numbers or flags) replaced."""
 
     def put(old: Tensor, new: Tensor) -> Tensor:
         old = old.clone()

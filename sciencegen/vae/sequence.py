@@ -26,6 +26,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
@@ -36,7 +37,7 @@ from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
-from sciencegen.vae.resampling import Accept, resample
+from sciencegen.vae.resampling import Accept, placed, resample
 from sciencegen.vae.warmup import Warmup
 
 END, START = 0, 1
@@ -78,6 +79,10 @@ class SequenceVAESettings:
     tries: int = 32
     near: float = 0.1
     lean: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.tries < 1 or self.near < 0:
+            raise ConfigError(f"Expected tries of 1 or more and near of 0 or more, got {self.tries} and {self.near}.")
 
 
 class SequenceVAE(nn.Module):
@@ -202,9 +207,16 @@ class SequenceVAE(nn.Module):
         """
         check_latents(noise, self.latent_size)
         s, noise = self.settings, noise[:, self.settings.code :]
-        if condition is None or bool(condition.isnan().all()):
+        if condition is None or s.tries == 1:
             return self._draw(noise, condition)
-        return resample(self._draw, self._miss, accept, noise, condition, s.tries, s.near, s.lean)
+        asked = ~condition.isnan().all(1)
+        if asked.all():
+            return resample(self._draw, self._miss, accept, noise, condition, s.tries, s.near, s.lean)
+        drawn = self._draw(noise, condition)  # rows without a condition are drawn once, whatever stands beside them
+        if not asked.any():
+            return drawn
+        found = resample(self._draw, self._miss, accept, noise[asked], condition[asked], s.tries, s.near, s.lean)
+        return placed(drawn, asked, found)
 
     def _miss(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
         """How far the properties as they are read lie from what is asked for; infinite without an end."""

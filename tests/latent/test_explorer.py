@@ -93,3 +93,8 @@ def test_what_can_not_be_encoded_is_an_error(space):
         space.encode(["junk"])
     with pytest.raises(ShapeError, match="4"):
         space.decode(np.zeros((2, 3)))
+
+
+def test_one_item_may_stand_without_a_list(space):
+    (item,) = space.decode(space.sample(1))
+    assert (space.encode(item) == space.encode([item])).all()

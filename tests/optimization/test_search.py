@@ -214,3 +214,36 @@ def test_bayes_restarts_and_ascent_begins_from_draws_that_only_the_encoder_locat
         trace = run(toy_space(4, draw=draw), objective(goal, budget=140), method, initial=20, batch=20)
         assert len(trace) == 140
         assert 20 < sum(drawn) < 60
+
+
+@pytest.mark.parametrize("settings", [
+    {"batch": 1, "screen": 1}, {"batch": 10, "screen": 1}, {"batch": 1, "screen": 2, "generations": 4},
+    {"batch": 50, "screen": 3, "generations": 4, "initial": 56},
+], ids=str)  # fmt: skip
+def test_evolution_spends_its_budget_however_few_children_a_round_has(settings, toy_space, objective):
+    assert len(run(toy_space(), objective("maximize sphere", budget=157), "evolution", **settings)) == 157
+
+
+def test_latent_evolution_leaves_the_domains_moves_alone(toy_space, objective):
+    def never(*arguments):
+        raise AssertionError("a move of the domain was made")
+
+    space = toy_space(mutate=never, edit=never, recombine=never)
+    assert len(run(space, objective("maximize sphere", budget=200), "latent_evolution")) == 200
+
+
+def test_a_second_generation_descends_from_the_first(toy_space, objective, monkeypatch):
+    from sciencegen.optimization import evolution
+    from sciencegen.optimization.operators import Child
+
+    seen = []
+    propose = evolution.propose
+    monkeypatch.setattr(evolution, "propose", lambda *all: seen.append(all[3]) or propose(*all))
+    run(toy_space(), objective("maximize sphere", budget=200), "evolution", generations=2)
+    assert any(pool and all(isinstance(one, Child) for one in pool) for pool in seen)
+
+
+@pytest.mark.parametrize("name", ["batch", "screen", "generations", "population", "patience"])
+def test_settings_that_mean_nothing_are_refused(name):
+    with pytest.raises(ConfigError, match=name):
+        SearchSettings(**{name: 0})

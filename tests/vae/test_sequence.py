@@ -142,6 +142,24 @@ def test_without_a_condition_there_is_one_try(trained):
     assert torch.equal(trained.generate(noise)["tokens"], trained.generate(noise, free)["tokens"])
 
 
+def test_under_a_condition_draws_go_on_until_one_is_accepted(trained):
+    noise = torch.randn(60, trained.latent_size, generator=torch.Generator().manual_seed(6))
+    asked = torch.tensor([[1.0, float("nan")]]).expand(60, -1)
+    even = lambda batch: batch.mask.sum(1) % 2 == 0  # noqa: E731
+    assert even(trained.generate(noise, asked, even)).all()
+    assert not even(trained.generate(noise, asked)).all()
+
+
+def test_a_row_without_a_condition_is_drawn_once_whatever_stands_beside_it(trained):
+    noise = torch.randn(60, trained.latent_size, generator=torch.Generator().manual_seed(6))
+    mixed = torch.full((60, PROPERTIES), float("nan"))
+    mixed[::2, 0] = 1.0
+    even = lambda batch: batch.mask.sum(1) % 2 == 0  # noqa: E731
+    together = trained.generate(noise, mixed, even)
+    assert torch.equal(together["tokens"][1::2], trained.generate(noise)["tokens"][1::2])
+    assert even(together.select(slice(0, None, 2))).all()
+
+
 def test_wrong_latents_say_what_was_expected(trained):
     with pytest.raises(ShapeError, match="16"):
         trained.decode(torch.zeros(2, 3))

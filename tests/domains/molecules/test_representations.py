@@ -76,3 +76,15 @@ def test_adapting_keeps_old_tokens_and_adds_symbols_and_columns(fitted):
 def test_a_property_without_values_is_an_error():
     with pytest.raises(DataError, match="'empty'"):
         representations.fit(SMILES, np.full((7, 1), np.nan), ("empty",))
+
+
+def test_what_was_encoded_is_well_formed_and_what_means_nothing_is_not(fitted):
+    encoded = fitted.encode([items.parse(smiles) for smiles in SMILES])
+    batch = fitted.batch(encoded)
+    assert fitted.well_formed(batch, fitted.decode(batch)).all()
+    backwards = [*fitted.vocabulary.read(["[O]", "[C]", "[C]"]), 0]  # ethanol, which is written CCO
+    meaningless = [*fitted.vocabulary.read(["[C]", "[C]", "[=C]", "[Ring1]"]), 0]  # a ring that closes nothing
+    spoiled = fitted.batch([np.array(row) for row in (backwards, meaningless)])
+    assert items.text(fitted.decode(spoiled)[0]) == "CCO"
+    assert not isinstance(fitted.decode(spoiled)[1], Refusal)
+    assert not fitted.well_formed(spoiled, fitted.decode(spoiled)).any()

@@ -1,0 +1,28 @@
+"""What `generate` keeps of the shipped model's draws: without `raw`, molecules that are written as they were drawn."""
+
+from sciencegen.api.generate import Generation
+from sciencegen.api.models import load_model
+from sciencegen.config import GenerateSettings
+from sciencegen.domains.base import Refusal
+
+
+def draws(raw, n):
+    model = load_model("molecules", None, "cpu")
+    generation = Generation(model, GenerateSettings(n=n, raw=raw, seed=3, threads=1))
+    return [item for chunk in generation for item in chunk["item"]], generation.summary(), model
+
+
+def test_malformed_draws_are_passed_over_and_counted():
+    kept, summary, model = draws(False, 100)
+    parts = ("written", "undecoded", "malformed", "repeated", "rejected")
+    assert summary["written"] == len(kept) == 100
+    assert summary["drawn"] == sum(summary[name] for name in parts)
+    assert summary["malformed"] > 20
+    encoded = model.representation.encode([model.domain.parse(text) for text in kept])
+    assert not any(isinstance(one, Refusal) for one in encoded)
+    batch = model.representation.batch(encoded)
+    assert model.representation.well_formed(batch, model.representation.decode(batch)).all()
+    raw, told, _ = draws(True, 100)
+    assert told["malformed"] == 0
+    assert told["drawn"] == len(raw) == 100
+    assert 30 < len(set(raw) & set(kept)) < 90  # of the same noise, only the well formed are kept
