@@ -75,10 +75,12 @@ def test_rows_that_have_ended_cost_no_work_and_keep_their_state(chain):
         logits[state[0] < len(seen), :, END] += 1e4  # row i ends at position i
         return logits, state
 
-    tokens, mask = decode(torch.zeros(12, 14), START, END, ending, (torch.arange(12),))
-    assert seen == [12, 11, 10, 9, *[autoregressive.LEAST_ROWS] * 8]  # fewer would round otherwise
-    assert torch.equal(mask.sum(1), torch.arange(1, 13))
-    for row in range(12):
+    least = autoregressive.LEAST_ROWS
+    rows = least + 4
+    tokens, mask = decode(torch.zeros(rows, rows + 2), START, END, ending, (torch.arange(rows),))
+    assert seen == [*range(rows, least, -1), *[least] * least]  # fewer would round otherwise
+    assert torch.equal(mask.sum(1), torch.arange(1, rows + 1))
+    for row in range(rows):
         assert (tokens[row, :row] == 2 + row % 3).all()
 
 

@@ -39,9 +39,9 @@ def complete_graph(points: int, dtype: torch.dtype, device: torch.device) -> Com
 
 
 def centred(
-    positions: Float[Tensor, "batch point 3"], mask: Bool[Tensor, "batch point"] | None
-) -> Float[Tensor, "batch point 3"]:
-    """Positions less their mean over the real points; zero elsewhere."""
+    positions: Float[Tensor, "batch point axis"], mask: Bool[Tensor, "batch point"] | None
+) -> Float[Tensor, "batch point axis"]:
+    """Values less their mean over the real points; zero elsewhere."""
     if mask is None:
         return positions - positions.mean(1, keepdim=True)
     real = mask[..., None].to(positions.dtype)
