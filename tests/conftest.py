@@ -8,13 +8,18 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
 
 from tests.toy import install_toy
+
+MATHEMATICS = ("sciencegen.vae", "sciencegen.diffusion", "sciencegen.networks")
+"""Here the shapes in the annotations are checked at every call."""
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    install_import_hook(MATHEMATICS, "beartype.beartype")
     folder = install_toy(Path(_FOLDER.name))
     sys.path.append(str(folder))
     os.environ["SCIENCEGEN_TOY"] = str(folder)

@@ -15,11 +15,11 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.descent import DescentSettings, descend
 from sciencegen.diffusion.process import Denoiser, Levels, coefficients, deterministic_step, diffuse, predict
 from sciencegen.diffusion.samplers import Path, check_path
 from sciencegen.diffusion.state import Fields, State
 from sciencegen.errors import ConfigError
+from sciencegen.networks.descent import DescentSettings, descend
 
 Student = TypeVar("Student", bound=nn.Module)
 

@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.descent import DescentSettings, descend
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.spaces import Euclidean
@@ -20,6 +19,7 @@ from sciencegen.diffusion.state import Field, State
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.denoiser import VectorDenoiser
+from sciencegen.networks.descent import DescentSettings, descend
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import DescentSettings, descend
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
 
@@ -27,12 +28,9 @@ class FlowFit:
 
 
 @dataclass(frozen=True)
-class FlowFitSettings:
-    """learning_rate is the peak of a short linear rise and a cosine fall to 0; held_out is a share of the rows."""
+class FlowFitSettings(DescentSettings):
+    """dropout: conditions to forget, so that any subset can be asked for. held_out is a share of the rows."""
 
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-5
-    largest_gradient: float = 5.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1))
     held_out: float = 0.02
 
@@ -78,51 +76,21 @@ def fit_flow_prior(
     """
     settings = settings or FlowFitSettings()
     data = _Latents(latents, log_std, conditions)
+
+    def loss(step: int) -> Tensor:
+        drawn = torch.randint(len(rows), (batch,), generator=generator, device=generator.device)
+        latent, condition = data.draw(rows[drawn.to(rows.device)], generator)
+        return -prior.log_prob(latent, settings.dropout(condition, generator)).mean()
+
     order = torch.randperm(len(latents), generator=generator, device=generator.device).to(latents.device)
     held, rows = order.split([(count := int(settings.held_out * len(order))), len(order) - count])
     prior.standardize(data.draw(rows, generator)[0])
     check = data.draw(held, generator)
     start = _mean_loss(prior, *check)
     prior.train()
-    losses = _descend(prior, data, rows, steps, batch, generator, settings, progress)
+    losses = descend(prior.parameters(), loss, steps, settings, progress)
     prior.eval()
     return FlowFit(_averages(losses, 10), start, _mean_loss(prior, *check))
-
-
-def _descend(
-    prior: FlowPrior,
-    data: _Latents,
-    rows: Tensor,
-    steps: int,
-    batch: int,
-    generator: Generator,
-    settings: FlowFitSettings,
-    progress: Callable[[int, float], None] | None,
-) -> list[float]:
-    optimizer = torch.optim.AdamW(
-        prior.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
-    losses = []
-    for step in range(steps):
-        drawn = torch.randint(len(rows), (batch,), generator=generator, device=generator.device)
-        latent, condition = data.draw(rows[drawn.to(rows.device)], generator)
-        loss = -prior.log_prob(latent, settings.dropout(condition, generator)).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(prior.parameters(), settings.largest_gradient)
-        optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
-        if progress is not None:
-            progress(step, losses[-1])
-    return losses
-
-
-def _rate(step: int, steps: int) -> float:
-    """A linear rise over the first 5% (at most 100 steps), then half a cosine down to 0."""
-    rise = max(1, min(100, steps // 20))
-    return min(1.0, (step + 1) / rise) * 0.5 * (1 + math.cos(math.pi * step / max(steps, 1)))
 
 
 @torch.no_grad()

@@ -145,7 +145,8 @@ class SequenceVAE(nn.Module):
     def _likelihood(self, code: Tensor, condition: Condition, batch: Batch, expected: Tensor):
         tokens = batch["tokens"]
         previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
-        context, notes = self._context(code, condition), _notes(expected[:, :-1].detach(), condition)
+        asked = None if condition is None else condition[:, None]  # of all steps
+        context, notes = self._context(code, condition), _notes(expected[:, :-1].detach(), asked)
         logits, _ = self.decoder(previous, context, notes, self.decoder.first_state(context))
         return AutoregressiveCategorical(logits, _mask(batch))
 
@@ -210,13 +211,11 @@ class SequenceVAE(nn.Module):
         if condition is None or s.tries == 1:
             return self._draw(noise, condition)
         asked = ~condition.isnan().all(1)
-        if asked.all():
-            return resample(self._draw, self._miss, accept, noise, condition, s.tries, s.near, s.lean)
-        drawn = self._draw(noise, condition)  # rows without a condition are drawn once, whatever stands beside them
         if not asked.any():
-            return drawn
+            return self._draw(noise, condition)
         found = resample(self._draw, self._miss, accept, noise[asked], condition[asked], s.tries, s.near, s.lean)
-        return placed(drawn, asked, found)
+        # rows without a condition are drawn once, whatever stands beside them
+        return found if asked.all() else placed(self._draw(noise, condition), asked, found)
 
     def _miss(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
         """How far the properties as they are read lie from what is asked for; infinite without an end."""
@@ -288,12 +287,10 @@ class SequenceVAE(nn.Module):
         return guided, (*first(condition), *first(None))
 
 
-def _notes(expected: Float[Tensor, "*row property"], condition: Condition) -> Float[Tensor, "*row note"]:
+def _notes(expected: Float[Tensor, "*row property"], condition: Tensor | None) -> Float[Tensor, "*row note"]:
     """[E[y | x_<t], c - E[y | x_<t] where c is given else 0] at each step."""
     if condition is None:
         return torch.cat([expected, torch.zeros_like(expected)], -1)
-    if expected.ndim == 3:  # all steps of a batch at once
-        condition = condition[:, None]
     return torch.cat([expected, (condition - expected).nan_to_num(0.0)], -1)
 
 

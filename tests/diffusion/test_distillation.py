@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.descent import DescentSettings
 from sciencegen.diffusion.distillation import DistillationSettings, distill, distillation_loss, two_step_target
 from sciencegen.diffusion.process import alpha, deterministic_step, diffuse, sigma
 from sciencegen.diffusion.samplers import no_noise, sample_ddim
 from sciencegen.diffusion.schedules import Cosine, log_snr_grid
 from sciencegen.errors import ConfigError
 from sciencegen.networks.denoiser import VectorDenoiser
+from sciencegen.networks.descent import DescentSettings
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData
 
 DATA = MixtureData()

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Generator
 
-from sciencegen.diffusion.descent import DescentSettings
 from sciencegen.diffusion.latent_prior import DiffusionPrior, PriorFitSettings, fit_diffusion_prior
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import DescentSettings
 
 CENTRES = torch.tensor([[2.0, 0.0], [-2.0, 1.0]], dtype=torch.float64)
 STD = 0.3

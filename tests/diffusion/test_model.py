@@ -6,7 +6,6 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.descent import DescentSettings, descend
 from sciencegen.diffusion.distillation import DistillationSettings, distill
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
@@ -17,6 +16,7 @@ from sciencegen.diffusion.state import Field, State
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.denoiser import VectorDenoiser
+from sciencegen.networks.descent import DescentSettings, descend
 from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.train import train
 from tests.diffusion.known_data import VECTOR, GaussianData

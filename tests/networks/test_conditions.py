@@ -1,24 +1,10 @@
-from collections.abc import Iterator
-
 import pytest
 import torch
-from torch import Generator
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 
-
-@pytest.fixture(autouse=True)
-def double_precision() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
-@pytest.fixture
-def generator() -> Generator:
-    return Generator().manual_seed(0)
+pytestmark = pytest.mark.usefixtures("double_precision")
 
 
 def test_a_missing_value_is_a_zero_with_its_flag_down():

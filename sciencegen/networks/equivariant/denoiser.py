@@ -11,7 +11,6 @@ Categorical fields come out as probabilities, others as they are.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
+from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.equivariant.graph import centred, complete_graph
 from sciencegen.networks.equivariant.pairs import PairNetwork, PairNetworkSettings
 from sciencegen.networks.mlp import MLP
@@ -131,18 +131,10 @@ class EquivariantDenoiser(nn.Module):
 
     def _context(self, log_snr: Tensor, condition: Tensor | None, mask: Tensor | None, positions: Tensor) -> Tensor:
         """Noise level, number of points, and the condition with what of it is free."""
-        if condition is None:
-            condition = positions.new_full((len(positions), self.conditions), math.nan)
-        if condition.shape != (len(positions), self.conditions):
-            raise ShapeError(
-                f"Expected a condition [{len(positions)} {self.conditions}], got {list(condition.shape)}. "
-                "Mark what is free with NaN."
-            )
-        given = ~condition.isnan()
         count = positions.new_full((len(positions),), positions.shape[1]) if mask is None else mask.sum(1)
         size = (count.to(positions.dtype)[:, None] / 16).log1p()
-        known = torch.where(given, condition, 0.0).to(positions.dtype)
-        return self.context(torch.cat([noise_features(log_snr), size, known, given.to(positions.dtype)], -1))
+        known = condition_features(condition, size, self.conditions)
+        return self.context(torch.cat([noise_features(log_snr), size, known], -1))
 
     def _estimate(self, field: FieldShape, answer: Tensor, like: Tensor, mask: Tensor | None) -> Tensor:
         """Probabilities or numbers in the shape of the field; of pairs in both orders, zero on the diagonal."""

@@ -20,9 +20,13 @@ class DescentSettings:
 
 
 def descend(
-    parameters: Iterable[nn.Parameter], loss: Callable[[int], Tensor], steps: int, settings: DescentSettings
+    parameters: Iterable[nn.Parameter],
+    loss: Callable[[int], Tensor],
+    steps: int,
+    settings: DescentSettings,
+    progress: Callable[[int, float], None] | None = None,
 ) -> list[float]:
-    """Minimize loss(step) in place; the losses of all steps."""
+    """Minimize loss(step) in place; the losses of all steps. progress(step, loss) is called after each."""
     chosen = [parameter for parameter in parameters if parameter.requires_grad]
     optimizer = torch.optim.AdamW(chosen, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
@@ -35,6 +39,8 @@ def descend(
         optimizer.step()
         schedule.step()
         losses.append(float(value.detach()))
+        if progress is not None:
+            progress(step, losses[-1])
     return losses
 
 
