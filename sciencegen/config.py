@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from sciencegen.errors import ConfigError
 
@@ -26,6 +26,13 @@ class Settings(BaseModel):
     """A strict, immutable record."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _one_text_is_a_list(cls, value: Any, field: ValidationInfo) -> Any:
+        """Where several texts may stand, one may stand alone."""
+        annotation = cls.model_fields[str(field.field_name)].annotation
+        return (value,) if isinstance(value, str) and annotation == tuple[str, ...] else value
 
 
 class Resources(Settings):

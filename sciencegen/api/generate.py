@@ -10,7 +10,7 @@ import numpy as np
 
 from sciencegen.api.conditions import Condition, parse_conditions
 from sciencegen.api.models import LoadedModel, open_model
-from sciencegen.api.rooms import Judge, split_rows, worker_count
+from sciencegen.api.rooms import Judge, Judged, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
@@ -29,8 +29,6 @@ def generate(domain: str, n: int = 1000, **settings: Any) -> Any:
     """n distinct accepted items as a pandas table; the settings are those of `sciencegen generate`."""
     import pandas as pd
 
-    if isinstance(settings.get("where"), str):
-        settings["where"] = (settings["where"],)
     generation = stream(domain, build_settings(GenerateSettings, {"n": n, **settings}))
     columns: dict[str, list[Any]] = {name: [] for name in generation.columns}
     for chunk in generation:
@@ -86,9 +84,8 @@ class Generation:
     def _judge(self) -> Judge:
         text = json.dumps(self.model.representation.to_json(), sort_keys=True)
         filters = ((), ()) if self.settings.raw else (self.settings.keep, self.settings.forbid)
-        return Judge(
-            self.model.domain.name, str(self.model.config["recipe"]), text, self.names, *filters, not self.settings.raw
-        )
+        recipe, strict = str(self.model.config["recipe"]), not self.settings.raw
+        return Judge(self.model.domain.name, recipe, text, self.names, *filters, strict)
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
@@ -123,15 +120,15 @@ class Generation:
             if self.written >= self.settings.n:
                 break
             self.drawn += 1
-            if not isinstance(result, tuple):
+            if not isinstance(result, Judged):
                 self.undecoded += 1
                 if self.settings.raw:
                     self._append(chunk, "", [float("nan")] * len(self.names))
             elif self.settings.raw or fresh.get(index, False):
-                self._append(chunk, result[0], result[2])
+                self._append(chunk, result.text, result.values)
             elif index in fresh:
                 self.repeated += 1
-            elif not result[3]:
+            elif not result.well_formed:
                 self.malformed += 1
             else:
                 self.rejected += 1
@@ -141,17 +138,13 @@ class Generation:
         """Which draws satisfy everything that is asked, and whether each is new."""
         if self.settings.raw:
             return {}
-        good = [index for index, result in enumerate(results) if isinstance(result, tuple) and self._satisfies(result)]
-        first = seen.first_lines(hash_keys([results[index][1] for index in good]), np.array(good, np.int64))
+        good = [index for index, result in enumerate(results) if isinstance(result, Judged) and self._satisfies(result)]
+        first = seen.first_lines(hash_keys([results[index].key for index in good]), np.array(good, np.int64))
         return dict(zip(good, (first < 0).tolist(), strict=True))
 
-    def _satisfies(self, result: tuple) -> bool:
-        _, _, values, well_formed, accepted = result
-        return (
-            well_formed
-            and accepted
-            and all(c.satisfied(value) for c, value in zip(self.conditions, values, strict=False))
-        )
+    def _satisfies(self, result: Judged) -> bool:
+        asked = zip(self.conditions, result.values, strict=False)
+        return result.well_formed and result.accepted and all(c.satisfied(value) for c, value in asked)
 
     def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
         self.written += 1

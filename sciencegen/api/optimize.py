@@ -44,12 +44,11 @@ class Found:
     summary: dict[str, Any]
 
 
-def optimize(domain: str, goals: Sequence[str] = (), **settings: Any) -> Any:
+def optimize(domain: str, goals: str | Sequence[str] = (), **settings: Any) -> Any:
     """The candidates as a pandas table; the settings are those of `sciencegen optimize`."""
     import pandas as pd
 
-    texts = (goals,) if isinstance(goals, str) else tuple(goals)
-    found = search(domain, build_settings(OptimizeSettings, {"goals": texts, **settings}))
+    found = search(domain, build_settings(OptimizeSettings, {"goals": goals, **settings}))
     table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary
     return table

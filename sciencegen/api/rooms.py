@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,9 +101,21 @@ def _representation(domain: str, recipe: str, text: str) -> Any:
     return domain_of(domain).recipes[recipe].load_representation(json.loads(text))
 
 
+class Judged(NamedTuple):
+    """Of a decoded row: the item as text, its identity and properties, whether the row is how it is written, and
+    whether it has what is to be kept and nothing forbidden.
+    """
+
+    text: str
+    key: str
+    values: list[float]
+    well_formed: bool
+    accepted: bool
+
+
 @dataclass(frozen=True)
 class Judge(InDomain):
-    """Decoded rows to (text, key, values, well formed, acceptable) each, or why a row is no item.
+    """Decoded rows to `Judged`, or why a row is no item.
 
     A row's tensors come as arrays: a tensor would travel between processes as shared memory.
     """
@@ -126,7 +138,9 @@ class Judge(InDomain):
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
         return [
-            item if isinstance(item, Refusal) else (domain.text(item), domain.key(item), next(values), ok, accept(item))
+            item
+            if isinstance(item, Refusal)
+            else Judged(domain.text(item), domain.key(item), next(values), ok, accept(item))
             for item, ok in zip(decoded, good, strict=True)
         ]
 
