@@ -14,7 +14,7 @@ from sciencegen.api.optimize import search_space
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import DEFAULT_RESOURCES, OptimizeSettings, Resources
 from sciencegen.domains import domain_names
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import unknown_name
 from sciencegen.optimization.benchmark import auc_top_k
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Objective
@@ -84,7 +84,9 @@ def plan(
     found = {name: suite_tasks(name, suite) for name in ([domain] if domain else domain_names())}
     science = next((name for name, known in found.items() if known), None)
     if science is None:
-        raise ConfigError(f"Expected a benchmark suite that a domain has, got '{suite}'.")
+        raise unknown_name(
+            "benchmark suite", suite, {oracle.split(":")[0] for name in found for oracle in _in_suites(name)}
+        )
     for task in tasks:
         if task not in found[science]:
             raise unknown_name(f"task of {suite}", task, found[science])
@@ -100,7 +102,11 @@ def plan(
 
 
 def suite_tasks(domain: str, suite: str) -> list[str]:
-    return [name.split(":", 1)[1] for name in domain_of(domain).oracle_names() if name.startswith(f"{suite}:")]
+    return [name.split(":", 1)[1] for name in _in_suites(domain) if name.startswith(f"{suite}:")]
+
+
+def _in_suites(domain: str) -> list[str]:
+    return [name for name in domain_of(domain).oracle_names() if ":" in name]
 
 
 def benchmark(suite: str, **settings: Any) -> Any:

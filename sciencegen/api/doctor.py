@@ -22,8 +22,13 @@ def examine() -> dict[str, dict[str, str]]:
         "libraries": _libraries(),
         "devices": _devices(),
         "weights": {name: _weights(name) for name in shipped_names()} or {"none": "no weights are shipped"},
-        "datasets": {row["name"]: f"here: {row['here']}, {row['rows']} rows" for row in list_datasets()},
+        "datasets": {row["name"]: _dataset(row) for row in list_datasets()},
     }
+
+
+def _dataset(row: dict[str, Any]) -> str:
+    here = {"yes": "all is here", "sample": f"a sample of {row['sample']:,} is here"}.get(row["here"], "not here")
+    return f"{here}, {row['rows']:,} rows in all"
 
 
 def _system() -> dict[str, str]:

@@ -83,8 +83,10 @@ def read_latents(path: Path, size: int) -> np.ndarray:
     try:
         content = np.load(path, allow_pickle=False)
         latents = content if isinstance(content, np.ndarray) else content["latent"]
-    except (ValueError, OSError, KeyError) as error:
-        raise DataError(f"Expected an .npz with an array `latent` in {path}: {error}. Make one with encode.") from None
+    except (ValueError, OSError, KeyError):
+        raise DataError(
+            f"Expected an .npz with an array `latent` in {path}, found something else. Make one with encode."
+        ) from None
     if latents.ndim != 2 or latents.dtype.kind != "f" or not np.isfinite(latents).all():
         raise DataError(f"Expected finite numbers [item latent] in {path}, got {latents.dtype} {latents.shape}.")
     if latents.shape[1] != size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -24,11 +25,14 @@ Refused = tuple[int, str, str]
 """line, item, reason"""
 
 
-def input_ending(domain: str, ending: str | None) -> str:
-    """How stdin is read: the ending that the user says, else the domain's first format."""
+def input_ending(domain: str, ending: str | None, first_line: str = "") -> str:
+    """How stdin is read: the ending that the user says, else as CSV where its first line names an item's column (what
+    `generate` writes does), else the domain's first format.
+    """
     science = domain_of(domain)
     if ending is None:
-        return science.formats[0]
+        cells = {cell.strip(' "') for cell in re.split("[,;\t]", first_line.strip().lower())}
+        return ".csv" if cells & set(science.item_columns) and ".csv" in science.formats else science.formats[0]
     ending = ending if ending.startswith(".") else f".{ending}"
     if ending not in science.formats:
         raise ConfigError(f"Expected --format {', '.join(science.formats)}, got {ending}.")

@@ -17,7 +17,7 @@ from sciencegen.api.rooms import domain_of, use_threads
 from sciencegen.api.training_data import TrainingData, open_prepared, read_training_data
 from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.prepared import SUMMARY
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.runs import RunFolder, run_name, sha256_of
 
 FINE_TUNING = {"steps": 100, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
@@ -52,14 +52,20 @@ def train(
     run = RunFolder(folder or Path("runs") / run_name(identity, domain))
     with run.lock():
         if force and (run.has(models.WEIGHTS) or not _same(run, identity)):
-            _clear(run)
+            _clear(run, data)
         if run.has(models.WEIGHTS) and _same(run, identity):
             log(f"{run.path} is finished already; --force trains it anew")
             return Trained(run.path, run.read_json(models.METRICS))
         if run.has("train.json") and not _same(run, identity):
             raise ConfigError(f"{run.path} holds another training. Pass --force to start anew, or another -o.")
+        training = _training_settings(chosen)
         run.write_json("train.json", identity)
-        return _train(domain, data, chosen, run, column, log)
+        try:
+            return _train(domain, data, chosen, training, run, column, log)
+        except SciencegenError:
+            if not run.has("checkpoints"):  # nothing to go on from: what was refused claims no folder
+                _clear(run, data)
+            raise
 
 
 def take_model(domain: str, model: str, folder: str | Path | None, force: bool = False) -> Trained:
@@ -77,6 +83,14 @@ def take_model(domain: str, model: str, folder: str | Path | None, force: bool =
     return Trained(run.path, run.read_json(models.METRICS))
 
 
+def _training_settings(settings: TrainSettings) -> Any:
+    """How long and how, checked."""
+    from sciencegen.training import TrainingSettings
+
+    defaults = {**(FINE_TUNING if settings.from_model else {}), **settings.training, "seed": settings.seed}
+    return to_record(TrainingSettings, defaults, "training")
+
+
 def _identity(settings: TrainSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude={"device", "threads", "batch_size"})
 
@@ -91,16 +105,18 @@ def _same(run: RunFolder, identity: Mapping[str, Any]) -> bool:
     return run.has("train.json") and run.read_json("train.json") == json.loads(json.dumps(identity))
 
 
-def _clear(run: RunFolder) -> None:
+def _clear(run: RunFolder, data: str | Path) -> None:
+    """Everything that another training left, what it prepared included."""
     for name in ("train.json", "log.csv", models.WEIGHTS, models.REPRESENTATION, models.CONFIG, models.METRICS):
         (run / name).unlink(missing_ok=True)
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    if Path(data).resolve() != (run.path / "data").resolve():
+        shutil.rmtree(run.path / "data", ignore_errors=True)
 
 
 def _train(
-    domain: str, data: str | Path, settings: TrainSettings, run: RunFolder, column: str | None, log: Log
+    domain: str, data: str | Path, settings: TrainSettings, training: Any, run: RunFolder, column: str | None, log: Log
 ) -> Trained:
-    from sciencegen.training import TrainingSettings
     from sciencegen.training.train import train as fit
 
     use_threads(settings.threads)
@@ -110,8 +126,6 @@ def _train(
     recipe = models.find_recipe(science, str(start.config["recipe"]) if start else settings.recipe)
     held = read_training_data(prepared, domain, recipe, start, settings, run, log)
     model = _build(recipe, held, start, settings)
-    defaults = {**(FINE_TUNING if start else {}), **settings.training, "seed": settings.seed}
-    training = to_record(TrainingSettings, defaults, "training")
     _write_config(run, domain, recipe, model_settings(recipe, start, settings), training, settings)
     fit(model, held.batches(training), training, run.path, device, progress=_progress(log))
     if start is None or len(held.arrays) >= FEW:

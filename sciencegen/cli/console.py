@@ -19,10 +19,10 @@ def say(message: str, style: str = "") -> None:
 
 
 def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
-    """The run in a few numbers: on stderr for a person; with --json on stdout, unless the results go there."""
+    """The run in a few numbers: on stderr for a person; with --json on stdout, on stderr where the results go there."""
     shown = {key: value for key, value in summary.items() if value not in (None, [], {}, "")}
-    if as_json and output != "-":
-        print(json.dumps({"output": output, **summary}, default=str))
+    if as_json:
+        print(json.dumps({"output": output, **summary}, default=str), file=sys.stderr if output == "-" else sys.stdout)
         return
     say("  ".join(f"{key} {_short(value)}" for key, value in shown.items() if not isinstance(value, (dict, list))))
 

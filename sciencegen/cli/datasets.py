@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -95,7 +96,7 @@ def prepare(
     from sciencegen.api.outputs import input_ending
     from sciencegen.api.prepare import prepare as prepare_table
 
-    stdin = input_path("-", input_ending(domain, format)) if record.source == "-" else nullcontext()
+    stdin = input_path("-", partial(input_ending, domain, format)) if record.source == "-" else nullcontext()
     with stdin as path, progress("preparing") as advance:
         done = [0]
 

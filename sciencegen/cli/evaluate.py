@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -40,7 +41,7 @@ def evaluate(
     from sciencegen.api.evaluate import evaluate as compare
     from sciencegen.api.outputs import input_ending, write_json
 
-    with input_path(samples, input_ending(domain, format)) as path:
+    with input_path(samples, partial(input_ending, domain, format)) as path:
         metrics = compare(domain, path, column=column, settings=record)
     write_json(output, metrics)
     summarize(metrics, output, as_json)

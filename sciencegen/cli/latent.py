@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ def encode(
     from sciencegen.api.latent import encode_file
     from sciencegen.api.outputs import input_ending, write_latents, write_rejected
 
-    with input_path(source, input_ending(domain, format)) as path:
+    with input_path(source, partial(input_ending, domain, format)) as path:
         encoded = encode_file(domain, path, model=model, column=column, resources=record)
     write_rejected(output, encoded.refused)
     if not len(encoded.index):
@@ -69,7 +70,7 @@ def decode(
     from sciencegen.api.latent import decode_file
     from sciencegen.api.outputs import write_lines, write_rejected
 
-    with input_path(latents, ".npz") as path:
+    with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_file(domain, path, model=model, where=where or (), resources=record)
     write_lines(domain, output, decoded.item)
     write_rejected(output, decoded.refused)

@@ -63,6 +63,10 @@ def optimize(
         found = search(domain, record, log=say, advance=advance)
     write_search(found, output, structures=structures, details=details)
     summarize(found.summary, output, as_json)
+    if found.failed and found.summary["failed"] == found.summary["scored"]:
+        raise FewerResults(
+            f"All {found.summary['failed']} scored items failed. The first, {found.failed[0][1]}: {found.failed[0][2]}."
+        )
     if len(found.table["item"]) < record.n:
         raise FewerResults(
             f"Found {len(found.table['item'])} of {record.n} candidates that satisfy every goal and differ enough (all "

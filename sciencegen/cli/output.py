@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,8 +40,9 @@ def reasons(output: str) -> str:
 
 
 @contextmanager
-def input_path(source: str, ending: str) -> Iterator[Path]:
-    """The file to read: `source`, or what comes on stdin, kept in a temporary file with `ending`."""
+def input_path(source: str, ending: Callable[[str], str]) -> Iterator[Path]:
+    """The file to read: `source`, or what comes on stdin, kept in a temporary file. ending(first line): of its name."""
+    ending("")  # a wrong --format is told before anything is read
     if source != "-":
         path = Path(source)
         if not path.exists():
@@ -51,7 +52,9 @@ def input_path(source: str, ending: str) -> Iterator[Path]:
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"stdin{ending}"
+        first = sys.stdin.buffer.readline()
+        path = Path(folder) / f"stdin{ending(first.decode('utf-8-sig', 'replace'))}"
         with path.open("wb") as file:
+            file.write(first)
             shutil.copyfileobj(sys.stdin.buffer, file)
         yield path

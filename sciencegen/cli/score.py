@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ def score(
     from sciencegen.api.outputs import input_ending, open_output
     from sciencegen.api.score import stream
 
-    with input_path(source, input_ending(domain, format)) as path:
+    with input_path(source, partial(input_ending, domain, format)) as path:
         wanted = options.names(names)
         scoring = stream(domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=record)
         with progress("scoring") as advance, open_output(domain, output, scoring.columns) as writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -90,7 +91,7 @@ def predictor(
     from sciencegen.api.outputs import input_ending
     from sciencegen.api.predict import train_predictor
 
-    source = input_path(table, input_ending(domain, ".csv")) if table == "-" else nullcontext(table)
+    source = input_path(table, partial(input_ending, domain, ".csv")) if table == "-" else nullcontext(table)
     with source as path:
         trained = train_predictor(domain, path, record, folder=output, log=say)
     summarize(trained.metrics, output, as_json)

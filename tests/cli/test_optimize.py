@@ -114,3 +114,15 @@ def test_wrong_usage_is_2(cli, workspace, flags, said):
     result = optimize(cli, workspace, *flags)
     assert result.code == 2
     assert said in result.err
+
+
+def test_an_oracle_that_always_fails_is_named_with_its_reason(cli, workspace, tmp_path):
+    script = tmp_path / "broken.py"
+    script.write_text("#!/usr/bin/env python3\nimport sys\nsys.exit('no licence for the docking program')\n")
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    dock = {"command": f"{script} {{input}} {{output}}", "input_format": ".csv", "retries": 0}
+    settings = json.dumps({"oracles": {"dock": dock}})
+    result = optimize(cli, workspace, "--goal", "minimize dock", "-n", 3, "--settings", settings, budget=20)
+    assert result.code == 5
+    assert "All 20 scored items failed" in result.err
+    assert "no licence for the docking program" in result.err

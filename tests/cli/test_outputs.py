@@ -123,3 +123,35 @@ def test_stdin_is_prepared_and_without_a_file_the_way_to_the_reasons_is_said(cli
     summary = json.loads((tmp_path / "p/dataset.json").read_text())
     assert (summary["source"], summary["counts"]["usable"]) == ("-", 300)
     assert "pass -o" in cli("score", "pointclouds", "-", stdin=b"junk\n").err
+
+
+def test_the_tables_that_generate_writes_are_read_from_a_pipe(cli, workspace):
+    drawn = cli("generate", "pointclouds", "-n", 5, "--model", workspace.model)
+    result = cli("score", "pointclouds", "-", "--with", "radius", stdin=drawn.out.encode())
+    assert result.code == 0
+    assert "scored 5  refused 0" in result.err
+
+
+def test_a_summary_for_programs_goes_where_the_results_are_not(cli, workspace):
+    result = cli("generate", "pointclouds", "-n", 3, "--model", workspace.model, "--json")
+    assert result.out.startswith("item")
+    assert json.loads(result.err.splitlines()[-1])["written"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(("--condition", "bogus"), "bogus"), (("--training", "setps=3"), "setps"), (("--set", "x=1"), "x")],
+)
+def test_a_training_that_is_refused_claims_no_folder(cli, workspace, tmp_path, flags, said):
+    wrong = cli("train", "pointclouds", "--data", workspace.folder / "clouds.csv", "-o", "run", *flags)
+    assert wrong.code == 2
+    assert said in wrong.err
+    few = ("--training", "steps=3", "--training", "warmup_steps=1")
+    assert cli("train", "pointclouds", "--data", workspace.folder / "data", "-o", "run", *few).code == 0
+    assert not (tmp_path / "run/data").exists()  # nothing that the refused one prepared
+
+
+def test_suites_are_named(cli, workspace):
+    result = cli("benchmark", "rings", "--model", workspace.model)
+    assert result.code == 2
+    assert "benchmark suite 'rings'" in result.err
