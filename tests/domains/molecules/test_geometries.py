@@ -1,11 +1,11 @@
 import json
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 from rdkit import Chem
 
-from sciencegen.data.buckets import padded_fraction, size_bucketed
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import geometries as module
 from sciencegen.domains.molecules.geometries import (
@@ -19,6 +19,8 @@ from sciencegen.domains.molecules.geometry import Geometry, geometry_of
 from sciencegen.domains.molecules.structure_files import structure_text
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.training import batch_order
+from tests.padding import padded_fraction
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,8 @@ def test_packed_geometries_come_back_from_a_file(tmp_path, arrays):
         assert np.array_equal(loaded[index].numbers, arrays[index].numbers)
     assert loaded.sizes.tolist() == [len(one) for one in arrays]
     assert [len(one) for one in loaded.take([3, 1])] == [len(arrays[3]), len(arrays[1])]
-    assert padded_fraction(loaded.sizes, size_bucketed(loaded.sizes, 32, np.random.default_rng(0))) < 0.1
+    batches = islice(batch_order(len(arrays), 32, 0, lengths=loaded.sizes), len(arrays) // 32)
+    assert padded_fraction(loaded.sizes, list(batches)) < 0.1
     with pytest.raises(IndexError):
         loaded[len(arrays)]
 
