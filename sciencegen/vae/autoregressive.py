@@ -14,7 +14,7 @@ median, and `decode` of it is x again. A floor under every probability keeps int
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -112,18 +112,17 @@ def decode(
     return tokens, mask
 
 
-def shifts(noise: Float[Tensor, "batch position"], count: int) -> Iterator[Float[Tensor, "batch position"]]:
-    """The noise itself, then count - 1 rotations of it: frac(Phi(u) + k alpha_t), each standard normal again.
+def shift(noise: Float[Tensor, "batch position"], number: int) -> Float[Tensor, "batch position"]:
+    """Rotation `number` of the noise: frac(Phi(u) + number alpha_t), standard normal again; 0 is the noise itself.
 
     Cranley & Patterson, SIAM J. Numer. Anal. 1976, 13, 904. alpha_t = t times the golden ratio, so that the rotations
     of one row lie far apart at nearly all positions (not where t is a Fibonacci number of 13 or more).
     """
-    uniform = torch.special.ndtr(noise.double())
+    if not number:
+        return noise
     golden = torch.arange(1, noise.shape[1] + 1, dtype=torch.float64, device=noise.device) * ((math.sqrt(5) - 1) / 2)
-    yield noise
-    for number in range(1, count):
-        rotated = torch.frac(uniform + torch.frac(number * golden))
-        yield _normal_quantile(rotated.clamp(1e-9, 1 - 1e-9)).float()
+    rotated = torch.frac(torch.special.ndtr(noise.double()) + torch.frac(number * golden))
+    return _normal_quantile(rotated.clamp(1e-9, 1 - 1e-9)).float()
 
 
 def _normal_quantile(probability: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.vae.autoregressive import shifts
+from sciencegen.vae.autoregressive import shift
 
 Draw = Callable[[Float[Tensor, "batch position"], Float[Tensor, "batch property"]], Batch]
 Miss = Callable[[Batch, Float[Tensor, "batch property"]], Float[Tensor, " batch"]]
@@ -42,9 +42,9 @@ def resample(
     rows = torch.arange(len(noise), device=noise.device)
     least = torch.full((len(noise),), torch.inf, dtype=torch.float64, device=noise.device)
     best: Batch | None = None
-    for number, shifted in enumerate(shifts(noise, tries)):
+    for number in range(tries):
         asked = condition[rows] * (1 + lean * number / max(tries - 1, 1))
-        drawn = draw(shifted[rows], asked)
+        drawn = draw(shift(noise[rows], number), asked)
         found = _judged(drawn, miss(drawn, condition[rows]).double(), least[rows], accept)
         better = found < least[rows]
         best = drawn if best is None else placed(best, rows[better], drawn.select(better))

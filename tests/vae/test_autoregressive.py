@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sciencegen.vae import autoregressive
-from sciencegen.vae.autoregressive import AutoregressiveCategorical, decode, distribution, encode, shifts
+from sciencegen.vae.autoregressive import AutoregressiveCategorical, decode, distribution, encode, shift
 
 END, START = 0, 1
 
@@ -86,7 +86,7 @@ def test_rows_that_have_ended_cost_no_work_and_keep_their_state(chain):
 
 def test_shifted_noise_is_normal_and_spread():
     noise = torch.randn(4000, 3, generator=torch.Generator().manual_seed(4))
-    tries = torch.stack(list(shifts(noise, 8)))
+    tries = torch.stack([shift(noise, number) for number in range(8)])
     assert torch.equal(tries[0], noise)
     assert torch.allclose(tries.mean(1), torch.zeros(8, 3), atol=0.08)
     assert torch.allclose(tries.std(1), torch.ones(8, 3), atol=0.06)
