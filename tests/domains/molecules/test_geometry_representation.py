@@ -7,15 +7,10 @@ import torch
 from rdkit import Chem
 
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.molecules import geometries as module
-from sciencegen.domains.molecules.geometries import (
-    GeometryRepresentation,
-    PackedGeometries,
-    fit,
-    fit_geometries,
-    pack_texts,
-)
+from sciencegen.domains.molecules import geometry_representation as module
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of
+from sciencegen.domains.molecules.geometry_representation import GeometryRepresentation, fit, fit_geometries
+from sciencegen.domains.molecules.packed_geometries import PackedGeometries, pack_texts
 from sciencegen.domains.molecules.structure_files import structure_text
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
