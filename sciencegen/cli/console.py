@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+
+SILENCE_S = 20.0
+"""Seconds after which a log hears how far the work is."""
 
 
 def say(message: str, style: str = "") -> None:
@@ -33,9 +37,9 @@ def _short(value: Any) -> str:
 
 @contextmanager
 def progress(description: str, total: int | None = None) -> Iterator[Any]:
-    """A progress bar on stderr whose `advance(count)` moves it; nothing where stderr is no terminal."""
+    """A progress bar on stderr whose `advance(count)` moves it; a line now and then where stderr is no terminal."""
     if not sys.stderr.isatty():
-        yield lambda count=1: None
+        yield _told_now_and_then(description, total)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -44,6 +48,19 @@ def progress(description: str, total: int | None = None) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(description, total=total)
         yield lambda count=1: bar.advance(task, count)
+
+
+def _told_now_and_then(description: str, total: int | None) -> Callable[..., None]:
+    done, told = 0, monotonic()
+
+    def advance(count: int = 1) -> None:
+        nonlocal done, told
+        done += count
+        if monotonic() - told > SILENCE_S:
+            say(f"{description}: {done:,}" + (f" of {total:,}" if total else ""))
+            told = monotonic()
+
+    return advance
 
 
 def watch(values: Iterable[Value], description: str, total: int | None = None) -> Iterator[Value]:

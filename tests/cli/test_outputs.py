@@ -10,6 +10,7 @@ import sys
 import pytest
 import yaml
 
+from sciencegen.cli import console
 from sciencegen.cli.main import app
 from tests.toy import REPOSITORY
 
@@ -155,3 +156,11 @@ def test_suites_are_named(cli, workspace):
     result = cli("benchmark", "rings", "--model", workspace.model)
     assert result.code == 2
     assert "benchmark suite 'rings'" in result.err
+
+
+def test_long_work_is_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(console, "SILENCE_S", -1.0)
+    with console.progress("scoring", 30) as advance:
+        advance(10)
+        advance(15)
+    assert capsys.readouterr().err.splitlines() == ["scoring: 10 of 30", "scoring: 25 of 30"]
