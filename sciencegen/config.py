@@ -56,6 +56,7 @@ class PrepareSettings(Resources):
     sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
     columns: numeric columns of the file that become properties too; none means all of them.
     fractions: how a file is split, such as {train: 0.9, test: 0.1}; none leaves it whole.
+    form: which form of the domain's items to read, such as "structures" of molecules; none is the domain's own.
     """
 
     source: str | None = None
@@ -66,6 +67,7 @@ class PrepareSettings(Resources):
     fractions: dict[str, float] = {}
     limit: int | None = Field(None, ge=1)
     offline: bool = False
+    form: str = ""
 
 
 class TrainSettings(Resources):
@@ -90,7 +92,8 @@ class GenerateSettings(Resources):
     noise_scale: multiplies the latent noise that items are drawn from; a recipe's own setting `temperature` sharpens
     what its decoder draws from, and belongs to the trained model. Under a condition draws go on until one is near, and
     noise_scale shapes the first of them only. raw: keep what is malformed too (a condition passes over it inside the
-    model, whatever stands here). include: further properties to write.
+    model, whatever stands here). include: further properties to write. complete: a model that gives what is written
+    its structure; without, the one that the model's own config names, if any.
     """
 
     n: int = Field(1000, ge=1)
@@ -102,6 +105,7 @@ class GenerateSettings(Resources):
     raw: bool = False
     attempts: int = Field(50, ge=1)
     noise_scale: float = Field(1.0, gt=0)
+    complete: str | None = None
 
 
 class OracleSettings(Settings):
@@ -137,6 +141,7 @@ class OptimizeSettings(Resources):
     """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
     predictors: name -> folder. controls: methods that run at the same budget beside the search, for comparison.
     maximum_similarity: no two returned candidates are more alike. novel: return nothing that is in the training data.
+    complete: as for generating.
     """
 
     goals: tuple[str, ...] = ()
@@ -155,6 +160,7 @@ class OptimizeSettings(Resources):
     novel: bool = True
     maximum_similarity: float = Field(0.7, ge=0, le=1)
     include: tuple[str, ...] = ()
+    complete: str | None = None
     settings: dict[str, Any] = {}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
 from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.rooms import Judge, Judged, split_rows, worker_count
@@ -56,6 +57,12 @@ class Generation:
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.written = 0
         _check_names(model.domain, self.names)
         model.domain.constraint(settings.keep, settings.forbid)  # a pattern's error comes before any work
+
+    @property
+    def complete(self) -> Complete | None:
+        """What gives items their structures, where a model is named for it."""
+        name = self.settings.complete or self.model.config.get("complete")
+        return completer(self.model.domain.name, name, self.settings.seed, self.settings)
 
     @property
     def notes(self) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.records import to_plain, to_record
-from sciencegen.api.rooms import domain_of, inference_threads
+from sciencegen.api.rooms import domain_of, in_form, inference_threads
 from sciencegen.config import Resources
 from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
 from sciencegen.latent.explorer import LatentSpace
@@ -32,7 +32,16 @@ class LoadedModel:
     threads: int = 1
 
     @property
+    def recipe(self) -> Any:
+        return find_recipe(self.domain, self.config.get("recipe"))
+
+    @property
     def space(self) -> LatentSpace:
+        if self.recipe.completes:
+            raise ConfigError(
+                f"Expected a model that makes new items, {self.folder} only completes given ones. "
+                "Name it with --complete, beside a --model that makes them."
+            )
         return LatentSpace(
             self.model, self.representation, self.domain.parse, self.domain.text, self.device, self.threads
         )
@@ -109,7 +118,8 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
         raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
     place = resolve_device(device)
     threads = threads if place == "cpu" else 1
-    return LoadedModel(science, representation, network.to(place).eval(), run.path, config, place, threads)
+    formed = domain_of(in_form(domain, recipe.form))
+    return LoadedModel(formed, representation, network.to(place).eval(), run.path, config, place, threads)
 
 
 def open_model(domain: str, model: str | Path | None, resources: Resources) -> LoadedModel:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.api.complete import Complete, completer
 from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
@@ -34,7 +35,8 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Found:
-    """table: the candidates. trace: method, call, top_10, feasible. scored: everything that the search looked at."""
+    """table: the candidates. trace: method, call, top_10, feasible. scored: everything that the search looked at.
+    complete: gives candidates the structures that files hold, where a model is named for it."""
 
     domain: str
     table: dict[str, list[Any]]
@@ -42,6 +44,7 @@ class Found:
     scored: dict[str, list[Any]]
     failed: list[tuple[int, str, str]]
     summary: dict[str, Any]
+    complete: Complete | None = None
 
 
 def optimize(domain: str, goals: str | Sequence[str] = (), **settings: Any) -> Any:
@@ -67,12 +70,16 @@ def search(
     for name in (settings.method, *settings.controls):
         load_method(name)
     book = OracleBook(domain, settings.predictors, settings.oracles)
+    for name in settings.predictors:  # a wrong folder is an error even where no goal asks for it
+        book.resolve(name)
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     model = open_model(domain, settings.model, settings)
     space = search_space(model, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")
+    elif not known.items:
+        log("note: similarity_to_training stays empty: only which molecules are known is shipped; pass --training")
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         objective = Objective(
@@ -160,7 +167,8 @@ def _found(
         "model": str(model.folder),
         "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
     }
-    return Found(domain, table, trace_table(traces), scored_table(science, trace, names), failed, summary)
+    finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
+    return Found(domain, table, trace_table(traces), scored_table(science, trace, names), failed, summary, finish)
 
 
 def candidates_table(

@@ -41,7 +41,7 @@ class OracleBook:
 
     def _others(self) -> str:
         others = sorted({*self.predictors, *self.commands, *plugged_names()})
-        return f" Beside these: {', '.join(others)}." if others else ""
+        return f" Beside these: {', '.join(others)}." if others else " One of yours: --predictor NAME=FOLDER."
 
     def runs_in_workers(self, name: str) -> bool:
         """Commands bring their own processes, and a plugin may not exist in another process's path."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from sciencegen.api.rooms import domain_of
 from sciencegen.data.writers import RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
+from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 
@@ -21,6 +22,7 @@ TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 LINES = (".smi", ".txt")
 """Endings of files with one item in a line."""
 
+Complete = Callable[[Sequence[Any]], list[Any]]
 Refused = tuple[int, str, str]
 """line, item, reason"""
 
@@ -39,15 +41,20 @@ def input_ending(domain: str, ending: str | None, first_line: str = "") -> str:
     return ending
 
 
-def open_output(domain: str, output: str, columns: Sequence[str]) -> OutputWriter:
-    """The writer that the ending of `output` asks for: a table, lines, or the domain's structures."""
+def open_output(domain: str, output: str, columns: Sequence[str], complete: Complete | None = None) -> OutputWriter:
+    """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
+
+    complete: gives items what structures need and the items lack.
+    """
     name = output.lower()
     if output == "-" or name.endswith(TABLES):
         return OutputWriter(output, TableSink(output, columns))
     formats = domain_of(domain).formats
     if not name.endswith(formats):
         raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
-    return OutputWriter(output, LineSink(output) if name.endswith(LINES) else StructureSink(domain, output, columns))
+    return OutputWriter(
+        output, LineSink(output) if name.endswith(LINES) else StructureSink(domain, output, columns, complete)
+    )
 
 
 class OutputWriter:
@@ -138,8 +145,8 @@ class LineSink:
 class StructureSink:
     """The domain's own format, written at the end: all items wait in memory."""
 
-    def __init__(self, domain: str, output: str, columns: Sequence[str]) -> None:
-        self._domain, self._output = domain_of(domain), output
+    def __init__(self, domain: str, output: str, columns: Sequence[str], complete: Complete | None) -> None:
+        self._domain, self._output, self._complete = domain_of(domain), output, complete
         self._rows: dict[str, list[Any]] = {name: [] for name in columns}
 
     def open(self) -> None:
@@ -151,12 +158,18 @@ class StructureSink:
 
     def close(self, kept: bool) -> None:
         if kept:
-            write_structures(self._domain, self._output, self._rows)
+            write_structures(self._domain, self._output, self._rows, self._complete)
 
 
-def write_structures(domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]]) -> None:
-    """The items of a table in the domain's own format, the other columns beside them."""
+def write_structures(
+    domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
+) -> None:
+    """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
+    written as it is."""
     items = [domain.parse(text) for text in table["item"]]
+    if complete is not None:
+        made = complete(items)
+        items = [item if isinstance(one, Refusal) else one for item, one in zip(items, made, strict=True)]
     names = list(table.get("id") or map(str, range(1, len(items) + 1)))
     values = {name: column for name, column in table.items() if name not in ("item", "id")}
     domain.write(Path(output), items, names, values)
@@ -200,9 +213,9 @@ def write_json(output: str, values: Mapping[str, Any]) -> None:
 def write_search(found: Any, output: str, *, structures: str | None = None, details: str | None = None) -> None:
     """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
     domain = domain_of(found.domain)
-    write_candidates(domain, output, found.table)
+    write_candidates(domain, output, found.table, found.complete)
     if structures is not None:
-        write_structures(domain, structures, found.table)
+        write_structures(domain, structures, found.table, found.complete)
     if details is not None:
         write_table(Path(details) / "trace.csv", found.trace)
         write_table(Path(details) / "scored.parquet", found.scored)
@@ -210,10 +223,12 @@ def write_search(found: Any, output: str, *, structures: str | None = None, deta
     write_rejected(output, found.failed)
 
 
-def write_candidates(domain: Any, output: str, table: Mapping[str, Sequence[Any]]) -> None:
+def write_candidates(
+    domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
+) -> None:
     if output == "-" or output.lower().endswith(TABLES):
         write_table(output, table)
         if output.lower().endswith((".parquet", ".pq")):
             write_table(Path(output).with_suffix(".csv"), table)
         return
-    write_structures(domain, output, table)
+    write_structures(domain, output, table, complete)

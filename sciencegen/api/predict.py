@@ -17,7 +17,7 @@ from sciencegen.api.rooms import InDomain, domain_of, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, build_settings
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.data.writers import rejects_path, write_rejects
+from sciencegen.data.writers import write_rejects
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import DataError, IncompatibleError, unknown_name
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format, provenance
@@ -87,7 +87,7 @@ def train_predictor(
     figures = _figures(prediction, used, values, groups, options, chosen, latents)
     run = RunFolder(folder)
     if refused:
-        write_rejects(rejects_path(run / CONFIG), refused)
+        write_rejects(run / "rejects.csv", refused)
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, files)
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target, "model": chosen.model}
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else str(table), "provenance": made})

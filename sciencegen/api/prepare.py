@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.rooms import ParseAndMeasure, domain_of, worker_count
+from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, worker_count
 from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.cards import Card, load_card
 from sciencegen.data.fetch import fetch, is_fetched
@@ -29,6 +29,7 @@ def prepare(
     path: the file that holds the rows of a source that is none itself, such as "-".
     """
     chosen = settings or build_settings(PrepareSettings, flags)
+    domain = in_form(domain, chosen.form)
     science = domain_of(domain)
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
@@ -64,6 +65,7 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
 
 def find_card(domain: str, source: str) -> tuple[Card, str | None]:
     """The card and split that `set`, `set/split`, `domain/set` or `domain/set/split` means."""
+    domain = domain.partition("/")[0]
     parts = source.removeprefix(f"{domain}/").split("/")
     try:
         card = load_card(f"{domain}/{parts[0]}")

@@ -20,8 +20,13 @@ def _cached_domain(name: str) -> Any:
 
 
 def domain_of(name: str) -> Any:
-    """The `Domain` with this name, loaded once in a process."""
+    """The `Domain` with this name (`in_form` names a form of one), loaded once in a process."""
     return _cached_domain(name)
+
+
+def in_form(domain: str, form: str) -> str:
+    """The name of a form of a domain, "" being the domain itself."""
+    return f"{domain}/{form}" if form else domain
 
 
 def worker_count(threads: int) -> int:

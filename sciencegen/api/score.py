@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def stream(
 
 
 class Scoring:
-    """Chunks of scored rows in the order of the input."""
+    """Chunks of scored rows in the order of the input; with the column `id` where the first row has a name."""
 
     def __init__(
         self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
@@ -82,14 +83,17 @@ class Scoring:
     ) -> None:  # fmt: skip
         chosen = [*names, *predictors] if names or predictors else list(domain_of(domain).properties)
         self.names = tuple(dict.fromkeys(chosen))
-        self.domain, self.rows, self.resources, self.timeout_s = domain, rows, resources, timeout_s
+        first = next(rows := iter(rows), None)
+        self.rows = rows if first is None else chain([first], rows)
+        self.domain, self.resources, self.timeout_s = domain, resources, timeout_s
         self.predictors = tuple(sorted(predictors.items()))
         book = OracleBook(domain, dict(predictors))
         for name in self.names:  # a wrong name is an error before any row is read
             book.resolve(name)
         beside = {name: [f"{name}_{part}" for part in BESIDE] for name in predictors}
         extra = [column for name in self.names for column in (name, *beside.get(name, ()))]
-        self.columns = ["item", "line", *extra]
+        named = ["id"] if first is not None and first.id else []
+        self.columns = ["item", "line", *named, *extra]
         self.scored = self.refused = self.failed = 0
 
     def __iter__(self) -> Iterator[ScoredChunk]:
@@ -119,6 +123,8 @@ class Scoring:
             text, scores = result
             values["item"].append(text)
             values["line"].append(row.line)
+            if "id" in values:
+                values["id"].append(row.id)
             for name, one in zip(self.names, scores, strict=True):
                 self._append(values, name, one)
                 if one.failed:

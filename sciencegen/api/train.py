@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ import numpy as np
 
 from sciencegen.api import models
 from sciencegen.api.records import to_plain, to_record
-from sciencegen.api.rooms import domain_of, use_threads
+from sciencegen.api.rooms import domain_of, in_form, use_threads
 from sciencegen.api.training_data import TrainingData, open_prepared, read_training_data
-from sciencegen.config import TrainSettings, build_settings
+from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.runs import RunFolder, run_name, sha256_of
@@ -120,17 +120,18 @@ def _train(
     from sciencegen.training.train import train as fit
 
     use_threads(settings.threads)
-    science, device = domain_of(domain), models.resolve_device(settings.device)
-    prepared = open_prepared(domain, data, run.path / "data", settings, column, log)
+    device = models.resolve_device(settings.device)
     start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
-    recipe = models.find_recipe(science, str(start.config["recipe"]) if start else settings.recipe)
-    held = read_training_data(prepared, domain, recipe, start, settings, run, log)
+    recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
+    formed = in_form(domain, recipe.form)
+    prepared = open_prepared(domain, recipe.form, data, run.path / "data", settings, column, log)
+    held = read_training_data(prepared, formed, recipe, start, settings, run, log)
     model = _build(recipe, held, start, settings)
     _write_config(run, domain, recipe, model_settings(recipe, start, settings), training, settings)
     fit(model, held.batches(training), training, run.path, device, progress=_progress(log))
     if start is None or len(held.arrays) >= FEW:
         _finish(model, held, settings)
-    return _save(run, model, held, science, log)
+    return _save(run, model, held, domain_of(formed), recipe, log)
 
 
 def model_settings(recipe: Any, start: models.LoadedModel | None, settings: TrainSettings) -> Any:
@@ -183,14 +184,14 @@ def _finish(model: Any, held: TrainingData, settings: TrainSettings) -> None:
         ) from None
 
 
-def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, log: Log) -> Trained:
+def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, recipe: Any, log: Log) -> Trained:
     """Metrics, card, and the weights last."""
     from safetensors.torch import save as to_bytes
 
     from sciencegen.files import atomic_write
 
     model.to("cpu").eval()
-    metrics = {"items": len(held.arrays), "refused": held.refused, **reconstruction(model, held, science)}
+    metrics = {"items": len(held.arrays), "refused": held.refused, **check(model, held, science, recipe)}
     run.write_json(models.METRICS, metrics)
     rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
     run.write_text(models.CARD, f"# A model of {science.name}\n\nSettings in `{models.CONFIG}`. Measured:\n\n{rows}\n")
@@ -202,19 +203,28 @@ def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, log: Log
     return Trained(run.path, metrics)
 
 
-def reconstruction(model: Any, held: TrainingData, science: Any, largest: int = 512) -> dict[str, float]:
-    """Of held-out items (of training items where none are held out), the share that comes back the same."""
-    from sciencegen.latent.explorer import LatentSpace, is_refusal
-
+def check(model: Any, held: TrainingData, science: Any, recipe: Any, largest: int = COMPUTE_CHUNK) -> dict[str, float]:
+    """The recipe's own figures, else reconstruction, of held-out items (of training items where none are held out)."""
     arrays, texts, where = held.sample_for_check(largest)
     if not arrays:
         return {}
+    if recipe.check is not None:
+        return {f"{name}_{where}": value for name, value in recipe.check(model, held.representation, arrays).items()}
+    return {f"{name}_{where}": value for name, value in reconstruction(model, held, science, arrays, texts).items()}
+
+
+def reconstruction(
+    model: Any, held: TrainingData, science: Any, arrays: Sequence[Any], texts: Sequence[str]
+) -> dict[str, float]:
+    """The shares of these items that come back the same, and as an item at all."""
+    from sciencegen.latent.explorer import LatentSpace, is_refusal
+
     space = LatentSpace(model, held.representation, science.parse, science.text)
     decoded = space.decode_items(space.encode_arrays(arrays))
     original = [science.key(science.parse(text)) for text in texts]
     same = [not is_refusal(item) and science.key(item) == key for item, key in zip(decoded, original, strict=True)]
     valid = [not is_refusal(item) for item in decoded]
-    return {f"reconstruction_{where}": float(np.mean(same)), f"decodable_{where}": float(np.mean(valid))}
+    return {"reconstruction": float(np.mean(same)), "decodable": float(np.mean(valid))}
 
 
 Batches = Callable[[int], Iterator[Any]]

@@ -41,8 +41,8 @@ class TrainingData:
         """step -> the batches from that step on; a function of (seed, step) alone."""
         from sciencegen.training import batch_order
 
-        shapes = {array.shape for array in self.arrays}
-        lengths = np.array([len(array) for array in self.arrays]) if len(shapes) > 1 else None
+        sizes = np.array([len(array) for array in self.arrays])
+        lengths = sizes if len(set(sizes.tolist())) > 1 else None
 
         def start(step: int) -> Iterator[Any]:
             for rows in batch_order(len(self.arrays), training.batch_size, training.seed, step, lengths):
@@ -66,15 +66,16 @@ class TrainingData:
 
 
 def open_prepared(
-    domain: str, data: str | Path, folder: Path, settings: TrainSettings, column: str | None, log: Callable[[str], None]
-) -> PreparedDataset:
+    domain: str, form: str, data: str | Path, folder: Path, settings: TrainSettings, column: str | None,
+    log: Callable[[str], None],
+) -> PreparedDataset:  # fmt: skip
     """The prepared dataset at `data`, or the one made of this file or dataset card in `folder`."""
     if (Path(data) / SUMMARY).is_file():
         return PreparedDataset.load(data)
     if (folder / SUMMARY).is_file():
         return PreparedDataset.load(folder)
     log(f"preparing {data}")
-    chosen = PrepareSettings(source=str(data), column=column, threads=settings.threads)
+    chosen = PrepareSettings(source=str(data), column=column, threads=settings.threads, form=form)
     return prepare(domain, folder, chosen)
 
 
@@ -107,13 +108,15 @@ def read_training_data(
 def condition_names(
     prepared: PreparedDataset, recipe: Any, start: models.LoadedModel | None, settings: TrainSettings
 ) -> tuple[str, ...]:
-    """What is asked for; else what the model had or the recipe wants, and the user's own columns."""
+    """What is asked for; else what the model had or the recipe wants, and the user's own columns; or nothing."""
     known = prepared.property_names
     if settings.conditions is not None:
         for name in settings.conditions:
             if name not in known:
                 raise unknown_name(f"condition (column of {prepared.path})", name, known)
         return settings.conditions
+    if recipe.conditions is None:
+        return ()
     usual = start.representation.properties if start else recipe.conditions
     columns = [name for name in prepared.summary["columns"] if prepared.summary["columns"][name]["count"]]
     return tuple(dict.fromkeys([*(name for name in usual if name in known), *columns]))

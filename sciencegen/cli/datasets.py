@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,10 +31,14 @@ def list_datasets(as_json: options.Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*(rows[0] if rows else ["name"]), box=None, padding=(0, 2))
+    shown = ("name", "rows", "sample", "here", "title")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in shown:
+        table.add_column(name, no_wrap=name != "title", justify="right" if name in ("rows", "sample") else "left")
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else row[name] for name in shown))
     Console(highlight=False).print(table)
+    print("\nsciencegen datasets show NAME: sources, licence, columns, splits")
 
 
 @app.command("show")
@@ -77,6 +81,7 @@ def prepare(
         bool | None, typer.Option("--sample/--full", help="The committed sample, or all. [default: what is here]")
     ] = None,
     column: options.Column = None,
+    form: Annotated[str | None, typer.Option(help='What of each item to keep: "structures" of molecules.')] = None,
     format: options.Format = None,
     threads: options.Threads = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Use what is here already; ask no network.")] = None,
@@ -87,9 +92,8 @@ def prepare(
     """Standardize, remove duplicates and compute properties once; what is refused is listed in its rejects.csv."""
     from sciencegen.config import PrepareSettings
 
-    flags = dict(
-        columns=options.names(columns), properties=options.names(properties), limit=limit, column=column, sample=sample
-    )
+    flags: dict[str, Any] = dict(columns=options.names(columns), properties=options.names(properties), limit=limit)
+    flags |= dict(column=column, form=form, sample=sample)
     record = options.settings_from(PrepareSettings, settings, source=source, threads=threads, offline=offline, **flags)
     claim_output(output, force, folder=True)
 

@@ -26,6 +26,7 @@ def generate(
         float | None, typer.Option(help="Multiplies the noise (not under --where). [default: 1]")
     ] = None,
     model: options.Model = None,
+    complete_by: options.Complete = None,
     seed: options.Seed = None,
     device: options.Device = None,
     threads: options.Threads = None,
@@ -42,17 +43,21 @@ def generate(
     flags: dict[str, Any] = dict(
         n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts
     )
-    flags |= dict(noise_scale=noise_scale, model=model, seed=seed, device=device, threads=threads)
-    record = options.settings_from(GenerateSettings, settings, batch_size=batch_size, **flags)
+    flags |= dict(noise_scale=noise_scale, model=model, complete=complete_by, seed=seed, device=device)
+    record = options.settings_from(GenerateSettings, settings, threads=threads, batch_size=batch_size, **flags)
     claim_output(output, force)
 
     from sciencegen.api.generate import stream
     from sciencegen.api.outputs import open_output
 
     generation = stream(domain, record)
+    writing = open_output(domain, output, generation.columns, generation.complete)
     for note in generation.notes:
         say(f"note: {note}")
-    with progress("generating", record.n) as advance, open_output(domain, output, generation.columns) as writer:
+    with (
+        progress("generating", record.n) as advance,
+        writing as writer,
+    ):
         for chunk in generation:
             writer.write(chunk)
             advance(len(chunk["item"]))

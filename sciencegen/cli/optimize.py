@@ -29,6 +29,7 @@ def optimize(
     maximum_similarity: Annotated[float | None, typer.Option(help="Between two candidates. [default: 0.7]")] = None,
     include: options.Include = None,
     model: options.Model = None,
+    complete_by: options.Complete = None,
     seed: options.Seed = None,
     device: options.Device = None,
     threads: options.Threads = None,
@@ -51,7 +52,7 @@ def optimize(
     )
     flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
     flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
-    flags |= dict(device=device, threads=threads, batch_size=batch_size)
+    flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
     for path in filter(None, (output, structures)):
         claim_output(path, force)

@@ -16,6 +16,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print a summary of the run a
 Model = Annotated[
     str | None, typer.Option("--model", help="A shipped name or a run folder. [default: the domain's shipped weights]")
 ]
+Complete = Annotated[
+    str | None,
+    typer.Option("--complete", help="A model that gives results their structures (molecules: qm9-conformers)."),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes. [default: 0]")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [default: auto]")]
 Threads = Annotated[int | None, typer.Option("--threads", help="Cores to use; 0 is all of them. [default: 0]")]

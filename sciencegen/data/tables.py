@@ -9,7 +9,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 from sciencegen.data.records import csv_records, damage_named
@@ -30,15 +30,19 @@ __all__ = [
 
 PEEK_ROWS = 200
 """How many rows decide which columns hold numbers."""
+ID_COLUMNS = ("id", "name")
+"""Columns of a table that name its items, in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a user's file. `line` counts from 1 as an editor does (Parquet, SDF: the record's number)."""
+    """One row of a user's file. `line` counts from 1 as an editor does (Parquet, SDF: the record's number); `id` is
+    the name that the file gives the item, "" where it gives none."""
 
     line: int
     text: str
     values: Mapping[str, float] = field(default_factory=dict)
+    id: str = ""
 
 
 def read_table(path: str | Path, item_columns: Sequence[str], column: str | None = None) -> Iterator[Row]:
@@ -106,11 +110,16 @@ def _read_csv(binary, source: str, item_columns: Sequence[str], column: str | No
     guess = next((name for index, name in enumerate(names) if index not in numeric), "")
     item = find_column(names, item_columns, column, source, guess)
     numbers = [(names[index].strip(), index) for index in numeric if index != item]
-    return _csv_rows(chain(peeked, records), len(names), item, numbers, separator, decimal)
+    return _csv_rows(chain(peeked, records), len(names), item, _id_column(names, item), numbers, separator, decimal)
+
+
+def _id_column(names: Sequence[str], item: int) -> int | None:
+    plain = [name.strip().lower() for name in names]
+    return next((plain.index(name) for name in ID_COLUMNS if name in plain and plain.index(name) != item), None)
 
 
 def _csv_rows(
-    records, width: int, item: int, numbers: list[tuple[str, int]], separator: str, decimal: str
+    records, width: int, item: int, named: int | None, numbers: list[tuple[str, int]], separator: str, decimal: str
 ) -> Iterator[Row]:
     """A record with more cells than the header has shifted ones, and perhaps half an item: it is given whole, so that
     the domain refuses it."""
@@ -122,7 +131,8 @@ def _csv_rows(
         for name, index in numbers:
             if index < len(cells) and (number := _number(cells[index], decimal)) is not None:
                 values[name] = number
-        yield Row(line, cells[item].strip() if item < len(cells) else "", values)
+        text, name = (cells[at].strip() if at is not None and at < len(cells) else "" for at in (item, named))
+        yield Row(line, text, values, name)
 
 
 def _check_is_text(head: bytes, source: str) -> None:
@@ -169,25 +179,28 @@ def _read_parquet(path: Path, item_columns: Sequence[str], column: str | None) -
     numbers = [name for name in schema.names if _is_number(pa.types, schema.field(name).type)]
     guess = next((name for name in schema.names if name not in numbers), "")
     item = schema.names[find_column(schema.names, item_columns, column, str(path), guess)]
-    return _parquet_rows(file, path, item, [name for name in numbers if name != item])
+    named = _id_column(schema.names, schema.names.index(item))
+    return _parquet_rows(file, path, item, None if named is None else schema.names[named], numbers)
 
 
 def _is_number(types, kind) -> bool:
     return types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
 
 
-def _parquet_rows(file, path: Path, item: str, numbers: Sequence[str]) -> Iterator[Row]:
+def _parquet_rows(file, path: Path, item: str, named: str | None, numbers: Sequence[str]) -> Iterator[Row]:
     import pyarrow as pa
 
+    numbers = [name for name in numbers if name != item]
     line = 0
     try:
-        for batch in file.iter_batches(4096, columns=[item, *numbers]):
+        for batch in file.iter_batches(4096, columns=list(dict.fromkeys([item, named or item, *numbers]))):
             columns = [batch.column(name).to_pylist() for name in numbers]
-            for index, text in enumerate(_texts(batch.column(item))):
+            ids = _texts(batch.column(named)) if named else repeat("")
+            for index, (text, identity) in enumerate(zip(_texts(batch.column(item)), ids, strict=False)):
                 line += 1
                 cells = ((name, column[index]) for name, column in zip(numbers, columns, strict=True))
                 values = {name: float(cell) for name, cell in cells if cell is not None and math.isfinite(cell)}
-                yield Row(line, text, values)
+                yield Row(line, text, values, identity)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"Expected a whole Parquet table in {path}, found a damaged one: {error}.") from error
 

@@ -172,6 +172,13 @@ class DiffusionModel(nn.Module):
         return self.draw(self.start(noise, condition, like), self.settings.sampler, self.settings.steps)
 
     @torch.no_grad()
+    def complete(self, like: Batch, noise: Fields) -> Batch:
+        """Items of p(x | what `like` gives, c), in its sizes and under its condition: each field of the state from its
+        noise, by the settings' sampler and guidance."""
+        z = with_fields(like, self.state.project(noise, like.mask, "noise"))
+        return self.draw(z, self.settings.sampler, self.settings.steps)
+
+    @torch.no_grad()
     def draw(self, z: Batch, name: str, steps: int, noise: Noise = no_noise) -> Batch:
         """Noisy z to items by any sampler; `noise` for those that ask for it."""
         path, denoise = self.path(steps, z), self.denoiser()

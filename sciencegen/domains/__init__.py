@@ -17,9 +17,16 @@ def domain_names() -> list[str]:
 
 
 def load_domain(name: str):
-    """The `Domain` object (`DOMAIN` in its package) with this name."""
+    """The `Domain` object (`DOMAIN` in its package) with this name, or `name/form`: a form of it."""
+    name, _, form = name.partition("/")
     plugged = {entry.name: entry.value for entry in entry_points(group="sciencegen.domains")}
     target = {**plugged, **DOMAINS}.get(name)
     if target is None:
         raise unknown_name("domain", name, domain_names())
-    return import_module(target).DOMAIN
+    domain = import_module(target).DOMAIN
+    if not form:
+        return domain
+    forms = getattr(domain, "forms", {})
+    if form not in forms:
+        raise unknown_name(f"form of {name}", form, forms or ["none"])
+    return forms[form]

@@ -55,10 +55,11 @@ class Representation(Protocol):
     properties: tuple[str, ...]
     """Names of the condition's columns, in order."""
 
-    def encode(self, items: Sequence[Item]) -> list[np.ndarray | Refusal]:
-        """Each item as one integer or float array, or the reason why it can't be."""
+    def encode(self, items: Sequence[Item]) -> list[Any]:
+        """Each item as one integer or float array (or a record of arrays with a length), or a Refusal that says why
+        it can't be."""
 
-    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
+    def batch(self, encoded: Sequence[Any], values: np.ndarray | None = None) -> Batch:
         """Arrays of `encode` and raw property values [item property] (NaN = missing) as a Batch."""
 
     def decode(self, batch: Batch) -> list[Item | Refusal]:
@@ -82,9 +83,15 @@ class Recipe:
     fit: (texts, values [item property] with NaN = missing, property names) -> Representation.
     load_representation: the inverse of Representation.to_json.
     build: (representation, settings) -> LatentModel (a torch module); `settings` is a frozen record of type `settings`.
-    conditions: the properties that the model is conditioned on unless told otherwise.
+    conditions: the properties that the model is conditioned on unless told otherwise, beside the user's own columns;
+        None: it is conditioned on nothing.
     adapt_representation: (old, texts, values, property names) -> new; for fine-tuning. None: can't be fine-tuned.
     adapt: (model, old representation, new representation, seed) -> a model for the new one with the old weights.
+    form: which form of the domain's items the recipe learns, "" for the domain's own (`Domain.forms`).
+    check: (model, representation, held-out arrays) -> figures of a trained model; None: how many items come back.
+    completes: the model has no items of its own, it gives given ones what they lack (molecules: coordinates). Its
+        representation has `given(items)`, like `encode`, and `confirmed(asked, made)`, `made` or why it isn't `asked`;
+        the model `complete(batch, noise)` and a `state`.
     """
 
     name: str
@@ -92,10 +99,13 @@ class Recipe:
     load_representation: Callable[[Mapping[str, Any]], Representation]
     build: Callable[[Any, Any], LatentModel]
     settings: type
-    conditions: tuple[str, ...] = ()
+    conditions: tuple[str, ...] | None = ()
     adapt_representation: Callable[[Any, Sequence[str], np.ndarray, Sequence[str]], Representation] | None = None
     adapt: Callable[[Any, Any, Any, int], LatentModel] | None = None
     description: str = ""
+    form: str = ""
+    check: Callable[[Any, Any, Sequence[Any]], Mapping[str, float]] | None = None
+    completes: bool = False
 
 
 class Domain(Protocol):
@@ -104,6 +114,9 @@ class Domain(Protocol):
     A domain may have two more moves, which searches use where there are any:
     edit(item, generator) -> Item | Refusal: a small move on the thing itself, not on how it is written as `mutate`'s.
     recombine(item, other, generator) -> Item | Refusal: a child of two items.
+
+    And a domain may have forms (`forms: Mapping[str, Domain]`): the same science with more of each item, such as
+    molecules with their coordinates. Prepared data and recipes say which form is theirs.
     """
 
     name: str

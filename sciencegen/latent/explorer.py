@@ -43,6 +43,10 @@ class LatentSpace:
     def size(self) -> int:
         return self.model.latent_size
 
+    def __repr__(self) -> str:
+        """What it is, without the network's layers."""
+        return f"LatentSpace(size={self.size}, properties={self.properties}, device={self.device!r})"
+
     @property
     def _accept(self) -> Callable[[Any], torch.Tensor] | None:
         """Which rows of a Batch are well formed; None where the representation can't say."""

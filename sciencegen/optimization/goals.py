@@ -24,7 +24,8 @@ _EQUAL = re.compile(
 _ROUNDING = 1e-9
 """Half-width of an `=` without a tolerance: exact, up to the rounding of decimal input."""
 
-GRAMMAR = "'maximize NAME', 'minimize NAME', 'NAME <= 3', 'NAME >= 1', 'NAME in 1..3' or 'NAME = 2'"
+CONDITIONS = "'NAME <= 3', 'NAME >= 1', 'NAME in 1..3' or 'NAME = 2'"
+GRAMMAR = f"'maximize NAME', 'minimize NAME', {CONDITIONS}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ class Goal:
 
 
 def parse_goal(
-    text: str, tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
+    text: str,
+    tolerances: Mapping[str, float] | None = None,
+    scales: Mapping[str, float] | None = None,
+    expected: str = f"a goal like {GRAMMAR}",
 ) -> Goal:
     """One goal. tolerances: half-width of `=` by name (an explicit `= 2.5 +- 0.2` wins). scales: see `Goal.scale`."""
     stripped = " ".join(text.split())
@@ -77,7 +81,7 @@ def parse_goal(
         direction: Direction = "maximize" if match["direction"].lower().startswith("max") else "minimize"
         name = match["name"]
         return Goal(text, name, direction, scale=(scales or {}).get(name, 1.0))
-    name, low, high = _parse_interval(text, stripped, tolerances or {})
+    name, low, high = _parse_interval(text, stripped, tolerances or {}, expected)
     return Goal(text, name, None, low, high, (scales or {}).get(name) or _default_scale(low, high))
 
 
@@ -85,7 +89,7 @@ def parse_condition(
     text: str, tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
 ) -> Goal:
     """A goal that must be a constraint (`--where`)."""
-    goal = parse_goal(text, tolerances, scales)
+    goal = parse_goal(text, tolerances, scales, f"a condition like {CONDITIONS}")
     if goal.is_objective:
         raise ConfigError(f"Expected a condition such as '{goal.name} >= 1' or '{goal.name} in 1..3', got '{text}'.")
     return goal
@@ -105,7 +109,9 @@ def parse_goals(
     return goals
 
 
-def _parse_interval(text: str, stripped: str, tolerances: Mapping[str, float]) -> tuple[str, float, float]:
+def _parse_interval(
+    text: str, stripped: str, tolerances: Mapping[str, float], expected: str
+) -> tuple[str, float, float]:
     if match := _RANGE.match(stripped):
         low, high = float(match["low"]), float(match["high"])
         if low > high:
@@ -122,7 +128,7 @@ def _parse_interval(text: str, stripped: str, tolerances: Mapping[str, float]) -
         width = max(width, _ROUNDING)
         return match["name"], bound - width, bound + width
     remedy = "Strict '<' and '>' aren't known: use '<=' or '>='." if re.search(r"[<>](?!=)", stripped) else ""
-    raise ConfigError(f"Expected a goal like {GRAMMAR}, got '{text}'. {remedy}".strip())
+    raise ConfigError(f"Expected {expected}, got '{text}'. {remedy}".strip())
 
 
 def _default_scale(low: float, high: float) -> float:

@@ -1,8 +1,9 @@
 """How fast `datasets prepare` and `score` are beside the bare RDKit calls that they stand for.
 
-    python tests/benchmarks/speed_of_preparing.py molecules.csv --rows 20000 --rounds 3
+    python tests/benchmarks/speed_of_preparing.py molecules.csv --rows 20000 --rounds 3 --cores 2
 
-Both sides run as programs on one core, in turns, on the same rows; the best round counts. The time of a run on 16 rows
+Both sides run as programs on the same cores, in turns, on the same rows (the bare calls in one process for each core);
+the best round counts. The time of a run on 16 rows
 (imports, alert catalogs) is what start-up costs; it is left out of the first ratio and counted in the second. Processor
 seconds, of all processes of a run, are little disturbed by what else the machine does.
 """
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 STARTING_ROWS = 16
@@ -78,10 +80,9 @@ def bare_score(texts: list[str]) -> list[tuple]:
 
 
 BARE: dict[str, Callable[[list[str]], list[tuple]]] = {"prepare": bare_prepare, "score": bare_score}
-THREADS = ["--threads", "1"]
 OURS = {
-    "prepare": ["datasets", "prepare", "molecules", "{source}", "-o", "{output}", *THREADS],
-    "score": ["score", "molecules", "{source}", "--with", "qed,sa,logp,tpsa,alerts", "-o", "{output}.csv", *THREADS],
+    "prepare": ["datasets", "prepare", "molecules", "{source}", "-o", "{output}"],
+    "score": ["score", "molecules", "{source}", "--with", "qed,sa,logp,tpsa,alerts", "-o", "{output}.csv"],
 }
 
 
@@ -94,10 +95,16 @@ def _sascorer():
     return sascorer
 
 
-def run_bare(work: str, source: str, output: str) -> None:
+def run_bare(work: str, source: str, output: str, cores: int) -> None:
     """The bare loop as a program: a CSV in, a CSV out."""
     with open(source) as file:
-        rows = BARE[work]([row[0] for row in csv.reader(file)][1:])
+        texts = [row[0] for row in csv.reader(file)][1:]
+    if cores == 1:
+        rows = BARE[work](texts)
+    else:
+        with ProcessPoolExecutor(cores) as pool:
+            parts = [texts[core::cores] for core in range(cores)]
+            rows = [row for part in pool.map(BARE[work], parts) for row in part]
     with open(f"{output}.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
 
@@ -119,7 +126,9 @@ def measure(command: list[str]) -> tuple[float, float]:
         used += usage.ru_utime + usage.ru_stime
 
 
-def compare(work: str, source: Path, rounds: int, folder: Path) -> dict[str, tuple[float, float, float, float]]:
+def compare(
+    work: str, source: Path, rounds: int, cores: int, folder: Path
+) -> dict[str, tuple[float, float, float, float]]:
     """Side -> (wall, processor) seconds of all rows, then of start-up alone; the best of the rounds."""
     few = folder / "few.csv"
     few.write_text("".join(source.read_text().splitlines(keepends=True)[: STARTING_ROWS + 1]))
@@ -128,16 +137,16 @@ def compare(work: str, source: Path, rounds: int, folder: Path) -> dict[str, tup
         for side, times in found.items():
             one: tuple[float, ...] = ()
             for path in (source, few):
-                one += measure(_command(side, work, path, folder / f"{work}-{side}-{path.stem}-{number}"))
+                one += measure(_command(side, work, path, folder / f"{work}-{side}-{path.stem}-{number}", cores))
             times.append(one)
     return {side: tuple(map(min, zip(*times, strict=True))) for side, times in found.items()}  # type: ignore[misc]
 
 
-def _command(side: str, work: str, source: Path, output: Path) -> list[str]:
+def _command(side: str, work: str, source: Path, output: Path, cores: int) -> list[str]:
     if side == "bare":
-        return [__file__, "--bare", work, str(source), str(output)]
+        return [__file__, "--bare", work, "--cores", str(cores), str(source), str(output)]
     arguments = [part.format(source=source, output=output) for part in OURS[work]]
-    return ["-c", "from sciencegen.cli.main import main; main()", *arguments]
+    return ["-c", "from sciencegen.cli.main import main; main()", *arguments, "--threads", str(cores)]
 
 
 def report(work: str, rows: int, found: dict[str, tuple[float, float, float, float]]) -> None:
@@ -158,20 +167,21 @@ def main() -> None:
     parser.add_argument("output", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--work", choices=BARE, nargs="*", default=list(BARE))
     parser.add_argument("--bare", choices=BARE, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.bare:
-        return run_bare(chosen.bare, str(chosen.source), chosen.output)
+        return run_bare(chosen.bare, str(chosen.source), chosen.output, chosen.cores)
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: chosen.cores])
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "rows.csv")
         with chosen.source.open() as lines:
             source.write_text("".join(line for line, _ in zip(lines, range(chosen.rows + 1), strict=False)))
         for work in chosen.work:
-            report(work, chosen.rows, compare(work, source, chosen.rounds, Path(folder)))
+            report(work, chosen.rows, compare(work, source, chosen.rounds, chosen.cores, Path(folder)))
     return None
 
 

@@ -59,6 +59,12 @@ def test_the_same_seed_gives_the_same_bytes(cli, workspace):
     assert contents[0] == contents[1] != contents[2]
 
 
+def test_a_wrong_predictor_is_an_error_even_where_no_goal_asks_for_it(cli, workspace):
+    result = optimize(cli, workspace, *WISH, "--predictor", "m=nowhere", "-o", "p.csv")
+    assert result.code in (2, 3)
+    assert "nowhere" in result.err
+
+
 def test_predictors_and_similarity_to_a_start_are_goals(cli, workspace):
     start = pd.read_csv(workspace.folder / "clouds.csv")["cloud"][0]
     goals = ("--goal", "maximize m", "--goal", f"similarity to {start} >= 0.02", "--start", start)

@@ -98,6 +98,12 @@ def test_datasets_and_doctor_speak_json(cli):
     assert cli("datasets", "show", "nonesuch").code == 2
 
 
+def test_the_list_of_datasets_fits_a_terminal(cli):
+    lines = cli("datasets", "list").out.splitlines()
+    assert any(line.startswith("molecules/moses ") for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
 def test_benchmark_measures_every_case(cli, workspace):
     base = ("benchmark", "toy", "--budget", 40, "--seeds", 2, "--method", "prior,evolution", "--model", workspace.model)
     result = cli(*base)

@@ -45,6 +45,13 @@ def test_scores_are_the_domains_and_rows_keep_their_lines(cli, workspace):
     assert pd.read_csv("s.csv.rejects.csv")["line"].tolist() == [1]
 
 
+def test_names_of_rows_stay_with_them(cli, workspace):
+    table = pd.read_csv(workspace.folder / "clouds.csv")[["cloud"]][:3].assign(id=["a", "b", "c"])
+    table.to_csv("named.csv", index=False)
+    assert cli("score", "pointclouds", "named.csv", "--with", "height", "-o", "s.csv").code == 0
+    assert pd.read_csv("s.csv")["id"].tolist() == ["a", "b", "c"]
+
+
 def test_a_crash_costs_its_own_row_only(cli, workspace):
     lines = pd.read_csv(workspace.folder / "clouds.csv")["cloud"].tolist()[:300]
     text = "\n".join([*lines[:150], "crash", *lines[150:]])

@@ -30,6 +30,16 @@ def test_what_is_written_reads_back(tmp_path, ending):
     assert [values for *_, values in found] == [{"size": 1.5, "count": 1}, {"count": 2}, {"size": -2e-9, "count": 3}]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_names_of_items_are_read(tmp_path, ending):
+    write_table(tmp_path / f"t.{ending}", {"ID": ["7", "", "x"], "item": list("abc"), "size": [1, 2, 3]})
+    assert [(row.text, row.id) for row in read_table(tmp_path / f"t.{ending}", NAMES)] == list(
+        zip("abc", ["7", "", "x"], strict=True)
+    )
+    write_table(tmp_path / f"u.{ending}", {"item": list("abc")})
+    assert [row.id for row in read_table(tmp_path / f"u.{ending}", NAMES)] == ["", "", ""]
+
+
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
 def test_same_content_same_bytes(tmp_path, ending):
     columns = {"item": ["a", "b"], "value": np.array([0.1, np.nan], np.float32)}

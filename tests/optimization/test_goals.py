@@ -65,8 +65,9 @@ def test_anything_else_is_refused(text, message):
 
 def test_conditions_are_constraints():
     assert parse_condition("tpsa in 40..90").satisfied(90)
-    with pytest.raises(ConfigError, match="Expected a condition"):
-        parse_condition("maximize qed")
+    for text in ("maximize qed", "logp ~ 2"):
+        with pytest.raises(ConfigError, match="Expected a condition"):
+            parse_condition(text)
 
 
 def test_lists_of_goals():

@@ -32,7 +32,7 @@ class Molecules:
 
     name = "molecules"
     item_columns = files.ITEM_COLUMNS
-    formats = files.FORMATS
+    formats: tuple[str, ...] = files.FORMATS
     properties: Mapping[str, Property] = PROPERTIES
 
     @cached_property
@@ -40,6 +40,12 @@ class Molecules:
         from sciencegen.domains.molecules.models import RECIPES  # on use: needs torch
 
         return RECIPES
+
+    @cached_property
+    def forms(self) -> Mapping[str, Any]:
+        from sciencegen.domains.molecules.structured import Structures
+
+        return {"structures": Structures()}
 
     @property
     def default_recipe(self) -> str:

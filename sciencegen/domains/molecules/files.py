@@ -15,6 +15,7 @@ from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.data.tables import open_binary, read_table
 from sciencegen.domains.base import Row
+from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import ConfigError, DataError
@@ -76,7 +77,9 @@ def _read_smi(path: Path) -> Iterator[Row]:
     for number, line in enumerate(lines(path), start=1):
         line = line.removeprefix("\ufeff") if number == 1 else line
         smiles, _, name = line.strip(" \t").replace("\t", " ").partition(" ")
-        yield Row(number, f"{smiles} {name.lstrip()}" if name.lstrip().startswith("|") else smiles)
+        name = name.strip()
+        extended = name.startswith("|")
+        yield Row(number, f"{smiles} {name}" if extended else smiles, id="" if extended else name)
 
 
 def _read_sdf(path: Path) -> Iterator[Row]:
@@ -117,7 +120,7 @@ def _sdf_row(number: int, record: Sequence[str]) -> Row:
             molecule = None
     if molecule is None:
         return Row(number, f"{RECORD_ERROR}unreadable molfile record", values)
-    return Row(number, Chem.MolToSmiles(molecule), values)
+    return Row(number, Chem.MolToSmiles(molecule), values, record[0].strip() if record else "")
 
 
 def _declared_atoms(record: Sequence[str]) -> int | None:
@@ -162,6 +165,7 @@ def _sdf_records(molecules, names, values) -> Iterator[str]:
     centres the molecule leaves open, of which a structure can show one configuration only."""
     for row, (molecule, name) in enumerate(zip(molecules, names, strict=True)):
         structure = with_structure(molecule)
+        molecule = with_implicit_hydrogens(molecule)
         block = Chem.MolToMolBlock(structure.molecule, forceV3000=structure.molecule.GetNumAtoms() > 999)
         tags: dict[str, Any] = {"smiles": text(molecule), "structure": structure.method}
         chosen = rdMolDescriptors.CalcNumUnspecifiedAtomStereoCenters(molecule)

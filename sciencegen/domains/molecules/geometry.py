@@ -101,8 +101,21 @@ def geometry_of(molecule: Chem.Mol) -> Geometry | Refusal:
     missing = sum(atom.GetTotalNumHs() for atom in molecule.GetAtoms())
     if missing:
         return Refusal(f"{missing} hydrogens have no coordinates; give every hydrogen as an atom")
-    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
     positions = np.asarray(molecule.GetConformer().GetPositions(), np.float64)
+    geometry = _geometry(molecule, positions)
+    return geometry if isinstance(geometry, Refusal) else why_unusable(geometry.numbers, positions) or geometry
+
+
+def graph_of(molecule: Chem.Mol) -> Geometry | Refusal:
+    """The arrays of a molecule with every hydrogen as an atom, all positions zero: what is there before a geometry."""
+    whole = Chem.AddHs(molecule)
+    if not 0 < whole.GetNumAtoms() <= MAX_ATOMS:
+        return Refusal(f"{whole.GetNumAtoms()} atoms with its hydrogens; 1 to {MAX_ATOMS} are accepted")
+    return _geometry(whole, np.zeros((whole.GetNumAtoms(), 3)))
+
+
+def _geometry(molecule: Chem.Mol, positions: Float[np.ndarray, "atom 3"]) -> Geometry | Refusal:
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
     charges = np.array([atom.GetFormalCharge() for atom in molecule.GetAtoms()])
     bonds = []
     for bond in molecule.GetBonds():
@@ -110,9 +123,7 @@ def geometry_of(molecule: Chem.Mol) -> Geometry | Refusal:
             return Refusal(f"a bond of type {bond.GetBondType().name.lower()}; single to triple and aromatic are known")
         first, second = sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
         bonds.append((first, second, BOND_TYPES.index(bond.GetBondType())))
-    return why_unusable(numbers, positions) or Geometry(
-        numbers, positions, charges, np.array(sorted(bonds), np.int64).reshape(-1, 3)
-    )
+    return Geometry(numbers, positions, charges, np.array(sorted(bonds), np.int64).reshape(-1, 3))
 
 
 def molecule_of(geometry: Geometry) -> Chem.Mol | Refusal:

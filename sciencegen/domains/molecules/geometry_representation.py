@@ -12,9 +12,20 @@ from rdkit import Chem
 
 from sciencegen.batch import Batch
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.molecules.geometry import BOND_TYPES, Geometry, atomic_number, geometry_of, molecule_of, symbols
+from sciencegen.domains.molecules.geometry import (
+    BOND_TYPES,
+    Geometry,
+    atomic_number,
+    geometry_of,
+    graph_of,
+    molecule_of,
+    perceive_bonds,
+    symbols,
+    with_implicit_hydrogens,
+)
 from sciencegen.domains.molecules.representations import moments, standardized
 from sciencegen.domains.molecules.structure_files import parse_structure
+from sciencegen.domains.molecules.structures import METHOD
 from sciencegen.errors import DataError
 from sciencegen.runs import check_format
 
@@ -45,12 +56,34 @@ class GeometryRepresentation:
         """Each molecule's arrays, or why it has none that the model knows."""
         return [self._known(geometry_of(item)) for item in items]
 
+    def given(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
+        """Each molecule's atoms and bonds, to be given coordinates; or why the model knows none for it."""
+        return [self._known(graph_of(item)) for item in items]
+
+    def confirmed(self, asked: Chem.Mol, made: Chem.Mol) -> Chem.Mol | Refusal:
+        """`made`, or its mirror image, if the bonds that its distances speak of and its configuration are as asked."""
+        numbers = np.array([atom.GetAtomicNum() for atom in made.GetAtoms()])
+        positions = made.GetConformer().GetPositions()
+        for places in (positions, positions * (1, 1, -1)):
+            found = perceive_bonds(numbers, places, Chem.GetFormalCharge(made))
+            if isinstance(found, Refusal):
+                return found
+            flat = with_implicit_hydrogens(found)
+            if Chem.MolToSmiles(flat, isomericSmiles=False) != Chem.MolToSmiles(asked, isomericSmiles=False):
+                return Refusal("other bonds in its coordinates than the molecule has")
+            if flat.HasSubstructMatch(asked, useChirality=True):
+                found.SetProp(METHOD, "diffusion over coordinates, bonds confirmed by their lengths")
+                return found
+        return Refusal("another configuration than the molecule has")
+
     def _known(self, geometry: Geometry | Refusal) -> Geometry | Refusal:
         if isinstance(geometry, Refusal):
             return geometry
         unknown = sorted(set(geometry.numbers.tolist()) - set(self.elements.tolist()))
         if unknown:
             return Refusal(f"holds {', '.join(symbols(unknown))}, which the model's training set has not")
+        if len(geometry) > max(self.sizes):
+            return Refusal(f"{len(geometry)} atoms with its hydrogens; the model has seen at most {max(self.sizes)}")
         return geometry
 
     def batch(self, encoded: Sequence[Geometry], values: np.ndarray | None = None) -> Batch:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sciencegen.domains.base import Recipe
-from sciencegen.domains.molecules import representations
+from sciencegen.domains.molecules import conformers, geometry_representation, representations
 from sciencegen.domains.molecules.representations import SelfiesRepresentation
 from sciencegen.vae.sequence import SequenceVAE, SequenceVAESettings
 
@@ -76,5 +76,17 @@ RECIPES = {
         adapt_representation=representations.adapt,
         adapt=adapt_selfies_vae,
         description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
-    )
+    ),
+    "conformers": Recipe(
+        name="conformers",
+        fit=geometry_representation.fit,
+        load_representation=geometry_representation.load,
+        build=conformers.conformers,
+        settings=conformers.ConformerSettings,
+        conditions=None,
+        description="Diffusion of the coordinates of given molecules; equivariant network over pairs of atoms.",
+        form="structures",
+        check=conformers.check,
+        completes=True,
+    ),
 }

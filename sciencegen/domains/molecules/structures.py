@@ -12,6 +12,9 @@ from typing import Any
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor, rdDistGeom, rdForceFieldHelpers
 
+METHOD = "structure_method"
+"""The property of a molecule that says how its conformer was made."""
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -27,7 +30,8 @@ class Structure:
 def with_structure(molecule: Chem.Mol, seed: int = 0, timeout_s: int = 20) -> Structure:
     """The molecule with hydrogens and a relaxed structure; one that has a 3D conformer already keeps it."""
     if molecule.GetNumConformers() and molecule.GetConformer().Is3D():
-        return Structure(molecule, "given", None, None)
+        method = molecule.GetProp(METHOD) if molecule.HasProp(METHOD) else "given"
+        return Structure(molecule, method, None, None)
     with rdBase.BlockLogs():
         hydrogenated = Chem.AddHs(molecule)
         failure = _embed(hydrogenated, seed, timeout_s)

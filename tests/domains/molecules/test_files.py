@@ -13,6 +13,7 @@ def test_smi_rows_keep_their_line_numbers(tmp_path):
     path.write_bytes(b"\xef\xbb\xbfCCO ethanol\r\n\nc1ccccc1\tbenzene ring\n  CN\nC\xff\nC1CC")
     rows = list(DOMAIN.read(path))
     assert [(row.line, row.text) for row in rows[:4]] == [(1, "CCO"), (2, ""), (3, "c1ccccc1"), (4, "CN")]
+    assert [row.id for row in rows[:4]] == ["ethanol", "", "benzene ring", ""]
     assert "not allowed" in DOMAIN.parse(rows[4].text).reason
     assert rows[5].text == "C1CC"
 
@@ -52,7 +53,7 @@ def test_sdf_goes_out_and_in(tmp_path, drugs):
     assert path.read_bytes() == again.read_bytes()
     assert ">  <structure>\nETKDGv3 + MMFF94" in path.read_text()
     rows = list(DOMAIN.read(path))
-    assert [row.line for row in rows] == [1, 2, 3]
+    assert [(row.line, row.id) for row in rows] == [(1, "a"), (2, "b"), (3, "c")]
     assert [DOMAIN.key(DOMAIN.parse(row.text)) for row in rows] == [DOMAIN.key(molecule) for molecule in molecules]
     assert [row.values for row in rows] == [{"qed": 0.5}, {}, {"qed": 0.25}]
 

@@ -1,0 +1,82 @@
+"""Complete: what a model gives to items that lack it, such as coordinates to molecules."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.models import LoadedModel, find_model, load_model
+from sciencegen.api.rooms import inference_threads
+from sciencegen.config import Resources
+from sciencegen.data.threads import map_threaded
+from sciencegen.domains.base import Refusal
+from sciencegen.errors import ConfigError
+
+ROWS = 32
+"""Items of one compute chunk, all of one size."""
+ATTEMPTS = 4
+"""Draws for an item until one is confirmed to be it."""
+
+Complete = Callable[[Sequence[Any]], list[Any]]
+
+
+def completer(domain: str, model: str | Path | None, seed: int, resources: Resources) -> Complete | None:
+    """Items to completed items or refusals by the model with this name; None for no name."""
+    if model is None:
+        return None
+    folder = find_model(domain, model)
+    loaded = load_model(domain, folder, resources.device, inference_threads(resources.threads))
+    if not loaded.recipe.completes:
+        raise ConfigError(f"Expected a model that completes items (such as conformers), {folder} makes new ones.")
+    return lambda items: complete(loaded, items, seed)
+
+
+def complete(model: LoadedModel, items: Sequence[Any], seed: int = 0, attempts: int = ATTEMPTS) -> list[Any]:
+    """Each item completed, or why it couldn't be. A draw that isn't confirmed to be its item is drawn again.
+
+    Noise is keyed by (seed, row, attempt), and chunks hold items of one size: no result depends on threads.
+    """
+    known = model.representation.given(items)
+    results: list[Any] = [one if isinstance(one, Refusal) else None for one in known]
+    left = [row for row, one in enumerate(results) if one is None]
+    for attempt in range(attempts):
+        draw = lambda rows, attempt=attempt: _draw(model, [known[row] for row in rows], rows, (seed, attempt))  # noqa: E731
+        for rows, made in map_threaded(draw, _chunks(known, left), model.threads):
+            for row, one in zip(rows, made, strict=True):
+                good = one if isinstance(one, Refusal) else model.representation.confirmed(items[row], one)
+                results[row] = good
+        left = [row for row in left if isinstance(results[row], Refusal)]
+    return results
+
+
+def _chunks(known: Sequence[Any], rows: Sequence[int]) -> Iterator[list[int]]:
+    """Rows of one size together."""
+    sizes: Mapping[int, list[int]] = defaultdict(list)
+    for row in rows:
+        sizes[len(known[row])].append(row)
+    for _, alike in sorted(sizes.items()):
+        yield from (alike[start : start + ROWS] for start in range(0, len(alike), ROWS))
+
+
+def _draw(
+    model: LoadedModel, known: Sequence[Any], rows: Sequence[int], key: tuple[int, int]
+) -> tuple[Sequence[int], Any]:
+    import torch
+
+    batch = model.representation.batch(known)
+    seed, attempt = key
+    generators = [np.random.default_rng([seed, row, attempt]) for row in rows]
+    noise = {
+        name: torch.from_numpy(
+            np.stack([one.standard_normal(tuple(batch[name].shape[1:]), dtype=np.float32) for one in generators])
+        ).to(model.device)
+        for name in model.model.state.fields
+    }
+    return rows, model.representation.decode(model.model.complete(batch.to(model.device), noise).to("cpu"))
+
+
+__all__ = ["complete", "completer"]

@@ -1,0 +1,61 @@
+"""Molecules with their coordinates: the form of the domain in which an item is a structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rdkit import Chem
+
+from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.molecules import Molecules, structure_files
+from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
+
+
+class Structures(Molecules):
+    """An item is a molecule with every hydrogen and one conformer; what asks for the molecule alone sees it without."""
+
+    name = "molecules/structures"
+    formats: tuple[str, ...] = structure_files.STRUCTURE_FORMATS
+
+    def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
+        return structure_files.read_structures(Path(path), column)
+
+    def parse(self, text: str) -> Chem.Mol | Refusal:
+        return structure_files.parse_structure(text)
+
+    def text(self, item: Chem.Mol) -> str:
+        return structure_files.structure_text(item)
+
+    def key(self, item: Chem.Mol) -> str:
+        return structure_files.structure_key(item)
+
+    def write(self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+        if structure_files.ending(Path(path)) == ".xyz":
+            return structure_files.write_xyz(Path(path), items, names)
+        return super().write(path, items, names, values)
+
+    def measure(self, items: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
+        return super().measure(_flat(items), names)
+
+    def similarity(self, items: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
+        return super().similarity(_flat(items), _flat(references))
+
+    def nearest(self, items: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
+        return super().nearest(_flat(items), _flat(references))
+
+    def features(self, items: Sequence[Chem.Mol]) -> np.ndarray:
+        return super().features(_flat(items))
+
+    def groups(self, items: Sequence[Chem.Mol]) -> list[str]:
+        return super().groups(_flat(items))
+
+    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Chem.Mol], bool]:
+        accepted = super().constraint(keep, forbid)
+        return lambda item: accepted(with_implicit_hydrogens(item))
+
+
+def _flat(items: Sequence[Chem.Mol]) -> list[Chem.Mol]:
+    return [with_implicit_hydrogens(item) for item in items]

@@ -1,0 +1,88 @@
+"""Coordinates for given molecules: what is refused, what is confirmed, and that files hold them."""
+
+import numpy as np
+import pytest
+import torch
+from rdkit import Chem
+
+from sciencegen.domains import load_domain
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules import DOMAIN, conformers, geometry_representation
+from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
+from sciencegen.domains.molecules.structures import METHOD, with_structure
+from sciencegen.errors import ConfigError
+from sciencegen.networks.equivariant.pairs import PairNetworkSettings
+
+SMALL = conformers.ConformerSettings(
+    network=PairNetworkSettings(width=32, pair_width=8, layers=2, heads=2, vectors=2, radial=8, context=16)
+)
+
+
+@pytest.fixture(scope="module")
+def representation(qm9_molecules):
+    known = [one for one in map(geometry_representation.geometry_of, qm9_molecules) if not isinstance(one, Refusal)]
+    return geometry_representation.fit_geometries(known, np.empty((len(known), 0)), ())
+
+
+def test_molecules_get_atoms_bonds_and_no_geometry_yet(representation, qm9_molecules):
+    whole = qm9_molecules[5]
+    (given,), (known,) = representation.given([with_implicit_hydrogens(whole)]), representation.encode([whole])
+    assert sorted(given.numbers.tolist()) == sorted(known.numbers.tolist())
+    assert len(given.bonds) == len(known.bonds)
+    assert not given.positions.any()
+
+
+@pytest.mark.parametrize(
+    ("smiles", "reason"),
+    [
+        ("CCS", "S, which the model's training set has not"),
+        ("C" * 12, "the model has seen at most"),
+        ("C" * 201, "atoms"),
+    ],
+)
+def test_what_the_model_does_not_know_is_refused(representation, smiles, reason):
+    (refused,) = representation.given([Chem.MolFromSmiles(smiles)])
+    assert isinstance(refused, Refusal)
+    assert reason in refused.reason
+
+
+def test_real_geometries_are_confirmed_and_broken_ones_are_not(representation, qm9_molecules):
+    for molecule in qm9_molecules[:40]:
+        asked = with_implicit_hydrogens(molecule)
+        assert not isinstance(representation.confirmed(asked, molecule), Refusal)
+    broken = Chem.Mol(qm9_molecules[20])
+    broken.GetConformer().SetPositions(1.3 * broken.GetConformer().GetPositions())
+    assert isinstance(representation.confirmed(with_implicit_hydrogens(qm9_molecules[20]), broken), Refusal)
+
+
+def test_the_asked_configuration_is_made_by_mirroring_or_refused(representation):
+    made = with_structure(Chem.MolFromSmiles("C[C@H](O)F")).molecule
+    for asked in ("C[C@H](O)F", "C[C@@H](O)F"):
+        found = representation.confirmed(Chem.MolFromSmiles(asked), made)
+        assert Chem.MolToSmiles(with_implicit_hydrogens(found)) == Chem.CanonSmiles(asked)
+        assert found.HasProp(METHOD)
+    pair = with_structure(Chem.MolFromSmiles("C[C@H](O)[C@H](O)F")).molecule
+    assert isinstance(representation.confirmed(Chem.MolFromSmiles("C[C@H](O)[C@@H](O)F"), pair), Refusal)
+
+
+def test_a_draw_turns_with_its_noise_and_keeps_what_is_given(representation, qm9_molecules):
+    torch.manual_seed(0)
+    model = conformers.conformers(representation, SMALL).eval().double()
+    batch = representation.batch(representation.encode(qm9_molecules[:6]))
+    batch = batch.map(lambda value: value.double() if value.is_floating_point() else value)
+    noise = model.state.noise(batch, torch.Generator().manual_seed(0))
+    turn = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64))[0]
+    drawn = model.complete(batch, noise)
+    turned = model.complete(batch, {"positions": noise["positions"] @ turn})
+    torch.testing.assert_close(turned["positions"], drawn["positions"] @ turn, rtol=0, atol=1e-8)
+    torch.testing.assert_close(drawn["bonds"], batch["bonds"])
+
+
+def test_forms_of_the_domain(qm9_molecules):
+    structures = load_domain("molecules/structures")
+    text = structures.text(qm9_molecules[3])
+    assert structures.key(structures.parse(text)) == structures.key(qm9_molecules[3])
+    flat = DOMAIN.measure([with_implicit_hydrogens(qm9_molecules[3])], ["logp", "tpsa"])
+    np.testing.assert_allclose(structures.measure([qm9_molecules[3]], ["logp", "tpsa"]), flat)
+    with pytest.raises(ConfigError, match="form of molecules"):
+        load_domain("molecules/spectra")
