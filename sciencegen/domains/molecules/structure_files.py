@@ -214,9 +214,11 @@ def structure_text(molecule: Chem.Mol) -> str:
 
 
 def structure_key(molecule: Chem.Mol) -> str:
-    """Identity of a structure: the molecule's SMILES with its stereochemistry, and its coordinates to 0.01 Å."""
-    flat = Chem.MolToSmiles(with_implicit_hydrogens(molecule))
-    return f"{flat} {np.round(molecule.GetConformer().GetPositions(), 2).tolist()}"
+    """Identity of a structure: the molecule's SMILES with its stereochemistry, and how far its atoms spread along their
+    principal axes (the roots of the gyration tensor's eigenvalues) to 0.01 Å, wherever it lies and however turned."""
+    positions = molecule.GetConformer().GetPositions()
+    spread = np.linalg.svd(positions - positions.mean(0), compute_uv=False) / np.sqrt(len(positions))
+    return f"{Chem.MolToSmiles(with_implicit_hydrogens(molecule))} {np.round(spread, 2).tolist()}"
 
 
 def parse_structures(texts: Sequence[str]) -> list[Any]:
