@@ -93,7 +93,8 @@ class GenerateSettings(Resources):
     what its decoder draws from, and belongs to the trained model. Under a condition draws go on until one is near, and
     noise_scale shapes the first of them only. raw: keep what is malformed too (a condition passes over it inside the
     model, whatever stands here). include: further properties to write. complete: a model that gives what is written
-    its structure; without, the one that the model's own config names, if any.
+    its structure; without, the one that the model's own config names, if any. predictors: name -> folder, for
+    conditions and further properties that the domain can't compute.
     """
 
     n: int = Field(1000, ge=1)
@@ -106,6 +107,7 @@ class GenerateSettings(Resources):
     attempts: int = Field(50, ge=1)
     noise_scale: float = Field(1.0, gt=0)
     complete: str | None = None
+    predictors: dict[str, str] = {}
 
 
 class OracleSettings(Settings):

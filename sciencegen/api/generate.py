@@ -11,12 +11,12 @@ import numpy as np
 from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
 from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.oracles import OracleBook
 from sciencegen.api.rooms import Judge, Judged, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.errors import ConfigError
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected")
@@ -51,11 +51,15 @@ class Generation:
     def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
         self.model, self.settings = model, settings
         self.conditions = parse_conditions(settings.where, model.domain)
-        names = dict.fromkeys([*(condition.name for condition in self.conditions), *settings.include])
+        self.book = OracleBook(model.domain.name, settings.predictors)
+        known = model.space.properties
+        self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]
+        names = dict.fromkeys([*(condition.name for condition in self.checked), *settings.include])
         self.names = tuple(names)
         self.columns = ["item", *self.names]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.written = 0
-        _check_names(model.domain, self.names)
+        for name in (*self.names, *settings.predictors):  # a wrong name is an error before any work
+            self.book.resolve(name)
         model.domain.constraint(settings.keep, settings.forbid)  # a pattern's error comes before any work
 
     @property
@@ -69,7 +73,18 @@ class Generation:
         """What a user may not expect."""
         free = [c.name for c in self.conditions if c.name not in self.model.space.properties]
         known = ", ".join(self.model.space.properties) or "nothing"
-        return [f"the model isn't conditioned on '{name}' (but on {known}): it only filters" for name in free]
+        told = [c.name for c in self.conditions if c not in self.checked]
+        return [
+            *(f"the model isn't conditioned on '{name}' (but on {known}): it only filters" for name in free),
+            *(
+                f"the model is told '{name}', but nothing here can check it; --predictor {name}=FOLDER filters by a "
+                "prediction"
+                for name in told
+            ),
+        ]
+
+    def _can_compute(self, name: str) -> bool:
+        return name in self.settings.predictors or name in self.model.domain.properties
 
     def __iter__(self) -> Iterator[dict[str, list[Any]]]:
         judged = map_chunks_killable(
@@ -92,7 +107,8 @@ class Generation:
         text = json.dumps(self.model.representation.to_json(), sort_keys=True)
         filters = ((), ()) if self.settings.raw else (self.settings.keep, self.settings.forbid)
         recipe, strict = str(self.model.config["recipe"]), not self.settings.raw
-        return Judge(self.model.domain.name, recipe, text, self.names, *filters, strict)
+        predictors = tuple(sorted(self.settings.predictors.items()))
+        return Judge(self.model.domain.name, recipe, text, self.names, *filters, strict, predictors)
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
@@ -150,7 +166,7 @@ class Generation:
         return dict(zip(good, (first < 0).tolist(), strict=True))
 
     def _satisfies(self, result: Judged) -> bool:
-        asked = zip(self.conditions, result.values, strict=False)
+        asked = zip(self.checked, result.values, strict=False)
         return result.well_formed and result.accepted and all(c.satisfied(value) for c, value in asked)
 
     def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
@@ -161,16 +177,6 @@ class Generation:
     def summary(self) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in COUNTS}
         return {**counts, "seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
-
-
-def _check_names(domain: Any, names: Sequence[str]) -> None:
-    """Every asked-for name is a property or an oracle of the domain."""
-    for name in names:
-        if name not in domain.properties:
-            try:
-                domain.oracle(name)
-            except ConfigError as error:
-                raise ConfigError(f"Can't compute '{name}' of what is generated: {error}") from None
 
 
 __all__ = ["Condition", "Generation", "generate", "stream"]

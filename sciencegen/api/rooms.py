@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -132,14 +132,17 @@ class Judge(InDomain):
     forbid: tuple[str, ...]
     strict: bool = True
     """Whether to look if rows are well formed (`Representation.decode`); else all count as such."""
+    predictors: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
-        domain = domain_of(self.domain)
+        from sciencegen.api.oracles import OracleBook  # on use: it imports this module
+
+        domain, book = domain_of(self.domain), OracleBook(self.domain, dict(self.predictors))
         batch, representation = join_rows(rows), _representation(self.domain, self.recipe, self.representation)
         decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]
         accept = domain.constraint(self.keep, self.forbid) if self.keep or self.forbid else lambda item: True
-        values = iter(measure_all(domain, items, self.names))
+        values = iter(measure_all(domain, items, self.names, book.resolve))
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
         return [
@@ -167,8 +170,10 @@ def join_rows(rows: Sequence[Mapping[str, np.ndarray]]) -> Any:
     return Batch({name: tensor for name, tensor in tensors.items() if name}, tensors.get(""))
 
 
-def measure_all(domain: Any, items: Sequence[Any], names: Sequence[str]) -> list[list[float]]:
-    """[item name] of properties and other oracles of the domain, NaN where one fails."""
+def measure_all(
+    domain: Any, items: Sequence[Any], names: Sequence[str], oracle: Callable[[str], Any] | None = None
+) -> list[list[float]]:
+    """[item name] of properties and other oracles (the domain's, or those of `oracle`), NaN where one fails."""
     columns = []
     properties = [name for name in names if name in domain.properties]
     measured = domain.measure(items, properties) if items and properties else None
@@ -176,6 +181,6 @@ def measure_all(domain: Any, items: Sequence[Any], names: Sequence[str]) -> list
         if name in properties:
             columns.append([] if measured is None else measured[:, properties.index(name)].tolist())
         else:
-            scores = domain.oracle(name).score(items) if items else []
+            scores = (oracle or domain.oracle)(name).score(items) if items else []
             columns.append([float("nan") if score.failed else score.value for score in scores])
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in items]

@@ -17,6 +17,7 @@ def generate(
     domain: options.Domain,
     n: Annotated[int | None, typer.Option("-n", help="Distinct accepted items. [default: 1000]")] = None,
     where: Where = None,
+    predictor: options.Predictor = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
     include: options.Include = None,
@@ -43,6 +44,7 @@ def generate(
     flags: dict[str, Any] = dict(
         n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts
     )
+    flags |= dict(predictors=options.folders(predictor))
     flags |= dict(noise_scale=noise_scale, model=model, complete=complete_by, seed=seed, device=device)
     record = options.settings_from(GenerateSettings, settings, threads=threads, batch_size=batch_size, **flags)
     claim_output(output, force)

@@ -16,7 +16,7 @@ Goal = Annotated[list[str] | None, typer.Option(help='"maximize a", "b <= 3", "c
 def optimize(
     domain: options.Domain,
     goal: Goal = None,
-    predictor: Annotated[list[str] | None, typer.Option(help="name=folder of a trained predictor. Repeatable.")] = None,
+    predictor: options.Predictor = None,
     start: Annotated[list[str] | None, typer.Option(help="An item to start from. Repeatable.")] = None,
     budget: Annotated[int | None, typer.Option(help="Distinct items that may be scored. [default: 5000]")] = None,
     n: Annotated[int | None, typer.Option("-n", help="Candidates to return. [default: 100]")] = None,
@@ -46,7 +46,7 @@ def optimize(
     """Search for items that satisfy a wish: `maximize` and `minimize` are objectives, the rest must hold."""
     from sciencegen.config import OptimizeSettings
 
-    predictors = {name: str(folder) for name, folder in options.pairs(predictor, "--predictor").items()}
+    predictors = options.folders(predictor)
     flags: dict[str, Any] = dict(
         goals=goal, predictors=predictors, start=start, budget=budget, n=n, method=method, keep=keep
     )

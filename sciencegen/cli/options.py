@@ -35,6 +35,9 @@ Column = Annotated[
 Format = Annotated[str | None, typer.Option("--format", help="File ending that tells how to read stdin, such as .csv.")]
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern every result must contain. Repeatable.")]
 Forbid = Annotated[list[str] | None, typer.Option("--forbid", help="A pattern no result may contain. Repeatable.")]
+Predictor = Annotated[
+    list[str] | None, typer.Option("--predictor", help="name=folder of a trained predictor. Repeatable.")
+]
 Include = Annotated[
     list[str] | None, typer.Option("--with", "--include", help="Further properties to write, a,b,c. Repeatable.")
 ]
@@ -63,6 +66,11 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
             raise ConfigError(f"Expected {flag} name=value, got '{text}'.")
         mapping[name.strip()] = yaml.safe_load(value)
     return mapping
+
+
+def folders(texts: list[str] | None) -> dict[str, str]:
+    """`--predictor name=folder` flags."""
+    return {name: str(folder) for name, folder in pairs(texts, "--predictor").items()}
 
 
 def names(texts: list[str] | None) -> list[str]:

@@ -19,7 +19,7 @@ def score(
     names: Annotated[
         list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
     ] = None,
-    predictor: Annotated[list[str] | None, typer.Option(help="name=folder of a trained predictor. Repeatable.")] = None,
+    predictor: options.Predictor = None,
     column: options.Column = None,
     format: options.Format = None,
     threads: options.Threads = None,
@@ -32,7 +32,7 @@ def score(
     from sciencegen.config import Resources
 
     record = options.settings_from(Resources, None, threads=threads)
-    predictors = {name: str(folder) for name, folder in options.pairs(predictor, "--predictor").items()}
+    predictors = options.folders(predictor)
     claim_output(output, force)
 
     from sciencegen.api.outputs import input_ending, open_output

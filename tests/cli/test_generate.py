@@ -38,6 +38,21 @@ def test_the_model_hears_the_condition(cli, workspace):
     assert means[1] - means[0] > 0.4
 
 
+def test_a_column_of_the_users_own_is_told_and_filtered_by_a_predictor(cli, workspace):
+    """`measured` is no property of the domain: the model hears it, and only a predictor can check it."""
+    training = ("--condition", "measured", "--training", "steps=20")
+    assert cli("train", "pointclouds", "--data", workspace.folder / "data", *training, "-o", "own").code == 0
+    base = ("generate", "pointclouds", "--model", "own", "--where", "measured >= 0.5", "-n", 5)
+    told = cli(*base, "-o", "told.csv")
+    assert told.code == 0
+    assert "nothing here can check it" in told.err
+    assert list(pd.read_csv("told.csv")) == ["item"]
+    assert cli(*base, "--predictor", f"measured={workspace.folder / 'predictor'}", "-o", "kept.csv").code in (0, 5)
+    kept = pd.read_csv("kept.csv")
+    assert (kept["measured"] >= 0.5).all()
+    assert len(kept)
+
+
 @pytest.mark.parametrize("where", [(), ("--where", "radius in 0.5..1.5")])
 def test_one_seed_gives_the_same_bytes_whatever_the_batch_size(cli, workspace, where):
     files = []
