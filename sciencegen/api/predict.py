@@ -24,6 +24,7 @@ from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format, provenance
 from sciencegen.scoring.oracles import BESIDE
 
 CONFIG = "config.yaml"
+REJECTS = "rejects.csv"
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,11 @@ def train_predictor(
     figures = _figures(prediction, used, values, groups, options, chosen, latents)
     run = RunFolder(folder)
     if refused:
-        write_rejects(run / "rejects.csv", refused)
-    made = provenance(["sciencegen", "train", "predictor"], chosen.seed, files)
+        write_rejects(run / REJECTS, refused)
+    else:  # the refusals of an earlier run would read as this one's
+        (run / REJECTS).unlink(missing_ok=True)
+    inputs = {file.name if chosen.table == "-" else str(file): file for file in files}  # stdin lies in a temporary file
+    made = provenance(["sciencegen", "train", "predictor"], chosen.seed, inputs)
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target, "model": chosen.model}
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else str(table), "provenance": made})
     metrics = {"rows": len(texts), "refused": len(refused), **figures}

@@ -78,10 +78,16 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
 
 def card_rows(card: Card, science: Any, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:
     """The whole set; or its committed sample: if asked for (True), or (None) if the whole isn't here yet."""
-    use_sample = bool(card.samples) and (sample if sample is not None else not is_fetched(card))
     if sample and not card.samples:
         raise DataError(f"Expected a committed sample of {card.full_name}, it has none. Fetch the whole set.")
-    return card.sample_rows(science.read) if use_sample else card.rows(science.read, fetch(card, offline=offline))
+    if uses_sample(card, sample):
+        return card.sample_rows(science.read)
+    return card.rows(science.read, fetch(card, offline=offline))
+
+
+def uses_sample(card: Card, sample: bool | None = None) -> bool:
+    """Whether a set's sample stands for it here."""
+    return bool(card.samples) and (sample if sample is not None else not is_fetched(card))
 
 
 def read_texts(domain: str, source: str, *, column: str | None = None, offline: bool = False) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api import models
-from sciencegen.api.records import to_plain, to_record
-from sciencegen.api.rooms import domain_of, in_form, use_threads
-from sciencegen.api.training_data import TrainingData, open_prepared, read_training_data
+from sciencegen.api import models, training_folder
+from sciencegen.api.records import to_plain
+from sciencegen.api.rooms import domain_of, use_threads
+from sciencegen.api.training_data import TrainingData, condition_names, fit_representation, opened, read_training_data
+from sciencegen.api.training_folder import CHECKPOINT, DATA, IDENTITY, clear, identity_of, is_prepared, is_same
+from sciencegen.api.training_plan import Plan, check_finish, make_plan
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
-from sciencegen.data.prepared import SUMMARY
+from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.runs import RunFolder, run_name, sha256_of
-
-FINE_TUNING = {"steps": 100, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
-"""What `--from` changes of the training defaults: a few hundred items seen twenty times, not learnt by heart."""
+from sciencegen.files import atomic_write
+from sciencegen.runs import RunFolder, run_name
 
 FEW = 5_000
 """Fewer items than this don't fit anew what a model fits after its weights (such as a prior): it stays as it was."""
@@ -42,121 +41,101 @@ def train(
     folder: str | Path | None = None, column: str | None = None, force: bool = False, log: Log = lambda text: None,
     **flags: Any,
 ) -> Trained:  # fmt: skip
-    """Train a generative model on a prepared dataset, a file or a dataset card; or adapt the weights of `from`."""
+    """Train a generative model on a prepared dataset, a file or a dataset card; or adapt the weights of `from`.
+
+    Whatever is wrong is found before anything is written, or what was written goes again; an earlier training that
+    `force` gives up stays until the new one's data are prepared.
+    """
     chosen = settings or build_settings(TrainSettings, flags)
     if chosen.model is not None:
         return take_model(domain, chosen.model, folder, force)
     if data is None:
         raise ConfigError("Expected data to train on, got none. Pass --data: a prepared folder, a file or a dataset.")
-    identity = {"domain": domain, "data": _data_identity(data), "train": _identity(chosen)}
-    run = RunFolder(folder or Path("runs") / run_name(identity, domain))
+    identity = identity_of(domain, data, column, chosen)
+    path = Path(folder or Path("runs") / run_name(identity, domain))
+    if path.is_dir() and not force and _is_finished(run := RunFolder(path), identity):
+        log(f"{path} is finished already; --force trains it anew")
+        return Trained(path, run.read_json(models.METRICS))
+    plan = make_plan(domain, data, column, chosen)
+    training_folder.refuse_inputs(path, data, plan.start.folder if plan.start else None)
+    run = RunFolder(path)
     with run.lock():
-        if force and (run.has(models.WEIGHTS) or not _same(run, identity)):
-            _clear(run, data)
-        if run.has(models.WEIGHTS) and _same(run, identity):
-            log(f"{run.path} is finished already; --force trains it anew")
-            return Trained(run.path, run.read_json(models.METRICS))
-        if run.has("train.json") and not _same(run, identity):
-            raise ConfigError(f"{run.path} holds another training. Pass --force to start anew, or another -o.")
-        training = _training_settings(chosen)
-        run.write_json("train.json", identity)
-        try:
-            return _train(domain, data, chosen, training, run, column, log)
-        except SciencegenError:
-            if not run.has("checkpoints"):  # nothing to go on from: what was refused claims no folder
-                _clear(run, data)
-            raise
+        going_on = is_same(run, identity) and not run.has(models.WEIGHTS)
+        if not going_on:
+            training_folder.refuse_taken(run, force)
+        return _train(plan, run, identity, going_on, log)
 
 
 def take_model(domain: str, model: str, folder: str | Path | None, force: bool = False) -> Trained:
     """Copy trained weights as they are, so that a run's folder is complete; checked by loading them."""
     loaded = models.load_model(domain, model, "cpu")
-    if folder is None:
+    if folder is None or Path(folder).resolve() == loaded.folder.resolve():
         return Trained(loaded.folder, RunFolder(loaded.folder).read_json(models.METRICS))
     run = RunFolder(folder)
-    if run.has(models.WEIGHTS) and not force:
-        raise ConfigError(f"{run.path} holds a model. Pass --force to overwrite it, or another -o.")
-    names = (models.CONFIG, models.REPRESENTATION, models.METRICS, models.CARD, models.WEIGHTS)
-    for name in names:
-        if (loaded.folder / name).exists():
-            shutil.copyfile(loaded.folder / name, run / name)
-    return Trained(run.path, run.read_json(models.METRICS))
+    with run.lock():
+        training_folder.refuse_taken(run, force)
+        clear(run)
+        for name in (models.CONFIG, models.REPRESENTATION, models.METRICS, models.CARD, models.WEIGHTS):
+            if (loaded.folder / name).exists():
+                with (loaded.folder / name).open("rb") as source, atomic_write(run / name, "wb") as copy:
+                    shutil.copyfileobj(source, copy)
+        return Trained(run.path, run.read_json(models.METRICS))
 
 
-def _training_settings(settings: TrainSettings) -> Any:
-    """How long and how, checked."""
-    from sciencegen.training import TrainingSettings
-
-    defaults = {**(FINE_TUNING if settings.from_model else {}), **settings.training, "seed": settings.seed}
-    return to_record(TrainingSettings, defaults, "training")
+def _is_finished(run: RunFolder, identity: Mapping[str, Any]) -> bool:
+    return is_same(run, identity) and run.has(models.WEIGHTS)
 
 
-def _identity(settings: TrainSettings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", exclude={"device", "threads", "batch_size"})
+def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bool, log: Log) -> Trained:
+    """Claim the folder once the data are prepared and a model for them is built; then train it."""
+    use_threads(plan.settings.threads)
+    before = training_folder.present(run) if going_on else frozenset[str]()
+    with opened(plan.domain, plan.data, plan.preparing, run, going_on, log) as prepared:
+        conditions = condition_names(prepared, plan.recipe, plan.start, plan.settings)
+        if going_on and run.has(models.REPRESENTATION):
+            representation = plan.recipe.load_representation(run.read_json(models.REPRESENTATION))
+        else:
+            representation = fit_representation(prepared, plan.recipe, plan.start, conditions)
+        model = _build(plan, representation)
+        check_finish(model, plan.settings.finish)
+        if not going_on:
+            clear(run, plan.data)
+            run.write_json(IDENTITY, identity)
+    try:
+        return _fit(plan, run, model, representation, conditions, log)
+    except SciencegenError:
+        if not run.has(CHECKPOINT):  # nothing to go on from: what was refused claims no folder
+            clear(run, plan.data, kept=before)
+        raise
 
 
-def _data_identity(data: str | Path) -> dict[str, str]:
-    """The name, and the checksum of what a prepared folder says of itself or of the file."""
-    path = Path(data) / SUMMARY if (Path(data) / SUMMARY).is_file() else Path(data)
-    return {"name": str(data), **({"sha256": sha256_of(path)} if path.is_file() else {})}
-
-
-def _same(run: RunFolder, identity: Mapping[str, Any]) -> bool:
-    return run.has("train.json") and run.read_json("train.json") == json.loads(json.dumps(identity))
-
-
-def _clear(run: RunFolder, data: str | Path) -> None:
-    """Everything that another training left, what it prepared included."""
-    for name in ("train.json", "log.csv", models.WEIGHTS, models.REPRESENTATION, models.CONFIG, models.METRICS):
-        (run / name).unlink(missing_ok=True)
-    shutil.rmtree(run / "checkpoints", ignore_errors=True)
-    if Path(data).resolve() != (run.path / "data").resolve():
-        shutil.rmtree(run.path / "data", ignore_errors=True)
-
-
-def _train(
-    domain: str, data: str | Path, settings: TrainSettings, training: Any, run: RunFolder, column: str | None, log: Log
-) -> Trained:
+def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, conditions: Sequence[str], log: Log) -> Trained:
     from sciencegen.training.train import train as fit
 
-    use_threads(settings.threads)
-    device = models.resolve_device(settings.device)
-    start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
-    recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
-    formed = in_form(domain, recipe.form)
-    prepared = open_prepared(domain, recipe.form, data, run.path / "data", settings, column, log)
-    held = read_training_data(prepared, formed, recipe, start, settings, run, log)
-    model = _build(recipe, held, start, settings)
-    _write_config(run, domain, recipe, model_settings(recipe, start, settings), training, settings)
-    fit(model, held.batches(training), training, run.path, device, progress=_progress(log))
-    if start is None or len(held.arrays) >= FEW:
-        _finish(model, held, settings)
-    return _save(run, model, held, domain_of(formed), recipe, log)
+    run.write_json(models.REPRESENTATION, representation.to_json())
+    _write_config(run, plan)
+    prepared = PreparedDataset.load(plan.data if is_prepared(plan.data) else run / DATA)
+    threads = plan.settings.threads
+    held = read_training_data(prepared, plan.formed, plan.recipe, representation, conditions, threads, log)
+    fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=_progress(log))
+    if plan.start is None or len(held.arrays) >= FEW:
+        _finish(model, held, plan.settings)
+    return _save(run, model, held, domain_of(plan.formed), plan.recipe, log)
 
 
-def model_settings(recipe: Any, start: models.LoadedModel | None, settings: TrainSettings) -> Any:
-    """The recipe's settings: those of the weights that training starts from, and the user's over them."""
-    base = dict(start.config.get("settings") or {}) if start else {}
-    if start and settings.settings:
-        raise ConfigError(f"Expected no --set with --from (the network is given), got {sorted(settings.settings)}.")
-    return models.recipe_settings(recipe, {**base, **settings.settings})
-
-
-def _build(recipe: Any, held: TrainingData, start: models.LoadedModel | None, settings: TrainSettings) -> Any:
+def _build(plan: Plan, representation: Any) -> Any:
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        if start is None:
-            return recipe.build(held.representation, model_settings(recipe, None, settings))
-        return recipe.adapt(start.model, start.representation, held.representation, settings.seed)
+        torch.manual_seed(plan.settings.seed)
+        if plan.start is None:
+            return plan.recipe.build(representation, plan.network)
+        return plan.recipe.adapt(plan.start.model, plan.start.representation, representation, plan.settings.seed)
 
 
-def _write_config(
-    run: RunFolder, domain: str, recipe: Any, network: Any, training: Any, settings: TrainSettings
-) -> None:
-    config = models.model_config(domain, recipe.name, network)
-    config |= {"training": to_plain(training), "from": settings.from_model, "seed": settings.seed}
+def _write_config(run: RunFolder, plan: Plan) -> None:
+    config = models.model_config(plan.domain, plan.recipe.name, plan.network)
+    config |= {"training": to_plain(plan.training), "from": plan.settings.from_model, "seed": plan.settings.seed}
     run.write_yaml(models.CONFIG, config)
 
 
@@ -170,25 +149,16 @@ def _progress(log: Log) -> Callable[[int, int, dict[str, float]], None]:
 def _finish(model: Any, held: TrainingData, settings: TrainSettings) -> None:
     """What a model fits after its weights are trained, such as a prior over its latents."""
     if not hasattr(model, "finish"):
-        if settings.finish:
-            raise ConfigError(f"Expected no `finish` for this recipe, got {sorted(settings.finish)}.")
         return
     import torch
 
     model.to("cpu")
-    try:
-        model.finish(held.once(), torch.Generator().manual_seed(settings.seed), **settings.finish)
-    except TypeError as error:
-        raise ConfigError(
-            f"Expected settings of the last fit in `finish`, got {sorted(settings.finish)}: {error}"
-        ) from None
+    model.finish(held.once(), torch.Generator().manual_seed(settings.seed), **settings.finish)
 
 
 def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, recipe: Any, log: Log) -> Trained:
     """Metrics, card, and the weights last."""
     from safetensors.torch import save as to_bytes
-
-    from sciencegen.files import atomic_write
 
     model.to("cpu").eval()
     metrics = {"items": len(held.arrays), "refused": held.refused, **check(model, held, science, recipe)}
@@ -198,7 +168,7 @@ def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, recipe: 
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic_write(run / models.WEIGHTS, "wb") as file:
         file.write(to_bytes(state))
-    shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    training_folder.drop_checkpoints(run)
     log(f"model in {run.path}")
     return Trained(run.path, metrics)
 

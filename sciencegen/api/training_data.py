@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ from sciencegen.api import models
 from sciencegen.api.latent import EncodeOne
 from sciencegen.api.prepare import prepare
 from sciencegen.api.rooms import Encode, worker_count
+from sciencegen.api.training_folder import DATA, has_own_data, is_prepared
 from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
-from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.data.prepared import ItemColumn, PreparedDataset
 from sciencegen.data.workers import map_killable
 from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.runs import RunFolder
+from sciencegen.files import replace_folder
+from sciencegen.runs import RunFolder, canonical_json
 
 LARGEST_FIT = 50_000
 """Items that a representation is fitted on: evenly spaced ones of a larger set."""
@@ -65,36 +69,45 @@ class TrainingData:
         return self.arrays[:largest], self.texts[:largest], "training"
 
 
-def open_prepared(
-    domain: str, form: str, data: str | Path, folder: Path, settings: TrainSettings, column: str | None,
-    log: Callable[[str], None],
-) -> PreparedDataset:  # fmt: skip
-    """The prepared dataset at `data`, or the one made of this file or dataset card in `folder`."""
-    if (Path(data) / SUMMARY).is_file():
-        return PreparedDataset.load(data)
-    if (folder / SUMMARY).is_file():
-        return PreparedDataset.load(folder)
+@contextmanager
+def opened(
+    domain: str, data: str | Path, chosen: PrepareSettings, run: RunFolder, going_on: bool, log: Callable[[str], None]
+) -> Iterator[PreparedDataset]:
+    """The prepared dataset at `data`; else the one that a killed training has in its folder; else a new one.
+
+    A new one takes its place in the training's folder when the block ends, and vanishes when the block fails.
+    """
+    if is_prepared(data) or (going_on and has_own_data(run)):
+        yield PreparedDataset.load(data if is_prepared(data) else run / DATA)
+        return
+    if run.has(DATA) and not has_own_data(run):
+        raise ConfigError(
+            f"Expected no folder {run / DATA} but the training's own, found another. "
+            "Pass it as --data if it is the prepared dataset, or pass another -o."
+        )
     log(f"preparing {data}")
-    chosen = PrepareSettings(source=str(data), column=column, threads=settings.threads, form=form)
-    return prepare(domain, folder, chosen)
+    work = run / ".preparing"
+    shutil.rmtree(work, ignore_errors=True)  # a killed call's
+    try:
+        yield prepare(domain, work, chosen)
+        replace_folder(work, run / DATA)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def read_training_data(
-    prepared: PreparedDataset, domain: str, recipe: Any, start: models.LoadedModel | None, settings: TrainSettings,
-    run: RunFolder, log: Callable[[str], None],
+    prepared: PreparedDataset, domain: str, recipe: Any, representation: Any, conditions: Sequence[str], threads: int,
+    log: Callable[[str], None],
 ) -> TrainingData:  # fmt: skip
-    """Fit (or adapt, or on resuming read) the representation, then encode the training split."""
-    split = "train" if "train" in prepared.splits else prepared.splits[0]
-    conditions = condition_names(prepared, recipe, start, settings)
-    texts, values = prepared.items(split), prepared.values(split, conditions)
-    representation = _representation(recipe, start, texts, values, conditions, run)
+    """Encode the training split, and a few held-out items."""
+    texts, values = _training_split(prepared, conditions)
     log(f"encoding {len(texts)} items")
-    kept, arrays = _encode(domain, recipe, representation, texts, settings.threads)
+    kept, arrays = _encode(domain, recipe, representation, texts, threads)
     if not len(kept):
         raise DataError(f"Expected items that recipe '{recipe.name}' can encode in {prepared.path}, found none.")
     other = next((name for name in HELD_OUT if prepared.count(name)), None)
     checked = prepared.items(other)[:COMPUTE_CHUNK] if other else []
-    good, held = _encode(domain, recipe, representation, checked, settings.threads)
+    good, held = _encode(domain, recipe, representation, checked, threads)
     return TrainingData(
         representation,
         arrays,
@@ -113,7 +126,7 @@ def condition_names(
     if settings.conditions is not None:
         for name in settings.conditions:
             if name not in known:
-                raise unknown_name(f"condition (column of {prepared.path})", name, known)
+                raise unknown_name("condition (property or column of the data)", name, known)
         return settings.conditions
     if recipe.conditions is None:
         return ()
@@ -122,18 +135,25 @@ def condition_names(
     return tuple(dict.fromkeys([*(name for name in usual if name in known), *columns]))
 
 
-def _representation(recipe, start, texts, values, conditions: Sequence[str], run: RunFolder) -> Any:
-    if run.has(models.REPRESENTATION):
-        return recipe.load_representation(run.read_json(models.REPRESENTATION))
+def fit_representation(
+    prepared: PreparedDataset, recipe: Any, start: models.LoadedModel | None, conditions: Sequence[str]
+) -> Any:
+    """Fitted on the training split, or adapted to it from that of the weights that training starts from.
+
+    It is read back as a resumed run reads it, so that both round alike.
+    """
+    texts, values = _training_split(prepared, conditions)
     rows = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), LARGEST_FIT)).astype(int))
     if start is None:
-        representation = recipe.fit(texts.take(rows), values[rows], conditions)
-    elif recipe.adapt is None or recipe.adapt_representation is None:
-        raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
+        fitted = recipe.fit(texts.take(rows), values[rows], conditions)
     else:
-        representation = recipe.adapt_representation(start.representation, texts.take(rows), values[rows], conditions)
-    run.write_json(models.REPRESENTATION, representation.to_json())
-    return representation
+        fitted = recipe.adapt_representation(start.representation, texts.take(rows), values[rows], conditions)
+    return recipe.load_representation(json.loads(canonical_json(fitted.to_json())))
+
+
+def _training_split(prepared: PreparedDataset, conditions: Sequence[str]) -> tuple[ItemColumn, np.ndarray]:
+    split = "train" if "train" in prepared.splits else prepared.splits[0]
+    return prepared.items(split), prepared.values(split, conditions)
 
 
 def _encode(

@@ -14,6 +14,9 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 }
 """Our names to Lightning's."""
 
+CHECKPOINT = "checkpoints/last.pt"
+"""Where in the training's folder lies what a killed one goes on from."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -37,8 +40,9 @@ class TrainingSettings:
     devices: int = 1
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 1:
-            raise ConfigError(f"Expected 1 or more steps and items a batch, got {self.steps} and {self.batch_size}.")
+        for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"Expected 1 or more for {name}, got {getattr(self, name)}.")
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if not 0 <= self.ema_decay < 1:

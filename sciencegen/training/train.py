@@ -15,9 +15,7 @@ from torch.utils.data import DataLoader
 from sciencegen.batch import Batch
 from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
 from sciencegen.training.module import Steps, TrainedModule
-from sciencegen.training.settings import PRECISIONS, TrainingSettings
-
-CHECKPOINT = "checkpoints/last.pt"
+from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
 
 
 def train(

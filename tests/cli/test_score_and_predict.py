@@ -12,6 +12,7 @@ from pointclouds import DOMAIN
 
 from sciencegen.api.predict import predict
 from sciencegen.files import sha256_of
+from tests.toy import write_clouds
 
 
 def write_card(root: Path, source: Path) -> None:
@@ -90,6 +91,28 @@ def test_a_predictor_learns_from_a_dataset_by_its_name(cli, workspace, monkeypat
     assert result.code == 0, result.err
     assert json.loads(result.out)["rows"] == rows
     assert yaml.safe_load(Path("p/config.yaml").read_text())["table"] == table
+
+
+def test_refusals_of_an_earlier_predictor_do_not_stay(cli, tmp_path):
+    table = write_clouds(tmp_path / "clouds.csv", 60, extra=True)
+    base = ("train", "predictor", "pointclouds", table, "--target", "measured", "-o", "p", "--set", "families=[ridge]")
+    good = table.read_text()
+    table.write_text(good + "junk,1\n")
+    assert cli(*base).code == 0
+    assert pd.read_csv("p/rejects.csv")["item"].tolist() == ["junk"]
+    table.write_text(good)
+    assert cli(*base, "--force").code == 0
+    assert not Path("p/rejects.csv").exists()
+
+
+def test_a_predictor_from_stdin_is_written_the_same_at_every_run(cli, tmp_path):
+    table = write_clouds(tmp_path / "clouds.csv", 60, extra=True)
+    base = ("train", "predictor", "pointclouds", "-", "--target", "measured", "--set", "families=[ridge]")
+    for folder in ("a", "b"):
+        assert cli(*base, "-o", folder, stdin=table.read_bytes()).code == 0
+    files = [path.name for path in Path("a").iterdir()]
+    assert [Path("a", name).read_bytes() for name in files] == [Path("b", name).read_bytes() for name in files]
+    assert list(yaml.safe_load(Path("a/config.yaml").read_text())["provenance"]["inputs"]) == ["stdin.csv"]
 
 
 def test_a_missing_table_is_said_with_what_there_is(cli, workspace):

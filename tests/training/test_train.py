@@ -97,7 +97,8 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 
 def test_wrong_settings_say_so():
-    with pytest.raises(ConfigError, match="steps"):
-        TrainingSettings(steps=0)
+    for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
+        with pytest.raises(ConfigError, match=name):
+            TrainingSettings(**{name: 0})
     with pytest.raises(ConfigError, match="bfloat16"):
         TrainingSettings(precision="bfloat15")

@@ -1,0 +1,104 @@
+"""What a training will do, checked as far as it can be before its data are read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from sciencegen.api import models
+from sciencegen.api.records import to_record
+from sciencegen.api.rooms import domain_of, in_form
+from sciencegen.config import PrepareSettings, TrainSettings
+from sciencegen.errors import ConfigError, unknown_name
+
+FINE_TUNING = {"steps": 100, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
+"""What `--from` changes of the training defaults: a few hundred items seen twenty times, not learnt by heart."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """start: the weights that training starts from, if any. network: the recipe's settings."""
+
+    domain: str
+    data: str | Path
+    column: str | None
+    settings: TrainSettings
+    training: Any
+    device: str
+    start: models.LoadedModel | None
+    recipe: Any
+    network: Any
+
+    @property
+    def preparing(self) -> PrepareSettings:
+        threads, form = self.settings.threads, self.recipe.form
+        return PrepareSettings(source=str(self.data), column=self.column, threads=threads, form=form)
+
+    @property
+    def formed(self) -> str:
+        return in_form(self.domain, self.recipe.form)
+
+
+def make_plan(domain: str, data: str | Path, column: str | None, settings: TrainSettings) -> Plan:
+    """Everything that can be refused without the data is refused here; nothing is written."""
+    training, device = _training_settings(settings), models.resolve_device(settings.device)
+    start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
+    recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
+    if start and (recipe.adapt is None or recipe.adapt_representation is None):
+        raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
+    network = model_settings(recipe, start, settings)
+    if (model := start.model if start else _what_it_builds(recipe)) is not None:
+        check_finish(model, settings.finish)
+    return Plan(domain, data, column, settings, training, device, start, recipe, network)
+
+
+def _training_settings(settings: TrainSettings) -> Any:
+    """How long and how, checked."""
+    from sciencegen.training import TrainingSettings
+
+    defaults = {**(FINE_TUNING if settings.from_model else {}), **settings.training, "seed": settings.seed}
+    return to_record(TrainingSettings, defaults, "training")
+
+
+def model_settings(recipe: Any, start: models.LoadedModel | None, settings: TrainSettings) -> Any:
+    """The recipe's settings: those of the weights that training starts from, and the user's over them."""
+    base = dict(start.config.get("settings") or {}) if start else {}
+    if start and settings.settings:
+        raise ConfigError(f"Expected no --set with --from (the network is given), got {sorted(settings.settings)}.")
+    return models.recipe_settings(recipe, {**base, **settings.settings})
+
+
+def _what_it_builds(recipe: Any) -> type | None:
+    """The class of a recipe's models, None where its `build` doesn't say."""
+    try:
+        made = get_type_hints(recipe.build).get("return")
+    except (NameError, TypeError):  # a hint that only the type checker sees; a callable that has none
+        return None
+    known = isinstance(made, type) and hasattr(made, "finish") and not getattr(made, "_is_protocol", False)
+    return made if known else None
+
+
+def check_finish(model: Any, values: Mapping[str, Any]) -> None:
+    """An error for settings that the last fit of a model, or of a class of models, doesn't have or can't take."""
+    parameters = list(inspect.signature(model.finish).parameters.values()) if hasattr(model, "finish") else []
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+    if values and not defaults:
+        raise ConfigError(f"Expected no `finish` for this recipe, got {sorted(values)}. Leave it out.")
+    for name, value in values.items():
+        if name not in defaults:
+            raise unknown_name("key in finish", name, defaults)
+        if not _is_like(value, defaults[name]):
+            raise ConfigError(f"Expected a value like {defaults[name]!r} for finish.{name}, got {value!r}.")
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    if default is None:
+        return True
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    return isinstance(value, (int, float) if isinstance(default, float) else type(default))

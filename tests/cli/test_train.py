@@ -1,0 +1,314 @@
+"""A training removes and reuses what is its own and nothing else; what is wrong is said before it starts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pointclouds import DOMAIN, Network
+
+from sciencegen.api import models
+from sciencegen.api.train import take_model, train
+from sciencegen.config import TrainSettings, build_settings
+from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.runs import RunFolder
+from tests.cli.test_score_and_predict import write_card
+from tests.toy import write_clouds
+
+FEW = {"steps": 3, "warmup_steps": 1, "checkpoint_every": 100}
+
+
+def fit(data, folder, column=None, force=False, log=lambda text: None, **options):
+    """A training of three steps."""
+    if options.get("device") == "elsewhere":
+        options["device"] = "cuda" if models.resolve_device("auto") != "cuda" else "mps"
+    settings = build_settings(TrainSettings, {"training": FEW, "threads": 1} | options)
+    return train("pointclouds", data, settings, folder=folder, column=column, force=force, log=log)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def clouds(tmp_path) -> Path:
+    return write_clouds(tmp_path / "clouds.csv", 60, extra=True)
+
+
+PROJECT = {
+    "config.yaml": "mine: 1\n", "metrics.json": "{}", "card.md": "mine", "weights.safetensors": "mine", "log.csv": "a",
+    "data/actives.csv": "mine", "checkpoints/mine.pt": "mine", "notes.txt": "mine",
+}  # fmt: skip
+
+
+def write_project(folder: Path, names=PROJECT) -> dict[str, bytes]:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(PROJECT[name])
+    return contents(folder)
+
+
+WRONG = [
+    {"conditions": ("bogus",)},
+    {"device": "elsewhere"},
+    {"recipe": "bogus"},
+    {"from": "bogus"},
+    {"settings": {"hiden": 1}},
+    {"training": {"steps": 0}},
+    {"training": {"checkpoint_every": 0}},
+    {"training": {"log_every": 0}},
+    {"finish": {"steps": 2}},
+]
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_refused_training_leaves_somebody_elses_folder_as_it_was(tmp_path, clouds, wrong, force):
+    before = write_project(tmp_path / "project")
+    with pytest.raises(SciencegenError):
+        fit(clouds, tmp_path / "project", force=force, **wrong)
+    assert contents(tmp_path / "project") == before
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_mistake_on_a_rerun_keeps_the_earlier_training_with_its_data(tmp_path, clouds, wrong, finished):
+    fit(clouds, tmp_path / "run")
+    if not finished:
+        (tmp_path / "run" / models.WEIGHTS).unlink()
+    before = contents(tmp_path / "run")
+    for force in [True] if finished else [False, True]:
+        with pytest.raises(SciencegenError):
+            fit(clouds, tmp_path / "run", force=force, **wrong)
+        assert contents(tmp_path / "run") == before
+
+
+def test_data_that_cannot_be_read_cost_nothing_under_force(tmp_path, clouds):
+    fit(clouds, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    (tmp_path / "junk.csv").write_text("cloud\njunk\n")
+    for data in (tmp_path / "junk.csv", tmp_path / "missing.csv"):
+        with pytest.raises(SciencegenError):
+            fit(data, tmp_path / "run", force=True)
+        assert contents(tmp_path / "run") == before
+
+
+def test_data_are_not_read_where_the_training_writes(tmp_path):
+    (tmp_path / "project/data").mkdir(parents=True)
+    inside = write_clouds(tmp_path / "project/data/actives.csv", 60)
+    for force in (False, True):
+        with pytest.raises(ConfigError, match=r"actives\.csv"):
+            fit(inside, tmp_path / "project", force=force)
+    assert list(contents(tmp_path / "project")) == ["data/actives.csv"]
+
+
+def test_the_prepared_dataset_in_the_folder_is_trained_on_and_stays(cli, tmp_path, clouds):
+    assert cli("datasets", "prepare", "pointclouds", clouds, "-o", "run/data").code == 0
+    before = contents(tmp_path / "run/data")
+    with pytest.raises(SciencegenError):
+        fit(clouds, tmp_path / "run")  # another's data, which it would take for its own
+    for force in (False, True):
+        fit(tmp_path / "run/data", tmp_path / "run", force=force)
+        with pytest.raises(ConfigError, match="bogus"):
+            fit(tmp_path / "run/data", tmp_path / "run", force=True, conditions=("bogus",))
+    assert contents(tmp_path / "run/data") == before
+
+
+def test_a_users_data_beside_a_training_outlive_it(cli, tmp_path, clouds):
+    assert cli("datasets", "prepare", "pointclouds", clouds, "-o", "prepared").code == 0
+    write_project(tmp_path / "run", ["data/actives.csv", "notes.txt", "checkpoints/mine.pt"])
+    for seed in (0, 1):
+        fit(tmp_path / "prepared", tmp_path / "run", force=True, seed=seed)
+    assert {"data/actives.csv", "notes.txt", "checkpoints/mine.pt"} <= set(contents(tmp_path / "run"))
+
+
+def test_force_prepares_anew_what_another_training_prepared(tmp_path, clouds):
+    fit(write_clouds(tmp_path / "other.csv", 40, seed=1), tmp_path / "run")
+    assert fit(clouds, tmp_path / "run", force=True).metrics["items"] == 60
+    assert not (tmp_path / "run/.preparing").exists()
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "representation.json", "config.yaml", "checkpoints/last.pt"])
+def test_a_models_file_without_its_training_is_not_taken_over(tmp_path, workspace, clouds, name):
+    run = tmp_path / "run"
+    (run / name).parent.mkdir(parents=True)
+    source = workspace.model / name
+    (run / name).write_bytes(source.read_bytes() if source.exists() else b"junk")
+    before = contents(run)
+    with pytest.raises(ConfigError, match=name):
+        fit(clouds, run)
+    assert contents(run) == before
+    forced, fresh = fit(clouds, run, force=True), fit(clouds, tmp_path / "fresh")
+    for made in (models.REPRESENTATION, models.WEIGHTS):
+        assert (forced.folder / made).read_bytes() == (fresh.folder / made).read_bytes()
+
+
+def test_a_training_into_a_taken_models_folder_is_refused_and_keeps_it(cli, tmp_path, workspace, clouds):
+    take_model("pointclouds", str(workspace.model), tmp_path / "taken")
+    before = contents(tmp_path / "taken")
+    assert cli("train", "pointclouds", "--data", clouds, "-o", "taken", "--condition", "bogus").code == 2
+    assert cli("train", "pointclouds", "--data", clouds, "-o", "taken").code == 2
+    assert contents(tmp_path / "taken") == before
+
+
+def test_weights_are_not_adapted_onto_themselves(tmp_path, workspace):
+    shutil.copytree(workspace.model, tmp_path / "model")
+    before = contents(tmp_path / "model")
+    with pytest.raises(ConfigError, match="start from"):
+        fit(workspace.folder / "clouds.csv", tmp_path / "model", force=True, **{"from": str(tmp_path / "model")})
+    assert contents(tmp_path / "model") == before
+
+
+def test_a_users_own_train_json_is_none_of_ours(tmp_path, clouds):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/train.json").write_text('[{"item": "mine"}]')
+    for force in (False, True):
+        with pytest.raises(SciencegenError, match=r"train\.json"):
+            fit(clouds, tmp_path / "project", force=force)
+    assert list(contents(tmp_path / "project")) == ["train.json"]
+
+
+def test_another_column_is_another_training(tmp_path, clouds):
+    table = pd.read_csv(clouds)
+    table.assign(other=list(table["cloud"])[::-1]).to_csv(clouds, index=False)
+    fit(clouds, tmp_path / "run", column="cloud")
+    said: list[str] = []
+    fit(clouds, tmp_path / "run", column="cloud", log=said.append)
+    assert "finished already" in said[0]
+    with pytest.raises(ConfigError, match="another training"):
+        fit(clouds, tmp_path / "run", column="other")
+
+
+def test_a_sets_sample_and_the_whole_set_are_two_trainings(tmp_path, workspace, monkeypatch):
+    write_card(tmp_path / "cards", workspace.folder / "clouds.csv")
+    monkeypatch.setenv("SCIENCEGEN_DATASETS", str(tmp_path / "cards"))
+    fit("rings", tmp_path / "run")
+    said: list[str] = []
+    fit("rings", tmp_path / "run", log=said.append)
+    assert "finished already" in said[0]
+    monkeypatch.setattr("sciencegen.api.prepare.is_fetched", lambda card: True)
+    with pytest.raises(ConfigError, match="another training"):
+        fit("rings", tmp_path / "run")
+
+
+class Killed(BaseException):
+    """No SciencegenError: what is left is as a kill leaves it."""
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "sciencegen.api.training_data.prepare", "sciencegen.api.training_data.replace_folder",
+        "sciencegen.api.train.fit_representation", "sciencegen.api.train.read_training_data",
+        "sciencegen.training.train._fit", "sciencegen.api.train._save",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("over_another", [False, True])
+def test_a_killed_training_goes_on_with_the_same_command(tmp_path, clouds, place, over_another):
+    """Wherever it is killed, over another training too, the same call ends with the unbroken run's weights."""
+    if over_another:
+        fit(write_clouds(tmp_path / "other.csv", 40, seed=1), tmp_path / "run")
+
+    def kill(*arguments, **named):
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, kill)
+        with pytest.raises(Killed):
+            fit(clouds, tmp_path / "run", force=over_another)
+    broken, unbroken = fit(clouds, tmp_path / "run", force=over_another), fit(clouds, tmp_path / "unbroken")
+    for name in (models.WEIGHTS, models.REPRESENTATION, models.CONFIG, models.METRICS):
+        assert (broken.folder / name).read_bytes() == (unbroken.folder / name).read_bytes()
+    assert set(contents(broken.folder)) == set(contents(unbroken.folder))
+
+
+def test_a_resumed_training_that_is_refused_loses_no_prepared_data(tmp_path, clouds, monkeypatch):
+    fit(clouds, tmp_path / "run")
+    (tmp_path / "run" / models.WEIGHTS).unlink()
+    before = contents(tmp_path / "run")
+
+    def refuse(*arguments):
+        raise ConfigError("refused")
+
+    monkeypatch.setattr("sciencegen.api.train.read_training_data", refuse)
+    with pytest.raises(ConfigError, match="refused"):
+        fit(clouds, tmp_path / "run")
+    assert contents(tmp_path / "run") == before
+
+
+# --- taking trained weights as they are -------------------------------------------------------------------------------
+
+
+def test_a_model_that_is_taken_ends_the_training_that_was_there(tmp_path, workspace, clouds):
+    fit(clouds, tmp_path / "run")
+    take_model("pointclouds", str(workspace.model), tmp_path / "run", force=True)
+    names = (models.CONFIG, models.REPRESENTATION, models.METRICS, models.CARD, models.WEIGHTS)
+    assert contents(tmp_path / "run") == {name: (workspace.model / name).read_bytes() for name in sorted(names)}
+    with pytest.raises(ConfigError, match="--force"):
+        fit(clouds, tmp_path / "run")  # not "finished already"
+
+
+def test_a_model_is_taken_whole_or_not_at_all(tmp_path, workspace, monkeypatch):
+    def stop(source, copy):
+        copy.write(source.read(10))
+        raise Killed
+
+    monkeypatch.setattr("sciencegen.api.train.shutil.copyfileobj", stop)
+    with pytest.raises(Killed):
+        take_model("pointclouds", str(workspace.model), tmp_path / "taken")
+    assert contents(tmp_path / "taken") == {}
+
+
+def test_a_model_is_not_taken_into_a_folder_at_work(tmp_path, workspace):
+    run = RunFolder(tmp_path / "run")
+    with run.lock(), pytest.raises(ConfigError, match="another process"):
+        take_model("pointclouds", str(workspace.model), run.path, force=True)
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_model_is_taken_onto_itself(cli, tmp_path, workspace, force):
+    shutil.copytree(workspace.model, tmp_path / "two")
+    before = contents(tmp_path / "two")
+    result = cli("train", "pointclouds", "-o", "two", "--settings", "{model: two}", *force)
+    assert result.code == 0, result.err
+    assert contents(tmp_path / "two") == before
+
+
+# --- settings of the last fit -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fits_last(monkeypatch):
+    """The toy network with a last fit that has a setting; and how often training began."""
+    begun: list[int] = []
+    monkeypatch.setattr(Network, "finish", lambda self, batches, generator, rounds=3: None)
+    monkeypatch.setattr("sciencegen.training.train._fit", lambda *arguments: begun.append(1))
+    return begun
+
+
+@pytest.mark.parametrize("finish", [{"round": 1}, {"rounds": "many"}, {"rounds": True}, {"rounds": 1.5}])
+@pytest.mark.parametrize("hinted", [False, True])
+def test_a_wrong_setting_of_the_last_fit_is_said_first(tmp_path, clouds, fits_last, finish, hinted, monkeypatch):
+    recipe = DOMAIN.recipes["autoencoder"]
+
+    def build(representation, settings) -> Network:
+        return recipe.build(representation, settings)
+
+    def prepare(*arguments, **named):
+        raise AssertionError("data were read")
+
+    if hinted:  # then it is told before the data are read, too
+        build.__annotations__["return"] = Network
+        monkeypatch.setitem(DOMAIN.recipes, "autoencoder", recipe.__class__(**{**vars(recipe), "build": build}))
+        monkeypatch.setattr("sciencegen.api.training_data.prepare", prepare)
+    with pytest.raises(ConfigError, match="round"):
+        fit(clouds, tmp_path / "run", finish=finish)
+    assert not fits_last
+    assert contents(tmp_path / "run") == {}
+
+
+def test_a_right_setting_of_the_last_fit_is_taken(tmp_path, clouds, fits_last):
+    fit(clouds, tmp_path / "run", finish={"rounds": 1})
+    assert fits_last == [1]
