@@ -77,7 +77,7 @@ class Objective:
             raise ConfigError(f"Expected a budget of at least 1 scored item, got {budget}.")
         self.goals, self.oracles, self.key, self.budget = tuple(goals), dict(oracles), key, budget
         self.cautious, self.progress, self.give_up_after = cautious, progress, give_up_after
-        self.score_batch = score_batch or (lambda oracle, items: oracle.score(items))
+        self.score_batch = score_batch or score_here
         self.trace: list[Evaluation] = []
         self._by_key: dict[str, Evaluation] = {}
 
@@ -144,7 +144,11 @@ class Objective:
         )
 
 
-def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch) -> list[Score]:
+def score_here(oracle: Oracle, items: Sequence[Item]) -> list[Score]:
+    return oracle.score(items)
+
+
+def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch = score_here) -> list[Score]:
     """One score per item whatever the oracle does: an exception is retried item by item and fails the guilty one.
 
     Errors that this package raises on purpose (a wrong command, incompatible weights) end the run.

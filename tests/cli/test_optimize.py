@@ -65,6 +65,19 @@ def test_a_wrong_predictor_is_an_error_even_where_no_goal_asks_for_it(cli, works
     assert "nowhere" in result.err
 
 
+def test_further_columns_are_checked_before_the_search_and_may_be_predictors(cli, workspace):
+    wrong = optimize(cli, workspace, *WISH, "--with", "hight", "-o", "w.csv")
+    assert wrong.code == 2
+    assert "height" in wrong.err
+    assert "satisfy the goals" not in wrong.err  # said after the search
+    predictor = f"m={workspace.folder / 'predictor'}"
+    flags = ("--predictor", predictor, "--with", "m,toy:far,height", "-n", 3, "-o", "w.csv")
+    assert optimize(cli, workspace, *WISH, *flags).code == 0
+    table = pd.read_csv("w.csv")
+    assert ((table["m_lower"] <= table["m"]) & (table["m"] <= table["m_upper"])).all()
+    assert table["toy:far"].notna().all()
+
+
 def test_predictors_and_similarity_to_a_start_are_goals(cli, workspace):
     start = pd.read_csv(workspace.folder / "clouds.csv")["cloud"][0]
     goals = ("--goal", "maximize m", "--goal", f"similarity to {start} >= 0.02", "--start", start)
@@ -100,9 +113,11 @@ def test_two_objectives_give_a_pareto_set(cli, workspace):
 
 
 def test_what_can_not_be_met_is_5(cli, workspace):
-    result = optimize(cli, workspace, "--goal", "maximize height", "--goal", "radius >= 40", "-n", 3, "-o", "none.csv")
+    goals = ("--goal", "maximize height", "--goal", "radius >= 40", "--with", "toy:far")
+    result = optimize(cli, workspace, *goals, "-n", 3, "-o", "none.csv")
     assert result.code == 5
     assert len(pd.read_csv("none.csv")) == 0
+    assert "toy:far" in pd.read_csv("none.csv")
 
 
 @pytest.mark.parametrize(
