@@ -19,8 +19,9 @@ from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.errors import ConfigError
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
-COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected")
-"""Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked."""
+COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
+"""Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked, couldn't be
+judged (an oracle's error, a crash, a time-out)."""
 
 ROWS_PER_TASK = 64
 """Decoded rows that a worker judges at once; it divides the compute chunk."""
@@ -54,7 +55,8 @@ class Generation:
         names = dict.fromkeys([*(condition.name for condition in self.conditions), *settings.include])
         self.names = tuple(names)
         self.columns = ["item", *self.names]
-        self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.written = 0
+        self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
+        self.first_failure: str | None = None
         _check_names(model.domain, self.names)
         model.domain.constraint(settings.keep, settings.forbid)  # a pattern's error comes before any work
 
@@ -128,7 +130,7 @@ class Generation:
                 break
             self.drawn += 1
             if not isinstance(result, Judged):
-                self.undecoded += 1
+                self._count_lost(result)
                 if self.settings.raw:
                     self._append(chunk, "", [float("nan")] * len(self.names))
             elif self.settings.raw or fresh.get(index, False):
@@ -140,6 +142,14 @@ class Generation:
             else:
                 self.rejected += 1
         return chunk
+
+    def _count_lost(self, result: Any) -> None:
+        """A draw that is no item, or one that could not be judged."""
+        if not isinstance(result, Failure):
+            self.undecoded += 1
+            return
+        self.failed += 1
+        self.first_failure = self.first_failure or result.reason
 
     def _fresh(self, results: Sequence[Any], seen: SeenKeys) -> dict[int, bool]:
         """Which draws satisfy everything that is asked, and whether each is new."""
@@ -160,7 +170,8 @@ class Generation:
 
     def summary(self) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in COUNTS}
-        return {**counts, "seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
+        made_by = {"seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
+        return {**counts, "first_failure": self.first_failure, **made_by}
 
 
 def _check_names(domain: Any, names: Sequence[str]) -> None:
