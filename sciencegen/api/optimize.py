@@ -21,7 +21,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.optimization.benchmark import top_k_curve
 from sciencegen.optimization.goals import Goal, parse_goals
-from sciencegen.optimization.objective import Evaluation, Objective, resolve_oracles, score_safely
+from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, resolve_oracles, score_safely
 from sciencegen.optimization.pareto import pareto_set
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
@@ -65,7 +65,10 @@ def search(
     log: Log = lambda text: None,
     advance: Callable[[int], None] | None = None,
 ) -> Found:
-    """Run the method (and the controls beside it, each with its own budget), then select among what it scored."""
+    """Run the method (and the controls beside it, each with its own budget), then select among what it scored.
+
+    Raises `AllFailed` where no item could be scored.
+    """
     science = domain_of(domain)
     goals = read_goals(science, settings.goals)
     for name in (settings.method, *settings.controls):
@@ -89,6 +92,7 @@ def search(
         )
         options = to_record(SearchSettings, settings.settings, "search settings")
         load_method(name)(space, objective, np.random.default_rng(settings.seed), options)
+        objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
     return _found(domain, settings, goals, traces, known, model, further)
@@ -235,3 +239,6 @@ def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
         "top_10": float(np.mean(best[:10])) if best else None,
         f"top_{n}": float(np.mean(best[:n])) if best else None,
     }
+
+
+__all__ = ["AllFailed", "Found", "optimize", "read_goals", "search", "search_space"]

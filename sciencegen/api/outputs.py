@@ -233,6 +233,12 @@ def write_search(found: Any, output: str, *, structures: str | None = None, deta
     write_rejected(output, [*found.failed, *refused])
 
 
+def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
+    """The rejects of a search that found nothing, since nothing could be scored."""
+    science = domain_of(domain)
+    write_rejected(output, [(e.call, science.text(e.item), e.failure) for e in trace])
+
+
 def write_candidates(
     domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
 ) -> list[Refused]:

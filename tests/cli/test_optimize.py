@@ -137,13 +137,19 @@ def test_wrong_usage_is_2(cli, workspace, flags, said):
     assert said in result.err
 
 
-def test_an_oracle_that_always_fails_is_named_with_its_reason(cli, workspace, tmp_path):
+@pytest.mark.parametrize(("budget", "scored"), [(20, 20), (300, 120)])
+def test_an_oracle_that_always_fails_is_3_with_its_reason_whatever_the_budget(cli, workspace, tmp_path, budget, scored):
     script = tmp_path / "broken.py"
     script.write_text("#!/usr/bin/env python3\nimport sys\nsys.exit('no licence for the docking program')\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    dock = {"command": f"{script} {{input}} {{output}}", "input_format": ".csv", "retries": 0}
-    settings = json.dumps({"oracles": {"dock": dock}})
-    result = optimize(cli, workspace, "--goal", "minimize dock", "-n", 3, "--settings", settings, budget=20)
-    assert result.code == 5
-    assert "All 20 scored items failed" in result.err
+    dock = {"command": f"{script} {{input}} {{output}}", "input_format": ".csv", "retries": 0, "batch_size": 512}
+    settings = json.dumps({"oracles": {"dock": dock}, "settings": {"initial": 120}})
+    flags = ("--goal", "minimize dock", "-n", 3, "--settings", settings, "-o", "d.csv")
+    result = optimize(cli, workspace, *flags, budget=budget)
+    rejects = pd.read_csv("d.csv.rejects.csv")
+    assert result.code == 3
+    assert f"all {scored} scored items failed" in result.err
     assert "no licence for the docking program" in result.err
+    assert len(rejects) == scored
+    assert rejects["reason"].str.contains("no licence").all()
+    assert not Path("d.csv").exists()
