@@ -21,6 +21,8 @@ from sciencegen.files import atomic_write
 TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 LINES = (".smi", ".txt")
 """Endings of files with one item in a line."""
+DETAILS = ("trace.csv", "scored.parquet", "summary.json")
+"""How a search went, in a folder."""
 
 Complete = Callable[[Sequence[Any]], list[Any]]
 Refused = tuple[int, str, str]
@@ -220,6 +222,17 @@ def write_json(output: str, values: Mapping[str, Any]) -> None:
         file.write(text)
 
 
+def csv_beside(output: str) -> list[str]:
+    """The CSV that goes beside candidates in Parquet."""
+    return [str(Path(output).with_suffix(".csv"))] if output.lower().endswith((".parquet", ".pq")) else []
+
+
+def search_files(output: str, structures: str | None, details: str | None) -> list[str]:
+    """Every file that `write_search` may write, the rejects apart."""
+    within = [] if details is None else [str(Path(details) / name) for name in DETAILS]
+    return [output, *csv_beside(output), *([] if structures is None else [structures]), *within]
+
+
 def write_search(found: Any, output: str, *, structures: str | None = None, details: str | None = None) -> None:
     """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
     domain = domain_of(found.domain)
@@ -227,9 +240,10 @@ def write_search(found: Any, output: str, *, structures: str | None = None, deta
     if structures is not None:
         write_rejected(structures, write_structures(domain, structures, found.table, found.complete))
     if details is not None:
-        write_table(Path(details) / "trace.csv", found.trace)
-        write_table(Path(details) / "scored.parquet", found.scored)
-        write_json(str(Path(details) / "summary.json"), found.summary)
+        trace, scored, summary = (Path(details) / name for name in DETAILS)
+        write_table(trace, found.trace)
+        write_table(scored, found.scored)
+        write_json(str(summary), found.summary)
     write_rejected(output, [*found.failed, *refused])
 
 
@@ -244,7 +258,7 @@ def write_candidates(
 ) -> list[Refused]:
     if output == "-" or output.lower().endswith(TABLES):
         write_table(output, table)
-        if output.lower().endswith((".parquet", ".pq")):
-            write_table(Path(output).with_suffix(".csv"), table)
+        for beside in csv_beside(output):
+            write_table(beside, table)
         return []
     return write_structures(domain, output, table, complete)

@@ -54,11 +54,13 @@ def optimize(
     flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
-    for path in filter(None, (output, structures)):
+
+    from sciencegen.api.outputs import search_files, write_failures, write_search
+
+    for path in search_files(output, structures, details):
         claim_output(path, force)
 
     from sciencegen.api.optimize import AllFailed, search
-    from sciencegen.api.outputs import write_failures, write_search
 
     try:
         with progress("scoring", record.budget * (1 + len(record.controls))) as advance:

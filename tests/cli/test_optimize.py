@@ -112,6 +112,19 @@ def test_two_objectives_give_a_pareto_set(cli, workspace):
     assert pd.read_csv("two.csv")["pareto"].any()
 
 
+@pytest.mark.parametrize("mine", ["best.csv", "search/summary.json"])
+def test_files_beside_the_candidates_are_kept_without_force(cli, workspace, mine):
+    Path("search").mkdir()
+    Path(mine).write_text("mine")
+    flags = (*WISH, "-n", 2, "--details", "search", "-o", "best.parquet")
+    refused = optimize(cli, workspace, *flags, budget=20)
+    assert refused.code == 2
+    assert f"{mine} exists" in refused.err
+    assert Path(mine).read_text() == "mine"
+    assert optimize(cli, workspace, *flags, "--force", budget=20).code in (0, 5)
+    assert Path(mine).read_text() != "mine"
+
+
 def test_what_can_not_be_met_is_5(cli, workspace):
     goals = ("--goal", "maximize height", "--goal", "radius >= 40", "--with", "toy:far")
     result = optimize(cli, workspace, *goals, "-n", 3, "-o", "none.csv")
