@@ -42,7 +42,7 @@ class OracleBook:
             raise ConfigError(f"{error}{self._others()}") from None
 
     def _plugged(self, name: str, error: ConfigError) -> Oracle:
-        """A plugin's oracle; where there is none for a name like the domain's own (`pmo:zalepon`), the domain's error."""
+        """A plugin's oracle; where there is none, and the name is like the domain's own (`pmo:zalepon`), its error."""
         try:
             return load_plugged(name)
         except ConfigError:
