@@ -83,8 +83,8 @@ def search(
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")
-    elif not known.items:
-        log("note: similarity_to_training stays empty: only which molecules are known is shipped; pass --training")
+    elif known.committed is not None and settings.training is None:
+        log("note: similarity_to_training stays empty: only which items are known is shipped; pass --training")
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         objective = Objective(

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
+from sciencegen.api.novelty import Known
 from tests.cli.conftest import Workspace
 
 WISH = ("--goal", "maximize height", "--goal", "radius in 0.5..1.2")
@@ -110,6 +111,19 @@ def test_two_objectives_give_a_pareto_set(cli, workspace):
     wish = ("--goal", "maximize height", "--goal", "minimize radius")
     assert optimize(cli, workspace, *wish, "-n", 5, "-o", "two.csv").code in (0, 5)
     assert pd.read_csv("two.csv")["pareto"].any()
+
+
+@pytest.mark.parametrize(
+    ("committed", "flags", "said"),
+    [(None, ("--allow-known",), False), ({"x"}, (), True), ({"x"}, ("--training", "t.csv"), False)],
+)
+def test_empty_similarities_are_explained_where_that_is_the_reason(cli, workspace, monkeypatch, committed, flags, said):
+    Path("t.csv").write_text("item\njunk\n")
+    monkeypatch.setattr("sciencegen.api.optimize.read_known", lambda *_: Known(DOMAIN, frozenset(), committed, []))
+    base = ("optimize", "pointclouds", "--model", workspace.model, "--budget", 5, *WISH)
+    told = cli(*base, *flags).err
+    assert ("similarity_to_training stays empty" in told) is said
+    assert "molecules" not in told
 
 
 @pytest.mark.parametrize("mine", ["best.csv", "search/summary.json"])
