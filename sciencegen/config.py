@@ -148,6 +148,8 @@ class PredictorSettings(Resources):
 class OptimizeSettings(Resources):
     """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
     predictors: name -> folder. controls: methods that run at the same budget beside the search, for comparison.
+    lower_bounds: judge a score by the worse end of its interval, where it has one, so that a search doesn't run to
+    where a predictor knows little; False judges by the value alone.
     maximum_similarity: no two returned candidates are more alike. novel: return nothing that is in the training data.
     complete: as for generating.
     """

@@ -156,6 +156,7 @@ def test_what_can_not_be_met_is_5(cli, workspace):
         ((*WISH, "--method", "evolutoin"), "evolution"),
         ((*WISH, "--start", "junk"), "junk"),
         ((*WISH, "--settings", "{settings: {populaton: 3}}"), "population"),
+        ((*WISH, "--settings", "{settings: {initial: 0}}"), "initial of 1 or more"),
     ],
 )
 def test_wrong_usage_is_2(cli, workspace, flags, said):
