@@ -7,7 +7,7 @@ nowhere else: a flag of the command line that isn't given is left out.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +18,9 @@ from sciencegen.errors import ConfigError
 
 COMPUTE_CHUNK = 512
 """Items in one matrix product. Fixed, because products of other sizes round differently."""
+
+TEXTS = (tuple[str, ...], tuple[str, ...] | None)
+"""Types of a setting where several texts may stand."""
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -32,7 +35,12 @@ class Settings(BaseModel):
     def _one_text_is_a_list(cls, value: Any, field: ValidationInfo) -> Any:
         """Where several texts may stand, one may stand alone."""
         annotation = cls.model_fields[str(field.field_name)].annotation
-        return (value,) if isinstance(value, str) and annotation == tuple[str, ...] else value
+        return (value,) if isinstance(value, str) and annotation in TEXTS else value
+
+
+def as_texts(texts: str | Iterable[str]) -> list[str]:
+    """The same for a function's argument: a text alone is one text, not its characters."""
+    return [texts] if isinstance(texts, str) else list(texts)
 
 
 class Resources(Settings):
@@ -142,6 +150,8 @@ class PredictorSettings(Resources):
 class OptimizeSettings(Resources):
     """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
     predictors: name -> folder. controls: methods that run at the same budget beside the search, for comparison.
+    lower_bounds: judge a score by the worse end of its interval, where it has one, so that a search doesn't run to
+    where a predictor knows little; False judges by the value alone.
     maximum_similarity: no two returned candidates are more alike. novel: return nothing that is in the training data.
     complete: as for generating.
     """

@@ -12,7 +12,7 @@ import numpy as np
 from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.optimize import search_space
 from sciencegen.api.rooms import domain_of
-from sciencegen.config import DEFAULT_RESOURCES, OptimizeSettings, Resources
+from sciencegen.config import DEFAULT_RESOURCES, OptimizeSettings, Resources, as_texts
 from sciencegen.domains import domain_names
 from sciencegen.errors import unknown_name
 from sciencegen.optimization.benchmark import auc_top_k
@@ -77,10 +77,11 @@ class SuitePlan:
 
 
 def plan(
-    suite: str, tasks: Sequence[str] = (), methods: Sequence[str] = (), budget: int = 10_000, seeds: int = 5,
-    domain: str | None = None, model: str | None = None, resources: Resources = DEFAULT_RESOURCES,
+    suite: str, tasks: str | Sequence[str] = (), methods: str | Sequence[str] = (), budget: int = 10_000,
+    seeds: int = 5, domain: str | None = None, model: str | None = None, resources: Resources = DEFAULT_RESOURCES,
 ) -> SuitePlan:  # fmt: skip
     """Check every name, load the model once."""
+    tasks, methods = as_texts(tasks), as_texts(methods)
     found = {name: suite_tasks(name, suite) for name in ([domain] if domain else domain_names())}
     science = next((name for name, known in found.items() if known), None)
     if science is None:

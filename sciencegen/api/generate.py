@@ -19,8 +19,9 @@ from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
-COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected")
-"""Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked."""
+COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
+"""Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked, couldn't be
+judged (an oracle's error, a crash, a time-out)."""
 
 ROWS_PER_TASK = 64
 """Decoded rows that a worker judges at once; it divides the compute chunk."""
@@ -57,7 +58,8 @@ class Generation:
         names = dict.fromkeys([*(condition.name for condition in self.checked), *settings.include])
         self.names = tuple(names)
         self.columns = ["item", *self.names]
-        self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.written = 0
+        self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
+        self.first_failure: str | None = None
         for name in (*self.names, *settings.predictors):  # a wrong name is an error before any work
             self.book.resolve(name)
         model.domain.constraint(settings.keep, settings.forbid)  # a pattern's error comes before any work
@@ -144,7 +146,7 @@ class Generation:
                 break
             self.drawn += 1
             if not isinstance(result, Judged):
-                self.undecoded += 1
+                self._count_lost(result)
                 if self.settings.raw:
                     self._append(chunk, "", [float("nan")] * len(self.names))
             elif self.settings.raw or fresh.get(index, False):
@@ -156,6 +158,14 @@ class Generation:
             else:
                 self.rejected += 1
         return chunk
+
+    def _count_lost(self, result: Any) -> None:
+        """A draw that is no item, or one that could not be judged."""
+        if not isinstance(result, Failure):
+            self.undecoded += 1
+            return
+        self.failed += 1
+        self.first_failure = self.first_failure or result.reason
 
     def _fresh(self, results: Sequence[Any], seen: SeenKeys) -> dict[int, bool]:
         """Which draws satisfy everything that is asked, and whether each is new."""
@@ -176,7 +186,8 @@ class Generation:
 
     def summary(self) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in COUNTS}
-        return {**counts, "seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
+        made_by = {"seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
+        return {**counts, "first_failure": self.first_failure, **made_by}
 
 
 __all__ = ["Condition", "Generation", "generate", "stream"]

@@ -14,7 +14,7 @@ from sciencegen.api.conditions import parse_conditions
 from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.outputs import Refused
 from sciencegen.api.rooms import Encode, measure_all, worker_count
-from sciencegen.config import DEFAULT_RESOURCES, Resources
+from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.errors import DataError, IncompatibleError
@@ -102,13 +102,13 @@ def decode_file(
     path: Path,
     *,
     model: str | None = None,
-    where: Sequence[str] = (),
+    where: str | Sequence[str] = (),
     resources: Resources = DEFAULT_RESOURCES,
 ) -> Decoded:
     """Decode every latent of a file, in order."""
     loaded = open_model(domain, model, resources)
     latents = read_latents(path, loaded.space.size)
-    asked = {c.name: float(c.target(np.array(0.5))) for c in parse_conditions(where, loaded.domain)}
+    asked = {c.name: float(c.target(np.array(0.5))) for c in parse_conditions(as_texts(where), loaded.domain)}
     rows = None if not asked else np.repeat(loaded.representation.condition(asked)[None], len(latents), 0)
     items, refused = [], []
     for number, item in enumerate(loaded.space.decode_items(latents, rows), start=1):
@@ -119,13 +119,13 @@ def decode_file(
 
 
 def interpolate(
-    domain: str, start: str, end: str, steps: int = 9, *, model: str | None = None, include: Sequence[str] = (),
+    domain: str, start: str, end: str, steps: int = 9, *, model: str | None = None, include: str | Sequence[str] = (),
     resources: Resources = DEFAULT_RESOURCES,
 ) -> dict[str, list[Any]]:  # fmt: skip
     """Columns `step`, `item` and the properties that are asked for, along the arc between two latents."""
     from sciencegen.latent.geometry import arc
 
-    loaded = open_model(domain, model, resources)
+    names, loaded = as_texts(include), open_model(domain, model, resources)
     encoded = encode_rows(loaded, [Row(1, start), Row(2, end)], resources)
     if encoded.refused:
         _, item, reason = encoded.refused[0]
@@ -133,12 +133,12 @@ def interpolate(
     first, last = encoded.latent
     items = loaded.space.decode_items(arc(first, last, steps))
     good = [item for item in items if not is_refusal(item)]
-    values = iter(measure_all(loaded.domain, good, include))
-    table: dict[str, list[Any]] = {"step": list(range(steps)), "item": [], **{name: [] for name in include}}
+    values = iter(measure_all(loaded.domain, good, names))
+    table: dict[str, list[Any]] = {"step": list(range(steps)), "item": [], **{name: [] for name in names}}
     for item in items:
         table["item"].append("" if is_refusal(item) else loaded.domain.text(item))
-        row = [None] * len(include) if is_refusal(item) else next(values)
-        for name, value in zip(include, row, strict=True):
+        row = [None] * len(names) if is_refusal(item) else next(values)
+        for name, value in zip(names, row, strict=True):
             table[name].append(value)
     return table
 

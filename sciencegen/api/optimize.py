@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +14,20 @@ from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import domain_of, measure_all
+from sciencegen.api.rooms import domain_of
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.optimization.benchmark import top_k_curve
 from sciencegen.optimization.goals import Goal, parse_goals
-from sciencegen.optimization.objective import Evaluation, Objective, resolve_oracles
+from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, resolve_oracles, score_safely
 from sciencegen.optimization.pareto import pareto_set
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.scoring.cache import CachedOracle
+from sciencegen.scoring.oracles import Oracle, Score
 
 TRACE_POINTS = 100
 
@@ -64,7 +65,10 @@ def search(
     log: Log = lambda text: None,
     advance: Callable[[int], None] | None = None,
 ) -> Found:
-    """Run the method (and the controls beside it, each with its own budget), then select among what it scored."""
+    """Run the method (and the controls beside it, each with its own budget), then select among what it scored.
+
+    Raises `AllFailed` where no item could be scored.
+    """
     science = domain_of(domain)
     goals = read_goals(science, settings.goals)
     for name in (settings.method, *settings.controls):
@@ -72,14 +76,15 @@ def search(
     book = OracleBook(domain, settings.predictors, settings.oracles)
     for name in settings.predictors:  # a wrong folder is an error even where no goal asks for it
         book.resolve(name)
+    further = {name: book.resolve(name) for name in settings.include}  # a wrong name costs no budget
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     model = open_model(domain, settings.model, settings)
     space = search_space(model, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")
-    elif not known.items:
-        log("note: similarity_to_training stays empty: only which molecules are known is shipped; pass --training")
+    elif known.committed is not None and settings.training is None:
+        log("note: similarity_to_training stays empty: only which items are known is shipped; pass --training")
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         objective = Objective(
@@ -87,9 +92,10 @@ def search(
         )
         options = to_record(SearchSettings, settings.settings, "search settings")
         load_method(name)(space, objective, np.random.default_rng(settings.seed), options)
+        objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
-    return _found(domain, settings, goals, traces, known, model)
+    return _found(domain, settings, goals, traces, known, model, further)
 
 
 def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
@@ -143,7 +149,7 @@ def _progress(advance: Callable[[int], None] | None) -> Callable[[Objective], No
 
 def _found(
     domain: str, settings: OptimizeSettings, goals: list[Goal], traces: dict[str, list[Evaluation]], known: Known,
-    model: LoadedModel,
+    model: LoadedModel, further: Mapping[str, Oracle],
 ) -> Found:  # fmt: skip
     science, trace = model.domain, traces[settings.method]
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
@@ -151,7 +157,7 @@ def _found(
     picked = select(novel, settings.n, science.similarity, settings.maximum_similarity)
     front = {evaluation.key for evaluation in pareto_set(novel)}
     names = list(dict.fromkeys(goal.name for goal in goals))
-    table = candidates_table(science, picked, names, settings.include, known)
+    table = candidates_table(science, picked, names, further, known)
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = [evaluation.key in front for evaluation in picked]
     failed = [(e.call, science.text(e.item), e.failure) for e in trace if e.failure is not None]
@@ -172,28 +178,35 @@ def _found(
 
 
 def candidates_table(
-    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], include: Sequence[str], known: Known
+    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known
 ) -> dict[str, list[Any]]:
-    """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible."""
+    """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
+
+    names: of the goals. further: what is measured beside them, of the candidates alone.
+    """
     items = [evaluation.item for evaluation in picked]
     table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
     table["id"] = [f"candidate-{rank}" for rank in table["rank"]]
     table["item"] = [domain.text(item) for item in items]
     for name in names:
-        scores = [evaluation.scores[name] for evaluation in picked]
-        table[name] = [score.value for score in scores]
-        if any(score.lower is not None or score.upper is not None for score in scores):
-            table[f"{name}_lower"] = [score.lower for score in scores]
-            table[f"{name}_upper"] = [score.upper for score in scores]
-        if any(score.in_domain is not None for score in scores):
-            table[f"{name}_in_domain"] = [score.in_domain for score in scores]
-    further = [name for name in include if name not in table]
-    for name, column in zip(further, zip(*measure_all(domain, items, further), strict=True), strict=False):
-        table[name] = list(column)
+        table |= score_columns(name, [evaluation.scores[name] for evaluation in picked])
+    for name, oracle in further.items():
+        if name not in table:
+            table |= score_columns(name, score_safely(oracle, items) if items else [])
     table["novel"] = [None if known.empty else not known.holds(item) for item in items]
     table["similarity_to_training"] = known.nearest(items).tolist()
     table["feasible"] = [evaluation.feasible for evaluation in picked]
     return table
+
+
+def score_columns(name: str, scores: Sequence[Score]) -> dict[str, list[Any]]:
+    """The values, and what the oracle says of them."""
+    columns = {name: [score.value for score in scores]}
+    if any(score.lower is not None or score.upper is not None for score in scores):
+        columns |= {f"{name}_lower": [s.lower for s in scores], f"{name}_upper": [s.upper for s in scores]}
+    if any(score.in_domain is not None for score in scores):
+        columns[f"{name}_in_domain"] = [score.in_domain for score in scores]
+    return columns
 
 
 def trace_table(traces: dict[str, list[Evaluation]]) -> dict[str, list[Any]]:
@@ -226,3 +239,6 @@ def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
         "top_10": float(np.mean(best[:10])) if best else None,
         f"top_{n}": float(np.mean(best[:n])) if best else None,
     }
+
+
+__all__ = ["AllFailed", "Found", "optimize", "read_goals", "search", "search_space"]

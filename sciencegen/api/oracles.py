@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import OracleSettings
-from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.errors import ConfigError
+from sciencegen.files import sha256_of
 from sciencegen.scoring.external import CommandOracle, Write
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
@@ -36,28 +38,40 @@ class OracleBook:
             return domain_of(self.domain).oracle(name)
         except ConfigError as error:
             if is_plugged(name):
-                return load_plugged(name)
+                return self._plugged(name, error)
             raise ConfigError(f"{error}{self._others()}") from None
+
+    def _plugged(self, name: str, error: ConfigError) -> Oracle:
+        """A plugin's oracle; where there is none, and the name is like the domain's own (`pmo:zalepon`), its error."""
+        try:
+            return load_plugged(name)
+        except ConfigError:
+            family = name.partition(":")[0]
+            if any(own.partition(":")[0] == family for own in domain_of(self.domain).oracle_names()):
+                raise error from None
+            raise
 
     def _others(self) -> str:
         others = sorted({*self.predictors, *self.commands, *plugged_names()})
         return f" Beside these: {', '.join(others)}." if others else " One of yours: --predictor NAME=FOLDER."
 
-    def runs_in_workers(self, name: str) -> bool:
-        """Commands bring their own processes, and a plugin may not exist in another process's path."""
-        if name in self.commands:
-            return False
-        if name in self.predictors:
-            return True
-        try:
-            domain_of(self.domain).oracle(name)
-        except SciencegenError:
-            return False
-        return True
+
+def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
+    """A trained predictor, loaded once for as long as its folder stays as it is."""
+    path = Path(folder).resolve()
+    return _loaded_predictor(domain, name, str(path), _as_written(path))
+
+
+def _as_written(folder: Path) -> str:
+    """What a new training of a predictor changes: the hash of its numbers, among which the arrays' own hash is."""
+    from sciencegen.prediction.storage import NUMBERS
+
+    numbers = folder / NUMBERS
+    return sha256_of(numbers) if numbers.is_file() else ""
 
 
 @cache
-def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
+def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> Oracle:
     """A trained predictor; where it looks at latents too, the model that it was trained with makes them."""
     from sciencegen.api.predict import load_predictor
 

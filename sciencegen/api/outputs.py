@@ -21,6 +21,8 @@ from sciencegen.files import atomic_write
 TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 LINES = (".smi", ".txt")
 """Endings of files with one item in a line."""
+DETAILS = ("trace.csv", "scored.parquet", "summary.json")
+"""How a search went, in a folder."""
 
 Complete = Callable[[Sequence[Any]], list[Any]]
 Refused = tuple[int, str, str]
@@ -73,7 +75,11 @@ class OutputWriter:
 
     def __exit__(self, kind: Any, *error: Any) -> None:
         kept = self._wanted and (kind is None or issubclass(kind, KeyboardInterrupt))
-        self._sink.close(kept)
+        try:
+            self.reject(self._sink.close(kept))
+        except BaseException as failure:
+            self._stack.__exit__(type(failure), failure, failure.__traceback__)
+            raise
         if kind is None or kept:
             self._stack.close()
         else:
@@ -107,13 +113,14 @@ class TableSink:
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         self._writer.write({name: columns[name] for name in self._columns})
 
-    def close(self, kept: bool) -> None:
+    def close(self, kept: bool) -> list[Refused]:
         if not kept:
             self._stack.__exit__(Discard, Discard(), None)
-            return
+            return []
         if self._writer.rows == 0:
             self._writer.write({name: [] for name in self._columns})
         self._stack.close()
+        return []
 
 
 class Discard(Exception):
@@ -135,11 +142,12 @@ class LineSink:
         ids = columns.get("id") or [""] * len(columns["item"])
         self._file.writelines(f"{item} {name}".rstrip() + "\n" for item, name in zip(columns["item"], ids, strict=True))
 
-    def close(self, kept: bool) -> None:
+    def close(self, kept: bool) -> list[Refused]:
         if kept:
             self._stack.close()
         else:
             self._stack.__exit__(Discard, Discard(), None)
+        return []
 
 
 class StructureSink:
@@ -156,23 +164,27 @@ class StructureSink:
         for name, values in self._rows.items():
             values.extend(columns[name])
 
-    def close(self, kept: bool) -> None:
-        if kept:
-            write_structures(self._domain, self._output, self._rows, self._complete)
+    def close(self, kept: bool) -> list[Refused]:
+        return write_structures(self._domain, self._output, self._rows, self._complete) if kept else []
 
 
 def write_structures(
     domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
-) -> None:
+) -> list[Refused]:
     """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
-    written as it is."""
-    items = [domain.parse(text) for text in table["item"]]
+    written as it is. Returns the rows that hold no item: they are left out, and the others keep their numbers.
+    """
+    parsed = [domain.parse(text) for text in table["item"]]
+    rows = [row for row, item in enumerate(parsed) if not isinstance(item, Refusal)]
+    items = [parsed[row] for row in rows]
     if complete is not None:
         made = complete(items)
         items = [item if isinstance(one, Refusal) else one for item, one in zip(items, made, strict=True)]
-    names = list(table.get("id") or map(str, range(1, len(items) + 1)))
-    values = {name: column for name, column in table.items() if name not in ("item", "id")}
-    domain.write(Path(output), items, names, values)
+    names = table.get("id") or [str(number) for number in range(1, len(parsed) + 1)]
+    values = {name: [column[row] for row in rows] for name, column in table.items() if name not in ("item", "id")}
+    domain.write(Path(output), items, [names[row] for row in rows], values)
+    refused = ((row, item) for row, item in enumerate(parsed) if isinstance(item, Refusal))
+    return [(row + 1, table["item"][row], item.reason) for row, item in refused]
 
 
 def write_lines(domain: str, output: str, items: Sequence[str]) -> None:
@@ -210,25 +222,43 @@ def write_json(output: str, values: Mapping[str, Any]) -> None:
         file.write(text)
 
 
+def csv_beside(output: str) -> list[str]:
+    """The CSV that goes beside candidates in Parquet."""
+    return [str(Path(output).with_suffix(".csv"))] if output.lower().endswith((".parquet", ".pq")) else []
+
+
+def search_files(output: str, structures: str | None, details: str | None) -> list[str]:
+    """Every file that `write_search` may write, the rejects apart."""
+    within = [] if details is None else [str(Path(details) / name) for name in DETAILS]
+    return [output, *csv_beside(output), *([] if structures is None else [structures]), *within]
+
+
 def write_search(found: Any, output: str, *, structures: str | None = None, details: str | None = None) -> None:
     """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
     domain = domain_of(found.domain)
-    write_candidates(domain, output, found.table, found.complete)
+    refused = write_candidates(domain, output, found.table, found.complete)
     if structures is not None:
-        write_structures(domain, structures, found.table, found.complete)
+        write_rejected(structures, write_structures(domain, structures, found.table, found.complete))
     if details is not None:
-        write_table(Path(details) / "trace.csv", found.trace)
-        write_table(Path(details) / "scored.parquet", found.scored)
-        write_json(str(Path(details) / "summary.json"), found.summary)
-    write_rejected(output, found.failed)
+        trace, scored, summary = (Path(details) / name for name in DETAILS)
+        write_table(trace, found.trace)
+        write_table(scored, found.scored)
+        write_json(str(summary), found.summary)
+    write_rejected(output, [*found.failed, *refused])
+
+
+def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
+    """The rejects of a search that found nothing, since nothing could be scored."""
+    science = domain_of(domain)
+    write_rejected(output, [(e.call, science.text(e.item), e.failure) for e in trace])
 
 
 def write_candidates(
     domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
-) -> None:
+) -> list[Refused]:
     if output == "-" or output.lower().endswith(TABLES):
         write_table(output, table)
-        if output.lower().endswith((".parquet", ".pq")):
-            write_table(Path(output).with_suffix(".csv"), table)
-        return
-    write_structures(domain, output, table, complete)
+        for beside in csv_beside(output):
+            write_table(beside, table)
+        return []
+    return write_structures(domain, output, table, complete)

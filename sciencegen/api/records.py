@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from sciencegen.config import build_settings
+from sciencegen.config import TEXTS, build_settings
 from sciencegen.errors import ConfigError, unknown_name
 
 Record = TypeVar("Record")
@@ -35,6 +35,8 @@ def _value(hint: Any, value: Any, what: str) -> Any:
         return to_record(nested, value, what)
     if isinstance(value, list):
         return tuple(value)
+    if isinstance(value, str) and hint in TEXTS:
+        return (value,)
     plain = hint if hint in (int, float, bool, str) else None
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if plain is None or (isinstance(value, plain) and not (plain is int and isinstance(value, bool))):

@@ -144,10 +144,17 @@ def _provenance(contents: RunContents) -> Provenance:
     source = contents.training.summary.get("source_files", {}) if contents.training else {}
     return Provenance(
         commands=[f"sciencegen run {settings.domain} --config {contents.folder / CONFIG}"],
-        seeds={"run": settings.seed, "search": settings.optimize.seed or settings.seed},
+        seeds={"run": settings.seed, "search": _search_seed(contents)},
         versions=versions,
         hashes={**hashes, **{f"source: {name}": digest for name, digest in source.items()}},
     )
+
+
+def _search_seed(contents: RunContents) -> int:
+    """As the search wrote it down; else the section's own seed where it has one, be it 0, else the run's."""
+    settings = contents.settings
+    own = settings.optimize.seed if "seed" in settings.optimize.model_fields_set else settings.seed
+    return contents.summary.get("seed", own)
 
 
 def _read_parquet(path: Path) -> dict[str, list[Any]]:

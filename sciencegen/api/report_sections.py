@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sciencegen.api.report import RunContents
 
 TRAINING_POINTS, MAP_POINTS, PARETO_POINTS = 5000, 1000, 2000
-CONTROLS = ("prior", "hill_climb")
 
 
 def summary_sentence(run: RunContents) -> str:
@@ -62,7 +61,8 @@ def warnings(run: RunContents) -> list[str]:
         made.append(
             "Fewer candidates than asked for: a goal is too strict for the budget, or the candidates too alike."
         )
-    if all(value is None for value in run.candidates["novel"]):
+    novel = run.candidates["novel"]
+    if novel and all(value is None for value in novel):
         made.append("No training data was known to the search, so novelty is unknown.")
     if run.summary.get("failed"):
         made.append(f"{run.summary['failed']} items could not be scored; they are listed beside the candidates.")
@@ -173,7 +173,7 @@ def traces(run: RunContents) -> list[Trace]:
     curves = []
     for method in dict.fromkeys(run.trace["method"]):
         rows = (table["method"] == method) & np.isfinite(table["top_10"].astype(float))
-        control = method in CONTROLS and method != run.settings.optimize.method
+        control = method != run.settings.optimize.method
         curves.append(Curve(method, table["call"][rows].tolist(), table["top_10"][rows].tolist(), control=control))
     return [Trace("mean of the ten best", curves)]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.outputs import Refused
 from sciencegen.api.rooms import InDomain, domain_of, worker_count
-from sciencegen.config import DEFAULT_RESOURCES, Resources
-from sciencegen.data.tables import Row
+from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
+from sciencegen.data.tables import PEEK_ROWS, Row
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.domains.base import Refusal
 from sciencegen.scoring.oracles import BESIDE, Score
@@ -47,13 +47,17 @@ class ScoredChunk:
 
 
 def score(
-    domain: str, items: Sequence[str], names: Sequence[str] = (), predictors: Mapping[str, str] | None = None
+    domain: str,
+    items: str | Sequence[str],
+    names: str | Sequence[str] = (),
+    predictors: Mapping[str, str] | None = None,
 ) -> Any:
     """The items' scores as a pandas table with one row each; an item that is refused has empty cells and its reason."""
     import pandas as pd
 
-    rows = [Row(line, text) for line, text in enumerate(items, start=1)]
-    scoring = Scoring(domain, rows, names, predictors or {}, Resources(), 30.0)
+    texts = as_texts(items)
+    rows = [Row(line, text) for line, text in enumerate(texts, start=1)]
+    scoring = Scoring(domain, rows, as_texts(names), predictors or {}, Resources(), 30.0)
     columns: dict[str, list[Any]] = {name: [] for name in scoring.columns}
     refused: dict[int, str] = {}
     for chunk in scoring:
@@ -61,7 +65,7 @@ def score(
         for name, values in chunk.values.items():
             columns[name].extend(values)
     table = pd.DataFrame(columns).set_index("line").reindex(range(1, len(rows) + 1))
-    table["item"] = table["item"].fillna(pd.Series(items, index=table.index))
+    table["item"] = table["item"].fillna(pd.Series(texts, index=table.index))
     table["refused"] = [refused.get(line) for line in table.index]
     return table.reset_index(drop=True)
 
@@ -75,7 +79,7 @@ def stream(
 
 
 class Scoring:
-    """Chunks of scored rows in the order of the input; with the column `id` where the first row has a name."""
+    """Chunks of scored rows in the order of the input; with the column `id` where one of the first rows has a name."""
 
     def __init__(
         self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
@@ -83,8 +87,6 @@ class Scoring:
     ) -> None:  # fmt: skip
         chosen = [*names, *predictors] if names or predictors else list(domain_of(domain).properties)
         self.names = tuple(dict.fromkeys(chosen))
-        first = next(rows := iter(rows), None)
-        self.rows = rows if first is None else chain([first], rows)
         self.domain, self.resources, self.timeout_s = domain, resources, timeout_s
         self.predictors = tuple(sorted(predictors.items()))
         book = OracleBook(domain, dict(predictors))
@@ -92,7 +94,9 @@ class Scoring:
             book.resolve(name)
         beside = {name: [f"{name}_{part}" for part in BESIDE] for name in predictors}
         extra = [column for name in self.names for column in (name, *beside.get(name, ()))]
-        named = ["id"] if first is not None and first.id else []
+        peeked = list(islice(rows := iter(rows), PEEK_ROWS))
+        self.rows = chain(peeked, rows)
+        named = ["id"] if any(row.id for row in peeked) else []
         self.columns = ["item", "line", *named, *extra]
         self.scored = self.refused = self.failed = 0
 

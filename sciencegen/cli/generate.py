@@ -12,6 +12,15 @@ from sciencegen.cli.output import FewerResults, claim_output
 
 Where = Annotated[list[str] | None, typer.Option(help='"name=2.5", "name in 40..90", "name >= 1". Repeatable.')]
 
+LOST = {
+    "rejected": "failed what is asked",
+    "malformed": "were malformed",
+    "repeated": "came before",
+    "undecoded": "stood for no item",
+    "failed": "could not be judged",
+}
+"""What became of the draws that were not written."""
+
 
 def generate(
     domain: options.Domain,
@@ -66,8 +75,14 @@ def generate(
     summary = generation.summary()
     summarize(summary, output, as_json)
     if summary["written"] < record.n:
-        raise FewerResults(
-            f"Found {summary['written']} of {record.n} distinct items in {summary['drawn']} draws (all written; "
-            f"{summary['rejected']} failed what is asked, {summary['malformed']} were malformed). "
-            "Loosen --where, --keep or --forbid, or raise --attempts."
-        )
+        raise FewerResults(_shortfall(summary, record.n))
+
+
+def _shortfall(summary: dict[str, Any], n: int) -> str:
+    """How many there are, what became of the other draws, and what to do."""
+    lost = ", ".join(f"{summary[name]} {what}" for name, what in LOST.items() if summary[name])
+    why = f": {summary['first_failure']}" if summary["failed"] else ""
+    return (
+        f"Found {summary['written']} of {n} distinct items in {summary['drawn']} draws (all written; {lost}{why}). "
+        "Loosen --where, --keep or --forbid, or raise --attempts."
+    )

@@ -1,7 +1,8 @@
 """The `sciencegen` command: its verbs, and what each kind of error tells the shell.
 
-Exit codes: 0 done (refused rows included), 2 wrong usage or settings, 3 no usable row, 4 incompatible weights,
-5 fewer results than asked, 130 stopped by Ctrl-C. Heavy libraries are imported by a verb when it runs, never here.
+Exit codes: 0 done (refused rows included), 2 wrong usage or settings, 3 no usable row or no score at all,
+4 incompatible weights, 5 fewer results than asked, 130 stopped by Ctrl-C. Heavy libraries are imported by a verb when
+it runs, never here.
 """
 
 from __future__ import annotations

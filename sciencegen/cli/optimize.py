@@ -54,20 +54,22 @@ def optimize(
     flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
-    for path in filter(None, (output, structures)):
+
+    from sciencegen.api.outputs import search_files, write_failures, write_search
+
+    for path in search_files(output, structures, details):
         claim_output(path, force)
 
-    from sciencegen.api.optimize import search
-    from sciencegen.api.outputs import write_search
+    from sciencegen.api.optimize import AllFailed, search
 
-    with progress("scoring", record.budget * (1 + len(record.controls))) as advance:
-        found = search(domain, record, log=say, advance=advance)
+    try:
+        with progress("scoring", record.budget * (1 + len(record.controls))) as advance:
+            found = search(domain, record, log=say, advance=advance)
+    except AllFailed as error:
+        write_failures(domain, output, error.trace)
+        raise
     write_search(found, output, structures=structures, details=details)
     summarize(found.summary, output, as_json)
-    if found.failed and found.summary["failed"] == found.summary["scored"]:
-        raise FewerResults(
-            f"All {found.summary['failed']} scored items failed. The first, {found.failed[0][1]}: {found.failed[0][2]}."
-        )
     if len(found.table["item"]) < record.n:
         raise FewerResults(
             f"Found {len(found.table['item'])} of {record.n} candidates that satisfy every goal and differ enough (all "

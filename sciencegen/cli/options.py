@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 Domain = Annotated[str, typer.Argument(help="The science, such as molecules.", show_default=False)]
 Output = Annotated[str, typer.Option("-o", "--output", help="Where the result goes; - is stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output.")]
-Json = Annotated[bool, typer.Option("--json", help="Print a summary of the run as JSON on stdout.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print a summary as JSON: on stdout, on stderr where the results go there.")
+]
 Model = Annotated[
     str | None, typer.Option("--model", help="A shipped name or a run folder. [default: the domain's shipped weights]")
 ]

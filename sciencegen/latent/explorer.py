@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from sciencegen.config import COMPUTE_CHUNK
+from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.threads import map_threaded
 from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.latent.geometry import arc, principal_plane
@@ -65,11 +65,11 @@ class LatentSpace:
         """What a condition may name."""
         return tuple(self.representation.properties)
 
-    def encode(self, items: Sequence[str]) -> Latents:
+    def encode(self, items: str | Sequence[str]) -> Latents:
         """One latent for each item (a single one may stand without a list), the posterior's centre; an item that can't
         be encoded is an error.
         """
-        items = [items] if isinstance(items, str) else items
+        items = as_texts(items)
         parsed = [self.parse(item) for item in items]
         _raise_refused(items, parsed)
         arrays = self.representation.encode(parsed)

@@ -43,6 +43,17 @@ class Evaluation:
         return {name: score.value for name, score in self.scores.items()}
 
 
+class AllFailed(DataError):
+    """No item could be scored. trace: what was tried, each with its failure."""
+
+    def __init__(self, trace: Sequence[Evaluation]) -> None:
+        self.trace = tuple(trace)
+        super().__init__(
+            f"Expected at least one score, all {len(trace)} scored items failed; the first: {trace[0].failure}. "
+            "Try a program or function of your own by hand on a small file, a built-in name with `sciencegen score`."
+        )
+
+
 def resolve_oracles(goals: Sequence[Goal], resolve: Callable[[str], Oracle]) -> dict[str, Oracle]:
     """The oracle of every name in the goals, each resolved once."""
     return {name: resolve(name) for name in dict.fromkeys(goal.name for goal in goals)}
@@ -77,7 +88,7 @@ class Objective:
             raise ConfigError(f"Expected a budget of at least 1 scored item, got {budget}.")
         self.goals, self.oracles, self.key, self.budget = tuple(goals), dict(oracles), key, budget
         self.cautious, self.progress, self.give_up_after = cautious, progress, give_up_after
-        self.score_batch = score_batch or (lambda oracle, items: oracle.score(items))
+        self.score_batch = score_batch or score_here
         self.trace: list[Evaluation] = []
         self._by_key: dict[str, Evaluation] = {}
 
@@ -117,7 +128,7 @@ class Objective:
             evaluation = self._judge(key, item, {name: column[row] for name, column in columns.items()})
             self.trace.append(evaluation)
             self._by_key[key] = evaluation
-        self._give_up_if_all_failed()
+        self.check_scores(self.give_up_after)
         if self.progress:
             self.progress(self)
 
@@ -135,16 +146,17 @@ class Objective:
     def _value(self, goal: Goal, score: Score) -> float:
         return goal.cautious_value(score) if self.cautious else float(score.value)  # type: ignore[arg-type]
 
-    def _give_up_if_all_failed(self) -> None:
-        if len(self.trace) < self.give_up_after or any(e.failure is None for e in self.trace):
-            return
-        raise DataError(
-            f"Expected at least one score among the first {len(self.trace)} items, all failed; the last one: "
-            f"{self.trace[-1].failure}. Try the oracle on one item with `sciencegen score` first."
-        )
+    def check_scores(self, least: int = 1) -> None:
+        """Raise where `least` or more items were scored and every one failed."""
+        if len(self.trace) >= least and all(evaluation.failure is not None for evaluation in self.trace):
+            raise AllFailed(self.trace)
 
 
-def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch) -> list[Score]:
+def score_here(oracle: Oracle, items: Sequence[Item]) -> list[Score]:
+    return oracle.score(items)
+
+
+def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch = score_here) -> list[Score]:
     """One score per item whatever the oracle does: an exception is retried item by item and fails the guilty one.
 
     Errors that this package raises on purpose (a wrong command, incompatible weights) end the run.

@@ -73,7 +73,7 @@ class SearchSettings:
     population: best distinct items kept as parents. batch: items scored per round (bayes and ascent,
     whose rounds cost seconds, score at least 50).
     screen: children proposed per scored one, of which a surrogate picks (1 = no screening).
-    generations: so many generations these children are, each from what the surrogate likes best of the one before.
+    generations: so many generations these children are, each from what the surrogate likes best of all born so far.
     patience: rounds without one new item after which a search gives up.
     step: first step of CMA-ES, in prior standard deviations.
     predictor: a differentiable map of latents to a score (a torch callable) for `ascent`; None: fitted on the fly.
@@ -89,6 +89,6 @@ class SearchSettings:
     predictor: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("population", "batch", "screen", "generations", "patience"):
+        for name in ("initial", "population", "batch", "screen", "generations", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Expected {name} of 1 or more among the search settings, got {getattr(self, name)}.")

@@ -14,7 +14,7 @@ def draws(raw, n):
 
 def test_malformed_draws_are_passed_over_and_counted():
     kept, summary, model = draws(False, 100)
-    parts = ("written", "undecoded", "malformed", "repeated", "rejected")
+    parts = ("written", "undecoded", "malformed", "repeated", "rejected", "failed")
     assert summary["written"] == len(kept) == 100
     assert summary["drawn"] == sum(summary[name] for name in parts)
     assert summary["malformed"] > 20

@@ -2,8 +2,12 @@
 
 import json
 
-from sciencegen.api.report import RunContents
-from sciencegen.api.report_sections import metrics
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sciencegen.api.report import RunContents, _search_seed
+from sciencegen.api.report_sections import metrics, traces, warnings
 from sciencegen.config import RunSettings
 
 
@@ -14,3 +18,31 @@ def test_a_figure_of_the_model_gives_way_to_the_run_s_own(tmp_path):
     shown = metrics(RunContents(tmp_path, RunSettings(domain="molecules")))
     assert [(record.name, record.value) for record in shown] == [("fcd", 2.5), ("reconstruction_held_out", 0.9)]
     assert "moses/test" in shown[0].command
+
+
+@pytest.mark.parametrize(
+    ("own", "written", "shown"), [({}, None, 7), ({"seed": 0}, None, 0), ({"seed": 3}, None, 3), ({"seed": 0}, 7, 7)]
+)
+def test_the_seed_of_the_search_is_its_own_even_if_that_is_0(tmp_path, own, written, shown):
+    if written is not None:
+        (tmp_path / "search").mkdir()
+        (tmp_path / "search/summary.json").write_text(json.dumps({"seed": written}))
+    assert _search_seed(RunContents(tmp_path, RunSettings(domain="molecules", seed=7, optimize=own))) == shown
+
+
+@pytest.mark.parametrize(("novel", "said"), [([], False), ([None], True), ([True], False)])
+def test_novelty_is_unknown_only_where_there_is_a_candidate(tmp_path, novel, said):
+    table = {"item": ["C"] * len(novel), "novel": pa.array(novel, pa.bool_())}
+    pq.write_table(pa.table(table), tmp_path / "candidates.parquet")
+    made = warnings(RunContents(tmp_path, RunSettings(domain="molecules")))
+    assert any("novelty is unknown" in text for text in made) is said
+
+
+def test_every_other_method_is_a_control(tmp_path):
+    (tmp_path / "search").mkdir()
+    rows = "".join(f"{method},1,0.5,1\n" for method in ("evolution", "latent_evolution", "prior"))
+    (tmp_path / "search/trace.csv").write_text("method,call,top_10,feasible\n" + rows)
+    (trace,) = traces(RunContents(tmp_path, RunSettings(domain="molecules")))
+    assert {curve.name: curve.control for curve in trace.curves} == {
+        "evolution": False, "latent_evolution": True, "prior": True,
+    }  # fmt: skip

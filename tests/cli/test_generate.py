@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pointclouds import DOMAIN
 
 from sciencegen.data.tables import read_table
 from tests.cli.conftest import Workspace
@@ -80,7 +81,24 @@ def test_an_impossible_wish_writes_what_there_is_and_says_5(cli, workspace):
     table = pd.read_csv("few.csv")
     assert result.code == 5
     assert len(table) < 8
-    assert f"Found {len(table)} of 8" in result.err
+    assert f"Found {len(table)} of 8 distinct items in 24 draws (all written; {24 - len(table)} failed" in result.err
+
+
+def test_an_oracle_that_breaks_is_told_from_a_draw_that_is_no_item(cli, workspace, monkeypatch):
+    class Broken:
+        name, unit, direction = "height", "", None
+
+        def score(self, items):
+            raise RuntimeError("no licence")
+
+    monkeypatch.setattr("sciencegen.data.workers.AVAILABLE", False)  # here, where the patch below is known
+    monkeypatch.setattr(type(DOMAIN), "oracle", lambda self, name: Broken())
+    result = generate(cli, workspace, "-n", 2, "--attempts", 3, "--with", "far", "-o", "b.csv", "--json")
+    summary = json.loads(result.out)
+    assert result.code == 5
+    assert (summary["failed"], summary["undecoded"]) == (6, 0)
+    assert "6 could not be judged" in result.err
+    assert "RuntimeError: no licence" in result.err
 
 
 def test_the_noise_has_a_scale(cli, workspace):

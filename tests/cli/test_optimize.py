@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
+from sciencegen.api.novelty import Known
 from tests.cli.conftest import Workspace
 
 WISH = ("--goal", "maximize height", "--goal", "radius in 0.5..1.2")
@@ -65,6 +66,19 @@ def test_a_wrong_predictor_is_an_error_even_where_no_goal_asks_for_it(cli, works
     assert "nowhere" in result.err
 
 
+def test_further_columns_are_checked_before_the_search_and_may_be_predictors(cli, workspace):
+    wrong = optimize(cli, workspace, *WISH, "--with", "hight", "-o", "w.csv")
+    assert wrong.code == 2
+    assert "height" in wrong.err
+    assert "satisfy the goals" not in wrong.err  # said after the search
+    predictor = f"m={workspace.folder / 'predictor'}"
+    flags = ("--predictor", predictor, "--with", "m,toy:far,height", "-n", 3, "-o", "w.csv")
+    assert optimize(cli, workspace, *WISH, *flags).code == 0
+    table = pd.read_csv("w.csv")
+    assert ((table["m_lower"] <= table["m"]) & (table["m"] <= table["m_upper"])).all()
+    assert table["toy:far"].notna().all()
+
+
 def test_predictors_and_similarity_to_a_start_are_goals(cli, workspace):
     start = pd.read_csv(workspace.folder / "clouds.csv")["cloud"][0]
     goals = ("--goal", "maximize m", "--goal", f"similarity to {start} >= 0.02", "--start", start)
@@ -99,10 +113,38 @@ def test_two_objectives_give_a_pareto_set(cli, workspace):
     assert pd.read_csv("two.csv")["pareto"].any()
 
 
+@pytest.mark.parametrize(
+    ("committed", "flags", "said"),
+    [(None, ("--allow-known",), False), ({"x"}, (), True), ({"x"}, ("--training", "t.csv"), False)],
+)
+def test_empty_similarities_are_explained_where_that_is_the_reason(cli, workspace, monkeypatch, committed, flags, said):
+    Path("t.csv").write_text("item\njunk\n")
+    monkeypatch.setattr("sciencegen.api.optimize.read_known", lambda *_: Known(DOMAIN, frozenset(), committed, []))
+    base = ("optimize", "pointclouds", "--model", workspace.model, "--budget", 5, *WISH)
+    told = cli(*base, *flags).err
+    assert ("similarity_to_training stays empty" in told) is said
+    assert "molecules" not in told
+
+
+@pytest.mark.parametrize("mine", ["best.csv", "search/summary.json"])
+def test_files_beside_the_candidates_are_kept_without_force(cli, workspace, mine):
+    Path("search").mkdir()
+    Path(mine).write_text("mine")
+    flags = (*WISH, "-n", 2, "--details", "search", "-o", "best.parquet")
+    refused = optimize(cli, workspace, *flags, budget=20)
+    assert refused.code == 2
+    assert f"{mine} exists" in refused.err
+    assert Path(mine).read_text() == "mine"
+    assert optimize(cli, workspace, *flags, "--force", budget=20).code in (0, 5)
+    assert Path(mine).read_text() != "mine"
+
+
 def test_what_can_not_be_met_is_5(cli, workspace):
-    result = optimize(cli, workspace, "--goal", "maximize height", "--goal", "radius >= 40", "-n", 3, "-o", "none.csv")
+    goals = ("--goal", "maximize height", "--goal", "radius >= 40", "--with", "toy:far")
+    result = optimize(cli, workspace, *goals, "-n", 3, "-o", "none.csv")
     assert result.code == 5
     assert len(pd.read_csv("none.csv")) == 0
+    assert "toy:far" in pd.read_csv("none.csv")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +156,7 @@ def test_what_can_not_be_met_is_5(cli, workspace):
         ((*WISH, "--method", "evolutoin"), "evolution"),
         ((*WISH, "--start", "junk"), "junk"),
         ((*WISH, "--settings", "{settings: {populaton: 3}}"), "population"),
+        ((*WISH, "--settings", "{settings: {initial: 0}}"), "initial of 1 or more"),
     ],
 )
 def test_wrong_usage_is_2(cli, workspace, flags, said):
@@ -122,13 +165,19 @@ def test_wrong_usage_is_2(cli, workspace, flags, said):
     assert said in result.err
 
 
-def test_an_oracle_that_always_fails_is_named_with_its_reason(cli, workspace, tmp_path):
+@pytest.mark.parametrize(("budget", "scored"), [(20, 20), (300, 120)])
+def test_an_oracle_that_always_fails_is_3_with_its_reason_whatever_the_budget(cli, workspace, tmp_path, budget, scored):
     script = tmp_path / "broken.py"
     script.write_text("#!/usr/bin/env python3\nimport sys\nsys.exit('no licence for the docking program')\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    dock = {"command": f"{script} {{input}} {{output}}", "input_format": ".csv", "retries": 0}
-    settings = json.dumps({"oracles": {"dock": dock}})
-    result = optimize(cli, workspace, "--goal", "minimize dock", "-n", 3, "--settings", settings, budget=20)
-    assert result.code == 5
-    assert "All 20 scored items failed" in result.err
+    dock = {"command": f"{script} {{input}} {{output}}", "input_format": ".csv", "retries": 0, "batch_size": 512}
+    settings = json.dumps({"oracles": {"dock": dock}, "settings": {"initial": 120}})
+    flags = ("--goal", "minimize dock", "-n", 3, "--settings", settings, "-o", "d.csv")
+    result = optimize(cli, workspace, *flags, budget=budget)
+    rejects = pd.read_csv("d.csv.rejects.csv")
+    assert result.code == 3
+    assert f"all {scored} scored items failed" in result.err
     assert "no licence for the docking program" in result.err
+    assert len(rejects) == scored
+    assert rejects["reason"].str.contains("no licence").all()
+    assert not Path("d.csv").exists()

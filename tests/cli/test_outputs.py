@@ -98,7 +98,8 @@ def test_datasets_and_doctor_speak_json(cli):
     assert cli("datasets", "show", "nonesuch").code == 2
 
 
-def test_the_list_of_datasets_fits_a_terminal(cli):
+def test_the_list_of_datasets_fits_a_terminal(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     lines = cli("datasets", "list").out.splitlines()
     assert any(line.startswith("molecules/moses ") for line in lines)
     assert max(map(len, lines)) <= 80

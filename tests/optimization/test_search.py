@@ -165,7 +165,7 @@ def test_evolution_breeds_in_generations(generations, toy_space, objective, prio
 def test_evolution_starts_from_items_that_cannot_be_encoded(toy_space, objective):
     nowhere = lambda items: np.full((len(items), 8), np.nan, np.float32)  # noqa: E731
     space = toy_space(encode=nowhere, start=[(0.5,) * 8])
-    trace = run(space, objective("maximize sphere", budget=200), "evolution", initial=0)
+    trace = run(space, objective("maximize sphere", budget=200), "evolution", initial=1)
     assert len(trace) == 200
     assert max(e.scalar for e in trace) > trace[0].scalar
 
