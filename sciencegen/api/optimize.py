@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,7 @@ def search(
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     model = open_model(domain, settings.model, settings)
     space = search_space(model, settings)
+    finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")
@@ -95,7 +96,7 @@ def search(
         objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
-    return _found(domain, settings, goals, traces, known, model, further)
+    return replace(_found(domain, settings, goals, traces, known, model, further), complete=finish)
 
 
 def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
@@ -173,8 +174,7 @@ def _found(
         "model": str(model.folder),
         "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
     }
-    finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
-    return Found(domain, table, trace_table(traces), scored_table(science, trace, names), failed, summary, finish)
+    return Found(domain, table, trace_table(traces), scored_table(science, trace, names), failed, summary)
 
 
 def candidates_table(

@@ -14,7 +14,7 @@ import numpy as np
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import InDomain, domain_of, worker_count
-from sciencegen.config import PredictorSettings, PrepareSettings, build_settings
+from sciencegen.config import PredictorSettings, PrepareSettings, as_texts, build_settings
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import write_rejects
@@ -114,11 +114,12 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
     return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], config.get("model"), metrics)
 
 
-def predict(domain: str, items: Sequence[str], folder: str | Path) -> Any:
+def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
     """A pandas table with a row for each item: its value, lower and upper bound, whether it is in domain."""
     import pandas as pd
 
     trained = load_predictor(domain, folder)
+    items = as_texts(items)
     found = [domain_of(domain).parse(item) for item in items]
     good = [row for row, item in enumerate(found) if not isinstance(item, Refusal)]
     scores = trained.oracle(trained.target).score([found[row] for row in good])

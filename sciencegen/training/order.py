@@ -10,11 +10,6 @@ BLOCK_BATCHES = 50
 """Batches that are sorted by length together: little padding, and still a random order of batches."""
 
 
-def batch_indices(count: int, batch_size: int, seed: int, step: int, lengths: np.ndarray | None = None) -> np.ndarray:
-    """The items of one step, [batch]. Use `batch_order` for many steps in a row."""
-    return next(batch_order(count, batch_size, seed, step, lengths))
-
-
 def batch_order(
     count: int, batch_size: int, seed: int, start: int = 0, lengths: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
