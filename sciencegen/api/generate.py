@@ -106,7 +106,7 @@ class Generation:
         return self.settings.n if self.settings.raw else self.settings.n * self.settings.attempts
 
     def _judge(self) -> Judge:
-        text = json.dumps(self.model.representation.to_json(), sort_keys=True)
+        text = json.dumps(self.model.representation.to_json())
         filters = ((), ()) if self.settings.raw else (self.settings.keep, self.settings.forbid)
         recipe, strict = str(self.model.config["recipe"]), not self.settings.raw
         predictors = tuple(sorted(self.settings.predictors.items()))

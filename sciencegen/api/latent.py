@@ -54,7 +54,7 @@ def encode_file(
 
 def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) -> Encoded:
     """Parse in killable workers, then encode in compute chunks."""
-    text = json.dumps(loaded.representation.to_json(), sort_keys=True)
+    text = json.dumps(loaded.representation.to_json())
     task = EncodeOne(Encode(loaded.domain.name, str(loaded.config["recipe"]), text))
     found = map_killable(task, [row.text for row in rows], processes=worker_count(resources.threads))
     kept, refused = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -41,9 +42,14 @@ def _value(hint: Any, value: Any, what: str) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if plain is None or (isinstance(value, plain) and not (plain is int and isinstance(value, bool))):
         return value
-    if plain is float and number:
+    if plain is float and (number or _exponential(value)):
         return float(value)
     raise ConfigError(f"Expected {plain.__name__} for {what}, got {value!r}.")
+
+
+def _exponential(value: Any) -> bool:
+    """YAML takes 1e-4 for text: it wants a point and a sign in it."""
+    return isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?e[+-]?\d+", value, re.IGNORECASE) is not None
 
 
 def to_plain(record: Any) -> dict[str, Any]:

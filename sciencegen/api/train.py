@@ -102,21 +102,21 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
             clear(run, plan.data)
             run.write_json(IDENTITY, identity)
     try:
-        return _fit(plan, run, model, representation, conditions, log)
+        return _fit(plan, run, model, representation, log)
     except SciencegenError:
         if not run.has(CHECKPOINT):  # nothing to go on from: what was refused claims no folder
             clear(run, plan.data, kept=before)
         raise
 
 
-def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, conditions: Sequence[str], log: Log) -> Trained:
+def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, log: Log) -> Trained:
     from sciencegen.training.train import train as fit
 
     run.write_json(models.REPRESENTATION, representation.to_json())
     _write_config(run, plan)
     prepared = PreparedDataset.load(plan.data if is_prepared(plan.data) else run / DATA)
     threads = plan.settings.threads
-    held = read_training_data(prepared, plan.formed, plan.recipe, representation, conditions, threads, log)
+    held = read_training_data(prepared, plan.formed, plan.recipe, representation, threads, log)
     fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=_progress(log))
     if plan.start is None or len(held.arrays) >= FEW:
         _finish(model, held, plan.settings)

@@ -22,7 +22,7 @@ from sciencegen.data.prepared import ItemColumn, PreparedDataset
 from sciencegen.data.workers import map_killable
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import replace_folder
-from sciencegen.runs import RunFolder, canonical_json
+from sciencegen.runs import RunFolder
 
 LARGEST_FIT = 50_000
 """Items that a representation is fitted on: evenly spaced ones of a larger set."""
@@ -96,11 +96,10 @@ def opened(
 
 
 def read_training_data(
-    prepared: PreparedDataset, domain: str, recipe: Any, representation: Any, conditions: Sequence[str], threads: int,
-    log: Callable[[str], None],
-) -> TrainingData:  # fmt: skip
-    """Encode the training split, and a few held-out items."""
-    texts, values = _training_split(prepared, conditions)
+    prepared: PreparedDataset, domain: str, recipe: Any, representation: Any, threads: int, log: Callable[[str], None]
+) -> TrainingData:
+    """Encode the training split, and a few held-out items; values in the order of the representation's properties."""
+    texts, values = _training_split(prepared, representation.properties)
     log(f"encoding {len(texts)} items")
     kept, arrays = _encode(domain, recipe, representation, texts, threads)
     if not len(kept):
@@ -148,7 +147,7 @@ def fit_representation(
         fitted = recipe.fit(texts.take(rows), values[rows], conditions)
     else:
         fitted = recipe.adapt_representation(start.representation, texts.take(rows), values[rows], conditions)
-    return recipe.load_representation(json.loads(canonical_json(fitted.to_json())))
+    return recipe.load_representation(json.loads(json.dumps(fitted.to_json())))
 
 
 def _training_split(prepared: PreparedDataset, conditions: Sequence[str]) -> tuple[ItemColumn, np.ndarray]:
@@ -160,7 +159,7 @@ def _encode(
     domain: str, recipe: Any, representation: Any, texts: Any, threads: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Rows that can be encoded, and their arrays."""
-    task = EncodeOne(Encode(domain, recipe.name, json.dumps(representation.to_json(), sort_keys=True)))
+    task = EncodeOne(Encode(domain, recipe.name, json.dumps(representation.to_json())))
     found = map_killable(task, texts, processes=worker_count(threads)) if len(texts) else iter(())
     kept = [(index, result[1]) for index, result in found if isinstance(result, tuple)]
     return np.array([index for index, _ in kept], np.int64), [array for _, array in kept]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pointclouds import DOMAIN, Network
 
 from sciencegen.api import models
 from sciencegen.api.train import take_model, train
+from sciencegen.api.training_data import fit_representation, read_training_data
 from sciencegen.config import TrainSettings, build_settings
+from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.runs import RunFolder
 from tests.cli.test_score_and_predict import write_card
@@ -312,3 +315,13 @@ def test_a_wrong_setting_of_the_last_fit_is_said_first(tmp_path, clouds, fits_la
 def test_a_right_setting_of_the_last_fit_is_taken(tmp_path, clouds, fits_last):
     fit(clouds, tmp_path / "run", finish={"rounds": 1})
     assert fits_last == [1]
+
+
+def test_values_stand_in_the_order_of_the_properties(workspace):
+    """Whatever the order of names in a file: the model hears what the data say."""
+    prepared = PreparedDataset.load(workspace.folder / "data")
+    recipe = DOMAIN.recipes[DOMAIN.default_recipe]
+    representation = fit_representation(prepared, recipe, None, ("radius", "height"))
+    held = read_training_data(prepared, "pointclouds", recipe, representation, 1, print)
+    assert tuple(representation.properties) == ("radius", "height")
+    np.testing.assert_array_equal(held.values, prepared.values("train", ("radius", "height")))
