@@ -177,12 +177,14 @@ class OptimizeSettings(Resources):
 
 
 class EvaluateSettings(Resources):
-    """against: a dataset card and its split, `set/test`, or a file.
+    """against: a dataset card and its split, `set/test`, or a file. form: what of the items to judge, such as
+    "structures" of molecules.
 
     calibrate: property -> values; how well raw draws of `model` obey each of them, from `draws` of them.
     """
 
     against: str | None = None
+    form: str = ""
     training: str | None = None
     limit: int | None = Field(None, ge=1)
     offline: bool = False

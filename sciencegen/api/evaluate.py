@@ -8,7 +8,7 @@ from typing import Any
 
 from sciencegen.api.calibration import calibrate
 from sciencegen.api.prepare import read_texts
-from sciencegen.api.rooms import domain_of, use_threads
+from sciencegen.api.rooms import domain_of, in_form, use_threads
 from sciencegen.config import EvaluateSettings, build_settings
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.runs import sha256_of
@@ -24,6 +24,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """The domain's distribution metrics by name. A reference may be a set that the domain ships, a card or a file."""
     chosen = settings or build_settings(EvaluateSettings, flags)
+    domain = in_form(domain, chosen.form)
     science = domain_of(domain)
     if chosen.against is None:
         raise ConfigError("Expected what to compare with, got nothing. Pass --against with a set/split or a file.")
@@ -42,7 +43,7 @@ def evaluate(
 
 def _reference(domain: str, source: str, shipped: str, offline: bool) -> Any:
     """The name of a set that the domain ships in compact form, else the items as text."""
-    name = source.removeprefix(f"{domain}/")
+    name = source.removeprefix(f"{domain.partition('/')[0]}/")
     if name in getattr(domain_of(domain), shipped, ()) and not Path(source).exists():
         return name
     return list(read_texts(domain, source, offline=offline))

@@ -81,7 +81,7 @@ def prepare(
         bool | None, typer.Option("--sample/--full", help="The committed sample, or all. [default: what is here]")
     ] = None,
     column: options.Column = None,
-    form: Annotated[str | None, typer.Option(help='What of each item to keep: "structures" of molecules.')] = None,
+    form: options.Form = None,
     format: options.Format = None,
     threads: options.Threads = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Use what is here already; ask no network.")] = None,

@@ -22,6 +22,7 @@ def evaluate(
     draws: Annotated[int | None, typer.Option(help="Draws for each asked value. [default: 512]")] = None,
     limit: Annotated[int | None, typer.Option(help="Use the first this many samples.")] = None,
     column: options.Column = None,
+    form: options.Form = None,
     format: options.Format = None,
     seed: options.Seed = None,
     threads: options.Threads = None,
@@ -35,7 +36,7 @@ def evaluate(
 
     values = {name: str(text).split(",") for name, text in options.pairs(calibrate, "--calibrate").items()}
     flags = dict(against=against, training=training, limit=limit, threads=threads, model=model, draws=draws, seed=seed)
-    record = options.settings_from(EvaluateSettings, settings, calibrate=values, **flags)
+    record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
     claim_output(output, force)
 
     from sciencegen.api.evaluate import evaluate as compare

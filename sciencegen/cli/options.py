@@ -34,6 +34,9 @@ SettingsText = Annotated[
 Column = Annotated[
     str | None, typer.Option("--item-column", help="The item's column. [default: the domain's usual names]")
 ]
+Form = Annotated[
+    str | None, typer.Option("--form", help='What of the items to take: "structures" of molecules. [default: the item]')
+]
 Format = Annotated[str | None, typer.Option("--format", help="File ending that tells how to read stdin, such as .csv.")]
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern every result must contain. Repeatable.")]
 Forbid = Annotated[list[str] | None, typer.Option("--forbid", help="A pattern no result may contain. Repeatable.")]

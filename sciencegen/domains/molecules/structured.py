@@ -52,6 +52,21 @@ class Structures(Molecules):
     def groups(self, items: Sequence[Chem.Mol]) -> list[str]:
         return super().groups(_flat(items))
 
+    @property
+    def references(self) -> Sequence[str]:
+        return ()
+
+    @property
+    def training_sets(self) -> Sequence[str]:
+        return ()
+
+    def evaluate(
+        self, samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
+    ) -> dict[str, float]:
+        from sciencegen.domains.molecules.structure_metrics import evaluate_structures
+
+        return evaluate_structures(samples, reference, training)
+
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Chem.Mol], bool]:
         accepted = super().constraint(keep, forbid)
         return lambda item: accepted(with_implicit_hydrogens(item))

@@ -1,0 +1,50 @@
+"""A model that completes items: it has none of its own, and gives those of another model their coordinates."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from rdkit import Chem
+
+SMALL = "{settings: {network: {width: 32, pair_width: 8, layers: 2, heads: 2, vectors: 2, radial: 8, context: 16}}}"
+
+
+@pytest.fixture(scope="module")
+def conformers(tmp_path_factory):
+    from tests.cli.conftest import run
+
+    folder = tmp_path_factory.mktemp("conformers") / "model"
+    training = ("--training", "steps=5", "--training", "batch_size=16", "--settings", SMALL, "--threads", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCIENCEGEN_CACHE", str(folder.parent / "cache"))  # empty: the committed sample is what there is
+        result = run("train", "molecules", "--recipe", "conformers", "--data", "qm9", *training, "-o", folder)
+    assert result.code == 0, result.err
+    return folder
+
+
+def test_training_measures_what_the_coordinates_are_worth(conformers):
+    metrics = json.loads((conformers / "metrics.json").read_text())
+    assert {"right_bonds_held_out", "stable_atoms_held_out", "stable_molecules_held_out"} <= set(metrics)
+    assert json.loads((conformers / "data" / "dataset.json").read_text())["counts"]["refused"] <= 5
+
+
+def test_it_makes_no_items_of_its_own(cli, conformers):
+    for verb in (("generate", "molecules", "-n", 1), ("optimize", "molecules", "--goal", "maximize qed")):
+        result = cli(*verb, "--model", conformers)
+        assert result.code == 2
+        assert "--complete" in result.err
+
+
+def test_what_it_cannot_complete_is_written_as_before(cli, conformers):
+    result = cli("generate", "molecules", "-n", 3, "--complete", conformers, "--threads", 1, "-o", "hits.sdf")
+    assert result.code == 0, result.err
+    molecules = list(Chem.SDMolSupplier("hits.sdf"))
+    assert len(molecules) == 3
+    assert all(one.GetConformer().Is3D() and one.GetProp("structure").startswith("ETKDGv3") for one in molecules)
+
+
+def test_only_such_a_model_completes(cli):
+    result = cli("generate", "molecules", "-n", 3, "--complete", "molecules", "-o", "hits.sdf")
+    assert result.code == 2
+    assert "completes items" in result.err
