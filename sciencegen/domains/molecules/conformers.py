@@ -26,6 +26,8 @@ from sciencegen.networks.equivariant.pairs import PairNetworkSettings
 
 POSITION_SCALE = 1.5
 """Ångström: the standard deviation of a coordinate of small organic molecules about their centre."""
+LOG_SNR_ENDS = 9.0, -6.0
+"""Noise of 0.01 Å, and 20 times the data's own: what lies beyond teaches nothing and would cost a sampler its steps."""
 CHECK_ROWS = 64
 
 
@@ -49,7 +51,7 @@ def conformers(representation: GeometryRepresentation, settings: ConformerSettin
         "bonds": FieldShape(len(BOND_TYPES), pairs=True, noised=False),
     }
     network = EquivariantDenoiser(fields, 0, settings.network, POSITION_SCALE)
-    state, schedule = State({"positions": Field(ZeroCentre())}), Cosine(12.0, -12.0, settings.log_snr_shift)
+    state, schedule = State({"positions": Field(ZeroCentre())}), Cosine(*LOG_SNR_ENDS, settings.log_snr_shift)
     return DiffusionModel(network, state, schedule, {"positions": (max(representation.sizes), 3)}, settings.diffusion)
 
 
