@@ -125,6 +125,7 @@ def content_of(contents: RunContents) -> ReportContent:
         facts=sections.facts(contents),
         warnings=sections.warnings(contents),
         candidates=sections.candidates(contents),
+        structures=sections.structures(contents),
         distributions=sections.distributions(contents),
         latent_map=sections.latent_map(contents),
         pareto=sections.pareto(contents),

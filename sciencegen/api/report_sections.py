@@ -23,6 +23,7 @@ from sciencegen.report.content import (
     Metric,
     Objective,
     Pareto,
+    Structures,
     Trace,
 )
 
@@ -83,6 +84,17 @@ def candidates(run: RunContents) -> Candidates:
         directions={goal.name: goal.direction for goal in run.goals if goal.direction},
         total=len(run.candidates["item"]),
     )
+
+
+def structures(run: RunContents) -> Structures | None:
+    """The shown candidates in three dimensions, where the domain can tell them from the structure file."""
+    ending = run.settings.structures
+    path = run.folder / f"candidates{ending}"
+    if ending is None or not path.is_file() or not hasattr(run.domain, "structure_records"):
+        return None
+    kind, records = run.domain.structure_records(path)
+    shown = list(records)[: len(run.items)]
+    return Structures(_labels(run)[: len(shown)], shown, kind)
 
 
 def distributions(run: RunContents) -> list[Distribution]:

@@ -115,6 +115,9 @@ class Domain(Protocol):
     edit(item, generator) -> Item | Refusal: a small move on the thing itself, not on how it is written as `mutate`'s.
     recombine(item, other, generator) -> Item | Refusal: a child of two items.
 
+    structure_records(path) -> (format, texts): of a file that `write` wrote, for the report's viewer; one of the
+    formats that 3Dmol.js reads, "" for an item without coordinates.
+
     And a domain may have forms (`forms: Mapping[str, Domain]`): the same science with more of each item, such as
     molecules with their coordinates. Prepared data and recipes say which form is theirs.
     """

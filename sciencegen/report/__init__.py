@@ -13,6 +13,7 @@ from sciencegen.report.content import (
     Pareto,
     Provenance,
     ReportContent,
+    Structures,
     Trace,
 )
 from sciencegen.report.page import render_page, write_report
@@ -30,6 +31,7 @@ __all__ = [
     "Pareto",
     "Provenance",
     "ReportContent",
+    "Structures",
     "Trace",
     "render_page",
     "write_report",

@@ -104,6 +104,19 @@ def _plain(values: Any) -> list:
 
 
 @dataclass(frozen=True)
+class Structures:
+    """Candidates in three dimensions, to be turned by hand. texts: records in `format`, one that 3Dmol.js reads (sdf,
+    xyz, pdb); "" where a candidate has none."""
+
+    names: Sequence[str]
+    texts: Sequence[str]
+    format: str = "sdf"
+
+    def __post_init__(self) -> None:
+        _require_length("Structures", len(self.names), texts=self.texts)
+
+
+@dataclass(frozen=True)
 class Distribution:
     """One property of the candidates against the training set (and, if given, against raw draws of the model)."""
 
@@ -240,6 +253,7 @@ class ReportContent:
     warnings: Sequence[str] = ()
     notes: Sequence[str] = ()
     candidates: Candidates | None = None
+    structures: Structures | None = None
     distributions: Sequence[Distribution] = ()
     latent_map: LatentMap | None = None
     pareto: Sequence[Pareto] = ()

@@ -136,6 +136,33 @@
     });
   }
 
+  function setUpViewer(place) {
+    const chooser = document.getElementById("structure");
+    const spin = document.getElementById("spin");
+    const records = [...document.querySelectorAll("pre[data-structure]")];
+    const viewer = $3Dmol.createViewer(place, { backgroundColor: "white", backgroundAlpha: 0 });
+    const turn = () => viewer.spin(spin.checked ? "y" : false, 0.5);
+    function show() {
+      viewer.removeAllModels();
+      viewer.addModel(records[Number(chooser.value)].textContent, place.dataset.format);
+      viewer.setStyle({}, { stick: { radius: 0.12 }, sphere: { scale: 0.25 } });
+      viewer.zoomTo();
+      viewer.render();
+      turn();
+    }
+    chooser.addEventListener("change", show);
+    spin.addEventListener("change", turn);
+    show();
+  }
+
+  const place = document.getElementById("viewer");
+  if (place) {
+    try {
+      setUpViewer(place);
+    } catch (error) {
+      place.textContent = "This browser draws nothing in 3D (no WebGL). The structure file beside this page holds the coordinates.";
+    }
+  }
   if (table) setUpTable();
   setUpMarks();
   window.addEventListener("beforeprint", () => {

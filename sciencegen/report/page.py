@@ -33,10 +33,14 @@ PAGE = """<!DOCTYPE html>
 </main>
 <footer><p>This page is complete in itself: it loads nothing from the network.</p></footer>
 <div id="tip" hidden></div>
-<script>{script}</script>
+{scripts}
 </body>
 </html>
 """
+
+
+VIEWER = "3Dmol-min.js"
+"""Rego & Koes 2015, doi:10.1093/bioinformatics/btu829; version 2.5.5, BSD-3-Clause (3Dmol-LICENSE.txt)."""
 
 
 @cache
@@ -44,10 +48,11 @@ def _asset(name: str) -> str:
     return files("sciencegen.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _policy(script: str) -> str:
+def _policy(scripts: list[str]) -> str:
     """The browser itself refuses any request and any script but ours, whatever a name or a picture holds."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    only_ours = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    ours = " ".join(f"'sha256-{digest}'" for digest in digests)
+    only_ours = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {ours}"
     return f"{only_ours}; base-uri 'none'; form-action 'none'"
 
 
@@ -55,14 +60,15 @@ def render_page(content: ReportContent) -> str:
     """The page as text."""
     bodies = [(section, section.build(content)) for section in SECTIONS]
     present = [(section, body) for section, body in bodies if body]
-    script = _asset("page.js")
+    turned = any(section.key == "structures" for section, _ in present)
+    scripts = [_asset(name) for name in ((VIEWER, "page.js") if turned else ("page.js",))]
     return PAGE.format(
-        policy=_policy(script),
+        policy=_policy(scripts),
         title=escape(content.title),
         style=_asset("style.css"),
         header=_header(content, [section for section, _ in present]),
         sections="\n".join(_section(section, body) for section, body in present),
-        script=script,
+        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
 
 

@@ -32,6 +32,20 @@ def candidates(content: ReportContent) -> str:
     return candidates_table(content.candidates)
 
 
+def structures(content: ReportContent) -> str:
+    """A chooser, the viewer's place, and the records as text for it to read."""
+    record = content.structures
+    if record is None or not any(record.texts):
+        return ""
+    shown = [(name, text) for name, text in zip(record.names, record.texts, strict=True) if text]
+    options = "".join(element("option", escape(name), value=str(row)) for row, (name, _) in enumerate(shown))
+    chooser = f'<label>Candidate <select id="structure">{options}</select></label>'
+    spin = '<label><input type="checkbox" id="spin" checked> turn</label>'
+    records = "".join(f"<pre hidden data-structure>{escape(text)}</pre>" for _, text in shown)
+    viewer = f'<div id="viewer" data-format="{escape(record.format)}" role="img" aria-label="The structure"></div>'
+    return element("div", chooser + spin, class_="controls") + viewer + records
+
+
 def distributions(content: ReportContent) -> str:
     records = content.distributions
     if not records:
@@ -180,6 +194,13 @@ SECTIONS = (
         "Candidates",
         "What was found, best first. A ringed value lies outside of what was wished.",
         candidates,
+    ),
+    Section(
+        "structures",
+        "3D",
+        "Structures",
+        "Drag to turn, scroll to come nearer. How the coordinates were made stands in the structure file.",
+        structures,
     ),
     Section(
         "search",

@@ -16,6 +16,7 @@ from sciencegen.report import (
     Pareto,
     Provenance,
     ReportContent,
+    Structures,
     Trace,
 )
 
@@ -53,6 +54,7 @@ def full_report(count: int = 12) -> ReportContent:
         warnings=["Mind the gap."],
         notes=["A footnote."],
         candidates=candidates(count),
+        structures=Structures(["a", "b"], ["2\n\nH 0 0 0\nH 0 0 0.7", ""], "xyz"),
         distributions=[Distribution("mass", points[:, 0], cloud[:, 0], cloud[:50, 1], "kg", (None, 0.5))],
         latent_map=LatentMap(points, cloud),
         pareto=[

@@ -9,7 +9,17 @@ from html.parser import HTMLParser
 import pytest
 from example import PICTURE, candidates, full_report
 
-from sciencegen.report import Candidates, Column, Distribution, Metric, ReportContent, render_page, write_report
+from sciencegen.report import (
+    Candidates,
+    Column,
+    Distribution,
+    Metric,
+    ReportContent,
+    Structures,
+    render_page,
+    write_report,
+)
+from sciencegen.report.page import VIEWER, _asset
 from sciencegen.report.sections import SECTIONS
 
 
@@ -61,7 +71,8 @@ def test_every_tag_is_closed_and_every_id_is_unique(page):
 
 
 def test_the_page_loads_nothing(page):
-    namespaces = re.sub(r"xmlns(:\w+)?=['\"][^'\"]*['\"]", "", page)
+    """The viewer could, and the browser is told to refuse."""
+    namespaces = re.sub(r"xmlns(:\w+)?=['\"][^'\"]*['\"]", "", page.replace(_asset(VIEWER), ""))
     assert "http:" not in namespaces
     assert "https:" not in namespaces
     assert not re.search(r"@import|url\((?!#)|srcset=|<link|<iframe|<object|<embed|<base", namespaces)
@@ -70,15 +81,16 @@ def test_the_page_loads_nothing(page):
 
 def test_the_browser_is_told_to_refuse_every_other_script_and_request(page):
     policy = next(m["content"] for m in Page(page).all("meta") if m.get("http-equiv") == "Content-Security-Policy")
-    script = re.search(r"<script>(.*?)</script>", page, re.S).group(1)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     assert "default-src 'none'" in policy
-    assert f"script-src 'sha256-{digest}'" in policy
-    assert page.count("<script") == 1
+    assert "script-src " + " ".join(f"'sha256-{digest}'" for digest in digests) + ";" in policy
+    assert page.count("<script") == len(scripts) == 2
 
 
 PARTS = {
     "candidates": "candidates",
+    "structures": "structures",
     "traces": "search",
     "pareto": "pareto",
     "distributions": "properties",
@@ -133,6 +145,7 @@ def evil_report() -> ReportContent:
         notes=[EVIL],
         candidates=Candidates([EVIL, "b"], [column, Column("text", [EVIL, None])], ids=[EVIL, "b"], item_label=EVIL),
         distributions=[Distribution(EVIL, [1.0, 2.0], [1.5], unit=EVIL)],
+        structures=Structures([EVIL], [EVIL], EVIL),
         latent_map=replace(report.latent_map, labels=[EVIL, EVIL], x_label=EVIL, y_label=EVIL, note=EVIL),
         pareto=[replace(pair, labels=[EVIL, EVIL], x=replace(pair.x, name=EVIL)) for pair in report.pareto],
         traces=[replace(t, statistic=EVIL, curves=[replace(c, name=EVIL) for c in t.curves]) for t in report.traces],
@@ -147,7 +160,7 @@ def test_whatever_a_name_holds_stays_text():
     page = render_page(evil_report())
     parsed = Page(page)
     assert parsed.open == []
-    assert len(parsed.all("script")) == 1
+    assert len(parsed.all("script")) == 2
     assert not parsed.all("img")
     assert not [name for _, attributes in parsed.tags for name in attributes if name.startswith("on")]
     assert "\x00" not in page
@@ -188,7 +201,7 @@ def test_a_hundred_candidates_stay_below_three_megabytes():
     )  # 13 kB, a real one's
     report = replace(full_report(100), candidates=replace(candidates(100), pictures=[drawing] * 100))
     assert len(render_page(report).encode()) < 3_000_000
-    assert len(render_page(full_report(100)).encode()) < 500_000
+    assert len(render_page(full_report(100)).encode()) < 500_000 + len(_asset(VIEWER))
 
 
 def test_importing_the_report_does_not_import_matplotlib():
@@ -199,3 +212,13 @@ def test_importing_the_report_does_not_import_matplotlib():
 def test_pictures_lose_the_prolog_of_a_file(page):
     assert "<?xml" in PICTURE
     assert "<?xml" not in page
+
+
+def test_structures_can_be_turned_and_cost_nothing_where_there_are_none():
+    """The viewer's script stands in the page only where a structure is."""
+    plain = render_page(ReportContent("t", structures=Structures(["flat"], [""])))
+    shown = render_page(ReportContent("t", structures=Structures(["a", "flat", "<b>"], ["x\n1 < 2", "", "y"])))
+    assert _asset(VIEWER) not in plain
+    assert _asset(VIEWER) in shown
+    assert re.findall(r"<pre hidden data-structure>(.*?)</pre>", shown, re.DOTALL) == ["x\n1 &lt; 2", "y"]
+    assert "&lt;b&gt;" in shown

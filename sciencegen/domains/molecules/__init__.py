@@ -82,6 +82,10 @@ class Molecules:
     def write(self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
         files.write(Path(path), items, names, values)
 
+    def structure_records(self, path: Path) -> tuple[str, Iterator[str]]:
+        """The name of the format and each molecule's record, without its data items; "" for one that is flat."""
+        return "sdf", files.drawable_records(Path(path))
+
     def parse(self, text: str) -> Chem.Mol | Refusal:
         return items.parse(text)
 

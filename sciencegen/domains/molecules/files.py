@@ -105,6 +105,14 @@ def split_records(path: Path) -> Iterator[tuple[int, list[str]]]:
         yield number, record
 
 
+def drawable_records(path: Path) -> Iterator[str]:
+    """The molfile blocks of an .sdf file as text, "" for one that has no third dimension."""
+    for _, record in split_records(path):
+        block = record[: record.index("M  END") + 1] if "M  END" in record else []
+        flat = len(block) > 1 and block[1][20:22] != "3D"
+        yield "" if flat else "\n".join(block)
+
+
 def _sdf_row(number: int, record: Sequence[str]) -> Row:
     values = sdf_values(record)
     if len(record) > MAX_RECORD_LINES:
