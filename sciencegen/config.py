@@ -202,7 +202,8 @@ class RunSettings(Settings):
     """One workflow: a section for each verb. `name` is the folder in `results/<domain>/`.
 
     structures: the ending of the candidates' structure file, such as .sdf; None writes tables only.
-    gpus: how many a training asks of a cluster.
+    complete: a second model, trained on the same source, that gives candidates their structures; none leaves these to
+    the domain. gpus: how many a training asks of a cluster.
     """
 
     domain: str
@@ -215,6 +216,7 @@ class RunSettings(Settings):
     gpus: int = Field(0, ge=0)
     prepare: PrepareSettings = PrepareSettings()
     train: TrainSettings = TrainSettings()
+    complete: TrainSettings | None = None
     generate: GenerateSettings = GenerateSettings()
     predict: dict[str, PredictorSettings] = {}
     optimize: OptimizeSettings = OptimizeSettings()

@@ -27,7 +27,7 @@ CONFIG = {
     "evaluate": {"against": "moses/test"},
     "report": {"title": "A test"},
 }
-RULES = {"prepare", "train", "generate", "predict", "optimize", "evaluate", "report"}
+RULES = {"prepare", "train", "complete", "generate", "predict", "optimize", "evaluate", "report"}
 
 
 @dataclass

@@ -11,6 +11,7 @@ STRUCTURES = (
     [f"{RUN}/candidates{config['structures']}"] if config.get("structures") else []
 )
 PREDICTORS = config.get("predict") or {}
+COMPLETES = bool(config.get("complete"))
 THREADS = config.get("threads") or 16
 DEVICE = config.get("device", "auto")
 GPUS = config.get("gpus", 0)
@@ -42,6 +43,11 @@ def settings(section, **wired):
 def folder_of():
     """The folder of a rule's first output."""
     return lambda wildcards, output: os.path.dirname(output[0])
+
+
+def completing():
+    """The model that gives candidates their structures, where there is one."""
+    return {"complete": f"{RUN}/complete"} if COMPLETES else {}
 
 
 def if_file(source):

@@ -3,6 +3,7 @@ rule optimize:
     input:
         model=rules.train.output,
         training=rules.prepare.output.table,
+        complete=rules.complete.output if COMPLETES else [],
         predictors=expand(
             f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
         ),
@@ -30,6 +31,7 @@ rule optimize:
             predictors=predictor_folders(),
             model=f"{RUN}/model",
             training=known_items(),
+            **completing(),
         ),
         domain=DOMAIN,
         details=lambda wildcards, output: os.path.dirname(output.trace),

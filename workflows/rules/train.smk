@@ -23,3 +23,30 @@ rule train:
     shell:
         "sciencegen train {params.domain} --data {params.data:q} --settings {params.settings:q}"
         " --device {resources.device} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule complete:
+    """Train the model that gives candidates their structures, or take trained weights. It prepares its own data."""
+    input:
+        if_file((config.get("prepare") or {}).get("source")),
+    output:
+        multiext(f"{RUN}/complete/", *MODEL_FILES),
+    log:
+        f"{RUN}/logs/complete.log",
+    benchmark:
+        f"{RUN}/benchmarks/complete.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        gpu=GPUS,
+        device=DEVICE,
+    params:
+        settings=settings("complete"),
+        domain=DOMAIN,
+        data=(config.get("prepare") or {}).get("source") or "",
+        folder=folder_of(),
+    shell:
+        "sciencegen train {params.domain} --data {params.data:q} --settings {params.settings:q}"
+        " --device {resources.device} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
