@@ -44,13 +44,20 @@ def complete(model: LoadedModel, items: Sequence[Any], seed: int = 0, attempts: 
     results: list[Any] = [one if isinstance(one, Refusal) else None for one in known]
     left = [row for row, one in enumerate(results) if one is None]
     for attempt in range(attempts):
-        draw = lambda rows, attempt=attempt: _draw(model, [known[row] for row in rows], rows, (seed, attempt))  # noqa: E731
-        for rows, made in map_threaded(draw, _chunks(known, left), model.threads):
-            for row, one in zip(rows, made, strict=True):
-                good = one if isinstance(one, Refusal) else model.representation.confirmed(items[row], one)
-                results[row] = good
+        for row, made in draws(model, known, left, seed, attempt):
+            good = made if isinstance(made, Refusal) else model.representation.confirmed(items[row], made)
+            results[row] = good
         left = [row for row in left if isinstance(results[row], Refusal)]
     return results
+
+
+def draws(
+    model: LoadedModel, known: Sequence[Any], rows: Sequence[int], seed: int = 0, attempt: int = 0
+) -> Iterator[tuple[int, Any]]:
+    """(row, one draw as it comes) for each of these rows of `representation.given`, which hold no refusals."""
+    draw = lambda alike: _draw(model, [known[row] for row in alike], alike, (seed, attempt))  # noqa: E731
+    for alike, made in map_threaded(draw, _chunks(known, rows), model.threads):
+        yield from zip(alike, made, strict=True)
 
 
 def _chunks(known: Sequence[Any], rows: Sequence[int]) -> Iterator[list[int]]:
@@ -79,4 +86,4 @@ def _draw(
     return rows, model.representation.decode(model.model.complete(batch.to(model.device), noise).to("cpu"))
 
 
-__all__ = ["complete", "completer"]
+__all__ = ["complete", "completer", "draws"]

@@ -86,3 +86,12 @@ def test_forms_of_the_domain(qm9_molecules):
     np.testing.assert_allclose(structures.measure([qm9_molecules[3]], ["logp", "tpsa"]), flat)
     with pytest.raises(ConfigError, match="form of molecules"):
         load_domain("molecules/spectra")
+
+
+@pytest.mark.parametrize("smiles", ["[C]", "F", "O", "C", "C[N+](C)(C)CC(=O)[O-]"])
+def test_the_smallest_and_charged_molecules_get_coordinates(representation, smiles):
+    model = conformers.conformers(representation, SMALL).eval()
+    batch = representation.batch(representation.given([Chem.MolFromSmiles(smiles)]))
+    drawn = model.complete(batch, model.state.noise(batch, torch.Generator().manual_seed(0)))
+    assert torch.isfinite(drawn["positions"]).all()
+    torch.testing.assert_close(drawn["positions"].mean(1), torch.zeros(1, 3), rtol=0, atol=1e-5)

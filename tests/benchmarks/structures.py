@@ -1,0 +1,80 @@
+"""Structures de novo: molecules of one model, coordinates of another, judged by the coordinates of the first draw.
+
+    python tests/benchmarks/structures.py --model qm9-diffusion -n 1000 --steps 8 16 25
+
+Bonds are perceived in the coordinates; nothing is drawn again or left out because of them. With --graphs the molecules
+come from a file (test molecules, say) instead of a model. Novelty is against QM9 train, geometry against QM9 test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from sciencegen.api.complete import draws
+from sciencegen.api.generate import generate
+from sciencegen.api.models import load_model
+from sciencegen.api.prepare import read_texts
+from sciencegen.api.rooms import inference_threads
+from sciencegen.domains import load_domain
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules.structure_metrics import evaluate_structures
+from sciencegen.domains.molecules.structures import with_structure
+
+
+def graphs(chosen: argparse.Namespace) -> list[Any]:
+    domain = load_domain("molecules")
+    if chosen.graphs:
+        texts = [row.text for row, _ in zip(domain.read(chosen.graphs), range(chosen.n), strict=False)]
+    else:
+        where = {"where": chosen.where} if chosen.where else {}
+        texts = generate("molecules", chosen.n, model=chosen.model, raw=chosen.raw, seed=chosen.seed, **where)["item"]
+    return [item for item in map(domain.parse, filter(None, texts)) if not isinstance(item, Refusal)]
+
+
+def texts_of(made: Iterator[tuple[int, Any]] | Any) -> list[str]:
+    """Each structure as the text that the metrics read; "" for none."""
+    write = load_domain("molecules/structures").text
+    return ["" if isinstance(one, Refusal) else write(one) for _, one in made]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="qm9-diffusion")
+    parser.add_argument("--complete", default="qm9-conformers")
+    parser.add_argument("--graphs", help="a file of molecules, instead of the model's")
+    parser.add_argument("-n", type=int, default=1000)
+    parser.add_argument("--raw", action="store_true", help="the model's raw draws, malformed ones too")
+    parser.add_argument("--where", nargs="*")
+    parser.add_argument("--steps", type=int, nargs="*", default=[8, 16, 25])
+    parser.add_argument("--sampler", default="dpm-solver")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rdkit", action="store_true", help="RDKit's ETKDG and MMFF beside it")
+    chosen = parser.parse_args()
+    items = graphs(chosen)
+    model = load_model("molecules", chosen.complete, "cpu", inference_threads(0))
+    known = model.representation.given(items)
+    rows = [row for row, one in enumerate(known) if not isinstance(one, Refusal)]
+    print(f"{len(items)} molecules, {len(rows)} of them within the model's elements and sizes")
+    reference, training = (list(read_texts("molecules/structures", f"qm9/{split}")) for split in ("test", "train"))
+    for steps in chosen.steps:
+        model.model.settings = replace(model.model.settings, sampler=chosen.sampler, steps=steps)
+        start = time.perf_counter()
+        found = list(draws(model, known, rows, chosen.seed))
+        seconds = time.perf_counter() - start
+        print(f"{chosen.sampler}, {steps} steps ({steps + 1} evaluations): {len(rows) / seconds:.0f} molecules/s")
+        print("   ", _shown(evaluate_structures(texts_of(found), reference, training)), flush=True)
+    if chosen.rdkit:
+        found = [(row, with_structure(items[row]).molecule) for row in rows]
+        print("RDKit ETKDGv3 + MMFF94\n   ", _shown(evaluate_structures(texts_of(found), reference, training)))
+
+
+def _shown(metrics: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
+if __name__ == "__main__":
+    main()
