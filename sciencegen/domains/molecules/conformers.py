@@ -38,7 +38,7 @@ class ConformerSettings:
 
     network: PairNetworkSettings = field(default_factory=PairNetworkSettings)
     diffusion: DiffusionSettings = field(
-        default_factory=lambda: DiffusionSettings(prediction="x", weighting="edm", sampler="dpm-solver", steps=25)
+        default_factory=lambda: DiffusionSettings(prediction="x", weighting="edm", sampler="dpm-solver", steps=16)
     )
     log_snr_shift: float = 1.0
 
