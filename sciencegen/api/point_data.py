@@ -16,7 +16,7 @@ from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings
 
-TRAINING = {"steps": 20_000, "batch_size": 64, "learning_rate": 5e-3, "warmup_steps": 100, "weight_decay": 0.0}
+TRAINING = {"steps": 40_000, "batch_size": 16, "learning_rate": 1e-2, "warmup_steps": 100, "weight_decay": 0.0}
 """Settings of the training room that suit these networks, whose weights are of size one."""
 
 
@@ -28,7 +28,7 @@ class PointPredictorSettings:
     members: int = 2
     held_out: float = 0.1
     level: float = 0.9
-    network: HarmonicSettings = field(default_factory=lambda: HarmonicSettings(narrowing=4))
+    network: HarmonicSettings = field(default_factory=lambda: HarmonicSettings(96, 32, 8, reach=4.0, narrowing=4))
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class Located:
 
     def of(self, part: int) -> tuple[list[Any], np.ndarray]:
         rows = np.flatnonzero(self.part == part)
-        return [self.items[row] for row in rows], self.values[rows]
+        return [self.items[row] for row in rows.tolist()], self.values[rows]
 
 
 def read_located(form: str, table: str, chosen: PredictorSettings, options: PointPredictorSettings) -> Located:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ def train_point_predictor(
 ) -> TrainedPredictor:
     """Train an ensemble, calibrate it, evaluate it, write its folder. The same call goes on where a killed one was."""
     from sciencegen.api.models import resolve_device
+    from sciencegen.prediction.storage import ARRAYS
     from sciencegen.training import TrainingSettings
 
     form = in_form(domain, chosen.form)
@@ -48,12 +49,18 @@ def train_point_predictor(
         whole = Path(table).parent  # of a prepared dataset's split
         source = whole if is_prepared(whole) and not Path(table).exists() else table
         identity = identity_of(form, source, chosen.column, chosen)
-        if _claim(run, identity, force):
+        going_on = is_same(run, identity) and not force
+        if going_on and run.has(ARRAYS, CONFIG):
             log(f"{run.path} is finished already; --force trains it anew")
             return load_point_predictor(domain, run)
+        if not going_on and not force:
+            _refuse_taken(run)
         use_threads(chosen.threads)
         data = read_located(form, table, chosen, options)
         log(f"{len(data.items)} items with {', '.join(data.targets)}, {len(data.refused)} refused")
+        if not going_on:  # what was there goes now, when nothing is wrong with the new one
+            _clear(run)
+            run.write_json(IDENTITY, identity)
         return _train(domain, run, data, chosen, options, log)
 
 
@@ -65,22 +72,18 @@ def load_point_predictor(domain: str, run: RunFolder) -> TrainedPredictor:
     return TrainedPredictor(domain, run.path, load_points(run.path), config["target"], None, metrics, config["form"])
 
 
-def _claim(run: RunFolder, identity: Mapping[str, Any], force: bool) -> bool:
-    """Whether this very training is finished here; else the folder is claimed for it, going on if it had begun."""
+def _refuse_taken(run: RunFolder) -> None:
+    if any(path.name != ".lock" for path in run.path.iterdir()):
+        raise ConfigError(f"{run.path} holds something else. Pass --force to overwrite it, or another -o.")
+
+
+def _clear(run: RunFolder) -> None:
+    """Remove what an earlier training of a predictor left."""
     from sciencegen.prediction.storage import ARRAYS, NUMBERS
 
-    same = is_same(run, identity) and not force
-    if same and run.has(ARRAYS, CONFIG):
-        return True
-    if not same:
-        others = [path.name for path in run.path.iterdir() if path.name != ".lock"]
-        if others and not force:
-            raise ConfigError(f"{run.path} holds something else. Pass --force to overwrite it, or another -o.")
-        for name in (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS, IDENTITY):
-            (run / name).unlink(missing_ok=True)
-        shutil.rmtree(run / MEMBERS, ignore_errors=True)
-        run.write_json(IDENTITY, identity)
-    return False
+    for name in (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS, IDENTITY):
+        (run / name).unlink(missing_ok=True)
+    shutil.rmtree(run / MEMBERS, ignore_errors=True)
 
 
 def _train(

@@ -13,7 +13,7 @@ import numpy as np
 
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import InDomain, domain_of, in_form, worker_count
+from sciencegen.api.rooms import InDomain, domain_of, in_form, inference_threads, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
@@ -76,6 +76,7 @@ class TrainedPredictor:
                 f"target of the predictor {self.folder} (name it NAME={self.folder})", name, self.targets
             )
         target = name if name in self.targets else self.targets[0]
+        inference_threads(1)  # how products round depends on it
         points = domain_of(in_form(self.domain.partition("/")[0], self.form)).points
         return PointOracle(name, self.predictor, target, points)
 

@@ -104,7 +104,8 @@ class PointPredictor:
         mean, spread = np.full((2, len(items), len(self.targets)), np.nan)
         if known.any():
             rows = np.flatnonzero(known)
-            mean[rows], spread[rows] = opinions(self.networks, self.baseline, self.types, [items[row] for row in rows])
+            some = [items[row] for row in rows.tolist()]
+            mean[rows], spread[rows] = opinions(self.networks, self.baseline, self.types, some)
         half = self.conformal.half_width(spread)
         sizes = np.array([len(one.numbers) for one in items])
         inside: Bool[np.ndarray, " item"] = known & (sizes >= self.smallest) & (sizes <= self.largest)

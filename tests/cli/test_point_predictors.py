@@ -8,14 +8,17 @@ import os
 import pandas as pd
 import pytest
 
-from sciencegen.api.predict import load_predictor, predict
+from sciencegen.api.predict import load_predictor, predict, train_predictor
+from sciencegen.config import PredictorSettings
 from sciencegen.errors import ConfigError
 from tests.cli.conftest import run
 
+SETTINGS = {
+    "network": {"scalars": 8, "vectors": 4, "tensors": 2, "layers": 1, "narrowing": 1},
+    "training": {"steps": 60, "batch_size": 32, "log_every": 20, "checkpoint_every": 20},
+}
 SMALL = [
-    "--form", "structures", "--threads", 1,
-    "--set", "network={scalars: 8, vectors: 4, tensors: 2, layers: 1, narrowing: 1}",
-    "--set", "training={steps: 60, batch_size: 32, log_every: 20, checkpoint_every: 20}",
+    "--form", "structures", "--threads", 1, *(f"--set={name}={json.dumps(one)}" for name, one in SETTINGS.items()),
 ]  # fmt: skip
 
 
@@ -121,3 +124,38 @@ def test_a_search_takes_it_like_any_predictor(cli, trained):
     )  # fmt: skip
     assert result.code in (0, 5), result.err
     assert {"gap", "gap_lower", "gap_upper"} <= set(pd.read_csv("best.csv"))
+
+
+def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
+    def killed(text):
+        if "network 2, step 40" in text:
+            raise RuntimeError("killed")
+
+    settings = PredictorSettings(
+        table="qm9/train_second", form="structures", target="gap,u0", threads=1, settings=SETTINGS
+    )
+    with pytest.raises(RuntimeError, match="killed"):
+        train_predictor("molecules", settings.table, settings, folder=tmp_path / "p", log=killed)
+    assert (tmp_path / "p/members/1/checkpoints/last.pt").exists()
+    seen = []
+    train_predictor("molecules", settings.table, settings, folder=tmp_path / "p", log=seen.append)
+    assert not any("step 20/" in text for text in seen)
+    for name in ("predictor.safetensors", "predictor.json", "metrics.json"):
+        assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_it_learns_from_a_prepared_dataset_and_its_splits(cli, tmp_path):
+    prepared = ["datasets", "prepare", "molecules", "qm9", "--form", "structures", "-o", "data"]
+    assert cli(*prepared, "--settings", "{sample: true, properties: [mw]}", "--threads", 1).code == 0
+    call = ["train", "predictor", "molecules", "data/validation", "--target", "mw", "-o", "p", *SMALL]
+    call += ["--set", "level=0.5"]
+    result = cli(*call)
+    assert result.code == 0, result.err
+    assert json.loads((tmp_path / "p/metrics.json").read_text())["mw"]["r2"] > 0.99
+    assert "finished already" in cli(*call).err
+
+
+def test_a_wrong_table_claims_no_folder(cli):
+    call = ["train", "predictor", "molecules", "qm9/train_second", "-o", "p", *SMALL]
+    assert cli(*call, "--target", "gup").code == 3
+    assert cli(*call, "--target", "gup", "--set", "members=1").code == 3  # not refused for what the first one left
