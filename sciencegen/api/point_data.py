@@ -17,7 +17,8 @@ from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings
 
 TRAINING = {"steps": 40_000, "batch_size": 16, "learning_rate": 1e-2, "warmup_steps": 100, "weight_decay": 0.0}
-"""Settings of the training room that suit these networks, whose weights are of size one."""
+"""Settings of the training room that suit these networks, whose weights are of size one. About an hour for each network
+on QM9, on one core to itself (some 180 molecules a second)."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What property networks need of molecules: which readout fits a property, and the atoms of an item.
 
 A molecule that comes without coordinates (a SMILES) is given a structure first, by distance geometry and a force field
-(structures.py). A network that was trained on structures of another kind (QM9's are by density functional theory) errs
-more on those than its intervals say.
+(structures.py). For a network that was trained on structures of another kind (QM9's are by density functional theory)
+these are not quite the same items, and its intervals know nothing of that. Where none is found there is no score.
 """
 
 from __future__ import annotations

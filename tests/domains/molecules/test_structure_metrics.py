@@ -1,4 +1,4 @@
-"""Metrics of structures: real ones are as good as real ones, shaken ones are not, and the graph in a file is no help."""
+"""Real structures are as good as real ones, shaken ones are not, and the graph in a file is no help."""
 
 import numpy as np
 import pytest
