@@ -136,10 +136,13 @@ class PredictorSettings(Resources):
     """A property regressor. table: a file, or a dataset card's name (all its rows), which may end in its split.
     target: the column of numbers to predict. model: whose latents it may look at (settings: {inputs: both}).
     evaluation_folds, evaluation_repeats: of the cross-validation whose figures stand in metrics.json.
+    form: of the domain's items (such as "structures" of molecules), in which networks see them: table may be a prepared
+    dataset too, target several columns `a,b,c`, and settings are members, held_out, level, network, training.
     """
 
     table: str
     target: str
+    form: str = ""
     column: str | None = None
     model: str | None = None
     evaluation_folds: int = Field(5, ge=2)

@@ -13,8 +13,9 @@ import numpy as np
 
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import InDomain, domain_of, worker_count
+from sciencegen.api.rooms import InDomain, domain_of, in_form, inference_threads, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, as_texts, build_settings
+from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import write_rejects
@@ -50,13 +51,34 @@ class TrainedPredictor:
     target: str
     model: str | None
     metrics: Mapping[str, Any]
+    form: str = ""
+    """Of the domain, in which the predictor sees items; then it may have several targets, `a,b,c`."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.predictor.targets if self.form else (self.target,)
 
     def oracle(self, name: str) -> Any:
+        """Under any name; one of several targets under its own."""
         from sciencegen.prediction.oracle import PredictorOracle
 
         science = domain_of(self.domain)
+        if self.form:
+            return self._point_oracle(name)
         latents = self.latents if "latents" in self.predictor.columns else None
         return PredictorOracle(name, self.predictor, science.features, latents=latents)
+
+    def _point_oracle(self, name: str) -> Any:
+        from sciencegen.prediction.point_oracle import PointOracle
+
+        if name not in self.targets and len(self.targets) > 1:
+            raise unknown_name(
+                f"target of the predictor {self.folder} (name it NAME={self.folder})", name, self.targets
+            )
+        target = name if name in self.targets else self.targets[0]
+        inference_threads(1)  # how products round depends on it
+        points = domain_of(in_form(self.domain.partition("/")[0], self.form)).points
+        return PointOracle(name, self.predictor, target, points)
 
     @cached_property
     def _loaded(self) -> Any:
@@ -70,12 +92,20 @@ class TrainedPredictor:
 
 def train_predictor(
     domain: str, table: str | Path, settings: PredictorSettings | None = None, *, folder: str | Path,
-    log: Callable[[str], None] = lambda text: None, **flags: Any,
+    force: bool = False, log: Callable[[str], None] = lambda text: None, **flags: Any,
 ) -> TrainedPredictor:  # fmt: skip
-    """Fit a predictor on the column `target` of a table, evaluate it on held-out rows, and write its folder."""
+    """Fit a predictor on the column `target` of a table, evaluate it on held-out rows, and write its folder.
+
+    With the setting `form`, networks that see items in that form (molecules: structures) learn one column or several,
+    `a,b,c`; force: in a folder that holds something else.
+    """
     from sciencegen import prediction
 
     chosen = settings or build_settings(PredictorSettings, {"table": str(table), **flags})
+    if chosen.form:
+        from sciencegen.api.point_predictors import train_point_predictor
+
+        return train_point_predictor(domain, str(table), chosen, folder, force, log)
     options = to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
     rows, files = read_rows(domain, str(table), chosen.column)
     texts, values, groups, features, refused = _usable(domain, rows, chosen)
@@ -108,8 +138,12 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
     run = RunFolder(folder, create=False)
     config = run.read_yaml(CONFIG)
     check_format(config.get("format_version"), str(run / CONFIG))
-    if config.get("domain") != domain or "target" not in config:
+    if config.get("domain") != domain.partition("/")[0] or "target" not in config:
         raise IncompatibleError(f"Expected a predictor for {domain} in {folder}, found one for {config.get('domain')}.")
+    if config.get("form"):
+        from sciencegen.api.point_predictors import load_point_predictor
+
+        return load_point_predictor(domain, run)
     metrics = run.read_json("metrics.json")
     return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], config.get("model"), metrics)
 
@@ -122,18 +156,42 @@ def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
     items = as_texts(items)
     found = [domain_of(domain).parse(item) for item in items]
     good = [row for row, item in enumerate(found) if not isinstance(item, Refusal)]
-    scores = trained.oracle(trained.target).score([found[row] for row in good])
-    table, name = pd.DataFrame({"item": list(items)}), trained.target
-    for column, field in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
-        cells = [getattr(score, field) for score in scores]
-        table[column] = pd.Series(cells, index=good, dtype=object if field == "in_domain" else float)
+    table = pd.DataFrame({"item": list(items)})
+    for name in trained.targets:
+        scores = trained.oracle(name).score([found[row] for row in good])
+        for column, field in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
+            cells = [getattr(score, field) for score in scores]
+            table[column] = pd.Series(cells, index=good, dtype=object if field == "in_domain" else float)
     return table
 
 
 def read_rows(domain: str, table: str, column: str | None) -> tuple[list[Row], list[Path]]:
-    """The rows of a file, or of a dataset card (of one split, or of all); and the files that they come from."""
+    """The rows of a file, of a prepared dataset's folder, or of a dataset card (of one split, or of all, as in
+    `folder/train`); and the files that they come from."""
+    for prepared, split in ((Path(table), None), (Path(table).parent, Path(table).name)):
+        if (prepared / SUMMARY).is_file():
+            return _prepared_rows(PreparedDataset.load(prepared), split), [prepared / SUMMARY]
     rows, files = open_source(domain, PrepareSettings(source=table, column=column))
     return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows), files
+
+
+def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
+    names, values = data.property_names, data.values(split)
+    present = ({name: float(value) for name, value in zip(names, row, strict=True) if value == value} for row in values)
+    return [Row(line, text, one) for line, (text, one) in enumerate(zip(data.items(split), present, strict=True), 1)]
+
+
+def describe(
+    task: InDomain, rows: Sequence[Row], threads: int
+) -> tuple[list[tuple[Row, Any]], list[tuple[int, str, str]]]:
+    """The rows with what the task says of them, in killable workers, and the refused ones."""
+    found: list[Any] = []
+    texts, workers = [row.text for row in rows], worker_count(threads)
+    for _, members, results in map_chunks_killable(task, texts, processes=workers):  # type: ignore[arg-type]
+        found += [results] * len(members) if isinstance(results, Failure) else results
+    pairs = list(zip(rows, found, strict=True))
+    refused = [(row.line, row.text, result.reason) for row, result in pairs if not isinstance(result, tuple)]
+    return [pair for pair in pairs if isinstance(pair[1], tuple)], refused
 
 
 def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings):
@@ -142,15 +200,10 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings):
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:
         raise DataError(str(unknown_name(f"column of numbers in {table}", target, columns or ["none found"])))
-    usable = [row for row in rows if target in row.values]
     refused = [(row.line, row.text, f"no number in '{target}'") for row in rows if target not in row.values]
-    found: list[Any] = []
-    workers = worker_count(settings.threads)
-    for _, members, results in map_chunks_killable(Describe(domain), [row.text for row in usable], processes=workers):
-        found += [results] * len(members) if isinstance(results, Failure) else results
-    pairs = list(zip(usable, found, strict=True))
-    refused += [(row.line, row.text, result.reason) for row, result in pairs if not isinstance(result, tuple)]
-    good = [(row, *result) for row, result in pairs if isinstance(result, tuple)]
+    pairs, unreadable = describe(Describe(domain), [row for row in rows if target in row.values], settings.threads)
+    refused += unreadable
+    good = [(row, *result) for row, result in pairs]
     if not good:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     values = np.array([row.values[target] for row, *_ in good])

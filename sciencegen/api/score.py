@@ -11,7 +11,8 @@ from typing import Any
 
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.outputs import Refused
-from sciencegen.api.rooms import InDomain, domain_of, worker_count
+from sciencegen.api.predict import load_predictor
+from sciencegen.api.rooms import InDomain, domain_of, in_form, worker_count
 from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
 from sciencegen.data.tables import PEEK_ROWS, Row
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -74,8 +75,15 @@ def stream(
     domain: str, path: Path, names: Sequence[str], predictors: Mapping[str, str], *, column: str | None = None,
     timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES,
 ) -> Scoring:  # fmt: skip
-    """The scoring of a file, chunk by chunk."""
-    return Scoring(domain, domain_of(domain).read(path, column), names, predictors, resources, timeout_s)
+    """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it."""
+    formed = in_form(domain, _form_of(domain, path, predictors))
+    return Scoring(formed, domain_of(formed).read(path, column), names, predictors, resources, timeout_s)
+
+
+def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
+    forms = getattr(domain_of(domain), "forms", {})
+    wanted = [load_predictor(domain, folder).form for folder in predictors.values()]
+    return next((form for form in wanted if form and forms[form].holds(path)), "")
 
 
 class Scoring:

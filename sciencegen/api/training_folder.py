@@ -10,7 +10,7 @@ from typing import Any
 
 from sciencegen.api.models import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS
 from sciencegen.api.prepare import find_card, uses_sample
-from sciencegen.config import TrainSettings
+from sciencegen.config import PredictorSettings, TrainSettings
 from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, IncompatibleError
 from sciencegen.files import sha256_of, temporary_sibling
@@ -24,7 +24,9 @@ MADE = (WEIGHTS, METRICS, CARD, CONFIG, REPRESENTATION, LOG, CHECKPOINT)
 """What a training leaves beside its identity. The weights are first to go, as they are the last to come."""
 
 
-def identity_of(domain: str, data: str | Path, column: str | None, settings: TrainSettings) -> dict[str, Any]:
+def identity_of(
+    domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings
+) -> dict[str, Any]:
     """Everything that the trained weights depend on, but for the device and the threads."""
     chosen = settings.model_dump(mode="json", exclude={"device", "threads", "batch_size"})
     return {"domain": domain, "data": _data_identity(domain, data, column), "train": chosen}

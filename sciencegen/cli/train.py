@@ -66,32 +66,40 @@ def predictor(
     table: Annotated[
         str,
         typer.Argument(
-            help="A table with the item's column and the target's, or a dataset's name; - is stdin.", show_default=False
+            help="A table with the item's column and the target's, a dataset's name, or a prepared one; - is stdin.",
+            show_default=False,
         ),
     ],
-    target: Annotated[str, typer.Option(help="The column to predict.", show_default=False)],
+    target: Annotated[str, typer.Option(help="The column to predict; of structures a,b,c too.", show_default=False)],
     output: Annotated[str, typer.Option("-o", "--output", help="The predictor's folder.", show_default=False)],
     setting: Annotated[list[str] | None, typer.Option("--set", help="The regressor's name=value. Repeatable.")] = None,
     column: options.Column = None,
+    form: options.Form = None,
     model: options.Model = None,
     seed: options.Seed = None,
+    device: options.Device = None,
     threads: options.Threads = None,
     settings: options.SettingsText = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train a property predictor with calibrated intervals from a table of items and values."""
+    """Train a property predictor with calibrated intervals from a table of items and values.
+
+    With --form structures, networks learn from the coordinates, of one target or of several (--target a,b,c); the same
+    command goes on where a stopped one was.
+    """
     from sciencegen.config import PredictorSettings
 
-    flags: dict[str, Any] = dict(target=target, column=column, model=model, seed=seed, threads=threads)
-    flags |= dict(settings=options.pairs(setting, "--set"))
+    flags: dict[str, Any] = dict(target=target, column=column, form=form, model=model, seed=seed, device=device)
+    flags |= dict(settings=options.pairs(setting, "--set"), threads=threads)
     record = options.settings_from(PredictorSettings, settings, table=table, **flags)
-    claim_output(output, force, folder=True)
+    if not record.form:  # networks go on in the folder of a killed call
+        claim_output(output, force, folder=True)
 
     from sciencegen.api.outputs import input_ending
     from sciencegen.api.predict import train_predictor
 
     source = input_path(table, partial(input_ending, domain, ".csv")) if table == "-" else nullcontext(table)
     with source as path:
-        trained = train_predictor(domain, path, record, folder=output, log=say)
+        trained = train_predictor(domain, path, record, folder=output, force=force, log=say)
     summarize(trained.metrics, output, as_json)

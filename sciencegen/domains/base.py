@@ -119,7 +119,12 @@ class Domain(Protocol):
     formats that 3Dmol.js reads, "" for an item without coordinates.
 
     And a domain may have forms (`forms: Mapping[str, Domain]`): the same science with more of each item, such as
-    molecules with their coordinates. Prepared data and recipes say which form is theirs.
+    molecules with their coordinates. Prepared data and recipes say which form is theirs. A form whose items are points
+    in space may offer networks of properties what they need:
+    points(items) -> list[record | Refusal]: `numbers` [point] and `positions` [point 3] of items of the form, and of
+        the domain's own too, for which they are made.
+    readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
+    holds(path) -> bool: whether the items of a file have this form.
     """
 
     name: str

@@ -10,8 +10,10 @@ import numpy as np
 from rdkit import Chem
 
 from sciencegen.domains.base import Refusal, Row
-from sciencegen.domains.molecules import Molecules, structure_files
-from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
+from sciencegen.domains.molecules import Molecules, property_networks, structure_files
+from sciencegen.domains.molecules.geometry import Geometry, with_implicit_hydrogens
+from sciencegen.domains.molecules.structure_peek import holds_structures
+from sciencegen.scoring.oracles import Oracle, Score
 
 
 class Structures(Molecules):
@@ -52,6 +54,19 @@ class Structures(Molecules):
     def groups(self, items: Sequence[Chem.Mol]) -> list[str]:
         return super().groups(_flat(items))
 
+    def oracle(self, name: str) -> Oracle:
+        return FlatOracle(super().oracle(name))
+
+    def points(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
+        return property_networks.points(items)
+
+    @property
+    def readouts(self) -> Mapping[str, str]:
+        return property_networks.READOUTS
+
+    def holds(self, path: Path) -> bool:
+        return holds_structures(Path(path))
+
     @property
     def references(self) -> Sequence[str]:
         return ()
@@ -70,6 +85,16 @@ class Structures(Molecules):
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Chem.Mol], bool]:
         accepted = super().constraint(keep, forbid)
         return lambda item: accepted(with_implicit_hydrogens(item))
+
+
+class FlatOracle:
+    """An oracle of molecules, asked about structures: it sees them without their hydrogens, as it expects."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle, self.name, self.unit, self.direction = oracle, oracle.name, oracle.unit, oracle.direction
+
+    def score(self, items: Sequence[Chem.Mol]) -> list[Score]:
+        return self.oracle.score(_flat(items))
 
 
 def _flat(items: Sequence[Chem.Mol]) -> list[Chem.Mol]:

@@ -1,0 +1,66 @@
+"""What the composition of an item says of its properties, so that a network learns the rest, in numbers of size one.
+
+With n_e the number of points of type e,
+
+    y = sum_e w_e n_e + w_0 + scale * readout,
+
+w by least squares. A property of which composition without w_0 explains more than EXTENSIVE of the variance grows with
+the item, and its readout is a sum over points; other properties keep w_0, and theirs is a mean. A readout may be named
+instead of found so; other ones than these two (a dipole's length) have no baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.errors import DataError
+
+EXTENSIVE = 0.9
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """weights: of each type, and the constant last. readouts: the name of each target's readout."""
+
+    weights: Float[np.ndarray, "target type_and_one"]
+    scale: Float[np.ndarray, " target"]
+    readouts: tuple[str, ...]
+
+    def of(self, counts: Float[np.ndarray, "item type"]) -> Float[np.ndarray, "item target"]:
+        return np.column_stack([counts, np.ones(len(counts))]) @ self.weights.T
+
+    def standardized(self, counts: np.ndarray, values: Float[np.ndarray, "item target"]) -> np.ndarray:
+        return (values - self.of(counts)) / self.scale
+
+    def restored(self, counts: np.ndarray, answers: Float[np.ndarray, "... item target"]) -> np.ndarray:
+        return self.of(counts) + self.scale * answers
+
+
+def fit_baseline(
+    counts: Float[np.ndarray, "item type"], values: Float[np.ndarray, "item target"], named: Sequence[str | None]
+) -> Baseline:
+    """values: NaN where unknown. named: the readout of a target whose kind is known beforehand, else None."""
+    parts = [_fit_one(counts, column, name) for column, name in zip(values.T, named, strict=True)]
+    weights, scales, readouts = zip(*parts, strict=True)
+    return Baseline(np.stack(weights), np.array(scales), tuple(readouts))
+
+
+def _fit_one(counts: np.ndarray, values: np.ndarray, named: str | None) -> tuple[np.ndarray, float, str]:
+    known = np.isfinite(values)
+    counts, values = counts[known], values[known]
+    if len(values) < 2 or values.std() == 0:
+        raise DataError(f"Expected two or more different values to learn from, found {len(values)} values.")
+    if named not in (None, "sum", "mean"):
+        return np.zeros(counts.shape[1] + 1), float(np.sqrt((values**2).mean())), str(named)
+    weights = np.append(np.linalg.lstsq(counts, values, rcond=None)[0], 0.0)
+    design = np.column_stack([counts, np.ones(len(counts))])
+    explains = ((values - design @ weights) ** 2).mean() < (1 - EXTENSIVE) * values.var()
+    readout = named or ("sum" if explains else "mean")
+    if readout == "mean":
+        weights = np.linalg.lstsq(design, values, rcond=None)[0]
+    left = float((values - design @ weights).std())
+    return weights, left if left > 1e-9 * values.std() else float(values.std()), readout

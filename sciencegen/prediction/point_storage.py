@@ -1,0 +1,92 @@
+"""A predictor of points as files, under the names of the other kind: plain numbers, and every array; no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.errors import IncompatibleError
+from sciencegen.files import atomic_write, sha256_of
+from sciencegen.networks.equivariant.harmonics import HarmonicSettings
+from sciencegen.networks.equivariant.properties import PropertyNetwork
+from sciencegen.prediction.baselines import Baseline
+from sciencegen.prediction.points import Conformal, PointPredictor
+from sciencegen.prediction.storage import ARRAYS, NUMBERS
+from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
+
+KIND = "points"
+
+
+def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
+    """Write a predictor into a run folder, whole: the arrays last, with their checksum in the numbers."""
+    from safetensors.numpy import save as to_bytes
+
+    arrays = {
+        "types": predictor.types,
+        "baseline.weights": predictor.baseline.weights,
+        "baseline.scale": predictor.baseline.scale,
+        "conformal.difficulty": predictor.conformal.difficulty,
+        "conformal.quantile": predictor.conformal.quantile,
+    }
+    for member, network in enumerate(predictor.networks):
+        state = network.state_dict().items()
+        arrays |= {f"network.{member}.{name}": value.detach().cpu().numpy() for name, value in state}
+    content = to_bytes({name: np.array(array, order="C") for name, array in arrays.items()})
+    numbers = {
+        "format_version": FORMAT_VERSION, "kind": KIND, "targets": predictor.targets, "smallest": predictor.smallest,
+        "largest": predictor.largest, "readouts": predictor.baseline.readouts, "settings": asdict(predictor.settings),
+        "members": len(predictor.networks), "level": predictor.level,
+        "arrays_sha256": hashlib.sha256(content).hexdigest(),
+    }  # fmt: skip
+    run = RunFolder(folder)
+    run.write_json(NUMBERS, numbers)
+    with atomic_write(run / ARRAYS, "wb") as handle:
+        handle.write(content)
+    return run.path
+
+
+def load_points(folder: str | Path) -> PointPredictor:
+    """The predictor in a folder, on the CPU; files that were cut, changed or made by a newer program are an error."""
+    from safetensors.torch import load_file
+
+    run = RunFolder(folder, create=False)
+    numbers = run.read_json(NUMBERS)
+    if not isinstance(numbers, dict) or numbers.get("kind") != KIND:
+        raise IncompatibleError(f"Expected a predictor of points in {run / NUMBERS}, found something else.")
+    check_format(numbers.get("format_version"), str(run / NUMBERS))
+    if not run.has(ARRAYS) or sha256_of(run / ARRAYS) != numbers.get("arrays_sha256"):
+        raise IncompatibleError(
+            f"Expected {run / ARRAYS} as it was saved, found it missing or changed. Train the predictor again."
+        )
+    try:
+        return _assembled(numbers, load_file(run / ARRAYS))
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise IncompatibleError(
+            f"Expected a complete predictor in {run.path}, found a part missing ({error}). Train it again."
+        ) from error
+
+
+def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> PointPredictor:
+    plain = {name: value.numpy() for name, value in arrays.items() if not name.startswith("network.")}
+    readouts, settings = tuple(numbers["readouts"]), HarmonicSettings(**numbers["settings"])
+    networks = []
+    for member in range(numbers["members"]):
+        network, prefix = PropertyNetwork(len(plain["types"]), readouts, settings), f"network.{member}."
+        network.load_state_dict({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+        networks.append(network.eval().requires_grad_(False))
+    return PointPredictor(
+        tuple(numbers["targets"]),
+        plain["types"],
+        numbers["smallest"],
+        numbers["largest"],
+        Baseline(plain["baseline.weights"], plain["baseline.scale"], readouts),
+        settings,
+        tuple(networks),
+        Conformal(plain["conformal.difficulty"], plain["conformal.quantile"]),
+        numbers["level"],
+    )

@@ -1,0 +1,161 @@
+"""Predictors that see structures, by the command line, on QM9's committed sample."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pandas as pd
+import pytest
+
+from sciencegen.api.predict import load_predictor, predict, train_predictor
+from sciencegen.config import PredictorSettings
+from sciencegen.errors import ConfigError
+from tests.cli.conftest import run
+
+SETTINGS = {
+    "network": {"scalars": 8, "vectors": 4, "tensors": 2, "layers": 1, "narrowing": 1},
+    "training": {"steps": 60, "batch_size": 32, "log_every": 20, "checkpoint_every": 20},
+}
+SMALL = [
+    "--form", "structures", "--threads", 1, *(f"--set={name}={json.dumps(one)}" for name, one in SETTINGS.items()),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two targets, two members, a second of training each."""
+    folder = tmp_path_factory.mktemp("points")
+    before = {name: os.environ.get(name) for name in ("SCIENCEGEN_CACHE", "SCIENCEGEN_OFFLINE")}
+    os.environ |= {"SCIENCEGEN_CACHE": str(folder / "cache"), "SCIENCEGEN_OFFLINE": "1"}
+    try:
+        result = run("train", "predictor", "molecules", "qm9/train_second", "--target", "gap,u0", "-o", folder / "p",
+                     *SMALL)  # fmt: skip
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+    assert result.code == 0, result.err
+    assert "gap by mean, u0 by sum" in result.err
+    return folder / "p"
+
+
+def test_the_folder_is_complete_and_says_how_good_it_is(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert names >= {"config.yaml", "metrics.json", "predictor.json", "predictor.safetensors", "train.json"}
+    assert {path.name for path in (trained / "members").rglob("*") if path.is_file()} == {"log.csv"}
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["rows"] == 300
+    assert metrics["u0"]["mae"] < 0.01 * metrics["u0"]["baseline_mae"]  # composition is nearly all of an energy
+    assert metrics["gap"]["rows"] == metrics["u0"]["rows"] > 5
+
+
+def test_texts_without_coordinates_are_predicted_twice_alike(cli, trained):
+    lines = "CCO\nc1ccccc1\n[SiH4]\njunk\n" + "C" * 40 + "\n"
+    predictors = [f"--predictor={name}={trained}" for name in ("gap", "u0")]
+    for name in ("a.csv", "b.csv"):
+        assert cli("predict", "molecules", "-", *predictors, "-o", name, stdin=lines.encode()).code == 0
+    with open("a.csv", "rb") as first, open("b.csv", "rb") as second:
+        assert first.read() == second.read()
+    table = pd.read_csv("a.csv")
+    assert table["item"].tolist() == ["CCO", "c1ccccc1", "[SiH4]", "C" * 40]
+    assert table["gap_in_domain"].tolist() == [True, True, False, False]
+    assert table["gap"].isna().tolist() == [False, False, True, False]
+    assert (table["gap_lower"] < table["gap"])[:2].all()
+    assert (table["gap"] < table["gap_upper"])[:2].all()
+    assert table["u0"][0] == pytest.approx(-155.03 * 27.2114, rel=1e-2)
+    rejects = pd.read_csv("a.csv.rejects.csv")
+    assert rejects["line"].tolist() == [3, 3, 4]
+    assert "14" in rejects["reason"][0]
+    again = predict("molecules", ["CCO"], trained)
+    assert again["u0"][0] == pytest.approx(table["u0"][0])
+    assert again["gap_in_domain"][0]
+
+
+def test_a_files_own_coordinates_count(cli, trained):
+    """Two bond lengths of one molecule have two predictions; an .sdf of drawings is read as molecules."""
+    blocks = "".join(f"2\n\nH 0 0 0\nF 0 0 {length}\n" for length in (0.9, 1.1))
+    with open("hf.xyz", "w") as file:
+        file.write(blocks)
+    assert cli("predict", "molecules", "hf.xyz", "--predictor", f"gap={trained}", "-o", "p.csv").code == 0
+    table = pd.read_csv("p.csv")
+    assert table["gap"].nunique() == 2
+    assert table["item"].str.startswith("[H]F |").all() or table["item"].str.contains("F").all()
+    cli("score", "molecules", "-", "--with", "mw", "-o", "m.csv", stdin=b"CCO\n")
+    assert pd.read_csv("m.csv")["mw"][0] == pytest.approx(46.07, abs=0.01)
+
+
+def test_one_of_several_targets_goes_by_its_own_name(trained):
+    predictor = load_predictor("molecules", trained)
+    assert predictor.targets == ("gap", "u0")
+    with pytest.raises(ConfigError, match="gap"):
+        predictor.oracle("gup")
+
+
+def test_the_same_call_is_done_and_another_is_refused(cli, trained):
+    call = ["train", "predictor", "molecules", "qm9/train_second", "-o", trained, *SMALL]
+    done = cli(*call, "--target", "gap,u0")
+    assert done.code == 0
+    assert "finished already" in done.err
+    other = cli(*call, "--target", "gap")
+    assert other.code == 2
+    assert "--force" in other.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--target", "gup"], "gap"),
+        (["--target", "gap", "--set", "training={stepz: 3}"], "steps"),
+        (["--target", "gap", "--set", "held_out=0.02"], "rows for intervals"),
+        (["--target", "gap", "--set", "members=0"], "members"),
+    ],
+)
+def test_wrong_settings_are_told_before_training(cli, flags, message):
+    call = ["train", "predictor", "molecules", "qm9/train_second", "-o", "x", "--form", "structures", "--threads", 1]
+    result = cli(*call, *flags)
+    assert result.code in (2, 3)
+    assert message in result.err
+
+
+def test_a_search_takes_it_like_any_predictor(cli, trained):
+    result = cli(
+        "optimize", "molecules", "--predictor", f"gap={trained}", "--goal", "minimize gap", "--start", "CCO",
+        "--budget", 20, "-n", 2, "--method", "hill_climb", "-o", "best.csv", "--threads", 1,
+    )  # fmt: skip
+    assert result.code in (0, 5), result.err
+    assert {"gap", "gap_lower", "gap_upper"} <= set(pd.read_csv("best.csv"))
+
+
+def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
+    def killed(text):
+        if "network 2, step 40" in text:
+            raise RuntimeError("killed")
+
+    settings = PredictorSettings(
+        table="qm9/train_second", form="structures", target="gap,u0", threads=1, settings=SETTINGS
+    )
+    with pytest.raises(RuntimeError, match="killed"):
+        train_predictor("molecules", settings.table, settings, folder=tmp_path / "p", log=killed)
+    assert (tmp_path / "p/members/1/checkpoints/last.pt").exists()
+    seen = []
+    train_predictor("molecules", settings.table, settings, folder=tmp_path / "p", log=seen.append)
+    assert not any("step 20/" in text for text in seen)
+    for name in ("predictor.safetensors", "predictor.json", "metrics.json"):
+        assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_it_learns_from_a_prepared_dataset_and_its_splits(cli, tmp_path):
+    prepared = ["datasets", "prepare", "molecules", "qm9", "--form", "structures", "-o", "data"]
+    assert cli(*prepared, "--settings", "{sample: true, properties: [mw]}", "--threads", 1).code == 0
+    call = ["train", "predictor", "molecules", "data/validation", "--target", "mw", "-o", "p", *SMALL]
+    call += ["--set", "level=0.5"]
+    result = cli(*call)
+    assert result.code == 0, result.err
+    assert json.loads((tmp_path / "p/metrics.json").read_text())["mw"]["r2"] > 0.99
+    assert "finished already" in cli(*call).err
+
+
+def test_a_wrong_table_claims_no_folder(cli):
+    call = ["train", "predictor", "molecules", "qm9/train_second", "-o", "p", *SMALL]
+    assert cli(*call, "--target", "gup").code == 3
+    assert cli(*call, "--target", "gup", "--set", "members=1").code == 3  # not refused for what the first one left
