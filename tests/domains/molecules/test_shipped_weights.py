@@ -55,3 +55,26 @@ def test_asking_for_more_gives_more(space):
         items = space.decode_items(space.sample(200, seed=0, condition={"logp": asked}))
         means.append(DOMAIN.measure([item for item in items if hasattr(item, "GetNumAtoms")], ["logp"]).mean())
     assert means[1] - means[0] > 2.0
+
+
+def test_qm9_molecules_get_sound_coordinates(tmp_path):
+    """One command goes from a property to a file of structures, nearly all by diffusion."""
+    from rdkit import Chem
+
+    from sciencegen.api.generate import stream
+    from sciencegen.api.outputs import open_output
+    from sciencegen.config import GenerateSettings
+
+    generation = stream("molecules", GenerateSettings(n=24, model="qm9-diffusion", where=("gap=6.5",), threads=1))
+    with open_output("molecules", str(tmp_path / "out.sdf"), generation.columns, generation.complete) as writer:
+        for chunk in generation:
+            writer.write(chunk)
+    made = list(Chem.SDMolSupplier(str(tmp_path / "out.sdf"), removeHs=False))
+    methods = [one.GetProp("structure") for one in made]
+    assert len(made) == 24
+    assert all(one.GetConformer().Is3D() for one in made)
+    assert sum(method.startswith("diffusion") for method in methods) >= 22
+    for name in ("qm9-diffusion", "qm9-conformers"):
+        folder = find_model("molecules", name)
+        assert (folder / WEIGHTS).stat().st_size <= 10e6
+        assert "qm9" in (folder / "card.md").read_text().lower()
