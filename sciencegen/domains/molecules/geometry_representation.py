@@ -201,12 +201,12 @@ def fit_geometries(
 def _moments_by_size(
     values: Float[np.ndarray, "item property"], place: Int[np.ndarray, " item"], sizes: int
 ) -> tuple[Float[np.ndarray, "size property"], Float[np.ndarray, "size property"]]:
-    """Mean and standard deviation among the items of each size, each drawn a little to those of all: a size with few
-    items counts as if it had `PRIOR_ITEMS` more, with the mean of all and the spread within sizes."""
+    """Mean and standard deviation among the items of each size; the latter as if there were `PRIOR_ITEMS` more with the
+    spread that is usual within sizes, for sizes with few."""
     known = ~np.isnan(values)
     filled, groups = np.where(known, values, 0.0), np.eye(sizes)[place]
     count = groups.T @ known
-    mean = groups.T @ filled / (count + PRIOR_ITEMS)
+    mean = groups.T @ filled / np.maximum(count, 1)
     squares = np.where(known, values - mean[place], 0.0) ** 2
     within = squares.sum(0) / np.maximum(known.sum(0), 1)
     variance = (groups.T @ squares + PRIOR_ITEMS * within) / (count + PRIOR_ITEMS)
