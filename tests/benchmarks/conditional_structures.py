@@ -46,7 +46,7 @@ def read(predictor: Any, items: Sequence[Any], name: str) -> np.ndarray:
     good = [row for row, item in enumerate(items) if isinstance(item, Geometry)]
     values = np.full(len(items), np.nan)
     if good:
-        values[good] = predictor.predict([items[row] for row in good])[name].value
+        values[good] = predictor.predict([items[row] for row in good])[name].mean
     return values
 
 
