@@ -65,10 +65,15 @@ class Generation:
         model.domain.constraint(settings.keep, settings.forbid)  # a pattern's error comes before any work
 
     @property
+    def form(self) -> str:
+        """Of the items: the domain's name, or that of the form that the model makes."""
+        return self.model.domain.name
+
+    @property
     def complete(self) -> Complete | None:
         """What gives items their structures, where a model is named for it."""
         name = self.settings.complete or self.model.config.get("complete")
-        return completer(self.model.domain.name, name, self.settings.seed, self.settings)
+        return completer(self.model.config["domain"], name, self.settings.seed, self.settings)
 
     @property
     def notes(self) -> list[str]:

@@ -50,7 +50,7 @@ def open_output(domain: str, output: str, columns: Sequence[str], complete: Comp
     """
     name = output.lower()
     if output == "-" or name.endswith(TABLES):
-        return OutputWriter(output, TableSink(output, columns))
+        return OutputWriter(output, TableSink(output, columns, getattr(domain_of(domain), "cell", None)))
     formats = domain_of(domain).formats
     if not name.endswith(formats):
         raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
@@ -104,14 +104,20 @@ class OutputWriter:
 
 
 class TableSink:
-    def __init__(self, output: str, columns: Sequence[str]) -> None:
+    """cell: an item's text as a table holds it, where that isn't the text itself."""
+
+    def __init__(self, output: str, columns: Sequence[str], cell: Callable[[str], str] | None = None) -> None:
         self._columns, self._writer, self._stack = tuple(columns), TableWriter(output), ExitStack()
+        self._cell = cell
 
     def open(self) -> None:
         self._stack.enter_context(self._writer)
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        self._writer.write({name: columns[name] for name in self._columns})
+        chosen = {name: columns[name] for name in self._columns}
+        if self._cell is not None:
+            chosen["item"] = [self._cell(text) if text else text for text in chosen["item"]]
+        self._writer.write(chosen)
 
     def close(self, kept: bool) -> list[Refused]:
         if not kept:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.predict import describe, read_rows
-from sciencegen.api.rooms import InDomain, domain_of
+from sciencegen.api.rooms import InDomain, domain_of, plain_of
 from sciencegen.config import PredictorSettings
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError, DataError, unknown_name
@@ -43,7 +43,7 @@ class Locate(InDomain):
     that are one to it (conformers of a molecule) are held out together."""
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
-        domain, plain = domain_of(self.domain), domain_of(self.domain.partition("/")[0])
+        domain, plain = domain_of(self.domain), plain_of(self.domain)
         parsed = [domain.parse(text) for text in texts]
         items = [item for item in parsed if not isinstance(item, Refusal)]
         located = zip(items, domain.points(items), strict=True) if items else ()

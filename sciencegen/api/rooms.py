@@ -24,6 +24,11 @@ def domain_of(name: str) -> Any:
     return _cached_domain(name)
 
 
+def plain_of(name: str) -> Any:
+    """The domain itself of a form: what names an item's identity, whatever more a form knows of it."""
+    return domain_of(name.partition("/")[0])
+
+
 def in_form(domain: str, form: str) -> str:
     """The name of a form of a domain, "" being the domain itself."""
     return f"{domain}/{form}" if form else domain
@@ -120,7 +125,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge(InDomain):
-    """Decoded rows to `Judged`, or why a row is no item.
+    """Decoded rows to `Judged`, or why a row is no item. The domain itself names an item's key.
 
     A row's tensors come as arrays: a tensor would travel between processes as shared memory.
     """
@@ -137,7 +142,8 @@ class Judge(InDomain):
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
         from sciencegen.api.oracles import OracleBook  # on use: it imports this module
 
-        domain, book = domain_of(self.domain), OracleBook(self.domain, dict(self.predictors))
+        domain, plain = domain_of(self.domain), plain_of(self.domain)
+        book = OracleBook(self.domain, dict(self.predictors))
         batch, representation = join_rows(rows), _representation(self.domain, self.recipe, self.representation)
         decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]
@@ -148,7 +154,7 @@ class Judge(InDomain):
         return [
             item
             if isinstance(item, Refusal)
-            else Judged(domain.text(item), domain.key(item), next(values), ok, accept(item))
+            else Judged(domain.text(item), plain.key(item), next(values), ok, accept(item))
             for item, ok in zip(decoded, good, strict=True)
         ]
 

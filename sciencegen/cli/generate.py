@@ -62,7 +62,7 @@ def generate(
     from sciencegen.api.outputs import open_output
 
     generation = stream(domain, record)
-    writing = open_output(domain, output, generation.columns, generation.complete)
+    writing = open_output(generation.form, output, generation.columns, generation.complete)
     for note in generation.notes:
         say(f"note: {note}")
     with (

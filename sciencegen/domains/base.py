@@ -125,6 +125,7 @@ class Domain(Protocol):
         the domain's own too, for which they are made.
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
     holds(path) -> bool: whether the items of a file have this form.
+    cell(text) -> str: an item's text as a table holds it, without what only the form's own files can say.
     """
 
     name: str

@@ -31,6 +31,11 @@ class Structures(Molecules):
     def text(self, item: Chem.Mol) -> str:
         return structure_files.structure_text(item)
 
+    def cell(self, text: str) -> str:
+        """A structure in a table: its SMILES, which every verb reads; files of structures hold the coordinates."""
+        item = self.parse(text)
+        return text if isinstance(item, Refusal) else super().text(with_implicit_hydrogens(item))
+
     def key(self, item: Chem.Mol) -> str:
         return structure_files.structure_key(item)
 
