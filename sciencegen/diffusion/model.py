@@ -21,7 +21,7 @@ from sciencegen.diffusion.objectives import (
     variance_minimizing_loss,
 )
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
-from sciencegen.diffusion.samplers import DETERMINISTIC, Noise, Path, clean, no_noise, sampler
+from sciencegen.diffusion.samplers import Noise, Path, clean, noise_of_start, sampler
 from sciencegen.diffusion.schedules import Schedule, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.weightings import weighting
@@ -40,7 +40,7 @@ class DiffusionSettings:
     """How to train and how to draw.
 
     prediction: what the network's output is (TO_X). weighting: of the loss (WEIGHTINGS). dropout: conditions to forget.
-    sampler, steps: of `generate`, one that asks for no noise. flow_steps: of the probability-flow ODE, four network
+    sampler, steps: of `generate` (SAMPLERS). flow_steps: of the probability-flow ODE, four network
     evaluations each. guidance: how far drawing under a condition leans away from the unconditional model.
     """
 
@@ -56,8 +56,7 @@ class DiffusionSettings:
         if self.prediction not in TO_X:
             raise unknown_name("prediction", self.prediction, TO_X)
         weighting(self.weighting)
-        if self.sampler not in DETERMINISTIC:
-            raise unknown_name("sampler that asks for no noise", self.sampler, DETERMINISTIC)
+        sampler(self.sampler)
         if self.steps < 1 or self.flow_steps < 1:
             raise ConfigError(f"Expected 1 or more steps, got {self.steps} and {self.flow_steps}.")
 
@@ -179,10 +178,10 @@ class DiffusionModel(nn.Module):
         return self.draw(z, self.settings.sampler, self.settings.steps)
 
     @torch.no_grad()
-    def draw(self, z: Batch, name: str, steps: int, noise: Noise = no_noise) -> Batch:
-        """Noisy z to items by any sampler; `noise` for those that ask for it."""
+    def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None) -> Batch:
+        """Noisy z to items by any sampler; what noise it asks for follows from z unless it is given."""
         path, denoise = self.path(steps, z), self.denoiser()
-        last = sampler(name)(denoise, self.state, z, path, noise)
+        last = sampler(name)(denoise, self.state, z, path, noise or noise_of_start(self.state, z))
         return self.state.read(clean(denoise, self.state, last, path[-1]))
 
     def path(self, steps: int, like: Batch) -> Path:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
@@ -40,6 +43,23 @@ class Sampler(Protocol):
 def noise_of(state: State, generator: Generator) -> Noise:
     """Noise of a generator, for when rows need not be independent of their batch."""
     return lambda step, like: state.noise(like, generator)
+
+
+def noise_of_start(state: State, start: Batch) -> Noise:
+    """Noise that follows from each item's own start (its noisiest z) and the step: a draw is a function of its start,
+    whatever stands beside it in the batch. Philox, keyed by a hash of the start."""
+    field = start[next(iter(state.fields))].cpu().numpy()
+    keys = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in field]
+
+    def noise(step: int, like: Batch) -> Fields:
+        rows = [np.random.Generator(np.random.Philox(key=[key, step])) for key in keys]
+
+        def draw(value: Tensor) -> Tensor:
+            return torch.from_numpy(np.stack([row.standard_normal(tuple(value.shape[1:])) for row in rows])).to(value)
+
+        return {name: draw(like[name]) for name in state.fields}
+
+    return noise
 
 
 def no_noise(step: int, like: Batch) -> Fields:

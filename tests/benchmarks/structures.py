@@ -1,9 +1,11 @@
 """Structures de novo: molecules of one model, coordinates of another, judged by the coordinates of the first draw.
 
     python tests/benchmarks/structures.py --model qm9-diffusion -n 1000 --steps 8 16 25
+    python tests/benchmarks/structures.py --model qm9-joint -n 1000 --sampler churn --steps 24
 
-Bonds are perceived in the coordinates; nothing is drawn again or left out because of them. With --graphs the molecules
-come from a file (test molecules, say) instead of a model. Novelty is against QM9 train, geometry against QM9 test.
+A model that makes atoms, bonds and coordinates together is judged by its own raw draws. Bonds are perceived in the
+coordinates; nothing is drawn again or left out because of them. With --graphs the molecules come from a file (test
+molecules, say) instead of a model. Novelty is against QM9 train, geometry against QM9 test.
 """
 
 from __future__ import annotations
@@ -16,13 +18,16 @@ from typing import Any
 
 from sciencegen.api.complete import draws
 from sciencegen.api.generate import generate
-from sciencegen.api.models import load_model
+from sciencegen.api.models import LoadedModel, load_model
 from sciencegen.api.prepare import read_texts
 from sciencegen.api.rooms import inference_threads
+from sciencegen.config import COMPUTE_CHUNK
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules.geometry import symbols
 from sciencegen.domains.molecules.structure_metrics import evaluate_structures
 from sciencegen.domains.molecules.structures import with_structure
+from sciencegen.latent.noise import latent_noise
 
 
 def graphs(chosen: argparse.Namespace) -> list[Any]:
@@ -41,6 +46,18 @@ def texts_of(made: Iterator[tuple[int, Any]] | Any) -> list[str]:
     return ["" if isinstance(one, Refusal) else write(one) for _, one in made]
 
 
+def jointly(model: LoadedModel, count: int, seed: int) -> list[str]:
+    """Raw draws as XYZ blocks: elements and coordinates alone."""
+    texts: list[str] = []
+    for chunk in range(-(-count // COMPUTE_CHUNK)):
+        noise = latent_noise(seed, chunk, model.space.size)[: count - len(texts)]
+        for geometry in model.representation.geometries(model.space.generate_batch(noise)):
+            atoms = zip(symbols(geometry.numbers), geometry.positions, strict=True)
+            lines = [f"{element} {x:.5f} {y:.5f} {z:.5f}" for element, (x, y, z) in atoms]
+            texts.append("\n".join([str(len(lines)), "", *lines]))
+    return texts
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="qm9-diffusion")
@@ -54,12 +71,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rdkit", action="store_true", help="RDKit's ETKDG and MMFF beside it")
     chosen = parser.parse_args()
+    maker = load_model("molecules", chosen.model, "cpu", inference_threads(0))
+    if maker.recipe.form:
+        return report_joint(maker, chosen)
     items = graphs(chosen)
     model = load_model("molecules", chosen.complete, "cpu", inference_threads(0))
     known = model.representation.given(items)
     rows = [row for row, one in enumerate(known) if not isinstance(one, Refusal)]
     print(f"{len(items)} molecules, {len(rows)} of them within the model's elements and sizes")
-    reference, training = (list(read_texts("molecules/structures", f"qm9/{split}")) for split in ("test", "train"))
+    reference, training = known_structures()
     for steps in chosen.steps:
         model.model.settings = replace(model.model.settings, sampler=chosen.sampler, steps=steps)
         start = time.perf_counter()
@@ -70,6 +90,22 @@ def main() -> None:
     if chosen.rdkit:
         found = [(row, with_structure(items[row]).molecule) for row in rows]
         print("RDKit ETKDGv3 + MMFF94\n   ", _shown(evaluate_structures(texts_of(found), reference, training)))
+
+
+def known_structures() -> tuple[list[str], list[str]]:
+    test, train = (list(read_texts("molecules/structures", f"qm9/{split}")) for split in ("test", "train"))
+    return test, train
+
+
+def report_joint(model: LoadedModel, chosen: argparse.Namespace) -> None:
+    reference, training = known_structures()
+    diffusion = model.model.diffusion
+    for steps in chosen.steps:
+        diffusion.settings = replace(diffusion.settings, sampler=chosen.sampler, steps=steps)
+        start = time.perf_counter()
+        texts = jointly(model, chosen.n, chosen.seed)
+        print(f"{chosen.sampler}, {steps} steps: {len(texts) / (time.perf_counter() - start):.1f} molecules/s")
+        print("   ", _shown(evaluate_structures(texts, reference, training)), flush=True)
 
 
 def _shown(metrics: dict[str, float]) -> str:

@@ -9,7 +9,7 @@ from sciencegen.batch import Batch
 from sciencegen.diffusion.distillation import DistillationSettings, distill
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
-from sciencegen.diffusion.samplers import SAMPLERS, noise_of
+from sciencegen.diffusion.samplers import SAMPLERS, no_noise, noise_of
 from sciencegen.diffusion.schedules import Cosine, Learned
 from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
 from sciencegen.diffusion.state import Field, State
@@ -57,6 +57,15 @@ def test_encoding_is_normal_and_decoding_inverts_it(generator):
     torch.testing.assert_close(latent, batch["x"] / 0.6, rtol=0, atol=2e-2)
     torch.testing.assert_close(model.decode(latent)["x"], batch["x"], rtol=0, atol=1e-3)
     assert (model.latent_size, model.semantic_size) == (2, 2)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_draw_follows_from_its_own_noise_by_any_sampler(name, generator):
+    model, noise = known(sampler=name), torch.randn(4000, 2, generator=generator)
+    drawn = model.generate(noise)["x"]
+    torch.testing.assert_close(drawn.std(0), torch.full((2,), 0.6), rtol=0.05, atol=0)
+    torch.testing.assert_close(model.generate(noise[5:9])["x"], drawn[5:9])
+    assert len(drawn.unique(dim=0)) == 4000
 
 
 def test_generating_follows_noise_condition_and_guidance(generator):
@@ -116,7 +125,7 @@ def test_a_model_of_several_fields_trains_and_draws_by_every_sampler(generator):
     with pytest.raises(ConfigError, match="categorical"):
         model.encode(batch)
     with pytest.raises(ConfigError, match="a sampler that is random, got none"):
-        model.draw(z, "ancestral", 6)
+        model.draw(z, "ancestral", 6, no_noise)
     assert torch.isfinite(model.terms(batch).nats).all()
 
 
@@ -205,6 +214,6 @@ def test_wrong_models_and_latents_are_refused():
         known().decode(torch.zeros(3, 4))
     with pytest.raises(ShapeError, match=r"'x' of shape \[batch 2\], got \[1, 3\]. Pad items"):
         known().encode(Batch({"x": torch.zeros(1, 3)}))
-    for setting in ({"prediction": "w"}, {"weighting": "none"}, {"sampler": "churn"}, {"steps": 0}):
+    for setting in ({"prediction": "w"}, {"weighting": "none"}, {"sampler": "leapfrog"}, {"steps": 0}):
         with pytest.raises(ConfigError):
             DiffusionSettings(**setting)

@@ -30,8 +30,9 @@ CHECKED_DRAWS = 256
 
 @dataclass(frozen=True)
 class JointSettings:
-    """network, diffusion: their own settings. log_snr_shift: of the cosine schedule. class_shift: of the log-SNR of
-    types, charges and bonds, beside the positions'; below 0 they are decided later."""
+    """network, diffusion: their own settings; fresh noise on the way mends what went wrong before (two evaluations of
+    the network a step). log_snr_shift: of the cosine schedule. class_shift: of the log-SNR of types, charges and bonds,
+    beside the positions'; below 0 they are decided later."""
 
     network: PairNetworkSettings = field(default_factory=PairNetworkSettings)
     diffusion: DiffusionSettings = field(
@@ -39,12 +40,12 @@ class JointSettings:
             prediction="x",
             weighting="edm",
             dropout=ConditionDropout(some=0.9, everything=0.1, few=0.5),
-            sampler="dpm-solver",
-            steps=48,
+            sampler="churn",
+            steps=24,
         )
     )
     log_snr_shift: float = 1.0
-    class_shift: float = 0.0
+    class_shift: float = -2.0
 
 
 def joint(representation: GeometryRepresentation, settings: JointSettings) -> SizedDiffusion:

@@ -15,7 +15,7 @@ from sciencegen.networks.equivariant.pairs import PairNetworkSettings
 
 SMALL = joint.JointSettings(
     network=PairNetworkSettings(width=32, pair_width=8, layers=2, heads=2, vectors=2, radial=8, context=16),
-    diffusion=replace(joint.JointSettings().diffusion, steps=4),
+    diffusion=replace(joint.JointSettings().diffusion, sampler="dpm-solver", steps=4),
 )
 
 
