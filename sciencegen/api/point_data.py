@@ -69,7 +69,7 @@ class Located:
 
 def read_located(form: str, table: str, chosen: PredictorSettings, options: PointPredictorSettings) -> Located:
     """The usable rows, and which of them are held out: a function of the table and the seed alone."""
-    rows, files = read_rows(form, table, chosen.column)
+    rows, files = read_rows(form, table, chosen)
     targets = tuple(name.strip() for name in chosen.target.split(","))
     columns = sorted({name for row in rows for name in row.values})
     for name in targets:

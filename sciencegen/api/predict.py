@@ -14,7 +14,7 @@ import numpy as np
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import InDomain, domain_of, in_form, inference_threads, worker_count
-from sciencegen.config import PredictorSettings, PrepareSettings, as_texts, build_settings
+from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -107,7 +107,7 @@ def train_predictor(
 
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
     options = to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
-    rows, files = read_rows(domain, str(table), chosen.column)
+    rows, files = read_rows(domain, str(table), chosen)
     texts, values, groups, features, refused = _usable(domain, rows, chosen)
     log(f"{len(texts)} items with '{chosen.target}', {len(refused)} refused")
     latents = _latents(domain, options, chosen, texts)
@@ -165,13 +165,14 @@ def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
     return table
 
 
-def read_rows(domain: str, table: str, column: str | None) -> tuple[list[Row], list[Path]]:
+def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[Row], list[Path]]:
     """The rows of a file, of a prepared dataset's folder, or of a dataset card (of one split, or of all, as in
     `folder/train`); and the files that they come from."""
     for prepared, split in ((Path(table), None), (Path(table).parent, Path(table).name)):
         if (prepared / SUMMARY).is_file():
             return _prepared_rows(PreparedDataset.load(prepared), split), [prepared / SUMMARY]
-    rows, files = open_source(domain, PrepareSettings(source=table, column=column))
+    reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
+    rows, files = open_source(domain, PrepareSettings(source=table, **reading))
     return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows), files
 
 
