@@ -90,7 +90,7 @@ def _train(
     domain: str, run: RunFolder, data: Located, chosen: PredictorSettings, options: PointPredictorSettings, log: Log
 ) -> TrainedPredictor:
     from sciencegen.prediction.baselines import fit_baseline
-    from sciencegen.prediction.points import PointPredictor, calibrate, opinions, type_counts
+    from sciencegen.prediction.points import PointPredictor, calibrate, opinions, total_charge, type_counts
 
     items, values = data.of(0)
     types = np.unique(np.concatenate([one.numbers for one in items]))
@@ -104,9 +104,11 @@ def _train(
     held, measured = data.of(1)
     conformal = calibrate(measured, *opinions(networks, baseline, types, held), options.level)
     sizes = [len(one.numbers) for one in items]
+    charges = tuple(sorted(set(map(total_charge, items))))
     fitted = PointPredictor(
-        data.targets, types, min(sizes), max(sizes), baseline, options.network, networks, conformal, options.level
-    )
+        data.targets, types, min(sizes), max(sizes), baseline, options.network, networks, conformal, options.level,
+        charges,
+    )  # fmt: skip
     _write(run, domain, data, chosen, fitted)
     return load_point_predictor(domain, run)
 
