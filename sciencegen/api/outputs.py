@@ -59,6 +59,11 @@ def open_output(domain: str, output: str, columns: Sequence[str], complete: Comp
     )
 
 
+def writes_structures(output: str) -> bool:
+    """Whether an output is the domain's own format with more than a text of each item, no table and no lines."""
+    return output != "-" and not output.lower().endswith((*TABLES, *LINES))
+
+
 class OutputWriter:
     """Rows to `output`, refusals to `<output>.rejects.csv` (stdout: nowhere). Ctrl-C keeps what is finished."""
 
@@ -140,7 +145,7 @@ class LineSink:
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         assert self._file is not None  # `open` comes first
         ids = columns.get("id") or [""] * len(columns["item"])
-        self._file.writelines(f"{item} {name}".rstrip() + "\n" for item, name in zip(columns["item"], ids, strict=True))
+        self._file.writelines(line_of(item, name) for item, name in zip(columns["item"], ids, strict=True))
 
     def close(self, kept: bool) -> list[Refused]:
         if kept:
@@ -148,6 +153,11 @@ class LineSink:
         else:
             self._stack.__exit__(Discard, Discard(), None)
         return []
+
+
+def line_of(item: str, name: Any) -> str:
+    """An item and its id, which must neither start a line nor, by a "|", an extension of the item; "" is no item."""
+    return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"
 
 
 class StructureSink:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import InDomain, domain_of, in_form, inference_threads, worker_count
+from sciencegen.api.rooms import InDomain, adapted, domain_of, in_form, inference_threads, plain_name, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
@@ -62,11 +62,11 @@ class TrainedPredictor:
         """Under any name; one of several targets under its own."""
         from sciencegen.prediction.oracle import PredictorOracle
 
-        science = domain_of(self.domain)
         if self.form:
             return self._point_oracle(name)
         latents = self.latents if "latents" in self.predictor.columns else None
-        return PredictorOracle(name, self.predictor, science.features, latents=latents)
+        features = domain_of(plain_name(self.domain)).features
+        return adapted(self.domain, PredictorOracle(name, self.predictor, features, latents=latents))
 
     def _point_oracle(self, name: str) -> Any:
         from sciencegen.prediction.point_oracle import PointOracle
@@ -77,14 +77,14 @@ class TrainedPredictor:
             )
         target = name if name in self.targets else self.targets[0]
         inference_threads(1)  # how products round depends on it
-        points = domain_of(in_form(self.domain.partition("/")[0], self.form)).points
+        points = domain_of(in_form(plain_name(self.domain), self.form)).points
         return PointOracle(name, self.predictor, target, points)
 
     @cached_property
     def _loaded(self) -> Any:
         from sciencegen.api.models import load_model
 
-        return load_model(self.domain, self.model, "cpu")
+        return load_model(plain_name(self.domain), self.model, "cpu")
 
     def latents(self, items: Sequence[Any]) -> np.ndarray:
         return latents_of(self._loaded, items)
@@ -138,7 +138,7 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
     run = RunFolder(folder, create=False)
     config = run.read_yaml(CONFIG)
     check_format(config.get("format_version"), str(run / CONFIG))
-    if config.get("domain") != domain.partition("/")[0] or "target" not in config:
+    if config.get("domain") != plain_name(domain) or "target" not in config:
         raise IncompatibleError(f"Expected a predictor for {domain} in {folder}, found one for {config.get('domain')}.")
     if config.get("form"):
         from sciencegen.api.point_predictors import load_point_predictor

@@ -29,6 +29,23 @@ def in_form(domain: str, form: str) -> str:
     return f"{domain}/{form}" if form else domain
 
 
+def plain_name(domain: str) -> str:
+    """The domain itself, of one of its forms."""
+    return domain.partition("/")[0]
+
+
+def plain_text(domain: str, item: Any) -> str:
+    """An item of a form as a table holds it: the domain's own text of it (molecules: SMILES)."""
+    science = domain_of(domain)
+    return domain_of(plain_name(domain)).text(science.plain(item) if hasattr(science, "plain") else item)
+
+
+def adapted(domain: str, oracle: Any) -> Any:
+    """An oracle of the domain's own items, for those of the form."""
+    science = domain_of(domain)
+    return science.adapt_oracle(oracle) if hasattr(science, "adapt_oracle") else oracle
+
+
 def worker_count(threads: int) -> int:
     """Processes for `--threads`: 0 is every core that this process may use."""
     if threads:

@@ -165,7 +165,7 @@ def write(path: Path, molecules: Sequence[Chem.Mol], names: Sequence[str], value
 
 def _smi_lines(molecules, names, values) -> Iterator[str]:
     for molecule, name in zip(molecules, names, strict=True):
-        yield f"{text(molecule)} {_one_line(name)}".rstrip() + "\n"
+        yield f"{text(molecule)} {_one_line(name).lstrip('| ')}".rstrip() + "\n"  # "|" starts an extension
 
 
 def _sdf_records(molecules, names, values) -> Iterator[str]:

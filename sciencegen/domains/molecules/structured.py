@@ -55,7 +55,13 @@ class Structures(Molecules):
         return super().groups(_flat(items))
 
     def oracle(self, name: str) -> Oracle:
-        return FlatOracle(super().oracle(name))
+        return self.adapt_oracle(super().oracle(name))
+
+    def adapt_oracle(self, oracle: Oracle) -> Oracle:
+        return FlatOracle(oracle)
+
+    def plain(self, item: Chem.Mol) -> Chem.Mol:
+        return with_implicit_hydrogens(item)
 
     def points(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
         return property_networks.points(items)
