@@ -59,26 +59,34 @@ class Resources(Settings):
 DEFAULT_RESOURCES = Resources()
 
 
-class PrepareSettings(Resources):
-    """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
+class Reading(Resources):
+    """How rows are read, where a verb reads a file or a dataset (a prepared folder is taken as it is).
+
     sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
+    limit: the first rows of a file, or of each split. offline: fetch nothing.
+    """
+
+    sample: bool | None = None
+    limit: int | None = Field(None, ge=1)
+    offline: bool = False
+
+
+class PrepareSettings(Reading):
+    """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
     columns: numeric columns of the file that become properties too; none means all of them.
     fractions: how a file is split, such as {train: 0.9, test: 0.1}; none leaves it whole.
     form: which form of the domain's items to read, such as "structures" of molecules; none is the domain's own.
     """
 
     source: str | None = None
-    sample: bool | None = None
     column: str | None = None
     properties: tuple[str, ...] | None = None
     columns: tuple[str, ...] = ()
     fractions: dict[str, float] = {}
-    limit: int | None = Field(None, ge=1)
-    offline: bool = False
     form: str = ""
 
 
-class TrainSettings(Resources):
+class TrainSettings(Reading):
     """model: take these weights as they are (a shipped name or a run folder) instead of training.
     from_model: go on from these weights. recipe, settings: which network, and its own settings.
     training: how long and how (steps, learning rate ...), the training room's own settings.
@@ -132,7 +140,7 @@ class OracleSettings(Settings):
     retries: int = Field(1, ge=0)
 
 
-class PredictorSettings(Resources):
+class PredictorSettings(Reading):
     """A property regressor. table: a file, or a dataset card's name (all its rows), which may end in its split.
     target: the column of numbers to predict. model: whose latents it may look at (settings: {inputs: both}).
     evaluation_folds, evaluation_repeats: of the cross-validation whose figures stand in metrics.json.

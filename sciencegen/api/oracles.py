@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from sciencegen.api.rooms import domain_of
+from sciencegen.api.rooms import adapted, domain_of
 from sciencegen.config import OracleSettings
 from sciencegen.errors import ConfigError
 from sciencegen.files import sha256_of
@@ -44,7 +44,7 @@ class OracleBook:
     def _plugged(self, name: str, error: ConfigError) -> Oracle:
         """A plugin's oracle; where there is none, and the name is like the domain's own (`pmo:zalepon`), its error."""
         try:
-            return load_plugged(name)
+            return adapted(self.domain, load_plugged(name))
         except ConfigError:
             family = name.partition(":")[0]
             if any(own.partition(":")[0] == family for own in domain_of(self.domain).oracle_names()):

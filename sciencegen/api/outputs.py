@@ -7,12 +7,13 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from sciencegen.api.rooms import domain_of
+from sciencegen.api.rooms import domain_of, plain_text
 from sciencegen.data.writers import RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
@@ -50,13 +51,18 @@ def open_output(domain: str, output: str, columns: Sequence[str], complete: Comp
     """
     name = output.lower()
     if output == "-" or name.endswith(TABLES):
-        return OutputWriter(output, TableSink(output, columns, getattr(domain_of(domain), "cell", None)))
+        return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
     formats = domain_of(domain).formats
     if not name.endswith(formats):
         raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
     return OutputWriter(
         output, LineSink(output) if name.endswith(LINES) else StructureSink(domain, output, columns, complete)
     )
+
+
+def writes_structures(output: str) -> bool:
+    """Whether an output is the domain's own format with more than a text of each item, no table and no lines."""
+    return output != "-" and not output.lower().endswith((*TABLES, *LINES))
 
 
 class OutputWriter:
@@ -103,10 +109,17 @@ class OutputWriter:
         self._wanted = False
 
 
-class TableSink:
-    """cell: an item's text as a table holds it, where that isn't the text itself."""
+def _cell(domain: str, text: str) -> str:
+    """An item's text as a table holds it: of a form, that of the domain's own item, which every verb reads."""
+    science = domain_of(domain)
+    item = science.parse(text) if text and hasattr(science, "plain") else Refusal("")
+    return text if isinstance(item, Refusal) else plain_text(domain, item)
 
-    def __init__(self, output: str, columns: Sequence[str], cell: Callable[[str], str] | None = None) -> None:
+
+class TableSink:
+    """cell: an item's text as a table holds it."""
+
+    def __init__(self, output: str, columns: Sequence[str], cell: Callable[[str], str] = str) -> None:
         self._columns, self._writer, self._stack = tuple(columns), TableWriter(output), ExitStack()
         self._cell = cell
 
@@ -115,8 +128,8 @@ class TableSink:
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         chosen = {name: columns[name] for name in self._columns}
-        if self._cell is not None:
-            chosen["item"] = [self._cell(text) if text else text for text in chosen["item"]]
+        if "item" in chosen:
+            chosen["item"] = [self._cell(text) for text in chosen["item"]]
         self._writer.write(chosen)
 
     def close(self, kept: bool) -> list[Refused]:
@@ -146,7 +159,7 @@ class LineSink:
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         assert self._file is not None  # `open` comes first
         ids = columns.get("id") or [""] * len(columns["item"])
-        self._file.writelines(f"{item} {name}".rstrip() + "\n" for item, name in zip(columns["item"], ids, strict=True))
+        self._file.writelines(line_of(item, name) for item, name in zip(columns["item"], ids, strict=True))
 
     def close(self, kept: bool) -> list[Refused]:
         if kept:
@@ -154,6 +167,11 @@ class LineSink:
         else:
             self._stack.__exit__(Discard, Discard(), None)
         return []
+
+
+def line_of(item: str, name: Any) -> str:
+    """An item and its id, which must neither start a line nor, by a "|", an extension of the item; "" is no item."""
+    return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"
 
 
 class StructureSink:

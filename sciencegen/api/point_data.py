@@ -69,7 +69,7 @@ class Located:
 
 def read_located(form: str, table: str, chosen: PredictorSettings, options: PointPredictorSettings) -> Located:
     """The usable rows, and which of them are held out: a function of the table and the seed alone."""
-    rows, files = read_rows(form, table, chosen.column)
+    rows, files = read_rows(form, table, chosen)
     targets = tuple(name.strip() for name in chosen.target.split(","))
     columns = sorted({name for row in rows for name in row.values})
     for name in targets:
@@ -83,6 +83,7 @@ def read_located(form: str, table: str, chosen: PredictorSettings, options: Poin
     values = np.array([[row.values.get(name, np.nan) for name in targets] for row, _ in good])
     items = [one for _, (_, one) in good]
     part = _parts([key for _, (key, _) in good], items, values, chosen.seed, options)
+    check_parts(part, values, targets)
     return Located(targets, items, values, part, sorted(refused + unreadable), files)
 
 
@@ -100,3 +101,14 @@ def _parts(
     for column in values.T:  # too few is told before anything is trained
         ranks(options.level, int(np.isfinite(column[part == 1]).sum()))
     return part
+
+
+def check_parts(part: np.ndarray, values: np.ndarray, targets: Sequence[str]) -> None:
+    """What would end in a figure of nothing is told before anything is trained."""
+    for place, what in ((0, "to train on"), (2, "to test on")):
+        known = np.isfinite(values[part == place]).any(0)
+        if missing := [name for name, one in zip(targets, known, strict=True) if not one]:
+            raise DataError(
+                f"Expected a value {what} of each target, found none of {', '.join(missing)} in that part of the "
+                f"{len(part)} rows. Give more rows, or another held_out or seed."
+            )

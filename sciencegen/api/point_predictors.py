@@ -20,6 +20,7 @@ from sciencegen.data.writers import write_rejects
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.prediction.predictor import Prediction
+from sciencegen.prediction.storage import ARRAYS, NUMBERS
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
 
 Log = Callable[[str], None]
@@ -28,6 +29,8 @@ METRICS = "metrics.json"
 MEMBERS = "members"
 """Where in the folder the networks are trained; afterwards their logs lie there."""
 WEIGHTS = "weights.safetensors"
+MADE = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS, MEMBERS, IDENTITY)
+"""What a training leaves; the first five any predictor's."""
 
 
 def train_point_predictor(
@@ -35,7 +38,6 @@ def train_point_predictor(
 ) -> TrainedPredictor:
     """Train an ensemble, calibrate it, evaluate it, write its folder. The same call goes on where a killed one was."""
     from sciencegen.api.models import resolve_device
-    from sciencegen.prediction.storage import ARRAYS
     from sciencegen.training import TrainingSettings
 
     form = in_form(domain, chosen.form)
@@ -49,12 +51,13 @@ def train_point_predictor(
         whole = Path(table).parent  # of a prepared dataset's split
         source = whole if is_prepared(whole) and not Path(table).exists() else table
         identity = identity_of(form, source, chosen.column, chosen)
-        going_on = is_same(run, identity) and not force
-        if going_on and run.has(ARRAYS, CONFIG):
+        finished = run.has(ARRAYS, CONFIG)
+        going_on = is_same(run, identity) and not (force and finished)  # a killed one goes on, forced or not
+        if going_on and finished:
             log(f"{run.path} is finished already; --force trains it anew")
             return load_point_predictor(domain, run)
-        if not going_on and not force:
-            _refuse_taken(run)
+        if not going_on:
+            _refuse_taken(run, force)
         use_threads(chosen.threads)
         data = read_located(form, table, chosen, options)
         log(f"{len(data.items)} items with {', '.join(data.targets)}, {len(data.refused)} refused")
@@ -72,25 +75,41 @@ def load_point_predictor(domain: str, run: RunFolder) -> TrainedPredictor:
     return TrainedPredictor(domain, run.path, load_points(run.path), config["target"], None, metrics, config["form"])
 
 
-def _refuse_taken(run: RunFolder) -> None:
-    if any(path.name != ".lock" for path in run.path.iterdir()):
+def _refuse_taken(run: RunFolder, force: bool) -> None:
+    """An error for a folder that holds anything; under `force`, if it would be written over and is no predictor's."""
+    if not force and any(path.name != ".lock" for path in run.path.iterdir()):
         raise ConfigError(f"{run.path} holds something else. Pass --force to overwrite it, or another -o.")
+    ours = _made_here(run)
+    if foreign := [name for name in MADE if name not in ours and run.has(name)]:
+        raise ConfigError(
+            f"Expected a predictor's folder or none in {run.path}, found {', '.join(foreign)} of something else. "
+            "Pass another -o, or move them."
+        )
+
+
+def _made_here(run: RunFolder) -> Sequence[str]:
+    """What a training of a predictor left here; one that sees no points has no identity and no networks."""
+    trained = run.read_json(IDENTITY) if run.has(IDENTITY) else None
+    if isinstance(trained, dict) and "target" in dict(trained.get("train") or {}):
+        return MADE
+    numbers = run.read_json(NUMBERS) if run.has(NUMBERS) else None
+    return MADE[:5] if isinstance(numbers, dict) and "arrays_sha256" in numbers else ()
 
 
 def _clear(run: RunFolder) -> None:
-    """Remove what an earlier training of a predictor left."""
-    from sciencegen.prediction.storage import ARRAYS, NUMBERS
-
-    for name in (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS, IDENTITY):
+    """Remove what an earlier training of a predictor left; its identity goes last."""
+    for name in MADE[:5]:
         (run / name).unlink(missing_ok=True)
-    shutil.rmtree(run / MEMBERS, ignore_errors=True)
+    if run.has(IDENTITY):
+        shutil.rmtree(run / MEMBERS, ignore_errors=True)
+        (run / IDENTITY).unlink()
 
 
 def _train(
     domain: str, run: RunFolder, data: Located, chosen: PredictorSettings, options: PointPredictorSettings, log: Log
 ) -> TrainedPredictor:
     from sciencegen.prediction.baselines import fit_baseline
-    from sciencegen.prediction.points import PointPredictor, calibrate, opinions, type_counts
+    from sciencegen.prediction.points import PointPredictor, calibrate, opinions, total_charge, type_counts
 
     items, values = data.of(0)
     types = np.unique(np.concatenate([one.numbers for one in items]))
@@ -104,9 +123,11 @@ def _train(
     held, measured = data.of(1)
     conformal = calibrate(measured, *opinions(networks, baseline, types, held), options.level)
     sizes = [len(one.numbers) for one in items]
+    charges = tuple(sorted(set(map(total_charge, items))))
     fitted = PointPredictor(
-        data.targets, types, min(sizes), max(sizes), baseline, options.network, networks, conformal, options.level
-    )
+        data.targets, types, min(sizes), max(sizes), baseline, options.network, networks, conformal, options.level,
+        charges,
+    )  # fmt: skip
     _write(run, domain, data, chosen, fitted)
     return load_point_predictor(domain, run)
 

@@ -13,8 +13,17 @@ import numpy as np
 
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import InDomain, domain_of, in_form, inference_threads, worker_count
-from sciencegen.config import PredictorSettings, PrepareSettings, as_texts, build_settings
+from sciencegen.api.rooms import (
+    InDomain,
+    adapted,
+    domain_of,
+    in_form,
+    inference_threads,
+    plain_name,
+    plain_of,
+    worker_count,
+)
+from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -62,11 +71,11 @@ class TrainedPredictor:
         """Under any name; one of several targets under its own."""
         from sciencegen.prediction.oracle import PredictorOracle
 
-        science = domain_of(self.domain)
         if self.form:
             return self._point_oracle(name)
         latents = self.latents if "latents" in self.predictor.columns else None
-        return PredictorOracle(name, self.predictor, science.features, latents=latents)
+        features = plain_of(self.domain).features
+        return adapted(self.domain, PredictorOracle(name, self.predictor, features, latents=latents))
 
     def _point_oracle(self, name: str) -> Any:
         from sciencegen.prediction.point_oracle import PointOracle
@@ -77,14 +86,14 @@ class TrainedPredictor:
             )
         target = name if name in self.targets else self.targets[0]
         inference_threads(1)  # how products round depends on it
-        points = domain_of(in_form(self.domain.partition("/")[0], self.form)).points
+        points = domain_of(in_form(plain_name(self.domain), self.form)).points
         return PointOracle(name, self.predictor, target, points)
 
     @cached_property
     def _loaded(self) -> Any:
         from sciencegen.api.models import load_model
 
-        return load_model(self.domain, self.model, "cpu")
+        return load_model(plain_name(self.domain), self.model, "cpu")
 
     def latents(self, items: Sequence[Any]) -> np.ndarray:
         return latents_of(self._loaded, items)
@@ -107,7 +116,7 @@ def train_predictor(
 
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
     options = to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
-    rows, files = read_rows(domain, str(table), chosen.column)
+    rows, files = read_rows(domain, str(table), chosen)
     texts, values, groups, features, refused = _usable(domain, rows, chosen)
     log(f"{len(texts)} items with '{chosen.target}', {len(refused)} refused")
     latents = _latents(domain, options, chosen, texts)
@@ -138,7 +147,7 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
     run = RunFolder(folder, create=False)
     config = run.read_yaml(CONFIG)
     check_format(config.get("format_version"), str(run / CONFIG))
-    if config.get("domain") != domain.partition("/")[0] or "target" not in config:
+    if config.get("domain") != plain_name(domain) or "target" not in config:
         raise IncompatibleError(f"Expected a predictor for {domain} in {folder}, found one for {config.get('domain')}.")
     if config.get("form"):
         from sciencegen.api.point_predictors import load_point_predictor
@@ -165,13 +174,14 @@ def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
     return table
 
 
-def read_rows(domain: str, table: str, column: str | None) -> tuple[list[Row], list[Path]]:
+def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[Row], list[Path]]:
     """The rows of a file, of a prepared dataset's folder, or of a dataset card (of one split, or of all, as in
     `folder/train`); and the files that they come from."""
     for prepared, split in ((Path(table), None), (Path(table).parent, Path(table).name)):
         if (prepared / SUMMARY).is_file():
             return _prepared_rows(PreparedDataset.load(prepared), split), [prepared / SUMMARY]
-    rows, files = open_source(domain, PrepareSettings(source=table, column=column))
+    reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
+    rows, files = open_source(domain, PrepareSettings(source=table, **reading))
     return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows), files
 
 

@@ -24,14 +24,31 @@ def domain_of(name: str) -> Any:
     return _cached_domain(name)
 
 
-def plain_of(name: str) -> Any:
-    """The domain itself of a form: what names an item's identity, whatever more a form knows of it."""
-    return domain_of(name.partition("/")[0])
-
-
 def in_form(domain: str, form: str) -> str:
     """The name of a form of a domain, "" being the domain itself."""
     return f"{domain}/{form}" if form else domain
+
+
+def plain_name(domain: str) -> str:
+    """The domain itself, of one of its forms."""
+    return domain.partition("/")[0]
+
+
+def plain_of(domain: str) -> Any:
+    """The domain itself of a form: what names an item's identity, whatever more a form knows of it."""
+    return domain_of(plain_name(domain))
+
+
+def plain_text(domain: str, item: Any) -> str:
+    """An item of a form as a table holds it: the domain's own text of it (molecules: SMILES)."""
+    science = domain_of(domain)
+    return plain_of(domain).text(science.plain(item) if hasattr(science, "plain") else item)
+
+
+def adapted(domain: str, oracle: Any) -> Any:
+    """An oracle of the domain's own items, for those of the form."""
+    science = domain_of(domain)
+    return science.adapt_oracle(oracle) if hasattr(science, "adapt_oracle") else oracle
 
 
 def worker_count(threads: int) -> int:

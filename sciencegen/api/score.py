@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.outputs import Refused
 from sciencegen.api.predict import load_predictor
-from sciencegen.api.rooms import InDomain, domain_of, in_form, worker_count
+from sciencegen.api.rooms import InDomain, domain_of, in_form, plain_text, worker_count
 from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
 from sciencegen.data.tables import PEEK_ROWS, Row
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -28,6 +29,8 @@ class ScoreTexts(InDomain):
 
     names: tuple[str, ...]
     predictors: tuple[tuple[str, str], ...]
+    whole: bool = False
+    """The text is that of the form, coordinates included; else the domain's own, as tables have it."""
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
@@ -36,7 +39,8 @@ class ScoreTexts(InDomain):
         items = [item for item in parsed if not isinstance(item, Refusal)]
         columns = [book.resolve(name).score(items) if items else [] for name in self.names]
         rows = iter(zip(*columns, strict=True) if columns else [()] * len(items))
-        return [item if isinstance(item, Refusal) else (domain.text(item), next(rows)) for item in parsed]
+        text = domain.text if self.whole else partial(plain_text, self.domain)
+        return [item if isinstance(item, Refusal) else (text(item), next(rows)) for item in parsed]
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,14 @@ def score(
 
 def stream(
     domain: str, path: Path, names: Sequence[str], predictors: Mapping[str, str], *, column: str | None = None,
-    timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES,
+    timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES, whole: bool = False,
 ) -> Scoring:  # fmt: skip
-    """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it."""
+    """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it.
+
+    whole: items come as the texts of that form, to be written as its files; else as the domain's own, for tables.
+    """
     formed = in_form(domain, _form_of(domain, path, predictors))
-    return Scoring(formed, domain_of(formed).read(path, column), names, predictors, resources, timeout_s)
+    return Scoring(formed, domain_of(formed).read(path, column), names, predictors, resources, timeout_s, whole)
 
 
 def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
@@ -91,11 +98,11 @@ class Scoring:
 
     def __init__(
         self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
-        timeout_s: float,
+        timeout_s: float, whole: bool = False,
     ) -> None:  # fmt: skip
         chosen = [*names, *predictors] if names or predictors else list(domain_of(domain).properties)
         self.names = tuple(dict.fromkeys(chosen))
-        self.domain, self.resources, self.timeout_s = domain, resources, timeout_s
+        self.domain, self.resources, self.timeout_s, self.whole = domain, resources, timeout_s, whole
         self.predictors = tuple(sorted(predictors.items()))
         book = OracleBook(domain, dict(predictors))
         for name in self.names:  # a wrong name is an error before any row is read
@@ -116,7 +123,7 @@ class Scoring:
                 waiting.append(row)
                 yield row.text
 
-        task = ScoreTexts(self.domain, self.names, self.predictors)
+        task = ScoreTexts(self.domain, self.names, self.predictors, self.whole)
         workers = worker_count(self.resources.threads)
         chunks = map_chunks_killable(task, texts(), processes=workers, chunk=ROWS_PER_TASK, timeout_s=self.timeout_s)
         for _, members, results in chunks:

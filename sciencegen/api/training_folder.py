@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.models import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS
+from sciencegen.api.models import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model
 from sciencegen.api.prepare import find_card, uses_sample
-from sciencegen.config import PredictorSettings, TrainSettings
+from sciencegen.config import PredictorSettings, Reading, TrainSettings
 from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, IncompatibleError
 from sciencegen.files import sha256_of, temporary_sibling
@@ -28,18 +28,29 @@ def identity_of(
     domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings
 ) -> dict[str, Any]:
     """Everything that the trained weights depend on, but for the device and the threads."""
-    chosen = settings.model_dump(mode="json", exclude={"device", "threads", "batch_size"})
-    return {"domain": domain, "data": _data_identity(domain, data, column), "train": chosen}
+    apart = {"device", "threads", "batch_size", *Reading.__annotations__}
+    chosen = settings.model_dump(mode="json", exclude=apart)
+    identity = {"domain": domain, "data": _data_identity(domain, data, column, settings), "train": chosen}
+    start = settings.from_model if isinstance(settings, TrainSettings) else None
+    return identity if start is None else identity | {"from": _weights_of(domain, start)}
 
 
-def _data_identity(domain: str, data: str | Path, column: str | None) -> dict[str, Any]:
+def _weights_of(domain: str, model: str) -> str:
+    """The checksum of weights that a training starts from: their folder's name may come to hold others."""
+    weights = find_model(domain, model) / WEIGHTS
+    return sha256_of(weights) if weights.is_file() else ""
+
+
+def _data_identity(domain: str, data: str | Path, column: str | None, reading: Reading) -> dict[str, Any]:
     """The name, and the checksum of a file or of what a prepared folder says of itself, or which rows of a card."""
     name = {"name": str(data)}
     if is_prepared(data):
         return name | {"sha256": sha256_of(Path(data) / SUMMARY)}
+    cut = {} if reading.limit is None else {"limit": reading.limit}
     if Path(data).is_file():
-        return name | {"sha256": sha256_of(data), "column": column}
-    return name | {"sample": uses_sample(find_card(domain, str(data))[0]), "column": column}
+        return name | {"sha256": sha256_of(data), "column": column} | cut
+    sample = uses_sample(find_card(domain, str(data))[0], reading.sample)
+    return name | {"sample": sample, "column": column} | cut
 
 
 def is_prepared(data: str | Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from sciencegen.api import models
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of, in_form
-from sciencegen.config import PrepareSettings, TrainSettings
+from sciencegen.config import PrepareSettings, Reading, TrainSettings
 from sciencegen.errors import ConfigError, unknown_name
 
 FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
@@ -35,8 +35,8 @@ class Plan:
 
     @property
     def preparing(self) -> PrepareSettings:
-        threads, form = self.settings.threads, self.recipe.form
-        return PrepareSettings(source=str(self.data), column=self.column, threads=threads, form=form)
+        chosen = {name: getattr(self.settings, name) for name in ("threads", *Reading.__annotations__)}
+        return PrepareSettings(source=str(self.data), column=self.column, form=self.recipe.form, **chosen)
 
     @property
     def formed(self) -> str:

@@ -35,13 +35,16 @@ def score(
     predictors = options.folders(predictor)
     claim_output(output, force)
 
-    from sciencegen.api.outputs import input_ending, open_output
+    from sciencegen.api.outputs import input_ending, open_output, writes_structures
     from sciencegen.api.score import stream
 
     with input_path(source, partial(input_ending, domain, format)) as path:
-        wanted = options.names(names)
-        scoring = stream(domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=record)
-        with progress("scoring") as advance, open_output(domain, output, scoring.columns) as writer:
+        wanted, whole = options.names(names), writes_structures(output)
+        scoring = stream(
+            domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=record, whole=whole
+        )
+        place = scoring.domain if whole else domain
+        with progress("scoring") as advance, open_output(place, output, scoring.columns) as writer:
             for chunk in scoring:
                 writer.write(chunk.values)
                 writer.reject(chunk.refused)

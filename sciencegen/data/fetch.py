@@ -13,7 +13,7 @@ from sciencegen.data.archives import extract, write_checked
 from sciencegen.data.cards import ArchiveSource, Card, FilesSource, PypiSource
 from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, plain
 from sciencegen.errors import DataError
-from sciencegen.files import atomic_folder, atomic_write, sha256_of
+from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
 
 MANIFEST = "fetched.json"
 Progress = Callable[[int, int], None]
@@ -61,6 +61,14 @@ def fetch(
     folder = cached_folder(card, cache_dir)
     if is_fetched(card, cache_dir):
         return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with turn_at(folder.parent):  # several steps of a run may want one set at once
+        return folder if is_fetched(card, cache_dir) else _fetched(card, folder, cache_dir, offline, progress)
+
+
+def _fetched(
+    card: Card, folder: Path, cache_dir: str | Path | None, offline: bool, progress: Progress | None
+) -> Path:  # fmt: skip
     problems = []
     for source in card.sources:
         try:

@@ -125,7 +125,9 @@ class Domain(Protocol):
         the domain's own too, for which they are made.
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
     holds(path) -> bool: whether the items of a file have this form.
-    cell(text) -> str: an item's text as a table holds it, without what only the form's own files can say.
+    And any form whose items aren't the domain's own must offer these:
+    plain(item) -> Item: the domain's own item of one of the form's.
+    adapt_oracle(oracle) -> Oracle: an oracle of the domain's own items (a plugin's, say) for those of the form.
     """
 
     name: str

@@ -14,7 +14,7 @@ from sciencegen.scoring.oracles import Direction, Score
 class PointOracle:
     """Scores of one target. points: items -> their points, or a record with the `reason` why they have none.
 
-    An item with types that the predictor never saw is a failure, one of another size only out of domain.
+    An item with types or a charge that the predictor never saw is a failure, one of another size only out of domain.
     """
 
     name: str
@@ -33,11 +33,8 @@ class PointOracle:
             assert predicted is not None
             value, lower, upper = (float(part[index]) for part in (predicted.mean, predicted.lower, predicted.upper))
             if value != value:
-                scores[row] = Score(None, failure=self._unknown(found[row]), in_domain=False)
+                reason = self.predictor.why_unknown(found[row]) or "no finite prediction"
+                scores[row] = Score(None, failure=reason, in_domain=False)
             else:
                 scores[row] = Score(value, lower, upper, in_domain=bool(predicted.in_domain[index]))
         return scores
-
-    def _unknown(self, points: Any) -> str:
-        other = sorted(set(points.numbers.tolist()) - set(self.predictor.types.tolist()))
-        return f"holds points of type {', '.join(map(str, other))}, which the predictor's training set has not"

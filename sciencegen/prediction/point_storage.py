@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from sciencegen.errors import IncompatibleError
-from sciencegen.files import atomic_write, sha256_of
+from sciencegen.files import atomic_write
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings
 from sciencegen.networks.equivariant.properties import PropertyNetwork
 from sciencegen.prediction.baselines import Baseline
 from sciencegen.prediction.points import Conformal, PointPredictor
-from sciencegen.prediction.storage import ARRAYS, NUMBERS
-from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
+from sciencegen.prediction.storage import ARRAYS, NUMBERS, read_numbers
+from sciencegen.runs import FORMAT_VERSION, RunFolder
 
 KIND = "points"
 
@@ -39,7 +39,8 @@ def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
     content = to_bytes({name: np.array(array, order="C") for name, array in arrays.items()})
     numbers = {
         "format_version": FORMAT_VERSION, "kind": KIND, "targets": predictor.targets, "smallest": predictor.smallest,
-        "largest": predictor.largest, "readouts": predictor.baseline.readouts, "settings": asdict(predictor.settings),
+        "largest": predictor.largest, "charges": predictor.charges, "readouts": predictor.baseline.readouts,
+        "settings": asdict(predictor.settings),
         "members": len(predictor.networks), "level": predictor.level,
         "arrays_sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip
@@ -51,18 +52,11 @@ def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
 
 
 def load_points(folder: str | Path) -> PointPredictor:
-    """The predictor in a folder, on the CPU; files that were cut, changed or made by a newer program are an error."""
+    """The predictor in a folder, on the CPU, or an error."""
     from safetensors.torch import load_file
 
     run = RunFolder(folder, create=False)
-    numbers = run.read_json(NUMBERS)
-    if not isinstance(numbers, dict) or numbers.get("kind") != KIND:
-        raise IncompatibleError(f"Expected a predictor of points in {run / NUMBERS}, found something else.")
-    check_format(numbers.get("format_version"), str(run / NUMBERS))
-    if not run.has(ARRAYS) or sha256_of(run / ARRAYS) != numbers.get("arrays_sha256"):
-        raise IncompatibleError(
-            f"Expected {run / ARRAYS} as it was saved, found it missing or changed. Train the predictor again."
-        )
+    numbers = read_numbers(run, KIND)
     try:
         return _assembled(numbers, load_file(run / ARRAYS))
     except (KeyError, TypeError, RuntimeError) as error:
@@ -89,4 +83,5 @@ def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> PointPr
         tuple(networks),
         Conformal(plain["conformal.difficulty"], plain["conformal.quantile"]),
         numbers["level"],
+        None if numbers.get("charges") is None else tuple(numbers["charges"]),
     )

@@ -31,7 +31,7 @@ CHUNK = 64
 
 
 class Points(Protocol):
-    """An item: what its points are, and where."""
+    """An item: what its points are, and where; and it may have `charges` [point], of which the sum counts."""
 
     numbers: Int[np.ndarray, " point"]
     positions: Float[np.ndarray, "point 3"]
@@ -54,6 +54,11 @@ def type_counts(items: Sequence[Any], types: Int[np.ndarray, " type"]) -> Float[
     """How many points of each type an item has."""
     counts = [(one.numbers[:, None] == types).sum(0) for one in items]
     return np.array(counts, np.float64).reshape(len(items), len(types))
+
+
+def total_charge(item: Any) -> int:
+    """The sum of an item's charges, 0 where it has none."""
+    return int(np.sum(getattr(item, "charges", 0)))
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,11 @@ def calibrate(
 
 @dataclass(frozen=True)
 class PointPredictor:
-    """types: the numbers that a point may have; smallest, largest: sizes of the training items.
+    """types: the numbers that a point may have; smallest, largest: sizes of the training items; charges: the total
+    charges among them, None where they weren't kept.
 
-    An item with other types has no prediction (NaN); one of another size has, but is out of domain.
+    An item with other types or of another charge has no prediction (NaN), as the networks see neither; one of another
+    size has, but is out of domain.
     """
 
     targets: tuple[str, ...]
@@ -97,10 +104,11 @@ class PointPredictor:
     networks: tuple[PropertyNetwork, ...]
     conformal: Conformal
     level: float
+    charges: tuple[int, ...] | None = None
 
     def predict(self, items: Sequence[Points]) -> dict[str, Prediction]:
         """By target. Thousands of items a minute on one core; the distance is that of sizes from the training's."""
-        known = np.array([bool(np.isin(one.numbers, self.types).all()) for one in items], bool)
+        known = np.array([self.why_unknown(one) is None for one in items], bool)
         mean, spread = np.full((2, len(items), len(self.targets)), np.nan)
         if known.any():
             rows = np.flatnonzero(known)
@@ -116,6 +124,17 @@ class PointPredictor:
             name: Prediction(mean[:, k], lower[:, k], mean[:, k] + half[:, k], inside, distance)
             for k, name in enumerate(self.targets)
         }
+
+    def why_unknown(self, item: Any) -> str | None:
+        """What the training set had nothing of, in an item that has no prediction."""
+        other = sorted(set(item.numbers.tolist()) - set(self.types.tolist()))
+        if other:
+            return f"holds points of type {', '.join(map(str, other))}, which the predictor's training set has not"
+        charge = total_charge(item)
+        if self.charges is not None and charge not in self.charges:
+            seen = ", ".join(f"{one:+d}" if one else "0" for one in self.charges)
+            return f"has a charge of {charge:+d}; the predictor's training set has {seen}, and it sees no charges"
+        return None
 
 
 @torch.no_grad()

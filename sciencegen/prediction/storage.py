@@ -48,19 +48,26 @@ def save(predictor: Predictor, folder: str | Path) -> Path:
     return run.path
 
 
-def load(folder: str | Path) -> Predictor:
-    """The predictor in a folder; files that were cut, changed or made by a newer program are an error."""
-    from safetensors.numpy import load_file
-
-    run = RunFolder(folder, create=False)
+def read_numbers(run: RunFolder, kind: str | None = None) -> dict[str, Any]:
+    """The numbers of a predictor of this kind; files that were cut, changed or made by a newer program are an error."""
     numbers = run.read_json(NUMBERS)
-    if not isinstance(numbers, dict):
-        raise IncompatibleError(f"Expected the numbers of a predictor in {run / NUMBERS}, found something else.")
+    if not isinstance(numbers, dict) or numbers.get("kind") != kind:
+        what = f"a predictor of {kind}" if kind else "the numbers of a predictor"
+        raise IncompatibleError(f"Expected {what} in {run / NUMBERS}, found something else.")
     check_format(numbers.get("format_version"), str(run / NUMBERS))
     if not run.has(ARRAYS) or sha256_of(run / ARRAYS) != numbers.get("arrays_sha256"):
         raise IncompatibleError(
             f"Expected {run / ARRAYS} as it was saved, found it missing or changed. Train the predictor again."
         )
+    return numbers
+
+
+def load(folder: str | Path) -> Predictor:
+    """The predictor in a folder, or an error."""
+    from safetensors.numpy import load_file
+
+    run = RunFolder(folder, create=False)
+    numbers = read_numbers(run)
     try:
         return _assembled(numbers, load_file(run / ARRAYS))
     except (KeyError, TypeError) as error:

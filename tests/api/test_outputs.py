@@ -7,6 +7,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.api.outputs import OutputWriter, open_output
+from sciencegen.domains.molecules import DOMAIN
 
 
 def test_a_row_without_an_item_is_listed_and_the_others_keep_their_names_and_values(tmp_path):
@@ -32,3 +33,15 @@ def test_an_output_that_fails_leaves_no_half_of_its_rejects(tmp_path):
     with pytest.raises(OSError, match="disk full"), writer:
         writer.reject([(1, "junk", "no molecule")])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_id_breaks_its_line_or_extends_the_item(tmp_path):
+    """A line break would start another item, and "|" a CXSMILES extension, for which the row is refused."""
+    ids = ["one\ntwo", "|$R1$|", "  | x | y", "", "plain"]
+    with open_output("molecules", str(tmp_path / "x.smi"), ["item", "id"]) as writer:
+        writer.write({"item": ["CCO"] * 4 + [""], "id": ids})
+    rows = list(DOMAIN.read(tmp_path / "x.smi"))
+    assert [row.text for row in rows] == ["CCO"] * 4 + [""]
+    assert [row.id for row in rows] == ["one two", "$R1$|", "x | y", "", ""]
+    DOMAIN.write(tmp_path / "y.smi", [DOMAIN.parse("CCO")] * 2, ids[:2], {})
+    assert [(row.text, row.id) for row in DOMAIN.read(tmp_path / "y.smi")] == [("CCO", "one two"), ("CCO", "$R1$|")]

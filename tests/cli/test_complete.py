@@ -7,6 +7,9 @@ import json
 import pytest
 from rdkit import Chem
 
+from sciencegen.api.training_folder import identity_of
+from sciencegen.config import TrainSettings
+
 SMALL = "{settings: {network: {width: 32, pair_width: 8, layers: 2, heads: 2, vectors: 2, radial: 8, context: 16}}}"
 
 
@@ -48,3 +51,34 @@ def test_only_such_a_model_completes(cli):
     result = cli("generate", "molecules", "-n", 3, "--complete", "molecules", "-o", "hits.sdf")
     assert result.code == 2
     assert "completes items" in result.err
+
+
+def test_the_whole_set_is_never_its_sample(cli):
+    """The cache is empty and there is no network: what asks for the whole set fails, and claims no folder."""
+    training = ("--recipe", "conformers", "--data", "qm9", "--settings", "{sample: false}", "--threads", 1)
+    predictor = ("predictor", "molecules", "qm9/test", "--target", "gap", "--settings", "{sample: false}")
+    for call in (("molecules", *training), predictor, (*predictor, "--form", "structures")):
+        result = cli("train", *call, "-o", "x")
+        assert result.code == 3
+        assert "Expected to fetch molecules/qm9" in result.err
+
+
+def test_the_weights_that_a_training_starts_from_belong_to_it(tmp_path):
+    """Their folder's name may come to hold others."""
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/config.yaml").write_text("")
+    found = []
+    for content in (b"one", b"other", b"one"):
+        (tmp_path / "base/weights.safetensors").write_bytes(content)
+        found.append(identity_of("molecules", "qm9", None, TrainSettings(from_model=str(tmp_path / "base"))))
+    assert found[0] == found[2] != found[1]
+    assert "from" not in identity_of("molecules", "qm9", None, TrainSettings())
+
+
+def test_how_the_data_are_read_belongs_to_a_training():
+    few, all_of_it = (identity_of("molecules", "qm9", None, TrainSettings(limit=limit)) for limit in (5, None))
+    assert few["data"]["limit"] == 5
+    assert "limit" not in all_of_it["data"]
+    assert all_of_it == identity_of("molecules", "qm9", None, TrainSettings(sample=True, offline=True))
+    whole = identity_of("molecules", "qm9", None, TrainSettings(sample=False))
+    assert whole["data"]["sample"] is False

@@ -7,6 +7,7 @@ import json
 import tarfile
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -262,3 +263,19 @@ def test_other_schemes_are_refused(tmp_path):
     card = card_with(tmp_path, archive_source("ftp://example.org/words.zip", WHEEL))
     with pytest.raises(DataError, match=r"https:, http: or file:"):
         fetch(card, tmp_path / "cache")
+
+
+def test_those_who_want_one_set_at_once_fetch_it_once(server, tmp_path):
+    server.pages = {"/a": TRAIN, "/b": TEST}
+    source = {"kind": "files", "files": entries({"train": f"{server.url}/a", "test": f"{server.url}/b"})}
+    card = card_with(tmp_path, source)
+    ready = threading.Barrier(4)
+
+    def want(_):
+        ready.wait()
+        return fetch(card, tmp_path / "cache")
+
+    with ThreadPoolExecutor(4) as pool:
+        for folder in pool.map(want, range(4)):
+            check(folder)
+    assert len(server.asked) == 2

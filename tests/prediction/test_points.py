@@ -1,5 +1,6 @@
 """Predictors of points: they learn what is known, their intervals hold, and their folder gives the same bytes."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -151,3 +152,19 @@ def test_what_teaches_nothing_is_refused():
         calibrate(np.zeros((5, 1)), np.ones((5, 1)), np.ones((5, 1)), 0.9)
     with pytest.raises(ConfigError, match="readout"):
         PropertyNetwork(2, ["none"])
+
+
+def test_an_item_of_another_charge_has_no_value(trained, tmp_path):
+    """The networks see no charges, so an ion would get the value of a neutral item."""
+    predictor, held, _ = trained
+    neutral = replace(predictor, charges=(0, 1))
+    loaded = load_points(save_points(neutral, tmp_path / "p"))
+    assert loaded.charges == (0, 1)
+    ions = [SimpleNamespace(numbers=o.numbers, positions=o.positions, charges=np.eye(len(o.numbers))[0] * q)
+            for o, q in zip(held, (1, -1), strict=False)]  # fmt: skip
+    scores = PointOracle("d", loaded, "distances", lambda items: items).score([*ions, held[2]])
+    assert [score.failed for score in scores] == [False, True, False]
+    assert "charge of -1" in scores[1].failure
+    assert not scores[1].in_domain
+    older = PointOracle("d", predictor, "distances", lambda items: items)
+    assert not any(score.failed for score in older.score(ions))  # what knows no charges refuses none

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from sciencegen.config import PredictorSettings, TrainSettings, build_settings
 from tests.workflows.conftest import CONFIG, edited
 from tests.workflows.conftest import RULES as EVERY_RULE
 
@@ -103,3 +104,35 @@ def test_fewer_results_than_asked_are_no_failure(place, verb, code, finishes):
     (place.folder / "exit").write_text(f"{verb} {code}")
     assert (place.snakemake().returncode == 0) == finishes
     assert (place.results / "report.html").exists() == finishes
+
+
+def of_a_dataset():
+    config = edited("prepare", value={"source": "qm9", "sample": False, "limit": 50, "column": "smiles"})
+    config["complete"] = {"recipe": "conformers"}
+    config["predict"] = {"gap": {"table": "qm9/test", "target": "gap"}, "other": {"table": "moses", "target": "y"}}
+    return config
+
+
+def test_what_reads_the_dataset_again_reads_it_alike(place):
+    """Else a fresh run takes the committed sample for the set that `prepare` is about to fetch."""
+    config = of_a_dataset()
+    done = place.snakemake("--cores", 2, config=config)
+    assert done.returncode == 0, done.stderr
+    words = {" ".join(call["words"][:4]): call["words"] for call in place.calls()}
+    seen = {name: json.loads(some[some.index("--settings") + 1]) for name, some in words.items()}
+    completing = words["train molecules --data qm9"]
+    assert completing[completing.index("--item-column") + 1] == "smiles"
+    assert {k: v for k, v in seen["train molecules --data qm9"].items() if k != "seed"} == {
+        "sample": False,
+        "limit": 50,
+        "recipe": "conformers",
+    }
+    assert seen["train predictor molecules qm9/test"]["sample"] is False
+    assert "sample" not in seen["train predictor molecules moses"]
+    for name, settings in seen.items():  # each is what its verb knows
+        if name.startswith("train"):
+            build_settings(PredictorSettings if "predictor" in name else TrainSettings, settings)
+    config["prepare"]["properties"] = ["qed"]
+    assert place.would_run(config) == EVERY_RULE - {"complete", "predict"}
+    config["prepare"]["sample"] = True
+    assert place.would_run(config) == EVERY_RULE

@@ -10,6 +10,7 @@ RUN = f"{config.get('results', 'results')}/{DOMAIN}/{config.get('name', 'default
 STRUCTURES = (
     [f"{RUN}/candidates{config['structures']}"] if config.get("structures") else []
 )
+PREPARE = config.get("prepare") or {}
 PREDICTORS = config.get("predict") or {}
 COMPLETES = bool(config.get("complete"))
 THREADS = config.get("threads") or 16
@@ -40,6 +41,18 @@ def settings(section, **wired):
     return as_settings(config.get(section), **wired)
 
 
+def reading(*names):
+    """How `prepare` reads its source (its sample or the whole set, how much of it), for rules that read it too. They
+    don't wait for `prepare`: told alike, they read alike, and who comes first fetches.
+    """
+    return {name: PREPARE[name] for name in names if name in PREPARE}
+
+
+def item_column():
+    """The flag for the source's column of items, where the config names one."""
+    return f"--item-column '{PREPARE['column']}'" if PREPARE.get("column") else ""
+
+
 def folder_of():
     """The folder of a rule's first output."""
     return lambda wildcards, output: os.path.dirname(output[0])
@@ -66,6 +79,12 @@ def predictor_folders():
     return {**(config.get("optimize") or {}).get("predictors", {}), **own}
 
 
+def dataset_of(source):
+    """The dataset that a source is, or is a split of; none for a file."""
+    named = source and not os.path.isfile(source)
+    return source.removeprefix(f"{DOMAIN}/").split("/")[0] if named else None
+
+
 def reads_latents(wildcards):
     """Whether a predictor looks at the trained model's latents, not only at features of the items."""
     own = PREDICTORS[wildcards.predictor]
@@ -75,5 +94,10 @@ def reads_latents(wildcards):
 
 def predictor_settings(wildcards):
     """The section of one predictor. Snakemake compares no param that is made of `input` or `output`, so this is not."""
+    own = PREDICTORS[wildcards.predictor]
     model = {"model": f"{RUN}/model"} if reads_latents(wildcards) else {}
-    return as_settings(PREDICTORS[wildcards.predictor], **model)
+    dataset = dataset_of(own["table"])
+    same = dataset is not None and dataset == dataset_of(PREPARE.get("source"))
+    return as_settings(
+        {**(reading("sample", "offline") if same else {}), **own}, **model
+    )

@@ -1,7 +1,7 @@
 rule prepare:
     """Standardize, remove duplicates, compute properties once."""
     input:
-        if_file((config.get("prepare") or {}).get("source")),
+        if_file(PREPARE.get("source")),
     output:
         table=f"{RUN}/data/items.parquet",
         summary=f"{RUN}/data/dataset.json",

@@ -14,6 +14,8 @@ rule predict:
     threads: THREADS
     resources:
         mem_mb=4000,
+        gpu=GPUS,
+        device=DEVICE,
     params:
         settings=predictor_settings,
         domain=DOMAIN,
@@ -23,4 +25,5 @@ rule predict:
         folder=folder_of(),
     shell:
         "sciencegen train predictor {params.domain} {params.table:q} --target {params.target:q}"
-        " --settings {params.settings:q} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
+        " --settings {params.settings:q} --device {resources.device} --threads {threads} --force -o {params.folder:q}"
+        " 2>&1 | tee {log:q}"

@@ -28,7 +28,7 @@ rule train:
 rule complete:
     """Train the model that gives candidates their structures, or take trained weights. It prepares its own data."""
     input:
-        if_file((config.get("prepare") or {}).get("source")),
+        if_file(PREPARE.get("source")),
     output:
         multiext(f"{RUN}/complete/", *MODEL_FILES),
     log:
@@ -43,10 +43,14 @@ rule complete:
         gpu=GPUS,
         device=DEVICE,
     params:
-        settings=settings("complete"),
+        settings=as_settings(
+            {**reading("sample", "limit", "offline"), **(config.get("complete") or {})}
+        ),
         domain=DOMAIN,
-        data=(config.get("prepare") or {}).get("source") or "",
+        data=PREPARE.get("source") or "",
+        column=item_column(),
         folder=folder_of(),
     shell:
         "sciencegen train {params.domain} --data {params.data:q} --settings {params.settings:q}"
-        " --device {resources.device} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
+        " {params.column} --device {resources.device} --threads {threads} --force -o {params.folder:q}"
+        " 2>&1 | tee {log:q}"

@@ -17,7 +17,7 @@ from sciencegen.data.tables import open_binary, read_table
 from sciencegen.domains.base import Row
 from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
-from sciencegen.domains.molecules.structures import with_structure
+from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write
 
@@ -165,15 +165,16 @@ def write(path: Path, molecules: Sequence[Chem.Mol], names: Sequence[str], value
 
 def _smi_lines(molecules, names, values) -> Iterator[str]:
     for molecule, name in zip(molecules, names, strict=True):
-        yield f"{text(molecule)} {_one_line(name)}".rstrip() + "\n"
+        yield f"{text(molecule)} {_one_line(name).lstrip('| ')}".rstrip() + "\n"  # "|" starts an extension
 
 
 def _sdf_records(molecules, names, values) -> Iterator[str]:
-    """The tag `structure` says how the coordinates were made, or why they are flat; `stereocentres_chosen`, how many
-    centres the molecule leaves open, of which a structure can show one configuration only."""
+    """The tag `smiles` is the molecule as it was asked for; `structure` says how the coordinates were made, or why they
+    are flat; `stereocentres_chosen`, how many centres the molecule leaves open, of which a structure can show one
+    configuration only."""
     for row, (molecule, name) in enumerate(zip(molecules, names, strict=True)):
         structure = with_structure(molecule)
-        molecule = with_implicit_hydrogens(molecule)
+        molecule = _asked(molecule)
         block = Chem.MolToMolBlock(structure.molecule, forceV3000=structure.molecule.GetNumAtoms() > 999)
         tags: dict[str, Any] = {"smiles": text(molecule), "structure": structure.method}
         chosen = rdMolDescriptors.CalcNumUnspecifiedAtomStereoCenters(molecule)
@@ -181,6 +182,12 @@ def _sdf_records(molecules, names, values) -> Iterator[str]:
         tags |= {column: cells[row] for column, cells in values.items()}
         body = "".join(f">  <{tag}>\n{_one_line(value)}\n\n" for tag, value in tags.items() if not _missing(value))
         yield f"{_one_line(name)}\n{block.split(chr(10), 1)[1]}{body}$$$$\n"
+
+
+def _asked(molecule: Chem.Mol) -> Chem.Mol:
+    """The molecule that a structure was made for, or is of."""
+    asked = Chem.MolFromSmiles(molecule.GetProp(ASKED)) if molecule.HasProp(ASKED) else None
+    return asked or with_implicit_hydrogens(molecule)
 
 
 def _one_line(value: Any) -> str:

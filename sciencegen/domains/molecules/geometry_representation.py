@@ -12,6 +12,8 @@ from rdkit import Chem
 
 from sciencegen.batch import Batch
 from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules import known_distances
+from sciencegen.domains.molecules.confirmation import confirmed, speaks
 from sciencegen.domains.molecules.geometry import (
     BOND_TYPES,
     Geometry,
@@ -21,11 +23,10 @@ from sciencegen.domains.molecules.geometry import (
     molecule_of,
     perceive_bonds,
     symbols,
-    with_implicit_hydrogens,
 )
+from sciencegen.domains.molecules.known_distances import KnownDistances
 from sciencegen.domains.molecules.representations import moments, standardized
 from sciencegen.domains.molecules.structure_files import parse_structure
-from sciencegen.domains.molecules.structures import METHOD
 from sciencegen.errors import DataError
 from sciencegen.runs import check_format
 
@@ -37,7 +38,7 @@ class GeometryRepresentation:
 
     elements: atomic numbers; their order is that of the columns of `types`. sizes: how many molecules of the training
     data have how many atoms; size_mean, size_std [size property]: the standardized properties of those of each size.
-    bonded: whether batches hold bonds.
+    bonded: whether batches hold bonds. distances: those that the training data's atoms have; None: they aren't known.
     """
 
     name = "geometry"
@@ -52,9 +53,10 @@ class GeometryRepresentation:
         bonded: bool = True,
         size_mean: np.ndarray | Sequence[Sequence[float]] | None = None,
         size_std: np.ndarray | Sequence[Sequence[float]] | None = None,
+        distances: KnownDistances | None = None,
     ) -> None:
         self.elements, self.sizes = np.array(sorted(elements)), dict(sorted(sizes.items()))
-        self.properties, self.bonded = tuple(properties), bonded
+        self.properties, self.bonded, self.distances = tuple(properties), bonded, distances
         self.mean, self.std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
         alike = np.zeros((len(self.sizes), len(self.properties)))  # unless told: as if no property knew of the size
         self.size_mean = alike if size_mean is None else np.asarray(size_mean, np.float64).reshape(alike.shape)
@@ -69,20 +71,8 @@ class GeometryRepresentation:
         return [self._known(graph_of(item)) for item in items]
 
     def confirmed(self, asked: Chem.Mol, made: Chem.Mol) -> Chem.Mol | Refusal:
-        """`made`, or its mirror image, if the bonds that its distances speak of and its configuration are as asked."""
-        numbers = np.array([atom.GetAtomicNum() for atom in made.GetAtoms()])
-        positions = made.GetConformer().GetPositions()
-        for places in (positions, positions * (1, 1, -1)):
-            found = perceive_bonds(numbers, places, Chem.GetFormalCharge(made))
-            if isinstance(found, Refusal):
-                return found
-            flat = with_implicit_hydrogens(found)
-            if Chem.MolToSmiles(flat, isomericSmiles=False) != Chem.MolToSmiles(asked, isomericSmiles=False):
-                return Refusal("other bonds in its coordinates than the molecule has")
-            if flat.HasSubstructMatch(asked, useChirality=True):
-                found.SetProp(METHOD, "diffusion over coordinates, bonds confirmed by their lengths")
-                return found
-        return Refusal("another configuration than the molecule has")
+        """`made`, or its mirror image, if its coordinates confirm that it is what was asked for."""
+        return confirmed(asked, made, self.distances)
 
     def _known(self, geometry: Geometry | Refusal) -> Geometry | Refusal:
         if isinstance(geometry, Refusal):
@@ -136,8 +126,10 @@ class GeometryRepresentation:
         return [_molecule(geometry) for geometry in self.geometries(batch)]
 
     def well_formed(self, batch: Batch, items: Sequence[Chem.Mol | Refusal]) -> np.ndarray:
-        """Whether each molecule is in one piece and its bonds are those that its coordinates speak of, [item] bool."""
-        return np.array([not isinstance(item, Refusal) and _speaks(item) for item in items], bool)
+        """Whether each molecule is in one piece, its bonds are those that its coordinates speak of, and its distances
+        are some that the training data have, [item] bool."""
+        sound = [not isinstance(item, Refusal) and speaks(item, self.distances) for item in items]
+        return np.array(sound, bool)
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         return standardized(values, self.properties, self.mean, self.std)
@@ -154,6 +146,7 @@ class GeometryRepresentation:
             "elements": symbols(self.elements),
             "sizes": {str(size): count for size, count in self.sizes.items()},
             "bonded": self.bonded,
+            **({"distances": self.distances.to_json()} if self.distances else {}),
             **({"size_mean": self.size_mean.tolist(), "size_std": self.size_std.tolist()} if self.properties else {}),
             "properties": {
                 name: {"mean": float(mean), "std": float(std)}
@@ -170,13 +163,14 @@ def load(data: Mapping[str, Any]) -> GeometryRepresentation:
     elements = [number for number in map(atomic_number, data["elements"]) if number is not None]
     sizes = {int(size): count for size, count in data["sizes"].items()}
     by_size = data.get("size_mean"), data.get("size_std")
-    return GeometryRepresentation(elements, sizes, list(columns), mean, std, data["bonded"], *by_size)
+    distances = known_distances.load(data["distances"]) if "distances" in data else None  # older files have none
+    return GeometryRepresentation(elements, sizes, list(columns), mean, std, data["bonded"], *by_size, distances)
 
 
 def fit(
     texts: Sequence[str], values: np.ndarray, properties: Sequence[str], bonded: bool = True
 ) -> GeometryRepresentation:
-    """Elements and sizes of these structures (texts of `structure_text`), moments of their properties."""
+    """Elements, sizes and distances of these structures (texts of `structure_text`), moments of their properties."""
     read = {row: geometry for row, geometry in enumerate(map(read_geometry, texts))}
     good = {row: geometry for row, geometry in read.items() if not isinstance(geometry, Refusal)}
     return fit_geometries(list(good.values()), np.asarray(values)[list(good)], properties, bonded)
@@ -190,12 +184,12 @@ def fit_geometries(
         raise DataError("Expected structures to learn elements and sizes from, found none with 3D coordinates.")
     elements = np.unique(np.concatenate([one.numbers for one in geometries]))
     sizes, place, counts = np.unique([len(one) for one in geometries], return_inverse=True, return_counts=True)
-    histogram = dict(zip(sizes.tolist(), counts.tolist(), strict=True))
+    histogram, distances = dict(zip(sizes.tolist(), counts.tolist(), strict=True)), known_distances.fit(geometries)
     if not len(properties):
-        return GeometryRepresentation(elements.tolist(), histogram, bonded=bonded)
+        return GeometryRepresentation(elements.tolist(), histogram, bonded=bonded, distances=distances)
     mean, std = moments(values, properties)
     by_size = _moments_by_size((values - mean) / std, place, len(sizes))
-    return GeometryRepresentation(elements.tolist(), histogram, properties, mean, std, bonded, *by_size)
+    return GeometryRepresentation(elements.tolist(), histogram, properties, mean, std, bonded, *by_size, distances)
 
 
 def _moments_by_size(
@@ -225,18 +219,6 @@ def _molecule(geometry: Geometry) -> Chem.Mol | Refusal:
     if isinstance(made, Refusal) and geometry.bonds is not None:
         return perceive_bonds(geometry.numbers, geometry.positions, int(geometry.charges.sum()))
     return made
-
-
-def _speaks(molecule: Chem.Mol) -> bool:
-    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
-    found = perceive_bonds(numbers, molecule.GetConformer().GetPositions(), Chem.GetFormalCharge(molecule))
-    if isinstance(found, Refusal) or len(Chem.GetMolFrags(found)) != 1:
-        return False
-    return _flat_smiles(found) == _flat_smiles(molecule)
-
-
-def _flat_smiles(molecule: Chem.Mol) -> str:
-    return Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
 
 
 def _bond_field(encoded: Sequence[Geometry], mask: np.ndarray) -> Float[np.ndarray, "batch atom atom 5"]:

@@ -24,6 +24,7 @@ from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.files import ITEM_COLUMNS, check_exists, ending, lines, sdf_values, split_records
 from sciencegen.domains.molecules.geometry import (
     MAX_ATOMS,
+    Geometry,
     atomic_number,
     geometry_of,
     perceive_bonds,
@@ -69,7 +70,7 @@ def read_structures(path: Path, column: str | None = None) -> Iterator[Row]:
 def _read_sdf(path: Path) -> Iterator[Row]:
     for number, record in split_records(path):
         block = record[: record.index("M  END") + 1] if "M  END" in record else record
-        yield Row(number, "\n".join(block), sdf_values(record))
+        yield Row(number, "\n".join(block), sdf_values(record), record[0].strip() if record else "")
 
 
 def _read_xyz(path: Path) -> Iterator[Row]:
@@ -141,7 +142,7 @@ def parse_structure(text: str) -> Chem.Mol | Refusal:
         return Refusal(f"{len(text)} characters; at most {LONGEST_TEXT} are accepted")
     if "\n" not in text:
         molecule = _read_line(text)
-    elif "M  END" in text or "V2000" in text or "V3000" in text:
+    elif is_molfile(text):
         molecule = _read_molfile(text)
     else:
         return _read_block(text)
@@ -149,6 +150,11 @@ def parse_structure(text: str) -> Chem.Mol | Refusal:
         return molecule
     geometry = geometry_of(molecule)
     return geometry if isinstance(geometry, Refusal) else molecule
+
+
+def is_molfile(text: str) -> bool:
+    """Whether a text of several lines is a molfile block, no XYZ block."""
+    return "M  END" in text or "V2000" in text or "V3000" in text
 
 
 def _read_line(text: str) -> Chem.Mol | Refusal:
@@ -174,10 +180,22 @@ def _read_molfile(text: str) -> Chem.Mol | Refusal:
 
 
 def _read_block(text: str) -> Chem.Mol | Refusal:
-    """An XYZ block; columns after the third coordinate (QM9's charges) are left out, "*^" is its exponent."""
+    """An XYZ block, its bonds perceived; where its comment gives a SMILES, they must agree with that."""
+    geometry = block_geometry(text)
+    if isinstance(geometry, Refusal):
+        return geometry
+    molecule = perceive_bonds(geometry.numbers, geometry.positions)
+    comment = text.split("\n")[1]
+    if isinstance(molecule, Refusal) or not comment.startswith(GIVEN_SMILES):
+        return molecule
+    return _agrees(molecule, comment.removeprefix(GIVEN_SMILES).strip())
+
+
+def block_geometry(text: str) -> Geometry | Refusal:
+    """The atoms of an XYZ block; columns after the third coordinate (QM9's charges) are left out, "*^" is its
+    exponent."""
     count, _, rest = text.partition("\n")
-    comment, *atoms = rest.split("\n")
-    atoms = [line for line in atoms if line.strip()]
+    atoms = [line for line in rest.split("\n")[1:] if line.strip()]
     if not count.strip().isdecimal() or int(count) != len(atoms):
         return Refusal(f"{count.strip()[:20]} atoms announced, {len(atoms)} given")
     numbers, positions = np.zeros(len(atoms), np.int64), np.full((len(atoms), 3), np.nan)
@@ -190,10 +208,7 @@ def _read_block(text: str) -> Chem.Mol | Refusal:
             numbers[index], positions[index] = number, [float(cell) for cell in cells[:3]]
         except ValueError:
             return Refusal(f"atom {index + 1}: expected three coordinates, found '{' '.join(cells)[:60]}'")
-    molecule = perceive_bonds(numbers, positions)
-    if isinstance(molecule, Refusal) or not comment.startswith(GIVEN_SMILES):
-        return molecule
-    return _agrees(molecule, comment.removeprefix(GIVEN_SMILES).strip())
+    return Geometry(numbers, positions, np.zeros(len(atoms), np.int64))
 
 
 def _agrees(molecule: Chem.Mol, smiles: str) -> Chem.Mol | Refusal:

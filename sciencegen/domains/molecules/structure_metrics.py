@@ -13,9 +13,10 @@ import numpy as np
 from rdkit import Chem, rdBase
 
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.molecules.geometry import Geometry, geometry_of, perceive_bonds, with_implicit_hydrogens
+from sciencegen.domains.molecules.geometry import Geometry, perceive_bonds, why_unusable, with_implicit_hydrogens
 from sciencegen.domains.molecules.geometry_metrics import geometry_distances, internal_coordinates, strain_energies
 from sciencegen.domains.molecules.stability import STABILITY_ELEMENTS, stability
+from sciencegen.domains.molecules.structure_atoms import atoms_of
 from sciencegen.domains.molecules.structure_files import GIVEN_SMILES, parse_structure
 from sciencegen.errors import DataError
 
@@ -28,13 +29,14 @@ def evaluate_structures(
 ) -> dict[str, float]:
     """Every metric by name, and the sizes of the samples behind them (`count_...`).
 
-    samples, reference, training: texts of structures, as `structure_files` reads them. stable_atoms, stable_molecules:
-    of all samples with coordinates, left out where the table lacks an element. valid: bonds fit the distances.
+    samples, reference, training: texts of structures, as `structure_files` reads them; a sample without coordinates is
+    neither stable nor valid. stable_atoms: of all atoms that have coordinates. stable_molecules: of all samples. Both
+    are left out where the table lacks an element. valid: bonds fit the distances.
     connected: valid and in one piece. unique: of the connected. novelty: of the unique. lengths (ångström), angles,
     dihedrals (degrees): distances between distributions of the connected and the reference. strain: median energy above
     the nearest minimum of the force field, kcal/mol, of the connected; reference_strain beside it.
     """
-    geometries = [one for one in map(_geometry, samples) if isinstance(one, Geometry)]
+    geometries = [one for one in map(atoms_of, samples) if isinstance(one, Geometry)]
     if not samples:
         raise DataError("Expected structures to evaluate, got none.")
     made = [perceive_bonds(one.numbers, one.positions, int(one.charges.sum())) for one in geometries]
@@ -43,7 +45,8 @@ def evaluate_structures(
     texts = [_flat(one) for one in connected]
     result = {
         "count": len(samples), "count_valid": len(valid), "count_connected": len(connected),
-        **_stability(geometries), "valid": len(valid) / len(samples), "connected": len(connected) / len(samples),
+        **_stability(geometries, len(samples)), "valid": len(valid) / len(samples),
+        "connected": len(connected) / len(samples),
     }  # fmt: skip
     if connected:
         distinct = set(texts)
@@ -54,29 +57,34 @@ def evaluate_structures(
     return {name: float(value) for name, value in result.items() if math.isfinite(value)}
 
 
-def _geometry(text: str) -> Geometry | Refusal:
-    molecule = parse_structure(text)
-    return molecule if isinstance(molecule, Refusal) else geometry_of(molecule)
-
-
-def _stability(geometries: Sequence[Geometry]) -> dict[str, float]:
+def _stability(geometries: Sequence[Geometry], samples: int) -> dict[str, float]:
+    """Of so many samples, of which these have coordinates; atoms in one place, or none, are not stable."""
     if not geometries or any(set(one.numbers.tolist()) - set(STABILITY_ELEMENTS) for one in geometries):
         return {}
-    found = stability(geometries)
-    return {"stable_atoms": found.atoms, "stable_molecules": found.molecules}
+    sound = [one for one in geometries if why_unusable(one.numbers, one.positions) is None]
+    if not sound:
+        return {"stable_atoms": 0.0, "stable_molecules": 0.0}
+    found, told = stability(sound), sum(map(len, sound)) / sum(map(len, geometries))
+    return {"stable_atoms": found.atoms * told, "stable_molecules": found.molecules * len(sound) / samples}
 
 
 def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[str, float]:
-    rows = np.unique(np.linspace(0, len(reference) - 1, min(len(reference), LARGEST_REFERENCE)).astype(int))
+    rows = evenly_spaced(len(reference), LARGEST_REFERENCE)
     known = [one for one in (parse_structure(reference[row]) for row in rows) if not isinstance(one, Refusal)]
     if not known:
         raise DataError("Expected structures to compare with, found none with coordinates.")
     found = geometry_distances(internal_coordinates(molecules), internal_coordinates(known))
+    likened = [known[row] for row in evenly_spaced(len(known), len(molecules))]  # a file may be sorted, by size say
     return {
         "count_reference": len(known), "lengths": found.lengths, "angles": found.angles, "dihedrals": found.dihedrals,
         "covered": found.covered, "strain": float(np.nanmedian(strain_energies(molecules))),
-        "reference_strain": float(np.nanmedian(strain_energies(known[: len(molecules)]))),
+        "reference_strain": float(np.nanmedian(strain_energies(likened))),
     }  # fmt: skip
+
+
+def evenly_spaced(count: int, wanted: int) -> list[int]:
+    """At most so many rows of `count`."""
+    return np.unique(np.linspace(0, count - 1, min(count, wanted)).astype(int)).tolist()
 
 
 def _flat(molecule: Chem.Mol) -> str:

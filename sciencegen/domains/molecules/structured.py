@@ -31,11 +31,6 @@ class Structures(Molecules):
     def text(self, item: Chem.Mol) -> str:
         return structure_files.structure_text(item)
 
-    def cell(self, text: str) -> str:
-        """A structure in a table: its SMILES, which every verb reads; files of structures hold the coordinates."""
-        item = self.parse(text)
-        return text if isinstance(item, Refusal) else super().text(with_implicit_hydrogens(item))
-
     def key(self, item: Chem.Mol) -> str:
         return structure_files.structure_key(item)
 
@@ -60,7 +55,13 @@ class Structures(Molecules):
         return super().groups(_flat(items))
 
     def oracle(self, name: str) -> Oracle:
-        return FlatOracle(super().oracle(name))
+        return self.adapt_oracle(super().oracle(name))
+
+    def adapt_oracle(self, oracle: Oracle) -> Oracle:
+        return FlatOracle(oracle)
+
+    def plain(self, item: Chem.Mol) -> Chem.Mol:
+        return with_implicit_hydrogens(item)
 
     def points(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
         return property_networks.points(items)

@@ -14,6 +14,8 @@ from rdkit.Chem import rdDepictor, rdDistGeom, rdForceFieldHelpers
 
 METHOD = "structure_method"
 """The property of a molecule that says how its conformer was made."""
+ASKED = "asked_smiles"
+"""The same that says which molecule it was made for: one may leave stereocentres open, a conformer can't."""
 
 
 @dataclass(frozen=True)

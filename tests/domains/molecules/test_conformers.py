@@ -5,6 +5,7 @@ import pytest
 import torch
 from rdkit import Chem
 
+from sciencegen.api.models import load_model
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN, conformers, geometry_representation
@@ -63,6 +64,77 @@ def test_the_asked_configuration_is_made_by_mirroring_or_refused(representation)
         assert found.HasProp(METHOD)
     pair = with_structure(Chem.MolFromSmiles("C[C@H](O)[C@H](O)F")).molecule
     assert isinstance(representation.confirmed(Chem.MolFromSmiles("C[C@H](O)[C@@H](O)F"), pair), Refusal)
+
+
+def test_lengths_confirm_the_order_of_a_bond(representation):
+    """Neighbours and valences alone say C=C at 1.72 Å too, and whatever noise leaves of a geometry."""
+    asked = Chem.MolFromSmiles("C=C")
+    made = with_structure(asked).molecule
+    assert not isinstance(representation.confirmed(asked, made), Refusal)
+    positions = made.GetConformer().GetPositions()
+    first, second = positions[0], positions[1]
+    apart = (1.72 / np.linalg.norm(second - first) - 1) * (second - first)
+    moved = [place + (np.linalg.norm(place - second) < np.linalg.norm(place - first)) * apart for place in positions]
+    made.GetConformer().SetPositions(np.array(moved))
+    refused = representation.confirmed(asked, made)
+    assert refused.reason.startswith("a bond C=C of 1.72 Å")
+
+
+def test_atoms_that_no_bond_joins_keep_their_distance(representation):
+    asked = Chem.MolFromSmiles("C")
+    made = with_structure(asked).molecule
+    positions = made.GetConformer().GetPositions()
+    half = (positions[1] + positions[2]) / 2
+    positions[1:3] = half + 0.55 * (positions[1:3] - half)  # two hydrogens nearly meet
+    length = np.linalg.norm(positions[3] - positions[0])
+    for atom in (1, 2):
+        positions[atom] = positions[0] + length * (positions[atom] - positions[0]) / np.linalg.norm(
+            positions[atom] - positions[0]
+        )
+    made.GetConformer().SetPositions(positions)
+    refused = representation.confirmed(asked, made)
+    assert refused.reason.startswith("H and H")
+    assert "without a bond" in refused.reason
+
+
+def test_noise_is_seldom_confirmed_and_test_molecules_are(qm9_molecules):
+    """By the ranges that come with the shipped weights: real geometries, and the same with 0.05 Å of noise."""
+    shipped = load_model("molecules", "qm9-conformers", "cpu").representation
+    generator = np.random.default_rng(0)
+    shares = {}
+    for noise in (0.0, 0.05):
+        good = []
+        for molecule in qm9_molecules[:300]:
+            flat, shaken = with_implicit_hydrogens(molecule), Chem.Mol(molecule)
+            Chem.RemoveStereochemistry(flat)
+            positions = molecule.GetConformer().GetPositions()
+            shaken.GetConformer().SetPositions(positions + noise * generator.standard_normal(positions.shape))
+            good.append(not isinstance(shipped.confirmed(flat, shaken), Refusal))
+        shares[noise] = np.mean(good)
+    assert shares[0.0] > 0.99
+    assert shares[0.05] < 0.1
+
+
+@pytest.mark.parametrize("smiles", ["[13CH3]C", "[2H]C", "C[C@H]([2H])O", "[2H]C([2H])([2H])[13CH2]F"])
+def test_isotopes_ride_along(representation, smiles):
+    """No distance speaks of them; the molecule that comes back has them where they were asked for."""
+    asked = Chem.MolFromSmiles(smiles)
+    made = with_structure(asked).molecule
+    for atom in made.GetAtoms():
+        atom.SetIsotope(0)  # as the model knows it
+    found = representation.confirmed(asked, made)
+    assert Chem.MolToSmiles(with_implicit_hydrogens(found)) == Chem.CanonSmiles(smiles)
+
+
+def test_a_file_keeps_the_molecule_that_was_asked_for(representation, tmp_path):
+    """Its open stereocentre stays open in the record's SMILES, and the record says that one was chosen."""
+    asked = Chem.MolFromSmiles("CC(O)F")
+    found = representation.confirmed(asked, with_structure(asked).molecule)
+    DOMAIN.write(tmp_path / "x.sdf", [found], ["one"], {})
+    (record,) = Chem.SDMolSupplier(str(tmp_path / "x.sdf"))
+    assert record.GetProp("smiles") == "CC(O)F"
+    assert record.GetProp("stereocentres_chosen") == "1"
+    assert record.GetProp("structure").startswith("diffusion")
 
 
 def test_a_draw_turns_with_its_noise_and_keeps_what_is_given(representation, qm9_molecules):

@@ -8,6 +8,7 @@ from rdkit import Chem
 
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import geometry_representation as module
+from sciencegen.domains.molecules.confirmation import speaks
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of
 from sciencegen.domains.molecules.geometry_representation import GeometryRepresentation, fit, fit_geometries
 from sciencegen.domains.molecules.packed_geometries import PackedGeometries, pack_texts
@@ -62,6 +63,26 @@ def test_saved_and_loaded_is_the_same(representation):
     data = json.loads(json.dumps(representation.to_json()))
     assert module.load(data).to_json() == representation.to_json()
     assert representation.elements.tolist() == [1, 6, 7, 8, 9]
+    assert data["distances"]["C=O"][0] < 1.2 < data["distances"]["C=O"][1] < data["distances"]["C-O"][1]
+    assert 1.6 < data["distances"]["C O"][0] < 2.0
+
+
+def test_a_file_of_before_knows_no_distances_and_one_of_others_is_an_error(representation):
+    data = representation.to_json()
+    older = module.load({name: value for name, value in data.items() if name != "distances"})
+    assert older.distances is None
+    assert "distances" not in older.to_json()
+    with pytest.raises(IncompatibleError, match="kind of bond such as 'C=O'"):
+        module.load(data | {"distances": {"C?O": [1.0, 2.0]}})
+
+
+def test_what_counts_as_well_formed_has_known_distances(representation, arrays):
+    batch = representation.batch(arrays[:20])
+    assert representation.well_formed(batch, representation.decode(batch)).all()
+    batch["positions"].mul_(1.08)  # the same bonds are perceived
+    items = representation.decode(batch)
+    assert sum(speaks(item, None) for item in items) > 10
+    assert not representation.well_formed(batch, items).any()
 
 
 def test_conditions_and_sizes(representation):

@@ -5,8 +5,11 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.molecules.structure_files import parse_structure
+from sciencegen.domains.molecules import structure_metrics as module
+from sciencegen.domains.molecules.structure_atoms import atoms_of
+from sciencegen.domains.molecules.structure_files import parse_structure, structure_text, xyz_block
 from sciencegen.domains.molecules.structure_metrics import evaluate_structures
+from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import DataError
 
 
@@ -26,6 +29,7 @@ def shaken(text, by, generator):
 
 
 def test_real_structures_are_as_real_ones(texts):
+    texts = [text for text in texts if not isinstance(parse_structure(text), Refusal)]  # of the SMILES they bring along
     found = evaluate_structures(texts, texts, texts[:100])
     assert found["stable_atoms"] > 0.98
     assert found["stable_molecules"] > 0.9
@@ -44,6 +48,55 @@ def test_noise_costs_every_metric_whatever_bonds_the_file_states(texts):
         assert noisy[name] < real[name] - 0.02
     for name in ("lengths", "angles", "strain"):
         assert noisy[name] > 2 * real[name]
+
+
+def xyz(text, by=0.0, generator=None):
+    """The structure as an XYZ block, perhaps with noise (ångström)."""
+    molecule = parse_structure(text)
+    if by:
+        positions = molecule.GetConformer().GetPositions()
+        molecule.GetConformer().SetPositions(positions + by * generator.standard_normal(positions.shape))
+    return xyz_block(molecule)
+
+
+def test_broken_samples_stay_in_the_denominators(texts):
+    """Bonds that can't be perceived, atoms in one place, nothing at all: none is stable, and none is left out."""
+    generator = np.random.default_rng(0)
+    alone = [text for text in texts[:40] if evaluate_structures([text], texts[:40])["stable_molecules"] == 1][:10]
+    good, shaken_ones = [xyz(text) for text in alone], [xyz(text, 0.2, generator) for text in alone]
+    assert any(isinstance(parse_structure(text), Refusal) for text in shaken_ones)
+    shares = [evaluate_structures([text], texts[:40])["stable_molecules"] for text in shaken_ones]
+    found = evaluate_structures(good + shaken_ones, texts[:40])
+    assert found["stable_molecules"] == pytest.approx((10 + sum(shares)) / 20)
+    broken = ["2\n\nH 0 0 0\nH 0 0 0", "1\n\nH 0 0 nan", "0\n\n", "CCO", "C" * 9 + " |(x)|", ""]
+    found = evaluate_structures([*good, *broken], texts[:40])
+    assert found["valid"] == found["connected"] == found["stable_molecules"] == pytest.approx(10 / 16)
+
+
+def test_a_graph_that_is_no_molecule_is_judged_by_its_coordinates(texts):
+    """Hydrogens with a double bond between them, over the coordinates of ethane."""
+    ethane = with_structure(Chem.MolFromSmiles("CC")).molecule
+    wrong = Chem.RWMol(ethane)
+    wrong.AddBond(2, 3, Chem.BondType.DOUBLE)
+    for text in (Chem.MolToMolBlock(wrong), structure_text(wrong)):
+        assert isinstance(parse_structure(text), Refusal)
+        assert sorted(atoms_of(text).numbers.tolist()) == [1, 1, 1, 1, 1, 1, 6, 6]
+        assert evaluate_structures([text], texts)["stable_molecules"] == 1
+    skeleton = Chem.RemoveHs(with_structure(Chem.MolFromSmiles("c1ccccc1")).molecule)
+    for text in (Chem.MolToMolBlock(skeleton), structure_text(skeleton)):
+        assert atoms_of(text) == Refusal("its hydrogens have no coordinates")
+    assert isinstance(atoms_of(Chem.MolToMolBlock(Chem.MolFromSmiles("CC"))), Refusal)
+    assert atoms_of(Chem.MolToMolBlock(with_structure(Chem.MolFromSmiles("[NH4+]")).molecule)).charges.sum() == 1
+
+
+def test_reference_strain_is_of_evenly_spaced_ones(texts, monkeypatch):
+    """A file that is sorted by size has small molecules, with little strain, at its head."""
+    judged = []
+    monkeypatch.setattr(module, "strain_energies", lambda some: judged.append(list(some)) or np.zeros(1))
+    evaluate_structures(texts[:5], texts[:100])
+    last = parse_structure(next(text for text in reversed(texts[:100]) if parse_structure(text)))
+    assert Chem.MolToSmiles(judged[1][-1]) == Chem.MolToSmiles(last)
+    assert len(judged[1]) == len(judged[0])
 
 
 def test_nothing_to_judge_is_an_error():

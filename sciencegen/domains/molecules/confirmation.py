@@ -1,0 +1,68 @@
+"""Whether the coordinates of a molecule that a model made say what they should."""
+
+from __future__ import annotations
+
+import numpy as np
+from rdkit import Chem
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.molecules.geometry import geometry_of, perceive_bonds, with_implicit_hydrogens
+from sciencegen.domains.molecules.known_distances import KnownDistances
+from sciencegen.domains.molecules.structures import ASKED, METHOD
+
+
+def confirmed(asked: Chem.Mol, made: Chem.Mol, distances: KnownDistances | None) -> Chem.Mol | Refusal:
+    """`made`, or its mirror image, if the bonds that its distances speak of and its configuration are as asked, and no
+    distance is one that known structures don't have. Its atoms are those of `asked`, then the hydrogens."""
+    positions = made.GetConformer().GetPositions()
+    for places in (positions, positions * (1, 1, -1)):
+        found = _perceived(made, places)
+        if isinstance(found, Refusal):
+            return found
+        _label(found, asked)
+        flat = with_implicit_hydrogens(found)
+        if _graph(flat) != _graph(asked):
+            return Refusal("other bonds in its coordinates than the molecule has")
+        strange = _strange(found, distances)
+        if strange is not None:
+            return strange
+        if flat.HasSubstructMatch(asked, useChirality=True):
+            found.SetProp(METHOD, "diffusion over coordinates, bonds confirmed by their lengths")
+            found.SetProp(ASKED, Chem.MolToSmiles(asked))
+            return found
+    return Refusal("another configuration than the molecule has")
+
+
+def speaks(molecule: Chem.Mol, distances: KnownDistances | None) -> bool:
+    """Whether a molecule is in one piece, its coordinates speak of its bonds, and its distances are known ones."""
+    found = _perceived(molecule, molecule.GetConformer().GetPositions())
+    if isinstance(found, Refusal) or len(Chem.GetMolFrags(found)) != 1:
+        return False
+    same = _graph(with_implicit_hydrogens(found)) == _graph(with_implicit_hydrogens(molecule))
+    return same and _strange(molecule, distances) is None
+
+
+def _perceived(molecule: Chem.Mol, positions: np.ndarray) -> Chem.Mol | Refusal:
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    return perceive_bonds(numbers, positions, Chem.GetFormalCharge(molecule))
+
+
+def _strange(molecule: Chem.Mol, distances: KnownDistances | None) -> Refusal | None:
+    """A distance in it that known structures don't have."""
+    if distances is None:
+        return None
+    geometry = geometry_of(molecule)
+    return geometry if isinstance(geometry, Refusal) else distances.refusal(geometry)
+
+
+def _label(found: Chem.Mol, asked: Chem.Mol) -> None:
+    """The isotopes that were asked for, of which no distance speaks; they may make a stereocentre."""
+    isotopes = [atom.GetIsotope() for atom in Chem.AddHs(asked).GetAtoms()]
+    if any(isotopes):
+        for atom, isotope in zip(found.GetAtoms(), isotopes, strict=True):
+            atom.SetIsotope(isotope)
+        Chem.AssignStereochemistryFrom3D(found)
+
+
+def _graph(molecule: Chem.Mol) -> str:
+    return Chem.MolToSmiles(molecule, isomericSmiles=False)
