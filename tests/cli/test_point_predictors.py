@@ -52,14 +52,14 @@ def test_the_folder_is_complete_and_says_how_good_it_is(trained):
 
 
 def test_texts_without_coordinates_are_predicted_twice_alike(cli, trained):
-    lines = "CCO\nc1ccccc1\n[SiH4]\njunk\n" + "C" * 40 + "\nC[NH3+]\n"
+    lines = "CCO\nc1ccccc1\n[SiH4]\njunk\n" + "C" * 40 + "\nC[N+](C)(C)C\n"
     predictors = [f"--predictor={name}={trained}" for name in ("gap", "u0")]
     for name in ("a.csv", "b.csv"):
         assert cli("predict", "molecules", "-", *predictors, "-o", name, stdin=lines.encode()).code == 0
     with open("a.csv", "rb") as first, open("b.csv", "rb") as second:
         assert first.read() == second.read()
     table = pd.read_csv("a.csv")
-    assert table["item"].tolist() == ["CCO", "c1ccccc1", "[SiH4]", "C" * 40, "C[NH3+]"]
+    assert table["item"].tolist() == ["CCO", "c1ccccc1", "[SiH4]", "C" * 40, "C[N+](C)(C)C"]
     assert table["gap_in_domain"].tolist() == [True, True, False, False, False]
     assert table["gap"].isna().tolist() == [False, False, True, False, True]
     assert (table["gap_lower"] < table["gap"])[:2].all()
@@ -77,7 +77,7 @@ def test_texts_without_coordinates_are_predicted_twice_alike(cli, trained):
 
 def test_a_files_own_coordinates_count(cli, trained):
     """Two bond lengths of one molecule have two predictions; an .sdf of drawings is read as molecules."""
-    blocks = "".join(f"2\n\nH 0 0 0\nF 0 0 {length}\n" for length in (0.9, 1.1))
+    blocks = "".join(f"2\n\nH 0 0 0\nF 0 0 {length}\n" for length in (0.9, 1.0))
     with open("hf.xyz", "w") as file:
         file.write(blocks)
     assert cli("predict", "molecules", "hf.xyz", "--predictor", f"gap={trained}", "-o", "p.csv").code == 0
