@@ -8,11 +8,12 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
 from sciencegen.api.datasets import list_datasets
-from sciencegen.api.models import load_model, shipped_names
+from sciencegen.api.models import CONFIG, find_model, load_model, shipped_names
 from sciencegen.api.rooms import worker_count
 from sciencegen.data.fetch import cache_root, is_offline
 from sciencegen.domains import domain_names
 from sciencegen.errors import SciencegenError
+from sciencegen.runs import RunFolder
 
 
 def examine() -> dict[str, dict[str, str]]:
@@ -76,11 +77,12 @@ def _devices() -> dict[str, str]:
 
 
 def _weights(name: str) -> str:
-    """Whether the shipped weights load here; a shipped name is its domain's, or starts with it."""
-    domain = next((domain for domain in domain_names() if name == domain or name.startswith(f"{domain}-")), name)
+    """Whether the shipped weights load here."""
     try:
-        loaded = load_model(domain, name, "cpu")
+        config = RunFolder(find_model("", name), create=False).read_yaml(CONFIG)
+        loaded = load_model(config["domain"], name, "cpu")
     except SciencegenError as error:
         return f"can't be loaded: {error}"
     count = sum(parameter.numel() for parameter in loaded.model.parameters())
-    return f"loads; {loaded.config['recipe']}, {count:,} parameters, latent {loaded.space.size}"
+    latent = "completes items" if loaded.recipe.completes else f"latent {loaded.space.size}"
+    return f"loads; {loaded.config['domain']}, {loaded.config['recipe']}, {count:,} parameters, {latent}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.api.models import pretrained_root
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import (
@@ -35,6 +36,8 @@ from sciencegen.scoring.oracles import BESIDE
 
 CONFIG = "config.yaml"
 REJECTS = "rejects.csv"
+SHIPPED = "predictors"
+"""Where among the shipped weights those of predictors lie."""
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,17 @@ def train_predictor(
     return TrainedPredictor(domain, run.path, fitted, chosen.target, chosen.model, metrics)
 
 
+def find_predictor(folder: str | Path) -> Path:
+    """The folder itself, or that of the shipped predictor with this name."""
+    shipped = pretrained_root() / SHIPPED / str(folder)
+    return shipped if not Path(folder).exists() and (shipped / CONFIG).is_file() else Path(folder)
+
+
 def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
-    """The predictor in a folder."""
+    """The predictor in a folder, or the shipped one with this name."""
     from sciencegen import prediction
 
-    run = RunFolder(folder, create=False)
+    run = RunFolder(find_predictor(folder), create=False)
     config = run.read_yaml(CONFIG)
     check_format(config.get("format_version"), str(run / CONFIG))
     if config.get("domain") != plain_name(domain) or "target" not in config:

@@ -94,7 +94,10 @@ def test_datasets_and_doctor_speak_json(cli):
     shown = json.loads(cli("datasets", "show", listed[0]["name"], "--json").out)
     assert {"name", "rows", "here"} <= set(listed[0])
     assert shown["sources"]
-    assert {"libraries", "devices", "weights", "datasets"} <= set(json.loads(cli("doctor", "--json").out))
+    found = json.loads(cli("doctor", "--json").out)
+    assert {"libraries", "devices", "weights", "datasets"} <= set(found)
+    assert len(found["weights"]) > 1
+    assert all(text.startswith("loads; ") for text in found["weights"].values())
     assert cli("datasets", "show", "nonesuch").code == 2
 
 
