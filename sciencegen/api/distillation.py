@@ -1,0 +1,65 @@
+"""Which halvings make a slow diffusion a fast one (`train --from ... --distill`), checked before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sciencegen.api.models import LoadedModel
+from sciencegen.config import TrainSettings
+from sciencegen.errors import ConfigError
+
+DISTILLING = {"steps": 2000, "learning_rate": 3e-4, "final_rate": 0.0, "warmup_steps": 50, "ema_decay": 0.99}
+"""What `--distill` changes of the training defaults, for each halving: a student that starts as its teacher has little
+to learn."""
+
+
+def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[int, ...]:
+    """The steps that are left after each halving, the wanted number last; none without `distill`."""
+    if settings.distill is None:
+        if settings.teacher_steps is not None:
+            raise ConfigError("Expected no teacher_steps without distill. Pass --distill too, or leave it out.")
+        return ()
+    from sciencegen.diffusion.model import DiffusionModel
+
+    if start is None:
+        raise ConfigError("Expected a diffusion to distill, got none. Pass --from: a shipped name or a run folder.")
+    if not isinstance(start.model, DiffusionModel):
+        raise ConfigError(
+            f"Expected a diffusion to distill, {start.folder} is a {start.config.get('recipe')}, which takes no steps. "
+            "Pass another --from, such as qm9-conformers, or no --distill."
+        )
+    if settings.conditions is not None:
+        raise ConfigError("Expected no --condition with --distill (a student hears what its teacher hears), got some.")
+    wanted, steps = settings.distill, settings.teacher_steps or _usual_steps(start, settings.distill)
+    ratio = steps // wanted
+    if ratio < 2 or ratio * wanted != steps or ratio & (ratio - 1):
+        raise ConfigError(
+            f"Expected --distill to be a half, a quarter, an eighth ... of the teacher's {steps} steps, got {wanted}. "
+            f"Pass another, or another number for the teacher: --settings '{{teacher_steps: {4 * wanted}}}'."
+        )
+    return tuple(steps >> halving for halving in range(1, ratio.bit_length()))
+
+
+def _usual_steps(start: LoadedModel, wanted: int) -> int:
+    """Of a DDIM sampler its own, as what is distilled knows no others; else at least twice the model's own, which a
+    sampler of higher order takes, such that halvings lead to `wanted`."""
+    own = start.model.settings
+    if own.sampler == "ddim":
+        return own.steps
+    steps = 2 * wanted
+    while steps < 2 * own.steps:
+        steps *= 2
+    return steps
+
+
+def with_diffusion(network: Any, settings: Any) -> Any:
+    """A recipe's settings for a model that draws by other `DiffusionSettings`; a diffusion's have a field for them."""
+    from sciencegen.diffusion.model import DiffusionSettings
+
+    if not isinstance(getattr(network, "diffusion", None), DiffusionSettings):
+        raise ConfigError(
+            f"Expected a recipe whose settings say how to draw, {type(network).__name__} has no `diffusion` of type "
+            "DiffusionSettings. Distill another model."
+        )
+    return replace(network, diffusion=settings)
