@@ -42,7 +42,8 @@ def train(
     folder: str | Path | None = None, column: str | None = None, force: bool = False, log: Log = lambda text: None,
     **flags: Any,
 ) -> Trained:  # fmt: skip
-    """Train a generative model on a prepared dataset, a file or a dataset card; or adapt the weights of `from`.
+    """Train a generative model on a prepared dataset, a file or a dataset card; or adapt the weights of `from`, or
+    `distill` them to a faster model.
 
     Whatever is wrong is found before anything is written, or what was written goes again; an earlier training that
     `force` gives up stays until the new one's data are prepared.

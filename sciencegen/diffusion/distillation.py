@@ -36,8 +36,9 @@ def two_step_target(
     """
     first = predict(teacher, state, z, t)
     second = predict(teacher, state, deterministic_step(state, z, first, t, middle), middle)
-    w = torch.expm1(0.5 * (middle - s)) / torch.expm1(0.5 * (t - s)).clamp(max=-torch.finfo(s.dtype).tiny)
-    return {name: torch.lerp(first[name], second[name], rows(w, first[name])) for name in state.fields}
+    share = torch.expm1(0.5 * (middle - s)) / torch.expm1(0.5 * (t - s)).clamp(max=-torch.finfo(s.dtype).tiny)
+    w = {name: rows(share, first[name]) for name in state.fields}
+    return {name: (1 - w[name]) * first[name] + w[name] * second[name] for name in state.fields}
 
 
 def distillation_loss(
