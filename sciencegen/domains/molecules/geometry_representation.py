@@ -29,12 +29,15 @@ from sciencegen.domains.molecules.structures import METHOD
 from sciencegen.errors import DataError
 from sciencegen.runs import check_format
 
+PRIOR_ITEMS = 10
+
 
 class GeometryRepresentation:
     """Which elements there are, how many atoms molecules have, and how the condition's columns are standardized.
 
     elements: atomic numbers; their order is that of the columns of `types`. sizes: how many molecules of the training
-    data have how many atoms. bonded: whether batches hold bonds.
+    data have how many atoms; size_mean, size_std [size property]: the standardized properties of those of each size.
+    bonded: whether batches hold bonds.
     """
 
     name = "geometry"
@@ -47,10 +50,15 @@ class GeometryRepresentation:
         mean: np.ndarray | Sequence[float] = (),
         std: np.ndarray | Sequence[float] = (),
         bonded: bool = True,
+        size_mean: np.ndarray | Sequence[Sequence[float]] | None = None,
+        size_std: np.ndarray | Sequence[Sequence[float]] | None = None,
     ) -> None:
         self.elements, self.sizes = np.array(sorted(elements)), dict(sorted(sizes.items()))
         self.properties, self.bonded = tuple(properties), bonded
         self.mean, self.std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
+        alike = np.zeros((len(self.sizes), len(self.properties)))  # unless told: as if no property knew of the size
+        self.size_mean = alike if size_mean is None else np.asarray(size_mean, np.float64).reshape(alike.shape)
+        self.size_std = alike + 1 if size_std is None else np.asarray(size_std, np.float64).reshape(alike.shape)
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
         """Each molecule's arrays, or why it has none that the model knows."""
@@ -107,21 +115,29 @@ class GeometryRepresentation:
         return Batch({k: torch.from_numpy(v) for k, v in fields.items()}, torch.from_numpy(mask), condition)
 
     def geometries(self, batch: Batch) -> list[Geometry]:
-        """The arrays behind a batch, perhaps a generated one: likeliest types and bonds, charges rounded."""
+        """The arrays behind a batch, perhaps a generated one: types and bonds by their number or the likeliest, charges
+        rounded."""
         assert batch.mask is not None  # molecules differ in size
         fields = {name: value.detach().cpu().numpy() for name, value in batch.fields.items()}
-        numbers = self.elements[fields["types"].argmax(-1)]
+        types, bond_types = fields["types"], fields.get("bonds")
+        numbers = self.elements[types if types.ndim == 2 else types.argmax(-1)]
+        if bond_types is not None and bond_types.ndim == 4:
+            bond_types = (bond_types + bond_types.swapaxes(1, 2)).argmax(-1)
         charges = np.rint(np.nan_to_num(fields["charges"][..., 0])).astype(np.int64)
         positions = fields["positions"].astype(np.float64)
         found = []
         for row, real in enumerate(batch.mask.cpu().numpy()):
-            bonds = _bond_rows(fields["bonds"][row][np.ix_(real, real)]) if "bonds" in fields else None
+            bonds = None if bond_types is None else _bond_rows(bond_types[row][np.ix_(real, real)])
             found.append(Geometry(numbers[row][real], positions[row][real], charges[row][real], bonds))
         return found
 
     def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
-        """Molecules with their conformers; bonds are those of the batch, or perceived where it has none."""
-        return [molecule_of(geometry) for geometry in self.geometries(batch)]
+        """Molecules with their conformers; bonds are those of the batch, or perceived where it has none that fit."""
+        return [_molecule(geometry) for geometry in self.geometries(batch)]
+
+    def well_formed(self, batch: Batch, items: Sequence[Chem.Mol | Refusal]) -> np.ndarray:
+        """Whether each molecule is in one piece and its bonds are those that its coordinates speak of, [item] bool."""
+        return np.array([not isinstance(item, Refusal) and _speaks(item) for item in items], bool)
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         return standardized(values, self.properties, self.mean, self.std)
@@ -138,6 +154,7 @@ class GeometryRepresentation:
             "elements": symbols(self.elements),
             "sizes": {str(size): count for size, count in self.sizes.items()},
             "bonded": self.bonded,
+            **({"size_mean": self.size_mean.tolist(), "size_std": self.size_std.tolist()} if self.properties else {}),
             "properties": {
                 name: {"mean": float(mean), "std": float(std)}
                 for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
@@ -152,15 +169,17 @@ def load(data: Mapping[str, Any]) -> GeometryRepresentation:
     mean, std = (np.array([column[key] for column in columns.values()], np.float64) for key in ("mean", "std"))
     elements = [number for number in map(atomic_number, data["elements"]) if number is not None]
     sizes = {int(size): count for size, count in data["sizes"].items()}
-    return GeometryRepresentation(elements, sizes, list(columns), mean, std, data["bonded"])
+    by_size = data.get("size_mean"), data.get("size_std")
+    return GeometryRepresentation(elements, sizes, list(columns), mean, std, data["bonded"], *by_size)
 
 
 def fit(
     texts: Sequence[str], values: np.ndarray, properties: Sequence[str], bonded: bool = True
 ) -> GeometryRepresentation:
     """Elements and sizes of these structures (texts of `structure_text`), moments of their properties."""
-    geometries = [geometry for geometry in map(read_geometry, texts) if not isinstance(geometry, Refusal)]
-    return fit_geometries(geometries, values, properties, bonded)
+    read = {row: geometry for row, geometry in enumerate(map(read_geometry, texts))}
+    good = {row: geometry for row, geometry in read.items() if not isinstance(geometry, Refusal)}
+    return fit_geometries(list(good.values()), np.asarray(values)[list(good)], properties, bonded)
 
 
 def fit_geometries(
@@ -170,16 +189,54 @@ def fit_geometries(
     if not geometries:
         raise DataError("Expected structures to learn elements and sizes from, found none with 3D coordinates.")
     elements = np.unique(np.concatenate([one.numbers for one in geometries]))
-    sizes, counts = np.unique([len(one) for one in geometries], return_counts=True)
-    mean, std = moments(values, properties) if len(properties) else (np.empty(0), np.empty(0))
+    sizes, place, counts = np.unique([len(one) for one in geometries], return_inverse=True, return_counts=True)
     histogram = dict(zip(sizes.tolist(), counts.tolist(), strict=True))
-    return GeometryRepresentation(elements.tolist(), histogram, properties, mean, std, bonded)
+    if not len(properties):
+        return GeometryRepresentation(elements.tolist(), histogram, bonded=bonded)
+    mean, std = moments(values, properties)
+    by_size = _moments_by_size((values - mean) / std, place, len(sizes))
+    return GeometryRepresentation(elements.tolist(), histogram, properties, mean, std, bonded, *by_size)
+
+
+def _moments_by_size(
+    values: Float[np.ndarray, "item property"], place: Int[np.ndarray, " item"], sizes: int
+) -> tuple[Float[np.ndarray, "size property"], Float[np.ndarray, "size property"]]:
+    """Mean and standard deviation among the items of each size; the latter as if there were `PRIOR_ITEMS` more with the
+    spread that is usual within sizes, for sizes with few."""
+    known = ~np.isnan(values)
+    filled, groups = np.where(known, values, 0.0), np.eye(sizes)[place]
+    count = groups.T @ known
+    mean = groups.T @ filled / np.maximum(count, 1)
+    squares = np.where(known, values - mean[place], 0.0) ** 2
+    within = squares.sum(0) / np.maximum(known.sum(0), 1)
+    variance = (groups.T @ squares + PRIOR_ITEMS * within) / (count + PRIOR_ITEMS)
+    return mean, np.sqrt(np.maximum(variance, 1e-4))
 
 
 def read_geometry(text: str) -> Geometry | Refusal:
     """The arrays of a structure's text."""
     molecule = parse_structure(text)
     return molecule if isinstance(molecule, Refusal) else geometry_of(molecule)
+
+
+def _molecule(geometry: Geometry) -> Chem.Mol | Refusal:
+    """By its bonds; where these make no molecule, by those that its distances speak of."""
+    made = molecule_of(geometry)
+    if isinstance(made, Refusal) and geometry.bonds is not None:
+        return perceive_bonds(geometry.numbers, geometry.positions, int(geometry.charges.sum()))
+    return made
+
+
+def _speaks(molecule: Chem.Mol) -> bool:
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    found = perceive_bonds(numbers, molecule.GetConformer().GetPositions(), Chem.GetFormalCharge(molecule))
+    if isinstance(found, Refusal) or len(Chem.GetMolFrags(found)) != 1:
+        return False
+    return _flat_smiles(found) == _flat_smiles(molecule)
+
+
+def _flat_smiles(molecule: Chem.Mol) -> str:
+    return Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
 
 
 def _bond_field(encoded: Sequence[Geometry], mask: np.ndarray) -> Float[np.ndarray, "batch atom atom 5"]:
@@ -196,7 +253,7 @@ def _bond_field(encoded: Sequence[Geometry], mask: np.ndarray) -> Float[np.ndarr
     return (np.eye(len(BOND_TYPES), dtype=np.float32)[classes]) * real[..., None]
 
 
-def _bond_rows(field: Float[np.ndarray, "atom atom 5"]) -> Int[np.ndarray, "bond 3"]:
-    classes = np.triu((field + field.swapaxes(0, 1)).argmax(-1), 1)
-    first, second = np.nonzero(classes)
-    return np.stack([first, second, classes[first, second]], 1)
+def _bond_rows(types: Int[np.ndarray, "atom atom"]) -> Int[np.ndarray, "bond 3"]:
+    upper = np.triu(types, 1)
+    first, second = np.nonzero(upper)
+    return np.stack([first, second, upper[first, second]], 1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sciencegen.domains.base import Recipe
-from sciencegen.domains.molecules import conformers, geometry_representation, representations
+from sciencegen.domains.molecules import conformers, geometry_representation, joint, representations
 from sciencegen.domains.molecules.representations import SelfiesRepresentation
 from sciencegen.vae.sequence import SequenceVAE, SequenceVAESettings
 
@@ -88,5 +88,16 @@ RECIPES = {
         form="structures",
         check=conformers.check,
         completes=True,
+    ),
+    "joint": Recipe(
+        name="joint",
+        fit=geometry_representation.fit,
+        load_representation=geometry_representation.load,
+        build=joint.joint,
+        settings=joint.JointSettings,
+        conditions=(),
+        description="Diffusion of positions, atom types, charges and bonds together; molecules in 3D from nothing.",
+        form="structures",
+        check=joint.check,
     ),
 }

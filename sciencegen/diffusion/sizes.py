@@ -1,0 +1,183 @@
+"""Diffusion models of items of various sizes: the first number of a latent says how many positions an item has.
+
+Items of one size are worked on together, so that nothing is computed for padding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.likelihood import check_continuous, decode, encode
+from sciencegen.diffusion.model import Accept, Condition, DiffusionModel
+from sciencegen.errors import ConfigError, ShapeError
+
+
+@dataclass(frozen=True)
+class SizeTable:
+    """How many positions items have. sizes: ascending. counts: items of each. mean, std: of each (standardized)
+    property among the items of each size."""
+
+    sizes: Int[Tensor, " size"]
+    counts: Float[Tensor, " size"]
+    mean: Float[Tensor, "size property"]
+    std: Float[Tensor, "size property"]
+
+    def __post_init__(self) -> None:
+        if not len(self.sizes) or int(self.sizes.min()) < 1:
+            raise ConfigError(f"Expected sizes of 1 position or more, got {self.sizes.tolist()}.")
+
+    def shares(self, rows: int, condition: Condition = None) -> Float[Tensor, "rows size"]:
+        """p(n | c), proportional to p(n) prod_k N(c_k; mean_nk, std_nk) over the c_k that are given (not NaN)."""
+        log_chance = self.counts.double().log().expand(rows, -1)
+        if condition is not None:
+            deviation = (condition.double()[:, None] - self.mean) / self.std  # [rows size property]
+            log_density = -0.5 * deviation.square() - self.std.log()
+            log_chance = log_chance + log_density.nan_to_num(nan=0.0).sum(-1)
+        return log_chance.softmax(1)
+
+
+class SizedDiffusion(nn.Module):
+    """p(n | c) p(x | n, c): a size by `SizeTable`, then an item of that size. Hoogeboom et al. 2022, section 3.
+
+    diffusion: of items of the greatest size and less; every field of its state has positions, and nothing is given.
+    What is drawn is padded to the greatest size and masked. In a latent a size stands as the normal quantile of its
+    place in p(n), so that decoding needs no condition to know it.
+    """
+
+    def __init__(self, diffusion: DiffusionModel, table: SizeTable) -> None:
+        super().__init__()
+        self.diffusion, self.table, self.largest = diffusion, table, int(table.sizes.max())
+        self.state, self.latent_size = diffusion.state, diffusion.latent_size + 1
+        self.semantic_size = self.latent_size
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """The diffusion's; sizes are counted, not learned."""
+        return self.diffusion.loss(batch, step, generator)
+
+    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
+        """Nothing is left to fit."""
+
+    def counts(self, quantile: Float[Tensor, " batch"], condition: Condition = None) -> Int[Tensor, " batch"]:
+        """Numbers of positions: the inverse distribution function of p(n | c) at Phi(quantile). On the CPU."""
+        below = self.table.shares(len(quantile), None if condition is None else condition.cpu()).cumsum(1)
+        place = torch.searchsorted(below, torch.special.ndtr(quantile.cpu().double())[:, None])[:, 0]
+        return self.table.sizes[place.clamp(max=len(self.table.sizes) - 1)]
+
+    def quantiles(self, counts: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+        """What `counts` makes these sizes of: the middle of each one's share of p(n)."""
+        share = self.table.shares(1)[0]
+        middle = share.cumsum(0) - 0.5 * share
+        return torch.special.ndtri(middle)[torch.searchsorted(self.table.sizes, counts.cpu())]
+
+    @torch.no_grad()
+    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+        """Each item's size and noise; continuous fields only."""
+        check_continuous(self.state)
+        if batch.mask is None:
+            raise ShapeError("Expected a mask [batch position] that says how many positions each item has, got none.")
+        steps = self.diffusion.settings.flow_steps
+
+        def noise(x: Batch) -> Batch:
+            x = self.state.embed(x)
+            return encode(self.diffusion, self.state, x, self.diffusion.path(steps, x))
+
+        return self._row(self._by_size(batch, batch.mask.sum(1).cpu(), noise))
+
+    @torch.no_grad()
+    def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """The inverse of `encode`."""
+        steps = self.diffusion.settings.flow_steps
+
+        def items(z: Batch) -> Batch:
+            return self.state.read(decode(self.diffusion, self.state, z, self.diffusion.path(steps, z)))
+
+        return self._by_size(self._noise(latent, condition), self.counts(latent[:, 0]), self._projected(items))
+
+    @torch.no_grad()
+    def sample(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Float[Tensor, "batch latent"]:
+        """The noise in the state's spaces, with a size of p(n | c)."""
+        counts = self.counts(noise[:, 0], condition)
+        return self._row(self._by_size(self._noise(noise, condition), counts, self._projected(lambda z: z)))
+
+    @torch.no_grad()
+    def generate(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Batch:
+        """Items of p(n | c) p(x | n, c), by the diffusion's sampler and guidance."""
+        return self.generate_sized(noise, self.counts(noise[:, 0], condition), condition)
+
+    @torch.no_grad()
+    def generate_sized(
+        self, noise: Float[Tensor, "batch latent"], counts: Int[Tensor, " batch"], condition: Condition = None
+    ) -> Batch:
+        """Items of p(x | n, c) of these sizes; what the noise says of a size is left aside."""
+        settings = self.diffusion.settings
+
+        def items(z: Batch) -> Batch:
+            return self.diffusion.draw(z, settings.sampler, settings.steps)
+
+        return self._by_size(self._noise(noise, condition), counts, self._projected(items))
+
+    def _noise(self, latent: Tensor, condition: Condition) -> Batch:
+        """A latent's fields as they stand in it, behind its size."""
+        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
+            raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
+        shapes = self.diffusion.shapes
+        parts = latent[:, 1:].split([math.prod(shape) for shape in shapes.values()], 1)
+        fields = {name: part.reshape(-1, *shapes[name]) for name, part in zip(shapes, parts, strict=True)}
+        return Batch(fields, None, condition)
+
+    def _row(self, z: Batch) -> Float[Tensor, "batch latent"]:
+        assert z.mask is not None  # of `_by_size`
+        parts = [z[name].flatten(1) for name in self.state.fields]
+        return torch.cat([self.quantiles(z.mask.sum(1))[:, None].to(parts[0]), *parts], 1)
+
+    def _projected(self, work: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
+        """`work` on noise of one size, in the state's spaces."""
+        return lambda z: work(Batch(self.state.project(z.fields, None), None, z.condition))
+
+    def _by_size(self, batch: Batch, counts: Int[Tensor, " batch"], work: Callable[[Batch], Batch]) -> Batch:
+        """`work` on the items of each size, without padding; its results in the order of the batch, padded, masked."""
+        if not len(counts) or not 1 <= int(counts.min()) <= int(counts.max()) <= self.largest:
+            raise ConfigError(
+                f"Expected items of 1 to {self.largest} positions, the most that the model has seen, got "
+                f"{f'{int(counts.min())} to {int(counts.max())}' if len(counts) else 'no items'}."
+            )
+        device = batch[next(iter(self.state.fields))].device
+        done, order = [], []
+        for count, rows in _alike(counts):
+            done.append(self._padded(work(self._cut(batch.select(rows.to(device)), count)), count))
+            order.append(rows)
+        back = torch.cat(order).argsort().to(device)
+        fields = {name: torch.cat([one[name] for one in done])[back] for name in self.state.fields}
+        return Batch(fields, (torch.arange(self.largest) < counts[:, None]).to(device), batch.condition)
+
+    def _cut(self, batch: Batch, count: int) -> Batch:
+        def cut(name: str, positions: int) -> Tensor:
+            value = batch[name][:, :count]
+            return value[:, :, :count] if positions == 2 else value
+
+        return Batch({n: cut(n, field.positions) for n, field in self.state.fields.items()}, None, batch.condition)
+
+    def _padded(self, batch: Batch, count: int) -> dict[str, Tensor]:
+        def padded(value: Tensor, positions: int) -> Tensor:
+            trailing = [0, 0] * (value.ndim - 1 - positions)
+            return functional.pad(value, [*trailing, *[0, self.largest - count] * positions])
+
+        return {name: padded(batch[name], field.positions) for name, field in self.state.fields.items()}
+
+
+def _alike(counts: Int[Tensor, " batch"]) -> Iterator[tuple[int, Int[Tensor, " row"]]]:
+    """Each count and the rows that have it."""
+    for count in counts.unique().tolist():
+        yield count, (counts == count).nonzero()[:, 0]
