@@ -20,18 +20,14 @@ def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[i
         if settings.teacher_steps is not None:
             raise ConfigError("Expected no teacher_steps without distill. Pass --distill too, or leave it out.")
         return ()
-    from sciencegen.diffusion.model import DiffusionModel
+    from sciencegen.diffusion.distillation import diffusion_of
 
     if start is None:
         raise ConfigError("Expected a diffusion to distill, got none. Pass --from: a shipped name or a run folder.")
-    if not isinstance(start.model, DiffusionModel):
-        raise ConfigError(
-            f"Expected a diffusion to distill, {start.folder} is a {start.config.get('recipe')}, which takes no steps. "
-            "Pass another --from, such as qm9-conformers, or no --distill."
-        )
+    own = diffusion_of(start.model).settings
     if settings.conditions is not None:
         raise ConfigError("Expected no --condition with --distill (a student hears what its teacher hears), got some.")
-    wanted, steps = settings.distill, settings.teacher_steps or _usual_steps(start, settings.distill)
+    wanted, steps = settings.distill, settings.teacher_steps or _usual_steps(own, settings.distill)
     ratio = steps // wanted
     if ratio < 2 or ratio * wanted != steps or ratio & (ratio - 1):
         raise ConfigError(
@@ -41,10 +37,9 @@ def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[i
     return tuple(steps >> halving for halving in range(1, ratio.bit_length()))
 
 
-def _usual_steps(start: LoadedModel, wanted: int) -> int:
+def _usual_steps(own: Any, wanted: int) -> int:
     """Of a DDIM sampler its own, as what is distilled knows no others; else at least twice the model's own, which a
     sampler of higher order takes, such that halvings lead to `wanted`."""
-    own = start.model.settings
     if own.sampler == "ddim":
         return own.steps
     steps = 2 * wanted
@@ -53,8 +48,9 @@ def _usual_steps(start: LoadedModel, wanted: int) -> int:
     return steps
 
 
-def with_diffusion(network: Any, settings: Any) -> Any:
-    """A recipe's settings for a model that draws by other `DiffusionSettings`; a diffusion's have a field for them."""
+def drawing_as(model: Any, network: Any) -> Any:
+    """The recipe's settings `network` for a diffusion that draws as this one; it has a field for that."""
+    from sciencegen.diffusion.distillation import diffusion_of
     from sciencegen.diffusion.model import DiffusionSettings
 
     if not isinstance(getattr(network, "diffusion", None), DiffusionSettings):
@@ -62,4 +58,4 @@ def with_diffusion(network: Any, settings: Any) -> Any:
             f"Expected a recipe whose settings say how to draw, {type(network).__name__} has no `diffusion` of type "
             "DiffusionSettings. Distill another model."
         )
-    return replace(network, diffusion=settings)
+    return replace(network, diffusion=diffusion_of(model).settings)

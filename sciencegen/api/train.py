@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api import models, training_folder
-from sciencegen.api.distillation import with_diffusion
+from sciencegen.api.distillation import drawing_as
 from sciencegen.api.records import to_plain
 from sciencegen.api.rooms import domain_of, use_threads
 from sciencegen.api.training_data import TrainingData, condition_names, fit_representation, opened, read_training_data
@@ -139,7 +139,7 @@ def _distill(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Lo
         log(f"from {2 * steps} steps to {steps}")
         halving = Distillation(model, steps)
         model = halving.student
-        _describe(place, plan, held.representation, with_diffusion(plan.network, model.settings))
+        _describe(place, plan, held.representation, drawing_as(model, plan.network))
         _descend(plan, place, halving, held, log)
         _save(place, model, held, domain_of(plan.formed), plan.recipe, log)
     return Trained(run.path, run.read_json(models.METRICS))

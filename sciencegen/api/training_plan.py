@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from sciencegen.api import models
-from sciencegen.api.distillation import DISTILLING, plan_halvings, with_diffusion
+from sciencegen.api.distillation import DISTILLING, drawing_as, plan_halvings
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of, in_form
 from sciencegen.config import PrepareSettings, TrainSettings
@@ -53,7 +53,7 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
     recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
     halvings, network = plan_halvings(start, settings), model_settings(recipe, start, settings)
     if halvings and start:
-        network = with_diffusion(network, start.model.settings)
+        network = drawing_as(start.model, network)
     elif start and (recipe.adapt is None or recipe.adapt_representation is None):
         raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
     if (model := start.model if start else _what_it_builds(recipe)) is not None:

@@ -19,6 +19,7 @@ from sciencegen.diffusion.process import Denoiser, Levels, deterministic_step, d
 from sciencegen.diffusion.samplers import Path
 from sciencegen.diffusion.spaces import rows
 from sciencegen.diffusion.state import Fields, State
+from sciencegen.errors import ConfigError
 
 
 @torch.no_grad()
@@ -64,20 +65,31 @@ def distillation_loss(
     return torch.stack(weighted).sum(0)
 
 
+def diffusion_of(model: nn.Module) -> DiffusionModel:
+    """The diffusion that a model is, or that it holds as its `diffusion` (`sizes.SizedDiffusion`)."""
+    held = getattr(model, "diffusion", model)
+    if not isinstance(held, DiffusionModel):
+        raise ConfigError(
+            f"Expected a diffusion to distill, got a {type(model).__name__}, which takes no steps. Pass another model."
+        )
+    return held
+
+
 class Distillation(nn.Module):
     """One halving as a model to train: `student`, which starts as its teacher and ends with `steps` steps of DDIM.
 
     The teacher takes twice as many, under its own guidance, which the student learns as its own. It stays as it is, and
-    so does the schedule.
+    so does the schedule. model: the teacher, or what holds it; such is the student too.
     """
 
-    def __init__(self, teacher: DiffusionModel, steps: int) -> None:
+    def __init__(self, model: nn.Module, steps: int) -> None:
         super().__init__()
-        self.teacher = copy.deepcopy(teacher).requires_grad_(False).eval()
-        self.student = copy.deepcopy(teacher).train()
-        if isinstance(self.student.schedule, nn.Module):
-            self.student.schedule.requires_grad_(False)
-        self.student.settings = replace(teacher.settings, sampler="ddim", steps=steps, guidance=0.0)
+        self.student = copy.deepcopy(model).train()
+        self.teacher = copy.deepcopy(diffusion_of(model)).requires_grad_(False).eval()
+        student = diffusion_of(self.student)
+        student.settings = replace(student.settings, sampler="ddim", steps=steps, guidance=0.0)
+        if isinstance(student.schedule, nn.Module):
+            student.schedule.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Distillation:
         super().train(mode)
@@ -86,12 +98,13 @@ class Distillation(nn.Module):
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalars: loss, the distillation's in units of the noise, per dimension."""
-        state, settings = self.student.state, self.student.settings
+        student = diffusion_of(self.student)
+        state, settings = student.state, student.settings
         x = state.embed(batch).with_condition(settings.dropout(batch.condition, generator))
         with torch.no_grad():
             path = self.teacher.path(2 * settings.steps, x)
         times = low_discrepancy_times(len(x), generator, path)
         index = (times * (settings.steps + 1)).long().clamp(max=settings.steps)
         noise = state.noise(x, generator)
-        losses = distillation_loss(self.student, self.teacher.denoiser(), state, x, path, index, noise)
+        losses = distillation_loss(student, self.teacher.denoiser(), state, x, path, index, noise)
         return {"loss": losses.mean() / state.dimensions(x).mean().clamp(min=1)}

@@ -12,12 +12,11 @@ import pytest
 from pointclouds import DOMAIN, Network, NetworkSettings
 
 from sciencegen.api import models
-from sciencegen.api.distillation import with_diffusion
+from sciencegen.api.distillation import drawing_as
 from sciencegen.api.train import take_model, train
 from sciencegen.api.training_data import condition_names, fit_representation, read_training_data
 from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.runs import RunFolder
 from tests.cli.test_score_and_predict import write_card
@@ -350,4 +349,4 @@ def teacher_of(properties):
 
 def test_a_recipe_that_cannot_say_how_to_draw_is_not_distilled():
     with pytest.raises(ConfigError, match="diffusion"):
-        with_diffusion(NetworkSettings(), DiffusionSettings())
+        drawing_as(None, NetworkSettings())

@@ -11,6 +11,8 @@ from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import alpha, coefficients, deterministic_step, diffuse, sigma
 from sciencegen.diffusion.samplers import no_noise, sample_ddim
 from sciencegen.diffusion.schedules import Cosine, Learned, log_snr_grid
+from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
+from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.denoiser import VectorDenoiser
 from sciencegen.training.settings import TrainingSettings
@@ -145,6 +147,21 @@ def test_the_teacher_and_the_schedule_stay_and_the_student_says_how_to_draw(gene
     drawing = halving.student.settings
     assert (drawing.sampler, drawing.steps, drawing.guidance) == ("ddim", 8, 0.0)
     assert model.settings == DiffusionSettings(guidance=1.0)
+
+
+def test_what_holds_a_diffusion_is_distilled_with_it(generator):
+    """Items of various sizes: the student has its teacher's sizes, and what is learned is how to draw one."""
+    network = VectorDenoiser("x", 2, width=8, depth=1, generator=generator)
+    table = SizeTable(torch.tensor([1]), torch.ones(1), torch.zeros(1, 0), torch.ones(1, 0))
+    settings = DiffusionSettings(prediction="v", steps=16)
+    holder = SizedDiffusion(DiffusionModel(network, VECTOR, SCHEDULE, {"x": (2,)}, settings), table)
+    halving = Distillation(holder, 4)
+    assert isinstance(halving.student, SizedDiffusion)
+    assert (halving.student.diffusion.settings.steps, holder.diffusion.settings.steps) == (4, 16)
+    halving.loss(GaussianData(torch.zeros(2), 0.6).draw(16, generator), 0, generator)["loss"].backward()
+    assert halving.student.diffusion.network.outward.weight.grad.abs().sum() > 0
+    with pytest.raises(ConfigError, match="VectorDenoiser"):
+        Distillation(network, 4)
 
 
 class Told(nn.Module):
