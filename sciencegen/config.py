@@ -92,6 +92,8 @@ class TrainSettings(Reading):
     training: how long and how (steps, learning rate ...), the training room's own settings.
     finish: settings of what is fitted after the weights, such as a prior over the latents (steps).
     conditions: the properties that the model is conditioned on; None is the recipe's own choice.
+    distill: make the diffusion `from_model` draw in so many steps, by halvings, each trained for `training`'s steps.
+    teacher_steps: of DDIM, which are halved first; None: the model's own, or twice those of another sampler.
     """
 
     model: str | None = None
@@ -101,6 +103,8 @@ class TrainSettings(Reading):
     settings: dict[str, Any] = {}
     training: dict[str, Any] = {}
     finish: dict[str, Any] = {}
+    distill: int | None = Field(None, ge=1)
+    teacher_steps: int | None = Field(None, ge=2)
 
 
 class GenerateSettings(Resources):

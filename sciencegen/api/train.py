@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api import models, training_folder
+from sciencegen.api.distillation import drawing_as
 from sciencegen.api.records import to_plain
 from sciencegen.api.rooms import domain_of, use_threads
 from sciencegen.api.training_data import TrainingData, condition_names, fit_representation, opened, read_training_data
-from sciencegen.api.training_folder import CHECKPOINT, DATA, IDENTITY, clear, identity_of, is_prepared, is_same
+from sciencegen.api.training_folder import DATA, IDENTITY, clear, identity_of, is_prepared, is_same
 from sciencegen.api.training_plan import Plan, check_finish, make_plan
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
@@ -41,7 +42,8 @@ def train(
     folder: str | Path | None = None, column: str | None = None, force: bool = False, log: Log = lambda text: None,
     **flags: Any,
 ) -> Trained:  # fmt: skip
-    """Train a generative model on a prepared dataset, a file or a dataset card; or adapt the weights of `from`.
+    """Train a generative model on a prepared dataset, a file or a dataset card; or adapt the weights of `from`, or
+    `distill` them to a faster model.
 
     Whatever is wrong is found before anything is written, or what was written goes again; an earlier training that
     `force` gives up stays until the new one's data are prepared.
@@ -92,7 +94,9 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
     before = training_folder.present(run) if going_on else frozenset[str]()
     with opened(plan.domain, plan.data, plan.preparing, run, going_on, log) as prepared:
         conditions = condition_names(prepared, plan.recipe, plan.start, plan.settings)
-        if going_on and run.has(models.REPRESENTATION):
+        if plan.halvings and plan.start:
+            representation = plan.start.representation
+        elif going_on and run.has(models.REPRESENTATION):
             representation = plan.recipe.load_representation(run.read_json(models.REPRESENTATION))
         else:
             representation = fit_representation(prepared, plan.recipe, plan.start, conditions)
@@ -104,28 +108,54 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
     try:
         return _fit(plan, run, model, representation, log)
     except SciencegenError:
-        if not run.has(CHECKPOINT):  # nothing to go on from: what was refused claims no folder
+        if not training_folder.has_begun(run):  # nothing to go on from: what was refused claims no folder
             clear(run, plan.data, kept=before)
         raise
 
 
 def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, log: Log) -> Trained:
-    from sciencegen.training.train import train as fit
-
-    run.write_json(models.REPRESENTATION, representation.to_json())
-    _write_config(run, plan)
+    if not plan.halvings:
+        _describe(run, plan, representation, plan.network)
     prepared = PreparedDataset.load(plan.data if is_prepared(plan.data) else run / DATA)
-    threads = plan.settings.threads
-    held = read_training_data(prepared, plan.formed, plan.recipe, representation, threads, log)
-    fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=_progress(log))
+    held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log)
+    if plan.halvings:
+        return _distill(plan, run, model, held, log)
+    _descend(plan, run, model, held, log)
     if plan.start is None or len(held.arrays) >= FEW:
         _finish(model, held, plan.settings)
     return _save(run, model, held, domain_of(plan.formed), plan.recipe, log)
 
 
+def _distill(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Log) -> Trained:
+    """Halving after halving, each of which ends as a model folder: the last one as the training's own."""
+    from sciencegen.diffusion.distillation import Distillation
+
+    for steps in plan.halvings:
+        last = steps == plan.halvings[-1]
+        place = run if last else RunFolder(training_folder.halving_folder(run.path, steps))
+        if place.has(models.WEIGHTS):
+            model = models.load_model(plan.domain, place.path, "cpu").model
+            continue
+        log(f"from {2 * steps} steps to {steps}")
+        halving = Distillation(model, steps)
+        model = halving.student
+        _describe(place, plan, held.representation, drawing_as(model, plan.network))
+        _descend(plan, place, halving, held, log)
+        _save(place, model, held, domain_of(plan.formed), plan.recipe, log)
+    return Trained(run.path, run.read_json(models.METRICS))
+
+
+def _descend(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Log) -> None:
+    from sciencegen.training.train import train as fit
+
+    fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=_progress(log))
+
+
 def _build(plan: Plan, representation: Any) -> Any:
     import torch
 
+    if plan.start is not None and plan.halvings:
+        return plan.start.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.settings.seed)
         if plan.start is None:
@@ -133,10 +163,11 @@ def _build(plan: Plan, representation: Any) -> Any:
         return plan.recipe.adapt(plan.start.model, plan.start.representation, representation, plan.settings.seed)
 
 
-def _write_config(run: RunFolder, plan: Plan) -> None:
-    config = models.model_config(plan.domain, plan.recipe.name, plan.network)
+def _describe(run: RunFolder, plan: Plan, representation: Any, network: Any) -> None:
+    config = models.model_config(plan.domain, plan.recipe.name, network)
     config |= {"training": to_plain(plan.training), "from": plan.settings.from_model, "seed": plan.settings.seed}
-    run.write_yaml(models.CONFIG, config)
+    run.write_yaml(models.CONFIG, config | ({"halvings": list(plan.halvings)} if plan.halvings else {}))
+    run.write_json(models.REPRESENTATION, representation.to_json())
 
 
 def _progress(log: Log) -> Callable[[int, int, dict[str, float]], None]:

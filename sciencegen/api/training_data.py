@@ -120,13 +120,15 @@ def read_training_data(
 def condition_names(
     prepared: PreparedDataset, recipe: Any, start: models.LoadedModel | None, settings: TrainSettings
 ) -> tuple[str, ...]:
-    """What is asked for; else what the model had or the recipe wants, and the user's own columns; or nothing."""
+    """What a teacher hears, or is asked for; else what the model had or the recipe wants, and the user's own columns;
+    or nothing."""
     known = prepared.property_names
-    if settings.conditions is not None:
-        for name in settings.conditions:
+    asked = start.representation.properties if start and settings.distill else settings.conditions
+    if asked is not None:
+        for name in asked:
             if name not in known:
                 raise unknown_name("condition (property or column of the data)", name, known)
-        return settings.conditions
+        return asked
     if recipe.conditions is None:
         return ()
     usual = start.representation.properties if start else recipe.conditions

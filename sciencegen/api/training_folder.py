@@ -24,12 +24,17 @@ MADE = (WEIGHTS, METRICS, CARD, CONFIG, REPRESENTATION, LOG, CHECKPOINT)
 """What a training leaves beside its identity. The weights are first to go, as they are the last to come."""
 
 
+LATER = ("distill", "teacher_steps")
+"""Settings that trainings of before didn't have: not given, they are no part of an identity."""
+
+
 def identity_of(
     domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings
 ) -> dict[str, Any]:
     """Everything that the trained weights depend on, but for the device and the threads."""
     apart = {"device", "threads", "batch_size", *Reading.__annotations__}
     chosen = settings.model_dump(mode="json", exclude=apart)
+    chosen = {name: value for name, value in chosen.items() if value is not None or name not in LATER}
     identity = {"domain": domain, "data": _data_identity(domain, data, column, settings), "train": chosen}
     start = settings.from_model if isinstance(settings, TrainSettings) else None
     return identity if start is None else identity | {"from": _weights_of(domain, start)}
@@ -78,7 +83,7 @@ def refuse_taken(run: RunFolder, force: bool) -> None:
         return
     if run.has(IDENTITY):
         raise ConfigError(f"{run.path} holds another training. Pass --force to start anew, or another -o.")
-    if found := [name for name in MADE if run.has(name)]:
+    if found := [name for name in MADE if run.has(name)] + [folder.name for folder in halving_folders(run.path)]:
         raise ConfigError(
             f"Expected no other model's files in {run.path}, found {', '.join(found)}. "
             "Pass --force to overwrite them, or another -o."
@@ -90,7 +95,8 @@ def refuse_inputs(folder: Path, data: str | Path, start: Path | None) -> None:
     place, written = Path(data).resolve(), [(folder / name).resolve() for name in (IDENTITY, *MADE, DATA)]
     if any(place.is_relative_to(name) for name in written) and not (place == written[-1] and is_prepared(place)):
         raise ConfigError(f"Expected data where {folder} isn't written, got {data}. Pass another -o, or move them.")
-    if start is not None and start.resolve() == folder.resolve():
+    models = [folder.resolve(), *(made.resolve() for made in halving_folders(folder))]
+    if start is not None and start.resolve() in models:
         raise ConfigError(f"Expected another folder than that of the weights to start from, got {folder}. Pass -o.")
 
 
@@ -110,6 +116,11 @@ def clear(run: RunFolder, data: str | Path | None = None, kept: Collection[str] 
             (run / name).unlink(missing_ok=True)
     if CHECKPOINT not in kept:
         drop_checkpoints(run)
+    for folder in halving_folders(run.path):
+        if folder.name not in kept:
+            clear(RunFolder(folder))
+            if not any(folder.iterdir()):
+                folder.rmdir()
     if DATA not in kept and not is_input and has_own_data(run):
         left = (run / DATA).rename(temporary_sibling(run / DATA))  # a kill leaves it whole or gone
         shutil.rmtree(left)
@@ -128,4 +139,22 @@ def drop_checkpoints(run: RunFolder) -> None:
 
 def present(run: RunFolder) -> frozenset[str]:
     """What of a training is here."""
-    return frozenset(name for name in (IDENTITY, *MADE, DATA) if run.has(name))
+    halvings = (folder.name for folder in halving_folders(run.path))
+    return frozenset([*(name for name in (IDENTITY, *MADE, DATA) if run.has(name)), *halvings])
+
+
+def halving_folder(folder: Path, steps: int) -> Path:
+    """Where a distillation leaves the model of `steps` steps that it makes on its way: a model folder in its own."""
+    return folder / f"{steps}-steps"
+
+
+def halving_folders(folder: Path) -> list[Path]:
+    """Those that are here; what a user trained to such a place has an identity of its own."""
+    found = sorted(folder.glob("*-steps"))
+    return [path for path in found if (path / CONFIG).is_file() and not (path / IDENTITY).exists()]
+
+
+def has_begun(run: RunFolder) -> bool:
+    """Whether there is anything to go on from."""
+    folders = (run.path, *halving_folders(run.path))
+    return any((folder / name).exists() for folder in folders for name in (CHECKPOINT, WEIGHTS))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from sciencegen.api import models
+from sciencegen.api.distillation import DISTILLING, drawing_as, plan_halvings
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of, in_form
 from sciencegen.config import PrepareSettings, Reading, TrainSettings
@@ -21,7 +22,8 @@ better and repeats itself more."""
 
 @dataclass(frozen=True)
 class Plan:
-    """start: the weights that training starts from, if any. network: the recipe's settings."""
+    """start: the weights that training starts from, if any. network: the recipe's settings. halvings: the steps that
+    are left after each, where `start` is distilled."""
 
     domain: str
     data: str | Path
@@ -32,6 +34,7 @@ class Plan:
     start: models.LoadedModel | None
     recipe: Any
     network: Any
+    halvings: tuple[int, ...] = ()
 
     @property
     def preparing(self) -> PrepareSettings:
@@ -48,19 +51,22 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
     training, device = _training_settings(settings), models.resolve_device(settings.device)
     start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
     recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
-    if start and (recipe.adapt is None or recipe.adapt_representation is None):
+    halvings, network = plan_halvings(start, settings), model_settings(recipe, start, settings)
+    if halvings and start:
+        network = drawing_as(start.model, network)
+    elif start and (recipe.adapt is None or recipe.adapt_representation is None):
         raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
-    network = model_settings(recipe, start, settings)
     if (model := start.model if start else _what_it_builds(recipe)) is not None:
         check_finish(model, settings.finish)
-    return Plan(domain, data, column, settings, training, device, start, recipe, network)
+    return Plan(domain, data, column, settings, training, device, start, recipe, network, halvings)
 
 
 def _training_settings(settings: TrainSettings) -> Any:
     """How long and how, checked."""
     from sciencegen.training import TrainingSettings
 
-    defaults = {**(FINE_TUNING if settings.from_model else {}), **settings.training, "seed": settings.seed}
+    usual = DISTILLING if settings.distill else FINE_TUNING if settings.from_model else {}
+    defaults = {**usual, **settings.training, "seed": settings.seed}
     return to_record(TrainingSettings, defaults, "training")
 
 

@@ -34,6 +34,9 @@ def model(
     start: Annotated[
         str | None, typer.Option("--from", help="Adapt these weights: a shipped name or a folder.")
     ] = None,
+    distill: Annotated[
+        int | None, typer.Option(help="Make the diffusion of --from draw in this many steps, such as 8.")
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="Which network. [default: the domain's own]")] = None,
     condition: Annotated[list[str] | None, typer.Option(help="Properties and columns to condition on, a,b,c.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="The recipe's name=value. Repeatable.")] = None,
@@ -47,10 +50,14 @@ def model(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train a generative model, or adapt one with --from. The same command goes on where a stopped one was."""
+    """Train a generative model, adapt one (--from), or make a diffusion faster (--from and --distill).
+
+    The same command goes on where a stopped one was.
+    """
     from sciencegen.config import TrainSettings
 
     flags: dict[str, Any] = {"from": start, "recipe": recipe, "conditions": options.names(condition)}
+    flags |= {"distill": distill}
     flags |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
     record = options.settings_from(TrainSettings, settings, seed=seed, device=device, threads=threads, **flags)
 

@@ -1,46 +1,45 @@
 """Progressive distillation: a student learns to do in one deterministic step what its teacher does in two.
 
-Salimans & Ho 2022, algorithm 2. Repeated, a sampler of 64 steps becomes one of 8 or 4.
+Salimans & Ho 2022, algorithm 2. Repeated, a sampler of 32 steps becomes one of 16, 8 and 4.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.process import Denoiser, Levels, coefficients, deterministic_step, diffuse, predict
-from sciencegen.diffusion.samplers import Path, check_path
+from sciencegen.diffusion.model import DiffusionModel
+from sciencegen.diffusion.objectives import low_discrepancy_times
+from sciencegen.diffusion.process import Denoiser, Levels, deterministic_step, diffuse, predict
+from sciencegen.diffusion.samplers import Path
+from sciencegen.diffusion.spaces import rows
 from sciencegen.diffusion.state import Fields, State
 from sciencegen.errors import ConfigError
-from sciencegen.networks.descent import DescentSettings, descend
-
-Student = TypeVar("Student", bound=nn.Module)
 
 
 @torch.no_grad()
 def two_step_target(
     teacher: Denoiser, state: State, z: Batch, t: Levels, middle: Levels, s: Levels
 ) -> dict[str, Tensor]:
-    """The x with which one step from t to s arrives where the teacher's two arrive:
+    """The x with which one step from t to s arrives where the teacher's two arrive. Ibid., appendix G:
 
     x = (z_s - (sigma_s / sigma_t) z_t) / (alpha_s - (sigma_s / sigma_t) alpha_t).
+
+    A step takes z / alpha the share 1 - u_s / u_t of its way to an estimate, u = sigma / alpha = e^(-log_snr / 2), so
+    that this is a mean of the teacher's two, and the first of them at the end of a path, where t = middle = s:
+
+    x = (1 - w) x^(z_t) + w x^(z_middle),   w = (1 - u_s / u_middle) / (1 - u_s / u_t).
     """
-    halfway = deterministic_step(state, z, predict(teacher, state, z, t), t, middle)
-    arrived = deterministic_step(state, halfway, predict(teacher, state, halfway, middle), middle, s)
-
-    def implied(name: str) -> Tensor:
-        before, after = (coefficients(state, name, at, z[name]) for at in (t, s))
-        ratio = after.sigma / before.sigma
-        return (arrived[name] - ratio * z[name]) / (after.alpha - ratio * before.alpha)
-
-    return {name: implied(name) for name in state.fields}
+    first = predict(teacher, state, z, t)
+    second = predict(teacher, state, deterministic_step(state, z, first, t, middle), middle)
+    share = torch.expm1(0.5 * (middle - s)) / torch.expm1(0.5 * (t - s)).clamp(max=-torch.finfo(s.dtype).tiny)
+    w = {name: rows(share, first[name]) for name in state.fields}
+    return {name: (1 - w[name]) * first[name] + w[name] * second[name] for name in state.fields}
 
 
 def distillation_loss(
@@ -54,9 +53,10 @@ def distillation_loss(
 ) -> Float[Tensor, " batch"]:
     """max(SNR, 1) |x_target - x^|^2, the paper's truncated weighting, at the student's step `index` of each item.
 
-    log_snrs: the teacher's path [2 N + 1] from noise to data, of which the student's steps are every second one.
+    log_snrs: the teacher's path [2 N + 1] from noise to data, of which the student's steps are every second one; step N
+    is its end, where a sampler asks for a last estimate.
     """
-    t, middle, s = (log_snrs[2 * index + ahead] for ahead in (0, 1, 2))
+    t, middle, s = (log_snrs[(2 * index + ahead).clamp(max=len(log_snrs) - 1)] for ahead in (0, 1, 2))
     z = diffuse(state, x, t, noise)
     target = two_step_target(teacher, state, z, t, middle, s)
     estimate = predict(student, state, z, t)
@@ -65,59 +65,46 @@ def distillation_loss(
     return torch.stack(weighted).sum(0)
 
 
-@dataclass(frozen=True)
-class DistillationSettings:
-    """updates: of each halving, each on a batch. descent: how."""
-
-    updates: int = 2000
-    descent: DescentSettings = field(default_factory=DescentSettings)
-
-
-def distill(
-    model: Student,
-    state: State,
-    batches: Callable[[int], Iterator[Batch]],
-    log_snrs: Path,
-    final_steps: int,
-    generator: Generator,
-    settings: DistillationSettings | None = None,
-) -> tuple[Student, Float[Tensor, " coarse"]]:
-    """A copy of the model (a module that is a denoiser) for `final_steps` steps, and its path; halving after halving.
-
-    log_snrs: the model's own path, of final_steps times a power of two steps. batches(halving): items of the state, in
-    its spaces (`State.embed`), endless.
-    """
-    check_path(log_snrs)
-    settings, steps = settings or DistillationSettings(), len(log_snrs) - 1
-    ratio = steps // max(final_steps, 1)
-    if final_steps < 1 or ratio * final_steps != steps or ratio & (ratio - 1):
+def diffusion_of(model: nn.Module) -> DiffusionModel:
+    """The diffusion that a model is, or that it holds as its `diffusion` (`sizes.SizedDiffusion`)."""
+    held = getattr(model, "diffusion", model)
+    if not isinstance(held, DiffusionModel):
         raise ConfigError(
-            f"Expected a path of {final_steps} times a power of two steps, got one of {steps}. "
-            "Choose the teacher's steps so, such as 64 for 8 or 4."
+            f"Expected a diffusion to distill, got a {type(model).__name__}, which takes no steps. Pass another model."
         )
-    student, halving = copy.deepcopy(model), 0
-    while len(log_snrs) - 1 > final_steps:
-        student = _halved(student, state, batches(halving), log_snrs, generator, settings)
-        log_snrs, halving = log_snrs[::2], halving + 1
-    return student, log_snrs
+    return held
 
 
-def _halved(
-    teacher: Student,
-    state: State,
-    batches: Iterator[Batch],
-    log_snrs: Path,
-    generator: Generator,
-    settings: DistillationSettings,
-) -> Student:
-    student = copy.deepcopy(teacher)
-    teacher.eval().requires_grad_(False)
+class Distillation(nn.Module):
+    """One halving as a model to train: `student`, which starts as its teacher and ends with `steps` steps of DDIM.
 
-    def loss(step: int) -> Tensor:
-        x = next(batches)
-        index = torch.randint((len(log_snrs) - 1) // 2, (len(x),), generator=generator, device=generator.device)
+    The teacher takes twice as many, under its own guidance, which the student learns as its own. It stays as it is, and
+    so does the schedule. model: the teacher, or what holds it; such is the student too.
+    """
+
+    def __init__(self, model: nn.Module, steps: int) -> None:
+        super().__init__()
+        self.student = copy.deepcopy(model).train()
+        self.teacher = copy.deepcopy(diffusion_of(model)).requires_grad_(False).eval()
+        student = diffusion_of(self.student)
+        student.settings = replace(student.settings, sampler="ddim", steps=steps, guidance=0.0)
+        if isinstance(student.schedule, nn.Module):
+            student.schedule.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Distillation:
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """Named scalars: loss, the distillation's in units of the noise, per dimension."""
+        student = diffusion_of(self.student)
+        state, settings = student.state, student.settings
+        x = state.embed(batch).with_condition(settings.dropout(batch.condition, generator))
+        with torch.no_grad():
+            path = self.teacher.path(2 * settings.steps, x)
+        times = low_discrepancy_times(len(x), generator, path)
+        index = (times * (settings.steps + 1)).long().clamp(max=settings.steps)
         noise = state.noise(x, generator)
-        return distillation_loss(student, teacher, state, x, log_snrs, index.to(log_snrs.device), noise).mean()
-
-    descend(student.parameters(), loss, settings.updates, settings.descent)
-    return student.eval()
+        losses = distillation_loss(student, self.teacher.denoiser(), state, x, path, index, noise)
+        return {"loss": losses.mean() / state.dimensions(x).mean().clamp(min=1)}

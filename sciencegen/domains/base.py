@@ -82,7 +82,8 @@ class Recipe:
 
     fit: (texts, values [item property] with NaN = missing, property names) -> Representation.
     load_representation: the inverse of Representation.to_json.
-    build: (representation, settings) -> LatentModel (a torch module); `settings` is a frozen record of type `settings`.
+    build: (representation, settings) -> LatentModel (a torch module); `settings` is a frozen record of type `settings`,
+        which of a DiffusionModel holds its own as `diffusion`, so that a distilled one can draw otherwise.
     conditions: the properties that the model is conditioned on unless told otherwise, beside the user's own columns;
         None: it is conditioned on nothing.
     adapt_representation: (old, texts, values, property names) -> new; for fine-tuning. None: can't be fine-tuned.

@@ -70,6 +70,21 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(folder)
 
 
+SMALL = "{settings: {network: {width: 32, pair_width: 8, layers: 2, heads: 2, vectors: 2, radial: 8, context: 16}}}"
+
+
+@pytest.fixture(scope="session")
+def conformers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of coordinates, which has hardly begun to learn, beside the data that it prepared."""
+    folder = tmp_path_factory.mktemp("conformers") / "model"
+    training = ("--training", "steps=5", "--training", "batch_size=16", "--settings", SMALL, "--threads", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCIENCEGEN_CACHE", str(folder.parent / "cache"))  # empty: the committed sample is what there is
+        result = run("train", "molecules", "--recipe", "conformers", "--data", "qm9", *training, "-o", folder)
+    assert result.code == 0, result.err
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test works in a folder of its own."""

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from rdkit import Chem
 
 from sciencegen.api.training_folder import identity_of
 from sciencegen.config import TrainSettings
-
-SMALL = "{settings: {network: {width: 32, pair_width: 8, layers: 2, heads: 2, vectors: 2, radial: 8, context: 16}}}"
-
-
-@pytest.fixture(scope="module")
-def conformers(tmp_path_factory):
-    from tests.cli.conftest import run
-
-    folder = tmp_path_factory.mktemp("conformers") / "model"
-    training = ("--training", "steps=5", "--training", "batch_size=16", "--settings", SMALL, "--threads", 1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SCIENCEGEN_CACHE", str(folder.parent / "cache"))  # empty: the committed sample is what there is
-        result = run("train", "molecules", "--recipe", "conformers", "--data", "qm9", *training, "-o", folder)
-    assert result.code == 0, result.err
-    return folder
 
 
 def test_training_measures_what_the_coordinates_are_worth(conformers):

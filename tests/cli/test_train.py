@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from pointclouds import DOMAIN, Network
+from pointclouds import DOMAIN, Network, NetworkSettings
 
 from sciencegen.api import models
+from sciencegen.api.distillation import drawing_as
 from sciencegen.api.train import take_model, train
-from sciencegen.api.training_data import fit_representation, read_training_data
+from sciencegen.api.training_data import condition_names, fit_representation, read_training_data
 from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
@@ -325,3 +327,26 @@ def test_values_stand_in_the_order_of_the_properties(workspace):
     held = read_training_data(prepared, "pointclouds", recipe, representation, 1, print)
     assert tuple(representation.properties) == ("radius", "height")
     np.testing.assert_array_equal(held.values, prepared.values("train", ("radius", "height")))
+
+
+# --- what a student is told ------------------------------------------------------------------------------------------
+
+
+def test_a_student_hears_what_its_teacher_hears(workspace):
+    """Not the data's further columns; and what the data lack can't be told."""
+    prepared, recipe = PreparedDataset.load(workspace.folder / "data"), DOMAIN.recipes[DOMAIN.default_recipe]
+    settings = build_settings(TrainSettings, {"distill": 8})
+    heard = ("height", "radius")
+    assert condition_names(prepared, recipe, teacher_of(heard), settings) == heard
+    assert condition_names(prepared, recipe, teacher_of(()), settings) == ()
+    with pytest.raises(ConfigError, match="charge"):
+        condition_names(prepared, recipe, teacher_of(("radius", "charge")), settings)
+
+
+def teacher_of(properties):
+    return SimpleNamespace(representation=SimpleNamespace(properties=properties))
+
+
+def test_a_recipe_that_cannot_say_how_to_draw_is_not_distilled():
+    with pytest.raises(ConfigError, match="diffusion"):
+        drawing_as(None, NetworkSettings())

@@ -6,7 +6,6 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.distillation import DistillationSettings, distill
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
 from sciencegen.diffusion.samplers import SAMPLERS, no_noise, noise_of
@@ -160,20 +159,6 @@ def test_training_lowers_the_bound_and_learns_the_schedule(generator):
     assert schedule.rise.grad.abs().sum() > 0
     drawn = model.generate(torch.randn(500, 2, generator=generator), torch.ones(500, 1))["x"]
     assert ((drawn - points[1]).norm(dim=1) < 0.5).double().mean() > 0.95
-
-
-def test_a_distilled_model_draws_in_its_own_few_steps(generator):
-    """Its path is every second, or fourth, level of the teacher's: the schedule at even times."""
-    network = VectorDenoiser("x", 2, width=8, depth=1, generator=generator).double()
-    model = DiffusionModel(network, VECTOR, Cosine(), {"x": (2,)})
-    x = GaussianData(torch.zeros(2), 0.6).draw(16, generator)
-    path = model.path(8, x)
-    settings = DistillationSettings(updates=2)
-    student, few = distill(model, VECTOR, lambda halving: iter([x, x]), path, 2, generator, settings)
-    torch.testing.assert_close(few, student.path(2, x))
-    noise = torch.randn(5, 2, generator=generator)
-    drawn = student.draw(student.start(noise, None, None), "ddim", 2)
-    assert drawn["x"].shape == (5, 2)
 
 
 def test_single_precision_is_enough(generator):
