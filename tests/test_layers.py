@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sciencegen"
 
-FLOOR = {"batch", "config", "errors", "files"}
+FLOOR = {"batch", "config", "errors", "files", "memory"}
 PROTOCOLS = {"sciencegen.scoring.oracles", "sciencegen.latent.space"}
 MATHEMATICS = {"vae", "diffusion", "networks", "metrics"}
 JOINERS = {"report", "training", "prediction", "latent", "optimization", "scoring"}

@@ -11,10 +11,12 @@ import numpy as np
 
 from sciencegen.api.models import LoadedModel, find_model, load_model
 from sciencegen.api.rooms import inference_threads
+from sciencegen.batch import Batch, concatenate
 from sciencegen.config import Resources
 from sciencegen.data.threads import map_threaded
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
+from sciencegen.memory import halved_to_fit
 
 ROWS = 32
 """Items of one compute chunk, all of one size."""
@@ -80,10 +82,15 @@ def _draw(
     noise = {
         name: torch.from_numpy(
             np.stack([one.standard_normal(tuple(batch[name].shape[1:]), dtype=np.float32) for one in generators])
-        ).to(model.device)
+        )
         for name in model.model.state.fields
     }
-    return rows, model.representation.decode(model.model.complete(batch.to(model.device), noise).to("cpu"))
+
+    def compute(part: slice) -> Batch:
+        given = {name: value[part].to(model.device) for name, value in noise.items()}
+        return model.model.complete(batch.select(part).to(model.device), given).to("cpu")
+
+    return rows, model.representation.decode(halved_to_fit(compute, len(batch), concatenate))
 
 
 __all__ = ["complete", "completer", "draws"]
