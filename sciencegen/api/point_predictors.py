@@ -90,7 +90,7 @@ def _train(
     domain: str, run: RunFolder, data: Located, chosen: PredictorSettings, options: PointPredictorSettings, log: Log
 ) -> TrainedPredictor:
     from sciencegen.prediction.baselines import fit_baseline
-    from sciencegen.prediction.points import PointPredictor, calibrate, opinions, type_counts
+    from sciencegen.prediction.points import PointPredictor, calibrate, opinions, total_charges, type_counts
 
     items, values = data.of(0)
     types = np.unique(np.concatenate([one.numbers for one in items]))
@@ -105,8 +105,9 @@ def _train(
     conformal = calibrate(measured, *opinions(networks, baseline, types, held), options.level)
     sizes = [len(one.numbers) for one in items]
     fitted = PointPredictor(
-        data.targets, types, min(sizes), max(sizes), baseline, options.network, networks, conformal, options.level
-    )
+        data.targets, types, min(sizes), max(sizes), baseline, options.network, networks, conformal, options.level,
+        tuple(np.unique(total_charges(items)).tolist()),
+    )  # fmt: skip
     _write(run, domain, data, chosen, fitted)
     return load_point_predictor(domain, run)
 
@@ -188,6 +189,9 @@ def _figures(fitted: Any, data: Located) -> dict[str, Any]:
     figures, found, usual = {}, fitted.predict(items), np.nanmean(data.of(0)[1], axis=0)
     for column, (name, prediction) in enumerate(found.items()):
         known = np.flatnonzero(np.isfinite(values[:, column]))
+        if not len(known):  # few kinds of items, or few values: none is left to judge by
+            figures[name] = {"rows": 0}
+            continue
         parts = (getattr(prediction, part)[known] for part in Prediction.__annotations__)
         guess = np.full(len(known), usual[column])
         evaluation = summarize("random", values[known, column], Prediction(*parts), guess, fitted.level, known)

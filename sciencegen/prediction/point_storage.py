@@ -40,7 +40,7 @@ def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
     numbers = {
         "format_version": FORMAT_VERSION, "kind": KIND, "targets": predictor.targets, "smallest": predictor.smallest,
         "largest": predictor.largest, "readouts": predictor.baseline.readouts, "settings": asdict(predictor.settings),
-        "members": len(predictor.networks), "level": predictor.level,
+        "members": len(predictor.networks), "level": predictor.level, "charges": predictor.charges,
         "arrays_sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip
     run = RunFolder(folder)
@@ -89,4 +89,5 @@ def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> PointPr
         tuple(networks),
         Conformal(plain["conformal.difficulty"], plain["conformal.quantile"]),
         numbers["level"],
+        tuple(numbers.get("charges", (0,))),
     )

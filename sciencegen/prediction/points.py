@@ -10,7 +10,7 @@ a and b are chosen on the same items, so the level holds up to the choice of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,10 +28,12 @@ from sciencegen.prediction.predictor import Prediction
 
 CHUNK = 64
 """Items of one forward pass, of like size."""
+PAIRS = 250_000
+"""Pairs of points in one forward pass, about a gigabyte: items of more than 62 points are fewer at once."""
 
 
 class Points(Protocol):
-    """An item: what its points are, and where."""
+    """An item: what its points are, and where. It may have `charges` [point], which networks don't see."""
 
     numbers: Int[np.ndarray, " point"]
     positions: Float[np.ndarray, "point 3"]
@@ -54,6 +56,11 @@ def type_counts(items: Sequence[Any], types: Int[np.ndarray, " type"]) -> Float[
     """How many points of each type an item has."""
     counts = [(one.numbers[:, None] == types).sum(0) for one in items]
     return np.array(counts, np.float64).reshape(len(items), len(types))
+
+
+def total_charges(items: Sequence[Any]) -> Int[np.ndarray, " item"]:
+    """The sum of each item's charges, 0 where it has none."""
+    return np.array([np.sum(getattr(one, "charges", 0)) for one in items], np.int64)
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,9 @@ def calibrate(
 @dataclass(frozen=True)
 class PointPredictor:
     """types: the numbers that a point may have; smallest, largest: sizes of the training items.
+    charges: their total charges.
 
-    An item with other types has no prediction (NaN); one of another size has, but is out of domain.
+    An item with other types has no prediction (NaN); one of another size or charge has, but is out of domain.
     """
 
     targets: tuple[str, ...]
@@ -97,6 +105,7 @@ class PointPredictor:
     networks: tuple[PropertyNetwork, ...]
     conformal: Conformal
     level: float
+    charges: tuple[int, ...] = (0,)
 
     def predict(self, items: Sequence[Points]) -> dict[str, Prediction]:
         """By target. Thousands of items a minute on one core; the distance is that of sizes from the training's."""
@@ -108,7 +117,8 @@ class PointPredictor:
             mean[rows], spread[rows] = opinions(self.networks, self.baseline, self.types, some)
         half = self.conformal.half_width(spread)
         sizes = np.array([len(one.numbers) for one in items])
-        inside: Bool[np.ndarray, " item"] = known & (sizes >= self.smallest) & (sizes <= self.largest)
+        alike = np.isin(total_charges(items), self.charges)
+        inside: Bool[np.ndarray, " item"] = known & alike & (sizes >= self.smallest) & (sizes <= self.largest)
         distance = np.where(known, np.maximum(sizes / self.largest, self.smallest / np.maximum(sizes, 1)), np.nan)
         least = np.where([name == "dipole" for name in self.baseline.readouts], 0.0, -np.inf)  # a length
         lower = np.maximum(mean - half, least)
@@ -126,12 +136,20 @@ def opinions(
     if not networks:
         raise ShapeError("Expected one network or more, got none.")
     device = next(networks[0].parameters()).device
-    order = np.argsort([len(one.numbers) for one in items], kind="stable")
     answers = np.zeros((len(networks), len(items), len(baseline.scale)))
-    for start in range(0, len(items), CHUNK):
-        rows = order[start : start + CHUNK]
+    for rows in chunks_by_size(np.array([len(one.numbers) for one in items], np.int64)):
         batch = point_batch([items[row] for row in rows], types).to(device)
         for member, network in enumerate(networks):
             answers[member, rows] = network(batch).double().cpu().numpy()
     restored = baseline.restored(type_counts(items, types), answers)
     return restored.mean(0), restored.std(0)
+
+
+def chunks_by_size(sizes: Int[np.ndarray, " item"]) -> Iterator[Int[np.ndarray, " row"]]:
+    """Rows by size, in chunks of CHUNK or of PAIRS pairs, whichever are less."""
+    order, start = np.argsort(sizes, kind="stable"), 0
+    while start < len(order):
+        largest = int(sizes[order[start : start + CHUNK]][-1])
+        stop = start + max(1, min(CHUNK, PAIRS // max(1, largest) ** 2))
+        yield order[start:stop]
+        start = stop

@@ -7,6 +7,8 @@ import os
 
 import pandas as pd
 import pytest
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom
 
 from sciencegen.api.predict import load_predictor, predict, train_predictor
 from sciencegen.config import PredictorSettings
@@ -73,7 +75,7 @@ def test_texts_without_coordinates_are_predicted_twice_alike(cli, trained):
 
 def test_a_files_own_coordinates_count(cli, trained):
     """Two bond lengths of one molecule have two predictions; an .sdf of drawings is read as molecules."""
-    blocks = "".join(f"2\n\nH 0 0 0\nF 0 0 {length}\n" for length in (0.9, 1.1))
+    blocks = "".join(f"2\n\nH 0 0 0\nF 0 0 {length}\n" for length in (0.9, 1.0))
     with open("hf.xyz", "w") as file:
         file.write(blocks)
     assert cli("predict", "molecules", "hf.xyz", "--predictor", f"gap={trained}", "-o", "p.csv").code == 0
@@ -82,6 +84,18 @@ def test_a_files_own_coordinates_count(cli, trained):
     assert table["item"].str.startswith("[H]F |").all() or table["item"].str.contains("F").all()
     cli("score", "molecules", "-", "--with", "mw", "-o", "m.csv", stdin=b"CCO\n")
     assert pd.read_csv("m.csv")["mw"][0] == pytest.approx(46.07, abs=0.01)
+
+
+def test_a_charge_that_no_training_item_had_is_out_of_domain(cli, trained):
+    molecules = [Chem.AddHs(Chem.MolFromSmiles(text)) for text in ("CC(=O)O", "CC(=O)[O-]")]
+    with Chem.SDWriter("acetate.sdf") as writer:
+        for molecule in molecules:
+            rdDistGeom.EmbedMolecule(molecule, randomSeed=1)
+            writer.write(molecule)
+    assert cli("predict", "molecules", "acetate.sdf", "--predictor", f"gap={trained}", "-o", "p.csv").code == 0
+    table = pd.read_csv("p.csv")
+    assert table["gap"].notna().all()
+    assert table["gap_in_domain"].tolist() == [True, False]
 
 
 def test_one_of_several_targets_goes_by_its_own_name(trained):

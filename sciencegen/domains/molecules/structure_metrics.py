@@ -34,9 +34,11 @@ def evaluate_structures(
     dihedrals (degrees): distances between distributions of the connected and the reference. strain: median energy above
     the nearest minimum of the force field, kcal/mol, of the connected; reference_strain beside it.
     """
-    geometries = [one for one in map(_geometry, samples) if isinstance(one, Geometry)]
-    if not samples:
-        raise DataError("Expected structures to evaluate, got none.")
+    read = [_geometry(text) for text in samples]
+    geometries = [one for one in read if isinstance(one, Geometry)]
+    if not geometries:
+        why = f"; the first of {len(read)}: {read[0].reason}" if read else ""  # type: ignore[union-attr]
+        raise DataError(f"Expected structures to evaluate, got none{why}.")
     made = [perceive_bonds(one.numbers, one.positions, int(one.charges.sum())) for one in geometries]
     valid = [one for one in made if not isinstance(one, Refusal)]
     connected = [one for one in valid if len(Chem.GetMolFrags(one)) == 1]
@@ -74,9 +76,15 @@ def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[st
     found = geometry_distances(internal_coordinates(molecules), internal_coordinates(known))
     return {
         "count_reference": len(known), "lengths": found.lengths, "angles": found.angles, "dihedrals": found.dihedrals,
-        "covered": found.covered, "strain": float(np.nanmedian(strain_energies(molecules))),
-        "reference_strain": float(np.nanmedian(strain_energies(known[: len(molecules)]))),
+        "covered": found.covered, "strain": _median(strain_energies(molecules)),
+        "reference_strain": _median(strain_energies(known[: len(molecules)])),
     }  # fmt: skip
+
+
+def _median(values: np.ndarray) -> float:
+    """Of those that are numbers; NaN where none is (no force field knows a noble gas)."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else math.nan
 
 
 def _flat(molecule: Chem.Mol) -> str:
