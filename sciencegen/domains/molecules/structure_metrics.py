@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from rdkit import Chem, rdBase
@@ -15,12 +16,15 @@ from rdkit import Chem, rdBase
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of, perceive_bonds, with_implicit_hydrogens
 from sciencegen.domains.molecules.geometry_metrics import geometry_distances, internal_coordinates, strain_energies
+from sciencegen.domains.molecules.plausibility import plausible_share
 from sciencegen.domains.molecules.stability import STABILITY_ELEMENTS, stability
 from sciencegen.domains.molecules.structure_files import GIVEN_SMILES, parse_structure
 from sciencegen.errors import DataError
 
 LARGEST_REFERENCE = 5_000
 """Reference structures that distributions are taken from: evenly spaced ones of a larger set."""
+MOST_CHECKED = 500
+"""Connected samples that PoseBusters looks at, evenly spaced ones of more; it takes 20 ms for each."""
 
 
 def evaluate_structures(
@@ -30,7 +34,8 @@ def evaluate_structures(
 
     samples, reference, training: texts of structures, as `structure_files` reads them. stable_atoms, stable_molecules:
     of all samples with coordinates, left out where the table lacks an element. valid: bonds fit the distances.
-    connected: valid and in one piece. unique: of the connected. novelty: of the unique. lengths (ångström), angles,
+    connected: valid and in one piece. posebusters: of `count_posebusters` of the connected, those that pass each of its
+    checks (plausibility.py). unique: of the connected. novelty: of the unique. lengths (ångström), angles,
     dihedrals (degrees): distances between distributions of the connected and the reference. strain: median energy above
     the nearest minimum of the force field, kcal/mol, of the connected; reference_strain beside it.
     """
@@ -50,6 +55,7 @@ def evaluate_structures(
     if connected:
         distinct = set(texts)
         result["unique"] = len(distinct) / len(texts)
+        result |= _plausible(connected)
         if training is not None:
             result["novelty"] = len(distinct.difference(map(_known_flat, training))) / len(distinct)
         result |= _against(connected, reference)
@@ -68,9 +74,19 @@ def _stability(geometries: Sequence[Geometry]) -> dict[str, float]:
     return {"stable_atoms": found.atoms, "stable_molecules": found.molecules}
 
 
+def _plausible(molecules: Sequence[Chem.Mol]) -> dict[str, float]:
+    checked = _spaced(molecules, MOST_CHECKED)
+    return {"count_posebusters": len(checked), "posebusters": plausible_share(checked)}
+
+
+def _spaced(items: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of the items, evenly spaced."""
+    rows = np.unique(np.linspace(0, len(items) - 1, min(len(items), most)).astype(int))
+    return [items[row] for row in rows.tolist()]
+
+
 def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[str, float]:
-    rows = np.unique(np.linspace(0, len(reference) - 1, min(len(reference), LARGEST_REFERENCE)).astype(int))
-    known = [one for one in (parse_structure(reference[row]) for row in rows) if not isinstance(one, Refusal)]
+    known = [one for one in map(parse_structure, _spaced(reference, LARGEST_REFERENCE)) if not isinstance(one, Refusal)]
     if not known:
         raise DataError("Expected structures to compare with, found none with coordinates.")
     found = geometry_distances(internal_coordinates(molecules), internal_coordinates(known))
