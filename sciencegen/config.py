@@ -113,7 +113,8 @@ class GenerateSettings(Resources):
     what its decoder draws from, and belongs to the trained model. Under a condition draws go on until one is near, and
     noise_scale shapes the first of them only. raw: keep what is malformed too (a condition passes over it inside the
     model, whatever stands here). include: further properties to write. complete: a model that gives what is written
-    its structure; without, the one that the model's own config names, if any. predictors: name -> folder, for
+    its structure; without, the one that the model's own config names, if any. scaffold: a file with a part that every
+    item holds, and that stays where it is in structures. predictors: name -> folder, for
     conditions and further properties that the domain can't compute.
     """
 
@@ -127,6 +128,7 @@ class GenerateSettings(Resources):
     attempts: int = Field(50, ge=1)
     noise_scale: float = Field(1.0, gt=0)
     complete: str | None = None
+    scaffold: str | None = None
     predictors: dict[str, str] = {}
 
 

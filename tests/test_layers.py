@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sciencegen"
 
-FLOOR = {"batch", "config", "errors", "files"}
+FLOOR = {"batch", "config", "errors", "files", "memory"}
 PROTOCOLS = {"sciencegen.scoring.oracles", "sciencegen.latent.space"}
 MATHEMATICS = {"vae", "diffusion", "networks", "metrics"}
 JOINERS = {"report", "training", "prediction", "latent", "optimization", "scoring"}
@@ -33,6 +33,7 @@ LIGHT = ["__init__.py", "config.py", *(f"cli/{path.name}" for path in (PACKAGE /
 
 ROOM_OF_LIBRARY = {
     "rdkit": ["domains/molecules"], "selfies": ["domains/molecules"], "fcd": ["domains/molecules"],
+    "posebusters": ["domains/molecules"],
     "lightning": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains"], "typer": ["cli"], "rich": ["cli"],

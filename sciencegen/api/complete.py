@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from sciencegen.api.models import LoadedModel, find_model, load_model
 from sciencegen.api.rooms import inference_threads
+from sciencegen.batch import Batch, concatenate
 from sciencegen.config import Resources
 from sciencegen.data.threads import map_threaded
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
+from sciencegen.memory import halved_to_fit
 
 ROWS = 32
 """Items of one compute chunk, all of one size."""
@@ -22,20 +26,49 @@ ATTEMPTS = 4
 """Draws for an item until one is confirmed to be it."""
 
 Complete = Callable[[Sequence[Any]], list[Any]]
+Known = Mapping[str, tuple[Sequence[int], np.ndarray]]
+"""Field -> (positions, their values): what is known of an item beforehand."""
 
 
-def completer(domain: str, model: str | Path | None, seed: int, resources: Resources) -> Complete | None:
-    """Items to completed items or refusals by the model with this name; None for no name."""
+@dataclass(frozen=True)
+class Completer:
+    """Items to completed items or refusals. scaffold: what stays as it is, around which the rest is drawn."""
+
+    model: LoadedModel
+    seed: int
+    scaffold: Any = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether an item that can't be completed is of no use."""
+        return self.scaffold is not None
+
+    def __call__(self, items: Sequence[Any]) -> list[Any]:
+        return complete(self.model, items, self.seed, scaffold=self.scaffold)
+
+
+def completer(
+    domain: str, model: str | Path | None, seed: int, resources: Resources, scaffold: Any = None
+) -> Completer | None:
+    """The completer by the model with this name; None for no name."""
     if model is None:
+        if scaffold is not None:
+            raise ConfigError("Expected a model that draws around the scaffold, got none. Name it with --complete.")
         return None
     folder = find_model(domain, model)
     loaded = load_model(domain, folder, resources.device, inference_threads(resources.threads))
     if not loaded.recipe.completes:
         raise ConfigError(f"Expected a model that completes items (such as conformers), {folder} makes new ones.")
-    return lambda items: complete(loaded, items, seed)
+    if scaffold is not None:
+        (known,) = loaded.representation.given([scaffold.item])
+        if isinstance(known, Refusal):
+            raise ConfigError(f"Expected a scaffold that {folder} can draw around, it {known.reason}.")
+    return Completer(loaded, seed, scaffold)
 
 
-def complete(model: LoadedModel, items: Sequence[Any], seed: int = 0, attempts: int = ATTEMPTS) -> list[Any]:
+def complete(
+    model: LoadedModel, items: Sequence[Any], seed: int = 0, attempts: int = ATTEMPTS, scaffold: Any = None
+) -> list[Any]:
     """Each item completed, or why it couldn't be. A draw that isn't confirmed to be its item is drawn again.
 
     Noise is keyed by (seed, row, attempt), and chunks hold items of one size: no result depends on threads.
@@ -44,18 +77,28 @@ def complete(model: LoadedModel, items: Sequence[Any], seed: int = 0, attempts: 
     results: list[Any] = [one if isinstance(one, Refusal) else None for one in known]
     left = [row for row, one in enumerate(results) if one is None]
     for attempt in range(attempts):
-        for row, made in draws(model, known, left, seed, attempt):
+        places = {} if scaffold is None else {row: scaffold.place(items[row], attempt) for row in left}
+        results = [places[row] if isinstance(places.get(row), Refusal) else one for row, one in enumerate(results)]
+        left = [row for row in left if not isinstance(places.get(row), Refusal)]
+        for row, made in draws(model, known, left, seed, attempt, places):
             good = made if isinstance(made, Refusal) else model.representation.confirmed(items[row], made)
-            results[row] = good
+            fits = scaffold is not None and not isinstance(good, Refusal)
+            results[row] = scaffold.fit(items[row], good, places[row]) if fits else good
         left = [row for row in left if isinstance(results[row], Refusal)]
     return results
 
 
 def draws(
-    model: LoadedModel, known: Sequence[Any], rows: Sequence[int], seed: int = 0, attempt: int = 0
-) -> Iterator[tuple[int, Any]]:
-    """(row, one draw as it comes) for each of these rows of `representation.given`, which hold no refusals."""
-    draw = lambda alike: _draw(model, [known[row] for row in alike], alike, (seed, attempt))  # noqa: E731
+    model: LoadedModel, known: Sequence[Any], rows: Sequence[int], seed: int = 0, attempt: int = 0,
+    places: Mapping[int, Known] = MappingProxyType({}),
+) -> Iterator[tuple[int, Any]]:  # fmt: skip
+    """(row, one draw as it comes) for each of these rows of `representation.given`, which hold no refusals.
+
+    places: what else is known of a row, kept in the draw.
+    """
+    draw = lambda alike: _draw(  # noqa: E731
+        model, [known[row] for row in alike], alike, (seed, attempt), [places.get(row, {}) for row in alike]
+    )
     for alike, made in map_threaded(draw, _chunks(known, rows), model.threads):
         yield from zip(alike, made, strict=True)
 
@@ -70,7 +113,7 @@ def _chunks(known: Sequence[Any], rows: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _draw(
-    model: LoadedModel, known: Sequence[Any], rows: Sequence[int], key: tuple[int, int]
+    model: LoadedModel, known: Sequence[Any], rows: Sequence[int], key: tuple[int, int], places: Sequence[Known]
 ) -> tuple[Sequence[int], Any]:
     import torch
 
@@ -80,10 +123,35 @@ def _draw(
     noise = {
         name: torch.from_numpy(
             np.stack([one.standard_normal(tuple(batch[name].shape[1:]), dtype=np.float32) for one in generators])
-        ).to(model.device)
+        )
         for name in model.model.state.fields
     }
-    return rows, model.representation.decode(model.model.complete(batch.to(model.device), noise).to("cpu"))
+
+    def compute(part: slice) -> Batch:
+        given = {name: value[part].to(model.device) for name, value in noise.items()}
+        here = batch.select(part)
+        kept = {"bend": _keeping(model, here, places[part])} if any(places) else {}
+        return model.model.complete(here.to(model.device), given, **kept).to("cpu")
+
+    return rows, model.representation.decode(halved_to_fit(compute, len(batch), concatenate))
 
 
-__all__ = ["complete", "completer", "draws"]
+def _keeping(model: LoadedModel, batch: Batch, places: Sequence[Known]) -> Callable[[Any], Any]:
+    """Denoiser in, denoiser out: its estimate with what is known of each row put in place."""
+    import torch
+
+    from sciencegen.diffusion.guidance import inpainting
+
+    values, where = {}, {}
+    for name in {name for place in places for name in place}:
+        value = torch.zeros_like(batch[name])
+        there = torch.zeros(value.shape[:2], dtype=torch.bool)
+        for row, place in enumerate(places):
+            positions, known = place[name]
+            value[row, list(positions)], there[row, list(positions)] = torch.from_numpy(known).to(value), True
+        values[name] = value.to(model.device)
+        where[name] = there.reshape(*there.shape, *[1] * (value.ndim - 2)).to(model.device)
+    return lambda denoise: inpainting(denoise, values, where, rigid=values)
+
+
+__all__ = ["Completer", "complete", "completer", "draws"]

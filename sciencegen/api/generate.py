@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.errors import ConfigError
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
@@ -62,7 +64,9 @@ class Generation:
         self.first_failure: str | None = None
         for name in (*self.names, *settings.predictors):  # a wrong name is an error before any work
             self.book.resolve(name)
-        model.domain.constraint(settings.keep, settings.forbid)  # a pattern's error comes before any work
+        self.scaffold = self._read_scaffold()
+        self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
+        model.domain.constraint(self.keep, settings.forbid)  # a pattern's error comes before any work
 
     @property
     def form(self) -> str:
@@ -73,7 +77,17 @@ class Generation:
     def complete(self) -> Complete | None:
         """What gives items their structures, where a model is named for it."""
         name = self.settings.complete or self.model.config.get("complete")
-        return completer(self.model.config["domain"], name, self.settings.seed, self.settings)
+        return completer(self.model.config["domain"], name, self.settings.seed, self.settings, self.scaffold)
+
+    def _read_scaffold(self) -> Any:
+        """The part that every item shall hold, None where none is asked for."""
+        if self.settings.scaffold is None:
+            return None
+        if self.settings.raw:
+            raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
+        if not hasattr(self.model.domain, "scaffold"):
+            raise ConfigError(f"Expected a domain that knows scaffolds, {self.model.domain.name} doesn't.")
+        return self.model.domain.scaffold(Path(self.settings.scaffold))
 
     @property
     def notes(self) -> list[str]:
@@ -112,7 +126,7 @@ class Generation:
 
     def _judge(self) -> Judge:
         text = json.dumps(self.model.representation.to_json())
-        filters = ((), ()) if self.settings.raw else (self.settings.keep, self.settings.forbid)
+        filters = ((), ()) if self.settings.raw else (self.keep, self.settings.forbid)
         recipe, strict = str(self.model.config["recipe"]), not self.settings.raw
         predictors = tuple(sorted(self.settings.predictors.items()))
         return Judge(self.model.domain.name, recipe, text, self.names, *filters, strict, predictors)

@@ -66,11 +66,14 @@ def writes_structures(output: str) -> bool:
 
 
 class OutputWriter:
-    """Rows to `output`, refusals to `<output>.rejects.csv` (stdout: nowhere). Ctrl-C keeps what is finished."""
+    """Rows to `output`, refusals to `<output>.rejects.csv` (stdout: nowhere). Ctrl-C keeps what is finished.
+
+    left_out: rows that were written to it but that the output could not hold, known when it is closed.
+    """
 
     def __init__(self, output: str, sink: Any) -> None:
         self.output, self._sink = output, sink
-        self._refused: list[Refused] = []
+        self.left_out = 0
         self._rejects: RejectsWriter | None = None
         self._stack = ExitStack()
         self._wanted = True
@@ -82,7 +85,9 @@ class OutputWriter:
     def __exit__(self, kind: Any, *error: Any) -> None:
         kept = self._wanted and (kind is None or issubclass(kind, KeyboardInterrupt))
         try:
-            self.reject(self._sink.close(kept))
+            left_out = self._sink.close(kept)
+            self.left_out = len(left_out)
+            self.reject(left_out)
         except BaseException as failure:
             self._stack.__exit__(type(failure), failure, failure.__traceback__)
             raise
@@ -196,14 +201,18 @@ def write_structures(
     domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
 ) -> list[Refused]:
     """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
-    written as it is. Returns the rows that hold no item: they are left out, and the others keep their numbers.
+    written as it is, unless completing it was needed. Returns the rows that hold no item: they are left out, and the
+    others keep their numbers.
     """
     parsed = [domain.parse(text) for text in table["item"]]
     rows = [row for row, item in enumerate(parsed) if not isinstance(item, Refusal)]
-    items = [parsed[row] for row in rows]
     if complete is not None:
-        made = complete(items)
-        items = [item if isinstance(one, Refusal) else one for item, one in zip(items, made, strict=True)]
+        needed = getattr(complete, "needed", False)
+        for row, one in zip(rows, complete([parsed[row] for row in rows]), strict=True):
+            if needed or not isinstance(one, Refusal):
+                parsed[row] = one
+        rows = [row for row in rows if not isinstance(parsed[row], Refusal)]
+    items = [parsed[row] for row in rows]
     names = table.get("id") or [str(number) for number in range(1, len(parsed) + 1)]
     values = {name: [column[row] for row in rows] for name, column in table.items() if name not in ("item", "id")}
     domain.write(Path(output), items, [names[row] for row in rows], values)

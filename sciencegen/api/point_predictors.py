@@ -209,6 +209,9 @@ def _figures(fitted: Any, data: Located) -> dict[str, Any]:
     figures, found, usual = {}, fitted.predict(items), np.nanmean(data.of(0)[1], axis=0)
     for column, (name, prediction) in enumerate(found.items()):
         known = np.flatnonzero(np.isfinite(values[:, column]))
+        if not len(known):  # few kinds of items, or few values: none is left to judge by
+            figures[name] = {"rows": 0}
+            continue
         parts = (getattr(prediction, part)[known] for part in Prediction.__annotations__)
         guess = np.full(len(known), usual[column])
         evaluation = summarize("random", values[known, column], Prediction(*parts), guess, fitted.level, known)

@@ -79,7 +79,8 @@ def stream(
     domain: str, path: Path, names: Sequence[str], predictors: Mapping[str, str], *, column: str | None = None,
     timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES, whole: bool = False,
 ) -> Scoring:  # fmt: skip
-    """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it.
+    """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it,
+    or in one that alone can read it.
 
     whole: items come as the texts of that form, to be written as its files; else as the domain's own, for tables.
     """
@@ -88,8 +89,11 @@ def stream(
 
 
 def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
-    forms = getattr(domain_of(domain), "forms", {})
+    science = domain_of(domain)
+    forms = getattr(science, "forms", {})
     wanted = [load_predictor(domain, folder).form for folder in predictors.values()]
+    if not path.name.lower().endswith(tuple(science.formats)):
+        wanted += list(forms)
     return next((form for form in wanted if form and forms[form].holds(path)), "")
 
 

@@ -8,7 +8,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
-from sciencegen.cli.output import FewerResults, claim_output
+from sciencegen.cli.output import FewerResults, claim_output, reasons
 
 Where = Annotated[list[str] | None, typer.Option(help='"name=2.5", "name in 40..90", "name >= 1". Repeatable.')]
 
@@ -37,6 +37,10 @@ def generate(
     ] = None,
     model: options.Model = None,
     complete_by: options.Complete = None,
+    scaffold: Annotated[
+        str | None,
+        typer.Option(help="A file with one structure: results hold its heavy atoms, and structures keep their places."),
+    ] = None,
     seed: options.Seed = None,
     device: options.Device = None,
     threads: options.Threads = None,
@@ -54,7 +58,9 @@ def generate(
         n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts
     )
     flags |= dict(predictors=options.folders(predictor))
-    flags |= dict(noise_scale=noise_scale, model=model, complete=complete_by, seed=seed, device=device)
+    flags |= dict(
+        noise_scale=noise_scale, model=model, complete=complete_by, scaffold=scaffold, seed=seed, device=device
+    )
     record = options.settings_from(GenerateSettings, settings, threads=threads, batch_size=batch_size, **flags)
     claim_output(output, force)
 
@@ -73,14 +79,21 @@ def generate(
             writer.write(chunk)
             advance(len(chunk["item"]))
     summary = generation.summary()
+    unplaced = writing.left_out if record.scaffold else 0
+    summary["written"] -= unplaced
     summarize(summary, output, as_json)
     if summary["written"] < record.n:
-        raise FewerResults(_shortfall(summary, record.n))
+        told = f" {reasons(output)}." if unplaced else ""
+        raise FewerResults(_shortfall(summary, record.n, unplaced) + told)
 
 
-def _shortfall(summary: dict[str, Any], n: int) -> str:
+def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:
     """How many there are, what became of the other draws, and what to do."""
-    lost = ", ".join(f"{summary[name]} {what}" for name, what in LOST.items() if summary[name])
+    counts = {
+        **{what: summary[name] for name, what in LOST.items()},
+        "got no coordinates around the scaffold": unplaced,
+    }
+    lost = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     why = f": {summary['first_failure']}" if summary["failed"] else ""
     return (
         f"Found {summary['written']} of {n} distinct items in {summary['drawn']} draws (all written; {lost}{why}). "

@@ -6,7 +6,7 @@ x^ = (z + sigma^2 s) / alpha, so every sampler, likelihood and search takes a gu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from jaxtyping import Bool, Float
@@ -79,20 +79,42 @@ def of_estimate(denoise: Denoiser, log_prob: Callable[[Fields], Float[Tensor, " 
     return evidence
 
 
-def inpainting(denoise: Denoiser, known: Fields, where: Mapping[str, Bool[Tensor, "..."]]) -> Denoiser:
+def inpainting(
+    denoise: Denoiser, known: Fields, where: Mapping[str, Bool[Tensor, "..."]], rigid: Collection[str] = ()
+) -> Denoiser:
     """The estimate with its known entries put in place, so that what is drawn around them fits to them.
 
     known: fields of x. where: True at the entries that are known, broadcastable against the field. Deterministic
-    samplers end at the known entries; z there keeps the noise that it began with. A field with its centre at zero is
-    centred again afterwards, so known positions are kept up to a common translation.
+    samplers end at the known entries; z there keeps the noise that it began with, alpha x + sigma eps, so that this is
+    the replacement of Song et al. 2021b (appendix I.2) with one noise for all levels.
+    rigid: fields of points [batch position axis] of which only the distances are known: at each level they go where
+    they are nearest to the estimate, turned, moved and mirrored. Where they are, the noise decides, as it does without
+    inpainting, so that a draw isn't torn between two places; for networks that commute with all of these.
     """
     for name in where:
         if name not in known:
             raise ShapeError(f"Expected the values of what is known of '{name}', got those of {sorted(known)}.")
 
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
-        estimate = denoise(z, log_snr, condition, mask)
-        kept = {name: torch.where(there, known[name], estimate[name]) for name, there in where.items()}
-        return {**estimate, **kept}
+        estimate = dict(denoise(z, log_snr, condition, mask))
+        for name, there in where.items():
+            value = fitted(known[name], there, estimate[name]) if name in rigid else known[name]
+            estimate[name] = torch.where(there, value, estimate[name])
+        return estimate
 
     return guided
+
+
+def fitted(
+    points: Float[Tensor, "batch position axis"], where: Bool[Tensor, "#batch position 1"],
+    places: Float[Tensor, "batch position axis"],
+) -> Float[Tensor, "batch position axis"]:  # fmt: skip
+    """Points under the rotation or reflection and the translation that bring those at `where` nearest to their places.
+
+    With centred points P, Q and P^T Q = U S V^T it is U V^T. Schönemann 1966 (orthogonal Procrustes problem).
+    """
+    weight = where.to(points)
+    count = weight.sum(1, keepdim=True).clamp(min=1)
+    centre, target = ((weight * one).sum(1, keepdim=True) / count for one in (points, places))
+    left, _, right = torch.linalg.svd((weight * (points - centre)).mT @ (places - target))
+    return (points - centre) @ left @ right + target

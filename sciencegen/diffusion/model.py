@@ -33,6 +33,7 @@ EVALUATION_SEED = 2107_0630
 
 Condition = Float[Tensor, "batch property"] | None
 Accept = Callable[[Batch], Tensor]
+Bend = Callable[[Denoiser], Denoiser]
 
 
 @dataclass(frozen=True)
@@ -171,16 +172,18 @@ class DiffusionModel(nn.Module):
         return self.draw(self.start(noise, condition, like), self.settings.sampler, self.settings.steps)
 
     @torch.no_grad()
-    def complete(self, like: Batch, noise: Fields) -> Batch:
+    def complete(self, like: Batch, noise: Fields, bend: Bend | None = None) -> Batch:
         """Items of p(x | what `like` gives, c), in its sizes and under its condition: each field of the state from its
-        noise, by the settings' sampler and guidance."""
+        noise, by the settings' sampler and guidance. bend: further guidance."""
         z = with_fields(like, self.state.project(noise, like.mask, "noise"))
-        return self.draw(z, self.settings.sampler, self.settings.steps)
+        return self.draw(z, self.settings.sampler, self.settings.steps, bend=bend)
 
     @torch.no_grad()
-    def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None) -> Batch:
-        """Noisy z to items by any sampler; what noise it asks for follows from z unless it is given."""
+    def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
+        """Noisy z to items by any sampler; what noise it asks for follows from z unless it is given. bend: the
+        denoiser, as in guidance.py."""
         path, denoise = self.path(steps, z), self.denoiser()
+        denoise = denoise if bend is None else bend(denoise)
         last = sampler(name)(denoise, self.state, z, path, noise or noise_of_start(self.state, z))
         return self.state.read(clean(denoise, self.state, last, path[-1]))
 

@@ -119,6 +119,10 @@ class Domain(Protocol):
     structure_records(path) -> (format, texts): of a file that `write` wrote, for the report's viewer; one of the
     formats that 3Dmol.js reads, "" for an item without coordinates.
 
+    scaffold(path) -> a part of an item that is to stay as it is in a file: `item`, that part; `pattern`, which
+        `constraint` takes; place(item, attempt) -> field of a representation -> (positions of `given(item)`, their
+        values), or a Refusal; fit(item, made, placed) -> the completed item with that part in its place, or a Refusal.
+
     And a domain may have forms (`forms: Mapping[str, Domain]`): the same science with more of each item, such as
     molecules with their coordinates. Prepared data and recipes say which form is theirs. A form whose items are points
     in space may offer networks of properties what they need:

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from sciencegen.batch import concatenate
 from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.threads import map_threaded
 from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.latent.geometry import arc, principal_plane
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
 from sciencegen.latent.space import LatentModel
+from sciencegen.memory import halved_to_fit
 
 Latents = Float[np.ndarray, "item latent"]
 
@@ -82,8 +84,11 @@ class LatentSpace:
         return np.concatenate(parts) if parts else np.empty((0, self.size), np.float32)
 
     def _encode(self, arrays: Sequence[np.ndarray]) -> Latents:
+        def compute(rows: slice) -> Latents:
+            return self.model.encode(self.representation.batch(arrays[rows]).to(self.device)).cpu().numpy()
+
         with torch.inference_mode():
-            return self.model.encode(self.representation.batch(arrays).to(self.device)).cpu().numpy()
+            return halved_to_fit(compute, len(arrays), np.concatenate)
 
     def _chunks(self, count: int) -> list[slice]:
         """Rows that are computed together; their number is fixed, since results round with it."""
@@ -116,13 +121,19 @@ class LatentSpace:
 
     def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Any:
         """The Batch on the CPU that the representation makes items of."""
-        with torch.inference_mode():
-            return self.model.decode(self._tensor(latents), self._condition(condition)).to("cpu")
+        return self._batch(self.model.decode, latents, condition)
 
     def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Any:
         """Standard normal noise to the Batch on the CPU that the representation makes items of."""
+        return self._batch(self.model.generate, noise, condition, self._accept)
+
+    def _batch(self, make: Callable[..., Any], rows: Latents, condition: np.ndarray | None, *others: Any) -> Any:
+        def compute(part: slice) -> Any:
+            asked = None if condition is None else condition[part]
+            return make(self._tensor(rows[part]), self._condition(asked), *others).to("cpu")
+
         with torch.inference_mode():
-            return self.model.generate(self._tensor(noise), self._condition(condition), self._accept).to("cpu")
+            return halved_to_fit(compute, len(rows), concatenate)
 
     def sample(self, n: int, seed: int = 0, condition: Mapping[str, float] | None = None) -> Latents:
         """n latents of the prior; item i depends on the seed and on i only."""
@@ -134,8 +145,13 @@ class LatentSpace:
 
     def from_noise(self, noise: Latents, condition: np.ndarray | None = None) -> Latents:
         """Standard normal noise to latents of the (conditional) prior."""
+
+        def compute(part: slice) -> Latents:
+            asked = None if condition is None else condition[part]
+            return self.model.sample(self._tensor(noise[part]), self._condition(asked), self._accept).cpu().numpy()
+
         with torch.inference_mode():
-            return self.model.sample(self._tensor(noise), self._condition(condition), self._accept).cpu().numpy()
+            return halved_to_fit(compute, len(noise), np.concatenate)
 
     def interpolate(self, start: str, end: str, steps: int = 9) -> list[str]:
         """The items on the arc from one to the other, both ends included."""

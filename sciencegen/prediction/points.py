@@ -10,7 +10,7 @@ a and b are chosen on the same items, so the level holds up to the choice of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +28,8 @@ from sciencegen.prediction.predictor import Prediction
 
 CHUNK = 64
 """Items of one forward pass, of like size."""
+PAIRS = 250_000
+"""Pairs of points in one forward pass, about a gigabyte: items of more than 62 points are fewer at once."""
 
 
 class Points(Protocol):
@@ -145,12 +147,20 @@ def opinions(
     if not networks:
         raise ShapeError("Expected one network or more, got none.")
     device = next(networks[0].parameters()).device
-    order = np.argsort([len(one.numbers) for one in items], kind="stable")
     answers = np.zeros((len(networks), len(items), len(baseline.scale)))
-    for start in range(0, len(items), CHUNK):
-        rows = order[start : start + CHUNK]
+    for rows in chunks_by_size(np.array([len(one.numbers) for one in items], np.int64)):
         batch = point_batch([items[row] for row in rows], types).to(device)
         for member, network in enumerate(networks):
             answers[member, rows] = network(batch).double().cpu().numpy()
     restored = baseline.restored(type_counts(items, types), answers)
     return restored.mean(0), restored.std(0)
+
+
+def chunks_by_size(sizes: Int[np.ndarray, " item"]) -> Iterator[Int[np.ndarray, " row"]]:
+    """Rows by size, in chunks of CHUNK or of PAIRS pairs, whichever are less."""
+    order, start = np.argsort(sizes, kind="stable"), 0
+    while start < len(order):
+        largest = int(sizes[order[start : start + CHUNK]][-1])
+        stop = start + max(1, min(CHUNK, PAIRS // max(1, largest) ** 2))
+        yield order[start:stop]
+        start = stop

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.guidance import classifier_free, inpainting, of_estimate, predictor_gradient
+from sciencegen.diffusion.guidance import classifier_free, fitted, inpainting, of_estimate, predictor_gradient
 from sciencegen.diffusion.likelihood import log_prob
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.samplers import clean, no_noise, noise_of, sampler
@@ -107,3 +107,20 @@ def test_inpainting_ends_at_what_is_known(generator):
     assert z["x"][:, 0].mean().item() == pytest.approx(PRIOR.mean[0].item(), abs=0.08)
     with pytest.raises(ShapeError, match=r"what is known of 'y', got those of \['x'\]"):
         inpainting(PRIOR.denoise, known, {"y": where["x"]})
+
+
+def test_rigid_parts_keep_their_distances_and_go_where_the_estimate_has_them(generator):
+    shape = torch.randn(1, 4, 3, generator=generator, dtype=torch.float64)
+    where = torch.tensor([[[True], [True], [True], [True], [False]]])
+    known = torch.cat([shape, torch.full((1, 1, 3), 99.0, dtype=torch.float64)], 1)
+    turn = torch.linalg.qr(torch.randn(20, 3, 3, generator=generator, dtype=torch.float64))[0]  # mirrors among them
+    places = torch.cat([shape @ turn + 5.0, torch.zeros(20, 1, 3, dtype=torch.float64)], 1)
+    found = fitted(known.expand(20, -1, -1), where.expand(20, -1, -1), places)
+    torch.testing.assert_close(found[:, :4], places[:, :4])
+    rough = places + 0.2 * torch.randn(places.shape, generator=generator, dtype=torch.float64)
+    guided = inpainting(lambda *z: {"x": rough}, {"x": known.expand(20, -1, -1)}, {"x": where}, rigid=["x"])
+    estimate = guided({}, torch.zeros(20), None, None)["x"]
+    distances = torch.cdist(shape, shape).expand(20, -1, -1)
+    torch.testing.assert_close(torch.cdist(estimate[:, :4], estimate[:, :4]), distances)
+    torch.testing.assert_close(estimate[:, 4], rough[:, 4])
+    assert (estimate - rough)[:, :4].square().sum() < (places - rough)[:, :4].square().sum()

@@ -13,7 +13,16 @@ from sciencegen.networks.equivariant.properties import PropertyNetwork
 from sciencegen.prediction.baselines import fit_baseline
 from sciencegen.prediction.point_oracle import PointOracle
 from sciencegen.prediction.point_storage import load_points, save_points
-from sciencegen.prediction.points import PointPredictor, calibrate, opinions, point_batch, type_counts
+from sciencegen.prediction.points import (
+    CHUNK,
+    PAIRS,
+    PointPredictor,
+    calibrate,
+    chunks_by_size,
+    opinions,
+    point_batch,
+    type_counts,
+)
 
 SETTINGS = HarmonicSettings(scalars=16, vectors=8, tensors=4, layers=2, radial=8, reach=6.0)
 TYPES = np.array([1, 6, 8])
@@ -128,6 +137,15 @@ def test_unknown_types_have_no_value_and_other_sizes_are_out_of_domain(trained):
     assert scores[0].lower <= scores[0].value <= scores[0].upper
     assert oracle.score([]) == []
     assert scores[0].value == pytest.approx(predictor.predict(held[:1])["distances"].mean[0], rel=1e-5)
+
+
+def test_large_items_are_fewer_at_once_and_each_is_once():
+    sizes = np.random.default_rng(0).permutation([*[20] * 150, *[200] * 30, 600, 0, *[60] * 70])
+    chunks = list(chunks_by_size(sizes))
+    assert sorted(np.concatenate(chunks).tolist()) == list(range(len(sizes)))
+    assert all(len(rows) * sizes[rows].max() ** 2 <= PAIRS for rows in chunks if len(rows) > 1)
+    assert [len(rows) for rows in chunks[:2]] == [CHUNK, CHUNK]
+    assert len(chunks[-1]) == 1
 
 
 def test_the_baseline_tells_what_grows_with_an_item():

@@ -128,6 +128,11 @@ class Molecules:
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Chem.Mol], bool]:
         return patterns.constraint(keep, forbid)
 
+    def scaffold(self, path: Path) -> Any:
+        from sciencegen.domains.molecules.scaffolds import read_scaffold
+
+        return read_scaffold(Path(path))
+
     def evaluate(
         self, samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
     ) -> dict[str, float]:

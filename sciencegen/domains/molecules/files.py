@@ -10,13 +10,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from rdkit import Chem, rdBase
+from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.data.tables import open_binary, read_table
-from sciencegen.domains.base import Row
-from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
+from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
+from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write
@@ -118,16 +119,12 @@ def _sdf_row(number: int, record: Sequence[str]) -> Row:
     if len(record) > MAX_RECORD_LINES:
         return Row(number, f"{RECORD_ERROR}record of more than {MAX_RECORD_LINES} lines", values)
     atoms = _declared_atoms(record)
-    if atoms is not None and atoms > 3 * MAX_HEAVY_ATOMS:
+    if atoms is not None and atoms > MAX_ATOMS:
         reason = f"record of {atoms} atoms; at most {MAX_HEAVY_ATOMS} heavy ones are accepted"
         return Row(number, f"{RECORD_ERROR}{reason}", values)
-    with rdBase.BlockLogs():
-        try:
-            molecule = Chem.MolFromMolBlock("\n".join(record) + "\n")
-        except (ValueError, RuntimeError):
-            molecule = None
-    if molecule is None:
-        return Row(number, f"{RECORD_ERROR}unreadable molfile record", values)
+    molecule = read_molfile("\n".join(record))
+    if isinstance(molecule, Refusal):
+        return Row(number, f"{RECORD_ERROR}{molecule.reason}", values)
     return Row(number, Chem.MolToSmiles(molecule), values, record[0].strip() if record else "")
 
 

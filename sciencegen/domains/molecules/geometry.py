@@ -19,10 +19,15 @@ from rdkit.Geometry import Point3D
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS
 
-MAX_ATOMS = 3 * MAX_HEAVY_ATOMS
+MAX_ATOMS = 3 * MAX_HEAVY_ATOMS + 2
+"""A saturated chain of as many heavy atoms as are accepted, with its hydrogens."""
+FARTHEST = 1e5
+"""Ångström from the origin; what lies beyond is no coordinate of a molecule, and molfiles have no columns for it."""
 CLOSEST = 0.5
 """Ångström; H-H is 0.74, so nearer atoms are one atom twice, or a broken geometry."""
 COVALENT_FACTOR = 1.15
+HYDROGEN_FACTOR = 1.3
+"""Of the hydrogen molecule, whose 0.74 Å are more than 1.15 times its radii."""
 BOND_ORDER_ATTEMPTS = 10_000
 """Assignments of bond orders that are tried before a geometry counts as hopeless; a broken one could take hours."""
 
@@ -75,7 +80,7 @@ def atomic_number(symbol: str) -> int | None:
 
 
 def why_unusable(numbers: np.ndarray, positions: np.ndarray) -> Refusal | None:
-    """What makes coordinates no geometry: no atoms, too many, numbers that aren't finite, two atoms in one place."""
+    """What makes coordinates no geometry: no atoms, too many, numbers not finite or huge, two atoms in one place."""
     if len(numbers) == 0:
         return Refusal("no atoms")
     if len(numbers) > MAX_ATOMS:
@@ -83,6 +88,9 @@ def why_unusable(numbers: np.ndarray, positions: np.ndarray) -> Refusal | None:
     broken = np.flatnonzero(~np.isfinite(positions).all(1))
     if len(broken):
         return Refusal(f"atom {broken[0] + 1} has a coordinate that is no finite number")
+    far = np.flatnonzero((np.abs(positions) >= FARTHEST).any(1))
+    if len(far):
+        return Refusal(f"atom {far[0] + 1} lies {np.abs(positions[far[0]]).max():.3g} Å away")
     distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1) + np.diag(np.full(len(numbers), np.inf))
     first, second = np.unravel_index(int(distance.argmin()), distance.shape)
     if distance[first, second] < CLOSEST:
@@ -162,13 +170,17 @@ def perceive_bonds(
     if refusal is not None:
         return refusal
     molecule = _with_conformer(numbers, positions)
+    if len(numbers) == 1:  # DetermineBonds forgets the charge of a lone atom
+        molecule.GetAtomWithIdx(0).SetFormalCharge(charge)
+        return _finished(molecule)
+    factor = HYDROGEN_FACTOR if (numbers == 1).all() else COVALENT_FACTOR
     with rdBase.BlockLogs():
         try:
             rdDetermineBonds.DetermineBonds(
-                molecule, charge=charge, covFactor=COVALENT_FACTOR, useVdw=True, maxIterations=BOND_ORDER_ATTEMPTS
+                molecule, charge=charge, covFactor=factor, useVdw=True, maxIterations=BOND_ORDER_ATTEMPTS
             )
         except (ValueError, RuntimeError):
-            return Refusal("no bond orders fit the distances between its atoms")
+            return Refusal(f"no bond orders fit the distances between its atoms and a total charge of {charge:+d}")
     return _finished(molecule)
 
 
@@ -194,4 +206,6 @@ def _finished(molecule: Chem.RWMol) -> Chem.Mol | Refusal:
     for atom in molecule.GetAtoms():
         if atom.GetNumRadicalElectrons():
             return Refusal(f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has an open valence")
+        if atom.GetAtomicNum() == 1 and atom.GetDegree() == 0:
+            return Refusal(f"atom {atom.GetIdx() + 1} is a bare proton")
     return molecule.GetMol()

@@ -32,6 +32,7 @@ from sciencegen.domains.molecules.geometry import (
     with_implicit_hydrogens,
 )
 from sciencegen.domains.molecules.items import RECORD_ERROR
+from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 
@@ -43,6 +44,7 @@ LONGEST_TEXT = 100_000
 
 _NUMBER = re.compile(r"[^\[\],\s]+")
 _ELEMENT = re.compile(r"[A-Za-z0-9]+")
+_CHARGE = re.compile(r"(?:^|\s)charge\s*=\s*([+-]?\d{1,3})(?!\S)", re.IGNORECASE)
 _READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs don't know its settable attributes
 _READER.removeHs = False
 _READER.parseName = False
@@ -134,7 +136,8 @@ def _finite(cell: str) -> float | None:
 def parse_structure(text: str) -> Chem.Mol | Refusal:
     """The molecule of an XYZ block, a molfile block or a line of `structure_text`, with every hydrogen and a conformer.
 
-    Bonds of an XYZ block are perceived for a neutral molecule. Untrusted text belongs in a killable worker.
+    Bonds of an XYZ block are perceived for a neutral molecule, or for one of the charge that its comment gives, as in
+    "charge=-1". Untrusted text belongs in a killable worker.
     """
     if text.startswith(RECORD_ERROR):
         return Refusal(text.removeprefix(RECORD_ERROR).strip() or "unreadable record")
@@ -143,7 +146,7 @@ def parse_structure(text: str) -> Chem.Mol | Refusal:
     if "\n" not in text:
         molecule = _read_line(text)
     elif is_molfile(text):
-        molecule = _read_molfile(text)
+        molecule = read_molfile(text, keep_hydrogens=True)
     else:
         return _read_block(text)
     if isinstance(molecule, Refusal):
@@ -171,31 +174,23 @@ def _read_line(text: str) -> Chem.Mol | Refusal:
             return Refusal("not a valid SMILES string with coordinates")
 
 
-def _read_molfile(text: str) -> Chem.Mol | Refusal:
-    with rdBase.BlockLogs():
-        try:
-            return Chem.MolFromMolBlock(text + "\n", removeHs=False) or Refusal("unreadable molfile record")
-        except (ValueError, RuntimeError):
-            return Refusal("unreadable molfile record")
-
-
 def _read_block(text: str) -> Chem.Mol | Refusal:
     """An XYZ block, its bonds perceived; where its comment gives a SMILES, they must agree with that."""
     geometry = block_geometry(text)
     if isinstance(geometry, Refusal):
         return geometry
-    molecule = perceive_bonds(geometry.numbers, geometry.positions)
     comment = text.split("\n")[1]
-    if isinstance(molecule, Refusal) or not comment.startswith(GIVEN_SMILES):
-        return molecule
-    return _agrees(molecule, comment.removeprefix(GIVEN_SMILES).strip())
+    if not comment.startswith(GIVEN_SMILES):
+        return perceive_bonds(geometry.numbers, geometry.positions, int(geometry.charges.sum()))
+    return _agreeing(geometry.numbers, geometry.positions, comment.removeprefix(GIVEN_SMILES).strip())
 
 
 def block_geometry(text: str) -> Geometry | Refusal:
     """The atoms of an XYZ block; columns after the third coordinate (QM9's charges) are left out, "*^" is its
-    exponent."""
+    exponent. A total charge that the comment gives stands at the first atom."""
     count, _, rest = text.partition("\n")
-    atoms = [line for line in rest.split("\n")[1:] if line.strip()]
+    comment, *lines = rest.split("\n")
+    atoms, charge = [line for line in lines if line.strip()], _CHARGE.search(comment)
     if not count.strip().isdecimal() or int(count) != len(atoms):
         return Refusal(f"{count.strip()[:20]} atoms announced, {len(atoms)} given")
     numbers, positions = np.zeros(len(atoms), np.int64), np.full((len(atoms), 3), np.nan)
@@ -208,16 +203,21 @@ def block_geometry(text: str) -> Geometry | Refusal:
             numbers[index], positions[index] = number, [float(cell) for cell in cells[:3]]
         except ValueError:
             return Refusal(f"atom {index + 1}: expected three coordinates, found '{' '.join(cells)[:60]}'")
-    return Geometry(numbers, positions, np.zeros(len(atoms), np.int64))
+    charges = np.zeros(len(atoms), np.int64)
+    charges[:1] = int(charge[1]) if charge else 0
+    return Geometry(numbers, positions, charges)
 
 
-def _agrees(molecule: Chem.Mol, smiles: str) -> Chem.Mol | Refusal:
-    """The molecule if its graph is that of the SMILES; stereochemistry isn't compared."""
+def _agreeing(numbers: np.ndarray, positions: np.ndarray, smiles: str) -> Chem.Mol | Refusal:
+    """The molecule of the coordinates if its graph is that of the SMILES; stereochemistry isn't compared."""
     with rdBase.BlockLogs():
         given = Chem.MolFromSmiles(smiles)
-    found = Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
     if given is None:
         return Refusal(f"'{smiles[:80]}' is not a valid SMILES string")
+    molecule = perceive_bonds(numbers, positions, Chem.GetFormalCharge(given))
+    if isinstance(molecule, Refusal):
+        return molecule
+    found = Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
     if Chem.MolToSmiles(given, isomericSmiles=False) != found:
         return Refusal(f"bonds perceived in the coordinates give {found}, not the given {smiles[:80]}")
     return molecule
@@ -255,8 +255,11 @@ def write_xyz(path: Path, molecules: Sequence[Chem.Mol], comments: Sequence[str]
 
 
 def xyz_block(molecule: Chem.Mol, comment: str = "") -> str:
-    """One block: the number of atoms, a comment, element and coordinates (ångström) of each atom."""
+    """One block: the number of atoms, a comment with the charge if there is one, element and coordinates (ångström) of
+    each atom."""
     positions = molecule.GetConformer().GetPositions()
     elements = symbols([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
     atoms = [f"{e} {x:.6f} {y:.6f} {z:.6f}" for e, (x, y, z) in zip(elements, positions, strict=True)]
-    return "\n".join([str(len(atoms)), " ".join(comment.split()), *atoms]) + "\n"
+    charge = Chem.GetFormalCharge(molecule)
+    words = [*comment.split(), *([f"charge={charge:+d}"] if charge else [])]
+    return "\n".join([str(len(atoms)), " ".join(words), *atoms]) + "\n"

@@ -15,6 +15,7 @@ from rdkit import Chem, rdBase
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import Geometry, perceive_bonds, why_unusable, with_implicit_hydrogens
 from sciencegen.domains.molecules.geometry_metrics import geometry_distances, internal_coordinates, strain_energies
+from sciencegen.domains.molecules.plausibility import plausible_share
 from sciencegen.domains.molecules.stability import STABILITY_ELEMENTS, stability
 from sciencegen.domains.molecules.structure_atoms import atoms_of
 from sciencegen.domains.molecules.structure_files import GIVEN_SMILES, parse_structure
@@ -22,6 +23,8 @@ from sciencegen.errors import DataError
 
 LARGEST_REFERENCE = 5_000
 """Reference structures that distributions are taken from: evenly spaced ones of a larger set."""
+MOST_CHECKED = 500
+"""Connected samples that PoseBusters looks at, evenly spaced ones of more; it takes 20 ms for each."""
 
 
 def evaluate_structures(
@@ -32,13 +35,16 @@ def evaluate_structures(
     samples, reference, training: texts of structures, as `structure_files` reads them; a sample without coordinates is
     neither stable nor valid. stable_atoms: of all atoms that have coordinates. stable_molecules: of all samples. Both
     are left out where the table lacks an element. valid: bonds fit the distances.
-    connected: valid and in one piece. unique: of the connected. novelty: of the unique. lengths (ångström), angles,
+    connected: valid and in one piece. posebusters: of `count_posebusters` of the connected, those that pass each of its
+    checks (plausibility.py). unique: of the connected. novelty: of the unique. lengths (ångström), angles,
     dihedrals (degrees): distances between distributions of the connected and the reference. strain: median energy above
     the nearest minimum of the force field, kcal/mol, of the connected; reference_strain beside it.
     """
-    geometries = [one for one in map(atoms_of, samples) if isinstance(one, Geometry)]
-    if not samples:
-        raise DataError("Expected structures to evaluate, got none.")
+    read = [atoms_of(text) for text in samples]
+    geometries = [one for one in read if isinstance(one, Geometry)]
+    if not geometries:
+        why = "".join(f"; the first of {len(read)}: {one.reason}" for one in read[:1] if isinstance(one, Refusal))
+        raise DataError(f"Expected structures to evaluate, got none{why}.")
     made = [perceive_bonds(one.numbers, one.positions, int(one.charges.sum())) for one in geometries]
     valid = [one for one in made if not isinstance(one, Refusal)]
     connected = [one for one in valid if len(Chem.GetMolFrags(one)) == 1]
@@ -51,6 +57,7 @@ def evaluate_structures(
     if connected:
         distinct = set(texts)
         result["unique"] = len(distinct) / len(texts)
+        result |= _plausible(connected)
         if training is not None:
             result["novelty"] = len(distinct.difference(map(_known_flat, training))) / len(distinct)
         result |= _against(connected, reference)
@@ -68,6 +75,11 @@ def _stability(geometries: Sequence[Geometry], samples: int) -> dict[str, float]
     return {"stable_atoms": found.atoms * told, "stable_molecules": found.molecules * len(sound) / samples}
 
 
+def _plausible(molecules: Sequence[Chem.Mol]) -> dict[str, float]:
+    checked = [molecules[row] for row in evenly_spaced(len(molecules), MOST_CHECKED)]
+    return {"count_posebusters": len(checked), "posebusters": plausible_share(checked)}
+
+
 def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[str, float]:
     rows = evenly_spaced(len(reference), LARGEST_REFERENCE)
     known = [one for one in (parse_structure(reference[row]) for row in rows) if not isinstance(one, Refusal)]
@@ -77,14 +89,20 @@ def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[st
     likened = [known[row] for row in evenly_spaced(len(known), len(molecules))]  # a file may be sorted, by size say
     return {
         "count_reference": len(known), "lengths": found.lengths, "angles": found.angles, "dihedrals": found.dihedrals,
-        "covered": found.covered, "strain": float(np.nanmedian(strain_energies(molecules))),
-        "reference_strain": float(np.nanmedian(strain_energies(likened))),
+        "covered": found.covered, "strain": _median(strain_energies(molecules)),
+        "reference_strain": _median(strain_energies(likened)),
     }  # fmt: skip
 
 
 def evenly_spaced(count: int, wanted: int) -> list[int]:
     """At most so many rows of `count`."""
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).astype(int)).tolist()
+
+
+def _median(values: np.ndarray) -> float:
+    """Of those that are numbers; NaN where none is (no force field knows a noble gas)."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else math.nan
 
 
 def _flat(molecule: Chem.Mol) -> str:

@@ -72,7 +72,7 @@ def test_a_bad_sdf_record_does_not_stop_the_file(tmp_path, drugs):
     path.write_text(record + "broken\n\n\nnonsense\n$$$$\n" + huge + record)
     rows = list(DOMAIN.read(path))
     assert [row.line for row in rows] == [1, 2, 3, 4]
-    assert DOMAIN.parse(rows[1].text).reason == "unreadable molfile record"
+    assert DOMAIN.parse(rows[1].text).reason.startswith("unreadable molfile record")
     assert "999 atoms" in DOMAIN.parse(rows[2].text).reason
     assert rows[0].text == rows[3].text
 

@@ -72,7 +72,7 @@ def test_the_sign_of_a_stereocentre_follows_from_the_positions():
         ([8, 1, 1], [*WATER[:2], [np.nan, 0, 0]], "atom 3 has a coordinate that is no finite number"),
         ([8, 1, 1], [*WATER[:2], [np.inf, 0, 0]], "atom 3 has"),
         ([8, 1, 1], [*WATER[:2], WATER[1]], r"atoms 2 and 3 are 0.00 Å apart"),
-        ([6] * 601, np.arange(1803).reshape(-1, 3) * 2.0, "601 atoms"),
+        ([6] * 603, np.arange(1809).reshape(-1, 3) * 2.0, "603 atoms"),
         ([8, 1], WATER[:2], "open valence|no bond orders"),
         ([6, 9, 9, 9, 9, 9], [[0, 0, 0], *np.eye(3) * 1.3, *np.eye(3)[:2] * -1.3], "bond orders|valence"),
     ],

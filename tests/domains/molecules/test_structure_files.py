@@ -73,7 +73,7 @@ def test_one_broken_block_is_one_reject(tmp_path):
     parsed = [parse_structure(row.text) for row in rows]
     assert [isinstance(one, Refusal) for one in parsed] == [False, True, False, True, False]
     assert "number of atoms, found 'hello'" in parsed[1].reason
-    assert parsed[3].reason == "999 atoms; at most 600 are accepted"
+    assert parsed[3].reason == "999 atoms; at most 602 are accepted"
     assert [row.line for row in rows[:3]] == [1, 7, 9]
 
 

@@ -36,6 +36,8 @@ def test_real_structures_are_as_real_ones(texts):
     assert found["connected"] > 0.97
     assert found["lengths"] == found["angles"] == found["dihedrals"] == 0
     assert found["strain"] == found["reference_strain"]
+    assert found["posebusters"] > 0.95
+    assert found["count_posebusters"] == found["count_connected"]
     assert found["novelty"] == pytest.approx(0.5, abs=0.03)
 
 
@@ -44,7 +46,7 @@ def test_noise_costs_every_metric_whatever_bonds_the_file_states(texts):
     real, noisy = (
         evaluate_structures([shaken(text, by, generator) for text in texts[:80]], texts) for by in (0.0, 0.1)
     )
-    for name in ("stable_atoms", "stable_molecules", "connected"):
+    for name in ("stable_atoms", "stable_molecules", "connected", "posebusters"):
         assert noisy[name] < real[name] - 0.02
     for name in ("lengths", "angles", "strain"):
         assert noisy[name] > 2 * real[name]

@@ -1,0 +1,47 @@
+"""A chunk of rows that an accelerator has no room for is computed in halves."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+
+from sciencegen.errors import ConfigError
+
+Result = TypeVar("Result")
+
+HALVED = (
+    "The accelerator's memory is too small for a whole chunk, so chunks are computed in halves: slower, and rounded "
+    "otherwise in the last digits. --device cpu computes them whole."
+)
+
+
+def halved_to_fit(compute: Callable[[slice], Result], count: int, join: Callable[[Sequence[Result]], Result]) -> Result:
+    """compute(rows) of rows 0 to `count`; where the memory runs out, of its halves, joined in order.
+
+    No row's result may depend on the others. What fits is computed whole, since results round with the number of rows.
+    """
+    return _halved(compute, slice(0, count), join)
+
+
+def _halved(compute: Callable[[slice], Result], rows: slice, join: Callable[[Sequence[Result]], Result]) -> Result:
+    try:
+        return compute(rows)
+    except torch.cuda.OutOfMemoryError as error:
+        reason = str(error).partition("\n")[0]
+    # outside of `except`, whose traceback holds on to what was computed so far
+    torch.cuda.empty_cache()
+    middle = (rows.start + rows.stop) // 2
+    if middle == rows.start:
+        raise ConfigError(
+            f"Expected room for one item in the accelerator's memory, got: {reason} "
+            "Pass --device cpu, or free the memory that other programs hold."
+        )
+    warnings.warn(HALVED, stacklevel=1)  # from one line with one text, so that Python shows it once
+    parts = [_halved(compute, half, join) for half in (slice(rows.start, middle), slice(middle, rows.stop))]
+    return join(parts)
+
+
+__all__ = ["HALVED", "halved_to_fit"]
