@@ -33,9 +33,16 @@ class Condition:
         return self.ask_low + (self.ask_high - self.ask_low) * uniform
 
 
-def parse_conditions(texts: Sequence[str], domain: Any) -> list[Condition]:
-    """One condition for each text; a property may be named once."""
+NEAR = 0.1
+"""Half-width of `name = x` for a column that only the model knows, in standard deviations of its training data."""
+
+
+def parse_conditions(texts: Sequence[str], domain: Any, representation: Any = None) -> list[Condition]:
+    """One condition for each text; a property may be named once. representation: of the model, with its own columns."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
+    if hasattr(representation, "std"):
+        known = zip(representation.properties, representation.std, strict=True)
+        tolerances = {name: NEAR * float(std) for name, std in known} | tolerances
     goals = [parse_condition(text, tolerances) for text in texts]
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
     if twice:

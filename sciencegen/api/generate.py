@@ -53,7 +53,7 @@ class Generation:
 
     def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
         self.model, self.settings = model, settings
-        self.conditions = parse_conditions(settings.where, model.domain)
+        self.conditions = parse_conditions(settings.where, model.domain, model.representation)
         self.book = OracleBook(model.domain.name, settings.predictors)
         known = model.space.properties
         self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]

@@ -58,7 +58,9 @@ class OracleBook:
 
 def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
     """A trained predictor, loaded once for as long as its folder stays as it is."""
-    path = Path(folder).resolve()
+    from sciencegen.api.predict import find_predictor  # on use: it imports much
+
+    path = find_predictor(folder).resolve()
     return _loaded_predictor(domain, name, str(path), _as_written(path))
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import sciencegen as sg
+from sciencegen.api.generate import generate
 from sciencegen.api.models import WEIGHTS, find_model, load_model
 from sciencegen.data.cards import load_card
 from sciencegen.domains import load_domain
@@ -102,3 +103,11 @@ def test_molecules_from_nothing_are_mostly_in_one_piece_with_the_bonds_that_thei
     batch = model.model.generate(noise)
     assert model.representation.well_formed(batch, model.representation.decode(batch)).mean() > 0.5
     assert (model.folder / WEIGHTS).stat().st_size <= 10e6
+
+
+def test_a_quantum_property_is_asked_for_and_checked_by_the_shipped_predictor():
+    table = generate(
+        "molecules", 4, model="qm9-diffusion", where=("gap=6.5",), predictors={"gap": "qm9-properties"}, threads=1
+    )
+    assert len(table) == 4
+    assert (table["gap"] - 6.5).abs().max() < 0.2  # a tenth of the standard deviation of QM9's gaps is 0.13 eV
