@@ -8,7 +8,7 @@ from typing import Any
 
 from sciencegen.api.calibration import calibrate
 from sciencegen.api.prepare import read_texts
-from sciencegen.api.rooms import domain_of, in_form, use_threads
+from sciencegen.api.rooms import domain_of, in_form, plain_name, use_threads
 from sciencegen.config import EvaluateSettings, build_settings
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.runs import sha256_of
@@ -43,7 +43,7 @@ def evaluate(
 
 def _reference(domain: str, source: str, shipped: str, offline: bool) -> Any:
     """The name of a set that the domain ships in compact form, else the items as text."""
-    name = source.removeprefix(f"{domain.partition('/')[0]}/")
+    name = source.removeprefix(f"{plain_name(domain)}/")
     if name in getattr(domain_of(domain), shipped, ()) and not Path(source).exists():
         return name
     return list(read_texts(domain, source, offline=offline))

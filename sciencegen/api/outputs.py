@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from sciencegen.api.rooms import domain_of, plain_text
-from sciencegen.data.writers import RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
+from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
@@ -55,9 +55,8 @@ def open_output(domain: str, output: str, columns: Sequence[str], complete: Comp
     formats = domain_of(domain).formats
     if not name.endswith(formats):
         raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
-    return OutputWriter(
-        output, LineSink(output) if name.endswith(LINES) else StructureSink(domain, output, columns, complete)
-    )
+    structured = writes_structures(output)
+    return OutputWriter(output, StructureSink(domain, output, columns, complete) if structured else LineSink(output))
 
 
 def writes_structures(output: str) -> bool:
@@ -172,11 +171,6 @@ class LineSink:
         else:
             self._stack.__exit__(Discard, Discard(), None)
         return []
-
-
-def line_of(item: str, name: Any) -> str:
-    """An item and its id, which must neither start a line nor, by a "|", an extension of the item; "" is no item."""
-    return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"
 
 
 class StructureSink:

@@ -29,8 +29,9 @@ METRICS = "metrics.json"
 MEMBERS = "members"
 """Where in the folder the networks are trained; afterwards their logs lie there."""
 WEIGHTS = "weights.safetensors"
-MADE = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS, MEMBERS, IDENTITY)
-"""What a training leaves; the first five any predictor's."""
+OF_ANY = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS)
+"""What the training of any predictor leaves."""
+MADE = (*OF_ANY, MEMBERS, IDENTITY)
 
 
 def train_point_predictor(
@@ -93,12 +94,12 @@ def _made_here(run: RunFolder) -> Sequence[str]:
     if isinstance(trained, dict) and "target" in dict(trained.get("train") or {}):
         return MADE
     numbers = run.read_json(NUMBERS) if run.has(NUMBERS) else None
-    return MADE[:5] if isinstance(numbers, dict) and "arrays_sha256" in numbers else ()
+    return OF_ANY if isinstance(numbers, dict) and "arrays_sha256" in numbers else ()
 
 
 def _clear(run: RunFolder) -> None:
     """Remove what an earlier training of a predictor left; its identity goes last."""
-    for name in MADE[:5]:
+    for name in OF_ANY:
         (run / name).unlink(missing_ok=True)
     if run.has(IDENTITY):
         shutil.rmtree(run / MEMBERS, ignore_errors=True)
@@ -209,9 +210,6 @@ def _figures(fitted: Any, data: Located) -> dict[str, Any]:
     figures, found, usual = {}, fitted.predict(items), np.nanmean(data.of(0)[1], axis=0)
     for column, (name, prediction) in enumerate(found.items()):
         known = np.flatnonzero(np.isfinite(values[:, column]))
-        if not len(known):  # few kinds of items, or few values: none is left to judge by
-            figures[name] = {"rows": 0}
-            continue
         parts = (getattr(prediction, part)[known] for part in Prediction.__annotations__)
         guess = np.full(len(known), usual[column])
         evaluation = summarize("random", values[known, column], Prediction(*parts), guess, fitted.level, known)

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, worker_count
+from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, worker_count
 from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.cards import Card, load_card
 from sciencegen.data.fetch import fetch, is_fetched
@@ -65,7 +65,7 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
 
 def find_card(domain: str, source: str) -> tuple[Card, str | None]:
     """The card and split that `set`, `set/split`, `domain/set` or `domain/set/split` means."""
-    domain = domain.partition("/")[0]
+    domain = plain_name(domain)
     parts = source.removeprefix(f"{domain}/").split("/")
     try:
         card = load_card(f"{domain}/{parts[0]}")

@@ -17,6 +17,7 @@ from sciencegen.api.optimize import read_goals
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import RunSettings, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.errors import DataError
 from sciencegen.report.content import Provenance, ReportContent
 from sciencegen.report.page import write_report
@@ -97,7 +98,7 @@ class RunContents:
     def training_sample(self, largest: int) -> np.ndarray:
         """Evenly spaced rows of the training split."""
         count = self.training.count(self.training.splits[0]) if self.training else 0
-        return np.unique(np.linspace(0, count - 1, min(count, largest)).astype(int)) if count else np.empty(0, int)
+        return evenly_spaced(count, largest)
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name

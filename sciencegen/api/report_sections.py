@@ -10,6 +10,7 @@ import numpy as np
 
 from sciencegen.api.latent import encode_rows
 from sciencegen.config import Resources
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.tables import Row
 from sciencegen.latent.geometry import principal_plane
 from sciencegen.optimization.pareto import nondominated
@@ -173,8 +174,7 @@ def _pareto_plot(run: RunContents, x: Objective, y: Objective) -> Pareto:
     if run.scored:
         everything = np.array([run.scored[axis.name] for axis in (x, y)], float).T
         everything = everything[np.isfinite(everything).all(1)]
-        rows = np.unique(np.linspace(0, len(everything) - 1, min(len(everything), PARETO_POINTS)).astype(int))
-        scored = everything[rows].tolist()
+        scored = everything[evenly_spaced(len(everything), PARETO_POINTS)].tolist()
     return Pareto(x, y, points.tolist(), nondominated(points * signs).tolist(), scored, _labels(run))
 
 

@@ -19,6 +19,7 @@ from sciencegen.api.rooms import Encode, worker_count
 from sciencegen.api.training_folder import DATA, has_own_data, is_prepared
 from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
 from sciencegen.data.prepared import ItemColumn, PreparedDataset
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.workers import map_killable
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import replace_folder
@@ -144,7 +145,7 @@ def fit_representation(
     It is read back as a resumed run reads it, so that both round alike.
     """
     texts, values = _training_split(prepared, conditions)
-    rows = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), LARGEST_FIT)).astype(int))
+    rows = evenly_spaced(len(texts), LARGEST_FIT)
     if start is None:
         fitted = recipe.fit(texts.take(rows), values[rows], conditions)
     else:

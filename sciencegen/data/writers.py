@@ -26,6 +26,11 @@ def write_table(path: str | Path, columns: Mapping[str, Sequence[Any]]) -> None:
         table.write(columns)
 
 
+def line_of(item: str, name: Any) -> str:
+    """An item and its id, which must neither start a line nor, by a "|", an extension of the item; "" is no item."""
+    return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"
+
+
 class TableWriter:
     """A table that grows by `write(columns)` and appears at its path when the `with` block ends without an error.
 

@@ -21,7 +21,7 @@ from sciencegen.diffusion.objectives import (
     variance_minimizing_loss,
 )
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
-from sciencegen.diffusion.samplers import Noise, Path, clean, noise_of_start, sampler
+from sciencegen.diffusion.samplers import DETERMINISTIC, Noise, Path, clean, no_noise, noise_of_start, sampler
 from sciencegen.diffusion.schedules import Schedule, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.weightings import weighting
@@ -138,7 +138,7 @@ class DiffusionModel(nn.Module):
                     f"Expected '{name}' of shape [batch {' '.join(map(str, shape))}], got {list(x[name].shape)}. "
                     "Pad items to the model's shapes and mask the padding."
                 )
-        return self._row(encode(self, self.state, x, self.path(self.settings.flow_steps, x)))
+        return self.row_of(encode(self, self.state, x, self.path(self.settings.flow_steps, x)))
 
     @torch.no_grad()
     def decode(
@@ -157,7 +157,7 @@ class DiffusionModel(nn.Module):
         like: Batch | None = None,
     ) -> Float[Tensor, "batch latent"]:
         """The noise itself, in the state's spaces: the prior of latents is standard normal whatever the condition."""
-        return self._row(self.start(noise, condition, like))
+        return self.row_of(self.start(noise, condition, like))
 
     @torch.no_grad()
     def generate(
@@ -184,22 +184,29 @@ class DiffusionModel(nn.Module):
         denoiser, as in guidance.py."""
         path, denoise = self.path(steps, z), self.denoiser()
         denoise = denoise if bend is None else bend(denoise)
-        last = sampler(name)(denoise, self.state, z, path, noise or noise_of_start(self.state, z))
+        if noise is None:
+            noise = no_noise if name in DETERMINISTIC else noise_of_start(self.state, z)
+        last = sampler(name)(denoise, self.state, z, path, noise)
         return self.state.read(clean(denoise, self.state, last, path[-1]))
 
     def path(self, steps: int, like: Batch) -> Path:
         """Log-SNR values of `steps` steps from noise to data, for samplers, steering and distillation."""
         return log_snr_grid(self.schedule, steps, like[next(iter(self.state.fields))])
 
-    def _row(self, z: Batch) -> Float[Tensor, "batch latent"]:
+    def row_of(self, z: Batch) -> Float[Tensor, "batch latent"]:
+        """All fields of the state in a row; `fields_of` is its inverse."""
         return torch.cat([z[name].flatten(1) for name in self.state.fields], 1)
+
+    def fields_of(self, row: Float[Tensor, "batch latent"]) -> dict[str, Tensor]:
+        """As they stand in a row of numbers, not yet in their spaces."""
+        parts = row.split([math.prod(shape) for shape in self.shapes.values()], 1)
+        return {n: part.reshape(-1, *self.shapes[n]) for n, part in zip(self.shapes, parts, strict=True)}
 
     def start(self, latent: Float[Tensor, "batch latent"], condition: Condition, like: Batch | None) -> Batch:
         """A row of numbers as noise in the state's spaces, beside what is given."""
         if latent.ndim != 2 or latent.shape[1] != self.latent_size:
             raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
-        parts = latent.split([math.prod(shape) for shape in self.shapes.values()], 1)
-        fields = {n: part.reshape(-1, *self.shapes[n]) for n, part in zip(self.shapes, parts, strict=True)}
+        fields = self.fields_of(latent)
         given, mask = (like.fields, like.mask) if like is not None else ({}, None)
         z = Batch({**given, **fields}, mask, condition)
         self.state.check(z.fields, mask)

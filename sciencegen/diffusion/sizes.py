@@ -5,7 +5,6 @@ Items of one size are worked on together, so that nothing is computed for paddin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from sciencegen.batch import Batch
+from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.likelihood import check_continuous, decode, encode
 from sciencegen.diffusion.model import Accept, Condition, DiffusionModel
 from sciencegen.errors import ConfigError, ShapeError
@@ -132,15 +131,12 @@ class SizedDiffusion(nn.Module):
         """A latent's fields as they stand in it, behind its size."""
         if latent.ndim != 2 or latent.shape[1] != self.latent_size:
             raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
-        shapes = self.diffusion.shapes
-        parts = latent[:, 1:].split([math.prod(shape) for shape in shapes.values()], 1)
-        fields = {name: part.reshape(-1, *shapes[name]) for name, part in zip(shapes, parts, strict=True)}
-        return Batch(fields, None, condition)
+        return Batch(self.diffusion.fields_of(latent[:, 1:]), None, condition)
 
     def _row(self, z: Batch) -> Float[Tensor, "batch latent"]:
         assert z.mask is not None  # of `_by_size`
-        parts = [z[name].flatten(1) for name in self.state.fields]
-        return torch.cat([self.quantiles(z.mask.sum(1))[:, None].to(parts[0]), *parts], 1)
+        row = self.diffusion.row_of(z)
+        return torch.cat([self.quantiles(z.mask.sum(1))[:, None].to(row), row], 1)
 
     def _projected(self, work: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
         """`work` on noise of one size, in the state's spaces."""
@@ -158,9 +154,8 @@ class SizedDiffusion(nn.Module):
         for count, rows in _alike(counts):
             done.append(self._padded(work(self._cut(batch.select(rows.to(device)), count)), count))
             order.append(rows)
-        back = torch.cat(order).argsort().to(device)
-        fields = {name: torch.cat([one[name] for one in done])[back] for name in self.state.fields}
-        return Batch(fields, (torch.arange(self.largest) < counts[:, None]).to(device), batch.condition)
+        found = concatenate(done).select(torch.cat(order).argsort().to(device))
+        return Batch(found.fields, (torch.arange(self.largest) < counts[:, None]).to(device), batch.condition)
 
     def _cut(self, batch: Batch, count: int) -> Batch:
         def cut(name: str, positions: int) -> Tensor:
@@ -169,12 +164,12 @@ class SizedDiffusion(nn.Module):
 
         return Batch({n: cut(n, field.positions) for n, field in self.state.fields.items()}, None, batch.condition)
 
-    def _padded(self, batch: Batch, count: int) -> dict[str, Tensor]:
+    def _padded(self, batch: Batch, count: int) -> Batch:
         def padded(value: Tensor, positions: int) -> Tensor:
             trailing = [0, 0] * (value.ndim - 1 - positions)
             return functional.pad(value, [*trailing, *[0, self.largest - count] * positions])
 
-        return {name: padded(batch[name], field.positions) for name, field in self.state.fields.items()}
+        return Batch({name: padded(batch[name], field.positions) for name, field in self.state.fields.items()})
 
 
 def _alike(counts: Int[Tensor, " batch"]) -> Iterator[tuple[int, Int[Tensor, " row"]]]:

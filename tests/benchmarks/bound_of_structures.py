@@ -21,6 +21,7 @@ from sciencegen.api.models import load_model
 from sciencegen.api.rooms import inference_threads
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
+from sciencegen.diffusion.distillation import diffusion_of
 from sciencegen.diffusion.model import DiffusionModel
 from sciencegen.diffusion.objectives import continuous_bound, diffusion_loss, variance_minimizing_loss
 from sciencegen.diffusion.schedules import Learned, Linear, Schedule
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("--learn", type=int, default=0, help="steps of learning a schedule")
     chosen = parser.parse_args()
     model = load_model("molecules", chosen.model, "cpu", inference_threads(0))
-    diffusion = getattr(model.model, "diffusion", model.model)
+    diffusion = diffusion_of(model.model)
     prepared, generator = PreparedDataset.load(chosen.data), torch.Generator().manual_seed(0)
     rows = np.random.default_rng(0).permutation(len(prepared.items("test")))[: chosen.n]
     known = [one for one in map(read_geometry, prepared.items("test").take(rows)) if not isinstance(one, Refusal)]

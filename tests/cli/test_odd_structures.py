@@ -81,11 +81,15 @@ def written(name: str, content: str) -> Path:
     return Path(name)
 
 
+def prepared(cli, path: Path):
+    return cli("datasets", "prepare", "molecules", path, "--form", "structures", "-o", "data", "--threads", 1)
+
+
 @pytest.mark.parametrize("name", SOUND)
 def test_sound_ones_are_prepared_and_scored(cli, name):
     content, smiles = SOUND[name]
     path = written(name, content)
-    done = cli("datasets", "prepare", "molecules", path, "--form", "structures", "-o", "data", "--threads", 1)
+    done = prepared(cli, path)
     assert done.code == 0, done.err
     domain = load_domain("molecules/structures")
     (row,) = domain.read(path)
@@ -100,7 +104,7 @@ def test_sound_ones_are_prepared_and_scored(cli, name):
 def test_broken_ones_are_refused_for_a_reason(cli, name):
     content, reason = BROKEN[name]
     path = written(name, content)
-    done = cli("datasets", "prepare", "molecules", path, "--form", "structures", "-o", "data", "--threads", 1)
+    done = prepared(cli, path)
     assert done.code == 3, done.err
     assert any(part in done.err for part in reason.split("|")), done.err
     done = cli("evaluate", "molecules", path, "--form", "structures", "--against", path, "--threads", 1)
@@ -113,8 +117,8 @@ def test_broken_ones_are_refused_for_a_reason(cli, name):
 def test_a_broken_one_stops_none_of_the_others(cli):
     texts = [content for name, (content, _) in {**SOUND, **BROKEN}.items() if name.endswith(".xyz")]
     path = written("all.xyz", "".join(texts))
-    assert cli("datasets", "prepare", "molecules", path, "--form", "structures", "-o", "d", "--threads", 1).code == 0
-    counts = json.loads(Path("d/dataset.json").read_text())["counts"]
+    assert prepared(cli, path).code == 0
+    counts = json.loads(Path("data/dataset.json").read_text())["counts"]
     sound = sum(name.endswith(".xyz") for name in SOUND)
     assert (counts["usable"], counts["refused"]) == (sound, len(texts) - sound)
 

@@ -6,7 +6,7 @@ import numpy as np
 from rdkit import Chem
 
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.molecules.geometry import geometry_of, perceive_bonds, with_implicit_hydrogens
+from sciencegen.domains.molecules.geometry import geometry_of, graph_smiles, perceive_bonds, with_implicit_hydrogens
 from sciencegen.domains.molecules.known_distances import KnownDistances
 from sciencegen.domains.molecules.structures import ASKED, METHOD
 
@@ -21,7 +21,7 @@ def confirmed(asked: Chem.Mol, made: Chem.Mol, distances: KnownDistances | None)
             return found
         _label(found, asked)
         flat = with_implicit_hydrogens(found)
-        if _graph(flat) != _graph(asked):
+        if Chem.MolToSmiles(flat, isomericSmiles=False) != Chem.MolToSmiles(asked, isomericSmiles=False):
             return Refusal("other bonds in its coordinates than the molecule has")
         strange = _strange(found, distances)
         if strange is not None:
@@ -38,8 +38,7 @@ def speaks(molecule: Chem.Mol, distances: KnownDistances | None) -> bool:
     found = _perceived(molecule, molecule.GetConformer().GetPositions())
     if isinstance(found, Refusal) or len(Chem.GetMolFrags(found)) != 1:
         return False
-    same = _graph(with_implicit_hydrogens(found)) == _graph(with_implicit_hydrogens(molecule))
-    return same and _strange(molecule, distances) is None
+    return graph_smiles(found) == graph_smiles(molecule) and _strange(molecule, distances) is None
 
 
 def _perceived(molecule: Chem.Mol, positions: np.ndarray) -> Chem.Mol | Refusal:
@@ -62,7 +61,3 @@ def _label(found: Chem.Mol, asked: Chem.Mol) -> None:
         for atom, isotope in zip(found.GetAtoms(), isotopes, strict=True):
             atom.SetIsotope(isotope)
         Chem.AssignStereochemistryFrom3D(found)
-
-
-def _graph(molecule: Chem.Mol) -> str:
-    return Chem.MolToSmiles(molecule, isomericSmiles=False)

@@ -20,7 +20,7 @@ from sciencegen.diffusion.state import Field, State
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import BOND_TYPES, Geometry, with_implicit_hydrogens
 from sciencegen.domains.molecules.geometry_representation import GeometryRepresentation
-from sciencegen.domains.molecules.stability import STABILITY_ELEMENTS, stability
+from sciencegen.domains.molecules.stability import stability_figures
 from sciencegen.networks.equivariant.denoiser import EquivariantDenoiser, FieldShape
 from sciencegen.networks.equivariant.pairs import PairNetworkSettings
 
@@ -66,11 +66,7 @@ def check(model: DiffusionModel, representation: GeometryRepresentation, known: 
         made += representation.geometries(drawn)
         for molecule in representation.decode(drawn):
             right.append(not isinstance(molecule, Refusal) and _confirmed(representation, molecule))
-    figures: dict[str, float] = {"right_bonds": float(np.mean(right))}
-    if set(representation.elements.tolist()) <= set(STABILITY_ELEMENTS):
-        found = stability(made)
-        figures |= {"stable_atoms": found.atoms, "stable_molecules": found.molecules}
-    return figures
+    return {"right_bonds": float(np.mean(right)), **stability_figures(representation.elements.tolist(), made)}
 
 
 def _confirmed(representation: GeometryRepresentation, molecule: Chem.Mol) -> bool:

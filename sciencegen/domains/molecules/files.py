@@ -14,6 +14,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.data.tables import open_binary, read_table
+from sciencegen.data.writers import line_of
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
@@ -162,7 +163,7 @@ def write(path: Path, molecules: Sequence[Chem.Mol], names: Sequence[str], value
 
 def _smi_lines(molecules, names, values) -> Iterator[str]:
     for molecule, name in zip(molecules, names, strict=True):
-        yield f"{text(molecule)} {_one_line(name).lstrip('| ')}".rstrip() + "\n"  # "|" starts an extension
+        yield line_of(text(molecule), name)
 
 
 def _sdf_records(molecules, names, values) -> Iterator[str]:

@@ -162,6 +162,11 @@ def with_implicit_hydrogens(molecule: Chem.Mol) -> Chem.Mol:
         return Chem.RemoveHs(molecule, _REMOVAL)
 
 
+def graph_smiles(molecule: Chem.Mol) -> str:
+    """Which molecule it is, whatever its configuration: canonical SMILES without stereochemistry and hydrogens."""
+    return Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
+
+
 def perceive_bonds(
     numbers: Int[np.ndarray, " atom"], positions: Float[np.ndarray, "atom 3"], charge: int = 0
 ) -> Chem.Mol | Refusal:

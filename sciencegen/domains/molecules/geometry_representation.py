@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from sciencegen.domains.molecules.geometry import (
     geometry_of,
     graph_of,
     molecule_of,
-    perceive_bonds,
     symbols,
 )
 from sciencegen.domains.molecules.known_distances import KnownDistances
@@ -171,9 +171,10 @@ def fit(
     texts: Sequence[str], values: np.ndarray, properties: Sequence[str], bonded: bool = True
 ) -> GeometryRepresentation:
     """Elements, sizes and distances of these structures (texts of `structure_text`), moments of their properties."""
-    read = {row: geometry for row, geometry in enumerate(map(read_geometry, texts))}
-    good = {row: geometry for row, geometry in read.items() if not isinstance(geometry, Refusal)}
-    return fit_geometries(list(good.values()), np.asarray(values)[list(good)], properties, bonded)
+    read = [read_geometry(text) for text in texts]
+    good = [isinstance(one, Geometry) for one in read]
+    geometries = [one for one in read if isinstance(one, Geometry)]
+    return fit_geometries(geometries, np.asarray(values)[good], properties, bonded)
 
 
 def fit_geometries(
@@ -217,7 +218,7 @@ def _molecule(geometry: Geometry) -> Chem.Mol | Refusal:
     """By its bonds; where these make no molecule, by those that its distances speak of."""
     made = molecule_of(geometry)
     if isinstance(made, Refusal) and geometry.bonds is not None:
-        return perceive_bonds(geometry.numbers, geometry.positions, int(geometry.charges.sum()))
+        return molecule_of(replace(geometry, bonds=None))
     return made
 
 

@@ -20,7 +20,7 @@ from sciencegen.diffusion.state import Field, State
 from sciencegen.domains.molecules.conformers import LOG_SNR_ENDS, POSITION_SCALE
 from sciencegen.domains.molecules.geometry import BOND_TYPES, Geometry
 from sciencegen.domains.molecules.geometry_representation import GeometryRepresentation
-from sciencegen.domains.molecules.stability import STABILITY_ELEMENTS, stability
+from sciencegen.domains.molecules.stability import stability_figures
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.equivariant.denoiser import EquivariantDenoiser, FieldShape
 from sciencegen.networks.equivariant.pairs import PairNetworkSettings
@@ -91,8 +91,6 @@ def check(model: SizedDiffusion, representation: GeometryRepresentation, known: 
     whose bonds are those of their coordinates."""
     generator = torch.Generator().manual_seed(0)
     batch = model.generate(torch.randn(CHECKED_DRAWS, model.latent_size, generator=generator))
-    figures = {"well_formed": float(np.mean(representation.well_formed(batch, representation.decode(batch))))}
-    if set(representation.elements.tolist()) <= set(STABILITY_ELEMENTS):
-        found = stability(representation.geometries(batch))
-        figures |= {"stable_atoms": found.atoms, "stable_molecules": found.molecules}
-    return figures
+    well_formed = float(np.mean(representation.well_formed(batch, representation.decode(batch))))
+    stable = stability_figures(representation.elements.tolist(), representation.geometries(batch))
+    return {"well_formed": well_formed, **stable}

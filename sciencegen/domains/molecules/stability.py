@@ -81,3 +81,11 @@ def stability(geometries: Iterable[Geometry]) -> Stability:
     if not found:
         raise DataError("Expected geometries to judge, got none.")
     return Stability(float(np.concatenate(found).mean()), float(np.mean([one.all() for one in found])), len(found))
+
+
+def stability_figures(elements: Iterable[int], geometries: Iterable[Geometry]) -> dict[str, float]:
+    """The shares by name, of a model's draws; none where the tables lack one of the elements that it knows."""
+    if not set(elements) <= set(STABILITY_ELEMENTS):
+        return {}
+    found = stability(geometries)
+    return {"stable_atoms": found.atoms, "stable_molecules": found.molecules}

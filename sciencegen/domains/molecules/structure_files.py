@@ -27,6 +27,8 @@ from sciencegen.domains.molecules.geometry import (
     Geometry,
     atomic_number,
     geometry_of,
+    graph_smiles,
+    molecule_of,
     perceive_bonds,
     symbols,
     with_implicit_hydrogens,
@@ -181,7 +183,7 @@ def _read_block(text: str) -> Chem.Mol | Refusal:
         return geometry
     comment = text.split("\n")[1]
     if not comment.startswith(GIVEN_SMILES):
-        return perceive_bonds(geometry.numbers, geometry.positions, int(geometry.charges.sum()))
+        return molecule_of(geometry)
     return _agreeing(geometry.numbers, geometry.positions, comment.removeprefix(GIVEN_SMILES).strip())
 
 
@@ -217,7 +219,7 @@ def _agreeing(numbers: np.ndarray, positions: np.ndarray, smiles: str) -> Chem.M
     molecule = perceive_bonds(numbers, positions, Chem.GetFormalCharge(given))
     if isinstance(molecule, Refusal):
         return molecule
-    found = Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
+    found = graph_smiles(molecule)
     if Chem.MolToSmiles(given, isomericSmiles=False) != found:
         return Refusal(f"bonds perceived in the coordinates give {found}, not the given {smiles[:80]}")
     return molecule

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from rdkit import Chem, rdBase
 
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.molecules.geometry import Geometry, perceive_bonds, why_unusable, with_implicit_hydrogens
+from sciencegen.domains.molecules.geometry import Geometry, graph_smiles, molecule_of, why_unusable
 from sciencegen.domains.molecules.geometry_metrics import geometry_distances, internal_coordinates, strain_energies
 from sciencegen.domains.molecules.plausibility import plausible_share
 from sciencegen.domains.molecules.stability import STABILITY_ELEMENTS, stability
@@ -45,10 +46,10 @@ def evaluate_structures(
     if not geometries:
         why = "".join(f"; the first of {len(read)}: {one.reason}" for one in read[:1] if isinstance(one, Refusal))
         raise DataError(f"Expected structures to evaluate, got none{why}.")
-    made = [perceive_bonds(one.numbers, one.positions, int(one.charges.sum())) for one in geometries]
+    made = [molecule_of(one) for one in geometries]
     valid = [one for one in made if not isinstance(one, Refusal)]
     connected = [one for one in valid if len(Chem.GetMolFrags(one)) == 1]
-    texts = [_flat(one) for one in connected]
+    texts = [graph_smiles(one) for one in connected]
     result = {
         "count": len(samples), "count_valid": len(valid), "count_connected": len(connected),
         **_stability(geometries, len(samples)), "valid": len(valid) / len(samples),
@@ -94,19 +95,10 @@ def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[st
     }  # fmt: skip
 
 
-def evenly_spaced(count: int, wanted: int) -> list[int]:
-    """At most so many rows of `count`."""
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).astype(int)).tolist()
-
-
 def _median(values: np.ndarray) -> float:
     """Of those that are numbers; NaN where none is (no force field knows a noble gas)."""
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else math.nan
-
-
-def _flat(molecule: Chem.Mol) -> str:
-    return Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
 
 
 def _known_flat(text: str) -> str:
@@ -114,7 +106,7 @@ def _known_flat(text: str) -> str:
     given = text.partition("\n")[2].partition("\n")[0]
     if not given.startswith(GIVEN_SMILES):
         molecule = parse_structure(text)
-        return "" if isinstance(molecule, Refusal) else _flat(molecule)
+        return "" if isinstance(molecule, Refusal) else graph_smiles(molecule)
     with rdBase.BlockLogs():
         known = Chem.MolFromSmiles(given.removeprefix(GIVEN_SMILES).strip())
     return "" if known is None else Chem.MolToSmiles(known, isomericSmiles=False)
