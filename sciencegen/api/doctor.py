@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import Any
 
 from sciencegen.api.datasets import list_datasets
-from sciencegen.api.models import CONFIG, find_model, load_model, shipped_names
+from sciencegen.api.models import CONFIG, load_model, pretrained_root, shipped_names
+from sciencegen.api.predict import find_predictor, load_predictor, shipped_predictors
 from sciencegen.api.rooms import worker_count
 from sciencegen.data.fetch import cache_root, is_offline
 from sciencegen.domains import domain_names
@@ -17,12 +19,13 @@ from sciencegen.runs import RunFolder
 
 
 def examine() -> dict[str, dict[str, str]]:
-    """Facts by section: system, libraries, devices, domains, weights, datasets."""
+    """Facts by section: system, libraries, devices, domains, weights, predictors, datasets."""
     return {
         "system": _system(),
         "libraries": _libraries(),
         "devices": _devices(),
         "weights": {name: _weights(name) for name in shipped_names()} or {"none": "no weights are shipped"},
+        "predictors": {name: _predictor(name) for name in shipped_predictors()} or {"none": "none is shipped"},
         "datasets": {row["name"]: _dataset(row) for row in list_datasets()},
     }
 
@@ -79,10 +82,22 @@ def _devices() -> dict[str, str]:
 def _weights(name: str) -> str:
     """Whether the shipped weights load here."""
     try:
-        config = RunFolder(find_model("", name), create=False).read_yaml(CONFIG)
-        loaded = load_model(config["domain"], name, "cpu")
+        loaded = load_model(_domain_in(pretrained_root() / name), name, "cpu")
     except SciencegenError as error:
         return f"can't be loaded: {error}"
     count = sum(parameter.numel() for parameter in loaded.model.parameters())
     latent = "completes items" if loaded.recipe.completes else f"latent {loaded.space.size}"
     return f"loads; {loaded.config['domain']}, {loaded.config['recipe']}, {count:,} parameters, {latent}"
+
+
+def _predictor(name: str) -> str:
+    """Whether the shipped predictor loads here, and of what."""
+    try:
+        loaded = load_predictor(_domain_in(find_predictor(name)), name)
+    except SciencegenError as error:
+        return f"can't be loaded: {error}"
+    return f"loads; {loaded.domain}, {', '.join(loaded.targets)}"
+
+
+def _domain_in(folder: Path) -> str:
+    return RunFolder(folder, create=False).read_yaml(CONFIG)["domain"]

@@ -13,6 +13,7 @@ from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
 from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.oracles import OracleBook
+from sciencegen.api.predict import shipped_for
 from sciencegen.api.rooms import Judge, Judged, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
@@ -98,10 +99,21 @@ class Generation:
         return [
             *(f"the model isn't conditioned on '{name}' (but on {known}): it only filters" for name in free),
             *(
-                f"the model is told '{name}', but nothing here can check it; --predictor {name}=FOLDER filters by a "
-                "prediction"
+                f"the model is told '{name}', but nothing here can check it; "
+                f"--predictor {name}={shipped_for(self.form, name) or 'FOLDER'} filters by a prediction"
                 for name in told
             ),
+            *self._beyond,
+        ]
+
+    @property
+    def _beyond(self) -> list[str]:
+        """Which conditions lie where the domain's data have nothing."""
+        properties = self.model.domain.properties
+        return [
+            f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none will meet it"
+            for c in self.conditions
+            if (one := properties.get(c.name)) and (c.ask_low > one.high or c.ask_high < one.low)
         ]
 
     def _can_compute(self, name: str) -> bool:

@@ -143,6 +143,20 @@ def train_predictor(
     return TrainedPredictor(domain, run.path, fitted, chosen.target, chosen.model, metrics)
 
 
+def shipped_predictors() -> list[str]:
+    """Names of the predictors that come with this package."""
+    return sorted(path.parent.name for path in (pretrained_root() / SHIPPED).glob(f"*/{CONFIG}"))
+
+
+def shipped_for(domain: str, target: str) -> str | None:
+    """The shipped predictor of a property, if there is one."""
+    for name in shipped_predictors():
+        config = RunFolder(find_predictor(name), create=False).read_yaml(CONFIG)
+        if config["domain"] == plain_name(domain) and target in config["target"].split(","):
+            return name
+    return None
+
+
 def find_predictor(folder: str | Path) -> Path:
     """The folder itself, or that of the shipped predictor with this name."""
     shipped = pretrained_root() / SHIPPED / str(folder)

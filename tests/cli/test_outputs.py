@@ -98,6 +98,7 @@ def test_datasets_and_doctor_speak_json(cli):
     assert {"libraries", "devices", "weights", "datasets"} <= set(found)
     assert len(found["weights"]) > 1
     assert all(text.startswith("loads; ") for text in found["weights"].values())
+    assert found["predictors"]["qm9-properties"].startswith("loads; molecules, dipole, ")
     assert cli("datasets", "show", "nonesuch").code == 2
 
 
