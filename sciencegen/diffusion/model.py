@@ -22,7 +22,7 @@ from sciencegen.diffusion.objectives import (
 )
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
 from sciencegen.diffusion.samplers import DETERMINISTIC, Noise, Path, clean, no_noise, noise_of_start, sampler
-from sciencegen.diffusion.schedules import Schedule, log_snr_grid
+from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.weightings import weighting
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
@@ -41,8 +41,9 @@ class DiffusionSettings:
     """How to train and how to draw.
 
     prediction: what the network's output is (TO_X). weighting: of the loss (WEIGHTINGS). dropout: conditions to forget.
-    sampler, steps: of `generate` (SAMPLERS). flow_steps: of the probability-flow ODE, four network
-    evaluations each. guidance: how far drawing under a condition leans away from the unconditional model.
+    sampler, steps: of `generate` (SAMPLERS). last_time, crowding: where its steps lie (`schedules.log_snr_grid`).
+    flow_steps: of the probability-flow ODE, four network evaluations each. guidance: how far drawing under a condition
+    leans away from the unconditional model.
     """
 
     prediction: str = "v"
@@ -50,6 +51,8 @@ class DiffusionSettings:
     dropout: ConditionDropout = field(default_factory=ConditionDropout)
     sampler: str = "dpm-solver"
     steps: int = 32
+    last_time: float = 0.0
+    crowding: float = 1.0
     flow_steps: int = 32
     guidance: float = 0.0
 
@@ -60,6 +63,7 @@ class DiffusionSettings:
         sampler(self.sampler)
         if self.steps < 1 or self.flow_steps < 1:
             raise ConfigError(f"Expected 1 or more steps, got {self.steps} and {self.flow_steps}.")
+        check_times(self.last_time, self.crowding)
 
 
 class DiffusionModel(nn.Module):
@@ -123,7 +127,7 @@ class DiffusionModel(nn.Module):
     def log_prob(self, batch: Batch, divergence: Divergence = exact_divergence) -> Float[Tensor, " batch"]:
         """log p(x | c) in nats by the probability-flow ODE; continuous fields only."""
         x = self.state.embed(batch)
-        return log_prob(self, self.state, x, self.path(self.settings.flow_steps, x), divergence).detach()
+        return log_prob(self, self.state, x, self.flow_path(x), divergence).detach()
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
@@ -138,7 +142,7 @@ class DiffusionModel(nn.Module):
                     f"Expected '{name}' of shape [batch {' '.join(map(str, shape))}], got {list(x[name].shape)}. "
                     "Pad items to the model's shapes and mask the padding."
                 )
-        return self.row_of(encode(self, self.state, x, self.path(self.settings.flow_steps, x)))
+        return self.row_of(encode(self, self.state, x, self.flow_path(x)))
 
     @torch.no_grad()
     def decode(
@@ -146,7 +150,7 @@ class DiffusionModel(nn.Module):
     ) -> Batch:
         """The inverse of `encode`. like: mask and given fields of the items."""
         z = self.start(latent, condition, like)
-        return self.state.read(decode(self, self.state, z, self.path(self.settings.flow_steps, z)))
+        return self.state.read(decode(self, self.state, z, self.flow_path(z)))
 
     @torch.no_grad()
     def sample(
@@ -191,7 +195,12 @@ class DiffusionModel(nn.Module):
 
     def path(self, steps: int, like: Batch) -> Path:
         """Log-SNR values of `steps` steps from noise to data, for samplers, steering and distillation."""
-        return log_snr_grid(self.schedule, steps, like[next(iter(self.state.fields))])
+        first = like[next(iter(self.state.fields))]
+        return log_snr_grid(self.schedule, steps, first, self.settings.last_time, self.settings.crowding)
+
+    def flow_path(self, like: Batch) -> Path:
+        """The whole way, for the probability-flow ODE."""
+        return log_snr_grid(self.schedule, self.settings.flow_steps, like[next(iter(self.state.fields))])
 
     def row_of(self, z: Batch) -> Float[Tensor, "batch latent"]:
         """All fields of the state in a row; `fields_of` is its inverse."""

@@ -44,11 +44,25 @@ def log_snr_and_slope(
     return log_snr, slope
 
 
-def log_snr_grid(schedule: Schedule, steps: int, like: Tensor) -> Float[Tensor, " point"]:
-    """steps + 1 values from noise to data, at even times: a sampler's way."""
+def check_times(last_time: float, crowding: float) -> None:
+    if not (0 <= last_time < 1 and 0 < crowding < math.inf):
+        raise ConfigError(f"Expected a last_time of 0 to below 1 and a crowding above 0, got {last_time}, {crowding}.")
+
+
+def log_snr_grid(
+    schedule: Schedule, steps: int, like: Tensor, last_time: float = 0.0, crowding: float = 1.0
+) -> Float[Tensor, " point"]:
+    """steps + 1 values from noise to data: a sampler's way.
+
+    Its times are last + (1 - last) u^crowding, u falling evenly from 1 to 0. With crowding above 1 the steps crowd
+    towards the data (as rho does in Karras et al. 2022, eq. 5). A way that ends at a last_time above 0 leaves the
+    least noise to the last estimate, which a network makes better than a long step to where next to none is left.
+    """
     if steps < 1:
         raise ConfigError(f"Expected 1 or more steps, got {steps}.")
-    return schedule(torch.linspace(1, 0, steps + 1, dtype=like.dtype, device=like.device))
+    check_times(last_time, crowding)
+    even = torch.linspace(1, 0, steps + 1, dtype=like.dtype, device=like.device)
+    return schedule(last_time + (1 - last_time) * even**crowding)
 
 
 @dataclass(frozen=True)

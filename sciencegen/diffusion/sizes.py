@@ -82,21 +82,19 @@ class SizedDiffusion(nn.Module):
         check_continuous(self.state)
         if batch.mask is None:
             raise ShapeError("Expected a mask [batch position] that says how many positions each item has, got none.")
-        steps = self.diffusion.settings.flow_steps
 
         def noise(x: Batch) -> Batch:
             x = self.state.embed(x)
-            return encode(self.diffusion, self.state, x, self.diffusion.path(steps, x))
+            return encode(self.diffusion, self.state, x, self.diffusion.flow_path(x))
 
         return self._row(self._by_size(batch, batch.mask.sum(1).cpu(), noise))
 
     @torch.no_grad()
     def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """The inverse of `encode`."""
-        steps = self.diffusion.settings.flow_steps
 
         def items(z: Batch) -> Batch:
-            return self.state.read(decode(self.diffusion, self.state, z, self.diffusion.path(steps, z)))
+            return self.state.read(decode(self.diffusion, self.state, z, self.diffusion.flow_path(z)))
 
         return self._by_size(self._noise(latent, condition), self.counts(latent[:, 0]), self._projected(items))
 

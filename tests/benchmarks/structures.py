@@ -22,6 +22,7 @@ from sciencegen.api.models import LoadedModel, load_model
 from sciencegen.api.prepare import read_texts
 from sciencegen.api.rooms import inference_threads
 from sciencegen.config import COMPUTE_CHUNK
+from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import symbols
@@ -68,6 +69,8 @@ def main() -> None:
     parser.add_argument("--where", nargs="*")
     parser.add_argument("--steps", type=int, nargs="*", default=[8, 16, 25])
     parser.add_argument("--sampler", default="dpm-solver")
+    parser.add_argument("--last-time", type=float, help="where the sampler's way ends; the model's own unless given")
+    parser.add_argument("--crowding", type=float, help="of its steps towards the data")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rdkit", action="store_true", help="RDKit's ETKDG and MMFF beside it")
     chosen = parser.parse_args()
@@ -81,7 +84,7 @@ def main() -> None:
     print(f"{len(items)} molecules, {len(rows)} of them within the model's elements and sizes")
     reference, training = known_structures()
     for steps in chosen.steps:
-        model.model.settings = replace(model.model.settings, sampler=chosen.sampler, steps=steps)
+        model.model.settings = drawing(model.model.settings, steps, chosen)
         start = time.perf_counter()
         found = list(draws(model, known, rows, chosen.seed))
         seconds = time.perf_counter() - start
@@ -90,6 +93,12 @@ def main() -> None:
     if chosen.rdkit:
         found = [(row, with_structure(items[row]).molecule) for row in rows]
         print("RDKit ETKDGv3 + MMFF94\n   ", _shown(evaluate_structures(texts_of(found), reference, training)))
+
+
+def drawing(own: DiffusionSettings, steps: int, chosen: argparse.Namespace) -> DiffusionSettings:
+    """A model's own settings, with another sampler and way."""
+    way = {name: value for name in ("last_time", "crowding") if (value := getattr(chosen, name)) is not None}
+    return replace(own, sampler=chosen.sampler, steps=steps, **way)
 
 
 def known_structures() -> tuple[list[str], list[str]]:
@@ -101,7 +110,7 @@ def report_joint(model: LoadedModel, chosen: argparse.Namespace) -> None:
     reference, training = known_structures()
     diffusion = model.model.diffusion
     for steps in chosen.steps:
-        diffusion.settings = replace(diffusion.settings, sampler=chosen.sampler, steps=steps)
+        diffusion.settings = drawing(diffusion.settings, steps, chosen)
         start = time.perf_counter()
         texts = jointly(model, chosen.n, chosen.seed)
         print(f"{chosen.sampler}, {steps} steps: {len(texts) / (time.perf_counter() - start):.1f} molecules/s")

@@ -78,6 +78,8 @@ def test_the_learned_schedule_takes_gradients_through_value_and_slope():
 def test_a_grid_goes_from_noise_to_data():
     grid = log_snr_grid(Linear(4.0, -6.0), 5, torch.zeros(()))
     assert grid.tolist() == pytest.approx([-6, -4, -2, 0, 2, 4])
+    crowded = log_snr_grid(Linear(4.0, -6.0), 2, torch.zeros(()), last_time=0.2, crowding=2.0)
+    assert crowded.tolist() == pytest.approx([-6, 4 - 10 * (0.2 + 0.8 * 0.25), 2])
 
 
 @pytest.mark.parametrize(
@@ -90,6 +92,8 @@ def test_a_grid_goes_from_noise_to_data():
         (lambda: Tabulated(torch.tensor([1.0])), ShapeError, r"2 or more .* got \[1\]"),
         (lambda: schedule_of_density(lambda x: -x.abs(), 1.0, -1.0), ConfigError, "density that is finite"),
         (lambda: log_snr_grid(Linear(), 0, torch.zeros(())), ConfigError, "1 or more steps, got 0"),
+        (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), last_time=1.0), ConfigError, "last_time of 0 to below 1"),
+        (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), crowding=0.0), ConfigError, "crowding above 0"),
     ],
 )
 def test_impossible_schedules_are_refused(make, error, message):

@@ -34,11 +34,13 @@ CHECK_ROWS = 64
 @dataclass(frozen=True)
 class ConformerSettings:
     """network, diffusion: their own settings. log_snr_shift: of the cosine schedule; at log-SNR 7 the noise is 0.03 Å,
-    about what tells a double bond from a single one."""
+    about what tells a double bond from a single one, and the sampler's way ends a little further on."""
 
     network: PairNetworkSettings = field(default_factory=PairNetworkSettings)
     diffusion: DiffusionSettings = field(
-        default_factory=lambda: DiffusionSettings(prediction="x", weighting="edm", sampler="dpm-solver", steps=16)
+        default_factory=lambda: DiffusionSettings(
+            prediction="x", weighting="edm", sampler="dpm-solver", steps=16, last_time=0.015, crowding=1.5
+        )
     )
     log_snr_shift: float = 1.0
 

@@ -42,6 +42,8 @@ class JointSettings:
             dropout=ConditionDropout(some=0.9, everything=0.1, few=0.5),
             sampler="churn",
             steps=24,
+            last_time=0.02,
+            crowding=1.2,
         )
     )
     log_snr_shift: float = 1.0
