@@ -37,10 +37,12 @@ def prepare(
     names = tuple(science.properties) if chosen.properties is None else chosen.properties
     for name in names:
         science.oracle(name)  # an unknown name is an error before any row is read
+    context = science.context(files[0]) if files and hasattr(science, "context") else None
     return prepare_rows(
         rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=chosen.columns or None,
         split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source, source_files=files,
         provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
+        context=context,
     )  # fmt: skip
 
 

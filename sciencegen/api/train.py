@@ -120,6 +120,8 @@ def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, log: Log) 
     held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log)
     if plan.halvings:
         return _distill(plan, run, model, held, log)
+    if held.weights is not None:
+        model.effective_items = float(held.weights.sum())
     _descend(plan, run, model, held, log)
     if plan.start is None or len(held.arrays) >= FEW:
         _finish(model, held, plan.settings)

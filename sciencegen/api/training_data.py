@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,21 @@ class TrainingData:
     texts: Sequence[str]
     held_out: tuple[Sequence[np.ndarray], Sequence[str]]
     refused: int
+    weights: np.ndarray | None = None
 
     def batches(self, training: Any) -> Callable[[int], Iterator[Any]]:
         """step -> the batches from that step on; a function of (seed, step) alone."""
-        from sciencegen.training import batch_order
+        from sciencegen.training import batch_order, weighted_order
 
+        size, seed = training.batch_size, training.seed
+        if self.weights is not None:
+            drawn = partial(weighted_order, self.weights, size, seed)
+            return lambda step: map(self._batch, drawn(step))
         sizes = np.array([len(array) for array in self.arrays])
         lengths = sizes if len(set(sizes.tolist())) > 1 else None
 
-        def start(step: int) -> Iterator[Any]:
-            for rows in batch_order(len(self.arrays), training.batch_size, training.seed, step, lengths):
-                yield self._batch(rows)
-
-        return start
+        ordered = partial(batch_order, len(self.arrays), size, seed, lengths=lengths)
+        return lambda step: map(self._batch, ordered(step))
 
     def once(self) -> Iterator[Any]:
         """Every item once, in order."""
@@ -115,6 +118,7 @@ def read_training_data(
         texts.take(kept),
         (held, [checked[i] for i in good]),
         len(texts) - len(kept),
+        _weights(prepared, recipe, kept),
     )
 
 
@@ -134,7 +138,8 @@ def condition_names(
         return ()
     usual = start.representation.properties if start else recipe.conditions
     columns = [name for name in prepared.summary["columns"] if prepared.summary["columns"][name]["count"]]
-    return tuple(dict.fromkeys([*(name for name in usual if name in known), *columns]))
+    named = dict.fromkeys([*(name for name in usual if name in known), *columns])
+    return tuple(name for name in named if name not in recipe.columns)
 
 
 def fit_representation(
@@ -144,13 +149,23 @@ def fit_representation(
 
     It is read back as a resumed run reads it, so that both round alike.
     """
-    texts, values = _training_split(prepared, conditions)
+    names = (*conditions, *recipe.columns)
+    texts, values = _training_split(prepared, names)
     rows = evenly_spaced(len(texts), LARGEST_FIT)
     if start is None:
-        fitted = recipe.fit(texts.take(rows), values[rows], conditions)
+        context = {"context": prepared.summary.get("context")} if recipe.contextual else {}
+        fitted = recipe.fit(texts.take(rows), values[rows], names, **context)
     else:
-        fitted = recipe.adapt_representation(start.representation, texts.take(rows), values[rows], conditions)
+        fitted = recipe.adapt_representation(start.representation, texts.take(rows), values[rows], names)
     return recipe.load_representation(json.loads(json.dumps(fitted.to_json())))
+
+
+def _weights(prepared: PreparedDataset, recipe: Any, kept: np.ndarray) -> np.ndarray | None:
+    """By which these items are drawn; None: all alike."""
+    if not recipe.weight:
+        return None
+    _, values = _training_split(prepared, (recipe.weight,))
+    return np.nan_to_num(values[kept, 0].astype(np.float64))
 
 
 def _training_split(prepared: PreparedDataset, conditions: Sequence[str]) -> tuple[ItemColumn, np.ndarray]:

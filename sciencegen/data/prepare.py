@@ -49,6 +49,7 @@ def prepare(
     provenance: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
+    context: Mapping[str, Any] | None = None,
 ) -> PreparedDataset:
     """Write a prepared dataset to the folder `output` and open it.
 
@@ -59,7 +60,7 @@ def prepare(
     encode: texts of the accepted items to whole numbers each, or why not; runs in the workers too.
     column_names: which numbers of the rows to keep; None takes those of the first rows, except names of properties.
     report_duplicates: list them in rejects.csv too (they are always counted).
-    progress: called with the number of rows done.
+    progress: called with the number of rows done. context: what the items have in common, kept in dataset.json.
     """
     output = Path(output)
     if output.exists() and not overwrite:
@@ -81,6 +82,7 @@ def prepare(
                     progress(run.rows)
         run.check_usable(source, rejects)
         summary = run.summary(items, source, source_files, provenance)
+        summary |= {"context": dict(context)} if context else {}
         with atomic_write(folder / SUMMARY) as handle:
             json.dump(summary, handle, indent=2, ensure_ascii=False)
     return PreparedDataset.load(output)

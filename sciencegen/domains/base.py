@@ -93,6 +93,9 @@ class Recipe:
     completes: the model has no items of its own, it gives given ones what they lack (molecules: coordinates). Its
         representation has `given(items)`, like `encode`, and `confirmed(asked, made)`, `made` or why it isn't `asked`;
         the model `complete(batch, noise)` and a `state`.
+    columns: numbers of the data that are no conditions and that `fit` gets after them; some may be missing in an item.
+    contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), None where it says nothing.
+    weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
     """
 
     name: str
@@ -107,6 +110,9 @@ class Recipe:
     form: str = ""
     check: Callable[[Any, Any, Sequence[Any]], Mapping[str, float]] | None = None
     completes: bool = False
+    weight: str = ""
+    columns: tuple[str, ...] = ()
+    contextual: bool = False
 
 
 class Domain(Protocol):
@@ -130,6 +136,8 @@ class Domain(Protocol):
         the domain's own too, for which they are made.
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
     holds(path) -> bool: whether the items of a file have this form.
+    context(path) -> mapping of plain values: what its items have in common (proteins: the focus of an alignment and its
+        numbering); prepared data keep it.
     And any form whose items aren't the domain's own must offer these:
     plain(item) -> Item: the domain's own item of one of the form's.
     adapt_oracle(oracle) -> Oracle: an oracle of the domain's own items (a plugin's, say) for those of the form.

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sciencegen.errors import ConfigError
+
 BLOCK_BATCHES = 50
 """Batches that are sorted by length together: little padding, and still a random order of batches."""
 
@@ -29,6 +31,18 @@ def batch_order(
         for index in range(offset, per_epoch):
             yield batches[index]
         step = (epoch + 1) * per_epoch
+
+
+def weighted_order(weights: np.ndarray, batch_size: int, seed: int, start: int = 0) -> Iterator[np.ndarray]:
+    """Endless batches of items drawn with replacement, each by its share of `weights` [item]."""
+    upper = np.cumsum(weights)
+    if not (np.isfinite(upper).all() and len(upper) and upper[-1] > 0 and (weights >= 0).all()):
+        raise ConfigError("Expected weights of 0 or more, some of them above 0, to draw items by; got others.")
+    step = start
+    while True:
+        uniform = np.random.default_rng([seed, step]).random(batch_size)
+        yield np.searchsorted(upper, uniform * upper[-1], side="right").clip(max=len(upper) - 1)
+        step += 1
 
 
 def _sorted_blocks(batches: np.ndarray, lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:
