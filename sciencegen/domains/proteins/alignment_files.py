@@ -16,7 +16,7 @@ from sciencegen.errors import DataError
 
 STOCKHOLM_ENDINGS = (".sto", ".stockholm")
 ALIGNMENT_ENDINGS = (".a2m", ".a3m", *STOCKHOLM_ENDINGS, ".afa", ".fasta", ".fa", ".faa")
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 22
 LONGEST_RECORD = 1 << 26
 BLANKS = b" \t\r\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -135,8 +135,7 @@ def _read(path: Path, by_match: bool) -> Alignment:
     kept.add(start)
     for block in blocks:
         kept.add(block)
-    rows = _join(kept.parts)
-    gaps = (rows == GAP).mean(0)
+    rows, gaps = kept.rows, kept.gaps / len(kept.names)
     report = Report(
         kept.records, len(rows), kept.fragments, kept.ambiguous, body.count(b"-"),
         len(focus.sequence) - len(columns), kept.lower_case, len(kept.names) - len(set(kept.names)),
@@ -187,7 +186,8 @@ class _Kept:
 
     def __init__(self, layout: _Layout, path: Path) -> None:
         self.layout, self.path = layout, path
-        self.parts: list[np.ndarray] = []
+        self.joined = bytearray()  # grows in place: memory holds the rows once
+        self.gaps = np.zeros(len(layout.places), np.int64)
         self.numbers: list[np.ndarray] = []
         self.names: list[str] = []
         self.dropped: list[tuple[int, str, str]] = []
@@ -211,8 +211,13 @@ class _Kept:
         self.ambiguous += int(ambiguous.sum())
         self.lower_case += int((letters[stays] >= ord("a")).sum())
         self.names += [name for name, stay in zip(block.names, stays.tolist(), strict=True) if stay]
-        self.parts.append(rows[stays])
+        self.gaps += (rows[stays] == GAP).sum(0)
+        self.joined.extend(memoryview(rows[stays]))
         self.numbers.append(number[stays])
+
+    @property
+    def rows(self) -> UInt8[np.ndarray, "sequence column"]:
+        return np.frombuffer(self.joined, np.uint8).reshape(len(self.names), -1)
 
     def _check_lengths(self, names: Sequence[str], bodies: Sequence[bytes]) -> None:
         width = self.layout.width
@@ -234,14 +239,3 @@ class _Kept:
                 f"Expected letters, '-' and '.' in the rows of {self.path}, found {chr(letters[index, column])!a} in "
                 f"record {self.records + index + 1}, '{shown(names[index], 60)}'."
             )
-
-
-def _join(parts: list[np.ndarray]) -> UInt8[np.ndarray, "sequence column"]:
-    """One array; each part is let go as soon as it is copied, so that memory holds the rows about once."""
-    joined = np.empty((sum(map(len, parts)), parts[0].shape[1]), np.uint8)
-    start = 0
-    while parts:
-        part = parts.pop(0)
-        joined[start : start + len(part)] = part
-        start += len(part)
-    return joined
