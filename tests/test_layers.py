@@ -33,7 +33,7 @@ LIGHT = ["__init__.py", "config.py", *(f"cli/{path.name}" for path in (PACKAGE /
 
 ROOM_OF_LIBRARY = {
     "rdkit": ["domains/molecules"], "selfies": ["domains/molecules"], "fcd": ["domains/molecules"],
-    "posebusters": ["domains/molecules"],
+    "posebusters": ["domains/molecules"], "Bio": ["domains/proteins"],
     "lightning": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains"], "typer": ["cli"], "rich": ["cli"],

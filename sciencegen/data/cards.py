@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from sciencegen.data.tables import Row
+from sciencegen.data.tables import Row, lines_where
 from sciencegen.errors import ConfigError, DataError, unknown_name
 
 if TYPE_CHECKING:
@@ -88,11 +88,13 @@ Source = Annotated[PypiSource | ArchiveSource | FilesSource, Field(discriminator
 
 
 class CardFile(_Strict):
-    """A file of the set as it stands in the cache. item_column: None for formats without columns."""
+    """A file of the set as it stands in the cache. item_column: None for formats without columns. where: of a .csv,
+    the text that a column holds in the rows of the set; rows: how many those are."""
 
     name: str
     item_column: str | None = None
     rows: int = Field(gt=0)
+    where: dict[str, str] = {}
 
 
 class Sample(_Strict):
@@ -201,7 +203,10 @@ class Card(_Strict):
 
     def _file_rows(self, file: CardFile, read: ReadRows, folder: Path) -> Iterator[Row]:
         columns = {column.source or column.name: (column.name, column.factor) for column in self.columns}
+        wanted = lines_where(folder / file.name, file.where) if file.where else None
         for row in read(folder / file.name, file.item_column):
+            if wanted is not None and row.line not in wanted:
+                continue
             known = [(*columns[name], value) for name, value in row.values.items() if name in columns]
             yield replace(row, values={name: factor * value for name, factor, value in known})
 

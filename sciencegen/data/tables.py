@@ -21,6 +21,7 @@ __all__ = [
     "Row",
     "TableWriter",
     "find_column",
+    "lines_where",
     "open_binary",
     "read_table",
     "rejects_path",
@@ -72,6 +73,15 @@ def open_binary(path: Path) -> io.BufferedIOBase:
     is_gzip = handle.read(2) == b"\x1f\x8b"
     handle.seek(0)
     return gzip.GzipFile(fileobj=handle) if is_gzip else handle
+
+
+def lines_where(path: Path, wanted: Mapping[str, str]) -> set[int]:
+    """The lines of a comma-separated file on which every named column holds the wanted text."""
+    with io.TextIOWrapper(io.BufferedReader(open_binary(path)), encoding="utf-8-sig", newline="") as text:
+        records = csv_records(text, ",", str(path))
+        _, names = next(records, (1, []))
+        places = {find_column(names, (), name, str(path)): value for name, value in wanted.items()}
+        return {line for line, cells in records if all(cells[at : at + 1] == [value] for at, value in places.items())}
 
 
 def find_column(names: Sequence[str], accepted: Sequence[str], column: str | None, source: str, guess: str = "") -> int:

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 
 from sciencegen.errors import unknown_name
 
-DOMAINS = {"molecules": "sciencegen.domains.molecules"}
+DOMAINS = {"molecules": "sciencegen.domains.molecules", "proteins": "sciencegen.domains.proteins"}
 
 
 def domain_names() -> list[str]:

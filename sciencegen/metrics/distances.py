@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Real
+from scipy.special import rel_entr
 from scipy.stats import wasserstein_distance
 
 from sciencegen.errors import DataError, ShapeError
@@ -81,6 +82,14 @@ def quantile_means(values: Real[np.ndarray, " item"], bins: int) -> Float[np.nda
     cumulative = np.concatenate([[0.0], np.cumsum(ordered)])
     at_border = np.interp(np.linspace(0, len(ordered), bins + 1), np.arange(len(ordered) + 1), cumulative)
     return np.diff(at_border) * bins / len(ordered)
+
+
+def jensen_shannon_distance(first: Real[np.ndarray, " kind"], second: Real[np.ndarray, " kind"]) -> float:
+    """√(½ KL(p‖m) + ½ KL(q‖m)), m = ½ (p + q), in base 2, of counts or shares; 0 to 1 (Endres & Schindelin 2003)."""
+    p, q = (np.asarray(counts, np.float64) / np.sum(counts, dtype=np.float64) for counts in (first, second))
+    middle = (p + q) / 2
+    divergence = (rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / (2 * np.log(2))
+    return float(np.sqrt(max(0.0, divergence)))
 
 
 def count_cosine(first: Mapping[str, int], second: Mapping[str, int]) -> float:

@@ -86,6 +86,18 @@ def test_columns_get_the_names_of_the_card(tmp_path):
     assert list(card.rows(read, tmp_path)["train"]) == [Row(2, "apple", {"value": 5}), Row(3, "pear", {"value": 4})]
 
 
+def test_only_the_wanted_rows_of_a_file_belong_to_the_set(tmp_path):
+    files = {"train": {"name": "train.csv", "item_column": "WORD", "rows": 2, "where": {"kind": "fruit", "ripe": "1"}}}
+    card = load_card(write_card(tmp_path, files=files))
+    (tmp_path / "train.csv").write_text(
+        'WORD,size,kind,ripe\napple,5,fruit,1\n"two\nlines",8,stone,1\npear,4,fruit,1\nplum,4,fruit,0\nfig\n'
+    )
+    assert [(row.line, row.text) for row in card.rows(read, tmp_path)["train"]] == [(2, "apple"), (5, "pear")]
+    (tmp_path / "train.csv").write_text("WORD,size\napple,5\n")
+    with pytest.raises(DataError, match="Expected column 'kind'"):
+        list(card.rows(read, tmp_path)["train"])
+
+
 DIVIDED = {
     "files": {name: {"name": f"{name}.csv", "item_column": "WORD", "rows": 3} for name in "ab"},
     "columns": [{"name": "value", "unit": "half letters", "source": "size", "factor": 2.0}],

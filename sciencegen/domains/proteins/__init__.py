@@ -1,0 +1,103 @@
+"""Proteins: sequences, variants and families in, ranked variants out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.domains.base import Property, Recipe, Refusal, Row
+from sciencegen.domains.proteins import features, files, items, metrics, motifs, mutations, oracles, render, similarity
+from sciencegen.domains.proteins.properties import PROPERTIES, measure
+from sciencegen.scoring.oracles import Oracle
+
+
+class Proteins:
+    """The `Domain` of proteins: each member is one of this folder's functions. An item is a sequence, a plain `str`."""
+
+    name = "proteins"
+    item_columns = files.ITEM_COLUMNS
+    formats: tuple[str, ...] = files.FORMATS
+    properties: Mapping[str, Property] = PROPERTIES
+    metric_notes = metrics.METRIC_NOTES
+
+    @cached_property
+    def recipes(self) -> Mapping[str, Recipe]:
+        from sciencegen.domains.proteins.models import RECIPES  # on use: needs torch
+
+        return RECIPES
+
+    @cached_property
+    def forms(self) -> Mapping[str, Any]:
+        from sciencegen.domains.proteins.aligned import Aligned
+
+        return {"aligned": Aligned()}
+
+    @property
+    def default_recipe(self) -> str:
+        return next(iter(self.recipes), "")
+
+    def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
+        return files.read(Path(path), column)
+
+    def write(self, path: Path, items: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+        files.write(Path(path), items, names, values)
+
+    def parse(self, text: str) -> str | Refusal:
+        return items.parse(text)
+
+    def text(self, item: str) -> str:
+        return items.text(item)
+
+    def key(self, item: str) -> str:
+        return items.key(item)
+
+    def similarity(self, items: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        return similarity.similarity(items, references)
+
+    def nearest(self, items: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        return similarity.nearest(items, references)
+
+    def mutate(self, item: str, generator: np.random.Generator) -> str | Refusal:
+        return mutations.mutate(item, generator)
+
+    def recombine(self, item: str, other: str, generator: np.random.Generator) -> str | Refusal:
+        return mutations.recombine(item, other, generator)
+
+    def measure(self, items: Sequence[str], names: Sequence[str]) -> np.ndarray:
+        return measure(items, names)
+
+    def oracle(self, name: str) -> Oracle:
+        return oracles.oracle(name)
+
+    def oracle_names(self) -> Sequence[str]:
+        return oracles.oracle_names()
+
+    def features(self, items: Sequence[str]) -> np.ndarray:
+        return features.features(items)
+
+    def groups(self, items: Sequence[str]) -> list[str]:
+        """Each sequence stands alone. A label must follow from one item, and none does: variants of one protein, the
+        usual table here, are all alike. What splits them well (mutated positions, their number) needs a reference."""
+        return [""] * len(items)
+
+    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
+        return motifs.constraint(keep, forbid)
+
+    @property
+    def comparison(self) -> metrics.Comparison:
+        return metrics.Comparison(items.parse, similarity.nearest, similarity.similarity)
+
+    def evaluate(
+        self, samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
+    ) -> dict[str, float]:
+        return metrics.evaluate(samples, reference, training, self.comparison)
+
+    def render(self, item: str, width: int = 220, height: int = 160) -> str:
+        return render.render(item, width, height)
+
+
+DOMAIN = Proteins()

@@ -1,0 +1,204 @@
+"""Rows of an alignment: the form in which an item has one letter, or "-", for each column of its family."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.data.tables import PEEK_ROWS, read_table
+from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.proteins import Proteins, files, metrics
+from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
+from sciencegen.domains.proteins.alignments import Alignment, read_alignment
+from sciencegen.domains.proteins.bit_planes import BLOCK, differing, pack
+from sciencegen.domains.proteins.items import (
+    ALPHABET,
+    GAP,
+    GAP_LETTER,
+    MAX_RESIDUES,
+    decode_rows,
+    encode_rows,
+    why_not_residues,
+)
+from sciencegen.domains.proteins.sequence_weights import sequence_weights
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.scoring.oracles import Oracle, Score
+
+FORMATS = (
+    *ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), ".csv", ".csv.gz", ".parquet",
+)  # fmt: skip
+DROPPED = "# "
+"""A row whose text starts so is a record that the alignment's rules leave out; the reason follows."""
+LETTERS = frozenset(ALPHABET + GAP_LETTER)
+ROWS_AT_ONCE = 4096
+REFERENCES_AT_ONCE = 10_000
+
+
+def parse(text: str) -> str | Refusal:
+    """An aligned row: residues in upper case, and "-"."""
+    if not isinstance(text, str):
+        return Refusal(f"expected an aligned sequence, got {type(text).__name__}")
+    row = text.strip()
+    if row.startswith(DROPPED.strip()):
+        return Refusal(row.removeprefix(DROPPED.strip()).strip() or "left out")
+    if len(row) > MAX_RESIDUES:
+        return Refusal(f"{len(row)} columns; at most {MAX_RESIDUES} are accepted")
+    if not row.strip(GAP_LETTER):
+        return Refusal("only gaps" if row else "empty")
+    return row if LETTERS.issuperset(row) else Refusal(why_not_residues(row, LETTERS))
+
+
+def read(path: Path, column: str | None = None) -> Iterator[Row]:
+    """The distinct rows of an alignment, each with the sum of its copies' weights as `weight`, and what was left out
+    with its reason; or the rows of a table of aligned sequences."""
+    kind = files.ending(path)
+    if kind not in FORMATS:
+        raise ConfigError(f"Expected an alignment ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
+    if kind.startswith((".csv", ".parquet")):
+        return read_table(path, files.ITEM_COLUMNS, column)
+    return alignment_rows(read_alignment(path))
+
+
+def alignment_rows(alignment: Alignment) -> Iterator[Row]:
+    """In the order of the file, by the first of equal rows."""
+    left_out = ((number, Row(number, f"{DROPPED}{why}", id=name)) for number, name, why in alignment.dropped)
+    return (row for _, row in heapq.merge(_distinct(alignment), left_out, key=itemgetter(0)))
+
+
+def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
+    """(number in the file, row) of the first of equal rows."""
+    weights = sequence_weights(alignment.rows)
+    whole = np.ascontiguousarray(alignment.rows).view(np.dtype((np.void, alignment.rows.shape[1])))[:, 0]
+    _, first, group = np.unique(whole, return_index=True, return_inverse=True)
+    summed = np.bincount(group, weights)
+    order = np.argsort(first)
+    for start in range(0, len(order), ROWS_AT_ONCE):
+        groups = order[start : start + ROWS_AT_ONCE]
+        rows = first[groups]
+        texts, numbers, sums = decode_rows(alignment.rows[rows]), alignment.record[rows].tolist(), summed[groups]
+        for row, number, text, weight in zip(rows.tolist(), numbers, texts, sums.tolist(), strict=True):
+            yield number, Row(number, text, {"weight": weight}, alignment.names[row])
+
+
+def similarity(items: Sequence[str], references: Sequence[str]) -> Float[np.ndarray, "item reference"]:
+    """[item reference] equal residues / columns in which either has one: 1 for equal rows, a gap matches nothing."""
+    _check_one_family(items, references)
+    table = np.empty((len(items), len(references)))
+    if not table.size:
+        return table
+    first, second = pack(encode_rows(items)), pack(encode_rows(references))
+    for top in range(0, len(items), BLOCK[0]):
+        for left in range(0, len(references), BLOCK[1]):
+            above, beside = slice(top, top + BLOCK[0]), slice(left, left + BLOCK[1])
+            either = (first.present[:, above, None] | second.present[:, None, beside]).astype(np.uint64)
+            unlike = differing(first.planes[..., above], second.planes[..., beside])
+            table[above, beside] = 1 - unlike / np.bitwise_count(either).sum(0, dtype=np.int64)
+    return table
+
+
+def nearest(items: Sequence[str], references: Iterable[str]) -> Float[np.ndarray, " item"]:
+    """[item] greatest similarity to any reference (0 without references), which are taken chunk by chunk."""
+    best, iterator = np.zeros(len(items)), iter(references)
+    while items and (chunk := list(islice(iterator, REFERENCES_AT_ONCE))):
+        np.maximum(best, similarity(items, chunk).max(1), out=best)
+    return best
+
+
+def one_hot(items: Sequence[str]) -> Float[np.ndarray, "item feature"]:
+    """[item feature] float32: a column for each residue in each column of the family, and one for a gap there."""
+    _check_one_family(items)
+    rows = encode_rows(items)
+    return (rows[..., None] == np.arange(GAP + 1)).reshape(len(items), rows.shape[1] * (GAP + 1)).astype(np.float32)
+
+
+def _check_one_family(*groups: Sequence[str]) -> None:
+    widths = {len(item) for group in groups for item in group}
+    if len(widths) > 1:
+        raise ShapeError(f"Expected aligned rows of one family, got rows of {min(widths)} to {max(widths)} columns.")
+
+
+def without_gaps(item: str) -> str:
+    return item.replace(GAP_LETTER, "")
+
+
+def _plain(items: Sequence[str]) -> list[str]:
+    return [without_gaps(item) for item in items]
+
+
+def holds_alignment(path: Path) -> bool:
+    """An ending of alignments, or FASTA in which one of the first records has gaps."""
+    kind = files.ending(path)
+    if kind.removesuffix(".gz") in files.FASTA and path.is_file():
+        return any(set(row.text) & {GAP_LETTER, "."} for row in islice(files.read_fasta(path), PEEK_ROWS))
+    return kind.removesuffix(".gz") in ALIGNMENT_ENDINGS
+
+
+class Aligned(Proteins):
+    """An item is a row of an alignment; what asks for the protein sees it without gaps."""
+
+    name = "proteins/aligned"
+    formats: tuple[str, ...] = FORMATS
+
+    def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
+        return read(Path(path), column)
+
+    def write(self, path: Path, items: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+        """Aligned FASTA. Read again, its first record is the focus: only the columns in which it has no gap stay."""
+        path = Path(path)
+        kind = files.ending(path).removesuffix(".gz")
+        if kind not in ALIGNMENT_ENDINGS or kind in STOCKHOLM_ENDINGS:
+            wanted = ", ".join(one for one in ALIGNMENT_ENDINGS if one not in STOCKHOLM_ENDINGS)
+            raise ConfigError(f"Expected a file ending in {wanted}, got '{path}'. Choose one of them.")
+        files.write_text(path, files.fasta_records(items, names, values))
+
+    def parse(self, text: str) -> str | Refusal:
+        return parse(text)
+
+    def plain(self, item: str) -> str:
+        return without_gaps(item)
+
+    def holds(self, path: Path) -> bool:
+        return holds_alignment(Path(path))
+
+    def similarity(self, items: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        return similarity(items, references)
+
+    def nearest(self, items: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        return nearest(items, references)
+
+    def measure(self, items: Sequence[str], names: Sequence[str]) -> np.ndarray:
+        return super().measure(_plain(items), names)
+
+    def oracle(self, name: str) -> Oracle:
+        return self.adapt_oracle(super().oracle(name))
+
+    def adapt_oracle(self, oracle: Oracle) -> Oracle:
+        return PlainOracle(oracle)
+
+    def features(self, items: Sequence[str]) -> np.ndarray:
+        return one_hot(items)
+
+    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
+        accepted = super().constraint(keep, forbid)
+        return lambda item: accepted(without_gaps(item))
+
+    @property
+    def comparison(self) -> metrics.Comparison:
+        return metrics.Comparison(parse, nearest, similarity, without_gaps)
+
+
+class PlainOracle:
+    """An oracle of proteins, asked about aligned rows."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle, self.name, self.unit, self.direction = oracle, oracle.name, oracle.unit, oracle.direction
+
+    def score(self, items: Sequence[str]) -> list[Score]:
+        return self.oracle.score(_plain(items))

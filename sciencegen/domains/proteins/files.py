@@ -1,0 +1,184 @@
+"""Files of proteins: FASTA and one sequence a line, streamed; tables through `data.tables`.
+
+What stands as `key=number` in a FASTA header comes as a value of its record, and is written so.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import sys
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sciencegen.data.tables import open_binary, read_table
+from sciencegen.data.writers import line_of
+from sciencegen.domains.base import Row
+from sciencegen.domains.proteins.items import MAX_RESIDUES
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import atomic_write
+
+ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
+FASTA = (".fasta", ".fa", ".faa")
+FORMATS = (
+    *FASTA, *(f"{ending}.gz" for ending in FASTA), ".csv", ".csv.gz", ".parquet", ".txt", ".txt.gz",
+)  # fmt: skip
+LONGEST_TEXT = 2 * MAX_RESIDUES
+"""What is read of a record: more is refused for its length anyway."""
+MAX_LINE_BYTES = 1 << 20
+LETTERS_A_LINE = 60
+NOT_MEASURED = frozenset({"OS", "OX", "GN", "PE", "SV", "n", "Tax", "TaxID", "RepID"})
+"""What UniProt and UniRef write in headers: taxa and versions, nothing measured."""
+
+
+def ending(path: Path) -> str:
+    """The file ending in lower case, ".gz" with what stands before it; "-" (standard input) counts as .fasta."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    if str(path) == "-":
+        return FASTA[0]
+    return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+
+
+def read(path: Path, column: str | None = None) -> Iterator[Row]:
+    """Stream the rows of a file of proteins; what can't be read as a protein is still a row, for the rejects."""
+    kind = ending(path)
+    if kind not in FORMATS:
+        raise ConfigError(f"Expected a file of proteins ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
+    if kind.startswith((".csv", ".parquet")):
+        return read_table(path, ITEM_COLUMNS, column)
+    check_exists(path)
+    if kind.startswith(".txt"):
+        return _read_lines(path)
+    _check_is_fasta(path)
+    return read_fasta(path)
+
+
+def check_exists(path: Path) -> None:
+    """Errors about the file as a whole come before the first row."""
+    if str(path) == "-":
+        return
+    if not path.is_file():
+        raise DataError(f"Expected a file of proteins at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+    if path.stat().st_size == 0:
+        raise DataError(f"Expected proteins in {path}, found an empty file.")
+
+
+def _check_is_fasta(path: Path) -> None:
+    if str(path) == "-":
+        return
+    first = next((line for line in lines(path) if line.strip()), None)
+    if first is None:
+        raise DataError(f"Expected proteins in {path}, found only blank lines.")
+    if not first.startswith(">"):
+        raise DataError(
+            f"Expected FASTA in {path}, whose records start with '>', found {first[:40]!a}. "
+            "Name it .txt if it holds one sequence a line, .csv if it is a table."
+        )
+
+
+def lines(path: Path) -> Iterator[str]:
+    """Decoded lines without their ends; a line over the cap is cut there (it is refused for its length anyway)."""
+    with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
+        try:
+            first = True
+            while line := stream.readline(MAX_LINE_BYTES):
+                rest = line
+                while rest and not rest.endswith(b"\n"):
+                    rest = stream.readline(MAX_LINE_BYTES)
+                text = line.decode("utf-8-sig" if first else "utf-8", errors="replace")
+                first = False
+                yield text.rstrip("\r\n")
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"Expected a whole gzip file in {path}, found a damaged one ({error}).") from error
+
+
+def _read_lines(path: Path) -> Iterator[Row]:
+    """One sequence a line, with a name after a blank."""
+    for number, line in enumerate(lines(path), start=1):
+        text, _, name = line.strip().replace("\t", " ").partition(" ")
+        yield Row(number, text[:LONGEST_TEXT], id=name.strip())
+
+
+def read_fasta(path: Path) -> Iterator[Row]:
+    """Records of any file in FASTA: `line` is the header's, `id` its first word."""
+    number, length = 0, 0
+    header: str | None = None
+    parts: list[str] = []
+    for at, line in enumerate(lines(path), start=1):
+        if line.startswith(">"):
+            if header is not None:
+                yield _row(number, header, parts)
+            number, header, parts, length = at, line[1:], [], 0
+        elif header is not None and length < LONGEST_TEXT:
+            parts.append(line.strip()[:LONGEST_TEXT])
+            length += len(parts[-1])
+        elif header is None and line.strip():  # a stream that isn't FASTA: each line is refused
+            yield Row(at, f">? {line.strip()[:LONGEST_TEXT]}")
+    if header is not None:
+        yield _row(number, header, parts)
+
+
+def _row(number: int, header: str, parts: Sequence[str]) -> Row:
+    words = header.split()
+    named = "" if not words or header[:1].isspace() else words[0]
+    return Row(number, "".join(parts), header_values(words[bool(named) :]), named)
+
+
+def header_values(words: Sequence[str]) -> dict[str, float]:
+    """The numbers among `key=value` words."""
+    values: dict[str, float] = {}
+    for word in words:
+        key, mark, value = word.partition("=")
+        try:
+            number = float(value) if mark and key and key not in NOT_MEASURED else math.nan
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            values[key] = number
+    return values
+
+
+def write(path: Path, sequences: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
+    """Sequences as FASTA, each header with its name and `key=value` of every value that isn't missing, or as lines,
+    written whole. The same content gives the same bytes, gzipped too."""
+    kind = ending(path)
+    if not kind.startswith((*FASTA, ".txt")):
+        raise ConfigError(f"Expected a file ending in .fasta, .fa, .faa or .txt, got '{path}'. Choose one of them.")
+    if kind.startswith(".txt"):
+        write_text(path, map(line_of, sequences, names))
+    else:
+        write_text(path, fasta_records(sequences, names, values))
+
+
+def write_text(path: Path, records: Iterator[str]) -> None:
+    if not path.name.lower().endswith(".gz"):
+        with atomic_write(path) as stream:
+            stream.writelines(records)
+        return
+    with (
+        atomic_write(path, "wb") as sink,
+        gzip.GzipFile("", "wb", 9, sink, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream,
+    ):
+        stream.writelines(records)
+
+
+def fasta_records(
+    sequences: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]
+) -> Iterator[str]:  # fmt: skip
+    for row, (sequence, name) in enumerate(zip(sequences, names, strict=True)):
+        present = {key: cells[row] for key, cells in values.items() if not _missing(cells[row])}
+        words = [_one_word(name), *(f"{_one_word(key)}={_one_word(value)}" for key, value in present.items())]
+        folded = [sequence[start : start + LETTERS_A_LINE] for start in range(0, len(sequence), LETTERS_A_LINE)]
+        yield "\n".join([">" + " ".join(words), *folded, ""])
+
+
+def _one_word(value: Any) -> str:
+    return "_".join(str(value).split())
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value != value or str(value).strip() == ""

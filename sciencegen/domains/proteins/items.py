@@ -1,0 +1,101 @@
+"""Proteins in and out: a sequence is its one-letter text, checked; and sequences as arrays of residue numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from sciencegen.data.writers import shown
+from sciencegen.domains.base import Refusal
+from sciencegen.errors import ShapeError
+
+ALPHABET = "ACDEFGHIKLMNPQRSTVWY"
+GAP_LETTER = "-"
+GAP = len(ALPHABET)
+"""The number of a gap in an aligned row, after the residues 0 to 19."""
+MAX_RESIDUES = 10_000
+SHORTEST_DNA = 20
+"""Letters from which a text of nothing but nucleotides is taken for DNA: a protein of so few kinds is hardly one."""
+
+NUCLEOTIDES = frozenset("ACGTUN")
+_RESIDUES = frozenset(ALPHABET)
+_NAMED = {
+    "X": "an unknown residue 'X'",
+    "B": "'B', asparagine or aspartate",
+    "Z": "'Z', glutamine or glutamate",
+    "J": "'J', leucine or isoleucine",
+    "U": "selenocysteine 'U'",
+    "O": "pyrrolysine 'O'",
+    "*": "a stop '*'",
+}
+
+NUMBER_OF_LETTER = np.full(256, 255, np.uint8)
+"""Residue number by byte, lower case too; '-' and '.' are gaps, 255 is anything else."""
+for _number, _letter in enumerate(ALPHABET):
+    NUMBER_OF_LETTER[[ord(_letter), ord(_letter.lower())]] = _number
+NUMBER_OF_LETTER[[ord("-"), ord(".")]] = GAP
+_LETTER_OF_NUMBER = np.frombuffer((ALPHABET + GAP_LETTER).encode(), np.uint8)
+
+
+def parse(text: str) -> str | Refusal:
+    """The sequence that a text stands for: upper case, without blanks at its ends and a final stop."""
+    if not isinstance(text, str):
+        return Refusal(f"expected a sequence, got {type(text).__name__}")
+    sequence = text.strip().removesuffix("*")
+    if not sequence:
+        return Refusal("empty")
+    if len(sequence) > MAX_RESIDUES:
+        return Refusal(f"{len(sequence)} letters; at most {MAX_RESIDUES} residues are accepted")
+    if not sequence.isascii():
+        bad = next(place for place, letter in enumerate(sequence) if not letter.isascii())
+        return Refusal(f"character {sequence[bad]!a} at position {bad + 1} is not a letter of a protein")
+    sequence = sequence.upper()
+    letters = set(sequence)
+    if letters & {"-", "."}:
+        return Refusal("holds gaps: an aligned sequence; read it with --form aligned")
+    if looks_like_dna(letters, len(sequence)):
+        return Refusal("looks like DNA, translate it first")
+    return sequence if letters <= _RESIDUES else Refusal(why_not_residues(sequence))
+
+
+def looks_like_dna(letters: set[str], length: int) -> bool:
+    return length >= SHORTEST_DNA and letters <= NUCLEOTIDES
+
+
+def why_not_residues(sequence: str, allowed: frozenset[str] = _RESIDUES) -> str:
+    """The first letter that is none of the allowed ones, and where it stands."""
+    place = next(place for place, letter in enumerate(sequence) if letter not in allowed)
+    named = _NAMED.get(sequence[place], f"'{shown(sequence[place])}', no amino acid")
+    return f"holds {named}, at position {place + 1}; only the 20 amino acids {ALPHABET} are accepted"
+
+
+def text(sequence: str) -> str:
+    return sequence
+
+
+def key(sequence: str) -> str:
+    """Identity of a protein: its sequence."""
+    return sequence
+
+
+def encode_rows(sequences: Sequence[str]) -> UInt8[np.ndarray, "sequence column"]:
+    """Residue numbers of sequences of one length; gaps are `GAP`."""
+    lengths = set(map(len, sequences))
+    if len(lengths) > 1:
+        raise ShapeError(f"Expected sequences of one length, got {min(lengths)} to {max(lengths)}.")
+    letters = np.frombuffer("".join(sequences).encode("ascii"), np.uint8)
+    return NUMBER_OF_LETTER[letters].reshape(len(sequences), next(iter(lengths), 0))
+
+
+def decode_rows(rows: UInt8[np.ndarray, "sequence column"]) -> list[str]:
+    """The sequences that residue numbers stand for, gaps as '-'."""
+    letters, width = _LETTER_OF_NUMBER[rows].tobytes().decode("ascii"), rows.shape[1]
+    return [letters[start : start + width] for start in range(0, len(rows) * width, width)]
+
+
+def encode_joined(sequences: Sequence[str]) -> tuple[UInt8[np.ndarray, " residue"], Int[np.ndarray, " sequence"]]:
+    """Residue numbers of sequences of any lengths one after the other, and those lengths."""
+    letters = np.frombuffer("".join(sequences).encode("ascii"), np.uint8)
+    return NUMBER_OF_LETTER[letters], np.array([len(sequence) for sequence in sequences], np.int64)

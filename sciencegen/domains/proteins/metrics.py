@@ -1,0 +1,108 @@
+"""How like held-out proteins generated ones are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.properties import PROPERTIES, Residues, measure
+from sciencegen.errors import DataError
+from sciencegen.metrics.coverage import novel_fraction
+from sciencegen.metrics.distances import jensen_shannon_distance, wasserstein_1d
+from sciencegen.metrics.diversity import unique_fraction
+from sciencegen.scoring.oracles import Direction
+
+MOST_COMPARED = 1000
+"""Items whose nearest reference is looked for: evenly spaced ones of more."""
+MOST_PAIRED = 200
+"""Items compared with each other."""
+
+METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
+    "valid": ("share of draws that are sequences of the 20 amino acids", "maximize", {}),
+    "unique": ("share of distinct ones", "maximize", {}),
+    "novelty": ("distinct ones that the training set lacks", "maximize", {}),
+    "nearest_training": ("mean identity to the nearest training sequence", None, {}),
+    "nearest_reference": ("mean identity to the nearest held-out sequence", None, {}),
+    "internal_diversity": ("mean share of positions in which two samples differ", "maximize", {}),
+    "composition_distance": ("Jensen-Shannon distance of the shares of amino acids", "minimize", {}),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How items of a form are read and compared. plain: an item without what only the form knows."""
+
+    parse: Callable[[str], str | Refusal]
+    nearest: Callable[[Sequence[str], Sequence[str]], np.ndarray]
+    similarity: Callable[[Sequence[str], Sequence[str]], np.ndarray]
+    plain: Callable[[str], str] = str
+
+
+def evaluate(
+    samples: Iterable[str], reference: Sequence[str], training: Sequence[str] | None, comparison: Comparison
+) -> dict[str, float]:
+    """Every metric by name, and the sizes of the sets behind them (`count_...`).
+
+    What doesn't parse counts as invalid and enters nothing else. Distances are those of at most `MOST_COMPARED` evenly
+    spaced samples. A metric that can't be had is left out.
+    """
+    given = list(samples)
+    if not given:
+        raise DataError("Expected samples to evaluate, got none.")
+    found, known = _parsed(given, comparison), _parsed(reference, comparison)
+    if not known:
+        raise DataError(f"Expected a reference of valid proteins, got none among {len(reference)} texts.")
+    result: dict[str, float] = {
+        "count": len(given),
+        "count_valid": len(found),
+        "count_unique": len(set(map(comparison.plain, found))),
+        "count_reference": len(known),
+        "valid": len(found) / len(given),
+    }
+    if found:
+        result |= _of_samples(found, comparison) | _distances(found, known, comparison)
+        if training is not None:
+            trained_on = _parsed(training, comparison)
+            result["novelty"] = novel_fraction(map(comparison.plain, found), set(map(comparison.plain, trained_on)))
+            result["nearest_training"] = _mean_nearest(found, trained_on, comparison)
+    return {name: float(value) for name, value in result.items() if math.isfinite(value)}
+
+
+def _parsed(texts: Iterable[str], comparison: Comparison) -> list[str]:
+    return [item for item in map(comparison.parse, texts) if not isinstance(item, Refusal)]
+
+
+def _of_samples(found: Sequence[str], comparison: Comparison) -> dict[str, float]:
+    paired = [found[row] for row in evenly_spaced(len(found), MOST_PAIRED)]
+    result = {"unique": unique_fraction([comparison.plain(item) for item in found])}
+    if len(paired) > 1:
+        identity = comparison.similarity(paired, paired)
+        result["internal_diversity"] = 1 - float(identity[np.triu_indices(len(paired), 1)].mean())
+    return result
+
+
+def _distances(found: Sequence[str], known: Sequence[str], comparison: Comparison) -> dict[str, float]:
+    sequences, others = ([comparison.plain(item) for item in group] for group in (found, known))
+    measured, expected = (measure(group, list(PROPERTIES)) for group in (sequences, others))
+    apart = {
+        f"wasserstein_{name}": wasserstein_1d(measured[:, column], expected[:, column])
+        for column, name in enumerate(PROPERTIES)
+    }
+    shares = [Residues(group).counts.sum(0) for group in (sequences, others)]
+    return {
+        "nearest_reference": _mean_nearest(found, known, comparison),
+        "composition_distance": jensen_shannon_distance(*shares),
+        **apart,
+    }
+
+
+def _mean_nearest(found: Sequence[str], known: Sequence[str], comparison: Comparison) -> float:
+    if not known:
+        return float("nan")
+    chosen = [found[row] for row in evenly_spaced(len(found), MOST_COMPARED)]
+    return float(comparison.nearest(chosen, known).mean())

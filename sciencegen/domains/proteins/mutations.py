@@ -1,0 +1,28 @@
+"""Moves on a sequence: one random substitution, and a single crossover of two sequences of one length."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER
+
+
+def mutate(sequence: str, generator: np.random.Generator) -> str:
+    """Another residue at one position, each position and each other residue with the same chance; gaps stay."""
+    places = [place for place, letter in enumerate(sequence) if letter != GAP_LETTER]
+    place = places[generator.integers(len(places))]
+    others = ALPHABET.replace(sequence[place], "")
+    return sequence[:place] + others[generator.integers(len(others))] + sequence[place + 1 :]
+
+
+def recombine(sequence: str, other: str, generator: np.random.Generator) -> str | Refusal:
+    """The beginning of one and the end of the other, different from both: the cut lies between two of the positions
+    in which they differ."""
+    if len(sequence) != len(other):
+        return Refusal(f"{len(sequence)} and {len(other)} residues: a crossover needs sequences of one length")
+    unlike = [place for place, (one, two) in enumerate(zip(sequence, other, strict=True)) if one != two]
+    if len(unlike) < 2:
+        return Refusal("the two differ in fewer than two positions, so that a crossover gives nothing new")
+    cut = int(generator.integers(unlike[0] + 1, unlike[-1] + 1))
+    return sequence[:cut] + other[cut:]

@@ -1,0 +1,157 @@
+"""The numbers that this domain computes from a sequence, with units, ranges and tolerances: those of ProtParam.
+
+They are Biopython's, up to rounding, from its tables, computed for many sequences at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from sciencegen.domains.base import Property
+from sciencegen.domains.proteins.items import ALPHABET, encode_joined
+from sciencegen.errors import unknown_name
+
+SEQUENCES_AT_ONCE = 1024
+WATER = 18.0153
+PHYSIOLOGICAL_PH = 7.0
+
+PROPERTIES: dict[str, Property] = {
+    prop.name: prop
+    for prop in (
+        Property("length", "", 30.0, 500.0, None, 0.5, "residues", integer=True),
+        Property("molecular_weight", "Da", 3_000.0, 60_000.0, None, 500.0, "average mass of the chain"),
+        Property("isoelectric_point", "pH", 4.0, 11.0, None, 0.2, "pH of no net charge (Bjellqvist)"),
+        Property("gravy", "", -1.5, 1.0, None, 0.1, "grand average of hydropathy (Kyte and Doolittle)"),
+        Property("aromaticity", "", 0.0, 0.2, None, 0.01, "share of Phe, Trp and Tyr"),
+        Property("instability", "", 0.0, 80.0, "minimize", 3.0, "instability index (Guruprasad), stable below 40"),
+        Property("charge", "e", -30.0, 30.0, None, 1.0, "net charge at pH 7"),
+    )
+}
+
+
+class Residues:
+    """Some sequences as arrays. numbers [residue]: of all, one after the other; owner [residue]: whose each is.
+    counts [sequence kind]: of each of the 20."""
+
+    numbers: UInt8[np.ndarray, " residue"]
+    owner: Int[np.ndarray, " residue"]
+    counts: Float[np.ndarray, "sequence kind"]
+    lengths: Int[np.ndarray, " sequence"]
+
+    def __init__(self, sequences: Sequence[str]) -> None:
+        self.numbers, self.lengths = encode_joined(sequences)
+        self.owner = np.repeat(np.arange(len(sequences)), self.lengths)
+        kinds = len(ALPHABET)
+        counts = np.bincount(self.owner * kinds + self.numbers, minlength=len(sequences) * kinds)
+        self.counts = counts.reshape(-1, kinds).astype(float)
+
+    @property
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first and the last residue of each sequence."""
+        stop = np.cumsum(self.lengths)
+        return self.numbers[stop - self.lengths], self.numbers[stop - 1]
+
+    def pair_sums(self, table: Float[np.ndarray, "kind kind"]) -> Float[np.ndarray, " sequence"]:
+        """The sum over neighbours (a, b) of table[a, b]."""
+        inside = self.owner[1:] == self.owner[:-1]
+        values = table[self.numbers[:-1], self.numbers[1:]] * inside
+        return np.bincount(self.owner[:-1], values, minlength=len(self.lengths))
+
+
+def _length(residues: Residues) -> np.ndarray:
+    return residues.lengths.astype(float)
+
+
+def _molecular_weight(residues: Residues) -> np.ndarray:
+    """Σ weights − (n − 1) water."""
+    from Bio.Data.IUPACData import protein_weights
+
+    return residues.counts @ _by_residue(protein_weights) - (residues.lengths - 1) * WATER
+
+
+def _gravy(residues: Residues) -> np.ndarray:
+    from Bio.SeqUtils.ProtParamData import kd
+
+    return residues.counts @ _by_residue(kd) / residues.lengths
+
+
+def _aromaticity(residues: Residues) -> np.ndarray:
+    return residues.counts @ _by_residue(dict.fromkeys("FWY", 1.0)) / residues.lengths
+
+
+def _instability(residues: Residues) -> np.ndarray:
+    """10 / n × Σ over neighbours of the weight of the pair (Guruprasad, Reddy & Pandit 1990)."""
+    return 10.0 / residues.lengths * residues.pair_sums(_instability_weights())
+
+
+@cache
+def _instability_weights() -> Float[np.ndarray, "kind kind"]:
+    from Bio.SeqUtils.ProtParamData import DIWV
+
+    return np.array([[DIWV[first][second] for second in ALPHABET] for first in ALPHABET])
+
+
+def _charge(residues: Residues) -> np.ndarray:
+    return charge_at(residues, np.full(len(residues.lengths), PHYSIOLOGICAL_PH))
+
+
+def charge_at(residues: Residues, ph: Float[np.ndarray, " sequence"]) -> Float[np.ndarray, " sequence"]:
+    """Σ over basic groups of 1 / (1 + 10^(pH − pK)) − Σ over acidic ones of 1 / (1 + 10^(pK − pH)), with the pK of
+    Bjellqvist et al. 1993, 1994; those of the ends depend on the residue there."""
+    from Bio.SeqUtils.IsoelectricPoint import negative_pKs, pKcterminal, pKnterminal, positive_pKs
+
+    first, last = residues.ends
+    start_pk = _by_residue({letter: pKnterminal.get(letter, positive_pKs["Nterm"]) for letter in ALPHABET})[first]
+    stop_pk = _by_residue({letter: pKcterminal.get(letter, negative_pKs["Cterm"]) for letter in ALPHABET})[last]
+    charge = 1 / (1 + 10 ** (ph - start_pk)) - 1 / (1 + 10 ** (stop_pk - ph))
+    for letter, pk in positive_pKs.items():
+        if letter in ALPHABET:
+            charge += residues.counts[:, ALPHABET.index(letter)] / (1 + 10 ** (ph - pk))
+    for letter, pk in negative_pKs.items():
+        if letter in ALPHABET:
+            charge -= residues.counts[:, ALPHABET.index(letter)] / (1 + 10 ** (pk - ph))
+    return charge
+
+
+def _isoelectric_point(residues: Residues) -> np.ndarray:
+    """The pH of no charge by bisection between 4.05 and 12, to 0.0001, as Biopython's."""
+    low, high = np.full(len(residues.lengths), 4.05), np.full(len(residues.lengths), 12.0)
+    middle = np.full(len(residues.lengths), 7.775)
+    while len(low) and high[0] - low[0] > 1e-4:
+        positive = charge_at(residues, middle) > 0
+        low, high = np.where(positive, middle, low), np.where(positive, high, middle)
+        middle = (low + high) / 2
+    return middle
+
+
+def _by_residue(table: dict[str, float]) -> Float[np.ndarray, " kind"]:
+    return np.array([table.get(letter, 0.0) for letter in ALPHABET])
+
+
+MEASURES: dict[str, Callable[[Residues], np.ndarray]] = {
+    "length": _length,
+    "molecular_weight": _molecular_weight,
+    "isoelectric_point": _isoelectric_point,
+    "gravy": _gravy,
+    "aromaticity": _aromaticity,
+    "instability": _instability,
+    "charge": _charge,
+}
+
+
+def measure(sequences: Sequence[str], names: Sequence[str]) -> Float[np.ndarray, "sequence property"]:
+    """[sequence property] of computed properties."""
+    for name in names:
+        if name not in PROPERTIES:
+            raise unknown_name("protein property", name, PROPERTIES)
+    values = np.empty((len(sequences), len(names)))
+    for start in range(0, len(sequences), SEQUENCES_AT_ONCE):
+        part = slice(start, start + SEQUENCES_AT_ONCE)
+        residues = Residues(sequences[part])
+        for column, name in enumerate(names):
+            values[part, column] = MEASURES[name](residues)
+    return values

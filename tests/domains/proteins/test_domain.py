@@ -1,0 +1,71 @@
+"""That the object has what the contract asks for, and what holds of all its parts together."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from sciencegen.domains import domain_names, load_domain
+from sciencegen.domains.base import Domain
+from sciencegen.domains.proteins import DOMAIN
+from sciencegen.errors import ConfigError
+
+FORM = load_domain("proteins/aligned")
+
+
+@pytest.mark.parametrize("domain", [DOMAIN, FORM], ids=lambda domain: domain.name)
+def test_the_domain_has_every_member_of_the_contract(domain):
+    assert load_domain(domain.name) is domain
+    for name, member in inspect.getmembers(Domain, inspect.isfunction):
+        if not name.startswith("_"):
+            wanted = list(inspect.signature(member).parameters)[1:]
+            assert list(inspect.signature(getattr(domain, name)).parameters) == wanted, name
+    for name in ("name", "item_columns", "formats", "properties"):
+        assert getattr(domain, name)
+    assert domain.default_recipe == next(iter(domain.recipes), "")
+    assert domain.item_columns[:2] == ("item", "sequence")
+
+
+def test_it_is_listed():
+    assert {"molecules", "proteins"} <= set(domain_names())
+
+
+def test_groups_leave_every_sequence_alone(proteins):
+    assert DOMAIN.groups(proteins) == [""] * len(proteins)
+
+
+def test_every_property_is_an_oracle(proteins):
+    assert set(DOMAIN.oracle_names()) == set(DOMAIN.properties)
+    for name in DOMAIN.oracle_names():
+        oracle = DOMAIN.oracle(name)
+        assert (oracle.name, oracle.unit) == (name, DOMAIN.properties[name].unit)
+        scores = [score.value for score in oracle.score(proteins)]
+        assert scores == DOMAIN.measure(proteins, [name])[:, 0].tolist()
+
+
+def test_similarity_is_an_oracle(proteins):
+    oracle = DOMAIN.oracle(f"similarity to {proteins[0].lower()}")
+    assert oracle.name == f"similarity to {proteins[0]}"
+    assert [score.value for score in oracle.score(proteins[:5])] == DOMAIN.similarity(proteins[:5], proteins[:1])[
+        :, 0
+    ].tolist()
+    with pytest.raises(ConfigError, match="holds an unknown residue 'X', at position 3"):
+        DOMAIN.oracle("similarity to MKX")
+    with pytest.raises(ConfigError, match=r"Unknown protein oracle 'gravi'\. Did you mean 'gravy'"):
+        DOMAIN.oracle("gravi")
+
+
+@pytest.mark.parametrize("domain", [DOMAIN, FORM], ids=lambda domain: domain.name)
+def test_parsing_a_text_gives_the_item_again(domain, proteins):
+    for item in proteins:
+        assert domain.parse(domain.text(item)) == item == domain.key(item)
+
+
+def test_no_items_give_no_rows():
+    for domain in (DOMAIN, FORM):
+        assert domain.measure([], ["gravy"]).shape == (0, 1)
+        assert domain.similarity([], ["MKV"]).shape == (0, 1)
+        assert domain.nearest([], ["MKV"]).shape == (0,)
+        assert np.array_equal(domain.nearest(["MKV"], []), [0.0])
+        assert len(domain.features([])) == 0
+        assert domain.groups([]) == []
