@@ -64,7 +64,8 @@ class Generation:
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
         for name in (*self.names, *settings.predictors):  # a wrong name is an error before any work
-            self.book.resolve(name)
+            if name not in self.measures:
+                self.book.resolve(name)
         self.scaffold = self._read_scaffold()
         self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
         model.domain.constraint(self.keep, settings.forbid)  # a pattern's error comes before any work
@@ -117,7 +118,12 @@ class Generation:
         ]
 
     def _can_compute(self, name: str) -> bool:
-        return name in self.settings.predictors or name in self.model.domain.properties
+        return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What the model's representation measures itself."""
+        return tuple(getattr(self.model.representation, "measures", ()))
 
     def __iter__(self) -> Iterator[dict[str, list[Any]]]:
         judged = map_chunks_killable(

@@ -165,7 +165,7 @@ class Judge(InDomain):
         decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]
         accept = domain.constraint(self.keep, self.forbid) if self.keep or self.forbid else lambda item: True
-        values = iter(measure_all(domain, items, self.names, book.resolve))
+        values = iter(measure_all(domain, items, self.names, book.resolve, representation))
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
         return [
@@ -194,14 +194,23 @@ def join_rows(rows: Sequence[Mapping[str, np.ndarray]]) -> Any:
 
 
 def measure_all(
-    domain: Any, items: Sequence[Any], names: Sequence[str], oracle: Callable[[str], Any] | None = None
+    domain: Any,
+    items: Sequence[Any],
+    names: Sequence[str],
+    oracle: Callable[[str], Any] | None = None,
+    representation: Any = None,
 ) -> list[list[float]]:
-    """[item name] of properties and other oracles (the domain's, or those of `oracle`), NaN where one fails."""
+    """[item name] of properties, of what the representation measures, and of other oracles (the domain's, or those of
+    `oracle`), NaN where one fails."""
+    own = [name for name in names if name in getattr(representation, "measures", ())]
+    relative = representation.measure(items, own) if items and own else None
     columns = []
     properties = [name for name in names if name in domain.properties]
     measured = domain.measure(items, properties) if items and properties else None
     for name in names:
-        if name in properties:
+        if name in own:
+            columns.append([] if relative is None else relative[:, own.index(name)].tolist())
+        elif name in properties:
             columns.append([] if measured is None else measured[:, properties.index(name)].tolist())
         else:
             scores = (oracle or domain.oracle)(name).score(items) if items else []

@@ -48,9 +48,10 @@ class Plan:
 
 def make_plan(domain: str, data: str | Path, column: str | None, settings: TrainSettings) -> Plan:
     """Everything that can be refused without the data is refused here; nothing is written."""
-    training, device = _training_settings(settings), models.resolve_device(settings.device)
+    device = models.resolve_device(settings.device)
     start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
     recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
+    training = _training_settings(settings, recipe)
     halvings, network = plan_halvings(start, settings), model_settings(recipe, start, settings)
     if halvings and start:
         network = drawing_as(start.model, network)
@@ -61,11 +62,11 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
     return Plan(domain, data, column, settings, training, device, start, recipe, network, halvings)
 
 
-def _training_settings(settings: TrainSettings) -> Any:
+def _training_settings(settings: TrainSettings, recipe: Any) -> Any:
     """How long and how, checked."""
     from sciencegen.training import TrainingSettings
 
-    usual = DISTILLING if settings.distill else FINE_TUNING if settings.from_model else {}
+    usual = DISTILLING if settings.distill else FINE_TUNING if settings.from_model else recipe.training
     defaults = {**usual, **settings.training, "seed": settings.seed}
     return to_record(TrainingSettings, defaults, "training")
 

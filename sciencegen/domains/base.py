@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -65,7 +65,9 @@ class Representation(Protocol):
     def decode(self, batch: Batch) -> list[Item | Refusal]:
         """The items of such a Batch.
 
-        A representation in which an item has one way to be written may also offer
+        A representation may offer `measures`, names of numbers that an item has beside what it was fitted on, and
+        `measure(items, names) -> [item name]` (of a family's rows: mutations against its focus).
+        One in which an item has one way to be written may also offer
         `well_formed(batch, items) -> bool array [item]`: whether each row is that way, `items` being what it decodes
         to. What a model draws otherwise is nothing that training data could hold.
         """
@@ -94,7 +96,8 @@ class Recipe:
         representation has `given(items)`, like `encode`, and `confirmed(asked, made)`, `made` or why it isn't `asked`;
         the model `complete(batch, noise)` and a `state`.
     columns: numbers of the data that are no conditions and that `fit` gets after them; some may be missing in an item.
-    contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), None where it says nothing.
+    contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
+    training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
     """
 
@@ -113,6 +116,7 @@ class Recipe:
     weight: str = ""
     columns: tuple[str, ...] = ()
     contextual: bool = False
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Domain(Protocol):

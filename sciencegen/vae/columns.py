@@ -3,7 +3,7 @@
     log p(x) >= E_q(z|x) log p(x | z, w) - KL(q(z | x) || N(0, I)),     w ~ q(w), at the price KL(q(w) || p(w)) / N
 
 Riesselman et al. 2018 (DeepSequence), eq. 3 to 6, and Frazer et al. 2021 (EVE): columns are independent given z, the
-decoder's last weights have a mean-field belief, and N is the number of rows that tell something new (the sum of the rows'
+decoder's last weights have a mean-field belief, and N is the number of rows that tell something new (the sum of their
 weights). A gap is masked: it says nothing. The members of an ensemble are trained side by side on rows of their own.
 What a row is worth beside another is the difference of their bounds; the same noise in both takes most of the chance
 out of it.
@@ -131,7 +131,7 @@ class ColumnVAE(nn.Module):
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         letters, mask = (v.expand(self.settings.members, *v.shape) for v in (batch[LETTERS], _mask(batch)))
         posterior = self._posterior(self._one_hot(letters, mask))
-        noise = torch.randn(samples, self.settings.members, 1, self.latent_size, generator=generator).to(posterior.mean)
+        noise = torch.randn(samples, self.settings.members, 1, self.semantic_size, generator=generator).to(posterior.mean)
         log_weights = torch.stack([self._log_weight(posterior, letters, mask, one) for one in noise])
         return log_weights.logsumexp(0) - math.log(samples) if importance else log_weights.mean(0)
 

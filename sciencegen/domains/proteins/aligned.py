@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 
 from sciencegen.data.tables import PEEK_ROWS, read_table
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.proteins import Proteins, files, metrics
 from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
-from sciencegen.domains.proteins.alignments import Alignment, read_alignment
+from sciencegen.domains.proteins.alignments import Alignment, read_alignment, read_focus
 from sciencegen.domains.proteins.bit_planes import BLOCK, differing, pack
 from sciencegen.domains.proteins.items import (
     ALPHABET,
@@ -36,6 +36,8 @@ FORMATS = (
 )  # fmt: skip
 DROPPED = "# "
 """A row whose text starts so is a record that the alignment's rules leave out; the reason follows."""
+WEIGHT, MUTATIONS = "weight", "mutations"
+"""Numbers of a row: by how much it tells something new; in how many columns it has another residue than the focus."""
 LETTERS = frozenset(ALPHABET + GAP_LETTER)
 ROWS_AT_ONCE = 4096
 REFERENCES_AT_ONCE = 10_000
@@ -83,8 +85,26 @@ def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
         groups = order[start : start + ROWS_AT_ONCE]
         rows = first[groups]
         texts, numbers, sums = decode_rows(alignment.rows[rows]), alignment.record[rows].tolist(), summed[groups]
-        for row, number, text, weight in zip(rows.tolist(), numbers, texts, sums.tolist(), strict=True):
-            yield number, Row(number, text, {"weight": weight}, alignment.names[row])
+        changes = mutations(alignment.rows[rows], alignment.rows[0]).astype(float)
+        for row, number, text, weight, changed in zip(
+            rows.tolist(), numbers, texts, sums.tolist(), changes.tolist(), strict=True
+        ):
+            yield number, Row(number, text, {WEIGHT: weight, MUTATIONS: changed}, alignment.names[row])
+
+
+def mutations(
+    rows: UInt8[np.ndarray, "sequence column"], focus: UInt8[np.ndarray, " column"]
+) -> Int[np.ndarray, " sequence"]:
+    """[sequence] columns in which a row has another residue than the focus; a gap is none."""
+    return ((rows != focus) & (rows != GAP)).sum(1)
+
+
+def context(path: Path) -> dict[str, Any]:
+    """Of an alignment its focus: the letters, the number of the first, and which of them have columns."""
+    if files.ending(path).startswith((".csv", ".parquet")):
+        return {}
+    reference, columns = read_focus(path)
+    return {"reference": reference.sequence, "first": reference.first, "columns": columns.tolist()}
 
 
 def similarity(items: Sequence[str], references: Sequence[str]) -> Float[np.ndarray, "item reference"]:
@@ -163,6 +183,9 @@ class Aligned(Proteins):
 
     def plain(self, item: str) -> str:
         return without_gaps(item)
+
+    def context(self, path: Path) -> dict[str, Any]:
+        return context(Path(path))
 
     def holds(self, path: Path) -> bool:
         return holds_alignment(Path(path))

@@ -1,7 +1,55 @@
-"""Recipes of protein models: which network, with which settings."""
+"""Recipes of protein models."""
 
 from __future__ import annotations
 
-from sciencegen.domains.base import Recipe
+from collections.abc import Mapping, Sequence
 
-RECIPES: dict[str, Recipe] = {}
+import numpy as np
+import torch
+
+from sciencegen.domains.base import Recipe
+from sciencegen.domains.proteins import alignment_representation
+from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
+from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
+from sciencegen.domains.proteins.items import ALPHABET, encode_rows
+from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
+
+
+def alignment_vae(representation: AlignmentRepresentation, settings: ColumnVAESettings) -> ColumnVAE:
+    """Several VAEs of a family's rows; the number of mutations is what draws can be asked for."""
+    focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
+    asked = representation.properties == (MUTATIONS,)
+    reference = Reference(focus, float(representation.mean[0]), float(representation.std[0])) if asked else None
+    return ColumnVAE(len(focus), len(ALPHABET), settings, reference)
+
+
+def check(
+    model: ColumnVAE, representation: AlignmentRepresentation, arrays: Sequence[np.ndarray]
+) -> Mapping[str, float]:
+    """Bounds of -log p in nats a residue, of the members' mean and of the mixture of the members."""
+    batch = representation.batch(arrays)
+    evidence = model.evidence(batch, samples=16)
+    residues = float(batch.mask.sum())
+    mixture = torch.logsumexp(evidence, 0) - np.log(len(evidence))
+    return {
+        "nats_per_residue": float(-evidence.mean(0).sum() / residues),
+        "mixture_nats_per_residue": float(-mixture.sum() / residues),
+    }
+
+
+RECIPES = {
+    "alignment-vae": Recipe(
+        name="alignment-vae",
+        fit=alignment_representation.fit,
+        load_representation=alignment_representation.load,
+        build=alignment_vae,
+        settings=ColumnVAESettings,
+        conditions=(MUTATIONS,),
+        description="VAEs of one family's alignment, Bayesian last layer: effects of mutations, new members.",
+        form="aligned",
+        check=check,
+        weight=WEIGHT,
+        columns=(WEIGHT,),
+        contextual=True,
+    ),
+}

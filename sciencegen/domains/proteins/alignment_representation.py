@@ -1,0 +1,144 @@
+"""Rows of a family's alignment to tensors and back; what is remembered of the family: its focus and its numbering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from sciencegen.batch import Batch
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT, mutations
+from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode_rows
+from sciencegen.domains.proteins.variants import Reference
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.vae.columns import LETTERS
+
+
+@dataclass(frozen=True)
+class AlignmentRepresentation:
+    """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
+    properties: `mutations` or nothing; mean, std: of the training rows' numbers of mutations.
+    """
+
+    reference: Reference
+    columns: Int[np.ndarray, " column"]
+    properties: tuple[str, ...]
+    mean: Float[np.ndarray, " property"]
+    std: Float[np.ndarray, " property"]
+    name = "alignment"
+
+    @property
+    def focus(self) -> str:
+        """The row of the reference itself."""
+        return "".join(self.reference.sequence[column] for column in self.columns)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Numbers that a row has beside its family's focus."""
+        return (MUTATIONS,)
+
+    def measure(self, items: Sequence[str], names: Sequence[str]) -> Float[np.ndarray, "item name"]:
+        """mutations: columns in which a row has another residue than the focus; a gap is none."""
+        for name in names:
+            if name not in self.measures:
+                raise unknown_name("measure of an alignment's rows", name, self.measures)
+        counts = mutations(encode_rows(items), encode_rows([self.focus])[0]) if items else np.empty(0)
+        return np.repeat(counts[:, None].astype(float), len(names), 1)
+
+    def row_of(self, sequence: str) -> str | Refusal:
+        """The row of a sequence as long as the reference, which has the reference's letters outside the columns."""
+        if len(sequence) != len(self.reference.sequence):
+            return Refusal(f"{len(sequence)} letters, the family's reference has {len(self.reference.sequence)}")
+        outside = np.ones(len(sequence), bool)
+        outside[self.columns] = False
+        for place in np.flatnonzero(outside):
+            if sequence[place] != self.reference.sequence[place]:
+                number = self.reference.first + place
+                return Refusal(f"position {number} has no column in the alignment (lower case in its first record)")
+        return "".join(sequence[column] for column in self.columns)
+
+    def encode(self, items: Sequence[str]) -> list[Any]:
+        """Letters [column] as uint8, GAP among them; a whole sequence of the reference's length is put in columns."""
+        return [self._encode(item) for item in items]
+
+    def _encode(self, item: str) -> Any:
+        row = item if len(item) == len(self.columns) else self.row_of(item)
+        return row if isinstance(row, Refusal) else encode_rows([row])[0]
+
+    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
+        """A batch of rows; gaps are masked."""
+        letters = torch.from_numpy(np.stack(encoded).astype(np.int64))
+        condition = None if values is None or not self.properties else self.standardized(values)
+        return Batch({LETTERS: letters}, letters != GAP, condition)
+
+    def standardized(self, values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(((values - self.mean) / self.std).astype(np.float32))
+
+    def condition(self, values: Mapping[str, float]) -> np.ndarray:
+        for name in values:
+            if name not in self.properties:
+                raise unknown_name("condition of the model", name, self.properties or ["none"])
+        row = np.array([[values.get(name, np.nan) for name in self.properties]])
+        return ((row - self.mean) / self.std).astype(np.float32)[0]
+
+    def decode(self, batch: Batch) -> list[str | Refusal]:
+        """Rows; a model draws no gaps."""
+        letters = batch[LETTERS].cpu().numpy().astype(np.uint8)
+        if batch.mask is not None:
+            letters = np.where(batch.mask.cpu().numpy(), letters, GAP).astype(np.uint8)
+        return list(decode_rows(letters))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "alphabet": ALPHABET,
+            "reference": self.reference.sequence,
+            "first": self.reference.first,
+            "columns": self.columns.tolist(),
+            "properties": {
+                name: {"mean": float(mean), "std": float(std)}
+                for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
+            },
+        }
+
+
+def load(data: Mapping[str, Any]) -> AlignmentRepresentation:
+    """The inverse of `to_json`."""
+    if data.get("alphabet") != ALPHABET:
+        raise ConfigError(f"Expected an alignment over {ALPHABET}, got {data.get('alphabet')!r}.")
+    moments = data["properties"]
+    return AlignmentRepresentation(
+        Reference(data["reference"], int(data["first"])),
+        np.array(data["columns"], np.int64),
+        tuple(moments),
+        np.array([one["mean"] for one in moments.values()]),
+        np.array([one["std"] for one in moments.values()]),
+    )
+
+
+def fit(
+    texts: Sequence[str], values: np.ndarray, names: Sequence[str], context: Mapping[str, Any] | None = None
+) -> AlignmentRepresentation:
+    """names: the conditions, then `weight`. context: of the alignment (`Aligned.context`); without one the first row
+    is the focus, numbered from 1."""
+    if context:
+        reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
+    else:
+        if "-" in texts[0]:
+            raise DataError("Expected a first row without gaps, which the others are numbered by, found some gaps.")
+        reference, columns = Reference(texts[0]), np.arange(len(texts[0]))
+    wrong = next((text for text in texts if len(text) != len(columns)), None)
+    if wrong is not None:
+        raise DataError(f"Expected rows of one family, of {len(columns)} columns, found one of {len(wrong)}.")
+    conditions = [name for name in names if name != WEIGHT]
+    other = [name for name in conditions if name != MUTATIONS]
+    if other:
+        raise ConfigError(f"Expected no condition but '{MUTATIONS}' for a family's model, got {', '.join(other)}.")
+    column = values[:, [list(names).index(name) for name in conditions]].astype(float)
+    mean, std = np.nanmean(column, 0) if len(conditions) else np.empty(0), np.nanstd(column, 0)
+    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, np.where(std > 0, std, 1.0))
