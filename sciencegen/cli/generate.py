@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import FewerResults, claim_output, reasons
+from sciencegen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sciencegen.config import GenerateSettings
 
 Where = Annotated[list[str] | None, typer.Option(help='"name=2.5", "name in 40..90", "name >= 1". Repeatable.')]
 
@@ -36,6 +40,7 @@ def generate(
         float | None, typer.Option(help="Multiplies the noise (not under --where). [default: 1]")
     ] = None,
     model: options.Model = None,
+    alignment: options.Alignment = None,
     complete_by: options.Complete = None,
     scaffold: Annotated[
         str | None,
@@ -67,6 +72,8 @@ def generate(
     from sciencegen.api.generate import stream
     from sciencegen.api.outputs import open_output
 
+    if alignment is not None:
+        record = _of_family(domain, record, alignment)
     generation = stream(domain, record)
     writing = open_output(generation.form, output, generation.columns, generation.complete)
     for note in generation.notes:
@@ -85,6 +92,15 @@ def generate(
     if summary["written"] < record.n:
         told = f" {reasons(output)}." if unplaced else ""
         raise FewerResults(_shortfall(summary, record.n, unplaced) + told)
+
+
+def _of_family(domain: str, record: GenerateSettings, alignment: str) -> GenerateSettings:
+    """The same settings with the model of an alignment's family, trained first where there is none yet."""
+    from sciencegen.api.variants import family_model
+
+    if record.model is not None:
+        raise ConfigError("Expected --alignment or --model, got both.")
+    return record.model_copy(update={"model": str(family_model(domain, alignment, record, say))})
 
 
 def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:

@@ -18,6 +18,10 @@ Json = Annotated[
 Model = Annotated[
     str | None, typer.Option("--model", help="A shipped name or a run folder. [default: the domain's shipped weights]")
 ]
+Alignment = Annotated[
+    str | None,
+    typer.Option("--alignment", help="A family's alignment (proteins): its model is trained into runs/, once."),
+]
 Complete = Annotated[
     str | None,
     typer.Option("--complete", help="A model that gives results their structures (molecules: qm9-conformers)."),

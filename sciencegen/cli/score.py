@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, summarize
+from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output, input_path, reasons
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from sciencegen.config import Resources
 
 
 def score(
     domain: options.Domain,
-    source: Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)],
+    source: Annotated[
+        str | None, typer.Argument(help="The file of items; - is stdin. Not with --variants.", show_default=False)
+    ] = None,
+    variants: Annotated[
+        str | None,
+        typer.Option(help="all-singles, or a file of variants (column mutant, such as A42G:K43R): scored by a family."),
+    ] = None,
+    alignment: options.Alignment = None,
+    model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
     names: Annotated[
         list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
     ] = None,
@@ -23,17 +34,25 @@ def score(
     column: options.Column = None,
     format: options.Format = None,
     threads: options.Threads = None,
+    device: options.Device = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one item may take.")] = 30.0,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Score every item of a file. What can't be read is listed in `<output>.rejects.csv`."""
+    """Score every item of a file; or, with --variants, the effects of mutations by a model of their family.
+
+    What can't be read is listed in `<output>.rejects.csv`.
+    """
     from sciencegen.config import Resources
 
-    record = options.settings_from(Resources, None, threads=threads)
+    record = options.settings_from(Resources, None, threads=threads, device=device)
     predictors = options.folders(predictor)
+    if (source is None) == (variants is None):
+        raise ConfigError("Expected a file of items or --variants, and not both.")
     claim_output(output, force)
+    if variants is not None or source is None:
+        return _score_variants(domain, str(variants), alignment, model, column, record, output, as_json)
 
     from sciencegen.api.outputs import input_ending, open_output, writes_structures
     from sciencegen.api.score import stream
@@ -53,4 +72,27 @@ def score(
                 writer.give_up()
     if not scoring.scored:
         raise DataError(f"No row of {source} could be used; {reasons(output)}.")
+    summarize(scoring.summary(), output, as_json)
+
+
+def _score_variants(
+    domain: str, variants: str, alignment: str | None, model: str | None, column: str | None, resources: Resources,
+    output: str, as_json: bool,
+) -> None:  # fmt: skip
+    """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble."""
+    from sciencegen.api.outputs import open_output
+    from sciencegen.api.variants import score_variants
+
+    scoring = score_variants(
+        domain, variants, alignment=alignment, model=model, column=column, resources=resources, log=say
+    )
+    with progress("scoring variants") as advance, open_output(domain, output, scoring.columns) as writer:
+        for chunk in scoring:
+            writer.write(chunk.values)
+            writer.reject(chunk.refused)
+            advance(len(chunk.values["mutant"]))
+        if not scoring.scored:
+            writer.give_up()
+    if not scoring.scored:
+        raise DataError(f"No variant of {variants} could be scored; {reasons(output)}.")
     summarize(scoring.summary(), output, as_json)

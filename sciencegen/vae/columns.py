@@ -131,7 +131,9 @@ class ColumnVAE(nn.Module):
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         letters, mask = (v.expand(self.settings.members, *v.shape) for v in (batch[LETTERS], _mask(batch)))
         posterior = self._posterior(self._one_hot(letters, mask))
-        noise = torch.randn(samples, self.settings.members, 1, self.semantic_size, generator=generator).to(posterior.mean)
+        noise = torch.randn(samples, self.settings.members, 1, self.semantic_size, generator=generator).to(
+            posterior.mean
+        )
         log_weights = torch.stack([self._log_weight(posterior, letters, mask, one) for one in noise])
         return log_weights.logsumexp(0) - math.log(samples) if importance else log_weights.mean(0)
 

@@ -47,7 +47,10 @@ class AlignmentRepresentation:
         for name in names:
             if name not in self.measures:
                 raise unknown_name("measure of an alignment's rows", name, self.measures)
-        counts = mutations(encode_rows(items), encode_rows([self.focus])[0]) if items else np.empty(0)
+        rows = [row for row in self.encode(items) if not isinstance(row, Refusal)]
+        if len(rows) < len(items):
+            raise DataError("Expected rows of the family's alignment, or sequences as long as its reference.")
+        counts = mutations(np.stack(rows), encode_rows([self.focus])[0]) if rows else np.empty(0)
         return np.repeat(counts[:, None].astype(float), len(names), 1)
 
     def row_of(self, sequence: str) -> str | Refusal:
@@ -87,11 +90,13 @@ class AlignmentRepresentation:
         return ((row - self.mean) / self.std).astype(np.float32)[0]
 
     def decode(self, batch: Batch) -> list[str | Refusal]:
-        """Rows; a model draws no gaps."""
-        letters = batch[LETTERS].cpu().numpy().astype(np.uint8)
+        """Whole sequences: outside the columns they have the reference's residues. A model draws no gaps."""
+        letters = batch[LETTERS].cpu().numpy()
         if batch.mask is not None:
-            letters = np.where(batch.mask.cpu().numpy(), letters, GAP).astype(np.uint8)
-        return list(decode_rows(letters))
+            letters = np.where(batch.mask.cpu().numpy(), letters, GAP)
+        whole = np.repeat(encode_rows([self.reference.sequence]), len(letters), 0)
+        whole[:, self.columns] = letters
+        return list(decode_rows(whole))
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -12,6 +12,7 @@ from sciencegen.domains.proteins import alignment_representation
 from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, encode_rows
+from sciencegen.domains.proteins.variant_scores import VariantScorer
 from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
 
 
@@ -51,5 +52,6 @@ RECIPES = {
         weight=WEIGHT,
         columns=(WEIGHT,),
         contextual=True,
+        variants=VariantScorer,
     ),
 }

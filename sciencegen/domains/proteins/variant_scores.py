@@ -1,0 +1,80 @@
+"""What a family's model thinks of variants of its focus: log p(variant) - log p(wild type), by lower bounds.
+
+Riesselman et al. 2018, eq. 7; Frazer et al. 2021 (EVE), whose evolutionary index is the negative. Higher is fitter, the
+wild type has 0. The members' spread is the score's standard deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
+from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER
+from sciencegen.domains.proteins.variants import all_singles, apply_variant, variant_name
+from sciencegen.vae.columns import ColumnVAE
+
+ROWS_AT_ONCE = 256
+"""Of one pass: a variant's score must not depend on how many are asked for."""
+_LETTERS = frozenset(ALPHABET + GAP_LETTER)
+
+
+@dataclass(frozen=True)
+class VariantScore:
+    """score, deviation: nats."""
+
+    mutant: str
+    score: float
+    deviation: float
+
+
+class VariantScorer:
+    """Scores variants of a family's focus, given by name (`A42G:K43R`) or as whole sequences."""
+
+    def __init__(self, model: ColumnVAE, representation: AlignmentRepresentation, samples: int = 64) -> None:
+        self.model, self.representation, self.samples = model, representation, samples
+        self.wild_type = self._evidence([representation.focus])
+
+    def all_singles(self) -> list[str]:
+        """Every substitution of one residue that has a column in the alignment."""
+        reference = self.representation.reference
+        covered = set((self.representation.columns + reference.first).tolist())
+        return [name for name in all_singles(reference) if int(name[1:-1]) in covered]
+
+    def score(self, texts: Sequence[str]) -> list[VariantScore | Refusal]:
+        """One for each text, in order."""
+        named = [self._read(text) for text in texts]
+        rows = [one[1] for one in named if not isinstance(one, Refusal)]
+        scores = iter(self._scores(rows))
+        return [one if isinstance(one, Refusal) else VariantScore(one[0], *next(scores)) for one in named]
+
+    def _read(self, text: str) -> tuple[str, str] | Refusal:
+        """A variant's name and its row."""
+        reference = self.representation.reference
+        text = text.strip()
+        is_sequence = len(text) >= len(reference.sequence) and _LETTERS.issuperset(text.upper())
+        name = variant_name(reference, text.upper()) if is_sequence else text
+        sequence = name if isinstance(name, Refusal) else apply_variant(reference, name)
+        row = sequence if isinstance(sequence, Refusal) else self.representation.row_of(sequence)
+        return row if isinstance(row, Refusal) else (str(variant_name(reference, str(sequence))) or "WT", row)
+
+    def _scores(self, rows: Sequence[str]) -> list[tuple[float, float]]:
+        """Mean and standard deviation over members."""
+        found: list[tuple[float, float]] = []
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            each = self._evidence(rows[start : start + ROWS_AT_ONCE]) - self.wild_type
+            deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
+            found += zip(each.mean(0).tolist(), deviation.tolist(), strict=True)
+        return found
+
+    def _evidence(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
+        """Of a full chunk whatever the number of rows, since rounding depends on it."""
+        encoded = self.representation.encode([*rows, *[rows[0]] * (ROWS_AT_ONCE - len(rows))])
+        batch = self.representation.batch(encoded).to(self.model.output.weight.device)
+        with torch.inference_mode():
+            return self.model.evidence(batch, self.samples)[:, : len(rows)].double().cpu().numpy()
