@@ -51,3 +51,18 @@ def test_like_lengths_leave_little_padding():
     sizes = np.random.default_rng(0).integers(3, 30, 1000)
     batches = take(1000 // 32, count=1000, batch_size=32, seed=0, lengths=sizes)
     assert padded_fraction(sizes, batches) < 0.06 < padded_fraction(sizes, [np.arange(1000)])
+
+
+def test_weighted_draws_follow_the_weights_and_the_step_alone():
+    weights = np.array([1.0, 0.0, 3.0])
+    order = weighted_order(weights, 1000, seed=5)
+    first, second = next(order), next(order)
+    assert np.array_equal(second, next(weighted_order(weights, 1000, 5, start=1)))
+    counts = np.bincount(np.concatenate([first, second]), minlength=3) / 2000
+    np.testing.assert_allclose(counts, [0.25, 0, 0.75], atol=0.03)
+
+
+@pytest.mark.parametrize("weights", [[], [0.0, 0.0], [1.0, -1.0], [np.nan, 1.0]])
+def test_weights_that_choose_nothing_are_refused(weights):
+    with pytest.raises(ConfigError, match="weights of 0 or more"):
+        next(weighted_order(np.array(weights), 4, 0))
