@@ -4,7 +4,14 @@ from scipy.linalg import sqrtm
 from scipy.stats import wasserstein_distance
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.metrics.distances import Moments, count_cosine, frechet_distance, quantile_means, wasserstein_1d
+from sciencegen.metrics.distances import (
+    Moments,
+    count_cosine,
+    frechet_distance,
+    jensen_shannon_distance,
+    quantile_means,
+    wasserstein_1d,
+)
 
 
 @pytest.fixture
@@ -85,3 +92,12 @@ def test_count_cosine():
     assert count_cosine(counts, {"a": 1, "c": 1}) == pytest.approx(3 / (5 * np.sqrt(2)))
     assert count_cosine({"a": 1, "c": 1}, counts) == pytest.approx(3 / (5 * np.sqrt(2)))
     assert np.isnan(count_cosine(counts, {}))
+
+
+def test_jensen_shannon_distance_is_one_for_what_has_nothing_in_common():
+    first, second = np.array([3, 1, 0, 0]), np.array([0, 0, 5, 5])
+    assert jensen_shannon_distance(first, second) == pytest.approx(1)
+    assert jensen_shannon_distance(first, 7 * first) == 0
+    assert jensen_shannon_distance(first, first + second) == pytest.approx(
+        jensen_shannon_distance(first + second, first)
+    )

@@ -18,6 +18,7 @@ STOCKHOLM_ENDINGS = (".sto", ".stockholm")
 ALIGNMENT_ENDINGS = (".a2m", ".a3m", *STOCKHOLM_ENDINGS, ".afa", ".fasta", ".fa", ".faa")
 BLOCK_BYTES = 1 << 22
 LONGEST_RECORD = 1 << 26
+ROWS_AT_ONCE = 1 << 13
 BLANKS = b" \t\r\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ANNOTATIONS = frozenset({"ss_dssp", "sa_dssp", "ss_pred", "ss_conf"})
@@ -121,5 +122,7 @@ def _stockholm(stream: io.BufferedReader, path: Path) -> Iterator[Records]:
             raise DataError(f"Expected a name and letters in each line of {path}, found {line[:60]!r}.")
         else:
             parts.setdefault(words[0], []).append(words[1])
-    if parts:
-        yield Records([name.decode("utf-8", "replace") for name in parts], [b"".join(part) for part in parts.values()])
+    names = list(parts)
+    for start in range(0, len(names), ROWS_AT_ONCE):
+        some = names[start : start + ROWS_AT_ONCE]
+        yield Records([name.decode("utf-8", "replace") for name in some], [b"".join(parts.pop(name)) for name in some])

@@ -32,7 +32,7 @@ NOT_COUNTED = b"abcdefghijklmnopqrstuvwxyz."
 
 _NUMBERS = NUMBER_OF_LETTER.copy()
 _NUMBERS[np.frombuffer(b"BJOUXZbjouxz*", np.uint8)] = AMBIGUOUS
-_RANGE = re.compile(r"(.*)/(-?\d+)-(-?\d+)")
+_RANGE = re.compile(r"(.*)/(-?[0-9]{1,9})-(-?[0-9]{1,9})")
 
 
 @dataclass(frozen=True)

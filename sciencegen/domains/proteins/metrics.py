@@ -19,8 +19,8 @@ from sciencegen.scoring.oracles import Direction
 
 MOST_COMPARED = 1000
 """Items whose nearest reference is looked for: evenly spaced ones of more."""
-MOST_PAIRED = 200
-"""Items compared with each other."""
+MOST_PAIRED = 100
+"""Items compared with each other: 4,950 pairs, which may have to be aligned."""
 
 METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
     "valid": ("share of draws that are sequences of the 20 amino acids", "maximize", {}),

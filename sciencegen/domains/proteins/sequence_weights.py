@@ -37,10 +37,14 @@ def sequence_weights(
         raise ConfigError(f"Expected an identity of at least 0 and below 1, got {identity}. EVE uses 0.8.")
     least = least_matches(rows.shape[1], identity)[(rows != GAP).sum(1)]
     if device == "cpu":
-        count = count_neighbours(rows, least, threads or len(os.sched_getaffinity(0)))
+        count = count_neighbours(rows, least, threads or _cores())
     else:
         count = count_neighbours_by_products(rows, least, device)
     return np.divide(1.0, count, out=np.zeros(len(rows)), where=count > 0)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def least_matches(columns: int, identity: float) -> Int[np.ndarray, " residues"]:

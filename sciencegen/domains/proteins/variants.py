@@ -17,7 +17,7 @@ from sciencegen.errors import DataError
 
 WILD_TYPE_NAMES = frozenset({"", "WT", "WILD TYPE", "WILDTYPE", "WILD-TYPE", "_WT"})
 JOINED = re.compile(r"[:;,/+\s]+")
-_SUBSTITUTION = re.compile(r"([A-Z])(-?\d+)([A-Z*=-])")
+_SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
 _INSERTED = re.compile(r"[A-Z]?\d+(INS|DUP|FS|_).*|[A-Z]\d+[A-Z]{2}|-\d+.*", re.IGNORECASE)
 _ALLOWED = frozenset(ALPHABET + GAP_LETTER)
 

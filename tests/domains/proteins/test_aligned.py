@@ -120,8 +120,3 @@ def test_wrong_files_are_explained(tmp_path):
     for name in ("a.sto", "a.csv", "a.txt"):
         with pytest.raises(ConfigError, match=r"Expected a file ending in \.a2m"):
             FORM.write(tmp_path / name, [], [], {})
-
-
-def test_a_million_rows_need_no_more_than_their_own_size():
-    """Reading streams; here only that one block's work doesn't grow with the file (see the benchmark for the rest)."""
-    assert aligned.ROWS_AT_ONCE <= 1 << 13

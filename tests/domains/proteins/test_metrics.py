@@ -1,12 +1,10 @@
 """Generated proteins against held-out ones."""
 
-import numpy as np
 import pytest
 
 from sciencegen.domains import load_domain
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.errors import DataError
-from sciencegen.metrics.distances import jensen_shannon_distance
 from tests.domains.proteins.examples import random_protein
 
 
@@ -64,12 +62,3 @@ def test_aligned_rows_are_compared_by_column():
     assert (found["count_valid"], found["count_unique"]) == (2, 1), "the same protein, aligned in two ways"
     assert found["novelty"] == 1
     assert found["nearest_reference"] == pytest.approx((1 + 3 / 5) / 2)
-
-
-def test_jensen_shannon_distance_is_one_for_what_has_nothing_in_common():
-    first, second = np.array([3, 1, 0, 0]), np.array([0, 0, 5, 5])
-    assert jensen_shannon_distance(first, second) == pytest.approx(1)
-    assert jensen_shannon_distance(first, 7 * first) == 0
-    assert jensen_shannon_distance(first, first + second) == pytest.approx(
-        jensen_shannon_distance(first + second, first)
-    )

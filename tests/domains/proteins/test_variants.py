@@ -65,6 +65,8 @@ def test_all_singles_are_nineteen_for_each_position():
         ("A41G::K42R", "says"),
         ("A41", "no variant"),
         ("hello", "no variant"),
+        ("A" + "1" * 5000 + "G", "no variant"),
+        ("A４１G", "no variant"),
         ("Å41G", "no variant"),
         ("A" * 5000, "no variant"),
     ],
