@@ -97,7 +97,7 @@ class Recipe:
         the model `complete(batch, noise)` and a `state`.
     columns: numbers of the data that are no conditions and that `fit` gets after them; some may be missing in an item.
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
-    variants: (model, representation) -> a scorer of variants of one item: `all_singles() -> names`, `score(texts)` -> for
+    variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` -> of
         each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.

@@ -25,7 +25,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.members import BayesianMemberLinear, MemberLinear, like_noise
 from sciencegen.vae.bounds import BoundTerms
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
+from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, standard_normal_kl
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1802_0604
@@ -108,7 +108,7 @@ class ColumnVAE(nn.Module):
         posterior = self._posterior(self._one_hot(letters, mask))
         z = posterior.mean + posterior.log_std.exp() * like_noise(posterior.mean, generator)
         reconstruction = _log_prob(self._logits(z, generator), letters, mask)
-        kl = posterior_kl(posterior)
+        kl = standard_normal_kl(posterior)
         weights = self.output.kl(s.prior_std) / self.effective_items
         bound = (reconstruction - s.beta(step) * kl).mean(1) - weights
         shown = {"reconstruction": -reconstruction.mean(), "kl": kl.mean(), "weights": weights.mean()}
@@ -150,7 +150,7 @@ class ColumnVAE(nn.Module):
         letters, mask = (v.expand(self.settings.members, *v.shape) for v in (batch[LETTERS], _mask(batch)))
         posterior = self._posterior(self._one_hot(letters, mask))
         z = posterior.mean + posterior.log_std.exp() * like_noise(posterior.mean, generator)
-        return BoundTerms(_log_prob(self._logits(z), letters, mask)[0], posterior_kl(posterior)[0])
+        return BoundTerms(_log_prob(self._logits(z), letters, mask)[0], standard_normal_kl(posterior)[0])
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
@@ -243,12 +243,6 @@ def _between(
     """sqrt(1 - s^2) start + s end."""
     s = share[:, None]
     return (1 - s.square()).clamp(min=0).sqrt() * start + s * end
-
-
-def posterior_kl(posterior: DiagonalGaussian) -> Float[Tensor, "member item"]:
-    """KL(q(z | x) || N(0, I)). Kingma & Welling 2014, appendix B."""
-    mean, log_std = posterior.mean, posterior.log_std
-    return (0.5 * ((2 * log_std).exp() + mean.square() - 1) - log_std).sum(-1)
 
 
 def _layers(members: int, *sizes: int) -> nn.ModuleList:

@@ -44,8 +44,8 @@ def repeats(rows: int, batch: int, latent: Tensor) -> int:
 class DiagonalGaussian:
     """N(mean, diag(exp(log_std))^2), one for each item of a batch. Kingma & Welling 2014, section 3."""
 
-    mean: Float[Tensor, "batch latent"]
-    log_std: Float[Tensor, "batch latent"]
+    mean: Float[Tensor, "*batch latent"]
+    log_std: Float[Tensor, "*batch latent"]
 
     def __post_init__(self) -> None:
         if self.mean.shape != self.log_std.shape:
@@ -69,7 +69,7 @@ class DiagonalGaussian:
         mean, log_std = self.mean.repeat_interleave(count, 0), self.log_std.repeat_interleave(count, 0)
         return standard_normal_log_prob((latent - mean) * (-log_std).exp()) - log_std.sum(-1)
 
-    def kl_per_dimension(self, other: DiagonalGaussian) -> Float[Tensor, "batch latent"]:
+    def kl_per_dimension(self, other: DiagonalGaussian) -> Float[Tensor, "*batch latent"]:
         """KL(q || p) = log(s_p / s_q) + (s_q^2 + (m_q - m_p)^2) / (2 s_p^2) - 1/2 in each dimension.
 
         Kingma & Welling 2014, appendix B, with a general second Gaussian.
@@ -78,9 +78,15 @@ class DiagonalGaussian:
         difference = self.log_std - other.log_std
         return 0.5 * ((2 * difference).exp() + scaled.square() - 1) - difference
 
-    def kl(self, other: DiagonalGaussian) -> Float[Tensor, " batch"]:
+    def kl(self, other: DiagonalGaussian) -> Float[Tensor, "*batch"]:
         return self.kl_per_dimension(other).sum(-1)
 
     def detach(self) -> DiagonalGaussian:
         """The same distribution, whose parameters take no gradient."""
         return DiagonalGaussian(self.mean.detach(), self.log_std.detach())
+
+
+def standard_normal_kl(posterior: DiagonalGaussian) -> Float[Tensor, "*batch"]:
+    """KL(N(m, s^2) || N(0, I)) = 1/2 sum (m^2 + s^2 - 1) - sum log s, in single precision or better. Ibid."""
+    mean, log_std = (v.to(torch.promote_types(v.dtype, torch.float32)) for v in (posterior.mean, posterior.log_std))
+    return (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(-1)

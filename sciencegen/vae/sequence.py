@@ -34,7 +34,7 @@ from sciencegen.vae import autoregressive, reading
 from sciencegen.vae.autoregressive import AutoregressiveCategorical, State, Step, filled
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.flow_prior import FlowPrior
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
+from sciencegen.vae.gaussian import check_latents, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
 from sciencegen.vae.resampling import Accept, placed, resample
@@ -297,9 +297,3 @@ def _notes(expected: Float[Tensor, "*row property"], condition: Tensor | None) -
 def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:
     assert batch.mask is not None  # sequences differ in length
     return batch.mask
-
-
-def standard_normal_kl(posterior: DiagonalGaussian) -> Float[Tensor, " batch"]:
-    """KL(N(m, s^2) || N(0, I)) = 1/2 sum (m^2 + s^2 - 1) - sum log s. Kingma & Welling 2014, appendix B."""
-    mean, log_std = posterior.mean.float(), posterior.log_std.float()
-    return (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(-1)

@@ -5,7 +5,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from sciencegen.training.order import batch_order
+from sciencegen.errors import ConfigError
+from sciencegen.training.order import batch_order, weighted_order
 from tests.padding import padded_fraction
 
 
