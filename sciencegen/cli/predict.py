@@ -22,4 +22,7 @@ def predict(
     as_json: options.Json = False,
 ) -> None:
     """Predict properties of every item of a file: value, lower and upper bound, and whether the item is in domain."""
-    score(domain, source, [], predictor, column, format, threads, 30.0, output, force, as_json)
+    score(
+        domain, source, names=[], predictor=predictor, column=column, format=format, threads=threads, timeout=30.0,
+        output=output, force=force, as_json=as_json,
+    )  # fmt: skip

@@ -97,14 +97,14 @@ class Recipe:
         the model `complete(batch, noise)` and a `state`.
     columns: numbers of the data that are no conditions and that `fit` gets after them; some may be missing in an item.
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
-    variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` -> of
-        each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal.
+    variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
+        of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
     """
 
     name: str
-    fit: Callable[[Sequence[str], np.ndarray, Sequence[str]], Representation]
+    fit: Callable[..., Representation]
     load_representation: Callable[[Mapping[str, Any]], Representation]
     build: Callable[[Any, Any], LatentModel]
     settings: type

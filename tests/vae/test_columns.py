@@ -1,4 +1,4 @@
-"""Laws of the VAE of aligned rows: its bound is one, gaps say nothing, decoding inverts encoding, changes are as asked."""
+"""Laws of the VAE of aligned rows: a true bound, gaps that say nothing, decode inverts encode, changes as asked for."""
 
 from __future__ import annotations
 

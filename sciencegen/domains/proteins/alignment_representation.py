@@ -19,7 +19,7 @@ from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.vae.columns import LETTERS
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class AlignmentRepresentation:
     """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
     properties: `mutations` or nothing; mean, std: of the training rows' numbers of mutations.
@@ -30,7 +30,7 @@ class AlignmentRepresentation:
     properties: tuple[str, ...]
     mean: Float[np.ndarray, " property"]
     std: Float[np.ndarray, " property"]
-    name = "alignment"
+    name: str = "alignment"
 
     @property
     def focus(self) -> str:

@@ -11,7 +11,7 @@ from sciencegen.domains.base import Recipe
 from sciencegen.domains.proteins import alignment_representation
 from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
-from sciencegen.domains.proteins.items import ALPHABET, encode_rows
+from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
 from sciencegen.domains.proteins.variant_scores import VariantScorer
 from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
 
@@ -30,7 +30,7 @@ def check(
     """Bounds of -log p in nats a residue, of the members' mean and of the mixture of the members."""
     batch = representation.batch(arrays)
     evidence = model.evidence(batch, samples=16)
-    residues = float(batch.mask.sum())
+    residues = sum(int((row != GAP).sum()) for row in arrays)
     mixture = torch.logsumexp(evidence, 0) - np.log(len(evidence))
     return {
         "nats_per_residue": float(-evidence.mean(0).sum() / residues),
