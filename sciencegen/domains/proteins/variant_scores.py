@@ -49,9 +49,18 @@ class VariantScorer:
     def score(self, texts: Sequence[str]) -> list[VariantScore | Refusal]:
         """One for each text, in order."""
         named = [self._read(text) for text in texts]
-        rows = [one[1] for one in named if not isinstance(one, Refusal)]
-        scores = iter(self._scores(rows))
+        each = self._scores([one[1] for one in named if not isinstance(one, Refusal)])
+        deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
+        scores = zip(each.mean(0).tolist(), deviation.tolist(), strict=True)
         return [one if isinstance(one, Refusal) else VariantScore(one[0], *next(scores)) for one in named]
+
+    def member_scores(self, texts: Sequence[str]) -> Float[np.ndarray, "member text"]:
+        """Each member's own scores, NaN for what is no variant."""
+        named = [self._read(text) for text in texts]
+        good = [index for index, one in enumerate(named) if not isinstance(one, Refusal)]
+        scores = np.full((len(self.wild_type), len(texts)), np.nan)
+        scores[:, good] = self._scores([named[index][1] for index in good])  # type: ignore[index]
+        return scores
 
     def _read(self, text: str) -> tuple[str, str] | Refusal:
         """A variant's name and its row."""
@@ -63,14 +72,9 @@ class VariantScorer:
         row = sequence if isinstance(sequence, Refusal) else self.representation.row_of(sequence)
         return row if isinstance(row, Refusal) else (str(variant_name(reference, str(sequence))) or "WT", row)
 
-    def _scores(self, rows: Sequence[str]) -> list[tuple[float, float]]:
-        """Mean and standard deviation over members."""
-        found: list[tuple[float, float]] = []
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            each = self._evidence(rows[start : start + ROWS_AT_ONCE]) - self.wild_type
-            deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
-            found += zip(each.mean(0).tolist(), deviation.tolist(), strict=True)
-        return found
+    def _scores(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
+        parts = [self._evidence(rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
+        return np.concatenate([np.empty((len(self.wild_type), 0)), *parts], 1) - self.wild_type
 
     def _evidence(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
         """Of a full chunk whatever the number of rows, since rounding depends on it."""
