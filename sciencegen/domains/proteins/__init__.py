@@ -96,6 +96,11 @@ class Proteins:
     ) -> dict[str, float]:
         return metrics.evaluate(samples, reference, training, self.comparison)
 
+    def variant_classes(self, scores: Sequence[float]) -> Any:
+        from sciencegen.domains.proteins.pathogenicity import variant_classes
+
+        return variant_classes(scores)
+
     def render(self, item: str, width: int = 220, height: int = 160) -> str:
         return render.render(item, width, height)
 
