@@ -6,41 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.domains.proteins.items import decode_rows
-from tests.domains.proteins.examples import family
-
-
-@pytest.fixture(scope="module")
-def of_family(tmp_path_factory):
-    """A small model of a family in which half of the columns never change."""
-    from tests.cli.conftest import run
-
-    folder = tmp_path_factory.mktemp("family")
-    generator = np.random.default_rng(0)
-    rows = family(generator, 400, 30)
-    rows[:, ::2] = rows[0, ::2]
-    texts = [
-        f">{'FOCUS/5-34' if number == 0 else f'r{number}'}\n{text}\n" for number, text in enumerate(decode_rows(rows))
-    ]
-    (folder / "family.a2m").write_text("".join(texts))
-    small = "{settings: {members: 2, hidden: 32, latent: 4}}"
-    result = run(
-        "train", "proteins", "--recipe", "alignment-vae", "--data", folder / "family.a2m", "-o", folder / "model",
-        "--training", "steps=150", "--training", "warmup_steps=5", "--settings", small, "--threads", 1,
-    )  # fmt: skip
-    assert result.code == 0, result.err
-    return folder / "model"
-
 
 def score(cli, model, variants, *more):
     return cli("score", "proteins", "--variants", variants, "--model", model, "-o", "s.csv", "--force", *more)
 
 
-def test_all_singles_get_a_probability_and_a_class(cli, of_family):
-    plain = score(cli, of_family, "all-singles")
+def test_all_singles_get_a_probability_and_a_class(cli, family_model):
+    plain = score(cli, family_model, "all-singles")
     assert plain.code == 0, plain.err
     before = pd.read_csv("s.csv")
-    result = score(cli, of_family, "all-singles", "--classify", "--json")
+    result = score(cli, family_model, "all-singles", "--classify", "--json")
     assert result.code == 0, result.err
     table = pd.read_csv("s.csv")
     assert table.columns.tolist() == ["mutant", "score", "score_sd", "damaging", "class"]
@@ -54,13 +29,13 @@ def test_all_singles_get_a_probability_and_a_class(cli, of_family):
     assert "no clinical finding" in result.err
 
 
-def test_a_class_does_not_depend_on_what_else_is_asked(cli, of_family):
-    assert score(cli, of_family, "all-singles", "--classify").code == 0
+def test_a_class_does_not_depend_on_what_else_is_asked(cli, family_model):
+    assert score(cli, family_model, "all-singles", "--classify").code == 0
     singles = pd.read_csv("s.csv").set_index("mutant")
     one = singles.index[100]
     with open("few.csv", "w") as handle:
         handle.write(f"mutant\n{one}\nnonsense\n{one}:{singles.index[300]}\nWT\n")
-    result = score(cli, of_family, "few.csv", "--classify")
+    result = score(cli, family_model, "few.csv", "--classify")
     assert result.code == 0, result.err
     few = pd.read_csv("s.csv").set_index("mutant")
     assert few.loc[one].to_dict() == singles.loc[one].to_dict()
@@ -69,7 +44,7 @@ def test_a_class_does_not_depend_on_what_else_is_asked(cli, of_family):
     assert pd.read_csv("s.csv.rejects.csv")["item"].tolist() == ["nonsense"]
 
 
-def test_classes_are_those_of_variants(cli, of_family, workspace):
+def test_classes_are_those_of_variants(cli, family_model, workspace):
     result = cli("score", "proteins", "x.fasta", "--classify")
     assert (result.code, "Expected --variants with --classify" in result.err) == (2, True)
     result = cli("score", "pointclouds", "--variants", "all-singles", "--model", workspace.model, "--classify")

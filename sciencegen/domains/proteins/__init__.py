@@ -22,6 +22,7 @@ class Proteins:
     item_columns = files.ITEM_COLUMNS
     formats: tuple[str, ...] = files.FORMATS
     properties: Mapping[str, Property] = PROPERTIES
+    not_goals: Mapping[str, str] = oracles.NOT_GOALS
     metric_notes = metrics.METRIC_NOTES
 
     @cached_property
