@@ -15,6 +15,7 @@ from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of
+from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
@@ -100,10 +101,12 @@ def search(
 
 
 def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
-    """Goals with the domain's tolerances and ranges."""
+    """Goals with the domain's tolerances and ranges; a name that it keeps out of goals is an error."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
     scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
-    return parse_goals(texts, tolerances, scales)
+    goals = parse_goals(texts, tolerances, scales)
+    check_wishes(domain, goals)
+    return goals
 
 
 def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:

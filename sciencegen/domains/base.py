@@ -136,6 +136,11 @@ class Domain(Protocol):
         `constraint` takes; place(item, attempt) -> field of a representation -> (positions of `given(item)`, their
         values), or a Refusal; fit(item, made, placed) -> the completed item with that part in its place, or a Refusal.
 
+    not_goals: names -> why they are no goals or conditions of designs, whatever oracle they would name.
+
+    variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):
+        a record with `columns`, among them `class`, `values(scores)` -> column -> cells, and `notes()` in words.
+
     And a domain may have forms (`forms: Mapping[str, Domain]`): the same science with more of each item, such as
     molecules with their coordinates. Prepared data and recipes say which form is theirs. A form whose items are points
     in space may offer networks of properties what they need:
