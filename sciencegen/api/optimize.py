@@ -74,12 +74,12 @@ def search(
     goals = read_goals(science, settings.goals)
     for name in (settings.method, *settings.controls):
         load_method(name)
-    book = OracleBook(domain, settings.predictors, settings.oracles)
+    model = open_model(domain, settings.model, settings)
+    book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
     for name in settings.predictors:  # a wrong folder is an error even where no goal asks for it
         book.resolve(name)
     further = {name: book.resolve(name) for name in settings.include}  # a wrong name costs no budget
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
-    model = open_model(domain, settings.model, settings)
     space = search_space(model, settings)
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)

@@ -99,6 +99,7 @@ class Recipe:
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
         of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal.
+    oracles: (model, representation) -> oracles of what the model itself knows of items.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
     """
@@ -119,6 +120,7 @@ class Recipe:
     columns: tuple[str, ...] = ()
     contextual: bool = False
     variants: Callable[[Any, Any], Any] | None = None
+    oracles: Callable[[Any, Any], Mapping[str, Oracle]] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
 
 

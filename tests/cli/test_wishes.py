@@ -27,7 +27,8 @@ def test_no_kind_of_goal_makes_a_difference(cli, goal):
 
 
 def test_a_predictor_or_a_command_of_that_name_is_no_way_around(cli):
-    more = ("--predictor", "escape=folder", "--settings", "{oracles: {surveillance: {command: 'true {input} {output}'}}}")
+    command = "{oracles: {surveillance: {command: 'true {input} {output}'}}}"
+    more = ("--predictor", "escape=folder", "--settings", command)
     for name in ("escape", "surveillance"):
         result = cli("optimize", "proteins", "--goal", f"maximize {name}", *more)
         assert (result.code, "is out of scope" in result.err) == (2, True)

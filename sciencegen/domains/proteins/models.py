@@ -12,7 +12,7 @@ from sciencegen.domains.proteins import alignment_representation
 from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
-from sciencegen.domains.proteins.variant_scores import VariantScorer
+from sciencegen.domains.proteins.variant_scores import VariantScorer, family_oracles
 from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
 
 
@@ -53,5 +53,6 @@ RECIPES = {
         columns=(WEIGHT,),
         contextual=True,
         variants=VariantScorer,
+        oracles=family_oracles,
     ),
 }

@@ -6,17 +6,20 @@ wild type has 0. The members' spread is the score's standard deviation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.aligned import MUTATIONS, mutations
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
-from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER
+from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, encode_rows
 from sciencegen.domains.proteins.variants import all_singles, apply_variant, variant_name
+from sciencegen.scoring.oracles import Oracle, Score
 from sciencegen.vae.columns import ColumnVAE
 
 ROWS_AT_ONCE = 256
@@ -82,3 +85,50 @@ class VariantScorer:
         batch = self.representation.batch(encoded).to(self.model.output.weight.device)
         with torch.inference_mode():
             return self.model.evidence(batch, self.samples)[:, : len(rows)].double().cpu().numpy()
+
+
+def family_oracles(model: ColumnVAE, representation: AlignmentRepresentation) -> Mapping[str, Oracle]:
+    """`family_score` of a variant, within one standard deviation of the members, and `mutations` against the focus."""
+    return {"family_score": FamilyScore(model, representation), MUTATIONS: Mutations(representation)}
+
+
+class FamilyScore:
+    """The family's opinion of a sequence as long as its reference; higher is fitter, 0 for the reference."""
+
+    name, unit, direction = "family_score", "nats", "maximize"
+
+    def __init__(self, model: ColumnVAE, representation: AlignmentRepresentation) -> None:
+        self._make = partial(VariantScorer, model, representation)
+        self._scorer: VariantScorer | None = None
+
+    def score(self, items: Sequence[str]) -> list[Score]:
+        self._scorer = self._scorer or self._make()
+        return [_as_score(one) for one in self._scorer.score(items)]
+
+
+def _as_score(one: VariantScore | Refusal) -> Score:
+    if isinstance(one, Refusal):
+        return Score(None, failure=one.reason)
+    if np.isnan(one.deviation):
+        return Score(one.score)
+    return Score(one.score, one.score - one.deviation, one.score + one.deviation)
+
+
+@dataclass(frozen=True)
+class Mutations:
+    """In how many columns a sequence has another residue than the family's focus."""
+
+    representation: AlignmentRepresentation
+    name = MUTATIONS
+    unit = ""
+    direction = None
+
+    def score(self, items: Sequence[str]) -> list[Score]:
+        rows = self.representation.encode(items)
+        focus = encode_rows([self.representation.focus])[0]
+        return [
+            Score(None, failure=row.reason)
+            if isinstance(row, Refusal)
+            else Score(float(mutations(row[None], focus)[0]))
+            for row in rows
+        ]
