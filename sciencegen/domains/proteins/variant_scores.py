@@ -19,7 +19,7 @@ from sciencegen.domains.proteins.aligned import MUTATIONS, mutations
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, encode_rows
 from sciencegen.domains.proteins.variants import all_singles, apply_variant, variant_name
-from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.scoring.oracles import Direction, Oracle, Score
 from sciencegen.vae.columns import ColumnVAE
 
 ROWS_AT_ONCE = 256
@@ -95,7 +95,8 @@ def family_oracles(model: ColumnVAE, representation: AlignmentRepresentation) ->
 class FamilyScore:
     """The family's opinion of a sequence as long as its reference; higher is fitter, 0 for the reference."""
 
-    name, unit, direction = "family_score", "nats", "maximize"
+    name, unit = "family_score", "nats"
+    direction: Direction | None = "maximize"
 
     def __init__(self, model: ColumnVAE, representation: AlignmentRepresentation) -> None:
         self._make = partial(VariantScorer, model, representation)
@@ -119,9 +120,9 @@ class Mutations:
     """In how many columns a sequence has another residue than the family's focus."""
 
     representation: AlignmentRepresentation
-    name = MUTATIONS
-    unit = ""
-    direction = None
+    name: str = MUTATIONS
+    unit: str = ""
+    direction: Direction | None = None
 
     def score(self, items: Sequence[str]) -> list[Score]:
         rows = self.representation.encode(items)
