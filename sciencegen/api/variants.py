@@ -12,7 +12,7 @@ from sciencegen.api.models import LoadedModel, load_model
 from sciencegen.api.rooms import domain_of, plain_of, use_threads
 from sciencegen.api.score import ScoredChunk
 from sciencegen.api.train import train
-from sciencegen.config import DEFAULT_RESOURCES, Resources
+from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, build_settings
 from sciencegen.data.tables import Row, read_table
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
@@ -24,14 +24,18 @@ CHUNK = 256
 
 
 def family_model(
-    domain: str, alignment: str | Path, resources: Resources = DEFAULT_RESOURCES, log: Callable[[str], None] = print
+    domain: str,
+    alignment: str | Path,
+    resources: Resources = DEFAULT_RESOURCES,
+    log: Callable[[str], None] = print,
+    **settings: Any,
 ) -> Path:
-    """The folder of the default model of an alignment's family: trained into `runs/`, or found there."""
+    """The folder of the model of an alignment's family: trained into `runs/`, or found there. settings: of `train`."""
     recipe = next((one for one in domain_of(domain).recipes.values() if one.variants), None)
     if recipe is None:
         raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
-    chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads}
-    return train(domain, alignment, log=log, **chosen).folder
+    chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **settings}
+    return train(domain, alignment, build_settings(TrainSettings, chosen), log=log).folder
 
 
 def score_variants(

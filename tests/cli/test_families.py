@@ -1,0 +1,168 @@
+"""A family's model on the command line: from an alignment to scores of variants, new members and a search."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sciencegen.domains.proteins.items import ALPHABET, decode_rows
+from tests.domains.proteins.examples import family
+
+COLUMNS = 30
+TINY = "{settings: {members: 2, hidden: 24, latent: 3}, training: {steps: 150, batch_size: 64, checkpoint_every: 100}}"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open() as handle:
+        return list(csv.DictReader(handle))
+
+
+def fasta(path: Path) -> list[str]:
+    records = path.read_text().split(">")[1:]
+    return ["".join(record.splitlines()[1:]) for record in records]
+
+
+@pytest.fixture(scope="module")
+def alignment(tmp_path_factory) -> Path:
+    """Numbered from 11; the focus has two lower-case letters before its columns, which no other row has."""
+    rows = family(np.random.default_rng(0), 300, COLUMNS)
+    texts = decode_rows(rows)
+    records = [f">FOCUS/9-{10 + COLUMNS}\nmk{texts[0]}\n"]
+    records += [f">row{number}\n..{text}\n" for number, text in enumerate(texts[1:])]
+    path = tmp_path_factory.mktemp("family") / "family.a2m"
+    path.write_text("".join(records))
+    return path
+
+
+@pytest.fixture(scope="module")
+def focus(alignment) -> str:
+    return alignment.read_text().splitlines()[1].upper()
+
+
+@pytest.fixture(scope="module")
+def model(alignment) -> Path:
+    from tests.cli.conftest import run
+
+    folder = alignment.parent / "model"
+    done = run("train", "proteins", "--data", alignment, "--settings", TINY, "--threads", 1, "-o", folder)
+    assert done.code == 0, done.err
+    return folder
+
+
+def test_its_card_and_metrics_tell_of_the_bound(model):
+    metrics = json.loads((model / "metrics.json").read_text())
+    assert 0 < metrics["mixture_nats_per_residue_training"] <= metrics["nats_per_residue_training"]
+
+
+def test_every_single_substitution_is_scored_and_numbered_as_the_header_says(cli, model, focus, tmp_path):
+    done = cli("score", "proteins", "--model", model, "--variants", "all-singles", "-o", tmp_path / "scores.csv")
+    assert done.code == 0, done.err
+    rows = read(tmp_path / "scores.csv")
+    assert len(rows) == 19 * COLUMNS
+    assert {row["mutant"][0] for row in rows if row["mutant"][1:-1] == "11"} == {focus[2]}
+    assert {int(row["mutant"][1:-1]) for row in rows} == set(range(11, 11 + COLUMNS))
+    assert all(float(row["score_sd"]) > 0 for row in rows)
+
+
+def test_a_variant_has_one_score_by_name_or_by_sequence_and_whatever_stands_beside_it(cli, model, focus, tmp_path):
+    other = next(letter for letter in ALPHABET if letter != focus[2])
+    changed = focus[:2] + other + focus[3:]
+    name = f"{focus[2]}11{other}"
+    table = tmp_path / "variants.csv"
+    wrong = ["A99G", f"{focus[2]}11*", f"{focus[0]}9{'A' if focus[0] != 'A' else 'G'}", "ACD", f"{other}11{focus[2]}"]
+    table.write_text("\n".join(["mutant", "WT", name, changed, f"{name}:{focus[3]}12-", *wrong]) + "\n")
+    done = cli("score", "proteins", "--model", model, "--variants", table, "-o", tmp_path / "scores.csv")
+    assert done.code == 0, done.err
+    rows = read(tmp_path / "scores.csv")
+    assert [row["mutant"] for row in rows] == ["WT", name, name, f"{name}:{focus[3]}12-"]
+    assert float(rows[0]["score"]) == 0.0
+    assert rows[1] == rows[2]
+    rejects = read(tmp_path / "scores.csv.rejects.csv")
+    assert [int(row["line"]) for row in rejects] == [6, 7, 8, 9, 10]
+    for row, reason in zip(rejects, ["outside", "is a stop", "no column", "", f"says {other} at 11"], strict=True):
+        assert reason in row["reason"], row
+    alone = tmp_path / "alone.csv"
+    alone.write_text(f"mutant\n{name}\n")
+    done = cli("score", "proteins", "--model", model, "--variants", alone, "-o", tmp_path / "alone_scores.csv")
+    assert read(tmp_path / "alone_scores.csv") == [rows[1]]
+
+
+def test_what_the_family_never_has_scores_below_what_it_has(cli, model, alignment, tmp_path):
+    """Substitutions that many relatives have, beside those that none has."""
+    texts = [line for line in alignment.read_text().splitlines() if not line.startswith(">")]
+    focus, others = texts[0].upper(), [text[2:] for text in texts[1:]]
+    cli("score", "proteins", "--model", model, "--variants", "all-singles", "-o", tmp_path / "scores.csv")
+    scores = {row["mutant"]: float(row["score"]) for row in read(tmp_path / "scores.csv")}
+    seen, unseen = [], []
+    for column in range(COLUMNS):
+        letters = [row[column] for row in others]
+        for letter in ALPHABET:
+            if letter != focus[2 + column]:
+                share = letters.count(letter) / len(letters)
+                name = f"{focus[2 + column]}{11 + column}{letter}"
+                (seen if share > 0.3 else unseen if share == 0 else []).append(scores[name])
+    print(len(seen), "seen, mean", np.mean(seen), len(unseen), "unseen, mean", np.mean(unseen))
+    assert np.mean(seen) > np.mean(unseen) + 1
+
+
+def test_members_have_as_many_mutations_as_are_asked_for(cli, model, focus, tmp_path):
+    output = tmp_path / "library.fasta"
+    done = cli("generate", "proteins", "--model", model, "-n", 40, "--where", "mutations in 2..6", "-o", output)
+    assert done.code == 0, done.err
+    members = fasta(output)
+    counts = [sum(a != b for a, b in zip(member, focus, strict=True)) for member in members]
+    assert len(set(members)) == 40
+    assert {2, 3, 4, 5, 6} >= set(counts)
+    assert len(set(counts)) > 3
+    assert all(member[:2] == focus[:2] for member in members)  # what has no column stays
+    free = tmp_path / "free.csv"
+    assert cli("generate", "proteins", "--model", model, "-n", 20, "-o", free).code == 0
+    assert np.mean([sum(a != b for a, b in zip(row["item"], focus, strict=True)) for row in read(free)]) > 8
+
+
+def test_a_search_may_ask_the_family_itself(cli, model, focus, tmp_path):
+    goals = ["--goal", "maximize family_score", "--goal", "mutations <= 4", "--start", focus]
+    output = tmp_path / "found.csv"
+    done = cli("optimize", "proteins", "--model", model, *goals, "--budget", 150, "-n", 5, "-o", output)
+    assert done.code in (0, 5), done.err
+    found = read(output)
+    assert found
+    assert all(float(row["mutations"]) <= 4 for row in found)
+    assert float(found[0]["family_score"]) > 0
+
+
+def test_an_alignment_is_trained_on_once(alignment, tmp_path, monkeypatch):
+    """What `--alignment` does: train into runs/ of the working folder, and find it there again."""
+    from sciencegen.api.variants import family_model
+
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    tiny = {"settings": {"members": 2, "hidden": 8, "latent": 2}, "training": {"steps": 5, "batch_size": 8}}
+    folders = [family_model("proteins", alignment, log=said.append, **tiny) for _ in range(2)]
+    assert folders[0] == folders[1]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [folders[0].name]
+    assert "finished already" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variants", "all-singles"], "an alignment or a model trained on one"),
+        (["some.csv", "--variants", "all-singles"], "a file of items or --variants, and not both"),
+        ([], "a file of items or --variants, and not both"),
+    ],
+)
+def test_half_a_wish_is_an_error(cli, arguments, message):
+    done = cli("score", "proteins", *arguments)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_domains_without_families_say_so(cli, alignment):
+    done = cli("score", "molecules", "--alignment", alignment, "--variants", "all-singles")
+    assert done.code == 2
+    assert "a domain with models of families" in done.err
