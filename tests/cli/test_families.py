@@ -91,6 +91,20 @@ def test_a_variant_has_one_score_by_name_or_by_sequence_and_whatever_stands_besi
     assert read(tmp_path / "alone_scores.csv") == [rows[1]]
 
 
+def test_a_deletion_costs_most_where_the_family_has_no_gaps(cli, model, alignment, focus, tmp_path):
+    others = [line[2:] for line in alignment.read_text().splitlines() if line.startswith("..")]
+    gaps = np.mean([[letter == "-" for letter in row] for row in others], 0)
+    names = [f"{focus[2 + column]}{11 + column}-" for column in range(COLUMNS)]
+    table = tmp_path / "deletions.csv"
+    table.write_text("\n".join(["mutant", *names]) + "\n")
+    done = cli("score", "proteins", "--model", model, "--variants", table, "-o", tmp_path / "scores.csv")
+    assert done.code == 0, done.err
+    scores = np.array([float(row["score"]) for row in read(tmp_path / "scores.csv")])
+    print("gaps", gaps.round(2), "scores", scores.round(1))
+    assert scores.mean() < -1
+    assert scores[gaps == gaps.min()].mean() < scores[gaps == gaps.max()].mean()
+
+
 def test_what_the_family_never_has_scores_below_what_it_has(cli, model, alignment, tmp_path):
     """Substitutions that many relatives have, beside those that none has."""
     texts = [line for line in alignment.read_text().splitlines() if not line.startswith(">")]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 
 from sciencegen.batch import Batch
 from sciencegen.domains.base import Refusal
@@ -22,7 +22,8 @@ from sciencegen.vae.columns import LETTERS
 @dataclass(eq=False)
 class AlignmentRepresentation:
     """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
-    properties: `mutations` or nothing; mean, std: of the training rows' numbers of mutations.
+    properties: `mutations` or nothing; mean, std: of the training rows' numbers of mutations. gaps: the share of gaps in
+    each column, by the rows' weights.
     """
 
     reference: Reference
@@ -30,6 +31,7 @@ class AlignmentRepresentation:
     properties: tuple[str, ...]
     mean: Float[np.ndarray, " property"]
     std: Float[np.ndarray, " property"]
+    gaps: Float[np.ndarray, " column"]
     name: str = "alignment"
 
     @property
@@ -105,6 +107,7 @@ class AlignmentRepresentation:
             "reference": self.reference.sequence,
             "first": self.reference.first,
             "columns": self.columns.tolist(),
+            "gaps": [round(gap, 6) for gap in self.gaps.tolist()],
             "properties": {
                 name: {"mean": float(mean), "std": float(std)}
                 for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
@@ -123,6 +126,7 @@ def load(data: Mapping[str, Any]) -> AlignmentRepresentation:
         tuple(moments),
         np.array([one["mean"] for one in moments.values()]),
         np.array([one["std"] for one in moments.values()]),
+        np.array(data["gaps"], float),
     )
 
 
@@ -146,4 +150,13 @@ def fit(
         raise ConfigError(f"Expected no condition but '{MUTATIONS}' for a family's model, got {', '.join(other)}.")
     column = values[:, [list(names).index(name) for name in conditions]].astype(float)
     mean, std = np.nanmean(column, 0) if len(conditions) else np.empty(0), np.nanstd(column, 0)
-    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, np.where(std > 0, std, 1.0))
+    weights = np.nan_to_num(values[:, list(names).index(WEIGHT)]) if WEIGHT in names else np.ones(len(texts))
+    std, gaps = np.where(std > 0, std, 1.0), gap_shares(encode_rows(texts), weights)
+    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps)
+
+
+def gap_shares(
+    rows: UInt8[np.ndarray, "sequence column"], weights: Float[np.ndarray, " sequence"]
+) -> Float[np.ndarray, " column"]:
+    """[column] (weight of the gaps + 1/2) / (weight of all + 1), never 0 or 1. Jeffreys' estimate of a chance."""
+    return ((rows == GAP).T @ weights + 0.5) / (weights.sum() + 1)

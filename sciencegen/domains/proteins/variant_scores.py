@@ -2,6 +2,9 @@
 
 Riesselman et al. 2018, eq. 7; Frazer et al. 2021 (EVE), whose evolutionary index is the negative. Higher is fitter, the
 wild type has 0. The members' spread is the score's standard deviation.
+
+To the model a gap says nothing. A variant with a gap is taken as drawn in two steps, where the gaps are (each column by
+its share g of them in the family) and then the residues elsewhere: it has log g - log(1 - g) in place of the residue's.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from jaxtyping import Float
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.aligned import MUTATIONS, mutations
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
-from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, encode_rows
+from sciencegen.domains.proteins.items import ALPHABET, GAP, GAP_LETTER, encode_rows
 from sciencegen.domains.proteins.variants import all_singles, apply_variant, variant_name
 from sciencegen.scoring.oracles import Direction, Oracle, Score
 from sciencegen.vae.columns import ColumnVAE
@@ -41,6 +44,7 @@ class VariantScorer:
 
     def __init__(self, model: ColumnVAE, representation: AlignmentRepresentation, samples: int = 64) -> None:
         self.model, self.representation, self.samples = model, representation, samples
+        self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
         self.wild_type = self._evidence([representation.focus])
 
     def all_singles(self) -> list[str]:
@@ -82,9 +86,11 @@ class VariantScorer:
     def _evidence(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
         """Of a full chunk whatever the number of rows, since rounding depends on it."""
         encoded = self.representation.encode([*rows, *[rows[0]] * (ROWS_AT_ONCE - len(rows))])
+        deleted = (np.stack(encoded[: len(rows)]) == GAP) @ self.log_odds
         batch = self.representation.batch(encoded).to(self.model.output.weight.device)
         with torch.inference_mode():
-            return self.model.evidence(batch, self.samples)[:, : len(rows)].double().cpu().numpy()
+            evidence = self.model.evidence(batch, self.samples)[:, : len(rows)].double().cpu().numpy()
+        return evidence + deleted
 
 
 def family_oracles(model: ColumnVAE, representation: AlignmentRepresentation) -> Mapping[str, Oracle]:
