@@ -4,9 +4,10 @@
 
 Riesselman et al. 2018 (DeepSequence), eq. 3 to 6, and Frazer et al. 2021 (EVE): columns are independent given z, the
 decoder's last weights have a mean-field belief, and N is the number of rows that tell something new (the sum of their
-weights). A gap is masked: it says nothing. The members of an ensemble are trained side by side on rows of their own.
-What a row is worth beside another is the difference of their bounds; the same noise in both takes most of the chance
-out of it.
+weights). A gap is masked: it says nothing. The members of an ensemble are trained side by side on rows of their own, one
+after the other in each step: one's weights fit a processor's cache; all of them in one product don't, at twice the
+cost. What a row is worth beside another is the difference of their bounds; the same noise in both takes most of the
+chance out of it.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.networks.members import BayesianMemberLinear, MemberLinear, like_noise
+from sciencegen.networks.bayesian import BayesianLinear
 from sciencegen.vae.bounds import BoundTerms
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, standard_normal_kl
+from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, standard_normal, standard_normal_kl
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1802_0604
@@ -35,6 +36,8 @@ LETTERS = "letters"
 
 Accept = Callable[[Batch], Tensor]
 Condition = Float[Tensor, "batch property"] | None
+Letters = Int[Tensor, "item column"]
+Mask = Bool[Tensor, "item column"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,57 @@ class Reference:
         return condition[:, 0] * self.std + self.mean
 
 
+class Member(nn.Module):
+    """One model: an encoder, a decoder, a belief about the decoder's last weights."""
+
+    def __init__(self, columns: int, letters: int, settings: ColumnVAESettings) -> None:
+        super().__init__()
+        s = settings
+        self.columns, self.letters, self.dropout = columns, letters, s.dropout
+        self.encoder = nn.ModuleList([_linear(columns * letters, s.hidden), _linear(s.hidden, s.hidden)])
+        self.mean, self.log_std = _linear(s.hidden, s.latent, 1.0), _linear(s.hidden, s.latent, 1.0, bias=-2.0)
+        self.decoder = nn.ModuleList([_linear(s.latent, s.hidden), _linear(s.hidden, s.hidden)])
+        self.output = BayesianLinear(s.hidden, columns * letters)
+        nn.init.normal_(self.output.weight, std=0.1 / math.sqrt(s.hidden))
+        nn.init.zeros_(self.output.bias)
+
+    def posterior(self, letters: Letters, mask: Mask) -> DiagonalGaussian:
+        """q(z | x); a gap is a column of zeros."""
+        one_hot = functional.one_hot(letters.clamp(0, self.letters - 1).long(), self.letters) * mask[..., None]
+        hidden = one_hot.flatten(1).to(self.output.weight)
+        for layer in self.encoder:
+            hidden = functional.relu(layer(hidden))
+        return DiagonalGaussian(self.mean(hidden), self.log_std(hidden).clamp(-8, 3))
+
+    def logits(
+        self, z: Float[Tensor, "item latent"], generator: Generator | None = None
+    ) -> Float[Tensor, "item column letter"]:
+        """Of p(x | z). With a generator the last weights are drawn; hidden units are dropped while training."""
+        hidden = z
+        for layer in self.decoder:
+            hidden = functional.dropout(functional.relu(layer(hidden)), self.dropout, self.training)
+        return self.output(hidden, generator).unflatten(-1, (self.columns, self.letters))
+
+    def log_prob(
+        self, z: Float[Tensor, "item latent"], letters: Letters, mask: Mask, generator: Generator | None = None
+    ) -> Float[Tensor, " item"]:
+        """log p(x | z), gaps apart."""
+        logits = self.logits(z, generator)
+        picked = torch.log_softmax(logits, -1).gather(-1, letters.clamp(0, self.letters - 1).long()[..., None])
+        return torch.where(mask, picked[..., 0], 0.0).sum(-1)
+
+    def evidence(self, letters: Letters, mask: Mask, noise: Float[Tensor, "sample one latent"]) -> Tensor:
+        """[sample item] log p(x | z) p(z) / q(z | x) at z = mean + std * noise."""
+        posterior = self.posterior(letters, mask)
+
+        def weight(one: Tensor) -> Tensor:
+            z = posterior.mean + posterior.log_std.exp() * one
+            log_ratio = 0.5 * (one.square() - z.square()).sum(-1) + posterior.log_std.sum(-1)
+            return self.log_prob(z, letters, mask) + log_ratio
+
+        return torch.stack([weight(one) for one in noise])
+
+
 class ColumnVAE(nn.Module):
     """A `LatentModel` of aligned rows; its latent space is that of the first member.
 
@@ -90,12 +144,12 @@ class ColumnVAE(nn.Module):
         s = self.settings = settings
         self.columns, self.letters, self.reference, self.effective_items = columns, letters, reference, 1.0
         self.semantic_size, self.latent_size = s.latent, s.latent + columns
-        self.encoder = _layers(s.members, columns * letters, s.hidden, s.hidden)
-        self.posterior = MemberLinear(s.members, s.hidden, 2 * s.latent)
-        self.decoder = _layers(s.members, s.latent, s.hidden, s.hidden)
-        self.output = BayesianMemberLinear(s.members, s.hidden, columns * letters, gain=0.1)
-        with torch.no_grad():
-            self.posterior.bias[..., s.latent :] = -2.0  # confident codes: a decoder learns nothing from noise
+        self.members = nn.ModuleList([Member(columns, letters, s) for _ in range(s.members)])
+
+    @property
+    def first(self) -> Any:
+        """The member whose latent space this is."""
+        return self.members[0]
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -104,16 +158,19 @@ class ColumnVAE(nn.Module):
         s, share = self.settings, len(batch) // self.settings.members
         if share < 1:
             raise ConfigError(f"Expected a batch of {s.members} rows or more, one a member, got {len(batch)}.")
-        parts = batch.select(torch.arange(share * s.members))
-        letters, mask = (value.unflatten(0, (s.members, share)) for value in (parts[LETTERS], _mask(parts)))
-        posterior = self._posterior(self._one_hot(letters, mask))
-        z = posterior.mean + posterior.log_std.exp() * like_noise(posterior.mean, generator)
-        reconstruction = _log_prob(self._logits(z, generator), letters, mask)
-        kl = standard_normal_kl(posterior)
-        weights = self.output.kl(s.prior_std) / self.effective_items
-        bound = (reconstruction - s.beta(step) * kl).mean(1) - weights
-        shown = {"reconstruction": -reconstruction.mean(), "kl": kl.mean(), "weights": weights.mean()}
-        return {"loss": -bound.sum(), **{name: value.detach() for name, value in shown.items()}}
+        parts = zip(batch[LETTERS].split(share), _mask(batch).split(share), self.members, strict=False)
+        each = [self._terms(member, letters, mask, generator) for letters, mask, member in parts]
+        reconstruction, kl, weights = (torch.stack(terms) for terms in zip(*each, strict=True))
+        loss = (reconstruction + s.beta(step) * kl + weights).sum()
+        shown = {"reconstruction": reconstruction, "kl": kl, "weights": weights}
+        return {"loss": loss, **{name: value.mean().detach() for name, value in shown.items()}}
+
+    def _terms(self, member: Any, letters: Letters, mask: Mask, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        posterior = member.posterior(letters, mask)
+        z = posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)
+        reconstruction = -member.log_prob(z, letters, mask, generator).mean()
+        weights = member.output.kl(self.settings.prior_std) / self.effective_items
+        return reconstruction, standard_normal_kl(posterior).mean(), weights
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
         """Nothing is left to fit."""
@@ -130,28 +187,20 @@ class ColumnVAE(nn.Module):
         Every row meets the same noise, of one fixed seed unless told.
         """
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        letters, mask = (v.expand(self.settings.members, *v.shape) for v in (batch[LETTERS], _mask(batch)))
-        posterior = self._posterior(self._one_hot(letters, mask))
-        noise = torch.randn(samples, self.settings.members, 1, self.semantic_size, generator=generator).to(
-            posterior.mean
-        )
-        log_weights = torch.stack([self._log_weight(posterior, letters, mask, one) for one in noise])
-        return log_weights.logsumexp(0) - math.log(samples) if importance else log_weights.mean(0)
-
-    def _log_weight(self, posterior: DiagonalGaussian, letters: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
-        """log p(x | z) p(z) / q(z | x) at z = mean + std * noise."""
-        z = posterior.mean + posterior.log_std.exp() * noise
-        log_ratio = 0.5 * (noise.square() - z.square()).sum(-1) + posterior.log_std.sum(-1)
-        return _log_prob(self._logits(z), letters, mask) + log_ratio
+        letters, mask, like = batch[LETTERS], _mask(batch), self.first.output.weight
+        noise = torch.randn(len(self.members), samples, 1, self.semantic_size, generator=generator).to(like)
+        members: Iterable[Any] = self.members
+        log_weights = torch.stack([m.evidence(letters, mask, own) for m, own in zip(members, noise, strict=True)])
+        return log_weights.logsumexp(1) - math.log(samples) if importance else log_weights.mean(1)
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
         """The two halves of the first member's bound, from one sample."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        letters, mask = (v.expand(self.settings.members, *v.shape) for v in (batch[LETTERS], _mask(batch)))
-        posterior = self._posterior(self._one_hot(letters, mask))
-        z = posterior.mean + posterior.log_std.exp() * like_noise(posterior.mean, generator)
-        return BoundTerms(_log_prob(self._logits(z), letters, mask)[0], standard_normal_kl(posterior)[0])
+        letters, mask = batch[LETTERS], _mask(batch)
+        posterior = self.first.posterior(letters, mask)
+        z = posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)
+        return BoundTerms(self.first.log_prob(z, letters, mask), standard_normal_kl(posterior))
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
@@ -159,7 +208,7 @@ class ColumnVAE(nn.Module):
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
         """(z, u): the posterior's centre, then the noise in the middle of what decodes to this row; 0 at a gap."""
         letters, mask = batch[LETTERS], _mask(batch)
-        z = self._posterior(self._one_hot(*self._for_members(letters, mask))).mean[0]
+        z = self.first.posterior(letters, mask).mean
         below = self._cumulative(z)
         letters = letters.clamp(0, self.letters - 1).long()[..., None]
         upper, share = below.gather(-1, letters)[..., 0], below.diff(dim=-1, prepend=torch.zeros_like(below[..., :1]))
@@ -208,34 +257,7 @@ class ColumnVAE(nn.Module):
 
     def _cumulative(self, z: Float[Tensor, "batch code"]) -> Float[Tensor, "batch column letter"]:
         """P(letter <= l | z), in double precision; the letters in the order of the alphabet."""
-        logits = self._logits(self._for_members(z)[0])[0]
-        return torch.softmax(logits.double(), -1).cumsum(-1)
-
-    def _for_members(self, *values: Tensor) -> list[Tensor]:
-        return [value.expand(self.settings.members, *value.shape) for value in values]
-
-    # --- networks -----------------------------------------------------------------------------------------------------
-
-    def _posterior(self, one_hot: Float[Tensor, "member item entry"]) -> DiagonalGaussian:
-        hidden = one_hot
-        for layer in self.encoder:
-            hidden = functional.relu(layer(hidden))
-        mean, log_std = self.posterior(hidden).chunk(2, -1)
-        return DiagonalGaussian(mean, log_std.clamp(-8, 3))
-
-    def _logits(
-        self, z: Float[Tensor, "member item latent"], generator: Generator | None = None
-    ) -> Float[Tensor, "member item column letter"]:
-        """With a generator the last weights are drawn; hidden units are dropped while training."""
-        hidden = z
-        for layer in self.decoder:
-            hidden = functional.relu(layer(hidden))
-            hidden = functional.dropout(hidden, self.settings.dropout, self.training)
-        return self.output(hidden, generator).unflatten(-1, (self.columns, self.letters))
-
-    def _one_hot(self, letters: Int[Tensor, "member item column"], mask: Tensor) -> Float[Tensor, "member item entry"]:
-        one_hot = functional.one_hot(letters.clamp(0, self.letters - 1).long(), self.letters)
-        return (one_hot * mask[..., None]).flatten(2).to(self.output.weight)
+        return torch.softmax(self.first.logits(z).double(), -1).cumsum(-1)
 
 
 def _between(
@@ -246,16 +268,12 @@ def _between(
     return (1 - s.square()).clamp(min=0).sqrt() * start + s * end
 
 
-def _layers(members: int, *sizes: int) -> nn.ModuleList:
-    return nn.ModuleList([MemberLinear(members, size, following, 2**0.5) for size, following in pairwise(sizes)])
+def _linear(inputs: int, outputs: int, gain: float = 2**0.5, bias: float = 0.0) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
+    nn.init.constant_(layer.bias, bias)
+    return layer
 
 
-def _mask(batch: Batch) -> Tensor:
+def _mask(batch: Batch) -> Mask:
     return torch.ones_like(batch[LETTERS], dtype=torch.bool) if batch.mask is None else batch.mask
-
-
-def _log_prob(logits: Tensor, letters: Tensor, mask: Tensor) -> Float[Tensor, "member item"]:
-    """log p(x | z), gaps apart."""
-    picked = letters.clamp(0, logits.shape[-1] - 1).long()[..., None]
-    log_prob = torch.log_softmax(logits, -1).gather(-1, picked)[..., 0]
-    return torch.where(mask, log_prob, 0.0).sum(-1)

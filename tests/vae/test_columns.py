@@ -20,9 +20,11 @@ SMALL = ColumnVAESettings(members=2, hidden=16, latent=2)
 def model(columns=3, letters=2, reference=None, seed=0):
     torch.manual_seed(seed)
     made = ColumnVAE(columns, letters, SMALL, reference).double().eval()
-    torch.nn.init.normal_(made.output.weight, std=1.0)
-    torch.nn.init.zeros_(made.posterior.weight)
-    torch.nn.init.zeros_(made.posterior.bias)  # the prior as proposal: importance weights are bounded
+    for member in made.members:
+        torch.nn.init.normal_(member.output.weight, std=1.0)
+        for layer in (member.mean, member.log_std):  # the prior as proposal: importance weights are bounded
+            torch.nn.init.zeros_(layer.weight)
+            torch.nn.init.zeros_(layer.bias)
     return made
 
 
@@ -36,7 +38,7 @@ def exact(made, rows):
     z = torch.cartesian_prod(grid, grid)
     prior = (-0.5 * z.square().sum(1)).exp()
     prior = prior / prior.sum()
-    log_p = torch.log_softmax(made._logits(z.expand(2, *z.shape)), -1)  # [member point column letter]
+    log_p = torch.log_softmax(torch.stack([member.logits(z) for member in made.members]), -1)
     picked = torch.stack([log_p[:, :, range(rows.shape[1]), row].sum(-1) for row in rows], -1)
     return (picked.exp() * prior[None, :, None]).sum(1).log()
 

@@ -22,8 +22,8 @@ from sciencegen.vae.columns import LETTERS
 @dataclass(eq=False)
 class AlignmentRepresentation:
     """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
-    properties: `mutations` or nothing; mean, std: of the training rows' numbers of mutations. gaps: the share of gaps in
-    each column, by the rows' weights.
+    properties: `mutations` or nothing; mean, std: of the training rows' numbers of mutations. gaps: the share of gaps
+    in each column, by the rows' weights.
     """
 
     reference: Reference

@@ -87,7 +87,7 @@ class VariantScorer:
         """Of a full chunk whatever the number of rows, since rounding depends on it."""
         encoded = self.representation.encode([*rows, *[rows[0]] * (ROWS_AT_ONCE - len(rows))])
         deleted = (np.stack(encoded[: len(rows)]) == GAP) @ self.log_odds
-        batch = self.representation.batch(encoded).to(self.model.output.weight.device)
+        batch = self.representation.batch(encoded).to(self.model.first.output.weight.device)
         with torch.inference_mode():
             evidence = self.model.evidence(batch, self.samples)[:, : len(rows)].double().cpu().numpy()
         return evidence + deleted
