@@ -1,0 +1,110 @@
+"""What was measured, as a posterior over everything else: a model and a scale, chosen by cross-validated likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtri
+
+from sciencegen.errors import DataError, unknown_name
+from sciencegen.optimization.rows import Encoding, Rows, fit_encoding
+from sciencegen.optimization.warps import SHAPES, Warp, fit_warp
+
+LEAST_MEASURED = 3
+TRAINING_POINTS = 2000
+"""Measured items that the model stands on: the best two thirds of so many, and any of the rest."""
+LEVEL = 0.9
+
+
+def _gaussian_process(*arguments: Any) -> Any:
+    from sciencegen.optimization.gaussian_process import GaussianProcess  # on use: BoTorch takes seconds to import
+
+    return GaussianProcess(*arguments)
+
+
+def _ensemble(*arguments: Any) -> Any:
+    from sciencegen.optimization.ensemble import DeepEnsemble
+
+    return DeepEnsemble(*arguments)
+
+
+MODELS: dict[str, Callable[..., Any]] = {"gp": _gaussian_process, "ensemble": _ensemble}
+"""(encoding, points, targets, errors, generator) -> marginals(points), joint(points), left_out(), noise, name."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A fitted model on its scale. `marginals` and `joint` speak of warped values, `interval` of measured ones.
+
+    likelihoods: what each pair of model and scale gave the items it had not seen, in nats a measurement.
+    """
+
+    encoding: Encoding
+    model: Any
+    warp: Warp
+    likelihoods: Mapping[str, float] = field(default_factory=dict)
+
+    def points(self, rows: Rows) -> Float[np.ndarray, "item column"]:
+        return self.encoding.points(rows)
+
+    def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Median and the ends of a 90% interval of the function itself, in the unit of the measured values."""
+        reach = float(ndtri((1 + LEVEL) / 2)) * deviation
+        return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
+
+
+def fit_posterior(
+    rows: Rows,
+    values: Float[np.ndarray, " item"],
+    errors: Float[np.ndarray, " item"],
+    generator: np.random.Generator,
+    *,
+    surrogate: str = "auto",
+    scale: str = "auto",
+) -> Posterior:
+    """Fit the first model that `surrogate` allows on every scale, the others on the best of these; keep the likeliest.
+
+    The density of a measured value is that of the warped one times the warp's slope, so that scales are comparable. A
+    process leaves one out at a time with its kernel as fitted on all; an ensemble's members are blind to a fifth.
+    """
+    from sciencegen.optimization.gaussian_process import log_density
+
+    models, shapes = _allowed("surrogate", surrogate, MODELS), _allowed("scale", scale, SHAPES)
+    if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
+        raise DataError(
+            f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
+            f"{len(np.unique(values))} different values. Propose a first plate without --measured, at random, and measure it."
+        )
+    rows, values, errors = _subset(rows, values, errors, generator)
+    encoding = fit_encoding(rows)
+    points = encoding.points(rows)
+    fitted: dict[str, tuple[float, Any, Warp]] = {}
+    for place, name in enumerate(models):
+        for shape in shapes if place == 0 else [max(fitted.values(), key=lambda one: one[0])[2].name]:
+            warp = fit_warp(shape, values)
+            targets, slope = warp.forward(values), warp.slope(values)
+            model = MODELS[name](encoding, points, targets, errors * slope, generator)
+            left_out = model.left_out()
+            density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
+            fitted[f"{name} {shape}"] = (float(density.mean()), model, warp)
+    _, model, warp = max(fitted.values(), key=lambda one: one[0])
+    return Posterior(encoding, model, warp, {name: one[0] for name, one in fitted.items()})
+
+
+def _allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
+    if name != "auto" and name not in known:
+        raise unknown_name(what, name, [*known, "auto"])
+    return list(known) if name == "auto" else [name]
+
+
+def _subset(rows: Rows, values: np.ndarray, errors: np.ndarray, generator: np.random.Generator) -> tuple:
+    from sciencegen.optimization.surrogate import training_subset
+
+    if len(values) <= TRAINING_POINTS:
+        return rows, values, errors
+    chosen = np.sort(training_subset(values, TRAINING_POINTS, generator))
+    return rows[chosen], values[chosen], errors[chosen]
