@@ -1,8 +1,8 @@
 """Which candidate to measure next, given those picked already: values over a finite set, pick after pick.
 
-    acquisition = ACQUISITIONS[name](state, generator)
-    acquisition.values() -> [candidate], the greatest is the next pick
-    acquisition.pick(index)
+acquisition = ACQUISITIONS[name](state, generator)
+acquisition.values() -> [candidate], the greatest is the next pick
+acquisition.pick(index)
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class Greedy:
 
 
 class NoisyImprovement:
-    """log E[max(0, f - max over the batch and the best so far)], both uncertain: qLogNoisyExpectedImprovement (Letham et
-    al. 2019; Ament et al. 2023) of BoTorch over a finite set, greedily, what is picked or pending joining the best.
+    """log E[max(0, f - max over the batch and the best so far)], all uncertain: qLogNoisyExpectedImprovement of BoTorch
+    (Letham et al. 2019; Ament et al. 2023) over a finite set, greedily: what is picked or pending joins the best.
 
     The log of a candidate's cost is subtracted: improvement per cost (Snoek et al. 2012).
     """
@@ -114,9 +114,7 @@ class NoisyImprovement:
         from sciencegen.optimization.finite_pool import log_noisy_improvement
 
         values = np.full(self._state.candidates, -np.inf)
-        values[self._looked_at] = log_noisy_improvement(
-            self._pool, self._looked_at, self._reference, DRAWS, self._seed
-        )
+        values[self._looked_at] = log_noisy_improvement(self._pool, self._looked_at, self._reference, DRAWS, self._seed)
         return values - np.log(self._state.costs)
 
     def pick(self, index: int) -> None:

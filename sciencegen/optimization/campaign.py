@@ -1,16 +1,16 @@
 """Rounds with a lab: what was measured so far, and what to measure next.
 
-    journal.py        every proposal and measurement, in a table that only grows
-    measurements.py   replicates averaged
-    posterior.py      a surrogate and a scale, chosen by cross-validated likelihood
-    proposers.py      candidates from a pool, from moves, from a latent space
-    plate.py          a batch of them, by an acquisition, diverse and within its cost
+journal.py        every proposal and measurement, in a table that only grows
+measurements.py   replicates averaged
+posterior.py      a surrogate and a scale, chosen by cross-validated likelihood
+proposers.py      candidates from a pool, from moves, from a latent space
+plate.py          a batch of them, by an acquisition, diverse and within its cost
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -70,23 +70,22 @@ def next_plate(
     settings: CampaignSettings,
     generator: np.random.Generator,
     pool: Given | None = None,
+    start: Sequence[Any] = (),
 ) -> Plate:
     """The batch to measure next, of the pool where there is one, else of what moves and draws bring forth.
 
     pending: proposed, not measured yet: proposed no more, and counted on by acquisitions that plan ahead. Without
-    anything measured the batch is drawn at random from the pool or the draws.
+    anything measured the batch is at random, of the pool, of the draws, or of moves from the start items.
     """
     forbidden = {space.key(one.item) for one in measured} | {space.key(item) for item in pending}
     if not measured:
-        return _first_plate(space, settings, generator, pool, forbidden)
+        return _first_plate(space, settings, generator, pool, start, forbidden)
     sign = -1.0 if settings.minimize else 1.0
     values = sign * np.array([one.value for one in measured])
     errors = np.array([one.error for one in measured])
     rows = space.features([one.item for one in measured])
     given = None if pool is None else _open(space, pool, forbidden)
-    posterior = fit_posterior(
-        rows, values, errors, generator, surrogate=settings.surrogate, scale=settings.scale
-    )
+    posterior = fit_posterior(rows, values, errors, generator, surrogate=settings.surrogate, scale=settings.scale)
     candidates, sources = given or _bred(space, measured, rows, posterior, settings, forbidden, generator)
     if not len(candidates.items):
         return Plate([], [], np.empty(0), np.empty(0), np.empty(0), 0)
@@ -148,18 +147,25 @@ def _first_plate(
     settings: CampaignSettings,
     generator: np.random.Generator,
     pool: Given | None,
+    start: Sequence[Any],
     forbidden: set[str],
 ) -> Plate:
-    """A random batch, of which nothing is predicted."""
+    """A random batch, of which nothing is predicted; start items that may be measured come first."""
     if pool is not None:
         kept = [key not in forbidden and space.accept(item) for item, key in zip(pool.items, pool.keys, strict=True)]
-        places = generator.permutation(np.flatnonzero(kept))[: settings.count]
-        items, sources, considered = [pool.items[place] for place in places], [POOL] * len(places), sum(kept)
-    else:
-        found = breed(
-            space, [], [], set(forbidden), lambda rows: np.zeros(len(rows)),
-            BreedingSettings(draws=2 * settings.count), generator,
-        )  # fmt: skip
-        items, sources, considered = found.items[: settings.count], found.sources[: settings.count], len(found)
+        places = generator.permutation(np.flatnonzero(kept))[: settings.count].tolist()
+        return _unpredicted([pool.items[place] for place in places], [POOL] * len(places), sum(kept))
+    first = {space.key(item): item for item in start if space.accept(item) and space.key(item) not in forbidden}
+    wanted = replace(settings.breeding, draws=2 * settings.count, children=2 * settings.count, generations=1)
+    found = breed(
+        space, start, [0.0] * len(start), forbidden | set(first), lambda rows: np.zeros(len(rows)), wanted, generator
+    )
+    order = generator.permutation(len(found)).tolist()
+    items = [*first.values(), *(found.items[place] for place in order)]
+    sources = ["start"] * len(first) + [found.sources[place] for place in order]
+    return _unpredicted(items[: settings.count], sources[: settings.count], len(items))
+
+
+def _unpredicted(items: list[Any], sources: list[str], considered: int) -> Plate:
     nothing = np.full(len(items), np.nan)
     return Plate(items, sources, nothing, nothing, nothing, considered)

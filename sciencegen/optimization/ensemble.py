@@ -29,7 +29,7 @@ class DeepEnsemble:
 
     def __init__(
         self, encoding: Encoding, points: Float[np.ndarray, "point column"], targets: Float[np.ndarray, " point"],
-        errors: Float[np.ndarray, " point"], generator: np.random.Generator,
+        errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
     ) -> None:  # fmt: skip
         self._encoding, self._targets = encoding, targets
         columns = encoding.columns(points)

@@ -27,7 +27,8 @@ LEAST_NOISE = 1e-4
 """Variance of the noise, as a share of the targets'."""
 TUNING_POINTS = 600
 """Measured points that the kernel's parameters are fitted on: a fit takes n^3."""
-ITERATIONS = 40
+ITERATIONS, BRIEF_ITERATIONS = 40, 12
+"""Steps of L-BFGS; the few are enough to tell which scale suits the values."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ class GaussianProcess:
 
     def __init__(
         self, encoding: Encoding, points: Points, targets: Float[np.ndarray, " point"],
-        errors: Float[np.ndarray, " point"], generator: np.random.Generator, iterations: int = ITERATIONS,
+        errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
     ) -> None:  # fmt: skip
         stated = np.nan_to_num(np.square(errors))
         tuned = _model(encoding, *_subset(points, targets, stated, generator))
-        _fit(tuned, iterations)
+        _fit(tuned, BRIEF_ITERATIONS if brief else ITERATIONS)
         self.model = tuned
         if len(points) > TUNING_POINTS:
             self.model = _model(encoding, points, targets, stated)
@@ -151,14 +152,15 @@ def _subset(points: Points, targets: np.ndarray, stated: np.ndarray, generator: 
 
 def _shared_state(model: SingleTaskGP) -> dict[str, Tensor]:
     """The parameters without what belongs to each point."""
-    return {name: value for name, value in model.state_dict().items() if not name.startswith("likelihood.noise_covar.noise")}
+    own = "likelihood.noise_covar.noise"
+    return {name: value for name, value in model.state_dict().items() if not name.startswith(own)}
 
 
 def _cholesky(matrix: Tensor) -> Tensor:
     """The factor, with the least addition to the diagonal (from 1e-8 of its mean) that makes it one."""
-    scale = float(matrix.diagonal().mean())
+    scaled = float(matrix.diagonal().mean()) * torch.eye(len(matrix), dtype=matrix.dtype)
     for power in range(-8, 0):
-        factor, failed = torch.linalg.cholesky_ex(matrix + 10.0**power * scale * torch.eye(len(matrix), dtype=matrix.dtype))
+        factor, failed = torch.linalg.cholesky_ex(matrix + 10.0**power * scaled)
         if not int(failed):
             return factor
     raise ValueError(f"no covariance matrix: its least eigenvalue is {float(torch.linalg.eigvalsh(matrix)[0]):.3g}")

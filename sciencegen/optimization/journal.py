@@ -77,8 +77,7 @@ class Appended:
 
 
 def read_journal(path: str | Path) -> Journal:
-    """The journal in a file; an empty one where there is no file yet. A torn last line is told, any other is an error.
-    """
+    """The journal in a file, an empty one where there is none. A torn last line is told, any other is an error."""
     path = Path(path)
     if path.is_dir():
         raise DataError(f"Expected a journal (a CSV file) at {path}, found a folder. Name a file in it.")
@@ -87,7 +86,9 @@ def read_journal(path: str | Path) -> Journal:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"Expected a journal in UTF-8 at {path}, got other bytes ({error}). Save it as UTF-8.") from None
+        raise DataError(
+            f"Expected a journal in UTF-8 at {path}, got other bytes ({error}). Save it as UTF-8."
+        ) from None
     whole, _, last = text.rpartition("\n")
     lines = whole.split("\n") if whole else []
     if last and lines and len(_cells(last)) == len(_cells(lines[0])):  # an editor that drops the last line feed
@@ -172,7 +173,9 @@ def _checked_header(line: str, path: Path) -> tuple[str, ...]:
 def _entry(line: str, header: Sequence[str], place: str) -> Entry:
     cells = _cells(line)
     if len(cells) != len(header):
-        raise DataError(f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Mend it.")
+        raise DataError(
+            f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Mend it."
+        )
     row = dict(zip(header, cells, strict=True))
     numbers = {name: _number(row[name], name, place) for name in NUMBERS}
     if row["kind"] not in KINDS or (row["kind"] == "measured" and numbers["value"] is None):

@@ -22,9 +22,9 @@ class SiteKernel(Kernel):
     k(x, y) = v_1 e_1(c) / C(h, 1) + v_2 e_2(c) / C(h, 2) + v_all prod_s c_s
     c_s(x, y) = exp(-sum_f w_sf (l_f(x_s) - l_f(y_s))^2 / 2)
 
-    e_d is the elementary symmetric polynomial, the sum over all sets of d sites (Duvenaud, Nickisch, Rasmussen 2011, eq.
-    9 to 13): a term of order d learns interactions of d sites, and foretells what was never seen together. l(a) are the
-    features of letter a, and whether it is that letter. h is in how many sites two items differ. Sites that never
+    e_d is the elementary symmetric polynomial, the sum over all sets of d sites (Duvenaud, Nickisch, Rasmussen 2011,
+    eq. 9 to 13): a term of order d learns interactions of d sites, and foretells what was never seen together. l(a) are
+    the features of letter a, and whether it is that letter. h is in how many sites two items differ. Sites that never
     varied among the measured share their w, and if many vary, w_sf = u_s w_f.
     """
 

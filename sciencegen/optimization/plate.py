@@ -104,7 +104,9 @@ class Chosen:
         self.places.append(place)
         self.cost += float(self.pool.costs[place])
 
-    def nearest(self, block: Int[np.ndarray, " candidate"], before: np.ndarray | None) -> Float[np.ndarray, " candidate"]:
+    def nearest(
+        self, block: Int[np.ndarray, " candidate"], before: np.ndarray | None
+    ) -> Float[np.ndarray, " candidate"]:
         """[candidate] greatest similarity to the plate. before: the same without the latest pick; None: of all."""
         if not self._minds or not self.places:
             return np.zeros(len(block))

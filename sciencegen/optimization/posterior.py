@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ def _ensemble(*arguments: Any) -> Any:
 
 
 MODELS: dict[str, Callable[..., Any]] = {"gp": _gaussian_process, "ensemble": _ensemble}
-"""(encoding, points, targets, errors, generator) -> marginals(points), joint(points), left_out(), noise, name."""
+"""(encoding, points, targets, errors, generator, brief) -> marginals(points), joint(points), left_out(), name."""
 
 
 @dataclass(frozen=True)
@@ -77,22 +77,29 @@ def fit_posterior(
     if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
         raise DataError(
             f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
-            f"{len(np.unique(values))} different values. Propose a first plate without --measured, at random, and measure it."
+            f"{len(np.unique(values))} different values. Propose a first plate without measurements, and measure it."
         )
     rows, values, errors = _subset(rows, values, errors, generator)
     encoding = fit_encoding(rows)
     points = encoding.points(rows)
-    fitted: dict[str, tuple[float, Any, Warp]] = {}
-    for place, name in enumerate(models):
-        for shape in shapes if place == 0 else [max(fitted.values(), key=lambda one: one[0])[2].name]:
-            warp = fit_warp(shape, values)
-            targets, slope = warp.forward(values), warp.slope(values)
-            model = MODELS[name](encoding, points, targets, errors * slope, generator)
-            left_out = model.left_out()
-            density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
-            fitted[f"{name} {shape}"] = (float(density.mean()), model, warp)
-    _, model, warp = max(fitted.values(), key=lambda one: one[0])
-    return Posterior(encoding, model, warp, {name: one[0] for name, one in fitted.items()})
+    fitted: dict[str, Posterior] = {}
+
+    def fit(name: str, shape: str, brief: bool = False) -> None:
+        warp = fit_warp(shape, values)
+        targets, slope = warp.forward(values), warp.slope(values)
+        model = MODELS[name](encoding, points, targets, errors * slope, generator, brief)
+        left_out = model.left_out()
+        density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
+        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, {f"{name} {shape}": float(density.mean())})
+
+    best = lambda: max(fitted, key=lambda name: fitted[name].likelihoods[name])  # noqa: E731
+    for shape in shapes if len(shapes) > 1 else ():
+        fit(models[0], shape, brief=True)
+    shape = best().split()[1] if fitted else shapes[0]
+    for name in models:
+        fit(name, shape)
+    likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
+    return replace(fitted[best()], likelihoods=likelihoods)
 
 
 def _allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:

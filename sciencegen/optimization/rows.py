@@ -28,7 +28,7 @@ class SiteRows:
     def __post_init__(self) -> None:
         if self.codes.ndim != 2 or self.letters.ndim != 2:
             raise ShapeError(
-                f"Expected codes [item site] and letters [letter feature], got {self.codes.shape}, {self.letters.shape}."
+                f"Expected codes [item site], letters [letter feature], got {self.codes.shape}, {self.letters.shape}."
             )
         if self.codes.size and int(self.codes.max()) >= len(self.letters):
             raise ShapeError(f"Expected codes below {len(self.letters)} (letters), got {self.codes.max()}.")
@@ -99,7 +99,7 @@ def fit_encoding(measured: Rows) -> Encoding:
         varied = (measured.codes != measured.codes[:1]).any(0)
         return SiteEncoding(varied, measured.letters, _mean_differences(measured.codes[:, varied]))
     values = np.asarray(measured, np.float64)
-    varies = np.flatnonzero(np.nanmax(values, 0) > np.nanmin(values, 0)) 
+    varies = np.flatnonzero(np.nanmax(values, 0) > np.nanmin(values, 0))
     values = values[:, varies]
     sparse = ((values == 0).mean(0) >= SPARSE_SHARE) & (values >= 0).all(0)
     dense = values[:, ~sparse]
