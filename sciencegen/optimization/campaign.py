@@ -38,8 +38,9 @@ class Given:
 
 @dataclass(frozen=True)
 class Plate:
-    """The next batch, first picks first. predicted, lower, upper: in the unit of the measured values, NaN where nothing
-    was measured yet. considered: how many candidates there were. likelihoods: as in `Posterior`; chosen: its best."""
+    """The next batch, first picks first. predicted, lower, upper: the median and a 90% interval of what will be
+    measured, NaN where nothing was measured yet. considered: how many candidates there were. likelihoods: as in
+    `Posterior`; chosen: its best."""
 
     items: list[Any]
     sources: list[str]

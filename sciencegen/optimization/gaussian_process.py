@@ -74,9 +74,9 @@ class GaussianProcess:
         """(K + noise)^-1 and its product with the residuals."""
         with torch.no_grad():
             self._points = torch.as_tensor(points)
-            self._constant = float(self.model.mean_module.constant)
+            self._constant = self.model.mean_module.constant.item()
             kernel = self.model.covar_module(self._points).to_dense()
-            self.noise = float(self._learned_noise())
+            self.noise = self._learned_noise().item()
             kernel = kernel + torch.diag(torch.as_tensor(stated) + self.noise)
             self._factor = _cholesky(kernel)
             residual = torch.as_tensor(targets) - self._constant

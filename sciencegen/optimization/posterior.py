@@ -33,7 +33,7 @@ def _ensemble(*arguments: Any) -> Any:
 
 
 MODELS: dict[str, Callable[..., Any]] = {"gp": _gaussian_process, "ensemble": _ensemble}
-"""(encoding, points, targets, errors, generator, brief) -> marginals(points), joint(points), left_out(), name."""
+"""(encoding, points, targets, errors, generator, brief) -> marginals(points), joint(points), left_out(), noise."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Posterior:
         return self.encoding.points(rows)
 
     def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Median and the ends of a 90% interval of the function itself, in the unit of the measured values."""
-        reach = float(ndtri((1 + LEVEL) / 2)) * deviation
+        """Median and the ends of a 90% interval of what will be measured, noise included, in the unit of the values."""
+        reach = float(ndtri((1 + LEVEL) / 2)) * np.sqrt(np.square(deviation) + self.model.noise)
         return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
 
 

@@ -53,10 +53,10 @@ class BreedingSettings:
     of moves without a new child after which a generation is over.
     """
 
-    children: int = 600
+    children: int = 400
     generations: int = 3
     parents: int = 100
-    draws: int = 300
+    draws: int = 200
     patience: int = 3
 
 

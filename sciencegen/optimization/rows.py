@@ -99,7 +99,8 @@ def fit_encoding(measured: Rows) -> Encoding:
         varied = (measured.codes != measured.codes[:1]).any(0)
         return SiteEncoding(varied, measured.letters, _mean_differences(measured.codes[:, varied]))
     values = np.asarray(measured, np.float64)
-    varies = np.flatnonzero(np.nanmax(values, 0) > np.nanmin(values, 0))
+    gaps = np.isnan(values)
+    varies = np.flatnonzero(np.where(gaps, -np.inf, values).max(0) > np.where(gaps, np.inf, values).min(0))
     values = values[:, varies]
     sparse = ((values == 0).mean(0) >= SPARSE_SHARE) & (values >= 0).all(0)
     dense = values[:, ~sparse]
