@@ -33,7 +33,9 @@ def test_sums_over_sets_are_elementary_symmetric_polynomials():
     for ones in (0, 1, 3):
         everything = [*terms, *[one] * ones]
         for order, found in enumerate(symmetric_sums(terms, one, ones)):
-            assert float(found) == pytest.approx(float(sum(prod(c, start=one) for c in combinations(everything, order))))
+            assert float(found) == pytest.approx(
+                float(sum(prod(c, start=one) for c in combinations(everything, order)))
+            )
 
 
 def test_a_real_count_has_a_binomial_between_those_of_its_neighbours():
