@@ -22,6 +22,8 @@ PUBLIC_NAMES = {
     "generate": "sciencegen.api.generate",
     "score": "sciencegen.api.score",
     "optimize": "sciencegen.api.optimize",
+    "propose": "sciencegen.api.propose",
+    "record": "sciencegen.api.record",
     "evaluate": "sciencegen.api.evaluate",
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",

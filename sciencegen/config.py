@@ -193,6 +193,49 @@ class OptimizeSettings(Resources):
     settings: dict[str, Any] = {}
 
 
+class ProposeSettings(Resources):
+    """measured: tables of what a lab has measured, with the column `target`. journal: the table that a campaign writes
+    all proposals and measurements to. batch: items of the plate. minimize: less of the target is better.
+    pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
+    acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
+    scale: of the target, linear, log, log-from-above or auto.
+    space: options of the domain's own design space (positions, letters ...). start: items to begin from where nothing
+    is measured. maximum_similarity: between two items of the plate. diversity: how much an item's neighbours lose.
+    cost: the pool's column of costs; cost_limit: of the whole plate. column: the item's column.
+    breeding: children, generations, parents, draws of candidates without a pool.
+    """
+
+    measured: tuple[str, ...] = ()
+    journal: str | None = None
+    target: str = "value"
+    minimize: bool = False
+    batch: int = Field(96, ge=1)
+    pool: str | None = None
+    model: str | None = None
+    acquisition: str = "thompson"
+    surrogate: str = "auto"
+    scale: str = "auto"
+    keep: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    space: dict[str, Any] = {}
+    start: tuple[str, ...] = ()
+    maximum_similarity: float = Field(1.0, gt=0, le=1)
+    diversity: float = Field(0.0, ge=0)
+    cost: str | None = None
+    cost_limit: float | None = Field(None, gt=0)
+    column: str | None = None
+    breeding: dict[str, Any] = {}
+
+
+class RecordSettings(Resources):
+    """target: the column of measured values. column: the item's. round: of rows that the campaign didn't propose and
+    that have no column `round`."""
+
+    target: str = "value"
+    column: str | None = None
+    round: int = Field(0, ge=0)
+
+
 class EvaluateSettings(Resources):
     """against: a dataset card and its split, `set/test`, or a file. form: what of the items to judge, such as
     "structures" of molecules.

@@ -131,6 +131,14 @@ class Domain(Protocol):
     edit(item, generator) -> Item | Refusal: a small move on the thing itself, not on how it is written as `mutate`'s.
     recombine(item, other, generator) -> Item | Refusal: a child of two items.
 
+    For design rounds with a lab a domain may offer
+    design_features(items, reference) -> `optimization.rows.SiteRows`, the letters of sequences of one length and what
+        is known of each letter; None where an item can't be laid on the reference. Else `features` is learned from.
+    design_space(**options) -> what may be proposed, by options in the domain's language (positions, letters, how many
+        changes): `accepts(item)`; and perhaps `reference`, an item; `mutate(item, generator)`, a move within it;
+        `everything(limit)`, all its items where these are no more than `limit`, else None.
+    unwanted_targets: name of a column -> why nothing is designed for it.
+
     structure_records(path) -> (format, texts): of a file that `write` wrote, for the report's viewer; one of the
     formats that 3Dmol.js reads, "" for an item without coordinates.
 

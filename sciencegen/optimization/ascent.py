@@ -93,15 +93,15 @@ def climb(score: Score, starts: Float[np.ndarray, "item latent"]) -> Float[np.nd
 
 
 class Ensemble(nn.Module):
-    """`MEMBERS` perceptrons with one hidden layer, side by side; the score is their mean minus their spread."""
+    """Perceptrons with one hidden layer, side by side; the score is their mean minus their spread."""
 
-    def __init__(self, size: int, generator: torch.Generator) -> None:
+    def __init__(self, size: int, generator: torch.Generator, members: int = MEMBERS) -> None:
         super().__init__()
         draw = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
-        self.first = nn.Parameter(draw(MEMBERS, size, HIDDEN) / size**0.5)
-        self.offset = nn.Parameter(draw(MEMBERS, 1, HIDDEN) * 0.1)
-        self.second = nn.Parameter(draw(MEMBERS, HIDDEN, 1) / HIDDEN**0.5)
-        self.linear = nn.Parameter(torch.zeros(MEMBERS, size, 1))
+        self.first = nn.Parameter(draw(members, size, HIDDEN) / size**0.5)
+        self.offset = nn.Parameter(draw(members, 1, HIDDEN) * 0.1)
+        self.second = nn.Parameter(draw(members, HIDDEN, 1) / HIDDEN**0.5)
+        self.linear = nn.Parameter(torch.zeros(members, size, 1))
 
     def members(self, latent: Float[Tensor, "item latent"]) -> Float[Tensor, "member item"]:
         hidden = nn.functional.silu(latent @ self.first + self.offset)
@@ -113,13 +113,22 @@ class Ensemble(nn.Module):
 
 
 def fit_ensemble(
-    latents: Float[np.ndarray, "item latent"], targets: Float[np.ndarray, " item"], generator: np.random.Generator
+    latents: Float[np.ndarray, "item latent"],
+    targets: Float[np.ndarray, " item"],
+    generator: np.random.Generator,
+    seen: Float[np.ndarray, "member item"] | None = None,
 ) -> Ensemble:
-    """Adam on the squared error, each member on its own Bayesian bootstrap of the rows (Rubin 1981)."""
+    """Adam on the squared error, each member on its own Bayesian bootstrap of the rows (Rubin 1981).
+
+    seen: 0 where a member must not learn from a row, else 1; None: `MEMBERS` that see all.
+    """
     noise = torch.Generator().manual_seed(int(generator.integers(2**62)))
     inputs, wanted = torch.as_tensor(latents, dtype=torch.float32), torch.as_tensor(targets, dtype=torch.float32)
-    ensemble = Ensemble(inputs.shape[1], noise)
-    weights = -torch.log(torch.rand(MEMBERS, len(inputs), generator=noise).clamp_min(1e-6))
+    members = MEMBERS if seen is None else len(seen)
+    ensemble = Ensemble(inputs.shape[1], noise, members)
+    weights = -torch.log(torch.rand(members, len(inputs), generator=noise).clamp_min(1e-6))
+    if seen is not None:
+        weights = weights * torch.as_tensor(seen, dtype=torch.float32)
     optimizer = torch.optim.AdamW(ensemble.parameters(), lr=1e-2, weight_decay=1e-2)
     for _ in range(EPOCHS):
         optimizer.zero_grad()

@@ -1,0 +1,137 @@
+"""Record: results of a lab into a campaign's journal; and how tables of measurements are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.predict import describe
+from sciencegen.api.rooms import ParseAndMeasure, domain_of
+from sciencegen.config import RecordSettings, build_settings
+from sciencegen.data.tables import Row
+from sciencegen.errors import DataError, unknown_name
+from sciencegen.optimization.journal import Appended, Entry, append, read_journal
+
+ROUND, ERROR = "round", "_sd"
+Refused = tuple[int, str, str]
+
+
+@dataclass(frozen=True)
+class MeasuredRow:
+    """A row of a lab's table. value: None where the cell is empty: proposed, not measured. round: None if not told."""
+
+    text: str
+    key: str
+    value: float | None
+    error: float | None
+    round: int | None
+
+
+@dataclass(frozen=True)
+class MeasuredTable:
+    """source: the file's name. rows: those that hold an item; refused: the others, and errors that are none."""
+
+    source: str
+    rows: list[MeasuredRow]
+    refused: list[Refused]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a file added to a journal, and the rows that it could not."""
+
+    appended: Appended
+    refused: list[Refused]
+    summary: dict[str, Any]
+
+
+def read_measured(domain: str, path: str | Path, target: str, column: str | None, threads: int) -> MeasuredTable:
+    """The rows of a table with the column `target`, and perhaps `<target>_sd` and `round`."""
+    check_target(domain, target)
+    file = Path(path)
+    if str(path) != "-" and not file.is_file():
+        raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if file.is_dir() else 'none'}.")
+    rows = list(domain_of(domain).read(file, column))
+    columns = sorted({name for row in rows for name in row.values})
+    if target not in columns:
+        raise DataError(
+            f"{unknown_name(f'column of numbers in {path}', target, columns or ['none found'])} "
+            "Fill in what was measured, or name the column with --target."
+        )
+    pairs, refused = describe(ParseAndMeasure(domain, ()), rows, threads)
+    found = []
+    for row, (text, key, *_) in pairs:
+        error = row.values.get(target + ERROR)
+        if error is not None and error < 0:
+            refused.append((row.line, row.text, f"{target}{ERROR} is {error:g}, expected 0 or more: left out"))
+            error = None
+        found.append(MeasuredRow(text, key, row.values.get(target), error, _round(row)))
+    return MeasuredTable("stdin" if str(path) == "-" else file.name, found, sorted(refused))
+
+
+def check_target(domain: str, target: str) -> None:
+    """Refuse what a domain doesn't design for."""
+    unwanted: Mapping[str, str] = getattr(domain_of(domain), "unwanted_targets", {})
+    if target in unwanted:
+        raise DataError(f"Expected a target to design for, got '{target}': {unwanted[target]}")
+
+
+def _round(row: Row) -> int | None:
+    number = row.values.get(ROUND)
+    return int(number) if number is not None and number >= 0 and number == int(number) else None
+
+
+def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default: int) -> list[Entry]:
+    """Lines for a journal. proposed: key -> the round in which the campaign proposed an item."""
+    return [
+        Entry(
+            row.round if row.round is not None else proposed.get(row.key, default),
+            row.text, "measured", value=row.value, value_sd=row.error, source=table.source,
+        )
+        for row in table.rows
+        if row.value is not None
+    ]  # fmt: skip
+
+
+def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict[str, str]:
+    """text -> key, of items that this program wrote; one that can't be read any more is an error."""
+    distinct = list(dict.fromkeys(texts))
+    pairs, refused = describe(ParseAndMeasure(domain, ()), [Row(0, text) for text in distinct], threads)
+    if refused:
+        _, item, reason = refused[0]
+        raise DataError(
+            f"Expected items of {domain} in {place}, found '{item[:80]}': {reason}. Mend or remove that line."
+        )
+    return {row.text: key for row, (_, key, *_) in pairs}
+
+
+def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
+    """key -> the round of its latest proposal"""
+    return {keys[entry.item]: entry.round for entry in entries if entry.kind == "proposed"}
+
+
+def record(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings | None = None, **flags: Any):
+    """Add a table of measurements to a journal; rows that it holds from a file of that name add nothing.
+
+    Returns a `Recorded`. The settings are those of `sciencegen record`.
+    """
+    chosen = settings or build_settings(RecordSettings, flags)
+    before = read_journal(journal)
+    table = read_measured(domain, results, chosen.target, chosen.column, chosen.threads)
+    keys = keys_of(domain, [entry.item for entry in before.entries], chosen.threads, str(journal))
+    entries = measured_entries(table, proposed_rounds(before.entries, keys), chosen.round)
+    if not entries:
+        reason = f", the first: {table.refused[0][2]}" if table.refused else ""
+        raise DataError(f"Expected measured items in {results}, found none{reason}.")
+    appended = append(journal, entries)
+    awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
+    summary = {
+        "recorded": appended.added,
+        "known": appended.known,
+        "unmeasured": sum(row.value is None for row in table.rows),
+        "refused": len(table.refused),
+        "awaited": len(awaited - {row.key for row in table.rows if row.value is not None}),
+    }
+    return Recorded(appended, table.refused, summary)

@@ -1,0 +1,110 @@
+"""`sciencegen propose` and `sciencegen record`: design rounds with a lab."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import say, summarize
+from sciencegen.cli.output import FewerResults, claim_output
+
+Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
+Target = Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")]
+
+
+def propose(
+    domain: options.Domain,
+    measured: Annotated[
+        list[str] | None, typer.Option(help="A table of items and their measured values. Repeatable, oldest first.")
+    ] = None,
+    journal: Journal = None,
+    batch: Annotated[int | None, typer.Option("--batch", "-n", help="Items of the plate. [default: 96]")] = None,
+    target: Target = None,
+    minimize: Annotated[bool, typer.Option("--minimize", help="Less of the target is better.")] = False,
+    pool: Annotated[str | None, typer.Option(help="Candidates: a file, or a dataset's name. [default: made]")] = None,
+    model: Annotated[str | None, typer.Option(help="A model whose latent space brings candidates too.")] = None,
+    acquisition: Annotated[
+        str | None, typer.Option(help="thompson, ucb, noisy-ei or greedy. [default: thompson]")
+    ] = None,
+    surrogate: Annotated[str | None, typer.Option(help="gp, ensemble or auto. [default: auto]")] = None,
+    keep: options.Keep = None,
+    forbid: options.Forbid = None,
+    space: Annotated[
+        list[str] | None, typer.Option(help="name=value, an option of the domain's design space. Repeatable.")
+    ] = None,
+    start: Annotated[list[str] | None, typer.Option(help="An item to begin from before any is measured.")] = None,
+    maximum_similarity: Annotated[float | None, typer.Option(help="Between two of the plate. [default: 1]")] = None,
+    diversity: Annotated[float | None, typer.Option(help="What a pick costs its neighbours. [default: 0]")] = None,
+    cost: Annotated[str | None, typer.Option(help="The pool's column of costs.")] = None,
+    cost_limit: Annotated[float | None, typer.Option(help="Of the whole plate.")] = None,
+    column: options.Column = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    settings: options.SettingsText = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Propose the next plate from what was measured: items most likely to be best, none of them known.
+
+    Fill the plate's empty column in the lab and hand the same file back: to `record`, or with --measured. Without any
+    measurement the first plate is drawn at random, from --pool, --model or around --start.
+    """
+    from sciencegen.config import ProposeSettings
+
+    flags: dict[str, Any] = dict(
+        measured=measured, journal=journal, batch=batch, target=target, minimize=minimize or None, pool=pool
+    )
+    flags |= dict(model=model, acquisition=acquisition, surrogate=surrogate, keep=keep, forbid=forbid, start=start)
+    flags |= dict(space=options.pairs(space, "--space"), maximum_similarity=maximum_similarity, diversity=diversity)
+    flags |= dict(cost=cost, cost_limit=cost_limit, column=column, seed=seed, device=device, threads=threads)
+    record = options.settings_from(ProposeSettings, settings, **flags)
+    claim_output(output, force)
+
+    from sciencegen.api.outputs import write_candidates, write_rejected
+    from sciencegen.api.propose import plan
+    from sciencegen.api.rooms import domain_of
+
+    found = plan(domain, record, log=say)
+    refused = write_candidates(domain_of(domain), output, found.table)
+    write_rejected(output, [*found.refused, *refused])
+    summarize(found.summary, output, as_json)
+    if len(found.table["item"]) < record.batch:
+        raise FewerResults(
+            f"Found {len(found.table['item'])} of {record.batch} items that may be proposed (all written). "
+            "Give a larger pool or a model, loosen --keep, --forbid, --space, --cost-limit or --maximum-similarity."
+        )
+
+
+def record(
+    domain: options.Domain,
+    results: Annotated[str, typer.Argument(help="The table of measured items; - is stdin.", show_default=False)],
+    journal: Annotated[str, typer.Option(help="The campaign's table; made where there is none.")],
+    target: Target = None,
+    round_: Annotated[
+        int | None, typer.Option("--round", help="Of rows without one that weren't proposed. [default: 0]")
+    ] = None,
+    column: options.Column = None,
+    threads: options.Threads = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write a lab's results into a campaign's journal; recording the same file again adds nothing.
+
+    Rows of one item are replicates: proposals are made from their mean and its error. A column `<target>_sd` holds the
+    standard error of each value. Rows that can't be used stand in `<journal>.rejects.csv`.
+    """
+    from sciencegen.config import RecordSettings
+
+    chosen = options.settings_from(RecordSettings, None, target=target, round=round_, column=column, threads=threads)
+
+    from sciencegen.api.outputs import write_rejected
+    from sciencegen.api.record import record as record_results
+
+    found = record_results(domain, journal, results, chosen)
+    write_rejected(journal, found.refused)
+    if found.appended.torn:
+        say(f"note: the journal's last line was cut off; it was moved to {journal}.torn: '{found.appended.torn[:80]}'")
+    summarize(found.summary, journal, as_json)

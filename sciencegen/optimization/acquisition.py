@@ -1,0 +1,130 @@
+"""Which candidate to measure next, given those picked already: values over a finite set, pick after pick.
+
+acquisition = ACQUISITIONS[name](state, generator)
+acquisition.values() -> [candidate], the greatest is the next pick
+acquisition.pick(index)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.optimization.gaussian_process import Joint, draws_of
+
+BETA = 2.0
+"""Standard deviations of optimism."""
+DRAWS = 128
+"""Joint samples behind an expected improvement."""
+LONGEST_EI = 200
+"""Candidates that noisy expected improvement looks at: each of its steps is a batch of Cholesky factors."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The joint posterior over candidates, then what is being measured already, then the best of what was measured.
+
+    pending, baseline: how many points of the latter two; costs: of each candidate.
+    """
+
+    joint: Joint
+    pending: int
+    baseline: int
+    costs: Float[np.ndarray, " candidate"]
+
+    @property
+    def candidates(self) -> int:
+        return len(self.joint.mean) - self.pending - self.baseline
+
+
+class Acquisition(Protocol):
+    def values(self) -> Float[np.ndarray, " candidate"]: ...
+
+    def pick(self, index: int) -> None: ...
+
+
+class Thompson:
+    """Each pick is the best of another function drawn from the posterior (Thompson 1933; in batches, Kandasamy et al.
+    2018): candidates are taken as often as they are likely to be best."""
+
+    def __init__(self, state: State, generator: np.random.Generator) -> None:
+        self._state, self._generator = state, generator
+        self._draws: list[np.ndarray] = []
+
+    def values(self) -> Float[np.ndarray, " candidate"]:
+        if not self._draws:
+            self._draws = list(draws_of(self._state.joint, 96, self._generator)[::-1])
+        return self._draws.pop()[: self._state.candidates]
+
+    def pick(self, index: int) -> None:
+        return
+
+
+class UpperBound:
+    """mean + BETA sd, the sd falling as if each pick had been measured (GP-BUCB, Desautels, Krause, Burdick 2014)."""
+
+    def __init__(self, state: State, generator: np.random.Generator) -> None:
+        self._state, self._covariance = state, state.joint.covariance.copy()
+        for index in range(state.candidates, state.candidates + state.pending):
+            self.pick(index)
+
+    def values(self) -> Float[np.ndarray, " candidate"]:
+        deviation = np.sqrt(np.maximum(np.diag(self._covariance), 0.0))
+        return (self._state.joint.mean + BETA * deviation)[: self._state.candidates]
+
+    def pick(self, index: int) -> None:
+        """C <- C - c c^T / (c_ii + noise)"""
+        column = self._covariance[:, index].copy()
+        self._covariance -= np.outer(column, column) / (column[index] + self._state.joint.noise)
+
+
+class Greedy:
+    """The greatest mean: a control, and for a last plate."""
+
+    def __init__(self, state: State, generator: np.random.Generator) -> None:
+        self._state = state
+
+    def values(self) -> Float[np.ndarray, " candidate"]:
+        return self._state.joint.mean[: self._state.candidates]
+
+    def pick(self, index: int) -> None:
+        return
+
+
+class NoisyImprovement:
+    """log E[max(0, f - max over the batch and the best so far)], all uncertain: qLogNoisyExpectedImprovement of BoTorch
+    (Letham et al. 2019; Ament et al. 2023) over a finite set, greedily: what is picked or pending joins the best.
+
+    The log of a candidate's cost is subtracted: improvement per cost (Snoek et al. 2012).
+    """
+
+    def __init__(self, state: State, generator: np.random.Generator) -> None:
+        from sciencegen.optimization.finite_pool import FinitePool  # on use: BoTorch's acquisition functions
+
+        self._state, self._pool, self._seed = state, FinitePool(state.joint), int(generator.integers(2**31))
+        self._reference = list(range(state.candidates, len(state.joint.mean)))
+        optimistic = state.joint.mean + BETA * np.sqrt(np.maximum(np.diag(state.joint.covariance), 0))
+        self._looked_at = np.sort(np.argsort(-optimistic[: state.candidates], kind="stable")[:LONGEST_EI])
+
+    def values(self) -> Float[np.ndarray, " candidate"]:
+        from sciencegen.optimization.finite_pool import log_noisy_improvement
+
+        values = np.full(self._state.candidates, -np.inf)
+        values[self._looked_at] = log_noisy_improvement(self._pool, self._looked_at, self._reference, DRAWS, self._seed)
+        return values - np.log(self._state.costs)
+
+    def pick(self, index: int) -> None:
+        self._reference.append(index)
+
+
+ACQUISITIONS: dict[str, Callable[[State, np.random.Generator], Acquisition]] = {
+    "thompson": Thompson,
+    "ucb": UpperBound,
+    "noisy-ei": NoisyImprovement,
+    "greedy": Greedy,
+}
+"""The default first."""

@@ -1,0 +1,172 @@
+"""Rounds with a lab: what was measured so far, and what to measure next.
+
+journal.py        every proposal and measurement, in a table that only grows
+measurements.py   replicates averaged
+posterior.py      a surrogate and a scale, chosen by cross-validated likelihood
+proposers.py      candidates from a pool, from moves, from a latent space
+plate.py          a batch of them, by an acquisition, diverse and within its cost
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, pick_plate
+from sciencegen.optimization.posterior import Posterior, fit_posterior
+from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Proposals, breed
+from sciencegen.optimization.rows import Rows, joined
+
+POOL = "pool"
+HOPE = 1.0
+"""Standard deviations of optimism with which parents are chosen."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A pool that the user gave: distinct items and keys, and the cost of each."""
+
+    items: Sequence[Any]
+    keys: Sequence[str]
+    costs: Float[np.ndarray, " item"]
+
+
+@dataclass(frozen=True)
+class Plate:
+    """The next batch, first picks first. predicted, lower, upper: the median and a 90% interval of what will be
+    measured, NaN where nothing was measured yet. considered: how many candidates there were. likelihoods: as in
+    `Posterior`; chosen: its best."""
+
+    items: list[Any]
+    sources: list[str]
+    predicted: Float[np.ndarray, " item"]
+    lower: Float[np.ndarray, " item"]
+    upper: Float[np.ndarray, " item"]
+    considered: int
+    chosen: str = ""
+    likelihoods: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CampaignSettings:
+    """surrogate, scale: names in `posterior.MODELS` and `warps.SHAPES`, or "auto". minimize: less is better."""
+
+    count: int = 96
+    surrogate: str = "auto"
+    scale: str = "auto"
+    minimize: bool = False
+    plate: PlateSettings = field(default_factory=PlateSettings)
+    breeding: BreedingSettings = field(default_factory=BreedingSettings)
+
+
+def next_plate(
+    space: CampaignSpace,
+    measured: Sequence[Measurement],
+    pending: Sequence[Any],
+    settings: CampaignSettings,
+    generator: np.random.Generator,
+    pool: Given | None = None,
+    start: Sequence[Any] = (),
+) -> Plate:
+    """The batch to measure next, of the pool where there is one, else of what moves and draws bring forth.
+
+    pending: proposed, not measured yet: proposed no more, and counted on by acquisitions that plan ahead. Without
+    anything measured the batch is at random, of the pool, of the draws, or of moves from the start items.
+    """
+    forbidden = {space.key(one.item) for one in measured} | {space.key(item) for item in pending}
+    if not measured:
+        return _first_plate(space, settings, generator, pool, start, forbidden)
+    sign = -1.0 if settings.minimize else 1.0
+    values = sign * np.array([one.value for one in measured])
+    errors = np.array([one.error for one in measured])
+    rows = space.features([one.item for one in measured])
+    given = None if pool is None else _open(space, pool, forbidden)
+    posterior = fit_posterior(rows, values, errors, generator, surrogate=settings.surrogate, scale=settings.scale)
+    candidates, sources = given or _bred(space, measured, rows, posterior, settings, forbidden, generator)
+    if not len(candidates.items):
+        return Plate([], [], np.empty(0), np.empty(0), np.empty(0), 0)
+    standing = posterior.model.marginals(posterior.points(rows)).mean
+    places = pick_plate(
+        candidates, posterior, settings.count, settings.plate, generator, similarity=space.similarity,
+        pending=space.features(pending) if pending else None, baseline=rows[np.argsort(-standing)[:BASELINE]],
+    )  # fmt: skip
+    return _plate(candidates, sources, places, posterior, sign)
+
+
+def _plate(pool: Pool, sources: Sequence[str], places: np.ndarray, posterior: Posterior, sign: float) -> Plate:
+    marginals = posterior.model.marginals(posterior.points(pool.rows[places]))
+    median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
+    picked = [pool.items[place] for place in places]
+    best = max(posterior.likelihoods, key=lambda name: posterior.likelihoods[name])
+    lower, upper = np.minimum(low, high), np.maximum(low, high)
+    made = [sources[place] for place in places]
+    return Plate(picked, made, median, lower, upper, len(pool.items), best, posterior.likelihoods)
+
+
+def _open(space: CampaignSpace, pool: Given, forbidden: set[str]) -> tuple[Pool, list[str]]:
+    """What of the pool is acceptable and neither measured nor proposed."""
+    kept = [
+        place
+        for place, (item, key) in enumerate(zip(pool.items, pool.keys, strict=True))
+        if key not in forbidden and space.accept(item)
+    ]
+    items = [pool.items[place] for place in kept]
+    rows = space.features(items)
+    return Pool(items, rows, pool.costs[kept]), [POOL] * len(items)
+
+
+def _bred(
+    space: CampaignSpace,
+    measured: Sequence[Measurement],
+    rows: Rows,
+    posterior: Posterior,
+    settings: CampaignSettings,
+    forbidden: set[str],
+    generator: np.random.Generator,
+) -> tuple[Pool, list[str]]:
+    def liking(some: Rows) -> np.ndarray:
+        marginals = posterior.model.marginals(posterior.points(some))
+        return marginals.mean + HOPE * marginals.deviation
+
+    standing = posterior.model.marginals(posterior.points(rows)).mean
+    known = [one.item for one in measured]
+    found = breed(space, known, standing.tolist(), set(forbidden), liking, settings.breeding, generator)
+    return Pool(found.items, _joined(found), np.ones(len(found))), found.sources
+
+
+def _joined(found: Proposals) -> Rows:
+    return joined(found.rows) if found.rows else np.empty((0, 0))
+
+
+def _first_plate(
+    space: CampaignSpace,
+    settings: CampaignSettings,
+    generator: np.random.Generator,
+    pool: Given | None,
+    start: Sequence[Any],
+    forbidden: set[str],
+) -> Plate:
+    """A random batch, of which nothing is predicted; start items that may be measured come first."""
+    if pool is not None:
+        kept = [key not in forbidden and space.accept(item) for item, key in zip(pool.items, pool.keys, strict=True)]
+        places = generator.permutation(np.flatnonzero(kept))[: settings.count].tolist()
+        return _unpredicted([pool.items[place] for place in places], [POOL] * len(places), sum(kept))
+    first = {space.key(item): item for item in start if space.accept(item) and space.key(item) not in forbidden}
+    wanted = replace(settings.breeding, draws=2 * settings.count, children=2 * settings.count, generations=1)
+    found = breed(
+        space, start, [0.0] * len(start), forbidden | set(first), lambda rows: np.zeros(len(rows)), wanted, generator
+    )
+    order = generator.permutation(len(found)).tolist()
+    items = [*first.values(), *(found.items[place] for place in order)]
+    sources = ["start"] * len(first) + [found.sources[place] for place in order]
+    return _unpredicted(items[: settings.count], sources[: settings.count], len(items))
+
+
+def _unpredicted(items: list[Any], sources: list[str], considered: int) -> Plate:
+    nothing = np.full(len(items), np.nan)
+    return Plate(items, sources, nothing, nothing, nothing, considered)

@@ -1,0 +1,57 @@
+"""BoTorch's acquisition functions over a finite set whose joint posterior is known: an input is an index into it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from botorch.acquisition.logei import qLogNoisyExpectedImprovement
+from botorch.models.gpytorch import GPyTorchModel
+from botorch.posteriors.gpytorch import GPyTorchPosterior
+from botorch.sampling.normal import SobolQMCNormalSampler
+from gpytorch.distributions import MultivariateNormal
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from sciencegen.optimization.gaussian_process import Joint
+
+JITTER = 1e-6
+"""Variance that lets an index stand twice in one set, as a share of the mean variance."""
+
+
+class FinitePool(GPyTorchModel):
+    """posterior(X): the joint normal of the points whose indices X [... q 1] holds."""
+
+    num_outputs = 1
+    batch_shape = torch.Size([])
+
+    def __init__(self, joint: Joint) -> None:
+        super().__init__()
+        self._mean, self._covariance = torch.as_tensor(joint.mean), torch.as_tensor(joint.covariance)
+        self._jitter = JITTER * max(float(np.diag(joint.covariance).mean()), 1e-12)
+
+    def posterior(self, X: Tensor, *arguments, posterior_transform=None, **options) -> GPyTorchPosterior:
+        index = X[..., 0].long()
+        covariance = self._covariance[index[..., :, None], index[..., None, :]]
+        covariance = covariance + self._jitter * torch.eye(index.shape[-1], dtype=covariance.dtype)
+        return GPyTorchPosterior(MultivariateNormal(self._mean[index], covariance))
+
+
+def log_noisy_improvement(
+    pool: FinitePool, candidates: Int[np.ndarray, " candidate"], reference: Sequence[int], draws: int, seed: int
+) -> Float[np.ndarray, " candidate"]:
+    """log E[max(0, f(candidate) - max f(reference))] of each candidate, the reference being uncertain too.
+
+    What is being measured already stands in the reference: then it is what the candidate adds.
+    """
+    sampler = SobolQMCNormalSampler(torch.Size([draws]), seed=seed)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of inputs that are no numbers in a unit cube
+        function = qLogNoisyExpectedImprovement(pool, _column(reference), sampler, prune_baseline=False)
+        return function(_column(candidates)[:, None]).numpy()
+
+
+def _column(index: Sequence[int] | np.ndarray) -> Tensor:
+    return torch.as_tensor(np.asarray(index, float))[:, None]

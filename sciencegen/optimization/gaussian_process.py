@@ -1,0 +1,178 @@
+"""A Gaussian process of measured values: BoTorch fits it; marginals of a large pool come in blocks, joints exactly."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from botorch.exceptions.errors import ModelFittingError
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import SingleTaskGP
+from gpytorch.likelihoods import FixedNoiseGaussianLikelihood
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from jaxtyping import Float
+from torch import Tensor
+
+from sciencegen.optimization.kernels import SiteKernel, table_kernel
+from sciencegen.optimization.rows import Encoding, SiteEncoding
+
+Points = Float[np.ndarray, "point column"]
+
+BLOCK = 8192
+LEAST_NOISE = 1e-4
+"""Variance of the noise, as a share of the targets'."""
+TUNING_POINTS = 600
+"""Measured points that the kernel's parameters are fitted on: a fit takes n^3."""
+ITERATIONS, BRIEF_ITERATIONS = 40, 12
+"""Steps of L-BFGS; the few are enough to tell which scale suits the values."""
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """Mean and standard deviation of the function (not of a measurement) at each point."""
+
+    mean: Float[np.ndarray, " point"]
+    deviation: Float[np.ndarray, " point"]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Mean and covariance of the function over some points, and the variance of a measurement's noise."""
+
+    mean: Float[np.ndarray, " point"]
+    covariance: Float[np.ndarray, "point point"]
+    noise: float
+
+
+class GaussianProcess:
+    """BoTorch's SingleTaskGP of standardized targets, with a kernel for the rows' encoding.
+
+    noise_i = e_i^2 + s^2: the stated errors of the targets where there are any, and a common noise that is learned.
+    """
+
+    name = "gp"
+
+    def __init__(
+        self, encoding: Encoding, points: Points, targets: Float[np.ndarray, " point"],
+        errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
+    ) -> None:  # fmt: skip
+        stated = np.nan_to_num(np.square(errors))
+        tuned = _model(encoding, *_subset(points, targets, stated, generator))
+        _fit(tuned, BRIEF_ITERATIONS if brief else ITERATIONS)
+        self.model = tuned
+        if len(points) > TUNING_POINTS:
+            self.model = _model(encoding, points, targets, stated)
+            self.model.load_state_dict(_shared_state(tuned), strict=False)
+        self.model.eval()
+        self._condition(points, targets, stated)
+
+    def _condition(self, points: Points, targets: np.ndarray, stated: np.ndarray) -> None:
+        """(K + noise)^-1 and its product with the residuals."""
+        with torch.no_grad():
+            self._points = torch.as_tensor(points)
+            self._constant = self.model.mean_module.constant.item()
+            kernel = self.model.covar_module(self._points).to_dense()
+            self.noise = self._learned_noise().item()
+            kernel = kernel + torch.diag(torch.as_tensor(stated) + self.noise)
+            self._factor = _cholesky(kernel)
+            residual = torch.as_tensor(targets) - self._constant
+            self._weights = torch.cholesky_solve(residual[:, None], self._factor)[:, 0]
+            self._targets = np.asarray(targets, float)
+
+    def _learned_noise(self) -> Tensor:
+        likelihood = self.model.likelihood
+        second = getattr(likelihood, "second_noise_covar", None)
+        return likelihood.noise.mean() if second is None else second.noise.mean()
+
+    def marginals(self, points: Points) -> Marginals:
+        """Block by block, and in single precision where that matters: a pool may be large."""
+        kernel = self.model.covar_module
+        inverse = torch.linalg.inv(self._factor).float()
+        weights, known = self._weights.float(), self._points.float()
+        means, deviations = np.empty(len(points)), np.empty(len(points))
+        with torch.no_grad():
+            for start in range(0, len(points), BLOCK):
+                rows = slice(start, min(start + BLOCK, len(points)))
+                block = torch.as_tensor(points[rows], dtype=torch.float32)
+                cross = kernel(block, known).to_dense().float()
+                variance = kernel(block, diag=True) - (cross @ inverse.T).square().sum(1)
+                means[rows] = (cross @ weights + self._constant).double().numpy()
+                deviations[rows] = variance.clamp_min(1e-9).sqrt().double().numpy()
+        return Marginals(means, deviations)
+
+    def joint(self, points: Points) -> Joint:
+        here = torch.as_tensor(points)
+        with torch.no_grad():
+            cross = self.model.covar_module(here, self._points).to_dense()
+            explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False)
+            covariance = self.model.covar_module(here).to_dense() - explained.T @ explained
+            mean = cross @ self._weights + self._constant
+        return Joint(mean.numpy(), ((covariance + covariance.T) / 2).numpy(), self.noise)
+
+    def left_out(self) -> Marginals:
+        """What each target is expected to be from all others, with its noise (Rasmussen & Williams 2006, eq. 5.12)."""
+        precision = torch.cholesky_inverse(self._factor).diagonal()
+        return Marginals(self._targets - (self._weights / precision).numpy(), (1 / precision).sqrt().numpy())
+
+
+def _model(encoding: Encoding, points: Points, targets: np.ndarray, stated: np.ndarray) -> SingleTaskGP:
+    kernel = SiteKernel(encoding) if isinstance(encoding, SiteEncoding) else table_kernel(encoding)
+    noisy = FixedNoiseGaussianLikelihood(torch.as_tensor(stated), learn_additional_noise=True) if stated.any() else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # inputs are scaled here already, and fingerprints aren't meant to be
+        return SingleTaskGP(
+            torch.as_tensor(points), torch.as_tensor(targets)[:, None], likelihood=noisy, covar_module=kernel,
+            outcome_transform=None,
+        )  # fmt: skip
+
+
+def _fit(model: SingleTaskGP, iterations: int) -> None:
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # stopping early is meant: the fit is repeated every round
+        torch.manual_seed(0)  # retries after a failed fit draw from the global generator
+        options = {"options": {"maxiter": iterations}}
+        evidence = ExactMarginalLogLikelihood(model.likelihood, model)
+        with suppress(ModelFittingError):  # then BoTorch puts back what it began with: the modes of the priors
+            fit_gpytorch_mll(evidence, optimizer_kwargs=options, max_attempts=1)
+
+
+def _subset(points: Points, targets: np.ndarray, stated: np.ndarray, generator: np.random.Generator) -> tuple:
+    """The best third and any of the rest, up to TUNING_POINTS."""
+    from sciencegen.optimization.surrogate import training_subset
+
+    if len(points) <= TUNING_POINTS:
+        return points, targets, stated
+    rows = training_subset(targets, TUNING_POINTS, generator)
+    return points[rows], targets[rows], stated[rows]
+
+
+def _shared_state(model: SingleTaskGP) -> dict[str, Tensor]:
+    """The parameters without what belongs to each point."""
+    own = "likelihood.noise_covar.noise"
+    return {name: value for name, value in model.state_dict().items() if not name.startswith(own)}
+
+
+def _cholesky(matrix: Tensor) -> Tensor:
+    """The factor, with the least addition to the diagonal (from 1e-8 of its mean) that makes it one."""
+    scaled = float(matrix.diagonal().mean()) * torch.eye(len(matrix), dtype=matrix.dtype)
+    for power in range(-8, 0):
+        factor, failed = torch.linalg.cholesky_ex(matrix + 10.0**power * scaled)
+        if not int(failed):
+            return factor
+    raise ValueError(f"no covariance matrix: its least eigenvalue is {float(torch.linalg.eigvalsh(matrix)[0]):.3g}")
+
+
+def draws_of(joint: Joint, count: int, generator: np.random.Generator) -> Float[np.ndarray, "draw point"]:
+    """Functions from the joint posterior: mean + L eps with L L^T = covariance."""
+    jitter = 1e-8 * max(float(np.diag(joint.covariance).mean()), 1e-12)
+    factor = _cholesky(torch.as_tensor(joint.covariance) + jitter * torch.eye(len(joint.mean))).numpy()
+    return joint.mean + generator.standard_normal((count, len(joint.mean))) @ factor.T
+
+
+def log_density(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """log N(value; mean, deviation^2)"""
+    return -0.5 * np.square((values - mean) / deviation) - np.log(deviation) - 0.5 * math.log(2 * math.pi)

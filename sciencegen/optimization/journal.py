@@ -1,0 +1,199 @@
+"""The journal of a campaign: every proposal and every measurement, one line each, in a CSV table that only grows.
+
+    round,item,kind,value,value_sd,predicted,lower,upper,source
+    1,CCO,measured,0.31,,,,,round1.csv
+    2,CCN,proposed,,,0.42,0.35,0.49,mutation
+
+The last column is a text, so that a line that was cut off has lost no digit of a number unless it lost a column too.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from sciencegen.errors import DataError
+from sciencegen.files import atomic_write, turn_at
+
+KINDS = ("proposed", "measured")
+LONGEST_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line. item: as text. value, value_sd: a measured number and its standard error. predicted, lower, upper: what
+    was expected of a proposal. source: of a proposal who made it, of a measurement the file that it came in."""
+
+    round: int
+    item: str
+    kind: str
+    value: float | None = None
+    value_sd: float | None = None
+    predicted: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    source: str = ""
+
+
+COLUMNS = tuple(field.name for field in fields(Entry))
+NUMBERS = COLUMNS[3:-1]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What a file holds. torn: a last line that was not written to its end, "" where there is none. header: the file's
+    columns, `COLUMNS` and perhaps others of the user's. text: the whole lines, as they stand."""
+
+    entries: tuple[Entry, ...] = ()
+    torn: str = ""
+    header: tuple[str, ...] = COLUMNS
+    text: str = ""
+
+    @property
+    def measured(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.kind == "measured"]
+
+    @property
+    def proposed(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.kind == "proposed"]
+
+    @property
+    def last_round(self) -> int:
+        return max((entry.round for entry in self.entries), default=0)
+
+
+@dataclass(frozen=True)
+class Appended:
+    """How many lines were added, how many the journal held already, and the torn line that was taken out of it."""
+
+    added: int
+    known: int
+    torn: str = ""
+
+
+def read_journal(path: str | Path) -> Journal:
+    """The journal in a file, an empty one where there is none. A torn last line is told, any other is an error."""
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"Expected a journal (a CSV file) at {path}, found a folder. Name a file in it.")
+    if not path.exists():
+        return Journal()
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Expected a journal in UTF-8 at {path}, got other bytes ({error}). Save it as UTF-8."
+        ) from None
+    whole, _, last = text.rpartition("\n")
+    lines = whole.split("\n") if whole else []
+    if last and lines and len(_cells(last)) == len(_cells(lines[0])):  # an editor that drops the last line feed
+        lines, last = [*lines, last], ""
+    if not lines:
+        return Journal(torn=last)
+    header = _checked_header(lines[0], path)
+    numbered = [(number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
+    entries = tuple(_entry(line, header, f"line {number} of {path}") for number, line in numbered)
+    return Journal(entries, last.strip(), header, "".join(f"{line}\n" for line in lines))
+
+
+def append(path: str | Path, entries: Iterable[Entry]) -> Appended:
+    """Add lines, all or none of them: the file is written anew beside itself and renamed, one process at a time.
+
+    Adding again what is there adds nothing: a proposal is known by its round and item, a measurement by item, value,
+    error and source, counted, so that equal replicates of one file stay two. A torn line goes to `<path>.torn`.
+    """
+    path = Path(path).absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    wanted = list(entries)
+    with turn_at(path.parent):
+        journal = read_journal(path)
+        fresh = _fresh(journal.entries, wanted)
+        if journal.torn:
+            with open(f"{path}.torn", "a", encoding="utf-8") as file:
+                file.write(f"{journal.torn}\n")
+        if fresh or journal.torn or not path.exists():
+            with atomic_write(path) as file:
+                file.write(journal.text or ",".join(COLUMNS) + "\n")
+                file.writelines(_line(entry, journal.header) for entry in fresh)
+    return Appended(len(fresh), len(wanted) - len(fresh), journal.torn)
+
+
+def _fresh(known: Sequence[Entry], wanted: Sequence[Entry]) -> list[Entry]:
+    """What is not there yet, each as often as it is wanted more than it is there."""
+    there, fresh = Counter(map(_identity, known)), []
+    for entry in wanted:
+        identity = _identity(entry)
+        if there[identity] == 0:
+            fresh.append(entry)
+            there[identity] = 1 if entry.kind == "proposed" else 0  # a proposal counts once
+        elif entry.kind == "measured":
+            there[identity] -= 1
+    return fresh
+
+
+def _identity(entry: Entry) -> tuple:
+    if entry.kind == "proposed":
+        return (entry.kind, entry.round, entry.item)
+    return (entry.kind, entry.item, entry.value, entry.value_sd, entry.source)
+
+
+def _line(entry: Entry, header: Sequence[str]) -> str:
+    cells = [getattr(entry, name, None) for name in header]
+    if any("\n" in cell or "\r" in cell for cell in cells if isinstance(cell, str)):
+        raise DataError(f"Expected items and sources on one line each, got {entry.item[:LONGEST_SHOWN]!r}.")
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerow(["" if cell is None else cell for cell in cells])
+    return file.getvalue()
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line.rstrip("\r")], strict=True), [])
+    except csv.Error:  # a quotation mark that is not closed
+        return []
+
+
+def _checked_header(line: str, path: Path) -> tuple[str, ...]:
+    header = tuple(cell.strip() for cell in _cells(line))
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise DataError(
+            f"Expected a journal with the columns {','.join(COLUMNS)} in {path}, found {line[:LONGEST_SHOWN]!r} "
+            f"without {', '.join(missing)}. Name another file with --journal: it is made by the first entry. "
+            "A table of measurements goes in by `sciencegen record`."
+        )
+    return header
+
+
+def _entry(line: str, header: Sequence[str], place: str) -> Entry:
+    cells = _cells(line)
+    if len(cells) != len(header):
+        raise DataError(
+            f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Mend it."
+        )
+    row = dict(zip(header, cells, strict=True))
+    numbers = {name: _number(row[name], name, place) for name in NUMBERS}
+    if row["kind"] not in KINDS or (row["kind"] == "measured" and numbers["value"] is None):
+        raise DataError(
+            f"Expected 'proposed', or 'measured' and a value, in {place}, found '{row['kind']}' and '{row['value']}'."
+        )
+    if not row["round"].strip().isdigit():
+        raise DataError(f"Expected a round of 0 or more in {place}, found '{row['round']}'.")
+    return Entry(int(row["round"]), row["item"], row["kind"], source=row["source"], **numbers)
+
+
+def _number(cell: str, name: str, place: str) -> float | None:
+    if not cell.strip():
+        return None
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"Expected a finite number or nothing as {name} in {place}, found '{cell[:LONGEST_SHOWN]}'.")
+    return number

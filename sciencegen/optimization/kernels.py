@@ -1,0 +1,138 @@
+"""Kernels of Gaussian processes for what scientists measure: sequences letter by letter, and tables of features."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
+from gpytorch.priors import LogNormalPrior, NormalPrior
+from torch import Tensor, nn
+
+from sciencegen.optimization.rows import SiteEncoding, TableEncoding
+
+FEW_SITES = 8
+FEW_COLUMNS = 20
+"""Up to so many sites, or columns, have relevances of their own."""
+
+
+class SiteKernel(Kernel):
+    """Sums of products over sets of sites: main effects, pairs, and all sites at once.
+
+    k(x, y) = v_1 e_1(c) / C(h, 1) + v_2 e_2(c) / C(h, 2) + v_all prod_s c_s
+    c_s(x, y) = exp(-sum_f w_sf (l_f(x_s) - l_f(y_s))^2 / 2)
+
+    e_d is the elementary symmetric polynomial, the sum over all sets of d sites (Duvenaud, Nickisch, Rasmussen 2011,
+    eq. 9 to 13): a term of order d learns interactions of d sites, and foretells what was never seen together. l(a) are
+    the features of letter a, and whether it is that letter. h is in how many sites two items differ. Sites that never
+    varied among the measured share their w, and if many vary, w_sf = u_s w_f.
+    """
+
+    has_lengthscale = False
+
+    def __init__(self, encoding: SiteEncoding) -> None:
+        super().__init__()
+        letters = torch.as_tensor(encoding.letters, dtype=torch.float64)
+        squares = (letters[:, None] - letters[None]).square().permute(2, 0, 1) / 2
+        mismatch = LEAST_MISMATCH * (1 - torch.eye(len(letters), dtype=torch.float64))
+        self.register_buffer("squares", torch.cat([squares, mismatch[None]]))
+        varied = torch.as_tensor(encoding.varied)
+        few = int(varied.sum()) <= FEW_SITES
+        own = torch.cumsum(varied, 0) - 1 if few else torch.zeros(len(varied), dtype=torch.long)
+        common = int(varied.sum()) if few else 0
+        self.register_buffer("row_of_site", torch.where(varied, own, torch.full_like(own, common)))
+        self.norms = [binomial(encoding.differences, order) for order in (1, 2)]
+        zeros = lambda *shape: nn.Parameter(torch.zeros(*shape, dtype=torch.float64))  # noqa: E731
+        self.register_parameter("log_relevance", zeros(common + 1, len(self.squares)))
+        self.register_parameter("log_site", zeros(len(varied), 1))
+        self.register_parameter("log_order", nn.Parameter(zeros(3).data - math.log(3)))
+        self.register_prior("relevance_prior", NormalPrior(0.0, 1.0), lambda kernel: kernel.log_relevance)
+        self.register_prior("site_prior", NormalPrior(0.0, 0.1 if few else 0.7), lambda kernel: kernel.log_site)
+        self.register_prior("order_prior", NormalPrior(-math.log(3), 1.0), lambda kernel: kernel.log_order)
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options) -> Tensor:
+        first, second = x1.long(), x2.long()
+        both = torch.cat([first.flatten(0, -2), second.flatten(0, -2)])
+        here = torch.nonzero((both != both[:1]).any(0))[:, 0]  # the other sites are alike everywhere: c = 1
+        weights = _positive(self.log_relevance[self.row_of_site[here]] + self.log_site[here]).to(x1)
+        tables = torch.exp(-torch.einsum("sf,fab->sab", weights, self.squares.to(x1)))
+        look_up = _pairwise if diag else _looked_up
+        alike = [
+            look_up(table, first[..., site], second[..., site])
+            for table, site in zip(tables, here.tolist(), strict=True)
+        ]
+        shape = x1.shape[:-1] if diag else (*x1.shape[:-1], x2.shape[-2])
+        one = torch.ones(shape, dtype=x1.dtype)
+        sums = symmetric_sums(alike, one, x1.shape[-1] - len(here))
+        terms = (sums[1] / self.norms[0], sums[2] / self.norms[1], math.prod(alike, start=one))
+        return sum(v * term for v, term in zip(_positive(self.log_order).to(x1), terms, strict=True))
+
+
+def _positive(logarithms: Tensor) -> Tensor:
+    """exp, within bounds that a step of a line search must not leave."""
+    return logarithms.clamp(-LARGEST_LOG, LARGEST_LOG).exp()
+
+
+LARGEST_LOG = 5.0
+LEAST_MISMATCH = 0.05
+"""What any two different letters differ by, beside what is known of them."""
+
+
+def _looked_up(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """[... n m] entries of a small table; by whole columns, then rows, where there is no batch (quick to derive)."""
+    if first.ndim == second.ndim == 1:
+        return table.index_select(1, second).index_select(0, first)
+    return table[first[..., :, None], second[..., None, :]]
+
+
+def _pairwise(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return table[first, second]
+
+
+def symmetric_sums(terms: list[Tensor], one: Tensor, ones: int) -> tuple[Tensor, Tensor, Tensor]:
+    """e_0, e_1, e_2 of the terms and of so many ones beside them: e_d <- e_d + c e_(d-1) for each term c."""
+    first, second = ones * one, ones * (ones - 1) / 2 * one
+    for term in terms:
+        first, second = first + term, second + first * term
+    return one, first, second
+
+
+def binomial(count: float, order: int) -> float:
+    """C(count, order) of a real count; of at least `order`."""
+    count = max(count, order)
+    return math.exp(math.lgamma(count + 1) - math.lgamma(order + 1) - math.lgamma(count - order + 1))
+
+
+class TanimotoKernel(Kernel):
+    """<x, y> / (|x|^2 + |y|^2 - <x, y>) of counts and bits (Ralaivola et al. 2005, eq. 7); 1 for two zero rows."""
+
+    has_lengthscale = False
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options) -> Tensor:
+        if diag:
+            return torch.ones(x1.shape[:-1], dtype=x1.dtype)
+        product = x1 @ x2.transpose(-1, -2)
+        total = x1.square().sum(-1)[..., :, None] + x2.square().sum(-1)[..., None, :] - product
+        return torch.where(total > 1e-12, product / total.clamp_min(1e-12), torch.ones_like(product))
+
+
+def table_kernel(encoding: TableEncoding) -> Kernel:
+    """a Matern_5/2 of the dense columns + b Tanimoto of the sparse ones; the lengthscale's prior grows with the square
+    root of the columns (Hvarfner, Hellsten, Nardi 2024)."""
+    dense, sparse = len(encoding.dense), len(encoding.sparse)
+    parts: list[Kernel] = []
+    if dense:
+        prior = LogNormalPrior(math.sqrt(2) + math.log(dense) / 2, math.sqrt(3))
+        ard = dense if dense <= FEW_COLUMNS else None
+        matern = MaternKernel(2.5, ard_num_dims=ard, active_dims=tuple(range(dense)), lengthscale_prior=prior)
+        matern.lengthscale = math.sqrt(dense)
+        parts.append(_scaled(matern))
+    if sparse:
+        parts.append(_scaled(TanimotoKernel(active_dims=tuple(range(dense, dense + sparse)))))
+    return sum(parts[1:], start=parts[0]).double()
+
+
+def _scaled(kernel: Kernel) -> ScaleKernel:
+    scaled = ScaleKernel(kernel, outputscale_prior=LogNormalPrior(-0.7, 1.0))
+    scaled.outputscale = 0.5
+    return scaled

@@ -1,0 +1,58 @@
+"""Measurements of a campaign by item: replicates averaged, with the error of their mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sciencegen.optimization.journal import Entry
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """An item's mean value. error: of the mean, NaN where nothing tells. round: of its first measurement."""
+
+    text: str
+    item: Any
+    value: float
+    error: float
+    replicates: int
+    round: int
+
+
+def averaged(entries: Sequence[Entry], keys: Sequence[str], items: Sequence[Any]) -> list[Measurement]:
+    """One measurement for each key, in the order of its first.
+
+    value = sum_i y_i / n
+    error = max(s / sqrt(n), sqrt(sum_i e_i^2) / n)
+
+    s: the replicates' standard deviation, pooled over all items that have any (it estimates one method's noise better
+    than two replicates of one item do). e_i: the stated errors.
+    """
+    groups: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        groups.setdefault(key, []).append(row)
+    values = np.array([entry.value for entry in entries], float)
+    stated = np.array([math.nan if entry.value_sd is None else entry.value_sd for entry in entries])
+    spread = pooled_deviation([values[rows] for rows in groups.values()])
+    found = []
+    for rows in groups.values():
+        n = len(rows)
+        by_spread = spread / math.sqrt(n)
+        by_statement = math.sqrt(float(np.square(stated[rows]).sum())) / n
+        known = [error for error in (by_spread, by_statement) if error == error]
+        first = entries[rows[0]]
+        error = max(known) if known else math.nan
+        found.append(Measurement(first.item, items[rows[0]], float(values[rows].mean()), error, n, first.round))
+    return found
+
+
+def pooled_deviation(groups: Sequence[np.ndarray]) -> float:
+    """sqrt(sum_g (n_g - 1) s_g^2 / sum_g (n_g - 1)); NaN without replicates."""
+    squares = sum(float(np.square(group - group.mean()).sum()) for group in groups)
+    freedom = sum(len(group) - 1 for group in groups)
+    return math.sqrt(squares / freedom) if freedom else math.nan

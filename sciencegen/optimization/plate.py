@@ -1,0 +1,141 @@
+"""A batch to measure together: picks of an acquisition, none known, none too alike, within what the plate may cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, Acquisition, State
+from sciencegen.optimization.posterior import Posterior
+from sciencegen.optimization.rows import Rows, joined
+
+SHORTLIST = 1000
+"""Candidates whose joint posterior is looked at; a plate that these can't fill goes on with the next."""
+BASELINE = 10
+"""Measured items that may be the best, for noisy expected improvement."""
+
+Similarity = Callable[[Sequence[Any], Sequence[Any]], Float[np.ndarray, "item reference"]]
+
+
+@dataclass(frozen=True)
+class PlateSettings:
+    """acquisition: a name in `ACQUISITIONS`. maximum_similarity: no two items of a plate are more alike.
+
+    diversity: local penalisation; each pick lowers its neighbours' values by diversity * similarity * (the values'
+    standard deviation among the shortlist). cost_limit: of the whole plate.
+    """
+
+    acquisition: str = "thompson"
+    maximum_similarity: float = 1.0
+    diversity: float = 0.0
+    cost_limit: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.acquisition not in ACQUISITIONS:
+            raise unknown_name("acquisition", self.acquisition, ACQUISITIONS)
+        if not 0 < self.maximum_similarity <= 1 or self.diversity < 0 or self.cost_limit <= 0:
+            raise ConfigError(
+                "Expected 0 < maximum_similarity <= 1, diversity >= 0 and a cost limit above 0, got "
+                f"{self.maximum_similarity}, {self.diversity} and {self.cost_limit}."
+            )
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What may be picked. costs: above 0, one for each item."""
+
+    items: Sequence[Any]
+    rows: Rows
+    costs: Float[np.ndarray, " item"]
+
+
+def pick_plate(
+    pool: Pool,
+    posterior: Posterior,
+    count: int,
+    settings: PlateSettings,
+    generator: np.random.Generator,
+    *,
+    similarity: Similarity,
+    pending: Rows | None = None,
+    baseline: Rows | None = None,
+) -> Int[np.ndarray, " pick"]:
+    """Places in the pool, in the order of picking; fewer than `count` where no more may be picked.
+
+    pending: what is being measured already. baseline: measured items that may be the best.
+    """
+    points = posterior.points(pool.rows)
+    marginals = posterior.model.marginals(points)
+    hopes = marginals.mean + (0.0 if settings.acquisition == "greedy" else BETA) * marginals.deviation
+    order = np.argsort(-hopes, kind="stable")
+    chosen = Chosen(pool, settings, similarity)
+    for start in range(0, len(order), SHORTLIST):
+        block = order[start : start + SHORTLIST]
+        state = _state(posterior, pool, block, pending, baseline)
+        fill(chosen, block, ACQUISITIONS[settings.acquisition](state, generator), count)
+        if len(chosen.places) >= count:
+            break
+    return np.array(chosen.places, int)
+
+
+def _state(posterior: Posterior, pool: Pool, block: np.ndarray, pending: Rows | None, baseline: Rows | None) -> State:
+    parts = [part for part in (pending, baseline) if part is not None and len(part)]
+    joint = posterior.model.joint(posterior.points(joined([pool.rows[block], *parts])))
+    sizes = [0 if part is None else len(part) for part in (pending, baseline)]
+    return State(joint, sizes[0], sizes[1], pool.costs[block])
+
+
+class Chosen:
+    """The plate while it fills: which items of the pool it holds, their cost, and what they leave allowed."""
+
+    def __init__(self, pool: Pool, settings: PlateSettings, similarity: Similarity) -> None:
+        self.pool, self.settings, self._similarity = pool, settings, similarity
+        self.places: list[int] = []
+        self.cost = 0.0
+        self._minds = settings.maximum_similarity < 1 or settings.diversity > 0
+
+    def add(self, place: int) -> None:
+        self.places.append(place)
+        self.cost += float(self.pool.costs[place])
+
+    def nearest(
+        self, block: Int[np.ndarray, " candidate"], before: np.ndarray | None
+    ) -> Float[np.ndarray, " candidate"]:
+        """[candidate] greatest similarity to the plate. before: the same without the latest pick; None: of all."""
+        if not self._minds or not self.places:
+            return np.zeros(len(block))
+        since = self.places if before is None else self.places[-1:]
+        items = [self.pool.items[place] for place in block]
+        found = np.asarray(self._similarity(items, [self.pool.items[place] for place in since])).max(1)
+        return found if before is None else np.maximum(before, found)
+
+    def allowed(self, block: Int[np.ndarray, " candidate"], nearest: np.ndarray) -> Bool[np.ndarray, " candidate"]:
+        far = nearest <= self.settings.maximum_similarity
+        affordable = self.cost + self.pool.costs[block] <= self.settings.cost_limit * (1 + 1e-12)
+        return far & affordable & ~np.isin(block, self.places)
+
+
+def fill(chosen: Chosen, block: Int[np.ndarray, " candidate"], acquisition: Acquisition, count: int) -> None:
+    """Pick from the block until the plate is full or nothing in the block may be picked."""
+    nearest = chosen.nearest(block, None)
+    while len(chosen.places) < count:
+        allowed = chosen.allowed(block, nearest)
+        if not allowed.any():
+            return
+        values = acquisition.values()
+        finite = values[np.isfinite(values)]
+        if chosen.settings.diversity > 0 and len(finite):
+            values = values - chosen.settings.diversity * nearest * finite.std()
+        values = np.where(allowed, values, -np.inf)
+        index = int(np.argmax(values))
+        if values[index] == -np.inf:
+            return
+        chosen.add(int(block[index]))
+        acquisition.pick(index)
+        nearest = chosen.nearest(block, nearest)

@@ -1,0 +1,117 @@
+"""What was measured, as a posterior over everything else: a model and a scale, chosen by cross-validated likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtri
+
+from sciencegen.errors import DataError, unknown_name
+from sciencegen.optimization.rows import Encoding, Rows, fit_encoding
+from sciencegen.optimization.warps import SHAPES, Warp, fit_warp
+
+LEAST_MEASURED = 3
+TRAINING_POINTS = 2000
+"""Measured items that the model stands on: the best two thirds of so many, and any of the rest."""
+LEVEL = 0.9
+
+
+def _gaussian_process(*arguments: Any) -> Any:
+    from sciencegen.optimization.gaussian_process import GaussianProcess  # on use: BoTorch takes seconds to import
+
+    return GaussianProcess(*arguments)
+
+
+def _ensemble(*arguments: Any) -> Any:
+    from sciencegen.optimization.ensemble import DeepEnsemble
+
+    return DeepEnsemble(*arguments)
+
+
+MODELS: dict[str, Callable[..., Any]] = {"gp": _gaussian_process, "ensemble": _ensemble}
+"""(encoding, points, targets, errors, generator, brief) -> marginals(points), joint(points), left_out(), noise."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A fitted model on its scale. `marginals` and `joint` speak of warped values, `interval` of measured ones.
+
+    likelihoods: what each pair of model and scale gave the items it had not seen, in nats a measurement.
+    """
+
+    encoding: Encoding
+    model: Any
+    warp: Warp
+    likelihoods: Mapping[str, float] = field(default_factory=dict)
+
+    def points(self, rows: Rows) -> Float[np.ndarray, "item column"]:
+        return self.encoding.points(rows)
+
+    def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Median and the ends of a 90% interval of what will be measured, noise included, in the unit of the values."""
+        reach = float(ndtri((1 + LEVEL) / 2)) * np.sqrt(np.square(deviation) + self.model.noise)
+        return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
+
+
+def fit_posterior(
+    rows: Rows,
+    values: Float[np.ndarray, " item"],
+    errors: Float[np.ndarray, " item"],
+    generator: np.random.Generator,
+    *,
+    surrogate: str = "auto",
+    scale: str = "auto",
+) -> Posterior:
+    """Fit the first model that `surrogate` allows on every scale, the others on the best of these; keep the likeliest.
+
+    The density of a measured value is that of the warped one times the warp's slope, so that scales are comparable. A
+    process leaves one out at a time with its kernel as fitted on all; an ensemble's members are blind to a fifth.
+    """
+    from sciencegen.optimization.gaussian_process import log_density
+
+    models, shapes = _allowed("surrogate", surrogate, MODELS), _allowed("scale", scale, SHAPES)
+    if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
+        raise DataError(
+            f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
+            f"{len(np.unique(values))} different values. Propose a first plate without measurements, and measure it."
+        )
+    rows, values, errors = _subset(rows, values, errors, generator)
+    encoding = fit_encoding(rows)
+    points = encoding.points(rows)
+    fitted: dict[str, Posterior] = {}
+
+    def fit(name: str, shape: str, brief: bool = False) -> None:
+        warp = fit_warp(shape, values)
+        targets, slope = warp.forward(values), warp.slope(values)
+        model = MODELS[name](encoding, points, targets, errors * slope, generator, brief)
+        left_out = model.left_out()
+        density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
+        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, {f"{name} {shape}": float(density.mean())})
+
+    best = lambda: max(fitted, key=lambda name: fitted[name].likelihoods[name])  # noqa: E731
+    for shape in shapes if len(shapes) > 1 else ():
+        fit(models[0], shape, brief=True)
+    shape = best().split()[1] if fitted else shapes[0]
+    for name in models:
+        fit(name, shape)
+    likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
+    return replace(fitted[best()], likelihoods=likelihoods)
+
+
+def _allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
+    if name != "auto" and name not in known:
+        raise unknown_name(what, name, [*known, "auto"])
+    return list(known) if name == "auto" else [name]
+
+
+def _subset(rows: Rows, values: np.ndarray, errors: np.ndarray, generator: np.random.Generator) -> tuple:
+    from sciencegen.optimization.surrogate import training_subset
+
+    if len(values) <= TRAINING_POINTS:
+        return rows, values, errors
+    chosen = np.sort(training_subset(values, TRAINING_POINTS, generator))
+    return rows[chosen], values[chosen], errors[chosen]

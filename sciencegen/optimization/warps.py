@@ -1,0 +1,69 @@
+"""Scales on which measured values are nearer to a Gaussian: as they are, or logarithmic towards one end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+Values = Float[np.ndarray, "..."]
+
+QUANTILE = 0.98
+"""The range of values is measured up to here: a few extreme ones don't stretch it."""
+
+
+@dataclass(frozen=True)
+class Warp:
+    """t(y) = (g(y) - centre) / scale, increasing.
+
+    g(y) = y                                             offset is infinite
+    g(y) = sign log(sign (y - end) + offset)             else, from the end that is crowded
+
+    sign 1 spreads the low values (most variants are dead, a few are very good), -1 the high ones.
+    """
+
+    name: str
+    end: float
+    offset: float
+    sign: float
+    centre: float
+    scale: float
+
+    def forward(self, values: Values) -> Values:
+        return (self._bent(np.asarray(values, float)) - self.centre) / self.scale
+
+    def inverse(self, targets: Values) -> Values:
+        bent = np.asarray(targets, float) * self.scale + self.centre
+        if math.isinf(self.offset):
+            return bent
+        return self.end + self.sign * (np.exp(np.minimum(self.sign * bent, 700.0)) - self.offset)
+
+    def slope(self, values: Values) -> Values:
+        """dt/dy"""
+        if math.isinf(self.offset):
+            return np.full_like(np.asarray(values, float), 1 / self.scale)
+        return 1 / (self.scale * self._above(np.asarray(values, float)))
+
+    def _bent(self, values: Values) -> Values:
+        return values if math.isinf(self.offset) else self.sign * np.log(self._above(values))
+
+    def _above(self, values: Values) -> Values:
+        """Distance from the crowded end, at least a hundredth of the offset: later values may lie beyond it."""
+        return np.maximum(self.sign * (values - self.end) + self.offset, self.offset / 100)
+
+
+SHAPES = {"linear": (math.inf, 1.0), "log": (0.01, 1.0), "log-from-above": (0.01, -1.0)}
+"""Name -> (offset as a share of the values' range, sign)."""
+
+
+def fit_warp(name: str, values: Float[np.ndarray, " item"]) -> Warp:
+    """The warp of this shape under which the values have mean 0 and variance 1."""
+    share, sign = SHAPES[name]
+    end = float(values.min() if sign > 0 else values.max())
+    span = float(np.quantile(sign * values, QUANTILE)) - sign * end
+    offset = share * (span or float(np.ptp(values)) or 1.0)
+    plain = Warp(name, end, offset, sign, 0.0, 1.0)
+    targets = plain.forward(values)
+    return Warp(name, end, offset, sign, float(targets.mean()), float(targets.std()) or 1.0)

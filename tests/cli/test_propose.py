@@ -1,0 +1,223 @@
+"""propose and record: rounds go on from what was measured, nothing is asked twice, and wrong tables are told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pointclouds import DOMAIN, radius
+
+from sciencegen.api.campaign_space import latent_moves
+from sciencegen.api.propose import propose
+from sciencegen.config import ProposeSettings
+from sciencegen.optimization.journal import read_journal
+from tests.toy import write_clouds
+
+FAST = (
+    "--threads",
+    1,
+    "--settings",
+    "{surrogate: gp, scale: linear, breeding: {children: 60, generations: 2, draws: 40}}",
+)
+BATCH = ("--batch", 8)
+
+
+def measure(texts):
+    return [radius(DOMAIN.parse(text)) for text in texts]
+
+
+@pytest.fixture
+def round_one(tmp_path):
+    """40 clouds with their radius, the target."""
+    table = pd.read_csv(write_clouds(tmp_path / "clouds.csv", 40))
+    table = pd.DataFrame({"item": [DOMAIN.text(DOMAIN.parse(text)) for text in table["cloud"]]})
+    table.assign(value=measure(table["item"])).to_csv("round1.csv", index=False)
+    return table
+
+
+def test_the_next_plate_is_new_predicted_and_better(cli, round_one):
+    result = cli("propose", "pointclouds", "--measured", "round1.csv", *BATCH, *FAST, "-o", "round2.csv", "--json")
+    assert result.code == 0, result.err
+    table = pd.read_csv("round2.csv")
+    assert list(table) == ["item", "value", "round", "predicted", "lower", "upper", "source"]
+    assert table["value"].isna().all()
+    assert (table["round"] == 2).all()
+    assert set(table["source"]) == {"mutation"}
+    assert not set(table["item"]) & set(round_one["item"])
+    assert ((table["lower"] <= table["predicted"]) & (table["predicted"] <= table["upper"])).all()
+    assert np.mean(measure(table["item"])) > np.mean(measure(round_one["item"])) + 0.5
+    summary = json.loads(result.out)
+    assert (summary["round"], summary["proposed"], summary["measured"]) == (2, 8, 40)
+
+
+def test_same_seed_same_bytes(cli, round_one, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        flags = ("--measured", "round1.csv", *BATCH, *FAST, "--seed", seed, "-o", f"{name}.csv")
+        assert cli("propose", "pointclouds", *flags).code == 0
+    a, b, c = ((tmp_path / f"{name}.csv").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_a_filled_plate_goes_back_as_it_is(cli, round_one):
+    assert cli("propose", "pointclouds", "--measured", "round1.csv", *BATCH, *FAST, "-o", "round2.csv").code == 0
+    plate = pd.read_csv("round2.csv")
+    plate["value"] = measure(plate["item"])
+    plate.loc[7, "value"] = np.nan  # the last one failed in the lab
+    plate.to_csv("round2.csv", index=False)
+    measured = ("--measured", "round1.csv", "--measured", "round2.csv")
+    result = cli("propose", "pointclouds", *measured, *BATCH, *FAST, "-o", "round3.csv")
+    assert result.code == 0, result.err
+    assert "1 proposed items have no value yet" in result.err
+    third = pd.read_csv("round3.csv")
+    assert (third["round"] == 3).all()
+    assert not set(third["item"]) & {*round_one["item"], *plate["item"]}
+
+
+def test_a_journal_carries_a_campaign_from_round_to_round(cli, round_one):
+    assert cli("record", "pointclouds", "round1.csv", "--journal", "campaign.csv", "--round", 1).code == 0
+    best = [max(measure(round_one["item"]))]
+    for number in (2, 3):
+        name = f"round{number}.csv"
+        assert cli("propose", "pointclouds", "--journal", "campaign.csv", *BATCH, *FAST, "-o", name).code == 0
+        plate = pd.read_csv(name)
+        assert (plate["round"] == number).all()
+        plate.assign(value=measure(plate["item"])).to_csv(name, index=False)
+        done = cli("record", "pointclouds", name, "--journal", "campaign.csv", "--json")
+        assert json.loads(done.out)["recorded"] == 8
+        assert json.loads(done.out)["awaited"] == 0
+        best.append(max(*measure(plate["item"]), best[-1]))
+    assert best[0] < best[1] < best[2]
+    entries = read_journal("campaign.csv").entries
+    assert [entry.kind for entry in entries] == ["measured"] * 40 + (["proposed"] * 8 + ["measured"] * 8) * 2
+    assert [entry.round for entry in entries] == [1] * 40 + [2] * 16 + [3] * 16
+    assert len({entry.item for entry in entries}) == 56
+    again = cli("record", "pointclouds", "round3.csv", "--journal", "campaign.csv", "--json")
+    assert json.loads(again.out)["recorded"] == 0
+    assert read_journal("campaign.csv").entries == entries
+
+
+def test_measured_tables_join_the_journal(cli, round_one):
+    flags = ("--measured", "round1.csv", "--journal", "campaign.csv", *BATCH, *FAST)
+    assert cli("propose", "pointclouds", *flags, "-o", "a.csv").code == 0
+    result = cli("propose", "pointclouds", *flags, "-o", "b.csv")
+    assert "0 measurements recorded in campaign.csv, 40 were there" in result.err
+    assert not set(pd.read_csv("a.csv")["item"]) & set(pd.read_csv("b.csv")["item"])
+
+
+def test_a_torn_journal_is_said_and_goes_on(cli, round_one, tmp_path):
+    assert cli("record", "pointclouds", "round1.csv", "--journal", "campaign.csv").code == 0
+    path = tmp_path / "campaign.csv"
+    path.write_bytes(path.read_bytes()[:-30])
+    result = cli("propose", "pointclouds", "--journal", path, *BATCH, *FAST, "-o", "round2.csv")
+    assert result.code == 0
+    assert "was cut off and is left out" in result.err
+    assert len(read_journal(path).entries) == 39 + 8
+
+
+def test_replicates_are_averaged_and_bad_rows_are_listed(cli, round_one):
+    rows = [*round_one["item"], *round_one["item"], "junk", round_one["item"][0]]
+    errors = [0.1] * 80 + [0.1, -1]
+    values = [*measure(round_one["item"]), *measure(round_one["item"]), 1.0, 2.0]
+    pd.DataFrame({"item": rows, "value": values, "value_sd": errors}).to_csv("twice.csv", index=False)
+    done = cli("record", "pointclouds", "twice.csv", "--journal", "campaign.csv", "--json")
+    assert json.loads(done.out)["recorded"] == 81
+    rejects = pd.read_csv("campaign.csv.rejects.csv")
+    assert rejects["line"].tolist() == [82, 83]
+    assert "expected 0 or more" in rejects["reason"][1]
+    result = cli("propose", "pointclouds", "--journal", "campaign.csv", *BATCH, *FAST, "-o", "p.csv", "--json")
+    assert json.loads(result.out)["measured"] == 40
+
+
+def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):
+    pool = pd.read_csv(write_clouds(Path("pool.csv"), 200, seed=5))
+    pool["price"] = np.where(np.arange(200) % 2 == 0, 1.0, 3.0)
+    pool.to_csv("pool.csv", index=False)
+    flags = ("--measured", "round1.csv", "--pool", "pool.csv", "--cost", "price", "--cost-limit", 12, "--keep", "right")
+    result = cli("propose", "pointclouds", *flags, *BATCH, *FAST, "-o", "p.csv")
+    table = pd.read_csv("p.csv")
+    assert result.code in (0, 5), result.err
+    assert table["price"].sum() <= 12
+    assert set(table["source"]) == {"pool"}
+    assert all(DOMAIN.constraint(["right"], [])(DOMAIN.parse(text)) for text in table["item"])
+    wrong = cli("propose", "pointclouds", "--measured", "round1.csv", "--pool", "pool.csv", "--cost", "prize", *FAST)
+    assert wrong.code == 3
+    assert "Expected a cost above 0 in 'prize'" in wrong.err
+
+
+def test_a_model_brings_candidates_of_its_latent_space(cli, workspace, round_one):
+    flags = ("--measured", "round1.csv", "--model", workspace.model, "--batch", 40, *FAST)
+    result = cli("propose", "pointclouds", *flags, "-o", "p.csv", "--json")
+    assert result.code == 0, result.err
+    assert {"latent", "prior"} & set(json.loads(result.out)["sources"])
+    first = cli("propose", "pointclouds", "--model", workspace.model, *BATCH, *FAST, "-o", "first.csv")
+    table = pd.read_csv("first.csv")
+    assert first.code == 0
+    assert (table["round"] == 1).all()
+    assert table["predicted"].isna().all()
+
+
+def test_steps_in_the_latent_space_stay_near_the_parent(workspace, round_one):
+    near, draw = latent_moves("pointclouds", ProposeSettings(model=str(workspace.model), threads=1))
+    parents = [DOMAIN.parse(text) for text in round_one["item"][:20]]
+    children, strangers = near(parents, np.random.default_rng(0)), draw(20, np.random.default_rng(0))
+    distance = lambda some: np.mean([np.abs(a.array - b.array).mean() for a, b in zip(parents, some, strict=True)])  # noqa: E731
+    assert distance(children) < 0.7 * distance(strangers)
+
+
+def test_items_to_begin_from_are_measured_first(cli, round_one):
+    start = round_one["item"][0]
+    assert cli("propose", "pointclouds", "--start", start, *BATCH, *FAST, "-o", "p.csv").code == 0
+    table = pd.read_csv("p.csv")
+    assert table["item"][0] == start
+    assert table["source"].tolist() == ["start"] + ["mutation"] * 7
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        ((), 2, "Pass --measured, --journal, --pool, --model or --start"),
+        (("--measured", "none.csv"), 3, "Expected a table of measurements at none.csv, found none"),
+        (("--measured", "round1.csv", "--target", "valeu"), 3, "Did you mean 'value'"),
+        (("--measured", "round1.csv", "--acquisition", "tompson"), 2, "Did you mean 'thompson'"),
+        (("--measured", "round1.csv", "--surrogate", "gpp"), 2, "Did you mean 'gp'"),
+        (("--measured", "round1.csv", "--space", "sites=1"), 2, "has no design space"),
+        (("--measured", "round1.csv", "--cost-limit", "5"), 2, "Pass --pool"),
+        (("--measured", "round1.csv", "--settings", "{breeding: {childs: 3}}"), 2, "Did you mean 'children'"),
+        (("--measured", "round1.csv", "--keep", "up"), 2, "Unknown pattern"),
+        (("--journal", "round1.csv"), 3, "Expected a journal with the columns"),
+    ],
+)
+def test_errors_say_what_to_do(cli, round_one, flags, code, message):
+    result = cli("propose", "pointclouds", *flags, "--threads", 1)
+    assert result.code == code, result.err
+    assert message in " ".join(result.err.split())
+
+
+def test_too_few_measurements_are_an_error(cli, round_one):
+    pd.read_csv("round1.csv")[:2].to_csv("few.csv", index=False)
+    result = cli("propose", "pointclouds", "--measured", "few.csv", *FAST)
+    assert result.code == 3
+    assert "at least 3 measured items" in result.err
+    blank = pd.read_csv("round1.csv").assign(value="")
+    blank.to_csv("blank.csv", index=False)
+    result = cli("record", "pointclouds", "blank.csv", "--journal", "campaign.csv")
+    assert result.code == 3
+    assert "Fill in what was measured" in result.err
+
+
+def test_a_domain_may_refuse_a_target(cli, round_one, monkeypatch):
+    monkeypatch.setattr(type(DOMAIN), "unwanted_targets", {"escape": "no plate is designed for it."}, raising=False)
+    result = cli("propose", "pointclouds", "--measured", "round1.csv", "--target", "escape", *FAST)
+    assert result.code == 3
+    assert "no plate is designed for it" in result.err
+
+
+def test_python_gives_a_table(round_one):
+    settings = dict(threads=1, batch=4, surrogate="gp", scale="linear", breeding={"children": 40, "generations": 1})
+    table = propose("pointclouds", "round1.csv", **settings)
+    assert len(table) == 4
+    assert table.attrs["summary"]["round"] == 2

@@ -1,0 +1,79 @@
+"""Acquisitions against closed forms, against refitting, and against each other."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, State, Thompson, UpperBound
+from sciencegen.optimization.finite_pool import FinitePool, log_noisy_improvement
+from sciencegen.optimization.gaussian_process import Joint
+
+
+def joint_of(count, noise=0.1, seed=0):
+    generator = np.random.default_rng(seed)
+    root = generator.standard_normal((count, 2 * count))
+    return Joint(generator.standard_normal(count), root @ root.T / (2 * count), noise)
+
+
+def state_of(count, pending=0, baseline=0, noise=0.1, costs=None):
+    joint = joint_of(count + pending + baseline, noise)
+    return State(joint, pending, baseline, np.ones(count) if costs is None else costs)
+
+
+def test_noisy_improvement_of_one_point_over_a_sure_best_is_the_closed_form():
+    means, deviations, best = np.array([-0.2, 0.0, 0.5, 2.0]), np.array([0.5, 1.0, 2.0, 0.3]), 0.4
+    covariance = np.diag([*np.square(deviations), 1e-10])
+    pool = FinitePool(Joint(np.array([*means, best]), covariance, 0.1))
+    found = log_noisy_improvement(pool, np.arange(4), [4], 4096, 0)
+    z = (means - best) / deviations
+    expected = np.log(deviations * (z * norm.cdf(z) + norm.pdf(z)))
+    assert found == pytest.approx(expected, abs=0.05)
+
+
+def test_what_is_picked_already_improves_no_more():
+    joint = Joint(np.zeros(4), np.array([[1, 0.95, 0, 0], [0.95, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1e-8]]), 0.1)
+    alone = log_noisy_improvement(FinitePool(joint), np.arange(3), [3], 512, 0)
+    beside = log_noisy_improvement(FinitePool(joint), np.arange(3), [3, 0], 512, 0)
+    assert alone == pytest.approx(np.full(3, alone[0]), abs=0.1)
+    assert beside[2] > beside[1] > beside[0]  # the free one, the neighbour of the picked one, itself
+
+
+def test_thompson_picks_each_as_often_as_it_is_best():
+    state = state_of(6)
+    generator = np.random.default_rng(1)
+    thompson = Thompson(state, np.random.default_rng(0))
+    picked = np.bincount([int(np.argmax(thompson.values())) for _ in range(20_000)], minlength=6) / 20_000
+    draws = generator.multivariate_normal(state.joint.mean, state.joint.covariance, 200_000)
+    assert picked == pytest.approx(np.bincount(draws.argmax(1), minlength=6) / 200_000, abs=0.012)
+
+
+def test_an_upper_bound_counts_picks_and_pending_as_measured():
+    state = state_of(5, pending=2)
+    bound = UpperBound(state, np.random.default_rng(0))
+    bound.pick(3)
+    seen = [3, 5, 6]
+    covariance = state.joint.covariance
+    gain = np.linalg.solve(covariance[np.ix_(seen, seen)] + 0.1 * np.eye(3), covariance[seen])
+    left = np.diag(covariance - covariance[:, seen] @ gain)[:5]
+    assert bound.values() == pytest.approx(state.joint.mean[:5] + BETA * np.sqrt(left))
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_every_acquisition_speaks_of_the_candidates_alone_and_likes_a_better_one(name):
+    state = state_of(7, pending=1, baseline=3)
+    mean = state.joint.mean.copy()
+    mean[2] = 50.0
+    state = State(Joint(mean, state.joint.covariance, 0.1), 1, 3, state.costs)
+    acquisition = ACQUISITIONS[name](state, np.random.default_rng(0))
+    values = acquisition.values()
+    assert values.shape == (7,)
+    assert int(np.argmax(values)) == 2
+    acquisition.pick(2)
+    assert acquisition.values().shape == (7,)
+
+
+def test_improvement_is_per_cost():
+    plain = ACQUISITIONS["noisy-ei"](state_of(4, baseline=2), np.random.default_rng(0)).values()
+    dear = np.array([1.0, 10.0, 1.0, 2.0])
+    paid = ACQUISITIONS["noisy-ei"](state_of(4, baseline=2, costs=dear), np.random.default_rng(0)).values()
+    assert plain - paid == pytest.approx(np.log(dear))

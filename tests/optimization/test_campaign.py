@@ -1,0 +1,123 @@
+"""Campaigns find known optima, ask nothing twice, and are the same for the same seed."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from sciencegen.optimization.acquisition import ACQUISITIONS
+from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, next_plate
+from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.proposers import BreedingSettings
+from sciencegen.optimization.rows import SiteRows
+
+KINDS, SITES = 6, 4
+LETTERS = np.linspace(-1, 1, KINDS)[:, None] * 1.5
+EVERYTHING = list(itertools.product(range(KINDS), repeat=SITES))  # 1,296 words
+BEST = (5, 0, 4, 2)
+
+
+def fitness(word):
+    """Main effects and an interaction of two sites, its only greatest value at BEST; skewed as measurements are."""
+    wrong = sum(abs(a - b) for a, b in zip(word, BEST, strict=True)) + 0.7 * abs(word[0] - BEST[0]) * abs(word[2] - 4)
+    return float(np.exp(-0.5 * wrong))
+
+
+def features(words):
+    return SiteRows(np.array(words, np.uint8).reshape(-1, SITES), LETTERS)
+
+
+def mutate(parents, generator):
+    children = []
+    for parent in parents:
+        child = list(parent)
+        child[generator.integers(SITES)] = int(generator.integers(KINDS))
+        children.append(tuple(child))
+    return children
+
+
+SPACE = CampaignSpace(repr, features, lambda some, others: np.zeros((len(some), len(others))))
+BRED = CampaignSpace(repr, features, SPACE.similarity, moves={"mutation": mutate})
+POOL = Given(EVERYTHING, [repr(word) for word in EVERYTHING], np.ones(len(EVERYTHING)))
+
+
+def known(words):
+    return [Measurement(repr(word), word, fitness(word), np.nan, 1, 1) for word in words]
+
+
+def first(count=24, seed=0):
+    return [EVERYTHING[place] for place in np.random.default_rng(seed).choice(len(EVERYTHING), count, replace=False)]
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_the_optimum_of_a_finite_pool_is_found(acquisition):
+    asked = [word for word in first() if word != BEST]
+    settings = CampaignSettings(12, surrogate="gp", plate=PlateSettings(acquisition))
+    for number in range(4):
+        plate = next_plate(SPACE, known(asked), [], settings, np.random.default_rng(number), POOL)
+        assert len(plate.items) == 12
+        assert not set(plate.items) & set(asked)
+        asked += plate.items
+    assert BEST in asked  # 72 of 1,296 asked
+
+
+def test_so_it_is_by_moves_alone():
+    asked = [word for word in first() if word != BEST]
+    settings = CampaignSettings(12, surrogate="gp", breeding=BreedingSettings(60, 2, 20))
+    for number in range(4):
+        plate = next_plate(BRED, known(asked), [], settings, np.random.default_rng(number))
+        assert not set(plate.items) & set(asked)
+        assert set(plate.sources) == {"mutation"}
+        asked += plate.items
+    assert BEST in asked
+
+
+def test_less_may_be_better():
+    asked = first(60)
+    mirrored = [Measurement(one.text, one.item, -one.value, one.error, 1, 1) for one in known(asked)]
+    settings = CampaignSettings(12, surrogate="gp", minimize=True)
+    plate = next_plate(SPACE, mirrored, [], settings, np.random.default_rng(0), POOL)
+    same = next_plate(SPACE, known(asked), [], CampaignSettings(12, surrogate="gp"), np.random.default_rng(0), POOL)
+    assert plate.items == same.items
+    assert plate.predicted == pytest.approx(-same.predicted)
+    assert plate.lower == pytest.approx(-same.upper)
+    assert (plate.lower <= plate.predicted).all()
+    assert (plate.predicted <= plate.upper).all()
+
+
+def test_what_waits_for_its_value_and_what_is_not_accepted_is_not_proposed():
+    waiting = [BEST, (5, 0, 4, 1)]
+    odd = CampaignSpace(repr, features, SPACE.similarity, accept=lambda word: word[1] % 2 == 0)
+    settings = CampaignSettings(40, surrogate="gp")
+    plate = next_plate(odd, known(first(60)), waiting, settings, np.random.default_rng(0), POOL)
+    assert not set(plate.items) & set(waiting)
+    assert all(word[1] % 2 == 0 for word in plate.items)
+
+
+def test_the_same_seed_gives_the_same_plate_and_another_another():
+    def plate(seed):
+        return next_plate(BRED, known(first(40)), [], CampaignSettings(10), np.random.default_rng(seed))
+
+    one, again, other = plate(0), plate(0), plate(1)
+    assert one.items == again.items
+    assert (one.predicted == again.predicted).all()
+    assert one.items != other.items
+
+
+def test_a_first_plate_is_random_and_predicts_nothing():
+    plate = next_plate(SPACE, [], [BEST], CampaignSettings(30), np.random.default_rng(0), POOL)
+    assert len(set(plate.items)) == 30
+    assert BEST not in plate.items
+    assert np.isnan(plate.predicted).all()
+    around = next_plate(BRED, [], [], CampaignSettings(10), np.random.default_rng(0), start=[BEST])
+    assert around.items[0] == BEST
+    assert around.sources == ["start", *["mutation"] * 9]
+
+
+def test_a_pool_that_is_used_up_gives_what_is_left():
+    few = Given(EVERYTHING[:20], POOL.keys[:20], np.ones(20))
+    plate = next_plate(SPACE, known(EVERYTHING[:15]), [], CampaignSettings(12), np.random.default_rng(0), few)
+    assert sorted(plate.items) == EVERYTHING[15:20]
+    nothing = next_plate(SPACE, known(EVERYTHING[:20]), [], CampaignSettings(12), np.random.default_rng(0), few)
+    assert nothing.items == []

@@ -1,0 +1,121 @@
+"""The journal only grows, holds each thing once, and survives whatever cut its last line."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sciencegen.errors import DataError
+from sciencegen.optimization.journal import COLUMNS, Entry, append, read_journal
+
+PROPOSED = Entry(2, "CCN", "proposed", predicted=0.4, lower=0.1, upper=0.7, source="mutation")
+MEASURED = Entry(1, "CCO", "measured", value=0.1 + 0.2, value_sd=0.01, source="round1.csv")
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    path = tmp_path / "folder" / "campaign.csv"
+    odd = Entry(0, 'a,"b"', "measured", value=-1e-300, source="x, y.csv")
+    assert append(path, [MEASURED, PROPOSED, odd]).added == 3
+    journal = read_journal(path)
+    assert journal.entries == (MEASURED, PROPOSED, odd)
+    assert (journal.measured, journal.proposed, journal.last_round) == ([MEASURED, odd], [PROPOSED], 2)
+    assert not journal.torn
+
+
+def test_no_file_is_an_empty_journal(tmp_path):
+    assert read_journal(tmp_path / "none.csv").entries == ()
+
+
+def test_lines_that_are_there_stay_byte_for_byte(tmp_path):
+    path = tmp_path / "campaign.csv"
+    append(path, [MEASURED])
+    before = path.read_bytes()
+    append(path, [PROPOSED])
+    assert path.read_bytes().startswith(before)
+    assert [one.name for one in tmp_path.iterdir()] == ["campaign.csv"]  # nothing temporary is left
+
+
+def test_adding_again_adds_nothing_but_replicates_count(tmp_path):
+    path = tmp_path / "campaign.csv"
+    twice = [MEASURED, MEASURED, PROPOSED, PROPOSED]
+    assert append(path, twice).added == 3  # two equal replicates, one proposal
+    before = path.read_bytes()
+    found = append(path, twice)
+    assert (found.added, found.known) == (0, 4)
+    assert path.read_bytes() == before
+    elsewhere = Entry(1, "CCO", "measured", value=MEASURED.value, value_sd=0.01, source="again.csv")
+    assert append(path, [elsewhere]).added == 1
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20, 45])
+def test_a_torn_last_line_is_told_left_out_and_kept_aside(tmp_path, cut):
+    path = tmp_path / "campaign.csv"
+    append(path, [MEASURED, PROPOSED])
+    whole = path.read_bytes()
+    last = whole.splitlines()[-1]
+    path.write_bytes(whole[: len(whole) - len(last) - 1 + min(cut, len(last) - 12)])
+    journal = read_journal(path)
+    assert journal.entries == (MEASURED,)
+    assert journal.torn
+    assert append(path, [PROPOSED]).torn == journal.torn
+    assert path.read_bytes() == whole
+    assert (tmp_path / "campaign.csv.torn").read_text().strip() == journal.torn
+
+
+def test_a_last_line_without_its_line_feed_has_lost_no_number(tmp_path):
+    path = tmp_path / "campaign.csv"
+    append(path, [MEASURED, PROPOSED])
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert read_journal(path).entries == (MEASURED, PROPOSED)
+    append(path, [Entry(3, "C", "proposed")])
+    assert len(read_journal(path).entries) == 3
+
+
+def test_a_spreadsheets_line_ends_and_columns_of_the_users_own_do_no_harm(tmp_path):
+    path = tmp_path / "campaign.csv"
+    header = ",".join(["note", *COLUMNS])
+    path.write_bytes(b"\xef\xbb\xbf" + f"{header}\r\nfine,1,CCO,measured,2,,,,,lab.csv\r\n".encode())
+    append(path, [PROPOSED])
+    assert [entry.item for entry in read_journal(path).entries] == ["CCO", "CCN"]
+    assert "fine,1,CCO" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1,CCO,measured,,,,,,x", "a value, in line 2"),
+        ("1,CCO,guessed,1,,,,,x", "found 'guessed'"),
+        ("1,CCO,measured,high,,,,,x", "Expected a finite number or nothing as value in line 2"),
+        ("1,CCO,measured,inf,,,,,x", "finite"),
+        ("one,CCO,measured,1,,,,,x", "Expected a round"),
+        ("1,CCO,measured,1,,,,x", "Expected 9 cells in line 2"),
+    ],
+)
+def test_a_wrong_line_in_the_middle_is_named(tmp_path, line, message):
+    path = tmp_path / "campaign.csv"
+    path.write_text(f"{','.join(COLUMNS)}\n{line}\n2,CCN,proposed,,,,,,\n")
+    with pytest.raises(DataError, match=message):
+        read_journal(path)
+
+
+def test_another_table_is_no_journal(tmp_path):
+    path = tmp_path / "round1.csv"
+    path.write_text("item,value\nCCO,1\n")
+    with pytest.raises(DataError, match="sciencegen record"):
+        append(path, [MEASURED])
+    assert path.read_text() == "item,value\nCCO,1\n"
+    with pytest.raises(DataError, match="found a folder"):
+        read_journal(tmp_path)
+
+
+def test_an_item_of_two_lines_is_refused(tmp_path):
+    with pytest.raises(DataError, match="one line each"):
+        append(tmp_path / "campaign.csv", [Entry(1, "a\nb", "proposed")])
+    assert not (tmp_path / "campaign.csv").exists()
+
+
+def test_those_who_write_at_once_wait_for_each_other(tmp_path):
+    path = tmp_path / "campaign.csv"
+    entries = [Entry(1, f"item {number}", "proposed") for number in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda entry: append(path, [entry]), entries))
+    assert sorted(entry.item for entry in read_journal(path).entries) == sorted(entry.item for entry in entries)

@@ -1,0 +1,84 @@
+"""A plate never repeats, keeps its distances and its budget, and goes on past the shortlist."""
+
+import math
+
+import numpy as np
+import pytest
+
+from sciencegen.errors import ConfigError
+from sciencegen.optimization import plate as plates
+from sciencegen.optimization.acquisition import ACQUISITIONS
+from sciencegen.optimization.plate import PlateSettings, Pool, pick_plate
+from sciencegen.optimization.posterior import fit_posterior
+
+GENERATOR = np.random.default_rng(0)
+ROWS = GENERATOR.uniform(-2, 2, (300, 2))
+VALUES = -np.square(ROWS - 0.5).sum(1)
+
+
+def similarity(items, references):
+    return np.exp(-np.linalg.norm(ROWS[list(items)][:, None] - ROWS[list(references)][None], axis=2))
+
+
+@pytest.fixture(scope="module")
+def posterior():
+    nothing = np.full(40, np.nan)
+    return fit_posterior(ROWS[:40], VALUES[:40], nothing, np.random.default_rng(0), surrogate="gp", scale="linear")
+
+
+def pick(posterior, count=12, costs=None, seed=0, **settings):
+    pool = Pool(list(range(40, 300)), ROWS[40:], np.ones(260) if costs is None else costs)
+    return pick_plate(
+        pool, posterior, count, PlateSettings(**settings), np.random.default_rng(seed), similarity=similarity,
+        pending=ROWS[:2], baseline=ROWS[np.argsort(-VALUES[:40])[:5]],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_a_plate_has_no_item_twice_and_is_better_than_the_pool(posterior, acquisition):
+    places = pick(posterior, acquisition=acquisition)
+    assert len(set(places.tolist())) == 12
+    assert VALUES[40:][places].mean() > np.quantile(VALUES[40:], 0.8)
+    assert (pick(posterior, acquisition=acquisition) == places).all()  # same seed, same plate
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_no_two_of_a_plate_are_more_alike_than_asked(posterior, acquisition):
+    places = 40 + pick(posterior, acquisition=acquisition, maximum_similarity=0.75)
+    alike = similarity(places, places)[~np.eye(len(places), dtype=bool)]
+    assert alike.max() <= 0.75
+    assert len(places) == 12
+    closest = 40 + pick(posterior, acquisition=acquisition)
+    assert similarity(closest, closest)[~np.eye(12, dtype=bool)].max() > 0.75
+
+
+def test_diversity_spreads_a_plate(posterior):
+    def crowding(diversity):
+        places = 40 + pick(posterior, acquisition="greedy", diversity=diversity)
+        return similarity(places, places)[~np.eye(12, dtype=bool)].mean()
+
+    assert crowding(0.0) > crowding(1.0) > crowding(10.0)
+
+
+def test_a_plate_stays_within_its_cost(posterior):
+    costs = np.random.default_rng(1).uniform(1, 5, 260)
+    places = pick(posterior, costs=costs, cost_limit=10.0)
+    assert 1 <= len(places) < 12
+    assert costs[places].sum() <= 10
+    left = np.setdiff1d(np.arange(260), places)
+    assert costs[places].sum() + costs[left].min() > 10  # nothing more could be afforded
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_a_plate_goes_on_past_the_shortlist_and_ends_with_the_pool(posterior, acquisition, monkeypatch):
+    monkeypatch.setattr(plates, "SHORTLIST", 50)
+    assert len(set(pick(posterior, count=130, acquisition=acquisition).tolist())) == 130
+    assert sorted(pick(posterior, count=1000, acquisition=acquisition).tolist()) == list(range(260))
+
+
+def test_impossible_settings_are_refused():
+    with pytest.raises(ConfigError, match="Did you mean 'thompson'"):
+        PlateSettings("tompson")
+    for wrong in ({"maximum_similarity": 0.0}, {"diversity": -1.0}, {"cost_limit": -math.inf}):
+        with pytest.raises(ConfigError, match="Expected 0 < maximum_similarity"):
+            PlateSettings(**wrong)

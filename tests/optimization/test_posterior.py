@@ -1,0 +1,86 @@
+"""Model and scale are chosen by what they say of measurements that they have not seen."""
+
+import numpy as np
+import pytest
+
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.optimization.posterior import MODELS, fit_posterior
+from sciencegen.optimization.rows import SiteRows, fit_encoding
+from tests.optimization.test_kernels import site_rows
+
+
+def table(count=80, seed=0):
+    generator = np.random.default_rng(seed)
+    rows = generator.standard_normal((count, 4))
+    return rows, rows @ np.array([1.0, -0.5, 0.0, 0.2]) + 0.05 * generator.standard_normal(count)
+
+
+NOTHING = np.full(80, np.nan)
+
+
+def test_the_scale_is_that_of_the_values():
+    rows, values = table()
+    generator = np.random.default_rng(0)
+    fitted = {
+        "linear": fit_posterior(rows, values, NOTHING, generator, surrogate="gp"),
+        "log": fit_posterior(rows, np.exp(2 * values), NOTHING, generator, surrogate="gp"),
+        "log-from-above": fit_posterior(rows, -np.exp(2 * values), NOTHING, generator, surrogate="gp"),
+    }
+    assert {name: one.warp.name for name, one in fitted.items()} == {name: name for name in fitted}
+
+
+def test_likelihoods_don_t_depend_on_the_unit():
+    rows, values = table()
+    in_metres = fit_posterior(rows, values, NOTHING, np.random.default_rng(0), surrogate="gp").likelihoods
+    in_microns = fit_posterior(rows, 1e6 * values, NOTHING, np.random.default_rng(0), surrogate="gp").likelihoods
+    for name, density in in_metres.items():
+        assert in_microns[name] == pytest.approx(density - np.log(1e6), abs=1e-3)
+
+
+@pytest.mark.parametrize("surrogate", MODELS)
+@pytest.mark.parametrize("kind", ["table", "sites"])
+def test_every_model_learns_and_its_intervals_hold(surrogate, kind):
+    if kind == "table":
+        rows, values = table(280)
+    else:
+        rows = site_rows(280, 4, kinds=4)
+        values = rows.letters[rows.codes].sum((1, 2)) + 0.1 * np.random.default_rng(0).standard_normal(280)
+    posterior = fit_posterior(rows[:80], values[:80], NOTHING, np.random.default_rng(0), surrogate=surrogate)
+    marginals = posterior.model.marginals(posterior.points(rows[80:]))
+    median, lower, upper = posterior.interval(marginals.mean, marginals.deviation)
+    assert np.corrcoef(median, values[80:])[0, 1] > 0.7
+    assert ((lower <= values[80:]) & (values[80:] <= upper)).mean() > 0.75
+    joint = posterior.model.joint(posterior.points(rows[80:120]))
+    assert joint.mean == pytest.approx(marginals.mean[:40], abs=1e-3)
+    assert np.sqrt(np.diag(joint.covariance)) == pytest.approx(marginals.deviation[:40], abs=1e-2)
+    assert np.linalg.eigvalsh(joint.covariance).min() > -1e-6
+
+
+def test_a_process_and_an_ensemble_are_compared():
+    rows, values = table()
+    found = fit_posterior(rows, values, NOTHING, np.random.default_rng(0)).likelihoods
+    assert {name.split()[0] for name in found} == set(MODELS)
+
+
+def test_too_little_is_an_error_with_a_remedy():
+    rows, values = table(5)
+    for count, given in ((2, values[:2]), (5, np.ones(5))):
+        with pytest.raises(DataError, match="at least 3 measured items whose values differ"):
+            fit_posterior(rows[:count], given, NOTHING[:count], np.random.default_rng(0))
+    with pytest.raises(ConfigError, match="Did you mean 'ensemble'"):
+        fit_posterior(rows, values, NOTHING[:5], np.random.default_rng(0), surrogate="ensembel")
+
+
+def test_columns_without_a_number_or_without_a_difference_do_no_harm():
+    rows, values = table()
+    odd = np.concatenate([rows, np.full((80, 1), np.nan), np.ones((80, 1))], 1)
+    odd[::7, 0] = np.nan
+    posterior = fit_posterior(odd, values, NOTHING, np.random.default_rng(0), surrogate="gp", scale="linear")
+    assert np.isfinite(posterior.model.marginals(posterior.points(odd)).mean).all()
+
+
+def test_sites_say_which_of_them_vary():
+    codes = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3], [0, 2, 2]], np.uint8)
+    encoding = fit_encoding(SiteRows(codes, np.eye(4)))
+    assert encoding.varied.tolist() == [False, True, True]
+    assert encoding.differences == pytest.approx(1.0)  # each of two sites differs half of the time
