@@ -44,22 +44,24 @@ def parse_conditions(texts: Sequence[str], domain: Any, representation: Any = No
     if hasattr(representation, "std"):
         known = zip(representation.properties, representation.std, strict=True)
         tolerances = {name: NEAR * float(std) for name, std in known} | tolerances
+    tolerances |= dict.fromkeys(getattr(representation, "measures", ()), 0.0)
     goals = [parse_condition(text, tolerances) for text in texts]
     check_wishes(domain, goals)
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
     if twice:
         raise ConfigError(f"Expected one condition for {', '.join(twice)}, got several. Write 'name in low..high'.")
-    return [_condition(goal, domain) for goal in goals]
+    ranges = {name: (prop.low, prop.high) for name, prop in domain.properties.items()}
+    ranges |= getattr(representation, "ranges", {})
+    return [_condition(goal, ranges.get(goal.name)) for goal in goals]
 
 
-def _condition(goal: Goal, domain: Any) -> Condition:
-    """`name = x` asks the model for x; a half-open range ends where the domain's data does."""
+def _condition(goal: Goal, known: tuple[float, float] | None) -> Condition:
+    """`name = x` asks the model for x; a half-open range ends where the data does, which are `known` to lie there."""
     if _is_equality(goal):
         centre = (goal.low + goal.high) / 2
         return Condition(goal, centre, centre)
-    prop = domain.properties.get(goal.name)
-    low = goal.low if math.isfinite(goal.low) else prop.low if prop else goal.high
-    high = goal.high if math.isfinite(goal.high) else prop.high if prop else goal.low
+    low = goal.low if math.isfinite(goal.low) else known[0] if known else goal.high
+    high = goal.high if math.isfinite(goal.high) else known[1] if known else goal.low
     return Condition(goal, min(low, high), max(low, high)) if low <= high else Condition(goal, *_finite_end(goal))
 
 

@@ -26,6 +26,9 @@ from sciencegen.runs import RunFolder, run_name
 FEW = 5_000
 """Fewer items than this don't fit anew what a model fits after its weights (such as a prior): it stays as it was."""
 
+FEW_EFFECTIVE = 100
+"""Weighted items that tell fewer new things than this are too few to learn much from."""
+
 Log = Callable[[str], None]
 
 
@@ -53,7 +56,7 @@ def train(
         return take_model(domain, chosen.model, folder, force)
     if data is None:
         raise ConfigError("Expected data to train on, got none. Pass --data: a prepared folder, a file or a dataset.")
-    identity = identity_of(domain, data, column, chosen)
+    identity = identity_of(domain, data, column, chosen) | defaults_of(domain, chosen)
     path = Path(folder or Path("runs") / run_name(identity, domain))
     if path.is_dir() and not force and _is_finished(run := RunFolder(path), identity):
         log(f"{path} is finished already; --force trains it anew")
@@ -66,6 +69,13 @@ def train(
         if not going_on:
             training_folder.refuse_taken(run, force)
         return _train(plan, run, identity, going_on, log)
+
+
+def defaults_of(domain: str, settings: TrainSettings) -> dict[str, Any]:
+    """Of a recipe with training defaults of its own these and its network's, which another version may choose anew."""
+    if settings.from_model or not (recipe := models.find_recipe(domain_of(domain), settings.recipe)).training:
+        return {}
+    return {"defaults": {"training": dict(recipe.training), "network": to_plain(recipe.settings())}}
 
 
 def take_model(domain: str, model: str, folder: str | Path | None, force: bool = False) -> Trained:
@@ -122,6 +132,10 @@ def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, log: Log) 
         return _distill(plan, run, model, held, log)
     if held.weights is not None:
         model.effective_items = float(held.weights.sum())
+        if model.effective_items < FEW_EFFECTIVE:
+            log(
+                f"note: the items are worth {model.effective_items:.0f} independent ones; a model of so few says little"
+            )
     _descend(plan, run, model, held, log)
     if plan.start is None or len(held.arrays) >= FEW:
         _finish(model, held, plan.settings)

@@ -93,7 +93,10 @@ def opened(
     work = run / ".preparing"
     shutil.rmtree(work, ignore_errors=True)  # a killed call's
     try:
-        yield prepare(domain, work, chosen)
+        prepared = prepare(domain, work, chosen)
+        for note in (prepared.summary.get("context") or {}).get("notes", ()):
+            log(f"note: {note}")
+        yield prepared
         replace_folder(work, run / DATA)
     finally:
         shutil.rmtree(work, ignore_errors=True)

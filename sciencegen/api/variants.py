@@ -15,7 +15,7 @@ from sciencegen.api.train import train
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, build_settings
 from sciencegen.data.tables import Row, read_table
 from sciencegen.domains.base import Refusal
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, DataError
 
 ALL_SINGLES = "all-singles"
 VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "mutations", "variant", "variants")
@@ -34,6 +34,8 @@ def family_model(
     recipe = next((one for one in domain_of(domain).recipes.values() if one.variants), None)
     if recipe is None:
         raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
+    if not Path(alignment).is_file():
+        raise DataError(f"Expected an alignment (.a2m, .a3m, .sto, .fasta) at {alignment}, found no file.")
     chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **settings}
     return train(domain, alignment, build_settings(TrainSettings, chosen), log=log).folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,6 +56,10 @@ def score(
         raise ConfigError("Expected a file of items or --variants, and not both.")
     if classify and variants is None:
         raise ConfigError("Expected --variants with --classify: classes are those of variants.")
+    if variants is None and (alignment, model) != (None, None):
+        raise ConfigError("Expected --alignment and --model with --variants only: pass the file as --variants.")
+    if variants is not None:
+        _check_variants(variants, output, {"--with": names, "--predictor": predictor, "--format": format})
     claim_output(output, force)
     if variants is not None or source is None:
         return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)
@@ -103,3 +108,16 @@ def _score_variants(
     if not scoring.scored:
         raise DataError(f"No variant of {variants} could be scored; {reasons(output)}.")
     summarize(scoring.summary(), output, as_json)
+
+
+def _check_variants(variants: str, output: str, others: dict[str, object]) -> None:
+    """What is wrong is said before a family's model is trained."""
+    if given := [flag for flag, value in others.items() if value]:
+        raise ConfigError(f"Expected no {given[0]} with --variants, which their family alone scores.")
+    if output != "-" and not output.lower().endswith((".csv", ".csv.gz", ".parquet", ".pq")):
+        raise ConfigError(f"Expected -o to end in .csv or .parquet for scores of variants, got {output}.")
+    if variants != "all-singles" and not Path(variants).is_file():
+        raise DataError(
+            f"Expected all-singles or a file of variants, found no file '{variants}'. "
+            "Put A42G or such into a file with the header `mutant`."
+        )

@@ -45,8 +45,8 @@ def log_snr_and_slope(
 
 
 def check_times(last_time: float, crowding: float) -> None:
-    if not (0 <= last_time < 1 and 0 < crowding < math.inf):
-        raise ConfigError(f"Expected a last_time of 0 to below 1 and a crowding above 0, got {last_time}, {crowding}.")
+    if not (0 <= last_time < 1 and 0 < crowding <= 4):
+        raise ConfigError(f"Expected a last_time of 0 to below 1 and a crowding in 0..4, got {last_time}, {crowding}.")
 
 
 def log_snr_grid(

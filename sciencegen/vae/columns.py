@@ -4,8 +4,8 @@
 
 Riesselman et al. 2018 (DeepSequence), eq. 3 to 6, and Frazer et al. 2021 (EVE): columns are independent given z, the
 decoder's last weights have a mean-field belief, and N is the number of rows that tell something new (the sum of their
-weights). A gap is masked: it says nothing. The members of an ensemble are trained side by side on rows of their own, one
-after the other in each step: one's weights fit a processor's cache; all of them in one product don't, at twice the
+weights). A gap is masked: it says nothing. The members of an ensemble are trained side by side on rows of their own,
+one after the other in each step: one's weights fit a processor's cache; all of them in one product don't, at twice the
 cost. What a row is worth beside another is the difference of their bounds; the same noise in both takes most of the
 chance out of it.
 """
@@ -45,22 +45,20 @@ class ColumnVAESettings:
     """Sizes and regularizers.
 
     members: models trained side by side, each on a share of every batch. hidden: width of the two layers on each side.
-    prior_std: of the last weights' prior, the strongest regularizer here. dropout: of the decoder's hidden units.
-    beta: weight of KL(q(z | x)) by step.
+    prior_std: of the last weights' prior, the strongest regularizer here. beta: weight of KL(q(z | x)) by step.
     """
 
     members: int = 5
     hidden: int = 512
     latent: int = 32
     prior_std: float = 0.08
-    dropout: float = 0.0
     beta: Warmup = field(default_factory=Warmup)
 
     def __post_init__(self) -> None:
-        if min(self.members, self.hidden, self.latent) < 1 or not self.prior_std > 0 or not 0 <= self.dropout < 1:
+        if min(self.members, self.hidden, self.latent) < 1 or not self.prior_std > 0:
             raise ConfigError(
-                "Expected members, hidden and latent of 1 or more, prior_std above 0 and dropout in 0..1, got "
-                f"{self.members}, {self.hidden}, {self.latent}, {self.prior_std}, {self.dropout}."
+                "Expected members, hidden and latent of 1 or more and prior_std above 0, got "
+                f"{self.members}, {self.hidden}, {self.latent}, {self.prior_std}."
             )
 
 
@@ -75,7 +73,7 @@ class Reference:
 
     def changes(self, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
         """How many letters a condition asks to change, NaN where it doesn't."""
-        return condition[:, 0] * self.std + self.mean
+        return (condition[:, 0] * self.std + self.mean).round()
 
 
 class Member(nn.Module):
@@ -84,7 +82,7 @@ class Member(nn.Module):
     def __init__(self, columns: int, letters: int, settings: ColumnVAESettings) -> None:
         super().__init__()
         s = settings
-        self.columns, self.letters, self.dropout = columns, letters, s.dropout
+        self.columns, self.letters = columns, letters
         self.encoder = nn.ModuleList([_linear(columns * letters, s.hidden), _linear(s.hidden, s.hidden)])
         self.mean, self.log_std = _linear(s.hidden, s.latent, 1.0), _linear(s.hidden, s.latent, 1.0, bias=-2.0)
         self.decoder = nn.ModuleList([_linear(s.latent, s.hidden), _linear(s.hidden, s.hidden)])
@@ -103,10 +101,10 @@ class Member(nn.Module):
     def logits(
         self, z: Float[Tensor, "item latent"], generator: Generator | None = None
     ) -> Float[Tensor, "item column letter"]:
-        """Of p(x | z). With a generator the last weights are drawn; hidden units are dropped while training."""
+        """Of p(x | z). With a generator the last weights are drawn."""
         hidden = z
         for layer in self.decoder:
-            hidden = functional.dropout(functional.relu(layer(hidden)), self.dropout, self.training)
+            hidden = functional.relu(layer(hidden))
         return self.output(hidden, generator).unflatten(-1, (self.columns, self.letters))
 
     def log_prob(

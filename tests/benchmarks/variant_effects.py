@@ -11,6 +11,7 @@ correlation of each member's scores and of their mean with the measured values.
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from sciencegen.data.tables import read_table
 from sciencegen.domains.proteins.aligned import alignment_rows, context
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation, fit
 from sciencegen.domains.proteins.alignments import read_alignment
-from sciencegen.domains.proteins.items import encode_rows
+from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.models import RECIPES, alignment_vae
 from sciencegen.domains.proteins.variant_scores import VariantScorer
 from sciencegen.training import TrainingSettings, weighted_order
@@ -57,6 +58,14 @@ def held_out(rows: np.ndarray, weights: np.ndarray, share: float, seed: int) -> 
     return out
 
 
+def near(rows: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """[sequence] True for those that are as near to one that is left out, over its residues: no model sees them."""
+    found = np.zeros(len(rows), bool)
+    for row in rows[out]:
+        found |= ((rows == row) & (row != GAP)).sum(1) > IDENTITY * (row != GAP).sum()
+    return found
+
+
 class Family:
     """An alignment's distinct rows, and models of them."""
 
@@ -70,7 +79,6 @@ class Family:
         self.settings = to_record(RECIPE.settings, yaml.safe_load(chosen.settings), "settings")
         given = {**RECIPE.training, **yaml.safe_load(chosen.training), "seed": chosen.seed}
         self.training = to_record(TrainingSettings, given, "training")
-        self.folder = Path(chosen.folder)
 
     def model(self, chosen: np.ndarray) -> Any:
         """Trained on these rows."""
@@ -83,7 +91,8 @@ class Family:
             for drawn in weighted_order(weights, self.training.batch_size, self.seed, step):
                 yield self.representation.batch(list(rows[drawn]))
 
-        train(model, batches, self.training, self.folder)
+        with tempfile.TemporaryDirectory() as folder:  # never what an earlier run left
+            train(model, batches, self.training, Path(folder))
         return model.eval()
 
 
@@ -120,14 +129,13 @@ def main() -> None:
     parser.add_argument("--training", default="{}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--folder", default="variant-effects", help="of the training's log and checkpoints")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     started = time.perf_counter()
     family = Family(chosen.alignment, chosen)
     print(f"{len(family.rows)} distinct rows worth {family.weights.sum():.0f}: {time.perf_counter() - started:.1f} s")
     out = held_out(family.rows, family.weights, chosen.held_out or 0.0, 0)
-    model = family.model(~out)
+    model = family.model(~out & ~near(family.rows, out))
     print(f"trained in {time.perf_counter() - started:.0f} s")
     if chosen.held_out:
         print(

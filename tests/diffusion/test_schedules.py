@@ -93,7 +93,7 @@ def test_a_grid_goes_from_noise_to_data():
         (lambda: schedule_of_density(lambda x: -x.abs(), 1.0, -1.0), ConfigError, "density that is finite"),
         (lambda: log_snr_grid(Linear(), 0, torch.zeros(())), ConfigError, "1 or more steps, got 0"),
         (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), last_time=1.0), ConfigError, "last_time of 0 to below 1"),
-        (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), crowding=0.0), ConfigError, "crowding above 0"),
+        (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), crowding=0.0), ConfigError, "crowding in 0..4"),
     ],
 )
 def test_impossible_schedules_are_refused(make, error, message):

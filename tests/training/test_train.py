@@ -110,6 +110,8 @@ def test_wrong_settings_say_so():
 def test_compiled_networks_train_alike(tmp_path):
     plain, compiled = Line(), Line()
     train(plain, batches, settings(), tmp_path / "plain")
+    torch._dynamo.utils.counters.clear()
     train(compiled, batches, settings(compile=True), tmp_path / "compiled")
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
     torch.testing.assert_close(compiled.layer.weight, plain.layer.weight, atol=1e-5, rtol=0)
     assert compiled.state_dict().keys() == plain.state_dict().keys()

@@ -78,12 +78,14 @@ def test_draws_from_noise_follow_the_models_own_distribution():
     torch.testing.assert_close(share, exact(made, rows)[0].exp(), atol=0.015, rtol=0)
 
 
-def test_a_condition_asks_for_a_number_of_changes():
-    reference = Reference(torch.zeros(40, dtype=torch.long), mean=10.0, std=4.0)
-    made = model(columns=40, letters=4, reference=reference)
-    noise = torch.randn(64, made.latent_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    asked = torch.arange(64).remainder(8).double()
-    condition = ((asked - 10) / 4)[:, None]
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_condition_asks_for_a_number_of_changes(dtype):
+    """Whatever the moments, by which a whole number may come back a little smaller."""
+    reference = Reference(torch.zeros(40, dtype=torch.long), mean=163.7013, std=23.9177)
+    made = model(columns=40, letters=4, reference=reference).to(dtype)
+    noise = torch.randn(64, made.latent_size, generator=torch.Generator().manual_seed(0)).to(dtype)
+    asked = torch.arange(64).remainder(8).to(dtype)
+    condition = ((asked - 163.7013) / 23.9177)[:, None]
     changed = (made.generate(noise, condition)[LETTERS] != 0).sum(1)
     assert (changed <= asked).all()
     assert (changed == asked).double().mean() > 0.9
@@ -110,7 +112,7 @@ def test_training_learns_what_columns_have_in_common(tmp_path):
     assert odd < -bound - 3
 
 
-@pytest.mark.parametrize("wrong", [dict(members=0), dict(latent=0), dict(prior_std=0.0), dict(dropout=1.0)])
+@pytest.mark.parametrize("wrong", [dict(members=0), dict(latent=0), dict(prior_std=0.0)])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match="members, hidden and latent of 1 or more"):
         ColumnVAESettings(**wrong)

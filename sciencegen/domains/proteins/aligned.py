@@ -16,7 +16,7 @@ from sciencegen.data.tables import PEEK_ROWS, read_table
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.proteins import Proteins, files, metrics
 from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
-from sciencegen.domains.proteins.alignments import Alignment, read_alignment, read_focus
+from sciencegen.domains.proteins.alignments import Alignment, read_alignment
 from sciencegen.domains.proteins.bit_planes import BLOCK, differing, pack
 from sciencegen.domains.proteins.items import (
     ALPHABET,
@@ -100,11 +100,14 @@ def mutations(
 
 
 def context(path: Path) -> dict[str, Any]:
-    """Of an alignment its focus: the letters, the number of the first, and which of them have columns."""
+    """Of an alignment its focus: the letters, the number of the first, and which of them have columns; and what was
+    done to the file, in words."""
     if files.ending(path).startswith((".csv", ".parquet")):
         return {}
-    reference, columns = read_focus(path)
-    return {"reference": reference.sequence, "first": reference.first, "columns": columns.tolist()}
+    alignment = read_alignment(path)
+    focus, columns = alignment.focus, alignment.columns.tolist()
+    notes = alignment.report.notes()
+    return {"reference": focus.sequence, "first": focus.first, "columns": columns, "notes": notes}
 
 
 def similarity(items: Sequence[str], references: Sequence[str]) -> Float[np.ndarray, "item reference"]:

@@ -44,6 +44,11 @@ class AlignmentRepresentation:
         """Numbers that a row has beside its family's focus."""
         return (MUTATIONS,)
 
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """What a measure's condition may ask for where one end is open."""
+        return {MUTATIONS: (1.0, float(len(self.columns)))}
+
     def measure(self, items: Sequence[str], names: Sequence[str]) -> Float[np.ndarray, "item name"]:
         """mutations: columns in which a row has another residue than the focus; a gap is none."""
         for name in names:
@@ -107,7 +112,7 @@ class AlignmentRepresentation:
             "reference": self.reference.sequence,
             "first": self.reference.first,
             "columns": self.columns.tolist(),
-            "gaps": [round(gap, 6) for gap in self.gaps.tolist()],
+            "gaps": self.gaps.tolist(),
             "properties": {
                 name: {"mean": float(mean), "std": float(std)}
                 for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
@@ -133,14 +138,12 @@ def load(data: Mapping[str, Any]) -> AlignmentRepresentation:
 def fit(
     texts: Sequence[str], values: np.ndarray, names: Sequence[str], context: Mapping[str, Any] | None = None
 ) -> AlignmentRepresentation:
-    """names: the conditions, then `weight`. context: of the alignment (`Aligned.context`); without one the first row
-    is the focus, numbered from 1."""
-    if context:
-        reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
-    else:
-        if "-" in texts[0]:
-            raise DataError("Expected a first row without gaps, which the others are numbered by, found some gaps.")
-        reference, columns = Reference(texts[0]), np.arange(len(texts[0]))
+    """names: the conditions, then `weight`. context: of the alignment (`Aligned.context`)."""
+    if not context:
+        raise DataError("Expected an alignment's file, whose first record is the wild type. Train on that file itself.")
+    reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
+    if len(texts) < 2:
+        raise DataError("Expected a family of two or more distinct sequences, found one. Pass a deeper alignment.")
     wrong = next((text for text in texts if len(text) != len(columns)), None)
     if wrong is not None:
         raise DataError(f"Expected rows of one family, of {len(columns)} columns, found one of {len(wrong)}.")

@@ -25,7 +25,7 @@ from sciencegen.domains.proteins.variants import all_singles, apply_variant, var
 from sciencegen.scoring.oracles import Direction, Oracle, Score
 from sciencegen.vae.columns import ColumnVAE
 
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 32
 """Of one pass: a variant's score must not depend on how many are asked for."""
 _LETTERS = frozenset(ALPHABET + GAP_LETTER)
 

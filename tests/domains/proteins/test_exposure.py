@@ -113,9 +113,9 @@ def test_a_structure_of_another_protein_is_refused(tmp_path):
 
 
 def test_lactamase_is_found_in_the_alignment_of_its_family(structures, beta_lactamase):
-    from sciencegen.domains.proteins.alignments import read_focus
+    from sciencegen.domains.proteins.alignments import read_alignment
 
-    reference, _ = read_focus(beta_lactamase)
+    reference = read_alignment(beta_lactamase).focus
     mapping = map_to_reference(read_structure(structures / "1JTD_l_u_B.pdb.gz"), reference)
     assert mapping.identity > 0.98
     assert 0.85 < mapping.coverage <= 1
