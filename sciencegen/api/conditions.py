@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.api.wishes import check_wishes
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import Goal, parse_condition
 
@@ -44,6 +45,7 @@ def parse_conditions(texts: Sequence[str], domain: Any, representation: Any = No
         known = zip(representation.properties, representation.std, strict=True)
         tolerances = {name: NEAR * float(std) for name, std in known} | tolerances
     goals = [parse_condition(text, tolerances) for text in texts]
+    check_wishes(domain, goals)
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
     if twice:
         raise ConfigError(f"Expected one condition for {', '.join(twice)}, got several. Write 'name in low..high'.")

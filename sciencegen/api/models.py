@@ -36,6 +36,11 @@ class LoadedModel:
         return find_recipe(self.domain, self.config.get("recipe"))
 
     @property
+    def oracles(self) -> Mapping[str, Any]:
+        """What the model itself knows of items, by name."""
+        return self.recipe.oracles(self.model, self.representation) if self.recipe.oracles else {}
+
+    @property
     def space(self) -> LatentSpace:
         if self.recipe.completes:
             raise ConfigError(

@@ -15,6 +15,7 @@ from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of
+from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
@@ -73,12 +74,12 @@ def search(
     goals = read_goals(science, settings.goals)
     for name in (settings.method, *settings.controls):
         load_method(name)
-    book = OracleBook(domain, settings.predictors, settings.oracles)
+    model = open_model(domain, settings.model, settings)
+    book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
     for name in settings.predictors:  # a wrong folder is an error even where no goal asks for it
         book.resolve(name)
     further = {name: book.resolve(name) for name in settings.include}  # a wrong name costs no budget
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
-    model = open_model(domain, settings.model, settings)
     space = search_space(model, settings)
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
@@ -100,10 +101,12 @@ def search(
 
 
 def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
-    """Goals with the domain's tolerances and ranges."""
+    """Goals with the domain's tolerances and ranges; a name that it keeps out of goals is an error."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
     scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
-    return parse_goals(texts, tolerances, scales)
+    goals = parse_goals(texts, tolerances, scales)
+    check_wishes(domain, goals)
+    return goals
 
 
 def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:

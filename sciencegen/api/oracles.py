@@ -18,11 +18,14 @@ from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
 
 @dataclass(frozen=True)
 class OracleBook:
-    """Resolves names. predictors: name -> folder. commands: name -> settings of an external program."""
+    """Resolves names. predictors: name -> folder. commands: name -> settings of an external program. own: what the
+    model at hand knows of its items (`Recipe.oracles`).
+    """
 
     domain: str
     predictors: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, OracleSettings] = field(default_factory=dict)
+    own: Mapping[str, Oracle] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         both = sorted(set(self.predictors) & set(self.commands))
@@ -34,6 +37,8 @@ class OracleBook:
             return predictor_oracle(self.domain, name, self.predictors[name])
         if name in self.commands:
             return command_oracle(self.domain, name, self.commands[name])
+        if name in self.own:
+            return self.own[name]
         try:
             return domain_of(self.domain).oracle(name)
         except ConfigError as error:
@@ -52,7 +57,7 @@ class OracleBook:
             raise
 
     def _others(self) -> str:
-        others = sorted({*self.predictors, *self.commands, *plugged_names()})
+        others = sorted({*self.predictors, *self.commands, *self.own, *plugged_names()})
         return f" Beside these: {', '.join(others)}." if others else " One of yours: --predictor NAME=FOLDER."
 
 

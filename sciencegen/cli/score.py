@@ -27,6 +27,9 @@ def score(
     ] = None,
     alignment: options.Alignment = None,
     model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
+    classify: Annotated[
+        bool, typer.Option("--classify", help="With --variants: how likely each one is damaging, and its class.")
+    ] = False,
     names: Annotated[
         list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
     ] = None,
@@ -50,9 +53,11 @@ def score(
     predictors = options.folders(predictor)
     if (source is None) == (variants is None):
         raise ConfigError("Expected a file of items or --variants, and not both.")
+    if classify and variants is None:
+        raise ConfigError("Expected --variants with --classify: classes are those of variants.")
     claim_output(output, force)
     if variants is not None or source is None:
-        return _score_variants(domain, str(variants), alignment, model, column, record, output, as_json)
+        return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)
 
     from sciencegen.api.outputs import input_ending, open_output, writes_structures
     from sciencegen.api.score import stream
@@ -76,16 +81,18 @@ def score(
 
 
 def _score_variants(
-    domain: str, variants: str, alignment: str | None, model: str | None, column: str | None, resources: Resources,
-    output: str, as_json: bool,
+    domain: str, variants: str, alignment: str | None, model: str | None, column: str | None, classify: bool,
+    resources: Resources, output: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble."""
+    """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble; with
+    `classify` also damaging, a probability, and class."""
     from sciencegen.api.outputs import open_output
     from sciencegen.api.variants import score_variants
 
     scoring = score_variants(
-        domain, variants, alignment=alignment, model=model, column=column, resources=resources, log=say
-    )
+        domain, variants, alignment=alignment, model=model, column=column, classify=classify, resources=resources,
+        log=say,
+    )  # fmt: skip
     with progress("scoring variants") as advance, open_output(domain, output, scoring.columns) as writer:
         for chunk in scoring:
             writer.write(chunk.values)

@@ -99,6 +99,7 @@ class Recipe:
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
         of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal.
+    oracles: (model, representation) -> oracles of what the model itself knows of items.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
     """
@@ -119,6 +120,7 @@ class Recipe:
     columns: tuple[str, ...] = ()
     contextual: bool = False
     variants: Callable[[Any, Any], Any] | None = None
+    oracles: Callable[[Any, Any], Mapping[str, Oracle]] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -135,6 +137,11 @@ class Domain(Protocol):
     scaffold(path) -> a part of an item that is to stay as it is in a file: `item`, that part; `pattern`, which
         `constraint` takes; place(item, attempt) -> field of a representation -> (positions of `given(item)`, their
         values), or a Refusal; fit(item, made, placed) -> the completed item with that part in its place, or a Refusal.
+
+    not_goals: names -> why they are no goals or conditions of designs, whatever oracle they would name.
+
+    variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):
+        a record with `columns`, among them `class`, `values(scores)` -> column -> cells, and `notes()` in words.
 
     And a domain may have forms (`forms: Mapping[str, Domain]`): the same science with more of each item, such as
     molecules with their coordinates. Prepared data and recipes say which form is theirs. A form whose items are points

@@ -64,11 +64,14 @@ class BayesianMemberLinear(MemberLinear):
     def kl(self, prior_std: float = 1.0) -> Float[Tensor, " member"]:
         """KL(q(w) || N(0, prior_std^2)) in nats, summed over each member's weights.
 
-        log(s_0 / s) + (s^2 + m^2) / (2 s_0^2) - 1/2
+        sum of log(s_0 / s) + (s^2 + m^2) / (2 s_0^2) - 1/2, each term summed before they are added: they are millions.
         """
         pairs = ((self.weight, self.weight_log_std), (self.bias, self.bias_log_std))
-        each = [
-            math.log(prior_std) - log_std + 0.5 * ((2 * log_std).exp() + mean.square()) / prior_std**2 - 0.5
-            for mean, log_std in pairs
-        ]
-        return sum(value.sum((1, 2)) for value in each)  # type: ignore[return-value]
+        sums = [_sum((2 * log_std).exp()) + _sum(mean.square()) for mean, log_std in pairs]
+        count = sum(mean[0].numel() for mean, _ in pairs)
+        log_stds = sum(_sum(log_std) for _, log_std in pairs)
+        return 0.5 * torch.stack(sums).sum(0) / prior_std**2 - log_stds + count * (math.log(prior_std) - 0.5)
+
+
+def _sum(value: Float[Tensor, "member row column"]) -> Float[Tensor, " member"]:
+    return value.sum((1, 2))

@@ -23,6 +23,7 @@ class TrainingSettings:
     """steps: optimizer steps in all. learning_rate: the peak, after `warmup_steps` of a linear rise; then half a cosine
     down to `final_rate` of it. ema_decay: weight of the past in the averaged weights that are kept (0: no averaging).
     checkpoint_every, log_every: in steps. A killed run goes on from its last checkpoint to the same weights.
+    compile: each network by torch.compile, which takes up to minutes and a C++ compiler, and pays in long runs.
     """
 
     steps: int = 10_000
@@ -38,6 +39,7 @@ class TrainingSettings:
     log_every: int = 50
     seed: int = 0
     devices: int = 1
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "checkpoint_every", "log_every"):

@@ -41,6 +41,9 @@ def train(
     module = TrainedModule(model, settings, start, optimizer)
     if average is not None:
         module.average = average
+    if settings.compile:
+        for network in model.children():
+            network.compile(dynamic=True)
     if start < settings.steps:
         callbacks = [
             Averaging(),

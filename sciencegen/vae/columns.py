@@ -42,13 +42,14 @@ class ColumnVAESettings:
     """Sizes and regularizers.
 
     members: models trained side by side, each on a share of every batch. hidden: width of the two layers on each side.
-    prior_std: of the last weights' prior. dropout: of the decoder's hidden units. beta: weight of KL(q(z | x)) by step.
+    prior_std: of the last weights' prior, the strongest regularizer here. dropout: of the decoder's hidden units.
+    beta: weight of KL(q(z | x)) by step.
     """
 
     members: int = 5
     hidden: int = 512
     latent: int = 32
-    prior_std: float = 1.0
+    prior_std: float = 0.08
     dropout: float = 0.0
     beta: Warmup = field(default_factory=Warmup)
 

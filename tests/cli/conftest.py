@@ -10,9 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sciencegen.cli.main import main
+from sciencegen.domains.proteins.items import decode_rows
+from tests.domains.proteins.examples import family
 from tests.toy import write_clouds
 
 
@@ -83,6 +86,24 @@ def conformers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         result = run("train", "molecules", "--recipe", "conformers", "--data", "qm9", *training, "-o", folder)
     assert result.code == 0, result.err
     return folder
+
+
+@pytest.fixture(scope="session")
+def family_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of a family of proteins in which half of the columns never change."""
+    folder = tmp_path_factory.mktemp("family")
+    rows = family(np.random.default_rng(0), 400, 30)
+    rows[:, ::2] = rows[0, ::2]
+    names = ["FOCUS/5-34", *(f"r{number}" for number in range(1, 400))]
+    records = zip(names, decode_rows(rows), strict=True)
+    (folder / "family.a2m").write_text("".join(f">{name}\n{text}\n" for name, text in records))
+    small = "{settings: {members: 2, hidden: 32, latent: 4}}"
+    result = run(
+        "train", "proteins", "--recipe", "alignment-vae", "--data", folder / "family.a2m", "-o", folder / "model",
+        "--training", "steps=150", "--training", "warmup_steps=5", "--settings", small, "--threads", 1,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    return folder / "model"
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Training: it minimizes, it averages, and a resumed run ends with the unbroken run's weights."""
 
+import shutil
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -102,3 +103,13 @@ def test_wrong_settings_say_so():
             TrainingSettings(**{name: 0})
     with pytest.raises(ConfigError, match="bfloat16"):
         TrainingSettings(precision="bfloat15")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_networks_train_alike(tmp_path):
+    plain, compiled = Line(), Line()
+    train(plain, batches, settings(), tmp_path / "plain")
+    train(compiled, batches, settings(compile=True), tmp_path / "compiled")
+    torch.testing.assert_close(compiled.layer.weight, plain.layer.weight, atol=1e-5, rtol=0)
+    assert compiled.state_dict().keys() == plain.state_dict().keys()

@@ -22,6 +22,7 @@ class Proteins:
     item_columns = files.ITEM_COLUMNS
     formats: tuple[str, ...] = files.FORMATS
     properties: Mapping[str, Property] = PROPERTIES
+    not_goals: Mapping[str, str] = oracles.NOT_GOALS
     metric_notes = metrics.METRIC_NOTES
 
     @cached_property
@@ -95,6 +96,11 @@ class Proteins:
         self, samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
     ) -> dict[str, float]:
         return metrics.evaluate(samples, reference, training, self.comparison)
+
+    def variant_classes(self, scores: Sequence[float]) -> Any:
+        from sciencegen.domains.proteins.pathogenicity import variant_classes
+
+        return variant_classes(scores)
 
     def render(self, item: str, width: int = 220, height: int = 160) -> str:
         return render.render(item, width, height)

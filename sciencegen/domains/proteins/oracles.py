@@ -13,6 +13,11 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.scoring.oracles import Direction, Oracle, Score
 
 SIMILARITY_PREFIX = "similarity to "
+_ESCAPE = "escape from immunity is a risk to watch in observed variants; designing toward it, or by it, is out of scope"
+NOT_GOALS = dict.fromkeys(
+    ("surveillance", "escape", "immune_escape", "antibody_escape", "immune_evasion", "evescape"), _ESCAPE
+)
+"""Names that no goal or condition may have, with the reason."""
 
 
 @dataclass(frozen=True)

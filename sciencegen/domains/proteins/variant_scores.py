@@ -6,17 +6,20 @@ wild type has 0. The members' spread is the score's standard deviation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.aligned import MUTATIONS, mutations
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
-from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER
+from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, encode_rows
 from sciencegen.domains.proteins.variants import all_singles, apply_variant, variant_name
+from sciencegen.scoring.oracles import Direction, Oracle, Score
 from sciencegen.vae.columns import ColumnVAE
 
 ROWS_AT_ONCE = 256
@@ -49,9 +52,18 @@ class VariantScorer:
     def score(self, texts: Sequence[str]) -> list[VariantScore | Refusal]:
         """One for each text, in order."""
         named = [self._read(text) for text in texts]
-        rows = [one[1] for one in named if not isinstance(one, Refusal)]
-        scores = iter(self._scores(rows))
+        each = self._scores([one[1] for one in named if not isinstance(one, Refusal)])
+        deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
+        scores = zip(each.mean(0).tolist(), deviation.tolist(), strict=True)
         return [one if isinstance(one, Refusal) else VariantScore(one[0], *next(scores)) for one in named]
+
+    def member_scores(self, texts: Sequence[str]) -> Float[np.ndarray, "member text"]:
+        """Each member's own scores, NaN for what is no variant."""
+        named = [self._read(text) for text in texts]
+        good = [index for index, one in enumerate(named) if not isinstance(one, Refusal)]
+        scores = np.full((len(self.wild_type), len(texts)), np.nan)
+        scores[:, good] = self._scores([named[index][1] for index in good])  # type: ignore[index]
+        return scores
 
     def _read(self, text: str) -> tuple[str, str] | Refusal:
         """A variant's name and its row."""
@@ -63,14 +75,9 @@ class VariantScorer:
         row = sequence if isinstance(sequence, Refusal) else self.representation.row_of(sequence)
         return row if isinstance(row, Refusal) else (str(variant_name(reference, str(sequence))) or "WT", row)
 
-    def _scores(self, rows: Sequence[str]) -> list[tuple[float, float]]:
-        """Mean and standard deviation over members."""
-        found: list[tuple[float, float]] = []
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            each = self._evidence(rows[start : start + ROWS_AT_ONCE]) - self.wild_type
-            deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
-            found += zip(each.mean(0).tolist(), deviation.tolist(), strict=True)
-        return found
+    def _scores(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
+        parts = [self._evidence(rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
+        return np.concatenate([np.empty((len(self.wild_type), 0)), *parts], 1) - self.wild_type
 
     def _evidence(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
         """Of a full chunk whatever the number of rows, since rounding depends on it."""
@@ -78,3 +85,51 @@ class VariantScorer:
         batch = self.representation.batch(encoded).to(self.model.output.weight.device)
         with torch.inference_mode():
             return self.model.evidence(batch, self.samples)[:, : len(rows)].double().cpu().numpy()
+
+
+def family_oracles(model: ColumnVAE, representation: AlignmentRepresentation) -> Mapping[str, Oracle]:
+    """`family_score` of a variant, within one standard deviation of the members, and `mutations` against the focus."""
+    return {"family_score": FamilyScore(model, representation), MUTATIONS: Mutations(representation)}
+
+
+class FamilyScore:
+    """The family's opinion of a sequence as long as its reference; higher is fitter, 0 for the reference."""
+
+    name, unit = "family_score", "nats"
+    direction: Direction | None = "maximize"
+
+    def __init__(self, model: ColumnVAE, representation: AlignmentRepresentation) -> None:
+        self._make = partial(VariantScorer, model, representation)
+        self._scorer: VariantScorer | None = None
+
+    def score(self, items: Sequence[str]) -> list[Score]:
+        self._scorer = self._scorer or self._make()
+        return [_as_score(one) for one in self._scorer.score(items)]
+
+
+def _as_score(one: VariantScore | Refusal) -> Score:
+    if isinstance(one, Refusal):
+        return Score(None, failure=one.reason)
+    if np.isnan(one.deviation):
+        return Score(one.score)
+    return Score(one.score, one.score - one.deviation, one.score + one.deviation)
+
+
+@dataclass(frozen=True)
+class Mutations:
+    """In how many columns a sequence has another residue than the family's focus."""
+
+    representation: AlignmentRepresentation
+    name: str = MUTATIONS
+    unit: str = ""
+    direction: Direction | None = None
+
+    def score(self, items: Sequence[str]) -> list[Score]:
+        rows = self.representation.encode(items)
+        focus = encode_rows([self.representation.focus])[0]
+        return [
+            Score(None, failure=row.reason)
+            if isinstance(row, Refusal)
+            else Score(float(mutations(row[None], focus)[0]))
+            for row in rows
+        ]

@@ -1,0 +1,66 @@
+"""Which variants damage a protein, by their scores alone: two overlapping groups among all its single substitutions.
+
+Frazer et al. 2021 (EVE): evolutionary indices (here: scores with the other sign) are a mixture of two Gaussians, and a
+variant's probability of the higher one is how likely it is damaging. EVE starts each protein from a mixture of many
+proteins; here a protein stands alone. The most uncertain share of all singles sets a limit, and whatever is less
+certain than it has no class. Classes say what evolution keeps: no clinic has looked at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sciencegen.errors import ConfigError
+from sciencegen.prediction.mixture import TwoGroups, Unfit, fit_two_groups
+
+SET_ASIDE = 0.25
+BENIGN, UNCERTAIN, PATHOGENIC = "benign", "uncertain", "pathogenic"
+
+
+@dataclass(frozen=True)
+class VariantClasses:
+    """groups: of evolutionary indices. limit: log odds, of either sign, from which a variant has a class. set_aside:
+    the share of single substitutions that have none. singles: how many there are."""
+
+    groups: TwoGroups | Unfit
+    limit: float
+    set_aside: float
+    singles: int
+    columns = ("damaging", "class")
+
+    def values(self, scores: Sequence[float]) -> dict[str, list[Any]]:
+        """damaging: probability, NaN where no groups were found. class: benign, uncertain or pathogenic."""
+        index = -np.asarray(scores, float)
+        if isinstance(self.groups, Unfit):
+            return {"damaging": [float("nan")] * len(index), "class": [UNCERTAIN] * len(index)}
+        odds = self.groups.log_odds(index)
+        certain = np.abs(odds) >= self.limit
+        classes = np.where(certain, np.where(odds > 0, PATHOGENIC, BENIGN), UNCERTAIN)
+        return {"damaging": self.groups.probability(index).tolist(), "class": classes.tolist()}
+
+    def notes(self) -> list[str]:
+        """In words."""
+        if isinstance(self.groups, Unfit):
+            return [f"no classes, every variant is uncertain: {self.groups.reason} (scores of single substitutions)"]
+        low, high = self.groups.low, self.groups.high
+        return [
+            f"classes: of {self.singles} single substitutions {low.share:.0%} are around a score of {-low.mean:.1f} "
+            f"(benign), {high.share:.0%} around {-high.mean:.1f} (damaging); the {self.set_aside:.0%} most uncertain "
+            "have no class. They say what evolution keeps, and are no clinical finding"
+        ]
+
+
+def variant_classes(scores: Sequence[float], set_aside: float = SET_ASIDE) -> VariantClasses:
+    """The classes of a protein, from the scores of all its single substitutions (higher is fitter)."""
+    if not 0 <= set_aside < 1:
+        raise ConfigError(f"Expected a share set aside in 0 to below 1, got {set_aside:g}.")
+    index = -np.asarray(scores, float)
+    groups = fit_two_groups(index)
+    limit = 0.0
+    if isinstance(groups, TwoGroups):
+        limit = float(np.nanquantile(np.abs(groups.log_odds(index)), set_aside))
+    return VariantClasses(groups, limit, set_aside, len(index))

@@ -1,0 +1,138 @@
+"""Structure files of proteins: PDB and mmCIF, perhaps gzipped, parsed by Biopython; what is wrong with one is said."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.data.tables import open_binary
+from sciencegen.errors import DataError
+
+STRUCTURE_ENDINGS = (".pdb", ".ent", ".cif", ".mmcif")
+MOST_BYTES = 1 << 28
+"""Of a file when unpacked; the largest entries of the Protein Data Bank come near."""
+END_OF_COORDINATES = 54
+"""Columns of a PDB file's line up to its coordinates."""
+ATOM_RECORDS = ("ATOM  ", "HETATM")
+_PDB_START = re.compile(
+    r"(HEADER|OBSLTE|TITLE|COMPND|SOURCE|KEYWDS|EXPDTA|NUMMDL|MDLTYP|AUTHOR|REVDAT|REMARK|DBREF|SEQADV|SEQRES|MODRES|"
+    r"HET|HELIX|SHEET|SSBOND|LINK|CISPEP|SITE|CRYST1|ORIGX|SCALE|MTRIX|MODEL|ATOM|HETATM|ANISOU|TER|PARENT|SPLIT|CAVEAT)"
+)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """structure: of Biopython. mended: what its reader passed over, in its words. ended: whether a PDB file has its
+    END or TER; one without may be cut short between two lines."""
+
+    structure: Any
+    mended: list[str]
+    ended: bool
+
+
+def read_structure_file(path: str | Path) -> Parsed:
+    """What kind of file it is, its content tells, not its name."""
+    path = Path(path)
+    text = _text(path)
+    is_cif = _is_cif(text, path)
+    if not is_cif:
+        _check_lines(text, path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        structure = _parse_cif(text, path) if is_cif else _parse_pdb(text, path)
+    if not len(structure):
+        raise DataError(f"Expected atoms in {path}, found a file of a structure without any.")
+    messages = (" ".join(str(one.message).split()) for one in caught)
+    mended = list(dict.fromkeys(one for one in messages if not one.startswith("Ignoring unrecognized record")))
+    ended = is_cif or any(line.startswith(("END", "TER")) for line in text.rstrip().splitlines()[-3:])
+    return Parsed(structure, mended, ended)
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise DataError(f"Expected a structure at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+    try:
+        with open_binary(path) as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        damage = f"found a damaged one ({error}). Get it again."
+        raise DataError(f"Expected a whole gzip file in {path}, {damage}") from error
+    if len(data) > MOST_BYTES:
+        raise DataError(f"Expected at most {MOST_BYTES >> 20} MiB in {path}, found more. Cut it to the chain you need.")
+    if b"\0" in data:
+        raise DataError(f"Expected a PDB or mmCIF text in {path}, found a binary file. Convert it to mmCIF.")
+    text = data.decode("utf-8-sig", "replace")
+    if not text.strip():
+        raise DataError(f"Expected a structure in {path}, found an empty file.")
+    return text
+
+
+def _is_cif(text: str, path: Path) -> bool:
+    first = next(line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    if first.lstrip().lower().startswith("data_"):
+        return True
+    if _PDB_START.match(first) or any(line.startswith(ATOM_RECORDS) for line in text.splitlines()):
+        return False
+    raise DataError(
+        f"Expected a structure in PDB or mmCIF format in {path}, found a text that starts with {first[:20]!a}. "
+        "Convert it."
+    )
+
+
+def _check_lines(text: str, path: Path) -> None:
+    """Each atom's line reaches to the end of its coordinates."""
+    atoms = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(ATOM_RECORDS):
+            atoms += 1
+            if len(line.rstrip()) < END_OF_COORDINATES:
+                raise DataError(
+                    f"Expected coordinates up to column {END_OF_COORDINATES} of line {number} of {path}, found "
+                    f"{line.rstrip()[:60]!a}: the file is cut short or isn't in PDB format. Get it again."
+                )
+    if not atoms:
+        raise DataError(f"Expected ATOM records in {path}, found none: only a header, or the file is cut short.")
+
+
+def _parse_pdb(text: str, path: Path) -> Any:
+    from Bio.PDB.PDBExceptions import PDBConstructionException
+    from Bio.PDB.PDBParser import PDBParser
+
+    try:
+        return PDBParser(PERMISSIVE=True, QUIET=False).get_structure(path.name, io.StringIO(text))
+    except (PDBConstructionException, ValueError, IndexError) as error:
+        raise DataError(f"Expected a PDB file in {path}, found one that can't be read: {error}.") from error
+
+
+def _parse_cif(text: str, path: Path) -> Any:
+    from Bio.PDB.MMCIFParser import MMCIFParser
+    from Bio.PDB.PDBExceptions import PDBConstructionException
+
+    parser = MMCIFParser(QUIET=False)
+    try:
+        structure = parser.get_structure(path.name, io.StringIO(text))
+    except KeyError as error:
+        raise DataError(
+            f"Expected atoms (_atom_site) in {path}, found no {error.args[0]}: the file is cut short, or it holds no "
+            "coordinates. Get it again."
+        ) from error
+    except (PDBConstructionException, ValueError, IndexError, StopIteration, RuntimeError) as error:
+        raise DataError(
+            f"Expected an mmCIF file in {path}, found one that can't be read: {error or 'it ends too early'}. "
+            "Get it again."
+        ) from error
+    _check_columns(parser._mmcif_dict, path)
+    return structure
+
+
+def _check_columns(columns: dict[str, Any], path: Path) -> None:
+    """The table of atoms is whole; a reader that zips its columns leaves the last rows out without a word."""
+    lengths = {len(value) for name, value in columns.items() if name.startswith("_atom_site.")}
+    if len(lengths) > 1:
+        raise DataError(f"Expected whole rows of atoms in {path}, found the last one cut short. Get the file again.")

@@ -1,0 +1,62 @@
+"""Names that a domain keeps out of goals and conditions: no verb that designs takes them, whatever they would mean."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sciencegen.api.conditions import parse_conditions
+from sciencegen.api.optimize import read_goals
+from sciencegen.domains import load_domain
+from sciencegen.domains.proteins.oracles import NOT_GOALS
+from sciencegen.errors import ConfigError
+
+NAMES = ["surveillance", "escape", "Immune-Escape", "EVEscape", "escape:mine"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optimize_refuses_them_before_any_work(cli, name):
+    result = cli("optimize", "proteins", "--goal", f"maximize {name}", "--goal", "length >= 10")
+    assert result.code == 2
+    assert f"'{name}' can't be a goal or a condition: escape from immunity is a risk to watch" in result.err
+
+
+@pytest.mark.parametrize("goal", ["minimize escape", "escape <= 1", "escape in 0..1", "escape = 1"])
+def test_no_kind_of_goal_makes_a_difference(cli, goal):
+    result = cli("optimize", "proteins", "--goal", goal)
+    assert (result.code, "is out of scope" in result.err) == (2, True)
+
+
+def test_a_predictor_or_a_command_of_that_name_is_no_way_around(cli):
+    command = "{oracles: {surveillance: {command: 'true {input} {output}'}}}"
+    more = ("--predictor", "escape=folder", "--settings", command)
+    for name in ("escape", "surveillance"):
+        result = cli("optimize", "proteins", "--goal", f"maximize {name}", *more)
+        assert (result.code, "is out of scope" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_generate_refuses_them_as_a_condition(cli, family_model, name):
+    result = cli("generate", "proteins", "--model", family_model, "-n", 5, "--where", f"{name} >= 1")
+    assert result.code == 2
+    assert f"'{name}' can't be a goal or a condition" in result.err
+
+
+@pytest.mark.parametrize("name", list(NOT_GOALS))
+@pytest.mark.parametrize("form", ["proteins", "proteins/aligned"])
+def test_where_goals_are_read_each_name_is_refused(form, name):
+    """So does every verb that reads its goals or conditions there."""
+    domain = load_domain(form)
+    with pytest.raises(ConfigError, match="out of scope"):
+        read_goals(domain, [f"maximize {name}"])
+    with pytest.raises(ConfigError, match="out of scope"):
+        parse_conditions([f"{name} >= 0"], domain)
+
+
+def test_no_oracle_has_such_a_name():
+    domain = load_domain("proteins")
+    assert not set(NOT_GOALS) & set(domain.oracle_names())
+
+
+def test_other_names_and_other_domains_are_as_before():
+    assert read_goals(load_domain("proteins"), ["maximize charge"])[0].name == "charge"
+    assert read_goals(SimpleNamespace(properties={}), ["maximize escape"])[0].name == "escape"
