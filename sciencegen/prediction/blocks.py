@@ -1,4 +1,4 @@
-"""What the columns of a table of features are, where whoever computed them knows: in which ways they may be looked at."""
+"""What the columns of a table of features are, where it is known: in which ways they may be looked at."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ class Block:
     """Neighbouring columns of one kind.
 
     scaled: each column is bent, centred and scaled by itself; else they are numbers of size one whose common scale says
-        something, and taken as they are. sparse: which of the two distances sees them; None: that of mostly-zero columns
-        those that are. near: whether distances and kernels look at them; sums and products of other columns they know.
+        something, and taken as they are.
+    sparse: which of the two distances sees them; None: that of mostly-zero columns sees those that are.
+    near: whether distances and kernels look at them; sums and products of other columns are nothing new to these.
     grown: whether trees do. emphasis: coefficients are penalized by its square less.
     """
 

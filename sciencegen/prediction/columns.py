@@ -73,7 +73,7 @@ def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Bl
     fill = np.nanmedian(values, axis=0)
     values = np.where(np.isnan(values), fill, values)
     zero = (values == 0).mean(axis=0) >= 0.75
-    sparse = np.where(np.equal(told, None), zero, told).astype(bool)
+    sparse = np.array([found if said is None else said for found, said in zip(zero, told, strict=True)], bool)
     deviation = np.abs(values - values.mean(axis=0)).max(axis=0) / values.std(axis=0)
     bent = (deviation > CLIP) & scaled
     typical = np.where(values == 0, np.nan, np.abs(values))

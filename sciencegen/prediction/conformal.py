@@ -16,7 +16,8 @@ Nothing is promised for items that differ from the training items in kind.
 Where new items are to lie beyond the training ones (more mutations, higher values), errors are no longer of either sign
 alike. They are rehearsed (rehearsal.py): models of the lower items predict the higher ones, and with signed
 R_i = (y_i - mu(x_i)) / sigma(x_i) of these the interval runs from mu + sigma times the floor(alpha/2 (n+1))-th smallest
-to mu + sigma times the ceil((1-alpha/2) (n+1))-th. That is as right as the next step is like the rehearsed one.
+to mu + sigma times the ceil((1-alpha/2) (n+1))-th, and no less far than CV+ says. That is as right as the next step is
+like the rehearsed one.
 """
 
 from __future__ import annotations

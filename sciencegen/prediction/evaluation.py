@@ -13,9 +13,10 @@ from sciencegen.errors import unknown_name
 from sciencegen.metrics.calibration import interval_coverage, mean_interval_width
 from sciencegen.metrics.regression import REGRESSION_METRICS
 from sciencegen.prediction.blocks import Block
+from sciencegen.prediction.conformal import required_rows, signed_level
 from sciencegen.prediction.fitting import check_values, fit_predictor, usable_rows
 from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSettings, select_inputs
-from sciencegen.prediction.splits import FEWEST_ROWS, Split, below_cut, split_folds
+from sciencegen.prediction.splits import FEWEST_ROWS, Split, below_cut, has_cut, split_folds
 
 SPLITS = ("random", "grouped")
 
@@ -73,7 +74,8 @@ def evaluate_predictor(
     one) or, instead of these, under `split`.
 
     Each of `repeats` (default all) of `folds` test sets is predicted by a predictor fitted on the rest; an order has
-    one test set, what lies beyond its cut. Intervals are those that `fit_predictor` makes for the same split.
+    one test set, what lies beyond its cut. Intervals are those that `fit_predictor` makes for the same split; of an
+    order that has no second cut below the first, those at random.
     """
     given = select_inputs(settings.inputs, features, latents, scores)
     target = np.asarray(values, dtype=np.float64)
@@ -109,6 +111,8 @@ class Rows:
     def fit(self, rows: np.ndarray, settings: PredictorSettings, generator: np.random.Generator) -> Predictor:
         groups = None if self.groups is None else [self.groups[int(index)] for index in rows]
         split = None if self.split is None else self.split.of(rows)
+        if split and split.kind == "order" and not has_cut(split, required_rows(signed_level(settings.level))):
+            split = Split()
         known: dict[str, Any] = {"features": None, **{name: array[rows] for name, array in self.given.items()}}
         return fit_predictor(
             values=self.target[rows], groups=groups, settings=settings, generator=generator, blocks=self.blocks,

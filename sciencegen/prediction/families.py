@@ -1,6 +1,6 @@
 """The families of regressors. Each fits one model per fold, left-out fold k by model k, and is a record of arrays.
 
-    family.predict(query) -> [item fold]     the same items by each fold's model
+family.predict(query) -> [item fold]     the same items by each fold's model
 """
 
 from __future__ import annotations

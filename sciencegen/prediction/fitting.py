@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def fit_predictor(
     weights = family_weights(held_out, training.target)
     calibration = calibrate(held_out, weights, distance, training, settings, generator, named.kind)
     if named.kind == "order":
-        calibration = rehearse(training, named, calibration, settings, generator)
+        calibration = replace(calibration, rehearsed=rehearse(training, named, settings, generator))
     errors = np.sqrt(((scale.measured(held_out) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),
@@ -98,9 +99,7 @@ def _training(
 ) -> Training:  # fmt: skip
     reference = np.sort(generator.permutation(len(target))[: settings.reference_rows])
     emphasis = None if (roles.emphasis == 1).all() else roles.emphasis
-    return Training(
-        inputs, target, folds.fold, reference, sparse, roles.near, roles.grown, emphasis, folds.left_out
-    )
+    return Training(inputs, target, folds.fold, reference, sparse, roles.near, roles.grown, emphasis, folds.left_out)
 
 
 def usable_rows(

@@ -95,10 +95,18 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Rehearsed:
+    """What was found beyond a cut (rehearsal.py): signed residuals, and the difficulty that they are normalized by."""
+
+    residuals: Float[np.ndarray, " row"]
+    difficulty: Float[np.ndarray, "3"]
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Out-of-fold facts. residuals: normalized (conformal.py), each with the fold that left its item out.
 
-    kind: of the split (splits.py) under which they were found; of an order they are rehearsed, and signed.
+    kind: of the split (splits.py) under which they were found. rehearsed: of an order, whose folds are random ones.
     """
 
     residuals: Float[np.ndarray, " row"]
@@ -106,6 +114,7 @@ class Calibration:
     difficulty: Float[np.ndarray, "3"]
     border: float
     kind: str = "random"
+    rehearsed: Rehearsed | None = None
 
 
 @dataclass(frozen=True)
@@ -165,11 +174,12 @@ class Predictor:
         distance[:count][novel] = np.maximum(distance[:count][novel], NOVEL * known.border)
         sigma = difficulty(known.difficulty, spread, distance, known.border)
         mean = means.mean(axis=1)
-        if known.kind == "order":
-            lower, upper = signed_interval(mean, sigma.mean(axis=1), known.residuals, self.settings.level)
-        else:
-            lower, upper = cross_validated_interval(means, sigma, known.residuals, known.folds, self.settings.level)
+        lower, upper = cross_validated_interval(means, sigma, known.residuals, known.folds, self.settings.level)
         lower, upper = np.minimum(lower, mean), np.maximum(upper, mean)
+        if (beyond := known.rehearsed) is not None:
+            sigma = difficulty(beyond.difficulty, spread, distance, known.border).mean(axis=1)
+            below, above = signed_interval(mean, sigma, beyond.residuals, self.settings.level)
+            lower, upper = np.minimum(lower, below), np.maximum(upper, above)
         return np.stack([mean, lower, upper, distance.mean(axis=1) / known.border])[:, :count]
 
     @property

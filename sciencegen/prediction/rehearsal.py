@@ -11,33 +11,28 @@ from sciencegen.prediction.calibration import ROWS_PER_PASS, calibrate, family_w
 from sciencegen.prediction.conformal import fit_difficulty, required_rows, signed_level
 from sciencegen.prediction.families import FAMILIES
 from sciencegen.prediction.geometry import distance_to_seen
-from sciencegen.prediction.predictor import Calibration, PredictorSettings, combine, difficulty
+from sciencegen.prediction.predictor import PredictorSettings, Rehearsed, combine, difficulty
 from sciencegen.prediction.splits import Split, below_cut, split_folds
 from sciencegen.prediction.task import Training
 
 
 def rehearse(
-    training: Training, split: Split, whole: Calibration, settings: PredictorSettings, generator: np.random.Generator
-) -> Calibration:
-    """Signed residuals of the items above a cut, by families fitted below it as the predictor's own are on all.
-
-    whole: what was found with all items, whose border stays: it tells how far the next items lie.
-    """
+    training: Training, split: Split, settings: PredictorSettings, generator: np.random.Generator
+) -> Rehearsed:
+    """Signed residuals of the items above a cut, by families fitted below it as the predictor's own are on all."""
     below = below_cut(split, required_rows(signed_level(settings.level)))
     lower = _lower(training, np.flatnonzero(below), settings, generator)
     families = {name: FAMILIES[name](lower, generator) for name in settings.families}
     held_out, distance = out_of_fold(families, lower)
     weights = family_weights(held_out, lower.target)
     border = calibrate(held_out, weights, distance, lower, settings, generator).border
-    above = generator.permutation(np.flatnonzero(~below))[: settings.reference_rows]
-    mean, spread, distance = _asked(families, weights, lower, training.inputs[np.sort(above)])
-    errors = training.target[np.sort(above)] - mean.mean(axis=1)
+    above = np.sort(generator.permutation(np.flatnonzero(~below))[: settings.reference_rows])
+    mean, spread, distance = _asked(families, weights, lower, training.inputs[above])
+    errors = training.target[above] - mean.mean(axis=1)
     causes = np.column_stack([spread.mean(axis=1), distance.mean(axis=1)])
     coefficients = fit_difficulty(np.abs(errors), causes)
     sigma = difficulty(coefficients, spread, distance, border).mean(axis=1)
-    return replace(
-        whole, residuals=errors / sigma, folds=np.zeros(len(errors), np.int64), difficulty=coefficients, kind="order"
-    )
+    return Rehearsed(errors / sigma, coefficients)
 
 
 def _lower(

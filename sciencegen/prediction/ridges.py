@@ -91,7 +91,9 @@ def fit_curve(training: Training, generator: np.random.Generator) -> Curve:
     return Curve(_unemphasized(columns[0], training), np.array(intercept), *columns[1:])
 
 
-def _fit_one(inputs: np.ndarray, target: np.ndarray, penalty: float) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+def _fit_one(
+    inputs: np.ndarray, target: np.ndarray, penalty: float
+) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
     """Gauss-Newton: the curve of the sums, then the sums by the curve's slope s at each of them, and again:
 
     y ~ g(sum) + s (new sum - sum), so that new sum ~ sum + (y - g) / s with weight s^2

@@ -1,9 +1,9 @@
 """How new items will differ from those learned from: what is left out to learn what predictions are worth there.
 
-    random    like the others
-    groups    of another group (molecules: another scaffold); a label for each item, "" for one that is alone
-    parts     with a part that none had (variants: a mutated position); a set of parts for each item
-    order     beyond the others (more mutations, a higher value); a number for each item
+random    like the others
+groups    of another group (molecules: another scaffold); a label for each item, "" for one that is alone
+parts     with a part that none had (variants: a mutated position); a set of parts for each item
+order     beyond the others (more mutations, a higher value); a number for each item
 """
 
 from __future__ import annotations
@@ -83,17 +83,28 @@ def _folds_of_parts(split: Split, same: np.ndarray, folds: int, generator: np.ra
     return Folds(np.where(left_out, drawn, -1.0).argmax(axis=1), left_out)
 
 
+def has_cut(split: Split, fewest_above: int) -> bool:
+    """Whether an order has enough items below and above some cut."""
+    return len(_cuts(np.asarray(split.labels, dtype=float), fewest_above)) > 0
+
+
+def _cuts(order: np.ndarray, fewest_above: int) -> list[tuple[float, int]]:
+    """Values up to which, and beyond which, there are enough items; with how many there are."""
+    values, counts = np.unique(order, return_counts=True)
+    below = np.cumsum(counts)
+    possible = (below >= FEWEST_ROWS) & (len(order) - below >= fewest_above)
+    return list(zip(values[possible].tolist(), below[possible].tolist(), strict=True))
+
+
 def below_cut(split: Split, fewest_above: int) -> Bool[np.ndarray, " item"]:
     """Of an order, the items on the lower side: with the cut that leaves nearest two thirds of them there."""
     order = np.asarray(split.labels, dtype=float)
-    values, counts = np.unique(order, return_counts=True)
-    below = np.cumsum(counts)
-    possible = np.flatnonzero((below >= FEWEST_ROWS) & (len(order) - below >= fewest_above))
-    if not len(possible):
+    cuts = _cuts(order, fewest_above)
+    if not cuts:
+        values = np.unique(order)
         raise DataError(
             f"Expected items of different {split.name} to learn from the lower and judge by the higher, found "
             f"{len(values)} ({values[0]:g} to {values[-1]:g}), none with {FEWEST_ROWS} items or more up to it and "
             f"{fewest_above} or more beyond. Pass another --split."
         )
-    cut = values[possible[np.abs(below[possible] / len(order) - BELOW).argmin()]]
-    return order <= cut
+    return order <= min(cuts, key=lambda cut: abs(cut[1] / len(order) - BELOW))[0]

@@ -49,7 +49,7 @@ def fit_scale(wanted: str, values: Float[np.ndarray, " item"], inputs: Float[np.
         return linear
     if values.min() < 0:
         raise DataError(
-            f"Expected values of 0 or more for scale=log, found {values.min():g}. Pass scale=linear, or shift the column."
+            f"Expected values of 0 or more for scale=log, found {values.min():g}. Pass scale=linear, or shift them."
         )
     shift = SHIFT * float(np.quantile(values, LARGE))
     shift = shift if shift > 0 else SHIFT * float(values.max())

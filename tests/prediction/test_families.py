@@ -4,8 +4,8 @@ from known_truth import table
 
 from sciencegen.prediction import kernels, ridges
 from sciencegen.prediction.families import FAMILIES
-from sciencegen.prediction.task import Training
 from sciencegen.prediction.storage import STORED_FAMILIES
+from sciencegen.prediction.task import Training
 from sciencegen.prediction.trees import flatten
 
 

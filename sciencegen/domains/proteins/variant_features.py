@@ -98,7 +98,8 @@ class VariantFeatures:
         """Which have a residue where none of the known variants had it; one of another length is nothing known."""
         known = np.arange(len(self.letters))
         strange = [self.refusal(item) is not None for item in items]
-        codes = encode_rows([self.reference.sequence if bad else item for item, bad in zip(items, strange, strict=True)])
+        read = [self.reference.sequence if bad else item for item, bad in zip(items, strange, strict=True)]
+        codes = encode_rows(read) if read else np.empty((0, len(self.letters)), np.uint8)
         return ~self.seen[known, codes].all(axis=1) | strange
 
     def changed(self, items: Sequence[str]) -> Bool[np.ndarray, "item position"]:
@@ -130,7 +131,7 @@ class VariantFeatures:
 def load_variant_features(data: Mapping[str, Any]) -> VariantFeatures:
     """The inverse of `to_json`."""
     if data.get("kind") != KIND or data.get("alphabet") != ALPHABET:
-        raise IncompatibleError(f"Expected features of {KIND} over {ALPHABET}, got {data.get('kind')!r}. Train it again.")
+        raise IncompatibleError(f"Expected features of {KIND} over {ALPHABET}, got {data.get('kind')!r}; train again.")
     pairs = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in data["pairs"])
     return VariantFeatures(Reference(data["reference"], int(data["first"])), tuple(data["letters"]), pairs)
 
