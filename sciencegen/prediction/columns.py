@@ -62,21 +62,28 @@ def mostly_missing(features: np.ndarray) -> Bool[np.ndarray, " item"]:
 
 
 def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Block] = ()) -> Columns:
-    """Columns of training features; those that are constant or empty are left out."""
+    """Columns of training features.
+
+    Those that are constant or empty are left out, but for near blocks that are taken as they are: an item that differs
+    from all that were seen in such a column is farther from them.
+    """
     values = usable(features)
     blocks = blocks_of(values.shape[1], blocks)
-    kept = np.flatnonzero(_varies(values))
-    if not len(kept):
+    varies = _varies(values)
+    if not varies.any():
         raise DataError("Expected features that vary, found constant columns only. Check how they were computed.")
+    measures = ~of_columns(blocks, "scaled") & of_columns(blocks, "near") & ~np.isnan(values).all(axis=0)
+    kept = np.flatnonzero(varies | measures)
     scaled, near, told = (of_columns(blocks, name)[kept] for name in ("scaled", "near", "sparse"))
     values = values[:, kept]
     fill = np.nanmedian(values, axis=0)
     values = np.where(np.isnan(values), fill, values)
     zero = (values == 0).mean(axis=0) >= 0.75
     sparse = np.array([found if said is None else said for found, said in zip(zero, told, strict=True)], bool)
-    deviation = np.abs(values - values.mean(axis=0)).max(axis=0) / values.std(axis=0)
+    deviation = np.abs(values - values.mean(axis=0)).max(axis=0) / np.where(varies[kept], values.std(axis=0), 1.0)
     bent = (deviation > CLIP) & scaled
     typical = np.where(values == 0, np.nan, np.abs(values))
+    typical[0, ~(values != 0).any(axis=0)] = 1.0
     typical = np.nanmedian(typical, axis=0)
     values = np.where(bent, np.sign(values) * np.log1p(np.abs(values) / typical), values)
     centre, scale = np.where(scaled, values.mean(axis=0), 0.0), np.where(scaled, values.std(axis=0), 1.0)

@@ -108,10 +108,15 @@ class Rows:
     blocks: Sequence[Block]
     split: Split | None
 
+    @property
+    def inputs(self) -> np.ndarray:
+        return np.concatenate(list(self.given.values()), axis=1)
+
     def fit(self, rows: np.ndarray, settings: PredictorSettings, generator: np.random.Generator) -> Predictor:
         groups = None if self.groups is None else [self.groups[int(index)] for index in rows]
         split = None if self.split is None else self.split.of(rows)
-        if split and split.kind == "order" and not has_cut(split, required_rows(signed_level(settings.level))):
+        above = required_rows(signed_level(settings.level))
+        if split and split.kind == "order" and not has_cut(split, self.inputs[rows], above):
             split = Split()
         known: dict[str, Any] = {"features": None, **{name: array[rows] for name, array in self.given.items()}}
         return fit_predictor(
@@ -142,9 +147,9 @@ def _divisions(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(rows to learn from, rows to test on) of each test set."""
     if split.kind == "order":
-        below = below_cut(split, FEWEST_ROWS)
+        below = below_cut(split, data.inputs, FEWEST_ROWS)
         return [(np.flatnonzero(below), np.flatnonzero(~below))]
-    found = split_folds(split, np.concatenate(list(data.given.values()), axis=1), folds, generator)
+    found = split_folds(split, data.inputs, folds, generator)
     return [
         (np.flatnonzero(~found.left_out[:, k]), np.flatnonzero(found.fold == k)) for k in range(found.left_out.shape[1])
     ]

@@ -20,7 +20,7 @@ def rehearse(
     training: Training, split: Split, settings: PredictorSettings, generator: np.random.Generator
 ) -> Rehearsed:
     """Signed residuals of the items above a cut, by families fitted below it as the predictor's own are on all."""
-    below = below_cut(split, required_rows(signed_level(settings.level)))
+    below = below_cut(split, training.inputs, required_rows(signed_level(settings.level)))
     lower = _lower(training, np.flatnonzero(below), settings, generator)
     families = {name: FAMILIES[name](lower, generator) for name in settings.families}
     held_out, distance = out_of_fold(families, lower)

@@ -19,8 +19,9 @@ from sciencegen.errors import DataError, unknown_name
 from sciencegen.prediction.folds import grouped_folds, joined_groups, row_groups
 
 KINDS = ("random", "groups", "parts", "order")
-BELOW = 2 / 3
-"""Share of the items that are to lie below the cut of an order."""
+BELOW = 0.5
+"""Share of the items that are to lie below the cut of an order. With a higher cut the step that is rehearsed is smaller
+than the one to come: intervals held less often (of double mutants of GB1, 71% against 80% at a half)."""
 FEWEST_ROWS = 10
 
 
@@ -83,28 +84,32 @@ def _folds_of_parts(split: Split, same: np.ndarray, folds: int, generator: np.ra
     return Folds(np.where(left_out, drawn, -1.0).argmax(axis=1), left_out)
 
 
-def has_cut(split: Split, fewest_above: int) -> bool:
+def has_cut(split: Split, inputs: np.ndarray, fewest_above: int) -> bool:
     """Whether an order has enough items below and above some cut."""
-    return len(_cuts(np.asarray(split.labels, dtype=float), fewest_above)) > 0
+    return len(_cuts(np.asarray(split.labels, dtype=float), inputs, fewest_above)) > 0
 
 
-def _cuts(order: np.ndarray, fewest_above: int) -> list[tuple[float, int]]:
-    """Values up to which, and beyond which, there are enough items; with how many there are."""
-    values, counts = np.unique(order, return_counts=True)
-    below = np.cumsum(counts)
-    possible = (below >= FEWEST_ROWS) & (len(order) - below >= fewest_above)
-    return list(zip(values[possible].tolist(), below[possible].tolist(), strict=True))
+def _cuts(order: np.ndarray, inputs: np.ndarray, fewest_above: int) -> list[tuple[float, float]]:
+    """Values up to which there are enough different items, and beyond which there are enough; with the share below."""
+    same = row_groups(inputs)
+    lowest = np.full(int(same.max()) + 1, np.inf)
+    np.minimum.at(lowest, same, order)
+    values = np.unique(order)
+    below = np.searchsorted(np.sort(order), values, side="right")
+    different = np.searchsorted(np.sort(lowest), values, side="right")
+    possible = (different >= FEWEST_ROWS) & (len(order) - below >= fewest_above)
+    return list(zip(values[possible].tolist(), (below[possible] / len(order)).tolist(), strict=True))
 
 
-def below_cut(split: Split, fewest_above: int) -> Bool[np.ndarray, " item"]:
-    """Of an order, the items on the lower side: with the cut that leaves nearest two thirds of them there."""
+def below_cut(split: Split, inputs: np.ndarray, fewest_above: int) -> Bool[np.ndarray, " item"]:
+    """Of an order, the items on the lower side: with the cut that leaves nearest half of them there."""
     order = np.asarray(split.labels, dtype=float)
-    cuts = _cuts(order, fewest_above)
+    cuts = _cuts(order, inputs, fewest_above)
     if not cuts:
         values = np.unique(order)
         raise DataError(
             f"Expected items of different {split.name} to learn from the lower and judge by the higher, found "
-            f"{len(values)} ({values[0]:g} to {values[-1]:g}), none with {FEWEST_ROWS} items or more up to it and "
-            f"{fewest_above} or more beyond. Pass another --split."
+            f"{len(values)} ({values[0]:g} to {values[-1]:g}), none with {FEWEST_ROWS} different items or more up to "
+            f"it and {fewest_above} or more beyond. Pass another --split."
         )
-    return order <= min(cuts, key=lambda cut: abs(cut[1] / len(order) - BELOW))[0]
+    return order <= min(cuts, key=lambda cut: abs(cut[1] - BELOW))[0]

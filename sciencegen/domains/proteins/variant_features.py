@@ -2,6 +2,7 @@
 
     residues   one column for each residue that was seen at each of these positions
     scales     the z-scales of what stands there, so that a residue not seen before is like those that it resembles
+               (to either, one column for what was not seen, as far from all that was as its own columns would say)
     pairs      products of two residues' columns, where at most six positions vary
     changes    sums over all changes against the reference, whatever their position: how many, how unlike (BLOSUM62, and
                each scale of `features.py`, with sign and without), what was lost, what was put there
@@ -56,8 +57,8 @@ class VariantFeatures:
     @property
     def blocks(self) -> list[Block]:
         return [
-            Block(len(self.columns[0]), scaled=False, sparse=True),
-            Block(len(self.sites) * z_scales().shape[1], scaled=False, sparse=False),
+            Block(len(self.columns[0]) + 1, scaled=False, sparse=True),
+            Block(len(self.sites) * z_scales().shape[1] + 1, scaled=False, sparse=False),
             *([Block(len(self.pairs), scaled=False, sparse=True, near=False, grown=False)] if self.pairs else []),
             Block(_CHANGES, near=False),
         ]
@@ -96,11 +97,12 @@ class VariantFeatures:
 
     def novel(self, items: Sequence[str]) -> Bool[np.ndarray, " item"]:
         """Which have a residue where none of the known variants had it; one of another length is nothing known."""
-        known = np.arange(len(self.letters))
-        strange = [self.refusal(item) is not None for item in items]
-        read = [self.reference.sequence if bad else item for item, bad in zip(items, strange, strict=True)]
-        codes = encode_rows(read) if read else np.empty((0, len(self.letters)), np.uint8)
-        return ~self.seen[known, codes].all(axis=1) | strange
+        good = np.array([self.refusal(item) is None for item in items], bool)
+        found = ~good
+        if good.any():
+            codes = encode_rows([item for item, fits in zip(items, good, strict=True) if fits])
+            found[good] = ~self.seen[np.arange(len(self.letters)), codes].all(axis=1)
+        return found
 
     def changed(self, items: Sequence[str]) -> Bool[np.ndarray, "item position"]:
         """Where variants differ from the reference."""
@@ -110,12 +112,24 @@ class VariantFeatures:
         codes = encode_rows(items)
         at = codes[:, self.sites]
         site, letter = self.columns
-        blocks = [at[:, site] == letter, z_scales()[at].reshape(len(items), -1)]
+        residues, scales = self._unseen(codes)
+        blocks = [at[:, site] == letter, residues, z_scales()[at].reshape(len(items), -1), scales]
         if self.pairs:
             one, first, other, second = np.array(self.pairs).T
             blocks.append((at[:, one] == first) & (at[:, other] == second))
         blocks.append(_changes(codes, self.wild))
         return np.concatenate(blocks, axis=1, dtype=np.float32)
+
+    def _unseen(self, codes: UInt8[np.ndarray, "item position"]) -> tuple[np.ndarray, np.ndarray]:
+        """[item 1] each, the lengths of what residues and scales lack: at positions that don't vary a residue would add 2
+        to the squared distance from every known variant, at the others 1 more than it does; and its scales' squared
+        difference."""
+        elsewhere = np.ones(len(self.letters), bool)
+        elsewhere[self.sites] = False
+        strange = ~self.seen[np.arange(len(self.letters)), codes]
+        apart = ((z_scales()[codes] - z_scales()[self.wild]) ** 2).sum(axis=2)
+        residues, scales = strange @ (1 + elsewhere), (apart * (strange & elsewhere)).sum(axis=1)
+        return np.sqrt(residues)[:, None], np.sqrt(scales)[:, None]
 
     def to_json(self) -> dict[str, Any]:
         return {
