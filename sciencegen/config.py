@@ -148,7 +148,8 @@ class OracleSettings(Settings):
 
 class PredictorSettings(Reading):
     """A property regressor. table: a file, or a dataset card's name (all its rows), which may end in its split.
-    target: the column of numbers to predict. model: whose latents it may look at (settings: {inputs: both}).
+    target: the column of numbers to predict. model: whose latents it may look at (settings: {inputs: both}), or whose
+        scores, which it does where the model has some (of a protein's family).
     evaluation_folds, evaluation_repeats: of the cross-validation whose figures stand in metrics.json.
     form: of the domain's items (such as "structures" of molecules), in which networks see them: table may be a prepared
     dataset too, target several columns `a,b,c`, and settings are members, held_out, level, network, training.
@@ -159,6 +160,8 @@ class PredictorSettings(Reading):
     form: str = ""
     column: str | None = None
     model: str | None = None
+    split: str | None = None
+    wild_type: str | None = None
     evaluation_folds: int = Field(5, ge=2)
     evaluation_repeats: int | None = Field(2, ge=1)
     settings: dict[str, Any] = {}

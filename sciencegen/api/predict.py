@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sciencegen.api.models import pretrained_root
+from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, latents_of, predictor_oracle, seen_by
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import (
-    InDomain,
-    adapted,
-    domain_of,
-    in_form,
-    inference_threads,
-    plain_name,
-    plain_of,
-    worker_count,
-)
+from sciencegen.api.references import parse_texts, read_rows_of
+from sciencegen.api.rooms import InDomain, adapted, domain_of, in_form, inference_threads, plain_name, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
@@ -36,20 +28,26 @@ from sciencegen.scoring.oracles import BESIDE
 
 CONFIG = "config.yaml"
 REJECTS = "rejects.csv"
+__all__ = ["latents_of", "load_predictor", "predict", "train_predictor"]
 SHIPPED = "predictors"
 """Where among the shipped weights those of predictors lie."""
 
 
 @dataclass(frozen=True)
 class Describe(InDomain):
-    """Texts to (standardized text, features, group) each, or why not; runs in the workers."""
+    """Texts to (standardized text, features, group) each, or why not; runs in the workers.
+
+    wild_type: what the texts may be named against. A domain that fits its features computes none here.
+    """
+
+    wild_type: str = ""
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
-        parsed = [domain.parse(text) for text in texts]
+        parsed = parse_texts(domain, texts, self.wild_type)
         items = [item for item in parsed if not isinstance(item, Refusal)]
-        described = zip(domain.features(items), domain.groups(items), strict=True) if items else ()
-        rows = iter(described)
+        features = [None] * len(items) if hasattr(domain, "fit_features") else domain.features(items) if items else ()
+        rows = iter(zip(features, domain.groups(items), strict=True) if items else ())
         return [item if isinstance(item, Refusal) else (domain.text(item), *next(rows)) for item in parsed]
 
 
@@ -72,13 +70,9 @@ class TrainedPredictor:
 
     def oracle(self, name: str) -> Any:
         """Under any name; one of several targets under its own."""
-        from sciencegen.prediction.oracle import PredictorOracle
-
         if self.form:
             return self._point_oracle(name)
-        latents = self.latents if "latents" in self.predictor.columns else None
-        features = plain_of(self.domain).features
-        return adapted(self.domain, PredictorOracle(name, self.predictor, features, latents=latents))
+        return adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
 
     def _point_oracle(self, name: str) -> Any:
         from sciencegen.prediction.point_oracle import PointOracle
@@ -92,14 +86,9 @@ class TrainedPredictor:
         points = domain_of(in_form(plain_name(self.domain), self.form)).points
         return PointOracle(name, self.predictor, target, points)
 
-    @cached_property
-    def _loaded(self) -> Any:
-        from sciencegen.api.models import load_model
-
-        return load_model(plain_name(self.domain), self.model, "cpu")
-
-    def latents(self, items: Sequence[Any]) -> np.ndarray:
-        return latents_of(self._loaded, items)
+    @property
+    def _model(self) -> ModelInputs:
+        return ModelInputs(self.domain, self.model)
 
 
 def train_predictor(
@@ -118,17 +107,42 @@ def train_predictor(
         from sciencegen.api.point_predictors import train_point_predictor
 
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
-    options = to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
+    check_split(domain, chosen.split)
+    to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")  # a wrong one is told now
     rows, files = read_rows(domain, str(table), chosen)
-    texts, values, groups, features, refused = _usable(domain, rows, chosen)
-    log(f"{len(texts)} items with '{chosen.target}', {len(refused)} refused")
-    latents = _latents(domain, options, chosen, texts)
-    used = None if options.inputs == "latents" else features
+    model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
+    inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.oracles else "features")
+    seen = seen_by(domain, chosen, inputs, _usable(domain, rows, chosen), model)
+    wanted = {**seen.features.defaults, **chosen.settings, "inputs": inputs}
+    options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
+    log(f"{len(seen.values)} items with '{chosen.target}', {len(seen.refused)} refused")
+    known = {
+        **seen.tables, "values": seen.values, "groups": seen.groups, "settings": options, "split": seen.split,
+        "blocks": seen.features.blocks,
+    }  # fmt: skip
     generator = np.random.default_rng(chosen.seed)
-    fitted = prediction.fit_predictor(used, values, groups, options, generator, latents)
+    fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, **known)
     log("evaluating on held-out rows")
-    figures = _figures(prediction, used, values, groups, options, chosen, latents)
-    run = RunFolder(folder)
+    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen)}
+    return _written(domain, str(table), chosen, RunFolder(folder), fitted, metrics, seen.refused, files)
+
+
+def _figures(known: Mapping[str, Any], chosen: PredictorSettings) -> dict[str, Any]:
+    from sciencegen import prediction
+
+    found = prediction.evaluate_predictor(
+        **known, generator=np.random.default_rng(chosen.seed + 1), folds=chosen.evaluation_folds,
+        repeats=chosen.evaluation_repeats,
+    )  # fmt: skip
+    return {split: evaluation.figures() for split, evaluation in found.items()}
+
+
+def _written(
+    domain: str, table: str, chosen: PredictorSettings, run: RunFolder, fitted: Any, metrics: Mapping[str, Any],
+    refused: Sequence[tuple[int, str, str]], files: Sequence[Path],
+) -> TrainedPredictor:  # fmt: skip
+    from sciencegen.prediction import save
+
     if refused:
         write_rejects(run / REJECTS, refused)
     else:  # the refusals of an earlier run would read as this one's
@@ -136,10 +150,9 @@ def train_predictor(
     inputs = {file.name if chosen.table == "-" else str(file): file for file in files}  # stdin lies in a temporary file
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, inputs)
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target, "model": chosen.model}
-    run.write_yaml(CONFIG, {**config, "table": files[0].name if files else str(table), "provenance": made})
-    metrics = {"rows": len(texts), "refused": len(refused), **figures}
+    run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
     run.write_json("metrics.json", metrics)
-    prediction.save(fitted, run.path)
+    save(fitted, run.path)
     return TrainedPredictor(domain, run.path, fitted, chosen.target, chosen.model, metrics)
 
 
@@ -203,9 +216,12 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
     for prepared, split in ((Path(table), None), (Path(table).parent, Path(table).name)):
         if (prepared / SUMMARY).is_file():
             return _prepared_rows(PreparedDataset.load(prepared), split), [prepared / SUMMARY]
+    if chosen.wild_type and Path(table).is_file():
+        rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type)
+        return list(islice(rows, chosen.limit)), [Path(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
-    rows, files = open_source(domain, PrepareSettings(source=table, **reading))
-    return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows), files
+    found, files = open_source(domain, PrepareSettings(source=table, **reading))
+    return list(chain.from_iterable(found.values()) if isinstance(found, dict) else found), files
 
 
 def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
@@ -227,46 +243,18 @@ def describe(
     return [pair for pair in pairs if isinstance(pair[1], tuple)], refused
 
 
-def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings):
-    """Texts, values, groups and features of the usable rows, and the refused ones."""
+def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Usable:
     table, target = settings.table, settings.target
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:
         raise DataError(str(unknown_name(f"column of numbers in {table}", target, columns or ["none found"])))
     refused = [(row.line, row.text, f"no number in '{target}'") for row in rows if target not in row.values]
-    pairs, unreadable = describe(Describe(domain), [row for row in rows if target in row.values], settings.threads)
+    task = Describe(domain, settings.wild_type or "")
+    pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
     refused += unreadable
-    good = [(row, *result) for row, result in pairs]
-    if not good:
+    if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
-    values = np.array([row.values[target] for row, *_ in good])
-    features = np.stack([row for _, _, row, _ in good])
-    return [text for _, text, _, _ in good], values, [group for *_, group in good], features, sorted(refused)
-
-
-def _latents(domain: str, options: Any, settings: PredictorSettings, texts: Sequence[str]) -> np.ndarray | None:
-    if options.inputs == "features":
-        return None
-    from sciencegen.api.models import open_model
-
-    loaded = open_model(domain, settings.model, settings)
-    return latents_of(loaded, [loaded.domain.parse(text) for text in texts])
-
-
-def latents_of(loaded: Any, items: Sequence[Any]) -> np.ndarray:
-    """Latents of items, a row of NaN where one can't be encoded."""
-    arrays = loaded.representation.encode(list(items))
-    good = [row for row, array in enumerate(arrays) if not isinstance(array, Refusal)]
-    latents = np.full((len(arrays), loaded.space.size), np.nan, np.float32)
-    if good:
-        latents[good] = loaded.space.encode_arrays([arrays[row] for row in good])
-    return latents
-
-
-def _figures(prediction, features, values, groups, options, settings: PredictorSettings, latents) -> dict[str, Any]:
-    generator = np.random.default_rng(settings.seed + 1)
-    found = prediction.evaluate_predictor(
-        features, values, groups, options, generator, latents, folds=settings.evaluation_folds,
-        repeats=settings.evaluation_repeats,
-    )  # fmt: skip
-    return {split: evaluation.figures() for split, evaluation in found.items()}
+    texts, features, groups = zip(*(result for _, result in pairs), strict=True)
+    values = np.array([row.values[target] for row, _ in pairs])
+    own = None if features[0] is None else np.stack(features)
+    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused))

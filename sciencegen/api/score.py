@@ -13,6 +13,7 @@ from typing import Any
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.outputs import Refused
 from sciencegen.api.predict import load_predictor
+from sciencegen.api.references import parse_texts, read_rows_of
 from sciencegen.api.rooms import InDomain, domain_of, in_form, plain_text, worker_count
 from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
 from sciencegen.data.tables import PEEK_ROWS, Row
@@ -31,11 +32,13 @@ class ScoreTexts(InDomain):
     predictors: tuple[tuple[str, str], ...]
     whole: bool = False
     """The text is that of the form, coordinates included; else the domain's own, as tables have it."""
+    wild_type: str = ""
+    """What the texts may be named against."""
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
         book = OracleBook(self.domain, dict(self.predictors))
-        parsed = [domain.parse(text) for text in texts]
+        parsed = parse_texts(domain, texts, self.wild_type)
         items = [item for item in parsed if not isinstance(item, Refusal)]
         columns = [book.resolve(name).score(items) if items else [] for name in self.names]
         rows = iter(zip(*columns, strict=True) if columns else [()] * len(items))
@@ -77,15 +80,17 @@ def score(
 
 def stream(
     domain: str, path: Path, names: Sequence[str], predictors: Mapping[str, str], *, column: str | None = None,
-    timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES, whole: bool = False,
+    timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES, whole: bool = False, wild_type: str = "",
 ) -> Scoring:  # fmt: skip
     """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it,
     or in one that alone can read it.
 
     whole: items come as the texts of that form, to be written as its files; else as the domain's own, for tables.
+    wild_type: what the rows are named against (proteins: column mutant).
     """
-    formed = in_form(domain, _form_of(domain, path, predictors))
-    return Scoring(formed, domain_of(formed).read(path, column), names, predictors, resources, timeout_s, whole)
+    formed = domain if wild_type else in_form(domain, _form_of(domain, path, predictors))
+    rows = read_rows_of(domain_of(formed), path, column, wild_type)
+    return Scoring(formed, rows, names, predictors, resources, timeout_s, whole, wild_type)
 
 
 def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
@@ -102,11 +107,12 @@ class Scoring:
 
     def __init__(
         self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
-        timeout_s: float, whole: bool = False,
+        timeout_s: float, whole: bool = False, wild_type: str = "",
     ) -> None:  # fmt: skip
         chosen = [*names, *predictors] if names or predictors else list(domain_of(domain).properties)
         self.names = tuple(dict.fromkeys(chosen))
         self.domain, self.resources, self.timeout_s, self.whole = domain, resources, timeout_s, whole
+        self.wild_type = wild_type
         self.predictors = tuple(sorted(predictors.items()))
         book = OracleBook(domain, dict(predictors))
         for name in self.names:  # a wrong name is an error before any row is read
@@ -127,7 +133,7 @@ class Scoring:
                 waiting.append(row)
                 yield row.text
 
-        task = ScoreTexts(self.domain, self.names, self.predictors, self.whole)
+        task = ScoreTexts(self.domain, self.names, self.predictors, self.whole, self.wild_type)
         workers = worker_count(self.resources.threads)
         chunks = map_chunks_killable(task, texts(), processes=workers, chunk=ROWS_PER_TASK, timeout_s=self.timeout_s)
         for _, members, results in chunks:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models import LoadedModel, load_model
+from sciencegen.api.references import VARIANT_COLUMNS
 from sciencegen.api.rooms import domain_of, plain_of, use_threads
 from sciencegen.api.score import ScoredChunk
 from sciencegen.api.train import train
@@ -18,7 +19,6 @@ from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError, DataError
 
 ALL_SINGLES = "all-singles"
-VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "mutations", "variant", "variants")
 COLUMNS = ("mutant", "score", "score_sd")
 CHUNK = 256
 

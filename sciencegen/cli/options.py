@@ -22,6 +22,10 @@ Alignment = Annotated[
     str | None,
     typer.Option("--alignment", help="A family's alignment (proteins): its model is trained into runs/, once."),
 ]
+WildType = Annotated[
+    str | None,
+    typer.Option("--wild-type", help="What rows are named against (proteins: column mutant, A42G): it, or its file."),
+]
 Complete = Annotated[
     str | None,
     typer.Option("--complete", help="A model that gives results their structures (molecules: qm9-conformers)."),

@@ -14,6 +14,7 @@ def predict(
     domain: options.Domain,
     source: Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)],
     predictor: Annotated[list[str], typer.Option(help="name=folder of a trained predictor. Repeatable.")],
+    wild_type: options.WildType = None,
     column: options.Column = None,
     format: options.Format = None,
     threads: options.Threads = None,
@@ -23,6 +24,6 @@ def predict(
 ) -> None:
     """Predict properties of every item of a file: value, lower and upper bound, and whether the item is in domain."""
     score(
-        domain, source, names=[], predictor=predictor, column=column, format=format, threads=threads, timeout=30.0,
-        output=output, force=force, as_json=as_json,
+        domain, source, names=[], predictor=predictor, wild_type=wild_type, column=column, format=format,
+        threads=threads, timeout=30.0, output=output, force=force, as_json=as_json,
     )  # fmt: skip

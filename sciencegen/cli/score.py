@@ -35,6 +35,7 @@ def score(
         list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
     ] = None,
     predictor: options.Predictor = None,
+    wild_type: options.WildType = None,
     column: options.Column = None,
     format: options.Format = None,
     threads: options.Threads = None,
@@ -70,8 +71,9 @@ def score(
     with input_path(source, partial(input_ending, domain, format)) as path:
         wanted, whole = options.names(names), writes_structures(output)
         scoring = stream(
-            domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=record, whole=whole
-        )
+            domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=record, whole=whole,
+            wild_type=wild_type or "",
+        )  # fmt: skip
         place = scoring.domain if whole else domain
         with progress("scoring") as advance, open_output(place, output, scoring.columns) as writer:
             for chunk in scoring:

@@ -82,7 +82,17 @@ def predictor(
     setting: Annotated[list[str] | None, typer.Option("--set", help="The regressor's name=value. Repeatable.")] = None,
     column: options.Column = None,
     form: options.Form = None,
-    model: options.Model = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Whose latents or scores it may see: a shipped name or a run folder.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="How new items will differ: random, grouped, low-high, scaffold (molecules), positions or mutations "
+            "(proteins). [default: grouped where groups are small]"
+        ),
+    ] = None,
+    wild_type: options.WildType = None,
     seed: options.Seed = None,
     device: options.Device = None,
     threads: options.Threads = None,
@@ -98,7 +108,7 @@ def predictor(
     from sciencegen.config import PredictorSettings
 
     flags: dict[str, Any] = dict(target=target, column=column, form=form, model=model, seed=seed, device=device)
-    flags |= dict(settings=options.pairs(setting, "--set"), threads=threads)
+    flags |= dict(settings=options.pairs(setting, "--set"), threads=threads, split=split, wild_type=wild_type)
     record = options.settings_from(PredictorSettings, settings, table=table, **flags)
     if not record.form:  # networks go on in the folder of a killed call
         claim_output(output, force, folder=True)

@@ -146,6 +146,16 @@ class Domain(Protocol):
         `constraint` takes; place(item, attempt) -> field of a representation -> (positions of `given(item)`, their
         values), or a Refusal; fit(item, made, placed) -> the completed item with that part in its place, or a Refusal.
 
+    fit_features(items, reference) -> what regressors see of items like these, where that is fitted, or None where
+        `features` serve: a record with `encode(items) -> list[array | Refusal]`, `blocks` of its columns
+        (`prediction.blocks`), `defaults` of the predictor's settings, `novel(items) -> bool array` (which have
+        something that none of these had), `refusal(item) -> str | None` and `to_json()`, whose inverse is
+        load_features(data).
+    splits: name -> function (items, that record) -> `prediction.splits.Split`, how new items may differ from those
+        measured; None: by `groups`.
+    reference(source) -> the item that others are named against, from its text or a file; of_reference(reference, text)
+        -> the text of an item from its name (proteins: `A42G:K43R`), or of itself, or a Refusal.
+
     not_goals: names -> why they are no goals or conditions of designs, whatever oracle they would name.
 
     variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import DataError, ShapeError
+from sciencegen.prediction.blocks import Block, blocks_of, of_columns
 
 CLIP = 5.0
 """Standard deviations beyond which a column says only "very much": a linear model must not run away on one column."""
@@ -21,6 +23,7 @@ class Columns:
 
     fill: the median that stands for a gap. kept: indices of the columns that vary in the training data.
     sparse: which kept columns are mostly zero (fingerprint bits, counts); they form a block of their own.
+    near: which of them distances look at; None: all.
     """
 
     size: int
@@ -31,6 +34,7 @@ class Columns:
     centre: Float[np.ndarray, " kept"]
     scale: Float[np.ndarray, " kept"]
     sparse: Bool[np.ndarray, " kept"]
+    near: Bool[np.ndarray, " kept"] | None = None
 
     def transform(self, features: np.ndarray) -> Float[np.ndarray, "item kept"]:
         """Rounded to single precision, in which trees compare and files store, and returned as doubles."""
@@ -57,22 +61,34 @@ def mostly_missing(features: np.ndarray) -> Bool[np.ndarray, " item"]:
     return np.isnan(usable(features)).mean(axis=1) > 0.5
 
 
-def fit_columns(features: Float[np.ndarray, "item feature"]) -> Columns:
-    """Columns of training features; those that are constant or empty are left out."""
+def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Block] = ()) -> Columns:
+    """Columns of training features.
+
+    Those that are constant or empty are left out, but for near blocks that are taken as they are: an item that differs
+    from all that were seen in such a column is farther from them.
+    """
     values = usable(features)
-    kept = np.flatnonzero(_varies(values))
-    if not len(kept):
+    blocks = blocks_of(values.shape[1], blocks)
+    varies = _varies(values)
+    if not varies.any():
         raise DataError("Expected features that vary, found constant columns only. Check how they were computed.")
+    measures = ~of_columns(blocks, "scaled") & of_columns(blocks, "near") & ~np.isnan(values).all(axis=0)
+    kept = np.flatnonzero(varies | measures)
+    scaled, near, told = (of_columns(blocks, name)[kept] for name in ("scaled", "near", "sparse"))
     values = values[:, kept]
     fill = np.nanmedian(values, axis=0)
     values = np.where(np.isnan(values), fill, values)
-    sparse = (values == 0).mean(axis=0) >= 0.75
-    deviation = np.abs(values - values.mean(axis=0)).max(axis=0) / values.std(axis=0)
-    bent = deviation > CLIP
+    zero = (values == 0).mean(axis=0) >= 0.75
+    sparse = np.array([found if said is None else said for found, said in zip(zero, told, strict=True)], bool)
+    deviation = np.abs(values - values.mean(axis=0)).max(axis=0) / np.where(varies[kept], values.std(axis=0), 1.0)
+    bent = (deviation > CLIP) & scaled
     typical = np.where(values == 0, np.nan, np.abs(values))
+    typical[0, ~(values != 0).any(axis=0)] = 1.0
     typical = np.nanmedian(typical, axis=0)
     values = np.where(bent, np.sign(values) * np.log1p(np.abs(values) / typical), values)
-    return Columns(features.shape[1], kept, fill, bent, typical, values.mean(axis=0), values.std(axis=0), sparse)
+    centre, scale = np.where(scaled, values.mean(axis=0), 0.0), np.where(scaled, values.std(axis=0), 1.0)
+    looked_at = None if near.all() else near.astype(bool)
+    return Columns(features.shape[1], kept, fill, bent, typical, centre, scale, sparse, looked_at)
 
 
 def _varies(values: np.ndarray) -> Bool[np.ndarray, " feature"]:

@@ -12,9 +12,11 @@ from jaxtyping import Bool, Float, Int
 from sciencegen.errors import unknown_name
 from sciencegen.metrics.calibration import interval_coverage, mean_interval_width
 from sciencegen.metrics.regression import REGRESSION_METRICS
+from sciencegen.prediction.blocks import Block
+from sciencegen.prediction.conformal import required_rows, signed_level
 from sciencegen.prediction.fitting import check_values, fit_predictor, usable_rows
-from sciencegen.prediction.folds import grouped_folds, joined_groups, row_groups
-from sciencegen.prediction.predictor import Prediction, PredictorSettings, select_inputs
+from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSettings, select_inputs
+from sciencegen.prediction.splits import FEWEST_ROWS, Split, below_cut, has_cut, split_folds
 
 SPLITS = ("random", "grouped")
 
@@ -63,57 +65,94 @@ def evaluate_predictor(
     splits: Sequence[str] = SPLITS,
     folds: int = 5,
     repeats: int | None = None,
+    *,
+    scores: np.ndarray | None = None,
+    blocks: Sequence[Block] = (),
+    split: Split | None = None,
 ) -> dict[str, Evaluation]:
-    """Cross-validated figures by split ("grouped" is left out where there are no groups, or only one).
+    """Held-out figures by split: at random, and in new groups ("grouped": left out where there are no groups, or only
+    one) or, instead of these, under `split`.
 
-    Each of `repeats` (default all) of `folds` test sets is predicted by a predictor fitted on the rest.
+    Each of `repeats` (default all) of `folds` test sets is predicted by a predictor fitted on the rest; an order has
+    one test set, what lies beyond its cut. Intervals are those that `fit_predictor` makes for the same split; of an
+    order that has no second cut below the first, those at random.
     """
-    given = select_inputs(settings.inputs, features, latents)
+    given = select_inputs(settings.inputs, features, latents, scores)
     target = np.asarray(values, dtype=np.float64)
     kept = np.flatnonzero(usable_rows(given, target, groups)[0])
     given, target = {name: array[kept] for name, array in given.items()}, target[kept]
     check_values(target, settings.level)
     labels = None if groups is None else [groups[int(index)] for index in kept]
     results = {}
-    for split in splits:
-        if split not in SPLITS:
-            raise unknown_name("split", split, SPLITS)
-        units = row_groups(np.concatenate(list(given.values()), axis=1))
-        if split == "grouped":
-            if labels is None or len(set(labels)) < 2:
-                continue
-            units = joined_groups(labels, units)
-        fold = grouped_folds(units, folds, generator)
-        results[split] = _cross_validated(split, given, target, labels, fold, settings, generator, repeats, kept)
+    for name in dict.fromkeys(["random", split.name] if split else splits):
+        if split is None and name not in SPLITS:
+            raise unknown_name("split", name, SPLITS)
+        if name == "grouped" and split is None and (labels is None or len(set(labels)) < 2):
+            continue
+        chosen = split.of(kept) if split and name == split.name else Split()
+        if name == "grouped" and split is None:
+            chosen = Split(name, "groups", labels)
+        data = Rows(given, target, labels, kept, blocks, chosen if split else None)
+        results[name] = _held_out(name, data, chosen, settings, generator, folds, repeats)
     return results
 
 
-def _cross_validated(
-    split: str,
-    given: dict[str, np.ndarray],
-    target: np.ndarray,
-    groups: Sequence[Hashable] | np.ndarray | None,
-    fold: np.ndarray,
-    settings: PredictorSettings,
-    generator: np.random.Generator,
+@dataclass(frozen=True)
+class Rows:
+    """What is learned from and tested on. split: what intervals are calibrated for; None: what the settings say."""
+
+    given: dict[str, np.ndarray]
+    target: np.ndarray
+    groups: Sequence[Hashable] | None
+    number: np.ndarray
+    blocks: Sequence[Block]
+    split: Split | None
+
+    @property
+    def inputs(self) -> np.ndarray:
+        return np.concatenate(list(self.given.values()), axis=1)
+
+    def fit(self, rows: np.ndarray, settings: PredictorSettings, generator: np.random.Generator) -> Predictor:
+        groups = None if self.groups is None else [self.groups[int(index)] for index in rows]
+        split = None if self.split is None else self.split.of(rows)
+        above = required_rows(signed_level(settings.level))
+        if split and split.kind == "order" and not has_cut(split, self.inputs[rows], above):
+            split = Split()
+        known: dict[str, Any] = {"features": None, **{name: array[rows] for name, array in self.given.items()}}
+        return fit_predictor(
+            values=self.target[rows], groups=groups, settings=settings, generator=generator, blocks=self.blocks,
+            split=split, **known,
+        )  # fmt: skip
+
+
+def _held_out(
+    name: str, data: Rows, split: Split, settings: PredictorSettings, generator: np.random.Generator, folds: int,
     repeats: int | None,
-    rows: np.ndarray,
-) -> Evaluation:
+) -> Evaluation:  # fmt: skip
     parts: list[Prediction] = []
     tested, baseline = [], []
-    for k in range(int(fold.max()) + 1)[:repeats]:
-        train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        pick = lambda index: {name: array[index] for name, array in given.items()}  # noqa: E731
-        labels = None if groups is None else [groups[int(index)] for index in train]
-        known = {"features": None, **pick(train)}
-        predictor = fit_predictor(values=target[train], groups=labels, settings=settings, generator=generator, **known)
-        parts.append(predictor.predict(**pick(test)))
+    for train, test in _divisions(data, split, settings, generator, folds)[:repeats]:
+        predictor = data.fit(train, settings, generator)
+        parts.append(predictor.predict(**{name: array[test] for name, array in data.given.items()}))
         tested.append(test)
-        baseline.append(np.full(len(test), target[train].mean()))
+        baseline.append(np.full(len(test), data.target[train].mean()))
     join = lambda name: np.concatenate([getattr(part, name) for part in parts])  # noqa: E731
     joined = Prediction(*map(join, Prediction.__annotations__))
     index = np.concatenate(tested)
-    return summarize(split, target[index], joined, np.concatenate(baseline), settings.level, rows[index])
+    return summarize(name, data.target[index], joined, np.concatenate(baseline), settings.level, data.number[index])
+
+
+def _divisions(
+    data: Rows, split: Split, settings: PredictorSettings, generator: np.random.Generator, folds: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(rows to learn from, rows to test on) of each test set."""
+    if split.kind == "order":
+        below = below_cut(split, data.inputs, FEWEST_ROWS)
+        return [(np.flatnonzero(below), np.flatnonzero(~below))]
+    found = split_folds(split, data.inputs, folds, generator)
+    return [
+        (np.flatnonzero(~found.left_out[:, k]), np.flatnonzero(found.fold == k)) for k in range(found.left_out.shape[1])
+    ]
 
 
 def summarize(

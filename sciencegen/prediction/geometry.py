@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 NEIGHBOURS = 3
 """How many nearest training items make the distance to the training data; one alone may be an outlier."""
@@ -37,12 +37,12 @@ def make_query(
     inputs: Float[np.ndarray, "item column"],
     reference: Float[np.ndarray, "reference column"],
     sparse: Bool[np.ndarray, " column"],
+    near: Bool[np.ndarray, " column"] | None = None,
 ) -> Query:
-    return Query(
-        inputs,
-        _mean_squared_difference(inputs[:, ~sparse], reference[:, ~sparse]),
-        _mean_squared_difference(inputs[:, sparse], reference[:, sparse]),
-    )
+    """near: the columns that distances look at; None: all."""
+    looked_at = np.ones_like(sparse) if near is None or not near.any() else near
+    block = lambda columns: _mean_squared_difference(inputs[:, columns], reference[:, columns])  # noqa: E731
+    return Query(inputs, block(~sparse & looked_at), block(sparse & looked_at))
 
 
 def _mean_squared_difference(items: np.ndarray, reference: np.ndarray) -> Float[np.ndarray, "item reference"] | None:
@@ -54,13 +54,11 @@ def _mean_squared_difference(items: np.ndarray, reference: np.ndarray) -> Float[
     return np.maximum(squares - 2 * items @ reference.T, 0) / columns
 
 
-def distance_without_fold(
-    query: Query, reference_fold: Int[np.ndarray, " reference"], folds: int
-) -> Float[np.ndarray, "item fold"]:
-    """Root mean squared distance to the nearest reference rows that are not in fold k, for each k."""
+def distance_to_seen(query: Query, seen: Bool[np.ndarray, "reference fold"]) -> Float[np.ndarray, "item fold"]:
+    """Root mean squared distance to the nearest reference rows that the model of fold k has seen, for each k."""
     blocks = [block for block in (query.dense, query.sparse) if block is not None]
     squared = np.add.reduce(blocks) / len(blocks)
-    return np.stack([_nearest(squared[:, reference_fold != fold]) for fold in range(folds)], axis=1)
+    return np.stack([_nearest(squared[:, rows]) for rows in seen.T], axis=1)
 
 
 def _nearest(squared: Float[np.ndarray, "item reference"]) -> Float[np.ndarray, " item"]:

@@ -19,7 +19,9 @@ BOUNDS = ("mean", "lower", "upper")
 class PredictorOracle:
     """Scores of a predictor, in the sense of `sciencegen.scoring.oracles.Oracle`.
 
-    features: items -> [item feature], as in training. latents: items -> [item latent] where the predictor uses them.
+    features: items -> [item feature], as in training; a row without numbers where there are none. latents, scores:
+    the same of models, where the predictor uses them. reason: item -> why it has none. novel: items -> which have
+    something that no training item had.
     bound: what counts as the value: the mean, or an end of the interval. The pessimistic end ("lower" to maximize,
     "upper" to minimize) keeps a search from living on the regressor's errors.
     A score's `in_domain` tells whether the item is near enough to the training items for its interval to mean what it
@@ -35,6 +37,9 @@ class PredictorOracle:
     bound: str = "mean"
     outside: str = "flag"
     latents: Callable[[Sequence[Any]], np.ndarray] | None = None
+    scores: Callable[[Sequence[Any]], np.ndarray] | None = None
+    novel: Callable[[Sequence[Any]], np.ndarray] | None = None
+    reason: Callable[[Any], str | None] | None = None
 
     def __post_init__(self) -> None:
         if self.bound not in BOUNDS or self.outside not in ("flag", "fail"):
@@ -49,19 +54,22 @@ class PredictorOracle:
         prediction = self._predict(items)
         values = getattr(prediction, self.bound)
         columns = (values, prediction.lower, prediction.upper, prediction.in_domain, prediction.distance)
-        return [self._score_one(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [self._score_one(item, *row) for item, row in zip(items, rows, strict=True)]
 
     def _predict(self, items: Sequence[Any]):
-        tables = {"features": self.features, "latents": self.latents}
+        tables = {"features": self.features, "latents": self.latents, "scores": self.scores}
         wanted = self.predictor.columns
-        prediction = self.predictor.predict(**{n: f(items) for n, f in tables.items() if f is not None and n in wanted})
+        given = {n: f(items) for n, f in tables.items() if f is not None and n in wanted}
+        prediction = self.predictor.predict(**given, novel=None if self.novel is None else self.novel(items))
         if len(prediction) != len(items):
             raise ShapeError(f"Expected one row of features for each of {len(items)} items, got {len(prediction)}.")
         return prediction
 
-    def _score_one(self, value: float, lower: float, upper: float, inside: bool, distance: float) -> Score:
+    def _score_one(self, item: Any, value: float, lower: float, upper: float, inside: bool, distance: float) -> Score:
         if value != value:
-            return Score(None, failure="features could not be computed")
+            why = None if self.reason is None else self.reason(item)
+            return Score(None, failure=why or "features could not be computed")
         if self.outside == "fail" and not inside:
             reason = f"outside the predictor's domain: {distance:.2f} times as far from its data as it allows"
             return Score(None, failure=reason, in_domain=False)

@@ -5,7 +5,7 @@ gives the families' weights, the difficulty of an item, the conformal intervals 
 
     mean(x)    = average over folds k of  sum_f weight_f mu_{f,k}(x)
     sigma_k(x) = a + b spread_k(x) + c distance_k(x)            spread: between families; distance: to training items
-    interval   = CV+ with residuals normalized by sigma (conformal.py)
+    interval   = CV+ with residuals normalized by sigma, or rehearsed ones (conformal.py)
     in_domain  = distance(x) <= the stated percentile of the training items' own out-of-fold distances
 
 Outside the domain nothing is exchangeable with the training data and no interval can be promised; there sigma grows
@@ -23,22 +23,32 @@ from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.prediction.columns import Columns, mostly_missing
-from sciencegen.prediction.conformal import cross_validated_interval, required_rows
-from sciencegen.prediction.geometry import distance_without_fold, make_query
+from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
+from sciencegen.prediction.geometry import distance_to_seen, make_query
+from sciencegen.prediction.targets import SCALES, Scale
 
+INPUTS = {
+    "features": ("features",), "latents": ("latents",), "both": ("features", "latents"),
+    "scored": ("features", "scores"), "all": ("features", "latents", "scores"),
+}  # fmt: skip
+"""Which tables a predictor looks at, by the setting `inputs`."""
 CHUNK = 128
 """Items per compute chunk; the last is padded. One size of matrix product rounds one way, so that a prediction does
 not depend on which others were asked for with it."""
+NOVEL = 2.0
+"""How many times as far as the border of the domain an item with something unheard of lies at least."""
 
 
 @dataclass(frozen=True)
 class PredictorSettings:
     """How to build a predictor.
 
-    inputs: "features", "latents" (of a generative model: a learned embedding) or "both".
+    inputs: "features", "latents" (of a generative model: a learned embedding) or "both"; "scored": features and what a
+        model scores items by, "all": these and its latents.
     calibration: "grouped" leaves out whole groups, for intervals that hold on new groups; "random" leaves out items,
         for intervals that hold on items like these; "auto" is grouped if groups are given and none is too large.
     level: what share of the intervals shall contain the truth. domain: which share of training items counts as inside.
+    scale: that the target is learned on: "linear", "log" (of values of 0 or more), "auto": which of them ranks better.
     """
 
     families: tuple[str, ...] = ("ridge", "kernel", "boosting")
@@ -48,12 +58,13 @@ class PredictorSettings:
     calibration: str = "auto"
     domain: float = 0.95
     reference_rows: int = 5000
+    scale: str = "linear"
 
     def __post_init__(self) -> None:
         from sciencegen.errors import unknown_name
         from sciencegen.prediction.families import FAMILIES
 
-        known = {"inputs": ("features", "latents", "both"), "calibration": ("auto", "grouped", "random")}
+        known = {"inputs": INPUTS, "calibration": ("auto", "grouped", "random"), "scale": SCALES}
         for name, allowed in known.items():
             if getattr(self, name) not in allowed:
                 raise unknown_name(name, getattr(self, name), allowed)
@@ -84,73 +95,109 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Rehearsed:
+    """What was found beyond a cut (rehearsal.py): signed residuals, and the difficulty that they are normalized by."""
+
+    residuals: Float[np.ndarray, " row"]
+    difficulty: Float[np.ndarray, "3"]
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """Out-of-fold facts. residuals: normalized (conformal.py), each with the fold that left its item out."""
+    """Out-of-fold facts. residuals: normalized (conformal.py), each with the fold that left its item out.
+
+    kind: of the split (splits.py) under which they were found. rehearsed: of an order, whose folds are random ones.
+    """
 
     residuals: Float[np.ndarray, " row"]
     folds: Int[np.ndarray, " row"]
     difficulty: Float[np.ndarray, "3"]
     border: float
+    kind: str = "random"
+    rehearsed: Rehearsed | None = None
 
 
 @dataclass(frozen=True)
 class Predictor:
     """Fitted by `fit_predictor`, stored by `storage.save`.
 
-    columns: one per kind of input ("features", "latents"). reference: training rows that distances are measured to.
+    columns: one per kind of input ("features", "latents", "scores"). reference: training rows that distances are
+    measured to; reference_seen: by which folds' models. scale: of the target.
     summary: what was used and dropped, the calibration that was chosen, weights and errors of the families.
+    made_by: plain data of what made the features, where that was fitted too.
     """
 
     settings: PredictorSettings
     columns: Mapping[str, Columns]
     reference: Float[np.ndarray, "reference column"]
-    reference_fold: Int[np.ndarray, " reference"]
+    reference_seen: Bool[np.ndarray, "reference fold"]
     families: Mapping[str, Any]
     weights: Mapping[str, float]
     calibration: Calibration
-    target_mean: float
-    target_scale: float
+    scale: Scale
     summary: Mapping[str, Any] = field(default_factory=dict)
+    made_by: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def folds(self) -> int:
-        return int(self.reference_fold.max()) + 1
+    def predict(
+        self,
+        features: np.ndarray | None = None,
+        latents: np.ndarray | None = None,
+        scores: np.ndarray | None = None,
+        novel: Bool[np.ndarray, " item"] | None = None,
+    ) -> Prediction:
+        """[item feature], [item latent] and [item score], whichever the settings' `inputs` name.
 
-    def predict(self, features: np.ndarray | None = None, latents: np.ndarray | None = None) -> Prediction:
-        """features: [item feature] and latents: [item latent], whichever the settings' `inputs` name."""
-        given = select_inputs(self.settings.inputs, features, latents)
+        novel: which items have something that no training item had, of which features say nothing: they lie outside the
+        domain, twice as far as its border at least; unless it is for new parts that intervals were calibrated.
+        """
+        given = select_inputs(self.settings.inputs, features, latents, scores)
         missing = np.stack([mostly_missing(values) for values in given.values()]).any(axis=0)
         inputs = standardized(self.columns, given)
-        parts = [self._predict_chunk(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK)]
+        expected = novel is None or self.calibration.kind == "parts"
+        strange = np.zeros(len(inputs), bool) if expected else np.asarray(novel, bool)
+        starts = range(0, len(inputs), CHUNK)
+        parts = [self._predict_chunk(inputs[start : start + CHUNK], strange[start : start + CHUNK]) for start in starts]
         mean, lower, upper, distance = np.concatenate([*parts, np.empty((4, 0))], axis=1)
-        ends = (self.target_mean + self.target_scale * end for end in (mean, lower, upper))
-        mean, lower, upper = (np.where(missing, np.nan, end) for end in ends)
+        mean, lower, upper = (np.where(missing, np.nan, self.scale.measured(end)) for end in (mean, lower, upper))
         return Prediction(mean, lower, upper, (distance <= 1) & ~missing, np.where(missing, np.nan, distance))
 
-    def _predict_chunk(self, inputs: Float[np.ndarray, "item column"]) -> Float[np.ndarray, "4 item"]:
+    def _predict_chunk(
+        self, inputs: Float[np.ndarray, "item column"], novel: Bool[np.ndarray, " item"]
+    ) -> Float[np.ndarray, "4 item"]:
         """Rows mean, lower, upper (of the standardized target) and distance."""
-        count = len(inputs)
+        count, known = len(inputs), self.calibration
         padded = np.concatenate([inputs, np.zeros((CHUNK - count, inputs.shape[1]))])
-        query = make_query(padded, self.reference, self.sparse)
+        query = make_query(padded, self.reference, self.sparse, self.near)
         each = np.stack([self.families[name].predict(query) for name in self.weights])
         means, spread = combine(each, list(self.weights.values()))
-        distance = distance_without_fold(query, self.reference_fold, self.folds)
-        sigma = difficulty(self.calibration.difficulty, spread, distance, self.calibration.border)
-        known = self.calibration
-        lower, upper = cross_validated_interval(means, sigma, known.residuals, known.folds, self.settings.level)
+        distance = distance_to_seen(query, self.reference_seen)
+        distance[:count][novel] = np.maximum(distance[:count][novel], NOVEL * known.border)
+        sigma = difficulty(known.difficulty, spread, distance, known.border)
         mean = means.mean(axis=1)
+        lower, upper = cross_validated_interval(means, sigma, known.residuals, known.folds, self.settings.level)
         lower, upper = np.minimum(lower, mean), np.maximum(upper, mean)
+        if (beyond := known.rehearsed) is not None:
+            sigma = difficulty(beyond.difficulty, spread, distance, known.border).mean(axis=1)
+            below, above = signed_interval(mean, sigma, beyond.residuals, self.settings.level)
+            lower, upper = np.minimum(lower, below), np.maximum(upper, above)
         return np.stack([mean, lower, upper, distance.mean(axis=1) / known.border])[:, :count]
+
+    @property
+    def near(self) -> Bool[np.ndarray, " column"]:
+        parts = [(columns.near, columns.sparse) for columns in self.columns.values()]
+        return np.concatenate([np.ones_like(sparse) if near is None else near for near, sparse in parts])
 
     @property
     def sparse(self) -> Bool[np.ndarray, " column"]:
         return np.concatenate([columns.sparse for columns in self.columns.values()])
 
 
-def select_inputs(inputs: str, features: np.ndarray | None, latents: np.ndarray | None) -> dict[str, np.ndarray]:
+def select_inputs(
+    inputs: str, features: np.ndarray | None, latents: np.ndarray | None, scores: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """The arrays that `inputs` names, checked to be tables with the same number of rows."""
-    given = {"features": features, "latents": latents}
-    wanted = ("features", "latents") if inputs == "both" else (inputs,)
+    given = {"features": features, "latents": latents, "scores": scores}
+    wanted = INPUTS[inputs]
     chosen = {name: np.asarray(given[name], dtype=np.float64) for name in wanted if given[name] is not None}
     if set(chosen) != set(wanted):
         raise ShapeError(f"Expected {' and '.join(wanted)} (inputs={inputs!r}), got {', '.join(chosen) or 'neither'}.")

@@ -17,26 +17,33 @@ import numpy as np
 from sciencegen.errors import IncompatibleError
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.prediction.columns import Columns
-from sciencegen.prediction.families import Kernel, Ridge, TreeFamily
-from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings
+from sciencegen.prediction.families import TreeFamily
+from sciencegen.prediction.kernels import Kernel, Product
+from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings, Rehearsed
+from sciencegen.prediction.ridges import Curve, Ridge
+from sciencegen.prediction.targets import Scale
 from sciencegen.prediction.trees import Trees
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
 
 NUMBERS = "predictor.json"
 ARRAYS = "predictor.safetensors"
-STORED_FAMILIES = {"ridge": Ridge, "kernel": Kernel, "boosting": TreeFamily, "forest": TreeFamily}
+STORED_FAMILIES = {
+    "ridge": Ridge, "curve": Curve, "kernel": Kernel, "product": Product, "boosting": TreeFamily, "forest": TreeFamily,
+}  # fmt: skip
 
 
 def save(predictor: Predictor, folder: str | Path) -> Path:
     """Write a predictor into a run folder, whole: the arrays last, with their checksum in the numbers."""
     from safetensors.numpy import save as to_bytes
 
+    beyond = predictor.calibration.rehearsed
     arrays = {
         "reference": predictor.reference.astype(np.float32),  # standardized columns hold single precision
-        "reference_fold": predictor.reference_fold,
+        "reference_seen": predictor.reference_seen,
         "calibration.residuals": predictor.calibration.residuals,
         "calibration.folds": predictor.calibration.folds,
         "calibration.difficulty": predictor.calibration.difficulty,
+        **({f"rehearsed.{n}": a for n, a in _arrays(beyond).items()} if beyond else {}),
         **{f"columns.{k}.{n}": a for k, c in predictor.columns.items() for n, a in _arrays(c).items()},
         **{f"family.{k}.{n}": a for k, f in predictor.families.items() for n, a in _arrays(f).items()},
     }
@@ -84,32 +91,47 @@ def _numbers(predictor: Predictor) -> dict[str, Any]:
         "families": list(predictor.families),
         "weights": dict(predictor.weights),
         "border": predictor.calibration.border,
-        "target_mean": predictor.target_mean,
-        "target_scale": predictor.target_scale,
+        "calibrated": predictor.calibration.kind,
+        "scale": asdict(predictor.scale),
         "summary": dict(predictor.summary),
+        "made_by": dict(predictor.made_by),
     }
 
 
 def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Predictor:
     settings = {**numbers["settings"], "families": tuple(numbers["settings"]["families"])}
-    calibration = {name: arrays[f"calibration.{name}"] for name in ("residuals", "folds", "difficulty")}
-    names = numbers["families"]
+    numbers, arrays = _as_now(numbers, arrays)
+    names, beyond = numbers["families"], _within(arrays, "rehearsed.")
+    calibration: dict[str, Any] = {
+        **_within(arrays, "calibration."), "border": numbers["border"], "kind": numbers["calibrated"],
+        "rehearsed": Rehearsed(**beyond) if beyond else None,
+    }  # fmt: skip
     return Predictor(
         settings=PredictorSettings(**settings),
         columns={k: Columns(size=n, **_within(arrays, f"columns.{k}.")) for k, n in numbers["columns"].items()},
         reference=arrays["reference"].astype(np.float64),
-        reference_fold=arrays["reference_fold"],
+        reference_seen=arrays["reference_seen"],
         families={name: _family(name, _within(arrays, f"family.{name}.")) for name in names},
         weights={name: numbers["weights"][name] for name in names},
-        calibration=Calibration(**calibration, border=numbers["border"]),
-        target_mean=numbers["target_mean"],
-        target_scale=numbers["target_scale"],
+        calibration=Calibration(**calibration),
+        scale=Scale(**numbers["scale"]),
         summary=numbers["summary"],
+        made_by=numbers["made_by"],
     )
 
 
-def _family(name: str, arrays: Mapping[str, np.ndarray]) -> Ridge | Kernel | TreeFamily:
-    kind = STORED_FAMILIES[name]
+def _as_now(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What predictors of before there were splits and scales hold, under its names of now."""
+    if "scale" in numbers:
+        return dict(numbers), dict(arrays)
+    scale = {"mean": numbers["target_mean"], "deviation": numbers["target_scale"]}
+    fold = arrays["reference_fold"]
+    seen = fold[:, None] != np.arange(fold.max() + 1)
+    return {**numbers, "scale": scale, "calibrated": "random", "made_by": {}}, {**arrays, "reference_seen": seen}
+
+
+def _family(name: str, arrays: Mapping[str, np.ndarray]) -> Any:
+    kind: Any = STORED_FAMILIES[name]
     return TreeFamily(Trees(**arrays)) if kind is TreeFamily else kind(**arrays)
 
 

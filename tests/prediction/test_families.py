@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from known_truth import table
 
-from sciencegen.prediction import families
-from sciencegen.prediction.families import FAMILIES, Training
+from sciencegen.prediction import kernels, ridges
+from sciencegen.prediction.families import FAMILIES
 from sciencegen.prediction.storage import STORED_FAMILIES
+from sciencegen.prediction.task import Training
 from sciencegen.prediction.trees import flatten
 
 
@@ -26,8 +27,9 @@ def test_every_family_learns_what_it_has_not_seen(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_fold_model_does_not_see_its_fold(name, monkeypatch):
-    for table_of, only in {"PENALTIES": 1.0, "LENGTHS": 1.0, "NOISES": 0.1, "SPARSE_SHARES": 0.25}.items():
-        monkeypatch.setattr(families, table_of, np.array([only]))  # those are chosen once, on all rows
+    monkeypatch.setattr(ridges, "PENALTIES", np.array([1.0]))  # those are chosen once, on all rows
+    for table_of, only in {"LENGTHS": 1.0, "NOISES": 0.1, "SPARSE_SHARES": 0.25, "STRENGTHS": 1.0}.items():
+        monkeypatch.setattr(kernels, table_of, np.array([only]))
     known = training(90)
     changed = known.target + np.where(known.fold == 1, np.sin(np.arange(90)), 0)
     other = Training(known.inputs, changed, known.fold, known.reference, known.sparse)

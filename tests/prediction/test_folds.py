@@ -2,9 +2,15 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError
-from sciencegen.prediction.fitting import calibration_folds
+from sciencegen.prediction.fitting import calibration_split
 from sciencegen.prediction.folds import grouped_folds, joined_groups, row_groups
 from sciencegen.prediction.predictor import PredictorSettings
+from sciencegen.prediction.splits import split_folds
+
+
+def calibration_folds(features, groups, settings, generator):
+    split = calibration_split(features, groups, settings)
+    return split_folds(split, features, settings.folds, generator).fold, split.name
 
 
 @pytest.mark.parametrize("seed", range(5))

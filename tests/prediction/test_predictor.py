@@ -98,7 +98,9 @@ def test_shapes_are_checked(predictor):
         predictor.predict(latents=features)
 
 
-@pytest.mark.parametrize("wrong", [{"families": ("rigde",)}, {"inputs": "all"}, {"level": 90.0}, {"folds": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"families": ("rigde",)}, {"inputs": "every"}, {"scale": "ln"}, {"level": 90.0}, {"folds": 1}]
+)
 def test_settings_are_checked(wrong):
     with pytest.raises(ConfigError):
         PredictorSettings(**wrong)

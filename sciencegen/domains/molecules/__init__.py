@@ -34,6 +34,7 @@ class Molecules:
     item_columns = files.ITEM_COLUMNS
     formats: tuple[str, ...] = files.FORMATS
     properties: Mapping[str, Property] = PROPERTIES
+    splits: Mapping[str, Any] = {"scaffold": None}
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:

@@ -10,8 +10,21 @@ from typing import Any
 import numpy as np
 
 from sciencegen.domains.base import Property, Recipe, Refusal, Row
-from sciencegen.domains.proteins import features, files, items, metrics, motifs, mutations, oracles, render, similarity
+from sciencegen.domains.proteins import (
+    features,
+    files,
+    items,
+    metrics,
+    motifs,
+    mutations,
+    oracles,
+    render,
+    similarity,
+    variant_features,
+    variant_tables,
+)
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.variants import Reference
 from sciencegen.scoring.oracles import Oracle
 
 
@@ -24,6 +37,7 @@ class Proteins:
     properties: Mapping[str, Property] = PROPERTIES
     not_goals: Mapping[str, str] = oracles.NOT_GOALS
     metric_notes = metrics.METRIC_NOTES
+    splits = variant_tables.SPLITS
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
@@ -84,6 +98,20 @@ class Proteins:
         """Each sequence stands alone. A label must follow from one item, and none does: variants of one protein, the
         usual table here, are all alike. What splits them well (mutated positions, their number) needs a reference."""
         return [""] * len(items)
+
+    def fit_features(
+        self, items: Sequence[str], reference: Reference | None = None
+    ) -> variant_features.VariantFeatures | None:
+        return variant_features.fit_variant_features(items, reference)
+
+    def load_features(self, data: Mapping[str, Any]) -> variant_features.VariantFeatures:
+        return variant_features.load_variant_features(data)
+
+    def reference(self, source: str) -> Reference:
+        return variant_tables.read_reference(source)
+
+    def of_reference(self, reference: Reference, text: str) -> str | Refusal:
+        return variant_tables.variant_text(reference, text)
 
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
         return motifs.constraint(keep, forbid)

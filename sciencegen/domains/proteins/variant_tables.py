@@ -1,0 +1,58 @@
+"""Variants by name in a user's table, and how a set of them is split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.alignments import read_focus
+from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, parse
+from sciencegen.domains.proteins.variant_features import VariantFeatures
+from sciencegen.domains.proteins.variants import WILD_TYPE_NAMES, Reference, apply_variant
+from sciencegen.errors import ConfigError
+from sciencegen.prediction.splits import Split
+
+_LETTERS = frozenset(ALPHABET + GAP_LETTER)
+
+
+def read_reference(source: str) -> Reference:
+    """A wild type: its sequence, numbered from 1; or the first record of a FASTA file or an alignment, whose name may
+    say by which numbers (`/24-286`)."""
+    with suppress(OSError):  # a long sequence is no name of a file
+        if Path(source).is_file():
+            return read_focus(Path(source))[0]
+    found = parse(source)
+    if isinstance(found, Refusal):
+        raise ConfigError(
+            f"Expected a wild type (a sequence, or a file of FASTA or an alignment), got '{source[:60]}', which is no "
+            f"file and, as a sequence, {found.reason}."
+        )
+    return Reference(found)
+
+
+def variant_text(reference: Reference, text: str) -> str | Refusal:
+    """The sequence of a variant by its name (`A42G:K43R`), or of one that is written out."""
+    written = text.strip().upper().removesuffix("*")
+    if written not in WILD_TYPE_NAMES and _LETTERS.issuperset(written):
+        return written
+    sequence = apply_variant(reference, text)
+    if isinstance(sequence, str) and GAP_LETTER in sequence:
+        return Refusal(f"'{text[:60]}' deletes a residue: only substitutions have a place here")
+    return sequence
+
+
+def by_positions(items: Sequence[str], features: VariantFeatures) -> Split:
+    """The positions at which each differs from the reference, as its alignment numbers them."""
+    changed = features.changed(items)
+    first = features.reference.first
+    return Split("positions", "parts", [tuple((row.nonzero()[0] + first).tolist()) for row in changed])
+
+
+def by_mutations(items: Sequence[str], features: VariantFeatures) -> Split:
+    """The number of positions at which each differs from the reference."""
+    return Split("mutations", "order", features.changed(items).sum(axis=1))
+
+
+SPLITS = {"positions": by_positions, "mutations": by_mutations}

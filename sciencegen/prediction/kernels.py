@@ -1,0 +1,130 @@
+"""Two families of Gaussian processes: kernels of the two distances, added or multiplied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.prediction.geometry import Query
+from sciencegen.prediction.task import Training, tuning_rows
+
+LENGTHS = (0.5, 1.0, 1.5, 2.0, 4.0)
+NOISES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+SPARSE_SHARES = (0.0, 0.25, 0.5)
+STRENGTHS = (0.3, 0.8, 2.0)
+"""By how many powers of e two items of usual distance are less alike than equal ones."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Gaussian-process mean y = k(x) . dual + intercept (Rasmussen & Williams 2006, eq. 2.25).
+
+    k = (1 - share) exp(-d_dense / 2 length^2) + share exp(-d_sparse / 2 length^2), d the mean squared differences.
+    `dual` is zero in the rows that a fold's model has not seen.
+    """
+
+    dual: Float[np.ndarray, "reference fold"]
+    intercept: Float[np.ndarray, " fold"]
+    length: Float[np.ndarray, ""]
+    share: Float[np.ndarray, ""]
+
+    def predict(self, query: Query) -> Float[np.ndarray, "item fold"]:
+        return _added(query, float(self.length), float(self.share)) @ self.dual + self.intercept
+
+
+def fit_kernel(training: Training, generator: np.random.Generator) -> Kernel:
+    reference = training.query(training.reference)
+    target = training.target[training.reference]
+    tuning = tuning_rows(len(target), generator)
+    near = reference.rows(tuning).references(tuning)
+    shares = [0.0] if near.sparse is None else [1.0] if near.dense is None else SPARSE_SHARES
+    similarities = {(length, share): _added(near, length, share) for length in LENGTHS for share in shares}
+    (length, share), noise = _tuned(similarities, target[tuning])
+    dual, intercept = _solved(_added(reference, length, share), noise, training)
+    return Kernel(dual, intercept, np.array(length), np.array(share))
+
+
+def _added(query: Query, length: float, share: float) -> Float[np.ndarray, "item reference"]:
+    exponential = lambda block: np.exp(block * (-0.5 / length**2))  # noqa: E731
+    if query.dense is None or share == 1:
+        return exponential(query.sparse)
+    if query.sparse is None or share == 0:
+        return exponential(query.dense)
+    return (1 - share) * exponential(query.dense) + share * exponential(query.sparse)
+
+
+@dataclass(frozen=True)
+class Product:
+    """The same with k = exp(-rate_dense d_dense - rate_sparse d_sparse): alike are items that are so in both distances.
+
+    Over one-hot columns of several sites and descriptors of what stands there it is a product over the sites: what one
+    says of another counts less with each site in which they differ, and with how much.
+    """
+
+    dual: Float[np.ndarray, "reference fold"]
+    intercept: Float[np.ndarray, " fold"]
+    rates: Float[np.ndarray, "2"]
+    """Of the dense distance and of the sparse one."""
+
+    def predict(self, query: Query) -> Float[np.ndarray, "item fold"]:
+        return _multiplied(query, *self.rates.tolist()) @ self.dual + self.intercept
+
+
+def fit_product(training: Training, generator: np.random.Generator) -> Product:
+    reference = training.query(training.reference)
+    target = training.target[training.reference]
+    tuning = tuning_rows(len(target), generator)
+    near = reference.rows(tuning).references(tuning)
+    dense, sparse = (_rates(block) for block in (near.dense, near.sparse))
+    similarities = {rates: _multiplied(near, *rates) for rates in product(dense, sparse)}
+    rates, noise = _tuned(similarities, target[tuning])
+    dual, intercept = _solved(_multiplied(reference, *rates), noise, training)
+    return Product(dual, intercept, np.array(rates))
+
+
+def _rates(block: Float[np.ndarray, "item reference"] | None) -> list[float]:
+    """STRENGTHS over the usual distance between different items."""
+    apart = np.empty(0) if block is None else block[block > 1e-9]
+    return [strength / float(np.median(apart)) for strength in STRENGTHS] if len(apart) else [0.0]
+
+
+def _multiplied(query: Query, dense: float, sparse: float) -> Float[np.ndarray, "item reference"]:
+    blocks = [(rate, block) for rate, block in ((dense, query.dense), (sparse, query.sparse)) if block is not None]
+    return np.exp(-sum(rate * block for rate, block in blocks))
+
+
+def _tuned(similarities: dict, target: Float[np.ndarray, " item"]) -> tuple:
+    """The key and the noise of least leave-one-out error."""
+    centred = target - target.mean()
+    best: tuple = (np.inf, next(iter(similarities)), NOISES[0])
+    for key, similarity in similarities.items():
+        eigenvalues, vectors = np.linalg.eigh(similarity)
+        for noise in NOISES:
+            errors = leave_one_out(eigenvalues, vectors, centred, noise)
+            best = min(best, (float((errors**2).mean()), key, noise))
+    return best[1:]
+
+
+def leave_one_out(
+    eigenvalues: Float[np.ndarray, " item"], vectors: Float[np.ndarray, "item item"], target: np.ndarray, noise: float
+) -> Float[np.ndarray, " item"]:
+    """Errors at each item of the model of the others, e_i = [K^-1 y]_i / [K^-1]_ii (same book, eq. 5.12)."""
+    inverse = 1 / (np.maximum(eigenvalues, 0) + noise)
+    return (vectors @ (vectors.T @ target * inverse)) / (vectors**2 @ inverse)
+
+
+def _solved(
+    similarity: Float[np.ndarray, "reference reference"], noise: float, training: Training
+) -> tuple[Float[np.ndarray, "reference fold"], Float[np.ndarray, " fold"]]:
+    """Each fold's dual coefficients and intercept."""
+    target, seen = training.target[training.reference], training.seen[training.reference]
+    dual, intercept = np.zeros(seen.shape), np.zeros(seen.shape[1])
+    for k in range(seen.shape[1]):
+        kept = np.flatnonzero(seen[:, k])
+        intercept[k] = target[kept].mean()
+        matrix = similarity[np.ix_(kept, kept)] + noise * np.eye(len(kept))
+        dual[kept, k] = np.linalg.solve(matrix, target[kept] - intercept[k])
+    return dual, intercept

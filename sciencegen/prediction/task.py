@@ -1,0 +1,57 @@
+"""What a family of regressors is fitted on, and by whom it may be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sciencegen.prediction.geometry import Query, make_query
+
+TUNING_ROWS = 800
+"""Rows on which ridge and kernel settings are chosen: a matrix of this size decomposes in a quarter of a second."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a family is fitted on. It sees standardized columns and a standardized target.
+
+    fold: which fold's model doesn't see the item. reference: the rows that distances are measured to and kernels stand
+    on. sparse: the mostly-zero columns.
+    near: the columns that distances and kernels look at, grown: those that trees do; None: all. emphasis: a coefficient
+    is penalized by its square less. left_out: the fold models that don't see an item, where it isn't one alone.
+    """
+
+    inputs: Float[np.ndarray, "item column"]
+    target: Float[np.ndarray, " item"]
+    fold: Int[np.ndarray, " item"]
+    reference: Int[np.ndarray, " reference"]
+    sparse: Bool[np.ndarray, " column"]
+    near: Bool[np.ndarray, " column"] | None = None
+    grown: Bool[np.ndarray, " column"] | None = None
+    emphasis: Float[np.ndarray, " column"] | None = None
+    left_out: Bool[np.ndarray, "item fold"] | None = None
+
+    @property
+    def folds(self) -> int:
+        return int(self.fold.max()) + 1
+
+    @property
+    def seen(self) -> Bool[np.ndarray, "item fold"]:
+        """Which items each fold's model is fitted on."""
+        return self.fold[:, None] != np.arange(self.folds) if self.left_out is None else ~self.left_out
+
+    def kept(self, fold: int) -> Int[np.ndarray, " kept"]:
+        return np.flatnonzero(self.seen[:, fold])
+
+    def query(self, rows: Int[np.ndarray, " row"] | slice) -> Query:
+        return self.asked(self.inputs[rows])
+
+    def asked(self, inputs: Float[np.ndarray, "asked column"]) -> Query:
+        """The same of other items."""
+        return make_query(inputs, self.inputs[self.reference], self.sparse, self.near)
+
+
+def tuning_rows(count: int, generator: np.random.Generator) -> Int[np.ndarray, " row"]:
+    return np.sort(generator.permutation(count)[:TUNING_ROWS])

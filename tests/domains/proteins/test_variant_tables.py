@@ -1,0 +1,73 @@
+import pytest
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins import DOMAIN
+from sciencegen.domains.proteins.variants import Reference
+from sciencegen.errors import ConfigError, DataError
+from tests.domains.proteins.examples import GB1
+
+WILD = Reference(GB1, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("V43A", GB1[:38] + "A" + GB1[39:]),
+        (" v43a:D44W ", GB1[:38] + "AW" + GB1[40:]),
+        ("", GB1),
+        ("WT", GB1),
+        ("wildtype", GB1),
+        (GB1.lower(), GB1),
+        (GB1[:-1], GB1[:-1]),
+        (GB1 + "*", GB1),
+    ],
+)
+def test_a_name_and_a_sequence_stand_for_a_sequence(text, expected):
+    assert DOMAIN.of_reference(WILD, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("A43V", "says A at 43, where the reference has V"),
+        ("V943A", "outside the reference, which spans 5 to 60"),
+        ("V43A:V43G", "change the same position"),
+        ("V43-", "deletes a residue"),
+        ("V43*", "is a stop"),
+        ("V43AA", "inserts residues"),
+        ("V43X", "none of the 20 amino acids"),
+        ("43", "is no variant"),
+        ("nonsense!", "is no variant"),
+    ],
+)
+def test_what_is_no_variant_says_why(text, reason):
+    found = DOMAIN.of_reference(WILD, text)
+    assert isinstance(found, Refusal)
+    assert reason in found.reason
+
+
+def test_a_wild_type_is_a_sequence_or_the_first_record_of_a_file(tmp_path):
+    assert DOMAIN.reference(GB1.lower()) == Reference(GB1)
+    path = tmp_path / "gb1.fasta"
+    path.write_text(f">GB1/5-60 something\n{GB1[:30]}\n{GB1[30:]}\n")
+    assert DOMAIN.reference(str(path)).sequence == GB1
+    (tmp_path / "ranged.a2m").write_text(f">GB1/5-60\n{GB1}\n>other\n{GB1[:50]}------\n")
+    assert DOMAIN.reference(str(tmp_path / "ranged.a2m")) == WILD
+
+
+def test_a_long_sequence_is_no_name_of_a_file():
+    assert DOMAIN.reference("MKV" * 1000).sequence == "MKV" * 1000
+
+
+@pytest.mark.parametrize("source", ["nowhere.fasta", "MKVX", "", "MK V"])
+def test_what_is_neither_is_told(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="a sequence, or a file"):
+        DOMAIN.reference(source)
+
+
+def test_a_file_without_a_sequence_is_told(tmp_path):
+    path = tmp_path / "empty.fasta"
+    path.write_text(">nothing\n")
+    with pytest.raises(DataError):
+        DOMAIN.reference(str(path))

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from sciencegen.prediction.ridges import LEAST_SLOPE, fit_curve, fit_ridge, on_curve, rising_curve, weighted_ridge
+from sciencegen.prediction.task import Training
+
+
+def test_weighted_ridge_is_the_closed_form():
+    generator = np.random.default_rng(0)
+    inputs, target = generator.standard_normal((80, 12)), generator.standard_normal(80)
+    weight, penalty = generator.uniform(0.1, 3, 80), 2.5
+    found, intercept = weighted_ridge(inputs, target, weight, penalty, np.zeros(12), steps=200, tolerance=1e-12)
+    share = weight / weight.sum()
+    centred, left = inputs - share @ inputs, target - share @ target
+    matrix = centred.T @ (weight[:, None] * centred) + penalty * np.eye(12)
+    expected = np.linalg.solve(matrix, centred.T @ (weight * left))
+    assert np.allclose(found, expected, atol=1e-9)
+    assert intercept == pytest.approx(share @ target - share @ inputs @ expected)
+
+
+@pytest.mark.parametrize("count", [12, 40, 400])
+def test_a_curve_rises_and_goes_on_beyond_its_knots(count):
+    generator = np.random.default_rng(1)
+    sums = np.sort(generator.standard_normal(count))
+    knots, heights = rising_curve(sums, np.tanh(2 * sums) + 0.1 * generator.standard_normal(count))
+    assert (np.diff(heights) >= 0.99 * LEAST_SLOPE * np.diff(knots)).all()
+    far = np.array([knots[0] - 3, knots[-1] + 3])
+    reached, slope = on_curve(far, knots, heights)
+    assert np.allclose(reached, [heights[0] - 3 * slope[0], heights[-1] + 3 * slope[1]])
+
+
+def landscape(rows: int, seed: int, curve=lambda sums: 1 / (1 + np.exp(-2 * sums))) -> tuple[np.ndarray, np.ndarray]:
+    """One-hot columns of 8 sites of 4 letters, whose effects add up below a curve."""
+    effects = np.random.default_rng(7).normal(0, 0.7, (8, 4))
+    letters = np.random.default_rng(seed).integers(4, size=(rows, 8))
+    one_hot = (letters[..., None] == np.arange(4)).reshape(rows, -1).astype(float)
+    return one_hot, curve(effects[np.arange(8), letters].sum(axis=1))
+
+
+def test_effects_that_add_up_below_a_curve_are_found_again():
+    inputs, values = landscape(600, 0)
+    known = Training(
+        inputs, (values - values.mean()) / values.std(), np.arange(600) % 3, np.arange(600), np.zeros(32, bool)
+    )
+    new, truth = landscape(300, 1)
+    truth = (truth - values.mean()) / values.std()
+    sums, curve = (
+        fit(known, np.random.default_rng(0)).predict(known.asked(new)).mean(axis=1) for fit in (fit_ridge, fit_curve)
+    )
+    assert np.mean((curve - truth) ** 2) < 0.03
+    assert np.mean((curve - truth) ** 2) < 0.2 * np.mean((sums - truth) ** 2)
+
+
+def test_emphasis_is_a_smaller_penalty():
+    generator = np.random.default_rng(0)
+    inputs = generator.standard_normal((40, 60))
+    target = inputs[:, 0] + 0.5 * generator.standard_normal(40)
+    plain = Training(inputs, target, np.arange(40) % 4, np.arange(40), np.zeros(60, bool))
+    stretched = Training(
+        inputs, target, plain.fold, plain.reference, plain.sparse, emphasis=np.where(np.arange(60) == 0, 10.0, 1.0)
+    )
+    first, second = (fit_ridge(known, np.random.default_rng(0)).weights[0].mean() for known in (plain, stretched))
+    assert abs(second - 1) < abs(first - 1)
