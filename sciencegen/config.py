@@ -172,7 +172,8 @@ class OptimizeSettings(Resources):
     predictors: name -> folder. controls: methods that run at the same budget beside the search, for comparison.
     lower_bounds: judge a score by the worse end of its interval, where it has one, so that a search doesn't run to
     where a predictor knows little; False judges by the value alone.
-    maximum_similarity: no two returned candidates are more alike. novel: return nothing that is in the training data.
+    maximum_similarity: no two returned candidates are more alike; None is the domain's own, else 0.7. novel: return
+    nothing that is in the training data. start: items to begin with beside draws; none is the model's own, if it has one.
     complete: as for generating.
     """
 
@@ -190,7 +191,7 @@ class OptimizeSettings(Resources):
     controls: tuple[str, ...] = ()
     training: str | None = None
     novel: bool = True
-    maximum_similarity: float = Field(0.7, ge=0, le=1)
+    maximum_similarity: float | None = Field(None, ge=0, le=1)
     include: tuple[str, ...] = ()
     complete: str | None = None
     settings: dict[str, Any] = {}

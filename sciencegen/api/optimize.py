@@ -126,7 +126,7 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=domain.features,
-        start=start_items(domain, settings.start),
+        start=start_items(domain, settings.start or getattr(model.representation, "start", ())),
         accept=domain.constraint(settings.keep, settings.forbid),
     )
 
@@ -158,7 +158,9 @@ def _found(
     science, trace = model.domain, traces[settings.method]
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
-    picked = select(novel, settings.n, science.similarity, settings.maximum_similarity)
+    alike = getattr(science, "maximum_similarity", 0.7)
+    alike = alike if settings.maximum_similarity is None else settings.maximum_similarity
+    picked = select(novel, settings.n, science.similarity, alike)
     front = {evaluation.key for evaluation in pareto_set(novel)}
     names = list(dict.fromkeys(goal.name for goal in goals))
     table = candidates_table(science, picked, names, further, known)

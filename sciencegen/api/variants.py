@@ -21,6 +21,7 @@ from sciencegen.errors import ConfigError, DataError
 ALL_SINGLES = "all-singles"
 COLUMNS = ("mutant", "score", "score_sd")
 CHUNK = 256
+TABLES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq")
 
 
 def family_model(
@@ -136,7 +137,9 @@ def _rows(variants: str | Path | Sequence[str], scorer: Any, science: Any, colum
     path = Path(variants)
     if path.suffix == ".txt":
         return _lines(path)
-    return read_table(path, (*VARIANT_COLUMNS, *science.item_columns), column)
+    if path.name.lower().endswith(TABLES):
+        return read_table(path, (*VARIANT_COLUMNS, *science.item_columns), column)
+    return plain_of(science.name).read(path, column)
 
 
 def _lines(path: Path) -> Iterator[Row]:

@@ -26,7 +26,9 @@ def optimize(
     forbid: options.Forbid = None,
     training: Annotated[str | None, typer.Option(help="What counts as known: a prepared table, file or card.")] = None,
     known: Annotated[bool, typer.Option("--allow-known", help="Return items of the training data too.")] = False,
-    maximum_similarity: Annotated[float | None, typer.Option(help="Between two candidates. [default: 0.7]")] = None,
+    maximum_similarity: Annotated[
+        float | None, typer.Option(help="Between two candidates. [default: 0.7; proteins: 1]")
+    ] = None,
     include: options.Include = None,
     model: options.Model = None,
     complete_by: options.Complete = None,

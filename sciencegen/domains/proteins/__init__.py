@@ -37,6 +37,8 @@ class Proteins:
     properties: Mapping[str, Property] = PROPERTIES
     not_goals: Mapping[str, str] = oracles.NOT_GOALS
     metric_notes = metrics.METRIC_NOTES
+    maximum_similarity = 1.0
+    """Of two candidates: variants of one protein are all alike."""
     splits = variant_tables.SPLITS
 
     @cached_property

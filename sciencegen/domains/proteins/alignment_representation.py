@@ -40,6 +40,11 @@ class AlignmentRepresentation:
         return "".join(self.reference.sequence[column] for column in self.columns)
 
     @property
+    def start(self) -> tuple[str, ...]:
+        """What a search begins with."""
+        return (self.reference.sequence,)
+
+    @property
     def measures(self) -> tuple[str, ...]:
         """Numbers that a row has beside its family's focus."""
         return (MUTATIONS,)

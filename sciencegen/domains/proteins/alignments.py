@@ -121,6 +121,16 @@ def read_alignment(path: str | Path) -> Alignment:
     raise DataError(str(ragged)) from None
 
 
+def read_focus(path: str | Path) -> tuple[Reference, Int[np.ndarray, " column"]]:
+    """The first record, numbered, and where in it the columns stand; the rest isn't read."""
+    start = next(read_records(Path(path)), None)
+    if start is None:
+        raise DataError(f"Expected an alignment in {path}, found no sequence.")
+    reference, _ = _focus(start.names[0], start.bodies[0], Path(path))
+    letters = _letters(start.bodies[0])
+    return reference, np.flatnonzero(letters[letters != ord("-")] < ord("a"))
+
+
 def _read(path: Path, by_match: bool) -> Alignment:
     blocks = read_records(path)
     start = next(blocks, None)

@@ -121,8 +121,8 @@ class VariantFeatures:
         return np.concatenate(blocks, axis=1, dtype=np.float32)
 
     def _unseen(self, codes: UInt8[np.ndarray, "item position"]) -> tuple[np.ndarray, np.ndarray]:
-        """[item 1] each, the lengths of what residues and scales lack: at positions that don't vary a residue would add 2
-        to the squared distance from every known variant, at the others 1 more than it does; and its scales' squared
+        """[item 1] each, the lengths of what residues and scales lack: at positions that don't vary a residue would add
+        2 to the squared distance from every known variant, at the others 1 more than it does; and its scales' squared
         difference."""
         elsewhere = np.ones(len(self.letters), bool)
         elsewhere[self.sites] = False
