@@ -173,7 +173,7 @@ class OptimizeSettings(Resources):
     lower_bounds: judge a score by the worse end of its interval, where it has one, so that a search doesn't run to
     where a predictor knows little; False judges by the value alone.
     maximum_similarity: no two returned candidates are more alike; None is the domain's own, else 0.7. novel: return
-    nothing that is in the training data. start: items to begin with beside draws; none is the model's own, if it has one.
+    nothing that is in the training data. start: items to begin with beside draws; none is the model's own, if any.
     complete: as for generating.
     """
 
