@@ -7,8 +7,7 @@
 The doubles are the file that `sciencegen datasets fetch proteins/gb1-doubles` names. Said are Spearman correlation,
 coverage and mean width of the 90% intervals of the predictor that `train predictor proteins` makes (of `two_vs_rest`
 with --split mutations, of `low_vs_high` with --split low-high), beside ridge regression on one-hot columns, which is
-FLIP's, and on the doubles' logarithms the additive model. Settings were chosen with --validation, and on other
-proteins.
+FLIP's, and on the doubles' logarithms the additive model. Settings were chosen with --validation and on other data.
 """
 
 from __future__ import annotations
