@@ -121,17 +121,11 @@ class VariantFeatures:
         return np.concatenate(blocks, axis=1, dtype=np.float32)
 
     def _unseen(self, codes: UInt8[np.ndarray, "item position"]) -> tuple[np.ndarray, np.ndarray]:
-<<<<<<< HEAD
-        """[item 1] each, the lengths of what residues and scales lack: at positions that don't vary a residue would add
-        2 to the squared distance from every known variant, at the others 1 more than it does; and its scales' squared
-        difference."""
-=======
         """[item 1] each: how far residues and scales that were not seen lie from every known variant.
 
         At positions that don't vary a residue adds 2 to the squared distance, at the others 1 to the 1 that its missing
         column leaves; scales add their squared difference.
         """
->>>>>>> fitness
         elsewhere = np.ones(len(self.letters), bool)
         elsewhere[self.sites] = False
         strange = ~self.seen[np.arange(len(self.letters)), codes]
