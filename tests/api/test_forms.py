@@ -41,8 +41,9 @@ class OfLatents:
     """A predictor that gives the first latent back."""
 
     columns = ("latents",)
+    made_by = None
 
-    def predict(self, latents):
+    def predict(self, latents, novel=None):
         first = latents[:, 0].astype(float)
         return Prediction(first, first, first, np.isfinite(first), first)
 
