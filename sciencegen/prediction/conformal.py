@@ -14,10 +14,10 @@ are chosen once on all rows, so the theorem holds up to that choice; tests and e
 Nothing is promised for items that differ from the training items in kind.
 
 Where new items are to lie beyond the training ones (more mutations, higher values), errors are no longer of either sign
-alike. They are rehearsed (rehearsal.py): models of the lower items predict the higher ones, and with signed
-R_i = (y_i - mu(x_i)) / sigma(x_i) of these the interval runs from mu + sigma times the floor(alpha/2 (n+1))-th smallest
-to mu + sigma times the ceil((1-alpha/2) (n+1))-th, and no less far than CV+ says. That is as right as the next step is
-like the rehearsed one.
+alike. They are rehearsed (rehearsal.py): models of the lower items predict the higher ones, and with the signed errors
+e_i = y_i - mu(x_i) of these the interval runs from mu + the floor(alpha/2 (n+1))-th smallest to
+mu + the ceil((1-alpha/2) (n+1))-th, and no less far than CV+ says. That is as right as the next step is like the
+rehearsed one; a difficulty learned from items alike says nothing of it.
 """
 
 from __future__ import annotations
@@ -65,15 +65,12 @@ def cross_validated_interval(
 
 
 def signed_interval(
-    mean: Float[np.ndarray, " item"],
-    difficulty: Float[np.ndarray, " item"],
-    residuals: Float[np.ndarray, " row"],
-    level: float,
+    mean: Float[np.ndarray, " item"], errors: Float[np.ndarray, " row"], level: float
 ) -> tuple[Float[np.ndarray, " item"], Float[np.ndarray, " item"]]:
-    """Ends of each item from signed residuals, half of what may be missed on either side."""
-    low, high = ranks(signed_level(level), len(residuals))
-    ordered = np.sort(residuals)
-    return mean + difficulty * ordered[low], mean + difficulty * ordered[high]
+    """Ends of each item from signed errors, half of what may be missed on either side."""
+    low, high = ranks(signed_level(level), len(errors))
+    ordered = np.sort(errors)
+    return mean + ordered[low], mean + ordered[high]
 
 
 def signed_level(level: float) -> float:

@@ -147,7 +147,7 @@ def _divisions(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(rows to learn from, rows to test on) of each test set."""
     if split.kind == "order":
-        below = below_cut(split, data.inputs, FEWEST_ROWS)
+        below = below_cut(split, data.inputs, data.target, FEWEST_ROWS)
         return [(np.flatnonzero(below), np.flatnonzero(~below))]
     found = split_folds(split, data.inputs, folds, generator)
     return [

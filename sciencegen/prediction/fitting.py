@@ -66,7 +66,7 @@ def fit_predictor(
     weights = family_weights(held_out, training.target)
     calibration = calibrate(held_out, weights, distance, training, settings, generator, named.kind)
     if named.kind == "order":
-        calibration = replace(calibration, rehearsed=rehearse(training, named, settings, generator))
+        calibration = replace(calibration, beyond=rehearse(training, named, settings, generator))
     errors = np.sqrt(((scale.measured(held_out) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),

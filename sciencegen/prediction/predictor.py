@@ -95,18 +95,11 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Rehearsed:
-    """What was found beyond a cut (rehearsal.py): signed residuals, and the difficulty that they are normalized by."""
-
-    residuals: Float[np.ndarray, " row"]
-    difficulty: Float[np.ndarray, "3"]
-
-
-@dataclass(frozen=True)
 class Calibration:
     """Out-of-fold facts. residuals: normalized (conformal.py), each with the fold that left its item out.
 
-    kind: of the split (splits.py) under which they were found. rehearsed: of an order, whose folds are random ones.
+    kind: of the split (splits.py) under which they were found. beyond: of an order, whose folds are random ones, the
+    signed errors beyond a cut (rehearsal.py).
     """
 
     residuals: Float[np.ndarray, " row"]
@@ -114,7 +107,7 @@ class Calibration:
     difficulty: Float[np.ndarray, "3"]
     border: float
     kind: str = "random"
-    rehearsed: Rehearsed | None = None
+    beyond: Float[np.ndarray, " row"] | None = None
 
 
 @dataclass(frozen=True)
@@ -176,9 +169,8 @@ class Predictor:
         mean = means.mean(axis=1)
         lower, upper = cross_validated_interval(means, sigma, known.residuals, known.folds, self.settings.level)
         lower, upper = np.minimum(lower, mean), np.maximum(upper, mean)
-        if (beyond := known.rehearsed) is not None:
-            sigma = difficulty(beyond.difficulty, spread, distance, known.border).mean(axis=1)
-            below, above = signed_interval(mean, sigma, beyond.residuals, self.settings.level)
+        if known.beyond is not None:
+            below, above = signed_interval(mean, known.beyond, self.settings.level)
             lower, upper = np.minimum(lower, below), np.maximum(upper, above)
         return np.stack([mean, lower, upper, distance.mean(axis=1) / known.border])[:, :count]
 

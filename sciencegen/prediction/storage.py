@@ -19,7 +19,7 @@ from sciencegen.files import atomic_write, sha256_of
 from sciencegen.prediction.columns import Columns
 from sciencegen.prediction.families import TreeFamily
 from sciencegen.prediction.kernels import Kernel, Product
-from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings, Rehearsed
+from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings
 from sciencegen.prediction.ridges import Curve, Ridge
 from sciencegen.prediction.targets import Scale
 from sciencegen.prediction.trees import Trees
@@ -36,14 +36,13 @@ def save(predictor: Predictor, folder: str | Path) -> Path:
     """Write a predictor into a run folder, whole: the arrays last, with their checksum in the numbers."""
     from safetensors.numpy import save as to_bytes
 
-    beyond = predictor.calibration.rehearsed
     arrays = {
         "reference": predictor.reference.astype(np.float32),  # standardized columns hold single precision
         "reference_seen": predictor.reference_seen,
         "calibration.residuals": predictor.calibration.residuals,
         "calibration.folds": predictor.calibration.folds,
         "calibration.difficulty": predictor.calibration.difficulty,
-        **({f"rehearsed.{n}": a for n, a in _arrays(beyond).items()} if beyond else {}),
+        **({} if predictor.calibration.beyond is None else {"calibration.beyond": predictor.calibration.beyond}),
         **{f"columns.{k}.{n}": a for k, c in predictor.columns.items() for n, a in _arrays(c).items()},
         **{f"family.{k}.{n}": a for k, f in predictor.families.items() for n, a in _arrays(f).items()},
     }
@@ -101,11 +100,7 @@ def _numbers(predictor: Predictor) -> dict[str, Any]:
 def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Predictor:
     settings = {**numbers["settings"], "families": tuple(numbers["settings"]["families"])}
     numbers, arrays = _as_now(numbers, arrays)
-    names, beyond = numbers["families"], _within(arrays, "rehearsed.")
-    calibration: dict[str, Any] = {
-        **_within(arrays, "calibration."), "border": numbers["border"], "kind": numbers["calibrated"],
-        "rehearsed": Rehearsed(**beyond) if beyond else None,
-    }  # fmt: skip
+    names, found = numbers["families"], _within(arrays, "calibration.")
     return Predictor(
         settings=PredictorSettings(**settings),
         columns={k: Columns(size=n, **_within(arrays, f"columns.{k}.")) for k, n in numbers["columns"].items()},
@@ -113,7 +108,7 @@ def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
         reference_seen=arrays["reference_seen"],
         families={name: _family(name, _within(arrays, f"family.{name}.")) for name in names},
         weights={name: numbers["weights"][name] for name in names},
-        calibration=Calibration(**calibration),
+        calibration=Calibration(**found, border=numbers["border"], kind=numbers["calibrated"]),
         scale=Scale(**numbers["scale"]),
         summary=numbers["summary"],
         made_by=numbers["made_by"],

@@ -42,7 +42,7 @@ def test_they_are_nowhere_narrower_than_for_items_like_the_known_ones():
     features, values, new, _ = lows(0)
     known = fit(features, values, Split("low-high", "order", values))
     beyond = known.predict(new)
-    within = replace(known, calibration=replace(known.calibration, rehearsed=None)).predict(new)
+    within = replace(known, calibration=replace(known.calibration, beyond=None)).predict(new)
     assert np.array_equal(beyond.mean, within.mean)
     assert (beyond.lower <= within.lower).all()
     assert (beyond.upper >= within.upper).all()

@@ -34,16 +34,25 @@ def test_equal_items_are_on_one_side_whatever_the_split():
         assert (found.left_out[::2] == found.left_out[1::2]).all()
 
 
+def cut(order, target=None, inputs=None):
+    rows = np.arange(float(len(order)))
+    return below_cut(
+        Split("o", "order", order),
+        rows[:, None] if inputs is None else inputs,
+        np.sin(rows) if target is None else target,
+        19,
+    )
+
+
 @pytest.mark.parametrize("values", [np.arange(90), np.repeat([0, 1, 2, 5], [1, 20, 40, 29]), generator().random(50)])
 def test_everything_beyond_a_cut_is_above_everything_below(values):
-    below = below_cut(Split("low-high", "order", values), np.arange(float(len(values)))[:, None], 19)
+    below = cut(values)
     assert values[below].max() < values[~below].min()
     assert below.sum() >= 10
     assert (~below).sum() >= 19
 
 
 def test_the_cut_is_as_near_to_half_as_items_allow():
-    cut = lambda order: below_cut(Split("o", "order", order), np.arange(float(len(order)))[:, None], 19)  # noqa: E731
     assert cut(np.arange(90)).sum() == 45
     assert cut(np.repeat([1, 2, 3], [30, 20, 40])).sum() == 50
     assert cut(np.repeat([1, 2], [15, 300])).sum() == 15
@@ -53,7 +62,16 @@ def test_copies_of_one_item_are_no_items_to_learn_from():
     """Sixty measurements of the wild type, say."""
     order = np.repeat([0, 1, 2], [60, 20, 30])
     inputs = np.where(np.arange(110) < 60, 0, np.arange(110))[:, None]
-    assert below_cut(Split("mutations", "order", order), inputs, 19).sum() == 80
+    assert cut(order, inputs=inputs).sum() == 80
+
+
+def test_the_lower_part_has_something_to_learn():
+    """Half of the values are nearly zero: the cut lies among the others."""
+    values = np.where(np.arange(200) < 110, 0.001 * np.arange(200), np.arange(200.0))
+    below = cut(values, target=values)
+    assert below[:115].all()
+    assert values[below].var() >= values.var() / 5
+    assert cut(np.repeat([1, 2], [40, 60]), target=np.repeat([0.0, 1.0], [40, 60])).sum() == 40  # no other cut
 
 
 def test_a_part_of_a_split_is_the_split_of_that_part():
@@ -64,7 +82,7 @@ def test_a_part_of_a_split_is_the_split_of_that_part():
 
 def test_what_does_not_split_is_told():
     with pytest.raises(DataError, match="2 to 2"):
-        below_cut(Split("mutations", "order", np.full(50, 2)), np.arange(50.0)[:, None], 19)
+        cut(np.full(50, 2))
     assert not has_cut(Split("mutations", "order", np.full(50, 2)), np.arange(50.0)[:, None], 19)
     with pytest.raises(DataError, match="nearly every item"):
         split_folds(Split("positions", "parts", [(1, 2, 3)] * 50), np.arange(50.0)[:, None], 5, generator())
