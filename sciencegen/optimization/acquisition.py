@@ -20,7 +20,7 @@ BETA = 2.0
 """Standard deviations of optimism."""
 DRAWS = 128
 """Joint samples behind an expected improvement."""
-LONGEST_EI = 200
+LONGEST_EI = 150
 """Candidates that noisy expected improvement looks at: each of its steps is a batch of Cholesky factors."""
 
 

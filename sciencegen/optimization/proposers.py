@@ -53,7 +53,7 @@ class BreedingSettings:
     of moves without a new child after which a generation is over.
     """
 
-    children: int = 400
+    children: int = 300
     generations: int = 3
     parents: int = 100
     draws: int = 200
@@ -100,7 +100,7 @@ def _generation(
 ) -> None:
     """Children by every move in turn, until there are enough; parents by rank, the better ones oftener."""
     wanted, stalled = len(found) + settings.children, 0
-    share = max(8, settings.children // (4 * len(space.moves)))
+    share = max(8, settings.children // len(space.moves))
     while len(found) < wanted and stalled < settings.patience:
         before = len(found)
         for name, move in space.moves.items():

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import ShapeError
 
-CLIP = 5.0
+CLIP = 20.0
 SPARSE_SHARE = 0.75
 """Zeros in a column from which on it counts as a fingerprint's."""
 
