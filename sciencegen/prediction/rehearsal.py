@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,7 +22,7 @@ def rehearse(
     """Signed errors at the items above a cut, by families fitted below it as the predictor's own are on all."""
     below = below_cut(split, training.inputs, training.target, required_rows(signed_level(settings.level)))
     lower = _lower(training, np.flatnonzero(below), settings, generator)
-    families = {name: FAMILIES[name](lower, generator) for name in settings.families}
+    families: dict[str, Any] = {name: FAMILIES[name](lower, generator) for name in settings.families}
     weights = family_weights(out_of_fold(families, lower)[0], lower.target)
     above = np.sort(generator.permutation(np.flatnonzero(~below))[: settings.reference_rows])
     parts = []
