@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, next_plate
+from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, exploration_at, next_plate
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
 from tests.benchmarks.latent_variants import LatentVariants
@@ -88,7 +88,8 @@ def propose(
     values = np.array([landscape[variant] for variant in known])
     latent = LatentVariants(known, values, generator) if method == "latent" else None
     measured = [Measurement(one, one, value, np.nan, 1, 0) for one, value in zip(known, values.tolist(), strict=True)]
-    settings = CampaignSettings(PLATE, plate=PlateSettings("greedy" if method == "one-shot" else "thompson"))
+    acquisition, exploration = "greedy" if method == "one-shot" else "thompson", exploration_at(number + 1, ROUNDS + 1)
+    settings = CampaignSettings(PLATE, plate=PlateSettings(acquisition, exploration))
     pool = everything if method in ("campaign", "one-shot") else None
     return next_plate(space_of(landscape, method, latent), measured, [], settings, generator, pool).items
 
