@@ -44,7 +44,7 @@ class PlateSettings:
             raise unknown_name("acquisition", self.acquisition, ACQUISITIONS)
         if not 0 < self.maximum_similarity <= 1 or min(self.diversity, self.exploration) < 0 or self.cost_limit <= 0:
             raise ConfigError(
-                "Expected 0 < maximum_similarity <= 1, diversity and exploration of 0 or more, a cost limit above 0, got "
+                "Expected 0 < maximum_similarity <= 1, diversity and exploration from 0, a cost limit above 0, got "
                 f"{self.maximum_similarity}, {self.diversity}, {self.exploration} and {self.cost_limit}."
             )
 
