@@ -64,7 +64,7 @@ def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):
     path = tmp_path / "round1.csv"
     heights = DOMAIN.measure([DOMAIN.parse(text) for text in items], ["height"])[:, 0]
     pd.DataFrame({"item": items, "value": heights}).to_csv(path, index=False)
-    options = dict(batch=10, threads=1, surrogate="gp", scale="linear", space={"highest": 1.0})
+    options = dict(batch=10, threads=1, surrogate="gp", scale="linear", space={"highest": 1.0}, acquisition="greedy")
     table = propose("pointclouds", str(path), **options)
     found = DOMAIN.measure([DOMAIN.parse(text) for text in table["item"]], ["height"])[:, 0]
     assert set(table["source"]) == {"pool"}
