@@ -203,6 +203,8 @@ class ProposeSettings(Resources):
     pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above or auto.
+    exploration: how much wider than fitted thompson takes the posterior; without, it follows from `rounds`, how many
+    the campaign will have in all, or is 1.4.
     space: options of the domain's own design space (positions, letters ...). start: items to begin from where nothing
     is measured. maximum_similarity: between two items of the plate. diversity: how much an item's neighbours lose.
     cost: the pool's column of costs; cost_limit: of the whole plate. column: the item's column.
@@ -219,6 +221,8 @@ class ProposeSettings(Resources):
     acquisition: str = "thompson"
     surrogate: str = "auto"
     scale: str = "auto"
+    exploration: float | None = Field(None, ge=0)
+    rounds: int | None = Field(None, ge=1)
     keep: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     space: dict[str, Any] = {}

@@ -23,7 +23,7 @@ from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of, inference_threads
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.campaign import CampaignSettings, Plate, next_plate
+from sciencegen.optimization.campaign import CampaignSettings, Plate, exploration_at, next_plate
 from sciencegen.optimization.journal import Entry, append, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged
 from sciencegen.optimization.plate import PlateSettings
@@ -68,7 +68,7 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     """Read, record, fit, pick; proposals stand in the journal (where there is one) before this returns."""
     science = domain_of(domain)
     check_target(domain, settings.target)
-    options = campaign_settings(settings)
+    campaign_settings(settings, 1)  # a wrong name is an error before a file is read
     space_options = design_space(science, settings)
     history = read_history(domain, settings, log)
     known = _measurements(science, history)
@@ -85,6 +85,7 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
             "Expected measured items, a pool, a model or start items to propose from, got none. "
             "Pass --measured, --journal, --pool, --model or --start."
         )
+    options = campaign_settings(settings, history.next_round)
     generator = np.random.default_rng((settings.seed, history.next_round))
     plate = next_plate(space, known, waiting, options, generator, pool, start)
     table = _table(science, plate, settings, history.next_round, pool)
@@ -94,10 +95,13 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     return Proposed(table, [*history.refused, *refused], summary)
 
 
-def campaign_settings(settings: ProposeSettings) -> CampaignSettings:
-    """The records of the mathematics; a wrong name is an error here, before a file is read."""
+def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSettings:
+    """The records of the mathematics, for the plate of this number."""
+    exploration = settings.exploration
+    if exploration is None:
+        exploration = PlateSettings.exploration if settings.rounds is None else exploration_at(number, settings.rounds)
     limit = math.inf if settings.cost_limit is None else settings.cost_limit
-    plate = PlateSettings(settings.acquisition, settings.maximum_similarity, settings.diversity, limit)
+    plate = PlateSettings(settings.acquisition, exploration, settings.maximum_similarity, settings.diversity, limit)
     breeding = to_record(BreedingSettings, settings.breeding, "breeding")
     return CampaignSettings(settings.batch, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
 

@@ -28,6 +28,7 @@ def propose(
     acquisition: Annotated[
         str | None, typer.Option(help="thompson, ucb, noisy-ei or greedy. [default: thompson]")
     ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Planned in all: early plates explore more than the last.")] = None,
     surrogate: Annotated[str | None, typer.Option(help="gp, ensemble or auto. [default: auto]")] = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
@@ -58,8 +59,10 @@ def propose(
     flags: dict[str, Any] = dict(
         measured=measured, journal=journal, batch=batch, target=target, minimize=minimize or None, pool=pool
     )
-    flags |= dict(model=model, acquisition=acquisition, surrogate=surrogate, keep=keep, forbid=forbid, start=start)
-    flags |= dict(space=options.pairs(space, "--space"), maximum_similarity=maximum_similarity, diversity=diversity)
+    flags |= dict(model=model, acquisition=acquisition, rounds=rounds, surrogate=surrogate, keep=keep, forbid=forbid)
+    flags |= dict(
+        start=start, space=options.pairs(space, "--space"), maximum_similarity=maximum_similarity, diversity=diversity
+    )
     flags |= dict(cost=cost, cost_limit=cost_limit, column=column, seed=seed, device=device, threads=threads)
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force)

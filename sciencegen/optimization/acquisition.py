@@ -18,6 +18,7 @@ from sciencegen.optimization.gaussian_process import Joint, draws_of
 
 BETA = 2.0
 """Standard deviations of optimism."""
+DRAWN_AT_ONCE = 96
 DRAWS = 128
 """Joint samples behind an expected improvement."""
 LONGEST_EI = 150
@@ -28,13 +29,14 @@ LONGEST_EI = 150
 class State:
     """The joint posterior over candidates, then what is being measured already, then the best of what was measured.
 
-    pending, baseline: how many points of the latter two; costs: of each candidate.
+    pending, baseline: how many points of the latter two; costs: of each candidate. exploration: as in `PlateSettings`.
     """
 
     joint: Joint
     pending: int
     baseline: int
     costs: Float[np.ndarray, " candidate"]
+    exploration: float = 1.0
 
     @property
     def candidates(self) -> int:
@@ -57,7 +59,9 @@ class Thompson:
 
     def values(self) -> Float[np.ndarray, " candidate"]:
         if not self._draws:
-            self._draws = list(draws_of(self._state.joint, 96, self._generator)[::-1])
+            joint = self._state.joint
+            wider = Joint(joint.mean, self._state.exploration**2 * joint.covariance, joint.noise)
+            self._draws = list(draws_of(wider, DRAWN_AT_ONCE, self._generator)[::-1])
         return self._draws.pop()[: self._state.candidates]
 
     def pick(self, index: int) -> None:

@@ -23,6 +23,8 @@ from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, P
 from sciencegen.optimization.rows import Rows, joined
 
 POOL = "pool"
+MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0
+"""Of the first plate after a random one, and of a campaign's last."""
 HOPE = 1.0
 """Standard deviations of optimism with which parents are chosen."""
 
@@ -62,6 +64,14 @@ class CampaignSettings:
     minimize: bool = False
     plate: PlateSettings = field(default_factory=PlateSettings)
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
+
+
+def exploration_at(number: int, rounds: int) -> float:
+    """Falls evenly from the first proposed plate, number 2, to the last of so many: early to see, late to win."""
+    if rounds <= 2 or number >= rounds:
+        return LEAST_EXPLORATION
+    left = min((rounds - number) / (rounds - 2), 1.0)
+    return LEAST_EXPLORATION + (MOST_EXPLORATION - LEAST_EXPLORATION) * left
 
 
 def next_plate(

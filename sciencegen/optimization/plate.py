@@ -27,11 +27,14 @@ Similarity = Callable[[Sequence[Any], Sequence[Any]], Float[np.ndarray, "item re
 class PlateSettings:
     """acquisition: a name in `ACQUISITIONS`. maximum_similarity: no two items of a plate are more alike.
 
+    exploration: how many times as uncertain as it says the posterior is taken to be where functions are drawn from it
+    (Agrawal & Goyal 2013): what looks best among many was overrated more often than not.
     diversity: local penalisation; each pick lowers its neighbours' values by diversity * similarity * (the values'
     standard deviation among the shortlist). cost_limit: of the whole plate.
     """
 
     acquisition: str = "thompson"
+    exploration: float = 1.4
     maximum_similarity: float = 1.0
     diversity: float = 0.0
     cost_limit: float = math.inf
@@ -39,10 +42,10 @@ class PlateSettings:
     def __post_init__(self) -> None:
         if self.acquisition not in ACQUISITIONS:
             raise unknown_name("acquisition", self.acquisition, ACQUISITIONS)
-        if not 0 < self.maximum_similarity <= 1 or self.diversity < 0 or self.cost_limit <= 0:
+        if not 0 < self.maximum_similarity <= 1 or min(self.diversity, self.exploration) < 0 or self.cost_limit <= 0:
             raise ConfigError(
-                "Expected 0 < maximum_similarity <= 1, diversity >= 0 and a cost limit above 0, got "
-                f"{self.maximum_similarity}, {self.diversity} and {self.cost_limit}."
+                "Expected 0 < maximum_similarity <= 1, diversity and exploration from 0, a cost limit above 0, got "
+                f"{self.maximum_similarity}, {self.diversity}, {self.exploration} and {self.cost_limit}."
             )
 
 
@@ -72,23 +75,31 @@ def pick_plate(
     """
     points = posterior.points(pool.rows)
     marginals = posterior.model.marginals(points)
-    hopes = marginals.mean + (0.0 if settings.acquisition == "greedy" else BETA) * marginals.deviation
+    reach = {"greedy": 0.0, "thompson": BETA * settings.exploration}.get(settings.acquisition, BETA)
+    hopes = marginals.mean + reach * marginals.deviation
     order = np.argsort(-hopes, kind="stable")
     chosen = Chosen(pool, settings, similarity)
     for start in range(0, len(order), SHORTLIST):
         block = order[start : start + SHORTLIST]
-        state = _state(posterior, pool, block, pending, baseline)
+        state = _state(posterior, pool, block, pending, baseline, settings.exploration)
         fill(chosen, block, ACQUISITIONS[settings.acquisition](state, generator), count)
         if len(chosen.places) >= count:
             break
     return np.array(chosen.places, int)
 
 
-def _state(posterior: Posterior, pool: Pool, block: np.ndarray, pending: Rows | None, baseline: Rows | None) -> State:
+def _state(
+    posterior: Posterior,
+    pool: Pool,
+    block: np.ndarray,
+    pending: Rows | None,
+    baseline: Rows | None,
+    exploration: float,
+) -> State:
     parts = [part for part in (pending, baseline) if part is not None and len(part)]
     joint = posterior.model.joint(posterior.points(joined([pool.rows[block], *parts])))
     sizes = [0 if part is None else len(part) for part in (pending, baseline)]
-    return State(joint, sizes[0], sizes[1], pool.costs[block])
+    return State(joint, sizes[0], sizes[1], pool.costs[block], exploration)
 
 
 class Chosen:

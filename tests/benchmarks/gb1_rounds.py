@@ -11,6 +11,7 @@ Methods:
     moves      the same, but over mutations and recombinations of the best, as where a pool can't be enumerated
     latent     moves, and the latent space of a VAE trained each round on what was measured: steps from the best, and
                draws under the condition of a high fitness
+    one-hot    as campaign, the surrogate knowing nothing of the residues but which is which
     one-shot   384 variants at random, then the 96 of the greatest predicted mean
     random     480 variants at random
 
@@ -31,9 +32,10 @@ import numpy as np
 import torch
 from scipy import stats
 
-from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, next_plate
+from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, exploration_at, next_plate
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.rows import SiteRows
 from tests.benchmarks.latent_variants import LatentVariants
 from tests.benchmarks.residue_letters import ALPHABET, design_features
 
@@ -68,10 +70,18 @@ def recombine(parents: Sequence[str], generator: np.random.Generator) -> list[st
     ]
 
 
+def one_hot(variants: Sequence[str]) -> SiteRows:
+    """Codes with letters that are all equally far from each other."""
+    rows = design_features(variants)
+    assert rows is not None
+    return SiteRows(rows.codes, 0.7 * np.eye(len(ALPHABET)))
+
+
 def space_of(landscape: dict[str, float], method: str, latent: LatentVariants | None) -> CampaignSpace:
     moves = {"mutation": mutate, "recombination": recombine} if method in ("moves", "latent") else {}
     return CampaignSpace(
-        key=str, features=design_features, similarity=lambda some, others: np.zeros((len(some), len(others))),
+        key=str, features=one_hot if method == "one-hot" else design_features,
+        similarity=lambda some, others: np.zeros((len(some), len(others))),
         accept=landscape.__contains__, moves=moves | ({"latent": latent.near} if latent else {}),
         draws={"conditional": latent.draw} if latent else {},
     )  # fmt: skip
@@ -88,8 +98,9 @@ def propose(
     values = np.array([landscape[variant] for variant in known])
     latent = LatentVariants(known, values, generator) if method == "latent" else None
     measured = [Measurement(one, one, value, np.nan, 1, 0) for one, value in zip(known, values.tolist(), strict=True)]
-    settings = CampaignSettings(PLATE, plate=PlateSettings("greedy" if method == "one-shot" else "thompson"))
-    pool = everything if method in ("campaign", "one-shot") else None
+    acquisition, exploration = "greedy" if method == "one-shot" else "thompson", exploration_at(number + 1, ROUNDS + 1)
+    settings = CampaignSettings(PLATE, plate=PlateSettings(acquisition, exploration))
+    pool = None if method in ("moves", "latent") else everything
     return next_plate(space_of(landscape, method, latent), measured, [], settings, generator, pool).items
 
 
@@ -124,7 +135,7 @@ def report(rows: Sequence[dict], method: str) -> str:
     )
 
 
-METHODS = ("campaign", "moves", "latent", "one-shot", "random")
+METHODS = ("campaign", "moves", "latent", "one-hot", "one-shot", "random")
 
 
 def main() -> None:

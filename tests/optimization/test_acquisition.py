@@ -47,6 +47,16 @@ def test_thompson_picks_each_as_often_as_it_is_best():
     assert picked == pytest.approx(np.bincount(draws.argmax(1), minlength=6) / 200_000, abs=0.012)
 
 
+def test_exploration_widens_what_is_drawn():
+    def spread(exploration):
+        state = State(state_of(6).joint, 0, 0, np.ones(6), exploration)
+        thompson = Thompson(state, np.random.default_rng(0))
+        return np.std([thompson.values() for _ in range(4000)], axis=0)
+
+    assert spread(2.0) == pytest.approx(2 * spread(1.0))
+    assert spread(0.0) == pytest.approx(np.zeros(6), abs=1e-3)
+
+
 def test_an_upper_bound_counts_picks_and_pending_as_measured():
     state = state_of(5, pending=2)
     bound = UpperBound(state, np.random.default_rng(0))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization.acquisition import ACQUISITIONS
-from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, next_plate
+from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, exploration_at, next_plate
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
@@ -71,6 +71,14 @@ def test_so_it_is_by_moves_alone():
         assert set(plate.sources) == {"mutation"}
         asked += plate.items
     assert BEST in asked
+
+
+def test_exploration_falls_to_the_last_round():
+    falling = [exploration_at(number, 5) for number in range(2, 6)]
+    assert falling == sorted(falling, reverse=True)
+    assert (falling[0], falling[-1]) == (1.7, 1.0)
+    assert exploration_at(9, 5) == exploration_at(2, 2) == exploration_at(1, 1) == 1.0
+    assert exploration_at(1, 5) == 1.7
 
 
 def test_less_may_be_better():
