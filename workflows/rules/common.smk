@@ -13,6 +13,10 @@ STRUCTURES = (
 PREPARE = config.get("prepare") or {}
 PREDICTORS = config.get("predict") or {}
 COMPLETES = bool(config.get("complete"))
+VARIANTS = config.get("variants") or {}
+SCORES_VARIANTS = "variants" in config and config["variants"] is not None
+PROPOSE = config.get("propose") or {}
+PROPOSES = bool(PROPOSE)
 THREADS = config.get("threads") or 16
 DEVICE = config.get("device", "auto")
 GPUS = config.get("gpus", 0)
@@ -66,6 +70,12 @@ def completing():
 def if_file(source):
     """A source, if it is a file and no dataset's name: then a newer file is read again."""
     return [source] if source and os.path.isfile(source) else []
+
+
+def measured_tables():
+    """What the next plate is proposed from; the config may name one table or several."""
+    measured = PROPOSE.get("measured") or []
+    return [measured] if isinstance(measured, str) else measured
 
 
 def known_items():
