@@ -249,6 +249,7 @@ class EvaluateSettings(Resources):
     "structures" of molecules.
 
     calibrate: property -> values; how well raw draws of `model` obey each of them, from `draws` of them.
+    predictors: name -> folder, for conditions that the domain can't compute.
     """
 
     against: str | None = None
@@ -259,6 +260,7 @@ class EvaluateSettings(Resources):
     model: str | None = None
     calibrate: dict[str, tuple[float, ...]] = {}
     draws: int = Field(512, ge=1)
+    predictors: dict[str, str] = {}
 
 
 class VariantsSettings(Settings):

@@ -89,6 +89,17 @@ def predictor_folders():
     return {**(config.get("optimize") or {}).get("predictors", {}), **own}
 
 
+def judges():
+    """The predictors that tell how well a condition is obeyed: those of the properties that are asked for."""
+    asked = (config.get("evaluate") or {}).get("calibrate") or {}
+    return sorted(set(PREDICTORS) & set(asked))
+
+
+def judging():
+    folders = {name: f"{RUN}/predictors/{name}" for name in judges()}
+    return {"predictors": folders} if folders else {}
+
+
 def dataset_of(source):
     """The dataset that a source is, or is a split of; none for a file."""
     named = source and not os.path.isfile(source)
