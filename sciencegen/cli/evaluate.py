@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,8 +36,8 @@ def evaluate(
     from sciencegen.config import EvaluateSettings
 
     values = {name: str(text).split(",") for name, text in options.pairs(calibrate, "--calibrate").items()}
-    flags = dict(against=against, training=training, limit=limit, threads=threads, model=model, draws=draws, seed=seed)
-    flags |= dict(predictors=options.folders(predictor))
+    flags: dict[str, Any] = dict(against=against, training=training, limit=limit, threads=threads, model=model)
+    flags |= dict(draws=draws, seed=seed, predictors=options.folders(predictor))
     record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
     claim_output(output, force)
 
