@@ -1,0 +1,213 @@
+"""Measurements of one galaxy in one plane [y x]: curve of growth, adaptive moments, and the morphology of CAS, Gini, M20.
+
+Radii are in pixels. What can't be measured is NaN. Every number is the same for the stamp turned by 90 degrees or
+mirrored, but for the signs of e1 and e2.
+Sources: adaptive moments: Hirata & Seljak 2003, as GalSim's HSM has them. Petrosian radius, Gini, M20: Lotz, Primack &
+Madau 2004. Concentration, asymmetry, smoothness: Conselice 2003. Definitions follow statmorph (Rodriguez-Gomez et al.
+2019) where papers leave something open.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import galsim
+import numpy as np
+from scipy import ndimage
+
+PETROSIAN = 0.2
+"""Surface brightness at the Petrosian radius over the mean within it."""
+RING = (0.8, 1.25)
+"""Of the Petrosian ring, in radii."""
+TOTAL_RADII = 1.5
+"""Petrosian radii within which asymmetry and smoothness are summed."""
+FRACTION = 0.25
+"""Of the Petrosian radius: the smoothing box's side, and the middle that smoothness leaves out."""
+SEGMENT_SMOOTHING = 0.2
+"""sigma of the smoothing before Gini's pixels are chosen, over the Petrosian radius."""
+STEP = 0.125
+"""Pixels between two radii of the curve of growth."""
+SUBPIXELS = 4
+SMOOTHING = 1.0
+"""Pixels: of the Gaussian before adaptive moments are taken."""
+HSM = galsim.hsm.HSMParams(max_mom2_iter=400)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """x, y: centre, pixels from the first. e1, e2: shear-like ellipticity g, |g| = (a - b) / (a + b), along and at 45
+    degrees to x. sigma: det(M)^(1/4), pixels."""
+
+    x: float
+    y: float
+    e1: float
+    e2: float
+    sigma: float
+
+
+def adaptive_moments(image: np.ndarray) -> Moments | None:
+    """Moments under the elliptical Gaussian that fits best (Hirata & Seljak 2003); None where that doesn't converge.
+
+    The image is first smoothed by a Gaussian of one pixel, whose own moments are then taken off: M = M_smooth - s² I,
+    exact for Gaussian galaxies. Without it the Gaussian shrinks into the cusp or the one bright knot that an image
+    without PSF has. Steep profiles come out rounder than their isophotes: by 4% for n = 1, a fifth for n = 4.
+    """
+    picture = galsim.ImageD(ndimage.gaussian_filter(image, SMOOTHING, mode="constant"), xmin=0, ymin=0)
+    found = galsim.hsm.FindAdaptiveMom(picture, guess_sig=len(image) / 10, strict=False, hsmparams=HSM)
+    if found.error_message or not found.moments_sigma > 0:
+        return None
+    centre, shape, smooth2 = found.moments_centroid, found.observed_shape, SMOOTHING**2
+    trace = 2 * found.moments_sigma**2 / math.sqrt(1 - shape.e**2)  # sigma is det(M)^(1/4); e is the distortion
+    rest = trace - 2 * smooth2
+    across, diagonal = trace * shape.e1, trace * shape.e2
+    determinant = (rest**2 - across**2 - diagonal**2) / 4
+    inside = 0 <= centre.x <= image.shape[1] - 1 and 0 <= centre.y <= image.shape[0] - 1
+    if not inside or rest <= 0 or determinant <= 0:
+        return None
+    true = galsim.Shear(e1=across / rest, e2=diagonal / rest)
+    return Moments(centre.x, centre.y, float(true.g1), float(true.g2), determinant**0.25)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Flux within circles. radii: pixels, every `STEP` from 0 to the largest circle in the stamp."""
+
+    radii: np.ndarray
+    flux: np.ndarray
+
+    def radius_of(self, share: float) -> float:
+        """The first radius with this share of the flux in the last circle."""
+        target = share * self.flux[-1]
+        above = int(np.argmax(self.flux >= target))
+        if not self.flux[-1] > 0 or above == 0:
+            return math.nan
+        low, high = self.flux[above - 1], self.flux[above]
+        return float(self.radii[above] - STEP * (high - target) / (high - low))
+
+    def within(self, radius: float) -> float:
+        return float(np.interp(radius, self.radii, self.flux))
+
+    def petrosian_radius(self) -> float:
+        """Where the mean surface brightness in the ring around a radius falls to 0.2 of that within it."""
+        radii = self.radii[(self.radii >= 2 * STEP) & (self.radii * RING[1] <= self.radii[-1])]
+        inner, within, outer = (np.interp(radii * edge, self.radii, self.flux) for edge in (RING[0], 1.0, RING[1]))
+        ring = (outer - inner) / (RING[1] ** 2 - RING[0] ** 2)
+        ratio = ring / np.where(within > 0, within, np.nan)
+        below = np.flatnonzero((ratio[1:] <= PETROSIAN) & (ratio[:-1] > PETROSIAN))
+        if not len(below):
+            return math.nan
+        at = below[0]
+        return float(radii[at] + STEP * (ratio[at] - PETROSIAN) / (ratio[at] - ratio[at + 1]))
+
+
+def curve_of_growth(image: np.ndarray, x: float, y: float) -> Growth:
+    """Sums over pixels divided into 4 × 4, whose brightness changes across a pixel as its neighbours' says."""
+    side = len(image)
+    largest = min(x + 0.5, y + 0.5, side - 0.5 - x, side - 0.5 - y)
+    places = (np.arange(side * SUBPIXELS) + 0.5) / SUBPIXELS - 0.5
+    distance = np.sqrt((places - x) ** 2 + ((places - y) ** 2)[:, None])
+    radii = np.arange(int(largest / STEP) + 1) * STEP
+    bins = np.minimum(distance / STEP, len(radii) - 1).astype(np.int64)  # what lies outside goes into the last
+    flux = np.bincount(bins.ravel(), divided(image).ravel(), len(radii))[:-1]
+    return Growth(radii, np.r_[0.0, np.cumsum(flux)])
+
+
+def divided(image: np.ndarray) -> np.ndarray:
+    """[4y 4x] each pixel's flux in 4 × 4 parts that sum to it, by the slopes between its neighbours along x and y."""
+    split = _splitting(len(image))
+    return split @ image @ split.T
+
+
+@lru_cache(maxsize=8)
+def _splitting(side: int) -> np.ndarray:
+    """[4y y] a pixel's value plus its place times half the difference of its neighbours, over 4."""
+    slope = (np.eye(side, k=1) - np.eye(side, k=-1)) / 2
+    slope[0, 0], slope[-1, -1] = -0.5, 0.5  # beyond the edge the last pixel goes on
+    places = (np.arange(SUBPIXELS) + 0.5) / SUBPIXELS - 0.5
+    return (np.eye(side)[:, None] + places[:, None] * slope[:, None]).reshape(-1, side) / SUBPIXELS
+
+
+def concentration(growth: Growth) -> float:
+    """C = 5 log10(r80 / r20), radii with 80 and 20% of the flux (Conselice 2003)."""
+    wide, narrow = growth.radius_of(0.8), growth.radius_of(0.2)
+    return 5 * math.log10(wide / narrow) if narrow > 0 else math.nan
+
+
+def asymmetry(image: np.ndarray, x: float, y: float, radius: float, sigma: float) -> float:
+    """A = sum |I - I180| / sum |I| within a radius, less what noise alone would give: 2 sigma / sqrt(pi) in a pixel.
+
+    I180 is the image turned by 180 degrees about the adaptive centre, by cubic splines (Conselice 2003 moves the centre
+    until A is least; the adaptive centre is near that).
+    """
+    side = len(image)
+    if not radius > 0:
+        return math.nan
+    rows, columns = np.arange(side), np.arange(side)
+    inside = (columns - x) ** 2 + ((rows - y) ** 2)[:, None] <= radius**2
+    turned = ndimage.shift(image[::-1, ::-1], (2 * y - (side - 1), 2 * x - (side - 1)), order=3, mode="nearest")
+    difference = np.abs(image - turned)[inside].sum() - 2 * sigma / math.sqrt(math.pi) * inside.sum()
+    total = np.abs(image)[inside].sum()
+    return float(difference / total) if total > 0 else math.nan
+
+
+def smoothness(image: np.ndarray, x: float, y: float, petrosian: float, sigma: float) -> float:
+    """S = sum max(I - I_smooth, 0) / sum I outside the middle quarter and within 1.5 Petrosian radii, less noise's part.
+
+    I_smooth: the mean in a box of a quarter of the Petrosian radius, of an odd number of pixels (Conselice 2003). White
+    noise of variance s² leaves positive differences of s sqrt((1 - 1/n) / 2 pi) in a pixel, n being the box's pixels.
+    """
+    if not petrosian > 0:
+        return math.nan
+    box = max(3, 2 * round((FRACTION * petrosian - 1) / 2) + 1)
+    side = len(image)
+    r2 = (np.arange(side) - x) ** 2 + ((np.arange(side) - y) ** 2)[:, None]
+    inside = (r2 <= (TOTAL_RADII * petrosian) ** 2) & (r2 > (FRACTION * petrosian) ** 2)
+    rough = np.maximum(image - ndimage.uniform_filter(image, box, mode="nearest"), 0)[inside].sum()
+    noise = sigma * math.sqrt((1 - 1 / box**2) / (2 * math.pi)) * inside.sum()
+    total = image[inside].sum()
+    return float((rough - noise) / total) if total > 0 else math.nan
+
+
+def segment(image: np.ndarray, x: float, y: float, petrosian: float) -> np.ndarray:
+    """[y x] which pixels are the galaxy's: smoothed by a fifth of the Petrosian radius, brighter than the ring at that
+    radius, and connected (Lotz et al. 2004)."""
+    if not petrosian > 0:
+        return np.zeros(image.shape, bool)
+    smooth = ndimage.gaussian_filter(image, SEGMENT_SMOOTHING * petrosian, mode="nearest")
+    side = len(image)
+    distance = np.sqrt((np.arange(side) - x) ** 2 + ((np.arange(side) - y) ** 2)[:, None])
+    ring = smooth[np.abs(distance - petrosian) < 0.75]
+    if not len(ring) or ring.mean() <= 0:
+        return np.zeros(image.shape, bool)
+    bright = smooth >= ring.mean()
+    parts, count = ndimage.label(bright)
+    middle = parts[min(int(y + 0.5), side - 1), min(int(x + 0.5), side - 1)]
+    if count <= 1 or not middle:
+        return bright & (distance <= TOTAL_RADII * petrosian)
+    return parts == middle
+
+
+def gini(pixels: np.ndarray) -> float:
+    """G = sum_i (2i - n - 1) |X_i| / (mean |X| n (n - 1)), pixels in rising order (Lotz et al. 2004)."""
+    ordered, count = np.sort(np.abs(pixels)), len(pixels)
+    if count < 2 or not ordered.any():
+        return math.nan
+    return float((ordered * (2 * np.arange(1, count + 1) - count - 1)).sum() / (ordered.mean() * count * (count - 1)))
+
+
+def m20(image: np.ndarray, inside: np.ndarray) -> float:
+    """log10 of the second moment of the brightest pixels with 20% of the flux over that of all, about the centre that
+    makes the latter least: the segment's centroid (Lotz et al. 2004)."""
+    rows, columns = np.nonzero(inside)
+    flux = np.maximum(image[inside], 0).astype(np.float64)
+    total = flux.sum()
+    if len(flux) < 4 or not total > 0:
+        return math.nan
+    moment = flux * ((columns - (flux @ columns) / total) ** 2 + (rows - (flux @ rows) / total) ** 2)
+    order = np.argsort(-flux, kind="stable")
+    bright = np.cumsum(flux[order]) <= 0.2 * total
+    bright[0] = True
+    brightest, whole = moment[order][bright].sum(), moment.sum()
+    return math.log10(brightest / whole) if brightest > 0 else math.nan

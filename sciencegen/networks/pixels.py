@@ -1,0 +1,46 @@
+"""Images beside images: what is given of an item, brought to the pixels of its image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from sciencegen.errors import ShapeError, unknown_name
+
+
+def on_pixels(
+    value: Float[Tensor, "batch *channel y x"], side: int, name: str = "image"
+) -> Float[Tensor, "batch channels side side"]:
+    """A square image, or a number for each item, on side * side pixels around the same centre, zero outside.
+
+    [batch y x] has one channel. An odd image meets even pixels halfway, as the mean of the four pixels around each
+    corner (and the other way round): that commutes with turns and mirrorings.
+    """
+    value = value[:, None] if value.ndim == 3 else value
+    if value.ndim != 4 or value.shape[-1] != value.shape[-2]:
+        raise ShapeError(f"Expected '{name}' of shape [batch channel y x] with y = x, got {list(value.shape)}.")
+    if value.shape[-1] == 1 and side > 1:
+        return value.expand(-1, -1, side, side)
+    if (value.shape[-1] - side) % 2:
+        value = functional.avg_pool2d(functional.pad(value, (1, 1, 1, 1)), 2, 1)
+    margin = (side - value.shape[-1]) // 2
+    return functional.pad(value, (margin, margin, margin, margin))
+
+
+def joined(
+    image: Float[Tensor, "batch channel y x"], fields: Mapping[str, Tensor], context: Mapping[str, int]
+) -> Float[Tensor, "batch channels y x"]:
+    """The image with what is given beside it, `context` being names of fields and their numbers of channels."""
+    parts = [image]
+    for name, channels in context.items():
+        if name not in fields:
+            raise unknown_name("field (it is to be given beside the image)", name, fields)
+        part = on_pixels(fields[name], image.shape[-1], name).to(image)
+        if part.shape[1] != channels:
+            raise ShapeError(f"Expected '{name}' with {channels} channels, got {list(fields[name].shape)}.")
+        parts.append(part)
+    return torch.cat(parts, 1)

@@ -1,0 +1,141 @@
+"""The eight symmetries of the square, D4: how images and what is known of them turn, and convolutions that commute.
+
+Element g = turns + 4 flipped mirrors x first and then turns by 90 degrees `turns` times. A feature map is a function
+f(k, pixel) on group and pixels, [batch channel*element y x], which g carries to (g f)(k) = g f(g^-1 k).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sciencegen.errors import ConfigError
+
+SYMMETRIES: Mapping[str, tuple[int, ...]] = {"none": (0,), "d4": tuple(range(8))}
+"""Name to the elements of the group."""
+
+
+def turned(values: Float[Tensor, "*batch y x"], element: int) -> Float[Tensor, "*batch y x"]:
+    """g applied to the last two dimensions, whose sides are equal."""
+    flipped = values.flip(-1) if element >= 4 else values
+    return torch.rot90(flipped, element % 4, (-2, -1)) if element % 4 else flipped
+
+
+def product(first: int, second: int) -> int:
+    """The element that is `second`, then `first`: a flip turns what is right of it the other way."""
+    turns = first % 4 + (second % 4 if first < 4 else -second % 4)
+    return turns % 4 + (first & 4 ^ second & 4)
+
+
+def inverse(element: int) -> int:
+    """What undoes it; each mirroring undoes itself."""
+    return element if element >= 4 else -element % 4
+
+
+@dataclass(frozen=True)
+class ConditionKinds:
+    """How the columns of a condition turn: `scalars` not at all; each pair of columns in `pairs` is of spin 2.
+
+    A pair (e1, e2), such as the components of an ellipticity, goes to (-e1, -e2) under a turn by 90 degrees and to
+    (e1, -e2) under a mirroring of x or y. Standardize pairs by a scale alone: a shift would not turn with them.
+    """
+
+    scalars: tuple[int, ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        columns = sorted([*self.scalars, *chain(*self.pairs)])
+        if columns != list(range(len(columns))):
+            raise ConfigError(f"Expected each column 0, 1, ... of a condition once, as scalar or in pairs, got {self}.")
+
+    @property
+    def count(self) -> int:
+        return len(self.scalars) + 2 * len(self.pairs)
+
+    def signs(self, element: int) -> list[float]:
+        """What each column is multiplied by."""
+        signs, turn = [1.0] * self.count, (-1.0) ** element
+        for first, second in self.pairs:
+            signs[first], signs[second] = turn, -turn if element >= 4 else turn
+        return signs
+
+    def turned(
+        self, condition: Float[Tensor, "batch property"] | None, element: int
+    ) -> Float[Tensor, "batch property"] | None:
+        """The condition of the items after g; what is missing (NaN) stays so."""
+        return None if condition is None else condition * condition.new_tensor(self.signs(element))
+
+
+class SymmetricConvolution(nn.Module):
+    """A convolution that commutes with the group. Cohen & Welling 2016, eq. 10 and 11, as one ordinary convolution.
+
+    between features:        out(h) = sum_k W_hk * f(k),   W_hk = h w[h^-1 k]
+    from an image (lifts):   out(h) = (h w) * image        to an image (projects):   out = sum_k (k w) * f(k)
+
+    With stride = size it takes blocks of pixels to one (an even size would not commute otherwise), and one that
+    projects puts them back. With the group of one element it is the ordinary convolution.
+    """
+
+    relative: Tensor
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        elements: Sequence[int],
+        size: int = 3,
+        stride: int = 1,
+        ends: str = "",
+        zero: bool = False,
+    ) -> None:
+        super().__init__()
+        if stride not in (1, size) or (stride == 1 and size % 2 == 0) or ends not in ("", "lifts", "projects"):
+            raise ConfigError(f"Expected an odd size, or a stride of {size}, got {size}, {stride}, {ends!r}.")
+        self.elements, self.stride, self.ends = tuple(elements), stride, ends
+        between = [] if ends else [len(elements)]
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs, *between, size, size))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        if not zero:
+            bound = (inputs * (1 if ends == "lifts" else len(elements)) * size**2) ** -0.5
+            nn.init.uniform_(self.weight, -bound, bound)
+        relative = [[elements.index(product(inverse(h), k)) for k in elements] for h in elements]
+        self.register_buffer("relative", torch.tensor(relative), persistent=False)
+
+    def kernel(self) -> Float[Tensor, "output input y x"]:
+        """The ordinary convolution's weights, channels of all elements in a row."""
+        if self.ends == "projects":
+            return torch.stack([turned(self.weight, k) for k in self.elements], 2).flatten(1, 2)
+        if self.ends == "lifts":
+            return torch.stack([turned(self.weight, h) for h in self.elements], 1).flatten(0, 1)
+        if len(self.elements) == 1:
+            return self.weight[:, :, 0]
+        rows = zip(self.elements, self.weight[:, :, self.relative].unbind(2), strict=True)
+        return torch.stack([turned(row, h) for h, row in rows], 1).flatten(2, 3).flatten(0, 1)
+
+    def forward(self, values: Float[Tensor, "batch input y x"]) -> Float[Tensor, "batch output v u"]:
+        kernel, projects = self.kernel(), self.ends == "projects"
+        if projects and self.stride > 1:
+            return functional.conv_transpose2d(values, kernel.transpose(0, 1), self.bias, self.stride)
+        bias = self.bias if projects else self.bias.repeat_interleave(len(self.elements))
+        padding = 0 if self.stride > 1 else kernel.shape[-1] // 2
+        return functional.conv2d(values, kernel, bias, self.stride, padding)
+
+
+class SymmetricNorm(nn.Module):
+    """Group normalization (Wu & He 2018) over pixels, elements and a share of the channels; a gain for each channel."""
+
+    def __init__(self, channels: int, elements: Sequence[int]) -> None:
+        super().__init__()
+        self.order = len(elements)
+        self.groups = next(count for count in range(min(8, channels), 0, -1) if channels % count == 0)
+        self.gain, self.shift = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+
+    def forward(self, values: Float[Tensor, "batch channel y x"]) -> Float[Tensor, "batch channel y x"]:
+        gain, shift = (each.repeat_interleave(self.order) for each in (self.gain, self.shift))
+        return functional.group_norm(values, self.groups, gain, shift)

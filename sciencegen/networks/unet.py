@@ -1,0 +1,184 @@
+"""A U-Net that denoises images, on request equivariant to turns by 90 degrees and mirrorings by construction.
+
+    denoise(g z, g condition, g context) = g denoise(z, condition, context)     for the eight symmetries g of a square
+
+Ronneberger et al. 2015 with the residual blocks of Dhariwal & Nichol 2021; Cohen & Welling 2016 for the symmetry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sciencegen.errors import ConfigError, ShapeError, unknown_name
+from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.denoiser import LevelEmbedding
+from sciencegen.networks.mlp import MLP
+from sciencegen.networks.pixels import joined
+from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricConvolution, SymmetricNorm
+
+
+@dataclass(frozen=True)
+class UNetSettings:
+    """Sizes.
+
+    symmetry: a name of SYMMETRIES. width: channels at the finest level, of each element of the group: with "d4" there
+    are eight, and at equal parameters (`with_parameters`) a network does eight times the arithmetic of a plain one.
+    multipliers: of the width, for each level; a level has half the side of the one before, and its weights cost a
+    quarter of the time. blocks: in each level, each way. patch: side of the square of pixels that is one position of
+    the finest level; halving it takes four times as long. known: width of what is told.
+    """
+
+    symmetry: str = "none"
+    width: int = 16
+    multipliers: tuple[int, ...] = (1, 2, 4, 8)
+    blocks: int = 1
+    patch: int = 2
+    known: int = 128
+    level_size: int = 32
+
+    def __post_init__(self) -> None:
+        if self.symmetry not in SYMMETRIES:
+            raise unknown_name("symmetry", self.symmetry, SYMMETRIES)
+        if min(self.width, self.blocks, self.patch, self.known, *self.multipliers) < 1:
+            raise ConfigError(f"Expected sizes of 1 or more, got {self}.")
+
+    @property
+    def widths(self) -> list[int]:
+        return [self.width * multiplier for multiplier in self.multipliers]
+
+    @property
+    def smallest_side(self) -> int:
+        """Sides of images are multiples of this."""
+        return self.patch * 2 ** (len(self.multipliers) - 1)
+
+
+class ResidualBlock(nn.Module):
+    """x + W2 silu((1 + scale) norm(W1 silu(norm x)) + shift), scale and shift read off what is known.
+
+    known: its size, 0 where there is nothing to tell. It starts as the identity where widths agree.
+    """
+
+    def __init__(self, inputs: int, outputs: int, elements: Sequence[int], known: int = 0) -> None:
+        super().__init__()
+        self.first_norm, self.second_norm = SymmetricNorm(inputs, elements), SymmetricNorm(outputs, elements)
+        self.first = SymmetricConvolution(inputs, outputs, elements)
+        self.second = SymmetricConvolution(outputs, outputs, elements, zero=True)
+        self.modulation = nn.Linear(known, 2 * outputs) if known else None
+        self.skip = SymmetricConvolution(inputs, outputs, elements, 1) if inputs != outputs else nn.Identity()
+
+    def forward(
+        self, values: Float[Tensor, "batch input y x"], known: Float[Tensor, "batch element known"] | None = None
+    ) -> Float[Tensor, "batch output y x"]:
+        hidden = self.second_norm(self.first(functional.silu(self.first_norm(values))))
+        if self.modulation is not None:
+            told = self.modulation(known).transpose(1, 2).flatten(1)[..., None, None]  # channel by channel
+            scale, shift = told.chunk(2, 1)
+            hidden = (1 + scale) * hidden + shift
+        return self.skip(values) + self.second(functional.silu(hidden))
+
+
+class UNetDenoiser(nn.Module):
+    """`(z, log_snr, condition, mask) -> estimate` of one field of images [batch channel y x], y = x.
+
+    shape: channels, y and x of the field. conditions: how its columns turn. context: fields that are given beside the
+    image (a point spread function, a noise map), by their numbers of channels: [batch y x], [batch channel y x], or
+    [batch channel 1 1]. Field and context should vary by about 1. It starts as the zero function.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: Sequence[int],
+        conditions: ConditionKinds | None = None,
+        context: Mapping[str, int] | None = None,
+        settings: UNetSettings | None = None,
+    ) -> None:
+        super().__init__()
+        s = self.settings = settings or UNetSettings()
+        self.name, self.shape, self.context = name, tuple(shape), dict(context or {})
+        self.conditions, elements = conditions or ConditionKinds(), SYMMETRIES[s.symmetry]
+        self.elements = elements
+        if len(self.shape) != 3 or self.shape[1] != self.shape[2] or self.shape[1] % s.smallest_side:
+            raise ConfigError(
+                f"Expected images of shape [channel y x], y = x a multiple of {s.smallest_side}, got {list(shape)}. "
+                "Crop or pad them, or take fewer multipliers."
+            )
+        inputs, widths = self.shape[0] + sum(self.context.values()), s.widths
+        size = s.patch if s.patch > 1 else 3
+        self.level = LevelEmbedding(s.level_size)
+        self.known = MLP(s.level_size + 2 * self.conditions.count, s.known, s.known, 1)
+        self.inward = SymmetricConvolution(inputs, widths[0], elements, size, s.patch, "lifts")
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        saved, width = [], widths[0]
+        for one in widths:
+            for _ in range(s.blocks):
+                self.down.append(ResidualBlock(width, one, elements, s.known))
+                saved.append(width := one)
+        self.middle = ResidualBlock(width, width, elements, s.known)
+        for one in reversed(widths):
+            for _ in range(s.blocks):
+                self.up.append(ResidualBlock(width + saved.pop(), one, elements, s.known))
+                width = one
+        self.norm = SymmetricNorm(width, elements)
+        self.outward = SymmetricConvolution(width, self.shape[0], elements, size, s.patch, "projects", zero=True)
+
+    def forward(
+        self, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
+    ) -> dict[str, Tensor]:
+        image = z[self.name]
+        if tuple(image.shape[1:]) != self.shape:
+            raise ShapeError(f"Expected '{self.name}' of shape [batch, *{list(self.shape)}], got {list(image.shape)}.")
+        known = self._known(log_snr.to(image), condition)
+        hidden, saved, blocks = self.inward(joined(image, z, self.context)), [], self.settings.blocks
+        for number, block in enumerate(self.down):
+            if number and number % blocks == 0:
+                hidden = functional.avg_pool2d(hidden, 2)  # of even sides: a strided 3 x 3 would not commute
+            hidden = block(hidden, known)
+            saved.append(hidden)
+        hidden = self.middle(hidden, known)
+        for number, block in enumerate(self.up):
+            if number and number % blocks == 0:
+                hidden = functional.interpolate(hidden, scale_factor=2.0, mode="nearest")
+            hidden = block(torch.cat([hidden, saved.pop()], 1), known)
+        return {self.name: self.outward(functional.silu(self.norm(hidden)))}
+
+    def _known(self, log_snr: Float[Tensor, " batch"], condition: Tensor | None) -> Tensor:
+        """What each element h of the group is told, [batch element known]: the level, and h^-1 condition.
+
+        g condition then tells h what the condition told g^-1 h: a regular representation. (The signs of an element and
+        of its inverse agree.)
+        """
+        level, kinds = self.level(log_snr), self.conditions
+        read = [condition_features(kinds.turned(condition, h), level, kinds.count) for h in self.elements]
+        told = torch.stack([torch.cat([level, features], 1) for features in read], 1)
+        return functional.silu(self.known(told))
+
+
+def parameter_count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def with_parameters(
+    settings: UNetSettings,
+    parameters: int,
+    shape: Sequence[int],
+    conditions: ConditionKinds | None = None,
+    context: Mapping[str, int] | None = None,
+) -> UNetSettings:
+    """These settings in the width that brings a denoiser's parameters nearest to a number, for fair comparisons."""
+
+    def distance(width: int) -> int:
+        with torch.device("meta"):
+            network = UNetDenoiser("image", shape, conditions, context, replace(settings, width=width))
+        return abs(parameter_count(network) - parameters)
+
+    width, best = 1, distance(1)
+    while (following := distance(width + 1)) < best:
+        width, best = width + 1, following
+    return replace(settings, width=width)

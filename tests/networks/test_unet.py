@@ -1,0 +1,106 @@
+import pytest
+import torch
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.pixels import on_pixels
+from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
+from sciencegen.networks.unet import UNetDenoiser, UNetSettings, parameter_count, with_parameters
+
+KINDS = ConditionKinds((0, 3), ((2, 1),))
+CONTEXT = {"psf": 1, "level": 2}
+
+
+def network(symmetry, side=16, **sizes):
+    """Small, and no longer the zero function."""
+    torch.manual_seed(0)
+    settings = UNetSettings(symmetry, **{"width": 2, "multipliers": (1, 2), "known": 8, **sizes})
+    made = UNetDenoiser("image", (2, side, side), KINDS, CONTEXT, settings)
+    for parameter in made.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.2)
+    return made
+
+
+def inputs(side=16):
+    torch.manual_seed(1)
+    z = {"image": torch.randn(3, 2, side, side), "psf": torch.rand(3, 7, 7), "level": torch.randn(3, 2, 1, 1)}
+    condition = torch.randn(3, 4)
+    condition[0, :], condition[1, 1], condition[1, 3] = torch.nan, torch.nan, torch.nan
+    return z, torch.tensor([-4.0, 0.0, 7.0]), condition
+
+
+def errors(denoise, side=16):
+    """max |denoise(g z, g condition, g context) - g denoise(z, condition, context)| / max |denoise|, for each g."""
+    z, level, condition = inputs(side)
+    with torch.no_grad():
+        still = denoise(z, level, condition, None)["image"]
+        for g in SYMMETRIES["d4"]:
+            seen = {**z, "image": turned(z["image"], g), "psf": turned(z["psf"], g)}
+            moved = denoise(seen, level, KINDS.turned(condition, g), None)["image"]
+            yield float((moved - turned(still, g)).abs().max() / still.abs().max())
+
+
+@pytest.mark.parametrize("sizes", [{}, {"patch": 1, "blocks": 2}, {"patch": 4, "multipliers": (1,)}])
+def test_it_turns_with_what_it_is_given(double_precision, sizes):
+    assert max(errors(network("d4", **sizes))) < 1e-10
+
+
+def test_it_turns_in_single_precision():
+    assert max(errors(network("d4", 64, multipliers=(1, 2, 2, 2)), 64)) < 1e-5
+
+
+def test_a_plain_one_does_not_and_an_image_that_stays_behind_shows():
+    assert max(errors(network("none"))) > 0.1
+    z, level, condition = inputs()
+    denoise = network("d4")
+    still = denoise(z, level, condition, None)["image"]
+    for left in ("psf", "condition"):
+        seen = {**z, "image": turned(z["image"], 1), "psf": z["psf"] if left == "psf" else turned(z["psf"], 1)}
+        told = condition if left == "condition" else KINDS.turned(condition, 1)
+        moved = denoise(seen, level, told, None)["image"]
+        assert not torch.allclose(moved, turned(still, 1), atol=1e-3)
+
+
+@pytest.mark.parametrize("symmetry", SYMMETRIES)
+def test_it_starts_as_zero_and_hears_level_and_condition(symmetry):
+    settings = UNetSettings(symmetry, 2, (1, 2), known=8)
+    z, level, condition = inputs()
+    assert not UNetDenoiser("image", (2, 16, 16), KINDS, CONTEXT, settings)(z, level, condition, None)["image"].any()
+    denoise = network(symmetry)
+    first = denoise(z, level, condition, None)["image"]
+    for other in (denoise(z, level + 1, condition, None), denoise(z, level, condition + 1, None)):
+        assert (other["image"] != first).flatten(2).any(2)[2].all()
+    nothing = denoise(z, level, torch.full_like(condition, torch.nan), None)["image"]
+    torch.testing.assert_close(nothing, denoise(z, level, None, None)["image"])
+
+
+def test_equal_parameters_are_found():
+    plain = UNetSettings("none", 16)
+    count = parameter_count(UNetDenoiser("image", (1, 64, 64), KINDS, {}, plain))
+    found = with_parameters(UNetSettings("d4"), count, (1, 64, 64), KINDS, {})
+    assert parameter_count(UNetDenoiser("image", (1, 64, 64), KINDS, {}, found)) == pytest.approx(count, rel=0.2)
+
+
+def test_on_pixels_keeps_the_centre_and_the_sum(double_precision):
+    odd = torch.zeros(1, 5, 5)
+    odd[0, 2, 2] = 1.0
+    even = on_pixels(odd, 8)
+    assert even.sum() == 1
+    assert (even[0, 0, 3:5, 3:5] == 0.25).all()
+    assert on_pixels(torch.rand(2, 3, 1, 1), 4).shape == (2, 3, 4, 4)
+    assert on_pixels(torch.rand(1, 9, 9), 4).shape == (1, 1, 4, 4)
+    for g in SYMMETRIES["d4"]:
+        image = torch.rand(1, 7, 7)
+        torch.testing.assert_close(on_pixels(turned(image, g), 12), turned(on_pixels(image, 12), g))
+
+
+def test_other_shapes_and_missing_context_are_refused():
+    with pytest.raises(ConfigError, match="multiple of 16"):
+        UNetDenoiser("image", (1, 24, 24))
+    z, level, condition = inputs()
+    with pytest.raises(ShapeError, match="'image' of shape"):
+        network("none")({**z, "image": z["image"][..., :8]}, level, condition, None)
+    with pytest.raises(ConfigError, match="given beside the image"):
+        network("none")({"image": z["image"], "level": z["level"]}, level, condition, None)
+    with pytest.raises(ShapeError, match="'level' with 2 channels"):
+        network("none")({**z, "level": z["level"][:, :1]}, level, condition, None)
