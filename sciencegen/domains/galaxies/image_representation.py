@@ -1,0 +1,249 @@
+"""Stamps to tensors and back: what a family of stamps has in common, and how its conditions are scaled."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from sciencegen.batch import Batch
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.galaxies.items import Stamp, parse_text, standardize
+from sciencegen.domains.galaxies.survey import convolve
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.runs import check_format
+from sciencegen.vae.observation import IMAGE, PSF, VARIANCE
+
+LOGARITHMIC = ("flux", "half_light_radius", "signal_to_noise", "sersic_index")
+"""Columns whose logarithm is told."""
+SPIN_2 = ("e1", "e2")
+"""A pair that turns with the image: scaled alike, never shifted."""
+LOOKED_AT, KEPT = 2000, 16
+"""Stamps from which fluxes are learned; those whose PSF and noise are kept, to observe with."""
+SAME_SCALE = 0.01
+"""Relative difference of pixel scales that counts as none."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedStamp:
+    """image [band y x], psf [y x] or None, variance [band] or [band y x]; float32."""
+
+    image: np.ndarray
+    psf: np.ndarray | None
+    variance: np.ndarray
+
+    def __len__(self) -> int:
+        """Stamps of one model are of one size."""
+        return 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """A condition: (f(value) - mean) / std, f being the logarithm for some."""
+
+    name: str
+    mean: float
+    std: float
+
+    @property
+    def logarithmic(self) -> bool:
+        return self.name in LOGARITHMIC
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        return (_read(self.name, values) - self.mean) / self.std
+
+
+def _read(name: str, values: np.ndarray) -> np.ndarray:
+    """What a column tells: NaN where a logarithm has nothing to go by."""
+    values = np.asarray(values, np.float64)
+    return np.log(np.where(values > 0, values, np.nan)) if name in LOGARITHMIC else values
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRepresentation:
+    """bands, side, pixel_scale (arcsec): those of every stamp. columns: of the condition, in order. flux_mean, flux_std:
+    of the logarithm of the images' sums in nJy. seen: PSFs and variances of a few training stamps, as (psf or None,
+    variance [band])."""
+
+    bands: tuple[str, ...]
+    side: int
+    pixel_scale: float
+    columns: tuple[Column, ...]
+    flux_mean: float
+    flux_std: float
+    seen: tuple[tuple[np.ndarray | None, np.ndarray], ...]
+    name: str = "image"
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def std(self) -> Float[np.ndarray, " property"]:
+        """Of each property's own values."""
+        return np.array([c.std * np.exp(c.mean) if c.logarithmic else c.std for c in self.columns])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (len(self.bands), self.side, self.side)
+
+    def encode(self, items: Sequence[Stamp]) -> list[EncodedStamp | Refusal]:
+        """Each stamp's arrays, or why the model can't take it."""
+        return [self._encode(item) for item in items]
+
+    def _encode(self, stamp: Stamp) -> EncodedStamp | Refusal:
+        if stamp.image.shape != self.shape:
+            bands, side, _ = self.shape
+            got = f"{len(stamp.bands)} of {stamp.side}"
+            return Refusal(f"expected {bands} band(s) of {side} x {side} pixels, got {got}; cut or bin it")
+        if abs(stamp.pixel_scale / self.pixel_scale - 1) > SAME_SCALE:
+            return Refusal(f'expected pixels of {self.pixel_scale:g}", got {stamp.pixel_scale:g}"; resample it')
+        return EncodedStamp(stamp.image, stamp.psf, stamp.variance)
+
+    def batch(self, encoded: Sequence[EncodedStamp], values: np.ndarray | None = None) -> Batch:
+        """Fields `image` [batch band y x] in nJy, `psf` [batch y x], 0 where there is none, and `variance`
+        [batch band 1 1], or [batch band y x] where a stamp has a map; the condition is standardized."""
+        maps = any(one.variance.ndim > 1 for one in encoded)
+        shape = self.shape if maps else (len(self.bands), 1, 1)
+        variances = [np.broadcast_to(_per_band(one.variance), shape) for one in encoded]
+        fields = {
+            IMAGE: torch.from_numpy(np.stack([one.image for one in encoded])),
+            PSF: torch.from_numpy(_same_side([one.psf for one in encoded])),
+            VARIANCE: torch.from_numpy(np.stack(variances)),
+        }
+        condition = None if values is None or not self.columns else torch.from_numpy(self.scaled(values))
+        return Batch(fields, condition=condition)
+
+    def scaled(self, values: Float[np.ndarray, "item property"]) -> Float[np.ndarray, "item property"]:
+        """Raw values as the model is told them, float32."""
+        told = [column.scaled(values[:, number]) for number, column in enumerate(self.columns)]
+        return np.stack(told, 1).astype(np.float32)
+
+    def condition(self, values: Mapping[str, float]) -> Float[np.ndarray, " property"]:
+        for name in values:
+            if name not in self.properties:
+                raise unknown_name("condition of the model", name, self.properties or ["none"])
+        return self.scaled(np.array([[values.get(name, np.nan) for name in self.properties]]))[0]
+
+    def decode(self, batch: Batch) -> list[Stamp | Refusal]:
+        """Stamps without PSF and noise."""
+        return [self.stamp(image) for image in batch[IMAGE].detach().cpu().numpy()]
+
+    def stamp(self, image: Float[np.ndarray, "band y x"]) -> Stamp | Refusal:
+        nothing = np.zeros(len(self.bands), np.float32)
+        return standardize(Stamp(image.astype(np.float32), self.pixel_scale, None, nothing, self.bands))
+
+    def observed(self, items: Sequence[Stamp], seed: int) -> list[Stamp]:
+        """Noise-free stamps as the training stamps were seen: each with the PSF and the noise of one of them, chosen,
+        as its noise is, by (seed, pixels)."""
+        return [self._observed(item, seed) for item in items]
+
+    def _observed(self, stamp: Stamp, seed: int) -> Stamp:
+        digest = hashlib.blake2b(np.ascontiguousarray(stamp.image).tobytes(), digest_size=8).digest()
+        generator = np.random.default_rng([seed, int.from_bytes(digest, "little")])
+        psf, variance = self.seen[generator.integers(len(self.seen))]
+        blurred = stamp.image if psf is None else convolve(stamp.image, psf)
+        noise = generator.standard_normal(blurred.shape) * np.sqrt(_per_band(variance))
+        found = standardize(replace(stamp, image=blurred + noise, psf=psf, variance=variance))
+        if isinstance(found, Refusal):
+            raise RuntimeError(f"An observed stamp is none: {found.reason}.")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": 1, "name": self.name, "bands": list(self.bands), "side": self.side,
+            "pixel_scale": self.pixel_scale, "flux": {"mean": self.flux_mean, "std": self.flux_std},
+            "properties": {one.name: {"mean": one.mean, "std": one.std} for one in self.columns},
+            "seen": [{"psf": _packed(psf), "variance": variance.tolist()} for psf, variance in self.seen],
+        }  # fmt: skip
+
+
+def _per_band(variance: np.ndarray) -> np.ndarray:
+    return variance if variance.ndim > 1 else variance[:, None, None]
+
+
+def _same_side(psfs: Sequence[np.ndarray | None]) -> Float[np.ndarray, "item y x"]:
+    """Point spread functions in the middle of squares of one odd side; zeros for none."""
+    side = max((len(psf) for psf in psfs if psf is not None), default=1)
+    made = np.zeros((len(psfs), side, side), np.float32)
+    for square, psf in zip(made, psfs, strict=True):
+        if psf is not None:
+            start = (side - len(psf)) // 2
+            square[start : start + len(psf), start : start + len(psf)] = psf
+    return made
+
+
+def _packed(psf: np.ndarray | None) -> str:
+    """Float32 bytes as text; "" for none."""
+    return "" if psf is None else base64.b64encode(zlib.compress(psf.astype("<f4").tobytes())).decode("ascii")
+
+
+def _unpacked(text: str) -> np.ndarray | None:
+    if not text:
+        return None
+    values = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f4").astype(np.float32)
+    side = round(len(values) ** 0.5)
+    return values.reshape(side, side)
+
+
+def load(data: Mapping[str, Any]) -> ImageRepresentation:
+    """The inverse of `to_json`."""
+    check_format(data.get("format"), "representation.json")
+    columns = tuple(Column(name, one["mean"], one["std"]) for name, one in data["properties"].items())
+    seen = tuple((_unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data["seen"])
+    flux = data["flux"]
+    return ImageRepresentation(
+        tuple(data["bands"]), data["side"], data["pixel_scale"], columns, flux["mean"], flux["std"], seen
+    )
+
+
+def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ImageRepresentation:
+    """Bands, side and pixel scale of the first stamp; fluxes, PSFs and noise of evenly spaced ones."""
+    if (SPIN_2[0] in names) != (SPIN_2[1] in names):
+        raise ConfigError(f"Expected conditions {SPIN_2[0]} and {SPIN_2[1]} together: one turns into the other.")
+    rows = evenly_spaced(len(texts), LOOKED_AT)
+    read = [parse_text(texts[row]) for row in rows]
+    stamps = [stamp for stamp in read if isinstance(stamp, Stamp)]
+    if not stamps:
+        raise DataError("Expected stamps to learn from, found none.")
+    first = stamps[0]
+    alike = [one for one in stamps if one.image.shape == first.image.shape and one.bands == first.bands]
+    sums = np.log([_positive_sum(one) for one in alike])
+    columns = alike_pairs([_column(name, values[:, number]) for number, name in enumerate(names)])
+    kept = [alike[row] for row in evenly_spaced(len(alike), KEPT)]
+    seen = tuple((one.psf, _mean_variance(one)) for one in kept)
+    std = float(sums.std()) or 1.0
+    return ImageRepresentation(first.bands, first.side, first.pixel_scale, columns, float(sums.mean()), std, seen)
+
+
+def _positive_sum(stamp: Stamp) -> float:
+    """nJy: of a stamp whose noise outweighs it, the noise of the sum."""
+    noise = float(np.sqrt(_mean_variance(stamp).mean())) * stamp.side
+    return max(float(stamp.image.sum(dtype=np.float64)) / len(stamp.bands), noise, 1e-3)
+
+
+def _mean_variance(stamp: Stamp) -> Float[np.ndarray, " band"]:
+    return stamp.variance.reshape(len(stamp.bands), -1).mean(1).astype(np.float32)
+
+
+def _column(name: str, values: np.ndarray) -> Column:
+    told = _read(name, values)
+    told = told[np.isfinite(told)]
+    if not len(told):
+        raise DataError(f"Expected some values of '{name}', found none. Leave the condition out or give its column.")
+    mean = 0.0 if name in SPIN_2 else float(told.mean())
+    return Column(name, mean, float(np.sqrt(np.mean((told - mean) ** 2))) or 1.0)
+
+
+def alike_pairs(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """With one scale for the two components of a spin-2 pair."""
+    shared = float(np.sqrt(np.mean([one.std**2 for one in columns if one.name in SPIN_2] or [1.0])))
+    return tuple(replace(one, std=shared) if one.name in SPIN_2 else one for one in columns)

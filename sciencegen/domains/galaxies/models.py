@@ -1,0 +1,78 @@
+"""Recipes of galaxy models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciencegen.domains.base import Recipe, Refusal
+from sciencegen.domains.galaxies import image_representation
+from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
+from sciencegen.domains.galaxies.properties import PROPERTIES, measure
+from sciencegen.networks.symmetry import ConditionKinds
+from sciencegen.vae.image_networks import FluxScale
+from sciencegen.vae.images import ImageVAE, ImageVAESettings
+from sciencegen.vae.observation import IMAGE, observed
+
+CONDITIONS = ("flux", "half_light_radius", "e1", "e2", "ellipticity", "concentration")
+"""What a model is conditioned on unless told otherwise, beside the user's own columns."""
+TRAINING = {"steps": 4000, "batch_size": 64, "learning_rate": 1e-3, "ema_decay": 0.995}
+
+
+def condition_kinds(representation: ImageRepresentation) -> ConditionKinds:
+    """Ellipticity's components turn with the image; all else doesn't."""
+    names = representation.properties
+    pairs = ((names.index(SPIN_2[0]), names.index(SPIN_2[1])),) if SPIN_2[0] in names else ()
+    return ConditionKinds(tuple(i for i, name in enumerate(names) if name not in SPIN_2), pairs)
+
+
+def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -> ImageVAE:
+    """A VAE whose decoder knows neither PSF nor noise; it measures what it makes, to obey conditions."""
+    scale = FluxScale(representation.flux_mean, representation.flux_std)
+
+    def measured(images: Tensor) -> Tensor:
+        """[batch property] as told, NaN of what can't be measured of an image."""
+        stamps = [representation.stamp(image) for image in images.detach().cpu().numpy()]
+        values = np.full((len(stamps), len(representation.properties)), np.nan)
+        known = [name for name in representation.properties if name in PROPERTIES]
+        good = [row for row, stamp in enumerate(stamps) if not isinstance(stamp, Refusal)]
+        columns = [representation.properties.index(name) for name in known]
+        values[np.ix_(good, columns)] = measure([stamps[row] for row in good], known)
+        return torch.from_numpy(representation.scaled(values)).to(images.device)
+
+    return ImageVAE(representation.shape, condition_kinds(representation), settings, scale, measured)
+
+
+def check(model: Any, representation: ImageRepresentation, arrays: Sequence[Any]) -> Mapping[str, float]:
+    """The bound of -log p of held-out stamps without their conditions, in nats and bits a pixel; what is left of them.
+
+    chi_squared: mean square of (stamp - what the model makes of it, as seen) over the noise: 1 where only noise is left.
+    """
+    batch = representation.batch(arrays)
+    terms, pixels = model.terms(batch), batch[IMAGE][0].numel()
+    seen = observed(model.decode(model.encode(batch))[IMAGE], batch)
+    scaled = (batch[IMAGE] - seen.mean) * (-seen.log_std).exp()
+    return {
+        "nats_per_pixel": float(-terms.elbo.mean()) / pixels,
+        "kl": float(terms.kl.mean()),
+        "chi_squared": float(scaled.square().mean()),
+    }
+
+
+RECIPES = {
+    "stamp-vae": Recipe(
+        name="stamp-vae",
+        fit=image_representation.fit,
+        load_representation=image_representation.load,
+        build=stamp_vae,
+        settings=ImageVAESettings,
+        conditions=CONDITIONS,
+        description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
+        check=check,
+        training=TRAINING,
+    ),
+}
