@@ -155,7 +155,8 @@ class Domain(Protocol):
     splits: name -> function (items, that record) -> `prediction.splits.Split`, how new items may differ from those
         measured; None: by `groups`.
     reference(source, first=1) -> the item that others are named against, from its text or a file, and the number of its
-        first letter where the file says none; of_reference(reference, text) -> the text of an item from its name (proteins: `A42G:K43R`), or of itself, or a Refusal.
+        first letter where the file says none; of_reference(reference, text) -> the text of an item from its name
+        (proteins: `A42G:K43R`), or of itself, or a Refusal.
 
     not_goals: names -> why they are no goals or conditions of designs, whatever oracle they would name.
 
