@@ -64,11 +64,13 @@ class Reading(Resources):
 
     sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
     limit: the first rows of a file, or of each split. offline: fetch nothing.
+    wild_type: what rows are named against, as text or its file (proteins: column mutant, A42G).
     """
 
     sample: bool | None = None
     limit: int | None = Field(None, ge=1)
     offline: bool = False
+    wild_type: str | None = None
 
 
 class PrepareSettings(Reading):
@@ -161,7 +163,6 @@ class PredictorSettings(Reading):
     column: str | None = None
     model: str | None = None
     split: str | None = None
-    wild_type: str | None = None
     evaluation_folds: int = Field(5, ge=2)
     evaluation_repeats: int | None = Field(2, ge=1)
     settings: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from sciencegen.data.tables import Row, read_table
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 
-VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "mutations", "variant", "variants")
+VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 
 
@@ -22,6 +22,11 @@ def _read(domain: str, source: str) -> Any:
     if not hasattr(science, "reference"):
         raise ConfigError(f"Expected no --wild-type: {science.name} have no variants by name.")
     return science.reference(source)
+
+
+def variant_columns(science: Any) -> tuple[str, ...]:
+    """Names of the column in which a table has variants; `mutations` may as well be their number."""
+    return (*VARIANT_COLUMNS, *science.item_columns, "mutations")
 
 
 def reference_of(science: Any, source: str | None) -> Any:
@@ -42,5 +47,5 @@ def read_rows_of(science: Any, path: Path, column: str | None, source: str | Non
     """The rows of a file; with a reference, of a table the column of names comes first."""
     if source and path.name.lower().endswith(TABLES):
         reference_of(science, source)  # a wrong one is an error before any row is read
-        return read_table(path, (*VARIANT_COLUMNS, *science.item_columns), column)
+        return read_table(path, variant_columns(science), column)
     return science.read(path, column)

@@ -156,8 +156,9 @@ class Domain(Protocol):
         load_features(data).
     splits: name -> function (items, that record) -> `prediction.splits.Split`, how new items may differ from those
         measured; None: by `groups`.
-    reference(source) -> the item that others are named against, from its text or a file; of_reference(reference, text)
-        -> the text of an item from its name (proteins: `A42G:K43R`), or of itself, or a Refusal.
+    reference(source, first=1) -> the item that others are named against, from its text or a file, and the number of its
+        first letter where the file says none; of_reference(reference, text) -> the text of an item from its name
+        (proteins: `A42G:K43R`), or of itself, or a Refusal.
 
     not_goals: names -> why they are no goals or conditions of designs, whatever oracle they would name.
 
@@ -170,6 +171,8 @@ class Domain(Protocol):
     points(items) -> list[record | Refusal]: `numbers` [point] and `positions` [point 3] of items of the form, and of
         the domain's own too, for which they are made.
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
+    variants(reference, rows) -> rows of variants of one item, named or written out, as rows of the form; and
+    variant_context(reference), what `context` says of such.
     holds(path) -> bool: whether the items of a file have this form.
     context(path) -> mapping of plain values: what its items have in common (proteins: the focus of an alignment and its
         numbering); prepared data keep it.

@@ -109,8 +109,8 @@ class Proteins:
     def load_features(self, data: Mapping[str, Any]) -> variant_features.VariantFeatures:
         return variant_features.load_variant_features(data)
 
-    def reference(self, source: str) -> Reference:
-        return variant_tables.read_reference(source)
+    def reference(self, source: str, first: int = 1) -> Reference:
+        return variant_tables.read_reference(source, first)
 
     def of_reference(self, reference: Reference, text: str) -> str | Refusal:
         return variant_tables.variant_text(reference, text)

@@ -17,9 +17,9 @@ from sciencegen.prediction.splits import Split
 _LETTERS = frozenset(ALPHABET + GAP_LETTER)
 
 
-def read_reference(source: str) -> Reference:
-    """A wild type: its sequence, numbered from 1; or the first record of a FASTA file or an alignment, whose name may
-    say by which numbers (`/24-286`)."""
+def read_reference(source: str, first: int = 1) -> Reference:
+    """A wild type: its sequence, numbered from `first`; or the first record of a FASTA file or an alignment, whose name
+    may say by which numbers (`/24-286`)."""
     with suppress(OSError):  # a long sequence is no name of a file
         if Path(source).is_file():
             return read_focus(Path(source))[0]
@@ -29,7 +29,7 @@ def read_reference(source: str) -> Reference:
             f"Expected a wild type (a sequence, or a file of FASTA or an alignment), got '{source[:60]}', which is no "
             f"file and, as a sequence, {found.reason}."
         )
-    return Reference(found)
+    return Reference(found, first)
 
 
 def variant_text(reference: Reference, text: str) -> str | Refusal:

@@ -67,6 +67,15 @@ def variant_name(reference: Reference, sequence: str) -> str | Refusal:
     return ":".join(f"{wild}{position}{letter}" for position, (wild, letter) in pairs if wild != letter)
 
 
+def variant_sequence(reference: Reference, text: str) -> str | Refusal:
+    """The sequence of a variant that is named or written out, as long as the reference."""
+    written = text.strip().upper().removesuffix("*")
+    if written in WILD_TYPE_NAMES or not _ALLOWED.issuperset(written):
+        return apply_variant(reference, text)
+    name = variant_name(reference, written)
+    return name if isinstance(name, Refusal) else written
+
+
 def apply_variant(reference: Reference, name: str) -> str | Refusal:
     """The sequence that a name stands for, as long as the reference."""
     changes = read_variant(reference, name)
