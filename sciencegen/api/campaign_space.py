@@ -163,10 +163,17 @@ def latent_moves(domain: str, settings: ProposeSettings) -> tuple[Move, Callable
     model = open_model(domain, settings.model, settings)
     if model.recipe.form:
         raise ConfigError(f"Expected a model of plain {domain}, {model.folder} makes them as {model.recipe.form}.")
-    space = model.space
+    space, science = model.space, model.domain
+    known: dict[str, np.ndarray] = {}  # parents breed many times
+
+    def latents_of_parents(parents: Sequence[Any]) -> np.ndarray:
+        keys = [science.key(parent) for parent in parents]
+        new = {key: parent for key, parent in zip(keys, parents, strict=True) if key not in known}
+        known.update(zip(new, latents_of(model, list(new.values())), strict=True))
+        return np.stack([known[key] for key in keys])
 
     def near(parents: Sequence[Any], generator: np.random.Generator) -> list[Any]:
-        latents = latents_of(model, parents)
+        latents = latents_of_parents(parents)
         good = np.flatnonzero(np.isfinite(latents).all(1))
         if not len(good):
             return []

@@ -164,6 +164,19 @@ class TanimotoKernel(Kernel):
         return torch.where(total > 1e-12, product / total.clamp_min(1e-12), torch.ones_like(product))
 
 
+class OfColumns(Kernel):
+    """Another kernel on columns side by side: a view of them, where `active_dims` copies a table at each step."""
+
+    has_lengthscale = False
+
+    def __init__(self, kernel: Kernel, columns: slice) -> None:
+        super().__init__()
+        self.kernel, self.columns = kernel, columns
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options) -> Tensor:
+        return self.kernel.forward(x1[..., self.columns], x2[..., self.columns], diag=diag, **options)
+
+
 def table_kernel(encoding: TableEncoding) -> Kernel:
     """a Matern_5/2 of the dense columns + b Tanimoto of the sparse ones; the lengthscale's prior grows with the square
     root of the columns (Hvarfner, Hellsten, Nardi 2024)."""
@@ -172,11 +185,11 @@ def table_kernel(encoding: TableEncoding) -> Kernel:
     if dense:
         prior = LogNormalPrior(math.sqrt(2) + math.log(dense) / 2, math.sqrt(3))
         ard = dense if dense <= FEW_COLUMNS else None
-        matern = MaternKernel(2.5, ard_num_dims=ard, active_dims=tuple(range(dense)), lengthscale_prior=prior)
+        matern = MaternKernel(2.5, ard_num_dims=ard, lengthscale_prior=prior)
         matern.lengthscale = math.sqrt(dense)
-        parts.append(_scaled(matern))
+        parts.append(_scaled(OfColumns(matern, slice(dense))))
     if sparse:
-        parts.append(_scaled(TanimotoKernel(active_dims=tuple(range(dense, dense + sparse)))))
+        parts.append(_scaled(OfColumns(TanimotoKernel(), slice(dense, None))))
     return sum(parts[1:], start=parts[0]).double()
 
 
