@@ -206,9 +206,12 @@ class ProposeSettings(Resources):
     scale: of the target, linear, log, log-from-above or auto.
     exploration: how much wider than fitted thompson takes the posterior; without, it follows from `rounds`, how many
     the campaign will have in all, or is 1.4.
+    wild_type: what items may be named against (a sequence or its file); every proposal is then a change of it.
     space: options of the domain's own design space (positions, letters ...). start: items to begin from where nothing
-    is measured. maximum_similarity: between two items of the plate. diversity: how much an item's neighbours lose.
-    cost: the pool's column of costs; cost_limit: of the whole plate. column: the item's column.
+    is measured; without, the wild type. maximum_similarity: between two items of the plate. diversity: how much an
+    item's neighbours lose.
+    cost: the pool's column of costs; cost_limit: of the whole plate, which every acquisition keeps; noisy-ei weighs
+    improvement against cost too. column: the item's column.
     breeding: children, generations, parents, draws of candidates without a pool.
     """
 
@@ -226,6 +229,7 @@ class ProposeSettings(Resources):
     rounds: int | None = Field(None, ge=1)
     keep: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
+    wild_type: str | None = None
     space: dict[str, Any] = {}
     start: tuple[str, ...] = ()
     maximum_similarity: float = Field(1.0, gt=0, le=1)
@@ -238,10 +242,11 @@ class ProposeSettings(Resources):
 
 class RecordSettings(Resources):
     """target: the column of measured values. column: the item's. round: of rows that the campaign didn't propose and
-    that have no column `round`."""
+    that have no column `round`. wild_type: what the rows may be named against."""
 
     target: str = "value"
     column: str | None = None
+    wild_type: str | None = None
     round: int = Field(0, ge=0)
 
 

@@ -14,6 +14,7 @@ from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
+from sciencegen.api.references import parse_texts
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
@@ -131,8 +132,9 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
     )
 
 
-def start_items(domain: Any, texts: Sequence[str]) -> list[Any]:
-    items = [domain.parse(text) for text in texts]
+def start_items(domain: Any, texts: Sequence[str], reference: Any = None) -> list[Any]:
+    """reference: what the texts may be named against."""
+    items = parse_texts(domain, texts, reference)
     for text, item in zip(texts, items, strict=True):
         if isinstance(item, Refusal):
             raise ConfigError(f"Expected an item of {domain.name} for --start, got '{text}': {item.reason}.")

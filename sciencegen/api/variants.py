@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models import LoadedModel, load_model
-from sciencegen.api.references import variant_columns
+from sciencegen.api.references import columns_of
 from sciencegen.api.rooms import domain_of, plain_of, use_threads
 from sciencegen.api.score import ScoredChunk
 from sciencegen.api.train import train
@@ -138,7 +138,7 @@ def _rows(variants: str | Path | Sequence[str], scorer: Any, science: Any, colum
     if path.suffix == ".txt":
         return _lines(path)
     if path.name.lower().endswith(TABLES):
-        return read_table(path, variant_columns(science), column)
+        return read_table(path, columns_of(science, True), column)
     return plain_of(science.name).read(path, column)
 
 

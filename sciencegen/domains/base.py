@@ -135,12 +135,13 @@ class Domain(Protocol):
     recombine(item, other, generator) -> Item | Refusal: a child of two items.
 
     For design rounds with a lab a domain may offer
-    design_features(items, reference) -> `optimization.rows.SiteRows`, the letters of sequences of one length and what
-        is known of each letter; None where an item can't be laid on the reference. Else `features` is learned from.
-    design_space(**options) -> what may be proposed, by options in the domain's language (positions, letters, how many
-        changes): `accepts(item)`; and perhaps `reference`, an item; `mutate(item, generator)`, a move within it;
-        `everything(limit)`, all its items where these are no more than `limit`, else None.
-    unwanted_targets: name of a column -> why nothing is designed for it.
+    design_features(items, origin) -> `optimization.rows.SiteRows`, the letters of sequences of one length and what is
+        known of each letter; None where an item can't be laid on the origin, an item. Else `features` is learned from.
+    design_space(measured, **options) -> what may be proposed, by options in the domain's language (positions, letters,
+        how many changes) and the items measured so far: `accepts(item)`; and perhaps `origin`, the item that all others
+        are changes of; `mutate(item, generator)`, a move within it; `everything(limit)`, all its items where these are
+        no more than `limit`, else None; `notes`, what the options were understood as. Where items have names, the
+        option `reference` is `--wild-type`, and `reference` what it was read as, None where none was given.
 
     structure_records(path) -> (format, texts): of a file that `write` wrote, for the report's viewer; one of the
     formats that 3Dmol.js reads, "" for an item without coordinates.
@@ -158,9 +159,9 @@ class Domain(Protocol):
         measured; None: by `groups`.
     reference(source, first=1) -> the item that others are named against, from its text or a file, and the number of its
         first letter where the file says none; of_reference(reference, text) -> the text of an item from its name
-        (proteins: `A42G:K43R`), or of itself, or a Refusal.
+        (proteins: `A42G:K43R`), or of itself, or a Refusal; name_of(reference, item) -> its name, or a Refusal.
 
-    not_goals: names -> why they are no goals or conditions of designs, whatever oracle they would name.
+    not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 
     variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):
         a record with `columns`, among them `class`, `values(scores)` -> column -> cells, and `notes()` in words.

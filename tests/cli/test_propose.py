@@ -209,11 +209,15 @@ def test_too_few_measurements_are_an_error(cli, round_one):
     assert "Fill in what was measured" in result.err
 
 
-def test_a_domain_may_refuse_a_target(cli, round_one, monkeypatch):
-    monkeypatch.setattr(type(DOMAIN), "unwanted_targets", {"escape": "no plate is designed for it."}, raising=False)
-    result = cli("propose", "pointclouds", "--measured", "round1.csv", "--target", "escape", *FAST)
-    assert result.code == 3
-    assert "no plate is designed for it" in result.err
+@pytest.mark.parametrize("name", ["escape", "Immune-Escape", "EVEscape", "escape:mine"])
+def test_a_target_that_nothing_is_designed_for_is_refused_with_the_reason(cli, name):
+    """Before any file is read, by every door."""
+    journal = ("--journal", "campaign.csv", "--target", name)
+    for verb in (("propose", "proteins", "--measured", "none.csv"), ("record", "proteins", "none.csv")):
+        result = cli(*verb, *journal)
+        assert result.code == 2
+        assert f"'{name}' can't be the target of a plate: escape from immunity is a risk to watch" in result.err
+    assert not Path("campaign.csv").exists()
 
 
 def test_python_gives_a_table(round_one):

@@ -11,6 +11,8 @@ import numpy as np
 
 from sciencegen.domains.base import Property, Recipe, Refusal, Row
 from sciencegen.domains.proteins import (
+    design,
+    design_options,
     features,
     files,
     items,
@@ -114,6 +116,15 @@ class Proteins:
 
     def of_reference(self, reference: Reference, text: str) -> str | Refusal:
         return variant_tables.variant_text(reference, text)
+
+    def name_of(self, reference: Reference, item: str) -> str | Refusal:
+        return variant_tables.name_of(reference, item)
+
+    def design_features(self, items: Sequence[str], origin: str | None = None) -> Any:
+        return design.design_features(items, origin)
+
+    def design_space(self, measured: Sequence[str] = (), **options: Any) -> design.DesignSpace:
+        return design_options.design_space(measured, **options)
 
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
         return motifs.constraint(keep, forbid)

@@ -10,10 +10,11 @@ from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, parse
 from sciencegen.domains.proteins.variant_features import VariantFeatures
-from sciencegen.domains.proteins.variants import WILD_TYPE_NAMES, Reference, apply_variant
+from sciencegen.domains.proteins.variants import WILD_TYPE_NAMES, Reference, apply_variant, variant_name
 from sciencegen.errors import ConfigError
 from sciencegen.prediction.splits import Split
 
+WILD_TYPE = "WT"
 _LETTERS = frozenset(ALPHABET + GAP_LETTER)
 
 
@@ -41,6 +42,12 @@ def variant_text(reference: Reference, text: str) -> str | Refusal:
     if isinstance(sequence, str) and GAP_LETTER in sequence:
         return Refusal(f"'{text[:60]}' deletes a residue: only substitutions have a place here")
     return sequence
+
+
+def name_of(reference: Reference, sequence: str) -> str | Refusal:
+    """`A42G:K43R`, "WT" for the reference itself: an empty cell of a table says nothing."""
+    name = variant_name(reference, sequence)
+    return name if isinstance(name, Refusal) else name or WILD_TYPE
 
 
 def by_positions(items: Sequence[str], features: VariantFeatures) -> Split:
