@@ -20,11 +20,14 @@ from sciencegen.domains.proteins import (
     oracles,
     render,
     similarity,
+    sites,
     variant_features,
     variant_tables,
 )
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
 from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.sites import Change, Sites
 from sciencegen.scoring.oracles import Oracle
 
 
@@ -40,6 +43,8 @@ class Proteins:
     maximum_similarity = 1.0
     """Of two candidates: variants of one protein are all alike."""
     splits = variant_tables.SPLITS
+    letter_classes: Mapping[str, str] = LETTER_CLASSES
+    variant_unit = "nats"
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
@@ -115,6 +120,12 @@ class Proteins:
     def of_reference(self, reference: Reference, text: str) -> str | Refusal:
         return variant_tables.variant_text(reference, text)
 
+    def sites(self, texts: Sequence[str], reference: Reference | Mapping[str, Any] | None = None) -> Sites | None:
+        return sites.sites(texts, reference)
+
+    def changes(self, names: Sequence[str]) -> list[tuple[Change, ...] | None]:
+        return sites.changes(names)
+
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
         return motifs.constraint(keep, forbid)
 
@@ -132,8 +143,10 @@ class Proteins:
 
         return variant_classes(scores)
 
-    def render(self, item: str, width: int = 220, height: int = 160) -> str:
-        return render.render(item, width, height)
+    def render(
+        self, item: str, width: int = 220, height: int = 160, reference: Reference | Mapping[str, Any] | None = None
+    ) -> str:
+        return render.render(item, width, height, sites.as_reference(reference))
 
 
 DOMAIN = Proteins()
