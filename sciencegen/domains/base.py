@@ -161,6 +161,14 @@ class Domain(Protocol):
         first letter where the file says none; of_reference(reference, text) -> the text of an item from its name
         (proteins: `A42G:K43R`), or of itself, or a Refusal; name_of(reference, item) -> its name, or a Refusal.
 
+    Where items have letters in columns a report draws them by
+    letter_classes: name of a class -> its letters, like ones together, in the order in which a picture lists them;
+    sites(texts, reference) -> `domains.sites.Sites`, or None where there are no common columns. reference: of
+        `reference(source)`, or what `context(path)` gave, or None;
+    changes(names) -> of each name of a variant its `domains.sites.Change`s, none for the reference itself, or None;
+    variant_unit: of the scores of variants (`Recipe.variants`);
+    and `render` takes `reference` too, so that a picture shows what differs from it.
+
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 
     variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):

@@ -22,11 +22,14 @@ from sciencegen.domains.proteins import (
     oracles,
     render,
     similarity,
+    sites,
     variant_features,
     variant_tables,
 )
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
 from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.sites import Change, Sites
 from sciencegen.scoring.oracles import Oracle
 
 
@@ -42,6 +45,8 @@ class Proteins:
     maximum_similarity = 1.0
     """Of two candidates: variants of one protein are all alike."""
     splits = variant_tables.SPLITS
+    letter_classes: Mapping[str, str] = LETTER_CLASSES
+    variant_unit = "nats"
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
@@ -126,6 +131,12 @@ class Proteins:
     def design_space(self, measured: Sequence[str] = (), **options: Any) -> design.DesignSpace:
         return design_options.design_space(measured, **options)
 
+    def sites(self, texts: Sequence[str], reference: Reference | Mapping[str, Any] | None = None) -> Sites | None:
+        return sites.sites(texts, reference)
+
+    def changes(self, names: Sequence[str]) -> list[tuple[Change, ...] | None]:
+        return sites.changes(names)
+
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
         return motifs.constraint(keep, forbid)
 
@@ -143,8 +154,10 @@ class Proteins:
 
         return variant_classes(scores)
 
-    def render(self, item: str, width: int = 220, height: int = 160) -> str:
-        return render.render(item, width, height)
+    def render(
+        self, item: str, width: int = 220, height: int = 160, reference: Reference | Mapping[str, Any] | None = None
+    ) -> str:
+        return render.render(item, width, height, sites.as_reference(reference))
 
 
 DOMAIN = Proteins()

@@ -17,7 +17,7 @@ from sciencegen.errors import DataError
 
 WILD_TYPE_NAMES = frozenset({"", "WT", "WILD TYPE", "WILDTYPE", "WILD-TYPE", "_WT"})
 JOINED = re.compile(r"[:;,/+\s]+")
-_SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
+SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
 _INSERTED = re.compile(r"[A-Z]?\d+(INS|DUP|FS|_).*|[A-Z]\d+[A-Z]{2}|-\d+.*", re.IGNORECASE)
 _ALLOWED = frozenset(ALPHABET + GAP_LETTER)
 
@@ -103,7 +103,7 @@ def read_variant(reference: Reference, name: str) -> list[Substitution] | Refusa
 
 
 def _read_change(reference: Reference, part: str) -> Substitution | Refusal:
-    found = _SUBSTITUTION.fullmatch(part.upper().removeprefix("P."))
+    found = SUBSTITUTION.fullmatch(part.upper().removeprefix("P."))
     if found is None:
         return Refusal(_why_unreadable(part))
     wild_type, position, letter = found[1], int(found[2]), found[3]
