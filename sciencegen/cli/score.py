@@ -29,7 +29,7 @@ def score(
     alignment: options.Alignment = None,
     model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
     classify: Annotated[
-        bool, typer.Option("--classify", help="With --variants: how likely each one is damaging, and its class.")
+        bool, typer.Option("--classify", help="With --variants: how likely each is damaging, and its class (benign, uncertain, damaging).")
     ] = False,
     names: Annotated[
         list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
@@ -92,7 +92,7 @@ def _score_variants(
     resources: Resources, output: str, as_json: bool,
 ) -> None:  # fmt: skip
     """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble; with
-    `classify` also damaging, a probability, and class."""
+    `classify` also damaging, a probability, and class: benign, uncertain or damaging."""
     from sciencegen.api.outputs import open_output
     from sciencegen.api.variants import score_variants
 

@@ -120,7 +120,12 @@ def _cell(value: Any) -> Any:
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if isinstance(value, bool) or kind == "b":
         return "true" if value else "false"
-    return str(value) if kind == "f" else value  # str(float32) is its own shortest form, float(float32) isn't
+    return number_text(value) if kind == "f" or isinstance(value, float) else value
+
+
+def number_text(value: Any) -> str:
+    """The shortest text that reads back as the same number: 12 for 12.0, 0.1 for float32's 0.1."""
+    return str(value).removesuffix(".0")
 
 
 def rejects_path(output: str | Path) -> Path:

@@ -14,7 +14,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.data.tables import open_binary, read_table
-from sciencegen.data.writers import line_of
+from sciencegen.data.writers import line_of, number_text
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
@@ -189,7 +189,7 @@ def _asked(molecule: Chem.Mol) -> Chem.Mol:
 
 
 def _one_line(value: Any) -> str:
-    return " ".join(str(value).split())
+    return " ".join(number_text(value).split()) if isinstance(value, float) else " ".join(str(value).split())
 
 
 def _missing(value: Any) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.data.tables import open_binary, read_table
-from sciencegen.data.writers import line_of
+from sciencegen.data.writers import line_of, number_text
 from sciencegen.domains.base import Row
 from sciencegen.domains.proteins.items import MAX_RESIDUES
 from sciencegen.errors import ConfigError, DataError
@@ -177,7 +177,7 @@ def fasta_records(
 
 
 def _one_word(value: Any) -> str:
-    return "_".join(str(value).split())
+    return "_".join(number_text(value).split()) if isinstance(value, float) else "_".join(str(value).split())
 
 
 def _missing(value: Any) -> bool:
