@@ -186,7 +186,10 @@ def find_predictor(folder: str | Path) -> Path:
     near = nearest_names(str(folder), shipped_predictors())
     remedy = f"Did you mean '{near[0]}'?" if near else "Train one with `sciencegen train predictor`."
     names = ", ".join(shipped_predictors()) or "none"
-    raise DataError(f"Expected a predictor's folder or a shipped one ({names}), found nothing at {Path(folder).absolute()}. {remedy}")
+    raise DataError(
+        f"Expected a predictor's folder or a shipped one ({names}), "
+        f"found nothing at {Path(folder).absolute()}. {remedy}"
+    )
 
 
 def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:

@@ -9,10 +9,9 @@ from typing import Any
 
 from sciencegen.api.rooms import domain_of
 from sciencegen.data.tables import Row, read_table
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
 
-VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "mutations", "variant", "variants")
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 
 
@@ -40,7 +39,7 @@ def parse_texts(science: Any, texts: Sequence[str], source: str | None) -> list[
 
 def read_rows_of(science: Any, path: Path, column: str | None, source: str | None) -> Iterator[Row]:
     """The rows of a file; with a reference, of a table the column of names comes first."""
+    reference_of(science, source)  # a wrong one is an error before any row is read
     if source and path.name.lower().endswith(TABLES):
-        reference_of(science, source)  # a wrong one is an error before any row is read
         return read_table(path, (*VARIANT_COLUMNS, *science.item_columns), column)
     return science.read(path, column)

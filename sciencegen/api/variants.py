@@ -9,19 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models import LoadedModel, load_model
-from sciencegen.api.references import VARIANT_COLUMNS
 from sciencegen.api.rooms import domain_of, plain_of, use_threads
 from sciencegen.api.score import ScoredChunk
 from sciencegen.api.train import train
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, build_settings
 from sciencegen.data.tables import Row, read_table
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError, DataError
 
 ALL_SINGLES = "all-singles"
 COLUMNS = ("mutant", "score", "score_sd")
 CHUNK = 256
 TABLES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq")
+
+
+def family_recipe(domain: str) -> Any:
+    """The domain's recipe of families."""
+    recipe = next((one for one in domain_of(domain).recipes.values() if one.variants), None)
+    if recipe is None:
+        raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
+    return recipe
 
 
 def family_model(
@@ -32,11 +39,14 @@ def family_model(
     **settings: Any,
 ) -> Path:
     """The folder of the model of an alignment's family: trained into `runs/`, or found there. settings: of `train`."""
-    recipe = next((one for one in domain_of(domain).recipes.values() if one.variants), None)
-    if recipe is None:
-        raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
+    recipe = family_recipe(domain)
     if not Path(alignment).is_file():
         raise DataError(f"Expected an alignment (.a2m, .a3m, .sto, .fasta) at {alignment}, found no file.")
+    if str(alignment).lower().endswith(TABLES):
+        raise ConfigError(
+            f"Expected an alignment (.a2m, .a3m, .sto, .fasta) for --alignment, got the table {alignment}. A table of "
+            "variants goes to `score --variants`, one of measured values to `train predictor` or `propose --measured`."
+        )
     chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **settings}
     return train(domain, alignment, build_settings(TrainSettings, chosen), log=log).folder
 

@@ -29,7 +29,11 @@ def score(
     alignment: options.Alignment = None,
     model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
     classify: Annotated[
-        bool, typer.Option("--classify", help="With --variants: how likely each is damaging, and its class (benign, uncertain, damaging).")
+        bool,
+        typer.Option(
+            "--classify",
+            help="With --variants: how likely each is damaging, and its class (benign, uncertain, damaging).",
+        ),
     ] = False,
     names: Annotated[
         list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
@@ -60,7 +64,8 @@ def score(
     if variants is None and (alignment, model) != (None, None):
         raise ConfigError("Expected --alignment and --model with --variants only: pass the file as --variants.")
     if variants is not None:
-        _check_variants(variants, output, {"--with": names, "--predictor": predictor, "--format": format})
+        given = {"--with": names, "--predictor": predictor, "--format": format, "--wild-type": wild_type}
+        _check_variants(variants, output, given)
     claim_output(output, force)
     if variants is not None or source is None:
         return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)

@@ -31,6 +31,20 @@ def line_of(item: str, name: Any) -> str:
     return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"
 
 
+def write_text(path: Path, records: Iterable[str]) -> None:
+    """Records of text as a file, written whole, gzipped where its name ends so: equal records, equal bytes."""
+    if not path.name.lower().endswith(".gz"):
+        with atomic_write(path) as stream:
+            stream.writelines(records)
+        return
+    with (
+        atomic_write(path, "wb") as sink,
+        gzip.GzipFile("", "wb", 9, sink, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream,
+    ):
+        stream.writelines(records)
+
+
 class TableWriter:
     """A table that grows by `write(columns)` and appears at its path when the `with` block ends without an error.
 
