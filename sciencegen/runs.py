@@ -10,7 +10,7 @@ import platform
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path, create: bool = True) -> None:
         self.path = Path(path)
+        self._made = [place for place in (self.path, *self.path.parents) if not place.exists()] if create else []
         if create:
             self.path.mkdir(parents=True, exist_ok=True)
         elif not self.path.is_dir():
@@ -175,6 +176,13 @@ class RunFolder:
             path.unlink(missing_ok=True)
             handle.close()
             _HELD.discard(str(path.absolute()))
+            self._leave_no_empty_folder()
+
+    def _leave_no_empty_folder(self) -> None:
+        """What this object made and nobody wrote into goes again: a call that was refused leaves nothing."""
+        for place in self._made:
+            with suppress(OSError):
+                place.rmdir()  # of an empty folder only
 
 
 _HELD: set[str] = set()

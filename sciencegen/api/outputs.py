@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import numpy as np
@@ -52,11 +53,36 @@ def open_output(domain: str, output: str, columns: Sequence[str], complete: Comp
     name = output.lower()
     if output == "-" or name.endswith(TABLES):
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
-    formats = domain_of(domain).formats
-    if not name.endswith(formats):
-        raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
-    structured = writes_structures(output)
-    return OutputWriter(output, StructureSink(domain, output, columns, complete) if structured else LineSink(output))
+    if name.endswith(LINES) and name.endswith(domain_of(domain).formats):
+        return OutputWriter(output, LineSink(output))
+    _check_ending(domain, "-o", output, TABLES[:3])
+    return OutputWriter(output, StructureSink(domain, output, columns, complete))
+
+
+def check_endings(domain: str, output: str, structures: str | None = None) -> None:
+    """An error for files that `write_candidates` and `write_structures` can't write, before there is anything to."""
+    if output != "-" and not output.lower().endswith(TABLES):
+        _check_ending(domain, "-o", output, TABLES[:3])
+    if structures is not None:
+        _check_ending(domain, "--structures", structures)
+
+
+def check_complete(model: str | None, *outputs: str | None) -> None:
+    """An error where a model is named to give results their structures and no output holds any."""
+    if model is not None and not any(one is not None and writes_structures(one) for one in outputs):
+        given = ", ".join(one for one in outputs if one is not None)
+        raise ConfigError(f"Expected a file of structures (.sdf) with --complete, got {given}, which holds none.")
+
+
+def _check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()) -> None:
+    """An error for what the domain doesn't write, which it is asked by writing nothing. others: what else may be."""
+    science = domain_of(domain)
+    with TemporaryDirectory() as folder:
+        try:
+            science.write(Path(folder) / Path(output).name, [], [], {})
+        except ConfigError:
+            endings = [*others, *(ending for ending in science.formats if ending not in TABLES)]
+            raise ConfigError(f"Expected {flag} to end in {', '.join(endings)}, got {output}.") from None
 
 
 def writes_structures(output: str) -> bool:

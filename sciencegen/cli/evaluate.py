@@ -10,6 +10,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import summarize
 from sciencegen.cli.output import claim_output, input_path
+from sciencegen.errors import ConfigError
 
 
 def evaluate(
@@ -39,6 +40,8 @@ def evaluate(
     flags: dict[str, Any] = dict(against=against, training=training, limit=limit, threads=threads, model=model)
     flags |= dict(draws=draws, seed=seed, predictors=options.folders(predictor))
     record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
+    if not record.calibrate and (model, draws) != (None, None):
+        raise ConfigError("Expected --model and --draws with --calibrate only: they say whose draws are asked.")
     claim_output(output, force)
 
     from sciencegen.api.evaluate import evaluate as compare

@@ -86,6 +86,11 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
 
 def folders(texts: list[str] | None) -> dict[str, str]:
     """`--predictor name=folder` flags."""
+    from sciencegen.errors import ConfigError
+
+    for text in texts or []:
+        if "=" not in text:
+            raise ConfigError(f"Expected --predictor NAME=FOLDER, a name for its values first, got '{text}'.")
     return {name: str(folder) for name, folder in pairs(texts, "--predictor").items()}
 
 

@@ -82,10 +82,11 @@ def propose(
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force)
 
-    from sciencegen.api.outputs import write_candidates, write_rejected
+    from sciencegen.api.outputs import check_endings, write_candidates, write_rejected
     from sciencegen.api.propose import plan
     from sciencegen.api.rooms import domain_of
 
+    check_endings(domain, output)
     found = plan(domain, record, log=say)
     refused = write_candidates(domain_of(domain), output, found.table)
     write_rejected(output, [*found.refused, *refused])

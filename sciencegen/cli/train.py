@@ -50,7 +50,9 @@ def model(
     device: options.Device = None,
     threads: options.Threads = None,
     settings: options.SettingsText = None,
-    output: Annotated[str | None, typer.Option("-o", "--output", help="The run folder. [default: runs/<hash>]")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", help="The run folder. [default: runs/ and a hash]")
+    ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:

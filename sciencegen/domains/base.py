@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
 
 __all__ = ["Domain", "Item", "Property", "Recipe", "Refusal", "Representation", "Row"]
 
+VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
+"""Names of a table's column in which items are named against another, most preferred first."""
+
 Item = Any
 """What the scientist holds: an RDKit molecule, a sequence record, an image with its header."""
 

@@ -35,7 +35,7 @@ class Structures(Molecules):
         return structure_files.structure_key(item)
 
     def write(self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
-        if structure_files.ending(Path(path)) == ".xyz":
+        if structure_files.ending(Path(path)).startswith(".xyz"):
             return structure_files.write_xyz(Path(path), items, names)
         return super().write(path, items, names, values)
 

@@ -37,7 +37,7 @@ FORMATS = (
     *ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), ".csv", ".csv.gz", ".parquet",
 )  # fmt: skip
 DROPPED = "# "
-"""A row whose text starts so is a record that the alignment's rules leave out; the reason follows."""
+"""A row whose text starts so is a record that the alignment's rules leave out; its name and the reason follow."""
 WEIGHT, MUTATIONS = "weight", "mutations"
 """Numbers of a row: by how much it tells something new; in how many columns it has another residue than the focus."""
 LETTERS = frozenset(ALPHABET + GAP_LETTER)
@@ -51,7 +51,7 @@ def parse(text: str) -> str | Refusal:
         return Refusal(f"expected an aligned sequence, got {type(text).__name__}")
     row = text.strip()
     if row.startswith(DROPPED.strip()):
-        return Refusal(row.removeprefix(DROPPED.strip()).strip() or "left out")
+        return Refusal(row.removeprefix(DROPPED.strip()).rpartition(": ")[2].strip() or "left out")
     if len(row) > MAX_RESIDUES:
         return Refusal(f"{len(row)} columns; at most {MAX_RESIDUES} are accepted")
     if not row.strip(GAP_LETTER):
@@ -72,7 +72,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
 
 def alignment_rows(alignment: Alignment) -> Iterator[Row]:
     """In the order of the file, by the first of equal rows."""
-    left_out = ((number, Row(number, f"{DROPPED}{why}", id=name)) for number, name, why in alignment.dropped)
+    left_out = ((number, Row(number, f"{DROPPED}{name}: {why}", id=name)) for number, name, why in alignment.dropped)
     return (row for _, row in heapq.merge(_distinct(alignment), left_out, key=itemgetter(0)))
 
 
