@@ -225,3 +225,9 @@ def test_python_gives_a_table(round_one):
     table = propose("pointclouds", "round1.csv", **settings)
     assert len(table) == 4
     assert table.attrs["summary"]["round"] == 2
+
+
+def test_help_tells_the_defaults(cli):
+    shown = " ".join(cli("propose", "--help").out.replace("│", " ").split())
+    assert "Items of the plate. [default: 96]" in shown
+    assert "the domain's usual names]" in shown
