@@ -254,6 +254,7 @@ class EvaluateSettings(Resources):
     "structures" of molecules.
 
     calibrate: property -> values; how well raw draws of `model` obey each of them, from `draws` of them.
+    predictors: name -> folder, for conditions that the domain can't compute.
     """
 
     against: str | None = None
@@ -264,6 +265,14 @@ class EvaluateSettings(Resources):
     model: str | None = None
     calibrate: dict[str, tuple[float, ...]] = {}
     draws: int = Field(512, ge=1)
+    predictors: dict[str, str] = {}
+
+
+class VariantsSettings(Settings):
+    """Of which variants a family's model says the effects: "all-singles", or a file of them. classify: with classes."""
+
+    variants: str = "all-singles"
+    classify: bool = False
 
 
 class ReportSettings(Settings):
@@ -276,7 +285,8 @@ class RunSettings(Settings):
 
     structures: the ending of the candidates' structure file, such as .sdf; None writes tables only.
     complete: a second model, trained on the same source, that gives candidates their structures; none leaves these to
-    the domain. gpus: how many a training asks of a cluster.
+    the domain. variants: effects of variants by the trained model and the predictors, for models of a family.
+    propose: the next plate for a lab. gpus: how many a training asks of a cluster.
     """
 
     domain: str
@@ -293,6 +303,8 @@ class RunSettings(Settings):
     generate: GenerateSettings = GenerateSettings()
     predict: dict[str, PredictorSettings] = {}
     optimize: OptimizeSettings = OptimizeSettings()
+    variants: VariantsSettings | None = None
+    propose: ProposeSettings | None = None
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
 

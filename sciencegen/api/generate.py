@@ -11,7 +11,7 @@ import numpy as np
 
 from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
-from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
 from sciencegen.api.rooms import Judge, Judged, split_rows, worker_count
@@ -60,7 +60,8 @@ class Generation:
         self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]
         names = dict.fromkeys([*(condition.name for condition in self.checked), *settings.include])
         self.names = tuple(names)
-        self.columns = ["item", *self.names]
+        self.called = name_columns(model.representation)
+        self.columns = ["item", *self.called([]), *self.names]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
         for name in (*self.names, *settings.predictors):  # a wrong name is an error before any work
@@ -218,7 +219,8 @@ class Generation:
 
     def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
         self.written += 1
-        for name, value in zip(self.columns, [text, *values], strict=True):
+        called = [names[0] for names in self.called([text]).values()]
+        for name, value in zip(self.columns, [text, *called, *values], strict=True):
             chunk[name].append(value)
 
     def summary(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.complete import Complete, completer
-from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
@@ -165,7 +165,7 @@ def _found(
     picked = select(novel, settings.n, science.similarity, alike)
     front = {evaluation.key for evaluation in pareto_set(novel)}
     names = list(dict.fromkeys(goal.name for goal in goals))
-    table = candidates_table(science, picked, names, further, known)
+    table = candidates_table(science, picked, names, further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = [evaluation.key in front for evaluation in picked]
     failed = [(e.call, science.text(e.item), e.failure) for e in trace if e.failure is not None]
@@ -185,16 +185,19 @@ def _found(
 
 
 def candidates_table(
-    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known
-) -> dict[str, list[Any]]:
+    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known,
+    called: Callable[[Sequence[Any]], dict[str, list[str]]],
+) -> dict[str, list[Any]]:  # fmt: skip
     """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
 
-    names: of the goals. further: what is measured beside them, of the candidates alone.
+    names: of the goals. further: what is measured beside them, of the candidates alone. called: a column of the items'
+    names, where they have some.
     """
     items = [evaluation.item for evaluation in picked]
     table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
     table["id"] = [f"candidate-{rank}" for rank in table["rank"]]
     table["item"] = [domain.text(item) for item in items]
+    table |= called(items)
     for name in names:
         table |= score_columns(name, [evaluation.scores[name] for evaluation in picked])
     for name, oracle in further.items():

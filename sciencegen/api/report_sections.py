@@ -220,7 +220,7 @@ def calibrations(run: RunContents) -> list[Calibration]:
                 lower=[row["lower"] for row in kept],
                 upper=[row["upper"] for row in kept],
                 mean_absolute_error=[row["mean_absolute_error"] for row in kept],
-                hit_rate=[row["hit_rate"] for row in kept],
+                hit_rate=[row["hit_rate"] for row in kept if "hit_rate" in row],
                 tolerance=prop.tolerance if prop else None,
                 unit=prop.unit if prop else "",
             )

@@ -14,7 +14,7 @@ from sciencegen.batch import Batch
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT, mutations
 from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode_rows
-from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.vae.columns import LETTERS
 
@@ -48,6 +48,13 @@ class AlignmentRepresentation:
     def measures(self) -> tuple[str, ...]:
         """Numbers that a row has beside its family's focus."""
         return (MUTATIONS,)
+
+    name_column = "mutant"
+
+    def names(self, items: Sequence[str]) -> list[str]:
+        """Of each sequence, what sets it apart from the reference: `A42G:K43R`; "" for the reference itself."""
+        found = [variant_name(self.reference, item) for item in items]
+        return ["" if isinstance(name, Refusal) else name for name in found]
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
