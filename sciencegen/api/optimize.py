@@ -133,11 +133,12 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
 
 
 def start_items(domain: Any, texts: Sequence[str], reference: Any = None) -> list[Any]:
-    """reference: what the texts may be named against."""
+    """reference: what the texts may be named against, and must have a name against."""
     items = parse_texts(domain, texts, reference)
     for text, item in zip(texts, items, strict=True):
-        if isinstance(item, Refusal):
-            raise ConfigError(f"Expected an item of {domain.name} for --start, got '{text}': {item.reason}.")
+        found = item if reference is None or isinstance(item, Refusal) else domain.name_of(reference, item)
+        if isinstance(found, Refusal):
+            raise ConfigError(f"Expected an item of {domain.name} for --start, got '{text}': {found.reason}.")
     return items
 
 
