@@ -198,8 +198,8 @@ class OptimizeSettings(Resources):
     settings: dict[str, Any] = {}
 
 
-class ProposeSettings(Resources):
-    """measured: tables of what a lab has measured, with the column `target`. journal: the table that a campaign writes
+class ProposeSettings(Reading):
+    """measured: tables of what a lab has measured, or datasets by name, with the column `target`. journal: the table that a campaign writes
     all proposals and measurements to. batch: items of the plate. minimize: less of the target is better.
     pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
@@ -240,7 +240,7 @@ class ProposeSettings(Resources):
     breeding: dict[str, Any] = {}
 
 
-class RecordSettings(Resources):
+class RecordSettings(Reading):
     """target: the column of measured values. column: the item's. round: of rows that the campaign didn't propose and
     that have no column `round`. wild_type: what the rows may be named against."""
 

@@ -14,6 +14,8 @@ from sciencegen.config import ProposeSettings
 from sciencegen.optimization.journal import Entry, append, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged
 
+WEIGHS_COSTS = "noisy-ei"
+"""The acquisition that does; the others keep within the limit."""
 Log = Callable[[str], None]
 
 
@@ -65,6 +67,8 @@ def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
         start, space, [],
     )  # fmt: skip
     standing.notes.extend(_notes(science, standing, strange))
+    if settings.cost and settings.cost_limit is None and settings.acquisition != WEIGHS_COSTS:
+        standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps --cost-limit, none was given")
     return standing
 
 
@@ -108,7 +112,7 @@ def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Lo
     keys = keys_of(domain, [entry.item for entry in entries], settings.threads, place)
     refused: list[Refused] = []
     for number, path in enumerate(settings.measured, start=1):
-        table = read_measured(domain, path, settings.target, settings.column, settings.threads, reference)
+        table = read_measured(domain, path, settings, reference)
         refused += table.refused
         default = 0 if settings.journal is not None else number
         new = measured_entries(table, proposed_rounds(entries, keys), default)

@@ -12,7 +12,7 @@ import numpy as np
 
 from sciencegen.api.models import open_model
 from sciencegen.api.predict import describe, latents_of
-from sciencegen.api.prepare import open_source
+from sciencegen.api.prepare import open_source, reference_of_card
 from sciencegen.api.record import Refused
 from sciencegen.api.references import ReadItems, read_rows_of, reference_of
 from sciencegen.api.rooms import domain_of
@@ -44,6 +44,8 @@ def design_space(science: Any, settings: ProposeSettings, measured: Sequence[Any
                 f"reference={options['reference']}. Pass --wild-type alone."
             )
         options["reference"] = reference_of(science, settings.wild_type)
+    elif "reference" not in options and (known := _reference_of_measured(science, settings)) is not None:
+        options["reference"] = known
     if not options:
         return None
     if not hasattr(science, "design_space"):
@@ -51,6 +53,12 @@ def design_space(science: Any, settings: ProposeSettings, measured: Sequence[Any
     if "reference" not in options and measured is None:
         return None
     return science.design_space(measured or (), **options)
+
+
+def _reference_of_measured(science: Any, settings: ProposeSettings) -> Any:
+    """The wild type that the first measured dataset's card names, None where a file was measured."""
+    named = [one for one in settings.measured if one != "-" and not Path(one).exists() and not Path(one).suffix]
+    return reference_of_card(science, named[0]) if named and hasattr(science, "reference") else None
 
 
 def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Given | None, list[Refused]]:

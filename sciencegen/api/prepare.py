@@ -61,7 +61,12 @@ def _reference_of_source(science: Any, settings: PrepareSettings, files: list[Pa
         return None
     if settings.wild_type or files:
         return reference_of(science, settings.wild_type)
-    card, _ = find_card(science.name, str(settings.source))
+    return reference_of_card(science, str(settings.source))
+
+
+def reference_of_card(science: Any, source: str) -> Any:
+    """What the items of a dataset are variants of, as its card says; None where it says nothing."""
+    card, _ = find_card(science.name, source)
     return None if card.reference is None else science.reference(card.reference.sequence, card.reference.first)
 
 

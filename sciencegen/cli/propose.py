@@ -26,7 +26,11 @@ def propose(
     pool: Annotated[str | None, typer.Option(help="Candidates: a file, or a dataset's name. [default: made]")] = None,
     model: Annotated[str | None, typer.Option(help="A model whose latent space brings candidates too.")] = None,
     acquisition: Annotated[
-        str | None, typer.Option(help="thompson, ucb, noisy-ei (alone weighs costs) or greedy. [default: thompson]")
+        str | None,
+        typer.Option(
+            help="thompson (as often as an item is likely the best), ucb (optimistic), noisy-ei (expected gain, per "
+            "cost) or greedy (best guesses, for a last plate). [default: thompson]"
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Planned in all: early plates explore more than the last.")] = None,
     surrogate: Annotated[str | None, typer.Option(help="gp, ensemble or auto. [default: auto]")] = None,
@@ -46,10 +50,10 @@ def propose(
     maximum_similarity: Annotated[float | None, typer.Option(help="Between two of the plate. [default: 1]")] = None,
     diversity: Annotated[float | None, typer.Option(help="What a pick costs its neighbours. [default: 0]")] = None,
     cost: Annotated[
-        str | None, typer.Option(help="The pool's column of costs: of improvement per cost by noisy-ei.")
+        str | None, typer.Option(help="The pool's column of costs. noisy-ei weighs them; the others keep the limit.")
     ] = None,
     cost_limit: Annotated[
-        float | None, typer.Option(help="Of the whole plate; every acquisition keeps it, and none but noisy-ei saves.")
+        float | None, typer.Option(help="Of the whole plate, in the unit of --cost. [default: no limit]")
     ] = None,
     column: options.Column = None,
     seed: options.Seed = None,

@@ -143,6 +143,8 @@ def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):
     assert table["price"].sum() <= 12
     assert set(table["source"]) == {"pool"}
     assert all(DOMAIN.constraint(["right"], [])(DOMAIN.parse(text)) for text in table["item"])
+    costly = ("--measured", "round1.csv", "--pool", "pool.csv", "--cost", "price", *BATCH, *FAST)
+    assert "costs change nothing: thompson only keeps --cost-limit" in cli("propose", "pointclouds", *costly).err
     wrong = cli("propose", "pointclouds", "--measured", "round1.csv", "--pool", "pool.csv", "--cost", "prize", *FAST)
     assert wrong.code == 3
     assert "Expected a cost above 0 in 'prize'" in wrong.err
@@ -225,3 +227,9 @@ def test_python_gives_a_table(round_one):
     table = propose("pointclouds", "round1.csv", **settings)
     assert len(table) == 4
     assert table.attrs["summary"]["round"] == 2
+
+
+def test_help_tells_the_defaults(cli):
+    shown = " ".join(cli("propose", "--help").out.replace("│", " ").split())
+    assert "Items of the plate. [default: 96]" in shown
+    assert "the domain's usual names]" in shown

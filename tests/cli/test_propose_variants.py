@@ -13,7 +13,7 @@ from sciencegen.domains.proteins.variants import Reference, apply_variant, varia
 from sciencegen.optimization.journal import read_journal
 from tests.domains.proteins.examples import GB1
 
-SAMPLE = Path(__file__).parents[2] / "datasets/proteins/gb1-doubles/sample.csv.gz"
+SAMPLE = Path(__file__).parents[2] / "datasets/proteins/gb1-doubles/sample_train.csv.gz"
 WILD = GB1[1:]
 """As in the sample, whose residue 1 is 2 in the literature."""
 FAST = (
@@ -164,6 +164,8 @@ def test_a_pool_may_be_named_too(cli, measured):
         (("--wild-type", "gb1.fasta", "--space", "positions=1"), "from 2 to 56, the numbers of the wild type"),
         (("--wild-type", "gb1.fasta", "--space", "reference=MKV"), "Pass --wild-type alone"),
         (("--wild-type", "nothing.fasta"), "Expected a wild type"),
+        (("--wild-type", "gb1.fasta", "--start", "A39V"), "for --start, got 'A39V': 'A39V' says A at 39"),
+        (("--wild-type", "gb1.fasta", "--start", GB1), "56 letters, the reference has 55"),
         (("--space", "sites=1"), "Unknown option of the design space of proteins 'sites'"),
         (("--wild-type", "gb1.fasta", "--space", "residues=*"), "Expected --space name=value"),
     ],

@@ -92,6 +92,8 @@ def _whole(options: Mapping[str, Any], name: str, default: int, at_least: int | 
 
 def _words(given: Any) -> list[str]:
     """The parts of a text, of a list, or of a mapping by position."""
+    if isinstance(given, bool):  # YAML reads YES so
+        raise ConfigError(f"Expected positions or residues, got {given}. Put quotation marks around them: \"'YES'\".")
     if isinstance(given, Mapping):
         given = [f"{key}:{value}" for key, value in given.items()]
     text = " ".join(map(str, given)) if isinstance(given, Iterable) and not isinstance(given, str) else str(given)

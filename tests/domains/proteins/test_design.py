@@ -65,6 +65,7 @@ def test_options_open_places_for_residues(options, residues):
         ({"positions": "41-39"}, "Write 39-41"),
         ({"positions": "39;x"}, "such as 39-41,54 or V39,D40, got 'X'"),
         ({"positions": ""}, "such as 39-41,54, got ''"),
+        ({"residues": True}, "Put quotation marks"),
         ({"residues": "AVB"}, "Expected residues among ACD.*got 'AVB'"),
         ({"positions": "39", "residues": "40:A"}, "Add 40 to positions"),
         ({"positions": "39", "residues": "V"}, "Widen residues"),
