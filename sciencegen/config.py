@@ -199,8 +199,9 @@ class OptimizeSettings(Resources):
 
 
 class ProposeSettings(Reading):
-    """measured: tables of what a lab has measured, or datasets by name, with the column `target`. journal: the table that a campaign writes
-    all proposals and measurements to. batch: items of the plate. minimize: less of the target is better.
+    """measured: tables of what a lab has measured, or datasets by name, with the column `target`. journal: the table
+    that a campaign writes all proposals and measurements to. batch: items of the plate. minimize: less of the target is
+    better.
     pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above or auto.

@@ -169,7 +169,7 @@ def _item(found: Any) -> Any:
 def latent_moves(domain: str, settings: ProposeSettings) -> tuple[Move, Callable[..., Any]]:
     """Steps around the latents of parents, and draws from the prior."""
     model = open_model(domain, settings.model, settings)
-    if model.recipe.form:
+    if model.recipe.form and not hasattr(model.representation, "reference"):  # a family's decodes to whole items
         raise ConfigError(f"Expected a model of plain {domain}, {model.folder} makes them as {model.recipe.form}.")
     space, science = model.space, model.domain
     known: dict[str, np.ndarray] = {}  # parents breed many times

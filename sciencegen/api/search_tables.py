@@ -100,10 +100,10 @@ def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
     notes = []
     for name in (column.removesuffix(OUTSIDE) for column in table if column.endswith(OUTSIDE)):
         far = [rank for rank, inside in enumerate(table[f"{name}{OUTSIDE}"], 1) if inside is False]
-        best = ", the best one too" if far[:1] == [1] else ""
+        best = ", the best one too," if far[:1] == [1] else ""
         if far:
             notes.append(
-                f"{len(far)} of {len(table['rank'])} candidates{best}, are unlike all that the predictor '{name}' "
+                f"{len(far)} of {len(table['rank'])} candidates{best} are unlike all that the predictor '{name}' "
                 f"learned from (column {name}{OUTSIDE}): its values and intervals may be wrong there"
             )
     return notes
