@@ -90,7 +90,7 @@ def predictor_folders():
 
 
 def read_like_prepare(sources):
-    """For a rule that reads the dataset that `prepare` reads, by its name: its sample, or the whole."""
+    """How another step reads the dataset that `prepare` reads, by its name: its sample, or the whole."""
     prepared = dataset_of(PREPARE.get("source"))
     same = prepared is not None and prepared in map(dataset_of, sources)
     return reading("sample", "offline") if same else {}
