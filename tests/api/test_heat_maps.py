@@ -134,3 +134,5 @@ def test_a_plate_names_what_it_predicts():
     table = {"item": ["CCO"], "value": [None], "predicted": [1.0], "lower": [0.0], "upper": [2.0], "source": ["x"]}
     made = report_sites.plate_of(MOLECULES, table, None, 10)
     assert [(column.name, list(column.lower)) for column in made.columns] == [("predicted", [0.0]), ("source", [])]
+    unnamed = report_sites.plate_of(MOLECULES, {"item": ["CCO"], "mutant": [""], "yield": [math.nan]} | table, None, 10)
+    assert [column.name for column in unnamed.columns] == ["predicted yield", "source"]
