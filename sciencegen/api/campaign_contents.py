@@ -94,6 +94,7 @@ def read_campaign(path: str | Path, settings: CampaignSettings) -> Campaign:
     journal = read_journal(path)
     if not journal.measured:
         raise DataError(f"Expected measurements in {path}, found none. Write them down with `sciencegen record` first.")
+    reference_of(domain_of(settings.domain), settings.wild_type)  # a wrong one is an error before items are parsed
     texts = [entry.item for entry in journal.entries]
     keys = keys_of(settings.domain, texts, settings.threads, str(path))
     return Campaign(Path(path), journal, keys, settings)

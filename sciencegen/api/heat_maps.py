@@ -19,7 +19,8 @@ WILD_TYPE = "the wild type"
 def of_variants(science: Any, table: Mapping[str, Sequence[Any]], directions: Mapping[str, Any]) -> list[HeatMap]:
     """The single changes of a table with the columns `mutant` and `score`, or better a predicted property.
 
-    Colours part at the wild type: 0 of a score, the value of its row (`WT`) of a property; without one at the median.
+    Colours part at the wild type, which has 0 as score; of a property its row (`WT`) tells, else they part at 0 where
+    values lie on both sides of it, or at the median.
     """
     name = next((one for one in table if f"{one}_lower" in table and f"{one}_upper" in table), SCORE)
     if not hasattr(science, "changes") or MUTANT not in table or name not in table:
@@ -30,7 +31,7 @@ def of_variants(science: Any, table: Mapping[str, Sequence[Any]], directions: Ma
     whole = [index for index, one in enumerate(named) if one == ()]
     if not any(np.isfinite(values[index]) for index in singles):
         return []
-    centre = float(values[whole[0]]) if whole else 0.0 if name == SCORE else float(np.nanmedian(values))
+    centre, centre_name = (float(values[whole[0]]), WILD_TYPE) if whole else _centre(name, values)
     there = {change.site: change.reference for change in singles.values()}
     columns = sorted(there)
     rows = list(dict.fromkeys([*letters_of(science), *(change.letter for change in singles.values())]))
@@ -38,10 +39,16 @@ def of_variants(science: Any, table: Mapping[str, Sequence[Any]], directions: Ma
         HeatMap(
             name, rows, [str(site) for site in columns], [there[site] for site in columns],
             *_cells(singles, rows, columns, values, [_aside(table, name, index) for index in range(len(values))]),
-            unit=_unit(science, name), centre=centre, direction=directions.get(name, "maximize"),
-            centre_name=WILD_TYPE if whole or name == SCORE else "the median",
+            unit=_unit(science, name), centre=centre, centre_name=centre_name,
+            direction=directions.get(name, "maximize"),
         )
     ]  # fmt: skip
+
+
+def _centre(name: str, values: Float[np.ndarray, " name"]) -> tuple[float, str]:
+    if name == SCORE:
+        return 0.0, WILD_TYPE
+    return (0.0, "") if np.nanmin(values) < 0 < np.nanmax(values) else (float(np.nanmedian(values)), "the median")
 
 
 def _text(mutant: Any) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from sciencegen.api.report import RunContents
 
 LOGO_POINTS = 5000
-PLATE_COLUMNS = ("predicted", "lower", "upper")
+NOT_TARGETS = ("item", "mutant", "round", "predicted", "lower", "upper", "source")
+"""Columns of a plate beside the one that the lab fills."""
 
 
 def heat_maps(run: RunContents) -> list[HeatMap]:
@@ -53,8 +54,9 @@ def plate(run: RunContents) -> Candidates | None:
 
 def plate_of(science: Any, table: Mapping[str, Sequence[Any]], frame: Any, shown: int) -> Candidates:
     """A plate as a table with pictures; the empty column that the lab fills names what is predicted."""
-    empty = [name for name in table if name not in PLATE_COLUMNS and not any(map(_told, table[name]))]
-    target = f"predicted {empty[0]}" if empty and empty[0] != "value" else "predicted"
+    empty = [name for name in table if not any(map(_told, table[name]))]
+    targets = [name for name in empty if name not in (*NOT_TARGETS, "value")]
+    target = f"predicted {targets[0]}" if targets else "predicted"
     names = {"predicted": target, "lower": f"{target}_lower", "upper": f"{target}_upper"}
     kept = {names.get(name, name): list(table[name])[:shown] for name in table if name not in empty}
     pictures = [picture(science, science.parse(text), frame) for text in kept["item"]]

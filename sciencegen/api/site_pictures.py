@@ -34,7 +34,7 @@ def changes_of(sites: Sites, row: str | None) -> str:
 
 def picture(science: Any, item: Any, frame: Any) -> str:
     """An item drawn, against the reference where there is one."""
-    return science.render(item) if frame is None else science.render(item, reference=frame)
+    return science.render(item) if frame is None else science.render_against(item, frame)
 
 
 def letters_at(sites: Sites, laid: Sequence[int]) -> np.ndarray:

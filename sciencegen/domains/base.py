@@ -170,7 +170,7 @@ class Domain(Protocol):
         `reference(source)`, or what `context(path)` gave, or None;
     changes(names) -> of each name of a variant its `domains.sites.Change`s, none for the reference itself, or None;
     variant_unit: of the scores of variants (`Recipe.variants`);
-    and `render` takes `reference` too, so that a picture shows what differs from it.
+    and render_against(item, reference, width, height), `render` that shows what differs from such a reference.
 
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 

@@ -174,13 +174,21 @@ def column_labels(
 
 
 def numbered_columns(names: Sequence[str], every: bool) -> list[int]:
-    """Which columns of a strip bear their name: all, or the first, every tenth number, and where a gap ends."""
+    """Which columns of a strip bear their name: all, or where numbers don't follow each other, and every tenth; of two
+    side by side, which have no room, the former kind."""
     if every:
         return list(range(len(names)))
+    breaks = [not at or not _follows(names[at - 1], name) for at, name in enumerate(names)]
+    tens = [name.isdigit() and int(name) % 10 == 0 for name in names]
     chosen: list[int] = []
-    for at, name in enumerate(names):
-        before = int(names[at - 1]) if at and names[at - 1].isdigit() else None
-        wanted = not at or not name.isdigit() or int(name) % 10 == 0 or before is None or int(name) != before + 1
-        if wanted and (not chosen or at - chosen[-1] >= 2):
+    for at in range(len(names)):
+        beside = bool(chosen) and at - chosen[-1] < 2
+        if beside and breaks[at] and not breaks[chosen[-1]]:
+            chosen[-1] = at
+        elif not beside and (breaks[at] or tens[at]):
             chosen.append(at)
     return chosen
+
+
+def _follows(before: str, name: str) -> bool:
+    return before.isdigit() and name.isdigit() and int(name) == int(before) + 1

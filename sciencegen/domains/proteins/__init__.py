@@ -28,6 +28,7 @@ from sciencegen.domains.proteins import (
 )
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
 from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
+from sciencegen.domains.proteins.sites import Frame
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.domains.sites import Change, Sites
 from sciencegen.scoring.oracles import Oracle
@@ -154,9 +155,10 @@ class Proteins:
 
         return variant_classes(scores)
 
-    def render(
-        self, item: str, width: int = 220, height: int = 160, reference: Reference | Mapping[str, Any] | None = None
-    ) -> str:
+    def render(self, item: str, width: int = 220, height: int = 160) -> str:
+        return render.render(item, width, height)
+
+    def render_against(self, item: str, reference: Frame, width: int = 220, height: int = 160) -> str:
         return render.render(item, width, height, sites.as_reference(reference))
 
 
