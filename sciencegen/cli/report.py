@@ -15,7 +15,7 @@ from sciencegen.cli.output import claim_output
 def report(
     folder: Annotated[str, typer.Argument(help="A workflow's results folder.", show_default=False)],
     settings: options.SettingsText = None,
-    output: Annotated[str | None, typer.Option("-o", help="The page. [default: <folder>/report.html]")] = None,
+    output: Annotated[str | None, typer.Option("-o", help="The page. [default: report.html there]")] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:

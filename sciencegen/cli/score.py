@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -89,6 +90,8 @@ def score(
                 writer.give_up()
     if not scoring.scored:
         raise DataError(f"No row of {source} could be used; {reasons(output)}.")
+    for note in scoring.notes:
+        say(f"note: {note}")
     summarize(scoring.summary(), output, as_json)
 
 
@@ -117,7 +120,7 @@ def _score_variants(
     summarize(scoring.summary(), output, as_json)
 
 
-def _check_variants(variants: str, output: str, others: dict[str, object]) -> None:
+def _check_variants(variants: str, output: str, others: Mapping[str, object]) -> None:
     """What is wrong is said before a family's model is trained."""
     if given := [flag for flag, value in others.items() if value]:
         raise ConfigError(f"Expected no {given[0]} with --variants, which their family alone scores.")
