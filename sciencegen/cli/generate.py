@@ -76,7 +76,8 @@ def generate(
         parse_conditions(record.where, domain_of(domain))  # a wrong one is told before minutes of training
         record = of_family(domain, record, alignment, output)
     generation = stream(domain, record)
-    writing = open_output(generation.form, output, generation.columns, generation.complete)
+    name = generation.model.folder.name
+    writing = open_output(generation.form, output, generation.columns, generation.complete, name)
     for note in generation.notes:
         say(f"note: {note}")
     with (

@@ -23,7 +23,7 @@ def report(
     target: Annotated[str | None, typer.Option(help="Of a journal: what was measured. [default: value]")] = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Of a journal: less of the target is better.")] = False,
     output: Annotated[
-        str | None, typer.Option("-o", help="The page. [default: <folder>/report.html, or the journal's name]")
+        str | None, typer.Option("-o", help="The page. [default: report.html there, or the journal's name]")
     ] = None,
     force: options.Force = False,
     as_json: options.Json = False,

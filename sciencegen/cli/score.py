@@ -90,6 +90,8 @@ def score(
                 writer.give_up()
     if not scoring.scored:
         raise DataError(f"No row of {source} could be used; {reasons(output)}.")
+    for note in scoring.notes:
+        say(f"note: {note}")
     summarize(scoring.summary(), output, as_json)
 
 

@@ -172,6 +172,11 @@ class Domain(Protocol):
     variant_unit: of the scores of variants (`Recipe.variants`);
     and render_against(item, reference, width, height), `render` that shows what differs from such a reference.
 
+    metric_notes: name of a metric of `evaluate` -> (what it is, which end is better, published figures by model).
+    metric_units: name -> its unit; distances between values of a property (`wasserstein_mw`) have the property's.
+
+    left_out(text) -> what `parse` leaves out of what a text stands for (of a salt, the other ions), in words, or "".
+
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 
     variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):
@@ -190,6 +195,7 @@ class Domain(Protocol):
         numbering); prepared data keep it.
     And any form whose items aren't the domain's own must offer these:
     plain(item) -> Item: the domain's own item of one of the form's.
+    drawn(item, model) -> Item: the same, told in files to be what a model of that name drew.
     adapt_oracle(oracle) -> Oracle: an oracle of the domain's own items (a plugin's, say) for those of the form.
     """
 
