@@ -89,6 +89,13 @@ def predictor_folders():
     return {**(config.get("optimize") or {}).get("predictors", {}), **own}
 
 
+def read_like_prepare(sources):
+    """How another step reads the dataset that `prepare` reads, by its name: its sample, or the whole."""
+    prepared = dataset_of(PREPARE.get("source"))
+    same = prepared is not None and prepared in map(dataset_of, sources)
+    return reading("sample", "offline") if same else {}
+
+
 def judges():
     """The predictors that tell how well a condition is obeyed: those of the properties that are asked for."""
     asked = (config.get("evaluate") or {}).get("calibrate") or {}
@@ -117,8 +124,4 @@ def predictor_settings(wildcards):
     """The section of one predictor. Snakemake compares no param that is made of `input` or `output`, so this is not."""
     own = PREDICTORS[wildcards.predictor]
     model = {"model": f"{RUN}/model"} if reads_latents(wildcards) else {}
-    dataset = dataset_of(own["table"])
-    same = dataset is not None and dataset == dataset_of(PREPARE.get("source"))
-    return as_settings(
-        {**(reading("sample", "offline") if same else {}), **own}, **model
-    )
+    return as_settings({**read_like_prepare([own["table"]]), **own}, **model)

@@ -17,7 +17,9 @@ rule propose:
         gpu=GPUS,
         device=DEVICE,
     params:
-        settings=settings("propose", model=f"{RUN}/model"),
+        settings=as_settings(
+            {**read_like_prepare(measured_tables()), **PROPOSE}, model=f"{RUN}/model"
+        ),
         domain=DOMAIN,
     shell:
         "sciencegen propose {params.domain} --settings {params.settings:q} --device {resources.device}"
