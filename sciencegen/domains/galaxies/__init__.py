@@ -17,13 +17,13 @@ from sciencegen.domains.galaxies import (
     metrics,
     mutations,
     oracles,
-    properties,
     render,
     similarity,
     simulation,
 )
 from sciencegen.domains.galaxies.galsim_objects import galsim_object, galsim_psf
 from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.properties import GIVEN, PROPERTIES, measure
 from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import Oracle
 
@@ -36,8 +36,8 @@ class Galaxies:
     name = "galaxies"
     item_columns = files.ITEM_COLUMNS
     formats: tuple[str, ...] = files.FORMATS
-    properties: Mapping[str, Property] = properties.PROPERTIES
-    given = properties.GIVEN
+    properties: Mapping[str, Property] = PROPERTIES
+    given = GIVEN
     companion = ".fits"
     metric_notes = metrics.METRIC_NOTES
 
@@ -80,7 +80,7 @@ class Galaxies:
         return mutations.mutate(item, generator)
 
     def measure(self, items: Sequence[Stamp], names: Sequence[str]) -> np.ndarray:
-        return properties.measure(items, names)
+        return measure(items, names)
 
     def oracle(self, name: str) -> Oracle:
         return oracles.oracle(name)
