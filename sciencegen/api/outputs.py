@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from sciencegen.api.companions import Companion, needs_companion
 from sciencegen.api.rooms import domain_of, plain_text
 from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
 from sciencegen.domains.base import Refusal
@@ -49,13 +50,17 @@ def open_output(domain: str, output: str, columns: Sequence[str], complete: Comp
 
     complete: gives items what structures need and the items lack.
     """
-    name = output.lower()
+    name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(TABLES):
+        if needs_companion(science):
+            return OutputWriter(output, CompanionSink(output, columns, Companion(science, output)))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
-    formats = domain_of(domain).formats
+    formats = science.formats
     if not name.endswith(formats):
         raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
     structured = writes_structures(output)
+    if structured and hasattr(science, "check_writable"):
+        science.check_writable(Path(output))
     return OutputWriter(output, StructureSink(domain, output, columns, complete) if structured else LineSink(output))
 
 
@@ -144,6 +149,23 @@ class TableSink:
             self._writer.write({name: [] for name in self._columns})
         self._stack.close()
         return []
+
+
+class CompanionSink(TableSink):
+    """A table whose items go to a file beside it."""
+
+    def __init__(self, output: str, columns: Sequence[str], companion: Companion) -> None:
+        super().__init__(output, columns)
+        self._companion = companion
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        chosen = {name: columns[name] for name in self._columns}
+        super().write({**chosen, "item": self._companion.cells(chosen)} if "item" in chosen else chosen)
+
+    def close(self, kept: bool) -> list[Refused]:
+        if kept:
+            self._companion.write()
+        return super().close(kept)
 
 
 class Discard(Exception):
@@ -284,6 +306,10 @@ def write_candidates(
     domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
 ) -> list[Refused]:
     if output == "-" or output.lower().endswith(TABLES):
+        if needs_companion(domain):
+            companion = Companion(domain, output)
+            table = {**table, "item": companion.cells(table)}
+            companion.write()
         write_table(output, table)
         for beside in csv_beside(output):
             write_table(beside, table)

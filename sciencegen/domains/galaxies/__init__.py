@@ -39,6 +39,7 @@ class Galaxies:
     properties: Mapping[str, Property] = PROPERTIES
     given = GIVEN
     companion = ".fits"
+    reads_folders = True
     metric_notes = metrics.METRIC_NOTES
 
     @cached_property
@@ -66,6 +67,9 @@ class Galaxies:
 
     def cell(self, item: Stamp) -> str:
         return files.cell(item)
+
+    def placed(self, path: Path, number: int) -> str:
+        return files.placed(path, number)
 
     def key(self, item: Stamp) -> str:
         return items.key(item)

@@ -1,7 +1,8 @@
 """Files of galaxies: FITS, HDF5, .npz and .npy, tables and lists of them, folders. Text of an item: itself, or a reference.
 
-A reference is `stamps.fits[3]` (extension 3), `stamps.fits[0,17]` (number 17 of a stack), `cube.h5[12]`, or `one.fits`
-for a file of one stamp. In a table it may be relative to where the work runs, or to the table.
+A reference is `stamps.fits[3]` or `cube.h5[3]`: the stamp with this number, from 0, in the order of the file (of its
+extensions, and in each stack); or `one.fits`, a file of one stamp. In a table it may be relative to where the work runs, or
+to the table.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ TABLES = (".csv", ".csv.gz", ".parquet")
 LISTS = (".txt",)
 FORMATS = (*fits_files.ENDINGS, *cubes.ENDINGS, *TABLES, *LISTS)
 WRITTEN = (".fits", ".fit", ".fits.gz", *cubes.HDF5)
-_REFERENCE = re.compile(r"(?P<path>.+?)(\[(?P<number>\d{1,9})(,(?P<plane>\d{1,9}))?\])?")
+_REFERENCE = re.compile(r"(?P<path>.+?)(\[(?P<number>\d{1,9})\])?")
 
 
 def ending(path: Path | str) -> str:
@@ -100,33 +101,35 @@ def parse(text: str) -> Stamp | Refusal:
         return parse_text(text)
     match = _REFERENCE.fullmatch(text) if len(text) < 4096 and "\n" not in text else None
     if match is None or ending(match["path"]) not in (*fits_files.ENDINGS, *cubes.ENDINGS):
-        return Refusal("neither a stamp's text nor a reference such as stamps.fits[0,3]")
+        return Refusal("neither a stamp's text nor a reference such as stamps.fits[3]")
     path = Path(match["path"])
     if not path.is_file():
         return Refusal(f"there is no file {path}")
-    numbers = [None if match[name] is None else int(match[name]) for name in ("number", "plane")]
     try:
-        stamp = _stamp_at(path, *numbers)
+        stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
     except (SciencegenError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
         return Refusal(f"{path} can't be read: {error}")
     return standardize(replace(stamp, source=text)) if isinstance(stamp, Stamp) else stamp
 
 
-def _stamp_at(path: Path, number: int | None, plane: int | None) -> Stamp | Refusal:
-    if ending(path) in cubes.ENDINGS:
-        return cubes.stamp_at(path, number or 0) if plane is None else Refusal("expected one number, as in cube.h5[12]")
-    if number is None:
-        images = fits_files.opened(path).images
-        if len(images) != 1 or next(iter(images.values())) not in (None, 1):
-            return Refusal(f"{path} holds more than one stamp, or none: write {path.name}[extension] or [extension,number]")
-        number, size = next(iter(images.items()))
-        plane = None if size is None else 0
-    return fits_files.stamp_at(path, number, plane)
+def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:
+    kind = fits_files if ending(path) in fits_files.ENDINGS else cubes
+    count = len(kind.opened(path))
+    if number is None and count != 1:
+        return Refusal(f"{path} holds {count} stamps: write which, such as {path.name}[0]")
+    if (number or 0) >= count:
+        return Refusal(f"{path} holds {count} stamps: there is no number {number} (they count from 0)")
+    return kind.stamp_at(path, number or 0)
 
 
 def cell(stamp: Stamp) -> str:
     """How a table for people shows a stamp: where it stands in a file; "" for one that stands nowhere yet."""
     return stamp.source
+
+
+def placed(path: Path, number: int) -> str:
+    """The reference to a stamp of a file that `write` wrote."""
+    return f"{path}[{number}]"
 
 
 def check_writable(path: Path) -> None:

@@ -49,15 +49,19 @@ class FitsFile:
         """Number of the HDU -> how many stamps it holds; None: it is one."""
         self._about: dict[int, About | Refusal] = {}
 
+    def __len__(self) -> int:
+        return len(self.places)
+
     @cached_property
-    def count(self) -> int:
-        return sum(size or 1 for size in self.images.values())
+    def places(self) -> list[tuple[int, int | None]]:
+        """Of each stamp in order: the HDU, and which of its stack, None where it is the whole image."""
+        return [(hdu, None if size is None else at) for hdu, size in self.images.items() for at in range(size or 1)]
 
     @cached_property
     def catalogue(self) -> tuple[list[str] | None, dict[str, np.ndarray]]:
         """Names and columns of numbers of the first table with a row for each stamp."""
         tables = (hdu for hdu in self.hdus if hdu.__class__.__name__ == "BinTableHDU")
-        table = next((hdu for hdu in tables if hdu.header["NAXIS2"] == self.count), None)
+        table = next((hdu for hdu in tables if hdu.header["NAXIS2"] == len(self)), None)
         if table is None:
             return None, {}
         data = table.data
@@ -65,10 +69,6 @@ class FitsFile:
         names = None if named is None else [str(cell).strip() for cell in data[named]]
         numbers = [one for one in data.names if data[one].ndim == 1 and data[one].dtype.kind in "iufb" and one != named]
         return names, {name: np.asarray(data[name], np.float64) for name in numbers}
-
-    def row_of(self, number: int, plane: int | None) -> int:
-        """Which stamp of the whole file this is, from 0."""
-        return sum(size or 1 for other, size in self.images.items() if other < number) + (plane or 0)
 
     def about(self, number: int) -> About | Refusal:
         if number not in self._about:
@@ -106,13 +106,10 @@ def rows(path: Path) -> Iterator[Row]:
         raise DataError(f"Expected images of two to four dimensions in {path}, found {', '.join(found) or 'none'}.")
     names, columns = file.catalogue
     columns = {name: cells for name, cells in columns.items() if not OWN.fullmatch(name)}
-    for number, size in file.images.items():
-        for plane in range(size or 1):
-            row = file.row_of(number, plane)
-            place = f"{number}" if size is None else f"{number},{plane}"
-            values = {name: float(cells[row]) for name, cells in columns.items() if math.isfinite(cells[row])}
-            name = names[row] if names is not None else str(file.hdus[number].header.get("OBJECT", ""))
-            yield Row(row + 1, f"{path}[{place}]", values, name)
+    for row, (hdu, _) in enumerate(file.places):
+        values = {name: float(cells[row]) for name, cells in columns.items() if math.isfinite(cells[row])}
+        name = names[row] if names is not None else str(file.hdus[hdu].header.get("OBJECT", ""))
+        yield Row(row + 1, f"{path}[{row}]", values, name)
 
 
 def _is_image(hdu: Any) -> bool:
@@ -121,20 +118,17 @@ def _is_image(hdu: Any) -> bool:
 
 
 def _stack_size(hdu: Any) -> int | None:
+    """How many stamps an image HDU holds; None: it is one."""
     shape, bands = hdu.shape, [one for one in str(hdu.header.get("BANDS", "")).split(",") if one.strip()]
     if len(shape) == 2 or (len(shape) == 3 and (shape[0] == len(bands) > 1 or hdu.header.get("CTYPE3", "") == "BAND")):
         return None
     return int(shape[0])
 
 
-def stamp_at(path: Path, number: int, plane: int | None) -> Stamp | Refusal:
-    """The stamp at `file.fits[number]` or `file.fits[number,plane]`, not yet standardized."""
+def stamp_at(path: Path, row: int) -> Stamp | Refusal:
+    """The stamp `file.fits[row]`, not yet standardized."""
     file = opened(path)
-    if number not in file.images:
-        return Refusal(f"there is no image in extension {number} of {path}")
-    size = file.images[number]
-    if (plane is None) != (size is None) or not 0 <= (plane or 0) < (size or 1):
-        return Refusal(f"extension {number} of {path} holds {size or 'one'} stamps: there is no number {plane}")
+    number, plane = file.places[row]
     said = file.about(number)
     if isinstance(said, Refusal):
         return said
@@ -143,7 +137,6 @@ def stamp_at(path: Path, number: int, plane: int | None) -> Stamp | Refusal:
     if (image >= said.saturation).any():
         return Refusal(f"{int((image >= said.saturation).sum())} pixels are saturated (at {said.saturation:g})")
     names, columns = file.catalogue
-    row = file.row_of(number, plane)
     own = {name: float(cells[row]) for name, cells in columns.items() if OWN.fullmatch(name)}
     pixel_scale = own.get("pixel_scale", said.pixel_scale)
     parts = {kind: _plane(hdu, plane) for kind, hdu in file.beside(number).items()}

@@ -43,7 +43,7 @@ class SimilarityOracle:
 
 
 def oracle(name: str) -> Oracle:
-    """A built-in oracle by name; "similarity to <stamps.fits[0,3]>" too."""
+    """A built-in oracle by name; "similarity to <stamps.fits[3]>" too."""
     if name in PROPERTIES:
         return PropertyOracle(name, PROPERTIES[name].unit, PROPERTIES[name].direction)
     if name.startswith(SIMILARITY_PREFIX):

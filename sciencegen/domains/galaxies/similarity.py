@@ -1,4 +1,4 @@
-"""How alike two stamps look: the correlation of their smoothed first bands, whatever their brightness."""
+"""How alike two stamps look: the distance between their smoothed first bands, whatever their brightness."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def orientations(images: np.ndarray) -> np.ndarray:
 
 
 def similarity(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
-    """[stamp reference] in 0..1: the greatest correlation over the eight orientations of a square, 0 where negative.
+    """[stamp reference] in 0..1: 1 - d / sqrt(2), d being the distance between the two pictures as unit vectors, the least
+    over the eight orientations of a square: with their correlation rho, 1 - sqrt(1 - rho).
 
     Galaxies have no up or left, so a mirrored one is the same; one of another size or shape isn't.
     """
@@ -49,7 +50,7 @@ def similarity(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarr
         return np.zeros((len(stamps), len(references)))
     own, others = pictures(stamps).reshape(len(stamps), -1), orientations(pictures(references))
     flat = others.reshape(8, len(references), -1)
-    return np.clip(np.max([own @ one.T for one in flat], 0), 0.0, 1.0).astype(np.float64)
+    return _of_correlation(np.max([own @ one.T for one in flat], 0))
 
 
 def nearest(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
@@ -61,4 +62,8 @@ def nearest(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
     for start in range(0, len(references), BLOCK):
         flat = orientations(pictures(references[start : start + BLOCK])).reshape(-1, own.shape[1])
         best = np.maximum(best, (own @ flat.T).max(1))
-    return np.clip(best, 0.0, 1.0)
+    return _of_correlation(best)
+
+
+def _of_correlation(rho: np.ndarray) -> np.ndarray:
+    return 1 - np.sqrt(1 - np.clip(rho, 0.0, 1.0).astype(np.float64))
