@@ -57,8 +57,8 @@ def show(name: Name, as_json: options.Json = False) -> None:
 
 @app.command("fetch")
 def fetch(name: Name, offline: Offline = False, as_json: options.Json = False) -> None:
-    """Download a dataset into the cache, checked against its sha256; the next source is tried where one fails. A simulated
-    one is made."""
+    """Download a dataset into the cache, checked against its sha256; the next source is tried where one fails. A
+    simulated one is made."""
     from sciencegen.api.datasets import fetch as fetch_card
 
     with progress(f"fetching {name}") as advance:

@@ -85,8 +85,8 @@ class FilesSource(_Strict):
 
 
 class SimulationSource(_Strict):
-    """Rows that the domain makes (`Domain.simulate`) instead of fetching them, the same on every machine but for the last
-    bits of floating point. files: the number of the first row of each; settings: the domain's own."""
+    """Rows that the domain makes (`Domain.simulate`) instead of fetching them, the same on every machine but for the
+    last bits of floating point. files: the number of the first row of each; settings: the domain's own."""
 
     kind: Literal["simulation"]
     seed: int

@@ -59,8 +59,8 @@ def fetch(
 ) -> Path:  # fmt: skip
     """The folder that holds the card's files, fetched if it isn't there yet.
 
-    make: how a simulated set is made. A distribution or archive that lies in `<cache>/downloads` under its own name is used instead of the network.
-    """
+    make: how a simulated set is made. A distribution or archive that lies in `<cache>/downloads` under its own name is
+    used instead of the network."""
     folder = cached_folder(card, cache_dir)
     if is_fetched(card, cache_dir):
         return folder

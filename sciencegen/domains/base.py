@@ -164,8 +164,8 @@ class Domain(Protocol):
     placed(path, number) -> the text of the item with this number, from 0, in a file that `write` wrote.
     reads_folders: whether `read` takes a folder of files.
     check_writable(path): raises where `write` can't write such a file, before anything is computed.
-    simulate(settings, seed, start, stop) -> (text, values) of the rows start to stop - 1 of a set that a card says is made,
-        not fetched; a row's numbers are its own, whichever others are made.
+    simulate(settings, seed, start, stop) -> (text, values) of the rows start to stop - 1 of a set that a card says is
+        made, not fetched; a row's random numbers are its own, whichever others are made.
 
     not_goals: names -> why they are no goals or conditions of designs, whatever oracle they would name.
 

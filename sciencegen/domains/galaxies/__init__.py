@@ -101,7 +101,7 @@ class Galaxies:
 
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Stamp], bool]:
         if pattern := next(iter((*keep, *forbid)), None):
-            raise ConfigError(f"Expected no patterns, got '{pattern}': galaxies have none. Use --where with properties.")
+            raise ConfigError(f"Expected no patterns, got '{pattern}': galaxies have none. Use --where.")
         return lambda item: True
 
     def evaluate(
@@ -109,7 +109,9 @@ class Galaxies:
     ) -> dict[str, float]:
         return metrics.evaluate(samples, reference, training)
 
-    def simulate(self, settings: Mapping[str, Any], seed: int, start: int, stop: int) -> list[tuple[str, dict[str, float]]]:
+    def simulate(
+        self, settings: Mapping[str, Any], seed: int, start: int, stop: int
+    ) -> list[tuple[str, dict[str, float]]]:  # fmt: skip
         return simulation.rows(settings, seed, start, stop)
 
     def render(self, item: Stamp, width: int = 220, height: int = 160) -> str:

@@ -1,9 +1,9 @@
-"""Cubes of stamps in HDF5 and .npz: `images` [n y x], [n band y x] or [n y x band], with columns of n numbers beside it.
+"""Cubes of stamps in HDF5 and .npz: `images` [n y x], [n band y x] or [n y x band], with columns of n numbers beside
+it.
 
-The layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of each) are such.
-Data sets called psf [n y x] or [y x] and variance [n], [n band] or like the images are taken for what they say; unit,
-pixel scale and the rest stand in attributes of the images or of the file, or in a file beside it (`headers`).
-"""
+The layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of each) are
+such. Data sets called psf [n y x] or [y x] and variance [n], [n band] or like the images are taken for what they say;
+unit, pixel scale and the rest stand in attributes of the images or of the file, or in a file beside it (`headers`)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             return {"images": loaded}, {}
         arrays = {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError, KeyError) as error:
-        raise DataError(f"Expected a file of arrays at {path}, found something else or a damaged one: {error}.") from error
+        raise DataError(f"Expected a file of arrays at {path}, found another or a damaged one: {error}.") from error
     return arrays, {name: array.item() for name, array in arrays.items() if array.ndim == 0}
 
 

@@ -15,8 +15,8 @@ RINGS = np.geomspace(0.75, 24.0, 12)
 
 
 def features(stamps: Sequence[Stamp]) -> np.ndarray:
-    """[stamp feature] float32: the properties (0 where one can't be measured, fluxes as logarithms), the pixel scale, and
-    the share of the flux in circles around the centre."""
+    """[stamp feature] float32: the properties (0 where one can't be measured, fluxes as logarithms), the pixel scale,
+    and the share of the flux in circles around the centre."""
     names = [name for name in PROPERTIES if name != "flux"]
     measured = measure(stamps, names)
     measured[:, names.index("signal_to_noise")] = np.log1p(measured[:, names.index("signal_to_noise")])

@@ -1,9 +1,9 @@
-"""Files of galaxies: FITS, HDF5, .npz and .npy, tables and lists of them, folders. Text of an item: itself, or a reference.
+"""Files of galaxies: FITS, HDF5, .npz and .npy, tables and lists of them, folders. Text of an item: itself, or a
+reference.
 
 A reference is `stamps.fits[3]` or `cube.h5[3]`: the stamp with this number, from 0, in the order of the file (of its
-extensions, and in each stack); or `one.fits`, a file of one stamp. In a table it may be relative to where the work runs, or
-to the table.
-"""
+extensions, and in each stack); or `one.fits`, a file of one stamp. In a table it may be relative to where the work
+runs, or to the table."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def placed(path: Path, number: int) -> str:
 
 def check_writable(path: Path) -> None:
     if ending(path) not in WRITTEN:
-        raise ConfigError(f"Expected an output of galaxies ending in {', '.join(WRITTEN)}, got '{path}'. Choose one of them.")
+        raise ConfigError(f"Expected an output of galaxies ending in {', '.join(WRITTEN)}, got '{path}'. Choose one.")
 
 
 def write(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:

@@ -1,10 +1,9 @@
 """FITS: stamps as images, cubes and extensions, plain or compressed; and a cube with its catalogue, written.
 
 A two-dimensional image is a stamp. A cube is a stack of stamps [n y x], unless its header names as many bands as it has
-planes (BANDS = 'g,r,i'): then it is one stamp; four dimensions are [n band y x]. Extensions called PSF, VARIANCE (or VAR),
-IVAR (WHT, WEIGHT) and ERR (SIGMA, RMS) go with the image of the same EXTVER or, in a file with one image, with that; a
-table of as many rows as there are stamps is their catalogue.
-"""
+planes (BANDS = 'g,r,i'): then it is one stamp; four dimensions are [n band y x]. Extensions called PSF, VARIANCE (or
+VAR), IVAR (WHT, WEIGHT) and ERR (SIGMA, RMS) go with the image of the same EXTVER or, in a file with one image, with
+that; a table of as many rows as there are stamps is their catalogue."""
 
 from __future__ import annotations
 
@@ -44,7 +43,7 @@ class FitsFile:
         try:
             self.hdus = fits.open(path, memmap=True, lazy_load_hdus=False, ignore_missing_simple=False)
         except (OSError, TypeError, ValueError) as error:
-            raise DataError(f"Expected a FITS file at {path}, found something else or a damaged one: {error}.") from error
+            raise DataError(f"Expected a FITS file at {path}, found another or a damaged one: {error}.") from error
         self.images = {number: _stack_size(hdu) for number, hdu in enumerate(self.hdus) if _is_image(hdu)}
         """Number of the HDU -> how many stamps it holds; None: it is one."""
         self._about: dict[int, About | Refusal] = {}
@@ -163,7 +162,11 @@ def _plane(hdu: Any, plane: int | None) -> np.ndarray:
 
 
 def _variance(
-    image: np.ndarray, said: float | None, parts: Mapping[str, np.ndarray], row: Mapping[str, float], bands: Sequence[str]
+    image: np.ndarray,
+    said: float | None,
+    parts: Mapping[str, np.ndarray],
+    row: Mapping[str, float],
+    bands: Sequence[str],
 ) -> np.ndarray:
     """[band] or [band y x] in the file's unit: an extension, else the catalogue, else a keyword, else the frame."""
     for kind, convert in (("variance", np.asarray), ("inverse", _inverse), ("sigma", np.square)):

@@ -16,8 +16,9 @@ from sciencegen.files import atomic_write
 
 
 def write(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
-    """A cube of stamps [n y x], or [n band y x], with the cubes PSF and VARIANCE where stamps have such images, and a table
-    CATALOG: id, the columns given, pixel_scale, psf_fwhm and variance_<band> of each. Nothing tells the time of day."""
+    """A cube of stamps [n y x], or [n band y x], with the cubes PSF and VARIANCE where stamps have such images, and a
+    table CATALOG: id, the columns given, pixel_scale, psf_fwhm and variance_<band> of each. Nothing tells the time of
+    day."""
     from astropy.io import fits
 
     check_alike(path, stamps)

@@ -1,7 +1,8 @@
-"""What a file says of its stamps: unit, pixel scale, PSF, noise, bands. Keywords of FITS, attributes of HDF5, or a file.
+"""What a file says of its stamps: unit, pixel scale, PSF, noise, bands. Keywords of FITS, attributes of HDF5, or a
+file.
 
-Names in any case, the first that is there counts (`KEYWORDS`). What a file lacks, or says in words of its own, stands in
-`<file>.yaml` beside it or in `stamps.yaml` in its folder, and overrides it:
+Names in any case, the first that is there counts (`KEYWORDS`). What a file lacks, or says in words of its own, stands
+in `<file>.yaml` beside it or in `stamps.yaml` in its folder, and overrides it:
 
     pixel_scale: 0.168          # arcsec
     zero_point: 27.0            # AB magnitude of 1 in the file's unit; or unit: nJy, uJy, mJy, Jy, nanomaggy
@@ -40,7 +41,8 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
 }
 NANOJANSKY = {
     "njy": 1.0, "nanojansky": 1.0, "ujy": 1e3, "microjy": 1e3, "microjansky": 1e3, "mjy": 1e6, "millijansky": 1e6,
-    "jy": 1e9, "jansky": 1e9, "nanomaggy": 3631.0, "nanomaggies": 3631.0, "nmgy": 3631.0, "maggy": 3631e9, "maggies": 3631e9,
+    "jy": 1e9, "jansky": 1e9, "nanomaggy": 3631.0, "nanomaggies": 3631.0, "nmgy": 3631.0,
+    "maggy": 3631e9, "maggies": 3631e9,
 }  # fmt: skip
 """nJy in a unit of flux; all others (counts, electrons, adu, with or without /s) need a zero point."""
 FRAME = 3
@@ -80,7 +82,8 @@ def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal
         return Refusal("no pixel scale is given: add PIXSCALE (arcsec) or a WCS, or say it in stamps.yaml")
     if variance is None and sigma is not None:
         variance = sigma**2
-    return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, math.inf if saturation is None else saturation)
+    limit = math.inf if saturation is None else saturation
+    return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, limit)
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
@@ -128,7 +131,8 @@ def told_beside(path: Path) -> Mapping[str, Any]:
     """What `<file>.yaml` or the folder's `stamps.yaml` says, {} where there is neither."""
     import yaml
 
-    beside = next((one for one in (path.with_name(f"{path.name}.yaml"), path.with_name("stamps.yaml")) if one.is_file()), None)
+    names = (f"{path.name}.yaml", "stamps.yaml")
+    beside = next((place for name in names if (place := path.with_name(name)).is_file()), None)
     if beside is None:
         return {}
     try:

@@ -1,4 +1,5 @@
-"""Measurements of one galaxy in one plane [y x]: curve of growth, adaptive moments, and the morphology of CAS, Gini, M20.
+"""Measurements of one galaxy in one plane [y x]: curve of growth, adaptive moments, and the morphology of CAS, Gini,
+M20.
 
 Radii are in pixels. What can't be measured is NaN. Every number is the same for the stamp turned by 90 degrees or
 mirrored, but for the signs of e1 and e2.
@@ -153,7 +154,8 @@ def asymmetry(image: np.ndarray, x: float, y: float, radius: float, sigma: float
 
 
 def smoothness(image: np.ndarray, x: float, y: float, petrosian: float, sigma: float) -> float:
-    """S = sum max(I - I_smooth, 0) / sum I outside the middle quarter and within 1.5 Petrosian radii, less noise's part.
+    """S = sum max(I - I_smooth, 0) / sum I outside the middle quarter and within 1.5 Petrosian radii, less noise's
+    part.
 
     I_smooth: the mean in a box of a quarter of the Petrosian radius, of an odd number of pixels (Conselice 2003). White
     noise of variance s² leaves positive differences of s sqrt((1 - 1/n) / 2 pi) in a pixel, n being the box's pixels.

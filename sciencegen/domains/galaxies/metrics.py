@@ -11,14 +11,15 @@ from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, key
-from sciencegen.domains.galaxies.properties import PROPERTIES, measure
+from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.galaxies.similarity import nearest
 from sciencegen.errors import DataError
 from sciencegen.metrics.distances import wasserstein_1d
 from sciencegen.scoring.oracles import Direction
 
 STATISTICS = (
-    "magnitude", "half_light_radius", "e1", "e2", "ellipticity", "concentration", "asymmetry", "smoothness", "gini", "m20",
+    "magnitude", "half_light_radius", "e1", "e2", "ellipticity",
+    "concentration", "asymmetry", "smoothness", "gini", "m20",
 )  # fmt: skip
 """The fixed list of morphological statistics that distances are averaged over."""
 MOST_COMPARED = 1000
@@ -32,7 +33,7 @@ METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
     "nearest_training": ("mean similarity to the most similar training stamp", None, {}),
     "wasserstein_mean": ("Wasserstein distance of the statistics, in standard deviations, mean", "minimize", {}),
     **{
-        f"wasserstein_{name}": (f"Wasserstein distance of {name}, in the reference's standard deviations", "minimize", {})
+        f"wasserstein_{name}": (f"Wasserstein distance of {name}, in standard deviations", "minimize", {})
         for name in STATISTICS
     },
 }
@@ -48,7 +49,7 @@ def evaluate(
     found, known = _parsed(samples), _parsed(reference)
     if not known:
         raise DataError(f"Expected a reference of galaxies, got none among {len(reference)} texts.")
-    result = {"count": len(samples), "count_valid": len(found), "count_reference": len(known)}
+    result: dict[str, float] = {"count": len(samples), "count_valid": len(found), "count_reference": len(known)}
     result |= {"valid": len(found) / len(samples)}
     if found:
         keys = {key(stamp) for stamp in found}

@@ -41,8 +41,8 @@ def orientations(images: np.ndarray) -> np.ndarray:
 
 
 def similarity(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
-    """[stamp reference] in 0..1: 1 - d / sqrt(2), d being the distance between the two pictures as unit vectors, the least
-    over the eight orientations of a square: with their correlation rho, 1 - sqrt(1 - rho).
+    """[stamp reference] in 0..1: 1 - d / sqrt(2), d being the distance between the two pictures as unit vectors, the
+    least over the eight orientations of a square: with their correlation rho, 1 - sqrt(1 - rho).
 
     Galaxies have no up or left, so a mirrored one is the same; one of another size or shape isn't.
     """
