@@ -17,7 +17,7 @@ import numpy as np
 
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.galaxies.fits_files import band_names, psf_of
-from sciencegen.domains.galaxies.headers import About, about, frame_variance, told_beside
+from sciencegen.domains.galaxies.headers import About, about, frame_variance, saturated, told_beside
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
@@ -122,8 +122,8 @@ def stamp_at(path: Path, index: int) -> Stamp | Refusal:
     if isinstance(said, Refusal):
         return said
     image = cube.image(index)
-    if (image >= said.saturation).any():
-        return Refusal(f"{int((image >= said.saturation).sum())} pixels are saturated (at {said.saturation:g})")
+    if reason := saturated(image, said):
+        return Refusal(reason)
     pixel_scale = said.pixel_scale if cube.scales is None else float(cube.scales[index])
     psf = cube.arrays.get("psf")
     psf = None if psf is None else np.asarray(psf if len(psf.shape) == 2 else psf[index], np.float64)

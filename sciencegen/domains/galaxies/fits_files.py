@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.domains.base import Refusal, Row
-from sciencegen.domains.galaxies.headers import About, about, frame_variance, gaussian_psf, told_beside
+from sciencegen.domains.galaxies.headers import About, about, frame_variance, gaussian_psf, saturated, told_beside
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.errors import DataError
 
@@ -34,14 +34,15 @@ OWN = re.compile("pixel_scale|psf_fwhm|variance_.+")
 
 
 class FitsFile:
-    """An open file: which HDUs hold stamps, their catalogue, and what their headers say, each looked at once."""
+    """An open file: which HDUs hold stamps, their catalogue, and what their headers say, each looked at once. Stacks
+    are read plane by plane; without memory maps, which scaled integers can't have."""
 
     def __init__(self, path: Path) -> None:
         from astropy.io import fits
 
         self.path = path
         try:
-            self.hdus = fits.open(path, memmap=True, lazy_load_hdus=False, ignore_missing_simple=False)
+            self.hdus = fits.open(path, memmap=False, lazy_load_hdus=False, ignore_missing_simple=False)
         except (OSError, TypeError, ValueError) as error:
             raise DataError(f"Expected a FITS file at {path}, found another or a damaged one: {error}.") from error
         self.images = {number: _stack_size(hdu) for number, hdu in enumerate(self.hdus) if _is_image(hdu)}
@@ -133,8 +134,8 @@ def stamp_at(path: Path, row: int) -> Stamp | Refusal:
         return said
     image = _plane(file.hdus[number], plane)
     image = image[None] if image.ndim == 2 else image
-    if (image >= said.saturation).any():
-        return Refusal(f"{int((image >= said.saturation).sum())} pixels are saturated (at {said.saturation:g})")
+    if reason := saturated(image, said):
+        return Refusal(reason)
     names, columns = file.catalogue
     own = {name: float(cells[row]) for name, cells in columns.items() if OWN.fullmatch(name)}
     pixel_scale = own.get("pixel_scale", said.pixel_scale)

@@ -117,6 +117,12 @@ def _pixel_scale(said: Any, header: Mapping[str, Any]) -> float | None:
     return None
 
 
+def saturated(image: np.ndarray, said: About) -> str:
+    """How many pixels lie at the level of saturation or above, "" where none does or there is no such level."""
+    count = int((image >= said.saturation).sum()) if math.isfinite(said.saturation) else 0
+    return f"{count} pixels are saturated (at {said.saturation:g})" if count else ""
+
+
 def _bands(said: Any) -> tuple[str, ...]:
     if said is None:
         return ()
