@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.simulation import obtain
 from sciencegen.data import cards
-from sciencegen.data.fetch import cached_folder, is_fetched
-from sciencegen.data.fetch import fetch as fetch_card
+from sciencegen.data.fetch import Progress, cached_folder, is_fetched
 
 
 def list_datasets() -> list[dict[str, Any]]:
@@ -32,8 +32,8 @@ def show(name: str) -> dict[str, Any]:
     return {**card.model_dump(mode="json", exclude_none=True), **place}
 
 
-def fetch(name: str, offline: bool = False) -> list[Path]:
-    """The files of a dataset, fetched if they aren't in the cache."""
+def fetch(name: str, offline: bool = False, progress: Progress | None = None) -> list[Path]:
+    """The files of a dataset, fetched, or simulated, if they aren't in the cache."""
     card = cards.load_card(name)
-    folder = fetch_card(card, offline=offline)
+    folder = obtain(card, offline, progress)
     return [folder / file.name for file in card.files.values()]

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from sciencegen.api.companions import Companion, needs_companion
 from sciencegen.api.rooms import domain_of, plain_text
 from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
 from sciencegen.domains.base import Refusal
@@ -52,10 +53,12 @@ def open_output(
 
     complete: gives items what structures need and the items lack. drawn_by: the model that made what they have.
     """
-    name = output.lower()
+    name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(TABLES):
+        if needs_companion(science):
+            return OutputWriter(output, CompanionSink(output, columns, Companion(science, output)))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
-    if name.endswith(LINES) and name.endswith(domain_of(domain).formats):
+    if name.endswith(LINES) and name.endswith(science.formats):
         return OutputWriter(output, LineSink(output))
     _check_ending(domain, "-o", output, TABLES[:3])
     return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by))
@@ -172,6 +175,23 @@ class TableSink:
             self._writer.write({name: [] for name in self._columns})
         self._stack.close()
         return []
+
+
+class CompanionSink(TableSink):
+    """A table whose items go to a file beside it."""
+
+    def __init__(self, output: str, columns: Sequence[str], companion: Companion) -> None:
+        super().__init__(output, columns)
+        self._companion = companion
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        chosen = {name: columns[name] for name in self._columns}
+        super().write({**chosen, "item": self._companion.cells(chosen)} if "item" in chosen else chosen)
+
+    def close(self, kept: bool) -> list[Refused]:
+        if kept:
+            self._companion.write()
+        return super().close(kept)
 
 
 class Discard(Exception):
@@ -320,6 +340,10 @@ def write_candidates(
     domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
 ) -> list[Refused]:
     if output == "-" or output.lower().endswith(TABLES):
+        if needs_companion(domain):
+            companion = Companion(domain, output)
+            table = {**table, "item": companion.cells(table)}
+            companion.write()
         write_table(output, table)
         for beside in csv_beside(output):
             write_table(beside, table)

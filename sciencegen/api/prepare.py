@@ -10,9 +10,10 @@ from typing import Any
 
 from sciencegen.api.references import read_rows_of, reference_of
 from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, plain_of, worker_count
+from sciencegen.api.simulation import obtain
 from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.cards import Card, load_card
-from sciencegen.data.fetch import fetch, is_fetched
+from sciencegen.data.fetch import is_fetched
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
@@ -45,6 +46,7 @@ def prepare(
     context = _context(science, reference, files)
     return prepare_rows(
         rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=chosen.columns or None,
+        given_names=getattr(science, "given", ()),
         split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source, source_files=files,
         provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
         context=context,
@@ -92,6 +94,8 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     if file.is_file():
         reader = plain_of(domain) if settings.wild_type else science
         return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file]
+    if file.is_dir() and getattr(science, "reads_folders", False) and ("/" in source or "\\" in source):
+        return cut(science.read(file, settings.column)), []
     card, split = find_card(domain, source)
     rows = card_rows(card, science, settings.sample, settings.offline)
     if split and split not in rows:
@@ -119,7 +123,7 @@ def card_rows(card: Card, science: Any, sample: bool | None, offline: bool) -> d
         raise DataError(f"Expected a committed sample of {card.full_name}, it has none. Fetch the whole set.")
     if uses_sample(card, sample):
         return card.sample_rows(science.read)
-    return card.rows(science.read, fetch(card, offline=offline))
+    return card.rows(science.read, obtain(card, offline))
 
 
 def uses_sample(card: Card, sample: bool | None = None) -> bool:

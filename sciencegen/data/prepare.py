@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ def prepare(
     output: str | Path,
     *,
     property_names: Sequence[str],
+    given_names: Collection[str] = (),
     column_names: Sequence[str] | None = None,
     encode: Callable[[list[str]], list[Any]] | None = None,
     split: Mapping[str, float] | str = "train",
@@ -57,6 +58,7 @@ def prepare(
       key), or named streams, one for each split. The first of two equal items stays, so a test split never holds an
       item of a split before it.
     parse_and_measure: texts to (text, key, values, encoded or None) each, or why not; runs in the workers.
+    given_names: properties of which a row's own value, where it has one, takes the place of the computed one.
     encode: texts of the accepted items to whole numbers each, or why not; runs in the workers too.
     column_names: which numbers of the rows to keep; None takes those of the first rows, except names of properties.
     report_duplicates: list them in rejects.csv too (they are always counted).
@@ -68,7 +70,8 @@ def prepare(
     stream, splits, edges = _streams(rows, split)
     peeked = list(islice(stream, PEEK_ROWS))
     columns = _column_names(column_names, peeked, property_names)
-    plan = Plan(tuple(property_names), columns, splits, edges, report_duplicates)
+    given = tuple(name for name in property_names if name in given_names)
+    plan = Plan(tuple(property_names), columns, splits, edges, report_duplicates, given)
     run = _Run(plan, chain(peeked, stream), isinstance(rows, Mapping))
     worker = PrepareChunk(parse_and_measure, encode, len(plan.properties))
     with atomic_folder(output) as folder:
@@ -131,8 +134,9 @@ class _Run:
 
     def texts(self) -> Iterator[str]:
         """The texts to send to the workers; the rest of each row waits here for its result."""
+        kept = (*self.plan.columns, *self.plan.given)
         for number, row in self.stream:
-            values = [row.values.get(name, math.nan) for name in self.plan.columns] if self.plan.columns else []
+            values = [row.values.get(name, math.nan) for name in kept] if kept else []
             self.pending.append((number, row.line, values))
             yield row.text
 

@@ -8,7 +8,11 @@ from importlib.metadata import entry_points
 
 from sciencegen.errors import unknown_name
 
-DOMAINS = {"molecules": "sciencegen.domains.molecules", "proteins": "sciencegen.domains.proteins"}
+DOMAINS = {
+    "molecules": "sciencegen.domains.molecules",
+    "proteins": "sciencegen.domains.proteins",
+    "galaxies": "sciencegen.domains.galaxies",
+}
 
 
 def domain_names() -> list[str]:

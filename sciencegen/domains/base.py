@@ -177,6 +177,15 @@ class Domain(Protocol):
 
     left_out(text) -> what `parse` leaves out of what a text stands for (of a salt, the other ions), in words, or "".
 
+    given: names of properties that a file may know better than a measurement of the item tells (galaxies: what was
+        measured without noise): prepared data hold the file's number where there is one.
+    companion: ending of the file, such as ".fits", that holds the items of a table whose texts are no cells for people;
+        then cell(item) -> what a cell shows of it, where it stands already (`stamps.fits[3]`), "" if nowhere.
+    placed(path, number) -> the text of the item with this number, from 0, in a file that `write` wrote.
+    reads_folders: whether `read` takes a folder of files.
+    simulate(settings, seed, start, stop) -> (text, values) of the rows start to stop - 1 of a set that a card says is
+        made, not fetched; a row's random numbers are its own, whichever others are made.
+
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 
     variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):

@@ -77,6 +77,15 @@ def test_own_columns_and_gaps(tmp_path):
         prepare(rows, output=tmp_path / "other", column_names=["length"])
 
 
+def test_a_value_that_the_file_knows_better_wins(tmp_path):
+    rows = as_rows(["one", "two", "three"], vowels=[9, 9, 9], length=[7, 8, 9], activity=[1.5, 2.5, 3.5])
+    rows[1] = Row(3, "two", {"activity": 2.5})
+    dataset = prepare(rows, output=tmp_path / "words", given_names={"length", "breadth"})
+    assert dataset.property_names == ("length", "vowels", "activity")
+    np.testing.assert_array_equal(dataset.values(), [[7, 2, 1.5], [3, 1, 2.5], [9, 2, 3.5]])  # two: none given
+    assert dataset.summary["properties"]["length"]["max"] == 9
+
+
 def test_named_streams_become_splits_without_leaks(tmp_path):
     parts = {"train": as_rows(["a", "b", "c"]), "test": as_rows(["B", "d", "2"]), "none": as_rows(["A"])}
     dataset = prepare(parts, output=tmp_path / "words", report_duplicates=True)

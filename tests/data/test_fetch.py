@@ -279,3 +279,35 @@ def test_those_who_want_one_set_at_once_fetch_it_once(server, tmp_path):
         for folder in pool.map(want, range(4)):
             check(folder)
     assert len(server.asked) == 2
+
+
+SIMULATION = {"kind": "simulation", "seed": 3, "settings": {"loud": True}, "files": {"train": 0, "test": 1000}}
+
+
+def test_a_simulated_set_is_made_once(tmp_path):
+    made = []
+
+    def make(source, split, path, progress):
+        made.append((source.seed, source.settings, split, source.files[split]))
+        path.write_text(f"{split}\n")
+
+    card = card_with(tmp_path, SIMULATION)
+    folder = fetch(card, tmp_path / "cache", offline=True, make=make)
+    assert made == [(3, {"loud": True}, "train", 0), (3, {"loud": True}, "test", 1000)]
+    assert (folder / "test.csv").read_text() == "test\n"
+    assert fetch(card, tmp_path / "cache", make=make) == folder
+    assert len(made) == 2
+
+
+def test_a_simulation_that_fails_or_that_nobody_makes_leaves_nothing(tmp_path):
+    card = card_with(tmp_path, SIMULATION)
+
+    def fail(source, split, path, progress):
+        path.write_text("half")
+        raise DataError("the sky fell")
+
+    for make, message in ((fail, "the sky fell"), (None, "expected the domain language to simulate it")):
+        with pytest.raises(DataError, match=message):
+            fetch(card, tmp_path / "cache", make=make)
+        assert not is_fetched(card, tmp_path / "cache")
+        assert not list((tmp_path / "cache").rglob("*.csv"))

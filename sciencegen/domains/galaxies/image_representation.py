@@ -69,9 +69,9 @@ def _read(name: str, values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class ImageRepresentation:
-    """bands, side, pixel_scale (arcsec): those of every stamp. columns: of the condition, in order. flux_mean, flux_std:
-    of the logarithm of the images' sums in nJy. seen: PSFs and variances of a few training stamps, as (psf or None,
-    variance [band])."""
+    """bands, side, pixel_scale (arcsec): those of every stamp. columns: of the condition, in order. flux_mean,
+    flux_std: of the logarithm of the images' sums in nJy. seen: PSFs and variances of a few training stamps, as
+    (psf or None, variance [band])."""
 
     bands: tuple[str, ...]
     side: int

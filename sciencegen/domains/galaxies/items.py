@@ -41,7 +41,7 @@ class Stamp:
     image: float32 [band y x], nJy in a pixel; the first pixel is the lower left one, as FITS has it.
     pixel_scale: arcsec. psf: float32 [y x], odd side, centred, sum 1, on pixels of that scale; None: there is none.
     variance: float32, nJy² of the noise in a pixel, [band] or [band y x]; 0 everywhere: noise-free.
-    name: the catalogue's. source: where it was read, such as "field.fits[2,17]"; "" if it was made here.
+    name: the catalogue's. source: where it was read, such as "field.fits[17]"; "" if it was made here.
     """
 
     image: np.ndarray

@@ -50,7 +50,7 @@ def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -
 def check(model: Any, representation: ImageRepresentation, arrays: Sequence[Any]) -> Mapping[str, float]:
     """The bound of -log p of held-out stamps without their conditions, in nats and bits a pixel; what is left of them.
 
-    chi_squared: mean square of (stamp - what the model makes of it, as seen) over the noise: 1 where only noise is left.
+    chi_squared: mean square of (stamp - what the model makes of it, as seen) over the noise: 1 if only noise is left.
     """
     batch = representation.batch(arrays)
     terms, pixels = model.terms(batch), batch[IMAGE][0].numel()

@@ -1,11 +1,10 @@
 """What galaxies there are: magnitudes, sizes, shapes, structure and redshifts drawn from published distributions.
 
 Published: the slope of the counts, 0.36 a magnitude between 20 and 25 (as in Euclid's own shape simulations). Sizes of
-discs, shapes and share of bulge-dominated galaxies: Miller et al. 2013, MNRAS 429, 2858, after Simard et al. 2002. Discs
-are oblate and seen from anywhere (Hubble 1926; axis ratio 0.2 edge on). Redshifts by magnitude: LSST Science Book 2009,
-section 3.7. Choices, where no one distribution is established: how bulges are mixed in, Sérsic indices, spiral arms,
-knots, colours, and how often each kind comes.
-"""
+discs, shapes and share of bulge-dominated galaxies: Miller et al. 2013, MNRAS 429, 2858, after Simard et al. 2002.
+Discs are oblate and seen from anywhere (Hubble 1926; axis ratio 0.2 edge on). Redshifts by magnitude: LSST Science Book
+2009, section 3.7. Choices, where no one distribution is established: how bulges are mixed in, Sérsic indices, spiral
+arms, knots, colours, and how often each kind comes."""
 
 from __future__ import annotations
 
@@ -24,8 +23,6 @@ SCALE_LENGTH = 1.678
 """Half-light radius of an exponential disc over its scale length."""
 INDEX_STEP = 0.1
 """Sérsic indices lie on this grid: GalSim builds tables for each new one."""
-SMALLEST_RADIUS = 0.1
-"""arcsec"""
 REDDER_BULGE, BLUER_KNOTS = 0.5, 0.5
 """Parts of a galaxy's colour by which its bulge is redder and its knots are bluer."""
 
@@ -45,7 +42,8 @@ class Component:
 
 @dataclass(frozen=True)
 class Knots:
-    """Star-forming knots: round Gaussians. x, y: arcsec from the centre. shares: of the galaxy's flux. sigma: arcsec."""
+    """Star-forming knots: round Gaussians. x, y: arcsec from the centre. shares: of the galaxy's flux. sigma:
+    arcsec."""
 
     x: np.ndarray
     y: np.ndarray
@@ -64,13 +62,13 @@ class Galaxy:
 
 
 def draw_galaxy(
-    generator: np.random.Generator, bright: float, faint: float, colors: tuple[float, ...], largest: float
+    generator: np.random.Generator, bright: float, faint: float, colors: tuple[float, ...], radii: tuple[float, float]
 ) -> Galaxy:
-    """One galaxy with bright <= AB magnitude <= faint in the first band and a half-light radius of at most `largest`
-    arcsec. colors: mean magnitude in each band minus that in the first."""
+    """One galaxy with bright <= AB magnitude <= faint in the first band. colors: mean magnitude in each band minus that
+    in the first. radii: between which the half-light radius of a disc seen face on lies, arcsec."""
     magnitude = draw_magnitude(generator, bright, faint)
     kind = generator.choice(len(KINDS), p=list(KINDS.values()))
-    disc_radius = draw_disc_radius(generator, magnitude, largest)
+    disc_radius = draw_disc_radius(generator, magnitude, radii)
     angle = generator.uniform(0, math.pi)
     make = (_spheroid, _disc, _irregular)[kind]
     components, knots, more = make(generator, disc_radius, angle)
@@ -89,36 +87,35 @@ def draw_magnitude(generator: np.random.Generator, bright: float, faint: float) 
     return faint + math.log10(generator.uniform(low, high)) / COUNT_SLOPE
 
 
-def draw_disc_radius(generator: np.random.Generator, magnitude: float, largest: float) -> float:
+def draw_disc_radius(generator: np.random.Generator, magnitude: float, radii: tuple[float, float]) -> float:
     """Half-light radius (arcsec) of a disc: p(r) = r exp(-(r/a)^(4/3)) of its scale length r, whose median is
-    exp(-1.145 - 0.269 (m - 23)) arcsec (Miller et al. 2013); drawn again where the stamp couldn't hold it."""
+    exp(-1.145 - 0.269 (m - 23)) arcsec (Miller et al. 2013); drawn again outside `radii`: what the stamp couldn't hold,
+    or its pixels show."""
     median = math.exp(-1.145 - 0.269 * (magnitude - 23))
     for _ in range(1000):  # (r/a)^(4/3) has a gamma distribution of shape 3/2, whose median is 1.183
         radius = SCALE_LENGTH * median * (generator.gamma(1.5) / 1.183) ** 0.75
-        if SMALLEST_RADIUS <= radius <= largest:
+        if radii[0] <= radius <= radii[1]:
             return radius
-    return largest
+    return min(max(SCALE_LENGTH * median, radii[0]), radii[1])
 
 
 def _spheroid(generator: np.random.Generator, disc_radius: float, angle: float):
     """A single profile as large as a disc's scale length, steep."""
     g = draw_bulge_ellipticity(generator)
     index = _on_grid(generator.normal(3.5, 0.8), 2.0, 5.0)
-    radius = max(disc_radius / SCALE_LENGTH, SMALLEST_RADIUS)
-    one = Component("bulge", index, radius, *_turned(g, angle), 1.0)
+    one = Component("bulge", index, disc_radius / SCALE_LENGTH, *_turned(g, angle), 1.0)
     return (one,), None, {"bulge_fraction": 1.0, "inclination": math.nan, "knot_fraction": 0.0}
 
 
 def _disc(generator: np.random.Generator, disc_radius: float, angle: float):
-    """A disc with a bulge as large as its scale length, half of them with two arms of knots."""
+    """A disc with a bulge of 0.6 of its scale length, half of them with two arms of knots."""
     inclination = math.acos(generator.uniform(0, 1))
     bulge = min(abs(generator.normal(0, 0.2)), 0.8)
     arms = generator.uniform(0.1, 0.4) * (1 - bulge) if generator.uniform() < 0.5 else 0.0
     disc_q, bulge_q = (axis_ratio(inclination, edge_on) for edge_on in (EDGE_ON_DISC, EDGE_ON_BULGE))
-    disc = _component("disc", _on_grid(generator.normal(1.0, 0.2), 0.6, 1.6), disc_radius, disc_q, angle, 1 - bulge - arms)
-    index = _on_grid(generator.normal(3.0, 0.7), 1.5, 4.5)
-    size = max(0.6 * disc_radius / SCALE_LENGTH, SMALLEST_RADIUS / 2)
-    middle = _component("bulge", index, size, bulge_q, angle, bulge)
+    flat, steep = _on_grid(generator.normal(1.0, 0.2), 0.6, 1.6), _on_grid(generator.normal(3.0, 0.7), 1.5, 4.5)
+    disc = _component("disc", flat, disc_radius, disc_q, angle, 1 - bulge - arms)
+    middle = _component("bulge", steep, 0.6 * disc_radius / SCALE_LENGTH, bulge_q, angle, bulge)
     knots = spiral_knots(generator, disc_radius / SCALE_LENGTH, disc_q, angle, arms) if arms else None
     return (disc, middle), knots, _about(bulge, inclination, arms)
 

@@ -21,7 +21,7 @@ _ALL = (
     Property("e2", "", -0.8, 0.8, None, 0.02, "ellipticity (a - b) / (a + b) at 45 degrees to x: adaptive moments"),
     Property("ellipticity", "", 0.0, 0.8, None, 0.02, "(a - b) / (a + b) by adaptive moments"),
     Property("concentration", "", 1.5, 6.0, None, 0.1, "5 log10(r80 / r20) of the curve of growth"),
-    Property("asymmetry", "", -0.1, 1.0, None, 0.05, "what changes when the galaxy is turned by 180 degrees"),
+    Property("asymmetry", "", -0.1, 1.2, None, 0.05, "what changes when the galaxy is turned by 180 degrees"),
     Property("smoothness", "", -0.1, 0.5, None, 0.02, "light in small structures (clumpiness)"),
     Property("gini", "", 0.3, 0.8, None, 0.02, "how unevenly light is spread over the galaxy's pixels"),
     Property("m20", "", -3.0, -0.5, None, 0.1, "log10 second moment of the brightest 20% of the light over all"),

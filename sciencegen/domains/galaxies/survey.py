@@ -27,6 +27,8 @@ CENTRES = ((8, 8), (1, 64))
 """(half-width in pixels, samples on a pixel) of squares around the centre that are drawn finer."""
 STEEP = 1.5
 """Sérsic index above which the innermost square is drawn finer too."""
+SMALLEST_RADIUS = 2.0
+"""Pixels: half-light radius of the smallest disc, seen face on."""
 SIDE_OVER_RADIUS = 6.0
 """A stamp is at least so many half-light radii of a face-on disc wide."""
 PSF_WIDTHS = 4.0
@@ -82,8 +84,8 @@ def simulate(settings: SurveySettings, seed: int, start: int, stop: int) -> Iter
 def simulate_one(survey: Survey, settings: SurveySettings, seed: int, number: int) -> Simulated:
     """One galaxy of `simulate`."""
     generator = np.random.default_rng([seed, number])
-    largest = settings.side * survey.pixel_scale / SIDE_OVER_RADIUS
-    galaxy = draw_galaxy(generator, survey.bright, survey.faint, tuple(b.color for b in survey.bands), largest)
+    radii = (SMALLEST_RADIUS * survey.pixel_scale, settings.side * survey.pixel_scale / SIDE_OVER_RADIUS)
+    galaxy = draw_galaxy(generator, survey.bright, survey.faint, tuple(band.color for band in survey.bands), radii)
     psf = draw_psf(generator, survey)
     offset = generator.uniform(-0.5, 0.5, 2)
     half = psf_half(survey)

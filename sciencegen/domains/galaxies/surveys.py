@@ -1,12 +1,11 @@
 """Presets of surveys: pixel scale, PSF, sky, exposure and detector of each.
 
-Sources: HST/COSMOS: Koekemoer et al. 2007 (2,028 s, 27.2 mag point sources at 5 sigma), Scoville et al. 2007 (0.05" pixels,
-0.09" FWHM). HSC Wide: Aihara et al. 2018, 2019 (0.168" pixels, 20 minutes in i, 0.6" median seeing, i about 26).
-Euclid: the wide survey's four exposures of 566 s, read noise 4.4 e- (Cropper et al. 2024), 0.1" pixels (Racca et al. 2016),
-sky 22.35 mag/arcsec². LSST: Ivezić et al. 2019 (0.2" pixels, 30 s visits, sky, read noise, 26.8 mag coadded in i).
-Zero points and skies of ground-based surveys are rounded, and chosen so that the published depth comes out (tested);
-spreads of the PSF are choices.
-"""
+Sources: HST/COSMOS: Koekemoer et al. 2007 (2,028 s, 27.2 mag point sources at 5 sigma), Scoville et al. 2007 (0.05"
+pixels, 0.09" FWHM). HSC Wide: Aihara et al. 2018, 2019 (0.168" pixels, 20 minutes in i, 0.6" median seeing, i about
+26). Euclid: the wide survey's four exposures of 566 s, read noise 4.4 e- (Cropper et al. 2024), 0.1" pixels (Racca et
+al. 2016), sky 22.35 mag/arcsec². LSST: Ivezić et al. 2019 (0.2" pixels, 30 s visits, sky, read noise, 26.8 mag coadded
+in i). Zero points and skies of ground-based surveys are rounded, and chosen so that the published depth comes out
+(tested); spreads of the PSF are choices."""
 
 from __future__ import annotations
 
@@ -67,12 +66,20 @@ SURVEYS = {
     ),
     "hsc": Survey(
         "hsc", 0.168,
-        (Band("i", 28.0, 19.8, 1200, 6, 4.5), Band("r", 28.1, 20.8, 600, 4, 4.5, 0.4), Band("g", 28.2, 21.9, 600, 4, 4.5, 1.0)),
+        (
+            Band("i", 28.0, 19.8, 1200, 6, 4.5),
+            Band("r", 28.1, 20.8, 600, 4, 4.5, 0.4),
+            Band("g", 28.2, 21.9, 600, 4, 4.5, 1.0),
+        ),
         "kolmogorov", 0.6, 0.12, 0.02, 19.0, 23.0,
     ),
     "lsst": Survey(
         "lsst", 0.2,
-        (Band("i", 28.05, 20.3, 5520, 368, 8.8), Band("r", 28.35, 21.1, 5520, 368, 8.8, 0.4), Band("g", 28.4, 22.2, 2400, 160, 8.8, 1.0)),
+        (
+            Band("i", 28.05, 20.3, 5520, 368, 8.8),
+            Band("r", 28.35, 21.1, 5520, 368, 8.8, 0.4),
+            Band("g", 28.4, 22.2, 2400, 160, 8.8, 1.0),
+        ),
         "kolmogorov", 0.75, 0.08, 0.02, 19.0, 23.5,
     ),
 }  # fmt: skip

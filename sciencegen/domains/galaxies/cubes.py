@@ -1,0 +1,168 @@
+"""Cubes of stamps in HDF5 and .npz: `images` [n y x], [n band y x] or [n y x band], with columns of n numbers beside
+it.
+
+The layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of each) are
+such. Data sets called psf [n y x] or [y x] and variance [n], [n band] or like the images are taken for what they say;
+unit, pixel scale and the rest stand in attributes of the images or of the file, or in a file beside it (`headers`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.galaxies.fits_files import band_names, psf_of
+from sciencegen.domains.galaxies.headers import About, about, frame_variance, saturated, told_beside
+from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.errors import DataError
+from sciencegen.files import atomic_write
+
+HDF5 = (".h5", ".hdf5")
+ENDINGS = (*HDF5, ".npz", ".npy")
+IMAGES = ("images", "image", "stamps", "cutouts", "data")
+SCALES = ("pixel_scale", "pxscale", "pixscale")
+NOT_COLUMNS = frozenset({"psf", "variance", *SCALES})
+NAMES = ("id", "name", "object_id")
+
+
+class Cube:
+    """An open file of named arrays. arrays: read plane by plane. header: attributes by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, told = path, told_beside(path)
+        self.arrays, self.header = _arrays(path)
+        name = told.get("images") or next((one for one in IMAGES if one in self.arrays), None)
+        if name is None and len(self.arrays) == 1:
+            name = next(iter(self.arrays))
+        if name not in self.arrays or len(self.arrays[name].shape) not in (3, 4):
+            found = ", ".join(f"{one} {list(array.shape)}" for one, array in list(self.arrays.items())[:12])
+            raise DataError(
+                f"Expected images [n y x], [n band y x] or [n y x band] in {path}, found {found or 'nothing'}. "
+                "Name the data set in stamps.yaml beside it: images: NAME."
+            )
+        self.images = self.arrays.pop(name)
+        self.header = {**self.header, **{key: value for key, value in getattr(self.images, "attrs", {}).items()}}
+        self.scales = next((self.arrays[one] for one in SCALES if self._is_column(one)), None)
+        header = {**self.header, **({} if self.scales is None else {"PIXSCALE": 1.0})}
+        self.about: About | Refusal = about(header, told)
+
+    def __len__(self) -> int:
+        return int(self.images.shape[0])
+
+    def _is_column(self, name: str) -> bool:
+        return name in self.arrays and self.arrays[name].shape == (len(self),)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Columns of numbers, of which there is one for each stamp."""
+        names = [one for one in self.arrays if self._is_column(one) and one not in NOT_COLUMNS]
+        return {one: np.asarray(self.arrays[one], float) for one in names if self.arrays[one].dtype.kind in "iufb"}
+
+    @cached_property
+    def names(self) -> list[str] | None:
+        """What the catalogue calls each stamp."""
+        name = next((one for one in NAMES if self._is_column(one)), None)
+        return None if name is None else [_text(cell) for cell in self.arrays[name][:]]
+
+    def image(self, index: int) -> np.ndarray:
+        """[band y x]"""
+        plane = np.asarray(self.images[index], np.float64)
+        if plane.ndim == 2:
+            return plane[None]
+        return np.moveaxis(plane, 2, 0) if plane.shape[0] == plane.shape[1] != plane.shape[2] else plane
+
+
+def _arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        if path.suffix.lower() in HDF5:
+            import h5py
+
+            file = h5py.File(path, "r")
+            return {name: one for name, one in file.items() if isinstance(one, h5py.Dataset)}, dict(file.attrs)
+        loaded = np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix.lower() == ".npy" else None)
+        if isinstance(loaded, np.ndarray):
+            return {"images": loaded}, {}
+        arrays = {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise DataError(f"Expected a file of arrays at {path}, found another or a damaged one: {error}.") from error
+    return arrays, {name: array.item() for name, array in arrays.items() if array.ndim == 0}
+
+
+def _text(cell: Any) -> str:
+    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, changed: int) -> Cube:
+    return Cube(path)
+
+
+def opened(path: Path) -> Cube:
+    """The file, kept open for the next stamp of it."""
+    return _opened(path, path.stat().st_mtime_ns)
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Every stamp of a file as a reference, with its numbers."""
+    cube = opened(path)
+    columns, names = cube.columns(), cube.names
+    for index in range(len(cube)):
+        values = {name: float(cells[index]) for name, cells in columns.items() if math.isfinite(cells[index])}
+        yield Row(index + 1, f"{path}[{index}]", values, names[index] if names is not None else "")
+
+
+def stamp_at(path: Path, index: int) -> Stamp | Refusal:
+    """The stamp at `cube.h5[index]`, not yet standardized."""
+    cube = opened(path)
+    said = cube.about
+    if isinstance(said, Refusal):
+        return said
+    image = cube.image(index)
+    if reason := saturated(image, said):
+        return Refusal(reason)
+    pixel_scale = said.pixel_scale if cube.scales is None else float(cube.scales[index])
+    psf = cube.arrays.get("psf")
+    psf = None if psf is None else np.asarray(psf if len(psf.shape) == 2 else psf[index], np.float64)
+    variance = _variance(cube, said, image, index) * said.factor**2
+    name = "" if cube.names is None else cube.names[index]
+    bands = band_names(said, len(image))
+    return Stamp(image * said.factor, pixel_scale, psf_of(psf, said, pixel_scale), variance, bands, name)
+
+
+def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndarray:
+    given = cube.arrays.get("variance")
+    if given is None or not given.shape:
+        return frame_variance(image) if said.variance is None else np.full(len(image), said.variance)
+    own = np.asarray(given[index], np.float64)
+    if own.ndim < 2:
+        return np.broadcast_to(own, (len(image),))
+    return np.broadcast_to(own, image.shape)
+
+
+def write_hdf5(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
+    """images [n band y x], psf [n y x], variance, pixel_scale, id and the columns of numbers; the unit as attribute."""
+    import h5py
+
+    from sciencegen.domains.galaxies.fits_writing import check_alike, psf_cube, wide
+
+    check_alike(path, stamps)
+    with atomic_write(path, "wb") as sink, h5py.File(sink, "w") as file:
+        if not stamps:
+            return
+        images = file.create_dataset("images", data=np.stack([one.image for one in stamps]), track_times=False)
+        images.attrs.update({"unit": "nJy", "bands": ",".join(stamps[0].bands)})
+        maps = any(one.variance.ndim > 1 for one in stamps)
+        variance = np.stack([np.broadcast_to(wide(one), one.image.shape) if maps else one.variance for one in stamps])
+        columns = {"variance": variance, "pixel_scale": np.array([one.pixel_scale for one in stamps])}
+        if any(one.psf is not None for one in stamps):
+            columns["psf"] = psf_cube(stamps)
+        for name, cells in values.items():
+            if all(cell is None or isinstance(cell, (bool, int, float, np.number, np.bool_)) for cell in cells):
+                columns[name] = np.array([math.nan if cell is None else float(cell) for cell in cells])
+        columns["id"] = np.array([str(name).encode() for name in names])
+        for name, array in columns.items():
+            file.create_dataset(name, data=array, track_times=False)

@@ -1,0 +1,144 @@
+"""Files of galaxies: FITS, HDF5, .npz and .npy, tables and lists of them, folders. Text of an item: itself, or a
+reference.
+
+A reference is `stamps.fits[3]` or `cube.h5[3]`: the stamp with this number, from 0, in the order of the file (of its
+extensions, and in each stack); or `one.fits`, a file of one stamp. In a table it may be relative to where the work
+runs, or to the table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sciencegen.data.tables import open_binary, read_table
+from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.galaxies import cubes, fits_files, fits_writing
+from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
+from sciencegen.errors import ConfigError, DataError, SciencegenError
+
+ITEM_COLUMNS = ("item", "stamp", "image", "file", "path")
+TABLES = (".csv", ".csv.gz", ".parquet")
+LISTS = (".txt",)
+FORMATS = (*fits_files.ENDINGS, *cubes.ENDINGS, *TABLES, *LISTS)
+WRITTEN = (".fits", ".fit", ".fits.gz", *cubes.HDF5)
+_REFERENCE = re.compile(r"(?P<path>.+?)(\[(?P<number>\d{1,9})\])?")
+
+
+def ending(path: Path | str) -> str:
+    name = Path(path).name.lower()
+    return next((one for one in sorted(FORMATS, key=len, reverse=True) if name.endswith(one)), "")
+
+
+def read(path: Path, column: str | None = None) -> Iterator[Row]:
+    """Stream the rows of a file or of a folder of files, stamps as references; what can't be read is still a row."""
+    path = Path(path)
+    if path.is_dir():
+        files = [one for one in sorted(path.iterdir()) if ending(one) in (*fits_files.ENDINGS, *cubes.ENDINGS)]
+        if not files:
+            raise DataError(f"Expected FITS or HDF5 files in the folder {path}, found none.")
+        return _numbered(_expanded(map(str, files), path))
+    kind = ending(path)
+    if not kind:
+        raise ConfigError(f"Expected a file of galaxies ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
+    if kind in TABLES:
+        return (replace(row, text=_found(row.text, path.parent)) for row in read_table(path, ITEM_COLUMNS, column))
+    if not path.is_file():
+        raise DataError(f"Expected a file of galaxies at {path}, found nothing.")
+    if path.stat().st_size == 0:
+        raise DataError(f"Expected galaxies in {path}, found an empty file.")
+    if kind in LISTS:
+        return _expanded(_lines(path), path.parent)
+    return fits_files.rows(path) if kind in fits_files.ENDINGS else cubes.rows(path)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with open_binary(path) as stream:
+        for line in stream:
+            yield line.decode("utf-8", "replace").strip()
+
+
+def _expanded(texts: Iterator[str], folder: Path) -> Iterator[Row]:
+    """A file's name in a list stands for every stamp in it; a file that can't be read stays, to be refused."""
+    for line, text in enumerate(texts, start=1):
+        place = _found(text, folder)
+        if not text or text.startswith(PREFIX) or place.endswith("]"):
+            yield Row(line, place)
+            continue
+        try:
+            yield from (replace(row, line=line) for row in _stamps_in(Path(place)))
+        except (SciencegenError, OSError):
+            yield Row(line, place)
+
+
+def _stamps_in(path: Path) -> Iterator[Row]:
+    return fits_files.rows(path) if ending(path) in fits_files.ENDINGS else cubes.rows(path)
+
+
+def _numbered(rows: Iterator[Row]) -> Iterator[Row]:
+    return (replace(row, line=number) for number, row in enumerate(rows, start=1))
+
+
+def _found(text: str, folder: Path) -> str:
+    """A reference as it is if its file is there, else beside the table or list that names it."""
+    if text.startswith(PREFIX) or not (match := _REFERENCE.fullmatch(text)):
+        return text
+    path = Path(match["path"])
+    for place in (folder / path, folder / path.name):
+        if not path.exists() and place.is_file():
+            return f"{place}{text[len(match['path']) :]}"
+    return text
+
+
+def parse(text: str) -> Stamp | Refusal:
+    """A stamp from its text or from a reference, standardized; or why it can't be used."""
+    if not isinstance(text, str) or not text.strip():
+        return Refusal("empty")
+    text = text.strip()
+    if text.startswith(PREFIX):
+        return parse_text(text)
+    match = _REFERENCE.fullmatch(text) if len(text) < 4096 and "\n" not in text else None
+    if match is None or ending(match["path"]) not in (*fits_files.ENDINGS, *cubes.ENDINGS):
+        return Refusal("neither a stamp's text nor a reference such as stamps.fits[3]")
+    path = Path(match["path"])
+    if not path.is_file():
+        return Refusal(f"there is no file {path}")
+    try:
+        stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
+    except (SciencegenError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
+        return Refusal(f"{path} can't be read: {error}")
+    return standardize(replace(stamp, source=text)) if isinstance(stamp, Stamp) else stamp
+
+
+def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:
+    kind = fits_files if ending(path) in fits_files.ENDINGS else cubes
+    count = len(kind.opened(path))
+    if number is None and count != 1:
+        return Refusal(f"{path} holds {count} stamps: write which, such as {path.name}[0]")
+    if (number or 0) >= count:
+        return Refusal(f"{path} holds {count} stamps: there is no number {number} (they count from 0)")
+    return kind.stamp_at(path, number or 0)
+
+
+def cell(stamp: Stamp) -> str:
+    """How a table for people shows a stamp: where it stands in a file; "" for one that stands nowhere yet."""
+    return stamp.source
+
+
+def placed(path: Path, number: int) -> str:
+    """The reference to a stamp of a file that `write` wrote."""
+    return f"{path}[{number}]"
+
+
+def check_writable(path: Path) -> None:
+    if ending(path) not in WRITTEN:
+        raise ConfigError(f"Expected an output of galaxies ending in {', '.join(WRITTEN)}, got '{path}'. Choose one.")
+
+
+def write(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
+    """Stamps as FITS or HDF5, written whole; the same stamps give the same bytes."""
+    check_writable(path)
+    writer: Callable[..., None] = cubes.write_hdf5 if ending(path) in cubes.HDF5 else fits_writing.write
+    writer(Path(path), stamps, names, values)

@@ -1,0 +1,185 @@
+"""FITS: stamps as images, cubes and extensions, plain or compressed; and a cube with its catalogue, written.
+
+A two-dimensional image is a stamp. A cube is a stack of stamps [n y x], unless its header names as many bands as it has
+planes (BANDS = 'g,r,i'): then it is one stamp; four dimensions are [n band y x]. Extensions called PSF, VARIANCE (or
+VAR), IVAR (WHT, WEIGHT) and ERR (SIGMA, RMS) go with the image of the same EXTVER or, in a file with one image, with
+that; a table of as many rows as there are stamps is their catalogue."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.galaxies.headers import About, about, frame_variance, gaussian_psf, saturated, told_beside
+from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.errors import DataError
+
+ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fz")
+BESIDE = {
+    "PSF": "psf", "VARIANCE": "variance", "VAR": "variance", "IVAR": "inverse", "WHT": "inverse", "WEIGHT": "inverse",
+    "ERR": "sigma", "SIGMA": "sigma", "RMS": "sigma",
+}  # fmt: skip
+PASSED_OVER = frozenset({"MASK", "DQ", "SEG", "SEGMENTATION", "CON", "CTX", "MODEL"})
+NAMES = ("id", "name", "object", "ident")
+"""Columns of a catalogue that name its stamps."""
+OWN = re.compile("pixel_scale|psf_fwhm|variance_.+")
+"""Columns of a catalogue that belong to the stamps themselves."""
+
+
+class FitsFile:
+    """An open file: which HDUs hold stamps, their catalogue, and what their headers say, each looked at once. Stacks
+    are read plane by plane; without memory maps, which scaled integers can't have."""
+
+    def __init__(self, path: Path) -> None:
+        from astropy.io import fits
+
+        self.path = path
+        try:
+            self.hdus = fits.open(path, memmap=False, lazy_load_hdus=False, ignore_missing_simple=False)
+        except (OSError, TypeError, ValueError) as error:
+            raise DataError(f"Expected a FITS file at {path}, found another or a damaged one: {error}.") from error
+        self.images = {number: _stack_size(hdu) for number, hdu in enumerate(self.hdus) if _is_image(hdu)}
+        """Number of the HDU -> how many stamps it holds; None: it is one."""
+        self._about: dict[int, About | Refusal] = {}
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @cached_property
+    def places(self) -> list[tuple[int, int | None]]:
+        """Of each stamp in order: the HDU, and which of its stack, None where it is the whole image."""
+        return [(hdu, None if size is None else at) for hdu, size in self.images.items() for at in range(size or 1)]
+
+    @cached_property
+    def catalogue(self) -> tuple[list[str] | None, dict[str, np.ndarray]]:
+        """Names and columns of numbers of the first table with a row for each stamp."""
+        tables = (hdu for hdu in self.hdus if hdu.__class__.__name__ == "BinTableHDU")
+        table = next((hdu for hdu in tables if hdu.header["NAXIS2"] == len(self)), None)
+        if table is None:
+            return None, {}
+        data = table.data
+        named = next((name for name in data.names if name.lower() in NAMES), None)
+        names = None if named is None else [str(cell).strip() for cell in data[named]]
+        numbers = [one for one in data.names if data[one].ndim == 1 and data[one].dtype.kind in "iufb" and one != named]
+        return names, {name: np.asarray(data[name], np.float64) for name in numbers}
+
+    def about(self, number: int) -> About | Refusal:
+        if number not in self._about:
+            header = {**self.hdus[0].header, **self.hdus[number].header}
+            if "pixel_scale" in self.catalogue[1]:
+                header.setdefault("PIXSCALE", 1.0)  # each stamp's own takes its place
+            self._about[number] = about(header, told_beside(self.path))
+        return self._about[number]
+
+    def beside(self, number: int) -> dict[str, Any]:
+        """PSF and noise images that go with an image."""
+        version, alone = self.hdus[number].ver, len(self.images) == 1
+        return {
+            BESIDE[hdu.name.upper()]: hdu
+            for hdu in self.hdus
+            if hdu.name.upper() in BESIDE and getattr(hdu, "is_image", False) and (alone or hdu.ver == version)
+        }
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, changed: int) -> FitsFile:
+    return FitsFile(path)
+
+
+def opened(path: Path) -> FitsFile:
+    """The file, kept open for the next stamp of it."""
+    return _opened(path, path.stat().st_mtime_ns)
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Every stamp of a file as a reference, without reading a pixel; a catalogue's numbers are the rows' values."""
+    file = opened(path)
+    if not file.images:
+        found = [f"{one.name or 'PRIMARY'} {list(one.shape)}" for one in file.hdus if getattr(one, "is_image", False)]
+        raise DataError(f"Expected images of two to four dimensions in {path}, found {', '.join(found) or 'none'}.")
+    names, columns = file.catalogue
+    columns = {name: cells for name, cells in columns.items() if not OWN.fullmatch(name)}
+    for row, (hdu, _) in enumerate(file.places):
+        values = {name: float(cells[row]) for name, cells in columns.items() if math.isfinite(cells[row])}
+        name = names[row] if names is not None else str(file.hdus[hdu].header.get("OBJECT", ""))
+        yield Row(row + 1, f"{path}[{row}]", values, name)
+
+
+def _is_image(hdu: Any) -> bool:
+    two = getattr(hdu, "is_image", False) and len(hdu.shape) in (2, 3, 4)
+    return bool(two and hdu.name.upper() not in BESIDE and hdu.name.upper() not in PASSED_OVER)
+
+
+def _stack_size(hdu: Any) -> int | None:
+    """How many stamps an image HDU holds; None: it is one."""
+    shape, bands = hdu.shape, [one for one in str(hdu.header.get("BANDS", "")).split(",") if one.strip()]
+    if len(shape) == 2 or (len(shape) == 3 and (shape[0] == len(bands) > 1 or hdu.header.get("CTYPE3", "") == "BAND")):
+        return None
+    return int(shape[0])
+
+
+def stamp_at(path: Path, row: int) -> Stamp | Refusal:
+    """The stamp `file.fits[row]`, not yet standardized."""
+    file = opened(path)
+    number, plane = file.places[row]
+    said = file.about(number)
+    if isinstance(said, Refusal):
+        return said
+    image = _plane(file.hdus[number], plane)
+    image = image[None] if image.ndim == 2 else image
+    if reason := saturated(image, said):
+        return Refusal(reason)
+    names, columns = file.catalogue
+    own = {name: float(cells[row]) for name, cells in columns.items() if OWN.fullmatch(name)}
+    pixel_scale = own.get("pixel_scale", said.pixel_scale)
+    parts = {kind: _plane(hdu, plane) for kind, hdu in file.beside(number).items()}
+    bands = band_names(said, len(image))
+    variance = _variance(image, said.variance, parts, own, bands) * said.factor**2
+    name = names[row] if names is not None else str(file.hdus[number].header.get("OBJECT", ""))
+    return Stamp(image * said.factor, pixel_scale, psf_of(parts.get("psf"), said, pixel_scale), variance, bands, name)
+
+
+def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndarray | None:
+    """The image given, else a Gaussian of the width that is told; zeros, or a width of 0: there is none."""
+    if given is not None:
+        return given if given.any() else None
+    return gaussian_psf(said.fwhm, pixel_scale) if said.fwhm else None
+
+
+def band_names(said: About, count: int) -> tuple[str, ...]:
+    return said.bands if len(said.bands) == count else tuple(f"band{place + 1}" for place in range(count))
+
+
+def _plane(hdu: Any, plane: int | None) -> np.ndarray:
+    data = hdu.section[plane] if plane is not None and len(hdu.shape) > 2 else hdu.data
+    return np.asarray(data, np.float64)  # native, whatever the file's type and order of bytes
+
+
+def _variance(
+    image: np.ndarray,
+    said: float | None,
+    parts: Mapping[str, np.ndarray],
+    row: Mapping[str, float],
+    bands: Sequence[str],
+) -> np.ndarray:
+    """[band] or [band y x] in the file's unit: an extension, else the catalogue, else a keyword, else the frame."""
+    for kind, convert in (("variance", np.asarray), ("inverse", _inverse), ("sigma", np.square)):
+        if kind in parts:
+            found = convert(parts[kind])
+            return np.broadcast_to(found, image.shape) if found.ndim == 2 else found
+    columns = [f"variance_{band}" for band in bands]
+    if all(name in row for name in columns):
+        return np.array([row[name] for name in columns])
+    return frame_variance(image) if said is None else np.full(len(image), said)
+
+
+def _inverse(weight: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return 1 / weight

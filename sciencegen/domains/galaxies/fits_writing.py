@@ -1,0 +1,136 @@
+"""Stamps written as FITS: one cube that DS9, astropy and pipelines read, with its catalogue."""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.errors import ConfigError
+from sciencegen.files import atomic_write
+
+
+def write(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
+    """A cube of stamps [n y x], or [n band y x], with the cubes PSF and VARIANCE where stamps have such images, and a
+    table CATALOG: id, the columns given, pixel_scale, psf_fwhm and variance_<band> of each. Nothing tells the time of
+    day."""
+    from astropy.io import fits
+
+    check_alike(path, stamps)
+    hdus = fits.HDUList([fits.PrimaryHDU(_cube(stamps), _header(stamps))] if stamps else [fits.PrimaryHDU()])
+    if any(stamp.psf is not None for stamp in stamps):
+        hdus.append(fits.ImageHDU(psf_cube(stamps), name="PSF"))
+    if any(stamp.variance.ndim > 1 for stamp in stamps):
+        maps = np.stack([np.broadcast_to(wide(stamp), stamp.image.shape) for stamp in stamps])
+        hdus.append(fits.ImageHDU(maps.squeeze(1) if maps.shape[1] == 1 else maps, name="VARIANCE"))
+        hdus[-1].header["BUNIT"] = "nJy2"
+    if stamps:
+        hdus.append(_table(stamps, names, values))
+    with atomic_write(path, "wb") as sink:
+        if path.name.lower().endswith(".gz"):
+            with gzip.GzipFile("", "wb", 6, sink, mtime=0) as packed:
+                hdus.writeto(packed)
+        else:
+            hdus.writeto(sink)
+
+
+def check_alike(path: Path, stamps: Sequence[Stamp]) -> None:
+    """A cube holds stamps of one shape in the same bands."""
+    shapes = {(stamp.image.shape, stamp.bands) for stamp in stamps}
+    if len(shapes) > 1:
+        found = ", ".join(sorted(f"{list(shape)} of {'/'.join(bands)}" for shape, bands in shapes))
+        raise ConfigError(f"Expected stamps of one shape and the same bands for {path}, got {found}. Write them apart.")
+
+
+def _cube(stamps: Sequence[Stamp]) -> np.ndarray:
+    cube = np.stack([stamp.image for stamp in stamps]).astype(np.float32)
+    return cube[:, 0] if cube.shape[1] == 1 else cube
+
+
+def wide(stamp: Stamp) -> np.ndarray:
+    return stamp.variance if stamp.variance.ndim > 1 else stamp.variance[:, None, None]
+
+
+def psf_cube(stamps: Sequence[Stamp]) -> np.ndarray:
+    """[n y x], all as wide as the widest; zeros where a stamp has none."""
+    side = max(len(stamp.psf) for stamp in stamps if stamp.psf is not None)
+    cube = np.zeros((len(stamps), side, side), np.float32)
+    for place, stamp in zip(cube, stamps, strict=True):
+        if stamp.psf is not None:
+            edge = (side - len(stamp.psf)) // 2
+            place[edge : side - edge, edge : side - edge] = stamp.psf
+    return cube
+
+
+def _header(stamps: Sequence[Stamp]) -> Any:
+    from importlib.metadata import PackageNotFoundError, version
+
+    from astropy.io import fits
+
+    try:
+        made_by = f"sciencegen {version('sciencegen')}"
+    except PackageNotFoundError:
+        made_by = "sciencegen"
+    scale, header = stamps[0].pixel_scale, fits.Header()
+    header["BUNIT"] = ("nJy", "in a pixel; AB magnitude of 1: 31.4")
+    header["MAGZERO"] = (31.4, "AB magnitude of 1")
+    header["BANDS"] = ",".join(stamps[0].bands)
+    header["PIXSCALE"] = (scale, "[arcsec] of the first stamp; all: CATALOG")
+    for axis in (1, 2):
+        header[f"CTYPE{axis}"] = ("LINEAR", "a stamp has no place on the sky")
+        header[f"CUNIT{axis}"] = "deg"
+        header[f"CRPIX{axis}"] = (stamps[0].side + 1) / 2
+        header[f"CRVAL{axis}"] = 0.0
+        header[f"CD{axis}_{axis}"] = (scale / 3600, "[deg]")
+    header[f"CTYPE{3 + (len(stamps[0].bands) > 1)}"] = ("STAMP", "row of CATALOG")
+    header["ORIGIN"] = made_by
+    noise_free, sharp = all(one.noise_free for one in stamps), all(one.psf is None for one in stamps)
+    header["COMMENT"] = "Noise: none." if noise_free else "Noise: variance (nJy2) in CATALOG, as a map in VARIANCE."
+    header["COMMENT"] = "PSF: none." if sharp else "PSF: of each stamp in PSF, on its pixels, summing to 1."
+    return header
+
+
+def _table(stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Any:
+    from astropy.io import fits
+
+    columns = [_column("id", [str(name) for name in names])]
+    columns += [_column(name, list(cells)) for name, cells in values.items()]
+    taken = {column.name for column in columns}
+    own = {"pixel_scale": [stamp.pixel_scale for stamp in stamps], "psf_fwhm": [psf_fwhm(stamp) for stamp in stamps]}
+    for place, band in enumerate(stamps[0].bands):
+        own[f"variance_{band}"] = [float(np.mean(stamp.variance[place], dtype=np.float64)) for stamp in stamps]
+    columns += [_column(name, cells) for name, cells in own.items() if name not in taken]
+    return fits.BinTableHDU.from_columns(columns, name="CATALOG")
+
+
+def _column(name: str, cells: list[Any]) -> Any:
+    """Numbers as doubles, missing ones as NaN; anything else as ASCII text."""
+    from astropy.io import fits
+
+    numbers = all(cell is None or isinstance(cell, (bool, int, float, np.number, np.bool_)) for cell in cells)
+    if numbers:
+        return fits.Column(name, "D", array=np.array([math.nan if cell is None else float(cell) for cell in cells]))
+    texts = [("" if cell is None else str(cell)).encode("ascii", "replace").decode() for cell in cells]
+    return fits.Column(name, f"{max(1, *map(len, texts))}A", array=np.array(texts, dtype=str))
+
+
+def psf_fwhm(stamp: Stamp) -> float:
+    """arcsec: twice the radius at which the PSF's mean profile falls to half; ln of it is taken as linear in r² between
+    two radii, as a Gaussian's is. 0 without a PSF."""
+    if stamp.psf is None:
+        return 0.0
+    half = len(stamp.psf) // 2
+    r2 = np.add.outer(np.arange(-half, half + 1) ** 2, np.arange(-half, half + 1) ** 2).ravel()
+    radii2, ring = np.unique(r2, return_inverse=True)
+    profile = np.bincount(ring, stamp.psf.ravel().astype(np.float64)) / np.bincount(ring)
+    below = int(np.argmax(profile <= profile[0] / 2))
+    if below == 0 or profile[below] <= 0:
+        return math.nan
+    high, low = np.log(profile[below - 1 : below + 1] / profile[0])
+    part = (high + math.log(2)) / (high - low)
+    return 2 * stamp.pixel_scale * math.sqrt(radii2[below - 1] + part * (radii2[below] - radii2[below - 1]))

@@ -1,0 +1,169 @@
+"""What a file says of its stamps: unit, pixel scale, PSF, noise, bands. Keywords of FITS, attributes of HDF5, or a
+file.
+
+Names in any case, the first that is there counts (`KEYWORDS`). What a file lacks, or says in words of its own, stands
+in `<file>.yaml` beside it or in `stamps.yaml` in its folder, and overrides it:
+
+    pixel_scale: 0.168          # arcsec
+    zero_point: 27.0            # AB magnitude of 1 in the file's unit; or unit: nJy, uJy, mJy, Jy, nanomaggy
+    psf_fwhm: 0.6               # arcsec, a round Gaussian; where the file has no PSF images
+    sigma: 0.02                 # noise in the file's unit; or variance; 0: noise-free
+    saturation: 60000           # in the file's unit
+    bands: [g, r, i]
+    images: cutouts             # name of the data set in HDF5 or .npz
+    keywords: {pixel_scale: ARCSECPX}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.galaxies.items import flux_of
+from sciencegen.errors import ConfigError, unknown_name
+
+KEYWORDS: dict[str, tuple[str, ...]] = {
+    "pixel_scale": ("PIXSCALE", "PIXEL_SCALE", "PIXSCAL", "PIXELSCL", "PXSCALE", "SECPIX"),
+    "unit": ("BUNIT", "UNIT", "UNITS"),
+    "zero_point": ("MAGZERO", "MAGZPT", "ZEROPT", "PHOTZP", "ABMAGZP", "ZEROPOINT", "ZERO_POINT", "ZP"),
+    "psf_fwhm": ("PSFFWHM", "PSF_FWHM", "SEEING"),
+    "sigma": ("SKYSIG", "SKYSIGMA", "SKYRMS", "RMS"),
+    "variance": ("VARIANCE", "VAR"),
+    "saturation": ("SATURATE", "SATLEVEL"),
+    "bands": ("BANDS", "FILTER", "BAND"),
+}
+NANOJANSKY = {
+    "njy": 1.0, "nanojansky": 1.0, "ujy": 1e3, "microjy": 1e3, "microjansky": 1e3, "mjy": 1e6, "millijansky": 1e6,
+    "jy": 1e9, "jansky": 1e9, "nanomaggy": 3631.0, "nanomaggies": 3631.0, "nmgy": 3631.0,
+    "maggy": 3631e9, "maggies": 3631e9,
+}  # fmt: skip
+"""nJy in a unit of flux; all others (counts, electrons, adu, with or without /s) need a zero point."""
+FRAME = 3
+"""Pixels at the edge of a stamp whose scatter tells its noise where nothing else does."""
+FURTHER = ("images", "keywords")
+_DEGREE = 3600.0
+
+
+@dataclass(frozen=True)
+class About:
+    """factor: nJy in the file's unit. pixel_scale, fwhm: arcsec. variance: in the file's unit squared, None if unknown.
+    bands: () if unknown. saturation: in the file's unit."""
+
+    factor: float
+    pixel_scale: float
+    bands: tuple[str, ...] = ()
+    fwhm: float | None = None
+    variance: float | None = None
+    saturation: float = math.inf
+
+
+def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal:
+    """What a header says, and what `told` (a file beside it) says instead; the reason why it says too little."""
+    plain = {str(key).upper(): value for key, value in header.items()}
+    own = told.get("keywords", {})
+    said = {name: told.get(name, _first(plain, (own.get(name, ""), *keys))) for name, keys in KEYWORDS.items()}
+    try:
+        factor, pixel_scale = _factor(said, plain), _pixel_scale(said["pixel_scale"], plain)
+        sigma, variance = _number(said["sigma"]), _number(said["variance"])
+        fwhm, saturation = _number(said["psf_fwhm"]), _number(said["saturation"])
+    except (TypeError, ValueError) as error:
+        return Refusal(f"a keyword of the header is no number ({error})")
+    if factor is None:
+        known = f"the unit '{said['unit']}' isn't one of flux" if said["unit"] else "there is no unit"
+        return Refusal(f"{known} and no zero point is given: add BUNIT = 'nJy' or MAGZERO, or say it in stamps.yaml")
+    if pixel_scale is None:
+        return Refusal("no pixel scale is given: add PIXSCALE (arcsec) or a WCS, or say it in stamps.yaml")
+    if variance is None and sigma is not None:
+        variance = sigma**2
+    limit = math.inf if saturation is None else saturation
+    return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, limit)
+
+
+def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((header[key.upper()] for key in keys if key and header.get(key.upper()) not in (None, "")), None)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(np.asarray(value).reshape(()))
+
+
+def _factor(said: Mapping[str, Any], header: Mapping[str, Any]) -> float | None:
+    """A flux unit, else a zero point, else HST's PHOTFLAM and PHOTPLAM."""
+    unit = str(said["unit"] or "").strip().strip("'").lower()
+    if unit in NANOJANSKY:
+        return NANOJANSKY[unit]
+    zero_point = _number(said["zero_point"])
+    if zero_point is None and header.get("PHOTFLAM") and header.get("PHOTPLAM"):
+        zero_point = -2.5 * math.log10(header["PHOTFLAM"]) - 5 * math.log10(header["PHOTPLAM"]) - 2.408
+    return None if zero_point is None else float(flux_of(zero_point))
+
+
+def _pixel_scale(said: Any, header: Mapping[str, Any]) -> float | None:
+    """arcsec: a keyword, else the WCS (degrees): sqrt |det CD|, or CDELT."""
+    if said is not None:
+        return _number(said)
+    if "CD1_1" in header and "CD2_2" in header:
+        determinant = header["CD1_1"] * header["CD2_2"] - header.get("CD1_2", 0.0) * header.get("CD2_1", 0.0)
+        return math.sqrt(abs(determinant)) * _DEGREE
+    if "CDELT1" in header and "CDELT2" in header and (header["CDELT1"], header["CDELT2"]) != (1.0, 1.0):
+        return math.sqrt(abs(header["CDELT1"] * header["CDELT2"])) * _DEGREE
+    return None
+
+
+def saturated(image: np.ndarray, said: About) -> str:
+    """How many pixels lie at the level of saturation or above, "" where none does or there is no such level."""
+    count = int((image >= said.saturation).sum()) if math.isfinite(said.saturation) else 0
+    return f"{count} pixels are saturated (at {said.saturation:g})" if count else ""
+
+
+def _bands(said: Any) -> tuple[str, ...]:
+    if said is None:
+        return ()
+    if isinstance(said, bytes):
+        said = said.decode("utf-8", "replace")
+    parts = said.split(",") if isinstance(said, str) else list(np.atleast_1d(said))
+    return tuple(part.decode() if isinstance(part, bytes) else str(part).strip() for part in parts)
+
+
+@lru_cache(maxsize=64)
+def told_beside(path: Path) -> Mapping[str, Any]:
+    """What `<file>.yaml` or the folder's `stamps.yaml` says, {} where there is neither."""
+    import yaml
+
+    names = (f"{path.name}.yaml", "stamps.yaml")
+    beside = next((place for name in names if (place := path.with_name(name)).is_file()), None)
+    if beside is None:
+        return {}
+    try:
+        content = yaml.safe_load(beside.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Expected YAML in {beside}, found something else: {error}.") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"Expected keys such as pixel_scale in {beside}, found {str(content)[:60]}.")
+    for name in content:
+        if name not in KEYWORDS and name not in FURTHER:
+            raise unknown_name(f"key in {beside}", str(name), (*KEYWORDS, *FURTHER))
+    return content
+
+
+def gaussian_psf(fwhm: float, pixel_scale: float) -> np.ndarray:
+    """[y x] a round Gaussian, four FWHM to each side, summing to 1."""
+    half = max(2, min(math.ceil(4 * fwhm / pixel_scale), 40))
+    r2 = np.arange(-half, half + 1) ** 2 + (np.arange(-half, half + 1) ** 2)[:, None]
+    psf = np.exp(-4 * math.log(2) * r2 * (pixel_scale / fwhm) ** 2)
+    return (psf / psf.sum()).astype(np.float32)
+
+
+def frame_variance(image: np.ndarray) -> np.ndarray:
+    """[band] the robust scatter of the stamp's outermost pixels, squared: (1.4826 median |I - median|)²."""
+    edge = np.ones(image.shape[1:], bool)
+    edge[FRAME:-FRAME, FRAME:-FRAME] = False
+    pixels = image[:, edge]
+    return (1.4826 * np.median(np.abs(pixels - np.median(pixels, 1, keepdims=True)), 1)) ** 2

@@ -1,0 +1,45 @@
+"""Rows of a simulated survey, as a dataset holds them: texts of observed stamps with what is known of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sciencegen.domains.galaxies.items import text
+from sciencegen.domains.galaxies.properties import GIVEN, measure_stamp
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.errors import ConfigError, unknown_name
+
+
+def rows(settings: Mapping[str, Any], seed: int, start: int, stop: int) -> list[tuple[str, dict[str, float]]]:
+    """(text, values) of galaxies with the numbers start to stop - 1. values: what is measured on the noise-free,
+    PSF-free twin under the properties' names, and what the galaxy was made of; without what can't be measured or
+    doesn't apply.
+
+    settings: of `SurveySettings`, and noise_free: true gives the twins themselves.
+    """
+    chosen = dict(settings)
+    noise_free = bool(chosen.pop("noise_free", False))
+    survey = survey_settings(chosen)
+    made = []
+    for one in simulate(survey, seed, start, stop):
+        measured = measure_stamp(one.twin)
+        values = {name: measured[name] for name in sorted(GIVEN)} | dict(one.truth)
+        known = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+        made.append((text(one.twin if noise_free else one.observed), known))
+    return made
+
+
+def survey_settings(chosen: Mapping[str, Any]) -> SurveySettings:
+    """The record of such settings; an unknown name is an error."""
+    fields = [field.name for field in dataclasses.fields(SurveySettings)]
+    for name in chosen:
+        if name not in fields:
+            raise unknown_name("setting of a simulated survey", name, (*fields, "noise_free"))
+    settings = SurveySettings(**chosen)
+    for field in ("side", "bands"):
+        if not isinstance(getattr(settings, field), int):
+            raise ConfigError(f"Expected a whole number for {field}, got {getattr(settings, field)!r}.")
+    return settings

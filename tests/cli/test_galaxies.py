@@ -1,0 +1,118 @@
+"""Galaxies by the command line: scored, prepared, evaluated, whatever file they are in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from astropy.io import fits
+
+from sciencegen.data.cards import load_card
+from sciencegen.data.prepared import PreparedDataset
+from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+
+SETTINGS = {"survey": "euclid", "side": 32}
+
+
+@pytest.fixture
+def stamps(tmp_path):
+    made = [one.observed for one in simulate(SurveySettings(**SETTINGS), 0, 0, 6)]
+    DOMAIN.write(tmp_path / "stamps.fits", made, [one.name for one in made], {"z": list(np.arange(6.0))})
+    return made
+
+
+def test_score(cli, stamps):
+    result = cli("score", "galaxies", "stamps.fits", "--threads", 1, "-o", "scores.csv")
+    assert result.code == 0, result.err
+    table = pd.read_csv("scores.csv")
+    assert table["item"].tolist() == [f"stamps.fits[{n}]" for n in range(6)]
+    assert table["id"].tolist() == [one.name for one in stamps]
+    np.testing.assert_allclose(table[list(DOMAIN.properties)], DOMAIN.measure(stamps, list(DOMAIN.properties)))
+    goals = "flux,similarity to stamps.fits[3]"
+    again = cli("score", "galaxies", "scores.csv", "--with", goals, "--threads", 1, "-o", "again.fits")
+    assert again.code == 0, again.err
+    with fits.open("again.fits") as hdus:
+        assert hdus["CATALOG"].data["similarity to stamps.fits[3]"][3] == pytest.approx(1, abs=2e-3)
+
+
+def test_bad_stamps_are_listed_and_the_rest_is_scored(cli, stamps):
+    with fits.open("stamps.fits", mode="update") as hdus:
+        hdus[0].data[1, 3, 3] = np.nan
+        hdus[0].data[2] = 0
+    result = cli("score", "galaxies", "stamps.fits", "--with", "flux", "--threads", 1, "-o", "scores.csv", "--json")
+    assert json.loads(result.out)["scored"] == 4
+    reasons = pd.read_csv("scores.csv.rejects.csv")
+    assert reasons["line"].tolist() == [2, 3]
+    assert "NaN" in reasons["reason"][0]
+    assert "every pixel is 0" in reasons["reason"][1]
+
+
+def test_a_folder_of_files(cli, stamps, tmp_path):
+    (tmp_path / "night").mkdir()
+    (tmp_path / "stamps.fits").rename(tmp_path / "night/stamps.fits")
+    (tmp_path / "night/broken.fits").write_bytes(b"no")
+    result = cli("score", "galaxies", "night", "--with", "flux", "--threads", 1, "-o", "scores.csv")
+    assert result.code == 0, result.err
+    assert len(pd.read_csv("scores.csv")) == 6
+    assert len(pd.read_csv("scores.csv.rejects.csv")) == 1
+    prepared = cli("datasets", "prepare", "galaxies", "./night", "--threads", 1, "-o", "data")
+    assert prepared.code == 0, prepared.err
+    assert len(PreparedDataset.load("data")) == 6
+
+
+def test_no_patterns_and_no_pixel_scale(cli, tmp_path):
+    fits.writeto(tmp_path / "a.fits", np.random.default_rng(0).normal(size=(32, 32)))
+    result = cli("score", "galaxies", "a.fits", "-o", "b.csv")
+    assert result.code == 3
+    assert "b.csv.rejects.csv says why" in result.err
+
+
+@pytest.fixture
+def small_card(tmp_path, monkeypatch):
+    """The card of simulated galaxies with a few rows and no sample."""
+    content = yaml.safe_load((load_card("galaxies/simulated").folder / "card.yaml").read_text())
+    content |= {"name": "few", "samples": {}}
+    for split, file in content["files"].items():
+        file["rows"] = {"train": 70, "validation": 3, "test": 4}[split]
+    folder = tmp_path / "cards/galaxies/few"
+    folder.mkdir(parents=True)
+    (folder / "card.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("SCIENCEGEN_DATASETS", str(tmp_path / "cards"))
+
+
+@pytest.mark.usefixtures("small_card")
+def test_a_simulated_dataset_is_made_prepared_and_knows_its_twins(cli, tmp_path):
+    result = cli("datasets", "fetch", "galaxies/few", "--json")
+    assert json.loads(result.out)["files"] == 3, result.err
+    files = {path.name: path.read_bytes() for path in (tmp_path / "cache").rglob("*.parquet")}
+    result = cli("datasets", "prepare", "galaxies", "few", "--threads", 1, "-o", "data")
+    assert result.code == 0, result.err
+    prepared = PreparedDataset.load("data")
+    assert prepared.summary["counts"]["splits"] == {"train": 70, "validation": 3, "test": 4}
+    made = DOMAIN.simulate({"survey": "euclid", "side": 64}, 0, 2_000_000, 2_000_004)
+    assert list(prepared.items("test")) == [text for text, _ in made]
+    names = ["half_light_radius", "e1", "redshift", "sersic_index"]
+    sources = ["half_light_radius", "e1", "redshift", "true_sersic_index"]
+    expected = [[values[name] for name in sources] for _, values in made]
+    np.testing.assert_allclose(prepared.values("test", names), expected, rtol=1e-6)
+    noise = prepared.values("test", ["signal_to_noise"])
+    assert (noise > 5).all()
+    for path in (tmp_path / "cache").rglob("*.parquet"):
+        path.unlink()
+    assert cli("datasets", "fetch", "galaxies/few").code == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "cache").rglob("*.parquet")} == files
+
+
+def test_evaluate_against_the_sample(cli, stamps):
+    made = DOMAIN.simulate({}, 5, 0, 40)
+    DOMAIN.write("some.fits", [DOMAIN.parse(text) for text, _ in made], [str(n) for n in range(40)], {})
+    result = cli("evaluate", "galaxies", "some.fits", "--against", "simulated/test", "-o", "metrics.json")
+    assert result.code == 0, result.err
+    found = json.loads(Path("metrics.json").read_text())
+    assert found["valid"] == 1
+    assert 0 < found["wasserstein_mean"] < 0.7

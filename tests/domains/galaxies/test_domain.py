@@ -1,0 +1,189 @@
+"""That the object has what the contract asks for, and what holds of all its parts together."""
+
+import base64
+import inspect
+import math
+
+import galsim
+import numpy as np
+import pytest
+
+from sciencegen.data.cards import load_card
+from sciencegen.domains import load_domain
+from sciencegen.domains.base import Domain, Refusal
+from sciencegen.domains.galaxies import DOMAIN, galsim_object, galsim_psf
+from sciencegen.domains.galaxies.mutations import oriented
+from sciencegen.errors import ConfigError
+from sciencegen.files import sha256_of
+from tests.domains.galaxies.examples import sersic, stamp
+
+
+def test_the_domain_has_every_member_of_the_contract():
+    assert load_domain("galaxies") is DOMAIN
+    for name, member in inspect.getmembers(Domain, inspect.isfunction):
+        if not name.startswith("_"):
+            wanted = list(inspect.signature(member).parameters)[1:]
+            assert list(inspect.signature(getattr(DOMAIN, name)).parameters) == wanted, name
+    for name in ("name", "item_columns", "formats", "properties"):
+        assert getattr(DOMAIN, name)
+    assert DOMAIN.given <= set(DOMAIN.properties)
+
+
+def test_every_property_is_an_oracle(observed, twins):
+    assert set(DOMAIN.oracle_names()) == set(DOMAIN.properties)
+    for name in DOMAIN.oracle_names():
+        oracle = DOMAIN.oracle(name)
+        assert (oracle.name, oracle.unit) == (name, DOMAIN.properties[name].unit)
+        scores = oracle.score([*observed[:3], twins[0]])
+        values = DOMAIN.measure([*observed[:3], twins[0]], [name])[:, 0]
+        for score, value in zip(scores, values, strict=True):
+            assert score.failed if math.isnan(value) else score.value == value
+    with pytest.raises(ConfigError, match="Did you mean 'ellipticity'"):
+        DOMAIN.oracle("elipticity")
+
+
+def test_similarity(observed, twins):
+    alike = DOMAIN.similarity(twins[:8], twins[:8])
+    np.testing.assert_allclose(np.diag(alike), 1, atol=2e-3)
+    np.testing.assert_allclose(alike, alike.T, atol=1e-3)
+    assert ((alike >= 0) & (alike <= 1)).all()
+    assert np.median(alike[np.triu_indices(8, 1)]) < 0.9
+    turned = [oriented(one, 5) for one in twins[:8]]
+    np.testing.assert_allclose(DOMAIN.similarity(turned, twins[:8]).diagonal(), 1, atol=0.12)
+    np.testing.assert_allclose(DOMAIN.nearest(observed[:4], twins), DOMAIN.similarity(observed[:4], twins).max(1))
+    oracle = DOMAIN.oracle(f"similarity to {DOMAIN.text(twins[3])}")
+    assert oracle.score(twins[:8])[3].value == pytest.approx(1, abs=2e-3)
+    with pytest.raises(ConfigError, match="Expected a galaxy to compare with"):
+        DOMAIN.oracle("similarity to lost.fits[3]")
+
+
+def test_small_moves_are_small_and_new(twins):
+    generator = np.random.default_rng(0)
+    moved = [DOMAIN.mutate(one, generator) for one in twins]
+    names = ["flux", "half_light_radius"]
+    change = np.log(DOMAIN.measure(moved, names) / DOMAIN.measure(twins, names))
+    assert (np.median(np.abs(change), 0) < 0.15).all()
+    assert len({DOMAIN.key(one) for one in [*moved, *twins]}) == 2 * len(twins)
+    again = [DOMAIN.mutate(one, np.random.default_rng(7)) for one in twins[:2]]
+    assert [DOMAIN.key(one) for one in again] == [
+        DOMAIN.key(DOMAIN.mutate(one, np.random.default_rng(7))) for one in twins[:2]
+    ]
+
+
+def test_a_mutation_turns_shears_and_magnifies_as_it_says():
+    """A round galaxy under the affine map keeps its flux times the brightening, and its size times the growth."""
+    generator, changes = np.random.default_rng(3), []
+    one = stamp(sersic(1, 5))
+    for _ in range(200):
+        values = DOMAIN.measure([DOMAIN.mutate(one, generator)], ["e1", "e2", "half_light_radius", "flux"])[0]
+        changes.append(values)
+    e1, e2, radius, flux = np.array(changes).T
+    assert (e1.std(), e2.std()) == pytest.approx((0.05, 0.05), abs=0.012)
+    assert np.log(radius).std() == pytest.approx(0.08, abs=0.012)
+    assert np.log(flux).std() == pytest.approx(0.1, abs=0.015)
+
+
+def test_noisy_stamps_are_only_turned(observed):
+    moved = DOMAIN.mutate(observed[0], np.random.default_rng(0))
+    assert sorted(moved.image.ravel()) == sorted(observed[0].image.ravel())
+    assert sorted(moved.psf.ravel()) == sorted(observed[0].psf.ravel())
+
+
+@pytest.mark.parametrize("symmetry", range(8))
+def test_the_eight_symmetries_have_inverses(observed, symmetry):
+    one = observed[1]
+    moved = oriented(one, symmetry)
+    back = next(other for other in range(8) if DOMAIN.key(oriented(moved, other)) == DOMAIN.key(one))
+    assert back == (symmetry if symmetry >= 4 else (4 - symmetry) % 4)
+
+
+def test_features_are_finite(observed):
+    features = DOMAIN.features(observed)
+    assert features.shape[0] == len(observed)
+    assert np.isfinite(features).all()
+
+
+def test_pictures_are_the_same_each_time_and_hold_a_png(observed):
+    page = DOMAIN.render(observed[0])
+    assert page == DOMAIN.render(DOMAIN.parse(DOMAIN.text(observed[0])))
+    assert page.startswith("<img ")
+    assert 'width="160" height="160"' in page
+    data = base64.b64decode(page.split("base64,")[1].split('"')[0])
+    assert data.startswith(b"\x89PNG")
+
+
+def test_a_picture_can_be_opened(observed, tmp_path):
+    from matplotlib import image as reader
+
+    data = base64.b64decode(DOMAIN.render(observed[0]).split("base64,")[1].split('"')[0])
+    (tmp_path / "a.png").write_bytes(data)
+    pixels = reader.imread(tmp_path / "a.png")
+    assert pixels.shape[:2] == (64, 64)
+    assert pixels[24:40, 24:40].mean() > 2 * pixels[:10, :10].mean()
+
+
+def test_distributions_are_compared(observed, twins):
+    texts = [DOMAIN.text(one) for one in observed]
+    same = DOMAIN.evaluate(texts, texts, texts)
+    assert (same["valid"], same["unique"], same["novelty"], same["wasserstein_mean"]) == (1, 1, 0, 0)
+    other = DOMAIN.evaluate(["nothing", *map(DOMAIN.text, twins)], texts)
+    assert other["valid"] == pytest.approx(len(twins) / (len(twins) + 1))
+    assert other["wasserstein_mean"] > 0.05
+    assert "novelty" not in other
+    assert set(DOMAIN.metric_notes) >= {name for name in same if not name.startswith("count")}
+
+
+def test_no_items_give_no_rows(twins):
+    assert DOMAIN.measure([], ["flux"]).shape == (0, 1)
+    assert DOMAIN.similarity([], twins[:1]).shape == (0, 1)
+    assert DOMAIN.nearest([], twins[:1]).shape == (0,)
+    assert np.array_equal(DOMAIN.nearest(twins[:1], []), [0.0])
+    assert len(DOMAIN.features([])) == 0
+    assert DOMAIN.groups([]) == []
+
+
+def test_galaxies_have_no_patterns(twins):
+    assert DOMAIN.constraint([], [])(twins[0])
+    with pytest.raises(ConfigError, match="galaxies have none"):
+        DOMAIN.constraint(["spiral"], [])
+
+
+class TestGalSim:
+    """A stamp in GalSim's hands: nJy and arcsec."""
+
+    def test_it_draws_the_stamp_again(self, twins):
+        one = twins[0]
+        drawn = galsim_object(one).drawImage(nx=64, ny=64, scale=one.pixel_scale, method="no_pixel").array
+        np.testing.assert_allclose(drawn, one.image[0], atol=0.01 * one.image.max())
+
+    def test_it_can_be_sheared(self):
+        one = stamp(sersic(1, 5))
+        sheared = galsim_object(one).shear(g1=0.1, g2=0.05)
+        image = sheared.drawImage(nx=64, ny=64, scale=one.pixel_scale, method="no_pixel").array
+        values = DOMAIN.measure([stamp(image)], ["flux", "e1", "e2"])[0]
+        assert values == pytest.approx((1000, 0.1, 0.05), rel=0.1)
+
+    def test_it_can_be_convolved_into_the_observed_stamp(self, simulated):
+        one = simulated[2]
+        seen = galsim.Convolve(galsim_object(one.twin), galsim_psf(one.observed))
+        image = seen.drawImage(nx=64, ny=64, scale=one.twin.pixel_scale, method="no_pixel").array
+        residual = one.observed.image[0] - image
+        assert residual[4:-4, 4:-4].var() == pytest.approx(one.observed.variance[0], rel=0.15)
+        assert galsim_psf(one.twin) is None
+
+
+def test_the_samples_are_those_of_the_card():
+    """Their bytes, and that simulating gives them again (the last bits of floating point apart)."""
+    card = load_card("galaxies/simulated")
+    for sample in card.samples.values():
+        assert sha256_of(card.folder / sample.name) == sample.sha256
+    rows = {split: list(parts) for split, parts in card.sample_rows(DOMAIN.read).items()}
+    source = card.sources[0]
+    for split, found in rows.items():
+        assert len(found) == card.samples[split].rows
+        made = DOMAIN.simulate(source.settings, source.seed, source.files[split], source.files[split] + 3)
+        for row, (text, values) in zip(found, made, strict=False):
+            kept, again = DOMAIN.parse(row.text), DOMAIN.parse(text)
+            assert not isinstance(kept, Refusal)
+            np.testing.assert_allclose(kept.image, again.image, atol=0.2 * kept.variance[0] ** 0.5)
+            assert row.values["half_light_radius"] == pytest.approx(values["half_light_radius"], rel=1e-3)

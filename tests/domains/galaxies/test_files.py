@@ -1,0 +1,381 @@
+"""Files in and out: what FITS and HDF5 in the wild look like, and every reason to refuse a stamp."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from astropy.io import fits
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.galaxies import files
+from sciencegen.domains.galaxies.fits_writing import psf_fwhm
+from sciencegen.domains.galaxies.items import Stamp, key, text
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.errors import ConfigError, DataError
+from tests.domains.galaxies.examples import sersic
+
+IMAGE = sersic(1, 4, side=32).astype(np.float32) + np.random.default_rng(0).normal(0, 0.1, (32, 32)).astype(np.float32)
+HEADER = {"BUNIT": "nJy", "PIXSCALE": 0.2, "VARIANCE": 0.01}
+
+
+def header(**changes) -> fits.Header:
+    """A header that says all; a change to None leaves a keyword out."""
+    return fits.Header({name: value for name, value in (HEADER | changes).items() if value is not None})
+
+
+def written(path: Path, image=IMAGE, *more, **changes) -> Path:
+    fits.HDUList([fits.PrimaryHDU(image, header(**changes)), *more]).writeto(path, overwrite=True)
+    return path
+
+
+def stamps_of(path: Path) -> list[Stamp | Refusal]:
+    return [files.parse(row.text) for row in files.read(path)]
+
+
+def only(path: Path) -> Stamp:
+    (stamp,) = stamps_of(path)
+    assert isinstance(stamp, Stamp), stamp
+    return stamp
+
+
+@pytest.mark.parametrize("name", ["a.fits", "a.fits.gz", "a.h5"])
+@pytest.mark.parametrize(
+    "settings",
+    [SurveySettings(), SurveySettings("lsst", bands=3, side=32), SurveySettings(shot_noise=True, side=32)],
+    ids=["one band", "three bands", "map"],
+)
+@pytest.mark.parametrize("kind", ["observed", "twin"])
+def test_what_is_written_is_read_again(tmp_path, name, settings, kind):
+    made = [getattr(one, kind) for one in simulate(settings, 1, 0, 5)]
+    path, names, values = tmp_path / name, [f"g{n}" for n in range(5)], {"z": [0.5, None, 1.0, 2.0, 3.0]}
+    files.write(path, made, names, values)
+    rows = list(files.read(path))
+    found = stamps_of(path)
+    assert [key(one) for one in found] == [key(one) for one in made]
+    assert [one.bands for one in found] == [one.bands for one in made]
+    assert [row.id for row in rows] == names == [one.name for one in found]
+    assert [row.values for row in rows] == [{"z": 0.5}, {}, {"z": 1.0}, {"z": 2.0}, {"z": 3.0}]
+    assert [one.source for one in found] == [f"{path}[{n}]" for n in range(5)]
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    files.write(path, made, names, values)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+
+
+def test_the_header_says_unit_scale_psf_noise_and_origin(tmp_path):
+    made = [one.observed for one in simulate(SurveySettings(), 1, 0, 3)]
+    files.write(tmp_path / "a.fits", made, ["a", "b", "c"], {"note": ["x", None, "y"]})
+    with fits.open(tmp_path / "a.fits") as hdus:
+        top, catalogue = hdus[0].header, hdus["CATALOG"].data
+        assert (top["BUNIT"], top["MAGZERO"], top["PIXSCALE"], top["BANDS"]) == ("nJy", 31.4, 0.1, "VIS")
+        assert top["CD1_1"] * 3600 == pytest.approx(0.1)
+        assert "sciencegen" in top["ORIGIN"]
+        assert "DATE" not in top
+        assert hdus["PSF"].shape == (3, 15, 15)
+        np.testing.assert_allclose(catalogue["psf_fwhm"], 0.17, atol=0.02)
+        np.testing.assert_allclose(catalogue["variance_VIS"], made[0].variance[0])
+        assert list(catalogue["note"]) == ["x", "", "y"]
+    assert psf_fwhm(made[0]) == pytest.approx(0.17, abs=0.02)
+
+
+def test_stamps_of_two_shapes_are_written_apart(tmp_path):
+    made = [next(simulate(SurveySettings(side=side), 1, 0, 1)).twin for side in (32, 64)]
+    with pytest.raises(ConfigError, match=r"Expected stamps of one shape .*\[1, 32, 32\] of VIS, \[1, 64, 64\]"):
+        files.write(tmp_path / "a.fits", made, ["a", "b"], {})
+    assert not (tmp_path / "a.fits").exists()
+    with pytest.raises(ConfigError, match=r"ending in \.fits"):
+        files.write(tmp_path / "a.npz", made[:1], ["a"], {})
+
+
+def test_a_single_image(tmp_path):
+    stamp = only(written(tmp_path / "a.fits", OBJECT="NGC 1"))
+    assert (stamp.name, stamp.pixel_scale, stamp.bands, stamp.psf) == ("NGC 1", 0.2, ("band1",), None)
+    np.testing.assert_allclose(stamp.image[0], IMAGE, atol=0.1 / 16)
+    assert stamp.image.dtype.isnative
+    assert key(files.parse(str(tmp_path / "a.fits"))) == key(stamp)
+
+
+@pytest.mark.parametrize(
+    ("changes", "factor"),
+    [
+        ({"BUNIT": "uJy"}, 1e3),
+        ({"BUNIT": "Jy"}, 1e9),
+        ({"BUNIT": "nanomaggy"}, 3631.0),
+        ({"BUNIT": "electron/s", "MAGZERO": 27.0}, 10 ** (0.4 * 4.4)),
+        ({"BUNIT": None, "ZP": 31.4}, 1.0),
+        ({"BUNIT": "ELECTRONS/S", "PHOTFLAM": 7.03e-20, "PHOTPLAM": 8045.0}, 10 ** (0.4 * (31.4 - 25.945))),
+    ],
+)
+def test_units_become_nanojansky(tmp_path, changes, factor):
+    stamp = only(written(tmp_path / "a.fits", **changes))
+    assert stamp.image.sum() == pytest.approx(factor * IMAGE.sum(dtype=float), rel=5e-3)
+    assert stamp.variance[0] == pytest.approx(0.01 * factor**2, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"PIXSCALE": None, "CD1_1": -0.2 / 3600, "CD2_2": 0.2 / 3600},
+        {"PIXSCALE": None, "CD1_1": 0.0, "CD1_2": 0.2 / 3600, "CD2_1": 0.2 / 3600, "CD2_2": 0.0},
+        {"PIXSCALE": None, "CDELT1": -0.2 / 3600, "CDELT2": 0.2 / 3600},
+        {"PIXSCALE": None, "SECPIX": 0.2},
+    ],
+)
+def test_the_pixel_scale_comes_from_a_keyword_or_the_wcs(tmp_path, changes):
+    assert only(written(tmp_path / "a.fits", **changes)).pixel_scale == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("kind", [">i2", ">i4", ">f8", "u1"])
+def test_integers_and_big_endian_numbers(tmp_path, kind):
+    counts = np.clip(np.rint(IMAGE * 4 + 20), 0, 250).astype(kind)
+    stamp = only(written(tmp_path / "a.fits", counts, VARIANCE=0.0))
+    np.testing.assert_array_equal(stamp.image[0], counts)
+
+
+def test_scaled_integers(tmp_path):
+    hdu = fits.PrimaryHDU(IMAGE.astype(np.float64), header(VARIANCE=0.0))
+    hdu.scale("int16", bscale=0.001, bzero=10.0)
+    hdu.writeto(tmp_path / "a.fits")
+    np.testing.assert_allclose(only(tmp_path / "a.fits").image[0], IMAGE, atol=6e-4)
+
+
+def test_compressed_images(tmp_path):
+    packed = fits.CompImageHDU(IMAGE, header(), compression_type="RICE_1", quantize_level=16)
+    fits.HDUList([fits.PrimaryHDU(), packed]).writeto(tmp_path / "a.fits.fz")
+    np.testing.assert_allclose(only(tmp_path / "a.fits.fz").image[0], IMAGE, atol=0.02)
+
+
+def test_several_extensions_each_with_its_psf_and_weights(tmp_path):
+    width = np.add.outer(np.arange(-3, 4) ** 2, np.arange(-3, 4) ** 2)
+    hdus = [fits.PrimaryHDU(header=header(VARIANCE=None))]
+    for version in (1, 2):
+        image = fits.ImageHDU(version * IMAGE, name="SCI", ver=version)
+        weights = fits.ImageHDU(np.full(IMAGE.shape, 100.0 / version), name="WHT", ver=version)
+        psf = fits.ImageHDU(np.exp(-width / version), name="PSF", ver=version)
+        mask = fits.ImageHDU(np.ones(IMAGE.shape, np.int16), name="DQ", ver=version)
+        hdus += [image, weights, psf, mask]
+    fits.HDUList(hdus).writeto(tmp_path / "a.fits")
+    one, two = stamps_of(tmp_path / "a.fits")
+    assert two.image.sum() == pytest.approx(2 * one.image.sum(), rel=1e-2)
+    assert (one.variance.mean(), two.variance.mean()) == pytest.approx((0.01, 0.02), rel=1e-2)
+    assert psf_fwhm(two) == pytest.approx(np.sqrt(2) * psf_fwhm(one), rel=1e-2)
+
+
+def test_stacks_and_bands(tmp_path):
+    cube = np.stack([IMAGE, 2 * IMAGE, 3 * IMAGE])
+    assert len(stamps_of(written(tmp_path / "stack.fits", cube))) == 3
+    assert only(written(tmp_path / "bands.fits", cube, BANDS="g,r,i")).bands == ("g", "r", "i")
+    four = stamps_of(written(tmp_path / "four.fits", np.stack([cube, cube]), BANDS="g,r,i"))
+    assert [one.image.shape for one in four] == [(3, 32, 32)] * 2
+
+
+def test_noise_by_keyword_or_from_the_frame(tmp_path):
+    assert only(written(tmp_path / "a.fits", VARIANCE=None, SKYRMS=0.3)).variance[0] == pytest.approx(0.09)
+    found = only(written(tmp_path / "b.fits", VARIANCE=None)).variance[0]
+    assert found == pytest.approx(0.01, rel=0.35)
+    assert only(written(tmp_path / "c.fits", VARIANCE=0)).noise_free
+
+
+def test_a_width_becomes_a_gaussian_psf(tmp_path):
+    assert psf_fwhm(only(written(tmp_path / "a.fits", PSFFWHM=0.7))) == pytest.approx(0.7, rel=0.01)
+    assert only(written(tmp_path / "b.fits", PSFFWHM=0.0)).psf is None
+
+
+def test_what_the_header_lacks_stands_in_a_file_beside_it(tmp_path):
+    path = written(tmp_path / "a.fits", BUNIT="adu", PIXSCALE=None, VARIANCE=None, MYSCALE=0.3)
+    assert isinstance(stamps_of(path)[0], Refusal)
+    told = {"zero_point": 31.4, "sigma": 0.1, "bands": ["r"], "psf_fwhm": 0.9, "keywords": {"pixel_scale": "MYSCALE"}}
+    other = written(tmp_path / "b.fits", BUNIT="adu", PIXSCALE=None, VARIANCE=None, MYSCALE=0.3)
+    (tmp_path / "b.fits.yaml").write_text(yaml.safe_dump(told))
+    stamp = only(other)
+    assert (stamp.pixel_scale, stamp.bands) == (0.3, ("r",))
+    assert stamp.variance[0] == pytest.approx(0.01)
+    assert psf_fwhm(stamp) == pytest.approx(0.9, rel=0.01)
+    (tmp_path / "c.fits.yaml").write_text("pixel_skale: 1\n")
+    refused = files.parse(str(written(tmp_path / "c.fits")))
+    assert "Did you mean 'pixel_scale'" in refused.reason
+
+
+def spoilt(value: float) -> np.ndarray:
+    image = IMAGE.copy()
+    image[3, 4] = value
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "changes", "reason"),
+    [
+        (spoilt(np.nan), {}, "1 pixels are NaN"),
+        (spoilt(np.inf), {}, "infinite or saturated"),
+        (spoilt(70000), {"SATURATE": 60000}, r"1 pixels are saturated (at 60000)"),
+        (np.zeros((32, 32)), {}, "every pixel is 0"),
+        (np.ones((1, 1)), {}, "on a side, got 1"),
+        (np.ones((32, 20)), {}, "expected a square image"),
+        (np.ones((2000, 2000), np.int16), {}, "got 2000; cut or bin it"),
+        (IMAGE, {"PIXSCALE": None}, "no pixel scale is given: add PIXSCALE"),
+        (IMAGE, {"BUNIT": None}, "there is no unit and no zero point is given"),
+        (IMAGE, {"BUNIT": "adu"}, "the unit 'adu' isn't one of flux"),
+        (IMAGE, {"PIXSCALE": "wide"}, "a keyword of the header is no number"),
+        (IMAGE, {"PIXSCALE": -1.0}, "positive pixel scale"),
+        (IMAGE, {"VARIANCE": -1.0}, "variance is negative"),
+    ],
+)
+def test_every_reason_to_refuse_an_image(tmp_path, image, changes, reason):
+    (refused,) = stamps_of(written(tmp_path / "a.fits", image, **changes))
+    assert isinstance(refused, Refusal)
+    assert reason in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "reason"),
+    [
+        ("VARIANCE", np.full((32, 32), -1.0), "variance is negative"),
+        ("IVAR", np.zeros((32, 32)), "variance isn't finite"),
+        ("PSF", np.full((5, 5), np.nan), "PSF isn't finite"),
+        ("PSF", np.ones((4, 4)), "odd side"),
+        ("VARIANCE", np.ones((5, 5)), "can't be read"),
+    ],
+)
+def test_every_reason_to_refuse_what_goes_with_it(tmp_path, name, image, reason):
+    (refused,) = stamps_of(written(tmp_path / "a.fits", IMAGE, fits.ImageHDU(image, name=name)))
+    assert isinstance(refused, Refusal)
+    assert reason in refused.reason
+
+
+def test_no_header_at_all_is_refused_with_the_remedy(tmp_path):
+    fits.writeto(tmp_path / "a.fits", IMAGE)
+    (refused,) = stamps_of(tmp_path / "a.fits")
+    assert "say it in stamps.yaml" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.fits", b"", "found an empty file"),
+        ("a.fits", b"SIMPLE? no", "Expected a FITS file"),
+        ("a.h5", b"nothing of the kind", "Expected a file of arrays"),
+        ("a.npz", b"PK nothing", "Expected a file of arrays"),
+        ("a.png", b"x", "Expected a file of galaxies"),
+    ],
+)
+def test_files_that_are_something_else(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises((DataError, ConfigError), match=message):
+        list(files.read(path))
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    made = [one.observed for one in simulate(SurveySettings(), 1, 0, 8)]
+    files.write(tmp_path / "a.fits", made, list("abcdefgh"), {})
+    content = (tmp_path / "a.fits").read_bytes()
+    (tmp_path / "b.fits").write_bytes(content[: len(content) // 3])
+    try:
+        found = stamps_of(tmp_path / "b.fits")
+    except DataError:
+        return
+    assert any(isinstance(one, Refusal) for one in found)
+
+
+def test_a_table_without_images_is_told(tmp_path):
+    table = fits.BinTableHDU.from_columns([fits.Column("x", "D", array=np.arange(3.0))])
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "a.fits")
+    with pytest.raises(DataError, match="Expected images"):
+        list(files.read(tmp_path / "a.fits"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("{}[5]", "holds 3 stamps: there is no number 5"),
+        ("{}", "holds 3 stamps: write which"),
+        ("{}.fits[0]", "there is no file"),
+        ("nothing at all", "neither a stamp's text nor a reference"),
+        ("", "empty"),
+        ("x" * 10000, "neither"),
+        ("../../etc/passwd", "neither"),
+    ],
+)
+def test_wrong_references(tmp_path, reference, reason):
+    path = written(tmp_path / "a.fits", np.stack([IMAGE] * 3))
+    assert reason in files.parse(reference.format(path)).reason
+
+
+def test_lists_and_folders(tmp_path):
+    made = [one.observed for one in simulate(SurveySettings(), 1, 0, 3)]
+    files.write(tmp_path / "many.fits", made, list("abc"), {})
+    written(tmp_path / "one.fits")
+    (tmp_path / "broken.fits").write_bytes(b"no")
+    (tmp_path / "list.txt").write_text(f"one.fits\nmany.fits\nmany.fits[1]\n{text(made[0])}\nbroken.fits\nlost.fits\n")
+    rows = list(files.read(tmp_path / "list.txt"))
+    found = [files.parse(row.text) for row in rows]
+    assert [row.line for row in rows] == [1, 2, 2, 2, 3, 4, 5, 6]
+    assert [key(one) for one in found[1:6]] == [key(made[n]) for n in (0, 1, 2, 1, 0)]
+    assert all(isinstance(one, Refusal) for one in found[6:])
+    assert len(list(files.read(tmp_path))) == 1 + 3 + 1
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="Expected FITS or HDF5 files in the folder"):
+        files.read(tmp_path / "empty")
+
+
+def test_a_table_finds_its_stamps_from_anywhere(tmp_path, monkeypatch):
+    made = [one.observed for one in simulate(SurveySettings(), 1, 0, 2)]
+    (tmp_path / "results").mkdir()
+    files.write(tmp_path / "results/a.fits", made, ["a", "b"], {})
+    (tmp_path / "results/a.csv").write_text("item,z\nresults/a.fits[1],0.5\na.fits[0],0.6\n")
+    for place in (tmp_path, tmp_path / "results"):
+        monkeypatch.chdir(place)
+        rows = list(files.read(Path("results/a.csv" if place == tmp_path else "a.csv")))
+        assert [key(files.parse(row.text)) for row in rows] == [key(made[1]), key(made[0])]
+        assert rows[0].values == {"z": 0.5}
+
+
+def test_the_layout_of_galaxiesml(tmp_path):
+    """[n band y x] images of 64 pixels in five bands with columns, the unit and scale told beside it."""
+    images = np.random.default_rng(0).normal(0, 1, (4, 5, 64, 64)).astype(np.float32)
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file["image"], file["specz_redshift"], file["object_id"] = images, np.arange(4.0), np.arange(4) + 100
+    (tmp_path / "stamps.yaml").write_text("zero_point: 27.0\npixel_scale: 0.168\nbands: [g, r, i, z, y]\nsigma: 1\n")
+    rows, found = list(files.read(tmp_path / "a.hdf5")), stamps_of(tmp_path / "a.hdf5")
+    assert rows[2].values == {"specz_redshift": 2.0, "object_id": 102.0}
+    assert (found[3].bands, found[3].pixel_scale, found[3].name) == (("g", "r", "i", "z", "y"), 0.168, "103")
+    np.testing.assert_allclose(found[3].image, images[3] * 10 ** (0.4 * 4.4), atol=4)
+
+
+def test_the_layout_of_galaxy10(tmp_path):
+    """[n y x band] bytes with `pxscale` of each: a unit must be told, for pictures have none."""
+    images = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype(np.uint8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"], file["ans"], file["pxscale"] = images, np.arange(3), np.array([0.262, 0.262, 0.524])
+    assert "there is no unit" in stamps_of(tmp_path / "a.h5")[0].reason
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["images"], file["ans"], file["pxscale"] = images, np.arange(3), np.array([0.262, 0.262, 0.524])
+        file["images"].attrs.update({"unit": "nJy", "variance": 0.0})
+    found = stamps_of(tmp_path / "b.h5")
+    assert [one.pixel_scale for one in found] == [0.262, 0.262, 0.524]
+    np.testing.assert_array_equal(found[1].image, np.moveaxis(images[1], 2, 0))
+
+
+def test_arrays_of_numpy_without_pickles(tmp_path):
+    cube = np.stack([IMAGE, 2 * IMAGE])
+    np.savez(tmp_path / "a.npz", images=cube, z=np.arange(2.0), pixel_scale=np.array([0.2, 0.3]), unit="nJy", sigma=0.1)
+    found = stamps_of(tmp_path / "a.npz")
+    assert [one.pixel_scale for one in found] == [0.2, 0.3]
+    assert next(files.read(tmp_path / "a.npz")).values == {"z": 0.0}
+    np.save(tmp_path / "b.npy", cube)
+    (tmp_path / "b.npy.yaml").write_text("{unit: nJy, pixel_scale: 0.2, sigma: 0.1}")
+    assert len(stamps_of(tmp_path / "b.npy")) == 2
+    np.savez(tmp_path / "c.npz", images=np.array([{"a": 1}], object))
+    with pytest.raises(DataError, match="allow_pickle=False"):
+        list(files.read(tmp_path / "c.npz"))
+
+
+def test_a_file_that_changes_is_read_anew(tmp_path):
+    path = written(tmp_path / "a.fits")
+    before = only(path)
+    written(path, 2 * IMAGE)
+    assert key(only(path)) != key(before)
+    assert replace(before, name="x").source == f"{path}[0]"

@@ -1,0 +1,150 @@
+"""A stamp is what its text says, and what is none is refused with the reason."""
+
+import base64
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.galaxies.items import (
+    PREFIX,
+    STEPS_PER_SIGMA,
+    Stamp,
+    flux_of,
+    key,
+    magnitude,
+    parse_text,
+    standardize,
+    text,
+)
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from tests.domains.galaxies.examples import sersic, stamp
+
+GOOD = stamp(sersic(1, 4))
+
+
+def noisy(variance: float = 4.0) -> Stamp:
+    noise = np.random.default_rng(0).normal(0, variance**0.5, (64, 64))
+    psf = np.exp(-np.add.outer(np.arange(-5, 6) ** 2, np.arange(-5, 6) ** 2) / 3)
+    return stamp(sersic(1, 4) + noise, variance, psf=psf, name="one", source="a.fits[3]")
+
+
+def same(one: Stamp, two: Stamp) -> bool:
+    parts = [(one.image, two.image), (one.variance, two.variance), (one.psf, two.psf)]
+    equal = all((a is None) == (b is None) and (a is None or a.tobytes() == b.tobytes()) for a, b in parts)
+    about = [(each.pixel_scale, each.bands, each.name, each.source) for each in (one, two)]
+    return equal and about[0] == about[1] and key(one) == key(two)
+
+
+def several_bands() -> Stamp:
+    return next(simulate(SurveySettings("lsst", bands=3, side=32), 0, 3, 4)).observed
+
+
+def with_a_map() -> Stamp:
+    return next(simulate(SurveySettings(shot_noise=True), 0, 3, 4)).observed
+
+
+@pytest.mark.parametrize("made", [lambda: GOOD, noisy, several_bands, with_a_map])
+def test_the_text_is_the_stamp(made):
+    one = standardize(made())
+    line = text(one)
+    assert same(parse_text(line), one)
+    assert text(parse_text(line)) == line
+    assert line.isprintable()
+    assert " " not in line
+
+
+@pytest.mark.parametrize("made", [noisy, with_a_map])
+def test_standardizing_twice_changes_nothing(made):
+    once = standardize(made())
+    assert same(standardize(once), once)
+
+
+def test_noise_is_kept_to_a_sixteenth_of_its_sigma_and_the_rest_exactly():
+    given = noisy()
+    kept = standardize(given)
+    assert np.abs(kept.image - given.image).max() <= 1.001 * 2.0 / STEPS_PER_SIGMA / 2
+    assert (kept.image - given.image).std() == pytest.approx(2.0 / STEPS_PER_SIGMA / 12**0.5, rel=0.05)
+    assert standardize(GOOD).image.tobytes() == GOOD.image.astype(np.float32).tobytes()
+    assert len(text(kept)) < 5500
+
+
+def test_a_psf_sums_to_one():
+    assert standardize(noisy()).psf.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_identity_is_the_light_not_the_name():
+    one = standardize(noisy())
+    assert key(replace(one, name="two", source="")) == key(one)
+    assert (
+        len({key(each) for each in (one, replace(one, psf=None), replace(one, pixel_scale=0.2), standardize(GOOD))})
+        == 4
+    )
+
+
+def test_magnitudes():
+    assert magnitude(3631e9) == pytest.approx(0, abs=1e-3)  # 3631 Jy is AB magnitude 0
+    assert flux_of(magnitude(12.5)) == pytest.approx(12.5)
+    assert np.isnan(magnitude(-1.0))
+
+
+def changed(**fields) -> Stamp:
+    return replace(noisy(), **fields)
+
+
+def image_with(value: float) -> np.ndarray:
+    image = noisy().image.copy()
+    image[0, 5, 5] = value
+    return image
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (changed(image=image_with(np.nan)), "1 pixels are NaN"),
+        (changed(image=image_with(np.inf)), "1 pixels are infinite or saturated"),
+        (changed(image=np.zeros((1, 64, 64))), "every pixel is 0 in band r"),
+        (changed(image=np.full((1, 64, 64), 7.0)), "every pixel is 7"),
+        (changed(image=np.ones((1, 1, 1))), "expected 8 to 512 pixels on a side, got 1"),
+        (changed(image=np.ones((1, 64, 32))), "expected a square image"),
+        (changed(image=np.ones((1, 1024, 1024))), "got 1024; cut or bin it"),
+        (changed(image=np.ones((2, 64, 64))), "2 planes with the names"),
+        (changed(pixel_scale=0.0), "positive pixel scale"),
+        (changed(variance=np.array([-1.0])), "variance is negative"),
+        (changed(variance=np.array([np.nan])), "variance isn't finite"),
+        (changed(variance=np.eye(64)[None]), "variance is 0 in a part"),
+        (changed(variance=np.ones(3)), "a variance for each band or each pixel"),
+        (changed(psf=np.full((3, 3), np.nan)), "PSF isn't finite"),
+        (changed(psf=np.zeros((3, 3))), "PSF doesn't sum"),
+        (changed(psf=np.ones((4, 4))), "square PSF with an odd side"),
+    ],
+)
+def test_what_is_no_stamp_is_refused(bad, reason):
+    found = standardize(bad)
+    assert isinstance(found, Refusal)
+    assert reason in found.reason
+
+
+def packed(content: bytes) -> str:
+    return PREFIX + base64.b64encode(zlib.compress(content)).decode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        PREFIX,
+        PREFIX + "!!",
+        PREFIX + "AAAA",
+        packed(b"{}\n"),
+        packed(b"[1]\nxx"),
+        packed(b'{"shape":[1,64,64],"bands":["r"],"pixel_scale":1,"variance":[1],"psf":0,"steps":true}\nxx'),
+        packed(b'{"shape":[1,-64,64],"bands":["r"],"pixel_scale":1,"variance":[1],"psf":0,"steps":true}\nxx'),
+        packed(b'{"shape":[99999,99999,99999],"bands":["r"],"pixel_scale":1,"variance":[0],"psf":0,"steps":false}\nx'),
+        packed(b"0" * 10**6),
+        text(standardize(noisy()))[:-40],
+    ],
+)
+def test_anybodys_text_is_refused_not_fatal(line):
+    assert isinstance(parse_text(line), Refusal)
