@@ -111,7 +111,7 @@ def test_a_trained_unet_comes_near_the_density_and_stays_above(symmetry, generat
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float32)
     data = RandomField(16)
-    unet = UNetSettings(symmetry, 2 if symmetry == "d4" else 6, (1, 2), known=16)
+    unet = UNetSettings(symmetry, 6, (1, 2), known=16)
     settings = DiffusionSettings(weighting="elbo")
     model = image_diffusion((1, 16, 16), settings=ImageDiffusionSettings(unet, 8.0, -8.0, settings))
     held = data.draw(300, Generator().manual_seed(99))
@@ -128,7 +128,7 @@ def test_a_trained_unet_comes_near_the_density_and_stays_above(symmetry, generat
 
 
 def test_an_equivariant_model_turns_with_its_noise(generator):
-    unet = UNetSettings("d4", 2, (1, 2), known=8)
+    unet = UNetSettings("d4", 6, (1, 2), known=8)
     kinds = ConditionKinds((), ((0, 1),))
     settings = ImageDiffusionSettings(unet, diffusion=DiffusionSettings(steps=6, guidance=0.5))
     model = image_diffusion((1, 8, 8), kinds, {"psf": 1}, settings)
