@@ -40,9 +40,13 @@ class DiffusionBound:
     def nats(self) -> Float[Tensor, " batch"]:
         return self.prior + self.diffusion + self.reconstruction
 
-    def bits_per_dimension(self, dimensions: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """dimensions: `State.dimensions` of continuous data, the number of symbols of categorical data."""
-        return self.nats / (dimensions * math.log(2))
+    def bits_per_dimension(self, dimensions: Float[Tensor, " batch"], step: float = 1.0) -> Float[Tensor, " batch"]:
+        """dimensions: `State.dimensions` of continuous data, the number of symbols of categorical data.
+
+        step: of continuous data that are quantized and then spread evenly over their bins: the density times step^D is
+        a lower bound of the probability of the quantized values. Theis et al. 2016, section 3.1.
+        """
+        return (self.nats / dimensions - math.log(step)) / math.log(2)
 
 
 def low_discrepancy_times(count: int, generator: Generator, like: Tensor) -> Times:

@@ -7,6 +7,7 @@ Ronneberger et al. 2015 with the residual blocks of Dhariwal & Nichol 2021; Cohe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,8 +28,9 @@ from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricCo
 class UNetSettings:
     """Sizes.
 
-    symmetry: a name of SYMMETRIES. width: channels at the finest level, of each element of the group: with "d4" there
-    are eight, and at equal parameters (`with_parameters`) a network does eight times the arithmetic of a plain one.
+    symmetry: a name of SYMMETRIES. width: channels at the finest level. A symmetry of n elements has width / sqrt(n)
+    for each of them, which makes as many parameters (`with_parameters` comes nearer) and for "d4" some five times the
+    time.
     multipliers: of the width, for each level; a level has half the side of the one before, and its weights cost a
     quarter of the time. blocks: in each level, each way. patch: side of the square of pixels that is one position of
     the finest level; halving it takes four times as long. known: width of what is told.
@@ -50,7 +52,9 @@ class UNetSettings:
 
     @property
     def widths(self) -> list[int]:
-        return [self.width * multiplier for multiplier in self.multipliers]
+        """Channels of each level, of each element."""
+        channels = max(1, round(self.width / len(SYMMETRIES[self.symmetry]) ** 0.5))
+        return [channels * multiplier for multiplier in self.multipliers]
 
     @property
     def smallest_side(self) -> int:
@@ -171,14 +175,16 @@ def with_parameters(
     conditions: ConditionKinds | None = None,
     context: Mapping[str, int] | None = None,
 ) -> UNetSettings:
-    """These settings in the width that brings a denoiser's parameters nearest to a number, for fair comparisons."""
+    """These settings in the width that brings a denoiser's parameters nearest to a number.
 
-    def distance(width: int) -> int:
+    For fair comparisons look for a plain one beside an equivariant one, whose widths are further apart.
+    """
+
+    def count(width: int) -> int:
         with torch.device("meta"):
             network = UNetDenoiser("image", shape, conditions, context, replace(settings, width=width))
-        return abs(parameter_count(network) - parameters)
+        return parameter_count(network)
 
-    width, best = 1, distance(1)
-    while (following := distance(width + 1)) < best:
-        width, best = width + 1, following
-    return replace(settings, width=width)
+    above = next(width for width in itertools.count(1) if count(width) >= parameters)
+    near = [width for width in (above - 1, above) if width > 0]
+    return replace(settings, width=min(near, key=lambda width: abs(count(width) - parameters)))

@@ -1,0 +1,134 @@
+"""Images to features of ever coarser levels, and back: the two halves of an autoencoder, which may meet on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sciencegen.errors import ConfigError
+from sciencegen.networks.symmetry import SYMMETRIES, SymmetricConvolution, SymmetricNorm
+from sciencegen.networks.unet import ResidualBlock
+
+PLAIN = SYMMETRIES["none"]
+
+Choose = Callable[[int, Tensor], Tensor]
+"""(number of a map, what is known above it [batch width y x]) -> its value [batch channel y x]."""
+
+
+@dataclass(frozen=True)
+class PyramidSettings:
+    """width: channels at the finest level. multipliers: of the width, for each level; a level has half the side of the
+    one before. patch: side of the square of pixels that is one position of the finest level. known: width of what the
+    way back is told. maps: channels of the latent maps on the way back, from the second coarsest level on.
+    """
+
+    width: int = 16
+    multipliers: tuple[int, ...] = (1, 2, 4, 8)
+    patch: int = 2
+    known: int = 256
+    maps: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.patch, self.known, *self.multipliers, *self.maps) < 1:
+            raise ConfigError(f"Expected sizes of 1 or more, got {self}.")
+        if len(self.maps) >= len(self.multipliers):
+            raise ConfigError(f"Expected fewer latent maps than the {len(self.multipliers)} levels, got {self.maps}.")
+
+    @property
+    def widths(self) -> list[int]:
+        return [self.width * multiplier for multiplier in self.multipliers]
+
+    def sides(self, side: int) -> list[int]:
+        """Of each level, the finest first."""
+        coarsest = self.patch * 2 ** (len(self.multipliers) - 1)
+        if side % coarsest:
+            raise ConfigError(f"Expected images whose side is a multiple of {coarsest}, got {side}. Crop or pad them.")
+        return [side // self.patch // 2**level for level in range(len(self.multipliers))]
+
+
+class BottomUp(nn.Module):
+    """Images [batch channel y x] to the features of each level, the finest first."""
+
+    def __init__(self, channels: int, settings: PyramidSettings) -> None:
+        super().__init__()
+        widths, patch = settings.widths, settings.patch
+        self.inward = SymmetricConvolution(channels, widths[0], PLAIN, patch if patch > 1 else 3, patch, "lifts")
+        inputs = [widths[0], *widths[:-1]]
+        self.blocks = nn.ModuleList([ResidualBlock(*pair, PLAIN) for pair in zip(inputs, widths, strict=True)])
+
+    def forward(self, image: Float[Tensor, "batch channel y x"]) -> list[Tensor]:
+        hidden, features = self.inward(image), []
+        for level, block in enumerate(self.blocks):
+            hidden = block(functional.avg_pool2d(hidden, 2) if level else hidden)
+            features.append(hidden)
+        return features
+
+
+class LatentMap(nn.Module):
+    """A map of latents u ~ N(0, I) on the way back: h <- h + W (mean(h) + std(h) u), [batch channel y x].
+
+    z = mean(h) + std(h) u is the prior p(z | h) of a ladder; u is what of z isn't known from above. Sønderby et al.
+    2016, eq. 10 to 12.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.prior = zero_convolution(width, 2 * channels, 1)
+        self.inward = nn.Conv2d(channels, width, 3, padding=1)
+
+    def forward(
+        self, hidden: Float[Tensor, "batch width y x"], noise: Float[Tensor, "batch channel y x"]
+    ) -> Float[Tensor, "batch width y x"]:
+        mean, log_std = self.prior(hidden).chunk(2, 1)
+        return hidden + self.inward(mean + (4 * torch.tanh(log_std / 4)).exp() * noise)
+
+
+class TopDown(nn.Module):
+    """What is known [batch known] to an image [batch channel y x]."""
+
+    def __init__(self, channels: int, side: int, settings: PyramidSettings) -> None:
+        super().__init__()
+        s, widths, patch = settings, settings.widths[::-1], settings.patch
+        self.shape = (widths[0], *[settings.sides(side)[-1]] * 2)
+        self.seed = nn.Linear(s.known, widths[0] * self.shape[1] ** 2)
+        inputs = [widths[0], *widths[:-1]]
+        self.blocks = nn.ModuleList([ResidualBlock(*pair, PLAIN, s.known) for pair in zip(inputs, widths, strict=True)])
+        self.maps = nn.ModuleList([LatentMap(*pair) for pair in zip(inputs[1:], s.maps, strict=False)])
+        self.norm = SymmetricNorm(widths[-1], PLAIN)
+        size = patch if patch > 1 else 3
+        self.outward = SymmetricConvolution(widths[-1], channels, PLAIN, size, patch, "projects")
+
+    def forward(self, known: Float[Tensor, "batch known"], choose: Choose) -> Float[Tensor, "batch channel y x"]:
+        hidden = self.seed(known).unflatten(1, self.shape)
+        for level, block in enumerate(self.blocks):
+            if level:
+                hidden = functional.interpolate(hidden, scale_factor=2.0, mode="nearest")
+            if 0 < level <= len(self.maps):
+                hidden = self.maps[level - 1](hidden, choose(level - 1, hidden))
+            hidden = block(hidden, known[:, None])
+        return self.outward(functional.silu(self.norm(hidden)))
+
+
+def map_shapes(settings: PyramidSettings, side: int) -> list[tuple[int, int, int]]:
+    """Channels, y and x of each latent map, the coarsest first."""
+    return [(c, s, s) for c, s in zip(settings.maps, settings.sides(side)[-2::-1], strict=False)]
+
+
+def map_widths(settings: PyramidSettings) -> Sequence[tuple[int, int]]:
+    """For each latent map the channels of what is known above it and of the way up beside it."""
+    widths = settings.widths[::-1]
+    return list(pairwise(widths))[: len(settings.maps)]
+
+
+def zero_convolution(inputs: int, outputs: int, size: int) -> nn.Conv2d:
+    """It starts as zero."""
+    layer = nn.Conv2d(inputs, outputs, size, padding=size // 2)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer

@@ -1,0 +1,208 @@
+"""The variational autoencoder of images that are seen through an instrument.
+
+    log p(x | c) >= E_q(z|x,c) log N(x; psf * m(z, c), variance) - KL(q(z | x, c) || N(0, I))
+
+Lanusse et al. 2021, section 3. The decoder's image m knows neither blur nor noise: each stamp's own are put on before
+the two are compared, so that m is deconvolved and denoised. How m is written: `image_networks`. In units of the noise
+alone a few bright images would count for all; `misfit` bounds that (`observation.observed`).
+
+Latents: z = (code, maps). The code says what the image is about; maps, if any, are ever finer layers of a ladder whose
+posterior meets the way up at each level (Sønderby et al. 2016, section 2; Kingma et al. 2016; Vahdat & Kautz 2020), as
+u in z = mean(above) + std(above) u: their prior is N(0, I), their posterior is stated relative to it, and the KL
+divergence is the same. The code's prior is a flow p(code | c), fitted to the trained model's posteriors.
+
+Condition: encoder, prior and decoder hear the same c, so that the code needn't say what c says and the decoder has to
+hear it. With `measure` the decoder is asked again for what it missed (`asking`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.pyramid import PyramidSettings
+from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
+from sciencegen.vae.asking import Measure, asked_again
+from sciencegen.vae.bounds import BoundTerms, free_bits, importance_weighted_bound
+from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
+from sciencegen.vae.image_networks import Condition, FluxScale, ImageNetworks
+from sciencegen.vae.observation import IMAGE, PSF, VARIANCE, observed
+from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.warmup import Warmup
+
+EVALUATION_SEED = 2008_0383
+"""Not 0: data drawn from seed 0 must not meet their own noise again."""
+
+Accept = Callable[[Batch], Tensor]
+
+
+@dataclass(frozen=True)
+class ImageVAESettings:
+    """Sizes and training weights.
+
+    beta: weight of the KL by step. free_bits: nats of the code, and of each map, that cost nothing. dropout: conditions
+    to forget; all of them now and then, for `encode` tells none. misfit: of a model, as a share of the peak.
+    positive: whether images are above 0 everywhere. symmetry: a batch is seen in one of these orientations, drawn at
+    each step. corrections: how often `decode` asks again for what was missed of a condition, where the model measures.
+    """
+
+    code: int = 32
+    pyramid: PyramidSettings = field(default_factory=PyramidSettings)
+    flow_layers: int = 6
+    flow_width: int = 128
+    beta: Warmup = field(default_factory=lambda: Warmup("linear", 2000, 0.1, 1.0))
+    free_bits: float = 0.0
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
+    misfit: float = 0.02
+    positive: bool = True
+    symmetry: str = "d4"
+    corrections: int = 5
+
+    def __post_init__(self) -> None:
+        if self.symmetry not in SYMMETRIES:
+            raise unknown_name("symmetry", self.symmetry, SYMMETRIES)
+        if self.code < 1 or self.misfit < 0 or self.corrections < 0:
+            raise ConfigError(
+                "Expected a code of 1 or more, misfit and corrections of 0 or more, got "
+                f"{self.code}, {self.misfit} and {self.corrections}."
+            )
+
+
+class ImageVAE(nn.Module):
+    """A `LatentModel` of images; a Batch has the fields of `observation`, and what `decode` makes has the image alone.
+
+    shape: bands, y and x. conditions: how their columns turn. scale: of the training images' flux. measure: images
+    [batch band y x] -> what is measured of them [batch property], standardized as conditions are, NaN where it can't
+    be; a domain may set it.
+    """
+
+    networks: Any
+    prior: Any  # modules to torch; a flow prior to us, or anything with its methods
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        conditions: ConditionKinds | None = None,
+        settings: ImageVAESettings | None = None,
+        scale: FluxScale | None = None,
+        measure: Measure | None = None,
+    ) -> None:
+        super().__init__()
+        s = self.settings = settings or ImageVAESettings()
+        self.conditions, self.measure = conditions or ConditionKinds(), measure
+        count = self.conditions.count
+        self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
+        self.prior = FlowPrior(s.code, count, s.flow_layers, s.flow_width)
+        self.semantic_size, self.latent_size = s.code, sum(self.networks.sizes)
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """Named scalars per item in nats: loss, reconstruction, kl of all, and kl of the maps where there are any."""
+        s, batch = self.settings, self._oriented(batch, generator)
+        found = self.networks.infer(batch, s.dropout(batch.condition, generator), generator)
+        reconstruction, groups = -self._log_prob(found.image, batch).mean(), found.kl()
+        loss = reconstruction + s.beta(step) * free_bits(groups, s.free_bits)
+        shown = {"reconstruction": reconstruction, "kl": groups.sum(1).mean()}
+        if groups.shape[1] > 1:
+            shown["kl_maps"] = groups[:, 1:].sum(1).mean()
+        return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
+
+    def _oriented(self, batch: Batch, generator: Generator) -> Batch:
+        """The batch in one of the orientations of the settings' symmetry."""
+        elements = SYMMETRIES[self.settings.symmetry]
+        g = elements[int(torch.randint(len(elements), (), generator=generator, device=generator.device))]
+        moved = {name: turned(batch[name], g) for name in (IMAGE, PSF, VARIANCE) if name in batch.fields}
+        return Batch({**batch.fields, **moved}, batch.mask, self.conditions.turned(batch.condition, g))
+
+    def _log_prob(self, image: Tensor, batch: Batch) -> Float[Tensor, " batch"]:
+        return observed(image, batch, self.settings.misfit).log_prob(batch[IMAGE])
+
+    def finish(self, batches: Iterable[Batch], generator: Generator, steps: int = 3000, batch: int = 512) -> FlowFit:
+        """Fit the flow prior p(code | c) to the trained model's codes; call once after training."""
+        mean, log_std, condition = self.posteriors(batches, generator)
+        settings = FlowFitSettings(dropout=ConditionDropout())  # the codes have met the dropout already
+        return fit_flow_prior(self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=settings)
+
+    @torch.no_grad()
+    def posteriors(self, batches: Iterable[Batch], generator: Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Means and log standard deviations of many codes and what they were told, each [item ...].
+
+        A code depends on what is told: each item is told its whole condition, then nothing, then what dropout leaves.
+        """
+        rows: list[tuple[DiagonalGaussian, Condition]] = []
+        for one in batches:
+            told: list[Condition] = [one.condition]
+            if one.condition is not None:
+                told += [torch.full_like(one.condition, torch.nan), self.settings.dropout(one.condition, generator)]
+            rows += [(self.networks.code_posterior(one, condition), condition) for condition in told]
+        conditions = [condition for _, condition in rows if condition is not None]
+        columns = torch.cat(conditions) if conditions else None
+        return torch.cat([q.mean for q, _ in rows]), torch.cat([q.log_std for q, _ in rows]), columns
+
+    # --- evidence -----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
+        """The two halves of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed."""
+        generator = generator or Generator().manual_seed(EVALUATION_SEED)
+        found = self.networks.infer(batch, batch.condition, generator)
+        code = found.latents[0]
+        kl = found.posteriors[0].log_prob(code) - self.prior.log_prob(code, batch.condition) + found.log_ratio()
+        return BoundTerms(self._log_prob(found.image, batch), kl)
+
+    def bound(
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None
+    ) -> Float[Tensor, " batch"]:
+        """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8."""
+        terms = self.terms(batch.repeat_interleave(importance_samples), generator)
+        return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
+
+    # --- latent space -------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+        """(e, u): the code's centre seen through the flow prior, then the maps' centres; the condition isn't told, so
+        that the latent says all."""
+        found = self.networks.infer(batch, None, None)
+        return torch.cat([self.prior.inverse(found.latents[0]), *found.latents[1:]], 1)
+
+    @torch.no_grad()
+    def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """Images without blur and noise. Where the model can measure, the decoder is asked for a condition again."""
+        check_latents(latent, self.latent_size)
+        centre, *maps = latent.split(self.networks.sizes, 1)
+        code = self.prior(centre)
+
+        def make(asked: Condition) -> Tensor:
+            return self.networks.image_of(code, maps, asked)
+
+        if condition is None or self.measure is None:
+            return Batch({IMAGE: make(condition)})
+        return Batch({IMAGE: asked_again(make, self.measure, condition, self.settings.corrections)})
+
+    @torch.no_grad()
+    def sample(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Float[Tensor, "batch latent"]:
+        """One draw a row, so that `accept` has no choice."""
+        check_latents(noise, self.latent_size)
+        centre, maps = noise.tensor_split([self.semantic_size], 1)
+        if condition is None:
+            return noise
+        return torch.cat([self.prior.inverse(self.prior(centre, condition)), maps], 1)
+
+    @torch.no_grad()
+    def generate(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Batch:
+        return self.decode(self.sample(noise, condition), condition)

@@ -1,0 +1,67 @@
+"""What an instrument makes of an image: it blurs by a point spread function and adds noise of a known variance."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from scipy.fft import next_fast_len
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ShapeError
+from sciencegen.vae.gaussian import standard_normal
+from sciencegen.vae.likelihoods import Gaussian
+
+IMAGE, PSF, VARIANCE = "image", "psf", "variance"
+"""Fields of a Batch: [batch band y x]; [batch y x] or [batch band y x], of odd side, its sum 1, missing or all zero
+where nothing blurs; [batch band y x] or [batch band 1 1], in the image's unit squared."""
+
+FAINTEST = 1e-4
+"""Of the peak: what the relative error of a model doesn't fall below."""
+
+
+def convolved(
+    image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "batch *band v u"] | None
+) -> Float[Tensor, "batch band y x"]:
+    """psf * image on the image's own pixels, zero outside of it; the psf's middle pixel moves nothing.
+
+    By the convolution theorem, padded so that nothing comes in again on the other side.
+    """
+    if psf is None:
+        return image
+    psf = psf[:, None] if psf.ndim == 3 else psf
+    side = psf.shape[-1]
+    if side % 2 == 0 or psf.shape[-2] != side or psf.shape[1] not in (1, image.shape[1]):
+        raise ShapeError(f"Expected a psf of shape [batch y x] with y = x odd, got {list(psf.shape)}. Pad or crop it.")
+    nothing = functional.pad(psf.new_ones(1, 1, 1, 1), [side // 2] * 4)
+    psf = torch.where(psf.abs().sum((-2, -1), keepdim=True) > 0, psf, nothing).to(image)
+    sizes = [next_fast_len(length + side - 1, real=True) for length in image.shape[-2:]]
+    product = torch.fft.irfft2(torch.fft.rfft2(image, sizes) * torch.fft.rfft2(psf, sizes), sizes)
+    start = side // 2
+    return product[..., start : start + image.shape[-2], start : start + image.shape[-1]]
+
+
+def observed(image: Float[Tensor, "batch band y x"], like: Batch, misfit: float = 0.0) -> Gaussian:
+    """p(x | m) = N(psf * m, variance + (misfit of the model)^2), psf and variance being `like`'s. Lanusse et al. 2021.
+
+    misfit: the error that is granted to a model, as a share of the peak p of b = psf * m; it falls with brightness as
+    the noise of photons does, misfit^2 p (|b| + 1e-4 p). Without it, bright and noise-free images would outweigh all
+    others by the square of their signal-to-noise ratio. It depends on m alone, so that this is a density of x.
+    """
+    image = image.to(torch.promote_types(image.dtype, torch.float32))
+    mean = convolved(image, like.fields.get(PSF))
+    variance = like[VARIANCE].to(mean).expand_as(mean)
+    if misfit:
+        bright = mean.abs()
+        peak = bright.amax((-2, -1), keepdim=True)
+        variance = variance + misfit**2 * peak * (bright + FAINTEST * peak)
+    return Gaussian(mean, 0.5 * variance.clamp(min=torch.finfo(mean.dtype).tiny).log())
+
+
+def with_noise(
+    image: Float[Tensor, "batch band y x"], like: Batch, generator: Generator
+) -> Float[Tensor, "batch band y x"]:
+    """An image as it would be seen through the psf and with the noise of `like`."""
+    mean = convolved(image, like.fields.get(PSF))
+    return mean + like[VARIANCE].to(mean).sqrt() * standard_normal(mean.shape, generator, mean)

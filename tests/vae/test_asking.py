@@ -1,0 +1,46 @@
+import torch
+
+from sciencegen.vae.asking import asked_again
+
+
+def made_of(slope, offset=0.3):
+    return lambda asked: (slope * asked + offset)[:, :, None]
+
+
+def measured(made):
+    return made[:, :, 0]
+
+
+def test_what_was_missed_is_asked_for_whatever_the_slope():
+    condition = torch.tensor([[0.5, -1.0], [2.0, 0.1]])
+    for slope in (0.6, 1.0, 1.5, 3.0, 8.0):
+        off = [(measured(asked_again(made_of(slope), measured, condition, n)) - condition).norm(dim=1) for n in (0, 20)]
+        assert (off[1] <= off[0]).all()
+        assert off[1].max() < 0.02, slope
+
+
+def test_a_wrong_sign_does_no_harm_and_free_columns_stay():
+    condition = torch.tensor([[0.5, torch.nan]])
+    asked_for = []
+
+    def make(asked):
+        asked_for.append(asked)
+        return torch.stack([-asked[:, 0], asked[:, 0]], 1)[:, :, None]
+
+    made = asked_again(make, measured, condition, 5)
+    assert measured(made)[0, 0] == -0.5, "no try came nearer"
+    assert all(asked[:, 1].isnan().all() for asked in asked_for)
+
+
+def test_what_cannot_be_measured_counts_only_where_it_could_be_before():
+    condition = torch.tensor([[1.0, 1.0], [1.0, 1.0]])
+
+    def measure(made):
+        seen = measured(made).clone()
+        seen[:, 1] = torch.nan
+        seen[1][seen[1] > 1.3] = torch.nan  # the second row fails at the second try
+        return seen
+
+    made = measured(asked_again(made_of(0.5, 0.0), measure, condition, 8))
+    assert abs(made[0, 0] - 1) < 0.05
+    assert made[1].isfinite().all()
