@@ -6,7 +6,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def _read(name: str, values: np.ndarray) -> np.ndarray:
     return np.log(np.where(values > 0, values, np.nan)) if name in LOGARITHMIC else values
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ImageRepresentation:
     """bands, side, pixel_scale (arcsec): those of every stamp. columns: of the condition, in order. flux_mean,
     flux_std: of the logarithm of the images' sums in nJy. seen: PSFs and variances of a few training stamps, as
@@ -81,10 +81,10 @@ class ImageRepresentation:
     flux_std: float
     seen: tuple[tuple[np.ndarray | None, np.ndarray], ...]
     name: str = "image"
+    properties: tuple[str, ...] = field(init=False)
 
-    @property
-    def properties(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
+    def __post_init__(self) -> None:
+        self.properties = tuple(column.name for column in self.columns)
 
     @property
     def std(self) -> Float[np.ndarray, " property"]:
