@@ -117,7 +117,8 @@ class GenerateSettings(Resources):
     model, whatever stands here). include: further properties to write. complete: a model that gives what is written
     its structure; without, the one that the model's own config names, if any. scaffold: a file with a part that every
     item holds, and that stays where it is in structures. predictors: name -> folder, for
-    conditions and further properties that the domain can't compute.
+    conditions and further properties that the domain can't compute. noise_free: write items as they are, not as the
+    training data's instrument would see them (galaxies: without PSF and noise). Conditions are checked without noise.
     """
 
     n: int = Field(1000, ge=1)
@@ -131,6 +132,7 @@ class GenerateSettings(Resources):
     noise_scale: float = Field(1.0, gt=0)
     complete: str | None = None
     scaffold: str | None = None
+    noise_free: bool = False
     predictors: dict[str, str] = {}
 
 

@@ -68,9 +68,16 @@ class Generation:
         for name in self.names:  # a wrong one is an error before any work
             if name not in self.measures:
                 self.book.resolve(name)
+        if settings.noise_free and not hasattr(model.representation, "observed"):
+            raise ConfigError(f"Expected no --noise-free: what models of {model.domain.name} make has no noise.")
         self.scaffold = self._read_scaffold()
         self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
         model.domain.constraint(self.keep, settings.forbid)  # a pattern's error comes before any work
+
+    @property
+    def observes(self) -> bool:
+        """Whether items are written as an instrument sees them, where the model makes them as they are."""
+        return not self.settings.noise_free and hasattr(self.model.representation, "observed")
 
     @property
     def form(self) -> str:
@@ -150,7 +157,8 @@ class Generation:
         filters = ((), ()) if self.settings.raw else (self.keep, self.settings.forbid)
         recipe, strict = str(self.model.config["recipe"]), not self.settings.raw
         predictors = tuple(sorted(self.settings.predictors.items()))
-        return Judge(self.model.domain.name, recipe, text, self.names, *filters, strict, predictors)
+        observe = self.settings.seed if self.observes else None
+        return Judge(self.model.domain.name, recipe, text, self.names, *filters, strict, predictors, observe)
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""

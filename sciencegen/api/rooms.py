@@ -155,6 +155,9 @@ class Judge(InDomain):
     strict: bool = True
     """Whether to look if rows are well formed (`Representation.decode`); else all count as such."""
     predictors: tuple[tuple[str, str], ...] = ()
+    observe: int | None = None
+    """The seed by which items become what an instrument sees of them (`Representation.observed`), once judged; None:
+    they stay as they are."""
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
         from sciencegen.api.oracles import OracleBook  # on use: it imports this module
@@ -168,10 +171,11 @@ class Judge(InDomain):
         values = iter(measure_all(domain, items, self.names, book.resolve, representation))
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
+        seen = iter(items if self.observe is None else representation.observed(items, self.observe))
         return [
             item
             if isinstance(item, Refusal)
-            else Judged(domain.text(item), plain.key(item), next(values), ok, accept(item))
+            else Judged(domain.text(next(seen)), plain.key(item), next(values), ok, accept(item))
             for item, ok in zip(decoded, good, strict=True)
         ]
 

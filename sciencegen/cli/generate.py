@@ -32,6 +32,9 @@ def generate(
     forbid: options.Forbid = None,
     include: options.Include = None,
     raw: Annotated[bool, typer.Option("--raw", help="Keep every draw: exactly n, malformed ones too.")] = False,
+    noise_free: Annotated[
+        bool, typer.Option("--noise-free", help="Of models that know an instrument (galaxies): without PSF and noise.")
+    ] = False,
     attempts: Annotated[int | None, typer.Option(help="Draws allowed per wanted item. [default: 50]")] = None,
     noise_scale: Annotated[
         float | None, typer.Option(help="Multiplies the noise (not under --where). [default: 1]")
@@ -57,7 +60,8 @@ def generate(
 
     include_names = options.names(include)
     flags: dict[str, Any] = dict(
-        n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts
+        n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts,
+        noise_free=noise_free or None,
     )
     flags |= dict(predictors=options.folders(predictor))
     flags |= dict(

@@ -71,6 +71,8 @@ class Representation(Protocol):
         A representation may offer `measures`, names of numbers that an item has beside what it was fitted on, and
         `measure(items, names) -> [item name]` (of a family's rows: mutations against its focus), with `ranges` of them;
         and `start`, texts of items that a search begins with (the focus).
+        One that makes items as they are, of data in which an instrument saw them, may offer `observed(items, seed)`:
+        the same items as that instrument sees them.
         One whose items have names against a reference may offer `name_column`, and `names(items) -> list[str]` for it
         (proteins: `mutant`, such as A42G:K43R).
         One in which an item has one way to be written may also offer

@@ -36,12 +36,12 @@ def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -
 
     def measured(images: Tensor) -> Tensor:
         """[batch property] as told, NaN of what can't be measured of an image."""
-        stamps = [representation.stamp(image) for image in images.detach().cpu().numpy()]
-        values = np.full((len(stamps), len(representation.properties)), np.nan)
+        read = [representation.stamp(image) for image in images.detach().cpu().numpy()]
+        stamps = {row: stamp for row, stamp in enumerate(read) if not isinstance(stamp, Refusal)}
         known = [name for name in representation.properties if name in PROPERTIES]
-        good = [row for row, stamp in enumerate(stamps) if not isinstance(stamp, Refusal)]
         columns = [representation.properties.index(name) for name in known]
-        values[np.ix_(good, columns)] = measure([stamps[row] for row in good], known)
+        values = np.full((len(read), len(representation.properties)), np.nan)
+        values[np.ix_(list(stamps), columns)] = measure(list(stamps.values()), known)
         return torch.from_numpy(representation.scaled(values)).to(images.device)
 
     return ImageVAE(representation.shape, condition_kinds(representation), settings, scale, measured)
