@@ -30,8 +30,8 @@ def test_the_domain_has_every_member_of_the_contract():
 
 
 def test_every_property_is_an_oracle(observed, twins):
-    assert set(DOMAIN.oracle_names()) == set(DOMAIN.properties)
-    for name in DOMAIN.oracle_names():
+    assert set(DOMAIN.oracle_names()) >= set(DOMAIN.properties)
+    for name in DOMAIN.properties:
         oracle = DOMAIN.oracle(name)
         assert (oracle.name, oracle.unit) == (name, DOMAIN.properties[name].unit)
         scores = oracle.score([*observed[:3], twins[0]])

@@ -1,0 +1,110 @@
+"""A Sérsic profile fitted to a stamp through its own PSF and noise.
+
+I(r) = I_e exp(-b_n ((r / r_e)^(1/n) - 1)) on elliptical radii (Sérsic 1963), averaged over pixels, convolved with the
+PSF."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.measurements import adaptive_moments, curve_of_growth
+from sciencegen.domains.galaxies.population import Component
+from sciencegen.domains.galaxies.survey import binned, convolve, draw_profile
+
+INDICES = (0.3, 6.2)
+"""What GalSim draws."""
+SMALLEST, LARGEST_SHAPE = 0.3, 2.5
+"""Half-light radius, pixels; |u|, the ellipticity being u / sqrt(1 + u²)."""
+EVALUATIONS = 60
+NOISE_FREE = 1e-3
+"""Of the peak: what stands for the noise of a stamp that has none."""
+NINETY = 1.645
+
+
+@dataclass(frozen=True)
+class SersicFit:
+    """index, with its 90% interval from the curvature of chi². half_light_radius: arcsec, of the circle as large as the
+    ellipse. flux: nJy, of the whole profile. e1, e2: (1 - q) / (1 + q). chi2: reduced."""
+
+    index: float
+    lower: float
+    upper: float
+    half_light_radius: float
+    flux: float
+    e1: float
+    e2: float
+    chi2: float
+
+
+@lru_cache(maxsize=1024)
+def fit_sersic(stamp: Stamp) -> SersicFit | None:
+    """The least-squares fit in the first band; None where there is no light to fit. The last fits are
+    remembered."""
+    image = stamp.image[0].astype(np.float64)
+    variance = np.asarray(stamp.variance[0], np.float64)
+    sigma = np.sqrt(variance) if np.any(variance) else np.array(NOISE_FREE * np.abs(image).max())
+    start = _start(image, stamp.side)
+    if start is None:
+        return None
+
+    def residuals(parameters: np.ndarray) -> np.ndarray:
+        model = unit_model(parameters, stamp)
+        return ((_best_flux(model, image, sigma) * model - image) / sigma).ravel()
+
+    low = [math.log(INDICES[0]), math.log(SMALLEST), -LARGEST_SHAPE, -LARGEST_SHAPE, start[4] - 5, start[5] - 5]
+    high = [math.log(INDICES[1]), math.log(stamp.side), LARGEST_SHAPE, LARGEST_SHAPE, start[4] + 5, start[5] + 5]
+    try:
+        found = least_squares(residuals, start, bounds=(low, high), diff_step=1e-3, x_scale=0.1, max_nfev=EVALUATIONS)
+    except (ValueError, RuntimeError, np.linalg.LinAlgError):
+        return None
+    return _record(found.x, found.jac, stamp, image, sigma)
+
+
+def _start(image: np.ndarray, side: int) -> np.ndarray | None:
+    """log index, log half-light radius (pixels), shape, centre (pixels from the middle)."""
+    moments = adaptive_moments(image)
+    if moments is None:
+        return None
+    half = curve_of_growth(image, moments.x, moments.y).radius_of(0.5)
+    radius = min(max(half if half == half else moments.sigma, 2 * SMALLEST), side / 3)
+    g = min(math.hypot(moments.e1, moments.e2), 0.9)
+    stretch = 1 / math.sqrt(1 - g**2)
+    middle = (side - 1) / 2
+    shape = (moments.e1 * stretch, moments.e2 * stretch)
+    return np.array([math.log(1.5), math.log(radius), *shape, moments.x - middle, moments.y - middle])
+
+
+def unit_model(parameters: np.ndarray, stamp: Stamp) -> np.ndarray:
+    """[y x] a profile of unit flux as the stamp would show it."""
+    log_index, log_radius, u1, u2, x, y = parameters
+    shrink = 1 / math.sqrt(1 + u1**2 + u2**2)
+    index, radius = math.exp(log_index), math.exp(log_radius) * stamp.pixel_scale
+    component = Component("bulge", index, radius, u1 * shrink, u2 * shrink, 1.0)
+    sharp = binned(draw_profile(component, stamp.pixel_scale, stamp.side, np.array([x, y]))[None])
+    return sharp[0] if stamp.psf is None else convolve(sharp, stamp.psf.astype(np.float64))[0]
+
+
+def _best_flux(model: np.ndarray, image: np.ndarray, sigma: np.ndarray) -> float:
+    """The flux that fits best is linear in the image."""
+    return float((model * image / sigma**2).sum() / (model**2 / sigma**2).sum())
+
+
+def _record(
+    parameters: np.ndarray, jacobian: np.ndarray, stamp: Stamp, image: np.ndarray, sigma: np.ndarray
+) -> SersicFit | None:  # fmt: skip
+    index, u1, u2 = math.exp(parameters[0]), float(parameters[2]), float(parameters[3])
+    spread = NINETY * math.sqrt(max(np.linalg.pinv(jacobian.T @ jacobian)[0, 0], 0.0))
+    shrink, model = 1 / math.sqrt(1 + u1**2 + u2**2), unit_model(parameters, stamp)
+    flux = _best_flux(model, image, sigma)
+    if not flux > 0:
+        return None
+    chi2 = float((((flux * model - image) / sigma) ** 2).sum()) / (image.size - len(parameters) - 1)
+    low, high = max(index * math.exp(-spread), INDICES[0]), min(index * math.exp(spread), INDICES[1])
+    radius = math.exp(parameters[1]) * stamp.pixel_scale
+    return SersicFit(index, low, high, radius, flux, u1 * shrink, u2 * shrink, chi2)
