@@ -10,6 +10,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import summarize
 from sciencegen.cli.output import claim_output
+from sciencegen.errors import DataError
 
 
 def report(
@@ -20,6 +21,10 @@ def report(
     as_json: options.Json = False,
 ) -> None:
     """Write the page that shows what was wished, found and measured; it opens offline."""
+    if not Path(folder).is_dir():
+        raise DataError(
+            f"Expected a workflow's results folder at {folder}, found none. Make one with `sciencegen run`."
+        )
     page = output or str(Path(folder) / "report.html")
     claim_output(page, force)
 
