@@ -11,7 +11,7 @@ import numpy as np
 
 from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
-from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
 from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, worker_count
@@ -61,7 +61,8 @@ class Generation:
         asked = [condition.name for condition in self.checked]
         names = dict.fromkeys([*asked, *settings.include, *settings.predictors])
         self.names = tuple(names)
-        self.columns = ["item", *self.names]
+        self.called = name_columns(model.representation)
+        self.columns = ["item", *self.called([]), *self.names]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
         for name in self.names:  # a wrong one is an error before any work
@@ -225,7 +226,8 @@ class Generation:
 
     def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
         self.written += 1
-        for name, value in zip(self.columns, [text, *values], strict=True):
+        called = [names[0] for names in self.called([text]).values()]
+        for name, value in zip(self.columns, [text, *called, *values], strict=True):
             chunk[name].append(value)
 
     def summary(self) -> dict[str, Any]:

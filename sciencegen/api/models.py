@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,12 @@ def find_recipe(domain: Any, name: str | None, error: type[Exception] = ConfigEr
 def recipe_settings(recipe: Any, values: Mapping[str, Any]) -> Any:
     """The recipe's strict record of settings."""
     return to_record(recipe.settings, values, f"settings of recipe '{recipe.name}'")
+
+
+def name_columns(representation: Any) -> Callable[[Sequence[Any]], dict[str, list[str]]]:
+    """items -> a column of what they are called against the representation's reference, or no column."""
+    column = getattr(representation, "name_column", "")
+    return lambda items: {column: representation.names(items)} if column else {}
 
 
 def _first_line(error: Exception) -> str:

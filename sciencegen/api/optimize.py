@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.complete import Complete, completer
-from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
+from sciencegen.api.references import parse_texts
 from sciencegen.api.rooms import domain_of, plain_name
 from sciencegen.api.search_tables import candidates_table, control_summary, met_by, outside, scored_table, trace_table
 from sciencegen.api.wishes import check_wishes
@@ -115,7 +116,8 @@ def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
 
 def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
     """What a search sees of the model and its domain."""
-    domain, space = model.domain, model.space
+    domain, space, known = model.domain, model.space, model.representation
+    reference = getattr(known, "reference", None)
     unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
     noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
     edit, recombine = getattr(domain, "edit", None), getattr(domain, "recombine", None)
@@ -130,30 +132,29 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=domain.features,
-        start=start_items(domain, settings.start or getattr(model.representation, "start", ()), model.representation),
+        start=start_items(domain, settings.start or getattr(known, "start", ()), reference, reference and known.encode),
         accept=domain.constraint(settings.keep, settings.forbid),
     )
 
 
-def start_items(domain: Any, texts: Sequence[str], representation: Any = None) -> list[Any]:
-    """Items to begin with. representation: where it has a `reference`, they may be named against it (`A42G`), and one
-    that the model can't encode is an error."""
-    items = [_start_item(domain, text, representation) for text in texts]
+def start_items(domain: Any, texts: Sequence[str], reference: Any = None, encode: Any = None) -> list[Any]:
+    """Items to begin with. reference: what they may be named against (`A42G`), and must have a name against. encode: of
+    the model that begins with them: one that it can't take is an error."""
+    items = parse_texts(domain, texts, reference)
+    if encode is not None:
+        items = [_refused(item, encode) for item in items]
     for text, item in zip(texts, items, strict=True):
-        if isinstance(item, Refusal):
+        found = item if reference is None or isinstance(item, Refusal) else domain.name_of(reference, item)
+        if isinstance(found, Refusal):
             raise ConfigError(
-                f"Expected an item of {plain_name(domain.name)} for --start, got '{text}': {item.reason}."
+                f"Expected an item of {plain_name(domain.name)} for --start, got '{text}': {found.reason}."
             )
     return items
 
 
-def _start_item(domain: Any, text: str, representation: Any) -> Any:
-    reference = getattr(representation, "reference", None)
-    if reference is None:
-        return domain.parse(text)
-    named = domain.of_reference(reference, text)
-    item = named if isinstance(named, Refusal) else domain.parse(named)
-    (encoded,) = (item,) if isinstance(item, Refusal) else representation.encode([item])
+def _refused(item: Any, encode: Callable[[Sequence[Any]], list[Any]]) -> Any:
+    """Why a model can't take an item, else the item."""
+    (encoded,) = (item,) if isinstance(item, Refusal) else encode([item])
     return encoded if isinstance(encoded, Refusal) else item
 
 
@@ -181,7 +182,7 @@ def _found(
     picked = select(novel, settings.n, science.similarity, alike)
     front = {evaluation.key for evaluation in pareto_set(novel)}
     names = list(dict.fromkeys(goal.name for goal in goals))
-    table = candidates_table(science, picked, names, further, known)
+    table = candidates_table(science, picked, names, further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = [evaluation.key in front for evaluation in picked]
     failed = [(e.call, science.text(e.item), e.failure) for e in trace if e.failure is not None]

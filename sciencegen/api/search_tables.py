@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,19 @@ OUTSIDE = "_in_domain"
 
 
 def candidates_table(
-    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known
-) -> dict[str, list[Any]]:
+    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known,
+    called: Callable[[Sequence[Any]], dict[str, list[str]]],
+) -> dict[str, list[Any]]:  # fmt: skip
     """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
 
-    names: of the goals. further: what is measured beside them, of the candidates alone.
+    names: of the goals. further: what is measured beside them, of the candidates alone. called: a column of the items'
+    names, where they have some.
     """
     items = [evaluation.item for evaluation in picked]
     table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
     table["id"] = [f"candidate-{rank}" for rank in table["rank"]]
     table["item"] = [domain.text(item) for item in items]
+    table |= called(items)
     for name in names:
         table |= score_columns(name, [evaluation.scores[name] for evaluation in picked])
     for name, oracle in further.items():
@@ -97,10 +100,10 @@ def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
     notes = []
     for name in (column.removesuffix(OUTSIDE) for column in table if column.endswith(OUTSIDE)):
         far = [rank for rank, inside in enumerate(table[f"{name}{OUTSIDE}"], 1) if inside is False]
-        best = ", the best one too" if far[:1] == [1] else ""
+        best = ", the best one too," if far[:1] == [1] else ""
         if far:
             notes.append(
-                f"{len(far)} of {len(table['rank'])} candidates{best}, are unlike all that the predictor '{name}' "
+                f"{len(far)} of {len(table['rank'])} candidates{best} are unlike all that the predictor '{name}' "
                 f"learned from (column {name}{OUTSIDE}): its values and intervals may be wrong there"
             )
     return notes

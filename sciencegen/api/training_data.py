@@ -157,7 +157,7 @@ def fit_representation(
 
     It is read back as a resumed run reads it, so that both round alike.
     """
-    names = (*conditions, *recipe.columns)
+    names = (*conditions, *(name for name in recipe.columns if name in prepared.property_names))
     texts, values = _training_split(prepared, names)
     rows = evenly_spaced(len(texts), LARGEST_FIT)
     if start is None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models import LoadedModel, load_model
+from sciencegen.api.references import columns_of
 from sciencegen.api.rooms import domain_of, plain_of, use_threads
 from sciencegen.api.score import ScoredChunk
 from sciencegen.api.train import train
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, build_settings
 from sciencegen.data.tables import Row, read_table
-from sciencegen.domains.base import VARIANT_COLUMNS, Refusal
+from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError, DataError
 
 ALL_SINGLES = "all-singles"
@@ -148,7 +149,7 @@ def _rows(variants: str | Path | Sequence[str], scorer: Any, science: Any, colum
     if path.suffix == ".txt":
         return _lines(path)
     if path.name.lower().endswith(TABLES):
-        return read_table(path, (*VARIANT_COLUMNS, *science.item_columns), column)
+        return read_table(path, columns_of(science, True), column)
     return plain_of(science.name).read(path, column)
 
 

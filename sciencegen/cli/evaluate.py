@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ def evaluate(
     training: Annotated[str | None, typer.Option(help="Training items, for novelty: card/split or file.")] = None,
     model: options.Model = None,
     calibrate: Annotated[list[str] | None, typer.Option(help="name=1,2,3: does the model obey? Repeatable.")] = None,
+    predictor: options.Predictor = None,
     draws: Annotated[int | None, typer.Option(help="Draws for each asked value. [default: 512]")] = None,
     limit: Annotated[int | None, typer.Option(help="Use the first this many samples.")] = None,
     column: options.Column = None,
@@ -36,7 +37,8 @@ def evaluate(
     from sciencegen.config import EvaluateSettings
 
     values = {name: str(text).split(",") for name, text in options.pairs(calibrate, "--calibrate").items()}
-    flags = dict(against=against, training=training, limit=limit, threads=threads, model=model, draws=draws, seed=seed)
+    flags: dict[str, Any] = dict(against=against, training=training, limit=limit, threads=threads, model=model)
+    flags |= dict(draws=draws, seed=seed, predictors=options.folders(predictor))
     record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
     if not record.calibrate and (model, draws) != (None, None):
         raise ConfigError("Expected --model and --draws with --calibrate only: they say whose draws are asked.")

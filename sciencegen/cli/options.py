@@ -77,7 +77,10 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise ConfigError(f"Expected {flag} name=value, got '{text}'.")
-        mapping[name.strip()] = yaml.safe_load(value)
+        try:
+            mapping[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"Expected {flag} name=value with a number, a text or YAML, got '{text}'.") from None
     return mapping
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -28,6 +29,7 @@ from sciencegen.domains.proteins.items import (
     why_not_residues,
 )
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
+from sciencegen.domains.proteins.variants import Reference, variant_sequence
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.scoring.oracles import Oracle, Score
 
@@ -72,6 +74,25 @@ def alignment_rows(alignment: Alignment) -> Iterator[Row]:
     """In the order of the file, by the first of equal rows."""
     left_out = ((number, Row(number, f"{DROPPED}{name}: {why}", id=name)) for number, name, why in alignment.dropped)
     return (row for _, row in heapq.merge(_distinct(alignment), left_out, key=itemgetter(0)))
+
+
+def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
+    """Variants of one protein, by name or written out, as rows that are all worth the same; what is none, with its
+    reason."""
+    focus = encode_rows([reference.sequence])[0]
+    for row in rows:
+        text = variant_sequence(reference, row.text)
+        if isinstance(text, Refusal):
+            yield replace(row, text=f"{DROPPED}{text.reason}")
+            continue
+        changed = float(mutations(encode_rows([text]), focus)[0])
+        yield replace(row, text=text, values={**row.values, WEIGHT: 1.0, MUTATIONS: changed})
+
+
+def variant_context(reference: Reference) -> dict[str, Any]:
+    """What such rows have in common: every letter of the reference has a column, and they are no family."""
+    columns = list(range(len(reference.sequence)))
+    return {"reference": reference.sequence, "first": reference.first, "columns": columns, "family": False}
 
 
 def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
@@ -189,6 +210,12 @@ class Aligned(Proteins):
 
     def context(self, path: Path) -> dict[str, Any]:
         return context(Path(path))
+
+    def variants(self, reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
+        return variant_rows(reference, rows)
+
+    def variant_context(self, reference: Reference) -> dict[str, Any]:
+        return variant_context(reference)
 
     def holds(self, path: Path) -> bool:
         return holds_alignment(Path(path))
