@@ -71,7 +71,8 @@ def score(
     if variants is not None or source is None:
         return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)
 
-    from sciencegen.api.outputs import input_ending, open_output, writes_structures
+    from sciencegen.api.endings import writes_structures
+    from sciencegen.api.outputs import input_ending, open_output
     from sciencegen.api.score import stream
 
     with input_path(source, partial(input_ending, domain, format)) as path:
