@@ -76,8 +76,8 @@ def find_model(domain: str, model: str | Path | None) -> Path:
         return pretrained_root() / name
     if model is None:
         raise ConfigError(
-            f"No weights are shipped for {domain}. Pass --model, of a training (`sciencegen train {domain}`)"
-            f"{', or --alignment' if any(one.variants for one in domain_of(domain).recipes.values()) else ''}."
+            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass --model"
+            f"{' or --alignment' if any(one.variants for one in domain_of(domain).recipes.values()) else ''}."
         )
     if Path(model).is_dir():
         raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")

@@ -61,7 +61,8 @@ class OracleBook:
     def _others(self, name: str) -> str:
         """What the name may mean beside the domain's own."""
         others = sorted({*self.predictors, *self.commands, *self.own, *plugged_names()})
-        named = f" Beside these: {', '.join(others)}." if others else ""
+        near = nearest_names(name, others)
+        named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
         if shipped := self._shipped_like(name):
             return f"{named} A shipped predictor knows {shipped[0]}: --predictor {shipped[0]}={shipped[1]}."
         return named or " One of yours: --predictor NAME=FOLDER."

@@ -9,21 +9,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import numpy as np
 
 from sciencegen.api.companions import Companion, needs_companion
+from sciencegen.api.endings import LINES, TABLES, check_ending
 from sciencegen.api.rooms import domain_of, plain_text
 from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 
-TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
-LINES = (".smi", ".txt")
-"""Endings of files with one item in a line."""
 DETAILS = ("trace.csv", "scored.parquet", "summary.json")
 """How a search went, in a folder."""
 
@@ -60,39 +57,8 @@ def open_output(
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
     if name.endswith(LINES) and name.endswith(science.formats):
         return OutputWriter(output, LineSink(output))
-    _check_ending(domain, "-o", output, TABLES[:3])
+    check_ending(domain, "-o", output, TABLES[:3])
     return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by))
-
-
-def check_endings(domain: str, output: str, structures: str | None = None) -> None:
-    """An error for files that `write_candidates` and `write_structures` can't write, before there is anything to."""
-    if output != "-" and not output.lower().endswith(TABLES):
-        _check_ending(domain, "-o", output, TABLES[:3])
-    if structures is not None:
-        _check_ending(domain, "--structures", structures)
-
-
-def check_complete(model: str | None, *outputs: str | None) -> None:
-    """An error where a model is named to give results their structures and no output holds any."""
-    if model is not None and not any(one is not None and writes_structures(one) for one in outputs):
-        given = ", ".join(one for one in outputs if one is not None)
-        raise ConfigError(f"Expected a file of structures (.sdf) with --complete, got {given}, which holds none.")
-
-
-def _check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()) -> None:
-    """An error for what the domain doesn't write, which it is asked by writing nothing. others: what else may be."""
-    science = domain_of(domain)
-    with TemporaryDirectory() as folder:
-        try:
-            science.write(Path(folder) / Path(output).name, [], [], {})
-        except ConfigError:
-            endings = [*others, *(ending for ending in science.formats if ending not in TABLES)]
-            raise ConfigError(f"Expected {flag} to end in {', '.join(endings)}, got {output}.") from None
-
-
-def writes_structures(output: str) -> bool:
-    """Whether an output is the domain's own format with more than a text of each item, no table and no lines."""
-    return output != "-" and not output.lower().endswith((*TABLES, *LINES))
 
 
 class OutputWriter:

@@ -78,9 +78,7 @@ def read_measured(
     return MeasuredTable(source, found, sorted(refused))
 
 
-def _rows(
-    science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any
-) -> Iterator[Row]:
+def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
     """Of a file, or of a dataset by its name; standard input is a table in CSV."""
     if str(path) == "-":
         return read_table(path, columns_of(science, reference), settings.column)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:
     """The same settings with the model of an alignment's family; `output` is what will be written."""
-    from sciencegen.api.outputs import check_endings
+    from sciencegen.api.endings import check_endings
     from sciencegen.api.rooms import in_form
     from sciencegen.api.variants import family_model, family_recipe
 

@@ -71,8 +71,9 @@ def generate(
     claim_output(output, force)
 
     from sciencegen.api.conditions import parse_conditions
+    from sciencegen.api.endings import check_complete
     from sciencegen.api.generate import stream
-    from sciencegen.api.outputs import check_complete, open_output
+    from sciencegen.api.outputs import open_output
     from sciencegen.api.rooms import domain_of
 
     check_complete(complete_by, output)

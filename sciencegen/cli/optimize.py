@@ -59,7 +59,8 @@ def optimize(
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
-    from sciencegen.api.outputs import check_complete, check_endings, search_files, write_failures, write_search
+    from sciencegen.api.endings import check_complete, check_endings
+    from sciencegen.api.outputs import search_files, write_failures, write_search
 
     for path in search_files(output, structures, details):
         claim_output(path, force)

@@ -38,9 +38,12 @@ def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)
 
 
-def reasons(output: str) -> str:
-    """Where a person finds why rows were refused."""
-    return "pass -o to have the reasons in a file" if output == "-" else f"{output}.rejects.csv says why"
+def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:
+    """Where a person finds why rows were refused; first: (line, item, reason) of one of them."""
+    if output != "-":
+        return f"{output}.rejects.csv says why"
+    told = f"the first, line {first[0]}: {first[2]}; " if first else ""
+    return f"{told}pass -o to have the reasons in a file"
 
 
 @contextmanager

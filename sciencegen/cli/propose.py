@@ -86,7 +86,8 @@ def propose(
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force)
 
-    from sciencegen.api.outputs import check_endings, write_candidates, write_rejected
+    from sciencegen.api.endings import check_endings
+    from sciencegen.api.outputs import write_candidates, write_rejected
     from sciencegen.api.propose import plan
     from sciencegen.api.rooms import domain_of
 

@@ -10,7 +10,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import summarize
 from sciencegen.cli.output import claim_output
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, DataError
 
 
 def report(
@@ -62,3 +62,7 @@ def _check(source: str, journal: bool, settings: str | None, flags: dict[str, An
     given = [f"--{name}" for name, value in flags.items() if value]
     if not journal and given:
         raise ConfigError(f"Expected a journal (.csv) with {', '.join(given)}, got '{source}'. Name one, or omit them.")
+    if not journal and not Path(source).is_dir():
+        raise DataError(
+            f"Expected a workflow's results folder at {source}, found none. Make one with `sciencegen run`."
+        )

@@ -71,7 +71,8 @@ def score(
     if variants is not None or source is None:
         return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)
 
-    from sciencegen.api.outputs import input_ending, open_output, writes_structures
+    from sciencegen.api.endings import writes_structures
+    from sciencegen.api.outputs import input_ending, open_output
     from sciencegen.api.rooms import domain_of
     from sciencegen.api.score import stream
 
@@ -83,15 +84,17 @@ def score(
             wild_type=wild_type or "",
         )  # fmt: skip
         place = scoring.domain if whole else domain
+        first = None
         with progress("scoring") as advance, open_output(place, output, scoring.columns) as writer:
             for chunk in scoring:
                 writer.write(chunk.values)
                 writer.reject(chunk.refused)
+                first = first or next(iter(chunk.refused), None)
                 advance(len(chunk.values["item"]))
             if not scoring.scored:
                 writer.give_up()
     if not scoring.scored:
-        raise DataError(f"No row of {source} could be used; {reasons(output)}.")
+        raise DataError(f"No row of {source} could be used; {reasons(output, first)}.")
     for note in scoring.notes:
         say(f"note: {note}")
     summarize(scoring.summary(), output, as_json)
@@ -110,15 +113,17 @@ def _score_variants(
         domain, variants, alignment=alignment, model=model, column=column, classify=classify, resources=resources,
         log=say,
     )  # fmt: skip
+    first = None
     with progress("scoring variants") as advance, open_output(domain, output, scoring.columns) as writer:
         for chunk in scoring:
             writer.write(chunk.values)
             writer.reject(chunk.refused)
+            first = first or next(iter(chunk.refused), None)
             advance(len(chunk.values["mutant"]))
         if not scoring.scored:
             writer.give_up()
     if not scoring.scored:
-        raise DataError(f"No variant of {variants} could be scored; {reasons(output)}.")
+        raise DataError(f"No variant of {variants} could be scored; {reasons(output, first)}.")
     summarize(scoring.summary(), output, as_json)
 
 

@@ -49,6 +49,7 @@ def test_a_command_that_fails_leaves_no_folder(cli, table, arguments):
         (("optimize", "molecules", "--goal", "maximize bandgap"), "--predictor gap=qm9-properties"),
         (("optimize", "molecules", "--goal", "maximize homo_lumo_gap"), "knows gap: --predictor"),
         (("optimize", "molecules", "--goal", "maximize QED"), "Did you mean 'qed'"),
+        (("report", "nowhere"), "Make one with `sciencegen run`"),
         (("train", "molcules"), "Did you mean 'molecules'?"),
         (("generate", "proteins"), "or --alignment"),
     ],
@@ -81,6 +82,20 @@ def test_salts_are_told(cli):
     assert result.code == 0, result.err
     assert "note: 2 rows hold several molecules" in result.err
     assert "line 2, 3" in result.err
+
+
+def test_without_a_file_for_reasons_the_first_is_told(cli):
+    Path("x.smi").write_text("nonsense\n")
+    result = cli("score", "molecules", "x.smi", "--with", "logp")
+    assert result.code == 3
+    assert "the first, line 1: not a valid SMILES string; pass -o" in result.err
+
+
+def test_what_the_family_thinks_is_no_condition_and_its_names_are_suggested(cli, family_model):
+    where = cli("generate", "proteins", "--model", family_model, "-n", 2, "--where", "family_score >= 0")
+    assert (where.code, "make it a goal of `optimize`" in where.err) == (2, True)
+    goal = cli("optimize", "proteins", "--model", family_model, "--goal", "maximize Family score")
+    assert (goal.code, "Or did you mean 'family_score'?" in goal.err) == (2, True)
 
 
 def test_a_predictor_that_is_named_is_written(cli, workspace):

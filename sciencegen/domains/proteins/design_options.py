@@ -1,7 +1,7 @@
 """Options of the design space in the user's language: which positions are open, for which residues, how many changes.
 
-    reference=gb1.fasta   positions=39-41,54   residues=ACDEFGHIKLMNPQRSTVWY   residues="39:AVLI 40:*"
-    maximum_mutations=4   first=2
+reference=gb1.fasta   positions=39-41,54   residues=ACDEFGHIKLMNPQRSTVWY   residues="39:AVLI 40:*"
+maximum_mutations=4   first=2
 """
 
 from __future__ import annotations
