@@ -21,11 +21,12 @@ class Companion:
     """The file beside a table: `catalogue.fits` of `catalogue.csv`. Nothing is written for items that stand in a file
     already, such as those that were read from one; standard output has no file beside it, so there texts stay."""
 
-    def __init__(self, science: Any, output: str | Path) -> None:
+    def __init__(self, science: Any, output: str | Path, overwrite: bool = False) -> None:
         self.science, self.output = science, str(output)
         stem = next((self.output[: -len(end)] for end in ENDINGS if self.output.lower().endswith(end)), self.output)
         self.path = Path(f"{stem}{science.companion}")
-        self._ours = Path(self.output).exists() or not self.path.exists()  # else it is somebody's own file
+        ours = Path(self.output).exists() or not self.path.exists()  # else it is somebody's own file
+        self._allowed = ours or overwrite
         self._items: list[Any] = []
         self._names: list[str] = []
         self._values: dict[str, list[Any]] = {}
@@ -43,9 +44,10 @@ class Companion:
         return text if self.output == "-" else self._keep(item, row, columns)
 
     def _keep(self, item: Any, row: int, columns: Mapping[str, Sequence[Any]]) -> str:
-        if not self._ours:
+        if not self._allowed:
             raise ConfigError(
-                f"Expected no file at {self.path}, where the items of {self.output} go, but it exists. Name another -o."
+                f"Expected no file at {self.path}, where the items of {self.output} go, but it exists. "
+                "Pass --force to overwrite it, or another -o."
             )
         number = len(self._items)
         self._items.append(item)

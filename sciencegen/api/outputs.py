@@ -44,16 +44,18 @@ def input_ending(domain: str, ending: str | None, first_line: str = "") -> str:
 
 
 def open_output(
-    domain: str, output: str, columns: Sequence[str], complete: Complete | None = None, drawn_by: str = ""
-) -> OutputWriter:
+    domain: str, output: str, columns: Sequence[str], complete: Complete | None = None, drawn_by: str = "",
+    overwrite: bool = False,
+) -> OutputWriter:  # fmt: skip
     """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
 
     complete: gives items what structures need and the items lack. drawn_by: the model that made what they have.
+    overwrite: a file beside the table, too, which isn't known to be the table's.
     """
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(TABLES):
         if needs_companion(science):
-            return OutputWriter(output, CompanionSink(output, columns, Companion(science, output)))
+            return OutputWriter(output, CompanionSink(output, columns, Companion(science, output, overwrite)))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
     if name.endswith(LINES) and name.endswith(science.formats):
         return OutputWriter(output, LineSink(output))
@@ -282,10 +284,12 @@ def search_files(output: str, structures: str | None, details: str | None) -> li
     return [output, *csv_beside(output), *([] if structures is None else [structures]), *within]
 
 
-def write_search(found: Any, output: str, *, structures: str | None = None, details: str | None = None) -> None:
+def write_search(
+    found: Any, output: str, *, structures: str | None = None, details: str | None = None, overwrite: bool = False
+) -> None:
     """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
     domain = domain_of(found.domain)
-    refused = write_candidates(domain, output, found.table, found.complete)
+    refused = write_candidates(domain, output, found.table, found.complete, overwrite)
     if structures is not None:
         write_rejected(structures, write_structures(domain, structures, found.table, found.complete))
     if details is not None:
@@ -303,11 +307,12 @@ def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
 
 
 def write_candidates(
-    domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
-) -> list[Refused]:
+    domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
+    overwrite: bool = False,
+) -> list[Refused]:  # fmt: skip
     if output == "-" or output.lower().endswith(TABLES):
         if needs_companion(domain):
-            companion = Companion(domain, output)
+            companion = Companion(domain, output, overwrite)
             table = {**table, "item": companion.cells(table)}
             companion.write()
         write_table(output, table)

@@ -102,6 +102,6 @@ def interpolate(
     table = path_between(domain, start, end, steps, model=model, include=options.names(include), resources=record)
     if not any(table["item"]):
         say("note: no point of the path could be decoded")
-    with open_output(domain, output, list(table)) as writer:
+    with open_output(domain, output, list(table), overwrite=force) as writer:
         writer.write(table)
     summarize({"steps": steps, "distinct": len(set(table["item"]) - {""})}, output, as_json)

@@ -79,7 +79,7 @@ def optimize(
     except AllFailed as error:
         write_failures(domain, output, error.trace)
         raise
-    write_search(found, output, structures=structures, details=details)
+    write_search(found, output, structures=structures, details=details, overwrite=force)
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.n:
         raise FewerResults(shortfall(found.summary, record.n))

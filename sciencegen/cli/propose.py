@@ -93,7 +93,7 @@ def propose(
 
     check_endings(domain, output)
     found = plan(domain, record, log=say)
-    refused = write_candidates(domain_of(domain), output, found.table)
+    refused = write_candidates(domain_of(domain), output, found.table, overwrite=force)
     write_rejected(output, [*found.refused, *refused])
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.batch:

@@ -85,7 +85,7 @@ def score(
         )  # fmt: skip
         place = scoring.domain if whole else domain
         first = None
-        with progress("scoring") as advance, open_output(place, output, scoring.columns) as writer:
+        with progress("scoring") as advance, open_output(place, output, scoring.columns, overwrite=force) as writer:
             for chunk in scoring:
                 writer.write(chunk.values)
                 writer.reject(chunk.refused)

@@ -51,6 +51,15 @@ def test_nobodys_file_is_overwritten(tmp_path, monkeypatch):
     assert (tmp_path / "out.fits").read_text() == "mine"
 
 
+def test_with_leave_the_file_beside_a_lost_table_is_written_anew(tmp_path):
+    table = tmp_path / "samples.parquet"
+    for items in (MADE, MADE[:2]):
+        with open_output("galaxies", str(table), ["item"], overwrite=True) as writer:
+            writer.write({"item": items})
+        assert keys(row.text for row in DOMAIN.read(table)) == keys(items)
+        table.unlink()
+
+
 def test_standard_output_holds_the_texts(capsys):
     with open_output("galaxies", "-", ["item"]) as writer:
         writer.write({"item": MADE})
