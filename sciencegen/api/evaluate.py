@@ -15,7 +15,7 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.runs import sha256_of
 
 DISTANCE = "wasserstein_"
-"""A metric of this name and a property's is a distance in that property's unit."""
+"""A metric of this name and a property's is a distance in that property's unit, unless the domain says what it is."""
 
 
 def evaluate(
@@ -51,7 +51,8 @@ def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float,
     units, notes = getattr(science, "metric_units", {}), getattr(science, "metric_notes", {})
     rows = []
     for name, value in metrics.items():
-        prop = science.properties.get(name.removeprefix(DISTANCE)) if name.startswith(DISTANCE) else None
+        named = name.startswith(DISTANCE) and name not in notes
+        prop = science.properties.get(name.removeprefix(DISTANCE)) if named else None
         unit = prop.unit if prop else units.get(name, "")
         meaning = f"distance between distributions: {prop.description}" if prop else notes.get(name, ("",))[0]
         if isinstance(value, (int, float)):
