@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 
 from sciencegen import __version__
+from sciencegen.api import report_pictures, report_sites
 from sciencegen.api import report_sections as sections
-from sciencegen.api import report_sites
+from sciencegen.api.companions import needs_companion
 from sciencegen.api.models import LoadedModel, load_model
 from sciencegen.api.optimize import read_goals
-from sciencegen.api.report_map import latent_map
+from sciencegen.api.report_map import latent_map, latents_of
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import RunSettings, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.base import Refusal
 from sciencegen.errors import DataError
 from sciencegen.report.content import Provenance, ReportContent
 from sciencegen.report.page import write_report
@@ -28,6 +30,7 @@ from sciencegen.runs import RunFolder, provenance, sha256_of
 CONFIG, CANDIDATES, SAMPLES, METRICS, SEARCH = (
     "config.yaml", "candidates.parquet", "samples.parquet", "metrics.json", "search",
 )  # fmt: skip
+LATENT_POINTS = 1000
 HASHED = (CANDIDATES, SAMPLES, METRICS, "model/weights.safetensors", "data/items.parquet")
 
 
@@ -47,12 +50,12 @@ class RunContents:
         path = self.folder / CANDIDATES
         if not path.is_file():
             raise DataError(f"Expected {CANDIDATES} in {self.folder}, found none: it is no finished run.")
-        return _read_parquet(path)
+        return self._table(path)
 
     @cached_property
     def samples(self) -> dict[str, list[Any]]:
         path = self.folder / SAMPLES
-        return _read_parquet(path) if path.is_file() else {}
+        return self._table(path) if path.is_file() else {}
 
     @cached_property
     def scored(self) -> dict[str, list[Any]]:
@@ -113,12 +116,33 @@ class RunContents:
     @cached_property
     def items(self) -> list[Any]:
         """The shown candidates, parsed."""
-        return [self.domain.parse(text) for text in self.candidates["item"][: self.settings.report.candidates]]
+        items = [self.domain.parse(text) for text in self.candidates["item"][: self.settings.report.candidates]]
+        if lost := next((item for item in items if isinstance(item, Refusal)), None):
+            raise DataError(f"Expected the items of {CANDIDATES} in {self.folder}, one can't be read: {lost.reason}.")
+        return items
+
+    @property
+    def latent_rows(self) -> np.ndarray:
+        """Of the training split: those whose latents are looked at."""
+        return self.training_sample(LATENT_POINTS)
 
     def training_sample(self, largest: int) -> np.ndarray:
         """Evenly spaced rows of the training split."""
         count = self.training.count(self.training.splits[0]) if self.training else 0
         return evenly_spaced(count, largest)
+
+    @cached_property
+    def training_latents(self) -> np.ndarray:
+        """[item latent] of `latent_rows`, NaN where an item can't be encoded."""
+        assert self.training is not None
+        return latents_of(self, self.training.items(self.training.splits[0]).take(self.latent_rows))
+
+    def _table(self, path: Path) -> dict[str, list[Any]]:
+        """References to files are found beside the table too, wherever the page is made."""
+        table = _read_parquet(path)
+        if needs_companion(self.domain):
+            table["item"] = [row.text for row in self.domain.read(path)]
+        return table
 
     def _csv(self, name: str) -> dict[str, list[Any]]:
         import pandas as pd
@@ -157,7 +181,9 @@ def content_of(contents: RunContents) -> ReportContent:
         heat_maps=report_sites.heat_maps(contents),
         logo=report_sites.logo(contents),
         distributions=sections.distributions(contents),
+        gallery=report_pictures.gallery(contents),
         latent_map=latent_map(contents),
+        traversals=report_pictures.traversals(contents),
         pareto=sections.pareto(contents),
         traces=sections.traces(contents),
         metrics=sections.metrics(contents),

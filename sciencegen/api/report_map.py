@@ -10,28 +10,25 @@ from sciencegen.api.latent import encode_rows
 from sciencegen.api.report_sections import labels
 from sciencegen.config import Resources
 from sciencegen.data.tables import Row
-from sciencegen.latent.geometry import principal_plane
+from sciencegen.latent.geometry import principal_axes
 from sciencegen.report.content import LatentMap
 
 if TYPE_CHECKING:
     from sciencegen.api.report import RunContents
-
-MAP_POINTS = 1000
 
 
 def latent_map(run: RunContents) -> LatentMap | None:
     """Candidates on the plane in which the training items' latents vary most."""
     if run.model is None or run.training is None or not run.items:
         return None
-    rows, split = run.training_sample(MAP_POINTS), run.training.splits[0]
-    texts = run.training.items(split).take(rows)
-    known, found = (_latents(run, group) for group in (texts, run.candidates["item"][: len(run.items)]))
+    split = run.training.splits[0]
+    known, found = run.training_latents, latents_of(run, run.candidates["item"][: len(run.items)])
     encoded, missing = np.isfinite(known).all(1), ~np.isfinite(found).all(1)
     known = known[encoded]
     if len(known) < 3 or missing.all():
         return None
     semantic = run.model.model.semantic_size
-    plane = principal_plane(known[:, :semantic])
+    plane = principal_axes(known[:, :semantic])
     points = np.where(missing[:, None], np.nan, plane.project(np.nan_to_num(found[:, :semantic])))
     note = f"The two axes hold {100 * sum(plane.shares):.0f} % of the variance."
     if missing.any():
@@ -39,7 +36,7 @@ def latent_map(run: RunContents) -> LatentMap | None:
     name = _coloured_by(run)
     return LatentMap(
         points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note,
-        values=run.training.values(split, [name])[rows, 0][encoded].tolist() if name else (),
+        values=run.training.values(split, [name])[run.latent_rows, 0][encoded].tolist() if name else (),
         value_name=name, unit=run.domain.properties[name].unit if name in run.domain.properties else "",
     )  # fmt: skip
 
@@ -53,7 +50,7 @@ def _coloured_by(run: RunContents) -> str:
     return next((name for name in wanted if name in known), "")
 
 
-def _latents(run: RunContents, texts: list[str]) -> np.ndarray:
+def latents_of(run: RunContents, texts: list[str]) -> np.ndarray:
     """[item latent], a row of NaN where an item can't be encoded."""
     assert run.model is not None
     rows = [Row(line, text) for line, text in enumerate(texts, start=1)]

@@ -174,6 +174,12 @@ class Domain(Protocol):
     variant_unit: of the scores of variants (`Recipe.variants`);
     and render_against(item, reference, width, height), `render` that shows what differs from such a reference.
 
+    gallery: how many items a report draws of each group, training data beside draws of the model, where pictures tell
+        something so.
+    traversals: whether what lies near in a latent space looks alike, so that a report shows rows of pictures along it
+        (of models that decode quickly).
+    render_alike(items, width, height) -> `render` of each, all on one scale, such as of brightness.
+
     metric_notes: name of a metric of `evaluate` -> (what it is, which end is better, published figures by model).
     metric_units: name -> its unit; distances between values of a property (`wasserstein_mw`) have the property's.
 

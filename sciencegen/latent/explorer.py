@@ -14,7 +14,7 @@ from sciencegen.batch import concatenate
 from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.threads import map_threaded
 from sciencegen.errors import DataError, ShapeError, unknown_name
-from sciencegen.latent.geometry import arc, principal_plane
+from sciencegen.latent.geometry import arc, principal_axes
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
 from sciencegen.latent.space import LatentModel
 from sciencegen.memory import halved_to_fit
@@ -179,7 +179,7 @@ class LatentSpace:
     def map(self, items: Sequence[str], reference: Sequence[str] | None = None) -> Float[np.ndarray, "item 2"]:
         """Two coordinates for each item: its latent on the plane in which the reference (or the items) vary most."""
         latents = self.encode(items)
-        return principal_plane(self.encode(reference) if reference is not None else latents).project(latents)
+        return principal_axes(self.encode(reference) if reference is not None else latents).project(latents)
 
     def _rows(self, condition: Mapping[str, float] | None, count: int) -> np.ndarray | None:
         """One condition for `count` items, standardized; None where nothing is asked."""

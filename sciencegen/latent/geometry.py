@@ -1,4 +1,4 @@
-"""Geometry of a latent space whose prior is standard normal: arcs rather than chords, and the plane that shows most."""
+"""Geometry of a latent space whose prior is standard normal: arcs rather than chords, and the axes that show most."""
 
 from __future__ import annotations
 
@@ -32,28 +32,34 @@ def arc(
 
 
 @dataclass(frozen=True)
-class Plane:
-    """A centre and two orthonormal axes; `shares` of the variance lie along them."""
+class PrincipalAxes:
+    """A centre and orthonormal axes, those of most variance first. shares: of the variance that lies along each.
+    deviations: the items' standard deviations along them."""
 
     centre: Float[np.ndarray, " latent"]
-    axes: Float[np.ndarray, "2 latent"]
-    shares: tuple[float, float]
+    axes: Float[np.ndarray, "axis latent"]
+    shares: tuple[float, ...]
+    deviations: tuple[float, ...]
 
-    def project(self, latents: Latents) -> Float[np.ndarray, "item 2"]:
+    def project(self, latents: Latents) -> Float[np.ndarray, "item axis"]:
         return (np.asarray(latents, np.float64) - self.centre) @ self.axes.T
 
+    def along(self, axis: int, steps: Float[np.ndarray, " step"]) -> Float[np.ndarray, "step latent"]:
+        """From the centre so many standard deviations along an axis."""
+        return self.centre + np.outer(np.asarray(steps) * self.deviations[axis], self.axes[axis])
 
-def principal_plane(latents: Latents) -> Plane:
-    """The first two principal axes; each points where its largest entry is positive, so that maps don't flip."""
+
+def principal_axes(latents: Latents, count: int = 2) -> PrincipalAxes:
+    """The first axes; each points where its largest entry is positive, so that maps don't flip. Where the latents span
+    fewer dimensions the others are 0."""
     latents = np.asarray(latents, np.float64)
     centre = latents.mean(0)
     _, scales, axes = np.linalg.svd(latents - centre, full_matrices=False)
-    axes, scales = _at_least_two(axes), np.append(scales, [0.0, 0.0])
-    signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(1)])
     total = float((scales**2).sum()) or 1.0
-    return Plane(centre, axes * np.where(signs == 0, 1, signs)[:, None], tuple((scales[:2] ** 2 / total).tolist()))
-
-
-def _at_least_two(axes: np.ndarray) -> np.ndarray:
-    """Two rows even where the latents span fewer dimensions."""
-    return np.pad(axes, ((0, max(0, 2 - len(axes))), (0, 0)))[:2]
+    missing = max(0, count - len(axes))
+    axes, scales = np.pad(axes, ((0, missing), (0, 0)))[:count], np.append(scales, np.zeros(missing))[:count]
+    signs = np.sign(axes[np.arange(count), np.abs(axes).argmax(1)])
+    shares, deviations = scales**2 / total, scales / np.sqrt(max(1, len(latents) - 1))
+    return PrincipalAxes(
+        centre, axes * np.where(signs == 0, 1, signs)[:, None], tuple(shares.tolist()), tuple(deviations.tolist())
+    )

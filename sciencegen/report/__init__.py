@@ -16,6 +16,7 @@ from sciencegen.report.content import (
     Trace,
 )
 from sciencegen.report.page import render_page, write_report
+from sciencegen.report.picture_content import Gallery, Traversal
 from sciencegen.report.round_content import Agreement, Rounds
 from sciencegen.report.site_content import HeatMap, Logo
 
@@ -27,6 +28,7 @@ __all__ = [
     "Curve",
     "Distribution",
     "Fact",
+    "Gallery",
     "HeatMap",
     "LatentMap",
     "Logo",
@@ -38,6 +40,7 @@ __all__ = [
     "Rounds",
     "Structures",
     "Trace",
+    "Traversal",
     "render_page",
     "write_report",
 ]

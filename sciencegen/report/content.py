@@ -8,6 +8,7 @@ from typing import Any
 
 from sciencegen.report.candidate_content import Bounds, Candidates, Direction
 from sciencegen.report.lengths import require_length
+from sciencegen.report.picture_content import Gallery, Traversal
 from sciencegen.report.round_content import Agreement, Rounds
 from sciencegen.report.site_content import HeatMap, Logo
 
@@ -184,7 +185,9 @@ class ReportContent:
     heat_maps: Sequence[HeatMap] = ()
     logo: Logo | None = None
     distributions: Sequence[Distribution] = ()
+    gallery: Gallery | None = None
     latent_map: LatentMap | None = None
+    traversals: Sequence[Traversal] = ()
     pareto: Sequence[Pareto] = ()
     traces: Sequence[Trace] = ()
     metrics: Sequence[Metric] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sciencegen.report import round_sections, sections, site_sections
+from sciencegen.report import picture_sections, round_sections, sections, site_sections
 from sciencegen.report.content import ReportContent
 
 
@@ -79,6 +79,13 @@ SECTIONS = (
         site_sections.site_logo,
     ),
     Section(
+        "gallery",
+        "Pictures",
+        "Training data and draws",
+        "Evenly spaced items of each group, all on one scale. What a good model makes could stand among its data.",
+        picture_sections.gallery,
+    ),
+    Section(
         "properties",
         "Properties",
         "Properties against the training set",
@@ -91,6 +98,14 @@ SECTIONS = (
         "Latent map",
         "Where the candidates lie among what the model learned from. Point at one to see it, click to find its row.",
         sections.latent_map,
+    ),
+    Section(
+        "traversals",
+        "Traversals",
+        "What changes along the latent space",
+        "Through the mean of the training items along directions in which they vary most, in standard deviations; then "
+        "one draw asked for other values of each condition, those of the 10th to 90th percentile of those items.",
+        picture_sections.traversals,
     ),
     Section(
         "calibration",

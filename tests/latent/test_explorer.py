@@ -10,7 +10,7 @@ from pointclouds import DOMAIN, Network, NetworkSettings, Representation
 from sciencegen.config import COMPUTE_CHUNK
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.latent.explorer import LatentSpace
-from sciencegen.latent.geometry import arc, principal_plane
+from sciencegen.latent.geometry import arc, principal_axes
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
 RNG = np.random.default_rng(0)
@@ -46,12 +46,24 @@ def test_noise_differs_by_seed_chunk_and_purpose_and_is_normal():
 
 def test_a_plane_keeps_the_distances_of_what_lies_in_it():
     flat = RNG.standard_normal((50, 2)) @ np.linalg.qr(RNG.standard_normal((7, 2)))[0].T + RNG.standard_normal(7)
-    plane = principal_plane(flat)
+    plane = principal_axes(flat)
     shown = plane.project(flat)
     distance = lambda x: np.linalg.norm(x[:, None] - x[None], axis=2)  # noqa: E731
     assert distance(shown) == pytest.approx(distance(flat), abs=1e-9)
     assert sum(plane.shares) == pytest.approx(1)
-    assert principal_plane(-flat).axes == pytest.approx(plane.axes, abs=1e-9)
+    assert principal_axes(-flat).axes == pytest.approx(plane.axes, abs=1e-9)
+
+
+def test_steps_along_an_axis_are_standard_deviations_of_the_items_there():
+    items = RNG.standard_normal((200, 4)) * [3, 2, 0.5, 0]
+    found = principal_axes(items, 5)
+    walked = found.along(1, np.array([-2, 0, 1]))
+    np.testing.assert_allclose(walked[1], items.mean(0), atol=1e-12)
+    places = found.project(walked) / found.project(items).std(0, ddof=1)[1]
+    np.testing.assert_allclose(places[:, 1], [-2, 0, 1], atol=1e-9)
+    np.testing.assert_allclose(places[:, [0, 2]], 0, atol=1e-9)
+    assert found.deviations[3:] == pytest.approx((0, 0), abs=1e-9)
+    assert sum(found.shares) == pytest.approx(1)
 
 
 @pytest.fixture(scope="module")

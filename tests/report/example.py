@@ -11,6 +11,7 @@ from sciencegen.report import (
     Curve,
     Distribution,
     Fact,
+    Gallery,
     LatentMap,
     Metric,
     Objective,
@@ -19,6 +20,7 @@ from sciencegen.report import (
     ReportContent,
     Structures,
     Trace,
+    Traversal,
 )
 
 PICTURE = "<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9'/></svg>"
@@ -62,6 +64,8 @@ def full_report(count: int = 12) -> ReportContent:
         agreement=agreement(),
         heat_maps=[heat_map()],
         logo=logo(),
+        gallery=Gallery({"known": [PICTURE] * 4, "made": [PICTURE] * 3}, "Of two kinds."),
+        traversals=[Traversal("mass", ["1", "2"], [PICTURE, ""], ["got 1.1", ""], "kg", "a quarter of all")],
         latent_map=LatentMap(points, cloud, values=cloud[:, 0], value_name="mass", unit="kg"),
         pareto=[
             Pareto(Objective("score", "maximize"), Objective("mass", "minimize", "kg"), points, points[:, 0] > 0, cloud)

@@ -13,9 +13,11 @@ from sciencegen.report import (
     Candidates,
     Column,
     Distribution,
+    Gallery,
     Metric,
     ReportContent,
     Structures,
+    Traversal,
     render_page,
     write_report,
 )
@@ -97,8 +99,10 @@ PARTS = {
     "logo": "logo",
     "traces": "search",
     "pareto": "pareto",
+    "gallery": "gallery",
     "distributions": "properties",
     "latent_map": "map",
+    "traversals": "traversals",
     "calibrations": "calibration",
     "metrics": "metrics",
     "notes": "notes",
@@ -156,6 +160,8 @@ def evil_report() -> ReportContent:
         heat_maps=[replace(report.heat_maps[0], name=EVIL, columns=[EVIL] * 4, unit=EVIL, centre_name=EVIL, note=EVIL)],
         logo=replace(report.logo, columns=[EVIL] * 4, counts={EVIL: report.logo.counts["found"]}, classes={EVIL: "A"}),
         headings={"plate": EVIL},
+        gallery=Gallery({EVIL: [PICTURE]}, EVIL),
+        traversals=[Traversal(EVIL, [EVIL], [PICTURE], [EVIL], EVIL, EVIL)],
         latent_map=replace(
             report.latent_map, value_name=EVIL, labels=[EVIL, EVIL], x_label=EVIL, y_label=EVIL, note=EVIL
         ),

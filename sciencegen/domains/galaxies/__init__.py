@@ -40,6 +40,8 @@ class Galaxies:
     given = GIVEN
     companion = ".fits"
     reads_folders = True
+    gallery = 48
+    traversals = True
     metric_notes = metrics.METRIC_NOTES
 
     @cached_property
@@ -115,6 +117,9 @@ class Galaxies:
 
     def render(self, item: Stamp, width: int = 220, height: int = 160) -> str:
         return render.render(item, width, height)
+
+    def render_alike(self, items: Sequence[Stamp], width: int = 220, height: int = 160) -> list[str]:
+        return render.render_alike(items, width, height)
 
 
 DOMAIN = Galaxies()

@@ -35,6 +35,7 @@ class Molecules:
     formats: tuple[str, ...] = files.FORMATS
     properties: Mapping[str, Property] = PROPERTIES
     splits: Mapping[str, Any] = {"scaffold": None}
+    gallery = 18
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:

@@ -2,7 +2,9 @@
 
 import base64
 import inspect
+import io
 import math
+from dataclasses import replace
 
 import galsim
 import numpy as np
@@ -120,6 +122,29 @@ def test_a_picture_can_be_opened(observed, tmp_path):
     pixels = reader.imread(tmp_path / "a.png")
     assert pixels.shape[:2] == (64, 64)
     assert pixels[24:40, 24:40].mean() > 2 * pixels[:10, :10].mean()
+
+
+def test_pictures_of_several_have_one_stretch(twins):
+    faint = replace(twins[0], image=twins[0].image / 4)
+    bright, dim = (_pixels(picture) for picture in DOMAIN.render_alike([twins[0], faint]))
+    assert dim.max() < bright.max()
+    assert (dim <= bright + 1e-6).all()
+    np.testing.assert_allclose(_pixels(DOMAIN.render(faint)), _pixels(DOMAIN.render(twins[0])))
+    assert DOMAIN.render_alike([]) == []
+
+
+def _pixels(picture):
+    from matplotlib import image as reader
+
+    return reader.imread(io.BytesIO(base64.b64decode(picture.split("base64,")[1].split('"')[0])))
+
+
+def test_colours_of_several_bands_and_one_grey(observed):
+    image, variance = (np.repeat(part, 3, 0) for part in (observed[0].image, observed[0].variance))
+    colours = _pixels(DOMAIN.render(replace(observed[0], image=image, variance=variance, bands=tuple("irg"))))
+    grey = _pixels(DOMAIN.render(observed[0]))
+    assert (colours.shape, grey.shape) == ((64, 64, 3), (64, 64))
+    np.testing.assert_allclose(colours[..., 1], grey, atol=1 / 255)
 
 
 def test_distributions_are_compared(observed, twins):

@@ -1,0 +1,34 @@
+"""Pictures of items: groups beside each other, rows along which something changes."""
+
+import pytest
+from example import PICTURE
+
+from sciencegen.errors import ShapeError
+from sciencegen.report import Gallery, ReportContent, Traversal, render_page
+
+
+def test_each_group_has_its_name_and_all_its_pictures():
+    page = render_page(ReportContent("t", gallery=Gallery({"known": [PICTURE] * 7, "made": [PICTURE] * 2}, "A note.")))
+    assert page.count("viewBox='0 0 9 9'") == 9
+    assert [f"{count} pictures of {name}" in page for count, name in ((7, "known"), (2, "made"))] == [True, True]
+    assert "A note." in page
+    assert "--columns:3" in page
+
+
+def test_a_gallery_without_pictures_is_left_out():
+    assert 'id="gallery"' not in render_page(ReportContent("t", gallery=Gallery({"known": [], "made": []})))
+
+
+def test_a_row_shows_what_was_asked_what_was_got_and_where_there_is_nothing():
+    row = Traversal("half_light_radius", ["0.3", "0.6"], [PICTURE, ""], ["got 0.31", "got –"], "arcsec", "of one draw")
+    page = render_page(ReportContent("t", traversals=[row]))
+    assert page.count("viewBox='0 0 9 9'") == 1
+    assert page.count('class="picture none"') == 1
+    for text in ("half light radius (arcsec)", "of one draw", "0.6", "got 0.31"):
+        assert text in page
+
+
+@pytest.mark.parametrize("part", [{"pictures": [PICTURE]}, {"asides": ["a"]}])
+def test_a_row_has_a_picture_for_each_label(part):
+    with pytest.raises(ShapeError, match="Traversal"):
+        Traversal("x", **{"labels": ["1", "2"], "pictures": ["", ""], **part})
