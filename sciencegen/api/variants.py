@@ -20,7 +20,8 @@ from sciencegen.errors import ConfigError, DataError
 
 ALL_SINGLES = "all-singles"
 COLUMNS = ("mutant", "score", "score_sd")
-CHUNK = 256
+CHUNK = 4096
+"""Variants that are scored at once; those that need a pass of the networks of their own share it."""
 TABLES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq")
 
 
