@@ -81,15 +81,21 @@ def test_a_variant_has_one_score_by_name_or_by_sequence_and_whatever_stands_besi
     rows = read(tmp_path / "scores.csv")
     assert [row["mutant"] for row in rows] == ["WT", name, name, f"{name}:{focus[3]}12-"]
     assert float(rows[0]["score"]) == 0.0
+    assert [int(row.pop("line")) for row in rows] == [2, 3, 4, 5]
     assert rows[1] == rows[2]
     rejects = read(tmp_path / "scores.csv.rejects.csv")
     assert [int(row["line"]) for row in rejects] == [6, 7, 8, 9, 10]
-    for row, reason in zip(rejects, ["outside", "is a stop", "no column", "", f"says {other} at 11"], strict=True):
+    for row, reason in zip(
+        rejects, ["outside", "is a stop", "no column", "3 letters", f"says {other} at 11"], strict=True
+    ):
         assert reason in row["reason"], row
     alone = tmp_path / "alone.csv"
     alone.write_text(f"mutant\n{name}\n")
     done = cli("score", "proteins", "--model", model, "--variants", alone, "-o", tmp_path / "alone_scores.csv")
-    assert read(tmp_path / "alone_scores.csv") == [rows[1]]
+    assert read(tmp_path / "alone_scores.csv") == [{"line": "2", **rows[1]}]
+    piped = cli("score", "proteins", "--model", model, "--variants", "-", stdin=f"mutant\n{name}\n".encode())
+    assert piped.code == 0, piped.err
+    assert piped.out == (tmp_path / "alone_scores.csv").read_text()
 
 
 def test_a_deletion_costs_most_where_the_family_has_no_gaps(cli, model, alignment, focus, tmp_path):
@@ -180,6 +186,8 @@ def test_an_alignment_is_trained_on_once(alignment, tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (["--variants", "all-singles"], "an alignment or a model trained on one"),
+        (["--variants", "all-singles", "--model", "m", "--wild-type", "MKV"], "and one of them only"),
+        (["--variants", "all-singles", "--wild-type", "MKV"], "Expected --predictor"),
         (["some.csv", "--variants", "all-singles"], "a file of items or --variants, and not both"),
         ([], "a file of items or --variants, and not both"),
         (["some.fasta", "--alignment", "a.a2m"], "with --variants only"),

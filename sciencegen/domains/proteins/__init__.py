@@ -24,6 +24,7 @@ from sciencegen.domains.proteins import (
     variant_tables,
 )
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.scoring.oracles import Oracle
 
@@ -114,6 +115,9 @@ class Proteins:
 
     def of_reference(self, reference: Reference, text: str) -> str | Refusal:
         return variant_tables.variant_text(reference, text)
+
+    def variant_names(self, reference: Reference) -> VariantNames:
+        return VariantNames(reference)
 
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
         return motifs.constraint(keep, forbid)

@@ -20,10 +20,10 @@ import torch
 from jaxtyping import Float, UInt8
 
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.proteins.aligned import MUTATIONS, mutations
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
-from sciencegen.domains.proteins.items import ALPHABET, GAP, GAP_LETTER, encode_rows
-from sciencegen.domains.proteins.variants import all_singles, apply_variant, variant_name
+from sciencegen.domains.proteins.items import GAP, encode_rows
+from sciencegen.domains.proteins.measured_variants import MUTATIONS
+from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import Direction, Oracle, Score
 from sciencegen.vae.columns import ColumnVAE
@@ -38,7 +38,6 @@ one set of draws to another (their standard deviation is 3) and rank like those 
 FEWEST_EFFECTIVE = 4.0
 """Draws that a member's estimate must rest on. From about two on it lies nearer to that of 30,000 draws of the
 variant's own posterior than a bound from 64 of these does."""
-_LETTERS = frozenset(ALPHABET + GAP_LETTER)
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,7 @@ class VariantScorer:
                 "often those were made tells nothing of their effects. Train a predictor on them instead."
             )
         self.model, self.representation, self.samples = model, representation, samples
+        self.names = VariantNames(representation.reference)
         self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
         self.wild_type = self._bounds([representation.focus])
         focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
@@ -69,9 +69,8 @@ class VariantScorer:
 
     def all_singles(self) -> list[str]:
         """Every substitution of one residue that has a column in the alignment."""
-        reference = self.representation.reference
-        covered = set((self.representation.columns + reference.first).tolist())
-        return [name for name in all_singles(reference) if int(name[1:-1]) in covered]
+        covered = set((self.representation.columns + self.representation.reference.first).tolist())
+        return [name for name in self.names.all_singles() if int(name[1:-1]) in covered]
 
     def score(self, texts: Sequence[str]) -> list[VariantScore | Refusal]:
         """One for each text, in order."""
@@ -91,13 +90,11 @@ class VariantScorer:
 
     def _read(self, text: str) -> tuple[str, str] | Refusal:
         """A variant's name and its row."""
-        reference = self.representation.reference
-        text = text.strip()
-        is_sequence = len(text) >= len(reference.sequence) and _LETTERS.issuperset(text.upper())
-        name = variant_name(reference, text.upper()) if is_sequence else text
-        sequence = name if isinstance(name, Refusal) else apply_variant(reference, name)
-        row = sequence if isinstance(sequence, Refusal) else self.representation.row_of(sequence)
-        return row if isinstance(row, Refusal) else (str(variant_name(reference, str(sequence))) or "WT", row)
+        found = self.names.read(text)
+        if isinstance(found, Refusal):
+            return found
+        row = self.representation.row_of(found[1])
+        return row if isinstance(row, Refusal) else (found[0], row)
 
     def _scores(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
         if not rows:
@@ -169,11 +166,5 @@ class Mutations:
     direction: Direction | None = None
 
     def score(self, items: Sequence[str]) -> list[Score]:
-        rows = self.representation.encode(items)
-        focus = encode_rows([self.representation.focus])[0]
-        return [
-            Score(None, failure=row.reason)
-            if isinstance(row, Refusal)
-            else Score(float(mutations(row[None], focus)[0]))
-            for row in rows
-        ]
+        counts = self.representation.changes(items)
+        return [Score(None, failure=one.reason) if isinstance(one, Refusal) else Score(one) for one in counts]
