@@ -207,3 +207,27 @@ def test_domains_without_families_say_so(cli, alignment):
     done = cli("score", "molecules", "--alignment", alignment, "--variants", "all-singles")
     assert done.code == 2
     assert "a domain with models of families" in done.err
+
+
+def test_new_members_come_with_the_familys_own_score(cli, model, tmp_path):
+    asked = ("--where", "mutations in 1..3", "--where", "family_score >= -20", "--include", "family_score,charge")
+    done = cli("generate", "proteins", "--model", model, "-n", 10, *asked, "-o", tmp_path / "library.csv")
+    assert done.code == 0, done.err
+    rows = read(tmp_path / "library.csv")
+    assert list(rows[0]) == ["item", "mutations", "family_score", "charge"]
+    assert all(float(row["family_score"]) >= -20 for row in rows)
+    cli("score", "proteins", "--model", model, "--variants", tmp_path / "library.csv", "-o", tmp_path / "scores.csv")
+    scores = {row["line"]: row["score"] for row in read(tmp_path / "scores.csv")}
+    assert [scores[str(line)] for line in range(2, 12)] == [row["family_score"] for row in rows]
+
+
+def test_members_are_compared_with_the_familys_sequences_without_gaps(cli, model, alignment, tmp_path):
+    cli("generate", "proteins", "--model", model, "-n", 10, "-o", tmp_path / "library.fasta")
+    against = ("--against", alignment, "--training", model / "data")
+    done = cli("evaluate", "proteins", tmp_path / "library.fasta", *against, "-o", tmp_path / "metrics.json")
+    assert done.code == 0, done.err
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    rows = [line[2:] for line in alignment.read_text().splitlines() if line.startswith("..")]
+    assert any("-" in row for row in rows)
+    assert metrics["count_reference"] > 0.9 * len(set(rows))
+    assert 0 < metrics["nearest_training"] <= 1
