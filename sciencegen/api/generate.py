@@ -66,11 +66,6 @@ class Generation:
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
         for name in self.names:  # a wrong one is an error before any work
-            if name in model.oracles and name not in (*self.measures, *settings.predictors):
-                raise ConfigError(
-                    f"'{name}' can't be asked of draws: make it a goal of `optimize`, or score what was drawn with "
-                    "`score --variants`."
-                )
             if name not in self.measures:
                 self.book.resolve(name)
         self.scaffold = self._read_scaffold()

@@ -284,7 +284,7 @@ def test_new_members_come_with_the_familys_own_score(cli, model, tmp_path):
     done = cli("generate", "proteins", "--model", model, "-n", 10, *asked, "-o", tmp_path / "library.csv")
     assert done.code == 0, done.err
     rows = read(tmp_path / "library.csv")
-    assert list(rows[0]) == ["item", "mutations", "family_score", "charge"]
+    assert list(rows[0]) == ["item", "mutant", "mutations", "family_score", "charge"]
     assert all(float(row["family_score"]) >= -20 for row in rows)
     cli("score", "proteins", "--model", model, "--variants", tmp_path / "library.csv", "-o", tmp_path / "scores.csv")
     scores = {row["line"]: row["score"] for row in read(tmp_path / "scores.csv")}
