@@ -9,9 +9,9 @@ import torch
 
 from sciencegen.domains.base import Recipe
 from sciencegen.domains.proteins import alignment_representation
-from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
+from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.variant_scores import VariantScorer, family_oracles
 from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
 
