@@ -11,10 +11,10 @@ import numpy as np
 
 from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
-from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
-from sciencegen.api.rooms import Judge, Judged, split_rows, worker_count
+from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
@@ -58,12 +58,14 @@ class Generation:
         self.book = OracleBook(model.domain.name, settings.predictors)
         known = model.space.properties
         self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]
-        names = dict.fromkeys([*(condition.name for condition in self.checked), *settings.include])
+        asked = [condition.name for condition in self.checked]
+        names = dict.fromkeys([*asked, *settings.include, *settings.predictors])
         self.names = tuple(names)
-        self.columns = ["item", *self.names]
+        self.called = name_columns(model.representation)
+        self.columns = ["item", *self.called([]), *self.names]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
-        for name in (*self.names, *settings.predictors):  # a wrong name is an error before any work
+        for name in self.names:  # a wrong one is an error before any work
             if name not in self.measures:
                 self.book.resolve(name)
         self.scaffold = self._read_scaffold()
@@ -88,7 +90,8 @@ class Generation:
         if self.settings.raw:
             raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
         if not hasattr(self.model.domain, "scaffold"):
-            raise ConfigError(f"Expected a domain that knows scaffolds, {self.model.domain.name} doesn't.")
+            known = plain_name(self.model.domain.name)
+            raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {known} don't.")
         return self.model.domain.scaffold(Path(self.settings.scaffold))
 
     @property
@@ -218,7 +221,8 @@ class Generation:
 
     def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
         self.written += 1
-        for name, value in zip(self.columns, [text, *values], strict=True):
+        called = [names[0] for names in self.called([text]).values()]
+        for name, value in zip(self.columns, [text, *called, *values], strict=True):
             chunk[name].append(value)
 
     def summary(self) -> dict[str, Any]:

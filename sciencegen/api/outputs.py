@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import numpy as np
 
-from sciencegen.api.companions import Companion, needs_companion
+from sciencegen.api.companions import Companion, CompanionSink, needs_companion
 from sciencegen.api.rooms import domain_of, plain_text
 from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
 from sciencegen.domains.base import Refusal
@@ -45,23 +46,48 @@ def input_ending(domain: str, ending: str | None, first_line: str = "") -> str:
     return ending
 
 
-def open_output(domain: str, output: str, columns: Sequence[str], complete: Complete | None = None) -> OutputWriter:
+def open_output(
+    domain: str, output: str, columns: Sequence[str], complete: Complete | None = None, drawn_by: str = ""
+) -> OutputWriter:
     """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
 
-    complete: gives items what structures need and the items lack.
+    complete: gives items what structures need and the items lack. drawn_by: the model that made what they have.
     """
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(TABLES):
         if needs_companion(science):
-            return OutputWriter(output, CompanionSink(output, columns, Companion(science, output)))
+            return OutputWriter(output, CompanionSink(TableSink(output, columns), columns, Companion(science, output)))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
-    formats = science.formats
-    if not name.endswith(formats):
-        raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
-    structured = writes_structures(output)
-    if structured and hasattr(science, "check_writable"):
-        science.check_writable(Path(output))
-    return OutputWriter(output, StructureSink(domain, output, columns, complete) if structured else LineSink(output))
+    if name.endswith(LINES) and name.endswith(science.formats):
+        return OutputWriter(output, LineSink(output))
+    _check_ending(domain, "-o", output, TABLES[:3])
+    return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by))
+
+
+def check_endings(domain: str, output: str, structures: str | None = None) -> None:
+    """An error for files that `write_candidates` and `write_structures` can't write, before there is anything to."""
+    if output != "-" and not output.lower().endswith(TABLES):
+        _check_ending(domain, "-o", output, TABLES[:3])
+    if structures is not None:
+        _check_ending(domain, "--structures", structures)
+
+
+def check_complete(model: str | None, *outputs: str | None) -> None:
+    """An error where a model is named to give results their structures and no output holds any."""
+    if model is not None and not any(one is not None and writes_structures(one) for one in outputs):
+        given = ", ".join(one for one in outputs if one is not None)
+        raise ConfigError(f"Expected a file of structures (.sdf) with --complete, got {given}, which holds none.")
+
+
+def _check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()) -> None:
+    """An error for what the domain doesn't write, which it is asked by writing nothing. others: what else may be."""
+    science = domain_of(domain)
+    with TemporaryDirectory() as folder:
+        try:
+            science.write(Path(folder) / Path(output).name, [], [], {})
+        except ConfigError:
+            endings = [*others, *(ending for ending in science.formats if ending not in TABLES)]
+            raise ConfigError(f"Expected {flag} to end in {', '.join(endings)}, got {output}.") from None
 
 
 def writes_structures(output: str) -> bool:
@@ -151,23 +177,6 @@ class TableSink:
         return []
 
 
-class CompanionSink(TableSink):
-    """A table whose items go to a file beside it."""
-
-    def __init__(self, output: str, columns: Sequence[str], companion: Companion) -> None:
-        super().__init__(output, columns)
-        self._companion = companion
-
-    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        chosen = {name: columns[name] for name in self._columns}
-        super().write({**chosen, "item": self._companion.cells(chosen)} if "item" in chosen else chosen)
-
-    def close(self, kept: bool) -> list[Refused]:
-        if kept:
-            self._companion.write()
-        return super().close(kept)
-
-
 class Discard(Exception):
     """Tells a context that its half-written file is not wanted."""
 
@@ -198,8 +207,11 @@ class LineSink:
 class StructureSink:
     """The domain's own format, written at the end: all items wait in memory."""
 
-    def __init__(self, domain: str, output: str, columns: Sequence[str], complete: Complete | None) -> None:
+    def __init__(
+        self, domain: str, output: str, columns: Sequence[str], complete: Complete | None, drawn_by: str
+    ) -> None:
         self._domain, self._output, self._complete = domain_of(domain), output, complete
+        self._drawn_by = drawn_by
         self._rows: dict[str, list[Any]] = {name: [] for name in columns}
 
     def open(self) -> None:
@@ -210,12 +222,15 @@ class StructureSink:
             values.extend(columns[name])
 
     def close(self, kept: bool) -> list[Refused]:
-        return write_structures(self._domain, self._output, self._rows, self._complete) if kept else []
+        if not kept:
+            return []
+        return write_structures(self._domain, self._output, self._rows, self._complete, self._drawn_by)
 
 
 def write_structures(
-    domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
-) -> list[Refused]:
+    domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
+    drawn_by: str = "",
+) -> list[Refused]:  # fmt: skip
     """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
     written as it is, unless completing it was needed. Returns the rows that hold no item: they are left out, and the
     others keep their numbers.
@@ -229,6 +244,8 @@ def write_structures(
                 parsed[row] = one
         rows = [row for row in rows if not isinstance(parsed[row], Refusal)]
     items = [parsed[row] for row in rows]
+    if drawn_by and hasattr(domain, "drawn"):
+        items = [domain.drawn(item, drawn_by) for item in items]
     names = table.get("id") or [str(number) for number in range(1, len(parsed) + 1)]
     values = {name: [column[row] for row in rows] for name, column in table.items() if name not in ("item", "id")}
     domain.write(Path(output), items, [names[row] for row in rows], values)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, worker_count
+from sciencegen.api.references import read_rows_of, reference_of
+from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, plain_of, worker_count
 from sciencegen.api.simulation import obtain
 from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.cards import Card, load_card
@@ -35,10 +37,13 @@ def prepare(
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
     rows, files = open_source(domain, chosen, path)
+    reference = _reference_of_source(science, chosen, files)
+    if reference is not None:
+        rows = _each(rows, partial(science.variants, reference))
     names = tuple(science.properties) if chosen.properties is None else chosen.properties
     for name in names:
         science.oracle(name)  # an unknown name is an error before any row is read
-    context = science.context(files[0]) if files and hasattr(science, "context") else None
+    context = _context(science, reference, files)
     return prepare_rows(
         rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=chosen.columns or None,
         given_names=getattr(science, "given", ()),
@@ -46,6 +51,35 @@ def prepare(
         provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
         context=context,
     )  # fmt: skip
+
+
+def _reference_of_source(science: Any, settings: PrepareSettings, files: list[Path]) -> Any:
+    """What its items are variants of, as settings or the card say; None where they don't, or the form has none."""
+    if not hasattr(science, "variants"):
+        if settings.wild_type:
+            forms = [name for name, one in getattr(science, "forms", {}).items() if hasattr(one, "variants")]
+            remedy = f" Pass --form {forms[0]}." if forms else ""
+            raise ConfigError(f"Expected no --wild-type for {science.name} themselves.{remedy}")
+        return None
+    if settings.wild_type or files:
+        return reference_of(science, settings.wild_type)
+    return reference_of_card(science, str(settings.source))
+
+
+def reference_of_card(science: Any, source: str) -> Any:
+    """What the items of a dataset are variants of, as its card says; None where it says nothing."""
+    card, _ = find_card(science.name, source)
+    return None if card.reference is None else science.reference(card.reference.sequence, card.reference.first)
+
+
+def _context(science: Any, reference: Any, files: list[Path]) -> Any:
+    if reference is not None:
+        return science.variant_context(reference)
+    return science.context(files[0]) if files and hasattr(science, "context") else None
+
+
+def _each(rows: Rows, change: Callable[[Iterator[Row]], Iterator[Row]]) -> Rows:
+    return {name: change(part) for name, part in rows.items()} if isinstance(rows, dict) else change(rows)
 
 
 def _split(rows: Rows, settings: PrepareSettings) -> Any:
@@ -58,7 +92,8 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     cut = (lambda rows: islice(rows, settings.limit)) if settings.limit else (lambda rows: rows)
     file = path or Path(source)
     if file.is_file():
-        return cut(science.read(file, settings.column)), [file]
+        reader = plain_of(domain) if settings.wild_type else science
+        return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file]
     if file.is_dir() and getattr(science, "reads_folders", False) and ("/" in source or "\\" in source):
         return cut(science.read(file, settings.column)), []
     card, split = find_card(domain, source)

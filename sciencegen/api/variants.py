@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models import LoadedModel, load_model
-from sciencegen.api.references import VARIANT_COLUMNS
+from sciencegen.api.references import columns_of
 from sciencegen.api.rooms import domain_of, plain_of, use_threads
 from sciencegen.api.score import ScoredChunk
 from sciencegen.api.train import train
@@ -24,6 +24,14 @@ CHUNK = 256
 TABLES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq")
 
 
+def family_recipe(domain: str) -> Any:
+    """The domain's recipe of families."""
+    recipe = next((one for one in domain_of(domain).recipes.values() if one.variants), None)
+    if recipe is None:
+        raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
+    return recipe
+
+
 def family_model(
     domain: str,
     alignment: str | Path,
@@ -32,11 +40,14 @@ def family_model(
     **settings: Any,
 ) -> Path:
     """The folder of the model of an alignment's family: trained into `runs/`, or found there. settings: of `train`."""
-    recipe = next((one for one in domain_of(domain).recipes.values() if one.variants), None)
-    if recipe is None:
-        raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
+    recipe = family_recipe(domain)
     if not Path(alignment).is_file():
         raise DataError(f"Expected an alignment (.a2m, .a3m, .sto, .fasta) at {alignment}, found no file.")
+    if str(alignment).lower().endswith(TABLES):
+        raise ConfigError(
+            f"Expected an alignment (.a2m, .a3m, .sto, .fasta) for --alignment, got the table {alignment}. A table of "
+            "variants goes to `score --variants`, one of measured values to `train predictor` or `propose --measured`."
+        )
     chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **settings}
     return train(domain, alignment, build_settings(TrainSettings, chosen), log=log).folder
 
@@ -138,7 +149,7 @@ def _rows(variants: str | Path | Sequence[str], scorer: Any, science: Any, colum
     if path.suffix == ".txt":
         return _lines(path)
     if path.name.lower().endswith(TABLES):
-        return read_table(path, (*VARIANT_COLUMNS, *science.item_columns), column)
+        return read_table(path, columns_of(science, True), column)
     return plain_of(science.name).read(path, column)
 
 

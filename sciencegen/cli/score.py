@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +30,11 @@ def score(
     alignment: options.Alignment = None,
     model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
     classify: Annotated[
-        bool, typer.Option("--classify", help="With --variants: how likely each one is damaging, and its class.")
+        bool,
+        typer.Option(
+            "--classify",
+            help="With --variants: how likely each is damaging, and its class (benign, uncertain, damaging).",
+        ),
     ] = False,
     names: Annotated[
         list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
@@ -60,7 +65,8 @@ def score(
     if variants is None and (alignment, model) != (None, None):
         raise ConfigError("Expected --alignment and --model with --variants only: pass the file as --variants.")
     if variants is not None:
-        _check_variants(variants, output, {"--with": names, "--predictor": predictor, "--format": format})
+        given = {"--with": names, "--predictor": predictor, "--format": format, "--wild-type": wild_type}
+        _check_variants(variants, output, given)
     claim_output(output, force)
     if variants is not None or source is None:
         return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)
@@ -86,6 +92,8 @@ def score(
                 writer.give_up()
     if not scoring.scored:
         raise DataError(f"No row of {source} could be used; {reasons(output)}.")
+    for note in scoring.notes:
+        say(f"note: {note}")
     summarize(scoring.summary(), output, as_json)
 
 
@@ -94,7 +102,7 @@ def _score_variants(
     resources: Resources, output: str, as_json: bool,
 ) -> None:  # fmt: skip
     """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble; with
-    `classify` also damaging, a probability, and class."""
+    `classify` also damaging, a probability, and class: benign, uncertain or damaging."""
     from sciencegen.api.outputs import open_output
     from sciencegen.api.variants import score_variants
 
@@ -114,7 +122,7 @@ def _score_variants(
     summarize(scoring.summary(), output, as_json)
 
 
-def _check_variants(variants: str, output: str, others: dict[str, object]) -> None:
+def _check_variants(variants: str, output: str, others: Mapping[str, object]) -> None:
     """What is wrong is said before a family's model is trained."""
     if given := [flag for flag, value in others.items() if value]:
         raise ConfigError(f"Expected no {given[0]} with --variants, which their family alone scores.")

@@ -115,4 +115,4 @@ def test_evaluate_against_the_sample(cli, stamps):
     assert result.code == 0, result.err
     found = json.loads(Path("metrics.json").read_text())
     assert found["valid"] == 1
-    assert 0 < found["wasserstein_mean"] < 0.7
+    assert 0 < found["standardized_wasserstein_mean"] < 0.7

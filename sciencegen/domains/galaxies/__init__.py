@@ -56,9 +56,6 @@ class Galaxies:
     def write(self, path: Path, items: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
         files.write(Path(path), items, names, values)
 
-    def check_writable(self, path: Path) -> None:
-        files.check_writable(path)
-
     def parse(self, text: str) -> Stamp | Refusal:
         return files.parse(text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -28,6 +29,7 @@ from sciencegen.domains.proteins.items import (
     why_not_residues,
 )
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
+from sciencegen.domains.proteins.variants import Reference, variant_sequence
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.scoring.oracles import Oracle, Score
 
@@ -35,7 +37,7 @@ FORMATS = (
     *ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), ".csv", ".csv.gz", ".parquet",
 )  # fmt: skip
 DROPPED = "# "
-"""A row whose text starts so is a record that the alignment's rules leave out; the reason follows."""
+"""A row whose text starts so is a record that the alignment's rules leave out; its name and the reason follow."""
 WEIGHT, MUTATIONS = "weight", "mutations"
 """Numbers of a row: by how much it tells something new; in how many columns it has another residue than the focus."""
 LETTERS = frozenset(ALPHABET + GAP_LETTER)
@@ -49,7 +51,7 @@ def parse(text: str) -> str | Refusal:
         return Refusal(f"expected an aligned sequence, got {type(text).__name__}")
     row = text.strip()
     if row.startswith(DROPPED.strip()):
-        return Refusal(row.removeprefix(DROPPED.strip()).strip() or "left out")
+        return Refusal(row.removeprefix(DROPPED.strip()).rpartition(": ")[2].strip() or "left out")
     if len(row) > MAX_RESIDUES:
         return Refusal(f"{len(row)} columns; at most {MAX_RESIDUES} are accepted")
     if not row.strip(GAP_LETTER):
@@ -70,8 +72,27 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
 
 def alignment_rows(alignment: Alignment) -> Iterator[Row]:
     """In the order of the file, by the first of equal rows."""
-    left_out = ((number, Row(number, f"{DROPPED}{why}", id=name)) for number, name, why in alignment.dropped)
+    left_out = ((number, Row(number, f"{DROPPED}{name}: {why}", id=name)) for number, name, why in alignment.dropped)
     return (row for _, row in heapq.merge(_distinct(alignment), left_out, key=itemgetter(0)))
+
+
+def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
+    """Variants of one protein, by name or written out, as rows that are all worth the same; what is none, with its
+    reason."""
+    focus = encode_rows([reference.sequence])[0]
+    for row in rows:
+        text = variant_sequence(reference, row.text)
+        if isinstance(text, Refusal):
+            yield replace(row, text=f"{DROPPED}{text.reason}")
+            continue
+        changed = float(mutations(encode_rows([text]), focus)[0])
+        yield replace(row, text=text, values={**row.values, WEIGHT: 1.0, MUTATIONS: changed})
+
+
+def variant_context(reference: Reference) -> dict[str, Any]:
+    """What such rows have in common: every letter of the reference has a column, and they are no family."""
+    columns = list(range(len(reference.sequence)))
+    return {"reference": reference.sequence, "first": reference.first, "columns": columns, "family": False}
 
 
 def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
@@ -189,6 +210,12 @@ class Aligned(Proteins):
 
     def context(self, path: Path) -> dict[str, Any]:
         return context(Path(path))
+
+    def variants(self, reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
+        return variant_rows(reference, rows)
+
+    def variant_context(self, reference: Reference) -> dict[str, Any]:
+        return variant_context(reference)
 
     def holds(self, path: Path) -> bool:
         return holds_alignment(Path(path))

@@ -21,11 +21,15 @@ sequences of one family (`tests/benchmarks/variant_effects.py --held-out`), no m
 
 
 def alignment_vae(representation: AlignmentRepresentation, settings: ColumnVAESettings) -> ColumnVAE:
-    """Several VAEs of a family's rows; the number of mutations is what draws can be asked for."""
+    """Several VAEs of aligned rows, which are told what was measured of each; the number of mutations is what draws
+    are led to."""
     focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
-    asked = representation.properties == (MUTATIONS,)
-    reference = Reference(focus, float(representation.mean[0]), float(representation.std[0])) if asked else None
-    return ColumnVAE(len(focus), len(ALPHABET), settings, reference)
+    names, reference = representation.properties, None
+    if MUTATIONS in names:
+        place = names.index(MUTATIONS)
+        reference = Reference(focus, place, float(representation.mean[place]), float(representation.std[place]))
+    heard = [place for place, name in enumerate(names) if name != MUTATIONS]
+    return ColumnVAE(len(focus), len(ALPHABET), settings, reference, heard)
 
 
 def check(
@@ -50,7 +54,8 @@ RECIPES = {
         build=alignment_vae,
         settings=ColumnVAESettings,
         conditions=(MUTATIONS,),
-        description="VAEs of one family's alignment, Bayesian last layer: effects of mutations, new members.",
+        description="VAEs of one family's alignment, or of measured variants of one protein; Bayesian last layer: "
+        "effects of mutations, new members.",
         form="aligned",
         check=check,
         weight=WEIGHT,

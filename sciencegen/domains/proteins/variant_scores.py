@@ -22,6 +22,7 @@ from sciencegen.domains.proteins.aligned import MUTATIONS, mutations
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, GAP, GAP_LETTER, encode_rows
 from sciencegen.domains.proteins.variants import all_singles, apply_variant, variant_name
+from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import Direction, Oracle, Score
 from sciencegen.vae.columns import ColumnVAE
 
@@ -43,6 +44,11 @@ class VariantScorer:
     """Scores variants of a family's focus, given by name (`A42G:K43R`) or as whole sequences."""
 
     def __init__(self, model: ColumnVAE, representation: AlignmentRepresentation, samples: int = 64) -> None:
+        if not representation.family:
+            raise ConfigError(
+                "Expected a family's model, trained on an alignment; this one learned from measured variants, and how "
+                "often those were made tells nothing of their effects. Train a predictor on them instead."
+            )
         self.model, self.representation, self.samples = model, representation, samples
         self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
         self.wild_type = self._evidence([representation.focus])
@@ -95,7 +101,8 @@ class VariantScorer:
 
 def family_oracles(model: ColumnVAE, representation: AlignmentRepresentation) -> Mapping[str, Oracle]:
     """`family_score` of a variant, within one standard deviation of the members, and `mutations` against the focus."""
-    return {"family_score": FamilyScore(model, representation), MUTATIONS: Mutations(representation)}
+    scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
+    return scores | {MUTATIONS: Mutations(representation)}
 
 
 class FamilyScore:

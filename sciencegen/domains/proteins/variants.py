@@ -17,7 +17,7 @@ from sciencegen.errors import DataError
 
 WILD_TYPE_NAMES = frozenset({"", "WT", "WILD TYPE", "WILDTYPE", "WILD-TYPE", "_WT"})
 JOINED = re.compile(r"[:;,/+\s]+")
-_SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
+SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
 _INSERTED = re.compile(r"[A-Z]?\d+(INS|DUP|FS|_).*|[A-Z]\d+[A-Z]{2}|-\d+.*", re.IGNORECASE)
 _ALLOWED = frozenset(ALPHABET + GAP_LETTER)
 
@@ -67,6 +67,15 @@ def variant_name(reference: Reference, sequence: str) -> str | Refusal:
     return ":".join(f"{wild}{position}{letter}" for position, (wild, letter) in pairs if wild != letter)
 
 
+def variant_sequence(reference: Reference, text: str) -> str | Refusal:
+    """The sequence of a variant that is named or written out, as long as the reference."""
+    written = text.strip().upper().removesuffix("*")
+    if written in WILD_TYPE_NAMES or not _ALLOWED.issuperset(written):
+        return apply_variant(reference, text)
+    name = variant_name(reference, written)
+    return name if isinstance(name, Refusal) else written
+
+
 def apply_variant(reference: Reference, name: str) -> str | Refusal:
     """The sequence that a name stands for, as long as the reference."""
     changes = read_variant(reference, name)
@@ -94,7 +103,7 @@ def read_variant(reference: Reference, name: str) -> list[Substitution] | Refusa
 
 
 def _read_change(reference: Reference, part: str) -> Substitution | Refusal:
-    found = _SUBSTITUTION.fullmatch(part.upper().removeprefix("P."))
+    found = SUBSTITUTION.fullmatch(part.upper().removeprefix("P."))
     if found is None:
         return Refusal(_why_unreadable(part))
     wild_type, position, letter = found[1], int(found[2]), found[3]
