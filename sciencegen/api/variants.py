@@ -80,7 +80,13 @@ def score_variants(
     if wild_type is None:
         loaded = _load(domain, alignment, model, resources, log)
         scorer = loaded.recipe.variants(loaded.model, loaded.representation)
-        scorers: tuple[Any, Any] = (scorer, scorer.names)
+        if scorer is None and (classify or not predictors):
+            raise ConfigError(
+                f"Expected a family's model, trained on an alignment; {loaded.folder} learned from measured variants, "
+                "which tell effects by a predictor. Train one (`train predictor`) and pass --predictor."
+            )
+        names = science.variant_names(loaded.representation.reference) if scorer is None else scorer.names
+        scorers: tuple[Any, Any] = (scorer, names)
     else:
         scorers = (None, science.variant_names(reference_of(science, wild_type)))
     use_threads(resources.threads)

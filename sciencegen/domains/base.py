@@ -107,7 +107,7 @@ class Recipe:
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
         of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
-        `names` -> `Domain.variant_names` of that item.
+        `names` -> `Domain.variant_names` of that item. None for a model that can't tell.
     oracles: (model, representation) -> oracles of what the model itself knows of items.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.

@@ -24,7 +24,6 @@ from sciencegen.domains.proteins.alignment_representation import AlignmentRepres
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS
 from sciencegen.domains.proteins.variant_names import VariantNames
-from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import Direction, Oracle, Score
 from sciencegen.vae.columns import ColumnVAE
 
@@ -55,11 +54,6 @@ class VariantScorer:
     def __init__(
         self, model: ColumnVAE, representation: AlignmentRepresentation, samples: int = 64, draws: int = DRAWS
     ) -> None:
-        if not representation.family:
-            raise ConfigError(
-                "Expected a family's model, trained on an alignment; this one learned from measured variants, and how "
-                "often those were made tells nothing of their effects. Train a predictor on them instead."
-            )
         self.model, self.representation, self.samples = model, representation, samples
         self.names = VariantNames(representation.reference)
         self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
@@ -125,6 +119,11 @@ class VariantScorer:
         with torch.inference_mode():
             bounds = self.model.evidence(batch, self.samples, importance=True)
         return bounds[:, : len(rows)].double().cpu().numpy()
+
+
+def variant_scorer(model: ColumnVAE, representation: AlignmentRepresentation) -> VariantScorer | None:
+    """None for a model of measured variants: how often those were made tells nothing of their effects."""
+    return VariantScorer(model, representation) if representation.family else None
 
 
 def family_oracles(model: ColumnVAE, representation: AlignmentRepresentation) -> Mapping[str, Oracle]:
