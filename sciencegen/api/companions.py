@@ -61,3 +61,22 @@ class Companion:
         """The file, if any item needs it."""
         if self._items:
             self.science.write(self.path, self._items, self._names, self._values)
+
+
+class CompanionSink:
+    """A table whose items go to a file beside it."""
+
+    def __init__(self, table: Any, columns: Sequence[str], companion: Companion) -> None:
+        self._table, self._columns, self._companion = table, tuple(columns), companion
+
+    def open(self) -> None:
+        self._table.open()
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        chosen = {name: columns[name] for name in self._columns}
+        self._table.write({**chosen, "item": self._companion.cells(chosen)} if "item" in chosen else chosen)
+
+    def close(self, kept: bool) -> Any:
+        if kept:
+            self._companion.write()
+        return self._table.close(kept)

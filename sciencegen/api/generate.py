@@ -55,7 +55,7 @@ class Generation:
     def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
         self.model, self.settings = model, settings
         self.conditions = parse_conditions(settings.where, model.domain, model.representation)
-        self.book = OracleBook(model.domain.name, settings.predictors)
+        self.book = OracleBook(model.domain.name, settings.predictors, own=model.oracles)
         known = model.space.properties
         self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]
         asked = [condition.name for condition in self.checked]
@@ -66,11 +66,6 @@ class Generation:
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
         for name in self.names:  # a wrong one is an error before any work
-            if name in model.oracles and name not in (*self.measures, *settings.predictors):
-                raise ConfigError(
-                    f"'{name}' can't be asked of draws: make it a goal of `optimize`, or score what was drawn with "
-                    "`score --variants`."
-                )
             if name not in self.measures:
                 self.book.resolve(name)
         if settings.noise_free and not hasattr(model.representation, "observed"):
@@ -133,7 +128,7 @@ class Generation:
         ]
 
     def _can_compute(self, name: str) -> bool:
-        return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures)
+        return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures, *self.book.own)
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -146,7 +141,7 @@ class Generation:
         )
         seen = SeenKeys()
         for _, rows, results in judged:
-            found = [results] * len(rows) if isinstance(results, Failure) else results
+            found = self._with_own([results] * len(rows) if isinstance(results, Failure) else results)
             chunk = self._take(found[: self._wanted_draws - self.drawn], seen)
             if chunk["item"]:
                 yield chunk
@@ -163,7 +158,33 @@ class Generation:
         recipe, strict = str(self.model.config["recipe"]), not self.settings.raw
         predictors = tuple(sorted(self.settings.predictors.items()))
         observe = self.settings.seed if self.observes else None
-        return Judge(self.model.domain.name, recipe, text, self.names, *filters, strict, predictors, observe)
+        return Judge(self.model.domain.name, recipe, text, self._judged_names, *filters, strict, predictors, observe)
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        """Oracles that need the model itself, which workers don't have."""
+        elsewhere = (*self.measures, *self.settings.predictors)
+        return {name: self.book.own[name] for name in self.names if name in self.book.own and name not in elsewhere}
+
+    @property
+    def _judged_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names if name not in self._own)
+
+    def _with_own(self, results: Sequence[Any]) -> Sequence[Any]:
+        """The same with the values of the model's own oracles."""
+        judged = [result for result in results if isinstance(result, Judged)]
+        if not self._own or not judged:
+            return results
+        items = [self.model.domain.parse(result.text) for result in judged]
+        own = {name: iter(oracle.score(items)) for name, oracle in self._own.items()}
+
+        def whole(result: Judged) -> Judged:
+            known = dict(zip(self._judged_names, result.values, strict=True))
+            scores = {name: next(scores) for name, scores in own.items()}
+            known |= {name: float("nan") if score.value is None else score.value for name, score in scores.items()}
+            return result._replace(values=[known[name] for name in self.names])
+
+        return [whole(result) if isinstance(result, Judged) else result for result in results]
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""

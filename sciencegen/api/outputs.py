@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from sciencegen.api.companions import Companion, needs_companion
+from sciencegen.api.companions import Companion, CompanionSink, needs_companion
 from sciencegen.api.endings import LINES, TABLES, check_ending
 from sciencegen.api.rooms import domain_of, plain_text
 from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
@@ -55,7 +55,8 @@ def open_output(
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(TABLES):
         if needs_companion(science):
-            return OutputWriter(output, CompanionSink(output, columns, Companion(science, output, overwrite)))
+            companion = Companion(science, output, overwrite)
+            return OutputWriter(output, CompanionSink(TableSink(output, columns), columns, companion))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
     if name.endswith(LINES) and name.endswith(science.formats):
         return OutputWriter(output, LineSink(output))
@@ -143,23 +144,6 @@ class TableSink:
             self._writer.write({name: [] for name in self._columns})
         self._stack.close()
         return []
-
-
-class CompanionSink(TableSink):
-    """A table whose items go to a file beside it."""
-
-    def __init__(self, output: str, columns: Sequence[str], companion: Companion) -> None:
-        super().__init__(output, columns)
-        self._companion = companion
-
-    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        chosen = {name: columns[name] for name in self._columns}
-        super().write({**chosen, "item": self._companion.cells(chosen)} if "item" in chosen else chosen)
-
-    def close(self, kept: bool) -> list[Refused]:
-        if kept:
-            self._companion.write()
-        return super().close(kept)
 
 
 class Discard(Exception):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sciencegen.api.references import read_rows_of, reference_of
-from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, plain_of, worker_count
+from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, plain_of, plain_text, worker_count
 from sciencegen.api.simulation import obtain
 from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.cards import Card, load_card
@@ -17,6 +17,7 @@ from sciencegen.data.fetch import is_fetched
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
+from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
 from sciencegen.runs import provenance
 
@@ -44,6 +45,7 @@ def prepare(
     for name in names:
         science.oracle(name)  # an unknown name is an error before any row is read
     context = _context(science, reference, files)
+    context = context and {"form": chosen.form, **context}
     return prepare_rows(
         rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=chosen.columns or None,
         given_names=getattr(science, "given", ()),
@@ -132,12 +134,38 @@ def uses_sample(card: Card, sample: bool | None = None) -> bool:
 
 
 def read_texts(domain: str, source: str, *, column: str | None = None, offline: bool = False) -> Iterator[str]:
-    """The items of a prepared dataset (`folder` or `folder/split`), a file, or a dataset card, as text."""
+    """The items of a prepared dataset (`folder` or `folder/split`), a file, or a dataset card, as text.
+
+    Those that are written in a form (such as aligned rows) come as the domain's own, unless that form is asked for.
+    """
     path = Path(source)
     for folder, split in ((path, None), (path.parent, path.name)):
         if (folder / SUMMARY).is_file():
-            return iter(PreparedDataset.load(folder).items(split))
+            prepared = PreparedDataset.load(folder)
+            form = str((prepared.summary.get("context") or {}).get("form", ""))
+            return _in_own_words(domain, form, prepared.items(split))
+    form = _form_of_file(domain, path)
+    if form:
+        return _in_own_words(domain, form, (row.text for row in domain_of(in_form(domain, form)).read(path, column)))
     settings = PrepareSettings(source=source, column=column, offline=offline)
     rows, _ = open_source(domain, settings)
     parts: Mapping[str, Iterator[Row]] = rows if isinstance(rows, dict) else {"": rows}
     return (row.text for part in parts.values() for row in part)
+
+
+def _form_of_file(domain: str, path: Path) -> str:
+    """The form that alone can read a file, "" where the domain can itself."""
+    science = domain_of(domain)
+    if not path.is_file() or path.name.lower().endswith(tuple(science.formats)):
+        return ""
+    forms = getattr(science, "forms", {})
+    return next((name for name, form in forms.items() if path.name.lower().endswith(tuple(form.formats))), "")
+
+
+def _in_own_words(domain: str, form: str, texts: Iterable[str]) -> Iterator[str]:
+    """Texts of items of a form as the domain's own; as they are where they are none, or the form is asked for."""
+    formed = in_form(domain, form)
+    if not form or domain != plain_name(domain):
+        return iter(texts)
+    parsed = ((text, domain_of(formed).parse(text)) for text in texts)
+    return (text if isinstance(item, Refusal) else plain_text(formed, item) for text, item in parsed)

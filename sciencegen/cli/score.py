@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +26,10 @@ def score(
     ] = None,
     variants: Annotated[
         str | None,
-        typer.Option(help="all-singles, or a file of variants (column mutant, such as A42G:K43R): scored by a family."),
+        typer.Option(
+            help="all-singles, or a file of variants (column mutant, such as A42G:K43R; - is stdin): scored by a "
+            "family, or with --wild-type by predictors alone."
+        ),
     ] = None,
     alignment: options.Alignment = None,
     model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
@@ -65,12 +69,14 @@ def score(
     if variants is None and (alignment, model) != (None, None):
         raise ConfigError("Expected --alignment and --model with --variants only: pass the file as --variants.")
     if variants is not None:
-        given = {"--with": names, "--predictor": predictor, "--format": format, "--wild-type": wild_type}
-        _check_variants(variants, output, given)
+        _check_variants(variants, output, {"--with": names, "--format": format})
     claim_output(output, force)
-    if variants is not None or source is None:
-        return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)
+    if variants is not None:
+        sources = {"alignment": alignment, "model": model, "wild_type": wild_type, "predictors": predictors}
+        with input_path(variants, lambda first: ".csv") if variants == "-" else nullcontext(variants) as path:
+            return _score_variants(domain, path, sources, column, classify, record, output, as_json)
 
+    assert source is not None  # one of the two was given
     from sciencegen.api.endings import writes_structures
     from sciencegen.api.outputs import input_ending, open_output
     from sciencegen.api.rooms import domain_of
@@ -101,7 +107,7 @@ def score(
 
 
 def _score_variants(
-    domain: str, variants: str, alignment: str | None, model: str | None, column: str | None, classify: bool,
+    domain: str, variants: str | Path, sources: dict[str, Any], column: str | None, classify: bool,
     resources: Resources, output: str, as_json: bool,
 ) -> None:  # fmt: skip
     """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble; with
@@ -110,8 +116,7 @@ def _score_variants(
     from sciencegen.api.variants import score_variants
 
     scoring = score_variants(
-        domain, variants, alignment=alignment, model=model, column=column, classify=classify, resources=resources,
-        log=say,
+        domain, variants, column=column, classify=classify, resources=resources, log=say, **sources
     )  # fmt: skip
     first = None
     with progress("scoring variants") as advance, open_output(domain, output, scoring.columns) as writer:
@@ -130,10 +135,10 @@ def _score_variants(
 def _check_variants(variants: str, output: str, others: Mapping[str, object]) -> None:
     """What is wrong is said before a family's model is trained."""
     if given := [flag for flag, value in others.items() if value]:
-        raise ConfigError(f"Expected no {given[0]} with --variants, which their family alone scores.")
+        raise ConfigError(f"Expected no {given[0]} with --variants: these are scored by their family and predictors.")
     if output != "-" and not output.lower().endswith((".csv", ".csv.gz", ".parquet", ".pq")):
         raise ConfigError(f"Expected -o to end in .csv or .parquet for scores of variants, got {output}.")
-    if variants != "all-singles" and not Path(variants).is_file():
+    if variants not in ("all-singles", "-") and not Path(variants).is_file():
         raise DataError(
             f"Expected all-singles or a file of variants, found no file '{variants}'. "
             "Put A42G or such into a file with the header `mutant`."

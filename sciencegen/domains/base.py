@@ -106,7 +106,8 @@ class Recipe:
     columns: numbers of the data that are no conditions and that `fit` gets after them; some may be missing in an item.
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
-        of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal.
+        of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
+        `names` -> `Domain.variant_names` of that item. None for a model that can't tell.
     oracles: (model, representation) -> oracles of what the model itself knows of items.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
@@ -193,6 +194,9 @@ class Domain(Protocol):
     reads_folders: whether `read` takes a folder of files.
     simulate(settings, seed, start, stop) -> (text, values) of the rows start to stop - 1 of a set that a card says is
         made, not fetched; a row's random numbers are its own, whichever others are made.
+
+    variant_names(reference) -> variants of it by name: `all_singles()` -> names; `read(text)` -> (name, text of the
+        item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would.
 
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 

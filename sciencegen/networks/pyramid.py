@@ -90,29 +90,35 @@ class LatentMap(nn.Module):
 
 
 class TopDown(nn.Module):
-    """What is known [batch known] to an image [batch channel y x]."""
+    """What is known [batch known] to an image [batch channel y x].
+
+    Levels are joined bilinearly: what data don't determine, such as detail finer than their blur, stays smooth.
+    """
 
     def __init__(self, channels: int, side: int, settings: PyramidSettings) -> None:
         super().__init__()
-        s, widths, patch = settings, settings.widths[::-1], settings.patch
+        s, widths = settings, settings.widths[::-1]
         self.shape = (widths[0], *[settings.sides(side)[-1]] * 2)
         self.seed = nn.Linear(s.known, widths[0] * self.shape[1] ** 2)
         inputs = [widths[0], *widths[:-1]]
         self.blocks = nn.ModuleList([ResidualBlock(*pair, PLAIN, s.known) for pair in zip(inputs, widths, strict=True)])
         self.maps = nn.ModuleList([LatentMap(*pair) for pair in zip(inputs[1:], s.maps, strict=False)])
         self.norm = SymmetricNorm(widths[-1], PLAIN)
-        size = patch if patch > 1 else 3
-        self.outward = SymmetricConvolution(widths[-1], channels, PLAIN, size, patch, "projects")
+        self.patch, self.outward = s.patch, SymmetricConvolution(widths[-1], channels, PLAIN, 3, 1, "projects")
 
     def forward(self, known: Float[Tensor, "batch known"], choose: Choose) -> Float[Tensor, "batch channel y x"]:
         hidden = self.seed(known).unflatten(1, self.shape)
         for level, block in enumerate(self.blocks):
             if level:
-                hidden = functional.interpolate(hidden, scale_factor=2.0, mode="nearest")
+                hidden = _finer(hidden, 2)
             if 0 < level <= len(self.maps):
                 hidden = self.maps[level - 1](hidden, choose(level - 1, hidden))
             hidden = block(hidden, known[:, None])
-        return self.outward(functional.silu(self.norm(hidden)))
+        return self.outward(_finer(functional.silu(self.norm(hidden)), self.patch))
+
+
+def _finer(hidden: Float[Tensor, "batch width y x"], times: int) -> Float[Tensor, "batch width v u"]:
+    return hidden if times == 1 else functional.interpolate(hidden, scale_factor=float(times), mode="bilinear")
 
 
 def map_shapes(settings: PyramidSettings, side: int) -> list[tuple[int, int, int]]:

@@ -30,6 +30,7 @@ from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.column_networks import Known, Letters, Mask, Member
 from sciencegen.vae.gaussian import check_latents, standard_normal, standard_normal_kl
+from sciencegen.vae.neighbourhood import Neighbourhood, neighbourhood
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1802_0604
@@ -157,6 +158,12 @@ class ColumnVAE(nn.Module):
         members: Iterable[Any] = self.members
         log_weights = torch.stack([m.evidence(*rows, own) for m, own in zip(members, noise, strict=True)])
         return log_weights.logsumexp(1) - math.log(samples) if importance else log_weights.mean(1)
+
+    def neighbourhoods(self, letters: Int[Tensor, " column"], draws: int, kept: int) -> list[Neighbourhood]:
+        """Of each member, around a row of which nothing was measured."""
+        generator, known = Generator().manual_seed(EVALUATION_SEED), self.known(None, 1)
+        members: Iterable[Any] = self.members
+        return [neighbourhood(member, letters, known, draws, kept, generator) for member in members]
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:

@@ -20,7 +20,7 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import condition_features
-from sciencegen.networks.mlp import MLP
+from sciencegen.networks.mlp import MLP, linear
 from sciencegen.networks.pixels import on_pixels
 from sciencegen.networks.pyramid import (
     BottomUp,
@@ -102,7 +102,7 @@ class ImageNetworks(nn.Module):
         self.map_posteriors = nn.ModuleList([zero_convolution(sum(both), 2 * maps, 3) for both, maps in meetings])
         self.known = MLP(told, settings.known, settings.known, 1)
         self.writer = TopDown(bands, side, settings)
-        self.flux, self.flux_bend = nn.Linear(told, bands), MLP(told, bands, 64, 1, zero_output=True)
+        self.flux, self.flux_bend = linear(told, bands, zero=True), MLP(told, bands, 64, 1, zero_output=True)
 
     def seen(self, batch: Batch) -> Float[Tensor, "batch channel y x"]:
         """asinh(x / noise) and the noise's logarithm for each band, and the psf relative to its peak."""

@@ -18,7 +18,7 @@ IMAGE, PSF, VARIANCE = "image", "psf", "variance"
 where nothing blurs; [batch band y x] or [batch band 1 1], in the image's unit squared."""
 
 FAINTEST = 1e-4
-"""Of the peak: what the relative error of a model doesn't fall below."""
+"""Of the peak: brightness below which a model's granted error falls no further."""
 
 
 def convolved(
@@ -43,17 +43,18 @@ def convolved(
 
 
 def observed(image: Float[Tensor, "batch band y x"], like: Batch, misfit: float = 0.0) -> Gaussian:
-    """p(x | m) = N(psf * m, variance + (misfit of the model)^2), psf and variance being `like`'s. Lanusse et al. 2021.
+    """p(x | m) = N(psf * m, variance + misfit^2 p (|x| + 1e-4 p)), with what `like` gives. Lanusse et al. 2021.
 
-    misfit: the error that is granted to a model, as a share of the peak p of b = psf * m; it falls with brightness as
-    the noise of photons does, misfit^2 p (|b| + 1e-4 p). Without it, bright and noise-free images would outweigh all
-    others by the square of their signal-to-noise ratio. It depends on m alone, so that this is a density of x.
+    misfit: the error that is granted to a model, as a share of the peak p of x; it falls with brightness as the noise
+    of photons does. Without it, bright and noise-free images would outweigh all others by the square of their
+    signal-to-noise ratio. It is taken from the stamp, as an error bar that comes with it: one that followed the model
+    would reward a model for peaks that excuse everything. A density of x in the strict sense is that of misfit 0.
     """
     image = image.to(torch.promote_types(image.dtype, torch.float32))
     mean = convolved(image, like.fields.get(PSF))
     variance = like[VARIANCE].to(mean).expand_as(mean)
     if misfit:
-        bright = mean.abs()
+        bright = like[IMAGE].to(mean).abs()
         peak = bright.amax((-2, -1), keepdim=True)
         variance = variance + misfit**2 * peak * (bright + FAINTEST * peak)
     return Gaussian(mean, 0.5 * variance.clamp(min=torch.finfo(mean.dtype).tiny).log())

@@ -80,5 +80,5 @@ def test_what_is_no_item_stays_as_it_is(tmp_path):
 
 
 def test_an_output_that_cannot_be_written_is_told_before_anything_is_computed(tmp_path):
-    with pytest.raises(ConfigError, match="Expected an output of galaxies ending in"):
+    with pytest.raises(ConfigError, match="Expected -o to end in"):
         open_output("galaxies", str(tmp_path / "x.npz"), ["item"])

@@ -81,15 +81,21 @@ def test_a_variant_has_one_score_by_name_or_by_sequence_and_whatever_stands_besi
     rows = read(tmp_path / "scores.csv")
     assert [row["mutant"] for row in rows] == ["WT", name, name, f"{name}:{focus[3]}12-"]
     assert float(rows[0]["score"]) == 0.0
+    assert [int(row.pop("line")) for row in rows] == [2, 3, 4, 5]
     assert rows[1] == rows[2]
     rejects = read(tmp_path / "scores.csv.rejects.csv")
     assert [int(row["line"]) for row in rejects] == [6, 7, 8, 9, 10]
-    for row, reason in zip(rejects, ["outside", "is a stop", "no column", "", f"says {other} at 11"], strict=True):
+    for row, reason in zip(
+        rejects, ["outside", "is a stop", "no column", "3 letters", f"says {other} at 11"], strict=True
+    ):
         assert reason in row["reason"], row
     alone = tmp_path / "alone.csv"
     alone.write_text(f"mutant\n{name}\n")
     done = cli("score", "proteins", "--model", model, "--variants", alone, "-o", tmp_path / "alone_scores.csv")
-    assert read(tmp_path / "alone_scores.csv") == [rows[1]]
+    assert read(tmp_path / "alone_scores.csv") == [{"line": "2", **rows[1]}]
+    piped = cli("score", "proteins", "--model", model, "--variants", "-", stdin=f"mutant\n{name}\n".encode())
+    assert piped.code == 0, piped.err
+    assert piped.out == (tmp_path / "alone_scores.csv").read_text()
 
 
 def test_a_deletion_costs_most_where_the_family_has_no_gaps(cli, model, alignment, focus, tmp_path):
@@ -250,6 +256,8 @@ def test_a_table_is_no_alignment(cli):
     ("arguments", "message"),
     [
         (["--variants", "all-singles"], "an alignment or a model trained on one"),
+        (["--variants", "all-singles", "--model", "m", "--wild-type", "MKV"], "and one of them only"),
+        (["--variants", "all-singles", "--wild-type", "MKV"], "Expected --predictor"),
         (["some.csv", "--variants", "all-singles"], "a file of items or --variants, and not both"),
         ([], "a file of items or --variants, and not both"),
         (["some.fasta", "--alignment", "a.a2m"], "with --variants only"),
@@ -269,3 +277,27 @@ def test_domains_without_families_say_so(cli, alignment):
     done = cli("score", "molecules", "--alignment", alignment, "--variants", "all-singles")
     assert done.code == 2
     assert "a domain with models of families" in done.err
+
+
+def test_new_members_come_with_the_familys_own_score(cli, model, tmp_path):
+    asked = ("--where", "mutations in 1..3", "--where", "family_score >= -20", "--include", "family_score,charge")
+    done = cli("generate", "proteins", "--model", model, "-n", 10, *asked, "-o", tmp_path / "library.csv")
+    assert done.code == 0, done.err
+    rows = read(tmp_path / "library.csv")
+    assert list(rows[0]) == ["item", "mutant", "mutations", "family_score", "charge"]
+    assert all(float(row["family_score"]) >= -20 for row in rows)
+    cli("score", "proteins", "--model", model, "--variants", tmp_path / "library.csv", "-o", tmp_path / "scores.csv")
+    scores = {row["line"]: row["score"] for row in read(tmp_path / "scores.csv")}
+    assert [scores[str(line)] for line in range(2, 12)] == [row["family_score"] for row in rows]
+
+
+def test_members_are_compared_with_the_familys_sequences_without_gaps(cli, model, alignment, tmp_path):
+    cli("generate", "proteins", "--model", model, "-n", 10, "-o", tmp_path / "library.fasta")
+    against = ("--against", alignment, "--training", model / "data")
+    done = cli("evaluate", "proteins", tmp_path / "library.fasta", *against, "-o", tmp_path / "metrics.json")
+    assert done.code == 0, done.err
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    rows = [line[2:] for line in alignment.read_text().splitlines() if line.startswith("..")]
+    assert any("-" in row for row in rows)
+    assert metrics["count_reference"] > 0.9 * len(set(rows))
+    assert 0 < metrics["nearest_training"] <= 1

@@ -52,6 +52,15 @@ def test_bad_stamps_are_listed_and_the_rest_is_scored(cli, stamps):
     assert "every pixel is 0" in reasons["reason"][1]
 
 
+def test_standard_input_has_no_file_afterwards(cli, stamps, tmp_path):
+    content = (tmp_path / "stamps.fits").read_bytes()
+    result = cli("score", "galaxies", "-", "--with", "flux", "--threads", 1, "-o", "scores.csv", stdin=content)
+    assert result.code == 0, result.err
+    cells = pd.read_csv("scores.csv")["item"].tolist()
+    assert cells == [f"scores.fits[{n}]" for n in range(6)]
+    assert [DOMAIN.key(DOMAIN.parse(cell)) for cell in cells] == [DOMAIN.key(one) for one in stamps]
+
+
 def test_a_folder_of_files(cli, stamps, tmp_path):
     (tmp_path / "night").mkdir()
     (tmp_path / "stamps.fits").rename(tmp_path / "night/stamps.fits")
@@ -115,4 +124,4 @@ def test_evaluate_against_the_sample(cli, stamps):
     assert result.code == 0, result.err
     found = json.loads(Path("metrics.json").read_text())
     assert found["valid"] == 1
-    assert 0 < found["wasserstein_mean"] < 0.7
+    assert 0 < found["standardized_wasserstein_mean"] < 0.7

@@ -110,3 +110,25 @@ def test_a_table_without_a_wild_type_says_what_is_missing(cli, table):
     done = cli("datasets", "prepare", "proteins", table, "--wild-type", GB1, "-o", "data")
     assert done.code == 2
     assert "Pass --form aligned" in done.err
+
+
+def test_predictors_stand_beside_variants_with_a_family_or_without(cli, table, tmp_path):
+    wild_type, folder = table.parent / "wild.fasta", tmp_path / "fitness"
+    quick = ("--set", "families=[ridge]", "--set", "folds=3", "--threads", 1)
+    known = ("--target", "fitness", "--wild-type", wild_type, *quick)
+    assert cli("train", "predictor", "proteins", table, *known, "-o", folder).code == 0
+    asked = ("--variants", "all-singles", "--wild-type", wild_type, "--predictor", f"fitness={folder}")
+    done = cli("score", "proteins", *asked, "-o", tmp_path / "singles.csv")
+    assert done.code == 0, done.err
+    rows = read(tmp_path / "singles.csv")
+    assert list(rows[0]) == ["line", "mutant", "fitness", "fitness_lower", "fitness_upper", "fitness_in_domain"]
+    assert len(rows) == 19 * len(GB1)
+    first, second = (
+        [float(row["fitness"]) for row in rows if (int(row["mutant"][1:-1]) < 30) == half] for half in (1, 0)
+    )
+    assert np.mean(first) < np.mean(second) - 1
+    shifted = tmp_path / "shifted.csv"
+    shifted.write_text("mutant\nQ4A\nY5A\nK6A\nQ3A\nK5-\n")
+    done = cli("score", "proteins", "--variants", shifted, *asked[2:], "-o", tmp_path / "scored.csv")
+    assert [row["line"] for row in read(tmp_path / "scored.csv")] == ["5", "6"]
+    assert [row["fitness"] == "" for row in read(tmp_path / "scored.csv")] == [False, True]

@@ -119,7 +119,7 @@ def test_rows_that_contradict_the_wild_type_are_refused(cli, measured, wild_type
         (("--split", "scaffold"), 2, "Known: grouped, low-high, mutations, positions, random"),
         (("--split", "grouped"), 2, "proteins has none"),
         (("--wild-type", "nowhere.fa"), 2, "a sequence, or a file"),
-        (("--set", "inputs=scored"), 2, "Pass --model"),
+        (("--set", "inputs=scored"), 2, "pass --model"),
         (("--set", "scale=ln"), 2, "scale"),
     ],
 )

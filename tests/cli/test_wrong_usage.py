@@ -91,9 +91,7 @@ def test_without_a_file_for_reasons_the_first_is_told(cli):
     assert "the first, line 1: not a valid SMILES string; pass -o" in result.err
 
 
-def test_what_the_family_thinks_is_no_condition_and_its_names_are_suggested(cli, family_model):
-    where = cli("generate", "proteins", "--model", family_model, "-n", 2, "--where", "family_score >= 0")
-    assert (where.code, "make it a goal of `optimize`" in where.err) == (2, True)
+def test_names_of_what_the_family_thinks_are_suggested(cli, family_model):
     goal = cli("optimize", "proteins", "--model", family_model, "--goal", "maximize Family score")
     assert (goal.code, "Or did you mean 'family_score'?" in goal.err) == (2, True)
 

@@ -23,6 +23,8 @@ ITEM_COLUMNS = ("item", "stamp", "image", "file", "path")
 TABLES = (".csv", ".csv.gz", ".parquet")
 LISTS = (".txt",)
 FORMATS = (*fits_files.ENDINGS, *cubes.ENDINGS, *TABLES, *LISTS)
+STDIN = "stdin."
+"""A file of this name holds what came on standard input: it is gone afterwards, so that nothing stands in it."""
 WRITTEN = (".fits", ".fit", ".fits.gz", *cubes.HDF5)
 _REFERENCE = re.compile(r"(?P<path>.+?)(\[(?P<number>\d{1,9})\])?")
 
@@ -109,7 +111,8 @@ def parse(text: str) -> Stamp | Refusal:
         stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
     except (SciencegenError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
         return Refusal(f"{path} can't be read: {error}")
-    return standardize(replace(stamp, source=text)) if isinstance(stamp, Stamp) else stamp
+    source = "" if path.name.startswith(STDIN) else text
+    return standardize(replace(stamp, source=source)) if isinstance(stamp, Stamp) else stamp
 
 
 def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:

@@ -22,6 +22,7 @@ STATISTICS = (
     "concentration", "asymmetry", "smoothness", "gini", "m20",
 )  # fmt: skip
 """The fixed list of morphological statistics that distances are averaged over."""
+DISTANCE = "standardized_wasserstein_"
 MOST_COMPARED = 1000
 """Stamps whose nearest other is looked for: evenly spaced ones of more."""
 
@@ -31,9 +32,9 @@ METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
     "unique": ("share of distinct ones", "maximize", {}),
     "novelty": ("distinct ones that the training set lacks", "maximize", {}),
     "nearest_training": ("mean similarity to the most similar training stamp", None, {}),
-    "wasserstein_mean": ("Wasserstein distance of the statistics, in standard deviations, mean", "minimize", {}),
+    f"{DISTANCE}mean": ("Wasserstein distance of the statistics, in standard deviations, mean", "minimize", {}),
     **{
-        f"wasserstein_{name}": (f"Wasserstein distance of {name}, in standard deviations", "minimize", {})
+        f"{DISTANCE}{name}": (f"Wasserstein distance of {name}, in standard deviations", "minimize", {})
         for name in STATISTICS
     },
 }
@@ -68,8 +69,8 @@ def standardized_distances(measured: np.ndarray, expected: np.ndarray) -> dict[s
     for column, name in enumerate(STATISTICS):
         own, other = (values[np.isfinite(values[:, column]), column] for values in (measured, expected))
         if len(own) and len(other) and other.std() > 0:
-            found[f"wasserstein_{name}"] = wasserstein_1d(own, other) / float(other.std())
-    return found | ({"wasserstein_mean": float(np.mean(list(found.values())))} if found else {})
+            found[f"{DISTANCE}{name}"] = wasserstein_1d(own, other) / float(other.std())
+    return found | ({f"{DISTANCE}mean": float(np.mean(list(found.values())))} if found else {})
 
 
 def _against_training(found: Sequence[Stamp], keys: set[str], trained_on: Sequence[Stamp]) -> dict[str, float]:

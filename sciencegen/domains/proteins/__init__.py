@@ -29,6 +29,7 @@ from sciencegen.domains.proteins import (
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
 from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
 from sciencegen.domains.proteins.sites import Frame
+from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.domains.sites import Change, Sites
 from sciencegen.scoring.oracles import Oracle
@@ -137,6 +138,9 @@ class Proteins:
 
     def changes(self, names: Sequence[str]) -> list[tuple[Change, ...] | None]:
         return sites.changes(names)
+
+    def variant_names(self, reference: Reference) -> VariantNames:
+        return VariantNames(reference)
 
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
         return motifs.constraint(keep, forbid)

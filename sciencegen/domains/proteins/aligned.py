@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float
 
 from sciencegen.data.tables import PEEK_ROWS, read_table
 from sciencegen.domains.base import Refusal, Row
@@ -28,18 +27,22 @@ from sciencegen.domains.proteins.items import (
     encode_rows,
     why_not_residues,
 )
+from sciencegen.domains.proteins.measured_variants import (
+    DROPPED,
+    MUTATIONS,
+    WEIGHT,
+    mutations,
+    variant_context,
+    variant_rows,
+)
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
-from sciencegen.domains.proteins.variants import Reference, variant_sequence
+from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.scoring.oracles import Oracle, Score
 
 FORMATS = (
     *ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), ".csv", ".csv.gz", ".parquet",
 )  # fmt: skip
-DROPPED = "# "
-"""A row whose text starts so is a record that the alignment's rules leave out; its name and the reason follow."""
-WEIGHT, MUTATIONS = "weight", "mutations"
-"""Numbers of a row: by how much it tells something new; in how many columns it has another residue than the focus."""
 LETTERS = frozenset(ALPHABET + GAP_LETTER)
 ROWS_AT_ONCE = 4096
 REFERENCES_AT_ONCE = 10_000
@@ -51,7 +54,7 @@ def parse(text: str) -> str | Refusal:
         return Refusal(f"expected an aligned sequence, got {type(text).__name__}")
     row = text.strip()
     if row.startswith(DROPPED.strip()):
-        return Refusal(row.removeprefix(DROPPED.strip()).rpartition(": ")[2].strip() or "left out")
+        return Refusal(row.removeprefix(DROPPED.strip()).partition(": ")[2].strip() or "left out")
     if len(row) > MAX_RESIDUES:
         return Refusal(f"{len(row)} columns; at most {MAX_RESIDUES} are accepted")
     if not row.strip(GAP_LETTER):
@@ -76,25 +79,6 @@ def alignment_rows(alignment: Alignment) -> Iterator[Row]:
     return (row for _, row in heapq.merge(_distinct(alignment), left_out, key=itemgetter(0)))
 
 
-def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
-    """Variants of one protein, by name or written out, as rows that are all worth the same; what is none, with its
-    reason."""
-    focus = encode_rows([reference.sequence])[0]
-    for row in rows:
-        text = variant_sequence(reference, row.text)
-        if isinstance(text, Refusal):
-            yield replace(row, text=f"{DROPPED}{text.reason}")
-            continue
-        changed = float(mutations(encode_rows([text]), focus)[0])
-        yield replace(row, text=text, values={**row.values, WEIGHT: 1.0, MUTATIONS: changed})
-
-
-def variant_context(reference: Reference) -> dict[str, Any]:
-    """What such rows have in common: every letter of the reference has a column, and they are no family."""
-    columns = list(range(len(reference.sequence)))
-    return {"reference": reference.sequence, "first": reference.first, "columns": columns, "family": False}
-
-
 def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
     """(number in the file, row) of the first of equal rows."""
     weights = sequence_weights(alignment.rows)
@@ -111,13 +95,6 @@ def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
             rows.tolist(), numbers, texts, sums.tolist(), changes.tolist(), strict=True
         ):
             yield number, Row(number, text, {WEIGHT: weight, MUTATIONS: changed}, alignment.names[row])
-
-
-def mutations(
-    rows: UInt8[np.ndarray, "sequence column"], focus: UInt8[np.ndarray, " column"]
-) -> Int[np.ndarray, " sequence"]:
-    """[sequence] columns in which a row has another residue than the focus; a gap is none."""
-    return ((rows != focus) & (rows != GAP)).sum(1)
 
 
 def context(path: Path) -> dict[str, Any]:

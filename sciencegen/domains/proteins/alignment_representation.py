@@ -12,8 +12,8 @@ from jaxtyping import Float, Int, UInt8
 
 from sciencegen.batch import Batch
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT, mutations
 from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode_rows
+from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, mutations
 from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.vae.columns import LETTERS
@@ -68,11 +68,15 @@ class AlignmentRepresentation:
         for name in names:
             if name not in self.measures:
                 raise unknown_name("measure of an alignment's rows", name, self.measures)
-        rows = [row for row in self.encode(items) if not isinstance(row, Refusal)]
-        if len(rows) < len(items):
+        counts = [count for count in self.changes(items) if not isinstance(count, Refusal)]
+        if len(counts) < len(items):
             raise DataError("Expected rows of the family's alignment, or sequences as long as its reference.")
-        counts = mutations(np.stack(rows), encode_rows([self.focus])[0]) if rows else np.empty(0)
-        return np.repeat(counts[:, None].astype(float), len(names), 1)
+        return np.repeat(np.array(counts, float)[:, None], len(names), 1)
+
+    def changes(self, items: Sequence[str]) -> list[float | Refusal]:
+        """Mutations of each item, or why it is no row."""
+        focus, rows = encode_rows([self.focus])[0], self.encode(items)
+        return [row if isinstance(row, Refusal) else float(mutations(row[None], focus)[0]) for row in rows]
 
     def row_of(self, sequence: str) -> str | Refusal:
         """The row of a sequence as long as the reference, which has the reference's letters outside the columns."""

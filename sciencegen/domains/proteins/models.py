@@ -9,10 +9,10 @@ import torch
 
 from sciencegen.domains.base import Recipe
 from sciencegen.domains.proteins import alignment_representation
-from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
-from sciencegen.domains.proteins.variant_scores import VariantScorer, family_oracles
+from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
+from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
 from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
 
 TRAINING = {"steps": 1500, "batch_size": 640, "learning_rate": 3e-3, "largest_gradient": 100.0, "ema_decay": 0.99}
@@ -61,7 +61,7 @@ RECIPES = {
         weight=WEIGHT,
         columns=(WEIGHT,),
         contextual=True,
-        variants=VariantScorer,
+        variants=variant_scorer,
         oracles=family_oracles,
         training=TRAINING,
     ),

@@ -150,10 +150,10 @@ def test_colours_of_several_bands_and_one_grey(observed):
 def test_distributions_are_compared(observed, twins):
     texts = [DOMAIN.text(one) for one in observed]
     same = DOMAIN.evaluate(texts, texts, texts)
-    assert (same["valid"], same["unique"], same["novelty"], same["wasserstein_mean"]) == (1, 1, 0, 0)
+    assert (same["valid"], same["unique"], same["novelty"], same["standardized_wasserstein_mean"]) == (1, 1, 0, 0)
     other = DOMAIN.evaluate(["nothing", *map(DOMAIN.text, twins)], texts)
     assert other["valid"] == pytest.approx(len(twins) / (len(twins) + 1))
-    assert other["wasserstein_mean"] > 0.05
+    assert other["standardized_wasserstein_mean"] > 0.05
     assert "novelty" not in other
     assert set(DOMAIN.metric_notes) >= {name for name in same if not name.startswith("count")}
 
