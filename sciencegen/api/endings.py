@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from sciencegen.api.rooms import domain_of
 from sciencegen.errors import ConfigError
@@ -30,14 +31,21 @@ def check_complete(model: str | None, *outputs: str | None) -> None:
 
 
 def check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()) -> None:
-    """An error for what the domain doesn't write, which it is asked by writing nothing. others: what else may be."""
+    """An error for what the domain doesn't write. others: what else may be."""
     science = domain_of(domain)
+    if not _writes(science, Path(output).name):
+        own = [ending for ending in science.formats if ending not in TABLES and _writes(science, f"x{ending}")]
+        raise ConfigError(f"Expected {flag} to end in {', '.join([*others, *own])}, got {output}.")
+
+
+def _writes(science: Any, name: str) -> bool:
+    """Whether a domain writes files with this name, which it is asked by writing nothing."""
     with TemporaryDirectory() as folder:
         try:
-            science.write(Path(folder) / Path(output).name, [], [], {})
+            science.write(Path(folder) / name, [], [], {})
         except ConfigError:
-            endings = [*others, *(ending for ending in science.formats if ending not in TABLES)]
-            raise ConfigError(f"Expected {flag} to end in {', '.join(endings)}, got {output}.") from None
+            return False
+    return True
 
 
 def writes_structures(output: str) -> bool:

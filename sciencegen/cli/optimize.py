@@ -28,7 +28,7 @@ def optimize(
     training: Annotated[str | None, typer.Option(help="What counts as known: a prepared table, file or card.")] = None,
     known: Annotated[bool, typer.Option("--allow-known", help="Return items of the training data too.")] = False,
     maximum_similarity: Annotated[
-        float | None, typer.Option(help="Between two candidates. [default: 0.7; proteins: 1]")
+        float | None, typer.Option(help="Between two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]")
     ] = None,
     include: options.Include = None,
     model: options.Model = None,
