@@ -6,9 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sciencegen.api.outputs import write_candidates
 from sciencegen.api.report import RunContents, _search_seed
 from sciencegen.api.report_sections import metrics, traces, warnings
 from sciencegen.config import RunSettings
+from sciencegen.domains.galaxies import DOMAIN as GALAXIES
+from sciencegen.errors import DataError
 
 
 def test_a_figure_of_the_model_gives_way_to_the_run_s_own(tmp_path):
@@ -36,6 +39,19 @@ def test_novelty_is_unknown_only_where_there_is_a_candidate(tmp_path, novel, sai
     pq.write_table(pa.table(table), tmp_path / "candidates.parquet")
     made = warnings(RunContents(tmp_path, RunSettings(domain="molecules")))
     assert any("novelty is unknown" in text for text in made) is said
+
+
+def test_items_in_a_file_beside_the_table_are_found_from_anywhere(tmp_path, monkeypatch):
+    made = [text for text, _ in GALAXIES.simulate({"side": 32}, 0, 0, 3)]
+    (tmp_path / "results").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write_candidates(GALAXIES, "results/candidates.parquet", {"item": made})
+    monkeypatch.chdir("/")
+    run = RunContents(tmp_path / "results", RunSettings(domain="galaxies"))
+    assert [GALAXIES.key(item) for item in run.items] == [GALAXIES.key(GALAXIES.parse(text)) for text in made]
+    (tmp_path / "results/candidates.fits").unlink()
+    with pytest.raises(DataError, match=r"there is no file .*candidates.fits"):
+        _ = RunContents(tmp_path / "results", RunSettings(domain="galaxies")).items
 
 
 def test_every_other_method_is_a_control(tmp_path):

@@ -138,12 +138,13 @@ def test_a_profile_of_the_user_is_found(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_smoke_run_ends_with_a_report(tmp_path):
-    config = WORKFLOWS / "config" / "smoke" / "molecules.yaml"
-    words = [sys.executable, "-m", "sciencegen.cli.main", "run", "molecules", "--config", str(config)]
+@pytest.mark.parametrize(("domain", "ending"), [("molecules", "sdf"), ("proteins", "fasta"), ("galaxies", "fits")])
+def test_the_smoke_run_ends_with_a_report(tmp_path, domain, ending):
+    config = WORKFLOWS / "config" / "smoke" / f"{domain}.yaml"
+    words = [sys.executable, "-m", "sciencegen.cli.main", "run", domain, "--config", str(config)]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=290)
     assert done.returncode == 0, done.stderr
     page = tmp_path / done.stdout.strip()
     assert "<svg" in page.read_text()
-    for name in ("candidates.parquet", "candidates.csv", "candidates.sdf", "metrics.json"):
+    for name in ("candidates.parquet", "candidates.csv", f"candidates.{ending}", "metrics.json"):
         assert (page.parent / name).stat().st_size > 0
