@@ -64,11 +64,13 @@ class Reading(Resources):
 
     sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
     limit: the first rows of a file, or of each split. offline: fetch nothing.
+    wild_type: what rows are named against, as text or its file (proteins: column mutant, A42G).
     """
 
     sample: bool | None = None
     limit: int | None = Field(None, ge=1)
     offline: bool = False
+    wild_type: str | None = None
 
 
 class PrepareSettings(Reading):
@@ -161,7 +163,6 @@ class PredictorSettings(Reading):
     column: str | None = None
     model: str | None = None
     split: str | None = None
-    wild_type: str | None = None
     evaluation_folds: int = Field(5, ge=2)
     evaluation_repeats: int | None = Field(2, ge=1)
     settings: dict[str, Any] = {}
@@ -197,17 +198,21 @@ class OptimizeSettings(Resources):
     settings: dict[str, Any] = {}
 
 
-class ProposeSettings(Resources):
-    """measured: tables of what a lab has measured, with the column `target`. journal: the table that a campaign writes
-    all proposals and measurements to. batch: items of the plate. minimize: less of the target is better.
+class ProposeSettings(Reading):
+    """measured: tables of what a lab has measured, or datasets by name, with the column `target`. journal: the table
+    that a campaign writes all proposals and measurements to. batch: items of the plate. minimize: less of the target is
+    better.
     pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above or auto.
     exploration: how much wider than fitted thompson takes the posterior; without, it follows from `rounds`, how many
     the campaign will have in all, or is 1.4.
+    wild_type: what items may be named against (a sequence or its file); every proposal is then a change of it.
     space: options of the domain's own design space (positions, letters ...). start: items to begin from where nothing
-    is measured. maximum_similarity: between two items of the plate. diversity: how much an item's neighbours lose.
-    cost: the pool's column of costs; cost_limit: of the whole plate. column: the item's column.
+    is measured; without, the wild type. maximum_similarity: between two items of the plate. diversity: how much an
+    item's neighbours lose.
+    cost: the pool's column of costs; cost_limit: of the whole plate, which every acquisition keeps; noisy-ei weighs
+    improvement against cost too. column: the item's column.
     breeding: children, generations, parents, draws of candidates without a pool.
     """
 
@@ -225,6 +230,7 @@ class ProposeSettings(Resources):
     rounds: int | None = Field(None, ge=1)
     keep: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
+    wild_type: str | None = None
     space: dict[str, Any] = {}
     start: tuple[str, ...] = ()
     maximum_similarity: float = Field(1.0, gt=0, le=1)
@@ -235,12 +241,13 @@ class ProposeSettings(Resources):
     breeding: dict[str, Any] = {}
 
 
-class RecordSettings(Resources):
+class RecordSettings(Reading):
     """target: the column of measured values. column: the item's. round: of rows that the campaign didn't propose and
-    that have no column `round`."""
+    that have no column `round`. wild_type: what the rows may be named against."""
 
     target: str = "value"
     column: str | None = None
+    wild_type: str | None = None
     round: int = Field(0, ge=0)
 
 
@@ -249,6 +256,7 @@ class EvaluateSettings(Resources):
     "structures" of molecules.
 
     calibrate: property -> values; how well raw draws of `model` obey each of them, from `draws` of them.
+    predictors: name -> folder, for conditions that the domain can't compute.
     """
 
     against: str | None = None
@@ -259,6 +267,14 @@ class EvaluateSettings(Resources):
     model: str | None = None
     calibrate: dict[str, tuple[float, ...]] = {}
     draws: int = Field(512, ge=1)
+    predictors: dict[str, str] = {}
+
+
+class VariantsSettings(Settings):
+    """Of which variants a family's model says the effects: "all-singles", or a file of them. classify: with classes."""
+
+    variants: str = "all-singles"
+    classify: bool = False
 
 
 class ReportSettings(Settings):
@@ -271,7 +287,8 @@ class RunSettings(Settings):
 
     structures: the ending of the candidates' structure file, such as .sdf; None writes tables only.
     complete: a second model, trained on the same source, that gives candidates their structures; none leaves these to
-    the domain. gpus: how many a training asks of a cluster.
+    the domain. variants: effects of variants by the trained model and the predictors, for models of a family.
+    propose: the next plate for a lab. gpus: how many a training asks of a cluster.
     """
 
     domain: str
@@ -288,6 +305,8 @@ class RunSettings(Settings):
     generate: GenerateSettings = GenerateSettings()
     predict: dict[str, PredictorSettings] = {}
     optimize: OptimizeSettings = OptimizeSettings()
+    variants: VariantsSettings | None = None
+    propose: ProposeSettings | None = None
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
 

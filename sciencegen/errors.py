@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 
 class SciencegenError(Exception):
@@ -36,9 +37,31 @@ class IncompatibleError(SciencegenError):
     exit_code = 4
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
-    """The error for a name that isn't in a table: it lists the nearest names, else all of them."""
+class UnknownNameError(ConfigError):
+    """A name that isn't in a table (`unknown_name`)."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for a name that isn't in a table: it lists the nearest names, however they are written, else all of
+    them, those of one family (`pmo:qed`) as their number."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    remedy = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(known)}."
-    return ConfigError(f"Unknown {kind} '{name}'. {remedy}")
+    near = nearest_names(name, known)
+    remedy = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(_by_family(known))}."
+    return UnknownNameError(f"Unknown {kind} '{name}'. {remedy}")
+
+
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
+    """At most three, nearest first: capitals, spaces, dashes and underscores make no difference."""
+    plain = {_plain(one): one for one in known}
+    return [plain[one] for one in difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.6)]
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace(" ", "_").replace("-", "_")
+
+
+def _by_family(names: Sequence[str]) -> list[str]:
+    """The names that stand alone, then `family:... (number)` of each family of several."""
+    families = Counter(name.partition(":")[0] for name in names if ":" in name)
+    alone = [name for name in names if families[name.partition(":")[0]] < 2]
+    return [*alone, *(f"{family}:... ({count})" for family, count in families.items() if count > 1)]

@@ -6,8 +6,8 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +15,20 @@ from typing import IO, Any
 def temporary_sibling(path: Path) -> Path:
     """A new hidden name in the folder of `path`: the same file system, so that a rename to `path` is atomic."""
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder with those above it; the ones that weren't there before, deepest first."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def drop_empty(folders: Iterable[Path]) -> None:
+    """Remove those of these folders that hold nothing: what fails leaves none behind."""
+    for place in folders:
+        with suppress(OSError):
+            place.rmdir()  # of an empty folder only
 
 
 @contextmanager
@@ -25,7 +39,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     line feeds) or "wb".
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made = make_folder(path.parent)
     temporary = temporary_sibling(path)
     text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": "", "errors": "backslashreplace"}
     try:
@@ -36,6 +50,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        drop_empty(made)
         raise
 
 
@@ -43,7 +58,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """A temporary folder beside `path` that becomes `path` when the block ends, and vanishes when the block fails."""
     path = Path(path).absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made = make_folder(path.parent)
     _sweep_abandoned(path)
     temporary = temporary_sibling(path)
     temporary.mkdir()
@@ -52,6 +67,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         replace_folder(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        drop_empty(made)
         raise
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
-from sciencegen.files import atomic_write, sha256_of
+from sciencegen.files import atomic_write, drop_empty, make_folder, sha256_of
 
 __all__ = [
     "FORMAT_VERSION",
@@ -105,9 +105,8 @@ class RunFolder:
 
     def __init__(self, path: str | Path, create: bool = True) -> None:
         self.path = Path(path)
-        if create:
-            self.path.mkdir(parents=True, exist_ok=True)
-        elif not self.path.is_dir():
+        self._made = make_folder(self.path) if create else []
+        if not create and not self.path.is_dir():
             raise DataError(f"Expected a run folder at {self.path}, found nothing. Train one with `sciencegen train`.")
 
     def __truediv__(self, name: str) -> Path:
@@ -175,6 +174,7 @@ class RunFolder:
             path.unlink(missing_ok=True)
             handle.close()
             _HELD.discard(str(path.absolute()))
+            drop_empty(self._made)  # a call that was refused leaves nothing
 
 
 _HELD: set[str] = set()

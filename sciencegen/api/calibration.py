@@ -9,11 +9,12 @@ import numpy as np
 from sciencegen.api.generate import Generation
 from sciencegen.api.models import open_model
 from sciencegen.config import EvaluateSettings, GenerateSettings
-from sciencegen.errors import unknown_name
+from sciencegen.errors import ConfigError, unknown_name
 
 
 def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[str, float]]]:
-    """By property, for each asked value: mean, central 80 %, mean absolute error, share within the tolerance."""
+    """By property, for each asked value: mean, central 80 %, mean absolute error, share within the tolerance where
+    the domain has one."""
     model = open_model(domain, settings.model, settings)
     for name in settings.calibrate:
         if name not in model.space.properties:
@@ -26,13 +27,19 @@ def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[st
 
 def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
     asked = GenerateSettings(
-        n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads
-    )
-    found = np.array([cell for chunk in Generation(model, asked) for cell in chunk[name]], float)
+        n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
+        predictors=settings.predictors,
+    )  # fmt: skip
+    generation = Generation(model, asked)
+    if name not in generation.names:
+        raise ConfigError(f"Expected what can measure '{name}' of draws. Pass --predictor {name}=FOLDER.")
+    found = np.array([cell for chunk in generation for cell in chunk[name]], float)
     got = found[np.isfinite(found)]
     if not len(got):
         return {"asked": value, "draws": len(found), "got": float("nan")}
     low, high = np.quantile(got, [0.1, 0.9])
+    known = model.domain.properties.get(name)
+    hits = {} if known is None else {"hit_rate": float((np.abs(got - value) <= known.tolerance).mean())}
     return {
         "asked": value,
         "draws": len(found),
@@ -40,5 +47,5 @@ def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSetting
         "lower": float(low),
         "upper": float(high),
         "mean_absolute_error": float(np.abs(got - value).mean()),
-        "hit_rate": float((np.abs(got - value) <= model.domain.properties[name].tolerance).mean()),
+        **hits,
     }

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sciencegen.api.models import open_model
 from sciencegen.api.predict import describe, latents_of
-from sciencegen.api.prepare import open_source
+from sciencegen.api.prepare import open_source, reference_of_card
 from sciencegen.api.record import Refused
-from sciencegen.api.rooms import ParseAndMeasure, domain_of
+from sciencegen.api.references import ReadItems, read_rows_of, reference_of
+from sciencegen.api.rooms import domain_of
 from sciencegen.config import PrepareSettings, ProposeSettings
 from sciencegen.data.tables import Row
 from sciencegen.errors import ConfigError, DataError
@@ -28,13 +30,35 @@ STEPS = (0.1, 0.25, 0.5)
 """Of latents, in prior standard deviations."""
 
 
-def design_space(science: Any, settings: ProposeSettings) -> Any:
-    """The domain's own, by the user's options; None where there are none."""
-    if not settings.space:
+def design_space(science: Any, settings: ProposeSettings, measured: Sequence[Any] | None = None) -> Any:
+    """The domain's own, by the user's options; None where there are none.
+
+    measured: items, None while they aren't read: they may be named against the space's reference. A space without one
+    is made of them, and is None until then.
+    """
+    options = dict(settings.space)
+    if settings.wild_type:
+        if str(options.get("reference", settings.wild_type)) != settings.wild_type:
+            raise ConfigError(
+                f"Expected one wild type, got --wild-type {settings.wild_type} and --space "
+                f"reference={options['reference']}. Pass --wild-type alone."
+            )
+        options["reference"] = reference_of(science, settings.wild_type)
+    elif "reference" not in options and (known := _reference_of_measured(science, settings)) is not None:
+        options["reference"] = known
+    if not options:
         return None
     if not hasattr(science, "design_space"):
         raise ConfigError(f"Expected no --space, since {science.name} has no design space. Use --keep and --forbid.")
-    return science.design_space(**settings.space)
+    if "reference" not in options and measured is None:
+        return None
+    return science.design_space(measured or (), **options)
+
+
+def _reference_of_measured(science: Any, settings: ProposeSettings) -> Any:
+    """The wild type that the first measured dataset's card names, None where a file was measured."""
+    named = [one for one in settings.measured if one != "-" and not Path(one).exists() and not Path(one).suffix]
+    return reference_of_card(science, named[0]) if named and hasattr(science, "reference") else None
 
 
 def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Given | None, list[Refused]]:
@@ -45,16 +69,25 @@ def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Give
             raise ConfigError("Expected a pool with a column of costs beside --cost and --cost-limit. Pass --pool.")
         items = space.everything(LARGEST_SPACE) if hasattr(space, "everything") else None
         return (None if items is None else Given(items, [science.key(i) for i in items], np.ones(len(items)))), []
-    reading = PrepareSettings(source=settings.pool, column=settings.column, threads=settings.threads)
-    rows, _ = open_source(domain, reading)
-    listed = list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows)
-    pairs, refused = describe(ParseAndMeasure(domain, ()), listed, settings.threads)
-    distinct = {key: (row, text) for row, (text, key, *_) in reversed(pairs)}
+    reference = getattr(space, "reference", None)
+    listed = _pool_rows(domain, settings, reference)
+    pairs, refused = describe(ReadItems(domain, reference), listed, settings.threads)
+    distinct = {key: (row, text) for row, (text, key) in reversed(pairs)}
     if not distinct:
-        raise DataError(f"Expected items in the pool {settings.pool}, all {len(listed)} rows were refused.")
+        reason = f", the first: {refused[0][2]}" if refused else ""
+        raise DataError(f"Expected items in the pool {settings.pool}, all {len(listed)} rows were refused{reason}.")
     keys = list(reversed(distinct))
     costs = np.array([_cost(distinct[key][0], settings) for key in keys])
     return Given([science.parse(distinct[key][1]) for key in keys], keys, costs), refused
+
+
+def _pool_rows(domain: str, settings: ProposeSettings, reference: Any) -> list[Row]:
+    path = Path(str(settings.pool))
+    if reference is not None and path.is_file():
+        return list(read_rows_of(domain_of(domain), path, settings.column, reference))
+    reading = PrepareSettings(source=settings.pool, column=settings.column, threads=settings.threads)
+    rows, _ = open_source(domain, reading)
+    return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows)
 
 
 def cost_column(settings: ProposeSettings) -> str | None:
@@ -75,13 +108,16 @@ def _cost(row: Row, settings: ProposeSettings) -> float:
     return value
 
 
-def campaign_space(domain: str, settings: ProposeSettings, space: Any, seen: Sequence[Any]) -> CampaignSpace:
-    """seen: items that are measured or awaited; their shape tells which features can be learned from."""
+def campaign_space(
+    domain: str, settings: ProposeSettings, space: Any, seen: Sequence[Any], whole: bool = False
+) -> CampaignSpace:
+    """seen: items that are measured or awaited; their shape tells which features can be learned from.
+    whole: candidates are the items of the space itself, so that only patterns are left to be looked at."""
     science = domain_of(domain)
-    wanted = science.constraint(settings.keep, settings.forbid)
-    features, fits = features_for(science, getattr(space, "reference", None), seen)
-    within = getattr(space, "accepts", None)
-    accept = lambda item: wanted(item) and fits(item) and (within is None or within(item))  # noqa: E731
+    features, fits = features_for(science, getattr(space, "origin", None), seen)
+    wanted = science.constraint(settings.keep, settings.forbid) if settings.keep or settings.forbid else None
+    tests = [test for test in (wanted, *(() if whole else (getattr(space, "accepts", None), fits))) if test is not None]
+    accept = lambda item: all(test(item) for test in tests)  # noqa: E731
     found = CampaignSpace(science.key, features, science.similarity, accept, moves_of(science, space))
     if settings.model is None:
         return found
@@ -90,15 +126,22 @@ def campaign_space(domain: str, settings: ProposeSettings, space: Any, seen: Seq
 
 
 def features_for(
-    science: Any, reference: Any, seen: Sequence[Any]
+    science: Any, origin: Any, seen: Sequence[Any]
 ) -> tuple[Callable[[Sequence[Any]], Any], Callable[[Any], bool]]:
     """The domain's features for designs where all that was seen can be laid on one another, and whether an item can;
     else its features for predictors, which every item has."""
-    design = getattr(science, "design_features", None)
-    first = reference if reference is not None else next(iter(seen), None)
-    if design is None or first is None or design([first, *seen], first) is None:
+    first = origin if origin is not None else next(iter(seen), None)
+    if first is None or not comparable(science, first, seen):
         return science.features, lambda item: True
-    return lambda items: design(items, first), lambda item: design([first, item], first) is not None
+    design = science.design_features
+    return lambda items: design(items, first), lambda item: design([item], first) is not None
+
+
+def comparable(science: Any, origin: Any, seen: Sequence[Any]) -> bool:
+    """Whether all items can be laid on the origin, or, without one, on each other."""
+    design = getattr(science, "design_features", None)
+    first = origin if origin is not None else next(iter(seen), None)
+    return design is not None and (first is None or design([first, *seen], first) is not None)
 
 
 def moves_of(science: Any, space: Any) -> dict[str, Move]:
@@ -126,12 +169,19 @@ def _item(found: Any) -> Any:
 def latent_moves(domain: str, settings: ProposeSettings) -> tuple[Move, Callable[..., Any]]:
     """Steps around the latents of parents, and draws from the prior."""
     model = open_model(domain, settings.model, settings)
-    if model.recipe.form:
+    if model.recipe.form and not hasattr(model.representation, "reference"):  # a family's decodes to whole items
         raise ConfigError(f"Expected a model of plain {domain}, {model.folder} makes them as {model.recipe.form}.")
-    space = model.space
+    space, science = model.space, model.domain
+    known: dict[str, np.ndarray] = {}  # parents breed many times
+
+    def latents_of_parents(parents: Sequence[Any]) -> np.ndarray:
+        keys = [science.key(parent) for parent in parents]
+        new = {key: parent for key, parent in zip(keys, parents, strict=True) if key not in known}
+        known.update(zip(new, latents_of(model, list(new.values())), strict=True))
+        return np.stack([known[key] for key in keys])
 
     def near(parents: Sequence[Any], generator: np.random.Generator) -> list[Any]:
-        latents = latents_of(model, parents)
+        latents = latents_of_parents(parents)
         good = np.flatnonzero(np.isfinite(latents).all(1))
         if not len(good):
             return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from sciencegen.api.rooms import domain_of, in_form, plain_name, use_threads
 from sciencegen.config import EvaluateSettings, build_settings
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.runs import sha256_of
+
+DISTANCE = "wasserstein_"
+"""A metric of this name and a property's is a distance in that property's unit."""
 
 
 def evaluate(
@@ -39,6 +43,20 @@ def evaluate(
         metrics = {**metrics, "conditions": calibrate(domain, chosen)}
     about = {"against": chosen.against, "samples": Path(samples).name, "samples_sha256": sha256_of(samples)}
     return {**metrics, **about, **({"training": chosen.training} if chosen.training else {})}
+
+
+def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float, str, str]]:
+    """(name, value, unit, what it is) of each metric that is a number."""
+    science = domain_of(domain)
+    units, notes = getattr(science, "metric_units", {}), getattr(science, "metric_notes", {})
+    rows = []
+    for name, value in metrics.items():
+        prop = science.properties.get(name.removeprefix(DISTANCE)) if name.startswith(DISTANCE) else None
+        unit = prop.unit if prop else units.get(name, "")
+        meaning = f"distance between distributions: {prop.description}" if prop else notes.get(name, ("",))[0]
+        if isinstance(value, (int, float)):
+            rows.append((name, value, unit, meaning))
+    return rows
 
 
 def _reference(domain: str, source: str, shipped: str, offline: bool) -> Any:

@@ -11,10 +11,10 @@ import numpy as np
 
 from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
-from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
-from sciencegen.api.rooms import Judge, Judged, split_rows, worker_count
+from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
@@ -55,15 +55,17 @@ class Generation:
     def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
         self.model, self.settings = model, settings
         self.conditions = parse_conditions(settings.where, model.domain, model.representation)
-        self.book = OracleBook(model.domain.name, settings.predictors)
+        self.book = OracleBook(model.domain.name, settings.predictors, own=model.oracles)
         known = model.space.properties
         self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]
-        names = dict.fromkeys([*(condition.name for condition in self.checked), *settings.include])
+        asked = [condition.name for condition in self.checked]
+        names = dict.fromkeys([*asked, *settings.include, *settings.predictors])
         self.names = tuple(names)
-        self.columns = ["item", *self.names]
+        self.called = name_columns(model.representation)
+        self.columns = ["item", *self.called([]), *self.names]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
-        for name in (*self.names, *settings.predictors):  # a wrong name is an error before any work
+        for name in self.names:  # a wrong one is an error before any work
             if name not in self.measures:
                 self.book.resolve(name)
         self.scaffold = self._read_scaffold()
@@ -88,7 +90,8 @@ class Generation:
         if self.settings.raw:
             raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
         if not hasattr(self.model.domain, "scaffold"):
-            raise ConfigError(f"Expected a domain that knows scaffolds, {self.model.domain.name} doesn't.")
+            known = plain_name(self.model.domain.name)
+            raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {known} don't.")
         return self.model.domain.scaffold(Path(self.settings.scaffold))
 
     @property
@@ -118,7 +121,7 @@ class Generation:
         ]
 
     def _can_compute(self, name: str) -> bool:
-        return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures)
+        return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures, *self.book.own)
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -131,7 +134,7 @@ class Generation:
         )
         seen = SeenKeys()
         for _, rows, results in judged:
-            found = [results] * len(rows) if isinstance(results, Failure) else results
+            found = self._with_own([results] * len(rows) if isinstance(results, Failure) else results)
             chunk = self._take(found[: self._wanted_draws - self.drawn], seen)
             if chunk["item"]:
                 yield chunk
@@ -147,7 +150,33 @@ class Generation:
         filters = ((), ()) if self.settings.raw else (self.keep, self.settings.forbid)
         recipe, strict = str(self.model.config["recipe"]), not self.settings.raw
         predictors = tuple(sorted(self.settings.predictors.items()))
-        return Judge(self.model.domain.name, recipe, text, self.names, *filters, strict, predictors)
+        return Judge(self.model.domain.name, recipe, text, self._judged_names, *filters, strict, predictors)
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        """Oracles that need the model itself, which workers don't have."""
+        elsewhere = (*self.measures, *self.settings.predictors)
+        return {name: self.book.own[name] for name in self.names if name in self.book.own and name not in elsewhere}
+
+    @property
+    def _judged_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names if name not in self._own)
+
+    def _with_own(self, results: Sequence[Any]) -> Sequence[Any]:
+        """The same with the values of the model's own oracles."""
+        judged = [result for result in results if isinstance(result, Judged)]
+        if not self._own or not judged:
+            return results
+        items = [self.model.domain.parse(result.text) for result in judged]
+        own = {name: iter(oracle.score(items)) for name, oracle in self._own.items()}
+
+        def whole(result: Judged) -> Judged:
+            known = dict(zip(self._judged_names, result.values, strict=True))
+            scores = {name: next(scores) for name, scores in own.items()}
+            known |= {name: float("nan") if score.value is None else score.value for name, score in scores.items()}
+            return result._replace(values=[known[name] for name in self.names])
+
+        return [whole(result) if isinstance(result, Judged) else result for result in results]
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
@@ -218,7 +247,8 @@ class Generation:
 
     def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
         self.written += 1
-        for name, value in zip(self.columns, [text, *values], strict=True):
+        called = [names[0] for names in self.called([text]).values()]
+        for name, value in zip(self.columns, [text, *called, *values], strict=True):
             chunk[name].append(value)
 
     def summary(self) -> dict[str, Any]:

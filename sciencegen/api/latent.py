@@ -108,7 +108,8 @@ def decode_file(
     """Decode every latent of a file, in order."""
     loaded = open_model(domain, model, resources)
     latents = read_latents(path, loaded.space.size)
-    asked = {c.name: float(c.target(np.array(0.5))) for c in parse_conditions(as_texts(where), loaded.domain)}
+    conditions = parse_conditions(as_texts(where), loaded.domain, loaded.representation)
+    asked = {c.name: float(c.target(np.array(0.5))) for c in conditions}
     rows = None if not asked else np.repeat(loaded.representation.condition(asked)[None], len(latents), 0)
     items, refused = [], []
     for number, item in enumerate(loaded.space.decode_items(latents, rows), start=1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,8 @@ def find_model(domain: str, model: str | Path | None) -> Path:
         return pretrained_root() / name
     if model is None:
         raise ConfigError(
-            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass --model."
+            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass --model"
+            f"{' or --alignment' if any(one.variants for one in domain_of(domain).recipes.values()) else ''}."
         )
     if Path(model).is_dir():
         raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")
@@ -168,6 +169,12 @@ def find_recipe(domain: Any, name: str | None, error: type[Exception] = ConfigEr
 def recipe_settings(recipe: Any, values: Mapping[str, Any]) -> Any:
     """The recipe's strict record of settings."""
     return to_record(recipe.settings, values, f"settings of recipe '{recipe.name}'")
+
+
+def name_columns(representation: Any) -> Callable[[Sequence[Any]], dict[str, list[str]]]:
+    """items -> a column of what they are called against the representation's reference, or no column."""
+    column = getattr(representation, "name_column", "")
+    return lambda items: {column: representation.names(items)} if column else {}
 
 
 def _first_line(error: Exception) -> str:

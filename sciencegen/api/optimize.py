@@ -9,28 +9,27 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.complete import Complete, completer
-from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
-from sciencegen.api.rooms import domain_of
+from sciencegen.api.references import parse_texts
+from sciencegen.api.rooms import domain_of, plain_name
+from sciencegen.api.search_tables import candidates_table, control_summary, met_by, outside, scored_table, trace_table
 from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.latent.explorer import is_refusal
-from sciencegen.optimization.benchmark import top_k_curve
 from sciencegen.optimization.goals import Goal, parse_goals
-from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, resolve_oracles, score_safely
+from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, resolve_oracles
 from sciencegen.optimization.pareto import pareto_set
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.scoring.cache import CachedOracle
-from sciencegen.scoring.oracles import Oracle, Score
-
-TRACE_POINTS = 100
+from sciencegen.scoring.oracles import Oracle
 
 Log = Callable[[str], None]
 
@@ -71,14 +70,10 @@ def search(
     Raises `AllFailed` where no item could be scored.
     """
     science = domain_of(domain)
-    goals = read_goals(science, settings.goals)
-    for name in (settings.method, *settings.controls):
-        load_method(name)
+    goals = check_wish(domain, settings)
     model = open_model(domain, settings.model, settings)
     book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
-    for name in settings.predictors:  # a wrong folder is an error even where no goal asks for it
-        book.resolve(name)
-    further = {name: book.resolve(name) for name in settings.include}  # a wrong name costs no budget
+    further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}  # before any work
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     space = search_space(model, settings)
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
@@ -97,7 +92,17 @@ def search(
         objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
-    return replace(_found(domain, settings, goals, traces, known, model, further), complete=finish)
+    found = _found(domain, settings, goals, traces, known, model, further)
+    for note in outside(found.table):
+        log(f"note: {note}")
+    return replace(found, complete=finish)
+
+
+def check_wish(domain: str, settings: OptimizeSettings) -> list[Goal]:
+    """The goals; what is wrong with them or the methods is told before a model is read, or trained."""
+    for name in (settings.method, *settings.controls):
+        load_method(name)
+    return read_goals(domain_of(domain), settings.goals)
 
 
 def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
@@ -111,7 +116,8 @@ def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
 
 def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
     """What a search sees of the model and its domain."""
-    domain, space = model.domain, model.space
+    domain, space, known = model.domain, model.space, model.representation
+    reference = getattr(known, "reference", None)
     unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
     noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
     edit, recombine = getattr(domain, "edit", None), getattr(domain, "recombine", None)
@@ -126,17 +132,30 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=domain.features,
-        start=start_items(domain, settings.start or getattr(model.representation, "start", ())),
+        start=start_items(domain, settings.start or getattr(known, "start", ()), reference, reference and known.encode),
         accept=domain.constraint(settings.keep, settings.forbid),
     )
 
 
-def start_items(domain: Any, texts: Sequence[str]) -> list[Any]:
-    items = [domain.parse(text) for text in texts]
+def start_items(domain: Any, texts: Sequence[str], reference: Any = None, encode: Any = None) -> list[Any]:
+    """Items to begin with. reference: what they may be named against (`A42G`), and must have a name against. encode: of
+    the model that begins with them: one that it can't take is an error."""
+    items = parse_texts(domain, texts, reference)
+    if encode is not None:
+        items = [_refused(item, encode) for item in items]
     for text, item in zip(texts, items, strict=True):
-        if isinstance(item, Refusal):
-            raise ConfigError(f"Expected an item of {domain.name} for --start, got '{text}': {item.reason}.")
+        found = item if reference is None or isinstance(item, Refusal) else domain.name_of(reference, item)
+        if isinstance(found, Refusal):
+            raise ConfigError(
+                f"Expected an item of {plain_name(domain.name)} for --start, got '{text}': {found.reason}."
+            )
     return items
+
+
+def _refused(item: Any, encode: Callable[[Sequence[Any]], list[Any]]) -> Any:
+    """Why a model can't take an item, else the item."""
+    (encoded,) = (item,) if isinstance(item, Refusal) else encode([item])
+    return encoded if isinstance(encoded, Refusal) else item
 
 
 def _progress(advance: Callable[[int], None] | None) -> Callable[[Objective], None] | None:
@@ -163,7 +182,7 @@ def _found(
     picked = select(novel, settings.n, science.similarity, alike)
     front = {evaluation.key for evaluation in pareto_set(novel)}
     names = list(dict.fromkeys(goal.name for goal in goals))
-    table = candidates_table(science, picked, names, further, known)
+    table = candidates_table(science, picked, names, further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = [evaluation.key in front for evaluation in picked]
     failed = [(e.call, science.text(e.item), e.failure) for e in trace if e.failure is not None]
@@ -172,7 +191,10 @@ def _found(
         "scored": len(trace),
         "feasible": len(feasible),
         "known": len(feasible) - len(novel),
+        "alike": len(novel) - len(picked) if len(picked) < settings.n else 0,
         "failed": len(failed),
+        "met_by": met_by(goals, trace, settings.lower_bounds),
+        "maximum_similarity": alike,
         "method": settings.method,
         "goals": list(settings.goals),
         "seed": settings.seed,
@@ -182,68 +204,4 @@ def _found(
     return Found(domain, table, trace_table(traces), scored_table(science, trace, names), failed, summary)
 
 
-def candidates_table(
-    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known
-) -> dict[str, list[Any]]:
-    """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
-
-    names: of the goals. further: what is measured beside them, of the candidates alone.
-    """
-    items = [evaluation.item for evaluation in picked]
-    table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
-    table["id"] = [f"candidate-{rank}" for rank in table["rank"]]
-    table["item"] = [domain.text(item) for item in items]
-    for name in names:
-        table |= score_columns(name, [evaluation.scores[name] for evaluation in picked])
-    for name, oracle in further.items():
-        if name not in table:
-            table |= score_columns(name, score_safely(oracle, items) if items else [])
-    table["novel"] = [None if known.empty else not known.holds(item) for item in items]
-    table["similarity_to_training"] = known.nearest(items).tolist()
-    table["feasible"] = [evaluation.feasible for evaluation in picked]
-    return table
-
-
-def score_columns(name: str, scores: Sequence[Score]) -> dict[str, list[Any]]:
-    """The values, and what the oracle says of them."""
-    columns = {name: [score.value for score in scores]}
-    if any(score.lower is not None or score.upper is not None for score in scores):
-        columns |= {f"{name}_lower": [s.lower for s in scores], f"{name}_upper": [s.upper for s in scores]}
-    if any(score.in_domain is not None for score in scores):
-        columns[f"{name}_in_domain"] = [score.in_domain for score in scores]
-    return columns
-
-
-def trace_table(traces: dict[str, list[Evaluation]]) -> dict[str, list[Any]]:
-    """How the mean of the ten best grew, for each method."""
-    rows: dict[str, list[Any]] = {"method": [], "call": [], "top_10": [], "feasible": []}
-    for method, trace in traces.items():
-        calls, means = top_k_curve(trace, 10, max(1, len(trace) // TRACE_POINTS))
-        counted = np.cumsum([evaluation.feasible for evaluation in trace])
-        rows["method"] += [method] * len(calls)
-        rows["call"] += calls
-        rows["top_10"] += means
-        rows["feasible"] += [int(counted[call - 1]) for call in calls]
-    return rows
-
-
-def scored_table(domain: Any, trace: Sequence[Evaluation], names: Sequence[str]) -> dict[str, list[Any]]:
-    """Everything that was scored, in the order of calls."""
-    table: dict[str, list[Any]] = {"call": [e.call for e in trace], "item": [domain.text(e.item) for e in trace]}
-    for name in names:
-        values = [evaluation.scores[name].value for evaluation in trace]
-        table[name] = [float("nan") if value is None else value for value in values]
-    return table | {"feasible": [evaluation.feasible for evaluation in trace]}
-
-
-def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
-    best = sorted((e.scalar for e in trace if e.feasible), reverse=True)
-    return {
-        "scored": len(trace),
-        "feasible": len(best),
-        "top_10": float(np.mean(best[:10])) if best else None,
-        f"top_{n}": float(np.mean(best[:n])) if best else None,
-    }
-
-
-__all__ = ["AllFailed", "Found", "optimize", "read_goals", "search", "search_space"]
+__all__ = ["AllFailed", "Found", "check_wish", "optimize", "read_goals", "search", "search_space"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sciencegen.api.rooms import adapted, domain_of
 from sciencegen.config import OracleSettings
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, UnknownNameError, nearest_names
 from sciencegen.files import sha256_of
 from sciencegen.scoring.external import CommandOracle, Write
 from sciencegen.scoring.oracles import Oracle
@@ -44,7 +44,9 @@ class OracleBook:
         except ConfigError as error:
             if is_plugged(name):
                 return self._plugged(name, error)
-            raise ConfigError(f"{error}{self._others()}") from None
+            if not isinstance(error, UnknownNameError):  # a name that is known, with a wrong molecule in it
+                raise
+            raise ConfigError(f"{error}{self._others(name)}") from None
 
     def _plugged(self, name: str, error: ConfigError) -> Oracle:
         """A plugin's oracle; where there is none, and the name is like the domain's own (`pmo:zalepon`), its error."""
@@ -56,9 +58,23 @@ class OracleBook:
                 raise error from None
             raise
 
-    def _others(self) -> str:
+    def _others(self, name: str) -> str:
+        """What the name may mean beside the domain's own."""
         others = sorted({*self.predictors, *self.commands, *self.own, *plugged_names()})
-        return f" Beside these: {', '.join(others)}." if others else " One of yours: --predictor NAME=FOLDER."
+        near = nearest_names(name, others)
+        named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
+        if shipped := self._shipped_like(name):
+            return f"{named} A shipped predictor knows {shipped[0]}: --predictor {shipped[0]}={shipped[1]}."
+        return named or " One of yours: --predictor NAME=FOLDER."
+
+    def _shipped_like(self, name: str) -> tuple[str, str] | None:
+        """A target of a shipped predictor that this name is like, or holds; and the predictor."""
+        from sciencegen.api.predict import shipped_targets  # on use: it imports much
+
+        targets = shipped_targets(self.domain)
+        within = sorted((one for one in targets if one in name.casefold()), key=name.casefold().rfind)
+        near = [*reversed(within), *nearest_names(name, targets)]  # homo_lumo_gap is a gap
+        return (near[0], targets[near[0]]) if near else None
 
 
 def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:

@@ -13,15 +13,13 @@ from typing import IO, Any
 
 import numpy as np
 
+from sciencegen.api.endings import LINES, TABLES, check_ending
 from sciencegen.api.rooms import domain_of, plain_text
 from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 
-TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
-LINES = (".smi", ".txt")
-"""Endings of files with one item in a line."""
 DETAILS = ("trace.csv", "scored.parquet", "summary.json")
 """How a search went, in a folder."""
 
@@ -44,24 +42,20 @@ def input_ending(domain: str, ending: str | None, first_line: str = "") -> str:
     return ending
 
 
-def open_output(domain: str, output: str, columns: Sequence[str], complete: Complete | None = None) -> OutputWriter:
+def open_output(
+    domain: str, output: str, columns: Sequence[str], complete: Complete | None = None, drawn_by: str = ""
+) -> OutputWriter:
     """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
 
-    complete: gives items what structures need and the items lack.
+    complete: gives items what structures need and the items lack. drawn_by: the model that made what they have.
     """
     name = output.lower()
     if output == "-" or name.endswith(TABLES):
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
-    formats = domain_of(domain).formats
-    if not name.endswith(formats):
-        raise ConfigError(f"Expected -o to end in {', '.join(dict.fromkeys((*TABLES[:3], *formats)))}, got {output}.")
-    structured = writes_structures(output)
-    return OutputWriter(output, StructureSink(domain, output, columns, complete) if structured else LineSink(output))
-
-
-def writes_structures(output: str) -> bool:
-    """Whether an output is the domain's own format with more than a text of each item, no table and no lines."""
-    return output != "-" and not output.lower().endswith((*TABLES, *LINES))
+    if name.endswith(LINES) and name.endswith(domain_of(domain).formats):
+        return OutputWriter(output, LineSink(output))
+    check_ending(domain, "-o", output, TABLES[:3])
+    return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by))
 
 
 class OutputWriter:
@@ -176,8 +170,11 @@ class LineSink:
 class StructureSink:
     """The domain's own format, written at the end: all items wait in memory."""
 
-    def __init__(self, domain: str, output: str, columns: Sequence[str], complete: Complete | None) -> None:
+    def __init__(
+        self, domain: str, output: str, columns: Sequence[str], complete: Complete | None, drawn_by: str
+    ) -> None:
         self._domain, self._output, self._complete = domain_of(domain), output, complete
+        self._drawn_by = drawn_by
         self._rows: dict[str, list[Any]] = {name: [] for name in columns}
 
     def open(self) -> None:
@@ -188,12 +185,15 @@ class StructureSink:
             values.extend(columns[name])
 
     def close(self, kept: bool) -> list[Refused]:
-        return write_structures(self._domain, self._output, self._rows, self._complete) if kept else []
+        if not kept:
+            return []
+        return write_structures(self._domain, self._output, self._rows, self._complete, self._drawn_by)
 
 
 def write_structures(
-    domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
-) -> list[Refused]:
+    domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
+    drawn_by: str = "",
+) -> list[Refused]:  # fmt: skip
     """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
     written as it is, unless completing it was needed. Returns the rows that hold no item: they are left out, and the
     others keep their numbers.
@@ -207,6 +207,8 @@ def write_structures(
                 parsed[row] = one
         rows = [row for row in rows if not isinstance(parsed[row], Refusal)]
     items = [parsed[row] for row in rows]
+    if drawn_by and hasattr(domain, "drawn"):
+        items = [domain.drawn(item, drawn_by) for item in items]
     names = table.get("id") or [str(number) for number in range(1, len(parsed) + 1)]
     values = {name: [column[row] for row in rows] for name, column in table.items() if name not in ("item", "id")}
     domain.write(Path(output), items, [names[row] for row in rows], values)

@@ -22,7 +22,7 @@ from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import write_rejects
 from sciencegen.domains.base import Refusal
-from sciencegen.errors import DataError, IncompatibleError, unknown_name
+from sciencegen.errors import DataError, IncompatibleError, nearest_names, unknown_name
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format, provenance
 from sciencegen.scoring.oracles import BESIDE
 
@@ -79,7 +79,7 @@ class TrainedPredictor:
 
         if name not in self.targets and len(self.targets) > 1:
             raise unknown_name(
-                f"target of the predictor {self.folder} (name it NAME={self.folder})", name, self.targets
+                f"target of the predictor {self.folder.name}, which goes by its targets' names,", name, self.targets
             )
         target = name if name in self.targets else self.targets[0]
         inference_threads(1)  # how products round depends on it
@@ -161,19 +161,35 @@ def shipped_predictors() -> list[str]:
     return sorted(path.parent.name for path in (pretrained_root() / SHIPPED).glob(f"*/{CONFIG}"))
 
 
-def shipped_for(domain: str, target: str) -> str | None:
-    """The shipped predictor of a property, if there is one."""
+def shipped_targets(domain: str) -> dict[str, str]:
+    """Property -> the shipped predictor of it."""
+    found: dict[str, str] = {}
     for name in shipped_predictors():
         config = RunFolder(find_predictor(name), create=False).read_yaml(CONFIG)
-        if config["domain"] == plain_name(domain) and target in config["target"].split(","):
-            return name
-    return None
+        if config["domain"] == plain_name(domain):
+            found = dict.fromkeys(config["target"].split(","), name) | found
+    return found
+
+
+def shipped_for(domain: str, target: str) -> str | None:
+    """The shipped predictor of a property, if there is one."""
+    return shipped_targets(domain).get(target)
 
 
 def find_predictor(folder: str | Path) -> Path:
     """The folder itself, or that of the shipped predictor with this name."""
+    if Path(folder).exists():
+        return Path(folder)
     shipped = pretrained_root() / SHIPPED / str(folder)
-    return shipped if not Path(folder).exists() and (shipped / CONFIG).is_file() else Path(folder)
+    if (shipped / CONFIG).is_file():
+        return shipped
+    near = nearest_names(str(folder), shipped_predictors())
+    remedy = f"Did you mean '{near[0]}'?" if near else "Train one with `sciencegen train predictor`."
+    names = ", ".join(shipped_predictors()) or "none"
+    raise DataError(
+        f"Expected a predictor's folder or a shipped one ({names}), "
+        f"found nothing at {Path(folder).absolute()}. {remedy}"
+    )
 
 
 def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, worker_count
+from sciencegen.api.references import read_rows_of, reference_of
+from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, plain_of, plain_text, worker_count
 from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.cards import Card, load_card
 from sciencegen.data.fetch import fetch, is_fetched
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.tables import Row
+from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
 from sciencegen.runs import provenance
 
@@ -34,16 +37,49 @@ def prepare(
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
     rows, files = open_source(domain, chosen, path)
+    reference = _reference_of_source(science, chosen, files)
+    if reference is not None:
+        rows = _each(rows, partial(science.variants, reference))
     names = tuple(science.properties) if chosen.properties is None else chosen.properties
     for name in names:
         science.oracle(name)  # an unknown name is an error before any row is read
-    context = science.context(files[0]) if files and hasattr(science, "context") else None
+    context = _context(science, reference, files)
+    context = context and {"form": chosen.form, **context}
     return prepare_rows(
         rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=chosen.columns or None,
         split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source, source_files=files,
         provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
         context=context,
     )  # fmt: skip
+
+
+def _reference_of_source(science: Any, settings: PrepareSettings, files: list[Path]) -> Any:
+    """What its items are variants of, as settings or the card say; None where they don't, or the form has none."""
+    if not hasattr(science, "variants"):
+        if settings.wild_type:
+            forms = [name for name, one in getattr(science, "forms", {}).items() if hasattr(one, "variants")]
+            remedy = f" Pass --form {forms[0]}." if forms else ""
+            raise ConfigError(f"Expected no --wild-type for {science.name} themselves.{remedy}")
+        return None
+    if settings.wild_type or files:
+        return reference_of(science, settings.wild_type)
+    return reference_of_card(science, str(settings.source))
+
+
+def reference_of_card(science: Any, source: str) -> Any:
+    """What the items of a dataset are variants of, as its card says; None where it says nothing."""
+    card, _ = find_card(science.name, source)
+    return None if card.reference is None else science.reference(card.reference.sequence, card.reference.first)
+
+
+def _context(science: Any, reference: Any, files: list[Path]) -> Any:
+    if reference is not None:
+        return science.variant_context(reference)
+    return science.context(files[0]) if files and hasattr(science, "context") else None
+
+
+def _each(rows: Rows, change: Callable[[Iterator[Row]], Iterator[Row]]) -> Rows:
+    return {name: change(part) for name, part in rows.items()} if isinstance(rows, dict) else change(rows)
 
 
 def _split(rows: Rows, settings: PrepareSettings) -> Any:
@@ -56,7 +92,8 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     cut = (lambda rows: islice(rows, settings.limit)) if settings.limit else (lambda rows: rows)
     file = path or Path(source)
     if file.is_file():
-        return cut(science.read(file, settings.column)), [file]
+        reader = plain_of(domain) if settings.wild_type else science
+        return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file]
     card, split = find_card(domain, source)
     rows = card_rows(card, science, settings.sample, settings.offline)
     if split and split not in rows:
@@ -93,12 +130,38 @@ def uses_sample(card: Card, sample: bool | None = None) -> bool:
 
 
 def read_texts(domain: str, source: str, *, column: str | None = None, offline: bool = False) -> Iterator[str]:
-    """The items of a prepared dataset (`folder` or `folder/split`), a file, or a dataset card, as text."""
+    """The items of a prepared dataset (`folder` or `folder/split`), a file, or a dataset card, as text.
+
+    Those that are written in a form (such as aligned rows) come as the domain's own, unless that form is asked for.
+    """
     path = Path(source)
     for folder, split in ((path, None), (path.parent, path.name)):
         if (folder / SUMMARY).is_file():
-            return iter(PreparedDataset.load(folder).items(split))
+            prepared = PreparedDataset.load(folder)
+            form = str((prepared.summary.get("context") or {}).get("form", ""))
+            return _in_own_words(domain, form, prepared.items(split))
+    form = _form_of_file(domain, path)
+    if form:
+        return _in_own_words(domain, form, (row.text for row in domain_of(in_form(domain, form)).read(path, column)))
     settings = PrepareSettings(source=source, column=column, offline=offline)
     rows, _ = open_source(domain, settings)
     parts: Mapping[str, Iterator[Row]] = rows if isinstance(rows, dict) else {"": rows}
     return (row.text for part in parts.values() for row in part)
+
+
+def _form_of_file(domain: str, path: Path) -> str:
+    """The form that alone can read a file, "" where the domain can itself."""
+    science = domain_of(domain)
+    if not path.is_file() or path.name.lower().endswith(tuple(science.formats)):
+        return ""
+    forms = getattr(science, "forms", {})
+    return next((name for name, form in forms.items() if path.name.lower().endswith(tuple(form.formats))), "")
+
+
+def _in_own_words(domain: str, form: str, texts: Iterable[str]) -> Iterator[str]:
+    """Texts of items of a form as the domain's own; as they are where they are none, or the form is asked for."""
+    formed = in_form(domain, form)
+    if not form or domain != plain_name(domain):
+        return iter(texts)
+    parsed = ((text, domain_of(formed).parse(text)) for text in texts)
+    return (text if isinstance(item, Refusal) else plain_text(formed, item) for text, item in parsed)

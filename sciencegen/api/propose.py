@@ -9,23 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.campaign_space import campaign_space, cost_column, design_space, given_pool
-from sciencegen.api.optimize import start_items
-from sciencegen.api.record import (
-    Refused,
-    check_target,
-    keys_of,
-    measured_entries,
-    proposed_rounds,
-    read_measured,
-)
+from sciencegen.api.campaign import Standing, stand
+from sciencegen.api.campaign_space import campaign_space, cost_column, given_pool
+from sciencegen.api.record import Refused
 from sciencegen.api.records import to_record
+from sciencegen.api.references import VARIANT_COLUMNS
 from sciencegen.api.rooms import domain_of, inference_threads
+from sciencegen.api.wishes import check_target
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.campaign import CampaignSettings, Plate, exploration_at, next_plate
-from sciencegen.optimization.journal import Entry, append, read_journal
-from sciencegen.optimization.measurements import Measurement, averaged
+from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
 
@@ -41,21 +35,16 @@ class Proposed:
     summary: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class History:
-    """What happened so far. keys: text -> key of every item that was measured or proposed."""
-
-    entries: list[Entry]
-    keys: dict[str, str]
-    refused: list[Refused]
-
-    @property
-    def next_round(self) -> int:
-        return 1 + max((entry.round for entry in self.entries), default=0)
-
-
 def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) -> Any:
-    """The next plate as a pandas table; the settings are those of `sciencegen propose`."""
+    """The next plate as a pandas table; the settings are those of `sciencegen propose`.
+
+        import sciencegen as sg
+
+        plate = sg.propose("proteins", "round1.csv", wild_type="gb1.fasta", space={"positions": "39-41,54"}, batch=96)
+        plate[["item", "mutant", "predicted", "lower", "upper"]]
+
+    `plate.attrs["summary"]` says what it stands on, and in `notes` what else is worth knowing.
+    """
     import pandas as pd
 
     found = plan(domain, build_settings(ProposeSettings, {"measured": measured, **settings}))
@@ -67,32 +56,28 @@ def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) ->
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
     """Read, record, fit, pick; proposals stand in the journal (where there is one) before this returns."""
     science = domain_of(domain)
-    check_target(domain, settings.target)
+    check_target(science, settings.target)
     campaign_settings(settings, 1)  # a wrong name is an error before a file is read
-    space_options = design_space(science, settings)
-    history = read_history(domain, settings, log)
-    known = _measurements(science, history)
-    pending = _pending(history)
-    if pending:
-        log(f"note: {len(pending)} proposed items have no value yet; they are proposed no more")
+    standing = stand(domain, settings, log)
+    for note in standing.notes:
+        log(f"note: {note}")
     inference_threads(settings.threads)
-    pool, refused = given_pool(domain, settings, space_options)
-    waiting = [science.parse(text) for text in pending]
-    start = start_items(science, settings.start)
-    space = campaign_space(domain, settings, space_options, [*(one.item for one in known), *waiting, *start])
-    if pool is None and not space.draws and not known and not start:
+    pool, refused = given_pool(domain, settings, standing.space)
+    whole = pool is not None and settings.pool is None
+    space = campaign_space(domain, settings, standing.space, standing.seen, whole)
+    if pool is None and not space.draws and not standing.known and not standing.start:
         raise ConfigError(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
             "Pass --measured, --journal, --pool, --model or --start."
         )
-    options = campaign_settings(settings, history.next_round)
-    generator = np.random.default_rng((settings.seed, history.next_round))
-    plate = next_plate(space, known, waiting, options, generator, pool, start)
-    table = _table(science, plate, settings, history.next_round, pool)
+    number = standing.history.next_round
+    generator = np.random.default_rng((settings.seed, number))
+    options = campaign_settings(settings, number)
+    plate = next_plate(space, standing.known, standing.waiting, options, generator, pool, standing.start)
+    table = _table(science, plate, settings, standing, pool)
     if settings.journal is not None:
-        append(settings.journal, proposed_entries(table, history.next_round))
-    summary = _summary(plate, known, settings, history, len(pending))
-    return Proposed(table, [*history.refused, *refused], summary)
+        append(settings.journal, proposed_entries(table, number))
+    return Proposed(table, [*standing.history.refused, *refused], _summary(plate, settings, standing))
 
 
 def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSettings:
@@ -106,52 +91,13 @@ def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSetting
     return CampaignSettings(settings.batch, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
 
 
-def read_history(domain: str, settings: ProposeSettings, log: Log) -> History:
-    """The journal, and the measured tables, which join it: rows that it holds add nothing."""
-    entries: list[Entry] = []
-    if settings.journal is not None:
-        journal = read_journal(settings.journal)
-        entries += journal.entries
-        if journal.torn:
-            log(f"note: the last line of {settings.journal} was cut off and is left out: '{journal.torn[:80]}'")
-    place = settings.journal or "the measured tables"
-    keys = keys_of(domain, [entry.item for entry in entries], settings.threads, place)
-    refused: list[Refused] = []
-    for number, path in enumerate(settings.measured, start=1):
-        table = read_measured(domain, path, settings.target, settings.column, settings.threads)
-        refused += table.refused
-        default = 0 if settings.journal is not None else number
-        new = measured_entries(table, proposed_rounds(entries, keys), default)
-        unmeasured = [row for row in table.rows if row.value is None]
-        if settings.journal is not None:
-            added = append(settings.journal, new)
-            log(f"{path}: {added.added} measurements recorded in {settings.journal}, {added.known} were there")
-            entries = list(read_journal(settings.journal).entries)
-        else:
-            entries += new
-        entries += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
-        keys |= {row.text: row.key for row in table.rows}
-    return History(entries, keys, refused)
-
-
-def _measurements(science: Any, history: History) -> list[Measurement]:
-    measured = [entry for entry in history.entries if entry.kind == "measured"]
-    items = {entry.item: science.parse(entry.item) for entry in measured}
-    keys = [history.keys[entry.item] for entry in measured]
-    return averaged(measured, keys, [items[entry.item] for entry in measured])
-
-
-def _pending(history: History) -> list[str]:
-    """Texts of what was proposed and not measured."""
-    done = {history.keys[entry.item] for entry in history.entries if entry.kind == "measured"}
-    waiting = {history.keys[e.item]: e.item for e in history.entries if e.kind == "proposed"}
-    return [text for key, text in waiting.items() if key not in done]
-
-
-def _table(science: Any, plate: Plate, settings: ProposeSettings, number: int, pool: Any) -> dict[str, list[Any]]:
+def _table(science: Any, plate: Plate, settings: ProposeSettings, standing: Standing, pool: Any) -> dict[str, list]:
     table: dict[str, list[Any]] = {"item": [science.text(item) for item in plate.items]}
+    reference = getattr(standing.space, "reference", None)
+    if reference is not None:
+        table[VARIANT_COLUMNS[0]] = [science.name_of(reference, item) for item in plate.items]
     table[settings.target] = [None] * len(plate.items)
-    table["round"] = [number] * len(plate.items)
+    table["round"] = [standing.history.next_round] * len(plate.items)
     table |= {name: getattr(plate, name).tolist() for name in ("predicted", "lower", "upper")}
     table["source"] = list(plate.sources)
     if pool is not None and cost_column(settings):
@@ -169,22 +115,21 @@ def proposed_entries(table: dict[str, list[Any]], number: int) -> list[Entry]:
     ]
 
 
-def _summary(
-    plate: Plate, known: Sequence[Measurement], settings: ProposeSettings, history: History, pending: int
-) -> dict[str, Any]:
-    values = [one.value for one in known]
+def _summary(plate: Plate, settings: ProposeSettings, standing: Standing) -> dict[str, Any]:
+    values = [one.value for one in standing.known]
     best = None if not values else min(values) if settings.minimize else max(values)
     sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
     return {
-        "round": history.next_round,
+        "round": standing.history.next_round,
         "proposed": len(plate.items),
         "candidates": plate.considered,
-        "measured": len(known),
+        "measured": len(standing.known),
         "best": best,
-        "pending": pending,
+        "pending": len(standing.waiting),
         "surrogate": plate.chosen,
-        "refused": len(history.refused),
+        "refused": len(standing.history.refused),
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
         "seed": settings.seed,
+        "notes": standing.notes,
     }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sciencegen.api.predict import describe
-from sciencegen.api.rooms import ParseAndMeasure, domain_of
-from sciencegen.config import RecordSettings, build_settings
-from sciencegen.data.tables import Row
+from sciencegen.api.prepare import open_source
+from sciencegen.api.references import ReadItems, columns_of, read_rows_of, reference_of
+from sciencegen.api.rooms import domain_of
+from sciencegen.api.wishes import check_target
+from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
+from sciencegen.data.tables import Row, read_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.optimization.journal import Appended, Entry, append, read_journal
 
@@ -47,35 +51,44 @@ class Recorded:
     summary: dict[str, Any]
 
 
-def read_measured(domain: str, path: str | Path, target: str, column: str | None, threads: int) -> MeasuredTable:
-    """The rows of a table with the column `target`, and perhaps `<target>_sd` and `round`."""
-    check_target(domain, target)
-    file = Path(path)
-    if str(path) != "-" and not file.is_file():
-        raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if file.is_dir() else 'none'}.")
-    rows = list(domain_of(domain).read(file, column))
+def read_measured(
+    domain: str, path: str | Path, settings: ProposeSettings | RecordSettings, reference: Any = None
+) -> MeasuredTable:
+    """The rows of a table with the column `settings.target`, and perhaps `<target>_sd` and `round`.
+
+    reference: what the rows may be named against; those that are no variants of it are refused then.
+    """
+    file, target = Path(path), settings.target
+    rows = list(_rows(domain_of(domain), file, settings, reference))
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:
         raise DataError(
             f"{unknown_name(f'column of numbers in {path}', target, columns or ['none found'])} "
             "Fill in what was measured, or name the column with --target."
         )
-    pairs, refused = describe(ParseAndMeasure(domain, ()), rows, threads)
+    pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
     found = []
-    for row, (text, key, *_) in pairs:
+    for row, (text, key) in pairs:
         error = row.values.get(target + ERROR)
         if error is not None and error < 0:
             refused.append((row.line, row.text, f"{target}{ERROR} is {error:g}, expected 0 or more: left out"))
             error = None
         found.append(MeasuredRow(text, key, row.values.get(target), error, _round(row)))
-    return MeasuredTable("stdin" if str(path) == "-" else file.name, found, sorted(refused))
+    source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
+    return MeasuredTable(source, found, sorted(refused))
 
 
-def check_target(domain: str, target: str) -> None:
-    """Refuse what a domain doesn't design for."""
-    unwanted: Mapping[str, str] = getattr(domain_of(domain), "unwanted_targets", {})
-    if target in unwanted:
-        raise DataError(f"Expected a target to design for, got '{target}': {unwanted[target]}")
+def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
+    """Of a file, or of a dataset by its name; standard input is a table in CSV."""
+    if str(path) == "-":
+        return read_table(path, columns_of(science, reference), settings.column)
+    if path.is_file():
+        return read_rows_of(science, path, settings.column, reference)
+    if path.suffix or path.exists():
+        raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if path.is_dir() else 'none'}.")
+    reading = {name: getattr(settings, name) for name in ("sample", "limit", "offline")}
+    rows, _ = open_source(science.name, PrepareSettings(source=str(path), **reading))
+    return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
 
 
 def _round(row: Row) -> int | None:
@@ -98,13 +111,13 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
 def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict[str, str]:
     """text -> key, of items that this program wrote; one that can't be read any more is an error."""
     distinct = list(dict.fromkeys(texts))
-    pairs, refused = describe(ParseAndMeasure(domain, ()), [Row(0, text) for text in distinct], threads)
+    pairs, refused = describe(ReadItems(domain), [Row(0, text) for text in distinct], threads)
     if refused:
         _, item, reason = refused[0]
         raise DataError(
             f"Expected items of {domain} in {place}, found '{item[:80]}': {reason}. Mend or remove that line."
         )
-    return {row.text: key for row, (_, key, *_) in pairs}
+    return {row.text: key for row, (_, key) in pairs}
 
 
 def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
@@ -118,8 +131,11 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
     Returns a `Recorded`. The settings are those of `sciencegen record`.
     """
     chosen = settings or build_settings(RecordSettings, flags)
+    science = domain_of(domain)
+    check_target(science, chosen.target)
+    reference = reference_of(science, chosen.wild_type)
     before = read_journal(journal)
-    table = read_measured(domain, results, chosen.target, chosen.column, chosen.threads)
+    table = read_measured(domain, results, chosen, reference)
     keys = keys_of(domain, [entry.item for entry in before.entries], chosen.threads, str(journal))
     entries = measured_entries(table, proposed_rounds(before.entries, keys), chosen.round)
     if not entries:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.rooms import domain_of
+from sciencegen.api.rooms import InDomain, domain_of
 from sciencegen.data.tables import Row, read_table
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
 
-VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "mutations", "variant", "variants")
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 
 
@@ -24,12 +24,12 @@ def _read(domain: str, source: str) -> Any:
     return science.reference(source)
 
 
-def reference_of(science: Any, source: str | None) -> Any:
-    """What items are named against, or None."""
-    return _read(science.name, source) if source else None
+def reference_of(science: Any, source: Any) -> Any:
+    """What items are named against, or None; source: its text, a file, or the reference itself."""
+    return _read(science.name, source) if isinstance(source, str) and source else source or None
 
 
-def parse_texts(science: Any, texts: Sequence[str], source: str | None) -> list[Any]:
+def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:
     """Items, or why a text is none; source: of the reference that texts may be named against."""
     reference = reference_of(science, source)
     if reference is None:
@@ -38,9 +38,43 @@ def parse_texts(science: Any, texts: Sequence[str], source: str | None) -> list[
     return [one if isinstance(one, Refusal) else science.parse(one) for one in named]
 
 
-def read_rows_of(science: Any, path: Path, column: str | None, source: str | None) -> Iterator[Row]:
-    """The rows of a file; with a reference, of a table the column of names comes first."""
+@dataclass(frozen=True)
+class ReadItems(InDomain):
+    """Texts to (text, key) each, or why not; runs in the workers.
+
+    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length),
+    and so is an empty text, which is rather a cell that wasn't filled than the reference itself.
+    """
+
+    reference: Any = None
+
+    def __call__(self, texts: Sequence[str]) -> list[Any]:
+        domain = domain_of(self.domain)
+        found = [self._named(domain, text, item) for text, item in zip(texts, self._parsed(domain, texts), strict=True)]
+        return [item if isinstance(item, Refusal) else (domain.text(item), domain.key(item)) for item in found]
+
+    def _parsed(self, domain: Any, texts: Sequence[str]) -> list[Any]:
+        return parse_texts(domain, texts, self.reference)
+
+    def _named(self, domain: Any, text: str, item: Any) -> Any:
+        if self.reference is None or isinstance(item, Refusal):
+            return item
+        if not text.strip():
+            return Refusal("empty; the wild type itself is written WT")
+        name = domain.name_of(self.reference, item)
+        return name if isinstance(name, Refusal) else item
+
+
+def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> Iterator[Row]:
+    """The rows of a file; with a reference, of a table the column of names comes before that of items, unless this has
+    the name that our own tables give it: a name means nothing without its numbering, an item does."""
+    reference_of(science, source)  # a wrong one is an error before any row is read
     if source and path.name.lower().endswith(TABLES):
-        reference_of(science, source)  # a wrong one is an error before any row is read
-        return read_table(path, (*VARIANT_COLUMNS, *science.item_columns), column)
+        return read_table(path, columns_of(science, source), column)
     return science.read(path, column)
+
+
+def columns_of(science: Any, source: Any) -> tuple[str, ...]:
+    """Accepted columns of items, most preferred first; `mutations` comes last: it may as well be their number."""
+    first, *others = science.item_columns
+    return (first, *VARIANT_COLUMNS, *others, "mutations") if source else science.item_columns

@@ -12,8 +12,10 @@ import numpy as np
 
 from sciencegen import __version__
 from sciencegen.api import report_sections as sections
+from sciencegen.api import report_sites
 from sciencegen.api.models import LoadedModel, load_model
 from sciencegen.api.optimize import read_goals
+from sciencegen.api.report_map import latent_map
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import RunSettings, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
@@ -59,10 +61,7 @@ class RunContents:
 
     @cached_property
     def trace(self) -> dict[str, list[Any]]:
-        import pandas as pd
-
-        path = self.folder / SEARCH / "trace.csv"
-        return pd.read_csv(path).to_dict("list") if path.is_file() else {}  # type: ignore[return-value]
+        return self._csv(f"{SEARCH}/trace.csv")
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -87,6 +86,27 @@ class RunContents:
         return load_model(self.settings.domain, folder, "cpu") if (folder / "config.yaml").is_file() else None
 
     @cached_property
+    def variants(self) -> dict[str, list[Any]]:
+        """Single changes with their scores, of a domain that names variants."""
+        return self._csv("variants.csv")
+
+    @cached_property
+    def plate(self) -> dict[str, list[Any]]:
+        """What is to be measured next."""
+        return self._csv("plate.csv")
+
+    @cached_property
+    def frame(self) -> Any:
+        """What items in columns are held against: the context of the training data, or what the model remembers of it;
+        None where there is nothing to hold them against."""
+        if not hasattr(self.domain, "sites"):
+            return None
+        told = (self.training.summary.get("context") if self.training else None) or {}
+        if "reference" not in told and self.model is not None:
+            told = self.model.representation.to_json()
+        return told if "reference" in told else None
+
+    @cached_property
     def goals(self) -> list[Any]:
         return read_goals(self.domain, self.settings.optimize.goals)
 
@@ -99,6 +119,12 @@ class RunContents:
         """Evenly spaced rows of the training split."""
         count = self.training.count(self.training.splits[0]) if self.training else 0
         return evenly_spaced(count, largest)
+
+    def _csv(self, name: str) -> dict[str, list[Any]]:
+        import pandas as pd
+
+        path = self.folder / name
+        return pd.read_csv(path).to_dict("list") if path.is_file() else {}  # type: ignore[return-value]
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
@@ -126,9 +152,12 @@ def content_of(contents: RunContents) -> ReportContent:
         facts=sections.facts(contents),
         warnings=sections.warnings(contents),
         candidates=sections.candidates(contents),
+        plate=report_sites.plate(contents),
         structures=sections.structures(contents),
+        heat_maps=report_sites.heat_maps(contents),
+        logo=report_sites.logo(contents),
         distributions=sections.distributions(contents),
-        latent_map=sections.latent_map(contents),
+        latent_map=latent_map(contents),
         pareto=sections.pareto(contents),
         traces=sections.traces(contents),
         metrics=sections.metrics(contents),

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciencegen.api.latent import encode_rows
-from sciencegen.config import Resources
+from sciencegen.api.site_pictures import picture
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.data.tables import Row
-from sciencegen.latent.geometry import principal_plane
 from sciencegen.optimization.pareto import nondominated
 from sciencegen.report.content import (
     Calibration,
@@ -20,7 +17,6 @@ from sciencegen.report.content import (
     Curve,
     Distribution,
     Fact,
-    LatentMap,
     Metric,
     Objective,
     Pareto,
@@ -31,7 +27,7 @@ from sciencegen.report.content import (
 if TYPE_CHECKING:
     from sciencegen.api.report import RunContents
 
-TRAINING_POINTS, MAP_POINTS, PARETO_POINTS = 5000, 1000, 2000
+TRAINING_POINTS, PARETO_POINTS = 5000, 2000
 
 
 def summary_sentence(run: RunContents) -> str:
@@ -75,7 +71,7 @@ def warnings(run: RunContents) -> list[str]:
 
 def candidates(run: RunContents) -> Candidates:
     shown = {name: column[: len(run.items)] for name, column in run.candidates.items()}
-    pictures = [run.domain.render(item) for item in run.items]
+    pictures = [picture(run.domain, item, run.frame) for item in run.items]
     properties = run.domain.properties
     return Candidates.from_table(
         shown,
@@ -95,7 +91,7 @@ def structures(run: RunContents) -> Structures | None:
         return None
     kind, records = run.domain.structure_records(path)
     shown = list(records)[: len(run.items)]
-    return Structures(_labels(run)[: len(shown)], shown, kind)
+    return Structures(labels(run)[: len(shown)], shown, kind)
 
 
 def distributions(run: RunContents) -> list[Distribution]:
@@ -123,34 +119,6 @@ def distributions(run: RunContents) -> list[Distribution]:
     return made
 
 
-def latent_map(run: RunContents) -> LatentMap | None:
-    """Candidates on the plane in which the training items' latents vary most."""
-    if run.model is None or run.training is None or not run.items:
-        return None
-    texts = run.training.items(run.training.splits[0]).take(run.training_sample(MAP_POINTS))
-    known, found = (_latents(run, group) for group in (texts, run.candidates["item"][: len(run.items)]))
-    known, missing = known[np.isfinite(known).all(1)], ~np.isfinite(found).all(1)
-    if len(known) < 3 or missing.all():
-        return None
-    semantic = run.model.model.semantic_size
-    plane = principal_plane(known[:, :semantic])
-    points = np.where(missing[:, None], np.nan, plane.project(np.nan_to_num(found[:, :semantic])))
-    note = f"The two axes hold {100 * sum(plane.shares):.0f} % of the variance."
-    if missing.any():
-        note += f" {missing.sum()} candidates have no latent and are not shown."
-    return LatentMap(points.tolist(), plane.project(known[:, :semantic]).tolist(), _labels(run), note=note)
-
-
-def _latents(run: RunContents, texts: list[str]) -> np.ndarray:
-    """[item latent], a row of NaN where an item can't be encoded."""
-    assert run.model is not None
-    rows = [Row(line, text) for line, text in enumerate(texts, start=1)]
-    encoded = encode_rows(run.model, rows, Resources(threads=run.settings.threads))
-    latents = np.full((len(rows), run.model.space.size), np.nan)
-    latents[encoded.index] = encoded.latent
-    return latents
-
-
 def pareto(run: RunContents) -> list[Pareto]:
     """Pairs among the objectives and the one-sided constraints: what more of one costs of the other."""
     axes = [axis for axis in map(_axis, run.goals) if axis is not None]
@@ -175,7 +143,7 @@ def _pareto_plot(run: RunContents, x: Objective, y: Objective) -> Pareto:
         everything = np.array([run.scored[axis.name] for axis in (x, y)], float).T
         everything = everything[np.isfinite(everything).all(1)]
         scored = everything[evenly_spaced(len(everything), PARETO_POINTS)].tolist()
-    return Pareto(x, y, points.tolist(), nondominated(points * signs).tolist(), scored, _labels(run))
+    return Pareto(x, y, points.tolist(), nondominated(points * signs).tolist(), scored, labels(run))
 
 
 def traces(run: RunContents) -> list[Trace]:
@@ -220,7 +188,7 @@ def calibrations(run: RunContents) -> list[Calibration]:
                 lower=[row["lower"] for row in kept],
                 upper=[row["upper"] for row in kept],
                 mean_absolute_error=[row["mean_absolute_error"] for row in kept],
-                hit_rate=[row["hit_rate"] for row in kept],
+                hit_rate=[row["hit_rate"] for row in kept if "hit_rate" in row],
                 tolerance=prop.tolerance if prop else None,
                 unit=prop.unit if prop else "",
             )
@@ -228,7 +196,7 @@ def calibrations(run: RunContents) -> list[Calibration]:
     return made
 
 
-def _labels(run: RunContents) -> list[str]:
+def labels(run: RunContents) -> list[str]:
     return [str(name) for name in run.candidates["id"][: len(run.items)]]
 
 

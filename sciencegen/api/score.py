@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,8 @@ from sciencegen.domains.base import Refusal
 from sciencegen.scoring.oracles import BESIDE, Score
 
 ROWS_PER_TASK = 256
+SHOWN = 5
+"""Lines that a note names."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class Scoring:
         self.names = tuple(dict.fromkeys(chosen))
         self.domain, self.resources, self.timeout_s, self.whole = domain, resources, timeout_s, whole
         self.wild_type = wild_type
+        self._left_out = getattr(domain_of(domain), "left_out", lambda text: "")
         self.predictors = tuple(sorted(predictors.items()))
         book = OracleBook(domain, dict(predictors))
         for name in self.names:  # a wrong name is an error before any row is read
@@ -124,6 +127,16 @@ class Scoring:
         named = ["id"] if any(row.id for row in peeked) else []
         self.columns = ["item", "line", *named, *extra]
         self.scored = self.refused = self.failed = 0
+        self.left_out: Counter[str] = Counter()
+        self._first: dict[str, list[int]] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of rows that were scored, known once they are."""
+        return [
+            f"{count} rows hold {what}: line {', '.join(map(str, self._first[what]))}{' ...' * (count > SHOWN)}"
+            for what, count in self.left_out.items()
+        ]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         waiting: deque[Row] = deque()
@@ -149,6 +162,9 @@ class Scoring:
                 refused.append((row.line, row.text, result.reason))
                 continue
             self.scored += 1
+            if what := self._left_out(row.text):
+                self.left_out[what] += 1
+                self._first[what] = [*self._first.get(what, ()), row.line][:SHOWN]
             text, scores = result
             values["item"].append(text)
             values["line"].append(row.line)

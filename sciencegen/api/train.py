@@ -52,6 +52,7 @@ def train(
     `force` gives up stays until the new one's data are prepared.
     """
     chosen = settings or build_settings(TrainSettings, flags)
+    domain_of(domain)  # an unknown one is the first thing to say
     if chosen.model is not None:
         return take_model(domain, chosen.model, folder, force)
     if data is None:

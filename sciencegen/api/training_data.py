@@ -19,7 +19,7 @@ from sciencegen.api.prepare import prepare
 from sciencegen.api.rooms import Encode, worker_count
 from sciencegen.api.training_folder import DATA, has_own_data, is_prepared
 from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
-from sciencegen.data.prepared import ItemColumn, PreparedDataset
+from sciencegen.data.prepared import REJECTS, ItemColumn, PreparedDataset
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.workers import map_killable
 from sciencegen.errors import ConfigError, DataError, unknown_name
@@ -96,6 +96,11 @@ def opened(
         prepared = prepare(domain, work, chosen)
         for note in (prepared.summary.get("context") or {}).get("notes", ()):
             log(f"note: {note}")
+        counts = prepared.summary["counts"]
+        if counts["duplicates"]:
+            log(f"note: {counts['duplicates']} of {counts['rows']} rows repeat an earlier item: they are left out")
+        if counts["refused"]:
+            log(f"note: {counts['refused']} rows are refused; {run / DATA / REJECTS} says which and why")
         yield prepared
         replace_folder(work, run / DATA)
     finally:
@@ -152,7 +157,7 @@ def fit_representation(
 
     It is read back as a resumed run reads it, so that both round alike.
     """
-    names = (*conditions, *recipe.columns)
+    names = (*conditions, *(name for name in recipe.columns if name in prepared.property_names))
     texts, values = _training_split(prepared, names)
     rows = evenly_spaced(len(texts), LARGEST_FIT)
     if start is None:

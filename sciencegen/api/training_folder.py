@@ -49,6 +49,9 @@ def _weights_of(domain: str, model: str) -> str:
 def _data_identity(domain: str, data: str | Path, column: str | None, reading: Reading) -> dict[str, Any]:
     """The name, and the checksum of a file or of what a prepared folder says of itself, or which rows of a card."""
     name = {"name": str(data)}
+    if reading.wild_type:
+        file = Path(reading.wild_type)
+        name["wild_type"] = sha256_of(file) if _is_file(file) else reading.wild_type
     if is_prepared(data):
         return name | {"sha256": sha256_of(Path(data) / SUMMARY)}
     cut = {} if reading.limit is None else {"limit": reading.limit}
@@ -56,6 +59,13 @@ def _data_identity(domain: str, data: str | Path, column: str | None, reading: R
         return name | {"sha256": sha256_of(data), "column": column} | cut
     sample = uses_sample(find_card(domain, str(data))[0], reading.sample)
     return name | {"sample": sample, "column": column} | cut
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a long sequence is no name of a file
+        return False
 
 
 def is_prepared(data: str | Path) -> bool:

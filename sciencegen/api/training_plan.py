@@ -51,6 +51,10 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
     device = models.resolve_device(settings.device)
     start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
     recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
+    if settings.recipe not in (None, recipe.name):
+        raise ConfigError(
+            f"Expected no --recipe with --from, whose recipe is '{recipe.name}', got '{settings.recipe}'."
+        )
     training = _training_settings(settings, recipe)
     halvings, network = plan_halvings(start, settings), model_settings(recipe, start, settings)
     if halvings and start:

@@ -1,4 +1,4 @@
-"""What may not be wished for: names that a domain keeps out of goals and conditions, each with the reason
+"""What may not be wished for: names that a domain keeps out of goals, conditions and targets, each with the reason
 (`Domain.not_goals`)."""
 
 from __future__ import annotations
@@ -13,11 +13,20 @@ from sciencegen.optimization.goals import Goal
 
 def check_wishes(domain: Any, goals: Iterable[Goal]) -> None:
     """Every verb that designs reads its goals or conditions past here, whatever oracle a name would mean."""
-    refused = {_plain(name): reason for name, reason in getattr(domain, "not_goals", {}).items()}
     for goal in goals:
-        name = goal.name.partition(":")[0]
-        if _plain(name) in refused:
-            raise ConfigError(f"'{goal.name}' can't be a goal or a condition: {refused[_plain(name)]}.")
+        _check(domain, goal.name, "a goal or a condition")
+
+
+def check_target(domain: Any, target: str) -> None:
+    """The same for the column of measured values that design rounds learn from."""
+    _check(domain, target, "the target of a plate")
+
+
+def _check(domain: Any, name: str, role: str) -> None:
+    refused = {_plain(one): reason for one, reason in getattr(domain, "not_goals", {}).items()}
+    plain = _plain(name.partition(":")[0])
+    if plain in refused:
+        raise ConfigError(f"'{name}' can't be {role}: {refused[plain]}.")
 
 
 def _plain(name: str) -> str:

@@ -82,6 +82,7 @@ def prepare(
     ] = None,
     column: options.Column = None,
     form: options.Form = None,
+    wild_type: options.WildType = None,
     format: options.Format = None,
     threads: options.Threads = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Use what is here already; ask no network.")] = None,
@@ -93,7 +94,7 @@ def prepare(
     from sciencegen.config import PrepareSettings
 
     flags: dict[str, Any] = dict(columns=options.names(columns), properties=options.names(properties), limit=limit)
-    flags |= dict(column=column, form=form, sample=sample)
+    flags |= dict(column=column, form=form, sample=sample, wild_type=wild_type)
     record = options.settings_from(PrepareSettings, settings, source=source, threads=threads, offline=offline, **flags)
     claim_output(output, force, folder=True)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import summarize
+from sciencegen.cli.console import show, summarize
 from sciencegen.cli.output import claim_output, input_path
+from sciencegen.errors import ConfigError
 
 
 def evaluate(
@@ -19,6 +20,7 @@ def evaluate(
     training: Annotated[str | None, typer.Option(help="Training items, for novelty: card/split or file.")] = None,
     model: options.Model = None,
     calibrate: Annotated[list[str] | None, typer.Option(help="name=1,2,3: does the model obey? Repeatable.")] = None,
+    predictor: options.Predictor = None,
     draws: Annotated[int | None, typer.Option(help="Draws for each asked value. [default: 512]")] = None,
     limit: Annotated[int | None, typer.Option(help="Use the first this many samples.")] = None,
     column: options.Column = None,
@@ -35,14 +37,24 @@ def evaluate(
     from sciencegen.config import EvaluateSettings
 
     values = {name: str(text).split(",") for name, text in options.pairs(calibrate, "--calibrate").items()}
-    flags = dict(against=against, training=training, limit=limit, threads=threads, model=model, draws=draws, seed=seed)
+    flags: dict[str, Any] = dict(against=against, training=training, limit=limit, threads=threads, model=model)
+    flags |= dict(draws=draws, seed=seed, predictors=options.folders(predictor))
     record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
+    if not record.calibrate and (model, draws) != (None, None):
+        raise ConfigError("Expected --model and --draws with --calibrate only: they say whose draws are asked.")
     claim_output(output, force)
 
     from sciencegen.api.evaluate import evaluate as compare
+    from sciencegen.api.evaluate import explained
     from sciencegen.api.outputs import input_ending, write_json
+    from sciencegen.api.rooms import in_form
 
     with input_path(samples, partial(input_ending, domain, format)) as path:
         metrics = compare(domain, path, column=column, settings=record)
     write_json(output, metrics)
-    summarize(metrics, output, as_json)
+    if as_json:
+        summarize(metrics, output, as_json)
+    else:
+        show(("metric", "value", "unit", "what it is"), explained(in_form(domain, record.form), metrics))
+        for name, rows in metrics.get("conditions", {}).items():
+            show(tuple(rows[0]), [tuple(row.values()) for row in rows], f"draws of the model, asked for {name}")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
+from sciencegen.cli.families import of_family
 from sciencegen.cli.output import FewerResults, claim_output, reasons
-from sciencegen.errors import ConfigError
-
-if TYPE_CHECKING:
-    from sciencegen.config import GenerateSettings
 
 Where = Annotated[list[str] | None, typer.Option(help='"name=2.5", "name in 40..90", "name >= 1". Repeatable.')]
 
@@ -69,13 +66,19 @@ def generate(
     record = options.settings_from(GenerateSettings, settings, threads=threads, batch_size=batch_size, **flags)
     claim_output(output, force)
 
+    from sciencegen.api.conditions import parse_conditions
+    from sciencegen.api.endings import check_complete
     from sciencegen.api.generate import stream
     from sciencegen.api.outputs import open_output
+    from sciencegen.api.rooms import domain_of
 
+    check_complete(complete_by, output)
     if alignment is not None:
-        record = _of_family(domain, record, alignment)
+        parse_conditions(record.where, domain_of(domain))  # a wrong one is told before minutes of training
+        record = of_family(domain, record, alignment, output)
     generation = stream(domain, record)
-    writing = open_output(generation.form, output, generation.columns, generation.complete)
+    name = generation.model.folder.name
+    writing = open_output(generation.form, output, generation.columns, generation.complete, name)
     for note in generation.notes:
         say(f"note: {note}")
     with (
@@ -92,15 +95,6 @@ def generate(
     if summary["written"] < record.n:
         told = f" {reasons(output)}." if unplaced else ""
         raise FewerResults(_shortfall(summary, record.n, unplaced) + told)
-
-
-def _of_family(domain: str, record: GenerateSettings, alignment: str) -> GenerateSettings:
-    """The same settings with the model of an alignment's family, trained first where there is none yet."""
-    from sciencegen.api.variants import family_model
-
-    if record.model is not None:
-        raise ConfigError("Expected --alignment or --model, got both.")
-    return record.model_copy(update={"model": str(family_model(domain, alignment, record, say))})
 
 
 def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:

@@ -44,7 +44,7 @@ def encode(
         encoded = encode_file(domain, path, model=model, column=column, resources=record)
     write_rejected(output, encoded.refused)
     if not len(encoded.index):
-        raise DataError(f"No row of {source} could be encoded; {reasons(output)}.")
+        raise DataError(f"No row of {source} could be encoded; {reasons(output, next(iter(encoded.refused), None))}.")
     write_latents(output, encoded)
     summarize({"encoded": len(encoded.index), "refused": len(encoded.refused)}, output, as_json)
 

@@ -8,6 +8,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
+from sciencegen.cli.families import of_family
 from sciencegen.cli.output import FewerResults, claim_output
 
 Goal = Annotated[list[str] | None, typer.Option(help='"maximize a", "b <= 3", "c in 1..3", "similarity to X >= 0.4".')]
@@ -31,6 +32,7 @@ def optimize(
     ] = None,
     include: options.Include = None,
     model: options.Model = None,
+    alignment: options.Alignment = None,
     complete_by: options.Complete = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -57,13 +59,20 @@ def optimize(
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
+    from sciencegen.api.endings import check_complete, check_endings
     from sciencegen.api.outputs import search_files, write_failures, write_search
 
     for path in search_files(output, structures, details):
         claim_output(path, force)
+    check_endings(domain, output, structures)
+    check_complete(complete_by, output, structures)
 
-    from sciencegen.api.optimize import AllFailed, search
+    from sciencegen.api.optimize import AllFailed, check_wish, search
+    from sciencegen.api.search_tables import shortfall
 
+    check_wish(domain, record)
+    if alignment is not None:
+        record = of_family(domain, record, alignment, output)
     try:
         with progress("scoring", record.budget * (1 + len(record.controls))) as advance:
             found = search(domain, record, log=say, advance=advance)
@@ -73,7 +82,4 @@ def optimize(
     write_search(found, output, structures=structures, details=details)
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.n:
-        raise FewerResults(
-            f"Found {len(found.table['item'])} of {record.n} candidates that satisfy every goal and differ enough (all "
-            "written). Loosen a goal, or raise --budget or --maximum-similarity."
-        )
+        raise FewerResults(shortfall(found.summary, record.n))

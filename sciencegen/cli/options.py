@@ -77,12 +77,20 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise ConfigError(f"Expected {flag} name=value, got '{text}'.")
-        mapping[name.strip()] = yaml.safe_load(value)
+        try:
+            mapping[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"Expected {flag} name=value with a number, a text or YAML, got '{text}'.") from None
     return mapping
 
 
 def folders(texts: list[str] | None) -> dict[str, str]:
     """`--predictor name=folder` flags."""
+    from sciencegen.errors import ConfigError
+
+    for text in texts or []:
+        if "=" not in text:
+            raise ConfigError(f"Expected --predictor NAME=FOLDER, a name for its values first, got '{text}'.")
     return {name: str(folder) for name, folder in pairs(texts, "--predictor").items()}
 
 

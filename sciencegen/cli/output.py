@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,8 @@ class FewerResults(SciencegenError):
 
 
 def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
-    """Refuse an output that exists or whose folder doesn't, before anything is computed."""
+    """Refuse an output that exists or can't be written, before anything is computed. Folders are made when there is
+    something to write into them: a command that fails leaves none."""
     if output == "-":
         return
     path = Path(output)
@@ -27,16 +29,21 @@ def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
         raise ConfigError(f"{output} exists. Pass --force to overwrite it, or another -o.")
     if path.is_dir() and not folder:
         raise ConfigError(f"Expected a file for -o, {output} is a folder.")
-    if path.parent.exists() and not path.parent.is_dir():
-        raise ConfigError(f"Expected a folder at {path.parent}, found a file.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    there = next(place for place in path.absolute().parents if place.exists())
+    if not there.is_dir():
+        raise ConfigError(f"Expected a folder at {there}, found a file.")
+    if not os.access(there, os.W_OK):
+        raise ConfigError(f"Expected a folder that may be written to for -o {output}, {there} may not.")
     if not folder:  # the refusals of an earlier run would read as this one's
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)
 
 
-def reasons(output: str) -> str:
-    """Where a person finds why rows were refused."""
-    return "pass -o to have the reasons in a file" if output == "-" else f"{output}.rejects.csv says why"
+def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:
+    """Where a person finds why rows were refused; first: (line, item, reason) of one of them."""
+    if output != "-":
+        return f"{output}.rejects.csv says why"
+    told = f"the first, line {first[0]}: {first[2]}; " if first else ""
+    return f"{told}pass -o to have the reasons in a file"
 
 
 @contextmanager

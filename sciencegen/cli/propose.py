@@ -26,20 +26,35 @@ def propose(
     pool: Annotated[str | None, typer.Option(help="Candidates: a file, or a dataset's name. [default: made]")] = None,
     model: Annotated[str | None, typer.Option(help="A model whose latent space brings candidates too.")] = None,
     acquisition: Annotated[
-        str | None, typer.Option(help="thompson, ucb, noisy-ei or greedy. [default: thompson]")
+        str | None,
+        typer.Option(
+            help="thompson (as often as an item is likely the best), ucb (optimistic), noisy-ei (expected gain, per "
+            "cost) or greedy (best guesses, for a last plate). [default: thompson]"
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Planned in all: early plates explore more than the last.")] = None,
     surrogate: Annotated[str | None, typer.Option(help="gp, ensemble or auto. [default: auto]")] = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
+    wild_type: options.WildType = None,
     space: Annotated[
-        list[str] | None, typer.Option(help="name=value, an option of the domain's design space. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="name=value of the design space. Repeatable. Proteins: positions=39-41,54, residues=AVLI (or "
+            "'39:AVLI 40:*'), maximum_mutations=4, first=2, the number of the wild type's first residue."
+        ),
     ] = None,
-    start: Annotated[list[str] | None, typer.Option(help="An item to begin from before any is measured.")] = None,
+    start: Annotated[
+        list[str] | None, typer.Option(help="An item to begin from before any is measured. [default: the wild type]")
+    ] = None,
     maximum_similarity: Annotated[float | None, typer.Option(help="Between two of the plate. [default: 1]")] = None,
     diversity: Annotated[float | None, typer.Option(help="What a pick costs its neighbours. [default: 0]")] = None,
-    cost: Annotated[str | None, typer.Option(help="The pool's column of costs.")] = None,
-    cost_limit: Annotated[float | None, typer.Option(help="Of the whole plate.")] = None,
+    cost: Annotated[
+        str | None, typer.Option(help="The pool's column of costs. noisy-ei weighs them; the others keep the limit.")
+    ] = None,
+    cost_limit: Annotated[
+        float | None, typer.Option(help="Of the whole plate, in the unit of --cost. [default: no limit]")
+    ] = None,
     column: options.Column = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -52,7 +67,10 @@ def propose(
     """Propose the next plate from what was measured: items most likely to be best, none of them known.
 
     Fill the plate's empty column in the lab and hand the same file back: to `record`, or with --measured. Without any
-    measurement the first plate is drawn at random, from --pool, --model or around --start.
+    measurement the first plate is drawn at random, from --pool, --space, --model or around --start.
+
+    Proteins: with --wild-type tables may name variants (column mutant, A42G:K43R) and the plate names its own. What the
+    design space was understood as is said; a space of up to 200,000 sequences is looked at whole.
     """
     from sciencegen.config import ProposeSettings
 
@@ -64,13 +82,16 @@ def propose(
         start=start, space=options.pairs(space, "--space"), maximum_similarity=maximum_similarity, diversity=diversity
     )
     flags |= dict(cost=cost, cost_limit=cost_limit, column=column, seed=seed, device=device, threads=threads)
+    flags |= dict(wild_type=wild_type)
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force)
 
+    from sciencegen.api.endings import check_endings
     from sciencegen.api.outputs import write_candidates, write_rejected
     from sciencegen.api.propose import plan
     from sciencegen.api.rooms import domain_of
 
+    check_endings(domain, output)
     found = plan(domain, record, log=say)
     refused = write_candidates(domain_of(domain), output, found.table)
     write_rejected(output, [*found.refused, *refused])
@@ -90,6 +111,7 @@ def record(
     round_: Annotated[
         int | None, typer.Option("--round", help="Of rows without one that weren't proposed. [default: 0]")
     ] = None,
+    wild_type: options.WildType = None,
     column: options.Column = None,
     threads: options.Threads = None,
     as_json: options.Json = False,
@@ -101,7 +123,8 @@ def record(
     """
     from sciencegen.config import RecordSettings
 
-    chosen = options.settings_from(RecordSettings, None, target=target, round=round_, column=column, threads=threads)
+    flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
+    chosen = options.settings_from(RecordSettings, None, **flags)
 
     from sciencegen.api.outputs import write_rejected
     from sciencegen.api.record import record as record_results

@@ -1,30 +1,68 @@
-"""`sciencegen report`: one self-contained page from a run's folder."""
+"""`sciencegen report`: one self-contained page from a run's folder, or from a campaign's journal."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import summarize
 from sciencegen.cli.output import claim_output
+from sciencegen.errors import ConfigError, DataError
 
 
 def report(
-    folder: Annotated[str, typer.Argument(help="A workflow's results folder.", show_default=False)],
+    source: Annotated[
+        str, typer.Argument(help="A workflow's results folder, or a campaign's journal (.csv).", show_default=False)
+    ],
     settings: options.SettingsText = None,
-    output: Annotated[str | None, typer.Option("-o", help="The page. [default: <folder>/report.html]")] = None,
+    domain: Annotated[str | None, typer.Option(help="Of a journal: molecules, proteins.")] = None,
+    wild_type: options.WildType = None,
+    target: Annotated[str | None, typer.Option(help="Of a journal: what was measured. [default: value]")] = None,
+    minimize: Annotated[bool, typer.Option("--minimize", help="Of a journal: less of the target is better.")] = False,
+    output: Annotated[
+        str | None, typer.Option("-o", help="The page. [default: report.html there, or the journal's name]")
+    ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Write the page that shows what was wished, found and measured; it opens offline."""
-    page = output or str(Path(folder) / "report.html")
+    """Write the page that shows what was wished, found and measured; it opens offline.
+
+    Of a folder, which a workflow leaves, or of a journal, as `propose --journal` and `record` write it: the rounds, how
+    well they were foreseen, the best measured items, and those that wait to be.
+    """
+    journal = Path(source).is_file() or source.lower().endswith(".csv")
+    flags = {"domain": domain, "wild-type": wild_type, "target": target, "minimize": minimize}
+    _check(source, journal, settings, flags)
+    page = output or str(Path(source).with_suffix(".html") if journal else Path(source) / "report.html")
     claim_output(page, force)
+    if journal:
+        from sciencegen.api.campaign_contents import CampaignSettings
+        from sciencegen.api.campaign_report import report_campaign
+
+        chosen = CampaignSettings(str(domain), target or "value", minimize, wild_type)
+        summarize(report_campaign(source, page, chosen), page, as_json)
+        return
 
     from sciencegen.api.report import report as write_report
     from sciencegen.config import RunSettings, build_settings, read_settings
 
     record = build_settings(RunSettings, read_settings(settings), "--settings") if settings else None
-    summarize(write_report(folder, page, record), page, as_json)
+    summarize(write_report(source, page, record), page, as_json)
+
+
+def _check(source: str, journal: bool, settings: str | None, flags: dict[str, Any]) -> None:
+    """Refuse what doesn't belong to a folder or to a journal."""
+    if journal and not flags["domain"]:
+        raise ConfigError(f"Expected the domain of the items in {source}, got none. Pass --domain.")
+    if journal and settings:
+        raise ConfigError("Expected no --settings with a journal: they are a workflow's.")
+    given = [f"--{name}" for name, value in flags.items() if value]
+    if not journal and given:
+        raise ConfigError(f"Expected a journal (.csv) with {', '.join(given)}, got '{source}'. Name one, or omit them.")
+    if not journal and not Path(source).is_dir():
+        raise DataError(
+            f"Expected a workflow's results folder at {source}, found none. Make one with `sciencegen run`."
+        )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,12 +26,19 @@ def score(
     ] = None,
     variants: Annotated[
         str | None,
-        typer.Option(help="all-singles, or a file of variants (column mutant, such as A42G:K43R): scored by a family."),
+        typer.Option(
+            help="all-singles, or a file of variants (column mutant, such as A42G:K43R; - is stdin): scored by a "
+            "family, or with --wild-type by predictors alone."
+        ),
     ] = None,
     alignment: options.Alignment = None,
     model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
     classify: Annotated[
-        bool, typer.Option("--classify", help="With --variants: how likely each one is damaging, and its class.")
+        bool,
+        typer.Option(
+            "--classify",
+            help="With --variants: how likely each is damaging, and its class (benign, uncertain, damaging).",
+        ),
     ] = False,
     names: Annotated[
         list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
@@ -60,12 +69,16 @@ def score(
     if variants is None and (alignment, model) != (None, None):
         raise ConfigError("Expected --alignment and --model with --variants only: pass the file as --variants.")
     if variants is not None:
-        _check_variants(variants, output, {"--with": names, "--predictor": predictor, "--format": format})
+        _check_variants(variants, output, {"--with": names, "--format": format})
     claim_output(output, force)
-    if variants is not None or source is None:
-        return _score_variants(domain, str(variants), alignment, model, column, classify, record, output, as_json)
+    if variants is not None:
+        sources = {"alignment": alignment, "model": model, "wild_type": wild_type, "predictors": predictors}
+        with input_path(variants, lambda first: ".csv") if variants == "-" else nullcontext(variants) as path:
+            return _score_variants(domain, path, sources, column, classify, record, output, as_json)
 
-    from sciencegen.api.outputs import input_ending, open_output, writes_structures
+    assert source is not None  # one of the two was given
+    from sciencegen.api.endings import writes_structures
+    from sciencegen.api.outputs import input_ending, open_output
     from sciencegen.api.score import stream
 
     with input_path(source, partial(input_ending, domain, format)) as path:
@@ -75,50 +88,55 @@ def score(
             wild_type=wild_type or "",
         )  # fmt: skip
         place = scoring.domain if whole else domain
+        first = None
         with progress("scoring") as advance, open_output(place, output, scoring.columns) as writer:
             for chunk in scoring:
                 writer.write(chunk.values)
                 writer.reject(chunk.refused)
+                first = first or next(iter(chunk.refused), None)
                 advance(len(chunk.values["item"]))
             if not scoring.scored:
                 writer.give_up()
     if not scoring.scored:
-        raise DataError(f"No row of {source} could be used; {reasons(output)}.")
+        raise DataError(f"No row of {source} could be used; {reasons(output, first)}.")
+    for note in scoring.notes:
+        say(f"note: {note}")
     summarize(scoring.summary(), output, as_json)
 
 
 def _score_variants(
-    domain: str, variants: str, alignment: str | None, model: str | None, column: str | None, classify: bool,
+    domain: str, variants: str | Path, sources: dict[str, Any], column: str | None, classify: bool,
     resources: Resources, output: str, as_json: bool,
 ) -> None:  # fmt: skip
     """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble; with
-    `classify` also damaging, a probability, and class."""
+    `classify` also damaging, a probability, and class: benign, uncertain or damaging."""
     from sciencegen.api.outputs import open_output
     from sciencegen.api.variants import score_variants
 
     scoring = score_variants(
-        domain, variants, alignment=alignment, model=model, column=column, classify=classify, resources=resources,
-        log=say,
+        domain, variants, column=column, classify=classify, resources=resources, log=say, **sources
     )  # fmt: skip
+    first = None
     with progress("scoring variants") as advance, open_output(domain, output, scoring.columns) as writer:
         for chunk in scoring:
             writer.write(chunk.values)
             writer.reject(chunk.refused)
+            first = first or next(iter(chunk.refused), None)
             advance(len(chunk.values["mutant"]))
         if not scoring.scored:
             writer.give_up()
     if not scoring.scored:
-        raise DataError(f"No variant of {variants} could be scored; {reasons(output)}.")
+        raise DataError(f"No variant of {variants} could be scored; {reasons(output, first)}.")
     summarize(scoring.summary(), output, as_json)
 
 
-def _check_variants(variants: str, output: str, others: dict[str, object]) -> None:
+def _check_variants(variants: str, output: str, others: Mapping[str, object]) -> None:
     """What is wrong is said before a family's model is trained."""
     if given := [flag for flag, value in others.items() if value]:
-        raise ConfigError(f"Expected no {given[0]} with --variants, which their family alone scores.")
+        raise ConfigError(f"Expected no {given[0]} with --variants: these are scored by their family and predictors.")
     if output != "-" and not output.lower().endswith((".csv", ".csv.gz", ".parquet", ".pq")):
         raise ConfigError(f"Expected -o to end in .csv or .parquet for scores of variants, got {output}.")
-    if variants != "all-singles" and not Path(variants).is_file():
+    if variants not in ("all-singles", "-") and not Path(variants).is_file():
         raise DataError(
             f"Expected all-singles or a file of variants, found no file '{variants}'. "
             "Put A42G or such into a file with the header `mutant`."

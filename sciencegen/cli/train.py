@@ -38,15 +38,21 @@ def model(
         int | None, typer.Option(help="Make the diffusion of --from draw in this many steps, such as 8.")
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="Which network. [default: the domain's own]")] = None,
-    condition: Annotated[list[str] | None, typer.Option(help="Properties and columns to condition on, a,b,c.")] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option("--condition", "--conditions", help="Properties and columns to condition on, a,b,c."),
+    ] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="The recipe's name=value. Repeatable.")] = None,
     training: Annotated[list[str] | None, typer.Option(help="How to train: name=value. Repeatable.")] = None,
     column: options.Column = None,
+    wild_type: options.WildType = None,
     seed: options.Seed = None,
     device: options.Device = None,
     threads: options.Threads = None,
     settings: options.SettingsText = None,
-    output: Annotated[str | None, typer.Option("-o", "--output", help="The run folder. [default: runs/<hash>]")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", help="The run folder. [default: runs/ and a hash]")
+    ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -57,7 +63,7 @@ def model(
     from sciencegen.config import TrainSettings
 
     flags: dict[str, Any] = {"from": start, "recipe": recipe, "conditions": options.names(condition)}
-    flags |= {"distill": distill}
+    flags |= {"distill": distill, "wild_type": wild_type}
     flags |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
     record = options.settings_from(TrainSettings, settings, seed=seed, device=device, threads=threads, **flags)
 

@@ -105,6 +105,13 @@ class Sample(_Strict):
     sha256: Sha256
 
 
+class CardReference(_Strict):
+    """What a set's items are variants of, as the domain writes one, and the number of its first letter."""
+
+    sequence: str
+    first: int = 1
+
+
 class Card(_Strict):
     """datasets/<domain>/<name>/card.yaml. Files and samples go by split; the first split is for training.
 
@@ -120,6 +127,7 @@ class Card(_Strict):
     licence: str
     citation: str
     columns: list[Column] = []
+    reference: CardReference | None = None
     files: dict[str, CardFile]
     divisions: list[Division] = []
     samples: dict[str, Sample] = {}

@@ -23,7 +23,7 @@ from sciencegen.data.seen import SeenKeys
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import RejectsWriter
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import atomic_folder, atomic_write, sha256_of
 
 DEFAULT_SPLIT = {"train": 0.9, "validation": 0.05, "test": 0.05}
@@ -82,6 +82,7 @@ def prepare(
                     progress(run.rows)
         run.check_usable(source, rejects)
         summary = run.summary(items, source, source_files, provenance)
+        _check_columns(column_names or (), summary["columns"], source, peeked)
         summary |= {"context": dict(context)} if context else {}
         with atomic_write(folder / SUMMARY) as handle:
             json.dump(summary, handle, indent=2, ensure_ascii=False)
@@ -107,6 +108,16 @@ def _column_names(wanted, peeked: Sequence[tuple[int, Row]], properties: Sequenc
     if clash := sorted(reserved.intersection(wanted)):
         raise ConfigError(f"Expected other names for the columns {clash}: they name computed properties. Rename them.")
     return tuple(wanted)
+
+
+def _check_columns(
+    wanted: Sequence[str], columns: Mapping[str, Any], source: str, peeked: Sequence[tuple[int, Row]]
+) -> None:
+    """An error for a column that was asked for and has no number in any row."""
+    found = sorted({name for _, row in peeked for name in row.values})
+    for name in wanted:
+        if not columns[name]["count"]:
+            raise DataError(str(unknown_name(f"column of numbers in {source}", name, found or ["none found"])))
 
 
 class _Run:

@@ -84,6 +84,14 @@ def lines_where(path: Path, wanted: Mapping[str, str]) -> set[int]:
         return {line for line, cells in records if all(cells[at : at + 1] == [value] for at, value in places.items())}
 
 
+class NoItemColumn(DataError):
+    """A table without a column of items; `found` are the names of its columns."""
+
+    def __init__(self, message: str, found: Sequence[str]) -> None:
+        super().__init__(message)
+        self.found = tuple(found)
+
+
 def find_column(names: Sequence[str], accepted: Sequence[str], column: str | None, source: str, guess: str = "") -> int:
     """Where the item's column is; the error names the columns found and the flag to pass."""
     plain = [name.strip().lower() for name in names]
@@ -94,9 +102,10 @@ def find_column(names: Sequence[str], accepted: Sequence[str], column: str | Non
             return plain.index(wanted.strip().lower())
     expected = repr(column) if column is not None else " or ".join(map(repr, accepted))
     found = ", ".join(repr(name[:60]) for name in names[:30]) + (", ..." if len(names) > 30 else "")
-    raise DataError(
+    raise NoItemColumn(
         f"Expected column {expected} in {source}, found {found}. "
-        f"Pass --item-column {guess or names[0][:60]} (the column that holds the items), or add a header line."
+        f"Pass --item-column {guess or names[0][:60]} (the column that holds the items), or add a header line.",
+        names,
     )
 
 

@@ -31,6 +31,20 @@ def line_of(item: str, name: Any) -> str:
     return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"
 
 
+def write_text(path: Path, records: Iterable[str]) -> None:
+    """Records of text as a file, written whole, gzipped where its name ends so: equal records, equal bytes."""
+    if not path.name.lower().endswith(".gz"):
+        with atomic_write(path) as stream:
+            stream.writelines(records)
+        return
+    with (
+        atomic_write(path, "wb") as sink,
+        gzip.GzipFile("", "wb", 9, sink, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream,
+    ):
+        stream.writelines(records)
+
+
 class TableWriter:
     """A table that grows by `write(columns)` and appears at its path when the `with` block ends without an error.
 
@@ -120,7 +134,12 @@ def _cell(value: Any) -> Any:
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if isinstance(value, bool) or kind == "b":
         return "true" if value else "false"
-    return str(value) if kind == "f" else value  # str(float32) is its own shortest form, float(float32) isn't
+    return number_text(value) if kind == "f" or isinstance(value, float) else value
+
+
+def number_text(value: Any) -> str:
+    """The shortest text that reads back as the same number: 12 for 12.0, 0.1 for float32's 0.1."""
+    return str(value).removesuffix(".0")
 
 
 def rejects_path(output: str | Path) -> Path:

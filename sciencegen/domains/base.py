@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
 
 __all__ = ["Domain", "Item", "Property", "Recipe", "Refusal", "Representation", "Row"]
 
+VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
+"""Names of a table's column in which items are named against another, most preferred first."""
+
 Item = Any
 """What the scientist holds: an RDKit molecule, a sequence record, an image with its header."""
 
@@ -68,6 +71,8 @@ class Representation(Protocol):
         A representation may offer `measures`, names of numbers that an item has beside what it was fitted on, and
         `measure(items, names) -> [item name]` (of a family's rows: mutations against its focus), with `ranges` of them;
         and `start`, texts of items that a search begins with (the focus).
+        One whose items have names against a reference may offer `name_column`, and `names(items) -> list[str]` for it
+        (proteins: `mutant`, such as A42G:K43R).
         One in which an item has one way to be written may also offer
         `well_formed(batch, items) -> bool array [item]`: whether each row is that way, `items` being what it decodes
         to. What a model draws otherwise is nothing that training data could hold.
@@ -99,7 +104,8 @@ class Recipe:
     columns: numbers of the data that are no conditions and that `fit` gets after them; some may be missing in an item.
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
-        of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal.
+        of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
+        `names` -> `Domain.variant_names` of that item. None for a model that can't tell.
     oracles: (model, representation) -> oracles of what the model itself knows of items.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
@@ -133,12 +139,13 @@ class Domain(Protocol):
     recombine(item, other, generator) -> Item | Refusal: a child of two items.
 
     For design rounds with a lab a domain may offer
-    design_features(items, reference) -> `optimization.rows.SiteRows`, the letters of sequences of one length and what
-        is known of each letter; None where an item can't be laid on the reference. Else `features` is learned from.
-    design_space(**options) -> what may be proposed, by options in the domain's language (positions, letters, how many
-        changes): `accepts(item)`; and perhaps `reference`, an item; `mutate(item, generator)`, a move within it;
-        `everything(limit)`, all its items where these are no more than `limit`, else None.
-    unwanted_targets: name of a column -> why nothing is designed for it.
+    design_features(items, origin) -> `optimization.rows.SiteRows`, the letters of sequences of one length and what is
+        known of each letter; None where an item can't be laid on the origin, an item. Else `features` is learned from.
+    design_space(measured, **options) -> what may be proposed, by options in the domain's language (positions, letters,
+        how many changes) and the items measured so far: `accepts(item)`; and perhaps `origin`, the item that all others
+        are changes of; `mutate(item, generator)`, a move within it; `everything(limit)`, all its items where these are
+        no more than `limit`, else None; `notes`, what the options were understood as. Where items have names, the
+        option `reference` is `--wild-type`, and `reference` what it was read as, None where none was given.
 
     structure_records(path) -> (format, texts): of a file that `write` wrote, for the report's viewer; one of the
     formats that 3Dmol.js reads, "" for an item without coordinates.
@@ -154,10 +161,27 @@ class Domain(Protocol):
         load_features(data).
     splits: name -> function (items, that record) -> `prediction.splits.Split`, how new items may differ from those
         measured; None: by `groups`.
-    reference(source) -> the item that others are named against, from its text or a file; of_reference(reference, text)
-        -> the text of an item from its name (proteins: `A42G:K43R`), or of itself, or a Refusal.
+    reference(source, first=1) -> the item that others are named against, from its text or a file, and the number of its
+        first letter where the file says none; of_reference(reference, text) -> the text of an item from its name
+        (proteins: `A42G:K43R`), or of itself, or a Refusal; name_of(reference, item) -> its name, or a Refusal.
 
-    not_goals: names -> why they are no goals or conditions of designs, whatever oracle they would name.
+    Where items have letters in columns a report draws them by
+    letter_classes: name of a class -> its letters, like ones together, in the order in which a picture lists them;
+    sites(texts, reference) -> `domains.sites.Sites`, or None where there are no common columns. reference: of
+        `reference(source)`, or what `context(path)` gave, or None;
+    changes(names) -> of each name of a variant its `domains.sites.Change`s, none for the reference itself, or None;
+    variant_unit: of the scores of variants (`Recipe.variants`);
+    and render_against(item, reference, width, height), `render` that shows what differs from such a reference.
+
+    metric_notes: name of a metric of `evaluate` -> (what it is, which end is better, published figures by model).
+    metric_units: name -> its unit; distances between values of a property (`wasserstein_mw`) have the property's.
+
+    left_out(text) -> what `parse` leaves out of what a text stands for (of a salt, the other ions), in words, or "".
+
+    variant_names(reference) -> variants of it by name: `all_singles()` -> names; `read(text)` -> (name, text of the
+        item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would.
+
+    not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 
     variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):
         a record with `columns`, among them `class`, `values(scores)` -> column -> cells, and `notes()` in words.
@@ -168,11 +192,14 @@ class Domain(Protocol):
     points(items) -> list[record | Refusal]: `numbers` [point] and `positions` [point 3] of items of the form, and of
         the domain's own too, for which they are made.
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
+    variants(reference, rows) -> rows of variants of one item, named or written out, as rows of the form; and
+    variant_context(reference), what `context` says of such.
     holds(path) -> bool: whether the items of a file have this form.
     context(path) -> mapping of plain values: what its items have in common (proteins: the focus of an alignment and its
         numbering); prepared data keep it.
     And any form whose items aren't the domain's own must offer these:
     plain(item) -> Item: the domain's own item of one of the form's.
+    drawn(item, model) -> Item: the same, told in files to be what a model of that name drew.
     adapt_oracle(oracle) -> Oracle: an oracle of the domain's own items (a plugin's, say) for those of the form.
     """
 

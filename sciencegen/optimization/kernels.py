@@ -55,7 +55,12 @@ class SiteKernel(Kernel):
         both = torch.cat([first.flatten(0, -2), second.flatten(0, -2)])
         here = torch.nonzero((both != both[:1]).any(0))[:, 0]  # the other sites are alike everywhere: c = 1
         weights = _positive(self.log_relevance[self.row_of_site[here]] + self.log_site[here]).to(x1)
-        tables = torch.exp(-torch.einsum("sf,fab->sab", weights, self.squares.to(x1)))
+        logarithms = -torch.einsum("sf,fab->sab", weights, self.squares.to(x1))
+        orders = _positive(self.log_order).to(x1)
+        if len(here) > FEW_SITES and not diag and first.ndim == second.ndim == 2:
+            sums = power_sums(logarithms, first[:, here], second[:, here])
+            return self._of_power_sums(*sums, x1.shape[-1] - len(here), orders)
+        tables = torch.exp(logarithms)
         look_up = _pairwise if diag else _looked_up
         alike = [
             look_up(table, first[..., site], second[..., site])
@@ -65,7 +70,14 @@ class SiteKernel(Kernel):
         one = torch.ones(shape, dtype=x1.dtype)
         sums = symmetric_sums(alike, one, x1.shape[-1] - len(here))
         terms = (sums[1] / self.norms[0], sums[2] / self.norms[1], math.prod(alike, start=one))
-        return sum(v * term for v, term in zip(_positive(self.log_order).to(x1), terms, strict=True))
+        return sum(v * term for v, term in zip(orders, terms, strict=True))
+
+    def _of_power_sums(self, first: Tensor, second: Tensor, logarithm: Tensor, ones: int, orders: Tensor) -> Tensor:
+        """e_1 = p_1, e_2 = (p_1^2 - p_2) / 2, and the product, with so many further sites that are alike."""
+        first, second = first + ones, second + ones
+        pairs = (first.square() - second) / 2
+        terms = (first / self.norms[0], pairs / self.norms[1], logarithm.exp())
+        return sum(v * term for v, term in zip(orders, terms, strict=True))
 
 
 def _positive(logarithms: Tensor) -> Tensor:
@@ -87,6 +99,32 @@ def _looked_up(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 def _pairwise(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return table[first, second]
+
+
+def power_sums(logarithms: Tensor, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """[n m] p_1 = sum_s c_s, p_2 = sum_s c_s^2, sum_s log c_s, from the tables log c_s(a, b) of sites, x1 [n site], x2
+    [m site].
+
+    Most of x2 has the most frequent letter b* of a site: sum_s c_s(x, y) = sum_s c_s(x, b*_s) + sum over the sites s
+    where y_s is another of c_s(x, y_s) - c_s(x, b*_s), a product with a sparse matrix.
+    """
+    common = x2.mode(0).values
+    row, site = torch.nonzero(x2 != common, as_tuple=True)
+    kinds = logarithms.shape[-1]
+    column, place = torch.unique(site * kinds + x2[row, site], return_inverse=True)
+    at = column // kinds
+    sites = torch.arange(len(common))
+    usual = logarithms[sites, :, common].gather(1, x1.T)  # [site n]
+    others = logarithms[at, :, column % kinds].gather(1, x1.T[at])  # [column n]
+    ones = torch.ones(len(row), dtype=others.dtype)
+    shape = (len(x2), len(column))
+    taken = torch.sparse_coo_tensor(torch.stack([row, place]), ones, shape, check_invariants=False)
+
+    def summed(usual: Tensor, others: Tensor) -> Tensor:
+        return usual.sum(0)[:, None] + torch.sparse.mm(taken, others - usual[at]).T
+
+    once, twice = (usual.exp(), others.exp()), ((2 * usual).exp(), (2 * others).exp())
+    return summed(*once), summed(*twice), summed(usual, others)
 
 
 def symmetric_sums(terms: list[Tensor], one: Tensor, ones: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -126,6 +164,19 @@ class TanimotoKernel(Kernel):
         return torch.where(total > 1e-12, product / total.clamp_min(1e-12), torch.ones_like(product))
 
 
+class OfColumns(Kernel):
+    """Another kernel on columns side by side: a view of them, where `active_dims` copies a table at each step."""
+
+    has_lengthscale = False
+
+    def __init__(self, kernel: Kernel, columns: slice) -> None:
+        super().__init__()
+        self.kernel, self.columns = kernel, columns
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options) -> Tensor:
+        return self.kernel.forward(x1[..., self.columns], x2[..., self.columns], diag=diag, **options)
+
+
 def table_kernel(encoding: TableEncoding) -> Kernel:
     """a Matern_5/2 of the dense columns + b Tanimoto of the sparse ones; the lengthscale's prior grows with the square
     root of the columns (Hvarfner, Hellsten, Nardi 2024)."""
@@ -134,11 +185,11 @@ def table_kernel(encoding: TableEncoding) -> Kernel:
     if dense:
         prior = LogNormalPrior(math.sqrt(2) + math.log(dense) / 2, math.sqrt(3))
         ard = dense if dense <= FEW_COLUMNS else None
-        matern = MaternKernel(2.5, ard_num_dims=ard, active_dims=tuple(range(dense)), lengthscale_prior=prior)
+        matern = MaternKernel(2.5, ard_num_dims=ard, lengthscale_prior=prior)
         matern.lengthscale = math.sqrt(dense)
-        parts.append(_scaled(matern))
+        parts.append(_scaled(OfColumns(matern, slice(dense))))
     if sparse:
-        parts.append(_scaled(TanimotoKernel(active_dims=tuple(range(dense, dense + sparse)))))
+        parts.append(_scaled(OfColumns(TanimotoKernel(), slice(dense, None))))
     return sum(parts[1:], start=parts[0]).double()
 
 

@@ -1,9 +1,8 @@
 """One self-contained HTML page from plain records; knows no science."""
 
+from sciencegen.report.candidate_content import Candidates, Column
 from sciencegen.report.content import (
     Calibration,
-    Candidates,
-    Column,
     Curve,
     Distribution,
     Fact,
@@ -17,20 +16,26 @@ from sciencegen.report.content import (
     Trace,
 )
 from sciencegen.report.page import render_page, write_report
+from sciencegen.report.round_content import Agreement, Rounds
+from sciencegen.report.site_content import HeatMap, Logo
 
 __all__ = [
+    "Agreement",
     "Calibration",
     "Candidates",
     "Column",
     "Curve",
     "Distribution",
     "Fact",
+    "HeatMap",
     "LatentMap",
+    "Logo",
     "Metric",
     "Objective",
     "Pareto",
     "Provenance",
     "ReportContent",
+    "Rounds",
     "Structures",
     "Trace",
     "render_page",

@@ -52,10 +52,11 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Cloud:
-    """Many points that need no name. role: the colour."""
+    """Many points that need no name. colour: in the page's style; kind: CSS classes of the page."""
 
     points: Sequence[tuple[float, float]]
-    role: str
+    colour: str
+    kind: str = "cloud"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _layer(overlay: Overlay, axes: Any, height: float) -> str:
     placed = [(x, height - y) for x, y in pixels]
     if isinstance(overlay, Cloud):
         path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in placed)
-        return element("path", d=path, class_="cloud", style=f"stroke:var(--{overlay.role})")
+        return element("path", d=path, class_=overlay.kind, style=f"stroke:{overlay.colour}")
     circles = [
         element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r="3.4", data_row=row, data_label=label)
         for (x, y), label, row in zip(placed, overlay.labels, overlay.rows, strict=True)

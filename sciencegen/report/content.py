@@ -1,27 +1,15 @@
-"""What a report says: plain frozen records. Every section is optional; the page leaves out what is absent.
-
-Text is escaped by the page. `Candidates.pictures` alone are markup (an SVG element, or an <img> with a data: URI).
-"""
+"""What a report says: plain frozen records. Every section is optional; the page leaves out what is absent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from sciencegen.errors import ShapeError
-
-Bounds = tuple[float | None, float | None]
-"""A wished range; None where one side is open."""
-
-Direction = Literal["maximize", "minimize"]
-
-
-def _require_length(owner: str, expected: int, **sequences: Sequence | None) -> None:
-    """Every given sequence has `expected` entries, or an error names the one that hasn't."""
-    for name, sequence in sequences.items():
-        if sequence is not None and len(sequence) not in (0, expected):
-            raise ShapeError(f"Expected {expected} entries in {owner}.{name}, got {len(sequence)}.")
+from sciencegen.report.candidate_content import Bounds, Candidates, Direction
+from sciencegen.report.lengths import require_length
+from sciencegen.report.round_content import Agreement, Rounds
+from sciencegen.report.site_content import HeatMap, Logo
 
 
 @dataclass(frozen=True)
@@ -34,76 +22,6 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column of the candidates table: numbers, flags or text, with an interval around each number if known."""
-
-    name: str
-    values: Sequence[float | int | bool | str | None]
-    unit: str = ""
-    lower: Sequence[float | None] = ()
-    upper: Sequence[float | None] = ()
-    wished: Bounds | None = None
-    direction: Direction | None = None
-    description: str = ""
-
-    def __post_init__(self) -> None:
-        _require_length(f"Column('{self.name}')", len(self.values), lower=self.lower, upper=self.upper)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """What was found, best first. total: how many there are when the page shows only the first of them."""
-
-    items: Sequence[str]
-    columns: Sequence[Column] = ()
-    pictures: Sequence[str] = ()
-    ids: Sequence[str] = ()
-    item_label: str = "Item"
-    total: int | None = None
-
-    def __post_init__(self) -> None:
-        _require_length("Candidates", len(self.items), pictures=self.pictures, ids=self.ids)
-        for column in self.columns:
-            _require_length("Candidates", len(self.items), **{f"columns['{column.name}']": column.values})
-
-    @classmethod
-    def from_table(
-        cls,
-        table: Mapping[str, Sequence],
-        pictures: Sequence[str] = (),
-        *,
-        units: Mapping[str, str] | None = None,
-        wished: Mapping[str, Bounds] | None = None,
-        directions: Mapping[str, Direction] | None = None,
-        item_label: str = "Item",
-        total: int | None = None,
-    ) -> Candidates:
-        """A candidates table as written: `rank, id, item, <property>, <property>_lower, <property>_upper, ...`."""
-        bounds = {f"{name}_{side}" for name in table for side in ("lower", "upper")}
-        names = [name for name in table if name not in bounds and name not in ("rank", "id", "item")]
-        columns = [
-            Column(
-                name,
-                _plain(table[name]),
-                unit=(units or {}).get(name, ""),
-                lower=_plain(table.get(f"{name}_lower", ())),
-                upper=_plain(table.get(f"{name}_upper", ())),
-                wished=(wished or {}).get(name),
-                direction=(directions or {}).get(name),
-            )
-            for name in names
-        ]
-        ids = [str(value) for value in _plain(table.get("id", ()))]
-        items = [str(value) for value in _plain(table["item"])]
-        return cls(items, columns, pictures, ids, item_label, total)
-
-
-def _plain(values: Any) -> list:
-    """Python numbers out of arrays, series and lists alike."""
-    return values.tolist() if hasattr(values, "tolist") else list(values)
-
-
-@dataclass(frozen=True)
 class Structures:
     """Candidates in three dimensions, to be turned by hand. texts: records in `format`, one that 3Dmol.js reads (sdf,
     xyz, pdb); "" where a candidate has none."""
@@ -113,7 +31,7 @@ class Structures:
     format: str = "sdf"
 
     def __post_init__(self) -> None:
-        _require_length("Structures", len(self.names), texts=self.texts)
+        require_length("Structures", len(self.names), texts=self.texts)
 
 
 @dataclass(frozen=True)
@@ -131,7 +49,9 @@ class Distribution:
 
 @dataclass(frozen=True)
 class LatentMap:
-    """Two coordinates per item. candidates: [candidate 2] in the order of the candidates table; training: [item 2]."""
+    """Two coordinates per item. candidates: [candidate 2] in the order of the candidates table; training: [item 2].
+
+    values: a number for each training item, called `value_name`, that colours it; NaN stays grey."""
 
     candidates: Sequence[Sequence[float]]
     training: Sequence[Sequence[float]] = ()
@@ -139,9 +59,13 @@ class LatentMap:
     x_label: str = "Latent axis 1"
     y_label: str = "Latent axis 2"
     note: str = ""
+    values: Sequence[float] = ()
+    value_name: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
-        _require_length("LatentMap", len(self.candidates), labels=self.labels)
+        require_length("LatentMap", len(self.candidates), labels=self.labels)
+        require_length("LatentMap", len(self.training), values=self.values)
 
 
 @dataclass(frozen=True)
@@ -166,7 +90,7 @@ class Pareto:
     labels: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        _require_length("Pareto", len(self.points), front=self.front, labels=self.labels)
+        require_length("Pareto", len(self.points), front=self.front, labels=self.labels)
 
 
 @dataclass(frozen=True)
@@ -185,7 +109,7 @@ class Curve:
 
     def __post_init__(self) -> None:
         owner = f"Curve('{self.name}')"
-        _require_length(owner, len(self.calls), values=self.values, lower=self.lower, upper=self.upper)
+        require_length(owner, len(self.calls), values=self.values, lower=self.lower, upper=self.upper)
 
 
 @dataclass(frozen=True)
@@ -229,7 +153,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         sequences = {name: getattr(self, name) for name in ("got", "lower", "upper", "mean_absolute_error", "hit_rate")}
-        _require_length(f"Calibration('{self.name}')", len(self.asked), **sequences)
+        require_length(f"Calibration('{self.name}')", len(self.asked), **sequences)
 
 
 @dataclass(frozen=True)
@@ -244,7 +168,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """Everything a report says."""
+    """Everything a report says. plate: what is to be measured next. headings: section's key -> another title for it."""
 
     title: str
     summary: str = ""
@@ -253,7 +177,12 @@ class ReportContent:
     warnings: Sequence[str] = ()
     notes: Sequence[str] = ()
     candidates: Candidates | None = None
+    plate: Candidates | None = None
+    rounds: Rounds | None = None
+    agreement: Agreement | None = None
     structures: Structures | None = None
+    heat_maps: Sequence[HeatMap] = ()
+    logo: Logo | None = None
     distributions: Sequence[Distribution] = ()
     latent_map: LatentMap | None = None
     pareto: Sequence[Pareto] = ()
@@ -262,3 +191,4 @@ class ReportContent:
     calibrations: Sequence[Calibration] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     provenance: Provenance | None = None
+    headings: Mapping[str, str] = field(default_factory=dict)

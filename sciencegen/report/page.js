@@ -107,19 +107,39 @@
     if (window.matchMedia("(max-width: 700px)").matches) view("cards");
   }
 
+  // the cell of a heat map under the pointer, in words; "" between the cells
+  function cellOf(map, event) {
+    const [left, top, width, height] = map.dataset.grid.split(" ").map(Number);
+    const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
+    const column = Math.floor((point.x - left) / width);
+    const row = Math.floor((point.y - top) / height);
+    const named = (list, index) => map.dataset[list].split("|")[index];
+    const value = row < 0 || column < 0 ? "" : ((map.dataset.cells.split(";")[row] || "").split("|")[column] || "");
+    const there = column < 0 ? "" : named("reference", column) || "";
+    if (row < 0 || named("rows", row) === undefined || named("columns", column) === undefined) return "";
+    const name = `${there}${named("columns", column)}${named("rows", row)}`;
+    if (!value) return `${name}: ${there === named("rows", row) ? "the wild type" : "no value"}`;
+    return `${name}: ${value}${map.dataset.unit ? ` ${map.dataset.unit}` : ""}`;
+  }
+
   function setUpMarks() {
     const rowOf = (mark) => document.getElementById(`candidate-${Number(mark.dataset.row) + 1}`);
     document.addEventListener("mouseover", (event) => {
-      const mark = event.target.closest("circle[data-row]");
+      const mark = event.target.closest("circle[data-row], [data-tip]");
       tip.hidden = !mark;
       if (!mark) return;
       const row = rowOf(mark);
       const picture = row && row.querySelector(".picture");
       const label = document.createElement("div");
-      label.textContent = mark.dataset.label;
+      label.textContent = mark.dataset.tip || mark.dataset.label;
       tip.replaceChildren(...(picture ? [picture.cloneNode(true)] : []), label);
     });
     document.addEventListener("mousemove", (event) => {
+      const map = event.target.closest("svg[data-grid]");
+      if (map) {
+        tip.textContent = cellOf(map, event);
+        tip.hidden = !tip.textContent;
+      }
       if (tip.hidden) return;
       tip.style.left = `${Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8)}px`;
       tip.style.top = `${Math.min(event.clientY + 14, window.innerHeight - tip.offsetHeight - 8)}px`;

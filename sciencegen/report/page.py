@@ -12,7 +12,7 @@ from pathlib import Path
 from sciencegen.files import atomic_write
 from sciencegen.report.content import ReportContent
 from sciencegen.report.markup import element, escape
-from sciencegen.report.sections import SECTIONS, Section
+from sciencegen.report.order import SECTIONS, Section
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -67,14 +67,14 @@ def render_page(content: ReportContent) -> str:
         title=escape(content.title),
         style=_asset("style.css"),
         header=_header(content, [section for section, _ in present]),
-        sections="\n".join(_section(section, body) for section, body in present),
+        sections="\n".join(_section(section, body, content) for section, body in present),
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
 
 
-def _section(section: Section, body: str) -> str:
+def _section(section: Section, body: str, content: ReportContent) -> str:
     lead = element("p", escape(section.how_to_read), class_="lead") if section.how_to_read else ""
-    heading = element("h2", escape(section.title))
+    heading = element("h2", escape(content.headings.get(section.key, section.title)))
     if section.folded:
         return f'<section id="{section.key}"><details><summary>{heading}</summary>{lead}{body}</details></section>'
     return f'<section id="{section.key}">{heading}{lead}\n{body}</section>'

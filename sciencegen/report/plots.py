@@ -19,6 +19,8 @@ MAX_STEPS = 200
 """Points of one curve after thinning."""
 
 BINS = 32
+SHADES = 8
+"""Steps of a scale of colours."""
 CONTROL_DASHES = ((0, (4, 2.2)), (0, (1.2, 1.8)), (0, (6, 2, 1.2, 2)))
 
 
@@ -85,10 +87,32 @@ def latent_map(record: LatentMap) -> str:
         axes.set_xlabel(clean(record.x_label))
         axes.set_ylabel(clean(record.y_label))
         axes.margins(0.04)
-        return [_cloud(record.training, "training"), _marks(record.candidates, record.labels, "candidate")]
+        return [*_training(record), marks(record.candidates, record.labels, "candidate")]
 
     count = f"{len(record.candidates)} candidates among {len(record.training)} training items"
-    return plot("latent map", f"Latent map of {count}.", paint, (10.4, 5.2))
+    coloured = f", coloured by {readable(record.value_name)}" if len(record.values) else ""
+    return plot("latent map", f"Latent map of {count}{coloured}.", paint, (10.4, 5.2))
+
+
+def value_range(record: LatentMap) -> tuple[float, float] | None:
+    """The values from the first to the last colour, without the outermost two percent; None where nothing varies."""
+    values = finite(record.values)
+    low, high = np.quantile(values, [0.02, 0.98]).tolist() if values else (0.0, 0.0)
+    return (low, high) if high > low else None
+
+
+def _training(record: LatentMap) -> list[Cloud]:
+    """One cloud, or one for each shade of the values, the highest on top."""
+    bounds, values = value_range(record), np.asarray(record.values, dtype=float)
+    if bounds is None:
+        return [_cloud(record.training, "training")]
+    points, chosen = np.asarray(record.training, dtype=float), slice(None, None, math.ceil(len(values) / MAX_CLOUD))
+    points, values = points[chosen], values[chosen]
+    shades = np.round(SHADES * np.clip((values - bounds[0]) / (bounds[1] - bounds[0]), 0, 1))
+    groups = [(shade, points[shades == shade]) for shade in range(SHADES + 1)]
+    mixed = "color-mix(in oklab,var(--scale-high) {:.0f}%,var(--scale-low))"
+    clouds = [Cloud(_finite_points(own).tolist(), mixed.format(100 * k / SHADES), "cloud valued") for k, own in groups]
+    return [_cloud(points[np.isnan(values)], "training"), *(cloud for cloud in clouds if len(cloud.points))]
 
 
 def _finite_points(points: Sequence[Sequence[float]]) -> np.ndarray:
@@ -100,16 +124,24 @@ def _finite_points(points: Sequence[Sequence[float]]) -> np.ndarray:
 def _cloud(points: Sequence[Sequence[float]], role: str) -> Cloud:
     array = _finite_points(points)
     step = max(1, math.ceil(len(array) / MAX_CLOUD))
-    return Cloud(array[::step].tolist(), role)
+    return Cloud(array[::step].tolist(), f"var(--{role})")
 
 
-def _marks(points: Sequence[Sequence[float]], labels: Sequence[str], kind: str, keep: Any = None) -> Marks:
-    """Marks for the finite points (those of the flags `keep`); a point's place in the sequence is its table row."""
+def marks(
+    points: Sequence[Sequence[float]],
+    labels: Sequence[str],
+    kind: str,
+    keep: Any = None,
+    table_rows: Sequence[int] = (),
+) -> Marks:
+    """Marks for the finite points (those of the flags `keep`); a point's place in the sequence is its table row, unless
+    told otherwise."""
     array = np.asarray(points, dtype=float).reshape(-1, 2)
     usable = np.isfinite(array).all(axis=1) & (True if keep is None else np.asarray(keep, dtype=bool))
     rows = np.flatnonzero(usable).tolist()
     names = [labels[row] if len(labels) else f"candidate {row + 1}" for row in rows]
-    return Marks(array[usable].tolist(), names, rows, kind)
+    told = [table_rows[row] for row in rows] if len(table_rows) else rows
+    return Marks(array[usable].tolist(), names, told, kind)
 
 
 def pareto(record: Pareto) -> str:
@@ -123,8 +155,8 @@ def pareto(record: Pareto) -> str:
         axes.set_xlabel(_objective_label(record.x))
         axes.set_ylabel(_objective_label(record.y))
         axes.margins(0.05)
-        rest = _marks(record.points, record.labels, "candidate", ~front)
-        return [_cloud(record.scored, "training"), rest, _marks(record.points, record.labels, "front", front)]
+        rest = marks(record.points, record.labels, "candidate", ~front)
+        return [_cloud(record.scored, "training"), rest, marks(record.points, record.labels, "front", front)]
 
     best = f"{int(front.sum())} of {len(front)} candidates are on the front"
     description = f"Pareto plot of {record.y.name} against {record.x.name}: {best}."

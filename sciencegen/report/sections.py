@@ -1,10 +1,9 @@
-"""The sections of the page, each a function from its part of the content to HTML, and "" where there is nothing."""
+"""Sections of the page, each a function from its part of the content to HTML, and "" where there is nothing."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sciencegen.report import plots
@@ -66,8 +65,14 @@ def latent_map(content: ReportContent) -> str:
     record = content.latent_map
     if record is None:
         return ""
-    entries = [("dot training", "training set"), ("dot candidate", "candidates")]
-    return _legend(entries) + _figure(plots.latent_map(record), escape(record.note), wide=True)
+    legend = _legend([("dot training", "training set"), ("dot candidate", "candidates")])
+    bounds = plots.value_range(record)
+    if bounds is not None:
+        low, high = map(number, bounds)
+        name = escape(with_unit(readable(record.value_name), record.unit))
+        ramp = f'<li>training set by {name}: <span>≤ {low}</span><i class="ramp"></i><span>≥ {high}</span></li>'
+        legend = element("ul", f'{ramp}<li><i class="key dot candidate"></i>candidates</li>', class_="legend")
+    return legend + _figure(plots.latent_map(record), escape(record.note), wide=True)
 
 
 def pareto(content: ReportContent) -> str:
@@ -173,79 +178,3 @@ def provenance(content: ReportContent) -> str:
 def notes(content: ReportContent) -> str:
     items: Sequence[str] = content.notes
     return element("ul", "".join(element("li", escape(note)) for note in items), class_="notes") if items else ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """key: its id on the page. short: its name in the navigation. folded: whether it is closed at first."""
-
-    key: str
-    short: str
-    title: str
-    how_to_read: str
-    build: Callable[[ReportContent], str]
-    folded: bool = False
-
-
-SECTIONS = (
-    Section(
-        "candidates",
-        "Candidates",
-        "Candidates",
-        "What was found, best first. A ringed value lies outside of what was wished.",
-        candidates,
-    ),
-    Section(
-        "structures",
-        "3D",
-        "Structures",
-        "Drag to turn, scroll to come nearer. How the coordinates were made stands in the structure file.",
-        structures,
-    ),
-    Section(
-        "search",
-        "Search",
-        "How the search went",
-        "Progress against the number of items scored; broken lines are the controls that a search must beat.",
-        traces,
-    ),
-    Section(
-        "pareto",
-        "Trade-offs",
-        "Trade-offs",
-        "Objectives against each other. On the front, one gets better only where another gets worse.",
-        pareto,
-    ),
-    Section(
-        "properties",
-        "Properties",
-        "Properties against the training set",
-        "Each histogram is scaled to its own highest bar, so groups of different sizes compare.",
-        distributions,
-    ),
-    Section(
-        "map",
-        "Map",
-        "Latent map",
-        "Where the candidates lie among what the model learned from. Point at one to see it, click to find its row.",
-        latent_map,
-    ),
-    Section(
-        "calibration",
-        "Calibration",
-        "Does the model give what is asked?",
-        "Raw draws for each asked value, before any filter. A model that obeys lies on the diagonal.",
-        calibrations,
-    ),
-    Section("metrics", "Metrics", "Metrics", "", metrics),
-    Section("notes", "Notes", "Notes", "", notes),
-    Section("settings", "Settings", "Settings", "", settings, folded=True),
-    Section(
-        "provenance",
-        "Provenance",
-        "Provenance",
-        "What made this page, so that it can be made again.",
-        provenance,
-        folded=True,
-    ),
-)

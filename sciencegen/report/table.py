@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sciencegen.report.content import Candidates, Column
+from sciencegen.report.candidate_content import Candidates, Column
 from sciencegen.report.markup import (
     MISSING,
     decimals,
@@ -58,9 +58,7 @@ def is_numeric(column: Column) -> bool:
 
 def candidates_table(record: Candidates) -> str:
     """Toolbar (shown by the script), then the table."""
-    count = f"{len(record.items)} candidates"
-    if record.total is not None and record.total > len(record.items):
-        count = f"The first {len(record.items)} of {number(record.total)} candidates"
+    count = _count(record)
     rows = "\n".join(_rows(record))
     table = element(
         "table",
@@ -73,6 +71,28 @@ def candidates_table(record: Candidates) -> str:
     return _toolbar(record, escape(count)) + element(
         "div", table, class_="scroll", tabindex="0", role="region", aria_label="Candidates"
     )
+
+
+def _count(record: Candidates) -> str:
+    if record.total is not None and record.total > len(record.items):
+        return f"The first {len(record.items)} of {number(record.total)} {record.noun}"
+    return f"{len(record.items)} {record.noun}"
+
+
+def plain_table(record: Candidates, key: str) -> str:
+    """The same rows without a toolbar. key: what the rows' ids begin with."""
+    names = [*(["picture"] if record.pictures else []), record.item_label]
+    heads = [element("th", escape(readable(name)), scope="col") for name in ("", *names)]
+    for column in record.columns:
+        unit = element("span", escape(column.unit), class_="unit") if column.unit else ""
+        kind = "number" if is_numeric(column) else None
+        heads.append(element("th", escape(readable(column.name)) + unit, scope="col", class_=kind))
+    count = _count(record)
+    head, rows = "".join(heads), "\n".join(_rows(record, key))
+    body = f'<caption class="sr">{escape(count)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>'
+    table = element("table", body, class_="candidates")
+    region = element("div", table, class_="scroll", tabindex="0", role="region", aria_label=readable(key))
+    return element("p", escape(count), class_="count") + region
 
 
 def _toolbar(record: Candidates, count: str) -> str:
@@ -133,14 +153,14 @@ def _heading(index: int, name: str, unit: str, kind: str, first: str, want: str 
     return element("th", button + notes, aria_sort="none", class_=kind, **attributes)
 
 
-def _rows(record: Candidates) -> list[str]:
+def _rows(record: Candidates, key: str = "candidate") -> list[str]:
     places = [decimals(column.values) for column in record.columns]
     return [
         element(
             "tr",
             _lead_cells(record, row)
             + "".join(_cell(column, row, digits) for column, digits in zip(record.columns, places, strict=True)),
-            id=f"candidate-{row + 1}",
+            id=f"{key}-{row + 1}",
             role="row",
         )
         for row in range(len(record.items))

@@ -8,25 +8,29 @@ weights). A gap is masked: it says nothing. The members of an ensemble are train
 one after the other in each step: one's weights fit a processor's cache; all of them in one product don't, at twice the
 cost. What a row is worth beside another is the difference of their bounds; the same noise in both takes most of the
 chance out of it.
+
+Measured properties c of a row, where there are any, are told to both sides: p(x | z, c), q(z | x, c), of c what is
+known (Kingma et al. 2014).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.networks.bayesian import BayesianLinear
+from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.vae.bounds import BoundTerms
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, standard_normal, standard_normal_kl
+from sciencegen.vae.column_networks import Known, Letters, Mask, Member
+from sciencegen.vae.gaussian import check_latents, standard_normal, standard_normal_kl
+from sciencegen.vae.neighbourhood import Neighbourhood, neighbourhood
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1802_0604
@@ -36,8 +40,6 @@ LETTERS = "letters"
 
 Accept = Callable[[Batch], Tensor]
 Condition = Float[Tensor, "batch property"] | None
-Letters = Int[Tensor, "item column"]
-Mask = Bool[Tensor, "item column"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class ColumnVAESettings:
 
     members: models trained side by side, each on a share of every batch. hidden: width of the two layers on each side.
     prior_std: of the last weights' prior, the strongest regularizer here. beta: weight of KL(q(z | x)) by step.
+    dropout: what of the measured properties to forget in training, so that one model answers any of them and none.
     """
 
     members: int = 5
@@ -53,6 +56,7 @@ class ColumnVAESettings:
     latent: int = 32
     prior_std: float = 0.08
     beta: Warmup = field(default_factory=Warmup)
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.3, everything=0.1))
 
     def __post_init__(self) -> None:
         if min(self.members, self.hidden, self.latent) < 1 or not self.prior_std > 0:
@@ -64,90 +68,47 @@ class ColumnVAESettings:
 
 @dataclass(frozen=True)
 class Reference:
-    """A row to which others are compared. mean, std: of the training rows' numbers of changes, by which a condition on
-    that number is standardized."""
+    """A row to which others are compared. place: of the number of changes among the columns of a condition; mean, std:
+    of the training rows' numbers, by which it is standardized there."""
 
     letters: Int[Tensor, " column"]
+    place: int
     mean: float
     std: float
 
     def changes(self, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
         """How many letters a condition asks to change, NaN where it doesn't."""
-        return (condition[:, 0] * self.std + self.mean).round()
-
-
-class Member(nn.Module):
-    """One model: an encoder, a decoder, a belief about the decoder's last weights."""
-
-    def __init__(self, columns: int, letters: int, settings: ColumnVAESettings) -> None:
-        super().__init__()
-        s = settings
-        self.columns, self.letters = columns, letters
-        self.encoder = nn.ModuleList([_linear(columns * letters, s.hidden), _linear(s.hidden, s.hidden)])
-        self.mean, self.log_std = _linear(s.hidden, s.latent, 1.0), _linear(s.hidden, s.latent, 1.0, bias=-2.0)
-        self.decoder = nn.ModuleList([_linear(s.latent, s.hidden), _linear(s.hidden, s.hidden)])
-        self.output = BayesianLinear(s.hidden, columns * letters)
-        nn.init.normal_(self.output.weight, std=0.1 / math.sqrt(s.hidden))
-        nn.init.zeros_(self.output.bias)
-
-    def posterior(self, letters: Letters, mask: Mask) -> DiagonalGaussian:
-        """q(z | x); a gap is a column of zeros."""
-        one_hot = functional.one_hot(letters.clamp(0, self.letters - 1).long(), self.letters) * mask[..., None]
-        hidden = one_hot.flatten(1).to(self.output.weight)
-        for layer in self.encoder:
-            hidden = functional.relu(layer(hidden))
-        return DiagonalGaussian(self.mean(hidden), self.log_std(hidden).clamp(-8, 3))
-
-    def logits(
-        self, z: Float[Tensor, "item latent"], generator: Generator | None = None
-    ) -> Float[Tensor, "item column letter"]:
-        """Of p(x | z). With a generator the last weights are drawn."""
-        hidden = z
-        for layer in self.decoder:
-            hidden = functional.relu(layer(hidden))
-        return self.output(hidden, generator).unflatten(-1, (self.columns, self.letters))
-
-    def log_prob(
-        self, z: Float[Tensor, "item latent"], letters: Letters, mask: Mask, generator: Generator | None = None
-    ) -> Float[Tensor, " item"]:
-        """log p(x | z), gaps apart."""
-        logits = self.logits(z, generator)
-        picked = torch.log_softmax(logits, -1).gather(-1, letters.clamp(0, self.letters - 1).long()[..., None])
-        return torch.where(mask, picked[..., 0], 0.0).sum(-1)
-
-    def evidence(self, letters: Letters, mask: Mask, noise: Float[Tensor, "sample one latent"]) -> Tensor:
-        """[sample item] log p(x | z) p(z) / q(z | x) at z = mean + std * noise."""
-        posterior = self.posterior(letters, mask)
-
-        def weight(one: Tensor) -> Tensor:
-            z = posterior.mean + posterior.log_std.exp() * one
-            log_ratio = 0.5 * (one.square() - z.square()).sum(-1) + posterior.log_std.sum(-1)
-            return self.log_prob(z, letters, mask) + log_ratio
-
-        return torch.stack([weight(one) for one in noise])
+        return (condition[:, self.place] * self.std + self.mean).round()
 
 
 class ColumnVAE(nn.Module):
     """A `LatentModel` of aligned rows; its latent space is that of the first member.
 
-    letters: size of the alphabet, gaps apart. reference: gives a meaning to a condition. effective_items: N of the
-    bound, set before training. A latent is (z, u): what the row is about, and a number for each column, which chooses
-    its letter from p(x | z).
+    letters: size of the alphabet, gaps apart. reference: what a condition on the number of changes is about. heard:
+    which columns of a condition the networks are told. effective_items: N of the bound, set before training. A latent
+    is (z, u): what the row is about, and a number for each column, which chooses its letter from p(x | z, c).
     """
 
     def __init__(
-        self, columns: int, letters: int, settings: ColumnVAESettings, reference: Reference | None = None
-    ) -> None:
+        self, columns: int, letters: int, settings: ColumnVAESettings, reference: Reference | None = None,
+        heard: Sequence[int] = (),
+    ) -> None:  # fmt: skip
         super().__init__()
         s = self.settings = settings
         self.columns, self.letters, self.reference, self.effective_items = columns, letters, reference, 1.0
-        self.semantic_size, self.latent_size = s.latent, s.latent + columns
-        self.members = nn.ModuleList([Member(columns, letters, s) for _ in range(s.members)])
+        self.heard, self.semantic_size, self.latent_size = list(heard), s.latent, s.latent + columns
+        made = [Member(columns, letters, s.hidden, s.latent, 2 * len(heard)) for _ in range(s.members)]
+        self.members = nn.ModuleList(made)
 
     @property
     def first(self) -> Any:
         """The member whose latent space this is."""
         return self.members[0]
+
+    def known(self, condition: Condition, rows: int) -> Known:
+        """What the networks hear of a condition, NaN being unknown, and so is everything without one."""
+        heard = None if condition is None else condition[:, self.heard]
+        return condition_features(heard, self.first.output.weight.new_empty(rows, 1), len(self.heard))
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -156,17 +117,24 @@ class ColumnVAE(nn.Module):
         s, share = self.settings, len(batch) // self.settings.members
         if share < 1:
             raise ConfigError(f"Expected a batch of {s.members} rows or more, one a member, got {len(batch)}.")
-        parts = zip(batch[LETTERS].split(share), _mask(batch).split(share), self.members, strict=False)
-        each = [self._terms(member, letters, mask, generator) for letters, mask, member in parts]
+        known = self.known(self._forgetting(batch.condition, generator), len(batch))
+        shares = zip(batch[LETTERS].split(share), _mask(batch).split(share), known.split(share), strict=True)
+        pairs = zip(self.members, shares, strict=False)
+        each = [self._terms(member, *rows, generator) for member, rows in pairs]
         reconstruction, kl, weights = (torch.stack(terms) for terms in zip(*each, strict=True))
         loss = (reconstruction + s.beta(step) * kl + weights).sum()
         shown = {"reconstruction": reconstruction, "kl": kl, "weights": weights}
         return {"loss": loss, **{name: value.mean().detach() for name, value in shown.items()}}
 
-    def _terms(self, member: Any, letters: Letters, mask: Mask, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-        posterior = member.posterior(letters, mask)
+    def _forgetting(self, condition: Condition, generator: Generator) -> Condition:
+        return self.settings.dropout(condition, generator) if self.heard else None
+
+    def _terms(
+        self, member: Any, letters: Letters, mask: Mask, known: Known, generator: Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        posterior = member.posterior(letters, mask, known)
         z = posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)
-        reconstruction = -member.log_prob(z, letters, mask, generator).mean()
+        reconstruction = -member.log_prob(z, letters, mask, known, generator).mean()
         weights = member.output.kl(self.settings.prior_std) / self.effective_items
         return reconstruction, standard_normal_kl(posterior).mean(), weights
 
@@ -179,35 +147,44 @@ class ColumnVAE(nn.Module):
     def evidence(
         self, batch: Batch, samples: int = 64, importance: bool = False, generator: Generator | None = None
     ) -> Float[Tensor, "member batch"]:
-        """Each member's lower bound of log p(x) in nats: the mean of `samples` one-sample bounds, or with `importance`
-        the importance-weighted bound (Burda et al. 2016, eq. 8), at the means of the weights.
+        """Each member's lower bound of log p(x | c) in nats: the mean of `samples` one-sample bounds, or with
+        `importance` the importance-weighted bound (Burda et al. 2016, eq. 8), at the means of the weights.
 
         Every row meets the same noise, of one fixed seed unless told.
         """
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        letters, mask, like = batch[LETTERS], _mask(batch), self.first.output.weight
+        rows, like = self._rows(batch), self.first.output.weight
         noise = torch.randn(len(self.members), samples, 1, self.semantic_size, generator=generator).to(like)
         members: Iterable[Any] = self.members
-        log_weights = torch.stack([m.evidence(letters, mask, own) for m, own in zip(members, noise, strict=True)])
+        log_weights = torch.stack([m.evidence(*rows, own) for m, own in zip(members, noise, strict=True)])
         return log_weights.logsumexp(1) - math.log(samples) if importance else log_weights.mean(1)
+
+    def neighbourhoods(self, letters: Int[Tensor, " column"], draws: int, kept: int) -> list[Neighbourhood]:
+        """Of each member, around a row of which nothing was measured."""
+        generator, known = Generator().manual_seed(EVALUATION_SEED), self.known(None, 1)
+        members: Iterable[Any] = self.members
+        return [neighbourhood(member, letters, known, draws, kept, generator) for member in members]
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
         """The two halves of the first member's bound, from one sample."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        letters, mask = batch[LETTERS], _mask(batch)
-        posterior = self.first.posterior(letters, mask)
+        rows = self._rows(batch)
+        posterior = self.first.posterior(*rows)
         z = posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)
-        return BoundTerms(self.first.log_prob(z, letters, mask), standard_normal_kl(posterior))
+        return BoundTerms(self.first.log_prob(z, *rows), standard_normal_kl(posterior))
+
+    def _rows(self, batch: Batch) -> tuple[Letters, Mask, Known]:
+        return batch[LETTERS], _mask(batch), self.known(batch.condition, len(batch))
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
         """(z, u): the posterior's centre, then the noise in the middle of what decodes to this row; 0 at a gap."""
-        letters, mask = batch[LETTERS], _mask(batch)
-        z = self.first.posterior(letters, mask).mean
-        below = self._cumulative(z)
+        letters, mask, known = self._rows(batch)
+        z = self.first.posterior(letters, mask, known).mean
+        below = self._cumulative(z, known)
         letters = letters.clamp(0, self.letters - 1).long()[..., None]
         upper, share = below.gather(-1, letters)[..., 0], below.diff(dim=-1, prepend=torch.zeros_like(below[..., :1]))
         middle = upper - 0.5 * share.gather(-1, letters)[..., 0]
@@ -216,11 +193,12 @@ class ColumnVAE(nn.Module):
 
     @torch.no_grad()
     def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
-        """The letter of each column where u's quantile falls in p(x | z); no gaps."""
+        """The letter of each column where u's quantile falls in p(x | z, c); no gaps."""
         check_latents(latent, self.latent_size)
         z, noise = latent.split([self.semantic_size, self.columns], 1)
         quantile = torch.special.ndtr(noise.double())
-        letters = (self._cumulative(z) < quantile[..., None]).sum(-1).clamp(max=self.letters - 1)
+        below = self._cumulative(z, self.known(condition, len(z)))
+        letters = (below < quantile[..., None]).sum(-1).clamp(max=self.letters - 1)
         return Batch({LETTERS: letters})
 
     @torch.no_grad()
@@ -236,11 +214,15 @@ class ColumnVAE(nn.Module):
         if condition is None or self.reference is None:
             return noise
         asked = self.reference.changes(condition)
-        start = self.encode(Batch({LETTERS: self.reference.letters[None].to(noise.device)}))
+        if asked.isnan().all():
+            return noise
+        focus = self.reference.letters.to(noise.device).expand(len(noise), -1)
+        start = self.encode(Batch({LETTERS: focus}, condition=condition))
         low, high = torch.zeros_like(asked), torch.ones_like(asked)
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
-            few = self._changed(_between(start, noise, middle), self.reference) <= asked
+            there = self.decode(_between(start, noise, middle), condition)[LETTERS]
+            few = (there != focus).sum(1) <= asked
             low, high = torch.where(few, middle, low), torch.where(few, high, middle)
         return torch.where(asked.isnan()[:, None], noise, _between(start, noise, low))
 
@@ -250,27 +232,17 @@ class ColumnVAE(nn.Module):
     ) -> Batch:
         return self.decode(self.sample(noise, condition), condition)
 
-    def _changed(self, latent: Float[Tensor, "batch latent"], reference: Reference) -> Float[Tensor, " batch"]:
-        return (self.decode(latent)[LETTERS] != reference.letters.to(latent.device)).sum(1).to(latent)
-
-    def _cumulative(self, z: Float[Tensor, "batch code"]) -> Float[Tensor, "batch column letter"]:
-        """P(letter <= l | z), in double precision; the letters in the order of the alphabet."""
-        return torch.softmax(self.first.logits(z).double(), -1).cumsum(-1)
+    def _cumulative(self, z: Float[Tensor, "batch code"], known: Known) -> Float[Tensor, "batch column letter"]:
+        """P(letter <= l | z, c), in double precision; the letters in the order of the alphabet."""
+        return torch.softmax(self.first.logits(z, known).double(), -1).cumsum(-1)
 
 
 def _between(
-    start: Float[Tensor, "one latent"], end: Float[Tensor, "batch latent"], share: Float[Tensor, " batch"]
+    start: Float[Tensor, "batch latent"], end: Float[Tensor, "batch latent"], share: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch latent"]:
     """sqrt(1 - s^2) start + s end."""
     s = share[:, None]
     return (1 - s.square()).clamp(min=0).sqrt() * start + s * end
-
-
-def _linear(inputs: int, outputs: int, gain: float = 2**0.5, bias: float = 0.0) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
-    nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
-    nn.init.constant_(layer.bias, bias)
-    return layer
 
 
 def _mask(batch: Batch) -> Mask:

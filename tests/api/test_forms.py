@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from sciencegen.api.endings import writes_structures
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.outputs import open_output, writes_structures
+from sciencegen.api.outputs import open_output
 from sciencegen.api.predict import TrainedPredictor
 from sciencegen.api.score import Scoring
 from sciencegen.config import Resources

@@ -8,6 +8,7 @@ fraction of the global maximum, and the seconds and CPU seconds (one thread) in 
 Methods:
 
     campaign   the posterior of `sciencegen propose` over all variants, Thompson sampling; no generative model
+    protein    the same, each variant written out as all 56 residues of the protein, as `propose` mostly reads them
     moves      the same, but over mutations and recombinations of the best, as where a pool can't be enumerated
     latent     moves, and the latent space of a VAE trained each round on what was measured: steps from the best, and
                draws under the condition of a high fitness
@@ -32,14 +33,17 @@ import numpy as np
 import torch
 from scipy import stats
 
+from sciencegen.domains.proteins.design import design_features
+from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, exploration_at, next_plate
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.rows import SiteRows
 from tests.benchmarks.latent_variants import LatentVariants
-from tests.benchmarks.residue_letters import ALPHABET, design_features
 
 PLATE, ROUNDS = 96, 4
+PROTEIN = "MQYKLILNGKTLKGETTTEAVDAATAEKVFKQYANDNG{}EWTYDDATKTFT{}TE"
+"""With the sites 39 to 41, and 54."""
 COLUMNS = ("method", "seed", *(f"round_{number}" for number in range(ROUNDS + 1)), "slowest_s", "slowest_cpu_s")
 
 
@@ -77,10 +81,17 @@ def one_hot(variants: Sequence[str]) -> SiteRows:
     return SiteRows(rows.codes, 0.7 * np.eye(len(ALPHABET)))
 
 
+def whole(variants: Sequence[str]) -> SiteRows | None:
+    return design_features([PROTEIN.format(variant[:3], variant[3]) for variant in variants])
+
+
+FEATURES = {"one-hot": one_hot, "protein": whole}
+
+
 def space_of(landscape: dict[str, float], method: str, latent: LatentVariants | None) -> CampaignSpace:
     moves = {"mutation": mutate, "recombination": recombine} if method in ("moves", "latent") else {}
     return CampaignSpace(
-        key=str, features=one_hot if method == "one-hot" else design_features,
+        key=str, features=FEATURES.get(method, design_features),
         similarity=lambda some, others: np.zeros((len(some), len(others))),
         accept=landscape.__contains__, moves=moves | ({"latent": latent.near} if latent else {}),
         draws={"conditional": latent.draw} if latent else {},
@@ -135,7 +146,7 @@ def report(rows: Sequence[dict], method: str) -> str:
     )
 
 
-METHODS = ("campaign", "moves", "latent", "one-hot", "one-shot", "random")
+METHODS = ("campaign", "protein", "moves", "latent", "one-hot", "one-shot", "random")
 
 
 def main() -> None:

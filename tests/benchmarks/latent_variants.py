@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
+from sciencegen.domains.proteins.design import design_features, letters
+from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
 from sciencegen.optimization.moves import crank_nicolson_step
@@ -19,7 +21,6 @@ from sciencegen.vae.model import ConditionalVAE, VAESettings
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.priors import StandardNormalPrior
 from sciencegen.vae.warmup import Warmup
-from tests.benchmarks.residue_letters import ALPHABET, design_features, letters
 
 WIDTH, LATENT, STEPS, BATCH = 64, 4, 400, 96
 HIGH = (1.5, 2.0, 2.5, 3.0)

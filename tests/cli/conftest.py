@@ -29,7 +29,8 @@ class Result:
 def run(*arguments: object, stdin: bytes = b"") -> Result:
     """`sciencegen <arguments>` without a new process."""
     out, err, before = io.StringIO(), io.StringIO(), (sys.argv, sys.stdin)
-    sys.argv, sys.stdin = ["sciencegen", *map(str, arguments)], io.TextIOWrapper(io.BytesIO(stdin))
+    sys.argv = ["sciencegen", *map(str, arguments)]
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin)))  # type: ignore[arg-type]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
             main()

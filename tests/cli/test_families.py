@@ -81,15 +81,21 @@ def test_a_variant_has_one_score_by_name_or_by_sequence_and_whatever_stands_besi
     rows = read(tmp_path / "scores.csv")
     assert [row["mutant"] for row in rows] == ["WT", name, name, f"{name}:{focus[3]}12-"]
     assert float(rows[0]["score"]) == 0.0
+    assert [int(row.pop("line")) for row in rows] == [2, 3, 4, 5]
     assert rows[1] == rows[2]
     rejects = read(tmp_path / "scores.csv.rejects.csv")
     assert [int(row["line"]) for row in rejects] == [6, 7, 8, 9, 10]
-    for row, reason in zip(rejects, ["outside", "is a stop", "no column", "", f"says {other} at 11"], strict=True):
+    for row, reason in zip(
+        rejects, ["outside", "is a stop", "no column", "3 letters", f"says {other} at 11"], strict=True
+    ):
         assert reason in row["reason"], row
     alone = tmp_path / "alone.csv"
     alone.write_text(f"mutant\n{name}\n")
     done = cli("score", "proteins", "--model", model, "--variants", alone, "-o", tmp_path / "alone_scores.csv")
-    assert read(tmp_path / "alone_scores.csv") == [rows[1]]
+    assert read(tmp_path / "alone_scores.csv") == [{"line": "2", **rows[1]}]
+    piped = cli("score", "proteins", "--model", model, "--variants", "-", stdin=f"mutant\n{name}\n".encode())
+    assert piped.code == 0, piped.err
+    assert piped.out == (tmp_path / "alone_scores.csv").read_text()
 
 
 def test_a_deletion_costs_most_where_the_family_has_no_gaps(cli, model, alignment, focus, tmp_path):
@@ -129,6 +135,7 @@ def test_members_have_as_many_mutations_as_are_asked_for(cli, model, focus, tmp_
     done = cli("generate", "proteins", "--model", model, "-n", 40, "--where", "mutations in 2..6", "-o", output)
     assert done.code == 0, done.err
     members = fasta(output)
+    assert re.search(r"^>1 .*mutations=\d$", output.read_text(), re.MULTILINE)  # a whole number is written as one
     counts = [sum(a != b for a, b in zip(member, focus, strict=True)) for member in members]
     assert len(set(members)) == 40
     assert {2, 3, 4, 5, 6} >= set(counts)
@@ -176,10 +183,81 @@ def test_an_alignment_is_trained_on_once(alignment, tmp_path, monkeypatch):
     assert "finished already" in said[-1]
 
 
+def test_what_an_alignment_s_rules_leave_out_is_told_with_its_name(cli, alignment, tmp_path):
+    path = tmp_path / "short.a2m"
+    text = alignment.read_text() + f">fragment7\n..{'-' * (COLUMNS - 3)}AAA\n"
+    path.write_text(text + f">twin\n{text.splitlines()[3]}\n")
+    done = cli("train", "proteins", "--data", path, "--settings", TINY, "--training", "steps=2", "-o", tmp_path / "m")
+    assert done.code == 0, done.err
+    assert "sequences kept repeat an earlier one" in done.err
+    rejects = tmp_path / "m" / "data" / "rejects.csv"
+    assert str(rejects) in done.err
+    (row,) = (one for one in read(rejects) if "fragment7" in one["item"])
+    assert row["reason"] == "more than half gaps"
+
+
+def test_a_search_takes_an_alignment_and_finds_its_model_again(cli, alignment, monkeypatch):
+    from sciencegen.api import variants
+
+    tiny = {"settings": {"members": 2, "hidden": 8, "latent": 2}, "training": {"steps": 5, "batch_size": 8}}
+    known = variants.family_model
+    monkeypatch.setattr(variants, "family_model", lambda *given, **more: known(*given, **tiny, **more))
+    wish = ("--goal", "maximize family_score", "--budget", 20, "-n", 2)
+    said = []
+    for output in ("a.csv", "b.csv"):
+        done = cli("optimize", "proteins", "--alignment", alignment, *wish, "-o", output)
+        assert done.code == 0, done.err
+        said.append(done.err)
+    assert "finished already" not in said[0]
+    assert "finished already" in said[1]
+    assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+    assert len(list(Path("runs").iterdir())) == 1
+
+
+@pytest.mark.parametrize("more", [("--goal", "maximise"), ("--method", "no"), ("-o", "x.pdb"), ("--model", "m")])
+def test_nothing_is_trained_for_a_wish_that_is_wrong(cli, alignment, more):
+    goal = () if "--goal" in more else ("--goal", "maximize family_score")
+    done = cli("optimize", "proteins", "--alignment", alignment, *goal, *more)
+    assert done.code == 2
+    assert "preparing" not in done.err
+    assert not Path("runs").exists()
+
+
+def test_a_search_starts_at_variants_by_name_and_refuses_what_is_none(cli, model, focus):
+    wish = ("--goal", "maximize family_score", "--goal", "mutations <= 1", "--budget", 20, "-n", 1)
+    other = next(letter for letter in ALPHABET if letter != focus[2])
+    started = cli("optimize", "proteins", "--model", model, *wish, "--start", f"{focus[2]}11{other}", "-o", "a.csv")
+    assert started.code == 0, started.err
+    assert "scored 20" in started.err
+    for start, reason in (
+        ("ACDEF", "5 letters, the family's reference has 32"),
+        (f"{other}11A", f"says {other} at 11"),
+    ):
+        refused = cli("optimize", "proteins", "--model", model, *wish, "--start", start)
+        assert refused.code == 2
+        assert f"an item of proteins for --start, got '{start}'" in refused.err
+        assert reason in refused.err
+
+
+def test_a_table_is_no_alignment(cli):
+    Path("table.csv").write_text("mutant,score\nA5G,1\n")
+    for verb in (
+        ("score", "--variants", "all-singles"),
+        ("generate",),
+        ("optimize", "--goal", "maximize family_score"),
+    ):
+        done = cli(verb[0], "proteins", *verb[1:], "--alignment", "table.csv")
+        assert done.code == 2
+        assert "got the table table.csv. A table of variants goes to `score --variants`" in done.err
+        assert not Path("runs").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--variants", "all-singles"], "an alignment or a model trained on one"),
+        (["--variants", "all-singles", "--model", "m", "--wild-type", "MKV"], "and one of them only"),
+        (["--variants", "all-singles", "--wild-type", "MKV"], "Expected --predictor"),
         (["some.csv", "--variants", "all-singles"], "a file of items or --variants, and not both"),
         ([], "a file of items or --variants, and not both"),
         (["some.fasta", "--alignment", "a.a2m"], "with --variants only"),
@@ -199,3 +277,27 @@ def test_domains_without_families_say_so(cli, alignment):
     done = cli("score", "molecules", "--alignment", alignment, "--variants", "all-singles")
     assert done.code == 2
     assert "a domain with models of families" in done.err
+
+
+def test_new_members_come_with_the_familys_own_score(cli, model, tmp_path):
+    asked = ("--where", "mutations in 1..3", "--where", "family_score >= -20", "--include", "family_score,charge")
+    done = cli("generate", "proteins", "--model", model, "-n", 10, *asked, "-o", tmp_path / "library.csv")
+    assert done.code == 0, done.err
+    rows = read(tmp_path / "library.csv")
+    assert list(rows[0]) == ["item", "mutant", "mutations", "family_score", "charge"]
+    assert all(float(row["family_score"]) >= -20 for row in rows)
+    cli("score", "proteins", "--model", model, "--variants", tmp_path / "library.csv", "-o", tmp_path / "scores.csv")
+    scores = {row["line"]: row["score"] for row in read(tmp_path / "scores.csv")}
+    assert [scores[str(line)] for line in range(2, 12)] == [row["family_score"] for row in rows]
+
+
+def test_members_are_compared_with_the_familys_sequences_without_gaps(cli, model, alignment, tmp_path):
+    cli("generate", "proteins", "--model", model, "-n", 10, "-o", tmp_path / "library.fasta")
+    against = ("--against", alignment, "--training", model / "data")
+    done = cli("evaluate", "proteins", tmp_path / "library.fasta", *against, "-o", tmp_path / "metrics.json")
+    assert done.code == 0, done.err
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    rows = [line[2:] for line in alignment.read_text().splitlines() if line.startswith("..")]
+    assert any("-" in row for row in rows)
+    assert metrics["count_reference"] > 0.9 * len(set(rows))
+    assert 0 < metrics["nearest_training"] <= 1

@@ -143,6 +143,8 @@ def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):
     assert table["price"].sum() <= 12
     assert set(table["source"]) == {"pool"}
     assert all(DOMAIN.constraint(["right"], [])(DOMAIN.parse(text)) for text in table["item"])
+    costly = ("--measured", "round1.csv", "--pool", "pool.csv", "--cost", "price", *BATCH, *FAST)
+    assert "costs change nothing: thompson only keeps --cost-limit" in cli("propose", "pointclouds", *costly).err
     wrong = cli("propose", "pointclouds", "--measured", "round1.csv", "--pool", "pool.csv", "--cost", "prize", *FAST)
     assert wrong.code == 3
     assert "Expected a cost above 0 in 'prize'" in wrong.err
@@ -209,11 +211,15 @@ def test_too_few_measurements_are_an_error(cli, round_one):
     assert "Fill in what was measured" in result.err
 
 
-def test_a_domain_may_refuse_a_target(cli, round_one, monkeypatch):
-    monkeypatch.setattr(type(DOMAIN), "unwanted_targets", {"escape": "no plate is designed for it."}, raising=False)
-    result = cli("propose", "pointclouds", "--measured", "round1.csv", "--target", "escape", *FAST)
-    assert result.code == 3
-    assert "no plate is designed for it" in result.err
+@pytest.mark.parametrize("name", ["escape", "Immune-Escape", "EVEscape", "escape:mine"])
+def test_a_target_that_nothing_is_designed_for_is_refused_with_the_reason(cli, name):
+    """Before any file is read, by every door."""
+    journal = ("--journal", "campaign.csv", "--target", name)
+    for verb in (("propose", "proteins", "--measured", "none.csv"), ("record", "proteins", "none.csv")):
+        result = cli(*verb, *journal)
+        assert result.code == 2
+        assert f"'{name}' can't be the target of a plate: escape from immunity is a risk to watch" in result.err
+    assert not Path("campaign.csv").exists()
 
 
 def test_python_gives_a_table(round_one):
@@ -221,3 +227,9 @@ def test_python_gives_a_table(round_one):
     table = propose("pointclouds", "round1.csv", **settings)
     assert len(table) == 4
     assert table.attrs["summary"]["round"] == 2
+
+
+def test_help_tells_the_defaults(cli):
+    shown = " ".join(cli("propose", "--help").out.replace("│", " ").split())
+    assert "Items of the plate. [default: 96]" in shown
+    assert "the domain's usual names]" in shown

@@ -18,7 +18,7 @@ def test_all_singles_get_a_probability_and_a_class(cli, family_model):
     result = score(cli, family_model, "all-singles", "--classify", "--json")
     assert result.code == 0, result.err
     table = pd.read_csv("s.csv")
-    assert table.columns.tolist() == ["mutant", "score", "score_sd", "damaging", "class"]
+    assert table.columns.tolist() == ["line", "mutant", "score", "score_sd", "damaging", "class"]
     pd.testing.assert_frame_equal(table[before.columns.tolist()], before)
     assert len(table) == 30 * 19
     assert table.damaging.between(0, 1).all()
@@ -31,13 +31,13 @@ def test_all_singles_get_a_probability_and_a_class(cli, family_model):
 
 def test_a_class_does_not_depend_on_what_else_is_asked(cli, family_model):
     assert score(cli, family_model, "all-singles", "--classify").code == 0
-    singles = pd.read_csv("s.csv").set_index("mutant")
+    singles = pd.read_csv("s.csv").set_index("mutant").drop(columns="line")
     one = singles.index[100]
     with open("few.csv", "w") as handle:
         handle.write(f"mutant\n{one}\nnonsense\n{one}:{singles.index[300]}\nWT\n")
     result = score(cli, family_model, "few.csv", "--classify")
     assert result.code == 0, result.err
-    few = pd.read_csv("s.csv").set_index("mutant")
+    few = pd.read_csv("s.csv").set_index("mutant").drop(columns="line")
     assert few.loc[one].to_dict() == singles.loc[one].to_dict()
     assert len(few) == 3
     assert few.loc["WT", "class"] == "benign"

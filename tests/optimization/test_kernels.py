@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sciencegen.optimization import kernels
 from sciencegen.optimization.kernels import SiteKernel, TanimotoKernel, binomial, symmetric_sums, table_kernel
 from sciencegen.optimization.rows import SiteRows, fit_encoding
 from sciencegen.optimization.surrogate import tanimoto_kernel
@@ -55,6 +56,24 @@ def test_the_site_kernel_is_positive_definite_and_agrees_with_itself(sites):
         assert torch.allclose(kernel(points[:7], points[7:20]).to_dense(), whole[:7, 7:20])
         batch = kernel(points.reshape(8, 5, sites), points.reshape(8, 5, sites)).to_dense()
         assert torch.allclose(batch[3], whole[15:20, 15:20])
+
+
+@pytest.mark.parametrize("mutated", [0.05, 1.0])
+def test_many_sites_by_power_sums_are_the_sums_site_by_site(mutated, monkeypatch):
+    rows = site_rows(30, 12)
+    rows.codes[np.random.default_rng(1).random(rows.codes.shape) > mutated] = 2
+    kernel, points = site_kernel(rows)
+
+    def matrix_and_slope():
+        kernel.zero_grad()
+        found = kernel(points[:20], points[5:]).to_dense()
+        found.square().sum().backward()
+        return [found.detach(), *(parameter.grad.clone() for parameter in kernel.parameters())]
+
+    many = matrix_and_slope()
+    monkeypatch.setattr(kernels, "FEW_SITES", 12)
+    for one, other in zip(many, matrix_and_slope(), strict=True):
+        assert torch.allclose(one, other, rtol=1e-9)
 
 
 def test_single_precision_is_near():

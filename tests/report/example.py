@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from example_sites import agreement, heat_map, logo, plate, rounds
 
 from sciencegen.report import (
     Calibration,
@@ -56,7 +57,12 @@ def full_report(count: int = 12) -> ReportContent:
         candidates=candidates(count),
         structures=Structures(["a", "b"], ["2\n\nH 0 0 0\nH 0 0 0.7", ""], "xyz"),
         distributions=[Distribution("mass", points[:, 0], cloud[:, 0], cloud[:50, 1], "kg", (None, 0.5))],
-        latent_map=LatentMap(points, cloud),
+        plate=plate(),
+        rounds=rounds(),
+        agreement=agreement(),
+        heat_maps=[heat_map()],
+        logo=logo(),
+        latent_map=LatentMap(points, cloud, values=cloud[:, 0], value_name="mass", unit="kg"),
         pareto=[
             Pareto(Objective("score", "maximize"), Objective("mass", "minimize", "kg"), points, points[:, 0] > 0, cloud)
         ],

@@ -19,8 +19,8 @@ from sciencegen.report import (
     render_page,
     write_report,
 )
+from sciencegen.report.order import SECTIONS
 from sciencegen.report.page import VIEWER, _asset
-from sciencegen.report.sections import SECTIONS
 
 
 class Page(HTMLParser):
@@ -91,6 +91,10 @@ def test_the_browser_is_told_to_refuse_every_other_script_and_request(page):
 PARTS = {
     "candidates": "candidates",
     "structures": "structures",
+    "rounds": "rounds",
+    "plate": "plate",
+    "heat_maps": "changes",
+    "logo": "logo",
     "traces": "search",
     "pareto": "pareto",
     "distributions": "properties",
@@ -146,7 +150,15 @@ def evil_report() -> ReportContent:
         candidates=Candidates([EVIL, "b"], [column, Column("text", [EVIL, None])], ids=[EVIL, "b"], item_label=EVIL),
         distributions=[Distribution(EVIL, [1.0, 2.0], [1.5], unit=EVIL)],
         structures=Structures([EVIL], [EVIL], EVIL),
-        latent_map=replace(report.latent_map, labels=[EVIL, EVIL], x_label=EVIL, y_label=EVIL, note=EVIL),
+        plate=replace(report.plate, items=[EVIL, EVIL], item_label=EVIL, noun=EVIL),
+        rounds=replace(report.rounds, name=EVIL, unit=EVIL, labels=[EVIL] * 5),
+        agreement=replace(report.agreement, name=EVIL, unit=EVIL, labels=[EVIL] * 3),
+        heat_maps=[replace(report.heat_maps[0], name=EVIL, columns=[EVIL] * 4, unit=EVIL, centre_name=EVIL, note=EVIL)],
+        logo=replace(report.logo, columns=[EVIL] * 4, counts={EVIL: report.logo.counts["found"]}, classes={EVIL: "A"}),
+        headings={"plate": EVIL},
+        latent_map=replace(
+            report.latent_map, value_name=EVIL, labels=[EVIL, EVIL], x_label=EVIL, y_label=EVIL, note=EVIL
+        ),
         pareto=[replace(pair, labels=[EVIL, EVIL], x=replace(pair.x, name=EVIL)) for pair in report.pareto],
         traces=[replace(t, statistic=EVIL, curves=[replace(c, name=EVIL) for c in t.curves]) for t in report.traces],
         metrics=[Metric(EVIL, 1.0, EVIL, {EVIL: 1.0}, EVIL, command=EVIL)],

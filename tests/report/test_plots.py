@@ -6,7 +6,16 @@ import pytest
 
 from sciencegen.report import Calibration, Curve, Distribution, LatentMap, Objective, Pareto, Trace
 from sciencegen.report.canvas import COLOUR
-from sciencegen.report.plots import MAX_CLOUD, _staircase, calibration, distribution, latent_map, pareto, trace
+from sciencegen.report.plots import (
+    MAX_CLOUD,
+    _staircase,
+    calibration,
+    distribution,
+    latent_map,
+    pareto,
+    trace,
+    value_range,
+)
 
 WEST, EAST = ("minimize", "maximize")
 
@@ -96,3 +105,21 @@ def test_the_staircase_is_the_set_that_no_point_beats(x, y):
 )
 def test_too_little_to_plot_is_still_a_plot(make, record):
     assert make(record).startswith("<svg")
+
+
+def test_values_colour_the_map_from_the_lowest_to_the_highest():
+    points, values = [(n, n) for n in range(101)], [*range(100), math.nan]
+    svg = latent_map(LatentMap([(0, 0)], points, values=values, value_name="mass"))
+    shades = re.findall(r"stroke:color-mix\(in oklab,var\(--scale-high\) (\d+)%", svg)
+    assert (shades[0], shades[-1]) == ("0", "100")
+    assert shades == sorted(shades, key=int)
+    assert svg.count("h0") == 101
+    assert svg.count("stroke:var(--training)") == 1  # what has no value stays grey
+    assert "coloured by mass" in svg
+
+
+@pytest.mark.parametrize("values", [(), [1.0, 1.0], [math.nan, math.nan]])
+def test_a_map_without_different_values_is_grey(values):
+    record = LatentMap([(0, 0)], [(0, 0), (1, 1)], values=values, value_name="mass")
+    assert "scale-high" not in latent_map(record)
+    assert value_range(record) is None

@@ -38,7 +38,7 @@ def exact(made, rows):
     z = torch.cartesian_prod(grid, grid)
     prior = (-0.5 * z.square().sum(1)).exp()
     prior = prior / prior.sum()
-    log_p = torch.log_softmax(torch.stack([member.logits(z) for member in made.members]), -1)
+    log_p = torch.log_softmax(torch.stack([member.logits(z, z.new_empty(len(z), 0)) for member in made.members]), -1)
     picked = torch.stack([log_p[:, :, range(rows.shape[1]), row].sum(-1) for row in rows], -1)
     return (picked.exp() * prior[None, :, None]).sum(1).log()
 
@@ -81,7 +81,7 @@ def test_draws_from_noise_follow_the_models_own_distribution():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_condition_asks_for_a_number_of_changes(dtype):
     """Whatever the moments, by which a whole number may come back a little smaller."""
-    reference = Reference(torch.zeros(40, dtype=torch.long), mean=163.7013, std=23.9177)
+    reference = Reference(torch.zeros(40, dtype=torch.long), place=0, mean=163.7013, std=23.9177)
     made = model(columns=40, letters=4, reference=reference).to(dtype)
     noise = torch.randn(64, made.latent_size, generator=torch.Generator().manual_seed(0)).to(dtype)
     asked = torch.arange(64).remainder(8).to(dtype)
@@ -121,3 +121,48 @@ def test_impossible_settings_are_refused(wrong):
 def test_a_batch_without_a_row_for_each_member_is_refused():
     with pytest.raises(ConfigError, match="a batch of 2 rows or more, one a member, got 1"):
         model().loss(Batch({LETTERS: torch.zeros(1, 3, dtype=torch.long)}), 0, torch.Generator())
+
+
+def test_what_was_measured_is_told_to_both_sides(tmp_path):
+    """Rows of zeros were measured at -1, rows of ones at 1; of every third row it isn't known."""
+    rows = torch.tensor([[0] * 8, [1] * 8] * 3)
+    measured = torch.tensor([[-1.0], [1.0], [-1.0], [1.0], [torch.nan], [torch.nan]])
+    torch.manual_seed(0)
+    made = ColumnVAE(8, 2, ColumnVAESettings(members=2, hidden=32, latent=2), heard=[0])
+    made.effective_items = 1e4
+
+    def batches(step):
+        for chosen in weighted_order(np.ones(6), 64, 0, step):
+            yield Batch({LETTERS: rows[chosen]}, condition=measured[torch.from_numpy(chosen)])
+
+    train(made, batches, TrainingSettings(steps=300, learning_rate=1e-2, warmup_steps=10, batch_size=64), tmp_path)
+    batch = Batch({LETTERS: rows}, condition=measured)
+    bound = made.evidence(batch, 200, importance=True).mean(0)
+    print("nats a row, known and unknown", bound[:4], bound[4:])
+    assert (bound[:4] > -0.4).all()  # the exact one is 0 here, where little is in doubt
+    assert (bound[4:] < -0.5).all()  # and -log 2 here
+    assert (made.evidence(batch.with_condition(-measured), 200)[:, :4] < -3).all()
+    noise = torch.randn(200, made.latent_size, generator=torch.Generator().manual_seed(0))
+    shares = [
+        made.generate(noise, torch.full((200, 1), asked))[LETTERS].double().mean().item()
+        for asked in (-1.0, 1.0, torch.nan)
+    ]
+    assert shares[0] < 0.05
+    assert shares[1] > 0.95
+    assert 0.2 < shares[2] < 0.8
+
+
+def test_a_number_of_changes_stands_beside_what_else_is_asked():
+    reference = Reference(torch.zeros(40, dtype=torch.long), place=1, mean=2.0, std=1.0)
+    torch.manual_seed(0)
+    made = ColumnVAE(40, 4, SMALL, reference, heard=[0]).double().eval()
+    torch.nn.init.normal_(made.first.output.weight, std=1.0)
+    noise = torch.randn(64, made.latent_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    asked = torch.arange(64).remainder(8).double()
+    condition = torch.stack([torch.linspace(-2, 2, 64).double(), asked - 2], 1)
+    drawn = made.generate(noise, condition)[LETTERS]
+    assert ((drawn != 0).sum(1) == asked).double().mean() > 0.9
+    other = made.generate(noise, condition * torch.tensor([-1.0, 1.0]))[LETTERS]
+    assert not torch.equal(drawn, other)
+    for latent in (made.sample(noise, condition), made.encode(Batch({LETTERS: drawn}, condition=condition))):
+        assert torch.equal(made.decode(latent, condition)[LETTERS], drawn)

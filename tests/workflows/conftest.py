@@ -24,10 +24,12 @@ CONFIG = {
     "generate": {"n": 7},
     "predict": {"stain": {"table": "stain.csv", "target": "y"}},
     "optimize": {"goals": ["maximize stain"], "budget": 9},
+    "variants": {},
+    "propose": {"measured": "stain.csv", "target": "y"},
     "evaluate": {"against": "moses/test"},
     "report": {"title": "A test"},
 }
-RULES = {"prepare", "train", "complete", "generate", "predict", "optimize", "evaluate", "report"}
+RULES = {"prepare", "train", "complete", "generate", "predict", "optimize", "variants", "propose", "evaluate", "report"}
 
 
 @dataclass

@@ -10,6 +10,7 @@ from tests.workflows.conftest import CONFIG, edited
 from tests.workflows.conftest import RULES as EVERY_RULE
 
 RULES = EVERY_RULE - {"complete"}
+AFTER_PREDICTING = {"predict", "optimize", "variants", "report"}
 AFTER_TRAINING = RULES - {"prepare", "predict"}
 
 
@@ -24,7 +25,7 @@ def test_a_finished_run_has_everything_and_nothing_to_do(finished):
 
 def test_each_step_runs_once_and_is_heard(finished):
     verbs = [call["verb"] for call in finished.calls()]
-    assert sorted(verbs) == sorted([*(RULES - {"predict"}), "predictor"])
+    assert sorted(verbs) == sorted([*(RULES - {"predict", "variants"}), "predictor", "score"])
     assert all(f"{verb} speaks" in finished.said for verb in verbs)
     assert "train speaks" in (finished.results / "logs" / "train.log").read_text()
 
@@ -35,8 +36,10 @@ def test_each_step_runs_once_and_is_heard(finished):
         (("evaluate", "limit"), 5, {"evaluate", "report"}),
         (("optimize", "budget"), 10, {"optimize", "report"}),
         (("generate", "n"), 8, {"generate", "evaluate", "report"}),
-        (("predict", "stain", "settings"), {"members": 3}, {"predict", "optimize", "report"}),
-        (("predict", "stain", "table"), "freesolv", {"predict", "optimize", "report"}),
+        (("predict", "stain", "settings"), {"members": 3}, AFTER_PREDICTING),
+        (("predict", "stain", "table"), "freesolv", AFTER_PREDICTING),
+        (("variants", "classify"), True, {"variants", "report"}),
+        (("propose", "batch"), 8, {"propose", "report"}),
         (("train", "training"), {"steps": 4}, AFTER_TRAINING),
         (("report", "title"), "Another", {"report"}),
         (("device",), "cpu", {"report"}),
@@ -51,7 +54,7 @@ def test_an_edit_reruns_what_depends_on_it(finished, path, value, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("stain.csv", {"predict", "optimize", "report"}), ("items.smi", RULES - {"predict"})]
+    ("name", "expected"), [("stain.csv", AFTER_PREDICTING | {"propose"}), ("items.smi", RULES - {"predict"})]
 )
 def test_a_changed_file_is_read_anew(finished, name, expected):
     path = finished.folder / name
@@ -75,13 +78,16 @@ def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
     seen = {}
     for call in finished.calls():
         words = call["words"]
-        seen[call["verb"]] = json.loads(words[words.index("--settings") + 1])
+        if "--settings" in words:
+            seen[call["verb"]] = json.loads(words[words.index("--settings") + 1])
     results = "results/molecules/test"
     assert seen["train"] == {"seed": 0, **CONFIG["train"]}
     assert seen["evaluate"] == {"seed": 0, "model": f"{results}/model", **CONFIG["evaluate"]}
     assert seen["optimize"]["predictors"] == {"stain": f"{results}/predictors/stain"}
     assert seen["optimize"]["training"] == f"{results}/data"
+    assert seen["propose"] == {"seed": 0, "model": f"{results}/model", **CONFIG["propose"]}
     assert seen["report"] == CONFIG
+    assert f"stain={results}/predictors/stain" in finished.calls("score")[0]["words"]
 
 
 def test_a_predictor_may_learn_from_a_dataset(place):
@@ -118,7 +124,7 @@ def test_what_reads_the_dataset_again_reads_it_alike(place):
     config = of_a_dataset()
     done = place.snakemake("--cores", 2, config=config)
     assert done.returncode == 0, done.stderr
-    words = {" ".join(call["words"][:4]): call["words"] for call in place.calls()}
+    words = {" ".join(call["words"][:4]): call["words"] for call in place.calls() if call["verb"] != "score"}
     seen = {name: json.loads(some[some.index("--settings") + 1]) for name, some in words.items()}
     completing = words["train molecules --data qm9"]
     assert completing[completing.index("--item-column") + 1] == "smiles"

@@ -13,6 +13,10 @@ STRUCTURES = (
 PREPARE = config.get("prepare") or {}
 PREDICTORS = config.get("predict") or {}
 COMPLETES = bool(config.get("complete"))
+VARIANTS = config.get("variants") or {}
+SCORES_VARIANTS = "variants" in config and config["variants"] is not None
+PROPOSE = config.get("propose") or {}
+PROPOSES = bool(PROPOSE)
 THREADS = config.get("threads") or 16
 DEVICE = config.get("device", "auto")
 GPUS = config.get("gpus", 0)
@@ -68,6 +72,12 @@ def if_file(source):
     return [source] if source and os.path.isfile(source) else []
 
 
+def measured_tables():
+    """What the next plate is proposed from; the config may name one table or several."""
+    measured = PROPOSE.get("measured") or []
+    return [measured] if isinstance(measured, str) else measured
+
+
 def known_items():
     """What counts as known to the search: the prepared data, unless its section names something else."""
     return (config.get("optimize") or {}).get("training") or f"{RUN}/data"
@@ -77,6 +87,24 @@ def predictor_folders():
     """name -> folder, beside those that the optimize section names itself."""
     own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
     return {**(config.get("optimize") or {}).get("predictors", {}), **own}
+
+
+def read_like_prepare(sources):
+    """How another step reads the dataset that `prepare` reads, by its name: its sample, or the whole."""
+    prepared = dataset_of(PREPARE.get("source"))
+    same = prepared is not None and prepared in map(dataset_of, sources)
+    return reading("sample", "offline") if same else {}
+
+
+def judges():
+    """The predictors that tell how well a condition is obeyed: those of the properties that are asked for."""
+    asked = (config.get("evaluate") or {}).get("calibrate") or {}
+    return sorted(set(PREDICTORS) & set(asked))
+
+
+def judging():
+    folders = {name: f"{RUN}/predictors/{name}" for name in judges()}
+    return {"predictors": folders} if folders else {}
 
 
 def dataset_of(source):
@@ -96,8 +124,4 @@ def predictor_settings(wildcards):
     """The section of one predictor. Snakemake compares no param that is made of `input` or `output`, so this is not."""
     own = PREDICTORS[wildcards.predictor]
     model = {"model": f"{RUN}/model"} if reads_latents(wildcards) else {}
-    dataset = dataset_of(own["table"])
-    same = dataset is not None and dataset == dataset_of(PREPARE.get("source"))
-    return as_settings(
-        {**(reading("sample", "offline") if same else {}), **own}, **model
-    )
+    return as_settings({**read_like_prepare([own["table"]]), **own}, **model)

@@ -3,6 +3,9 @@ rule evaluate:
     input:
         samples=rules.generate.output,
         model=rules.train.output,
+        predictors=lambda wildcards: expand(
+            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=judges()
+        ),
     output:
         f"{RUN}/metrics.json",
     log:
@@ -16,7 +19,7 @@ rule evaluate:
         mem_mb=8000,
         gpu=GPUS,
     params:
-        settings=settings("evaluate", model=f"{RUN}/model"),
+        settings=settings("evaluate", model=f"{RUN}/model", **judging()),
         domain=DOMAIN,
     shell:
         "sciencegen evaluate {params.domain} {input.samples:q} --settings {params.settings:q} --threads {threads}"

@@ -5,6 +5,8 @@ rule report:
         trace=rules.optimize.output.trace,
         samples=rules.generate.output,
         metrics=rules.evaluate.output,
+        variants=rules.variants.output if SCORES_VARIANTS else [],
+        plate=rules.propose.output if PROPOSES else [],
     output:
         page=report(
             f"{RUN}/report.html", caption="../report/page.rst", category="Candidates"

@@ -58,6 +58,10 @@ class Molecules:
 
         return METRIC_NOTES
 
+    metric_units: Mapping[str, str] = {
+        "lengths": "Å", "angles": "°", "dihedrals": "°", "strain": "kcal/mol", "reference_strain": "kcal/mol",
+    }  # fmt: skip
+
     @property
     def references(self) -> Sequence[str]:
         """Held-out sets that come in compact form; `evaluate` takes their names."""
@@ -89,6 +93,11 @@ class Molecules:
 
     def parse(self, text: str) -> Chem.Mol | Refusal:
         return items.parse(text)
+
+    def left_out(self, text: str) -> str:
+        return "several molecules (salts, solvents, mixtures), of which the largest organic one is taken" * (
+            "." in text
+        )
 
     def text(self, item: Chem.Mol) -> str:
         return items.text(item)

@@ -14,14 +14,13 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.data.tables import open_binary, read_table
-from sciencegen.data.writers import line_of
+from sciencegen.data.writers import line_of, number_text, write_text
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
 from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.files import atomic_write
 
 ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "mol")
 FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", ".csv", ".csv.gz", ".parquet")
@@ -152,13 +151,12 @@ def sdf_values(record: Sequence[str]) -> dict[str, float]:
 
 
 def write(path: Path, molecules: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
-    """Molecules as .smi (SMILES and name) or .sdf (3D structure, name, every value as an SD tag), written whole."""
+    """Molecules as .smi (SMILES and name) or .sdf (3D structure, name, every value as an SD tag), perhaps gzipped."""
     writers = {".smi": _smi_lines, ".sdf": _sdf_records}
-    kind = ending(path)
+    kind = ending(path).removesuffix(".gz")
     if kind not in writers:
         raise ConfigError(f"Expected a structure file ending in .smi or .sdf, got '{path}'. Choose one of the two.")
-    with atomic_write(path) as stream:
-        stream.writelines(writers[kind](molecules, names, values))
+    write_text(path, writers[kind](molecules, names, values))
 
 
 def _smi_lines(molecules, names, values) -> Iterator[str]:
@@ -189,7 +187,7 @@ def _asked(molecule: Chem.Mol) -> Chem.Mol:
 
 
 def _one_line(value: Any) -> str:
-    return " ".join(str(value).split())
+    return " ".join(number_text(value).split()) if isinstance(value, float) else " ".join(str(value).split())
 
 
 def _missing(value: Any) -> bool:

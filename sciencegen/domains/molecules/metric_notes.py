@@ -19,3 +19,23 @@ METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
     "internal_diversity": ("mean distance between two samples", "maximize", {"CharRNN": 0.856, "VAE": 0.856}),
     "filters": ("share that passes the medicinal chemistry filters", "maximize", {"CharRNN": 0.994, "VAE": 0.997}),
 }
+
+STRUCTURE_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
+    "stable_atoms": ("share of atoms with the bonds that their element has, by EDM's bond lengths", "maximize", {}),
+    "stable_molecules": ("share of samples whose atoms are all stable", "maximize", {}),
+    "valid": ("share of samples whose distances speak of bonds that make a molecule", "maximize", {}),
+    "connected": ("share of samples that are valid and in one piece", "maximize", {}),
+    "unique": ("distinct among the connected", "maximize", {}),
+    "novelty": ("distinct ones that the training set lacks", "maximize", {}),
+    "posebusters": ("share that passes each of PoseBusters' checks", "maximize", {}),
+    "lengths": ("distance between distributions of bond lengths", "minimize", {}),
+    "angles": ("distance between distributions of angles", "minimize", {}),
+    "dihedrals": ("distance between distributions of dihedral angles", "minimize", {}),
+    "covered": (
+        "share of the reference's lengths, angles and dihedrals of a kind that the samples have",
+        "maximize",
+        {},
+    ),
+    "strain": ("median energy above the nearest minimum of the force field", "minimize", {}),
+    "reference_strain": ("the same of the reference", None, {}),
+}

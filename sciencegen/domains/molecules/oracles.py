@@ -73,7 +73,7 @@ def oracle(name: str) -> Oracle:
         return FunctionOracle(name, pmo.task(name.removeprefix(PMO_PREFIX)), direction="maximize")
     if name.startswith(SIMILARITY_PREFIX):
         return similarity_oracle(name.removeprefix(SIMILARITY_PREFIX).strip())
-    raise unknown_name("molecule oracle", name, oracle_names())
+    raise unknown_name("property of molecules", name, oracle_names())
 
 
 def oracle_names() -> list[str]:

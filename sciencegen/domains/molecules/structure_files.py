@@ -20,6 +20,7 @@ from rdkit import Chem, rdBase
 
 from sciencegen.data.records import csv_records
 from sciencegen.data.tables import Row, find_column, open_binary
+from sciencegen.data.writers import write_text
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.files import ITEM_COLUMNS, check_exists, ending, lines, sdf_values, split_records
 from sciencegen.domains.molecules.geometry import (
@@ -36,7 +37,6 @@ from sciencegen.domains.molecules.geometry import (
 from sciencegen.domains.molecules.items import RECORD_ERROR
 from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.errors import ConfigError
-from sciencegen.files import atomic_write
 
 STRUCTURE_FORMATS = (".sdf", ".sdf.gz", ".xyz", ".xyz.gz", ".csv", ".csv.gz")
 ELEMENTS_COLUMN, POSITIONS_COLUMN = "elements", "xyz_ang"
@@ -248,12 +248,10 @@ def parse_structures(texts: Sequence[str]) -> list[Any]:
 
 
 def write_xyz(path: Path, molecules: Sequence[Chem.Mol], comments: Sequence[str]) -> None:
-    """Molecules with conformers as one .xyz file of many blocks, written whole; lengths in ångström."""
-    if ending(Path(path)) != ".xyz":
+    """Molecules with conformers as one .xyz file of many blocks, perhaps gzipped; lengths in ångström."""
+    if ending(Path(path)).removesuffix(".gz") != ".xyz":
         raise ConfigError(f"Expected an output ending in .xyz, got '{path}'.")
-    with atomic_write(path) as stream:
-        for molecule, comment in zip(molecules, comments, strict=True):
-            stream.write(xyz_block(molecule, comment))
+    write_text(Path(path), map(xyz_block, molecules, comments))
 
 
 def xyz_block(molecule: Chem.Mol, comment: str = "") -> str:

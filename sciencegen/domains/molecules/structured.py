@@ -12,7 +12,9 @@ from rdkit import Chem
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.molecules import Molecules, property_networks, structure_files
 from sciencegen.domains.molecules.geometry import Geometry, with_implicit_hydrogens
+from sciencegen.domains.molecules.metric_notes import STRUCTURE_NOTES
 from sciencegen.domains.molecules.structure_peek import holds_structures
+from sciencegen.domains.molecules.structures import METHOD
 from sciencegen.scoring.oracles import Oracle, Score
 
 
@@ -35,7 +37,7 @@ class Structures(Molecules):
         return structure_files.structure_key(item)
 
     def write(self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
-        if structure_files.ending(Path(path)) == ".xyz":
+        if structure_files.ending(Path(path)).startswith(".xyz"):
             return structure_files.write_xyz(Path(path), items, names)
         return super().write(path, items, names, values)
 
@@ -62,6 +64,18 @@ class Structures(Molecules):
 
     def plain(self, item: Chem.Mol) -> Chem.Mol:
         return with_implicit_hydrogens(item)
+
+    @property
+    def metric_notes(self) -> Mapping[str, tuple]:
+        return STRUCTURE_NOTES
+
+    def drawn(self, item: Chem.Mol, model: str) -> Chem.Mol:
+        item.SetProp(METHOD, f"drawn together with the molecule, by {model}")
+        return item
+
+    def left_out(self, text: str) -> str:
+        line = "" if "\n" in text else text.partition(" |")[0]  # coordinates have points too
+        return super().left_out(line)
 
     def points(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
         return property_networks.points(items)

@@ -11,6 +11,8 @@ import numpy as np
 
 from sciencegen.domains.base import Property, Recipe, Refusal, Row
 from sciencegen.domains.proteins import (
+    design,
+    design_options,
     features,
     files,
     items,
@@ -20,11 +22,16 @@ from sciencegen.domains.proteins import (
     oracles,
     render,
     similarity,
+    sites,
     variant_features,
     variant_tables,
 )
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
+from sciencegen.domains.proteins.sites import Frame
+from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.sites import Change, Sites
 from sciencegen.scoring.oracles import Oracle
 
 
@@ -40,6 +47,8 @@ class Proteins:
     maximum_similarity = 1.0
     """Of two candidates: variants of one protein are all alike."""
     splits = variant_tables.SPLITS
+    letter_classes: Mapping[str, str] = LETTER_CLASSES
+    variant_unit = "nats"
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
@@ -109,11 +118,29 @@ class Proteins:
     def load_features(self, data: Mapping[str, Any]) -> variant_features.VariantFeatures:
         return variant_features.load_variant_features(data)
 
-    def reference(self, source: str) -> Reference:
-        return variant_tables.read_reference(source)
+    def reference(self, source: str, first: int = 1) -> Reference:
+        return variant_tables.read_reference(source, first)
 
     def of_reference(self, reference: Reference, text: str) -> str | Refusal:
         return variant_tables.variant_text(reference, text)
+
+    def name_of(self, reference: Reference, item: str) -> str | Refusal:
+        return variant_tables.name_of(reference, item)
+
+    def design_features(self, items: Sequence[str], origin: str | None = None) -> Any:
+        return design.design_features(items, origin)
+
+    def design_space(self, measured: Sequence[str] = (), **options: Any) -> design.DesignSpace:
+        return design_options.design_space(measured, **options)
+
+    def sites(self, texts: Sequence[str], reference: Reference | Mapping[str, Any] | None = None) -> Sites | None:
+        return sites.sites(texts, reference)
+
+    def changes(self, names: Sequence[str]) -> list[tuple[Change, ...] | None]:
+        return sites.changes(names)
+
+    def variant_names(self, reference: Reference) -> VariantNames:
+        return VariantNames(reference)
 
     def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
         return motifs.constraint(keep, forbid)
@@ -134,6 +161,9 @@ class Proteins:
 
     def render(self, item: str, width: int = 220, height: int = 160) -> str:
         return render.render(item, width, height)
+
+    def render_against(self, item: str, reference: Frame, width: int = 220, height: int = 160) -> str:
+        return render.render(item, width, height, sites.as_reference(reference))
 
 
 DOMAIN = Proteins()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float
 
 from sciencegen.data.tables import PEEK_ROWS, read_table
 from sciencegen.domains.base import Refusal, Row
@@ -27,17 +27,22 @@ from sciencegen.domains.proteins.items import (
     encode_rows,
     why_not_residues,
 )
+from sciencegen.domains.proteins.measured_variants import (
+    DROPPED,
+    MUTATIONS,
+    WEIGHT,
+    mutations,
+    variant_context,
+    variant_rows,
+)
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
+from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.scoring.oracles import Oracle, Score
 
 FORMATS = (
     *ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), ".csv", ".csv.gz", ".parquet",
 )  # fmt: skip
-DROPPED = "# "
-"""A row whose text starts so is a record that the alignment's rules leave out; the reason follows."""
-WEIGHT, MUTATIONS = "weight", "mutations"
-"""Numbers of a row: by how much it tells something new; in how many columns it has another residue than the focus."""
 LETTERS = frozenset(ALPHABET + GAP_LETTER)
 ROWS_AT_ONCE = 4096
 REFERENCES_AT_ONCE = 10_000
@@ -49,7 +54,7 @@ def parse(text: str) -> str | Refusal:
         return Refusal(f"expected an aligned sequence, got {type(text).__name__}")
     row = text.strip()
     if row.startswith(DROPPED.strip()):
-        return Refusal(row.removeprefix(DROPPED.strip()).strip() or "left out")
+        return Refusal(row.removeprefix(DROPPED.strip()).partition(": ")[2].strip() or "left out")
     if len(row) > MAX_RESIDUES:
         return Refusal(f"{len(row)} columns; at most {MAX_RESIDUES} are accepted")
     if not row.strip(GAP_LETTER):
@@ -70,7 +75,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
 
 def alignment_rows(alignment: Alignment) -> Iterator[Row]:
     """In the order of the file, by the first of equal rows."""
-    left_out = ((number, Row(number, f"{DROPPED}{why}", id=name)) for number, name, why in alignment.dropped)
+    left_out = ((number, Row(number, f"{DROPPED}{name}: {why}", id=name)) for number, name, why in alignment.dropped)
     return (row for _, row in heapq.merge(_distinct(alignment), left_out, key=itemgetter(0)))
 
 
@@ -90,13 +95,6 @@ def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
             rows.tolist(), numbers, texts, sums.tolist(), changes.tolist(), strict=True
         ):
             yield number, Row(number, text, {WEIGHT: weight, MUTATIONS: changed}, alignment.names[row])
-
-
-def mutations(
-    rows: UInt8[np.ndarray, "sequence column"], focus: UInt8[np.ndarray, " column"]
-) -> Int[np.ndarray, " sequence"]:
-    """[sequence] columns in which a row has another residue than the focus; a gap is none."""
-    return ((rows != focus) & (rows != GAP)).sum(1)
 
 
 def context(path: Path) -> dict[str, Any]:
@@ -189,6 +187,12 @@ class Aligned(Proteins):
 
     def context(self, path: Path) -> dict[str, Any]:
         return context(Path(path))
+
+    def variants(self, reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
+        return variant_rows(reference, rows)
+
+    def variant_context(self, reference: Reference) -> dict[str, Any]:
+        return variant_context(reference)
 
     def holds(self, path: Path) -> bool:
         return holds_alignment(Path(path))

@@ -12,9 +12,9 @@ from jaxtyping import Float, Int, UInt8
 
 from sciencegen.batch import Batch
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT, mutations
 from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode_rows
-from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, mutations
+from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.vae.columns import LETTERS
 
@@ -22,8 +22,9 @@ from sciencegen.vae.columns import LETTERS
 @dataclass(eq=False)
 class AlignmentRepresentation:
     """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
-    properties: `mutations` or nothing; mean, std: of the training rows' numbers of mutations. gaps: the share of gaps
-    in each column, by the rows' weights.
+    properties: `mutations` and measured ones; mean, std: of the training rows. gaps: the share of gaps in each column,
+    by the rows' weights. family: whether the rows are a family's; else they are a lab's variants of one protein, and
+    how often a letter comes among them tells nothing of its effect.
     """
 
     reference: Reference
@@ -32,6 +33,7 @@ class AlignmentRepresentation:
     mean: Float[np.ndarray, " property"]
     std: Float[np.ndarray, " property"]
     gaps: Float[np.ndarray, " column"]
+    family: bool = True
     name: str = "alignment"
 
     @property
@@ -49,6 +51,13 @@ class AlignmentRepresentation:
         """Numbers that a row has beside its family's focus."""
         return (MUTATIONS,)
 
+    name_column = "mutant"
+
+    def names(self, items: Sequence[str]) -> list[str]:
+        """Of each sequence, what sets it apart from the reference: `A42G:K43R`; "" for the reference itself."""
+        found = [variant_name(self.reference, item) for item in items]
+        return ["" if isinstance(name, Refusal) else name for name in found]
+
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """What a measure's condition may ask for where one end is open."""
@@ -59,11 +68,15 @@ class AlignmentRepresentation:
         for name in names:
             if name not in self.measures:
                 raise unknown_name("measure of an alignment's rows", name, self.measures)
-        rows = [row for row in self.encode(items) if not isinstance(row, Refusal)]
-        if len(rows) < len(items):
+        counts = [count for count in self.changes(items) if not isinstance(count, Refusal)]
+        if len(counts) < len(items):
             raise DataError("Expected rows of the family's alignment, or sequences as long as its reference.")
-        counts = mutations(np.stack(rows), encode_rows([self.focus])[0]) if rows else np.empty(0)
-        return np.repeat(counts[:, None].astype(float), len(names), 1)
+        return np.repeat(np.array(counts, float)[:, None], len(names), 1)
+
+    def changes(self, items: Sequence[str]) -> list[float | Refusal]:
+        """Mutations of each item, or why it is no row."""
+        focus, rows = encode_rows([self.focus])[0], self.encode(items)
+        return [row if isinstance(row, Refusal) else float(mutations(row[None], focus)[0]) for row in rows]
 
     def row_of(self, sequence: str) -> str | Refusal:
         """The row of a sequence as long as the reference, which has the reference's letters outside the columns."""
@@ -118,6 +131,7 @@ class AlignmentRepresentation:
             "first": self.reference.first,
             "columns": self.columns.tolist(),
             "gaps": self.gaps.tolist(),
+            "family": self.family,
             "properties": {
                 name: {"mean": float(mean), "std": float(std)}
                 for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
@@ -137,15 +151,19 @@ def load(data: Mapping[str, Any]) -> AlignmentRepresentation:
         np.array([one["mean"] for one in moments.values()]),
         np.array([one["std"] for one in moments.values()]),
         np.array(data["gaps"], float),
+        bool(data.get("family", True)),
     )
 
 
 def fit(
     texts: Sequence[str], values: np.ndarray, names: Sequence[str], context: Mapping[str, Any] | None = None
 ) -> AlignmentRepresentation:
-    """names: the conditions, then `weight`. context: of the alignment (`Aligned.context`)."""
+    """names: the conditions, then `weight`. context: of the alignment or the variants (`Aligned.context`)."""
     if not context:
-        raise DataError("Expected an alignment's file, whose first record is the wild type. Train on that file itself.")
+        raise DataError(
+            "Expected an alignment's file, whose first record is the wild type, or a table of variants with "
+            "--wild-type, found neither. Pass that file itself, or --wild-type with a sequence or its file."
+        )
     reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
     if len(texts) < 2:
         raise DataError("Expected a family of two or more distinct sequences, found one. Pass a deeper alignment.")
@@ -153,14 +171,12 @@ def fit(
     if wrong is not None:
         raise DataError(f"Expected rows of one family, of {len(columns)} columns, found one of {len(wrong)}.")
     conditions = [name for name in names if name != WEIGHT]
-    other = [name for name in conditions if name != MUTATIONS]
-    if other:
-        raise ConfigError(f"Expected no condition but '{MUTATIONS}' for a family's model, got {', '.join(other)}.")
     column = values[:, [list(names).index(name) for name in conditions]].astype(float)
     mean, std = np.nanmean(column, 0) if len(conditions) else np.empty(0), np.nanstd(column, 0)
     weights = np.nan_to_num(values[:, list(names).index(WEIGHT)]) if WEIGHT in names else np.ones(len(texts))
     std, gaps = np.where(std > 0, std, 1.0), gap_shares(encode_rows(texts), weights)
-    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps)
+    family = bool(context.get("family", True))
+    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family)
 
 
 def gap_shares(

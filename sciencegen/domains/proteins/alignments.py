@@ -39,7 +39,8 @@ _RANGE = re.compile(r"(.*)/(-?[0-9]{1,9})-(-?[0-9]{1,9})")
 class Report:
     """What was done to a file. records: how many it holds; fragments, ambiguous: dropped ones. focus_gaps: columns in
     which the focus has a gap; insertions: its own lower-case letters, which have numbers but no column. lower_case:
-    letters of other rows that were read as upper case. gappy_columns: those that EVE would leave out."""
+    letters of other rows that were read as upper case. repeats: kept rows that equal an earlier one in every column.
+    gappy_columns: those that EVE would leave out."""
 
     records: int
     kept: int
@@ -49,6 +50,7 @@ class Report:
     insertions: int
     lower_case: int
     duplicate_names: int
+    repeats: int
     gappy_columns: int
     ranged: bool
 
@@ -63,6 +65,11 @@ class Report:
             (self.focus_gaps, f"{self.focus_gaps} columns dropped: the first record has a gap there"),
             (self.insertions, f"{self.insertions} lower-case letters of the first record are insertions: no column"),
             (self.lower_case, f"{self.lower_case} lower-case letters in columns were read as upper case"),
+            (
+                self.repeats,
+                f"{self.repeats} of the {self.kept} sequences kept repeat an earlier one: each such group is one row, "
+                "with their weights summed",
+            ),
             (self.duplicate_names, f"{self.duplicate_names} names occur more than once; every sequence was kept"),
             (self.gappy_columns, f"{self.gappy_columns} columns are more than 30% gaps: their scores are less certain"),
             (not self.ranged, "the first record's name has no range /first-last: positions are numbered from 1"),
@@ -149,7 +156,7 @@ def _read(path: Path, by_match: bool) -> Alignment:
     report = Report(
         kept.records, len(rows), kept.fragments, kept.ambiguous, body.count(b"-"),
         len(focus.sequence) - len(columns), kept.lower_case, len(kept.names) - len(set(kept.names)),
-        int((gaps > GAPPY_COLUMN).sum()), ranged,
+        len(rows) - len({hash(row.tobytes()) for row in rows}), int((gaps > GAPPY_COLUMN).sum()), ranged,
     )  # fmt: skip
     return Alignment(focus, name, rows, kept.names, columns, gaps, np.concatenate(kept.numbers), kept.dropped, report)
 

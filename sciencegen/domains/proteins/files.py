@@ -6,7 +6,6 @@ What stands as `key=number` in a FASTA header comes as a value of its record, an
 from __future__ import annotations
 
 import gzip
-import io
 import math
 import sys
 import zlib
@@ -14,12 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sciencegen.data.tables import open_binary, read_table
-from sciencegen.data.writers import line_of
-from sciencegen.domains.base import Row
+from sciencegen.data.tables import NoItemColumn, open_binary, read_table
+from sciencegen.data.writers import line_of, number_text, write_text
+from sciencegen.domains.base import VARIANT_COLUMNS, Row
 from sciencegen.domains.proteins.items import MAX_RESIDUES
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.files import atomic_write
 
 ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
 FASTA = (".fasta", ".fa", ".faa")
@@ -48,12 +46,25 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     if kind not in FORMATS:
         raise ConfigError(f"Expected a file of proteins ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
     if kind.startswith((".csv", ".parquet")):
-        return read_table(path, ITEM_COLUMNS, column)
+        return _read_table(path, column)
     check_exists(path)
     if kind.startswith(".txt"):
         return _read_lines(path)
     _check_is_fasta(path)
     return read_fasta(path)
+
+
+def _read_table(path: Path, column: str | None) -> Iterator[Row]:
+    try:
+        return read_table(path, ITEM_COLUMNS, column)
+    except NoItemColumn as error:
+        named = next((name for name in error.found if name.strip().lower() in VARIANT_COLUMNS), None)
+        if named is None or column is not None:
+            raise
+        raise DataError(
+            f"Expected sequences (column {' or '.join(ITEM_COLUMNS)}) in {path}, found variants by name ('{named}'). "
+            "Pass --wild-type, what they are named against: a sequence or its file."
+        ) from None
 
 
 def check_exists(path: Path) -> None:
@@ -153,19 +164,6 @@ def write(path: Path, sequences: Sequence[str], names: Sequence[str], values: Ma
         write_text(path, fasta_records(sequences, names, values))
 
 
-def write_text(path: Path, records: Iterator[str]) -> None:
-    if not path.name.lower().endswith(".gz"):
-        with atomic_write(path) as stream:
-            stream.writelines(records)
-        return
-    with (
-        atomic_write(path, "wb") as sink,
-        gzip.GzipFile("", "wb", 9, sink, mtime=0) as packed,
-        io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream,
-    ):
-        stream.writelines(records)
-
-
 def fasta_records(
     sequences: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]
 ) -> Iterator[str]:  # fmt: skip
@@ -177,7 +175,7 @@ def fasta_records(
 
 
 def _one_word(value: Any) -> str:
-    return "_".join(str(value).split())
+    return "_".join(number_text(value).split()) if isinstance(value, float) else "_".join(str(value).split())
 
 
 def _missing(value: Any) -> bool:

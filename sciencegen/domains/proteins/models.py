@@ -9,10 +9,10 @@ import torch
 
 from sciencegen.domains.base import Recipe
 from sciencegen.domains.proteins import alignment_representation
-from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
-from sciencegen.domains.proteins.variant_scores import VariantScorer, family_oracles
+from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
+from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
 from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
 
 TRAINING = {"steps": 1500, "batch_size": 640, "learning_rate": 3e-3, "largest_gradient": 100.0, "ema_decay": 0.99}
@@ -21,11 +21,15 @@ sequences of one family (`tests/benchmarks/variant_effects.py --held-out`), no m
 
 
 def alignment_vae(representation: AlignmentRepresentation, settings: ColumnVAESettings) -> ColumnVAE:
-    """Several VAEs of a family's rows; the number of mutations is what draws can be asked for."""
+    """Several VAEs of aligned rows, which are told what was measured of each; the number of mutations is what draws
+    are led to."""
     focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
-    asked = representation.properties == (MUTATIONS,)
-    reference = Reference(focus, float(representation.mean[0]), float(representation.std[0])) if asked else None
-    return ColumnVAE(len(focus), len(ALPHABET), settings, reference)
+    names, reference = representation.properties, None
+    if MUTATIONS in names:
+        place = names.index(MUTATIONS)
+        reference = Reference(focus, place, float(representation.mean[place]), float(representation.std[place]))
+    heard = [place for place, name in enumerate(names) if name != MUTATIONS]
+    return ColumnVAE(len(focus), len(ALPHABET), settings, reference, heard)
 
 
 def check(
@@ -50,13 +54,14 @@ RECIPES = {
         build=alignment_vae,
         settings=ColumnVAESettings,
         conditions=(MUTATIONS,),
-        description="VAEs of one family's alignment, Bayesian last layer: effects of mutations, new members.",
+        description="VAEs of one family's alignment, or of measured variants of one protein; Bayesian last layer: "
+        "effects of mutations, new members.",
         form="aligned",
         check=check,
         weight=WEIGHT,
         columns=(WEIGHT,),
         contextual=True,
-        variants=VariantScorer,
+        variants=variant_scorer,
         oracles=family_oracles,
         training=TRAINING,
     ),

@@ -54,7 +54,7 @@ def oracle(name: str) -> Oracle:
         if isinstance(reference, Refusal):
             raise ConfigError(f"Expected a protein to compare with in '{name[:60]}': {reference.reason}.")
         return SimilarityOracle(f"{SIMILARITY_PREFIX}{reference}", reference)
-    raise unknown_name("protein oracle", name, oracle_names())
+    raise unknown_name("property of proteins", name, oracle_names())
 
 
 def oracle_names() -> list[str]:

@@ -18,7 +18,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.prediction.mixture import TwoGroups, Unfit, fit_two_groups
 
 SET_ASIDE = 0.25
-BENIGN, UNCERTAIN, PATHOGENIC = "benign", "uncertain", "pathogenic"
+BENIGN, UNCERTAIN, DAMAGING = "benign", "uncertain", "damaging"
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class VariantClasses:
     columns = ("damaging", "class")
 
     def values(self, scores: Sequence[float]) -> dict[str, list[Any]]:
-        """damaging: probability, NaN where no groups were found. class: benign, uncertain or pathogenic."""
+        """damaging: probability, NaN where no groups were found. class: benign, uncertain or damaging."""
         index = -np.asarray(scores, float)
         if isinstance(self.groups, Unfit):
             return {"damaging": [float("nan")] * len(index), "class": [UNCERTAIN] * len(index)}
         odds = self.groups.log_odds(index)
         certain = np.abs(odds) >= self.limit
-        classes = np.where(certain, np.where(odds > 0, PATHOGENIC, BENIGN), UNCERTAIN)
+        classes = np.where(certain, np.where(odds > 0, DAMAGING, BENIGN), UNCERTAIN)
         return {"damaging": self.groups.probability(index).tolist(), "class": classes.tolist()}
 
     def notes(self) -> list[str]:

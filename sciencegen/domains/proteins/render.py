@@ -1,4 +1,4 @@
-"""A sequence as an SVG picture: one coloured block a residue, in lines, with its letter where there is room."""
+"""A sequence as an SVG picture: its changes by name and place where a reference is known, else a block a residue."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ import math
 from collections.abc import Iterator
 from itertools import groupby
 
-from sciencegen.domains.proteins.items import GAP_LETTER
+from sciencegen.domains.proteins.render_changes import MOST_NAMED, changes_from, draw_changes
+from sciencegen.domains.proteins.residue_classes import COLOUR
+from sciencegen.domains.proteins.variants import Reference
 
-CLASSES = {
-    "AVLIMC": "#7fa650",  # aliphatic and sulfur
-    "FWY": "#c99b2e",  # aromatic
-    "KRH": "#4a7fc1",  # basic
-    "DE": "#c8504c",  # acidic
-    "STNQ": "#58a5a3",  # polar
-    "G": "#b0b0b0",
-    "P": "#9a76b8",
-    GAP_LETTER: "none",
-}
-"""Residues by class, and the class's colour."""
-_CLASS = {letter: colour for letters, colour in CLASSES.items() for letter in letters}
 TALLER = 1.6
 """Height of a block over its width."""
 SMALLEST_LETTER = 5.0
@@ -27,15 +17,28 @@ SMALLEST_LETTER = 5.0
 LARGEST = 16.0
 
 
-def render(sequence: str, width: int = 220, height: int = 160, reference: str | None = None) -> str:
-    """One `<svg>` element. With a reference of the same length, what differs from it is framed, the rest pale."""
-    columns, size = _layout(len(sequence), width, height)
-    changed = _changed(sequence, reference)
-    blocks = "".join(_blocks(sequence, columns, size, changed, reference is not None))
-    letters = "".join(_letters(sequence, columns, size)) if size >= SMALLEST_LETTER else ""
-    text = f'<g font-family="monospace" font-size="{0.85 * size * TALLER * 0.7:.1f}" text-anchor="middle">{letters}</g>'
+def render(sequence: str, width: int = 220, height: int = 160, reference: Reference | None = None) -> str:
+    """One `<svg>` element. Of many changes from a reference each is framed among pale residues; a reference of another
+    length is no help."""
+    changes = changes_from(reference, sequence)
+    if reference is not None and changes and len(changes) <= MOST_NAMED:
+        drawn = draw_changes(changes, reference, width, height)
+    else:
+        places = None if changes is None or reference is None else {one.position - reference.first for one in changes}
+        drawn = _all_residues(sequence, width, height, places)
     frame = f'width="{width}px" height="{height}px" viewBox="0 0 {width} {height}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>{blocks}{text if letters else ""}</svg>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>{drawn}</svg>'
+
+
+def _all_residues(sequence: str, width: int, height: int, changed: set[int] | None) -> str:
+    """Coloured blocks in lines, with letters where there is room. changed: places, None where nothing is compared."""
+    columns, size = _layout(len(sequence), width, height)
+    blocks = "".join(_blocks(sequence, columns, size, changed))
+    if size < SMALLEST_LETTER:
+        return blocks
+    letters = "".join(_letters(sequence, columns, size))
+    style = f'font-family="monospace" font-size="{0.85 * size * TALLER * 0.7:.1f}" text-anchor="middle"'
+    return f"{blocks}<g {style}>{letters}</g>"
 
 
 def _layout(length: int, width: int, height: int) -> tuple[int, float]:
@@ -46,24 +49,18 @@ def _layout(length: int, width: int, height: int) -> tuple[int, float]:
     return columns, width / columns
 
 
-def _changed(sequence: str, reference: str | None) -> set[int]:
-    if reference is None or len(reference) != len(sequence):
-        return set()
-    return {place for place, (one, two) in enumerate(zip(sequence, reference, strict=True)) if one != two}
-
-
-def _blocks(sequence: str, columns: int, size: float, changed: set[int], compared: bool) -> Iterator[str]:
+def _blocks(sequence: str, columns: int, size: float, changed: set[int] | None) -> Iterator[str]:
     """Runs of one class in a line as one rectangle, then what changed over them."""
-    pale = ' fill-opacity="0.3"' if compared else ""
+    pale = "" if changed is None else ' fill-opacity="0.3"'
     for start in range(0, len(sequence), columns):
         place = 0
-        for colour, run in groupby(sequence[start : start + columns], _CLASS.__getitem__):
+        for colour, run in groupby(sequence[start : start + columns], COLOUR.__getitem__):
             count = len(list(run))
             if colour != "none":
                 yield _rectangle(start + place, columns, size, count, f'fill="{colour}"{pale}')
             place += count
-    for place in sorted(changed):
-        colour = _CLASS[sequence[place]]
+    for place in sorted(changed or ()):
+        colour = COLOUR[sequence[place]]
         yield _rectangle(place, columns, size, 1, f'fill="{colour}" stroke="#000" stroke-width="{size / 12:.2f}"')
 
 

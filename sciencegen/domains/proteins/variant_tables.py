@@ -10,16 +10,17 @@ from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, parse
 from sciencegen.domains.proteins.variant_features import VariantFeatures
-from sciencegen.domains.proteins.variants import WILD_TYPE_NAMES, Reference, apply_variant
+from sciencegen.domains.proteins.variants import WILD_TYPE_NAMES, Reference, apply_variant, variant_name
 from sciencegen.errors import ConfigError
 from sciencegen.prediction.splits import Split
 
+WILD_TYPE = "WT"
 _LETTERS = frozenset(ALPHABET + GAP_LETTER)
 
 
-def read_reference(source: str) -> Reference:
-    """A wild type: its sequence, numbered from 1; or the first record of a FASTA file or an alignment, whose name may
-    say by which numbers (`/24-286`)."""
+def read_reference(source: str, first: int = 1) -> Reference:
+    """A wild type: its sequence, numbered from `first`; or the first record of a FASTA file or an alignment, whose name
+    may say by which numbers (`/24-286`)."""
     with suppress(OSError):  # a long sequence is no name of a file
         if Path(source).is_file():
             return read_focus(Path(source))[0]
@@ -29,7 +30,7 @@ def read_reference(source: str) -> Reference:
             f"Expected a wild type (a sequence, or a file of FASTA or an alignment), got '{source[:60]}', which is no "
             f"file and, as a sequence, {found.reason}."
         )
-    return Reference(found)
+    return Reference(found, first)
 
 
 def variant_text(reference: Reference, text: str) -> str | Refusal:
@@ -41,6 +42,12 @@ def variant_text(reference: Reference, text: str) -> str | Refusal:
     if isinstance(sequence, str) and GAP_LETTER in sequence:
         return Refusal(f"'{text[:60]}' deletes a residue: only substitutions have a place here")
     return sequence
+
+
+def name_of(reference: Reference, sequence: str) -> str | Refusal:
+    """`A42G:K43R`, "WT" for the reference itself: an empty cell of a table says nothing."""
+    name = variant_name(reference, sequence)
+    return name if isinstance(name, Refusal) else name or WILD_TYPE
 
 
 def by_positions(items: Sequence[str], features: VariantFeatures) -> Split:

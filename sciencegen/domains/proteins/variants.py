@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from sciencegen.data.writers import shown
 from sciencegen.domains.base import Refusal
-from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, parse, why_not_residues
+from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, looks_like_dna, parse, why_not_residues
 from sciencegen.errors import DataError
 
 WILD_TYPE_NAMES = frozenset({"", "WT", "WILD TYPE", "WILDTYPE", "WILD-TYPE", "_WT"})
 JOINED = re.compile(r"[:;,/+\s]+")
-_SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
+SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
+_THREE_LETTERS = re.compile(r"(?:p\.)?\(?([A-Z]{3})(-?[0-9]{1,9})([A-Z]{3}|[*=-])\)?", re.IGNORECASE)
 _INSERTED = re.compile(r"[A-Z]?\d+(INS|DUP|FS|_).*|[A-Z]\d+[A-Z]{2}|-\d+.*", re.IGNORECASE)
 _ALLOWED = frozenset(ALPHABET + GAP_LETTER)
 
@@ -67,6 +68,17 @@ def variant_name(reference: Reference, sequence: str) -> str | Refusal:
     return ":".join(f"{wild}{position}{letter}" for position, (wild, letter) in pairs if wild != letter)
 
 
+def variant_sequence(reference: Reference, text: str) -> str | Refusal:
+    """The sequence of a variant that is named or written out, as long as the reference."""
+    written = text.strip().upper().removesuffix("*")
+    if written in WILD_TYPE_NAMES or not _ALLOWED.issuperset(written):
+        return apply_variant(reference, text)
+    if len(written) != len(reference.sequence) and looks_like_dna(set(written), len(written)):
+        return Refusal(f"{len(written)} nucleotides, it seems: translate them to protein")
+    name = variant_name(reference, written)
+    return name if isinstance(name, Refusal) else written
+
+
 def apply_variant(reference: Reference, name: str) -> str | Refusal:
     """The sequence that a name stands for, as long as the reference."""
     changes = read_variant(reference, name)
@@ -94,7 +106,7 @@ def read_variant(reference: Reference, name: str) -> list[Substitution] | Refusa
 
 
 def _read_change(reference: Reference, part: str) -> Substitution | Refusal:
-    found = _SUBSTITUTION.fullmatch(part.upper().removeprefix("P."))
+    found = SUBSTITUTION.fullmatch(_in_one_letter(part).upper().removeprefix("P."))
     if found is None:
         return Refusal(_why_unreadable(part))
     wild_type, position, letter = found[1], int(found[2]), found[3]
@@ -108,6 +120,18 @@ def _read_change(reference: Reference, part: str) -> Substitution | Refusal:
     if letter not in _ALLOWED and letter != "=":
         return Refusal(f"'{shown(part)}': {letter} is none of the 20 amino acids {ALPHABET}")
     return Substitution(wild_type, position, known if letter == "=" else letter)
+
+
+def _in_one_letter(part: str) -> str:
+    """`Ala42Gly` and `p.(Ala42Gly)` as `A42G`; anything else as it is."""
+    found = _THREE_LETTERS.fullmatch(part)
+    if found is None:
+        return part
+    from Bio.Data.PDBData import protein_letters_3to1
+
+    letters = {**protein_letters_3to1, "TER": "*"}
+    first, last = (letters.get(found[group].upper(), found[group]) for group in (1, 3))
+    return f"{first}{found[2]}{last}"
 
 
 def _why_unreadable(part: str) -> str:

@@ -100,3 +100,35 @@ def test_wrong_files_are_explained(tmp_path):
         DOMAIN.read(tmp_path / "empty.sdf")
     with pytest.raises(ConfigError, match=r"\.sdf"):
         DOMAIN.write(tmp_path / "out.mol2", [], [], {})
+
+
+@pytest.mark.parametrize("ending", [".smi.gz", ".sdf.gz"])
+def test_gzipped_files_go_out_and_in(tmp_path, drugs, ending):
+    path = tmp_path / f"out{ending}"
+    DOMAIN.write(path, drugs[:2], ["a", "b"], {"x": [12.0, 0.5]})
+    with gzip.open(path, "rt") as file:
+        text = file.read()
+    assert ending.startswith(".smi") or ">  <x>\n12\n" in text  # a whole number is written as one
+    assert [DOMAIN.key(DOMAIN.parse(row.text)) for row in DOMAIN.read(path)] == [DOMAIN.key(one) for one in drugs[:2]]
+
+
+def test_what_is_left_out_is_told_and_coordinates_have_points_too(tmp_path, drugs):
+    form = DOMAIN.forms["structures"]
+    assert "salts" in DOMAIN.left_out("CCO.Cl")
+    assert DOMAIN.left_out("CCO") == ""
+    form.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})
+    (row,) = form.read(tmp_path / "a.sdf")
+    assert "." in row.text
+    assert form.left_out(row.text) == form.left_out("1\n\nC 0.0 0.0 0.0\n") == ""
+
+
+def test_a_structure_that_a_model_drew_says_so(tmp_path, drugs):
+    from sciencegen.api.outputs import open_output
+
+    form = DOMAIN.forms["structures"]
+    form.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})
+    (row,) = form.read(tmp_path / "a.sdf")
+    for name, drawn_by, told in (("m.sdf", "my-model", "by my-model"), ("g.sdf", "", "given")):
+        with open_output("molecules/structures", str(tmp_path / name), ["item"], None, drawn_by) as writer:
+            writer.write({"item": [row.text]})
+        assert told in (tmp_path / name).read_text().split("<structure>\n")[1].split("\n")[0]

@@ -42,6 +42,7 @@ def test_what_the_rules_drop_is_refused_with_its_reason(tmp_path):
     found = list(FORM.read(path))
     assert [(row.line, row.id) for row in found] == [(1, "F"), (2, "a"), (3, "b"), (4, "c")]
     refused = [FORM.parse(row.text) for row in found]
+    assert ["a" in found[1].text, "c" in found[3].text] == [True, True]  # the rejects show texts
     assert refused[1].reason == "more than half gaps"
     assert "beyond the 20" in refused[3].reason
     assert [refused[0], refused[2]] == ["MKVW", "MKVA"]

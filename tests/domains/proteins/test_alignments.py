@@ -233,3 +233,11 @@ def test_the_real_alignment(beta_lactamase):
     assert (found.positions[0], found.positions[-1]) == (29, 283)
     assert np.array_equal(encode_rows(decode_rows(found.rows[:5])), found.rows[:5])
     assert found.gaps.max() < 0.3
+
+
+def test_repeated_rows_are_counted(tmp_path):
+    path = tmp_path / "in.a2m"
+    path.write_text(">F/1-4\nMKVW\n>a\nMKVA\n>b\nMKVW\n>c\nMKVA\n>d\nMKVA\n>e\nMKXA\n")
+    report = read_alignment(path).report
+    assert (report.kept, report.repeats) == (5, 3)
+    assert any(note.startswith("3 of the 5 sequences kept repeat an earlier one") for note in report.notes())

@@ -51,7 +51,7 @@ def test_similarity_is_an_oracle(proteins):
     ].tolist()
     with pytest.raises(ConfigError, match="holds an unknown residue 'X', at position 3"):
         DOMAIN.oracle("similarity to MKX")
-    with pytest.raises(ConfigError, match=r"Unknown protein oracle 'gravi'\. Did you mean 'gravy'"):
+    with pytest.raises(ConfigError, match=r"Unknown property of proteins 'gravi'\. Did you mean 'gravy'"):
         DOMAIN.oracle("gravi")
 
 

@@ -1,0 +1,142 @@
+"""Where a campaign stands: what was measured and proposed so far, in the design space that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sciencegen.api.campaign_space import comparable, design_space
+from sciencegen.api.optimize import start_items
+from sciencegen.api.record import Refused, keys_of, measured_entries, proposed_rounds, read_measured
+from sciencegen.api.rooms import domain_of
+from sciencegen.config import ProposeSettings
+from sciencegen.optimization.journal import Entry, append, read_journal
+from sciencegen.optimization.measurements import Measurement, averaged
+
+WEIGHS_COSTS = "noisy-ei"
+"""The acquisition that does; the others keep within the limit."""
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened so far. keys: text -> key of every item that was measured or proposed."""
+
+    entries: list[Entry]
+    keys: dict[str, str]
+    refused: list[Refused]
+
+    @property
+    def next_round(self) -> int:
+        return 1 + max((entry.round for entry in self.entries), default=0)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a campaign stands. known: measured items; waiting: proposed ones; start: to begin from where none is
+    measured. space: the domain's design space, or None. notes: what a person should know of it."""
+
+    history: History
+    known: list[Measurement]
+    waiting: list[Any]
+    start: list[Any]
+    space: Any
+    notes: list[str]
+
+    @property
+    def seen(self) -> list[Any]:
+        return [*(one.item for one in self.known), *self.waiting, *self.start]
+
+
+def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
+    """The campaign so far, in its design space; measured tables join the journal here."""
+    science = domain_of(domain)
+    space = design_space(science, settings)
+    reference = getattr(space, "reference", None)
+    history = read_history(domain, settings, reference, log)
+    known = _measurements(science, history)
+    waiting = [science.parse(text) for text in _pending(history)]
+    start = start_items(science, settings.start, reference)
+    space = space or design_space(science, settings, [*(one.item for one in known), *waiting])
+    if space is not None and hasattr(space, "origin"):
+        start = start or [space.origin]
+    strange = _strangers(science, space, [*(one.item for one in known), *waiting])
+    standing = Standing(
+        history, [one for one in known if one.item not in strange], [item for item in waiting if item not in strange],
+        start, space, [],
+    )  # fmt: skip
+    standing.notes.extend(_notes(science, standing, strange))
+    if settings.cost and settings.cost_limit is None and settings.acquisition != WEIGHS_COSTS:
+        standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps --cost-limit, none was given")
+    return standing
+
+
+def _strangers(science: Any, space: Any, items: Sequence[Any]) -> list[Any]:
+    """Items that can't be laid on what all others are changes of: nothing can be learned from them."""
+    origin, design = getattr(space, "origin", None), getattr(science, "design_features", None)
+    if origin is None or design is None:
+        return []
+    return [item for item in items if design([item], origin) is None]
+
+
+def _notes(science: Any, standing: Standing, strange: Sequence[Any]) -> list[str]:
+    space, found = standing.space, list(getattr(standing.space, "notes", ()))
+    if strange:
+        found.append(
+            f"{len(strange)} measured or proposed items can't be laid on the wild type (another length) and are left "
+            f"out, the first: {science.text(strange[0])[:60]}"
+        )
+    outside = [one for one in standing.known if hasattr(space, "accepts") and not space.accepts(one.item)]
+    if outside:
+        found.append(f"{len(outside)} measured items lie outside the design space; they are learned from all the same")
+    if hasattr(science, "design_features") and not comparable(science, getattr(space, "origin", None), standing.seen):
+        found.append(
+            "measured or proposed items have several lengths: they are compared by composition and the like, not "
+            "residue by residue. Pass --wild-type to learn from those of its length alone"
+        )
+    if standing.waiting:
+        found.append(f"{len(standing.waiting)} proposed items have no value yet; they are proposed no more")
+    return found
+
+
+def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Log) -> History:
+    """The journal, and the measured tables, which join it: rows that it holds add nothing."""
+    entries: list[Entry] = []
+    if settings.journal is not None:
+        journal = read_journal(settings.journal)
+        entries += journal.entries
+        if journal.torn:
+            log(f"note: the last line of {settings.journal} was cut off and is left out: '{journal.torn[:80]}'")
+    place = settings.journal or "the measured tables"
+    keys = keys_of(domain, [entry.item for entry in entries], settings.threads, place)
+    refused: list[Refused] = []
+    for number, path in enumerate(settings.measured, start=1):
+        table = read_measured(domain, path, settings, reference)
+        refused += table.refused
+        default = 0 if settings.journal is not None else number
+        new = measured_entries(table, proposed_rounds(entries, keys), default)
+        unmeasured = [row for row in table.rows if row.value is None]
+        if settings.journal is not None:
+            added = append(settings.journal, new)
+            log(f"{path}: {added.added} measurements recorded in {settings.journal}, {added.known} were there")
+            entries = list(read_journal(settings.journal).entries)
+        else:
+            entries += new
+        entries += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
+        keys |= {row.text: row.key for row in table.rows}
+    return History(entries, keys, refused)
+
+
+def _measurements(science: Any, history: History) -> list[Measurement]:
+    measured = [entry for entry in history.entries if entry.kind == "measured"]
+    items = {entry.item: science.parse(entry.item) for entry in measured}
+    keys = [history.keys[entry.item] for entry in measured]
+    return averaged(measured, keys, [items[entry.item] for entry in measured])
+
+
+def _pending(history: History) -> list[str]:
+    """Texts of what was proposed and not measured."""
+    done = {history.keys[entry.item] for entry in history.entries if entry.kind == "measured"}
+    waiting = {history.keys[e.item]: e.item for e in history.entries if e.kind == "proposed"}
+    return [text for key, text in waiting.items() if key not in done]

@@ -1,0 +1,100 @@
+"""What a campaign's journal holds, looked at item by item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.record import keys_of
+from sciencegen.api.references import reference_of
+from sciencegen.api.rooms import domain_of
+from sciencegen.api.site_pictures import changes_of, lay
+from sciencegen.domains.sites import Sites
+from sciencegen.errors import DataError
+from sciencegen.optimization.journal import Entry, Journal, read_journal
+from sciencegen.optimization.measurements import Measurement, averaged
+
+
+@dataclass(frozen=True)
+class CampaignSettings:
+    """target: what was measured. wild_type: what items in columns are held against. shown: rows with pictures."""
+
+    domain: str
+    target: str = "value"
+    minimize: bool = False
+    wild_type: str | None = None
+    shown: int = 100
+    threads: int = 0
+
+    @property
+    def direction(self) -> Any:
+        return "minimize" if self.minimize else "maximize"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A journal with its items' keys: text -> identity."""
+
+    path: Path
+    journal: Journal
+    keys: dict[str, str]
+    settings: CampaignSettings
+
+    @property
+    def science(self) -> Any:
+        return domain_of(self.settings.domain)
+
+    @cached_property
+    def frame(self) -> Any:
+        return reference_of(self.science, self.settings.wild_type)
+
+    @cached_property
+    def measured(self) -> list[Measurement]:
+        """Replicates averaged, best first."""
+        entries = self.journal.measured
+        items = {text: self.science.parse(text) for text in {entry.item for entry in entries}}
+        found = averaged(entries, [self.keys[one.item] for one in entries], [items[one.item] for one in entries])
+        return sorted(found, key=lambda one: one.value if self.settings.minimize else -one.value)
+
+    @cached_property
+    def foreseen(self) -> dict[str, Entry]:
+        """Key -> the last proposal of an item."""
+        return {self.keys[entry.item]: entry for entry in self.journal.proposed}
+
+    @cached_property
+    def pending(self) -> list[Entry]:
+        """Proposed and not measured, the last round's first."""
+        done = {self.keys[entry.item] for entry in self.journal.measured}
+        waiting = [entry for key, entry in self.foreseen.items() if key not in done]
+        return sorted(waiting, key=lambda entry: -entry.round)
+
+    @cached_property
+    def sites(self) -> Sites | None:
+        return lay(self.science, [one.text for one in self.measured], self.frame)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What sets each measured item apart from the wild type, else the item itself."""
+        texts = [one.text for one in self.measured]
+        if self.sites is None:
+            return texts
+        return [changes_of(self.sites, row) or text for row, text in zip(self.sites.rows, texts, strict=True)]
+
+    @property
+    def table_rows(self) -> list[int]:
+        shown = self.settings.shown
+        return [row if row < shown else -1 for row in range(len(self.measured))]
+
+
+def read_campaign(path: str | Path, settings: CampaignSettings) -> Campaign:
+    if not Path(path).is_file():
+        raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found nothing.")
+    journal = read_journal(path)
+    if not journal.measured:
+        raise DataError(f"Expected measurements in {path}, found none. Write them down with `sciencegen record` first.")
+    reference_of(domain_of(settings.domain), settings.wild_type)  # a wrong one is an error before items are parsed
+    texts = [entry.item for entry in journal.entries]
+    keys = keys_of(settings.domain, texts, settings.threads, str(path))
+    return Campaign(Path(path), journal, keys, settings)

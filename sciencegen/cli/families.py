@@ -1,0 +1,25 @@
+"""`--alignment`: the model of a family, trained first where there is none yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from sciencegen.cli.console import say
+from sciencegen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sciencegen.config import GenerateSettings, OptimizeSettings
+
+    Record = TypeVar("Record", GenerateSettings, OptimizeSettings)
+
+
+def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:
+    """The same settings with the model of an alignment's family; `output` is what will be written."""
+    from sciencegen.api.endings import check_endings
+    from sciencegen.api.rooms import in_form
+    from sciencegen.api.variants import family_model, family_recipe
+
+    if record.model is not None:
+        raise ConfigError("Expected --alignment or --model, got both.")
+    check_endings(in_form(domain, family_recipe(domain).form), output)  # before minutes of training
+    return record.model_copy(update={"model": str(family_model(domain, alignment, record, say))})

@@ -1,0 +1,151 @@
+"""Options of the design space in the user's language: which positions are open, for which residues, how many changes.
+
+reference=gb1.fasta   positions=39-41,54   residues=ACDEFGHIKLMNPQRSTVWY   residues="39:AVLI 40:*"
+maximum_mutations=4   first=2
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sciencegen.domains.proteins.design import DesignSpace
+from sciencegen.domains.proteins.items import ALPHABET
+from sciencegen.domains.proteins.variant_tables import read_reference
+from sciencegen.domains.proteins.variants import Reference
+from sciencegen.errors import ConfigError, unknown_name
+
+OPTIONS = ("reference", "positions", "residues", "maximum_mutations", "first")
+ANY = "*"
+_RANGE = re.compile(r"([A-Z]?)(-?[0-9]{1,9})(?:(?:-|\.\.)([A-Z]?)(-?[0-9]{1,9}))?")
+_SEPARATORS = re.compile(r"[\s,;+]+")
+
+
+def design_space(measured: Sequence[str] = (), **options: Any) -> DesignSpace:
+    """Substitutions of a wild type.
+
+    reference: it, or its file; without, the residue most frequent at each position of the measured sequences, if these
+        have one length. first: the number of its first residue, where its file doesn't say.
+    positions: numbers and ranges, `39-41,54`, perhaps with the wild type's letters (`V39,D40`), which are checked;
+        without, those of `residues`, else all.
+    residues: what may stand at all of them, or by position, `39:AVLI 40:*`. The wild type's may stand always.
+    maximum_mutations: of one sequence; without, as many as there are open positions.
+    """
+    for name in options:
+        if name not in OPTIONS:
+            raise unknown_name("option of the design space of proteins", name, OPTIONS)
+    wild_type = _numbered(_wild_type(options.get("reference"), measured), options.get("first"))
+    common, own = _residues(wild_type, options.get("residues"))
+    asked = options.get("positions")
+    places = sorted(own) if asked is None and own else _places(wild_type, "positions", asked)
+    if strange := sorted(set(own) - set(places)):
+        number = strange[0] + wild_type.first
+        raise ConfigError(f"Expected residues of open positions, got some for {number}. Add {number} to positions.")
+    allowed = {place: own.get(place, common) for place in places}
+    sorted_letters = {p: "".join(letter for letter in ALPHABET if letter in some) for p, some in allowed.items()}
+    others = {place: some.replace(wild_type.sequence[place], "") for place, some in sorted_letters.items()}
+    others = {place: some for place, some in others.items() if some}
+    if not others:
+        raise ConfigError("Expected open positions with residues beside the wild type's, got none. Widen residues.")
+    most = _whole(options, "maximum_mutations", len(others), at_least=1)
+    return DesignSpace(wild_type, others, min(most, len(others)), given=options.get("reference") is not None)
+
+
+def _wild_type(given: Any, measured: Sequence[str]) -> Reference:
+    if isinstance(given, Reference):
+        return given
+    if given is not None:
+        return read_reference(str(given))
+    lengths = Counter(map(len, measured))
+    if len(lengths) != 1:
+        found = f"measured sequences of {min(lengths)} to {max(lengths)} residues" if lengths else "nothing measured"
+        raise ConfigError(
+            f"Expected a wild type for the design space, got none, and {found}. "
+            "Pass --wild-type SEQUENCE (or its FASTA file)."
+        )
+    return Reference("".join(Counter(column).most_common(1)[0][0] for column in zip(*measured, strict=True)))
+
+
+def _numbered(wild_type: Reference, first: Any) -> Reference:
+    if first is None:
+        return wild_type
+    number = _whole({"first": first}, "first", 1)
+    if wild_type.first not in (1, number):
+        raise ConfigError(
+            f"Expected one numbering, got first={number} and a wild type whose file begins at {wild_type.first}. "
+            "Leave first out."
+        )
+    return replace(wild_type, first=number)
+
+
+def _whole(options: Mapping[str, Any], name: str, default: int, at_least: int | None = None) -> int:
+    given = options.get(name, default)
+    number = re.fullmatch(r"-?[0-9]{1,9}", str(given).strip())
+    if number is None or (at_least is not None and int(given) < at_least):
+        wanted = "a whole number" + ("" if at_least is None else f" from {at_least}")
+        raise ConfigError(f"Expected {wanted} as {name}, got '{given}'.")
+    return int(given)
+
+
+def _words(given: Any) -> list[str]:
+    """The parts of a text, of a list, or of a mapping by position."""
+    if isinstance(given, bool):  # YAML reads YES so
+        raise ConfigError(f"Expected positions or residues, got {given}. Put quotation marks around them: \"'YES'\".")
+    if isinstance(given, Mapping):
+        given = [f"{key}:{value}" for key, value in given.items()]
+    text = " ".join(map(str, given)) if isinstance(given, Iterable) and not isinstance(given, str) else str(given)
+    return [word for word in _SEPARATORS.split(text.strip().upper()) if word]
+
+
+def _places(wild_type: Reference, option: str, given: Any) -> list[int]:
+    """Places from 0, in their order."""
+    words = [f"{wild_type.first}-{wild_type.last}"] if given is None else _words(given)
+    found = {place for word in words for place in _range(wild_type, option, word)}
+    if not found:
+        raise ConfigError(f"Expected {option} such as 39-41,54, got '{given}'.")
+    return sorted(found)
+
+
+def _range(wild_type: Reference, option: str, word: str) -> range:
+    parts = _RANGE.fullmatch(word)
+    if parts is None:
+        raise ConfigError(f"Expected {option} such as 39-41,54 or V39,D40, got '{word}'.")
+    start = int(parts[2])
+    end = start if parts[4] is None else int(parts[4])
+    for letter, number in ((parts[1], start), (parts[3], end)):
+        known = wild_type.residue(number)
+        if known is None:
+            raise ConfigError(
+                f"Expected {option} from {wild_type.first} to {wild_type.last}, the numbers of the wild type, got "
+                f"'{word}'. If it is numbered otherwise, pass --space first=N, the number of its first residue."
+            )
+        if letter and letter != known:
+            raise ConfigError(
+                f"Expected {known} at {number}, as in the wild type, got '{word}'. If it is numbered otherwise, pass "
+                "--space first=N, the number of its first residue."
+            )
+    if end < start:
+        raise ConfigError(f"Expected a range that goes up in {option}, got '{word}'. Write {end}-{start}.")
+    return range(start - wild_type.first, end - wild_type.first + 1)
+
+
+def _residues(wild_type: Reference, given: Any) -> tuple[str, dict[int, str]]:
+    """What may stand at every position that isn't named, and at those that are, by place."""
+    common = ""
+    own: dict[int, str] = {}
+    for word in _words(ANY if given is None else given):
+        where, colon, some = word.rpartition(":")
+        some = ALPHABET if some == ANY else some
+        if not some or set(some) - set(ALPHABET):
+            raise ConfigError(
+                f"Expected residues among {ALPHABET} (or {ANY} for all), such as residues=AVLI or "
+                f"residues=\"39:AVLI 40:{ANY}\", got '{word}'."
+            )
+        if colon:
+            own |= dict.fromkeys(_range(wild_type, "residues", where), some)
+        else:
+            common += some
+    return common or ALPHABET, own

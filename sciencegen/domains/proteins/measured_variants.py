@@ -1,0 +1,45 @@
+"""Measured variants of one protein as aligned rows, each with the numbers that any aligned row has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.proteins.items import GAP, encode_rows
+from sciencegen.domains.proteins.variants import Reference, variant_sequence
+
+DROPPED = "# "
+"""A row whose text starts so is a record that the alignment's rules leave out; its name, ": " and the reason follow."""
+WEIGHT, MUTATIONS = "weight", "mutations"
+"""Numbers of a row: by how much it tells something new; in how many columns it has another residue than the focus."""
+
+
+def mutations(
+    rows: UInt8[np.ndarray, "sequence column"], focus: UInt8[np.ndarray, " column"]
+) -> Int[np.ndarray, " sequence"]:
+    """[sequence] columns in which a row has another residue than the focus; a gap is none."""
+    return ((rows != focus) & (rows != GAP)).sum(1)
+
+
+def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
+    """Variants of one protein, by name or written out, as rows that are all worth the same; what is none, with its
+    reason."""
+    focus = encode_rows([reference.sequence])[0]
+    for row in rows:
+        text = variant_sequence(reference, row.text)
+        if isinstance(text, Refusal):
+            yield replace(row, text=f"{DROPPED}{row.text}: {text.reason}")
+            continue
+        changed = float(mutations(encode_rows([text]), focus)[0])
+        yield replace(row, text=text, values={**row.values, WEIGHT: 1.0, MUTATIONS: changed})
+
+
+def variant_context(reference: Reference) -> dict[str, Any]:
+    """What such rows have in common: every letter of the reference has a column, and they are no family."""
+    columns = list(range(len(reference.sequence)))
+    return {"reference": reference.sequence, "first": reference.first, "columns": columns, "family": False}

@@ -1,0 +1,59 @@
+"""Sequences in the columns of their reference, and changes by name, for the report's pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sciencegen.domains.proteins.residue_classes import COLOUR
+from sciencegen.domains.proteins.variants import JOINED, SUBSTITUTION, WILD_TYPE_NAMES, Reference
+from sciencegen.domains.sites import Change, Sites
+
+Frame = Reference | Mapping[str, Any] | None
+"""A reference, or what `context` tells of an alignment: a reference too, and which of its residues have columns."""
+
+
+def as_reference(frame: Frame) -> Reference | None:
+    return Reference(frame["reference"], int(frame["first"])) if isinstance(frame, Mapping) else frame
+
+
+def sites(texts: Sequence[str], frame: Frame = None) -> Sites | None:
+    """Sequences, or rows of an alignment, in the columns of their reference.
+
+    Without one the most frequent length decides, and residues count from 1. None where nothing can be laid.
+    """
+    reference = as_reference(frame)
+    if reference is None:
+        return _counted(texts)
+    length = len(reference.sequence)
+    kept = list(frame["columns"]) if isinstance(frame, Mapping) else list(range(length))
+    rows = [_row(text, kept, length) for text in texts]
+    columns = [str(reference.first + place) for place in kept]
+    return Sites(rows, columns, "".join(reference.sequence[place] for place in kept)) if any(rows) else None
+
+
+def _counted(texts: Sequence[str]) -> Sites | None:
+    length = Counter(map(len, texts)).most_common(1)[0][0] if texts else 0
+    rows = [text if len(text) == length else None for text in texts]
+    return Sites(rows, [str(number) for number in range(1, length + 1)], "") if length else None
+
+
+def _row(text: str, kept: Sequence[int], length: int) -> str | None:
+    """The letters of a whole sequence in the kept columns, or of a row that has only these."""
+    if len(text) == length:
+        return "".join(text[place] for place in kept)
+    return text if len(text) == len(kept) else None
+
+
+def changes(names: Sequence[str]) -> list[tuple[Change, ...] | None]:
+    """What each name of a variant (`A42G:K43R`) lists: nothing for the wild type, None for what is no name."""
+    return [_changes(name) for name in names]
+
+
+def _changes(name: str) -> tuple[Change, ...] | None:
+    if name.strip().upper() in WILD_TYPE_NAMES:
+        return ()
+    found = [SUBSTITUTION.fullmatch(part.upper()) for part in JOINED.split(name.strip())]
+    read = [Change(one[1], int(one[2]), one[3]) for one in found if one is not None and one[3] in COLOUR]
+    return tuple(read) if len(read) == len(found) else None

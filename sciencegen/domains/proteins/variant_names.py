@@ -1,0 +1,47 @@
+"""Texts that stand for variants of one reference: their names, their sequences, and what is wrong where none fits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.variants import Reference, all_singles, variant_name, variant_sequence
+
+FEWEST_POSITIONS = 3
+"""Distinct ones from which letters tell how numbers are shifted."""
+MOST_MISFITS = 0.1
+_PLACE = re.compile(r"(?<![A-Z0-9])([A-Z])(-?[0-9]{1,9})(?=[A-Z*=-])")
+
+
+@dataclass(frozen=True)
+class VariantNames:
+    """Variants of a reference, by name (`A42G:K43R`) or written out."""
+
+    reference: Reference
+
+    def all_singles(self) -> list[str]:
+        return all_singles(self.reference)
+
+    def read(self, text: str) -> tuple[str, str] | Refusal:
+        """A variant's name, "WT" for the reference itself, and its sequence with "-" for what is deleted."""
+        sequence = variant_sequence(self.reference, text)
+        if isinstance(sequence, Refusal):
+            return sequence
+        return str(variant_name(self.reference, sequence)) or "WT", sequence
+
+    def hint(self, texts: Sequence[str]) -> str:
+        """By how much numbers seem to be shifted where these texts name other residues than the reference has; "" where
+        no one shift, or none at all, makes nearly all of them fit."""
+        places = {(one[1], int(one[2])) for text in texts for one in _PLACE.finditer(text.upper())}
+        if len({position for _, position in places}) < FEWEST_POSITIONS:
+            return ""
+        numbers = [position for _, position in places]
+        shifts = range(self.reference.first - max(numbers), self.reference.last - min(numbers) + 1)
+        fits = {shift: sum(self.reference.residue(at + shift) == letter for letter, at in places) for shift in shifts}
+        best = max(fits, key=lambda shift: (fits[shift], -abs(shift)), default=0)
+        if not best or fits[best] < (1 - MOST_MISFITS) * len(places):
+            return ""
+        first = self.reference.first - best
+        return f"numbering seems shifted by {-best}: it fits if the reference's first residue is {first}"

@@ -1,0 +1,113 @@
+"""Which sections a page may have, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sciencegen.report import round_sections, sections, site_sections
+from sciencegen.report.content import ReportContent
+
+
+@dataclass(frozen=True)
+class Section:
+    """key: its id on the page. short: its name in the navigation. folded: whether it is closed at first."""
+
+    key: str
+    short: str
+    title: str
+    how_to_read: str
+    build: Callable[[ReportContent], str]
+    folded: bool = False
+
+
+SECTIONS = (
+    Section(
+        "candidates",
+        "Candidates",
+        "Candidates",
+        "What was found, best first. A ringed value lies outside of what was wished.",
+        sections.candidates,
+    ),
+    Section(
+        "rounds",
+        "Rounds",
+        "Round by round",
+        "What was measured, and how well it had been foreseen: on the diagonal prediction and measurement agree.",
+        round_sections.rounds,
+    ),
+    Section(
+        "plate",
+        "Next plate",
+        "The next plate",
+        "To be measured: with what is expected, and within which 90 % interval.",
+        round_sections.plate,
+    ),
+    Section(
+        "structures",
+        "3D",
+        "Structures",
+        "Drag to turn, scroll to come nearer. How the coordinates were made stands in the structure file.",
+        sections.structures,
+    ),
+    Section(
+        "search",
+        "Search",
+        "How the search went",
+        "Progress against the number of items scored; broken lines are the controls that a search must beat.",
+        sections.traces,
+    ),
+    Section(
+        "pareto",
+        "Trade-offs",
+        "Trade-offs",
+        "Objectives against each other. On the front, one gets better only where another gets worse.",
+        sections.pareto,
+    ),
+    Section(
+        "changes",
+        "Changes",
+        "Single changes",
+        "Each cell is one letter in place of another, below the mean of each column. Point at one to read its value.",
+        site_sections.heat_maps,
+    ),
+    Section(
+        "logo",
+        "Logo",
+        "What stands where",
+        "The taller a stack, the more a site is settled; the letters in it share its height as they share the items.",
+        site_sections.site_logo,
+    ),
+    Section(
+        "properties",
+        "Properties",
+        "Properties against the training set",
+        "Each histogram is scaled to its own highest bar, so groups of different sizes compare.",
+        sections.distributions,
+    ),
+    Section(
+        "map",
+        "Map",
+        "Latent map",
+        "Where the candidates lie among what the model learned from. Point at one to see it, click to find its row.",
+        sections.latent_map,
+    ),
+    Section(
+        "calibration",
+        "Calibration",
+        "Does the model give what is asked?",
+        "Raw draws for each asked value, before any filter. A model that obeys lies on the diagonal.",
+        sections.calibrations,
+    ),
+    Section("metrics", "Metrics", "Metrics", "", sections.metrics),
+    Section("notes", "Notes", "Notes", "", sections.notes),
+    Section("settings", "Settings", "Settings", "", sections.settings, folded=True),
+    Section(
+        "provenance",
+        "Provenance",
+        "Provenance",
+        "What made this page, so that it can be made again.",
+        sections.provenance,
+        folded=True,
+    ),
+)

@@ -1,0 +1,78 @@
+"""One model of aligned rows: an encoder, a decoder of columns that are independent given z, and what both are told."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from sciencegen.networks.bayesian import BayesianLinear
+from sciencegen.vae.gaussian import DiagonalGaussian
+
+Letters = Int[Tensor, "item column"]
+Mask = Bool[Tensor, "item column"]
+Known = Float[Tensor, "item feature"]
+"""What is known of each row: its `condition_features`, perhaps of no property at all."""
+
+
+class Member(nn.Module):
+    """One model: an encoder, a decoder, a belief about the decoder's last weights. known: features of both."""
+
+    def __init__(self, columns: int, letters: int, hidden: int, latent: int, known: int = 0) -> None:
+        super().__init__()
+        self.columns, self.letters, self.latent = columns, letters, latent
+        self.encoder = nn.ModuleList([_linear(columns * letters + known, hidden), _linear(hidden, hidden)])
+        self.mean, self.log_std = _linear(hidden, latent, 1.0), _linear(hidden, latent, 1.0, bias=-2.0)
+        self.decoder = nn.ModuleList([_linear(latent + known, hidden), _linear(hidden, hidden)])
+        self.output = BayesianLinear(hidden, columns * letters)
+        nn.init.normal_(self.output.weight, std=0.1 / math.sqrt(hidden))
+        nn.init.zeros_(self.output.bias)
+
+    def posterior(self, letters: Letters, mask: Mask, known: Known) -> DiagonalGaussian:
+        """q(z | x, c); a gap is a column of zeros."""
+        one_hot = functional.one_hot(letters.clamp(0, self.letters - 1).long(), self.letters) * mask[..., None]
+        hidden = torch.cat([one_hot.flatten(1).to(self.output.weight), known], 1)
+        for layer in self.encoder:
+            hidden = functional.relu(layer(hidden))
+        return DiagonalGaussian(self.mean(hidden), self.log_std(hidden).clamp(-8, 3))
+
+    def logits(
+        self, z: Float[Tensor, "item latent"], known: Known, generator: Generator | None = None
+    ) -> Float[Tensor, "item column letter"]:
+        """Of p(x | z, c). With a generator the last weights are drawn."""
+        hidden = torch.cat([z, known], 1)
+        for layer in self.decoder:
+            hidden = functional.relu(layer(hidden))
+        return self.output(hidden, generator).unflatten(-1, (self.columns, self.letters))
+
+    def log_prob(
+        self, z: Float[Tensor, "item latent"], letters: Letters, mask: Mask, known: Known,
+        generator: Generator | None = None,
+    ) -> Float[Tensor, " item"]:  # fmt: skip
+        """log p(x | z, c), gaps apart."""
+        log_p = torch.log_softmax(self.logits(z, known, generator), -1)
+        picked = log_p.gather(-1, letters.clamp(0, self.letters - 1).long()[..., None])
+        return torch.where(mask, picked[..., 0], 0.0).sum(-1)
+
+    def evidence(
+        self, letters: Letters, mask: Mask, known: Known, noise: Float[Tensor, "sample one latent"]
+    ) -> Float[Tensor, "sample item"]:
+        """log p(x | z, c) p(z) / q(z | x, c) at z = mean + std * noise."""
+        posterior = self.posterior(letters, mask, known)
+
+        def weight(one: Tensor) -> Tensor:
+            z = posterior.mean + posterior.log_std.exp() * one
+            log_ratio = 0.5 * (one.square() - z.square()).sum(-1) + posterior.log_std.sum(-1)
+            return self.log_prob(z, letters, mask, known) + log_ratio
+
+        return torch.stack([weight(one) for one in noise])
+
+
+def _linear(inputs: int, outputs: int, gain: float = 2**0.5, bias: float = 0.0) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
+    nn.init.constant_(layer.bias, bias)
+    return layer

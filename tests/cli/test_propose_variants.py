@@ -1,0 +1,191 @@
+"""propose and record on variants of a protein: by name or written out, within a design space, and back from the lab."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sciencegen.api.propose import propose
+from sciencegen.domains.proteins.variants import Reference, apply_variant, variant_name
+from sciencegen.optimization.journal import read_journal
+from tests.domains.proteins.examples import GB1
+
+SAMPLE = Path(__file__).parents[2] / "datasets/proteins/gb1-doubles/sample_train.csv.gz"
+WILD = GB1[1:]
+"""As in the sample, whose residue 1 is 2 in the literature."""
+FAST = (
+    "--threads",
+    1,
+    "--settings",
+    "{surrogate: gp, scale: linear, breeding: {children: 60, generations: 2, draws: 40}}",
+)
+BATCH = ("--batch", 8)
+
+
+@pytest.fixture
+def measured():
+    """90 double mutants of GB1's sample: doubles.csv with sequences, named.csv with names from number 2."""
+    table = pd.read_csv(SAMPLE).head(90)
+    table = pd.DataFrame({"item": table["item"], "value": table["fitness"]})
+    table.to_csv("doubles.csv", index=False)
+    names = [variant_name(Reference(WILD, 2), item) for item in table["item"]]
+    pd.DataFrame({"mutant": names, "value": table["value"]}).to_csv("named.csv", index=False)
+    Path("gb1.fasta").write_text(f">GB1/2-56 without its methionine\n{WILD}\n")
+    return table
+
+
+def test_names_and_sequences_make_one_plate(cli, measured):
+    space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=3")
+    for table in ("doubles", "named"):
+        flags = ("--measured", f"{table}.csv", *space, *BATCH, *FAST, "-o", f"from_{table}.csv")
+        result = cli("propose", "proteins", *flags)
+        assert result.code == 0, result.err
+        assert "55 of 55 positions are open: Q2, Y3" in result.err
+    assert Path("from_doubles.csv").read_bytes() == Path("from_named.csv").read_bytes()
+    plate = pd.read_csv("from_named.csv")
+    assert list(plate)[:3] == ["item", "mutant", "value"]
+    assert not set(plate["item"]) & set(measured["item"])
+    assert plate["mutant"].str.count(":").max() <= 2
+    assert [apply_variant(Reference(WILD, 2), name) for name in plate["mutant"]] == plate["item"].tolist()
+
+
+def test_a_plate_stays_at_its_positions_and_residues_and_off_forbidden_motifs(cli, measured):
+    options = ("positions=V39-41,54", "residues='FWYLI 54:*'", "maximum_mutations=2", "first=2", f"reference={WILD}")
+    space = [part for option in options for part in ("--space", option)]
+    result = cli("propose", "proteins", "--measured", "doubles.csv", *space, "--forbid", "GF", *FAST, "-o", "p.csv")
+    assert result.code == 0, result.err
+    assert "4 of 55 positions are open: V39 (FILWY), D40 (FILWY), G41 (FILWY), V54;" in result.err
+    assert "90 measured items lie outside the design space; they are learned from" in result.err
+    plate = pd.read_csv("p.csv")
+    assert set(plate["source"]) == {"pool"}
+    changes = [change for name in plate["mutant"] if name != "WT" for change in name.split(":")]
+    assert {change[:-1] for change in changes} <= {"V39", "D40", "G41", "V54"}
+    assert all(change[-1] in "FWYLI" for change in changes if "54" not in change)
+    assert plate["mutant"].str.count(":").max() == 1
+    assert not plate["item"].str.contains("GF").any()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "fasta"])
+def test_a_plate_comes_back_from_the_lab_as_it_is(cli, measured, ending):
+    name = f"round1.{ending}"
+    space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=2")
+    flags = ("--measured", "named.csv", "--journal", "campaign.csv", *space, *BATCH, *FAST)
+    assert cli("propose", "proteins", *flags, "-o", name).code == 0
+    if ending == "fasta":
+        filled = Path(name).read_text().replace(" round=", " value=1.5 round=")
+        assert filled.count("value=1.5") == filled.count("mutant=") == 8
+        Path(name).write_text(filled)
+    else:
+        plate = pd.read_csv(name) if ending == "csv" else pd.read_parquet(name)
+        plate["value"] = 1.5
+        plate.to_csv(name, index=False) if ending == "csv" else plate.to_parquet(name)
+    done = cli("record", "proteins", name, "--journal", "campaign.csv", "--json")
+    assert done.code == 0, done.err
+    assert (json.loads(done.out)["recorded"], json.loads(done.out)["awaited"]) == (8, 0)
+    again = cli("record", "proteins", name, "--journal", "campaign.csv", "--wild-type", "gb1.fasta", "--json")
+    assert json.loads(again.out)["recorded"] == 0
+    assert [entry.round for entry in read_journal("campaign.csv").measured] == [0] * 90 + [1] * 8
+
+
+def test_names_are_recorded_as_sequences_and_wrong_rows_are_listed(cli, measured):
+    rows = ["V39A:D40W", "A39V", "V999A", "", GB1, "WT", "v39a"]
+    pd.DataFrame({"mutant": rows, "value": range(7)}).to_csv("lab.csv", index=False)
+    done = cli("record", "proteins", "lab.csv", "--wild-type", "gb1.fasta", "--journal", "campaign.csv", "--json")
+    assert json.loads(done.out)["recorded"] == 3, done.err
+    found = [entry.item for entry in read_journal("campaign.csv").entries]
+    assert [variant_name(Reference(WILD, 2), item) for item in found] == ["V39A:D40W", "", "V39A"]
+    rejects = pd.read_csv("campaign.csv.rejects.csv")
+    assert rejects["line"].tolist() == [3, 4, 5, 6]
+    reasons = ("reference has V", "outside", "written WT", "56 letters")
+    for reason, wanted in zip(rejects["reason"], reasons, strict=True):
+        assert wanted in reason
+
+
+def test_a_table_comes_on_standard_input(cli, measured):
+    flags = ("--wild-type", "gb1.fasta", "--journal", "campaign.csv", "--json")
+    done = cli("record", "proteins", "-", *flags, stdin=Path("named.csv").read_bytes())
+    assert json.loads(done.out)["recorded"] == 90, done.err
+
+
+def test_other_lengths_are_told_and_teach_nothing_beside_a_wild_type(cli, measured):
+    pd.concat([measured, pd.DataFrame({"item": [GB1], "value": [9.0]})]).to_csv("mixed.csv", index=False)
+    flags = ("--measured", "mixed.csv", *BATCH, *FAST)
+    named = cli("propose", "proteins", *flags, "--wild-type", "gb1.fasta", "-o", "named_plate.csv", "--json")
+    assert (named.code, json.loads(named.out)["measured"]) == (0, 90)
+    assert "56 letters, the reference has 55" in Path("named_plate.csv.rejects.csv").read_text()
+    plain = cli("propose", "proteins", *flags, "-o", "plain.csv", "--json")
+    assert (plain.code, json.loads(plain.out)["measured"]) == (0, 91)
+    assert any("several lengths" in note for note in json.loads(plain.out)["notes"])
+    assert cli("record", "proteins", "mixed.csv", "--journal", "campaign.csv").code == 0
+    journal = ("--journal", "campaign.csv", "--wild-type", "gb1.fasta")
+    result = cli("propose", "proteins", *journal, *BATCH, *FAST, "-o", "p.csv")
+    assert (result.code, "1 measured or proposed items can't be laid on the wild type" in result.err) == (0, True)
+
+
+def test_without_a_wild_type_changes_count_from_the_measured(cli, measured):
+    flags = ("--measured", "doubles.csv", "--space", "maximum_mutations=1", "--space", "positions=10-20")
+    result = cli("propose", "proteins", *flags, *BATCH, *FAST, "-o", "p.csv")
+    assert result.code == 0, result.err
+    assert "no wild type was given: mutations count from what is most frequent" in result.err
+    assert WILD in result.err
+    plate = pd.read_csv("p.csv")
+    assert "mutant" not in plate
+    assert {sum(a != b for a, b in zip(item, WILD, strict=True)) for item in plate["item"]} == {1}
+
+
+def test_a_first_plate_needs_no_more_than_a_wild_type(cli):
+    result = cli("propose", "proteins", "--wild-type", WILD, *BATCH, *FAST, "-o", "first.csv")
+    assert result.code == 0, result.err
+    plate = pd.read_csv("first.csv")
+    assert plate["mutant"][0] == "WT"
+    assert (plate["round"] == 1).all()
+    assert len(set(plate["item"])) == 8
+
+
+def test_a_pool_may_be_named_too(cli, measured):
+    pool = pd.DataFrame({"mutant": ["V39A", "V39L:D40F", "D40Y", "V54A", "Q2A", "K4Z"], "cost": [1, 2, 1, 1, 1, 1]})
+    pool.to_csv("pool.csv", index=False)
+    space = ("--wild-type", "gb1.fasta", "--space", "positions=39-41,54")
+    flags = ("--measured", "named.csv", "--pool", "pool.csv", *space, "--cost-limit", 4, *FAST)
+    result = cli("propose", "proteins", *flags, "--acquisition", "noisy-ei", "-o", "p.csv")
+    plate = pd.read_csv("p.csv")
+    assert result.code == 5
+    assert set(plate["mutant"]) <= {"V39A", "V39L:D40F", "D40Y", "V54A"}
+    assert 0 < plate["cost"].sum() <= 4
+    assert "K4Z" in Path("p.csv.rejects.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--wild-type", "gb1.fasta", "--space", "positions=1"), "from 2 to 56, the numbers of the wild type"),
+        (("--wild-type", "gb1.fasta", "--space", "reference=MKV"), "Pass --wild-type alone"),
+        (("--wild-type", "nothing.fasta"), "Expected a wild type"),
+        (("--wild-type", "gb1.fasta", "--start", "A39V"), "for --start, got 'A39V': 'A39V' says A at 39"),
+        (("--wild-type", "gb1.fasta", "--start", GB1), "56 letters, the reference has 55"),
+        (("--space", "sites=1"), "Unknown option of the design space of proteins 'sites'"),
+        (("--wild-type", "gb1.fasta", "--space", "residues=*"), "Expected --space name=value"),
+    ],
+)
+def test_errors_say_what_to_do(cli, measured, flags, message):
+    result = cli("propose", "proteins", "--measured", "doubles.csv", *flags, *FAST)
+    assert result.code == 2, result.err
+    assert message in " ".join(result.err.split())
+
+
+def test_molecules_have_no_wild_type(cli):
+    Path("m.csv").write_text("item,value\nCCO,1\n")
+    for verb in (("propose", "molecules", "--measured", "m.csv"), ("record", "molecules", "m.csv")):
+        result = cli(*verb, "--journal", "campaign.csv", "--wild-type", "CCO")
+        assert (result.code, "Expected no --wild-type" in result.err) == (2, True)
+
+
+def test_python_gives_the_same_plate_with_its_notes(cli, measured):
+    settings = dict(threads=1, batch=4, surrogate="gp", scale="linear", acquisition="greedy")
+    table = propose("proteins", "named.csv", wild_type="gb1.fasta", space={"positions": "39-41,54"}, **settings)
+    assert list(table)[:3] == ["item", "mutant", "value"]
+    assert "4 of 55 positions are open" in table.attrs["summary"]["notes"][0]
+    assert table["predicted"].is_monotonic_decreasing

@@ -1,0 +1,55 @@
+"""Texts that stand for variants, and what is said of those that don't."""
+
+import pytest
+
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins import DOMAIN
+from sciencegen.domains.proteins.variants import Reference
+from tests.domains.proteins.examples import GB1
+
+NAMES = DOMAIN.variant_names(Reference(GB1, 5))
+
+
+@pytest.mark.parametrize("text", ["V43A", "Val43Ala", "p.Val43Ala", "p.(VAL43ALA)", GB1[:38] + "A" + GB1[39:] + "*"])
+def test_a_variant_has_one_name(text):
+    assert NAMES.read(text) == ("V43A", GB1[:38] + "A" + GB1[39:])
+
+
+@pytest.mark.parametrize("text", ["WT", "", GB1, GB1.lower(), "V43=", "Val43="])
+def test_the_wild_type_has_one_too(text):
+    assert NAMES.read(text) == ("WT", GB1)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (GB1[:-1], "55 letters, the reference has 56"),
+        (GB1 + GB1, "112 letters, the reference has 56"),
+        ("ATGGCC" * 10, "60 nucleotides, it seems: translate them"),
+        ("V43*", "is a stop"),
+        ("Val43Ter", "is a stop"),
+        ("Val43Xyz", "is no variant"),
+        ("Val43del", "write a deletion as A42-"),
+        ("Ala43Val", "says A at 43, where the reference has V"),
+    ],
+)
+def test_what_is_none_says_why(text, reason):
+    found = NAMES.read(text)
+    assert isinstance(found, Refusal)
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize("shift", [-4, -1, 1, 20])
+def test_a_shifted_numbering_is_seen(shift):
+    texts = [f"{GB1[at]}{at + 5 + shift}A" for at in (3, 8, 17, 30, 41)]
+    assert NAMES.hint(texts) == (
+        f"numbering seems shifted by {shift}: it fits if the reference's first residue is {5 + shift}"
+    )
+    assert NAMES.hint([":".join(texts)]) == NAMES.hint(texts)
+
+
+def test_no_shift_is_seen_where_numbers_fit_or_tell_little():
+    assert NAMES.hint([f"{GB1[at]}{at + 5}A" for at in (3, 8, 17)]) == ""
+    assert NAMES.hint(["A7G", "A9G"]) == ""
+    assert NAMES.hint(["W5A", "W6A", "W7A", "W8A"]) == ""
+    assert NAMES.hint([]) == ""

@@ -1,0 +1,63 @@
+"""A campaign's rounds: the best so far never worsens, intervals are counted, the table says the same as the plots."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from example_sites import agreement as expected
+from example_sites import plate, rounds
+
+from sciencegen.report import ReportContent, render_page, round_plots
+from sciencegen.report.round_plots import best_so_far, inside
+
+
+@pytest.mark.parametrize(("direction", "best"), [("maximize", [3, 5, 5]), ("minimize", [1, 1, 1])])
+def test_the_best_so_far_is_of_all_rounds_up_to_one(direction, best):
+    assert list(best_so_far(replace(rounds(), direction=direction)).values()) == best
+
+
+def test_intervals_hold_what_lies_in_them():
+    assert inside(expected()).tolist() == [True, True, False]
+
+
+def table(page: str) -> list[list[str]]:
+    body = re.search(r"<tbody>(.*?)</tbody>", page, re.S).group(1)
+    return [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", body)]
+
+
+def test_the_table_says_each_round():
+    rows = table(render_page(ReportContent("t", rounds=rounds(), agreement=expected())))
+    assert rows[0] == ["0", "2", "3", "3", "2", "0", "–", "–"]
+    assert rows[1][5:] == ["2", "2 of 2 (100 %)", "–"]  # two items have no rank correlation
+    assert rows[2][3:] == ["5", "4", "1", "0 of 1 (0 %)", "–"]
+    assert len(table(render_page(ReportContent("t", rounds=rounds())))[0]) == 5
+
+
+def test_a_point_leads_to_its_row_of_the_table():
+    svg = round_plots.rounds(rounds())
+    assert sorted(re.findall(r'data-row="(-?\d)" data-label="(\w)"', svg)) == list(zip("01234", "debca", strict=True))
+    both = round_plots.agreement(replace(expected(), table_rows=[0, 1, -1]))
+    assert re.findall(r'class="marks (\w+)"', both) == ["candidate", "front"]
+    assert 'data-row="-1" data-label="e"' in both
+
+
+def test_equal_values_do_not_hide_each_other():
+    svg = round_plots.rounds(replace(rounds(), rounds=[1] * 5, values=[2.0] * 5))
+    places = re.findall(r'cx="([\d.]+)"', svg)
+    assert len(set(places)) == 5
+
+
+def test_one_measurement_is_still_a_page():
+    one = replace(rounds(), rounds=np.array([3]), values=np.array([1.0]), labels=["a"], table_rows=[0])
+    alone = replace(expected(), **{name: getattr(expected(), name)[:1] for name in (
+        "rounds", "predicted", "lower", "upper", "measured", "labels"
+    )})  # fmt: skip
+    assert "<circle" in render_page(ReportContent("t", rounds=one, agreement=alone))
+
+
+def test_a_plate_is_a_table_of_its_own():
+    page = render_page(ReportContent("t", plate=plate()))
+    assert 'id="plate-1"' in page
+    assert "candidates-table" not in re.sub(r"<script>.*?</script>", "", page, flags=re.S)
+    assert "2 items" in page

@@ -1,0 +1,26 @@
+rule propose:
+    """The next plate for a lab, from what was measured. Exit code 5 means fewer items than asked."""
+    input:
+        measured=[path for source in measured_tables() for path in if_file(source)],
+        model=rules.train.output,
+    output:
+        f"{RUN}/plate.csv",
+    log:
+        f"{RUN}/logs/propose.log",
+    benchmark:
+        f"{RUN}/benchmarks/propose.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        gpu=GPUS,
+        device=DEVICE,
+    params:
+        settings=as_settings(
+            {**read_like_prepare(measured_tables()), **PROPOSE}, model=f"{RUN}/model"
+        ),
+        domain=DOMAIN,
+    shell:
+        "sciencegen propose {params.domain} --settings {params.settings:q} --device {resources.device}"
+        " --threads {threads} --force -o {output:q} 2>&1 | tee {log:q} || test $? -eq 5"

@@ -1,0 +1,34 @@
+rule variants:
+    """Effects of variants of the family's reference, by the model and, where there are some, by the predictors."""
+    input:
+        table=if_file(VARIANTS.get("variants")),
+        model=rules.train.output,
+        predictors=expand(
+            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
+        ),
+    output:
+        f"{RUN}/variants.csv",
+    log:
+        f"{RUN}/logs/variants.log",
+    benchmark:
+        f"{RUN}/benchmarks/variants.tsv"
+    conda:
+        "../envs/sciencegen.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        gpu=GPUS,
+        device=DEVICE,
+    params:
+        domain=DOMAIN,
+        variants=VARIANTS.get("variants", "all-singles"),
+        model=lambda wildcards, input: os.path.dirname(input.model[0]),
+        classify="--classify" if VARIANTS.get("classify") else "",
+        predictors=" ".join(
+            f"--predictor '{name}={RUN}/predictors/{name}'"
+            for name in sorted(PREDICTORS)
+        ),
+    shell:
+        "sciencegen score {params.domain} --variants {params.variants:q} --model {params.model:q} {params.classify}"
+        " {params.predictors} --device {resources.device} --threads {threads} --force -o {output:q}"
+        " 2>&1 | tee {log:q}"
