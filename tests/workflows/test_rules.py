@@ -74,9 +74,11 @@ def understand(words, monkeypatch):
         build(*arguments)
         raise Understood
 
-    with monkeypatch.context() as patch, pytest.raises(Understood):
+    command = typer.main.get_command(app)
+    with monkeypatch.context() as patch:
         patch.setattr(config, "build_settings", read_and_end)
-        typer.main.get_command(app)(words, standalone_mode=False)
+        with pytest.raises(Understood):
+            command(words, standalone_mode=False)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")

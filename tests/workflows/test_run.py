@@ -139,12 +139,12 @@ def test_a_profile_of_the_user_is_found(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(960)
 @pytest.mark.parametrize("config", sorted((WORKFLOWS / "config" / "smoke").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_smoke_run_ends_with_a_report(config, tmp_path):
     settings = load_run(config)
     words = [sys.executable, "-m", "sciencegen.cli.main", "run", settings.domain, "--config", str(config)]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=590)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     page = tmp_path / done.stdout.strip()
     assert "<svg" in page.read_text()
