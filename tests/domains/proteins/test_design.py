@@ -107,6 +107,14 @@ def test_a_large_space_is_counted_and_not_listed():
     assert space(maximum_mutations=1).size() == 56 * 19 + 1
 
 
+@pytest.mark.parametrize("length", [300, 5000])
+def test_a_long_protein_has_a_space_that_is_counted_too(length):
+    long = space(reference="MKVLA" * (length // 5))
+    assert long.size() == 20**length
+    assert f"at once: 10^{round(length * np.log10(20))} sequences" in long.notes[0]
+    assert long.everything(200_000) is None
+
+
 def test_moves_stay_within_the_space_whatever_the_parent():
     within, generator = space(positions="39-41,54", residues="FWY 40:DP", maximum_mutations=2), np.random.default_rng(0)
     parents, reached = [GB1, "A" * 56, space(positions="39-54").mutate(GB1, generator)], set()
