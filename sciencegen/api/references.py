@@ -42,25 +42,19 @@ def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:
 class ReadItems(InDomain):
     """Texts to (text, key) each, or why not; runs in the workers.
 
-    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length),
-    and so is an empty text, which is rather a cell that wasn't filled than the reference itself.
+    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length).
     """
 
     reference: Any = None
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
-        found = [self._named(domain, text, item) for text, item in zip(texts, self._parsed(domain, texts), strict=True)]
+        found = [self._named(domain, item) for item in parse_texts(domain, texts, self.reference)]
         return [item if isinstance(item, Refusal) else (domain.text(item), domain.key(item)) for item in found]
 
-    def _parsed(self, domain: Any, texts: Sequence[str]) -> list[Any]:
-        return parse_texts(domain, texts, self.reference)
-
-    def _named(self, domain: Any, text: str, item: Any) -> Any:
+    def _named(self, domain: Any, item: Any) -> Any:
         if self.reference is None or isinstance(item, Refusal):
             return item
-        if not text.strip():
-            return Refusal("empty; the wild type itself is written WT")
         name = domain.name_of(self.reference, item)
         return name if isinstance(name, Refusal) else item
 

@@ -96,7 +96,7 @@ def test_names_are_recorded_as_sequences_and_wrong_rows_are_listed(cli, measured
     done = cli("record", "proteins", "lab.csv", "--wild-type", "gb1.fasta", "--journal", "campaign.csv", "--json")
     assert json.loads(done.out)["recorded"] == 3, done.err
     found = [entry.item for entry in read_journal("campaign.csv").entries]
-    assert [variant_name(Reference(WILD, 2), item) for item in found] == ["V39A:D40W", "", "V39A"]
+    assert [variant_name(Reference(WILD, 2), item) for item in found] == ["V39A:D40W", "WT", "V39A"]
     rejects = pd.read_csv("campaign.csv.rejects.csv")
     assert rejects["line"].tolist() == [3, 4, 5, 6]
     reasons = ("reference has V", "outside", "written WT", "56 letters")

@@ -29,7 +29,7 @@ class VariantNames:
         sequence = variant_sequence(self.reference, text)
         if isinstance(sequence, Refusal):
             return sequence
-        return str(variant_name(self.reference, sequence)) or "WT", sequence
+        return str(variant_name(self.reference, sequence)), sequence
 
     def hint(self, texts: Sequence[str]) -> str:
         """By how much numbers seem to be shifted where these texts name other residues than the reference has; "" where

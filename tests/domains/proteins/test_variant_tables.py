@@ -14,7 +14,6 @@ WILD = Reference(GB1, 5)
     [
         ("V43A", GB1[:38] + "A" + GB1[39:]),
         (" v43a:D44W ", GB1[:38] + "AW" + GB1[40:]),
-        ("", GB1),
         ("WT", GB1),
         ("wildtype", GB1),
         (GB1.lower(), GB1),
@@ -33,6 +32,8 @@ def test_a_name_and_a_sequence_stand_for_a_sequence(text, expected):
         ("V943A", "outside the reference, which spans 5 to 60"),
         ("V43A:V43G", "change the same position"),
         ("V43-", "deletes a residue"),
+        (GB1[:38] + "-" + GB1[39:], "deletes a residue"),
+        ("", "empty; the wild type itself is written WT"),
         ("V43*", "is a stop"),
         ("V43AA", "inserts residues"),
         ("V43X", "none of the 20 amino acids"),
