@@ -49,6 +49,12 @@ def test_a_shifted_numbering_is_seen(shift):
     assert NAMES.hint([":".join(texts)]) == NAMES.hint(texts)
 
 
+@pytest.mark.timeout(20)
+def test_one_odd_number_among_shifted_ones_costs_no_time():
+    texts = [f"{GB1[at]}{at + 9}A" for at in range(20)]
+    assert NAMES.hint([*texts, "A999999999G", "A-999999999G"]) == NAMES.hint(texts) != ""
+
+
 def test_no_shift_is_seen_where_numbers_fit_or_tell_little():
     assert NAMES.hint([f"{GB1[at]}{at + 5}A" for at in (3, 8, 17)]) == ""
     assert NAMES.hint(["A7G", "A9G"]) == ""
