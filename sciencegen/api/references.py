@@ -16,6 +16,9 @@ from sciencegen.errors import ConfigError
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 
 
+Refused = tuple[int, str, str]
+
+
 @cache
 def _read(domain: str, source: str) -> Any:
     science = domain_of(domain)
@@ -27,6 +30,12 @@ def _read(domain: str, source: str) -> Any:
 def reference_of(science: Any, source: Any) -> Any:
     """What items are named against, or None; source: its text, a file, or the reference itself."""
     return _read(science.name, source) if isinstance(source, str) and source else source or None
+
+
+def names_of(science: Any, source: Any) -> Any:
+    """The variants of a reference by name (`Domain.variant_names`), or None without one."""
+    reference = reference_of(science, source)
+    return None if reference is None or not hasattr(science, "variant_names") else science.variant_names(reference)
 
 
 def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:
@@ -57,6 +66,13 @@ class ReadItems(InDomain):
             return item
         name = domain.name_of(self.reference, item)
         return name if isinstance(name, Refusal) else item
+
+
+def hinted(names: Any, texts: Sequence[str], refused: Sequence[Refused]) -> list[Refused]:
+    """Refused rows, with what would make them fit where there is such a thing. names: `Domain.variant_names`, or None.
+    texts: of all rows."""
+    hint = names.hint(texts) if refused and names is not None else ""
+    return [(line, text, f"{reason}; {hint}" if hint else reason) for line, text, reason in refused]
 
 
 def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sciencegen.api.models import LoadedModel, load_model
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.references import columns_of, reference_of
+from sciencegen.api.references import columns_of, hinted, reference_of
 from sciencegen.api.rooms import domain_of, plain_of, use_threads
 from sciencegen.api.score import ScoredChunk
 from sciencegen.api.train import train
@@ -167,10 +167,8 @@ class VariantScoring:
         while chunk := list(islice(self.rows, CHUNK)):
             results = self._score([row.text for row in chunk])
             pairs = list(zip(chunk, results, strict=True))
-            wrong = [(row, one) for row, one in pairs if isinstance(one, Refusal)]
-            hint = self.names.hint([row.text for row in chunk]) if wrong else ""
-            more = f"; {hint}" if hint else ""
-            refused = [(row.line, row.text, f"{one.reason}{more}") for row, one in wrong]
+            wrong = [(row.line, row.text, one.reason) for row, one in pairs if isinstance(one, Refusal)]
+            refused = hinted(self.names, [row.text for row in chunk], wrong)
             good = [(row.line, one) for row, one in pairs if not isinstance(one, Refusal)]
             self.scored, self.refused = self.scored + len(good), self.refused + len(refused)
             yield ScoredChunk(self._values(good), refused)

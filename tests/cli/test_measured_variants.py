@@ -111,6 +111,9 @@ def test_a_table_without_a_wild_type_says_what_is_missing(cli, table):
     done = cli("datasets", "prepare", "proteins", table, "--wild-type", GB1, "-o", "data")
     assert done.code == 2
     assert "Pass --form aligned" in done.err
+    done = cli("datasets", "prepare", "proteins", table, "--form", "aligned", "--wild-type", GB1, "-o", "data")
+    assert done.code == 0, done.err
+    assert "numbering seems shifted by 1: it fits a wild type /2-57" in Path("data/rejects.csv").read_text()
 
 
 def test_predictors_stand_beside_variants_with_a_family_or_without(cli, table, tmp_path):

@@ -113,6 +113,17 @@ def test_rows_that_contradict_the_wild_type_are_refused(cli, measured, wild_type
     assert "says A at 14, where the reference has L" in refused["reason"][0]
 
 
+def test_shifted_numbers_are_told_and_may_be_given_with_the_sequence(cli, measured):
+    texts = [*measured["sequence"][:80], *measured["mutant"][80:]]
+    measured.assign(mutant=texts)[["mutant", "value"]].to_csv("table.csv", index=False)
+    flags = ("--target", "value", *QUICK, "-o", "p")
+    result = cli("train", "predictor", "proteins", "table.csv", "--wild-type", WILD, *flags)
+    assert "numbering seems shifted by 10: it fits a wild type /11-40" in Path("p/rejects.csv").read_text()
+    result = cli("train", "predictor", "proteins", "table.csv", "--wild-type", f"{WILD}/11-40", *flags, "--force")
+    assert result.code == 0, result.err
+    assert metrics("p")["refused"] == 0
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [

@@ -45,5 +45,6 @@ class VariantNames:
         best = max(fits, key=lambda shift: (fits[shift], -abs(shift)), default=0)
         if not best or fits[best] < (1 - MOST_MISFITS) * len(places):
             return ""
-        first = self.reference.first - best
-        return f"numbering seems shifted by {-best}: it fits if the reference's first residue is {first}"
+        first, last = self.reference.first - best, self.reference.last - best
+        fitting = f": it fits a wild type /{first}-{last}" if first >= 1 else ""
+        return f"numbering seems shifted by {-best}{fitting}"

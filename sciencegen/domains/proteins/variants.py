@@ -24,6 +24,7 @@ _SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
 _THREE_LETTERS = re.compile(r"(?:p\.)?\(?([A-Z]{3})(-?[0-9]{1,9})([A-Z]{3}|[*=-])\)?", re.IGNORECASE)
 _INSERTED = re.compile(r"[A-Z]?\d+(INS|DUP|FS|_).*|[A-Z]\d+[A-Z]{2}|-\d+.*", re.IGNORECASE)
 _ALLOWED = frozenset(ALPHABET + GAP_LETTER)
+_RANGE = re.compile(r"(.*)/(-?[0-9]{1,9})-(-?[0-9]{1,9})", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,23 @@ class Reference:
     def residue(self, position: int) -> str | None:
         """The letter at a number, None outside."""
         return self.sequence[position - self.first] if self.first <= position <= self.last else None
+
+
+def split_range(text: str) -> tuple[str, tuple[int, int] | None]:
+    """What stands before the numbers of the first and last residue (`BLAT_ECOLX/24-286`), and these, if there are."""
+    found = _RANGE.fullmatch(text)
+    return (text, None) if found is None else (found[1], (int(found[2]), int(found[3])))
+
+
+def numbered(sequence: str, span: tuple[int, int] | None) -> Reference | Refusal:
+    """A reference whose first and last residues have these numbers; from 1 without any."""
+    if span is None:
+        return Reference(sequence)
+    first, last = span
+    if first < 1 or last - first + 1 != len(sequence):
+        letters = f"{last - first + 1} residues" if last >= first >= 1 else "no range of residues"
+        return Refusal(f"span its {len(sequence)} letters, found {first}-{last}, {letters}")
+    return Reference(sequence, first)
 
 
 @dataclass(frozen=True, slots=True)

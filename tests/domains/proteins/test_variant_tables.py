@@ -49,6 +49,7 @@ def test_what_is_no_variant_says_why(text, reason):
 
 def test_a_wild_type_is_a_sequence_or_the_first_record_of_a_file(tmp_path):
     assert DOMAIN.reference(GB1.lower()) == Reference(GB1)
+    assert DOMAIN.reference(f" {GB1.lower()}/5-60") == WILD
     path = tmp_path / "gb1.fasta"
     path.write_text(f">GB1/5-60 something\n{GB1[:30]}\n{GB1[30:]}\n")
     assert DOMAIN.reference(str(path)).sequence == GB1
