@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.rooms import InDomain, domain_of
-from sciencegen.data.tables import Row, read_table
+from sciencegen.data.tables import READ_TABLES, Row, read_table
 from sciencegen.domains.base import VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
-
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-
 
 Refused = tuple[int, str, str]
 
@@ -79,7 +76,7 @@ def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> I
     """The rows of a file; with a reference, of a table the column of names comes before that of items, unless this has
     the name that our own tables give it: a name means nothing without its numbering, an item does."""
     reference_of(science, source)  # a wrong one is an error before any row is read
-    if source and path.name.lower().endswith(TABLES):
+    if source and path.name.lower().endswith(READ_TABLES):
         return read_table(path, columns_of(science, source), column)
     return science.read(path, column)
 

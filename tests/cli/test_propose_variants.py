@@ -68,7 +68,7 @@ def test_a_plate_stays_at_its_positions_and_residues_and_off_forbidden_motifs(cl
     assert not plate["item"].str.contains("GF").any()
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "fasta"])
+@pytest.mark.parametrize("ending", ["csv", "pq", "fasta"])
 def test_a_plate_comes_back_from_the_lab_as_it_is(cli, measured, ending):
     name = f"round1.{ending}"
     space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=2")
