@@ -13,9 +13,18 @@ from typing import IO, Any
 
 import numpy as np
 
-from sciencegen.api.endings import LINES, TABLES, check_ending
+from sciencegen.api.endings import LINES, check_ending
 from sciencegen.api.rooms import domain_of, plain_text
-from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
+from sciencegen.data.writers import (
+    WRITTEN_TABLES,
+    RejectsWriter,
+    TableWriter,
+    is_parquet,
+    line_of,
+    rejects_path,
+    write_rejects,
+    write_table,
+)
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
@@ -50,11 +59,11 @@ def open_output(
     complete: gives items what structures need and the items lack. drawn_by: the model that made what they have.
     """
     name = output.lower()
-    if output == "-" or name.endswith(TABLES):
+    if output == "-" or name.endswith(WRITTEN_TABLES):
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
     if name.endswith(LINES) and name.endswith(domain_of(domain).formats):
         return OutputWriter(output, LineSink(output))
-    check_ending(domain, "-o", output, TABLES[:3])
+    check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
     return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by))
 
 
@@ -253,7 +262,7 @@ def write_json(output: str, values: Mapping[str, Any]) -> None:
 
 def csv_beside(output: str) -> list[str]:
     """The CSV that goes beside candidates in Parquet."""
-    return [str(Path(output).with_suffix(".csv"))] if output.lower().endswith((".parquet", ".pq")) else []
+    return [str(Path(output).with_suffix(".csv"))] if is_parquet(output) else []
 
 
 def search_files(output: str, structures: str | None, details: str | None) -> list[str]:
@@ -285,7 +294,7 @@ def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
 def write_candidates(
     domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None
 ) -> list[Refused]:
-    if output == "-" or output.lower().endswith(TABLES):
+    if output == "-" or output.lower().endswith(WRITTEN_TABLES):
         write_table(output, table)
         for beside in csv_beside(output):
             write_table(beside, table)

@@ -71,10 +71,10 @@ class Representation(Protocol):
         A representation may offer `measures`, names of numbers that an item has beside what it was fitted on, and
         `measure(items, names) -> [item name]` (of a family's rows: mutations against its focus), with `ranges` of them;
         and `start`, texts of items that a search begins with (the focus).
-        One whose items have names against a reference may offer `name_column`, and `names(items) -> list[str]` for it
-        (proteins: `mutant`, such as A42G:K43R); and for searches `mutate(item, generator)`, a move among variants of
-        the reference, and `differences(items) -> [item feature]` from it, in place of the domain's `mutate` and
-        `features`.
+        One whose items have names against a reference may offer `name_column`, and `names(items)` for it (proteins:
+        `mutant`, such as A42G:K43R), None for an item without one; and for searches `mutate(item, generator)`, a move
+        among variants of the reference, and `differences(items) -> [item feature]` from it, in place of the domain's
+        `mutate` and `features`.
         One in which an item has one way to be written may also offer
         `well_formed(batch, items) -> bool array [item]`: whether each row is that way, `items` being what it decodes
         to. What a model draws otherwise is nothing that training data could hold.
