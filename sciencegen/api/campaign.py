@@ -111,21 +111,22 @@ def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Lo
     place = settings.journal or "the measured tables"
     keys = keys_of(domain, [entry.item for entry in entries], settings.threads, place)
     refused: list[Refused] = []
+    waiting: list[Entry] = []  # rows without a value: no journal holds them
     for number, path in enumerate(settings.measured, start=1):
         table = read_measured(domain, path, settings, reference)
         refused += table.refused
         default = 0 if settings.journal is not None else number
-        new = measured_entries(table, proposed_rounds(entries, keys), default)
-        unmeasured = [row for row in table.rows if row.value is None]
+        new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
         if settings.journal is not None:
             added = append(settings.journal, new)
             log(f"{path}: {added.added} measurements recorded in {settings.journal}, {added.known} were there")
             entries = list(read_journal(settings.journal).entries)
         else:
             entries += new
-        entries += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
+        unmeasured = [row for row in table.rows if row.value is None]
+        waiting += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
         keys |= {row.text: row.key for row in table.rows}
-    return History(entries, keys, refused)
+    return History([*entries, *waiting], keys, refused)
 
 
 def _measurements(science: Any, history: History) -> list[Measurement]:

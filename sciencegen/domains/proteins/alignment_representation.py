@@ -53,10 +53,11 @@ class AlignmentRepresentation:
 
     name_column = "mutant"
 
-    def names(self, items: Sequence[str]) -> list[str]:
-        """Of each sequence, what sets it apart from the reference: `A42G:K43R`; "" for the reference itself."""
+    def names(self, items: Sequence[str]) -> list[str | None]:
+        """Of each sequence, what sets it apart from the reference: `A42G:K43R`, "WT" for the reference itself, None
+        where that has no name (another length)."""
         found = [variant_name(self.reference, item) for item in items]
-        return ["" if isinstance(name, Refusal) else name for name in found]
+        return [None if isinstance(name, Refusal) else name for name in found]
 
     def mutate(self, item: str, generator: np.random.Generator) -> str | Refusal:
         """A substitution, half the time for one of the changes that are there, or one of these taken back: so that

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.optimization.surrogate import tanimoto_kernel
@@ -31,6 +32,12 @@ def test_moves_stay_in_the_columns_and_keep_the_number_of_changes_in_reach(repre
         assert sum(a != b for a, b in zip(item, child, strict=True)) <= 2
         counts[len(changed(child)) - 2] += 1
     assert min(counts) > 30, "one fewer, as many, one more"
+
+
+def test_names_are_those_of_plates_and_scores_and_an_item_without_one_has_none(representation):
+    items = [WILD, "MRVLATWGHE", WILD[:-1]]
+    assert representation.names(items) == ["WT", "K25R", None]
+    assert [DOMAIN.name_of(representation.reference, item) for item in items[:2]] == ["WT", "K25R"]
 
 
 def test_the_reference_itself_only_gains(representation):
