@@ -58,7 +58,7 @@ def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
     known = _measurements(science, history)
     waiting = [science.parse(text) for text in _pending(history)]
     start = start_items(science, settings.start, reference)
-    space = space or design_space(science, settings, [*(one.item for one in known), *waiting])
+    space = space or design_space(science, settings, [science.parse(text) for text in _first_round(history)])
     if space is not None and hasattr(space, "origin"):
         start = start or [space.origin]
     strange = _strangers(science, space, [*(one.item for one in known), *waiting])
@@ -127,6 +127,14 @@ def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Lo
         waiting += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
         keys |= {row.text: row.key for row in table.rows}
     return History([*entries, *waiting], keys, refused)
+
+
+def _first_round(history: History) -> list[str]:
+    """Distinct items of the earliest round: what is most frequent among these stays so, while rounds go where values
+    are."""
+    earliest = min((entry.round for entry in history.entries), default=0)
+    first = (entry.item for entry in history.entries if entry.round == earliest)
+    return list({history.keys[text]: text for text in first}.values())
 
 
 def _measurements(science: Any, history: History) -> list[Measurement]:

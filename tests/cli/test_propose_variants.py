@@ -149,6 +149,17 @@ def test_without_a_wild_type_changes_count_from_the_measured(cli, measured):
     assert {sum(a != b for a, b in zip(item, WILD, strict=True)) for item in plate["item"]} == {1}
 
 
+def test_without_a_wild_type_they_count_from_the_first_round_however_far_later_ones_go(cli, measured):
+    far = [f"V39A:D40W:G41{a}:V54{b}" for a in "ACDEFHIKLM" for b in "ACDEFGHIKLM"]
+    items = [apply_variant(Reference(WILD, 2), name) for name in far]
+    assert len(items) > len(measured)
+    pd.DataFrame({"item": items, "value": 9.0}).to_csv("second.csv", index=False)
+    flags = ("--measured", "doubles.csv", "--measured", "second.csv", "--space", "maximum_mutations=1")
+    result = cli("propose", "proteins", *flags, *BATCH, *FAST, "-o", "p.csv")
+    assert result.code == 0, result.err
+    assert f"most frequent in the first round, numbered from 1: {WILD}" in result.err
+
+
 def test_a_first_plate_needs_no_more_than_a_wild_type(cli):
     result = cli("propose", "proteins", "--wild-type", WILD, *BATCH, *FAST, "-o", "first.csv")
     assert result.code == 0, result.err

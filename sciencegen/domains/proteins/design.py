@@ -142,7 +142,7 @@ class DesignSpace:
         ]
         if not self.given:
             found.append(
-                f"no wild type was given: mutations count from what is most frequent among the measured, numbered from "
+                f"no wild type was given: mutations count from what is most frequent in the first round, numbered from "
                 f"{first}: {self.origin}. Pass --wild-type"
             )
         return found

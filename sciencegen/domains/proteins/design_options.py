@@ -29,8 +29,8 @@ _SEPARATORS = re.compile(r"[\s,;+]+")
 def design_space(measured: Sequence[str] = (), **options: Any) -> DesignSpace:
     """Substitutions of a wild type.
 
-    reference: it, or its file; without, the residue most frequent at each position of the measured sequences, if these
-        have one length.
+    reference: it, or its file; without, the residue most frequent at each position of the sequences measured first, if
+        these have one length.
     positions: numbers and ranges, `39-41,54`, perhaps with the wild type's letters (`V39,D40`), which are checked;
         without, those of `residues`, else all.
     residues: what may stand at all of them, or by position, `39:AVLI 40:*`. The wild type's may stand always.
