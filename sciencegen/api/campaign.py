@@ -58,7 +58,7 @@ def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
     known = _measurements(science, history)
     waiting = [science.parse(text) for text in _pending(history)]
     start = start_items(science, settings.start, reference)
-    space = space or design_space(science, settings, [*(one.item for one in known), *waiting])
+    space = space or design_space(science, settings, [science.parse(text) for text in _first_round(history)])
     if space is not None and hasattr(space, "origin"):
         start = start or [space.origin]
     strange = _strangers(science, space, [*(one.item for one in known), *waiting])
@@ -111,21 +111,30 @@ def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Lo
     place = settings.journal or "the measured tables"
     keys = keys_of(domain, [entry.item for entry in entries], settings.threads, place)
     refused: list[Refused] = []
+    waiting: list[Entry] = []  # rows without a value: no journal holds them
     for number, path in enumerate(settings.measured, start=1):
         table = read_measured(domain, path, settings, reference)
         refused += table.refused
         default = 0 if settings.journal is not None else number
-        new = measured_entries(table, proposed_rounds(entries, keys), default)
-        unmeasured = [row for row in table.rows if row.value is None]
+        new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
         if settings.journal is not None:
             added = append(settings.journal, new)
             log(f"{path}: {added.added} measurements recorded in {settings.journal}, {added.known} were there")
             entries = list(read_journal(settings.journal).entries)
         else:
             entries += new
-        entries += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
+        unmeasured = [row for row in table.rows if row.value is None]
+        waiting += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
         keys |= {row.text: row.key for row in table.rows}
-    return History(entries, keys, refused)
+    return History([*entries, *waiting], keys, refused)
+
+
+def _first_round(history: History) -> list[str]:
+    """Distinct items of the earliest round: what is most frequent among these stays so, while rounds go where values
+    are."""
+    earliest = min((entry.round for entry in history.entries), default=0)
+    first = (entry.item for entry in history.entries if entry.round == earliest)
+    return list({history.keys[text]: text for text in first}.values())
 
 
 def _measurements(science: Any, history: History) -> list[Measurement]:

@@ -18,7 +18,7 @@ from sciencegen.optimization.measurements import Measurement, averaged
 
 
 @dataclass(frozen=True)
-class CampaignSettings:
+class CampaignReportSettings:
     """target: what was measured. wild_type: what items in columns are held against. shown: rows with pictures."""
 
     domain: str
@@ -40,7 +40,7 @@ class Campaign:
     path: Path
     journal: Journal
     keys: dict[str, str]
-    settings: CampaignSettings
+    settings: CampaignReportSettings
 
     @property
     def science(self) -> Any:
@@ -88,7 +88,7 @@ class Campaign:
         return [row if row < shown else -1 for row in range(len(self.measured))]
 
 
-def read_campaign(path: str | Path, settings: CampaignSettings) -> Campaign:
+def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign:
     if not Path(path).is_file():
         raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found nothing.")
     journal = read_journal(path)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sciencegen import __version__
 from sciencegen.api import heat_maps
-from sciencegen.api.campaign_contents import Campaign, CampaignSettings, read_campaign
+from sciencegen.api.campaign_contents import Campaign, CampaignReportSettings, read_campaign
 from sciencegen.api.report_sites import plate_of
 from sciencegen.api.site_pictures import changes_of, lay, logo_of, picture
 from sciencegen.optimization.measurements import Measurement
@@ -26,7 +26,7 @@ BEST_SHARE, FEWEST = 0.1, 10
 """Of the measured items, whose letters a logo compares with those of all; at least so many."""
 
 
-def report_campaign(journal: str | Path, page: str | Path, settings: CampaignSettings) -> dict[str, Any]:
+def report_campaign(journal: str | Path, page: str | Path, settings: CampaignReportSettings) -> dict[str, Any]:
     """Write the page of a journal; returns its figures."""
     campaign = read_campaign(journal, settings)
     content = campaign_content(campaign)

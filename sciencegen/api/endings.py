@@ -8,17 +8,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sciencegen.api.rooms import domain_of
+from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
 from sciencegen.errors import ConfigError
 
-TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 LINES = (".smi", ".txt")
 """Endings of files with one item in a line."""
 
 
 def check_endings(domain: str, output: str, structures: str | None = None) -> None:
     """An error for files that `write_candidates` and `write_structures` can't write, before there is anything to."""
-    if output != "-" and not output.lower().endswith(TABLES):
-        check_ending(domain, "-o", output, TABLES[:3])
+    if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
+        check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
     if structures is not None:
         check_ending(domain, "--structures", structures)
 
@@ -34,7 +34,7 @@ def check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()
     """An error for what the domain doesn't write. others: what else may be."""
     science = domain_of(domain)
     if not _writes(science, Path(output).name):
-        own = [ending for ending in science.formats if ending not in TABLES and _writes(science, f"x{ending}")]
+        own = [ending for ending in science.formats if ending not in READ_TABLES and _writes(science, f"x{ending}")]
         raise ConfigError(f"Expected {flag} to end in {', '.join([*others, *own])}, got {output}.")
 
 
@@ -50,4 +50,4 @@ def _writes(science: Any, name: str) -> bool:
 
 def writes_structures(output: str) -> bool:
     """Whether an output is the domain's own format with more than a text of each item, no table and no lines."""
-    return output != "-" and not output.lower().endswith((*TABLES, *LINES))
+    return output != "-" and not output.lower().endswith((*WRITTEN_TABLES, *LINES))

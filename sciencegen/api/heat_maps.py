@@ -52,7 +52,7 @@ def _centre(name: str, values: Float[np.ndarray, " name"]) -> tuple[float, str]:
 
 
 def _text(mutant: Any) -> str:
-    """A name as read from a table, where an empty cell is the wild type's."""
+    """A name as read from a table; an empty cell, NaN there, is none."""
     return mutant if isinstance(mutant, str) else ""
 
 

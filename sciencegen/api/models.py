@@ -171,7 +171,7 @@ def recipe_settings(recipe: Any, values: Mapping[str, Any]) -> Any:
     return to_record(recipe.settings, values, f"settings of recipe '{recipe.name}'")
 
 
-def name_columns(representation: Any) -> Callable[[Sequence[Any]], dict[str, list[str]]]:
+def name_columns(representation: Any) -> Callable[[Sequence[Any]], dict[str, list[str | None]]]:
     """items -> a column of what they are called against the representation's reference, or no column."""
     column = getattr(representation, "name_column", "")
     return lambda items: {column: representation.names(items)} if column else {}

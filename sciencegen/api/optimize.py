@@ -120,6 +120,7 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
     reference = getattr(known, "reference", None)
     unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
     noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
+    mutate = getattr(known, "mutate", domain.mutate)
     edit, recombine = getattr(domain, "edit", None), getattr(domain, "recombine", None)
     return SearchSpace(
         latent_size=space.size,
@@ -128,10 +129,10 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         draw=lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))],
         decode=lambda latents: [unrefused(item) for item in space.decode_items(latents)],
         encode=lambda items: latents_of(model, items),
-        mutate=lambda item, generator: unrefused(domain.mutate(item, generator)),
+        mutate=lambda item, generator: unrefused(mutate(item, generator)),
         edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
-        features=domain.features,
+        features=getattr(known, "differences", domain.features),
         start=start_items(domain, settings.start or getattr(known, "start", ()), reference, reference and known.encode),
         accept=domain.constraint(settings.keep, settings.forbid),
     )

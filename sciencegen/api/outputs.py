@@ -14,9 +14,18 @@ from typing import IO, Any
 import numpy as np
 
 from sciencegen.api.companions import Companion, CompanionSink, needs_companion
-from sciencegen.api.endings import LINES, TABLES, check_ending
+from sciencegen.api.endings import LINES, check_ending
 from sciencegen.api.rooms import domain_of, plain_text
-from sciencegen.data.writers import RejectsWriter, TableWriter, line_of, rejects_path, write_rejects, write_table
+from sciencegen.data.writers import (
+    WRITTEN_TABLES,
+    RejectsWriter,
+    TableWriter,
+    is_parquet,
+    line_of,
+    rejects_path,
+    write_rejects,
+    write_table,
+)
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
@@ -53,14 +62,14 @@ def open_output(
     overwrite: a file beside the table, too, which isn't known to be the table's.
     """
     name, science = output.lower(), domain_of(domain)
-    if output == "-" or name.endswith(TABLES):
+    if output == "-" or name.endswith(WRITTEN_TABLES):
         if needs_companion(science):
             companion = Companion(science, output, overwrite)
             return OutputWriter(output, CompanionSink(TableSink(output, columns), columns, companion))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
     if name.endswith(LINES) and name.endswith(science.formats):
         return OutputWriter(output, LineSink(output))
-    check_ending(domain, "-o", output, TABLES[:3])
+    check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
     return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by))
 
 
@@ -259,7 +268,7 @@ def write_json(output: str, values: Mapping[str, Any]) -> None:
 
 def csv_beside(output: str) -> list[str]:
     """The CSV that goes beside candidates in Parquet."""
-    return [str(Path(output).with_suffix(".csv"))] if output.lower().endswith((".parquet", ".pq")) else []
+    return [str(Path(output).with_suffix(".csv"))] if is_parquet(output) else []
 
 
 def search_files(output: str, structures: str | None, details: str | None) -> list[str]:
@@ -294,7 +303,7 @@ def write_candidates(
     domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
     overwrite: bool = False,
 ) -> list[Refused]:  # fmt: skip
-    if output == "-" or output.lower().endswith(TABLES):
+    if output == "-" or output.lower().endswith(WRITTEN_TABLES):
         if needs_companion(domain):
             companion = Companion(domain, output, overwrite)
             table = {**table, "item": companion.cells(table)}

@@ -14,7 +14,7 @@ from sciencegen.api.models import pretrained_root
 from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, latents_of, predictor_oracle, seen_by
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.references import parse_texts, read_rows_of
+from sciencegen.api.references import hinted, names_of, parse_texts, read_rows_of
 from sciencegen.api.rooms import InDomain, adapted, domain_of, in_form, inference_threads, plain_name, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
@@ -267,7 +267,8 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     refused = [(row.line, row.text, f"no number in '{target}'") for row in rows if target not in row.values]
     task = Describe(domain, settings.wild_type or "")
     pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
-    refused += unreadable
+    names = names_of(domain_of(domain), settings.wild_type)
+    refused += hinted(names, [row.text for row in rows], unreadable)
     if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)

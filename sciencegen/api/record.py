@@ -10,7 +10,7 @@ from typing import Any
 
 from sciencegen.api.predict import describe
 from sciencegen.api.prepare import open_source
-from sciencegen.api.references import ReadItems, columns_of, read_rows_of, reference_of
+from sciencegen.api.references import ReadItems, Refused, columns_of, hinted, names_of, read_rows_of, reference_of
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.wishes import check_target
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
@@ -19,7 +19,6 @@ from sciencegen.errors import DataError, unknown_name
 from sciencegen.optimization.journal import Appended, Entry, append, read_journal
 
 ROUND, ERROR = "round", "_sd"
-Refused = tuple[int, str, str]
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ def read_measured(
             "Fill in what was measured, or name the column with --target."
         )
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
+    refused = hinted(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
     found = []
     for row, (text, key) in pairs:
         error = row.values.get(target + ERROR)

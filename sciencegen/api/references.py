@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.rooms import InDomain, domain_of
-from sciencegen.data.tables import Row, read_table
+from sciencegen.data.tables import READ_TABLES, Row, read_table
 from sciencegen.domains.base import VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
 
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+Refused = tuple[int, str, str]
 
 
 @cache
@@ -29,6 +29,12 @@ def reference_of(science: Any, source: Any) -> Any:
     return _read(science.name, source) if isinstance(source, str) and source else source or None
 
 
+def names_of(science: Any, source: Any) -> Any:
+    """The variants of a reference by name (`Domain.variant_names`), or None without one."""
+    reference = reference_of(science, source)
+    return None if reference is None or not hasattr(science, "variant_names") else science.variant_names(reference)
+
+
 def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:
     """Items, or why a text is none; source: of the reference that texts may be named against."""
     reference = reference_of(science, source)
@@ -42,34 +48,35 @@ def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:
 class ReadItems(InDomain):
     """Texts to (text, key) each, or why not; runs in the workers.
 
-    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length),
-    and so is an empty text, which is rather a cell that wasn't filled than the reference itself.
+    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length).
     """
 
     reference: Any = None
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
-        found = [self._named(domain, text, item) for text, item in zip(texts, self._parsed(domain, texts), strict=True)]
+        found = [self._named(domain, item) for item in parse_texts(domain, texts, self.reference)]
         return [item if isinstance(item, Refusal) else (domain.text(item), domain.key(item)) for item in found]
 
-    def _parsed(self, domain: Any, texts: Sequence[str]) -> list[Any]:
-        return parse_texts(domain, texts, self.reference)
-
-    def _named(self, domain: Any, text: str, item: Any) -> Any:
+    def _named(self, domain: Any, item: Any) -> Any:
         if self.reference is None or isinstance(item, Refusal):
             return item
-        if not text.strip():
-            return Refusal("empty; the wild type itself is written WT")
         name = domain.name_of(self.reference, item)
         return name if isinstance(name, Refusal) else item
+
+
+def hinted(names: Any, texts: Sequence[str], refused: Sequence[Refused]) -> list[Refused]:
+    """Refused rows, with what would make them fit where there is such a thing. names: `Domain.variant_names`, or None.
+    texts: of all rows."""
+    hint = names.hint(texts) if refused and names is not None else ""
+    return [(line, text, f"{reason}; {hint}" if hint else reason) for line, text, reason in refused]
 
 
 def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> Iterator[Row]:
     """The rows of a file; with a reference, of a table the column of names comes before that of items, unless this has
     the name that our own tables give it: a name means nothing without its numbering, an item does."""
     reference_of(science, source)  # a wrong one is an error before any row is read
-    if source and path.name.lower().endswith(TABLES):
+    if source and path.name.lower().endswith(READ_TABLES):
         return read_table(path, columns_of(science, source), column)
     return science.read(path, column)
 

@@ -19,7 +19,7 @@ OUTSIDE = "_in_domain"
 
 def candidates_table(
     domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known,
-    called: Callable[[Sequence[Any]], dict[str, list[str]]],
+    called: Callable[[Sequence[Any]], dict[str, list[str | None]]],
 ) -> dict[str, list[Any]]:  # fmt: skip
     """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from sciencegen.api.models import LoadedModel, load_model
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.references import columns_of, reference_of
+from sciencegen.api.references import columns_of, hinted, reference_of
 from sciencegen.api.rooms import domain_of, plain_of, use_threads
 from sciencegen.api.score import ScoredChunk
 from sciencegen.api.train import train
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, build_settings
-from sciencegen.data.tables import Row, read_table
+from sciencegen.data.tables import READ_TABLES, Row, read_table
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.scoring.oracles import BESIDE
@@ -25,7 +25,6 @@ ALL_SINGLES = "all-singles"
 COLUMNS, SCORES = ("line", "mutant"), ("score", "score_sd")
 CHUNK = 4096
 """Variants that are scored at once; those that need a pass of the networks of their own share it."""
-TABLES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq")
 
 
 def family_recipe(domain: str) -> Any:
@@ -47,7 +46,7 @@ def family_model(
     recipe = family_recipe(domain)
     if not Path(alignment).is_file():
         raise DataError(f"Expected an alignment (.a2m, .a3m, .sto, .fasta) at {alignment}, found no file.")
-    if str(alignment).lower().endswith(TABLES):
+    if str(alignment).lower().endswith(READ_TABLES):
         raise ConfigError(
             f"Expected an alignment (.a2m, .a3m, .sto, .fasta) for --alignment, got the table {alignment}. A table of "
             "variants goes to `score --variants`, one of measured values to `train predictor` or `propose --measured`."
@@ -167,10 +166,8 @@ class VariantScoring:
         while chunk := list(islice(self.rows, CHUNK)):
             results = self._score([row.text for row in chunk])
             pairs = list(zip(chunk, results, strict=True))
-            wrong = [(row, one) for row, one in pairs if isinstance(one, Refusal)]
-            hint = self.names.hint([row.text for row in chunk]) if wrong else ""
-            more = f"; {hint}" if hint else ""
-            refused = [(row.line, row.text, f"{one.reason}{more}") for row, one in wrong]
+            wrong = [(row.line, row.text, one.reason) for row, one in pairs if isinstance(one, Refusal)]
+            refused = hinted(self.names, [row.text for row in chunk], wrong)
             good = [(row.line, one) for row, one in pairs if not isinstance(one, Refusal)]
             self.scored, self.refused = self.scored + len(good), self.refused + len(refused)
             yield ScoredChunk(self._values(good), refused)
@@ -224,7 +221,7 @@ def _rows(variants: str | Path | Sequence[str], scorer: Any, science: Any, colum
     path = Path(variants)
     if path.suffix == ".txt":
         return _lines(path)
-    if path.name.lower().endswith(TABLES):
+    if path.name.lower().endswith(READ_TABLES):
         return read_table(path, columns_of(science, True), column)
     return plain_of(science.name).read(path, column)
 

@@ -24,7 +24,11 @@ Alignment = Annotated[
 ]
 WildType = Annotated[
     str | None,
-    typer.Option("--wild-type", help="What rows are named against (proteins: column mutant, A42G): it, or its file."),
+    typer.Option(
+        "--wild-type",
+        help="What rows are named against (proteins: column mutant, A42G): its sequence (SEQUENCE/2-56 numbers it), or "
+        "its file (>NAME/2-56).",
+    ),
 ]
 Complete = Annotated[
     str | None,

@@ -41,7 +41,7 @@ def propose(
         list[str] | None,
         typer.Option(
             help="name=value of the design space. Repeatable. Proteins: positions=39-41,54, residues=AVLI (or "
-            "'39:AVLI 40:*'), maximum_mutations=4, first=2, the number of the wild type's first residue."
+            "'39:AVLI 40:*'), maximum_mutations=4."
         ),
     ] = None,
     start: Annotated[

@@ -39,10 +39,10 @@ def report(
     page = output or str(Path(source).with_suffix(".html") if journal else Path(source) / "report.html")
     claim_output(page, force)
     if journal:
-        from sciencegen.api.campaign_contents import CampaignSettings
+        from sciencegen.api.campaign_contents import CampaignReportSettings
         from sciencegen.api.campaign_report import report_campaign
 
-        chosen = CampaignSettings(str(domain), target or "value", minimize, wild_type)
+        chosen = CampaignReportSettings(str(domain), target or "value", minimize, wild_type)
         summarize(report_campaign(source, page, chosen), page, as_json)
         return
 

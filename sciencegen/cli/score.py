@@ -136,7 +136,9 @@ def _check_variants(variants: str, output: str, others: Mapping[str, object]) ->
     """What is wrong is said before a family's model is trained."""
     if given := [flag for flag, value in others.items() if value]:
         raise ConfigError(f"Expected no {given[0]} with --variants: these are scored by their family and predictors.")
-    if output != "-" and not output.lower().endswith((".csv", ".csv.gz", ".parquet", ".pq")):
+    from sciencegen.api.endings import WRITTEN_TABLES
+
+    if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
         raise ConfigError(f"Expected -o to end in .csv or .parquet for scores of variants, got {output}.")
     if variants not in ("all-singles", "-") and not Path(variants).is_file():
         raise DataError(

@@ -13,10 +13,12 @@ from itertools import chain, islice, repeat
 from pathlib import Path
 
 from sciencegen.data.records import csv_records, damage_named
-from sciencegen.data.writers import RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
+from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError
 
 __all__ = [
+    "READ_TABLES",
+    "WRITTEN_TABLES",
     "RejectsWriter",
     "Row",
     "TableWriter",
@@ -29,6 +31,8 @@ __all__ = [
     "write_table",
 ]
 
+READ_TABLES = (*WRITTEN_TABLES, ".tsv", ".tsv.gz")
+"""Endings of files that `read_table` is for; what they hold their first bytes tell."""
 PEEK_ROWS = 200
 """How many rows decide which columns hold numbers."""
 ID_COLUMNS = ("id", "name")

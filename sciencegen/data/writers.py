@@ -14,6 +14,8 @@ from typing import Any
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.files import atomic_write
 
+WRITTEN_TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
+"""Endings of tables that are written; `tables.READ_TABLES` holds them all."""
 REJECT_COLUMNS = ("line", "item", "reason")
 LONGEST_REJECTED_ITEM = 200
 LONGEST_REASON = 500
@@ -24,6 +26,10 @@ def write_table(path: str | Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Write named columns of equal length as .csv, .csv.gz or .parquet; "-" is CSV on standard output."""
     with TableWriter(path) as table:
         table.write(columns)
+
+
+def is_parquet(path: str | Path) -> bool:
+    return str(path).lower().endswith((".parquet", ".pq"))
 
 
 def line_of(item: str, name: Any) -> str:
@@ -55,10 +61,10 @@ class TableWriter:
         self.path, self.rows = Path(path), 0
         self._columns: tuple[str, ...] | None = None
         self._stack = ExitStack()
-        self._parquet = self.path.suffix.lower() in (".parquet", ".pq")
+        self._parquet = is_parquet(self.path)
         self._writer: Any = None
         self._sink: Any = None
-        if str(path) != "-" and not self._parquet and not self.path.name.lower().endswith((".csv", ".csv.gz")):
+        if str(path) != "-" and not self.path.name.lower().endswith(WRITTEN_TABLES):
             raise ConfigError(f"Expected an output ending in .csv, .csv.gz or .parquet, got {path}.")
 
     def __enter__(self) -> TableWriter:

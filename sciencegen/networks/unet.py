@@ -21,7 +21,7 @@ from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.denoiser import LevelEmbedding
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.pixels import joined
-from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricConvolution, SymmetricNorm
+from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricConvolution, SymmetricNorm, turned
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,22 @@ class UNetDenoiser(nn.Module):
         read = [condition_features(kinds.turned(condition, h), level, kinds.count) for h in self.elements]
         told = torch.stack([torch.cat([level, features], 1) for features in read], 1)
         return functional.silu(self.known(told))
+
+
+@torch.no_grad()
+def equivariance_error(
+    denoise: UNetDenoiser, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None
+) -> float:
+    """The greatest |denoise(g z, g condition) - g denoise(z, condition)| over the eight symmetries g, relative to the
+    greatest |denoise|: rounding alone for a symmetric network. Context turns with the image."""
+
+    def estimate(g: int) -> Tensor:
+        seen = {name: turned(value, g) if value.ndim > 2 else value for name, value in z.items()}
+        return denoise(seen, log_snr, denoise.conditions.turned(condition, g), None)[denoise.name]
+
+    still = estimate(0)
+    worst = max(float((estimate(g) - turned(still, g)).abs().max()) for g in SYMMETRIES["d4"])
+    return worst / float(still.abs().max())
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -96,7 +96,10 @@ def next_plate(
     errors = np.array([one.error for one in measured])
     rows = space.features([one.item for one in measured])
     given = None if pool is None else _open(space, pool, forbidden)
-    posterior = fit_posterior(rows, values, errors, generator, surrogate=settings.surrogate, scale=settings.scale)
+    posterior = fit_posterior(
+        rows, values, errors, generator, replicates=np.array([one.replicates for one in measured]),
+        surrogate=settings.surrogate, scale=settings.scale,
+    )  # fmt: skip
     candidates, sources = given or _bred(space, measured, rows, posterior, settings, forbidden, generator)
     if not len(candidates.items):
         return Plate([], [], np.empty(0), np.empty(0), np.empty(0), 0)

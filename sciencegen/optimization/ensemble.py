@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from sciencegen.optimization.ascent import fit_ensemble
 from sciencegen.optimization.gaussian_process import Joint, Marginals, log_density
+from sciencegen.optimization.measurements import typical_variance
 from sciencegen.optimization.rows import Encoding
 
 MEMBERS, FOLDS = 20, 5
@@ -20,9 +21,10 @@ NOISES = (1e-3, 1e-2, 3e-2, 0.1, 0.2, 0.4, 0.7, 1.0)
 class DeepEnsemble:
     """Perceptrons over principal components (Lakshminarayanan et al. 2017), each blind to one of five folds.
 
-    mean = average of f_m        covariance = a cov_m(f)        noise = s^2
+    mean = average of f_m        covariance = a cov_m(f)        noise = s^2 - median(e^2)
 
-    a and s^2 are the ones of a short list under which each row is likeliest by the members that have not seen it.
+    a and s^2 are the ones of a short list under which each row is likeliest by the members that have not seen it; s^2
+    holds the stated errors e.
     """
 
     name = "ensemble"
@@ -40,7 +42,7 @@ class DeepEnsemble:
         seen = (fold[None] != (np.arange(MEMBERS) % FOLDS)[:, None]).astype(np.float32)
         self._network = fit_ensemble(self._components(columns), targets, generator, seen)
         self._blind = 1 - seen
-        self._calibrate(self._members(points))
+        self._calibrate(self._members(points), typical_variance(errors))
 
     def _components(self, columns: np.ndarray) -> Float[np.ndarray, "point component"]:
         return ((columns - self._centre) @ self._basis).astype(np.float32)
@@ -53,7 +55,7 @@ class DeepEnsemble:
                 parts.append(self._network.members(torch.as_tensor(self._components(columns))).double().numpy())
         return np.concatenate(parts, 1) if parts else np.empty((MEMBERS, 0))
 
-    def _calibrate(self, members: Float[np.ndarray, "member point"]) -> None:
+    def _calibrate(self, members: Float[np.ndarray, "member point"], stated: float) -> None:
         count = np.maximum(self._blind.sum(0), 1)
         mean = (self._blind * members).sum(0) / count
         spread = (self._blind * np.square(members - mean)).sum(0) / np.maximum(count - 1, 1)
@@ -62,8 +64,9 @@ class DeepEnsemble:
             for scale in SCALES
             for noise in NOISES
         }
-        self._scale, self.noise = max(likelihood, key=lambda pair: likelihood[pair])
-        self._left_out = Marginals(mean, np.sqrt(self._scale * spread + self.noise))
+        self._scale, noise = max(likelihood, key=lambda pair: likelihood[pair])
+        self._left_out = Marginals(mean, np.sqrt(self._scale * spread + noise))
+        self.noise = max(noise - stated, 0.0)
 
     def marginals(self, points: np.ndarray) -> Marginals:
         members = self._members(points)

@@ -41,7 +41,8 @@ class Marginals:
 
 @dataclass(frozen=True)
 class Joint:
-    """Mean and covariance of the function over some points, and the variance of a measurement's noise."""
+    """Mean and covariance of the function over some points, and the variance of a measurement's noise
+    (of a model's own, beyond stated errors)."""
 
     mean: Float[np.ndarray, " point"]
     covariance: Float[np.ndarray, "point point"]

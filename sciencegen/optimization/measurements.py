@@ -51,6 +51,11 @@ def averaged(entries: Sequence[Entry], keys: Sequence[str], items: Sequence[Any]
     return found
 
 
+def typical_variance(errors: np.ndarray) -> float:
+    """median_i e_i^2, an error that is not stated counting as 0."""
+    return float(np.median(np.nan_to_num(np.square(errors))))
+
+
 def pooled_deviation(groups: Sequence[np.ndarray]) -> float:
     """sqrt(sum_g (n_g - 1) s_g^2 / sum_g (n_g - 1)); NaN without replicates."""
     squares = sum(float(np.square(group - group.mean()).sum()) for group in groups)

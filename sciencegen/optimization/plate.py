@@ -97,7 +97,7 @@ def _state(
     exploration: float,
 ) -> State:
     parts = [part for part in (pending, baseline) if part is not None and len(part)]
-    joint = posterior.model.joint(posterior.points(joined([pool.rows[block], *parts])))
+    joint = posterior.joint(posterior.points(joined([pool.rows[block], *parts])))
     sizes = [0 if part is None else len(part) for part in (pending, baseline)]
     return State(joint, sizes[0], sizes[1], pool.costs[block], exploration)
 

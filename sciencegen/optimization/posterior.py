@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from scipy.special import ndtri
 
 from sciencegen.errors import DataError, unknown_name
+from sciencegen.optimization.measurements import typical_variance
 from sciencegen.optimization.rows import Encoding, Rows, fit_encoding
 from sciencegen.optimization.warps import SHAPES, Warp, fit_warp
 
@@ -33,27 +34,34 @@ def _ensemble(*arguments: Any) -> Any:
 
 
 MODELS: dict[str, Callable[..., Any]] = {"gp": _gaussian_process, "ensemble": _ensemble}
-"""(encoding, points, targets, errors, generator, brief) -> marginals(points), joint(points), left_out(), noise."""
+"""(encoding, points, targets, errors, generator, brief) -> marginals(points), joint(points), left_out(), noise: the
+variance of the targets around the function beyond their stated errors."""
 
 
 @dataclass(frozen=True)
 class Posterior:
     """A fitted model on its scale. `marginals` and `joint` speak of warped values, `interval` of measured ones.
 
-    likelihoods: what each pair of model and scale gave the items it had not seen, in nats a measurement.
+    noise: the variance of one new measurement around the function, on the warp's scale. likelihoods: what each pair of
+    model and scale gave the items it had not seen, in nats a measurement.
     """
 
     encoding: Encoding
     model: Any
     warp: Warp
+    noise: float
     likelihoods: Mapping[str, float] = field(default_factory=dict)
 
     def points(self, rows: Rows) -> Float[np.ndarray, "item column"]:
         return self.encoding.points(rows)
 
+    def joint(self, points: Float[np.ndarray, "point column"]) -> Any:
+        """The model's `Joint`, with the noise of a new measurement."""
+        return replace(self.model.joint(points), noise=self.noise)
+
     def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Median and the ends of a 90% interval of what will be measured, noise included, in the unit of the values."""
-        reach = float(ndtri((1 + LEVEL) / 2)) * np.sqrt(np.square(deviation) + self.model.noise)
+        reach = float(ndtri((1 + LEVEL) / 2)) * np.sqrt(np.square(deviation) + self.noise)
         return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
 
 
@@ -63,6 +71,7 @@ def fit_posterior(
     errors: Float[np.ndarray, " item"],
     generator: np.random.Generator,
     *,
+    replicates: Integer[np.ndarray, " item"] | int = 1,
     surrogate: str = "auto",
     scale: str = "auto",
 ) -> Posterior:
@@ -70,6 +79,10 @@ def fit_posterior(
 
     The density of a measured value is that of the warped one times the warp's slope, so that scales are comparable. A
     process leaves one out at a time with its kernel as fitted on all; an ensemble's members are blind to a fifth.
+
+    errors: of the means of so many replicates, NaN where none is stated. A new measurement is a single one:
+
+    noise = s^2 + median_i(n_i e_i^2)
     """
     from sciencegen.optimization.gaussian_process import log_density
 
@@ -79,7 +92,8 @@ def fit_posterior(
             f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
             f"{len(np.unique(values))} different values. Propose a first plate without measurements, and measure it."
         )
-    rows, values, errors = _subset(rows, values, errors, generator)
+    single = errors * np.sqrt(replicates)
+    rows, values, errors, single = _subset(rows, values, errors, single, generator)
     encoding = fit_encoding(rows)
     points = encoding.points(rows)
     fitted: dict[str, Posterior] = {}
@@ -88,9 +102,10 @@ def fit_posterior(
         warp = fit_warp(shape, values)
         targets, slope = warp.forward(values), warp.slope(values)
         model = MODELS[name](encoding, points, targets, errors * slope, generator, brief)
+        noise = model.noise + typical_variance(single * slope)
         left_out = model.left_out()
         density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
-        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, {f"{name} {shape}": float(density.mean())})
+        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, noise, {f"{name} {shape}": float(density.mean())})
 
     best = lambda: max(fitted, key=lambda name: fitted[name].likelihoods[name])  # noqa: E731
     for shape in shapes if len(shapes) > 1 else ():
@@ -108,10 +123,12 @@ def _allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
     return list(known) if name == "auto" else [name]
 
 
-def _subset(rows: Rows, values: np.ndarray, errors: np.ndarray, generator: np.random.Generator) -> tuple:
+def _subset(
+    rows: Rows, values: np.ndarray, errors: np.ndarray, single: np.ndarray, generator: np.random.Generator
+) -> tuple:
     from sciencegen.optimization.surrogate import training_subset
 
     if len(values) <= TRAINING_POINTS:
-        return rows, values, errors
+        return rows, values, errors, single
     chosen = np.sort(training_subset(values, TRAINING_POINTS, generator))
-    return rows[chosen], values[chosen], errors[chosen]
+    return rows[chosen], values[chosen], errors[chosen], single[chosen]

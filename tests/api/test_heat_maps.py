@@ -39,7 +39,7 @@ def test_each_single_change_has_its_cell():
     ("names", "values", "centre", "said"),
     [
         (["K25R", "K25A", "WT"], [3.0, 5.0, 4.5], 4.5, "the wild type"),
-        (["K25R", "K25A", math.nan], [3.0, 5.0, 4.5], 4.5, "the wild type"),  # an empty cell of a table is a name too
+        (["K25R", "K25A", math.nan], [3.0, 5.0, 4.5], 4.5, "the median"),  # an empty cell of a table is no wild type
         (["K25R", "K25A", "K25G"], [3.0, -5.0, 4.0], 0.0, ""),
         (["K25R", "K25A", "K25G"], [3.0, 5.0, 4.0], 4.0, "the median"),
     ],

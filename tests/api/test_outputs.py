@@ -7,6 +7,9 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.api.outputs import OutputWriter, open_output
+from sciencegen.api.references import read_rows_of
+from sciencegen.api.rooms import domain_of
+from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
 from sciencegen.domains.molecules import DOMAIN
 
 
@@ -19,6 +22,17 @@ def test_a_row_without_an_item_is_listed_and_the_others_keep_their_names_and_val
     assert [m.GetProp("_Name") for m in molecules] == ["1", "3"]
     assert [float(m.GetProp("qed")) for m in molecules] == [0.4, 0.5]
     assert pd.read_csv(f"{path}.rejects.csv")["line"].tolist() == [2]
+
+
+@pytest.mark.parametrize("ending", READ_TABLES)
+@pytest.mark.parametrize(("domain", "item"), [("molecules", "CCO"), ("proteins", "MKV"), ("proteins/aligned", "MK-")])
+def test_every_table_that_is_written_is_read_again_whatever_the_case(tmp_path, domain, item, ending):
+    written = tmp_path / f"x{ending if ending in WRITTEN_TABLES else '.csv'}"
+    with open_output("molecules", str(written), ["item"]) as writer:
+        writer.write({"item": [item]})
+    path = written.rename(tmp_path / f"plate.v1{ending.upper()}")
+    assert [row.text for row in domain_of(domain).read(path)] == [item]
+    assert [row.text for row in read_rows_of(domain_of("proteins"), path, None, "MKV")] == [item]
 
 
 def test_an_output_that_fails_leaves_no_half_of_its_rejects(tmp_path):

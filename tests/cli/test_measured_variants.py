@@ -29,7 +29,7 @@ def table(tmp_path_factory) -> Path:
         names = [f"{GB1[at]}{at + 2}{generator.choice(list(ALPHABET.replace(GB1[at], '')))}" for at in sorted(places)]
         lines.append(f"{':'.join(names)},{sum(1 if at >= 28 else -1 for at in places)}")
     path = tmp_path_factory.mktemp("measured") / "plate.csv"
-    path.write_text("\n".join(["mutant,fitness", *lines, "A42,1", "W2A,0", "MKV,1"]) + "\n")
+    path.write_text("\n".join(["mutant,fitness", *lines, "A42,1", "W2A,0", "MKV,1", ",9.5"]) + "\n")
     (path.parent / "wild.fasta").write_text(f">GB1/2-57\n{GB1}\n")
     return path
 
@@ -51,7 +51,8 @@ def test_rows_are_variants_of_the_wild_type_and_others_are_refused(model):
     assert (about["reference"], about["first"], about["family"]) == (GB1, 2, False)
     assert list(about["properties"]) == ["fitness", "mutations"]
     reasons = [row["reason"] for row in read(model / "data" / "rejects.csv")]
-    assert [part in reason for part, reason in zip(["no variant", "says W at 2", "3 letters"], reasons, strict=True)]
+    expected = ["no variant", "says W at 2", "3 letters", "empty; the wild type itself is written WT"]
+    assert all(part in reason for part, reason in zip(expected, reasons, strict=True))
 
 
 def test_what_is_asked_for_is_heard(cli, model, tmp_path):
@@ -110,6 +111,9 @@ def test_a_table_without_a_wild_type_says_what_is_missing(cli, table):
     done = cli("datasets", "prepare", "proteins", table, "--wild-type", GB1, "-o", "data")
     assert done.code == 2
     assert "Pass --form aligned" in done.err
+    done = cli("datasets", "prepare", "proteins", table, "--form", "aligned", "--wild-type", GB1, "-o", "data")
+    assert done.code == 0, done.err
+    assert "numbering seems shifted by 1: it fits a wild type /2-57" in Path("data/rejects.csv").read_text()
 
 
 def test_predictors_stand_beside_variants_with_a_family_or_without(cli, table, tmp_path):

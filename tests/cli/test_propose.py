@@ -108,6 +108,19 @@ def test_measured_tables_join_the_journal(cli, round_one):
     assert not set(pd.read_csv("a.csv")["item"]) & set(pd.read_csv("b.csv")["item"])
 
 
+@pytest.mark.parametrize("journal", [(), ("--journal", "campaign.csv")])
+def test_rows_without_a_value_wait_whichever_table_holds_them(cli, round_one, journal):
+    table = pd.read_csv("round1.csv")
+    table.loc[[0, 20], "value"] = np.nan  # of either table one
+    table[:20].to_csv("a.csv", index=False)
+    table[20:].to_csv("b.csv", index=False)
+    round_one.loc[[0, 20, *range(30, 40)]].to_csv("pool.csv", index=False)
+    flags = ("--measured", "a.csv", "--measured", "b.csv", "--pool", "pool.csv", *BATCH, *FAST, *journal)
+    result = cli("propose", "pointclouds", *flags, "-o", "plate.csv")
+    assert "2 proposed items have no value yet" in result.err
+    assert not Path("plate.csv").exists() or pd.read_csv("plate.csv").empty, "what waits was proposed again"
+
+
 def test_a_torn_journal_is_said_and_goes_on(cli, round_one, tmp_path):
     assert cli("record", "pointclouds", "round1.csv", "--journal", "campaign.csv").code == 0
     path = tmp_path / "campaign.csv"

@@ -53,7 +53,7 @@ def test_names_and_sequences_make_one_plate(cli, measured):
 
 
 def test_a_plate_stays_at_its_positions_and_residues_and_off_forbidden_motifs(cli, measured):
-    options = ("positions=V39-41,54", "residues='FWYLI 54:*'", "maximum_mutations=2", "first=2", f"reference={WILD}")
+    options = ("positions=V39-41,54", "residues='FWYLI 54:*'", "maximum_mutations=2", f"reference={WILD}/2-56")
     space = [part for option in options for part in ("--space", option)]
     result = cli("propose", "proteins", "--measured", "doubles.csv", *space, "--forbid", "GF", *FAST, "-o", "p.csv")
     assert result.code == 0, result.err
@@ -68,7 +68,7 @@ def test_a_plate_stays_at_its_positions_and_residues_and_off_forbidden_motifs(cl
     assert not plate["item"].str.contains("GF").any()
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "fasta"])
+@pytest.mark.parametrize("ending", ["csv", "pq", "fasta"])
 def test_a_plate_comes_back_from_the_lab_as_it_is(cli, measured, ending):
     name = f"round1.{ending}"
     space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=2")
@@ -96,12 +96,25 @@ def test_names_are_recorded_as_sequences_and_wrong_rows_are_listed(cli, measured
     done = cli("record", "proteins", "lab.csv", "--wild-type", "gb1.fasta", "--journal", "campaign.csv", "--json")
     assert json.loads(done.out)["recorded"] == 3, done.err
     found = [entry.item for entry in read_journal("campaign.csv").entries]
-    assert [variant_name(Reference(WILD, 2), item) for item in found] == ["V39A:D40W", "", "V39A"]
+    assert [variant_name(Reference(WILD, 2), item) for item in found] == ["V39A:D40W", "WT", "V39A"]
     rejects = pd.read_csv("campaign.csv.rejects.csv")
     assert rejects["line"].tolist() == [3, 4, 5, 6]
     reasons = ("reference has V", "outside", "written WT", "56 letters")
     for reason, wanted in zip(rejects["reason"], reasons, strict=True):
         assert wanted in reason
+
+
+def test_a_sequence_says_its_numbers_and_a_plate_comes_back_by_them(cli, measured):
+    """Without them the plate's names count from 1, and none of its rows may pass for another variant."""
+    numbered = ("--wild-type", f"{WILD}/2-56")
+    flags = ("--measured", "named.csv", *numbered, "--space", "positions=V39-41,54", *BATCH, *FAST)
+    assert cli("propose", "proteins", *flags, "-o", "plate.csv").code == 0
+    plate = pd.read_csv("plate.csv")
+    plate.assign(value=1.0)[["mutant", "value"]].to_csv("lab.csv", index=False)
+    wrong = cli("record", "proteins", "lab.csv", "--wild-type", WILD, "--journal", "wrong.csv")
+    assert (wrong.code, "numbering seems shifted by 1: it fits a wild type /2-56" in wrong.err) == (3, True)
+    assert cli("record", "proteins", "lab.csv", *numbered, "--journal", "campaign.csv").code == 0
+    assert [entry.item for entry in read_journal("campaign.csv").measured] == plate["item"].tolist()
 
 
 def test_a_table_comes_on_standard_input(cli, measured):
@@ -134,6 +147,17 @@ def test_without_a_wild_type_changes_count_from_the_measured(cli, measured):
     plate = pd.read_csv("p.csv")
     assert "mutant" not in plate
     assert {sum(a != b for a, b in zip(item, WILD, strict=True)) for item in plate["item"]} == {1}
+
+
+def test_without_a_wild_type_they_count_from_the_first_round_however_far_later_ones_go(cli, measured):
+    far = [f"V39A:D40W:G41{a}:V54{b}" for a in "ACDEFHIKLM" for b in "ACDEFGHIKLM"]
+    items = [apply_variant(Reference(WILD, 2), name) for name in far]
+    assert len(items) > len(measured)
+    pd.DataFrame({"item": items, "value": 9.0}).to_csv("second.csv", index=False)
+    flags = ("--measured", "doubles.csv", "--measured", "second.csv", "--space", "maximum_mutations=1")
+    result = cli("propose", "proteins", *flags, *BATCH, *FAST, "-o", "p.csv")
+    assert result.code == 0, result.err
+    assert f"most frequent in the first round, numbered from 1: {WILD}" in result.err
 
 
 def test_a_first_plate_needs_no_more_than_a_wild_type(cli):

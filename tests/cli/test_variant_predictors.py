@@ -27,7 +27,7 @@ def measured() -> pd.DataFrame:
         count = generator.choice(4, p=[0.05, 0.2, 0.35, 0.4])
         places = np.sort(generator.choice(range(3, 8), count, replace=False)).tolist()
         letters = [generator.choice([one for one in "DEKWY" if one != WILD[place]]) for place in places]
-        names.append(":".join(f"{WILD[p]}{p + 11}{a}" for p, a in zip(places, letters, strict=True)))
+        names.append(":".join(f"{WILD[p]}{p + 11}{a}" for p, a in zip(places, letters, strict=True)) or "WT")
         total = sum(effects[p, ALPHABET.index(a)] for p, a in zip(places, letters, strict=True))
         values.append(np.exp(0.5 * total + 0.02 * generator.standard_normal()))
     sequences = [apply_variant(Reference(WILD, 11), name) for name in names]
@@ -103,13 +103,25 @@ def test_a_split_is_calibrated_and_evaluated(cli, measured, split):
 
 
 def test_rows_that_contradict_the_wild_type_are_refused(cli, measured, wild_type):
-    table = pd.concat([measured, pd.DataFrame({"mutant": ["A14G", "L14-", "oops"], "value": [1.0] * 3})])
+    table = pd.concat([measured, pd.DataFrame({"mutant": ["A14G", "L14-", "oops", ""], "value": [1.0] * 4})])
     table[["mutant", "value"]].to_csv("table.csv", index=False)
     flags = ("--target", "value", "--wild-type", wild_type, *QUICK, "-o", "p")
     assert cli("train", "predictor", "proteins", "table.csv", *flags).code == 0
     refused = pd.read_csv("p/rejects.csv")
-    assert refused["item"].tolist() == ["A14G", "L14-", "oops"]
+    assert refused["item"].fillna("").tolist() == ["A14G", "L14-", "oops", ""]
+    assert "the wild type itself is written WT" in refused["reason"][3]
     assert "says A at 14, where the reference has L" in refused["reason"][0]
+
+
+def test_shifted_numbers_are_told_and_may_be_given_with_the_sequence(cli, measured):
+    texts = [*measured["sequence"][:80], *measured["mutant"][80:]]
+    measured.assign(mutant=texts)[["mutant", "value"]].to_csv("table.csv", index=False)
+    flags = ("--target", "value", *QUICK, "-o", "p")
+    result = cli("train", "predictor", "proteins", "table.csv", "--wild-type", WILD, *flags)
+    assert "numbering seems shifted by 10: it fits a wild type /11-40" in Path("p/rejects.csv").read_text()
+    result = cli("train", "predictor", "proteins", "table.csv", "--wild-type", f"{WILD}/11-40", *flags, "--force")
+    assert result.code == 0, result.err
+    assert metrics("p")["refused"] == 0
 
 
 @pytest.mark.parametrize(

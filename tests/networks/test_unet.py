@@ -6,7 +6,7 @@ import torch
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.pixels import on_pixels
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
-from sciencegen.networks.unet import UNetDenoiser, UNetSettings, parameter_count, with_parameters
+from sciencegen.networks.unet import UNetDenoiser, UNetSettings, equivariance_error, parameter_count, with_parameters
 
 KINDS = ConditionKinds((0, 3), ((2, 1),))
 CONTEXT = {"psf": 1, "level": 2}
@@ -31,28 +31,17 @@ def inputs(side=16):
     return z, torch.tensor([-4.0, 0.0, 7.0]), condition
 
 
-def errors(denoise, side=16):
-    """max |denoise(g z, g condition, g context) - g denoise(z, condition, context)| / max |denoise|, for each g."""
-    z, level, condition = inputs(side)
-    with torch.no_grad():
-        still = denoise(z, level, condition, None)["image"]
-        for g in SYMMETRIES["d4"]:
-            seen = {**z, "image": turned(z["image"], g), "psf": turned(z["psf"], g)}
-            moved = denoise(seen, level, KINDS.turned(condition, g), None)["image"]
-            yield float((moved - turned(still, g)).abs().max() / still.abs().max())
-
-
 @pytest.mark.parametrize("sizes", [{}, {"patch": 1, "blocks": 2}, {"patch": 4, "multipliers": (1,)}])
 def test_it_turns_with_what_it_is_given(double_precision, sizes):
-    assert max(errors(network("d4", **sizes))) < 1e-10
+    assert equivariance_error(network("d4", **sizes), *inputs()) < 1e-10
 
 
 def test_it_turns_in_single_precision():
-    assert max(errors(network("d4", 64, multipliers=(1, 2, 2, 2)), 64)) < 1e-5
+    assert equivariance_error(network("d4", 64, multipliers=(1, 2, 2, 2)), *inputs(64)) < 1e-5
 
 
 def test_a_plain_one_does_not_and_an_image_that_stays_behind_shows():
-    assert max(errors(network("none"))) > 0.1
+    assert equivariance_error(network("none"), *inputs()) > 0.1
     z, level, condition = inputs()
     denoise = network("d4")
     still = denoise(z, level, condition, None)["image"]

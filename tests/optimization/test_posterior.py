@@ -56,6 +56,34 @@ def test_every_model_learns_and_its_intervals_hold(surrogate, kind):
     assert np.linalg.eigvalsh(joint.covariance).min() > -1e-6
 
 
+@pytest.mark.parametrize("surrogate", MODELS)
+@pytest.mark.parametrize("replicates", [1, 4])
+def test_intervals_are_those_of_one_measurement_whatever_errors_are_stated(surrogate, replicates):
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((600, 4))
+    function = rows @ np.array([1.0, -0.5, 0.0, 0.2])
+    means = function[:200] + 0.8 / np.sqrt(replicates) * generator.standard_normal(200)
+    errors = np.full(200, 0.8 / np.sqrt(replicates))
+    posterior = fit_posterior(
+        rows[:200], means, errors, generator, replicates=np.full(200, replicates), surrogate=surrogate, scale="linear"
+    )
+    points = posterior.points(rows[200:])
+    marginals = posterior.model.marginals(points)
+    _, lower, upper = posterior.interval(marginals.mean, marginals.deviation)
+    measured = function[200:] + 0.8 * generator.standard_normal(400)
+    covered = ((lower <= measured) & (measured <= upper)).mean()
+    print(surrogate, replicates, covered)
+    assert 0.85 < covered < 0.96
+    assert posterior.joint(points[:3]).noise * posterior.warp.scale**2 == pytest.approx(0.64, rel=0.3)
+
+
+def test_errors_that_few_measurements_state_are_not_those_of_a_new_one():
+    rows, values = table()
+    errors = np.where(np.arange(80) < 20, 5.0, np.nan)
+    posterior = fit_posterior(rows, values, errors, np.random.default_rng(0), surrogate="gp", scale="linear")
+    assert posterior.noise == posterior.model.noise
+
+
 def test_a_process_and_an_ensemble_are_compared():
     rows, values = table()
     found = fit_posterior(rows, values, NOTHING, np.random.default_rng(0)).likelihoods

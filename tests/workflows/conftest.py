@@ -19,16 +19,18 @@ CONFIG = {
     "domain": "molecules",
     "name": "test",
     "structures": ".sdf",
-    "prepare": {"source": "items.smi"},
+    "prepare": {"source": "items.smi", "wild_type": "wild.fasta"},
     "train": {"training": {"steps": 3}},
-    "generate": {"n": 7},
-    "predict": {"stain": {"table": "stain.csv", "target": "y"}},
-    "optimize": {"goals": ["maximize stain"], "budget": 9},
+    "generate": {"n": 7, "scaffold": "part.sdf"},
+    "predict": {"stain": {"table": "stain.csv", "target": "y", "wild_type": "named.fasta"}},
+    "optimize": {"goals": ["maximize stain"], "budget": 9, "training": "known.smi"},
     "variants": {},
-    "propose": {"measured": "stain.csv", "target": "y"},
-    "evaluate": {"against": "moses/test"},
+    "propose": {"measured": "stain.csv", "target": "y", "wild_type": "origin.fasta", "pool": "pool.csv"},
+    "evaluate": {"against": "moses/test", "training": "seen.smi"},
     "report": {"title": "A test"},
 }
+FILES = ("wild.fasta", "named.fasta", "origin.fasta", "part.sdf", "known.smi", "pool.csv", "seen.smi")
+"""Those of CONFIG in which the stand-in finds nothing."""
 RULES = {"prepare", "train", "complete", "generate", "predict", "optimize", "variants", "propose", "evaluate", "report"}
 
 
@@ -97,6 +99,8 @@ def make_place(folder):
     command.chmod(0o755)
     (folder / "items.smi").write_text("CCO\n")
     (folder / "stain.csv").write_text("item,y\nCCO,1\n")
+    for name in FILES:
+        (folder / name).write_text("")
     return Place(folder)
 
 

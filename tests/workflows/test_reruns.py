@@ -54,7 +54,18 @@ def test_an_edit_reruns_what_depends_on_it(finished, path, value, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("stain.csv", AFTER_PREDICTING | {"propose"}), ("items.smi", RULES - {"predict"})]
+    ("name", "expected"),
+    [
+        ("stain.csv", AFTER_PREDICTING | {"propose"}),
+        ("named.fasta", AFTER_PREDICTING),
+        ("items.smi", RULES - {"predict"}),
+        ("wild.fasta", RULES - {"predict"}),
+        ("origin.fasta", {"propose", "report"}),
+        ("pool.csv", {"propose", "report"}),
+        ("part.sdf", {"generate", "evaluate", "report"}),
+        ("known.smi", {"optimize", "report"}),
+        ("seen.smi", {"evaluate", "report"}),
+    ],
 )
 def test_a_changed_file_is_read_anew(finished, name, expected):
     path = finished.folder / name
@@ -84,7 +95,7 @@ def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
     assert seen["train"] == {"seed": 0, **CONFIG["train"]}
     assert seen["evaluate"] == {"seed": 0, "model": f"{results}/model", **CONFIG["evaluate"]}
     assert seen["optimize"]["predictors"] == {"stain": f"{results}/predictors/stain"}
-    assert seen["optimize"]["training"] == f"{results}/data"
+    assert seen["optimize"]["training"] == "known.smi"
     assert seen["propose"] == {"seed": 0, "model": f"{results}/model", **CONFIG["propose"]}
     assert seen["report"] == CONFIG
     assert f"stain={results}/predictors/stain" in finished.calls("score")[0]["words"]
@@ -115,6 +126,7 @@ def test_fewer_results_than_asked_are_no_failure(place, verb, code, finishes):
 def of_a_dataset():
     config = edited("prepare", value={"source": "qm9", "sample": False, "limit": 50, "column": "smiles"})
     config["complete"] = {"recipe": "conformers"}
+    del config["optimize"]["training"]
     config["predict"] = {"gap": {"table": "qm9/test", "target": "gap"}, "other": {"table": "moses", "target": "y"}}
     return config
 
@@ -133,6 +145,8 @@ def test_what_reads_the_dataset_again_reads_it_alike(place):
         "limit": 50,
         "recipe": "conformers",
     }
+    searching = next(settings for words, settings in seen.items() if words.startswith("optimize"))
+    assert searching["training"] == "results/molecules/test/data"
     assert seen["train predictor molecules qm9/test"]["sample"] is False
     assert "sample" not in seen["train predictor molecules moses"]
     for name, settings in seen.items():  # each is what its verb knows

@@ -1,12 +1,16 @@
 """The rules as text: clean, without a domain, and with nothing in them but the `sciencegen` command."""
 
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
+import typer
 import yaml
 
+from sciencegen import config
+from sciencegen.cli.main import app
 from sciencegen.config import load_run
 from sciencegen.domains import domain_names
 from tests.workflows.conftest import RULES, WORKFLOWS, rules_in
@@ -58,15 +62,40 @@ def test_format_is_clean():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+class Understood(Exception):
+    """A verb has read its words and settings."""
+
+
+def understand(words, monkeypatch):
+    """Let the real command read its words, and end where it would begin to work."""
+    build = config.build_settings
+
+    def read_and_end(*arguments):
+        build(*arguments)
+        raise Understood
+
+    command = typer.main.get_command(app)
+    with monkeypatch.context() as patch:
+        patch.setattr(config, "build_settings", read_and_end)
+        with pytest.raises(Understood):
+            command(words, standalone_mode=False)
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path):
+def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path, monkeypatch):
     settings = load_run(path)
     assert settings.domain == path.stem.split("-")[0]
-    words = [sys.executable, "-m", "snakemake", "-s", WORKFLOWS / "Snakefile", "--configfile", path, "-n"]
+    words = [sys.executable, "-m", "snakemake", "-s", WORKFLOWS / "Snakefile", "--configfile", path, "-n", "-p"]
     done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     absent = {name for name in ("predict", "complete", "variants", "propose") if not getattr(settings, name)}
     assert rules_in(done.stdout + done.stderr) == RULES - absent
+    commands = re.findall(r"^Shell command: sciencegen (.*?) 2>&1", done.stdout + done.stderr, re.MULTILINE)
+    assert len(commands) == len(RULES - absent) + max(len(settings.predict) - 1, 0)
+    monkeypatch.chdir(tmp_path)
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    for command in commands:
+        understand(shlex.split(command), monkeypatch)
 
 
 def test_without_a_config_the_default_domain_runs(tmp_path):

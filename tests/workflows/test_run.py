@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from sciencegen.api.run import find_profile, read_config, run
+from sciencegen.config import load_run
 from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
 from tests.workflows.conftest import CONFIG, WORKFLOWS, edited
@@ -138,13 +139,17 @@ def test_a_profile_of_the_user_is_found(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("domain", "ending"), [("molecules", "sdf"), ("proteins", "fasta"), ("galaxies", "fits")])
-def test_the_smoke_run_ends_with_a_report(tmp_path, domain, ending):
-    config = WORKFLOWS / "config" / "smoke" / f"{domain}.yaml"
-    words = [sys.executable, "-m", "sciencegen.cli.main", "run", domain, "--config", str(config)]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=290)
+@pytest.mark.timeout(960)
+@pytest.mark.parametrize("config", sorted((WORKFLOWS / "config" / "smoke").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_smoke_run_ends_with_a_report(config, tmp_path):
+    settings = load_run(config)
+    words = [sys.executable, "-m", "sciencegen.cli.main", "run", settings.domain, "--config", str(config)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     page = tmp_path / done.stdout.strip()
     assert "<svg" in page.read_text()
-    for name in ("candidates.parquet", "candidates.csv", f"candidates.{ending}", "metrics.json"):
+    names = ["candidates.parquet", "candidates.csv", f"candidates{settings.structures}", "metrics.json"]
+    names += [f"predictors/{name}/config.yaml" for name in settings.predict]
+    names += [name for name, asked in (("variants.csv", settings.variants), ("plate.csv", settings.propose)) if asked]
+    for name in names:
         assert (page.parent / name).stat().st_size > 0

@@ -67,9 +67,14 @@ def completing():
     return {"complete": f"{RUN}/complete"} if COMPLETES else {}
 
 
-def if_file(source):
-    """A source, if it is a file and no dataset's name: then a newer file is read again."""
-    return [source] if source and os.path.isfile(source) else []
+def if_file(*sources):
+    """Those that are files, and no dataset's name or a sequence: then a newer file is read again."""
+    return [source for source in sources if source and os.path.isfile(source)]
+
+
+def files_of(section, *names):
+    """The files that a section names, for rules that read them beside what other rules make."""
+    return if_file(*map((config.get(section) or {}).get, names))
 
 
 def measured_tables():

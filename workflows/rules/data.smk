@@ -1,7 +1,7 @@
 rule prepare:
     """Standardize, remove duplicates, compute properties once."""
     input:
-        if_file(PREPARE.get("source")),
+        files_of("prepare", "source", "wild_type"),
     output:
         table=f"{RUN}/data/items.parquet",
         summary=f"{RUN}/data/dataset.json",

@@ -2,6 +2,7 @@ rule evaluate:
     """How the samples compare with held-out items, and whether the model obeys its condition."""
     input:
         samples=rules.generate.output,
+        files=files_of("evaluate", "against", "training"),
         model=rules.train.output,
         predictors=lambda wildcards: expand(
             f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=judges()

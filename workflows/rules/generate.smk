@@ -1,7 +1,8 @@
 rule generate:
     """Draw from the model, for the evaluation and the report. Exit code 5 means fewer items than asked."""
     input:
-        rules.train.output,
+        model=rules.train.output,
+        files=files_of("generate", "scaffold"),
     output:
         f"{RUN}/samples.parquet",
     log:

@@ -2,6 +2,9 @@ rule predict:
     """A property regressor from a table."""
     input:
         table=lambda wildcards: if_file(PREDICTORS[wildcards.predictor]["table"]),
+        wild_type=lambda wildcards: if_file(
+            PREDICTORS[wildcards.predictor].get("wild_type")
+        ),
         model=lambda wildcards: (rules.train.output if reads_latents(wildcards) else []),
     output:
         f"{RUN}/predictors/{{predictor}}/config.yaml",

@@ -1,7 +1,8 @@
 rule propose:
     """The next plate for a lab, from what was measured. Exit code 5 means fewer items than asked."""
     input:
-        measured=[path for source in measured_tables() for path in if_file(source)],
+        measured=if_file(*measured_tables()),
+        files=files_of("propose", "wild_type", "pool"),
         model=rules.train.output,
     output:
         f"{RUN}/plate.csv",

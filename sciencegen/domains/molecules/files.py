@@ -13,7 +13,7 @@ from typing import Any
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from sciencegen.data.tables import open_binary, read_table
+from sciencegen.data.tables import READ_TABLES, open_binary, read_table
 from sciencegen.data.writers import line_of, number_text, write_text
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
@@ -23,7 +23,7 @@ from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
 
 ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "mol")
-FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", ".csv", ".csv.gz", ".parquet")
+FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", *READ_TABLES)
 MAX_LINE_BYTES = 2_000_000
 MAX_RECORD_LINES = 20_000
 MAX_RECORD_COLUMNS = 1000
@@ -44,7 +44,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         raise ConfigError(
             f"Expected a file of molecules ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it."
         )
-    if kind.startswith((".csv", ".parquet")):
+    if kind in READ_TABLES:
         return read_table(path, ITEM_COLUMNS, column)
     check_exists(path)
     return _read_smi(path) if kind.startswith(".smi") else _read_sdf(path)

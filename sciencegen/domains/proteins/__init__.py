@@ -30,7 +30,7 @@ from sciencegen.domains.proteins.properties import PROPERTIES, measure
 from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
 from sciencegen.domains.proteins.sites import Frame
 from sciencegen.domains.proteins.variant_names import VariantNames
-from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.domains.sites import Change, Sites
 from sciencegen.scoring.oracles import Oracle
 
@@ -125,7 +125,7 @@ class Proteins:
         return variant_tables.variant_text(reference, text)
 
     def name_of(self, reference: Reference, item: str) -> str | Refusal:
-        return variant_tables.name_of(reference, item)
+        return variant_name(reference, item)
 
     def design_features(self, items: Sequence[str], origin: str | None = None) -> Any:
         return design.design_features(items, origin)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.data.tables import PEEK_ROWS, read_table
+from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.proteins import Proteins, files, metrics
 from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
@@ -40,9 +40,7 @@ from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.scoring.oracles import Oracle, Score
 
-FORMATS = (
-    *ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), ".csv", ".csv.gz", ".parquet",
-)  # fmt: skip
+FORMATS = (*ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), *READ_TABLES)
 LETTERS = frozenset(ALPHABET + GAP_LETTER)
 ROWS_AT_ONCE = 4096
 REFERENCES_AT_ONCE = 10_000
@@ -68,7 +66,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     kind = files.ending(path)
     if kind not in FORMATS:
         raise ConfigError(f"Expected an alignment ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
-    if kind.startswith((".csv", ".parquet")):
+    if kind in READ_TABLES:
         return read_table(path, files.ITEM_COLUMNS, column)
     return alignment_rows(read_alignment(path))
 
@@ -100,7 +98,7 @@ def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
 def context(path: Path) -> dict[str, Any]:
     """Of an alignment its focus: the letters, the number of the first, and which of them have columns; and what was
     done to the file, in words."""
-    if files.ending(path).startswith((".csv", ".parquet")):
+    if files.ending(path) in READ_TABLES:
         return {}
     alignment = read_alignment(path)
     focus, columns = alignment.focus, alignment.columns.tolist()

@@ -53,10 +53,38 @@ class AlignmentRepresentation:
 
     name_column = "mutant"
 
-    def names(self, items: Sequence[str]) -> list[str]:
-        """Of each sequence, what sets it apart from the reference: `A42G:K43R`; "" for the reference itself."""
+    def names(self, items: Sequence[str]) -> list[str | None]:
+        """Of each sequence, what sets it apart from the reference: `A42G:K43R`, "WT" for the reference itself, None
+        where that has no name (another length)."""
         found = [variant_name(self.reference, item) for item in items]
-        return ["" if isinstance(name, Refusal) else name for name in found]
+        return [None if isinstance(name, Refusal) else name for name in found]
+
+    def mutate(self, item: str, generator: np.random.Generator) -> str | Refusal:
+        """A substitution, half the time for one of the changes that are there, or one of these taken back: so that
+        variants with as many changes as are allowed have neighbours that are allowed too."""
+        if len(item) != len(self.reference.sequence):
+            return Refusal(f"{len(item)} letters, the family's reference has {len(self.reference.sequence)}")
+        letters, wild = list(item), self.reference.sequence
+        changed = [place for place in self.columns.tolist() if letters[place] != wild[place]]
+        lot = generator.random() if changed else 1.0
+        if lot < 0.5:
+            place = changed[generator.integers(len(changed))]
+            letters[place] = wild[place]
+        if lot >= 0.125:
+            place = int(self.columns[generator.integers(len(self.columns))])
+            others = ALPHABET.replace(letters[place], "")
+            letters[place] = others[generator.integers(len(others))]
+        return "".join(letters)
+
+    def differences(self, items: Sequence[str]) -> Float[np.ndarray, "item feature"]:
+        """float32: for each residue at each place whether it stands there instead of the reference's, whether a place
+        is changed at all, and 1: what variants share by a kernel of common features is their common changes."""
+        wild = encode_rows([self.reference.sequence])
+        rows = encode_rows(items)
+        changed = rows != wild
+        letters = (rows[..., None] == np.arange(len(ALPHABET))) & changed[..., None]
+        parts = (letters.reshape(len(rows), -1), changed, np.ones((len(rows), 1)))
+        return np.concatenate(parts, 1).astype(np.float32)
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:

@@ -8,7 +8,6 @@ sequences have gaps; here they stay, since each position may be asked for, and `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from sciencegen.data.writers import shown
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.alignment_files import Records, is_a3m, read_records
 from sciencegen.domains.proteins.items import ALPHABET, GAP, NUMBER_OF_LETTER, parse
-from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.proteins.variants import Reference, numbered, split_range
 from sciencegen.errors import DataError
 
 MOST_GAPS = 0.5
@@ -32,7 +31,6 @@ NOT_COUNTED = b"abcdefghijklmnopqrstuvwxyz."
 
 _NUMBERS = NUMBER_OF_LETTER.copy()
 _NUMBERS[np.frombuffer(b"BJOUXZbjouxz*", np.uint8)] = AMBIGUOUS
-_RANGE = re.compile(r"(.*)/(-?[0-9]{1,9})-(-?[0-9]{1,9})")
 
 
 @dataclass(frozen=True)
@@ -173,17 +171,14 @@ def _focus(name: str, body: bytes, path: Path) -> tuple[Reference, bool]:
     if isinstance(found, Refusal) or found != sequence:
         reason = found.reason if isinstance(found, Refusal) else "it ends with a stop '*'"
         raise DataError(f"Expected a protein as the first record of {path}, found '{shown(name, 60)}': {reason}.")
-    given = _RANGE.fullmatch(name)
-    if given is None:
-        return Reference(sequence), False
-    first, last = int(given[2]), int(given[3])
-    if first < 1 or last - first + 1 != len(sequence):
-        spans = f"{last - first + 1} residues" if last >= first >= 1 else "no range of residues"
+    _, span = split_range(name)
+    reference = numbered(sequence, span)
+    if isinstance(reference, Refusal):
         raise DataError(
-            f"Expected the range of '{shown(name, 60)}' in {path} to span its {len(sequence)} letters, "
-            f"found {first}-{last}, {spans}. Correct the name, or leave the range out to number from 1."
+            f"Expected the range of '{shown(name, 60)}' in {path} to {reference.reason}. Correct the name, or leave "
+            "the range out to number from 1."
         )
-    return Reference(sequence, first), True
+    return reference, span is not None
 
 
 def _layout(name: str, body: bytes, by_match: bool, path: Path) -> _Layout:

@@ -9,6 +9,7 @@ nothing with one-hot letters.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -103,6 +104,8 @@ class DesignSpace:
     def size(self) -> int:
         """How many sequences there are: sum over d <= maximum of e_d(n_1, ..., n_k), n_p residues beside the wild
         type's at p, e_d the sum over all sets of d places of the products."""
+        if self.maximum_mutations == len(self.others):
+            return math.prod(1 + len(letters_here) for letters_here in self.others.values())
         sums = [1] + [0] * self.maximum_mutations
         for letters_here in self.others.values():
             for order in range(self.maximum_mutations, 0, -1):
@@ -131,14 +134,15 @@ class DesignSpace:
             for place, some in self.others.items()
         ]
         shown = ", ".join(named[:SHOWN_POSITIONS]) + (f" ... {named[-1]}" if len(named) > SHOWN_POSITIONS else "")
-        count = f"{self.size():,}" if self.size() < 1e9 else f"{float(self.size()):.1e}"
+        size = self.size()
+        count = f"{size:,}" if size < 1e9 else f"10^{math.log10(size):.0f}"  # a float ends at 10^308
         found = [
             f"{len(named)} of {len(self.origin)} positions are open: {shown}; "
             f"at most {self.maximum_mutations} of them changed at once: {count} sequences"
         ]
         if not self.given:
             found.append(
-                f"no wild type was given: mutations count from what is most frequent among the measured, numbered from "
+                f"no wild type was given: mutations count from what is most frequent in the first round, numbered from "
                 f"{first}: {self.origin}. Pass --wild-type"
             )
         return found

@@ -1,7 +1,7 @@
 """Options of the design space in the user's language: which positions are open, for which residues, how many changes.
 
 reference=gb1.fasta   positions=39-41,54   residues=ACDEFGHIKLMNPQRSTVWY   residues="39:AVLI 40:*"
-maximum_mutations=4   first=2
+maximum_mutations=4
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sciencegen.domains.proteins.design import DesignSpace
@@ -18,17 +17,20 @@ from sciencegen.domains.proteins.variant_tables import read_reference
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, unknown_name
 
-OPTIONS = ("reference", "positions", "residues", "maximum_mutations", "first")
+OPTIONS = ("reference", "positions", "residues", "maximum_mutations")
 ANY = "*"
 _RANGE = re.compile(r"([A-Z]?)(-?[0-9]{1,9})(?:(?:-|\.\.)([A-Z]?)(-?[0-9]{1,9}))?")
+_OTHER_NUMBERS = (
+    "If its numbers are others, say so: --wild-type SEQUENCE/2-56 or the name of its file's first record (>GB1/2-56)."
+)
 _SEPARATORS = re.compile(r"[\s,;+]+")
 
 
 def design_space(measured: Sequence[str] = (), **options: Any) -> DesignSpace:
     """Substitutions of a wild type.
 
-    reference: it, or its file; without, the residue most frequent at each position of the measured sequences, if these
-        have one length. first: the number of its first residue, where its file doesn't say.
+    reference: it, or its file; without, the residue most frequent at each position of the sequences measured first, if
+        these have one length.
     positions: numbers and ranges, `39-41,54`, perhaps with the wild type's letters (`V39,D40`), which are checked;
         without, those of `residues`, else all.
     residues: what may stand at all of them, or by position, `39:AVLI 40:*`. The wild type's may stand always.
@@ -37,7 +39,7 @@ def design_space(measured: Sequence[str] = (), **options: Any) -> DesignSpace:
     for name in options:
         if name not in OPTIONS:
             raise unknown_name("option of the design space of proteins", name, OPTIONS)
-    wild_type = _numbered(_wild_type(options.get("reference"), measured), options.get("first"))
+    wild_type = _wild_type(options.get("reference"), measured)
     common, own = _residues(wild_type, options.get("residues"))
     asked = options.get("positions")
     places = sorted(own) if asked is None and own else _places(wild_type, "positions", asked)
@@ -67,18 +69,6 @@ def _wild_type(given: Any, measured: Sequence[str]) -> Reference:
             "Pass --wild-type SEQUENCE (or its FASTA file)."
         )
     return Reference("".join(Counter(column).most_common(1)[0][0] for column in zip(*measured, strict=True)))
-
-
-def _numbered(wild_type: Reference, first: Any) -> Reference:
-    if first is None:
-        return wild_type
-    number = _whole({"first": first}, "first", 1)
-    if wild_type.first not in (1, number):
-        raise ConfigError(
-            f"Expected one numbering, got first={number} and a wild type whose file begins at {wild_type.first}. "
-            "Leave first out."
-        )
-    return replace(wild_type, first=number)
 
 
 def _whole(options: Mapping[str, Any], name: str, default: int, at_least: int | None = None) -> int:
@@ -120,12 +110,11 @@ def _range(wild_type: Reference, option: str, word: str) -> range:
         if known is None:
             raise ConfigError(
                 f"Expected {option} from {wild_type.first} to {wild_type.last}, the numbers of the wild type, got "
-                f"'{word}'. If it is numbered otherwise, pass --space first=N, the number of its first residue."
+                f"'{word}'. {_OTHER_NUMBERS}"
             )
         if letter and letter != known:
             raise ConfigError(
-                f"Expected {known} at {number}, as in the wild type, got '{word}'. If it is numbered otherwise, pass "
-                "--space first=N, the number of its first residue."
+                f"Expected {known} at {number}, as in the wild type, got '{word}'. {_OTHER_NUMBERS}"
             )
     if end < start:
         raise ConfigError(f"Expected a range that goes up in {option}, got '{word}'. Write {end}-{start}.")

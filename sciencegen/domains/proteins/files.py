@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sciencegen.data.tables import NoItemColumn, open_binary, read_table
+from sciencegen.data.tables import READ_TABLES, NoItemColumn, open_binary, read_table
 from sciencegen.data.writers import line_of, number_text, write_text
 from sciencegen.domains.base import VARIANT_COLUMNS, Row
 from sciencegen.domains.proteins.items import MAX_RESIDUES
@@ -21,9 +21,7 @@ from sciencegen.errors import ConfigError, DataError
 
 ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
 FASTA = (".fasta", ".fa", ".faa")
-FORMATS = (
-    *FASTA, *(f"{ending}.gz" for ending in FASTA), ".csv", ".csv.gz", ".parquet", ".txt", ".txt.gz",
-)  # fmt: skip
+FORMATS = (*FASTA, *(f"{ending}.gz" for ending in FASTA), *READ_TABLES, ".txt", ".txt.gz")
 LONGEST_TEXT = 2 * MAX_RESIDUES
 """What is read of a record: more is refused for its length anyway."""
 MAX_LINE_BYTES = 1 << 20
@@ -45,7 +43,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     kind = ending(path)
     if kind not in FORMATS:
         raise ConfigError(f"Expected a file of proteins ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
-    if kind.startswith((".csv", ".parquet")):
+    if kind in READ_TABLES:
         return _read_table(path, column)
     check_exists(path)
     if kind.startswith(".txt"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from jaxtyping import Int, UInt8
 
 from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.proteins.items import GAP, encode_rows
+from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import Reference, variant_sequence
 
 DROPPED = "# "
 """A row whose text starts so is a record that the alignment's rules leave out; its name, ": " and the reason follow."""
+ROWS_AT_ONCE = 4096
+"""Rows that tell together whether numbers are shifted."""
 WEIGHT, MUTATIONS = "weight", "mutations"
 """Numbers of a row: by how much it tells something new; in how many columns it has another residue than the focus."""
 
@@ -30,13 +34,17 @@ def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
     """Variants of one protein, by name or written out, as rows that are all worth the same; what is none, with its
     reason."""
     focus = encode_rows([reference.sequence])[0]
-    for row in rows:
-        text = variant_sequence(reference, row.text)
-        if isinstance(text, Refusal):
-            yield replace(row, text=f"{DROPPED}{row.text}: {text.reason}")
-            continue
-        changed = float(mutations(encode_rows([text]), focus)[0])
-        yield replace(row, text=text, values={**row.values, WEIGHT: 1.0, MUTATIONS: changed})
+    names, stream = VariantNames(reference), iter(rows)
+    while chunk := list(islice(stream, ROWS_AT_ONCE)):
+        found = [variant_sequence(reference, row.text) for row in chunk]
+        refused = any(isinstance(text, Refusal) for text in found)
+        hint = names.hint([row.text for row in chunk]) if refused else ""
+        for row, text in zip(chunk, found, strict=True):
+            if isinstance(text, Refusal):
+                yield replace(row, text=f"{DROPPED}{row.text}: {text.reason}" + (f"; {hint}" if hint else ""))
+                continue
+            changed = float(mutations(encode_rows([text]), focus)[0])
+            yield replace(row, text=text, values={**row.values, WEIGHT: 1.0, MUTATIONS: changed})
 
 
 def variant_context(reference: Reference) -> dict[str, Any]:

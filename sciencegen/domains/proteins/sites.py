@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.residue_classes import COLOUR
-from sciencegen.domains.proteins.variants import JOINED, SUBSTITUTION, WILD_TYPE_NAMES, Reference
+from sciencegen.domains.proteins.variants import Reference, parts_of, read_change
 from sciencegen.domains.sites import Change, Sites
 
 Frame = Reference | Mapping[str, Any] | None
@@ -52,8 +53,6 @@ def changes(names: Sequence[str]) -> list[tuple[Change, ...] | None]:
 
 
 def _changes(name: str) -> tuple[Change, ...] | None:
-    if name.strip().upper() in WILD_TYPE_NAMES:
-        return ()
-    found = [SUBSTITUTION.fullmatch(part.upper()) for part in JOINED.split(name.strip())]
-    read = [Change(one[1], int(one[2]), one[3]) for one in found if one is not None and one[3] in COLOUR]
-    return tuple(read) if len(read) == len(found) else None
+    found = [read_change(part) for part in parts_of(name)]
+    read = [Change(one.wild_type, one.position, one.letter) for one in found if not isinstance(one, Refusal)]
+    return tuple(read) if len(read) == len(found) and all(one.letter in COLOUR for one in read) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class VariantNames:
         sequence = variant_sequence(self.reference, text)
         if isinstance(sequence, Refusal):
             return sequence
-        return str(variant_name(self.reference, sequence)) or "WT", sequence
+        return str(variant_name(self.reference, sequence)), sequence
 
     def hint(self, texts: Sequence[str]) -> str:
         """By how much numbers seem to be shifted where these texts name other residues than the reference has; "" where
@@ -37,11 +38,13 @@ class VariantNames:
         places = {(one[1], int(one[2])) for text in texts for one in _PLACE.finditer(text.upper())}
         if len({position for _, position in places}) < FEWEST_POSITIONS:
             return ""
-        numbers = [position for _, position in places]
-        shifts = range(self.reference.first - max(numbers), self.reference.last - min(numbers) + 1)
-        fits = {shift: sum(self.reference.residue(at + shift) == letter for letter, at in places) for shift in shifts}
+        there: dict[str, list[int]] = {}
+        for number, letter in enumerate(self.reference.sequence, self.reference.first):
+            there.setdefault(letter, []).append(number)
+        fits = Counter(number - at for letter, at in places for number in there.get(letter, ()))
         best = max(fits, key=lambda shift: (fits[shift], -abs(shift)), default=0)
         if not best or fits[best] < (1 - MOST_MISFITS) * len(places):
             return ""
-        first = self.reference.first - best
-        return f"numbering seems shifted by {-best}: it fits if the reference's first residue is {first}"
+        first, last = self.reference.first - best, self.reference.last - best
+        fitting = f": it fits a wild type /{first}-{last}" if first >= 1 else ""
+        return f"numbering seems shifted by {-best}{fitting}"

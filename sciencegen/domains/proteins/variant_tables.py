@@ -8,46 +8,39 @@ from pathlib import Path
 
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.alignments import read_focus
-from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, parse
+from sciencegen.domains.proteins.items import GAP_LETTER, parse
 from sciencegen.domains.proteins.variant_features import VariantFeatures
-from sciencegen.domains.proteins.variants import WILD_TYPE_NAMES, Reference, apply_variant, variant_name
+from sciencegen.domains.proteins.variants import Reference, apply_variant, numbered, split_range, written_out
 from sciencegen.errors import ConfigError
 from sciencegen.prediction.splits import Split
 
-WILD_TYPE = "WT"
-_LETTERS = frozenset(ALPHABET + GAP_LETTER)
-
 
 def read_reference(source: str, first: int = 1) -> Reference:
-    """A wild type: its sequence, numbered from `first`; or the first record of a FASTA file or an alignment, whose name
-    may say by which numbers (`/24-286`)."""
+    """A wild type: its sequence, or the first record of a FASTA file or an alignment. Either may say its numbers
+    (`MKV.../24-286`, the record at the end of its name); a sequence that doesn't is numbered from `first`."""
     with suppress(OSError):  # a long sequence is no name of a file
         if Path(source).is_file():
             return read_focus(Path(source))[0]
-    found = parse(source)
+    text, span = split_range(source.strip())
+    found = parse(text)
     if isinstance(found, Refusal):
         raise ConfigError(
             f"Expected a wild type (a sequence, or a file of FASTA or an alignment), got '{source[:60]}', which is no "
             f"file and, as a sequence, {found.reason}."
         )
-    return Reference(found, first)
+    reference = Reference(found, first) if span is None else numbered(found, span)
+    if isinstance(reference, Refusal):
+        raise ConfigError(f"Expected the range of the wild type '{source[:20]}...' to {reference.reason}. Correct it.")
+    return reference
 
 
 def variant_text(reference: Reference, text: str) -> str | Refusal:
-    """The sequence of a variant by its name (`A42G:K43R`), or of one that is written out."""
-    written = text.strip().upper().removesuffix("*")
-    if written not in WILD_TYPE_NAMES and _LETTERS.issuperset(written):
-        return written
-    sequence = apply_variant(reference, text)
+    """The sequence of a variant by its name (`A42G:K43R`), or one that is written out, of any length."""
+    written = written_out(text)
+    sequence = apply_variant(reference, text) if written is None else written
     if isinstance(sequence, str) and GAP_LETTER in sequence:
         return Refusal(f"'{text[:60]}' deletes a residue: only substitutions have a place here")
     return sequence
-
-
-def name_of(reference: Reference, sequence: str) -> str | Refusal:
-    """`A42G:K43R`, "WT" for the reference itself: an empty cell of a table says nothing."""
-    name = variant_name(reference, sequence)
-    return name if isinstance(name, Refusal) else name or WILD_TYPE
 
 
 def by_positions(items: Sequence[str], features: VariantFeatures) -> Split:

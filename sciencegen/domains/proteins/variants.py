@@ -1,7 +1,8 @@
 """Variants of a protein by name: `A42G` is glycine instead of the alanine at 42, several are joined by ":".
 
 Numbers are the reference's own (those of its alignment's header, say). `A42-` is a deletion; it leaves its column, so
-that a variant is as long as its reference. The wild type's name is "".
+that a variant is as long as its reference. The wild type's name is "WT"; an empty text is rather a cell that wasn't
+filled, and no variant.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, looks_like_dna, parse, why_not_residues
 from sciencegen.errors import DataError
 
-WILD_TYPE_NAMES = frozenset({"", "WT", "WILD TYPE", "WILDTYPE", "WILD-TYPE", "_WT"})
-JOINED = re.compile(r"[:;,/+\s]+")
-SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
+WILD_TYPE = "WT"
+EMPTY = f"empty; the wild type itself is written {WILD_TYPE}"
+_WILD_TYPE_NAMES = frozenset({WILD_TYPE, "WILD TYPE", "WILDTYPE", "WILD-TYPE", "_WT"})
+_JOINED = re.compile(r"[:;,/+\s]+")
+_SUBSTITUTION = re.compile(r"([A-Z])(-?[0-9]{1,9})([A-Z*=-])")
 _THREE_LETTERS = re.compile(r"(?:p\.)?\(?([A-Z]{3})(-?[0-9]{1,9})([A-Z]{3}|[*=-])\)?", re.IGNORECASE)
 _INSERTED = re.compile(r"[A-Z]?\d+(INS|DUP|FS|_).*|[A-Z]\d+[A-Z]{2}|-\d+.*", re.IGNORECASE)
 _ALLOWED = frozenset(ALPHABET + GAP_LETTER)
+_RANGE = re.compile(r"(.*)/(-?[0-9]{1,9})-(-?[0-9]{1,9})", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,23 @@ class Reference:
         return self.sequence[position - self.first] if self.first <= position <= self.last else None
 
 
+def split_range(text: str) -> tuple[str, tuple[int, int] | None]:
+    """What stands before the numbers of the first and last residue (`BLAT_ECOLX/24-286`), and these, if there are."""
+    found = _RANGE.fullmatch(text)
+    return (text, None) if found is None else (found[1], (int(found[2]), int(found[3])))
+
+
+def numbered(sequence: str, span: tuple[int, int] | None) -> Reference | Refusal:
+    """A reference whose first and last residues have these numbers; from 1 without any."""
+    if span is None:
+        return Reference(sequence)
+    first, last = span
+    if first < 1 or last - first + 1 != len(sequence):
+        letters = f"{last - first + 1} residues" if last >= first >= 1 else "no range of residues"
+        return Refusal(f"span its {len(sequence)} letters, found {first}-{last}, {letters}")
+    return Reference(sequence, first)
+
+
 @dataclass(frozen=True, slots=True)
 class Substitution:
     """One letter for another, "-" for a deletion, at a position of the reference."""
@@ -58,20 +79,26 @@ class Substitution:
 
 
 def variant_name(reference: Reference, sequence: str) -> str | Refusal:
-    """What sets a sequence of the reference's length apart from it, in order of position."""
+    """What sets a sequence of the reference's length apart from it, in order of position; "WT" for itself."""
     if len(sequence) != len(reference.sequence):
         lengths = f"{len(sequence)} letters, the reference has {len(reference.sequence)}"
         return Refusal(f"{lengths}: a variant is as long as its reference, with '-' for what is deleted")
     if not _ALLOWED.issuperset(sequence):
         return Refusal(why_not_residues(sequence, _ALLOWED))
     pairs = enumerate(zip(reference.sequence, sequence, strict=True), reference.first)
-    return ":".join(f"{wild}{position}{letter}" for position, (wild, letter) in pairs if wild != letter)
+    return ":".join(f"{wild}{position}{letter}" for position, (wild, letter) in pairs if wild != letter) or WILD_TYPE
+
+
+def written_out(text: str) -> str | None:
+    """The letters of a sequence, of any length; None of an empty text and of what can only be a name."""
+    letters = text.strip().upper().removesuffix("*")
+    return letters if letters and letters not in _WILD_TYPE_NAMES and _ALLOWED.issuperset(letters) else None
 
 
 def variant_sequence(reference: Reference, text: str) -> str | Refusal:
     """The sequence of a variant that is named or written out, as long as the reference."""
-    written = text.strip().upper().removesuffix("*")
-    if written in WILD_TYPE_NAMES or not _ALLOWED.issuperset(written):
+    written = written_out(text)
+    if written is None:
         return apply_variant(reference, text)
     if len(written) != len(reference.sequence) and looks_like_dna(set(written), len(written)):
         return Refusal(f"{len(written)} nucleotides, it seems: translate them to protein")
@@ -92,34 +119,43 @@ def apply_variant(reference: Reference, name: str) -> str | Refusal:
 
 def read_variant(reference: Reference, name: str) -> list[Substitution] | Refusal:
     """The changes that a name lists, or why they aren't changes of this reference."""
-    if name.strip().upper() in WILD_TYPE_NAMES:
-        return []
     changes: dict[int, Substitution] = {}
-    for part in JOINED.split(name.strip()):
-        change = _read_change(reference, part)
+    for part in parts_of(name):
+        change = read_change(part)
         if isinstance(change, Refusal):
             return change
+        if (wrong := _contradiction(reference, change, part)) is not None:
+            return wrong
         if change.position in changes:
             return Refusal(f"'{changes[change.position]}' and '{change}' change the same position")
         changes[change.position] = change
     return list(changes.values())
 
 
-def _read_change(reference: Reference, part: str) -> Substitution | Refusal:
-    found = SUBSTITUTION.fullmatch(_in_one_letter(part).upper().removeprefix("P."))
+def parts_of(name: str) -> list[str]:
+    """What a name lists, each to be read by `read_change`: nothing of the wild type."""
+    return [] if name.strip().upper() in _WILD_TYPE_NAMES else _JOINED.split(name.strip())
+
+
+def read_change(part: str) -> Substitution | Refusal:
+    """One change as it is written (`A42G`, `p.Ala42Gly`, `A42=`), whatever its reference."""
+    found = _SUBSTITUTION.fullmatch(_in_one_letter(part).upper().removeprefix("P."))
     if found is None:
         return Refusal(_why_unreadable(part))
-    wild_type, position, letter = found[1], int(found[2]), found[3]
-    known = reference.residue(position)
+    return Substitution(found[1], int(found[2]), found[1] if found[3] == "=" else found[3])
+
+
+def _contradiction(reference: Reference, change: Substitution, part: str) -> Refusal | None:
+    known = reference.residue(change.position)
     if known is None:
         return Refusal(f"'{shown(part)}' is outside the reference, which spans {reference.first} to {reference.last}")
-    if known != wild_type:
-        return Refusal(f"'{shown(part)}' says {wild_type} at {position}, where the reference has {known}")
-    if letter == "*":
+    if known != change.wild_type:
+        return Refusal(f"'{shown(part)}' says {change.wild_type} at {change.position}, where the reference has {known}")
+    if change.letter == "*":
         return Refusal(f"'{shown(part)}' is a stop, no amino acid")
-    if letter not in _ALLOWED and letter != "=":
-        return Refusal(f"'{shown(part)}': {letter} is none of the 20 amino acids {ALPHABET}")
-    return Substitution(wild_type, position, known if letter == "=" else letter)
+    if change.letter not in _ALLOWED:
+        return Refusal(f"'{shown(part)}': {change.letter} is none of the 20 amino acids {ALPHABET}")
+    return None
 
 
 def _in_one_letter(part: str) -> str:
@@ -136,7 +172,7 @@ def _in_one_letter(part: str) -> str:
 
 def _why_unreadable(part: str) -> str:
     if not part:
-        return "an empty change between two separators"
+        return EMPTY
     if part.upper().endswith("DEL"):
         return f"'{shown(part)}': write a deletion as A42-"
     if _INSERTED.fullmatch(part):

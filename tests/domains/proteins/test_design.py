@@ -39,7 +39,7 @@ def test_alike_residues_have_letters_that_are_near():
         ({"positions": "39-41,54"}, dict.fromkeys(SITES, 19)),
         ({"positions": "V39..G41 V54"}, dict.fromkeys(SITES, 19)),
         ({"positions": [39, 40, 41, 54]}, dict.fromkeys(SITES, 19)),
-        ({"positions": "40-42,55", "first": 2}, dict.fromkeys(SITES, 19)),
+        ({"positions": "40-42,55", "reference": f"{GB1}/2-57"}, dict.fromkeys(SITES, 19)),
         ({"reference": Reference(GB1, 5), "positions": "43-45,58"}, dict.fromkeys(SITES, 19)),
         ({"positions": 39, "residues": "AVLI"}, {38: 3}),
         ({"residues": "39:AVLI 40:*"}, {38: 3, 39: 19}),
@@ -60,8 +60,8 @@ def test_options_open_places_for_residues(options, residues):
     ("options", "message"),
     [
         ({"position": "39"}, "Did you mean 'positions'"),
-        ({"positions": "57"}, "from 1 to 56, the numbers of the wild type.*--space first=N"),
-        ({"positions": "A39"}, "Expected V at 39, as in the wild type, got 'A39'.*first=N"),
+        ({"positions": "57"}, "from 1 to 56, the numbers of the wild type.*--wild-type SEQUENCE/2-56"),
+        ({"positions": "A39"}, "Expected V at 39, as in the wild type, got 'A39'.*SEQUENCE/2-56"),
         ({"positions": "41-39"}, "Write 39-41"),
         ({"positions": "39;x"}, "such as 39-41,54 or V39,D40, got 'X'"),
         ({"positions": ""}, "such as 39-41,54, got ''"),
@@ -71,8 +71,8 @@ def test_options_open_places_for_residues(options, residues):
         ({"positions": "39", "residues": "V"}, "Widen residues"),
         ({"maximum_mutations": 0}, "a whole number from 1 as maximum_mutations, got '0'"),
         ({"maximum_mutations": "two"}, "got 'two'"),
-        ({"first": 2.5}, "Expected a whole number as first"),
-        ({"reference": Reference(GB1, 5), "first": 2}, "whose file begins at 5. Leave first out"),
+        ({"reference": f"{GB1}/2-56"}, "Expected the range of the wild type .* span its 56 letters, found 2-56, 55"),
+        ({"first": 2}, "Unknown option"),
         ({"reference": "MKZ"}, "Expected a wild type"),
         ({"reference": None}, "got none, and nothing measured. Pass --wild-type"),
     ],
@@ -105,6 +105,14 @@ def test_everything_is_what_is_accepted_once_each(most):
 def test_a_large_space_is_counted_and_not_listed():
     assert space(maximum_mutations=4).everything(200_000) is None
     assert space(maximum_mutations=1).size() == 56 * 19 + 1
+
+
+@pytest.mark.parametrize("length", [300, 5000])
+def test_a_long_protein_has_a_space_that_is_counted_too(length):
+    long = space(reference="MKVLA" * (length // 5))
+    assert long.size() == 20**length
+    assert f"at once: 10^{round(length * np.log10(20))} sequences" in long.notes[0]
+    assert long.everything(200_000) is None
 
 
 def test_moves_stay_within_the_space_whatever_the_parent():

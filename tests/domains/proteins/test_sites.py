@@ -37,4 +37,5 @@ def test_changes_are_those_that_scores_read():
     names = [*all_singles(REFERENCE), "M24-", "K25R:V26A"]
     expected = [tuple(Change(c.wild_type, c.position, c.letter) for c in read_variant(REFERENCE, n)) for n in names]
     assert DOMAIN.changes(names) == expected
-    assert DOMAIN.changes(["WT", "", "nonsense", "M24*", "m24k"]) == [(), (), None, None, (Change("M", 24, "K"),)]
+    assert DOMAIN.changes(["WT", "", "nonsense", "M24*", "M24k"]) == [(), None, None, None, (Change("M", 24, "K"),)]
+    assert DOMAIN.changes(["p.Met24Lys, V26="]) == [(Change("M", 24, "K"), Change("V", 26, "V"))]

@@ -107,7 +107,7 @@ def test_pairs_are_products_and_only_those_that_occur_twice():
 
 def test_changes_at_different_positions_add_up():
     features = DOMAIN.fit_features(variants(60), Reference(GB1))
-    names = ["V39A:D40W", "G41P:V54K", "V39A:D40W:G41P:V54K", ""]
+    names = ["V39A:D40W", "G41P:V54K", "V39A:D40W:G41P:V54K", "WT"]
     one, other, both, none = (
         parts_of(features, rows_of(features, [apply_variant(Reference(GB1), name)]))[-1][0] for name in names
     )
@@ -215,7 +215,7 @@ def test_sums_and_products_are_nothing_that_distances_see():
 
 
 def test_splits_are_read_off_the_variants():
-    items = [apply_variant(Reference(GB1, 5), name) for name in ("V43A:D44W", "", "G45P", "V43A:V58K:G45P")]
+    items = [apply_variant(Reference(GB1, 5), name) for name in ("V43A:D44W", "WT", "G45P", "V43A:V58K:G45P")]
     features = DOMAIN.fit_features(items, Reference(GB1, 5))
     assert DOMAIN.splits["positions"](items, features).labels == [(43, 44), (), (45,), (43, 45, 58)]
     assert list(DOMAIN.splits["mutations"](items, features).labels) == [2, 0, 1, 3]

@@ -15,7 +15,7 @@ def test_a_variant_has_one_name(text):
     assert NAMES.read(text) == ("V43A", GB1[:38] + "A" + GB1[39:])
 
 
-@pytest.mark.parametrize("text", ["WT", "", GB1, GB1.lower(), "V43=", "Val43="])
+@pytest.mark.parametrize("text", ["WT", GB1, GB1.lower(), "V43=", "Val43="])
 def test_the_wild_type_has_one_too(text):
     assert NAMES.read(text) == ("WT", GB1)
 
@@ -23,6 +23,7 @@ def test_the_wild_type_has_one_too(text):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("", "empty; the wild type itself is written WT"),
         (GB1[:-1], "55 letters, the reference has 56"),
         (GB1 + GB1, "112 letters, the reference has 56"),
         ("ATGGCC" * 10, "60 nucleotides, it seems: translate them"),
@@ -42,10 +43,18 @@ def test_what_is_none_says_why(text, reason):
 @pytest.mark.parametrize("shift", [-4, -1, 1, 20])
 def test_a_shifted_numbering_is_seen(shift):
     texts = [f"{GB1[at]}{at + 5 + shift}A" for at in (3, 8, 17, 30, 41)]
-    assert NAMES.hint(texts) == (
-        f"numbering seems shifted by {shift}: it fits if the reference's first residue is {5 + shift}"
-    )
+    assert NAMES.hint(texts) == f"numbering seems shifted by {shift}: it fits a wild type /{5 + shift}-{60 + shift}"
     assert NAMES.hint([":".join(texts)]) == NAMES.hint(texts)
+
+
+@pytest.mark.timeout(20)
+def test_one_odd_number_among_shifted_ones_costs_no_time():
+    texts = [f"{GB1[at]}{at + 9}A" for at in range(20)]
+    assert NAMES.hint([*texts, "A999999999G", "A-999999999G"]) == NAMES.hint(texts) != ""
+
+
+def test_numbers_from_zero_fit_no_wild_type():
+    assert NAMES.hint([f"{GB1[at]}{at}A" for at in range(20)]) == "numbering seems shifted by -5"
 
 
 def test_no_shift_is_seen_where_numbers_fit_or_tell_little():

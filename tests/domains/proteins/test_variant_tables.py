@@ -14,7 +14,6 @@ WILD = Reference(GB1, 5)
     [
         ("V43A", GB1[:38] + "A" + GB1[39:]),
         (" v43a:D44W ", GB1[:38] + "AW" + GB1[40:]),
-        ("", GB1),
         ("WT", GB1),
         ("wildtype", GB1),
         (GB1.lower(), GB1),
@@ -33,6 +32,8 @@ def test_a_name_and_a_sequence_stand_for_a_sequence(text, expected):
         ("V943A", "outside the reference, which spans 5 to 60"),
         ("V43A:V43G", "change the same position"),
         ("V43-", "deletes a residue"),
+        (GB1[:38] + "-" + GB1[39:], "deletes a residue"),
+        ("", "empty; the wild type itself is written WT"),
         ("V43*", "is a stop"),
         ("V43AA", "inserts residues"),
         ("V43X", "none of the 20 amino acids"),
@@ -48,6 +49,7 @@ def test_what_is_no_variant_says_why(text, reason):
 
 def test_a_wild_type_is_a_sequence_or_the_first_record_of_a_file(tmp_path):
     assert DOMAIN.reference(GB1.lower()) == Reference(GB1)
+    assert DOMAIN.reference(f" {GB1.lower()}/5-60") == WILD
     path = tmp_path / "gb1.fasta"
     path.write_text(f">GB1/5-60 something\n{GB1[:30]}\n{GB1[30:]}\n")
     assert DOMAIN.reference(str(path)).sequence == GB1

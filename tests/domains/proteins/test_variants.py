@@ -27,11 +27,11 @@ def test_naming_inverts_applying(reference, generator):
 def test_names_read_as_the_field_writes_them():
     assert apply_variant(REFERENCE, "A41G:K42R") == "MGRA"
     assert variant_name(REFERENCE, "MGRA") == "A41G:K42R"
-    assert variant_name(REFERENCE, "MAKA") == ""
+    assert variant_name(REFERENCE, "MAKA") == "WT"
     assert variant_name(REFERENCE, "M-KA") == "A41-"
     for same in ("K42R:A41G", "A41G,K42R", "a41g;k42r", " A41G / K42R ", "p.A41G p.K42R", "A41G:K42R:A43A"):
         assert apply_variant(REFERENCE, same) == "MGRA"
-    for wild in ("", "WT", "wt", " wild type "):
+    for wild in ("WT", "wt", " wild type "):
         assert apply_variant(REFERENCE, wild) == "MAKA"
     assert [str(change) for change in read_variant(REFERENCE, "K42R:A41=")] == ["K42R", "A41A"]
 
@@ -68,6 +68,8 @@ def test_all_singles_are_nineteen_for_each_position():
         ("A４１G", "no variant"),
         ("Å41G", "no variant"),
         ("A" * 5000, "no variant"),
+        ("", "empty; the wild type itself is written WT"),
+        ("  ", "is written WT"),
     ],
 )
 def test_what_contradicts_the_reference_is_refused(name, reason):
