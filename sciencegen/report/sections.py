@@ -8,6 +8,7 @@ from typing import Any
 
 from sciencegen.report import plots
 from sciencegen.report.content import Calibration, ReportContent, Trace
+from sciencegen.report.histograms import histogram
 from sciencegen.report.markup import MISSING, decimals, element, escape, number, readable, wished_text, with_unit
 from sciencegen.report.metrics_table import metrics_table
 from sciencegen.report.table import candidates_table
@@ -57,7 +58,7 @@ def distributions(content: ReportContent) -> str:
     for record in records:
         want = wished_text(record.wished, record.direction)
         caption = f"<b>{escape(readable(record.name))}</b>" + (f" wished: {escape(want)}" if want else "")
-        panels.append(_figure(plots.distribution(record), caption))
+        panels.append(_figure(histogram(record), caption))
     return _legend(entries) + element("div", "".join(panels), class_="panels")
 
 

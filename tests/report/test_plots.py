@@ -6,11 +6,11 @@ import pytest
 
 from sciencegen.report import Calibration, Curve, Distribution, LatentMap, Objective, Pareto, Trace
 from sciencegen.report.canvas import COLOUR
+from sciencegen.report.histograms import histogram, spans_decades
 from sciencegen.report.plots import (
     MAX_CLOUD,
     _staircase,
     calibration,
-    distribution,
     latent_map,
     pareto,
     trace,
@@ -23,7 +23,7 @@ WEST, EAST = ("minimize", "maximize")
 def plots() -> dict[str, str]:
     calls = np.arange(1, 20)
     return {
-        "distribution": distribution(Distribution("mass", [1.0, 2.5], [1.5, 3.0, 2.2], unit="kg", wished=(1.0, 2.0))),
+        "distribution": histogram(Distribution("mass", [1.0, 2.5], [1.5, 3.0, 2.2], unit="kg", wished=(1.0, 2.0))),
         "map": latent_map(LatentMap([(0, 0), (1, 1)], [(0, 1), (2, 2)])),
         "pareto": pareto(Pareto(Objective("a", EAST), Objective("b", WEST), [(0, 1), (1, 0)], [False, True])),
         "trace": trace(
@@ -91,10 +91,10 @@ def test_the_staircase_is_the_set_that_no_point_beats(x, y):
 @pytest.mark.parametrize(
     ("make", "record"),
     [
-        (distribution, Distribution("x", [], [])),
-        (distribution, Distribution("x", [3.0], [3.0, 3.0])),
-        (distribution, Distribution("x", [math.nan], [1, 2, 3], wished=(None, None))),
-        (distribution, Distribution("x", [1e-300, 1e300], [5.0])),
+        (histogram, Distribution("x", [], [])),
+        (histogram, Distribution("x", [3.0], [3.0, 3.0])),
+        (histogram, Distribution("x", [math.nan], [1, 2, 3], wished=(None, None))),
+        (histogram, Distribution("x", [1e-300, 1e300], [5.0])),
         (latent_map, LatentMap([])),
         (pareto, Pareto(Objective("a", EAST), Objective("b", EAST), [], [])),
         (pareto, Pareto(Objective("a", EAST), Objective("b", EAST), [(math.nan, 1)], [True])),
@@ -123,3 +123,14 @@ def test_a_map_without_different_values_is_grey(values):
     record = LatentMap([(0, 0)], [(0, 0), (1, 1)], values=values, value_name="mass")
     assert "scale-high" not in latent_map(record)
     assert value_range(record) is None
+
+
+def test_whatspans_decades_has_a_logarithmic_axis():
+    fluxes = np.geomspace(1e3, 1e5, 200)
+    wide = histogram(Distribution("flux", [2e3, 1e6], fluxes, unit="nJy"))
+    assert wide.count("10") > 2
+    assert "1e6" not in wide
+    assert spans_decades([fluxes.tolist()])
+    assert not spans_decades([fluxes.tolist(), [0.0, 1.0]])
+    assert not spans_decades([np.linspace(0.001, 1, 99).tolist()])  # near 0, but no tail
+    assert not spans_decades([])

@@ -1,0 +1,91 @@
+"""Histograms of a property: candidates, training data and draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sciencegen.report.canvas import COLOUR, plot
+from sciencegen.report.content import Bounds, Distribution
+from sciencegen.report.markup import clean, finite, number, readable, wished_text, with_unit
+
+BINS = 32
+FARTHER = 8.0
+"""Where the largest values lie so many times farther from the median than the smallest, the axis is logarithmic."""
+
+
+def histogram(record: Distribution) -> str:
+    """Histograms of candidates and training set, each over its own highest bar, the wished range shaded."""
+    groups = [
+        ("training", finite(record.training)),
+        ("generated", finite(record.generated)),
+        ("candidate", finite(record.candidates)),
+    ]
+    present = [values for _, values in groups if values]
+    decades = spans_decades(present)
+    edges = _decade_edges(present) if decades else _bin_edges(present)
+
+    def paint(axes: Any) -> None:
+        _shade(axes, record.wished, edges[0], edges[-1])
+        for role, values in groups:
+            if values:
+                inside = np.clip(values, edges[0], edges[-1])
+                counts = np.histogram(inside, edges)[0]
+                height = counts / counts.max()
+                fill = {"training": 0.45, "generated": 0.0, "candidate": 0.35}[role]
+                axes.stairs(height, edges, fill=True, color=COLOUR[role], alpha=fill, linewidth=0)
+                axes.stairs(height, edges, color=COLOUR[role], linewidth=0.8 if role == "training" else 1.5)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylim(0, 1.06)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel(clean(with_unit(readable(record.name), record.unit)))
+        if decades:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(lambda value, _: number(value))
+        else:
+            axes.locator_params(axis="x", nbins=6)
+
+    medians = ", ".join(f"{role} median {number(float(np.median(values)))}" for role, values in groups if values)
+    wish = f"; wished {wished_text(record.wished, record.direction)}" if record.wished or record.direction else ""
+    return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{wish}.", paint, (3.9, 2.5))
+
+
+def spans_decades(groups: Sequence[Sequence[float]]) -> bool:
+    """Whether positive numbers reach so far up, in the largest group, that most of them would lie in a few bins."""
+    if not groups or min(map(min, groups)) <= 0:
+        return False
+    low, middle, high = np.quantile(max(groups, key=len), [0.02, 0.5, 0.98])
+    return bool(high - middle > FARTHER * (middle - low))
+
+
+def _decade_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
+    return np.geomspace(min(map(min, groups)), max(map(max, groups)), BINS + 1)
+
+
+def _bin_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
+    """Common bins: whole numbers get one each; else the range that holds 99.8 % of every group."""
+    if not groups:
+        return np.linspace(0.0, 1.0, 2)
+    low = min(np.quantile(values, 0.001) for values in groups)
+    high = max(np.quantile(values, 0.999) for values in groups)
+    whole = all(float(value).is_integer() for values in groups for value in values)
+    if whole and high - low <= 2 * BINS:
+        return np.arange(math.floor(low) - 0.5, math.ceil(high) + 1)
+    if high - low < 1e-12 * max(abs(low), abs(high), 1e-12):
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, BINS + 1)
+
+
+def _shade(axes: Any, wished: Bounds | None, left: float, right: float) -> None:
+    """The wished range as a pale band with its edges drawn; an open side reaches to the end of the axis."""
+    if wished is None:
+        return
+    low, high = (left if wished[0] is None else wished[0]), (right if wished[1] is None else wished[1])
+    axes.axvspan(max(low, left), min(high, right), color=COLOUR["wish"], alpha=0.13, linewidth=0)
+    for edge in wished:
+        if edge is not None and left <= edge <= right:
+            axes.axvline(edge, color=COLOUR["wish"], linewidth=1.1)
