@@ -1,5 +1,7 @@
 """The rules as text: clean, without a domain, and with nothing in them but the `sciencegen` command."""
 
+import importlib
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -9,7 +11,7 @@ import pytest
 import typer
 import yaml
 
-from sciencegen import config
+from sciencegen import api, config
 from sciencegen.cli.main import app
 from sciencegen.config import load_run
 from sciencegen.domains import domain_names
@@ -68,6 +70,8 @@ class Understood(Exception):
 
 def understand(words, monkeypatch):
     """Let the real command read its words, and end where it would begin to work."""
+    for module in pkgutil.walk_packages(api.__path__, f"{api.__name__}."):
+        importlib.import_module(module.name)  # now: one imported below would keep the function that ends verbs
     build = config.build_settings
 
     def read_and_end(*arguments):
