@@ -30,7 +30,7 @@ def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSetting
         n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
         predictors=settings.predictors,
     )  # fmt: skip
-    generation = Generation(model, asked)
+    generation = Generation(model, asked, few=True)
     if name not in generation.names:
         raise ConfigError(f"Expected what can measure '{name}' of draws. Pass --predictor {name}=FOLDER.")
     found = np.array([cell for chunk in generation for cell in chunk[name]], float)

@@ -118,9 +118,10 @@ class ImageNetworks(nn.Module):
         blur = on_pixels(blur / blur.amax((-2, -1), keepdim=True).clamp(min=tiny), side, PSF)
         return torch.cat([torch.asinh(image / noise), level, blur], 1)
 
-    def code_posterior(self, batch: Batch, condition: Condition) -> DiagonalGaussian:
-        """q(code | x, c)."""
-        return self.posterior(self.reader(self.seen(batch))[-1].flatten(1), condition)
+    def code_posteriors(self, batch: Batch, conditions: Sequence[Condition]) -> list[DiagonalGaussian]:
+        """q(code | x, c) under each of these conditions."""
+        features = self.reader(self.seen(batch))[-1].flatten(1)
+        return [self.posterior(features, condition) for condition in conditions]
 
     def infer(self, batch: Batch, condition: Condition, generator: Generator | None) -> Inference:
         """q(z | x, c) from the top down, each map given those above it; without a generator latents are the means."""

@@ -12,7 +12,10 @@ u in z = mean(above) + std(above) u: their prior is N(0, I), their posterior is 
 divergence is the same. The code's prior is a flow p(code | c), fitted to the trained model's posteriors.
 
 Condition: encoder, prior and decoder hear the same c, so that the code needn't say what c says and the decoder has to
-hear it. With `measure` the decoder is asked again for what it missed (`asking`).
+hear it. With `measure` the decoder is asked again for what it missed (`asking`). A draw first draws what of c it isn't
+told, by a second flow (`wishes`):
+
+    p(x | told) = E p(c | told) p(code | c) N(maps; 0, I) p(x | code, maps, c)
 """
 
 from __future__ import annotations
@@ -38,9 +41,13 @@ from sciencegen.vae.image_networks import Condition, FluxScale, ImageNetworks
 from sciencegen.vae.observation import IMAGE, PSF, VARIANCE, observed
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
 from sciencegen.vae.warmup import Warmup
+from sciencegen.vae.wishes import Settle, Wishes
 
 EVALUATION_SEED = 2008_0383
 """Not 0: data drawn from seed 0 must not meet their own noise again."""
+
+SUPPOSED = 0.2
+"""How much a miss of what was drawn of a condition counts beside one of what was told."""
 
 Accept = Callable[[Batch], Tensor]
 
@@ -59,6 +66,8 @@ class ImageVAESettings:
     pyramid: PyramidSettings = field(default_factory=PyramidSettings)
     flow_layers: int = 6
     flow_width: int = 128
+    wish_layers: int = 6
+    wish_width: int = 64
     beta: Warmup = field(default_factory=lambda: Warmup("linear", 2000, 0.1, 1.0))
     free_bits: float = 0.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
@@ -82,7 +91,9 @@ class ImageVAE(nn.Module):
 
     shape: bands, y and x. conditions: how their columns turn. scale: of the training images' flux. measure: images
     [batch band y x] -> what is measured of them [batch property], standardized as conditions are, NaN where it can't
-    be; a domain may set it.
+    be; a domain may set it. settle: what of a condition follows from the rest, made so.
+
+    A latent is (code, maps, wish); the wish is the noise of what isn't told of a condition, 0 for a given image.
     """
 
     networks: Any
@@ -95,6 +106,7 @@ class ImageVAE(nn.Module):
         settings: ImageVAESettings | None = None,
         scale: FluxScale | None = None,
         measure: Measure | None = None,
+        settle: Settle | None = None,
     ) -> None:
         super().__init__()
         s = self.settings = settings or ImageVAESettings()
@@ -102,7 +114,9 @@ class ImageVAE(nn.Module):
         count = self.conditions.count
         self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
         self.prior = FlowPrior(s.code, count, s.flow_layers, s.flow_width)
-        self.semantic_size, self.latent_size = s.code, sum(self.networks.sizes)
+        self.wishes = Wishes(count, s.wish_layers, s.wish_width, settle)
+        self.sizes = [*self.networks.sizes, count]
+        self.semantic_size, self.latent_size = s.code, sum(self.sizes)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -128,10 +142,16 @@ class ImageVAE(nn.Module):
         return observed(image, batch, self.settings.misfit).log_prob(batch[IMAGE])
 
     def finish(self, batches: Iterable[Batch], generator: Generator, steps: int = 3000, batch: int = 512) -> FlowFit:
-        """Fit the flow prior p(code | c) to the trained model's codes; call once after training."""
+        """Fit the flow prior p(code | c) to the trained model's codes, and p(c | told); call once after training."""
         mean, log_std, condition = self.posteriors(batches, generator)
         settings = FlowFitSettings(dropout=ConditionDropout())  # the codes have met the dropout already
-        return fit_flow_prior(self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=settings)
+        fit = fit_flow_prior(self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=settings)
+        if condition is not None:
+            whole = condition[~condition.isnan().any(1)].unique(dim=0)
+            signs = [whole.new_tensor(self.conditions.signs(g)) for g in SYMMETRIES[self.settings.symmetry]]
+            turned_ones = torch.cat([whole * sign for sign in signs])
+            self.wishes.learn(turned_ones, self.settings.dropout, steps, batch, generator)
+        return fit
 
     @torch.no_grad()
     def posteriors(self, batches: Iterable[Batch], generator: Generator) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -144,7 +164,7 @@ class ImageVAE(nn.Module):
             told: list[Condition] = [one.condition]
             if one.condition is not None:
                 told += [torch.full_like(one.condition, torch.nan), self.settings.dropout(one.condition, generator)]
-            rows += [(self.networks.code_posterior(one, condition), condition) for condition in told]
+            rows += zip(self.networks.code_posteriors(one, told), told, strict=True)
         conditions = [condition for _, condition in rows if condition is not None]
         columns = torch.cat(conditions) if conditions else None
         return torch.cat([q.mean for q, _ in rows]), torch.cat([q.log_std for q, _ in rows]), columns
@@ -171,16 +191,20 @@ class ImageVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """(e, u): the code's centre seen through the flow prior, then the maps' centres; the condition isn't told, so
+        """(e, u, 0): the code's centre seen through the flow prior, and the maps' centres; the condition isn't told, so
         that the latent says all."""
         found = self.networks.infer(batch, None, None)
-        return torch.cat([self.prior.inverse(found.latents[0]), *found.latents[1:]], 1)
+        code, *maps = found.latents
+        return torch.cat([self.prior.inverse(code), *maps, code.new_zeros(len(code), self.sizes[-1])], 1)
 
     @torch.no_grad()
     def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """Images without blur and noise. Where the model can measure, the decoder is asked for a condition again."""
+        return self._decoded(latent, condition, None)
+
+    def _decoded(self, latent: Tensor, condition: Condition, weight: Tensor | None) -> Batch:
         check_latents(latent, self.latent_size)
-        centre, *maps = latent.split(self.networks.sizes, 1)
+        centre, *maps, _ = latent.split(self.sizes, 1)
         code = self.prior(centre)
 
         def make(asked: Condition) -> Tensor:
@@ -188,7 +212,10 @@ class ImageVAE(nn.Module):
 
         if condition is None or self.measure is None:
             return Batch({IMAGE: make(condition)})
-        return Batch({IMAGE: asked_again(make, self.measure, condition, self.settings.corrections)})
+        return Batch({IMAGE: asked_again(make, self.measure, condition, self.settings.corrections, weight)})
+
+    def _whole(self, noise: Tensor, told: Condition) -> Condition:
+        return self.wishes(noise[:, self.latent_size - self.wishes.count :], told)
 
     @torch.no_grad()
     def sample(
@@ -196,13 +223,17 @@ class ImageVAE(nn.Module):
     ) -> Float[Tensor, "batch latent"]:
         """One draw a row, so that `accept` has no choice."""
         check_latents(noise, self.latent_size)
-        centre, maps = noise.tensor_split([self.semantic_size], 1)
-        if condition is None:
+        asked = self._whole(noise, condition)
+        if asked is None:
             return noise
-        return torch.cat([self.prior.inverse(self.prior(centre, condition)), maps], 1)
+        centre, rest = noise.tensor_split([self.semantic_size], 1)
+        return torch.cat([self.prior.inverse(self.prior(centre, asked)), rest], 1)
 
     @torch.no_grad()
     def generate(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Batch:
-        return self.decode(self.sample(noise, condition), condition)
+        """What is told counts for more than what is drawn beside it, where not all can be had."""
+        latent, asked = self.sample(noise, condition), self._whole(noise, condition)
+        told = torch.zeros_like(noise[:, :1], dtype=torch.bool) if condition is None else ~condition.isnan()
+        return self._decoded(latent, asked, torch.where(told, 1.0, SUPPOSED).expand(-1, self.sizes[-1]))
