@@ -17,37 +17,45 @@ Condition = Float[Tensor, "batch property"]
 Measure = Callable[[Tensor], Tensor]
 
 
+def wished(told: Condition, seen: Condition) -> Condition:
+    """What is seen, as it is told."""
+    return torch.where(told.isnan(), seen, told)
+
+
 def asked_again(
     make: Callable[[Condition], Tensor],
     measure: Measure,
-    condition: Condition,
+    wish: Callable[[Condition], Condition],
+    asked: Condition,
     times: int,
-    weight: Condition | None = None,
 ) -> Tensor:
-    """What `make` makes of a request a that brings measure(make(a)) near to the condition.
+    """What `make` makes of a request a that brings what is measured of it, m, near to wish(m).
 
-    Broyden's method (1965) for each row by itself, from a = c and H = I:
+    Broyden's method (1965) for each row by itself, from H = I:
 
-        s = r H (c - measured),    a <- a + s,    H <- H + (s - H y) s'H / (s'H y),    y the change of what is measured.
+        s = r H (wish(m) - m),    a <- a + s,    H <- H + (s - H y) s'H / (s'H y),    y the change of m.
 
     A step that doesn't come nearer is taken back and r halved, so that no row ends further off than it began.
-    measure: [batch property] in the condition's scale, NaN where there is nothing to go by; what can't be measured at
-    first, or isn't asked for, is left as it is. weight: how much a miss counts in what is nearer, 1 if not given.
+    measure: [batch property] in the condition's scale, NaN where there is nothing to go by. What can't be measured at
+    first, or is as it is wished, is asked for as it was.
     """
-    made = make(condition)
-    asked, missed = condition, condition - measure(made).to(condition)
-    counted, rate = ~missed.isnan(), torch.ones_like(condition[:, :1])
-    weight = torch.where(counted, 1.0 if weight is None else weight, 0.0).to(condition)
-    slope = torch.eye(condition.shape[1]).to(condition).repeat(len(condition), 1, 1)
-    missed = missed.nan_to_num(0.0)
+    made = make(asked)
+    seen = measure(made).to(asked)
+    missed = wish(seen) - seen
+    counted, rate = ~missed.isnan(), torch.ones_like(asked[:, :1])
+    slope = torch.eye(asked.shape[1]).to(asked).repeat(len(asked), 1, 1)
+    seen, missed = seen.nan_to_num(0.0), missed.nan_to_num(0.0)
     for _ in range(times):
         step = (rate * (slope @ missed[..., None])[..., 0]).clamp(-LARGEST, LARGEST)
         tried = make(asked + step)
-        now = torch.where(counted, condition - measure(tried).to(condition), 0.0)
-        slope = _learned(slope, step, missed - now)
-        nearer = _distance(now, weight) < _distance(missed, weight)
+        found = measure(tried).to(asked)
+        left = torch.where(counted, wish(found) - found, 0.0)
+        found = torch.where(counted, found, 0.0)
+        slope = _learned(slope, step, found - seen)
+        nearer = _distance(left) < _distance(missed)
         made = torch.where(nearer.reshape(-1, *[1] * (made.ndim - 1)), tried, made)
-        asked, missed = (torch.where(nearer[:, None], *pair) for pair in ((asked + step, asked), (now, missed)))
+        now = ((asked + step, asked), (found, seen), (left, missed))
+        asked, seen, missed = (torch.where(nearer[:, None], *pair) for pair in now)
         rate = torch.where(nearer[:, None], (1.5 * rate).clamp(max=1.0), rate / 2)
     return made
 
@@ -63,6 +71,6 @@ def _learned(
     return torch.where(tells, slope + update, slope)
 
 
-def _distance(missed: Condition, weight: Condition) -> Float[Tensor, " batch"]:
+def _distance(missed: Condition) -> Float[Tensor, " batch"]:
     """Infinite where a measurement that was possible fails."""
-    return torch.where(weight > 0, missed * weight, 0.0).norm(dim=1).nan_to_num(torch.inf)
+    return missed.norm(dim=1).nan_to_num(torch.inf)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.vae.asking import wished
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
 
@@ -56,5 +57,9 @@ class Wishes(nn.Module):
         if self.flow is None or not self.fitted:
             return told
         told = torch.full_like(noise, torch.nan) if told is None else told
-        found = torch.where(told.isnan(), self.flow(noise, told), told)
+        return self.obeyed(told, self.flow(noise, told))
+
+    def obeyed(self, told: Condition, found: Condition) -> Condition:
+        """A condition as it is told, and what follows from that."""
+        found = wished(told, found)
         return found if self.settle is None else self.settle(told, found)
