@@ -213,6 +213,8 @@ class Domain(Protocol):
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
     variants(reference, rows) -> rows of variants of one item, named or written out, as rows of the form; and
     variant_context(reference), what `context` says of such.
+    beside(rows, context, table, name) -> rows of a family, then those of `table()`, measured variants of what `context`
+    says, with the column `name`; `columns`, numbers that any row has (`--measured`).
     holds(path) -> bool: whether the items of a file have this form.
     context(path) -> mapping of plain values: what its items have in common (proteins: the focus of an alignment and its
         numbering); prepared data keep it.

@@ -10,7 +10,7 @@ cost. What a row is worth beside another is the difference of their bounds; the 
 chance out of it.
 
 Measured properties c of a row, where there are any, are told to both sides: p(x | z, c), q(z | x, c), of c what is
-known (Kingma et al. 2014).
+known (Kingma et al. 2014). What was measured of a few rows around one only, the networks never hear: see `landscape`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.vae.bounds import BoundTerms
-from sciencegen.vae.column_networks import Known, Letters, Mask, Member
+from sciencegen.vae.column_networks import LETTERS, Known, Letters, Mask, Member
 from sciencegen.vae.gaussian import check_latents, standard_normal, standard_normal_kl
+from sciencegen.vae.landscape import Landscape
 from sciencegen.vae.neighbourhood import Neighbourhood, neighbourhood
+from sciencegen.vae.quantiles import letters_at, middle_of
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1802_0604
 BISECTIONS = 12
-LETTERS = "letters"
-"""The field of a Batch: [batch column] whole numbers, anything where the mask is False."""
 
 Accept = Callable[[Batch], Tensor]
 Condition = Float[Tensor, "batch property"] | None
@@ -85,20 +85,21 @@ class ColumnVAE(nn.Module):
     """A `LatentModel` of aligned rows; its latent space is that of the first member.
 
     letters: size of the alphabet, gaps apart. reference: what a condition on the number of changes is about. heard:
-    which columns of a condition the networks are told. effective_items: N of the bound, set before training. A latent
-    is (z, u): what the row is about, and a number for each column, which chooses its letter from p(x | z, c).
+    which columns of a condition the networks are told. landscape: of one that leads draws instead. effective_items: N
+    of the bound, set before training. A latent is (z, u): what the row is about, and a number for each column, which
+    chooses its letter from p(x | z, c).
     """
 
     def __init__(
         self, columns: int, letters: int, settings: ColumnVAESettings, reference: Reference | None = None,
-        heard: Sequence[int] = (),
+        heard: Sequence[int] = (), landscape: Landscape | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         s = self.settings = settings
         self.columns, self.letters, self.reference, self.effective_items = columns, letters, reference, 1.0
         self.heard, self.semantic_size, self.latent_size = list(heard), s.latent, s.latent + columns
         made = [Member(columns, letters, s.hidden, s.latent, 2 * len(heard)) for _ in range(s.members)]
-        self.members = nn.ModuleList(made)
+        self.members, self.landscape = nn.ModuleList(made), landscape
 
     @property
     def first(self) -> Any:
@@ -139,7 +140,9 @@ class ColumnVAE(nn.Module):
         return reconstruction, standard_normal_kl(posterior).mean(), weights
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
-        """Nothing is left to fit."""
+        """Fit the landscape, where there is one."""
+        if self.landscape is not None:
+            self.landscape.learn(batches, self.members, self.known(None, 1))
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -184,11 +187,10 @@ class ColumnVAE(nn.Module):
         """(z, u): the posterior's centre, then the noise in the middle of what decodes to this row; 0 at a gap."""
         letters, mask, known = self._rows(batch)
         z = self.first.posterior(letters, mask, known).mean
-        below = self._cumulative(z, known)
-        letters = letters.clamp(0, self.letters - 1).long()[..., None]
-        upper, share = below.gather(-1, letters)[..., 0], below.diff(dim=-1, prepend=torch.zeros_like(below[..., :1]))
-        middle = upper - 0.5 * share.gather(-1, letters)[..., 0]
-        noise = torch.special.ndtri(torch.where(mask, middle, 0.5)).clamp(-8, 8)
+        share, letters = self.first.logits(z, known).double().softmax(-1), letters.clamp(0, self.letters - 1)
+        if self.landscape is not None:
+            share, letters = self.landscape.in_order(share), self.landscape.rank(letters)
+        noise = torch.special.ndtri(torch.where(mask, middle_of(share, letters), 0.5)).clamp(-8, 8)
         return torch.cat([z, noise.to(z)], 1)
 
     @torch.no_grad()
@@ -197,9 +199,10 @@ class ColumnVAE(nn.Module):
         check_latents(latent, self.latent_size)
         z, noise = latent.split([self.semantic_size, self.columns], 1)
         quantile = torch.special.ndtr(noise.double())
-        below = self._cumulative(z, self.known(condition, len(z)))
-        letters = (below < quantile[..., None]).sum(-1).clamp(max=self.letters - 1)
-        return Batch({LETTERS: letters})
+        log_p = self.first.logits(z, self.known(condition, len(z))).double()
+        if self.landscape is not None:
+            return Batch({LETTERS: self.landscape.letters(log_p, quantile, condition)})
+        return Batch({LETTERS: letters_at(log_p.softmax(-1), quantile)})
 
     @torch.no_grad()
     def sample(
@@ -231,10 +234,6 @@ class ColumnVAE(nn.Module):
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Batch:
         return self.decode(self.sample(noise, condition), condition)
-
-    def _cumulative(self, z: Float[Tensor, "batch code"], known: Known) -> Float[Tensor, "batch column letter"]:
-        """P(letter <= l | z, c), in double precision; the letters in the order of the alphabet."""
-        return torch.softmax(self.first.logits(z, known).double(), -1).cumsum(-1)
 
 
 def _between(

@@ -1,0 +1,110 @@
+"""A family's model beside measured variants: it is the model of the family alone, and draws what is asked for."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from sciencegen.domains.proteins.items import ALPHABET, decode_rows
+
+COLUMNS = 24
+TINY = "{settings: {members: 1, hidden: 32, latent: 2, prior_std: 0.3}, training: {steps: 500, batch_size: 96}}"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open() as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Every column has two letters in the family. Of single variants, those in the first half lose, the others gain."""
+    generator, folder = np.random.default_rng(0), tmp_path_factory.mktemp("both")
+    focus = generator.integers(20, size=COLUMNS)
+    others = np.where(generator.random((400, COLUMNS)) < 0.3, (focus + 1) % 20, focus)
+    texts = decode_rows(np.concatenate([focus[None], others]).astype(np.uint8))
+    names = [f"FOCUS/5-{4 + COLUMNS}", *(f"row{number}" for number in range(400))]
+    (folder / "family.a2m").write_text("".join(f">{n}\n{t}\n" for n, t in zip(names, texts, strict=True)))
+    lines = [
+        f"{texts[0][at]}{at + 5}{letter},{1 if 2 * at >= COLUMNS else -1}"
+        for at in range(COLUMNS) for letter in ALPHABET if letter != texts[0][at]
+    ]  # fmt: skip
+    (folder / "measured.csv").write_text("\n".join(["mutant,fitness", *lines, "A1,3", ""]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder) -> Path:
+    from tests.cli.conftest import run
+
+    data = ("--alignment", folder / "family.a2m", "--measured", folder / "measured.csv", "--target", "fitness")
+    done = run("train", "proteins", *data, "--settings", TINY, "--threads", 1, "-o", folder / "model")
+    assert done.code == 0, done.err
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def focus(folder) -> str:
+    return (folder / "family.a2m").read_text().splitlines()[1]
+
+
+def test_both_are_in_the_data(model):
+    summary = json.loads((model / "data" / "dataset.json").read_text())
+    assert summary["context"]["measured"] == "fitness"
+    assert summary["columns"]["fitness"]["count"] == 19 * COLUMNS
+    assert set(summary["source_files"]) == {"family.a2m", "measured.csv"}
+    assert "'A1' is no variant" in (model / "data" / "rejects.csv").read_text()
+
+
+def test_its_networks_are_those_of_the_family_alone(cli, model, folder):
+    alone = folder / "alone"
+    done = cli("train", "proteins", "--data", folder / "family.a2m", "--settings", TINY, "--threads", 1, "-o", alone)
+    assert done.code == 0, done.err
+    first, second = (load_file(one / "weights.safetensors") for one in (alone, model))
+    assert all(np.array_equal(value, second[name]) for name, value in first.items())
+    assert {name.partition(".")[0] for name in second.keys() - first.keys()} == {"landscape"}
+    scores = [folder / f"{one.name}.csv" for one in (alone, model)]
+    for one, output in zip((alone, model), scores, strict=True):
+        assert cli("score", "proteins", "--variants", "all-singles", "--model", one, "-o", output).code == 0
+    assert scores[0].read_bytes() == scores[1].read_bytes()
+    metrics = json.loads((model / "metrics.json").read_text())
+    assert metrics["measured_variance_explained_training"] > 0.9
+
+
+def test_what_is_asked_for_is_heard_with_as_many_mutations_as_asked(cli, model, focus, tmp_path):
+    shares = {}
+    for fitness in (-1, 1):
+        output = tmp_path / f"{fitness}.csv"
+        asked = ("--where", f"fitness={fitness}", "--where", "mutations in 3..6")
+        done = cli("generate", "proteins", "--model", model, "-n", 100, *asked, "-o", output)
+        assert done.code == 0, done.err
+        items = [row["item"] for row in read(output)]
+        changed = np.array([[a != b for a, b in zip(item, focus, strict=True)] for item in items])
+        assert set(changed.sum(1)) <= {3, 4, 5, 6}
+        shares[fitness] = changed[:, COLUMNS // 2 :].sum() / changed.sum()
+    print("share of substitutions in the half that gains", shares)
+    assert shares[-1] < 0.35
+    assert shares[1] > 0.65
+
+
+def test_what_can_not_stand_together_is_said(cli, model, folder):
+    alignment, measured = folder / "family.a2m", folder / "measured.csv"
+    for arguments, code, said in (
+        (("--data", model / "data", "--measured", measured), 2, "Prepare it with --measured"),
+        (("--data", alignment, "--measured", "nothing.csv"), 3, "at nothing.csv, found no file"),
+        (("--data", alignment, "--measured", measured), 2, "'value'. Known: fitness"),
+        (("--data", alignment, "--target", "fitness"), 2, "Expected --measured with --target"),
+        (("--data", measured, "--wild-type", alignment, "--measured", measured), 2, "Expected an alignment's file"),
+    ):  # fmt: skip
+        done = cli("train", "proteins", *arguments, "-o", "out")
+        assert done.code == code, done.err
+        assert said in done.err
+        assert not Path("out/train.json").exists()
+    done = cli("datasets", "prepare", "proteins", alignment, "--measured", measured, "-o", "out")
+    assert done.code == 2
+    assert "pass --form aligned" in done.err
