@@ -33,6 +33,7 @@ from sciencegen.vae.gaussian import check_latents, standard_normal, standard_nor
 from sciencegen.vae.landscape import Landscape
 from sciencegen.vae.neighbourhood import Neighbourhood, neighbourhood
 from sciencegen.vae.quantiles import letters_at, middle_of
+from sciencegen.vae.reference_row import Reference
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1802_0604
@@ -64,21 +65,6 @@ class ColumnVAESettings:
                 "Expected members, hidden and latent of 1 or more and prior_std above 0, got "
                 f"{self.members}, {self.hidden}, {self.latent}, {self.prior_std}."
             )
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A row to which others are compared. place: of the number of changes among the columns of a condition; mean, std:
-    of the training rows' numbers, by which it is standardized there."""
-
-    letters: Int[Tensor, " column"]
-    place: int
-    mean: float
-    std: float
-
-    def changes(self, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
-        """How many letters a condition asks to change, NaN where it doesn't."""
-        return (condition[:, self.place] * self.std + self.mean).round()
 
 
 class ColumnVAE(nn.Module):
@@ -201,7 +187,7 @@ class ColumnVAE(nn.Module):
         quantile = torch.special.ndtr(noise.double())
         log_p = self.first.logits(z, self.known(condition, len(z))).double()
         if self.landscape is not None:
-            return Batch({LETTERS: self.landscape.letters(log_p, quantile, condition)})
+            return Batch({LETTERS: self.landscape.letters(log_p, quantile, condition, self._changes(condition))})
         return Batch({LETTERS: letters_at(log_p.softmax(-1), quantile)})
 
     @torch.no_grad()
@@ -211,16 +197,18 @@ class ColumnVAE(nn.Module):
         """The noise itself; under a condition on the number of changes, a point on the way there from the reference.
 
         The way from latent e to noise n is sqrt(1 - s^2) e + s n: standard normal at its end, the reference itself at
-        its start, and s is found by bisection, for each row by itself.
+        its start, and s is found by bisection, for each row by itself. Where the landscape leads, with as many changes
+        as asked, the reference's z and the noise's u.
         """
         check_latents(noise, self.latent_size)
-        if condition is None or self.reference is None:
-            return noise
-        asked = self.reference.changes(condition)
-        if asked.isnan().all():
+        asked = self._changes(condition)
+        if condition is None or self.reference is None or asked is None or asked.isnan().all():
             return noise
         focus = self.reference.letters.to(noise.device).expand(len(noise), -1)
         start = self.encode(Batch({LETTERS: focus}, condition=condition))
+        if self.landscape is not None and not condition[:, self.landscape.place].isnan().any():
+            led = torch.cat([start[:, : self.semantic_size], noise[:, self.semantic_size :]], 1)
+            return torch.where(asked.isnan()[:, None], noise, led)
         low, high = torch.zeros_like(asked), torch.ones_like(asked)
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
@@ -228,6 +216,10 @@ class ColumnVAE(nn.Module):
             few = (there != focus).sum(1) <= asked
             low, high = torch.where(few, middle, low), torch.where(few, high, middle)
         return torch.where(asked.isnan()[:, None], noise, _between(start, noise, low))
+
+    def _changes(self, condition: Condition) -> Float[Tensor, " batch"] | None:
+        """How many are asked for, NaN where no number is."""
+        return None if condition is None or self.reference is None else self.reference.changes(condition)
 
     @torch.no_grad()
     def generate(

@@ -10,6 +10,7 @@ t (Hsu et al. 2022). Under f = c letters are drawn from
 
 of all distributions with the same mean of f the one nearest to p(l | z), with the tilt under which the row that is
 drawn has f = c. Letters lie along the quantiles in the order of e, so that a greater tilt never gives one with less.
+With n changes asked for too, the reference's letters weigh exp(stay) times as much, with the stay that leaves n others.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import DataError
 from sciencegen.vae.column_networks import LETTERS, Known
-from sciencegen.vae.quantiles import letters_at
+from sciencegen.vae.quantiles import Quantile, letters_at, with_changes
 
 Letters = Int[Tensor, "item column"]
 PerLetter = Float[Tensor, "item column letter"]
@@ -37,8 +38,8 @@ FREE = 10.0
 WIDTHS = (0.0, 0.1, 0.3, 1.0, 3.0)
 """Of those of s and t, among which cross-validation chooses."""
 FOLDS = 5
-STEEPEST = 64.0
-BISECTIONS = 14
+STEEPEST, BISECTIONS = 64.0, 9
+"""The greatest tilt, and halvings of its cube root: fine near 0."""
 
 
 class Landscape(nn.Module):
@@ -66,9 +67,8 @@ class Landscape(nn.Module):
     @torch.no_grad()
     def learn(self, batches: Iterable[Batch], members: Iterable[Any], known: Known) -> None:
         """From rows without gaps of which it was measured. members: models that know no measurement, told `known`."""
-        some = [(batch, ~batch.condition[:, self.place].isnan() & _whole(batch)) for batch in batches]
-        letters = torch.cat([batch[LETTERS][chosen] for batch, chosen in some])
-        values = torch.cat([batch.condition[chosen, self.place] for batch, chosen in some])
+        some = [_measured(batch, self.place) for batch in batches]
+        letters, values = (torch.cat(part) for part in zip(*some, strict=True))
         if len(values) < FOLDS:
             raise DataError(f"Expected {FOLDS} or more measured rows without gaps, found {len(values)}. Measure more.")
         reference = self.get_buffer("reference")[None]
@@ -99,30 +99,42 @@ class Landscape(nn.Module):
         """The place of each letter in the order."""
         return self.ranked.argsort(1).expand(len(letters), -1, -1).gather(2, letters[..., None])[..., 0]
 
-    def letters(self, log_p: PerLetter, quantile: Float[Tensor, "item column"], condition: Condition) -> Letters:
-        """At each quantile, under the tilt by which a row comes nearest to what is asked, if anything is."""
+    def letters(
+        self, log_p: PerLetter, quantile: Quantile, condition: Condition, changes: Float[Tensor, " item"] | None = None
+    ) -> Letters:
+        """At each quantile, under the tilt by which a row comes nearest to what is asked, if anything is. changes: how
+        many letters such a row shall have other than the reference; NaN or None asks for no number."""
         log_p, effects = self.in_order(log_p), self.effects.gather(1, self.ranked)
+        own = self.rank(self.reference[None]).expand(len(log_p), -1)
 
-        def at(tilt: Tensor) -> Letters:
-            rank = letters_at(torch.softmax(log_p + tilt[:, None, None] * effects, -1), quantile)
+        def at(tilt: Tensor, changes: Tensor | None) -> Letters:
+            share = torch.softmax(log_p + tilt[:, None, None] * effects, -1)
+            rank = letters_at(share, quantile if changes is None else with_changes(share, quantile, own, changes))
             return self.ranked.expand_as(log_p).gather(2, rank[..., None])[..., 0]
 
-        plain = at(log_p.new_zeros(len(log_p)))
+        none = log_p.new_zeros(len(log_p))
         if condition is None or (asked := condition[:, self.place].double()).isnan().all():
-            return plain
-        low, high = torch.full_like(asked, -STEEPEST), torch.full_like(asked, STEEPEST)
+            return at(none, None)
+        plain, found = at(none, None), at(none, changes)
+        miss = (self.value(found) - asked).abs()
+        low, high = torch.full_like(asked, -1.0), torch.ones_like(asked)
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
-            less = self.value(at(middle)) < asked
-            low, high = torch.where(less, middle, low), torch.where(less, high, middle)
-        below, above = at(low), at(high)
-        nearer = (asked - self.value(below)).abs() < (self.value(above) - asked).abs()
-        led = torch.where(nearer[:, None], below, above)
-        return torch.where(asked.isnan()[:, None], plain, led)
+            letters = at(STEEPEST * middle**3, changes)
+            over = self.value(letters) - asked
+            nearer = over.abs() < miss
+            found, miss = torch.where(nearer[:, None], letters, found), torch.where(nearer, over.abs(), miss)
+            low, high = torch.where(over < 0, middle, low), torch.where(over < 0, high, middle)
+        return torch.where(asked.isnan()[:, None], plain, found)
 
 
-def _whole(batch: Batch) -> Tensor:
-    return torch.ones(len(batch), dtype=torch.bool) if batch.mask is None else batch.mask.all(1)
+def _measured(batch: Batch, place: int) -> tuple[Tensor, Tensor]:
+    """Letters and values of the rows that have a number and no gap."""
+    assert batch.condition is not None
+    chosen = ~batch.condition[:, place].isnan()
+    if batch.mask is not None:
+        chosen &= batch.mask.all(1)
+    return batch[LETTERS][chosen], batch.condition[chosen, place]
 
 
 def _design(rows: np.ndarray, reference: np.ndarray, ratios: np.ndarray):

@@ -11,6 +11,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import DataError
 from sciencegen.vae.columns import LETTERS, ColumnVAE, ColumnVAESettings, Reference
 from sciencegen.vae.landscape import Landscape
+from sciencegen.vae.quantiles import letters_at, with_changes
 
 COLUMNS, ALPHABET = 12, 5
 SMALL = ColumnVAESettings(members=2, hidden=16, latent=2)
@@ -127,12 +128,25 @@ def test_its_networks_are_those_of_a_model_without(fitted):
 
 def test_both_wishes_are_met_at_once(fitted):
     made = model(fitted, Reference(FOCUS, place=1, mean=2.0, std=1.0))
-    noise = noise_of(100)
-    for asked in (-1.0, 1.5):
-        condition = torch.tensor([[asked, 1.0]], dtype=torch.float64).expand(100, -1)
-        drawn = made.generate(noise, condition)[LETTERS]
-        assert ((drawn != 0).sum(1) <= 3).double().mean() > 0.9
-        assert (fitted.value(drawn) - asked).abs().median() < 0.4
+    for asked, changes in ((-2.5, 1), (-1.0, 3), (1.5, 1), (1.5, 3), (4.0, 3)):
+        condition = torch.tensor([[asked, changes - 2.0]], dtype=torch.float64).expand(100, -1)
+        drawn = made.generate(noise_of(100), condition)[LETTERS]
+        assert ((drawn != 0).sum(1) == changes).all()
+        miss = (fitted.value(drawn) - asked).abs().median()
+        print(asked, changes, miss, len(drawn.unique(dim=0)))
+        assert miss < 0.7
+        assert len(drawn.unique(dim=0)) >= (1 if abs(asked) > 2 else 4)
+
+
+@pytest.mark.parametrize("changes", [0, 1, 4, 11])
+def test_as_many_letters_as_asked_are_others(changes):
+    share = torch.randn(50, COLUMNS, ALPHABET, dtype=torch.float64).mul(2).softmax(-1)
+    quantile, own = torch.rand(50, COLUMNS, dtype=torch.float64), torch.randint(0, ALPHABET, (50, COLUMNS))
+    moved = with_changes(share, quantile, own, torch.full((50,), float(changes), dtype=torch.float64))
+    found = letters_at(share, moved)
+    assert ((found != own).sum(1) == changes).all()
+    none = with_changes(share, quantile, own, torch.full((50,), torch.nan, dtype=torch.float64))
+    assert torch.equal(letters_at(share, none), letters_at(share, quantile))
 
 
 def test_it_learns_from_rows_that_were_measured_and_have_no_gap(effects):
