@@ -288,7 +288,11 @@ class VariantsSettings(Settings):
 
 
 class ReportSettings(Settings):
+    """colour_by: what colours the training items on the latent map: one of their numbers; a label that the domain reads
+    from their names (proteins: `taxon`); or a table with the columns `name` and a label."""
+
     title: str | None = None
+    colour_by: str | None = None
     candidates: int = Field(100, ge=1)
 
 

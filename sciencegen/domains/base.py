@@ -197,6 +197,8 @@ class Domain(Protocol):
     simulate(settings, seed, start, stop) -> (text, values) of the rows start to stop - 1 of a set that a card says is
         made, not fetched; a row's random numbers are its own, whichever others are made.
 
+    labels: name -> function (an item's name -> its label, "" for none), what names tell (proteins: `taxon`).
+
     variant_names(reference) -> variants of it by name: `all_singles()` -> names; `read(text)` -> (name, text of the
         item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would.
 

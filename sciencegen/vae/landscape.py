@@ -1,10 +1,11 @@
 """What was measured of rows around a reference as a sum over their letters, and the letters that lead to a value of it.
 
-    f(x) = f0 + sum_i e_i(x_i),      e_i(l) = a + b r_i(l) + s_i + t_il,      e_i = 0 for the reference's letter
+    f(x) = f0 + sum_i e_i(x_i),      e_i(l) = b(r_i(l)) + s_i + t_il,      e_i = 0 for the reference's letter
 
 where r_i(l) is what the model that knows no measurement thinks of the letter: log p(l | z0) - log p(x0_i | z0) around
-the reference x0. Ridge regression, so that few measurements are told by r, and many by their own columns s and letters
-t (Hsu et al. 2022). Under f = c letters are drawn from
+the reference x0, and b, with b(0) = 0, is linear between thirds of the letters measured: what is measured saturates.
+Ridge regression, so that few measurements are told by r, and many by their own columns s and letters t (Hsu et al.
+2022). Under f = c letters are drawn from
 
     p(l | z, c)  ~  p(l | z) exp(tilt e_i(l)),
 
@@ -34,7 +35,7 @@ PerLetter = Float[Tensor, "item column letter"]
 Condition = Float[Tensor, "item property"] | None
 
 FREE = 10.0
-"""Standard deviation of f0, a and b before anything is measured, in noise's, which is 1."""
+"""Standard deviation of f0 and of b's coefficients before anything is measured, in noise's, which is 1."""
 WIDTHS = (0.0, 0.1, 0.3, 1.0, 3.0)
 """Of those of s and t, among which cross-validation chooses."""
 FOLDS = 5
@@ -46,6 +47,7 @@ class Landscape(nn.Module):
     """reference: its letters. place: of what was measured among the columns of a condition. effects: e; ranked: the
     letters of each column in their order. explained: the share of the variance that is foreseen of rows left out."""
 
+    reference: Tensor
     effects: Tensor
     ranked: Tensor
     base: Tensor
@@ -71,7 +73,7 @@ class Landscape(nn.Module):
         letters, values = (torch.cat(part) for part in zip(*some, strict=True))
         if len(values) < FOLDS:
             raise DataError(f"Expected {FOLDS} or more measured rows without gaps, found {len(values)}. Measure more.")
-        reference = self.get_buffer("reference")[None]
+        reference = self.reference[None]
         whole = torch.ones_like(reference, dtype=torch.bool)
         each = [one.logits(one.posterior(reference, whole, known).mean, known)[0].log_softmax(-1) for one in members]
         log_p = torch.stack(each).mean(0)
@@ -79,12 +81,13 @@ class Landscape(nn.Module):
 
     def fit(self, letters: Letters, values: Float[Tensor, " item"], ratios: Float[Tensor, "column letter"]) -> None:
         """letters, values: what was measured. ratios: r."""
-        rows, reference = letters.cpu().numpy(), self.get_buffer("reference").cpu().numpy()
-        design = _design(rows, reference, ratios.cpu().double().numpy())
-        width, explained = _best_width(design, values.cpu().double().numpy(), len(reference), ratios.shape[1])
+        rows, reference = letters.cpu().numpy(), self.reference.cpu().numpy()
+        opinion = _opinion(ratios.cpu().double().numpy(), rows, reference)
+        design = _design(rows, reference, opinion)
+        width, explained = _best_width(design, values.cpu().double().numpy(), opinion.shape)
         found = _ridge(design, values.cpu().double().numpy(), width)
-        own = found[3 + len(reference) :].reshape(ratios.shape)
-        effects = found[1] + found[2] * ratios.cpu().numpy() + found[3 : 3 + len(reference), None] + own
+        shared, columns, own = np.split(found[1:], np.cumsum([opinion.shape[2], len(reference)]))
+        effects = opinion @ shared + columns[:, None] + own.reshape(ratios.shape)
         effects[np.arange(len(reference)), reference] = 0.0
         self.effects.copy_(torch.from_numpy(effects))
         self.ranked.copy_(self.effects.argsort(stable=True, dim=1))
@@ -137,22 +140,26 @@ def _measured(batch: Batch, place: int) -> tuple[Tensor, Tensor]:
     return batch[LETTERS][chosen], batch.condition[chosen, place]
 
 
-def _design(rows: np.ndarray, reference: np.ndarray, ratios: np.ndarray):
-    """[row feature] sparse: 1; the number of changes, the sum of their r; which columns changed; to which letters."""
-    from scipy.sparse import csr_array
+def _opinion(ratios: np.ndarray, rows: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """[column letter term] of b(r): r, and what of it lies above each third of those in `rows`; all are 0 at r = 0,
+    since single changes alone couldn't tell the reference's value from what any change costs."""
+    row, column = np.nonzero(rows != reference)
+    knots = np.quantile(ratios[column, rows[row, column]], [1 / 3, 2 / 3]) if len(row) else np.zeros(2)
+    return np.stack([ratios, *(np.maximum(ratios - knot, 0) - max(-knot, 0) for knot in knots)], -1)
+
+
+def _design(rows: np.ndarray, reference: np.ndarray, opinion: np.ndarray):
+    """[row feature] sparse: 1; the sums of the changes' opinions; which columns changed; to which letters."""
+    from scipy.sparse import coo_array, hstack
 
     row, column = np.nonzero(rows != reference)
-    letter, columns = rows[row, column], len(reference)
-    shape = (len(rows), 3 + columns + ratios.size)
-    each = [
-        (np.arange(len(rows)), np.zeros(len(rows), int), np.ones(len(rows))),
-        (row, np.full(len(row), 1), np.ones(len(row))),
-        (row, np.full(len(row), 2), ratios[column, letter]),
-        (row, 3 + column, np.ones(len(row))),
-        (row, 3 + columns + column * ratios.shape[1] + letter, np.ones(len(row))),
-    ]
-    at, feature, value = (np.concatenate(part) for part in zip(*each, strict=True))
-    return csr_array((value, (at, feature)), shape)
+    letter, (columns, letters, _) = rows[row, column], opinion.shape
+    shared = np.zeros((len(rows), opinion.shape[2]))
+    np.add.at(shared, row, opinion[column, letter])
+    one = np.ones(len(row))
+    changed = coo_array((one, (row, column)), (len(rows), columns))
+    to = coo_array((one, (row, column * letters + letter)), (len(rows), columns * letters))
+    return hstack([np.ones((len(rows), 1)), shared, changed, to], format="csr")
 
 
 def _ridge(design, values: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -162,7 +169,7 @@ def _ridge(design, values: np.ndarray, width: np.ndarray) -> np.ndarray:
     return width * lsmr(design.multiply(width).tocsr(), values, damp=1.0, maxiter=1000)[0]
 
 
-def _best_width(design, values: np.ndarray, columns: int, letters: int) -> tuple[np.ndarray, float]:
+def _best_width(design, values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, float]:
     """The widths of s and t that foresee rows left out best, and how well."""
     fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
 
@@ -173,7 +180,8 @@ def _best_width(design, values: np.ndarray, columns: int, letters: int) -> tuple
             missed[~kept] = design[~kept] @ _ridge(design[kept], values[kept], width) - values[~kept]
         return float(np.square(missed).mean())
 
-    widths = [np.repeat([FREE, s, t], [3, columns, columns * letters]) for s, t in product(WIDTHS, WIDTHS)]
+    sizes = [1 + shape[2], shape[0], shape[0] * shape[1]]
+    widths = [np.repeat([FREE, s, t], sizes) for s, t in product(WIDTHS, WIDTHS)]
     errors = [error(width) for width in widths]
     best = int(np.argmin(errors))
     return widths[best], 1 - errors[best] / max(float(values.var()), 1e-12)

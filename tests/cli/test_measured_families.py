@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
@@ -28,7 +31,7 @@ def folder(tmp_path_factory) -> Path:
     focus = generator.integers(20, size=COLUMNS)
     others = np.where(generator.random((400, COLUMNS)) < 0.3, (focus + 1) % 20, focus)
     texts = decode_rows(np.concatenate([focus[None], others]).astype(np.uint8))
-    names = [f"FOCUS/5-{4 + COLUMNS}", *(f"row{number}" for number in range(400))]
+    names = [f"FOCUS_ECOLX/5-{4 + COLUMNS}", *(f"row{number}" for number in range(400))]
     (folder / "family.a2m").write_text("".join(f">{n}\n{t}\n" for n, t in zip(names, texts, strict=True)))
     lines = [
         f"{texts[0][at]}{at + 5}{letter},{1 if 2 * at >= COLUMNS else -1}"
@@ -108,3 +111,30 @@ def test_what_can_not_stand_together_is_said(cli, model, folder):
     done = cli("datasets", "prepare", "proteins", alignment, "--measured", measured, "-o", "out")
     assert done.code == 2
     assert "pass --form aligned" in done.err
+
+
+def test_a_map_of_the_family_is_coloured_by_what_is_known_of_its_names(cli, model, folder, focus, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(model, run / "model", ignore=shutil.ignore_patterns("data"))
+    shutil.copytree(model / "data", run / "data")
+    (run / "config.yaml").write_text("domain: proteins\noptimize: {goals: [minimize mutations]}\n")
+    pq.write_table(
+        pa.table({"item": [focus], "id": ["a"], "mutations": [0.0], "novel": [True]}), run / "candidates.parquet"
+    )
+    clades = tmp_path / "clades.csv"
+    clades.write_text("name,clade\n" + "".join(f"row{number},{'AB'[number % 2]}\n" for number in range(300)))
+    for arguments, said in (
+        ((), "coloured by mutations"),
+        (("--colour-by", clades), "coloured by clade"),
+        (("--color-by", "taxon"), "ECOLX (1)"),
+        (("--colour-by", "fitness"), "coloured by fitness"),
+    ):
+        done = cli("report", run, *arguments, "--force")
+        assert done.code == 0, done.err
+        assert said in (run / "report.html").read_text()
+    done = cli("report", run, "--colour-by", "clade", "--force")
+    assert done.code == 2
+    assert "Unknown number, label or table to colour by 'clade'" in done.err
+    done = cli("encode", "proteins", folder / "family.a2m", "--model", model, "-o", tmp_path / "z.npz")
+    assert done.code == 0, done.err
+    assert np.load(tmp_path / "z.npz")["name"][:2].tolist() == [f"FOCUS_ECOLX/5-{4 + COLUMNS}", "row0"]
