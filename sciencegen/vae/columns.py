@@ -174,8 +174,6 @@ class ColumnVAE(nn.Module):
         letters, mask, known = self._rows(batch)
         z = self.first.posterior(letters, mask, known).mean
         share, letters = self.first.logits(z, known).double().softmax(-1), letters.clamp(0, self.letters - 1)
-        if self.landscape is not None:
-            share, letters = self.landscape.in_order(share), self.landscape.rank(letters)
         noise = torch.special.ndtri(torch.where(mask, middle_of(share, letters), 0.5)).clamp(-8, 8)
         return torch.cat([z, noise.to(z)], 1)
 
@@ -186,9 +184,13 @@ class ColumnVAE(nn.Module):
         z, noise = latent.split([self.semantic_size, self.columns], 1)
         quantile = torch.special.ndtr(noise.double())
         log_p = self.first.logits(z, self.known(condition, len(z))).double()
-        if self.landscape is not None:
-            return Batch({LETTERS: self.landscape.letters(log_p, quantile, condition, self._changes(condition))})
-        return Batch({LETTERS: letters_at(log_p.softmax(-1), quantile)})
+        letters = letters_at(log_p.softmax(-1), quantile)
+        if self.landscape is not None and condition is not None:
+            asked, changes = condition[:, self.landscape.place].double(), self._changes(condition)
+            letters = torch.where(
+                asked.isnan()[:, None], letters, self.landscape.letters(log_p, quantile, asked, changes)
+            )
+        return Batch({LETTERS: letters})
 
     @torch.no_grad()
     def sample(

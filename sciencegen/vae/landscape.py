@@ -32,7 +32,6 @@ from sciencegen.vae.quantiles import Quantile, letters_at, with_changes
 
 Letters = Int[Tensor, "item column"]
 PerLetter = Float[Tensor, "item column letter"]
-Condition = Float[Tensor, "item property"] | None
 
 FREE = 10.0
 """Standard deviation of f0 and of b's coefficients before anything is measured, in noise's, which is 1."""
@@ -94,41 +93,26 @@ class Landscape(nn.Module):
         self.base.fill_(float(found[0]))
         self.explained.fill_(explained)
 
-    def in_order(self, share: PerLetter) -> PerLetter:
-        """What stands for each letter, by rank."""
-        return share.gather(2, self.ranked.expand_as(share))
-
-    def rank(self, letters: Letters) -> Letters:
-        """The place of each letter in the order."""
-        return self.ranked.argsort(1).expand(len(letters), -1, -1).gather(2, letters[..., None])[..., 0]
-
     def letters(
-        self, log_p: PerLetter, quantile: Quantile, condition: Condition, changes: Float[Tensor, " item"] | None = None
-    ) -> Letters:
-        """At each quantile, under the tilt by which a row comes nearest to what is asked, if anything is. changes: how
-        many letters such a row shall have other than the reference; NaN or None asks for no number."""
-        log_p, effects = self.in_order(log_p), self.effects.gather(1, self.ranked)
-        own = self.rank(self.reference[None]).expand(len(log_p), -1)
-
-        def at(tilt: Tensor, changes: Tensor | None) -> Letters:
-            share = torch.softmax(log_p + tilt[:, None, None] * effects, -1)
-            rank = letters_at(share, quantile if changes is None else with_changes(share, quantile, own, changes))
-            return self.ranked.expand_as(log_p).gather(2, rank[..., None])[..., 0]
-
-        none = log_p.new_zeros(len(log_p))
-        if condition is None or (asked := condition[:, self.place].double()).isnan().all():
-            return at(none, None)
-        plain, found = at(none, None), at(none, changes)
-        miss = (self.value(found) - asked).abs()
+        self, log_p: PerLetter, quantile: Quantile, asked: Float[Tensor, " item"],
+        changes: Float[Tensor, " item"] | None = None,
+    ) -> Letters:  # fmt: skip
+        """At each quantile, under the tilt by which a row comes nearest to f = asked. changes: how many letters such a
+        row shall have other than the reference; NaN or None asks for no number."""
+        ranked, effects = self.ranked.expand_as(log_p), self.effects.gather(1, self.ranked)
+        log_p, own = log_p.gather(2, ranked), (self.ranked == self.reference[:, None]).long().argmax(1)
+        found, miss = self.reference.expand(len(log_p), -1), torch.full_like(asked, torch.inf)
         low, high = torch.full_like(asked, -1.0), torch.ones_like(asked)
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
-            letters = at(STEEPEST * middle**3, changes)
+            share = torch.softmax(log_p + STEEPEST * middle[:, None, None] ** 3 * effects, -1)
+            place = quantile if changes is None else with_changes(share, quantile, own.expand(len(share), -1), changes)
+            letters = ranked.gather(2, letters_at(share, place)[..., None])[..., 0]
             over = self.value(letters) - asked
             nearer = over.abs() < miss
             found, miss = torch.where(nearer[:, None], letters, found), torch.where(nearer, over.abs(), miss)
             low, high = torch.where(over < 0, middle, low), torch.where(over < 0, high, middle)
-        return torch.where(asked.isnan()[:, None], plain, found)
+        return found
 
 
 def _measured(batch: Batch, place: int) -> tuple[Tensor, Tensor]:
