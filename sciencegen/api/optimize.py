@@ -70,7 +70,7 @@ def search(
     Raises `AllFailed` where no item could be scored.
     """
     science = domain_of(domain)
-    goals = check_wish(domain, settings)
+    goals, options = check_wish(domain, settings)
     model = open_model(domain, settings.model, settings)
     book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}  # before any work
@@ -87,7 +87,6 @@ def search(
         objective = Objective(
             goals, oracles, science.key, settings.budget, cautious=settings.lower_bounds, progress=_progress(advance)
         )
-        options = to_record(SearchSettings, settings.settings, "search settings")
         load_method(name)(space, objective, np.random.default_rng(settings.seed), options)
         objective.check_scores()
         traces[name] = objective.trace
@@ -98,11 +97,14 @@ def search(
     return replace(found, complete=finish)
 
 
-def check_wish(domain: str, settings: OptimizeSettings) -> list[Goal]:
-    """The goals; what is wrong with them or the methods is told before a model is read, or trained."""
+def check_wish(domain: str, settings: OptimizeSettings) -> tuple[list[Goal], SearchSettings]:
+    """The goals and the methods' settings; what is wrong is told before a model is read, or trained."""
+    science = domain_of(domain)
     for name in (settings.method, *settings.controls):
         load_method(name)
-    return read_goals(domain_of(domain), settings.goals)
+    science.constraint(settings.keep, settings.forbid)
+    options = to_record(SearchSettings, settings.settings, "search settings")
+    return read_goals(science, settings.goals), options
 
 
 def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api import supervision
-from sciencegen.api.prepare import find_card
 from sciencegen.api.rooms import worker_count
+from sciencegen.api.run_checks import check_run
 from sciencegen.config import RunSettings, build_settings, read_settings
 from sciencegen.data.cards import workflow_root
 from sciencegen.domains import domain_names
@@ -67,10 +67,7 @@ def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettin
     settings = build_settings(RunSettings, raw, str(path))
     if settings.domain != domain:
         raise ConfigError(f"Expected a workflow of {domain}, {path} is one of {settings.domain}.")
-    tables = [section.table for section in settings.predict.values()]
-    for source in filter(None, (settings.prepare.source, *tables)):
-        if not Path(source).is_file():
-            find_card(domain, source)  # a file that isn't there is an error now, not when its step comes
+    check_run(settings, str(path))
     return settings, raw
 
 

@@ -49,6 +49,7 @@ class Proteins:
     splits = variant_tables.SPLITS
     letter_classes: Mapping[str, str] = LETTER_CLASSES
     variant_unit = "nats"
+    space_options = design_options.OPTIONS
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
