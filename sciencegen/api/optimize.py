@@ -16,7 +16,15 @@ from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
 from sciencegen.api.references import parse_texts
 from sciencegen.api.rooms import domain_of, plain_name
-from sciencegen.api.search_tables import candidates_table, control_summary, met_by, outside, scored_table, trace_table
+from sciencegen.api.search_tables import (
+    candidates_table,
+    control_summary,
+    judged_by_intervals,
+    met_by,
+    outside,
+    scored_table,
+    trace_table,
+)
 from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
@@ -92,7 +100,8 @@ def search(
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
     found = _found(domain, settings, goals, traces, known, model, further)
-    for note in outside(found.table):
+    judged = judged_by_intervals(goals, found.table) if settings.lower_bounds else []
+    for note in (*judged, *outside(found.table)):
         log(f"note: {note}")
     return replace(found, complete=finish)
 

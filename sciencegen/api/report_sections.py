@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciencegen.api.search_tables import judged_by_intervals
 from sciencegen.api.site_pictures import picture
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.optimization.pareto import nondominated
@@ -64,6 +65,8 @@ def warnings(run: RunContents) -> list[str]:
         made.append("No training data was known to the search, so novelty is unknown.")
     if run.summary.get("failed"):
         made.append(f"{run.summary['failed']} items could not be scored; they are listed beside the candidates.")
+    if run.settings.optimize.lower_bounds:
+        made += [f"{note[0].upper()}{note[1:]}." for note in judged_by_intervals(run.goals, run.candidates)]
     if run.settings.optimize.predictors:
         made.append("Predicted properties are a regressor's opinion; trust them inside its domain, and measure.")
     return made
