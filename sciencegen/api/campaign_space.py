@@ -14,7 +14,7 @@ from sciencegen.api.models import open_model
 from sciencegen.api.predict import describe, latents_of
 from sciencegen.api.prepare import open_source, reference_of_card
 from sciencegen.api.record import Refused
-from sciencegen.api.references import ReadItems, read_rows_of, reference_of
+from sciencegen.api.references import ReadItems, constraint_of, read_rows_of, reference_of
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import PrepareSettings, ProposeSettings
 from sciencegen.data.tables import Row
@@ -121,7 +121,8 @@ def campaign_space(
     whole: candidates are the items of the space itself, so that only patterns are left to be looked at."""
     science = domain_of(domain)
     features, fits = features_for(science, getattr(space, "origin", None), seen)
-    wanted = science.constraint(settings.keep, settings.forbid) if settings.keep or settings.forbid else None
+    patterns = settings.keep or settings.forbid
+    wanted = constraint_of(science, settings.keep, settings.forbid, origin_of(science, space)) if patterns else None
     tests = [test for test in (wanted, *(() if whole else (getattr(space, "accepts", None), fits))) if test is not None]
     accept = lambda item: all(test(item) for test in tests)  # noqa: E731
     found = CampaignSpace(science.key, features, science.similarity, accept, moves_of(science, space))
@@ -129,6 +130,12 @@ def campaign_space(
         return found
     near, draw = latent_moves(domain, settings)
     return replace(found, moves={**found.moves, "latent": near}, draws={"prior": draw})
+
+
+def origin_of(science: Any, space: Any) -> Any:
+    """What all items of a design space are changes of, as a reference; None where there is no such thing."""
+    origin = getattr(space, "reference", None) or getattr(space, "origin", None)
+    return reference_of(science, origin) if hasattr(science, "reference") else None
 
 
 def features_for(

@@ -14,6 +14,7 @@ from sciencegen.api.conditions import Condition, parse_conditions
 from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
+from sciencegen.api.references import held
 from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
@@ -121,6 +122,7 @@ class Generation:
                 for name in told
             ),
             *self._beyond,
+            *held(self.model.domain, getattr(self.model.representation, "reference", None), self.settings.forbid),
         ]
 
     @property

@@ -14,7 +14,7 @@ from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
-from sciencegen.api.references import parse_texts
+from sciencegen.api.references import constraint_of, held, parse_texts
 from sciencegen.api.rooms import domain_of, plain_name
 from sciencegen.api.search_tables import (
     candidates_table,
@@ -84,6 +84,8 @@ def search(
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}  # before any work
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     space = search_space(model, settings)
+    for note in held(science, getattr(model.representation, "reference", None), settings.forbid):
+        log(f"note: {note}")
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
     if settings.novel and known.empty:
@@ -145,7 +147,7 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=getattr(known, "differences", domain.features),
         start=start_items(domain, settings.start or getattr(known, "start", ()), reference, reference and known.encode),
-        accept=domain.constraint(settings.keep, settings.forbid),
+        accept=constraint_of(domain, settings.keep, settings.forbid, reference),
     )
 
 

@@ -172,6 +172,9 @@ class Domain(Protocol):
         first letter where the file says none; of_reference(reference, text) -> the text of an item from its name
         (proteins: `A42G:K43R`), or of itself, or a Refusal; name_of(reference, item) -> its name, or a Refusal.
 
+    held(reference, forbid) -> notes: which patterns of `forbid` that reference holds itself; then `constraint` takes it
+        as a third argument, and lets them stay where it has them.
+
     Where items have letters in columns a report draws them by
     letter_classes: name of a class -> its letters, like ones together, in the order in which a picture lists them;
     sites(texts, reference) -> `domains.sites.Sites`, or None where there are no common columns. reference: of
