@@ -55,8 +55,8 @@ Forbid = Annotated[
     list[str] | None,
     typer.Option(
         "--forbid",
-        help="A pattern no result may contain. Repeatable. Proteins: a motif that the wild type holds may stay where it is, "
-        "which a note says.",
+        help="A pattern no result may contain. Repeatable. Proteins: a motif that the wild type holds may stay where "
+        "it is, and a note says so.",
     ),
 ]
 Predictor = Annotated[
