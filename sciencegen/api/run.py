@@ -61,7 +61,7 @@ def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...
     summary, found = folder.read_json("search/summary.json"), []
     if summary["candidates"] < settings.optimize.n:
         found.append(shortfall(summary, settings.optimize.n, KEYS))
-    if settings.propose is not None:
+    if settings.propose is not None and folder.has("plate.csv"):
         proposed = sum(1 for _ in read_table(folder / "plate.csv", ("item",)))
         if proposed < settings.propose.batch:
             found.append(short_plate(proposed, settings.propose.batch))

@@ -22,7 +22,6 @@ from sciencegen.api.optimize import check_wish, start_items
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import check_goes_by, check_predictor
 from sciencegen.api.prepare import check_source, find_card, prepared_at, property_names, reference_of_source
-from sciencegen.api.propose import check_plan
 from sciencegen.api.rooms import domain_of, in_form
 from sciencegen.api.variants import check_family, check_variants
 from sciencegen.config import PredictorSettings, RunSettings
@@ -149,6 +148,8 @@ def check_propose(settings: RunSettings, model: ModelAhead) -> None:
     chosen = settings.propose
     if chosen is None:
         return
+    from sciencegen.api.propose import check_plan  # on use: BoTorch
+
     check_plan(settings.domain, chosen)
     for source in chosen.measured:
         check_source(settings.domain, source)
