@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -343,11 +343,12 @@ def _explain(record: type[BaseModel], problem: Mapping[str, Any]) -> str:
 
 
 def _known_keys(record: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys of the nested record at `path`."""
+    """The keys of the nested record at `path`, in which names of a user's own (`predict.activity`) may stand."""
     for part in path:
         field = record.model_fields.get(part)
-        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            record = field.annotation
+        kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+        nested = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+        record = next(nested, record)
     return sorted(field.alias or name for name, field in record.model_fields.items())
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sciencegen.api.campaign_space import comparable, design_space
+from sciencegen.api.campaign_space import comparable, design_space, origin_of
 from sciencegen.api.optimize import start_items
 from sciencegen.api.record import Refused, keys_of, measured_entries, proposed_rounds, read_measured
+from sciencegen.api.references import held
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import ProposeSettings
 from sciencegen.optimization.journal import Entry, append, read_journal
@@ -67,6 +68,7 @@ def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
         start, space, [],
     )  # fmt: skip
     standing.notes.extend(_notes(science, standing, strange))
+    standing.notes.extend(held(science, origin_of(science, space), settings.forbid))
     if settings.cost and settings.cost_limit is None and settings.acquisition != WEIGHS_COSTS:
         standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps --cost-limit, none was given")
     return standing

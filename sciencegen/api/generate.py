@@ -14,6 +14,7 @@ from sciencegen.api.conditions import Condition, parse_conditions
 from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
+from sciencegen.api.references import held
 from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
@@ -49,6 +50,23 @@ def stream(domain: str, settings: GenerateSettings) -> Generation:
     return Generation(open_model(domain, settings.model, settings), settings)
 
 
+def check_noise_free(science: Any, representation: Any) -> None:
+    """representation: of the model, or its class."""
+    if not hasattr(representation, "observed"):
+        raise ConfigError(f"Expected no --noise-free: what models of {science.name} make has no noise.")
+
+
+def read_scaffold(science: Any, settings: GenerateSettings) -> Any:
+    """The part that every item shall hold, None where none is asked for."""
+    if settings.scaffold is None:
+        return None
+    if settings.raw:
+        raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
+    if not hasattr(science, "scaffold"):
+        raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {plain_name(science.name)} don't.")
+    return science.scaffold(Path(settings.scaffold))
+
+
 class Generation:
     """Rows in the order of their draws, as columns `item` and one for each property that was asked for."""
 
@@ -68,9 +86,9 @@ class Generation:
         for name in self.names:  # a wrong one is an error before any work
             if name not in self.measures:
                 self.book.resolve(name)
-        if settings.noise_free and not hasattr(model.representation, "observed"):
-            raise ConfigError(f"Expected no --noise-free: what models of {model.domain.name} make has no noise.")
-        self.scaffold = self._read_scaffold()
+        if settings.noise_free:
+            check_noise_free(model.domain, model.representation)
+        self.scaffold = read_scaffold(model.domain, settings)
         self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
         model.domain.constraint(self.keep, settings.forbid)  # a pattern's error comes before any work
 
@@ -90,17 +108,6 @@ class Generation:
         name = self.settings.complete or self.model.config.get("complete")
         return completer(self.model.config["domain"], name, self.settings.seed, self.settings, self.scaffold)
 
-    def _read_scaffold(self) -> Any:
-        """The part that every item shall hold, None where none is asked for."""
-        if self.settings.scaffold is None:
-            return None
-        if self.settings.raw:
-            raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
-        if not hasattr(self.model.domain, "scaffold"):
-            known = plain_name(self.model.domain.name)
-            raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {known} don't.")
-        return self.model.domain.scaffold(Path(self.settings.scaffold))
-
     @property
     def notes(self) -> list[str]:
         """What a user may not expect."""
@@ -115,6 +122,7 @@ class Generation:
                 for name in told
             ),
             *self._beyond,
+            *held(self.model.domain, getattr(self.model.representation, "reference", None), self.settings.forbid),
         ]
 
     @property

@@ -12,9 +12,9 @@ import numpy as np
 
 from sciencegen.api.models import pretrained_root
 from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, latents_of, predictor_oracle, seen_by
-from sciencegen.api.prepare import open_source
+from sciencegen.api.prepare import open_source, prepared_at
 from sciencegen.api.records import to_record
-from sciencegen.api.references import hinted, names_of, parse_texts, read_rows_of
+from sciencegen.api.references import hinted, names_of, parse_texts, read_rows_of, reference_of
 from sciencegen.api.rooms import InDomain, adapted, domain_of, in_form, inference_threads, plain_name, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
@@ -77,10 +77,7 @@ class TrainedPredictor:
     def _point_oracle(self, name: str) -> Any:
         from sciencegen.prediction.point_oracle import PointOracle
 
-        if name not in self.targets and len(self.targets) > 1:
-            raise unknown_name(
-                f"target of the predictor {self.folder.name}, which goes by its targets' names,", name, self.targets
-            )
+        check_goes_by(name, self.targets, self.folder.name)
         target = name if name in self.targets else self.targets[0]
         inference_threads(1)  # how products round depends on it
         points = domain_of(in_form(plain_name(self.domain), self.form)).points
@@ -89,6 +86,12 @@ class TrainedPredictor:
     @property
     def _model(self) -> ModelInputs:
         return ModelInputs(self.domain, self.model)
+
+
+def check_goes_by(name: str, targets: Sequence[str], folder: str) -> None:
+    """A predictor of several targets goes by their names."""
+    if name not in targets and len(targets) > 1:
+        raise unknown_name(f"target of the predictor {folder}, which goes by its targets' names,", name, targets)
 
 
 def train_predictor(
@@ -103,12 +106,11 @@ def train_predictor(
     from sciencegen import prediction
 
     chosen = settings or build_settings(PredictorSettings, {"table": str(table), **flags})
+    check_predictor(domain, chosen)
     if chosen.form:
         from sciencegen.api.point_predictors import train_point_predictor
 
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
-    check_split(domain, chosen.split)
-    to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")  # a wrong one is told now
     rows, files = read_rows(domain, str(table), chosen)
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.oracles else "features")
@@ -125,6 +127,19 @@ def train_predictor(
     log("evaluating on held-out rows")
     metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen)}
     return _written(domain, str(table), chosen, RunFolder(folder), fitted, metrics, seen.refused, files)
+
+
+def check_predictor(domain: str, chosen: PredictorSettings) -> None:
+    """What can be refused before the table is read."""
+    if chosen.form:
+        from sciencegen.api.point_predictors import check_point_predictor
+
+        return check_point_predictor(domain, chosen)
+    from sciencegen import prediction
+
+    check_split(domain, chosen.split)
+    to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
+    reference_of(domain_of(domain), chosen.wild_type)
 
 
 def _figures(known: Mapping[str, Any], chosen: PredictorSettings) -> dict[str, Any]:
@@ -229,15 +244,14 @@ def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
 def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[Row], list[Path]]:
     """The rows of a file, of a prepared dataset's folder, or of a dataset card (of one split, or of all, as in
     `folder/train`); and the files that they come from."""
-    for prepared, split in ((Path(table), None), (Path(table).parent, Path(table).name)):
-        if (prepared / SUMMARY).is_file():
-            return _prepared_rows(PreparedDataset.load(prepared), split), [prepared / SUMMARY]
+    if (found := prepared_at(table)) is not None:
+        return _prepared_rows(*found), [found[0].path / SUMMARY]
     if chosen.wild_type and Path(table).is_file():
         rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type)
         return list(islice(rows, chosen.limit)), [Path(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
-    found, files = open_source(domain, PrepareSettings(source=table, **reading))
-    return list(chain.from_iterable(found.values()) if isinstance(found, dict) else found), files
+    opened, files = open_source(domain, PrepareSettings(source=table, **reading))
+    return list(chain.from_iterable(opened.values()) if isinstance(opened, dict) else opened), files
 
 
 def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:

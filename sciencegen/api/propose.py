@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.campaign import Standing, stand
-from sciencegen.api.campaign_space import campaign_space, cost_column, given_pool
+from sciencegen.api.campaign_space import campaign_space, check_costs, cost_column, design_space, given_pool
+from sciencegen.api.optimize import start_items
 from sciencegen.api.record import Refused
 from sciencegen.api.records import to_record
 from sciencegen.api.references import VARIANT_COLUMNS
@@ -56,8 +57,7 @@ def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) ->
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
     """Read, record, fit, pick; proposals stand in the journal (where there is one) before this returns."""
     science = domain_of(domain)
-    check_target(science, settings.target)
-    campaign_settings(settings, 1)  # a wrong name is an error before a file is read
+    check_plan(domain, settings)
     standing = stand(domain, settings, log)
     for note in standing.notes:
         log(f"note: {note}")
@@ -78,6 +78,16 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     if settings.journal is not None:
         append(settings.journal, proposed_entries(table, number))
     return Proposed(table, [*standing.history.refused, *refused], _summary(plate, settings, standing))
+
+
+def check_plan(domain: str, settings: ProposeSettings) -> None:
+    """What can be refused before a table is read."""
+    science = domain_of(domain)
+    check_target(science, settings.target)
+    campaign_settings(settings, 1)
+    check_costs(settings)
+    science.constraint(settings.keep, settings.forbid)
+    start_items(science, settings.start, getattr(design_space(science, settings), "reference", None))
 
 
 def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSettings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,17 @@ def names_of(science: Any, source: Any) -> Any:
     """The variants of a reference by name (`Domain.variant_names`), or None without one."""
     reference = reference_of(science, source)
     return None if reference is None or not hasattr(science, "variant_names") else science.variant_names(reference)
+
+
+def constraint_of(science: Any, keep: Sequence[str], forbid: Sequence[str], reference: Any) -> Callable[[Any], bool]:
+    """`Domain.constraint`, of variants of a reference where there is one."""
+    known = reference is not None and hasattr(science, "held")
+    return science.constraint(keep, forbid, reference) if known else science.constraint(keep, forbid)
+
+
+def held(science: Any, reference: Any, forbid: Sequence[str]) -> list[str]:
+    """Notes on what is forbidden and the reference holds (`Domain.held`)."""
+    return science.held(reference, forbid) if reference is not None and hasattr(science, "held") else []
 
 
 def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:

@@ -160,14 +160,17 @@ class Judge(InDomain):
     they stay as they are."""
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
-        from sciencegen.api.oracles import OracleBook  # on use: it imports this module
+        from sciencegen.api.oracles import OracleBook  # on use: these import this module
+        from sciencegen.api.references import constraint_of
 
         domain, plain = domain_of(self.domain), plain_of(self.domain)
         book = OracleBook(self.domain, dict(self.predictors))
         batch, representation = join_rows(rows), _representation(self.domain, self.recipe, self.representation)
         decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]
-        accept = domain.constraint(self.keep, self.forbid) if self.keep or self.forbid else lambda item: True
+        reference = getattr(representation, "reference", None)
+        patterns = self.keep or self.forbid
+        accept = constraint_of(domain, self.keep, self.forbid, reference) if patterns else lambda item: True
         values = iter(measure_all(domain, items, self.names, book.resolve, representation))
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()

@@ -74,6 +74,7 @@ def score_variants(
     classify: with the domain's classes, which follow from the scores of all singles, whatever is asked for.
     """
     _check_wish(domain, (alignment, model, wild_type), predictors or {}, classify)
+    check_variants(domain, variants, classify)
     science = plain_of(domain)
     loaded = None
     if wild_type is None:
@@ -109,8 +110,19 @@ def _check_wish(
         )
     if wild_type is not None and (classify or not predictors):
         raise ConfigError("Expected --predictor, and no --classify, with --wild-type: no family scores the variants.")
+
+
+def check_variants(domain: str, variants: str | Path | Sequence[str], classify: bool) -> None:
+    """An error for variants that are no file, and for classes that the domain doesn't know."""
     if classify and not hasattr(plain_of(domain), "variant_classes"):
         raise ConfigError(f"Expected a domain with classes of variants (proteins), {domain} has none.")
+    if isinstance(variants, str | Path) and variants != ALL_SINGLES and not Path(variants).is_file():
+        raise DataError(f"Expected {ALL_SINGLES} or a file of variants, found no file '{variants}'.")
+
+
+def check_family(recipe: Any, model: str) -> None:
+    if recipe.variants is None:
+        raise ConfigError(f"Expected a model of a family, {model} is of recipe '{recipe.name}'.")
 
 
 def _load(
@@ -123,8 +135,7 @@ def _load(
     """The family's model."""
     folder = model if alignment is None else family_model(domain, alignment, resources, log)
     loaded = load_model(domain, folder, resources.device)
-    if loaded.recipe.variants is None:
-        raise ConfigError(f"Expected a model of a family, {loaded.folder} is of recipe '{loaded.recipe.name}'.")
+    check_family(loaded.recipe, str(loaded.folder))
     return loaded
 
 

@@ -90,6 +90,7 @@ def propose(
     from sciencegen.api.outputs import write_candidates, write_rejected
     from sciencegen.api.propose import plan
     from sciencegen.api.rooms import domain_of
+    from sciencegen.api.search_tables import short_plate
 
     check_endings(domain, output)
     found = plan(domain, record, log=say)
@@ -97,10 +98,7 @@ def propose(
     write_rejected(output, [*found.refused, *refused])
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.batch:
-        raise FewerResults(
-            f"Found {len(found.table['item'])} of {record.batch} items that may be proposed (all written). "
-            "Give a larger pool or a model, loosen --keep, --forbid, --space, --cost-limit or --maximum-similarity."
-        )
+        raise FewerResults(short_plate(len(found.table["item"]), record.batch))
 
 
 def record(

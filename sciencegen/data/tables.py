@@ -22,6 +22,7 @@ __all__ = [
     "RejectsWriter",
     "Row",
     "TableWriter",
+    "column_names",
     "find_column",
     "lines_where",
     "open_binary",
@@ -60,15 +61,28 @@ def read_table(path: str | Path, item_columns: Sequence[str], column: str | None
     if str(path) == "-":
         return _read_csv(sys.stdin.buffer, "standard input", item_columns, column)
     path = Path(path)
+    if _is_parquet(path):
+        return _read_parquet(path, item_columns, column)
+    return _read_csv(open_binary(path), str(path), item_columns, column)
+
+
+def column_names(path: Path) -> list[str]:
+    """The names in a table's header, of items and texts too."""
+    if _is_parquet(path):
+        return _open_parquet(path).schema_arrow.names
+    with open_binary(path) as binary:
+        return [name.strip() for name in _open_csv(binary, str(path))[0]]
+
+
+def _is_parquet(path: Path) -> bool:
+    """What a table is, as its first bytes tell; an error where there is none."""
     if not path.is_file():
         raise DataError(f"Expected a table at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
     with open(path, "rb") as handle:
         start = handle.read(4)
     if not start:
         raise DataError(f"Expected a table in {path}, found an empty file.")
-    if start == b"PAR1":
-        return _read_parquet(path, item_columns, column)
-    return _read_csv(open_binary(path), str(path), item_columns, column)
+    return start == b"PAR1"
 
 
 def open_binary(path: Path) -> io.BufferedIOBase:
@@ -115,6 +129,18 @@ def find_column(names: Sequence[str], accepted: Sequence[str], column: str | Non
 
 def _read_csv(binary, source: str, item_columns: Sequence[str], column: str | None) -> Iterator[Row]:
     """Peek at the head: text or not, the separator, the columns, and which of them hold numbers."""
+    names, separator, records = _open_csv(binary, source)
+    peeked = list(islice(records, PEEK_ROWS))
+    decimal = "," if separator == ";" else "."
+    numeric = [index for index in range(len(names)) if _looks_numeric([row for _, row in peeked], index, decimal)]
+    guess = next((name for index, name in enumerate(names) if index not in numeric), "")
+    item = find_column(names, item_columns, column, source, guess)
+    numbers = [(names[index].strip(), index) for index in numeric if index != item]
+    return _csv_rows(chain(peeked, records), len(names), item, _id_column(names, item), numbers, separator, decimal)
+
+
+def _open_csv(binary, source: str) -> tuple[list[str], str, Iterator[tuple[int, list[str]]]]:
+    """The header's names, the separator, and the records after the header."""
     buffered = io.BufferedReader(binary) if isinstance(binary, gzip.GzipFile) else binary
     with damage_named(source):
         head = buffered.peek(1 << 16)[: 1 << 16]
@@ -126,14 +152,7 @@ def _read_csv(binary, source: str, item_columns: Sequence[str], column: str | No
     header = next(records, None)
     if header is None:
         raise DataError(f"Expected a table in {source}, found only blank lines.")
-    names = header[1]
-    peeked = list(islice(records, PEEK_ROWS))
-    decimal = "," if separator == ";" else "."
-    numeric = [index for index in range(len(names)) if _looks_numeric([row for _, row in peeked], index, decimal)]
-    guess = next((name for index, name in enumerate(names) if index not in numeric), "")
-    item = find_column(names, item_columns, column, source, guess)
-    numbers = [(names[index].strip(), index) for index in numeric if index != item]
-    return _csv_rows(chain(peeked, records), len(names), item, _id_column(names, item), numbers, separator, decimal)
+    return header[1], separator, records
 
 
 def _id_column(names: Sequence[str], item: int) -> int | None:
@@ -192,18 +211,24 @@ def _looks_numeric(rows: Sequence[Sequence[str]], index: int, decimal: str) -> b
 
 def _read_parquet(path: Path, item_columns: Sequence[str], column: str | None) -> Iterator[Row]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"Expected a Parquet table in {path}, found a damaged one: {error}. Get it again.") from error
+    file = _open_parquet(path)
     schema = file.schema_arrow
     numbers = [name for name in schema.names if _is_number(pa.types, schema.field(name).type)]
     guess = next((name for name in schema.names if name not in numbers), "")
     item = schema.names[find_column(schema.names, item_columns, column, str(path), guess)]
     named = _id_column(schema.names, schema.names.index(item))
     return _parquet_rows(file, path, item, None if named is None else schema.names[named], numbers)
+
+
+def _open_parquet(path: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"Expected a Parquet table in {path}, found a damaged one: {error}. Get it again.") from error
 
 
 def _is_number(types, kind) -> bool:

@@ -110,7 +110,8 @@ class Recipe:
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
         of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
         `names` -> `Domain.variant_names` of that item. None for a model that can't tell.
-    oracles: (model, representation) -> oracles of what the model itself knows of items.
+    oracles: (model, representation) -> oracles of what the model itself knows of items. knows: names that these and
+        `Representation.measures` may have.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
     """
@@ -132,6 +133,7 @@ class Recipe:
     contextual: bool = False
     variants: Callable[[Any, Any], Any] | None = None
     oracles: Callable[[Any, Any], Mapping[str, Oracle]] | None = None
+    knows: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -146,10 +148,11 @@ class Domain(Protocol):
     design_features(items, origin) -> `optimization.rows.SiteRows`, the letters of sequences of one length and what is
         known of each letter; None where an item can't be laid on the origin, an item. Else `features` is learned from.
     design_space(measured, **options) -> what may be proposed, by options in the domain's language (positions, letters,
-        how many changes) and the items measured so far: `accepts(item)`; and perhaps `origin`, the item that all others
-        are changes of; `mutate(item, generator)`, a move within it; `everything(limit)`, all its items where these are
-        no more than `limit`, else None; `notes`, what the options were understood as. Where items have names, the
-        option `reference` is `--wild-type`, and `reference` what it was read as, None where none was given.
+        how many changes; `space_options` are their names) and the items measured so far: `accepts(item)`; and perhaps
+        `origin`, the item that all others are changes of; `mutate(item, generator)`, a move within it;
+        `everything(limit)`, all its items where these are no more than `limit`, else None; `notes`, what the options
+        were understood as. Where items have names, the option `reference` is `--wild-type`, and `reference` what it was
+        read as, None where none was given.
 
     structure_records(path) -> (format, texts): of a file that `write` wrote, for the report's viewer; one of the
     formats that 3Dmol.js reads, "" for an item without coordinates.
@@ -168,6 +171,9 @@ class Domain(Protocol):
     reference(source, first=1) -> the item that others are named against, from its text or a file, and the number of its
         first letter where the file says none; of_reference(reference, text) -> the text of an item from its name
         (proteins: `A42G:K43R`), or of itself, or a Refusal; name_of(reference, item) -> its name, or a Refusal.
+
+    held(reference, forbid) -> notes: which patterns of `forbid` that reference holds itself; then `constraint` takes it
+        as a third argument, and lets them stay where it has them.
 
     Where items have letters in columns a report draws them by
     letter_classes: name of a class -> its letters, like ones together, in the order in which a picture lists them;

@@ -37,7 +37,8 @@ def test_the_seed_of_the_search_is_its_own_even_if_that_is_0(tmp_path, own, writ
 def test_novelty_is_unknown_only_where_there_is_a_candidate(tmp_path, novel, said):
     table = {"item": ["C"] * len(novel), "novel": pa.array(novel, pa.bool_())}
     pq.write_table(pa.table(table), tmp_path / "candidates.parquet")
-    made = warnings(RunContents(tmp_path, RunSettings(domain="molecules")))
+    settings = RunSettings(domain="molecules", optimize={"goals": ["maximize qed"]})
+    made = warnings(RunContents(tmp_path, settings))
     assert any("novelty is unknown" in text for text in made) is said
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sciencegen.api.models import load_model
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
 from tests.domains.proteins.examples import family
 
@@ -157,6 +158,21 @@ def test_a_number_of_mutations_is_met_exactly(cli, model, focus, tmp_path, asked
     done = cli("generate", "proteins", "--model", model, "-n", 20, "--where", asked, "-o", output)
     assert done.code == 0, done.err
     assert {sum(a != b for a, b in zip(member, focus, strict=True)) for member in fasta(output)} == allowed
+
+
+def test_the_recipe_names_what_its_models_know(model):
+    loaded = load_model("proteins", model)
+    assert {*loaded.oracles, *loaded.representation.measures} == set(loaded.recipe.knows)
+
+
+@pytest.mark.parametrize("verb", ["optimize", "generate"])
+def test_a_forbidden_motif_of_the_wild_type_may_stay(cli, model, focus, tmp_path, verb):
+    wish = ("--goal", "maximize family_score", "--budget", 60) if verb == "optimize" else ("--where", "mutations <= 3")
+    output = tmp_path / "found.csv"
+    done = cli(verb, "proteins", "--model", model, *wish, "--forbid", focus[4:6], "-n", 4, "-o", output)
+    assert done.code == 0, done.err
+    assert f"the wild type holds the forbidden '{focus[4:6]}'" in done.err
+    assert len(read(output)) == 4
 
 
 def test_a_search_may_ask_the_family_itself(cli, model, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -66,6 +67,16 @@ def test_a_plate_stays_at_its_positions_and_residues_and_off_forbidden_motifs(cl
     assert all(change[-1] in "FWYLI" for change in changes if "54" not in change)
     assert plate["mutant"].str.count(":").max() == 1
     assert not plate["item"].str.contains("GF").any()
+
+
+def test_a_forbidden_motif_of_the_wild_type_stays_where_it_is_and_is_said(cli, measured):
+    place = WILD.index("DG")
+    space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=2")
+    result = cli("propose", "proteins", *space, "--forbid", "DG", "--batch", 40, *FAST, "-o", "p.csv")
+    assert result.code == 0, result.err
+    assert f"the wild type holds the forbidden 'DG' (DG at {place + 2}" in result.err
+    known = {match.start() for match in re.finditer("DG", WILD)}
+    assert all({match.start() for match in re.finditer("DG", item)} <= known for item in pd.read_csv("p.csv")["item"])
 
 
 @pytest.mark.parametrize("ending", ["csv", "pq", "fasta"])

@@ -49,6 +49,7 @@ class Proteins:
     splits = variant_tables.SPLITS
     letter_classes: Mapping[str, str] = LETTER_CLASSES
     variant_unit = "nats"
+    space_options = design_options.OPTIONS
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
@@ -142,8 +143,13 @@ class Proteins:
     def variant_names(self, reference: Reference) -> VariantNames:
         return VariantNames(reference)
 
-    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
-        return motifs.constraint(keep, forbid)
+    def constraint(
+        self, keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
+    ) -> Callable[[str], bool]:
+        return motifs.constraint(keep, forbid, reference)
+
+    def held(self, reference: Reference, forbid: Sequence[str]) -> list[str]:
+        return motifs.held(reference, forbid)
 
     @property
     def comparison(self) -> metrics.Comparison:

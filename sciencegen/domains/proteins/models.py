@@ -63,6 +63,7 @@ RECIPES = {
         contextual=True,
         variants=variant_scorer,
         oracles=family_oracles,
+        knows=("family_score", MUTATIONS),
         training=TRAINING,
     ),
 }
