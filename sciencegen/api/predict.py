@@ -264,7 +264,7 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:
         raise DataError(str(unknown_name(f"column of numbers in {table}", target, columns or ["none found"])))
-    refused = [(row.line, row.text, f"no number in '{target}'") for row in rows if target not in row.values]
+    refused = [(row.line, row.text, row.why_no_number(target)) for row in rows if target not in row.values]
     task = Describe(domain, settings.wild_type or "")
     pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
     names = names_of(domain_of(domain), settings.wild_type)

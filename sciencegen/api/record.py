@@ -23,7 +23,8 @@ ROUND, ERROR = "round", "_sd"
 
 @dataclass(frozen=True)
 class MeasuredRow:
-    """A row of a lab's table. value: None where the cell is empty: proposed, not measured. round: None if not told."""
+    """A row of a lab's table. value: None where the cell is empty (proposed, not measured) or holds no number; then the
+    row is among the refused, too. round: None if not told."""
 
     text: str
     key: str
@@ -34,11 +35,12 @@ class MeasuredRow:
 
 @dataclass(frozen=True)
 class MeasuredTable:
-    """source: the file's name. rows: those that hold an item; refused: the others, and errors that are none."""
+    """source: the file's name. rows: those that hold an item; refused: the others, and what is no number."""
 
     source: str
     rows: list[MeasuredRow]
     refused: list[Refused]
+    unmeasured: int
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,13 @@ def read_measured(
         )
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
     refused = hinted(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
-    found = []
-    for row, (text, key) in pairs:
-        error = row.values.get(target + ERROR)
-        if error is not None and error < 0:
-            refused.append((row.line, row.text, f"{target}{ERROR} is {error:g}, expected 0 or more: left out"))
-            error = None
-        found.append(MeasuredRow(text, key, row.values.get(target), error, _round(row)))
+    refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
+    found = [
+        MeasuredRow(text, key, row.values.get(target), _error(row, target), _round(row)) for row, (text, key) in pairs
+    ]
     source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
-    return MeasuredTable(source, found, sorted(refused))
+    unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
+    return MeasuredTable(source, found, sorted(refused), unmeasured)
 
 
 def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
@@ -89,6 +89,21 @@ def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, 
     reading = {name: getattr(settings, name) for name in ("sample", "limit", "offline")}
     rows, _ = open_source(science.name, PrepareSettings(source=str(path), **reading))
     return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
+
+
+def _no_numbers(row: Row, target: str) -> Iterator[str]:
+    """What a row can't tell, and what becomes of it."""
+    if target in row.unread:
+        yield f"{row.why_no_number(target)}: not recorded"
+    if target + ERROR in row.unread:
+        yield f"{row.why_no_number(target + ERROR)}: left out"
+    if row.values.get(target + ERROR, 0) < 0:
+        yield f"{target}{ERROR} is {row.values[target + ERROR]:g}, expected 0 or more: left out"
+
+
+def _error(row: Row, target: str) -> float | None:
+    error = row.values.get(target + ERROR)
+    return None if error is None or error < 0 else error
 
 
 def _round(row: Row) -> int | None:
@@ -146,7 +161,7 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
     summary = {
         "recorded": appended.added,
         "known": appended.known,
-        "unmeasured": sum(row.value is None for row in table.rows),
+        "unmeasured": table.unmeasured,
         "refused": len(table.refused),
         "awaited": len(awaited - {row.key for row in table.rows if row.value is not None}),
     }

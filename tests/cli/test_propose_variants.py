@@ -104,6 +104,16 @@ def test_names_are_recorded_as_sequences_and_wrong_rows_are_listed(cli, measured
         assert wanted in reason
 
 
+def test_a_control_without_a_sequence_is_read_by_its_name(cli, measured):
+    rows = ["item,mutant,value", f"{measured['item'][0]},,0.5", ",WT,1.0", ",Q2A,0.75", ",,2"]
+    Path("plate.csv").write_text("\n".join(rows) + "\n")
+    result = cli("record", "proteins", "plate.csv", "--wild-type", "gb1.fasta", "--journal", "journal.csv")
+    assert result.code == 0, result.err
+    found = {entry.item: entry.value for entry in read_journal("journal.csv").entries}
+    assert found == {measured["item"][0]: 0.5, WILD: 1.0, "A" + WILD[1:]: 0.75}
+    assert pd.read_csv("journal.csv.rejects.csv")["line"].tolist() == [5]
+
+
 def test_a_sequence_says_its_numbers_and_a_plate_comes_back_by_them(cli, measured):
     """Without them the plate's names count from 1, and none of its rows may pass for another variant."""
     numbered = ("--wild-type", f"{WILD}/2-56")
