@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.models import pretrained_root
+from sciencegen.api.models import pretrained_root, reference_to, referred_to
 from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, latents_of, predictor_oracle, seen_by
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
@@ -149,7 +149,8 @@ def _written(
         (run / REJECTS).unlink(missing_ok=True)
     inputs = {file.name if chosen.table == "-" else str(file): file for file in files}  # stdin lies in a temporary file
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, inputs)
-    config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target, "model": chosen.model}
+    config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target}
+    config["model"] = reference_to(domain, chosen.model, run.path)
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
     run.write_json("metrics.json", metrics)
     save(fitted, run.path)
@@ -206,7 +207,8 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
 
         return load_point_predictor(domain, run)
     metrics = run.read_json("metrics.json")
-    return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], config.get("model"), metrics)
+    model = referred_to(config.get("model"), run.path)
+    return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], model, metrics)
 
 
 def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
