@@ -10,7 +10,16 @@ from typing import Any
 
 from sciencegen.api.predict import describe
 from sciencegen.api.prepare import open_source
-from sciencegen.api.references import ReadItems, Refused, columns_of, hinted, names_of, read_rows_of, reference_of
+from sciencegen.api.references import (
+    ReadItems,
+    Refused,
+    columns_of,
+    hinted,
+    name_column,
+    names_of,
+    read_rows_of,
+    reference_of,
+)
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.wishes import check_target
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
@@ -28,6 +37,7 @@ class MeasuredRow:
 
     text: str
     key: str
+    name: str
     value: float | None
     error: float | None
     round: int | None
@@ -45,8 +55,9 @@ class MeasuredTable:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a file added to a journal, and the rows that it could not."""
+    """What a file (`source`) added to a journal, and the rows that it could not."""
 
+    source: str
     appended: Appended
     refused: list[Refused]
     summary: dict[str, Any]
@@ -71,7 +82,8 @@ def read_measured(
     refused = hinted(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
     refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
     found = [
-        MeasuredRow(text, key, row.values.get(target), _error(row, target), _round(row)) for row, (text, key) in pairs
+        MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
+        for row, (text, key, name) in pairs
     ]
     source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
@@ -116,7 +128,7 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
     return [
         Entry(
             row.round if row.round is not None else proposed.get(row.key, default),
-            row.text, "measured", value=row.value, value_sd=row.error, source=table.source,
+            row.text, "measured", value=row.value, value_sd=row.error, source=table.source, name=row.name,
         )
         for row in table.rows
         if row.value is not None
@@ -132,7 +144,7 @@ def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict
         raise DataError(
             f"Expected items of {domain} in {place}, found '{item[:80]}': {reason}. Mend or remove that line."
         )
-    return {row.text: key for row, (_, key) in pairs}
+    return {row.text: key for row, (_, key, _) in pairs}
 
 
 def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
@@ -156,7 +168,7 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
     if not entries:
         reason = f", the first: {table.refused[0][2]}" if table.refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
-    appended = append(journal, entries)
+    appended = append(journal, entries, name_column(reference))
     awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {
         "recorded": appended.added,
@@ -165,4 +177,4 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
         "refused": len(table.refused),
         "awaited": len(awaited - {row.key for row in table.rows if row.value is not None}),
     }
-    return Recorded(appended, table.refused, summary)
+    return Recorded(table.source, appended, table.refused, summary)

@@ -46,23 +46,26 @@ def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class ReadItems(InDomain):
-    """Texts to (text, key) each, or why not; runs in the workers.
+    """Texts to (text, key, name) each, or why not; runs in the workers.
 
-    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length).
+    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length);
+    without one names are empty.
     """
 
     reference: Any = None
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
-        found = [self._named(domain, item) for item in parse_texts(domain, texts, self.reference)]
-        return [item if isinstance(item, Refusal) else (domain.text(item), domain.key(item)) for item in found]
+        parsed = parse_texts(domain, texts, self.reference)
+        found = [(item, self._name(domain, item)) for item in parsed]
+        return [
+            name if isinstance(name, Refusal) else (domain.text(item), domain.key(item), name) for item, name in found
+        ]
 
-    def _named(self, domain: Any, item: Any) -> Any:
-        if self.reference is None or isinstance(item, Refusal):
+    def _name(self, domain: Any, item: Any) -> Any:
+        if isinstance(item, Refusal):
             return item
-        name = domain.name_of(self.reference, item)
-        return name if isinstance(name, Refusal) else item
+        return "" if self.reference is None else domain.name_of(self.reference, item)
 
 
 def hinted(names: Any, texts: Sequence[str], refused: Sequence[Refused]) -> list[Refused]:
@@ -79,6 +82,11 @@ def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> I
     if source and path.name.lower().endswith(READ_TABLES):
         return read_table(path, columns_of(science, source), column)
     return science.read(path, column)
+
+
+def name_column(reference: Any) -> str:
+    """The column in which our tables name items against a reference, "" without one."""
+    return "" if reference is None else VARIANT_COLUMNS[0]
 
 
 def columns_of(science: Any, source: Any) -> tuple[str, ...]:

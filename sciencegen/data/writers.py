@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.files import atomic_write
+from sciencegen.files import atomic_write, turn_at
 
 WRITTEN_TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 """Endings of tables that are written; `tables.READ_TABLES` holds them all."""
@@ -182,6 +182,20 @@ def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int
         for row in rows:
             rejects.add(*row)
     return rejects.count
+
+
+def append_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]]) -> None:
+    """Add rows (line, item, reason) of a file to a table `source, line, item, reason` that only grows; what it holds
+    adds nothing."""
+    new = [(source, str(line), shown(item), shown(reason, LONGEST_REASON)) for line, item, reason in rows]
+    columns = ("source", *REJECT_COLUMNS)
+    with turn_at(path.absolute().parent):
+        there: list[tuple[str, ...]] = []
+        if path.is_file():
+            with path.open(encoding="utf-8", newline="") as handle:
+                there = [tuple(row.get(name) or "" for name in columns) for row in csv.DictReader(handle)]
+        rows_now = dict.fromkeys([*there, *new])
+        write_table(path, dict(zip(columns, map(list, zip(*rows_now, strict=True)), strict=True)))
 
 
 def shown(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
