@@ -10,7 +10,7 @@ from typing import Any
 
 from sciencegen.api.rooms import InDomain, domain_of
 from sciencegen.data.tables import READ_TABLES, Row, read_table
-from sciencegen.domains.base import VARIANT_COLUMNS, Refusal
+from sciencegen.domains.base import NAME_COLUMN, VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
 
 Refused = tuple[int, str, str]
@@ -86,7 +86,7 @@ def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> I
 
 def name_column(reference: Any) -> str:
     """The column in which our tables name items against a reference, "" without one."""
-    return "" if reference is None else VARIANT_COLUMNS[0]
+    return "" if reference is None else NAME_COLUMN
 
 
 def columns_of(science: Any, source: Any) -> tuple[str, ...]:
