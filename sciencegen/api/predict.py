@@ -112,7 +112,10 @@ def train_predictor(
     rows, files = read_rows(domain, str(table), chosen)
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.oracles else "features")
-    seen = seen_by(domain, chosen, inputs, _usable(domain, rows, chosen), model)
+    usable = _usable(domain, rows, chosen)
+    if inputs != "features" and chosen.model:
+        log(f"asking {chosen.model} about {len(usable.texts)} items")
+    seen = seen_by(domain, chosen, inputs, usable, model)
     wanted = {**seen.features.defaults, **chosen.settings, "inputs": inputs}
     options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
     log(f"{len(seen.values)} items with '{chosen.target}', {len(seen.refused)} refused")
@@ -121,19 +124,23 @@ def train_predictor(
         "blocks": seen.features.blocks,
     }  # fmt: skip
     generator = np.random.default_rng(chosen.seed)
-    fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, **known)
-    log("evaluating on held-out rows")
-    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen)}
+    fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, log=log, **known)
+    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen, log)}
     return _written(domain, str(table), chosen, RunFolder(folder), fitted, metrics, seen.refused, files)
 
 
-def _figures(known: Mapping[str, Any], chosen: PredictorSettings) -> dict[str, Any]:
+def _figures(known: Mapping[str, Any], chosen: PredictorSettings, log: Callable[[str], None]) -> dict[str, Any]:
     from sciencegen import prediction
 
     found = prediction.evaluate_predictor(
         **known, generator=np.random.default_rng(chosen.seed + 1), folds=chosen.evaluation_folds,
-        repeats=chosen.evaluation_repeats,
+        repeats=chosen.evaluation_repeats, log=log,
     )  # fmt: skip
+    for split, one in found.items():
+        log(
+            f"{split}: Spearman {one.spearman:.3g}, error {one.rmse:.3g} (guessing the mean: {one.baseline_rmse:.3g}), "
+            f"{one.level:.0%} intervals hold {one.coverage:.0%}"
+        )
     return {split: evaluation.figures() for split, evaluation in found.items()}
 
 
