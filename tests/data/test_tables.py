@@ -49,12 +49,15 @@ def test_same_content_same_bytes(tmp_path, ending):
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_floats_are_written_in_their_shortest_exact_form(tmp_path):
-    numbers = [0.1, 1 / 3, 1e300, -0.0, 5e-324]
-    write_table(tmp_path / "t.csv", {"item": list("abcde"), "x": numbers, "y": np.array([0.1] * 5, np.float32)})
-    text = (tmp_path / "t.csv").read_text()
-    assert [row.values["x"] for row in read_table(tmp_path / "t.csv", NAMES)] == numbers
-    assert text.splitlines()[1] == "a,0.1,0.1"
+def test_people_read_six_digits_and_parquet_is_exact(tmp_path):
+    numbers = [0.1, 1 / 3, 1e300, 1234567.0, -1234567.8, 2e-9 / 3]
+    columns = {"item": list("abcdef"), "x": numbers, "y": np.array([0.1] * 6, np.float32)}
+    write_table(tmp_path / "t.csv", columns)
+    cells = [line.split(",") for line in (tmp_path / "t.csv").read_text().splitlines()[1:]]
+    assert [cell for _, cell, _ in cells] == ["0.1", "0.333333", "1e+300", "1234567", "-1.23457e+06", "6.66667e-10"]
+    assert {cell for *_, cell in cells} == {"0.1"}
+    write_table(tmp_path / "t.parquet", columns)
+    assert [row.values["x"] for row in read_table(tmp_path / "t.parquet", NAMES)] == numbers
     write_table(tmp_path / "u.csv", {"item": ["a"], "ok": [np.True_], "no": [False], "none": [math.nan]})
     assert (tmp_path / "u.csv").read_text() == "item,ok,no,none\na,true,false,\n"
 
