@@ -10,7 +10,7 @@ from typing import Any
 
 from sciencegen.api.rooms import InDomain, domain_of
 from sciencegen.data.tables import READ_TABLES, Row, read_table
-from sciencegen.domains.base import NAME_COLUMN, VARIANT_COLUMNS, Refusal
+from sciencegen.domains.base import NAME_COLUMN, NAMES_OR_COUNTS, VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
 
 Refused = tuple[int, str, str]
@@ -90,6 +90,6 @@ def name_column(reference: Any) -> str:
 
 
 def columns_of(science: Any, source: Any) -> tuple[str, ...]:
-    """Accepted columns of items, most preferred first; `mutations` comes last: it may as well be their number."""
+    """Accepted columns of items, most preferred first."""
     first, *others = science.item_columns
-    return (first, *VARIANT_COLUMNS, *others, "mutations") if source else science.item_columns
+    return (first, *VARIANT_COLUMNS, *others, NAMES_OR_COUNTS) if source else science.item_columns

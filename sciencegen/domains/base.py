@@ -20,6 +20,8 @@ __all__ = ["Domain", "Item", "Property", "Recipe", "Refusal", "Representation", 
 
 VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
 """Names of a table's column in which items are named against another, most preferred first."""
+NAMES_OR_COUNTS = "mutations"
+"""Another such name, the last to be taken: the column may as well say how many."""
 NAME_COLUMN = VARIANT_COLUMNS[0]
 """That of our own tables."""
 
