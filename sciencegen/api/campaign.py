@@ -116,6 +116,8 @@ def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Lo
     for number, path in enumerate(settings.measured, start=1):
         table = read_measured(domain, path, settings, reference)
         refused += table.refused
+        for note in table.notes:
+            log(f"note: {path}: {note}")
         default = 0 if settings.journal is not None else number
         new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
         if settings.journal is not None:

@@ -14,7 +14,7 @@ from sciencegen.api.models import pretrained_root, reference_to, referred_to
 from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, latents_of, predictor_oracle, seen_by
 from sciencegen.api.prepare import open_source
 from sciencegen.api.records import to_record
-from sciencegen.api.references import hinted, names_of, parse_texts, read_rows_of
+from sciencegen.api.references import hint_of, hinted, names_of, parse_texts, read_rows_of, told_once
 from sciencegen.api.rooms import InDomain, adapted, domain_of, in_form, inference_threads, plain_name, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
@@ -113,6 +113,8 @@ def train_predictor(
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.oracles else "features")
     usable = _usable(domain, rows, chosen)
+    for note in usable.notes:
+        log(f"note: {note}")
     if inputs != "features" and chosen.model:
         log(f"asking {chosen.model} about {len(usable.texts)} items")
     seen = seen_by(domain, chosen, inputs, usable, model)
@@ -277,10 +279,11 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     task = Describe(domain, settings.wild_type or "")
     pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
     names = names_of(domain_of(domain), settings.wild_type)
-    refused += hinted(names, [row.text for row in rows], unreadable)
+    hint = hint_of(names, [row.text for row in rows], unreadable)
+    refused += hinted(unreadable, hint)
     if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
-    own = None if features[0] is None else np.stack(features)
-    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused))
+    own, notes = None if features[0] is None else np.stack(features), told_once(len(unreadable), hint)
+    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)

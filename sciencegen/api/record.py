@@ -14,11 +14,13 @@ from sciencegen.api.references import (
     ReadItems,
     Refused,
     columns_of,
+    hint_of,
     hinted,
     name_column,
     names_of,
     read_rows_of,
     reference_of,
+    told_once,
 )
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.wishes import check_target
@@ -45,12 +47,14 @@ class MeasuredRow:
 
 @dataclass(frozen=True)
 class MeasuredTable:
-    """source: the file's name. rows: those that hold an item; refused: the others, and what is no number."""
+    """source: the file's name. rows: those that hold an item; refused: the others, and what is no number. notes: on
+    these, in words."""
 
     source: str
     rows: list[MeasuredRow]
     refused: list[Refused]
     unmeasured: int
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Recorded:
     source: str
     appended: Appended
     refused: list[Refused]
+    notes: list[str]
     summary: dict[str, Any]
 
 
@@ -79,7 +84,8 @@ def read_measured(
             "Fill in what was measured, or name the column with --target."
         )
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    refused = hinted(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
+    hint = hint_of(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
+    notes, refused = told_once(len(refused), hint), hinted(refused, hint)
     refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
     found = [
         MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
@@ -87,7 +93,7 @@ def read_measured(
     ]
     source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
-    return MeasuredTable(source, found, sorted(refused), unmeasured)
+    return MeasuredTable(source, found, sorted(refused), unmeasured, notes)
 
 
 def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
@@ -177,4 +183,4 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
         "refused": len(table.refused),
         "awaited": len(awaited - {row.key for row in table.rows if row.value is not None}),
     }
-    return Recorded(table.source, appended, table.refused, summary)
+    return Recorded(table.source, appended, table.refused, table.notes, summary)

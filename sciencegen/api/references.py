@@ -68,11 +68,21 @@ class ReadItems(InDomain):
         return "" if self.reference is None else domain.name_of(self.reference, item)
 
 
-def hinted(names: Any, texts: Sequence[str], refused: Sequence[Refused]) -> list[Refused]:
-    """Refused rows, with what would make them fit where there is such a thing. names: `Domain.variant_names`, or None.
-    texts: of all rows."""
-    hint = names.hint(texts) if refused and names is not None else ""
+def hint_of(names: Any, texts: Sequence[str], refused: Sequence[Refused]) -> str:
+    """What would make refused rows fit, "" where nothing would. names: `Domain.variant_names`, or None. texts: of all
+    rows."""
+    return names.hint(texts) if refused and names is not None else ""
+
+
+def hinted(refused: Sequence[Refused], hint: str) -> list[Refused]:
+    """Refused rows, each with that."""
     return [(line, text, f"{reason}; {hint}" if hint else reason) for line, text, reason in refused]
+
+
+def told_once(count: int, hint: str) -> list[str]:
+    """The same for people, with the remedy."""
+    remedy = "Number the wild type so, at the end of its record's name or sequence, or renumber the rows"
+    return [f"{count} rows were refused, and their {hint}. {remedy}"] if hint else []
 
 
 def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> Iterator[Row]:

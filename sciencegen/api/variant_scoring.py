@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.references import columns_of
+from sciencegen.api.references import columns_of, told_once
 from sciencegen.api.rooms import plain_of
 from sciencegen.api.score import ScoredChunk
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, Row, read_table
@@ -71,9 +71,7 @@ class VariantScoring:
     @property
     def afterwards(self) -> list[str]:
         """What is known after the last."""
-        hint = self.names.hint(self.places) if self.refused else ""
-        remedy = "Number the wild type so, at the end of its record's name or sequence, or renumber the rows"
-        return [f"{self.refused} rows were refused, and their {hint}. {remedy}"] if hint else []
+        return told_once(self.refused, self.names.hint(self.places) if self.refused else "")
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         while chunk := list(islice(self.rows, CHUNK)):
