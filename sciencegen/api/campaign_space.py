@@ -73,7 +73,7 @@ def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Give
     reference = getattr(space, "reference", None)
     listed = _pool_rows(domain, settings, reference)
     pairs, refused = describe(ReadItems(domain, reference), listed, settings.threads)
-    distinct = {key: (row, text) for row, (text, key) in reversed(pairs)}
+    distinct = {key: (row, text) for row, (text, key, _) in reversed(pairs)}
     if not distinct:
         reason = f", the first: {refused[0][2]}" if refused else ""
         raise DataError(f"Expected items in the pool {settings.pool}, all {len(listed)} rows were refused{reason}.")

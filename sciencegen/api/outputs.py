@@ -20,6 +20,7 @@ from sciencegen.data.writers import (
     WRITTEN_TABLES,
     RejectsWriter,
     TableWriter,
+    append_rejects,
     is_parquet,
     line_of,
     rejects_path,
@@ -249,6 +250,12 @@ def write_rejected(output: str, refused: Sequence[Refused]) -> None:
     """`<output>.rejects.csv`, if anything was refused."""
     if output != "-" and refused:
         write_rejects(rejects_path(output), refused)
+
+
+def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None:
+    """`<journal>.rejects.csv`, with what was refused of earlier files."""
+    if refused:
+        append_rejects(rejects_path(journal), source, refused)
 
 
 def write_latents(output: str, encoded: Any) -> None:

@@ -10,11 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.models import pretrained_root
+from sciencegen.api.models import pretrained_root, reference_to, referred_to
 from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, latents_of, predictor_oracle, seen_by
 from sciencegen.api.prepare import open_source, prepared_at
 from sciencegen.api.records import to_record
-from sciencegen.api.references import hinted, names_of, parse_texts, read_rows_of, reference_of
+from sciencegen.api.references import (
+    hint_of,
+    hinted,
+    names_of,
+    parse_texts,
+    read_rows_of,
+    reference_of,
+    told_once,
+)
 from sciencegen.api.rooms import InDomain, adapted, domain_of, in_form, inference_threads, plain_name, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
@@ -114,7 +122,12 @@ def train_predictor(
     rows, files = read_rows(domain, str(table), chosen)
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.oracles else "features")
-    seen = seen_by(domain, chosen, inputs, _usable(domain, rows, chosen), model)
+    usable = _usable(domain, rows, chosen)
+    for note in usable.notes:
+        log(f"note: {note}")
+    if inputs != "features" and chosen.model:
+        log(f"asking {chosen.model} about {len(usable.texts)} items")
+    seen = seen_by(domain, chosen, inputs, usable, model)
     wanted = {**seen.features.defaults, **chosen.settings, "inputs": inputs}
     options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
     log(f"{len(seen.values)} items with '{chosen.target}', {len(seen.refused)} refused")
@@ -123,9 +136,8 @@ def train_predictor(
         "blocks": seen.features.blocks,
     }  # fmt: skip
     generator = np.random.default_rng(chosen.seed)
-    fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, **known)
-    log("evaluating on held-out rows")
-    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen)}
+    fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, log=log, **known)
+    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen, log)}
     return _written(domain, str(table), chosen, RunFolder(folder), fitted, metrics, seen.refused, files)
 
 
@@ -142,13 +154,18 @@ def check_predictor(domain: str, chosen: PredictorSettings) -> None:
     reference_of(domain_of(domain), chosen.wild_type)
 
 
-def _figures(known: Mapping[str, Any], chosen: PredictorSettings) -> dict[str, Any]:
+def _figures(known: Mapping[str, Any], chosen: PredictorSettings, log: Callable[[str], None]) -> dict[str, Any]:
     from sciencegen import prediction
 
     found = prediction.evaluate_predictor(
         **known, generator=np.random.default_rng(chosen.seed + 1), folds=chosen.evaluation_folds,
-        repeats=chosen.evaluation_repeats,
+        repeats=chosen.evaluation_repeats, log=log,
     )  # fmt: skip
+    for split, one in found.items():
+        log(
+            f"{split}: Spearman {one.spearman:.3g}, error {one.rmse:.3g} (guessing the mean: {one.baseline_rmse:.3g}), "
+            f"{one.level:.0%} intervals hold {one.coverage:.0%}"
+        )
     return {split: evaluation.figures() for split, evaluation in found.items()}
 
 
@@ -164,7 +181,8 @@ def _written(
         (run / REJECTS).unlink(missing_ok=True)
     inputs = {file.name if chosen.table == "-" else str(file): file for file in files}  # stdin lies in a temporary file
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, inputs)
-    config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target, "model": chosen.model}
+    config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target}
+    config["model"] = reference_to(domain, chosen.model, run.path)
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
     run.write_json("metrics.json", metrics)
     save(fitted, run.path)
@@ -221,7 +239,8 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
 
         return load_point_predictor(domain, run)
     metrics = run.read_json("metrics.json")
-    return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], config.get("model"), metrics)
+    model = referred_to(config.get("model"), run.path)
+    return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], model, metrics)
 
 
 def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
@@ -278,14 +297,15 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:
         raise DataError(str(unknown_name(f"column of numbers in {table}", target, columns or ["none found"])))
-    refused = [(row.line, row.text, f"no number in '{target}'") for row in rows if target not in row.values]
+    refused = [(row.line, row.text, row.why_no_number(target)) for row in rows if target not in row.values]
     task = Describe(domain, settings.wild_type or "")
     pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
     names = names_of(domain_of(domain), settings.wild_type)
-    refused += hinted(names, [row.text for row in rows], unreadable)
+    hint = hint_of(names, [row.text for row in rows], unreadable)
+    refused += hinted(unreadable, hint)
     if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
-    own = None if features[0] is None else np.stack(features)
-    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused))
+    own, notes = None if features[0] is None else np.stack(features), told_once(len(unreadable), hint)
+    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)

@@ -124,7 +124,7 @@ def predictor_oracle(domain: str, name: str, predictor: Any, model: ModelInputs)
 @dataclass(frozen=True)
 class Usable:
     """Rows that are items and have a value. features: [item feature] that the workers computed; None where the domain
-    fits its own. refused: (line, text, reason) of the others."""
+    fits its own. refused: (line, text, reason) of the others; notes: on these, in words."""
 
     rows: Sequence[Row]
     texts: Sequence[str]
@@ -132,6 +132,7 @@ class Usable:
     groups: list[str]
     features: np.ndarray | None
     refused: list[tuple[int, str, str]]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
