@@ -56,7 +56,7 @@ def write_text(path: Path, records: Iterable[str]) -> None:
 class TableWriter:
     """A table that grows by `write(columns)` and appears at its path when the `with` block ends without an error.
 
-    Missing values are None or NaN: an empty cell in CSV, null in Parquet. Numbers have 6 digits in CSV, which people
+    Missing values are None or NaN: an empty cell in CSV, null in Parquet. Numbers have 7 digits in CSV, which people
     read, and are exact in Parquet. The first write fixes columns and types.
     """
 
@@ -147,10 +147,10 @@ def _cell(value: Any) -> Any:
 
 
 def number_text(value: Any) -> str:
-    """A number for people: 6 significant digits, a whole one in full: 12 for 12.0, 0.333333."""
+    """A number for people: 7 significant digits, a whole one in full: 12 for 12.0, 0.3333333."""
     number = float(value)
     whole = number.is_integer() and abs(number) < LARGEST_WHOLE
-    return str(int(number)) if whole else f"{number:.6g}"
+    return str(int(number)) if whole else f"{number:.7g}"
 
 
 def rejects_path(output: str | Path) -> Path:
