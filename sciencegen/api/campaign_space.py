@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.models import open_model
-from sciencegen.api.predict import describe, latents_of
+from sciencegen.api.predictor_inputs import latents_of
+from sciencegen.api.predictor_training import describe
 from sciencegen.api.prepare import open_source, reference_of_card
 from sciencegen.api.record import Refused
 from sciencegen.api.references import ReadItems, constraint_of, read_rows_of, reference_of

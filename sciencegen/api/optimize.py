@@ -12,7 +12,7 @@ from sciencegen.api.complete import Complete, completer
 from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.predict import latents_of
+from sciencegen.api.predictor_inputs import latents_of
 from sciencegen.api.records import to_record
 from sciencegen.api.references import constraint_of, held, parse_texts
 from sciencegen.api.rooms import domain_of, plain_name

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.predict import describe
+from sciencegen.api.predictor_training import describe
 from sciencegen.api.prepare import open_source
 from sciencegen.api.references import (
     ReadItems,
