@@ -69,7 +69,8 @@ class Generation:
             if name not in self.measures:
                 self.book.resolve(name)
         if settings.noise_free and not hasattr(model.representation, "observed"):
-            raise ConfigError(f"Expected no --noise-free: what models of {model.domain.name} make has no noise.")
+            instead = getattr(model.representation, "as_seen", f"what models of {model.domain.name} make has no noise.")
+            raise ConfigError(f"Expected no --noise-free: {instead}")
         self.scaffold = self._read_scaffold()
         self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
         model.domain.constraint(self.keep, settings.forbid)  # a pattern's error comes before any work
@@ -128,6 +129,8 @@ class Generation:
         ]
 
     def _can_compute(self, name: str) -> bool:
+        if name in getattr(self.model.representation, "hidden", ()):
+            return name in self.settings.predictors
         return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures, *self.book.own)
 
     @property

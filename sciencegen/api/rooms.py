@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -168,7 +168,7 @@ class Judge(InDomain):
         decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]
         accept = domain.constraint(self.keep, self.forbid) if self.keep or self.forbid else lambda item: True
-        values = iter(measure_all(domain, items, self.names, book.resolve, representation))
+        values = iter(measure_all(domain, items, self.names, book.resolve, representation, book.predictors))
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
         seen = iter(items if self.observe is None else representation.observed(items, self.observe))
@@ -203,13 +203,14 @@ def measure_all(
     names: Sequence[str],
     oracle: Callable[[str], Any] | None = None,
     representation: Any = None,
+    predicted: Collection[str] = (),
 ) -> list[list[float]]:
     """[item name] of properties, of what the representation measures, and of other oracles (the domain's, or those of
-    `oracle`), NaN where one fails."""
+    `oracle`), NaN where one fails. predicted: properties that an oracle is asked for instead."""
     own = [name for name in names if name in getattr(representation, "measures", ())]
     relative = representation.measure(items, own) if items and own else None
     columns = []
-    properties = [name for name in names if name in domain.properties]
+    properties = [name for name in names if name in domain.properties and name not in predicted]
     measured = domain.measure(items, properties) if items and properties else None
     for name in names:
         if name in own:

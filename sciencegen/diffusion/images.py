@@ -23,10 +23,12 @@ class ImageDiffusionSettings:
     of an image's standard deviation isn't modelled. diffusion: how to train and draw."""
 
     unet: UNetSettings = field(default_factory=UNetSettings)
-    log_snr_max: float = 13.3
-    log_snr_min: float = -7.0
+    log_snr_max: float = 10.0
+    log_snr_min: float = -9.0
     diffusion: DiffusionSettings = field(
-        default_factory=lambda: DiffusionSettings(dropout=ConditionDropout(some=0.5, everything=0.1, few=0.5))
+        default_factory=lambda: DiffusionSettings(
+            weighting="elbo", dropout=ConditionDropout(some=0.5, everything=0.1, few=0.5)
+        )
     )
 
 
