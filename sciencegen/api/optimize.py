@@ -16,7 +16,15 @@ from sciencegen.api.predict import latents_of
 from sciencegen.api.records import to_record
 from sciencegen.api.references import parse_texts
 from sciencegen.api.rooms import domain_of, plain_name
-from sciencegen.api.search_tables import candidates_table, control_summary, met_by, outside, scored_table, trace_table
+from sciencegen.api.search_tables import (
+    beyond,
+    candidates_table,
+    control_summary,
+    met_by,
+    outside,
+    scored_table,
+    trace_table,
+)
 from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
@@ -78,6 +86,7 @@ def search(
     space = search_space(model, settings)
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
+    known = replace(known, start=frozenset(map(science.key, space.start)))
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")
     elif known.committed is not None and settings.training is None:
@@ -93,7 +102,8 @@ def search(
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
     found = _found(domain, settings, goals, traces, known, model, further)
-    for note in outside(found.table):
+    found.summary["notes"] = [*outside(found.table), *beyond(found.table, goals, oracles)]
+    for note in found.summary["notes"]:
         log(f"note: {note}")
     return replace(found, complete=finish)
 

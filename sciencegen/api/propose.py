@@ -115,6 +115,16 @@ def proposed_entries(table: dict[str, list[Any]], number: int) -> list[Entry]:
     ]
 
 
+def _scale_notes(plate: Plate, settings: ProposeSettings) -> list[str]:
+    crowded = "log-from-above" if not settings.minimize else "log"
+    if not plate.chosen.endswith(f" {crowded}"):
+        return []
+    return [
+        f"the measured values crowd at their best end, so that the model's scale ({crowded}) ends just beyond it: "
+        "predictions rank the plate, and don't tell by how much the best will be bettered"
+    ]
+
+
 def _summary(plate: Plate, settings: ProposeSettings, standing: Standing) -> dict[str, Any]:
     values = [one.value for one in standing.known]
     best = None if not values else min(values) if settings.minimize else max(values)
@@ -131,5 +141,5 @@ def _summary(plate: Plate, settings: ProposeSettings, standing: Standing) -> dic
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
         "seed": settings.seed,
-        "notes": standing.notes,
+        "notes": [*standing.notes, *_scale_notes(plate, settings)],
     }

@@ -64,6 +64,7 @@ def warnings(run: RunContents) -> list[str]:
         made.append("No training data was known to the search, so novelty is unknown.")
     if run.summary.get("failed"):
         made.append(f"{run.summary['failed']} items could not be scored; they are listed beside the candidates.")
+    made += [f"{note[0].upper()}{note[1:]}." for note in run.summary.get("notes", ())]
     if run.settings.optimize.predictors:
         made.append("Predicted properties are a regressor's opinion; trust them inside its domain, and measure.")
     return made

@@ -87,9 +87,8 @@ def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
 def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -> dict[str, int]:
     """Goal that must hold -> how many of the scored items meet it. cautious: by the worse end of an interval."""
     scored = [evaluation.scores for evaluation in trace if evaluation.failure is None]
-    value = lambda goal, score: goal.cautious_value(score) if cautious else score.value  # noqa: E731
     return {
-        goal.text: sum(goal.violation(value(goal, scores[goal.name])) == 0 for scores in scored)
+        goal.text: sum(goal.missed_by(scores[goal.name], cautious) == 0 for scores in scored)
         for goal in goals
         if not goal.is_objective
     }
@@ -105,6 +104,21 @@ def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
             notes.append(
                 f"{len(far)} of {len(table['rank'])} candidates{best} are unlike all that the predictor '{name}' "
                 f"learned from (column {name}{OUTSIDE}): its values and intervals may be wrong there"
+            )
+    return notes
+
+
+def beyond(table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: Mapping[str, Oracle]) -> list[str]:
+    """In words, which objectives are predicted to be better than all that their predictor learned from."""
+    notes = []
+    for goal in (goal for goal in goals if goal.is_objective and table["rank"]):
+        known = getattr(oracles[goal.name], "measured", None)
+        best = None if known is None else max(known, key=goal.gain)
+        better = sum(goal.gain(value) > goal.gain(best) for value in table[goal.name]) if best is not None else 0
+        if better:
+            notes.append(
+                f"{better} of {len(table['rank'])} candidates are predicted beyond the best '{goal.name}' that was "
+                f"measured, {best:.4g}: an extrapolation, to be measured before it is believed"
             )
     return notes
 

@@ -67,6 +67,19 @@ def begin(
     return individuals + draw_prior(space, objective, generator, min(wanted, objective.remaining), settings.patience)
 
 
+def score_neighbours(
+    space: SearchSpace, objective: Objective, generator: np.random.Generator, count: int
+) -> list[Individual]:
+    """What lies one move from the start items, taken in turn."""
+    move, start = space.edit or space.mutate, space.start
+    if move is None or not start:
+        return []
+    moved = [move(start[row % len(start)], generator) for row in range(min(count, objective.remaining))]
+    accepted = [item if item is not None and space.accept(item) else None for item in moved]
+    nowhere = np.full((len(accepted), space.latent_size), np.nan, np.float32)
+    return [new for _, new in score_new(objective, accepted, nowhere)]
+
+
 def locate(space: SearchSpace, individuals: Sequence[Individual]) -> list[Individual]:
     """Give individuals without a latent that of their encoding."""
     missing = [i for i, individual in enumerate(individuals) if not individual.has_latent]

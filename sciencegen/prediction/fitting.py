@@ -70,6 +70,7 @@ def fit_predictor(
     errors = np.sqrt(((scale.measured(held_out) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),
+        "measured": (float(target.min()), float(target.max())),
         "distinct_items": len(set(row_groups(inputs).tolist())),
         "dropped": dropped,
         "calibration": named.name,

@@ -10,8 +10,14 @@ from pathlib import Path
 import lightning
 import torch
 
+from sciencegen.errors import Stopped
 from sciencegen.runs import atomic_write
 from sciencegen.training.module import TrainedModule
+from sciencegen.training.settings import TrainingSettings
+from sciencegen.training.stopping import Wish
+
+CHECKPOINT_S = 60.0
+"""A killed run has lost no more seconds than that."""
 
 Progress = Callable[[int, int, dict[str, float]], None]
 """(steps done, steps in all, latest terms)."""
@@ -39,12 +45,20 @@ class Averaging(lightning.Callback):
 
 
 class Checkpoints(lightning.Callback):
-    def __init__(self, path: Path, every: int) -> None:
-        self.path, self.every = path, every
+    """Saves every so many steps, once a minute, and before it ends a training that was told to stop."""
+
+    def __init__(self, path: Path, settings: TrainingSettings, wish: Wish) -> None:
+        self.path, self.settings, self.wish = path, settings, wish
+        self.saved = time.monotonic()
 
     def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
-        if trainer.is_global_zero and module.step % self.every == 0:
+        late = time.monotonic() - self.saved > CHECKPOINT_S
+        if trainer.is_global_zero and (late or self.wish.signal or module.step % self.settings.checkpoint_every == 0):
             save_checkpoint(module, self.path)
+            self.saved = time.monotonic()
+        if self.wish.signal:
+            done = f"after {module.step:,} of {self.settings.steps:,} steps. The same call goes on from there"
+            raise Stopped(self.wish.signal, done)
 
 
 class Log(lightning.Callback):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.search_tables import met_by, outside, shortfall
+from sciencegen.api.search_tables import beyond, met_by, outside, shortfall
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective
 from sciencegen.scoring.oracles import FunctionOracle
@@ -34,6 +34,19 @@ def test_goals_are_counted_one_by_one():
     objective = Objective(goals, oracles, str, 10)
     objective.evaluate(range(10))
     assert met_by(goals, objective.trace, True) == {"x <= 4": 5, "y >= 0": 1}
+
+
+class Learned(FunctionOracle):
+    measured = (-1.0, 2.5)
+
+
+@pytest.mark.parametrize(("goal", "count"), [("maximize x", 1), ("minimize x", 2), ("x >= 9", 0)])
+def test_what_is_predicted_beyond_all_that_was_measured_is_told(goal, count):
+    table = {"rank": [1, 2, 3, 4], "x": [3.0, 2.0, -2.0, -3.0]}
+    notes = beyond(table, parse_goals([goal]), {"x": Learned("x", float)})
+    assert len(notes) == min(count, 1)
+    assert not count or notes[0].startswith(f"{count} of 4 candidates are predicted beyond")
+    assert not beyond(table, parse_goals([goal]), {"x": FunctionOracle("x", float)})
 
 
 def test_candidates_outside_a_predictor_are_told_the_best_one_first():

@@ -87,7 +87,7 @@ def test_sigterm_ends_everything_below(place):
     process = start(place)
     job = wait_for(place, "train")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 130
+    assert process.wait(60) == 143
     assert not psutil.pid_exists(job)
 
 

@@ -113,9 +113,7 @@ def _range(wild_type: Reference, option: str, word: str) -> range:
                 f"'{word}'. {_OTHER_NUMBERS}"
             )
         if letter and letter != known:
-            raise ConfigError(
-                f"Expected {known} at {number}, as in the wild type, got '{word}'. {_OTHER_NUMBERS}"
-            )
+            raise ConfigError(f"Expected {known} at {number}, as in the wild type, got '{word}'. {_OTHER_NUMBERS}")
     if end < start:
         raise ConfigError(f"Expected a range that goes up in {option}, got '{word}'. Write {end}-{start}.")
     return range(start - wild_type.first, end - wild_type.first + 1)
