@@ -28,7 +28,7 @@ class ImageDiffusionSettings:
     log_snr_min: float = -9.0
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(
-            weighting="elbo", dropout=ConditionDropout(some=0.5, everything=0.1, few=0.5)
+            weighting="elbo", dropout=ConditionDropout(some=0.5, everything=0.1, few=0.5), steps=48
         )
     )
 
