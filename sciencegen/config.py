@@ -206,7 +206,7 @@ class ProposeSettings(Reading):
     better.
     pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
-    scale: of the target, linear, log, log-from-above or auto.
+    scale: of the target, linear, log, log-from-above, saturating or auto.
     exploration: how much wider than fitted thompson takes the posterior; without, it follows from `rounds`, how many
     the campaign will have in all, or is 1.4.
     wild_type: what items may be named against (a sequence or its file); every proposal is then a change of it.
