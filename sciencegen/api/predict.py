@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.models import pretrained_root
-from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, latents_of, predictor_oracle, seen_by
+from sciencegen.api.predictor_inputs import (
+    ModelInputs,
+    Usable,
+    check_split,
+    latents_of,
+    observing_of,
+    predictor_oracle,
+    read_observing,
+    seen_by,
+    write_observing,
+)
 from sciencegen.api.prepare import open_source, prepared_at
 from sciencegen.api.records import to_record
 from sciencegen.api.references import hinted, names_of, parse_texts, read_rows_of, reference_of
@@ -25,6 +35,7 @@ from sciencegen.domains.base import Refusal
 from sciencegen.errors import DataError, IncompatibleError, nearest_names, unknown_name
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format, provenance
 from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.seen import SeenOracle
 
 CONFIG = "config.yaml"
 REJECTS = "rejects.csv"
@@ -63,6 +74,8 @@ class TrainedPredictor:
     metrics: Mapping[str, Any]
     form: str = ""
     """Of the domain, in which the predictor sees items; then it may have several targets, `a,b,c`."""
+    observing: Any = None
+    """How an instrument saw the items that it learned from, if one did."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -72,7 +85,8 @@ class TrainedPredictor:
         """Under any name; one of several targets under its own."""
         if self.form:
             return self._point_oracle(name)
-        return adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
+        oracle = adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
+        return oracle if self.observing is None else SeenOracle(oracle, self.observing)
 
     def _point_oracle(self, name: str) -> Any:
         from sciencegen.prediction.point_oracle import PointOracle
@@ -112,9 +126,9 @@ def train_predictor(
 
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
     rows, files = read_rows(domain, str(table), chosen)
-    model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
+    usable, model = _usable(domain, rows, chosen), ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.oracles else "features")
-    seen = seen_by(domain, chosen, inputs, _usable(domain, rows, chosen), model)
+    seen = seen_by(domain, chosen, inputs, usable, model)
     wanted = {**seen.features.defaults, **chosen.settings, "inputs": inputs}
     options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
     log(f"{len(seen.values)} items with '{chosen.target}', {len(seen.refused)} refused")
@@ -126,7 +140,10 @@ def train_predictor(
     fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, **known)
     log("evaluating on held-out rows")
     metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen)}
-    return _written(domain, str(table), chosen, RunFolder(folder), fitted, metrics, seen.refused, files)
+    run, observing = RunFolder(folder), observing_of(domain, usable.texts)
+    write_observing(run, observing)
+    written = _written(domain, str(table), chosen, run, fitted, metrics, seen.refused, files)
+    return replace(written, observing=observing)
 
 
 def check_predictor(domain: str, chosen: PredictorSettings) -> None:
@@ -220,8 +237,9 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
         from sciencegen.api.point_predictors import load_point_predictor
 
         return load_point_predictor(domain, run)
-    metrics = run.read_json("metrics.json")
-    return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], config.get("model"), metrics)
+    metrics, observing = run.read_json("metrics.json"), read_observing(domain, run)
+    target, model = config["target"], config.get("model")
+    return TrainedPredictor(domain, run.path, prediction.load(run.path), target, model, metrics, observing=observing)
 
 
 def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Refusal
+from sciencegen.scoring.seen import SeenOracle
 
 
 @cache
@@ -171,14 +172,15 @@ class Judge(InDomain):
         reference = getattr(representation, "reference", None)
         patterns = self.keep or self.forbid
         accept = constraint_of(domain, self.keep, self.forbid, reference) if patterns else lambda item: True
-        values = iter(measure_all(domain, items, self.names, book.resolve, representation))
+        seen = items if self.observe is None else representation.observed(items, self.observe)
+        values = iter(measure_all(domain, items, self.names, book.resolve, representation, seen))
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
-        seen = iter(items if self.observe is None else representation.observed(items, self.observe))
+        written = iter(seen)
         return [
             item
             if isinstance(item, Refusal)
-            else Judged(domain.text(next(seen)), plain.key(item), next(values), ok, accept(item))
+            else Judged(domain.text(next(written)), plain.key(item), next(values), ok, accept(item))
             for item, ok in zip(decoded, good, strict=True)
         ]
 
@@ -206,9 +208,11 @@ def measure_all(
     names: Sequence[str],
     oracle: Callable[[str], Any] | None = None,
     representation: Any = None,
+    seen: Sequence[Any] | None = None,
 ) -> list[list[float]]:
     """[item name] of properties, of what the representation measures, and of other oracles (the domain's, or those of
-    `oracle`), NaN where one fails."""
+    `oracle`), NaN where one fails. seen: the items as they are written, if an instrument sees them so; what learned
+    from such is asked of these."""
     own = [name for name in names if name in getattr(representation, "measures", ())]
     relative = representation.measure(items, own) if items and own else None
     columns = []
@@ -220,6 +224,8 @@ def measure_all(
         elif name in properties:
             columns.append([] if measured is None else measured[:, properties.index(name)].tolist())
         else:
-            scores = (oracle or domain.oracle)(name).score(items) if items else []
+            judge = (oracle or domain.oracle)(name)
+            asked = seen if seen is not None and isinstance(judge, SeenOracle) else items
+            scores = judge.score(asked) if items else []
             columns.append([float("nan") if score.failed else score.value for score in scores])
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in items]
