@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.models import open_model
-from sciencegen.api.predict import describe, latents_of
+from sciencegen.api.predictor_inputs import latents_of
+from sciencegen.api.predictor_training import describe
 from sciencegen.api.prepare import open_source, reference_of_card
 from sciencegen.api.record import Refused
 from sciencegen.api.references import ReadItems, constraint_of, read_rows_of, reference_of
@@ -73,7 +74,7 @@ def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Give
     reference = getattr(space, "reference", None)
     listed = _pool_rows(domain, settings, reference)
     pairs, refused = describe(ReadItems(domain, reference), listed, settings.threads)
-    distinct = {key: (row, text) for row, (text, key) in reversed(pairs)}
+    distinct = {key: (row, text) for row, (text, key, _) in reversed(pairs)}
     if not distinct:
         reason = f", the first: {refused[0][2]}" if refused else ""
         raise DataError(f"Expected items in the pool {settings.pool}, all {len(listed)} rows were refused{reason}.")

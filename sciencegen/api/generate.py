@@ -15,7 +15,7 @@ from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
 from sciencegen.api.references import held
-from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, worker_count
+from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, with_beside, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
@@ -68,7 +68,8 @@ def read_scaffold(science: Any, settings: GenerateSettings) -> Any:
 
 
 class Generation:
-    """Rows in the order of their draws, as columns `item` and one for each property that was asked for."""
+    """Rows in the order of their draws, as columns `item` and one for each property that was asked for, with what else
+    predictors say of theirs."""
 
     def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
         self.model, self.settings = model, settings
@@ -80,7 +81,8 @@ class Generation:
         names = dict.fromkeys([*asked, *settings.include, *settings.predictors])
         self.names = tuple(names)
         self.called = name_columns(model.representation)
-        self.columns = ["item", *self.called([]), *self.names]
+        self.values = with_beside(self.names, settings.predictors)
+        self.columns = ["item", *self.called([]), *self.values]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
         for name in self.names:  # a wrong one is an error before any work
@@ -187,10 +189,10 @@ class Generation:
         own = {name: iter(oracle.score(items)) for name, oracle in self._own.items()}
 
         def whole(result: Judged) -> Judged:
-            known = dict(zip(self._judged_names, result.values, strict=True))
+            known = dict(zip(with_beside(self._judged_names, self.settings.predictors), result.values, strict=True))
             scores = {name: next(scores) for name, scores in own.items()}
             known |= {name: float("nan") if score.value is None else score.value for name, score in scores.items()}
-            return result._replace(values=[known[name] for name in self.names])
+            return result._replace(values=[known[name] for name in self.values])
 
         return [whole(result) if isinstance(result, Judged) else result for result in results]
 
@@ -230,7 +232,7 @@ class Generation:
             if not isinstance(result, Judged):
                 self._count_lost(result)
                 if self.settings.raw:
-                    self._append(chunk, "", [float("nan")] * len(self.names))
+                    self._append(chunk, "", [float("nan")] * len(self.values))
             elif self.settings.raw or fresh.get(index, False):
                 self._append(chunk, result.text, result.values)
             elif index in fresh:
@@ -258,10 +260,10 @@ class Generation:
         return dict(zip(good, (first < 0).tolist(), strict=True))
 
     def _satisfies(self, result: Judged) -> bool:
-        asked = zip(self.checked, result.values, strict=False)
-        return result.well_formed and result.accepted and all(c.satisfied(value) for c, value in asked)
+        known = dict(zip(self.values, result.values, strict=True))
+        return result.well_formed and result.accepted and all(c.satisfied(known[c.name]) for c in self.checked)
 
-    def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
+    def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[Any]) -> None:
         self.written += 1
         called = [names[0] for names in self.called([text]).values()]
         for name, value in zip(self.columns, [text, *called, *values], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,22 @@ def find_model(domain: str, model: str | Path | None) -> Path:
     if Path(model).is_dir():
         raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")
     raise unknown_name("model (neither a folder nor shipped)", name, shipped_names() or ["none is shipped"])
+
+
+def reference_to(domain: str, model: str | None, folder: Path) -> str | None:
+    """How what lies in a folder names a model: a shipped one by its name, another by the way there from the folder, so
+    that both may be moved together."""
+    place = None if model is None else find_model(domain, model).resolve()
+    if place is None or place.parent == pretrained_root():
+        return model
+    return Path(os.path.relpath(place, folder.resolve())).as_posix()
+
+
+def referred_to(reference: str | None, folder: Path) -> str | None:
+    """The model that such a reference means; earlier ones counted from where the command ran."""
+    if reference is None or (pretrained_root() / reference / CONFIG).is_file():
+        return reference
+    return reference if (Path(reference) / CONFIG).is_file() else str(folder / reference)
 
 
 def resolve_device(device: str) -> str:

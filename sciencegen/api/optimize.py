@@ -12,7 +12,7 @@ from sciencegen.api.complete import Complete, completer
 from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.predict import latents_of
+from sciencegen.api.predictor_inputs import latents_of
 from sciencegen.api.records import to_record
 from sciencegen.api.references import constraint_of, held, parse_texts
 from sciencegen.api.rooms import domain_of, plain_name
@@ -26,6 +26,7 @@ from sciencegen.api.search_tables import (
     scored_table,
     trace_table,
 )
+from sciencegen.api.training_folder import data_of
 from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
@@ -88,11 +89,12 @@ def search(
     for note in held(science, getattr(model.representation, "reference", None), settings.forbid):
         log(f"note: {note}")
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
-    known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
+    training = settings.training or data_of(model.folder)
+    known = read_known(domain, training, model.config.get("training_data"), settings.threads)
     known = replace(known, start=frozenset(map(science.key, space.start)))
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")
-    elif known.committed is not None and settings.training is None:
+    elif known.committed is not None and training is None:
         log("note: similarity_to_training stays empty: only which items are known is shipped; pass --training")
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):

@@ -148,7 +148,7 @@ def read_observing(domain: str, run: RunFolder) -> Any:
 @dataclass(frozen=True)
 class Usable:
     """Rows that are items and have a value. features: [item feature] that the workers computed; None where the domain
-    fits its own. refused: (line, text, reason) of the others."""
+    fits its own. refused: (line, text, reason) of the others; notes: on these, in words."""
 
     rows: Sequence[Row]
     texts: Sequence[str]
@@ -156,6 +156,7 @@ class Usable:
     groups: list[str]
     features: np.ndarray | None
     refused: list[tuple[int, str, str]]
+    notes: list[str]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sciencegen.api.campaign_space import campaign_space, check_costs, cost_colu
 from sciencegen.api.optimize import start_items
 from sciencegen.api.record import Refused
 from sciencegen.api.records import to_record
-from sciencegen.api.references import VARIANT_COLUMNS
+from sciencegen.api.references import name_column
 from sciencegen.api.rooms import domain_of, inference_threads
 from sciencegen.api.wishes import check_target
 from sciencegen.config import ProposeSettings, build_settings
@@ -76,7 +76,8 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     plate = next_plate(space, standing.known, standing.waiting, options, generator, pool, standing.start)
     table = _table(science, plate, settings, standing, pool)
     if settings.journal is not None:
-        append(settings.journal, proposed_entries(table, number))
+        named = name_column(getattr(standing.space, "reference", None))
+        append(settings.journal, proposed_entries(table, number, named), named)
     return Proposed(table, [*standing.history.refused, *refused], _summary(plate, settings, standing))
 
 
@@ -105,7 +106,7 @@ def _table(science: Any, plate: Plate, settings: ProposeSettings, standing: Stan
     table: dict[str, list[Any]] = {"item": [science.text(item) for item in plate.items]}
     reference = getattr(standing.space, "reference", None)
     if reference is not None:
-        table[VARIANT_COLUMNS[0]] = [science.name_of(reference, item) for item in plate.items]
+        table[name_column(reference)] = [science.name_of(reference, item) for item in plate.items]
     table[settings.target] = [None] * len(plate.items)
     table["round"] = [standing.history.next_round] * len(plate.items)
     table |= {name: getattr(plate, name).tolist() for name in ("predicted", "lower", "upper")}
@@ -116,12 +117,13 @@ def _table(science: Any, plate: Plate, settings: ProposeSettings, standing: Stan
     return table
 
 
-def proposed_entries(table: dict[str, list[Any]], number: int) -> list[Entry]:
-    rows = zip(*(table[name] for name in ("item", "predicted", "lower", "upper", "source")), strict=True)
+def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
+    columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
+    rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
     told = lambda value: None if value != value else value  # noqa: E731
     return [
-        Entry(number, item, "proposed", None, None, told(predicted), told(lower), told(upper), source)
-        for item, predicted, lower, upper, source in rows
+        Entry(number, item, "proposed", None, None, told(predicted), told(lower), told(upper), source, name)
+        for item, predicted, lower, upper, source, name in rows
     ]
 
 

@@ -20,7 +20,8 @@ from sciencegen.api.model_ahead import ModelAhead, conditions_ahead, model_ahead
 from sciencegen.api.models import describe_model
 from sciencegen.api.optimize import check_wish, start_items
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.predict import check_goes_by, check_predictor
+from sciencegen.api.predict import check_goes_by
+from sciencegen.api.predictor_training import check_predictor
 from sciencegen.api.prepare import check_source, find_card, prepared_at, property_names, reference_of_source
 from sciencegen.api.rooms import domain_of, in_form
 from sciencegen.api.variants import check_family, check_variants

@@ -31,7 +31,9 @@ def optimize(
     control: Annotated[list[str] | None, typer.Option(help="Methods to compare with at the same budget, a,b.")] = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
-    training: Annotated[str | None, typer.Option(help="What counts as known: a prepared table, file or card.")] = None,
+    training: Annotated[
+        str | None, typer.Option(help="What counts as known: a table, file or card. [default: the model's own]")
+    ] = None,
     known: Annotated[bool, typer.Option("--allow-known", help="Return items of the training data too.")] = False,
     maximum_similarity: Annotated[
         float | None, typer.Option(help="Between two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]")

@@ -117,18 +117,21 @@ def record(
     """Write a lab's results into a campaign's journal; recording the same file again adds nothing.
 
     Rows of one item are replicates: proposals are made from their mean and its error. A column `<target>_sd` holds the
-    standard error of each value. Rows that can't be used stand in `<journal>.rejects.csv`.
+    standard error of each value. Rows that can't be used stand in `<journal>.rejects.csv`, those of all files: an
+    empty cell is unmeasured, anything else that is no number is listed there.
     """
     from sciencegen.config import RecordSettings
 
     flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 
-    from sciencegen.api.outputs import write_rejected
+    from sciencegen.api.outputs import keep_rejected
     from sciencegen.api.record import record as record_results
 
     found = record_results(domain, journal, results, chosen)
-    write_rejected(journal, found.refused)
+    keep_rejected(journal, found.source, found.refused)
+    for note in found.notes:
+        say(f"note: {note}")
     if found.appended.torn:
         say(f"note: the journal's last line was cut off; it was moved to {journal}.torn: '{found.appended.torn[:80]}'")
     summarize(found.summary, journal, as_json)

@@ -20,6 +20,10 @@ __all__ = ["Domain", "Item", "Property", "Recipe", "Refusal", "Representation", 
 
 VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
 """Names of a table's column in which items are named against another, most preferred first."""
+NAMES_OR_COUNTS = "mutations"
+"""Another such name, the last to be taken: the column may as well say how many."""
+NAME_COLUMN = VARIANT_COLUMNS[0]
+"""That of our own tables."""
 
 Item = Any
 """What the scientist holds: an RDKit molecule, a sequence record, an image with its header."""
@@ -108,7 +112,7 @@ class Recipe:
     columns: numbers of the data that are no conditions and that `fit` gets after them; some may be missing in an item.
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
-        of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
+        of each a record with `name`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
         `names` -> `Domain.variant_names` of that item. None for a model that can't tell.
     oracles: (model, representation) -> oracles of what the model itself knows of items. knows: names that these and
         `Representation.measures` may have.
@@ -208,7 +212,8 @@ class Domain(Protocol):
         made, not fetched; a row's random numbers are its own, whichever others are made.
 
     variant_names(reference) -> variants of it by name: `all_singles()` -> names; `read(text)` -> (name, text of the
-        item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would.
+        item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would;
+        `places(texts)`, the few texts that say as much to `hint` as these.
 
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 

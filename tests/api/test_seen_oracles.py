@@ -13,7 +13,7 @@ ORACLES = {"plain": PLAIN, "seen": SeenOracle(PLAIN, UNSEEN)}
 
 
 def test_what_is_written_is_judged():
-    assert measure_all(DOMAIN, [1, 2], ["plain", "seen"], ORACLES.__getitem__, None, [11, 12]) == [[1, 11], [2, 12]]
+    assert measure_all(DOMAIN, [1, 2], ["plain", "seen"], ORACLES.__getitem__, seen=[11, 12]) == [[1, 11], [2, 12]]
 
 
 def test_what_is_not_observed_yet_is_by_the_predictor():
