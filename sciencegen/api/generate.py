@@ -53,7 +53,8 @@ def stream(domain: str, settings: GenerateSettings) -> Generation:
 def check_noise_free(science: Any, representation: Any) -> None:
     """representation: of the model, or its class."""
     if not hasattr(representation, "observed"):
-        raise ConfigError(f"Expected no --noise-free: what models of {science.name} make has no noise.")
+        instead = getattr(representation, "as_seen", f"what models of {science.name} make has no noise.")
+        raise ConfigError(f"Expected no --noise-free: {instead}")
 
 
 def read_scaffold(science: Any, settings: GenerateSettings) -> Any:
@@ -138,6 +139,8 @@ class Generation:
         ]
 
     def _can_compute(self, name: str) -> bool:
+        if name in getattr(self.model.representation, "hidden", ()):
+            return name in self.settings.predictors
         return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures, *self.book.own)
 
     @property
