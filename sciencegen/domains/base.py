@@ -171,6 +171,10 @@ class Domain(Protocol):
         (`prediction.blocks`), `defaults` of the predictor's settings, `novel(items) -> bool array` (which have
         something that none of these had), `refusal(item) -> str | None` and `to_json()`, whose inverse is
         load_features(data).
+    observing(items) -> how an instrument saw items like these, None where they are as they are: a record with
+        `observed(items, seed)`, items as it sees them, those that it saw already unchanged, or a Refusal; and
+        `to_json()`, whose inverse is load_observing(data). A predictor that learned from such items is asked of others
+        once these are observed.
     splits: name -> function (items, that record) -> `prediction.splits.Split`, how new items may differ from those
         measured; None: by `groups`.
     reference(source, first=1) -> the item that others are named against, from its text or a file, and the number of its
