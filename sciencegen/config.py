@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -214,7 +214,7 @@ class ProposeSettings(Reading):
     better.
     pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
-    scale: of the target, linear, log, log-from-above or auto.
+    scale: of the target, linear, log, log-from-above, saturating or auto.
     exploration: how much wider than fitted thompson takes the posterior; without, it follows from `rounds`, how many
     the campaign will have in all, or is 1.4.
     wild_type: what items may be named against (a sequence or its file); every proposal is then a change of it.
@@ -355,11 +355,12 @@ def _explain(record: type[BaseModel], problem: Mapping[str, Any]) -> str:
 
 
 def _known_keys(record: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys of the nested record at `path`."""
+    """The keys of the nested record at `path`, in which names of a user's own (`predict.activity`) may stand."""
     for part in path:
         field = record.model_fields.get(part)
-        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            record = field.annotation
+        kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+        nested = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+        record = next(nested, record)
     return sorted(field.alias or name for name, field in record.model_fields.items())
 
 

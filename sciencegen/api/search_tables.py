@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from sciencegen.optimization.objective import Evaluation, score_safely
 from sciencegen.scoring.oracles import Oracle, Score
 
 TRACE_POINTS = 100
+FLAGS = {"known": "pass --allow-known", "alike": "raise --maximum-similarity", "budget": "raise --budget"}
+KEYS = {"known": "set `novel: false`", "alike": "raise `maximum_similarity`", "budget": "raise `budget`"}
+"""Remedies, for the command line and for the section `optimize` of a config."""
 OUTSIDE = "_in_domain"
 
 
@@ -123,7 +127,19 @@ def beyond(table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: M
     return notes
 
 
-def shortfall(summary: Mapping[str, Any], n: int) -> str:
+def judged_by_intervals(goals: Sequence[Goal], table: Mapping[str, Sequence[Any]]) -> list[str]:
+    """In words, which end of an interval decided on each goal."""
+    told = [f"'{goal.text}' by {_end(goal)}" for goal in goals if not goal.in_domain and f"{goal.name}_lower" in table]
+    return [f"goals were judged by the worse end of the interval: {', '.join(told)}"] if told else []
+
+
+def _end(goal: Goal) -> str:
+    if goal.direction == "minimize" or (not goal.is_objective and goal.low == -math.inf):
+        return f"{goal.name}_upper"
+    return f"{goal.name}_lower" if goal.high == math.inf else f"{goal.name}_lower and {goal.name}_upper"
+
+
+def shortfall(summary: Mapping[str, Any], n: int, remedies: Mapping[str, str] = FLAGS) -> str:
     """Why there are fewer candidates than n, in numbers, and what would bring most of them back."""
     unmet = summary["scored"] - summary["failed"] - summary["feasible"]
     met = sorted(summary["met_by"].items(), key=lambda pair: pair[1])
@@ -133,13 +149,21 @@ def shortfall(summary: Mapping[str, Any], n: int) -> str:
     causes = [
         (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
         (summary["failed"], "could not be scored", "look into the rejects"),
-        (summary["known"], "are in the training data", "pass --allow-known"),
-        (summary["alike"], f"are more than {limit} similar to a better one", "raise --maximum-similarity"),
+        (summary["known"], "were known (training data, or what the search began with)", remedies["known"]),
+        (summary["alike"], f"are more than {limit} similar to a better one", remedies["alike"]),
     ]
     lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])
     told = f", of which {'; '.join(f'{count} {what}' for count, what, _ in lost)}" if lost else ""
-    remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), "raise --budget"])
+    remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), remedies["budget"]])
     return (
         f"Found {summary['candidates']} of {n} candidates (all written) among {summary['scored']} scored items{told}. "
         f"{remedy[0].upper()}{remedy[1:]}."
+    )
+
+
+def short_plate(found: int, batch: int) -> str:
+    """The same of a plate."""
+    return (
+        f"Found {found} of {batch} items that may be proposed (all written). Give a larger pool or a model, or loosen "
+        "keep, forbid, space, the limit of cost or of similarity."
     )

@@ -120,6 +120,18 @@ def has_own_data(run: RunFolder) -> bool:
     return isinstance(summary, dict) and summary.get("source") == _read_identity(run)["data"].get("name")
 
 
+def data_of(folder: Path) -> str | None:
+    """The prepared dataset that a model in this folder was trained on, where it is still there as it was."""
+    run = RunFolder(folder, create=False)
+    if not run.has(IDENTITY):
+        return None
+    data = _read_identity(run)["data"]
+    if has_own_data(run):
+        return str(run / DATA)
+    name = str(data.get("name"))
+    return name if is_prepared(name) and data.get("sha256") == sha256_of(Path(name) / SUMMARY) else None
+
+
 def clear(run: RunFolder, data: str | Path | None = None, kept: Collection[str] = ()) -> None:
     """Remove what a training made here, without what is `kept` or is itself the `data`. Its identity goes last."""
     is_input = data is not None and Path(data).resolve() == (run / DATA).resolve()

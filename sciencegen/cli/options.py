@@ -60,7 +60,14 @@ Form = Annotated[
 ]
 Format = Annotated[str | None, typer.Option("--format", help="File ending that tells how to read stdin, such as .csv.")]
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern every result must contain. Repeatable.")]
-Forbid = Annotated[list[str] | None, typer.Option("--forbid", help="A pattern no result may contain. Repeatable.")]
+Forbid = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--forbid",
+        help="A pattern no result may contain. Repeatable. Proteins: a motif that the wild type holds may stay where "
+        "it is, and a note says so.",
+    ),
+]
 Predictor = Annotated[
     list[str] | None, typer.Option("--predictor", help="name=folder of a trained predictor. Repeatable.")
 ]

@@ -124,7 +124,7 @@ def predictor(
         claim_output(output, force, folder=True)
 
     from sciencegen.api.outputs import input_ending
-    from sciencegen.api.predict import train_predictor
+    from sciencegen.api.predictor_training import train_predictor
 
     source = input_path(table, partial(input_ending, domain, ".csv")) if table == "-" else nullcontext(table)
     with source as path:

@@ -85,7 +85,7 @@ def prepare(
                     progress(run.rows)
         run.check_usable(source, rejects)
         summary = run.summary(items, source, source_files, provenance)
-        _check_columns(column_names or (), summary["columns"], source, peeked)
+        _check_found(column_names or (), summary["columns"], source, peeked)
         summary |= {"context": dict(context)} if context else {}
         with atomic_write(folder / SUMMARY) as handle:
             json.dump(summary, handle, indent=2, ensure_ascii=False)
@@ -98,22 +98,30 @@ def _streams(rows, split: Mapping[str, float] | str) -> tuple[Iterator[tuple[int
         tagged = chain.from_iterable(((number, row) for row in part) for number, part in enumerate(rows.values()))
         return tagged, tuple(rows), None
     fractions = {split: 1.0} if isinstance(split, str) else dict(split)
-    if not math.isclose(sum(fractions.values()), 1.0, abs_tol=1e-6) or min(fractions.values()) < 0:
-        raise ConfigError(f"Expected split fractions that sum to 1, got {fractions}.")
+    check_fractions(fractions)
     return ((0, row) for row in rows), tuple(fractions), np.cumsum(list(fractions.values()))[:-1]
 
 
+def check_fractions(fractions: Mapping[str, float]) -> None:
+    if not math.isclose(sum(fractions.values()), 1.0, abs_tol=1e-6) or min(fractions.values()) < 0:
+        raise ConfigError(f"Expected split fractions that sum to 1, got {dict(fractions)}.")
+
+
 def _column_names(wanted, peeked: Sequence[tuple[int, Row]], properties: Sequence[str]) -> tuple[str, ...]:
-    reserved = {*properties, *FIXED_COLUMNS}
     if wanted is None:
         found = dict.fromkeys(name for _, row in peeked for name in row.values)
-        return tuple(name for name in found if name not in reserved)
-    if clash := sorted(reserved.intersection(wanted)):
-        raise ConfigError(f"Expected other names for the columns {clash}: they name computed properties. Rename them.")
+        return tuple(name for name in found if name not in {*properties, *FIXED_COLUMNS})
+    check_columns(wanted, properties)
     return tuple(wanted)
 
 
-def _check_columns(
+def check_columns(wanted: Sequence[str], properties: Sequence[str]) -> None:
+    """An error for columns that would stand beside computed ones of the same name."""
+    if clash := sorted({*properties, *FIXED_COLUMNS}.intersection(wanted)):
+        raise ConfigError(f"Expected other names for the columns {clash}: they name computed properties. Rename them.")
+
+
+def _check_found(
     wanted: Sequence[str], columns: Mapping[str, Any], source: str, peeked: Sequence[tuple[int, Row]]
 ) -> None:
     """An error for a column that was asked for and has no number in any row."""

@@ -89,7 +89,7 @@ def fit_posterior(
     """
     from sciencegen.optimization.gaussian_process import log_density
 
-    models, shapes = _allowed("surrogate", surrogate, MODELS), _allowed("scale", scale, SHAPES)
+    models, shapes = allowed("surrogate", surrogate, MODELS), allowed("scale", scale, SHAPES)
     if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
         raise DataError(
             f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
@@ -122,7 +122,7 @@ def fit_posterior(
     return replace(fitted[best()], likelihoods=likelihoods)
 
 
-def _allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
+def allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
     if name != "auto" and name not in known:
         raise unknown_name(what, name, [*known, "auto"])
     return list(known) if name == "auto" else [name]

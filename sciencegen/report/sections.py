@@ -136,7 +136,8 @@ def _calibration_table(record: Calibration) -> str:
     cells = [[element("td", escape(text), class_="number") for text in texts] for _, texts in columns]
     body = "".join(element("tr", "".join(row)) for row in zip(*cells, strict=True))
     caption = element("caption", escape(with_unit(readable(record.name), record.unit)))
-    return element("table", f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", class_="plain small")
+    table = element("table", f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", class_="plain small")
+    return element("div", table, class_="scroll flat")
 
 
 def _column(values: Sequence[float]) -> list[str]:

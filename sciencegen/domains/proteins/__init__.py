@@ -51,6 +51,7 @@ class Proteins:
     letter_classes: Mapping[str, str] = LETTER_CLASSES
     variant_unit = "nats"
     labels: Mapping[str, Callable[[str], str]] = {"taxon": taxon}
+    space_options = design_options.OPTIONS
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
@@ -144,8 +145,13 @@ class Proteins:
     def variant_names(self, reference: Reference) -> VariantNames:
         return VariantNames(reference)
 
-    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
-        return motifs.constraint(keep, forbid)
+    def constraint(
+        self, keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
+    ) -> Callable[[str], bool]:
+        return motifs.constraint(keep, forbid, reference)
+
+    def held(self, reference: Reference, forbid: Sequence[str]) -> list[str]:
+        return motifs.held(reference, forbid)
 
     @property
     def comparison(self) -> metrics.Comparison:

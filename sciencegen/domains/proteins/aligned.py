@@ -221,8 +221,10 @@ class Aligned(Proteins):
     def features(self, items: Sequence[str]) -> np.ndarray:
         return one_hot(items)
 
-    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
-        accepted = super().constraint(keep, forbid)
+    def constraint(
+        self, keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
+    ) -> Callable[[str], bool]:
+        accepted = super().constraint(keep, forbid, reference)
         return lambda item: accepted(without_gaps(item))
 
     @property

@@ -70,6 +70,7 @@ RECIPES = {
         contextual=True,
         variants=variant_scorer,
         oracles=family_oracles,
+        knows=("family_score", MUTATIONS),
         training=TRAINING,
     ),
 }
