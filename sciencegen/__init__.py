@@ -17,7 +17,7 @@ PUBLIC_NAMES = {
     "load": "sciencegen.api.models",
     "prepare": "sciencegen.api.prepare",
     "train": "sciencegen.api.train",
-    "train_predictor": "sciencegen.api.predict",
+    "train_predictor": "sciencegen.api.predictor_training",
     "predict": "sciencegen.api.predict",
     "generate": "sciencegen.api.generate",
     "score": "sciencegen.api.score",

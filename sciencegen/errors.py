@@ -37,6 +37,17 @@ class IncompatibleError(SciencegenError):
     exit_code = 4
 
 
+class Stopped(BaseException):
+    """A signal ended the work after what there is was saved; `exit_code` is what a shell expects of it.
+
+    No KeyboardInterrupt: libraries end the process on that by themselves, with exit codes of their own.
+    """
+
+    def __init__(self, signal: int, message: str = "") -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal
+
+
 class UnknownNameError(ConfigError):
     """A name that isn't in a table (`unknown_name`)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,22 @@ def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[st
     """By property, for each asked value: mean, central 80 %, mean absolute error, share within the tolerance where
     the domain has one."""
     model = open_model(domain, settings.model, settings)
-    for name in settings.calibrate:
-        if name not in model.space.properties:
-            raise unknown_name("condition of the model", name, model.space.properties)
+    check_calibrated(settings.calibrate, model.space.properties)
     return {
         name: [calibrate_one(model, name, value, settings) for value in values]
         for name, values in settings.calibrate.items()
     }
+
+
+def check_calibrated(names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise unknown_name("condition of the model", name, known)
+
+
+def check_measured(name: str, measured: Collection[str]) -> None:
+    if name not in measured:
+        raise ConfigError(f"Expected what can measure '{name}' of draws. Pass --predictor {name}=FOLDER.")
 
 
 def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
@@ -31,8 +41,7 @@ def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSetting
         predictors=settings.predictors,
     )  # fmt: skip
     generation = Generation(model, asked, few=True)
-    if name not in generation.names:
-        raise ConfigError(f"Expected what can measure '{name}' of draws. Pass --predictor {name}=FOLDER.")
+    check_measured(name, generation.names)
     found = np.array([cell for chunk in generation for cell in chunk[name]], float)
     got = found[np.isfinite(found)]
     if not len(got):

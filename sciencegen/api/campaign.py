@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sciencegen.api.campaign_space import comparable, design_space
+from sciencegen.api.campaign_space import comparable, design_space, origin_of
 from sciencegen.api.optimize import start_items
 from sciencegen.api.record import Refused, keys_of, measured_entries, proposed_rounds, read_measured
+from sciencegen.api.references import held, name_column
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import ProposeSettings
 from sciencegen.optimization.journal import Entry, append, read_journal
@@ -67,6 +68,7 @@ def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
         start, space, [],
     )  # fmt: skip
     standing.notes.extend(_notes(science, standing, strange))
+    standing.notes.extend(held(science, origin_of(science, space), settings.forbid))
     if settings.cost and settings.cost_limit is None and settings.acquisition != WEIGHS_COSTS:
         standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps --cost-limit, none was given")
     return standing
@@ -115,10 +117,12 @@ def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Lo
     for number, path in enumerate(settings.measured, start=1):
         table = read_measured(domain, path, settings, reference)
         refused += table.refused
+        for note in table.notes:
+            log(f"note: {path}: {note}")
         default = 0 if settings.journal is not None else number
         new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
         if settings.journal is not None:
-            added = append(settings.journal, new)
+            added = append(settings.journal, new, name_column(reference))
             log(f"{path}: {added.added} measurements recorded in {settings.journal}, {added.known} were there")
             entries = list(read_journal(settings.journal).entries)
         else:

@@ -13,6 +13,7 @@ from sciencegen.api import heat_maps
 from sciencegen.api.campaign_contents import Campaign, CampaignReportSettings, read_campaign
 from sciencegen.api.report_sites import plate_of
 from sciencegen.api.site_pictures import changes_of, lay, logo_of, picture
+from sciencegen.domains.base import NAME_COLUMN
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.report.candidate_content import Candidates, Column
 from sciencegen.report.content import Fact, Provenance, ReportContent
@@ -84,7 +85,7 @@ def best_measured(campaign: Campaign) -> Candidates:
     before = [campaign.foreseen.get(campaign.keys[one.text]) for one in shown]
     columns = [_column(settings.target, shown, settings.direction)]
     if campaign.names[: len(shown)] != [one.text for one in shown]:
-        columns.insert(0, Column("mutant", campaign.names[: len(shown)]))
+        columns.insert(0, Column(NAME_COLUMN, campaign.names[: len(shown)]))
     if any(one.replicates > 1 for one in shown):
         columns.append(Column("replicates", [one.replicates for one in shown]))
     columns.append(Column("round", [one.round for one in shown]))
@@ -128,9 +129,9 @@ def plate(campaign: Campaign) -> Candidates | None:
     if not waiting:
         return None
     sites = lay(campaign.science, [one.item for one in waiting], campaign.frame)
-    mutants = [] if sites is None else [changes_of(sites, row) for row in sites.rows]
+    names = [] if sites is None else [changes_of(sites, row) for row in sites.rows]
     table: dict[str, list[Any]] = {"item": [one.item for one in waiting]}
-    table |= {"mutant": mutants} if any(mutants) else {}
+    table |= {NAME_COLUMN: names} if any(names) else {}
     table |= {name: [getattr(one, name) for one in waiting] for name in ("round", "predicted", "lower", "upper")}
     table["source"] = [one.source for one in waiting]
     return plate_of(campaign.science, table, campaign.frame, campaign.settings.shown)

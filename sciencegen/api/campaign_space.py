@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.models import open_model
-from sciencegen.api.predict import describe, latents_of
+from sciencegen.api.predictor_inputs import latents_of
+from sciencegen.api.predictor_training import describe
 from sciencegen.api.prepare import open_source, reference_of_card
 from sciencegen.api.record import Refused
-from sciencegen.api.references import ReadItems, read_rows_of, reference_of
+from sciencegen.api.references import ReadItems, constraint_of, read_rows_of, reference_of
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import PrepareSettings, ProposeSettings
 from sciencegen.data.tables import Row
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.optimization.campaign import Given
 from sciencegen.optimization.moves import crank_nicolson_step
@@ -50,6 +51,9 @@ def design_space(science: Any, settings: ProposeSettings, measured: Sequence[Any
         return None
     if not hasattr(science, "design_space"):
         raise ConfigError(f"Expected no --space, since {science.name} has no design space. Use --keep and --forbid.")
+    for name in options:
+        if name not in science.space_options:
+            raise unknown_name(f"option of the design space of {science.name}", name, science.space_options)
     if "reference" not in options and measured is None:
         return None
     return science.design_space(measured or (), **options)
@@ -65,14 +69,12 @@ def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Give
     """The candidates of a file or dataset, or the whole of a design space that is small enough; and refused rows."""
     science = domain_of(domain)
     if settings.pool is None:
-        if cost_column(settings):
-            raise ConfigError("Expected a pool with a column of costs beside --cost and --cost-limit. Pass --pool.")
         items = space.everything(LARGEST_SPACE) if hasattr(space, "everything") else None
         return (None if items is None else Given(items, [science.key(i) for i in items], np.ones(len(items)))), []
     reference = getattr(space, "reference", None)
     listed = _pool_rows(domain, settings, reference)
     pairs, refused = describe(ReadItems(domain, reference), listed, settings.threads)
-    distinct = {key: (row, text) for row, (text, key) in reversed(pairs)}
+    distinct = {key: (row, text) for row, (text, key, _) in reversed(pairs)}
     if not distinct:
         reason = f", the first: {refused[0][2]}" if refused else ""
         raise DataError(f"Expected items in the pool {settings.pool}, all {len(listed)} rows were refused{reason}.")
@@ -88,6 +90,11 @@ def _pool_rows(domain: str, settings: ProposeSettings, reference: Any) -> list[R
     reading = PrepareSettings(source=settings.pool, column=settings.column, threads=settings.threads)
     rows, _ = open_source(domain, reading)
     return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows)
+
+
+def check_costs(settings: ProposeSettings) -> None:
+    if cost_column(settings) and settings.pool is None:
+        raise ConfigError("Expected a pool with a column of costs beside --cost and --cost-limit. Pass --pool.")
 
 
 def cost_column(settings: ProposeSettings) -> str | None:
@@ -115,7 +122,8 @@ def campaign_space(
     whole: candidates are the items of the space itself, so that only patterns are left to be looked at."""
     science = domain_of(domain)
     features, fits = features_for(science, getattr(space, "origin", None), seen)
-    wanted = science.constraint(settings.keep, settings.forbid) if settings.keep or settings.forbid else None
+    patterns = settings.keep or settings.forbid
+    wanted = constraint_of(science, settings.keep, settings.forbid, origin_of(science, space)) if patterns else None
     tests = [test for test in (wanted, *(() if whole else (getattr(space, "accepts", None), fits))) if test is not None]
     accept = lambda item: all(test(item) for test in tests)  # noqa: E731
     found = CampaignSpace(science.key, features, science.similarity, accept, moves_of(science, space))
@@ -123,6 +131,12 @@ def campaign_space(
         return found
     near, draw = latent_moves(domain, settings)
     return replace(found, moves={**found.moves, "latent": near}, draws={"prior": draw})
+
+
+def origin_of(science: Any, space: Any) -> Any:
+    """What all items of a design space are changes of, as a reference; None where there is no such thing."""
+    origin = getattr(space, "reference", None) or getattr(space, "origin", None)
+    return reference_of(science, origin) if hasattr(science, "reference") else None
 
 
 def features_for(

@@ -57,13 +57,17 @@ def completer(
         return None
     folder = find_model(domain, model)
     loaded = load_model(domain, folder, resources.device, inference_threads(resources.threads))
-    if not loaded.recipe.completes:
-        raise ConfigError(f"Expected a model that completes items (such as conformers), {folder} makes new ones.")
+    check_completes(loaded.recipe, str(folder))
     if scaffold is not None:
         (known,) = loaded.representation.given([scaffold.item])
         if isinstance(known, Refusal):
             raise ConfigError(f"Expected a scaffold that {folder} can draw around, it {known.reason}.")
     return Completer(loaded, seed, scaffold)
+
+
+def check_completes(recipe: Any, model: str) -> None:
+    if not recipe.completes:
+        raise ConfigError(f"Expected a model that completes items (such as conformers), {model} makes new ones.")
 
 
 def complete(

@@ -30,19 +30,24 @@ def evaluate(
     chosen = settings or build_settings(EvaluateSettings, flags)
     domain = in_form(domain, chosen.form)
     science = domain_of(domain)
-    if chosen.against is None:
-        raise ConfigError("Expected what to compare with, got nothing. Pass --against with a set/split or a file.")
+    against = check_against(chosen)
     use_threads(chosen.threads)
     texts = [row.text for row in islice(science.read(Path(samples), column), chosen.limit)]
     if not any(texts):
         raise DataError(f"Expected items in {samples}, found none.")
-    reference = _reference(domain, chosen.against, "references", chosen.offline)
+    reference = _reference(domain, against, "references", chosen.offline)
     training = None if chosen.training is None else _reference(domain, chosen.training, "training_sets", chosen.offline)
     metrics = science.evaluate(texts, reference, training)
     if chosen.calibrate:
         metrics = {**metrics, "conditions": calibrate(domain, chosen)}
     about = {"against": chosen.against, "samples": Path(samples).name, "samples_sha256": sha256_of(samples)}
     return {**metrics, **about, **({"training": chosen.training} if chosen.training else {})}
+
+
+def check_against(settings: EvaluateSettings) -> str:
+    if settings.against is None:
+        raise ConfigError("Expected what to compare with, got nothing. Pass --against with a set/split or a file.")
+    return settings.against
 
 
 def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float, str, str]]:
@@ -62,7 +67,10 @@ def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float,
 
 def _reference(domain: str, source: str, shipped: str, offline: bool) -> Any:
     """The name of a set that the domain ships in compact form, else the items as text."""
+    return shipped_set(domain, source, shipped) or list(read_texts(domain, source, offline=offline))
+
+
+def shipped_set(domain: str, source: str, shipped: str) -> str:
+    """The name of the set that the domain ships in compact form among its `shipped` ones, "" for another source."""
     name = source.removeprefix(f"{plain_name(domain)}/")
-    if name in getattr(domain_of(domain), shipped, ()) and not Path(source).exists():
-        return name
-    return list(read_texts(domain, source, offline=offline))
+    return name if name in getattr(domain_of(domain), shipped, ()) and not Path(source).exists() else ""

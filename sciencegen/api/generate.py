@@ -14,7 +14,8 @@ from sciencegen.api.conditions import Condition, parse_conditions
 from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
-from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, worker_count
+from sciencegen.api.references import held
+from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, with_beside, worker_count
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
@@ -49,8 +50,27 @@ def stream(domain: str, settings: GenerateSettings) -> Generation:
     return Generation(open_model(domain, settings.model, settings), settings)
 
 
+def check_noise_free(science: Any, representation: Any) -> None:
+    """representation: of the model, or its class."""
+    if not hasattr(representation, "observed"):
+        instead = getattr(representation, "as_seen", f"what models of {science.name} make has no noise.")
+        raise ConfigError(f"Expected no --noise-free: {instead}")
+
+
+def read_scaffold(science: Any, settings: GenerateSettings) -> Any:
+    """The part that every item shall hold, None where none is asked for."""
+    if settings.scaffold is None:
+        return None
+    if settings.raw:
+        raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
+    if not hasattr(science, "scaffold"):
+        raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {plain_name(science.name)} don't.")
+    return science.scaffold(Path(settings.scaffold))
+
+
 class Generation:
-    """Rows in the order of their draws, as columns `item` and one for each property that was asked for.
+    """Rows in the order of their draws, as columns `item` and one for each property that was asked for, with what else
+    predictors say of theirs.
 
     few: decode no more draws than are wanted, for slow models: what a draw is may then round by their number.
     """
@@ -65,15 +85,16 @@ class Generation:
         names = dict.fromkeys([*asked, *settings.include, *settings.predictors])
         self.names = tuple(names)
         self.called = name_columns(model.representation)
-        self.columns = ["item", *self.called([]), *self.names]
+        self.values = with_beside(self.names, settings.predictors)
+        self.columns = ["item", *self.called([]), *self.values]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
         for name in self.names:  # a wrong one is an error before any work
             if name not in self.measures:
                 self.book.resolve(name)
-        if settings.noise_free and not hasattr(model.representation, "observed"):
-            raise ConfigError(f"Expected no --noise-free: what models of {model.domain.name} make has no noise.")
-        self.scaffold = self._read_scaffold()
+        if settings.noise_free:
+            check_noise_free(model.domain, model.representation)
+        self.scaffold = read_scaffold(model.domain, settings)
         self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
         model.domain.constraint(self.keep, settings.forbid)  # a pattern's error comes before any work
 
@@ -93,17 +114,6 @@ class Generation:
         name = self.settings.complete or self.model.config.get("complete")
         return completer(self.model.config["domain"], name, self.settings.seed, self.settings, self.scaffold)
 
-    def _read_scaffold(self) -> Any:
-        """The part that every item shall hold, None where none is asked for."""
-        if self.settings.scaffold is None:
-            return None
-        if self.settings.raw:
-            raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
-        if not hasattr(self.model.domain, "scaffold"):
-            known = plain_name(self.model.domain.name)
-            raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {known} don't.")
-        return self.model.domain.scaffold(Path(self.settings.scaffold))
-
     @property
     def notes(self) -> list[str]:
         """What a user may not expect."""
@@ -118,6 +128,7 @@ class Generation:
                 for name in told
             ),
             *self._beyond,
+            *held(self.model.domain, getattr(self.model.representation, "reference", None), self.settings.forbid),
         ]
 
     @property
@@ -131,6 +142,8 @@ class Generation:
         ]
 
     def _can_compute(self, name: str) -> bool:
+        if name in getattr(self.model.representation, "hidden", ()):
+            return name in self.settings.predictors
         return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures, *self.book.own)
 
     @property
@@ -182,10 +195,10 @@ class Generation:
         own = {name: iter(oracle.score(items)) for name, oracle in self._own.items()}
 
         def whole(result: Judged) -> Judged:
-            known = dict(zip(self._judged_names, result.values, strict=True))
+            known = dict(zip(with_beside(self._judged_names, self.settings.predictors), result.values, strict=True))
             scores = {name: next(scores) for name, scores in own.items()}
             known |= {name: float("nan") if score.value is None else score.value for name, score in scores.items()}
-            return result._replace(values=[known[name] for name in self.names])
+            return result._replace(values=[known[name] for name in self.values])
 
         return [whole(result) if isinstance(result, Judged) else result for result in results]
 
@@ -226,7 +239,7 @@ class Generation:
             if not isinstance(result, Judged):
                 self._count_lost(result)
                 if self.settings.raw:
-                    self._append(chunk, "", [float("nan")] * len(self.names))
+                    self._append(chunk, "", [float("nan")] * len(self.values))
             elif self.settings.raw or fresh.get(index, False):
                 self._append(chunk, result.text, result.values)
             elif index in fresh:
@@ -254,10 +267,10 @@ class Generation:
         return dict(zip(good, (first < 0).tolist(), strict=True))
 
     def _satisfies(self, result: Judged) -> bool:
-        asked = zip(self.checked, result.values, strict=False)
-        return result.well_formed and result.accepted and all(c.satisfied(value) for c, value in asked)
+        known = dict(zip(self.values, result.values, strict=True))
+        return result.well_formed and result.accepted and all(c.satisfied(known[c.name]) for c in self.checked)
 
-    def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[float]) -> None:
+    def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[Any]) -> None:
         self.written += 1
         called = [names[0] for names in self.called([text]).values()]
         for name, value in zip(self.columns, [text, *called, *values], strict=True):

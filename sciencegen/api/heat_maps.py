@@ -9,24 +9,25 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.api.site_pictures import letters_at, letters_of
+from sciencegen.domains.base import NAME_COLUMN
 from sciencegen.domains.sites import Change, Sites
 from sciencegen.report.site_content import HeatMap
 
-SCORE, MUTANT = "score", "mutant"
+SCORE = "score"
 WILD_TYPE = "the wild type"
 
 
 def of_variants(science: Any, table: Mapping[str, Sequence[Any]], directions: Mapping[str, Any]) -> list[HeatMap]:
-    """The single changes of a table with the columns `mutant` and `score`, or better a predicted property.
+    """The single changes of a table with columns of names and `score`, or better a predicted property.
 
     Colours part at the wild type, which has 0 as score; of a property its row (`WT`) tells, else they part at 0 where
     values lie on both sides of it, or at the median.
     """
     name = next((one for one in table if f"{one}_lower" in table and f"{one}_upper" in table), SCORE)
-    if not hasattr(science, "changes") or MUTANT not in table or name not in table:
+    if not hasattr(science, "changes") or NAME_COLUMN not in table or name not in table:
         return []
     values = np.asarray(table[name], float)
-    named = science.changes([_text(mutant) for mutant in table[MUTANT]])
+    named = science.changes([_text(name) for name in table[NAME_COLUMN]])
     singles = {index: one[0] for index, one in enumerate(named) if one is not None and len(one) == 1}
     whole = [index for index, one in enumerate(named) if one == ()]
     if not any(np.isfinite(values[index]) for index in singles):
@@ -51,9 +52,9 @@ def _centre(name: str, values: Float[np.ndarray, " name"]) -> tuple[float, str]:
     return (0.0, "") if np.nanmin(values) < 0 < np.nanmax(values) else (float(np.nanmedian(values)), "the median")
 
 
-def _text(mutant: Any) -> str:
+def _text(name: Any) -> str:
     """A name as read from a table; an empty cell, NaN there, is none."""
-    return mutant if isinstance(mutant, str) else ""
+    return name if isinstance(name, str) else ""
 
 
 def _cells(

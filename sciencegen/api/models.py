@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
 )  # fmt: skip
+
+UNREADABLE = (RuntimeError, KeyError, TypeError, ValueError, ConfigError)
+"""What reading a damaged or a strange model's folder may raise."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,22 @@ def find_model(domain: str, model: str | Path | None) -> Path:
     raise unknown_name("model (neither a folder nor shipped)", name, shipped_names() or ["none is shipped"])
 
 
+def reference_to(domain: str, model: str | None, folder: Path) -> str | None:
+    """How what lies in a folder names a model: a shipped one by its name, another by the way there from the folder, so
+    that both may be moved together."""
+    place = None if model is None else find_model(domain, model).resolve()
+    if place is None or place.parent == pretrained_root():
+        return model
+    return Path(os.path.relpath(place, folder.resolve())).as_posix()
+
+
+def referred_to(reference: str | None, folder: Path) -> str | None:
+    """The model that such a reference means; earlier ones counted from where the command ran."""
+    if reference is None or (pretrained_root() / reference / CONFIG).is_file():
+        return reference
+    return reference if (Path(reference) / CONFIG).is_file() else str(folder / reference)
+
+
 def resolve_device(device: str) -> str:
     """The device that `auto` means here; an error for one that isn't there."""
     import torch
@@ -105,7 +125,33 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    science = domain_of(domain)
+    told = describe_model(domain, model)
+    run, config, recipe, representation = told.run, told.config, told.recipe, told.representation
+    try:
+        network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
+        if not run.has(WEIGHTS):
+            raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
+        network.load_state_dict(load_file(run / WEIGHTS))
+    except (SafetensorError, *UNREADABLE) as error:
+        raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
+    place = resolve_device(device)
+    threads = threads if place == "cpu" else 1
+    formed = domain_of(in_form(domain, recipe.form))
+    return LoadedModel(formed, representation, network.to(place).eval(), run.path, config, place, threads)
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a model's folder says of it beside its weights; config: its config.yaml."""
+
+    run: RunFolder
+    config: Mapping[str, Any]
+    recipe: Any
+    representation: Any
+
+
+def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
+    """Read a model folder without its weights; one of another format or domain is an IncompatibleError."""
     run = RunFolder(find_model(domain, model), create=False)
     config = run.read_yaml(CONFIG)
     if not isinstance(config, dict):
@@ -113,19 +159,11 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
     check_format(config.get("format_version"), str(run / CONFIG))
     if config.get("domain") != domain:
         raise IncompatibleError(f"Expected weights for {domain}, {run.path} holds weights for {config.get('domain')}.")
-    recipe = find_recipe(science, config.get("recipe"), IncompatibleError)
+    recipe = find_recipe(domain_of(domain), config.get("recipe"), IncompatibleError)
     try:
-        representation = recipe.load_representation(run.read_json(REPRESENTATION))
-        network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
-        if not run.has(WEIGHTS):
-            raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
-        network.load_state_dict(load_file(run / WEIGHTS))
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ConfigError) as error:
+        return ModelDescription(run, config, recipe, recipe.load_representation(run.read_json(REPRESENTATION)))
+    except UNREADABLE as error:
         raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
-    place = resolve_device(device)
-    threads = threads if place == "cpu" else 1
-    formed = domain_of(in_form(domain, recipe.form))
-    return LoadedModel(formed, representation, network.to(place).eval(), run.path, config, place, threads)
 
 
 def open_model(domain: str, model: str | Path | None, resources: Resources) -> LoadedModel:

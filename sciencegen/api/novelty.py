@@ -18,12 +18,14 @@ LARGEST_REFERENCE = 200_000
 
 @dataclass(frozen=True)
 class Known:
-    """keys: of the training items read. committed: a set that the domain can ask by name, or None. items: parsed."""
+    """keys: of the training items read. committed: a set that the domain can ask by name, or None. items: parsed.
+    start: keys of what a search began with, which is no find of its either."""
 
     domain: Any
     keys: frozenset[str]
     committed: Any
     items: Sequence[Any]
+    start: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:
@@ -31,7 +33,7 @@ class Known:
 
     def holds(self, item: Any) -> bool:
         key = self.domain.key(item)
-        return key in self.keys or (self.committed is not None and key in self.committed)
+        return key in self.keys or key in self.start or (self.committed is not None and key in self.committed)
 
     def nearest(self, items: Sequence[Any]) -> np.ndarray:
         """[item] greatest similarity to a training item; NaN where none is known."""

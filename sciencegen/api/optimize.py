@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,21 @@ from sciencegen.api.complete import Complete, completer
 from sciencegen.api.models import LoadedModel, name_columns, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.predict import latents_of
+from sciencegen.api.predictor_inputs import latents_of
 from sciencegen.api.records import to_record
-from sciencegen.api.references import parse_texts
+from sciencegen.api.references import constraint_of, held, parse_texts
 from sciencegen.api.rooms import domain_of, plain_name
-from sciencegen.api.search_tables import candidates_table, control_summary, met_by, outside, scored_table, trace_table
+from sciencegen.api.search_tables import (
+    beyond,
+    candidates_table,
+    control_summary,
+    judged_by_intervals,
+    met_by,
+    outside,
+    scored_table,
+    trace_table,
+)
+from sciencegen.api.training_folder import data_of
 from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.domains.base import Refusal
@@ -70,39 +80,64 @@ def search(
     Raises `AllFailed` where no item could be scored.
     """
     science = domain_of(domain)
-    goals = check_wish(domain, settings)
+    goals, options = check_wish(domain, settings)
     model = open_model(domain, settings.model, settings)
     book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}  # before any work
     oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     space = search_space(model, settings)
+    for note in held(science, getattr(model.representation, "reference", None), settings.forbid):
+        log(f"note: {note}")
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
-    known = read_known(domain, settings.training, model.config.get("training_data"), settings.threads)
+    training = settings.training or data_of(model.folder)
+    known = read_known(domain, training, model.config.get("training_data"), settings.threads)
+    known = replace(known, start=frozenset(map(science.key, space.start)))
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")
-    elif known.committed is not None and settings.training is None:
+    elif known.committed is not None and training is None:
         log("note: similarity_to_training stays empty: only which items are known is shipped; pass --training")
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         objective = Objective(
             goals, oracles, science.key, settings.budget, cautious=settings.lower_bounds, progress=_progress(advance)
         )
-        options = to_record(SearchSettings, settings.settings, "search settings")
         load_method(name)(space, objective, np.random.default_rng(settings.seed), options)
         objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
     found = _found(domain, settings, goals, traces, known, model, further)
-    for note in outside(found.table):
+    judged = judged_by_intervals(goals, found.table) if settings.lower_bounds else []
+    found.summary["notes"] = [*judged, *outside(found.table), *beyond(found.table, goals, oracles)]
+    for note in found.summary["notes"]:
         log(f"note: {note}")
     return replace(found, complete=finish)
 
 
-def check_wish(domain: str, settings: OptimizeSettings) -> list[Goal]:
-    """The goals; what is wrong with them or the methods is told before a model is read, or trained."""
+def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
+    """An error for `NAME in domain` of what isn't a predictor: it would ask for nothing."""
+    for goal in goals:
+        if goal.in_domain and goal.name not in predictors:
+            raise ConfigError(
+                f"Expected a predictor in '{goal.text}', {goal.name} is none. Pass --predictor {goal.name}=FOLDER, "
+                "or leave the goal out."
+            )
+
+
+def check_wish(
+    domain: str, settings: OptimizeSettings, further: Collection[str] = ()
+) -> tuple[list[Goal], SearchSettings]:
+    """The goals and the methods' settings; what is wrong is told before a model is read, or trained.
+
+    further: names of predictors beside the settings'.
+    """
+    science = domain_of(domain)
     for name in (settings.method, *settings.controls):
         load_method(name)
-    return read_goals(domain_of(domain), settings.goals)
+    science.constraint(settings.keep, settings.forbid)
+    options = to_record(SearchSettings, settings.settings, "search settings")
+    goals = read_goals(science, settings.goals)
+    check_domains(goals, {*settings.predictors, *further})
+    return goals, options
 
 
 def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
@@ -134,7 +169,7 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=getattr(known, "differences", domain.features),
         start=start_items(domain, settings.start or getattr(known, "start", ()), reference, reference and known.encode),
-        accept=domain.constraint(settings.keep, settings.forbid),
+        accept=constraint_of(domain, settings.keep, settings.forbid, reference),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.predict import describe, read_rows
+from sciencegen.api.predictor_training import describe, read_rows
 from sciencegen.api.rooms import InDomain, domain_of, plain_of
 from sciencegen.config import PredictorSettings
 from sciencegen.domains.base import Refusal

@@ -39,13 +39,9 @@ def train_point_predictor(
 ) -> TrainedPredictor:
     """Train an ensemble, calibrate it, evaluate it, write its folder. The same call goes on where a killed one was."""
     from sciencegen.api.models import resolve_device
-    from sciencegen.training import TrainingSettings
 
     form = in_form(domain, chosen.form)
-    if not hasattr(domain_of(form), "points"):
-        raise ConfigError(f"Expected a form of {domain} that has points, '{chosen.form}' has none.")
     options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
-    to_record(TrainingSettings, {**TRAINING, **options.training}, "training settings")  # a wrong one is told now
     resolve_device(chosen.device)
     run = RunFolder(folder)
     with run.lock():
@@ -66,6 +62,16 @@ def train_point_predictor(
             _clear(run)
             run.write_json(IDENTITY, identity)
         return _train(domain, run, data, chosen, options, log)
+
+
+def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
+    """What can be refused before the table is read."""
+    from sciencegen.training import TrainingSettings
+
+    if not hasattr(domain_of(in_form(domain, chosen.form)), "points"):
+        raise ConfigError(f"Expected a form of {domain} that has points, '{chosen.form}' has none.")
+    options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
+    to_record(TrainingSettings, {**TRAINING, **options.training}, "training settings")
 
 
 def load_point_predictor(domain: str, run: RunFolder) -> TrainedPredictor:

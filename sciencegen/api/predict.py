@@ -1,54 +1,26 @@
-"""Predict: property regressors with intervals from a user's table."""
+"""Predict: trained property regressors, and what they say of items."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sciencegen.api.models import pretrained_root
-from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, latents_of, predictor_oracle, seen_by
-from sciencegen.api.prepare import open_source
-from sciencegen.api.records import to_record
-from sciencegen.api.references import hinted, names_of, parse_texts, read_rows_of
-from sciencegen.api.rooms import InDomain, adapted, domain_of, in_form, inference_threads, plain_name, worker_count
-from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts, build_settings
-from sciencegen.data.prepared import SUMMARY, PreparedDataset
-from sciencegen.data.tables import Row
-from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.data.writers import write_rejects
+from sciencegen.api.models import pretrained_root, referred_to
+from sciencegen.api.predictor_inputs import ModelInputs, predictor_oracle, read_observing
+from sciencegen.api.rooms import adapted, domain_of, in_form, inference_threads, plain_name
+from sciencegen.config import as_texts
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import DataError, IncompatibleError, nearest_names, unknown_name
-from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format, provenance
+from sciencegen.runs import RunFolder, check_format
 from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.seen import SeenOracle
 
 CONFIG = "config.yaml"
 REJECTS = "rejects.csv"
-__all__ = ["latents_of", "load_predictor", "predict", "train_predictor"]
 SHIPPED = "predictors"
 """Where among the shipped weights those of predictors lie."""
-
-
-@dataclass(frozen=True)
-class Describe(InDomain):
-    """Texts to (standardized text, features, group) each, or why not; runs in the workers.
-
-    wild_type: what the texts may be named against. A domain that fits its features computes none here.
-    """
-
-    wild_type: str = ""
-
-    def __call__(self, texts: Sequence[str]) -> list[Any]:
-        domain = domain_of(self.domain)
-        parsed = parse_texts(domain, texts, self.wild_type)
-        items = [item for item in parsed if not isinstance(item, Refusal)]
-        features = [None] * len(items) if hasattr(domain, "fit_features") else domain.features(items) if items else ()
-        rows = iter(zip(features, domain.groups(items), strict=True) if items else ())
-        return [item if isinstance(item, Refusal) else (domain.text(item), *next(rows)) for item in parsed]
 
 
 @dataclass(frozen=True)
@@ -63,6 +35,8 @@ class TrainedPredictor:
     metrics: Mapping[str, Any]
     form: str = ""
     """Of the domain, in which the predictor sees items; then it may have several targets, `a,b,c`."""
+    observing: Any = None
+    """How an instrument saw the items that it learned from, if one did."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -72,15 +46,13 @@ class TrainedPredictor:
         """Under any name; one of several targets under its own."""
         if self.form:
             return self._point_oracle(name)
-        return adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
+        oracle = adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
+        return oracle if self.observing is None else SeenOracle(oracle, self.observing)
 
     def _point_oracle(self, name: str) -> Any:
         from sciencegen.prediction.point_oracle import PointOracle
 
-        if name not in self.targets and len(self.targets) > 1:
-            raise unknown_name(
-                f"target of the predictor {self.folder.name}, which goes by its targets' names,", name, self.targets
-            )
+        check_goes_by(name, self.targets, self.folder.name)
         target = name if name in self.targets else self.targets[0]
         inference_threads(1)  # how products round depends on it
         points = domain_of(in_form(plain_name(self.domain), self.form)).points
@@ -91,69 +63,10 @@ class TrainedPredictor:
         return ModelInputs(self.domain, self.model)
 
 
-def train_predictor(
-    domain: str, table: str | Path, settings: PredictorSettings | None = None, *, folder: str | Path,
-    force: bool = False, log: Callable[[str], None] = lambda text: None, **flags: Any,
-) -> TrainedPredictor:  # fmt: skip
-    """Fit a predictor on the column `target` of a table, evaluate it on held-out rows, and write its folder.
-
-    With the setting `form`, networks that see items in that form (molecules: structures) learn one column or several,
-    `a,b,c`; force: in a folder that holds something else.
-    """
-    from sciencegen import prediction
-
-    chosen = settings or build_settings(PredictorSettings, {"table": str(table), **flags})
-    if chosen.form:
-        from sciencegen.api.point_predictors import train_point_predictor
-
-        return train_point_predictor(domain, str(table), chosen, folder, force, log)
-    check_split(domain, chosen.split)
-    to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")  # a wrong one is told now
-    rows, files = read_rows(domain, str(table), chosen)
-    model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
-    inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.oracles else "features")
-    seen = seen_by(domain, chosen, inputs, _usable(domain, rows, chosen), model)
-    wanted = {**seen.features.defaults, **chosen.settings, "inputs": inputs}
-    options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
-    log(f"{len(seen.values)} items with '{chosen.target}', {len(seen.refused)} refused")
-    known = {
-        **seen.tables, "values": seen.values, "groups": seen.groups, "settings": options, "split": seen.split,
-        "blocks": seen.features.blocks,
-    }  # fmt: skip
-    generator = np.random.default_rng(chosen.seed)
-    fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, **known)
-    log("evaluating on held-out rows")
-    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen)}
-    return _written(domain, str(table), chosen, RunFolder(folder), fitted, metrics, seen.refused, files)
-
-
-def _figures(known: Mapping[str, Any], chosen: PredictorSettings) -> dict[str, Any]:
-    from sciencegen import prediction
-
-    found = prediction.evaluate_predictor(
-        **known, generator=np.random.default_rng(chosen.seed + 1), folds=chosen.evaluation_folds,
-        repeats=chosen.evaluation_repeats,
-    )  # fmt: skip
-    return {split: evaluation.figures() for split, evaluation in found.items()}
-
-
-def _written(
-    domain: str, table: str, chosen: PredictorSettings, run: RunFolder, fitted: Any, metrics: Mapping[str, Any],
-    refused: Sequence[tuple[int, str, str]], files: Sequence[Path],
-) -> TrainedPredictor:  # fmt: skip
-    from sciencegen.prediction import save
-
-    if refused:
-        write_rejects(run / REJECTS, refused)
-    else:  # the refusals of an earlier run would read as this one's
-        (run / REJECTS).unlink(missing_ok=True)
-    inputs = {file.name if chosen.table == "-" else str(file): file for file in files}  # stdin lies in a temporary file
-    made = provenance(["sciencegen", "train", "predictor"], chosen.seed, inputs)
-    config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target, "model": chosen.model}
-    run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
-    run.write_json("metrics.json", metrics)
-    save(fitted, run.path)
-    return TrainedPredictor(domain, run.path, fitted, chosen.target, chosen.model, metrics)
+def check_goes_by(name: str, targets: Sequence[str], folder: str) -> None:
+    """A predictor of several targets goes by their names."""
+    if name not in targets and len(targets) > 1:
+        raise unknown_name(f"target of the predictor {folder}, which goes by its targets' names,", name, targets)
 
 
 def shipped_predictors() -> list[str]:
@@ -205,8 +118,9 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
         from sciencegen.api.point_predictors import load_point_predictor
 
         return load_point_predictor(domain, run)
-    metrics = run.read_json("metrics.json")
-    return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], config.get("model"), metrics)
+    metrics, observing = run.read_json("metrics.json"), read_observing(domain, run)
+    target, model = config["target"], referred_to(config.get("model"), run.path)
+    return TrainedPredictor(domain, run.path, prediction.load(run.path), target, model, metrics, observing=observing)
 
 
 def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
@@ -224,54 +138,3 @@ def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
             cells = [getattr(score, field) for score in scores]
             table[column] = pd.Series(cells, index=good, dtype=object if field == "in_domain" else float)
     return table
-
-
-def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[Row], list[Path]]:
-    """The rows of a file, of a prepared dataset's folder, or of a dataset card (of one split, or of all, as in
-    `folder/train`); and the files that they come from."""
-    for prepared, split in ((Path(table), None), (Path(table).parent, Path(table).name)):
-        if (prepared / SUMMARY).is_file():
-            return _prepared_rows(PreparedDataset.load(prepared), split), [prepared / SUMMARY]
-    if chosen.wild_type and Path(table).is_file():
-        rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type)
-        return list(islice(rows, chosen.limit)), [Path(table)]
-    reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
-    found, files = open_source(domain, PrepareSettings(source=table, **reading))
-    return list(chain.from_iterable(found.values()) if isinstance(found, dict) else found), files
-
-
-def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
-    names, values = data.property_names, data.values(split)
-    present = ({name: float(value) for name, value in zip(names, row, strict=True) if value == value} for row in values)
-    return [Row(line, text, one) for line, (text, one) in enumerate(zip(data.items(split), present, strict=True), 1)]
-
-
-def describe(
-    task: InDomain, rows: Sequence[Row], threads: int
-) -> tuple[list[tuple[Row, Any]], list[tuple[int, str, str]]]:
-    """The rows with what the task says of them, in killable workers, and the refused ones."""
-    found: list[Any] = []
-    texts, workers = [row.text for row in rows], worker_count(threads)
-    for _, members, results in map_chunks_killable(task, texts, processes=workers):  # type: ignore[arg-type]
-        found += [results] * len(members) if isinstance(results, Failure) else results
-    pairs = list(zip(rows, found, strict=True))
-    refused = [(row.line, row.text, result.reason) for row, result in pairs if not isinstance(result, tuple)]
-    return [pair for pair in pairs if isinstance(pair[1], tuple)], refused
-
-
-def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Usable:
-    table, target = settings.table, settings.target
-    columns = sorted({name for row in rows for name in row.values})
-    if target not in columns:
-        raise DataError(str(unknown_name(f"column of numbers in {table}", target, columns or ["none found"])))
-    refused = [(row.line, row.text, f"no number in '{target}'") for row in rows if target not in row.values]
-    task = Describe(domain, settings.wild_type or "")
-    pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
-    names = names_of(domain_of(domain), settings.wild_type)
-    refused += hinted(names, [row.text for row in rows], unreadable)
-    if not pairs:
-        raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
-    texts, features, groups = zip(*(result for _, result in pairs), strict=True)
-    values = np.array([row.values[target] for row, _ in pairs])
-    own = None if features[0] is None else np.stack(features)
-    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused))

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.measured import check_measured, with_measured
 from sciencegen.api.references import read_rows_of, reference_of
 from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, plain_of, plain_text, worker_count
 from sciencegen.api.simulation import obtain
@@ -37,25 +38,35 @@ def prepare(
     science = domain_of(domain)
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
+    check_measured(science, chosen)
+    names = property_names(science, chosen)  # an unknown one is an error before any row is read
     rows, files = open_source(domain, chosen, path)
-    reference = _reference_of_source(science, chosen, files)
+    reference = reference_of_source(science, chosen, files)
     if reference is not None:
         rows = _each(rows, partial(science.variants, reference))
-    names = tuple(science.properties) if chosen.properties is None else chosen.properties
-    for name in names:
-        science.oracle(name)  # an unknown name is an error before any row is read
-    context = _context(science, reference, files)
+    context, columns = _context(science, reference, files), chosen.columns
+    if chosen.measured:
+        rows, context, columns = with_measured(science, rows, context, chosen)
     context = context and {"form": chosen.form, **context}
     return prepare_rows(
-        rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=chosen.columns or None,
+        rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=columns or None,
         given_names=getattr(science, "given", ()),
-        split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source, source_files=files,
+        split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source,
+        source_files=[*files, *([chosen.measured] if chosen.measured else [])],
         provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
         context=context,
     )  # fmt: skip
 
 
-def _reference_of_source(science: Any, settings: PrepareSettings, files: list[Path]) -> Any:
+def property_names(science: Any, settings: PrepareSettings) -> tuple[str, ...]:
+    """What is computed of every item."""
+    names = tuple(science.properties) if settings.properties is None else settings.properties
+    for name in names:
+        science.oracle(name)
+    return names
+
+
+def reference_of_source(science: Any, settings: PrepareSettings, files: list[Path]) -> Any:
     """What its items are variants of, as settings or the card say; None where they don't, or the form has none."""
     if not hasattr(science, "variants"):
         if settings.wild_type:
@@ -96,14 +107,42 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     if file.is_file():
         reader = plain_of(domain) if settings.wild_type else science
         return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file]
-    if file.is_dir() and getattr(science, "reads_folders", False) and ("/" in source or "\\" in source):
+    if is_folder_of(science, source):
         return cut(science.read(file, settings.column)), []
-    card, split = find_card(domain, source)
+    card, split = find_part(domain, source, settings.sample)
     rows = card_rows(card, science, settings.sample, settings.offline)
-    if split and split not in rows:
-        raise unknown_name(f"sample of {card.full_name}", split, rows)
     chosen = [split] if split else [name for name in card.disjoint_splits if name in rows]
     return {name: cut(rows[name]) for name in chosen}, []
+
+
+def is_folder_of(science: Any, source: str) -> bool:
+    """Whether a source is a folder of files, and the domain reads such."""
+    return getattr(science, "reads_folders", False) and ("/" in source or "\\" in source) and Path(source).is_dir()
+
+
+def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str | None]:
+    """`find_card`, of what there is: a sample has not every split."""
+    card, split = find_card(domain, source)
+    if sample and not card.samples:
+        raise DataError(f"Expected a committed sample of {card.full_name}, it has none. Fetch the whole set.")
+    if split and uses_sample(card, sample) and split not in card.sampled_splits:
+        raise unknown_name(f"sample of {card.full_name}", split, card.sampled_splits)
+    return card, split
+
+
+def check_source(domain: str, source: str, sample: bool | None = None) -> None:
+    """An error for what `open_source` couldn't open."""
+    if not Path(source).is_file() and not is_folder_of(domain_of(domain), source):
+        find_part(domain, source, sample)
+
+
+def prepared_at(source: str) -> tuple[PreparedDataset, str | None] | None:
+    """The prepared dataset that a source is, or is a split of (`folder/train`), and that split; None for another."""
+    path = Path(source)
+    for folder, split in ((path, None), (path.parent, path.name)):
+        if (folder / SUMMARY).is_file():
+            return PreparedDataset.load(folder), split
+    return None
 
 
 def find_card(domain: str, source: str) -> tuple[Card, str | None]:
@@ -121,8 +160,6 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
 
 def card_rows(card: Card, science: Any, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:
     """The whole set; or its committed sample: if asked for (True), or (None) if the whole isn't here yet."""
-    if sample and not card.samples:
-        raise DataError(f"Expected a committed sample of {card.full_name}, it has none. Fetch the whole set.")
     if uses_sample(card, sample):
         return card.sample_rows(science.read)
     return card.rows(science.read, obtain(card, offline))
@@ -138,12 +175,11 @@ def read_texts(domain: str, source: str, *, column: str | None = None, offline: 
 
     Those that are written in a form (such as aligned rows) come as the domain's own, unless that form is asked for.
     """
+    if (found := prepared_at(source)) is not None:
+        prepared, split = found
+        form = str((prepared.summary.get("context") or {}).get("form", ""))
+        return _in_own_words(domain, form, prepared.items(split))
     path = Path(source)
-    for folder, split in ((path, None), (path.parent, path.name)):
-        if (folder / SUMMARY).is_file():
-            prepared = PreparedDataset.load(folder)
-            form = str((prepared.summary.get("context") or {}).get("form", ""))
-            return _in_own_words(domain, form, prepared.items(split))
     form = _form_of_file(domain, path)
     if form:
         return _in_own_words(domain, form, (row.text for row in domain_of(in_form(domain, form)).read(path, column)))

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.campaign import Standing, stand
-from sciencegen.api.campaign_space import campaign_space, cost_column, given_pool
+from sciencegen.api.campaign_space import campaign_space, check_costs, cost_column, design_space, given_pool
+from sciencegen.api.optimize import start_items
 from sciencegen.api.record import Refused
 from sciencegen.api.records import to_record
-from sciencegen.api.references import VARIANT_COLUMNS
+from sciencegen.api.references import name_column
 from sciencegen.api.rooms import domain_of, inference_threads
 from sciencegen.api.wishes import check_target
 from sciencegen.config import ProposeSettings, build_settings
@@ -56,8 +57,7 @@ def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) ->
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
     """Read, record, fit, pick; proposals stand in the journal (where there is one) before this returns."""
     science = domain_of(domain)
-    check_target(science, settings.target)
-    campaign_settings(settings, 1)  # a wrong name is an error before a file is read
+    check_plan(domain, settings)
     standing = stand(domain, settings, log)
     for note in standing.notes:
         log(f"note: {note}")
@@ -76,8 +76,19 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     plate = next_plate(space, standing.known, standing.waiting, options, generator, pool, standing.start)
     table = _table(science, plate, settings, standing, pool)
     if settings.journal is not None:
-        append(settings.journal, proposed_entries(table, number))
+        named = name_column(getattr(standing.space, "reference", None))
+        append(settings.journal, proposed_entries(table, number, named), named)
     return Proposed(table, [*standing.history.refused, *refused], _summary(plate, settings, standing))
+
+
+def check_plan(domain: str, settings: ProposeSettings) -> None:
+    """What can be refused before a table is read."""
+    science = domain_of(domain)
+    check_target(science, settings.target)
+    campaign_settings(settings, 1)
+    check_costs(settings)
+    science.constraint(settings.keep, settings.forbid)
+    start_items(science, settings.start, getattr(design_space(science, settings), "reference", None))
 
 
 def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSettings:
@@ -95,7 +106,7 @@ def _table(science: Any, plate: Plate, settings: ProposeSettings, standing: Stan
     table: dict[str, list[Any]] = {"item": [science.text(item) for item in plate.items]}
     reference = getattr(standing.space, "reference", None)
     if reference is not None:
-        table[VARIANT_COLUMNS[0]] = [science.name_of(reference, item) for item in plate.items]
+        table[name_column(reference)] = [science.name_of(reference, item) for item in plate.items]
     table[settings.target] = [None] * len(plate.items)
     table["round"] = [standing.history.next_round] * len(plate.items)
     table |= {name: getattr(plate, name).tolist() for name in ("predicted", "lower", "upper")}
@@ -106,12 +117,22 @@ def _table(science: Any, plate: Plate, settings: ProposeSettings, standing: Stan
     return table
 
 
-def proposed_entries(table: dict[str, list[Any]], number: int) -> list[Entry]:
-    rows = zip(*(table[name] for name in ("item", "predicted", "lower", "upper", "source")), strict=True)
+def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
+    columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
+    rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
     told = lambda value: None if value != value else value  # noqa: E731
     return [
-        Entry(number, item, "proposed", None, None, told(predicted), told(lower), told(upper), source)
-        for item, predicted, lower, upper, source in rows
+        Entry(number, item, "proposed", None, None, told(predicted), told(lower), told(upper), source, name)
+        for item, predicted, lower, upper, source, name in rows
+    ]
+
+
+def _scale_notes(plate: Plate) -> list[str]:
+    if not plate.chosen.endswith(" log-from-above"):  # values to be minimized are turned round before they are fitted
+        return []
+    return [
+        "the measured values crowd at their best end, so that the model's scale ends just beyond it: predictions rank "
+        "the plate, and don't tell by how much the best will be bettered"
     ]
 
 
@@ -131,5 +152,5 @@ def _summary(plate: Plate, settings: ProposeSettings, standing: Standing) -> dic
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
         "seed": settings.seed,
-        "notes": standing.notes,
+        "notes": [*standing.notes, *_scale_notes(plate)],
     }

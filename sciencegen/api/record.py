@@ -8,9 +8,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.predict import describe
+from sciencegen.api.predictor_training import describe
 from sciencegen.api.prepare import open_source
-from sciencegen.api.references import ReadItems, Refused, columns_of, hinted, names_of, read_rows_of, reference_of
+from sciencegen.api.references import (
+    ReadItems,
+    Refused,
+    columns_of,
+    hint_of,
+    hinted,
+    name_column,
+    names_of,
+    read_rows_of,
+    reference_of,
+    told_once,
+)
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.wishes import check_target
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
@@ -23,10 +34,12 @@ ROUND, ERROR = "round", "_sd"
 
 @dataclass(frozen=True)
 class MeasuredRow:
-    """A row of a lab's table. value: None where the cell is empty: proposed, not measured. round: None if not told."""
+    """A row of a lab's table. value: None where the cell is empty (proposed, not measured) or holds no number; then the
+    row is among the refused, too. round: None if not told."""
 
     text: str
     key: str
+    name: str
     value: float | None
     error: float | None
     round: int | None
@@ -34,19 +47,24 @@ class MeasuredRow:
 
 @dataclass(frozen=True)
 class MeasuredTable:
-    """source: the file's name. rows: those that hold an item; refused: the others, and errors that are none."""
+    """source: the file's name. rows: those that hold an item; refused: the others, and what is no number. notes: on
+    these, in words."""
 
     source: str
     rows: list[MeasuredRow]
     refused: list[Refused]
+    unmeasured: int
+    notes: list[str]
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a file added to a journal, and the rows that it could not."""
+    """What a file (`source`) added to a journal, and the rows that it could not."""
 
+    source: str
     appended: Appended
     refused: list[Refused]
+    notes: list[str]
     summary: dict[str, Any]
 
 
@@ -66,16 +84,16 @@ def read_measured(
             "Fill in what was measured, or name the column with --target."
         )
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    refused = hinted(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
-    found = []
-    for row, (text, key) in pairs:
-        error = row.values.get(target + ERROR)
-        if error is not None and error < 0:
-            refused.append((row.line, row.text, f"{target}{ERROR} is {error:g}, expected 0 or more: left out"))
-            error = None
-        found.append(MeasuredRow(text, key, row.values.get(target), error, _round(row)))
+    hint = hint_of(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
+    notes, refused = told_once(len(refused), hint), hinted(refused, hint)
+    refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
+    found = [
+        MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
+        for row, (text, key, name) in pairs
+    ]
     source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
-    return MeasuredTable(source, found, sorted(refused))
+    unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
+    return MeasuredTable(source, found, sorted(refused), unmeasured, notes)
 
 
 def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
@@ -91,6 +109,21 @@ def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, 
     return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
 
 
+def _no_numbers(row: Row, target: str) -> Iterator[str]:
+    """What a row can't tell, and what becomes of it."""
+    if target in row.unread:
+        yield f"{row.why_no_number(target)}: not recorded"
+    if target + ERROR in row.unread:
+        yield f"{row.why_no_number(target + ERROR)}: left out"
+    if row.values.get(target + ERROR, 0) < 0:
+        yield f"{target}{ERROR} is {row.values[target + ERROR]:g}, expected 0 or more: left out"
+
+
+def _error(row: Row, target: str) -> float | None:
+    error = row.values.get(target + ERROR)
+    return None if error is None or error < 0 else error
+
+
 def _round(row: Row) -> int | None:
     number = row.values.get(ROUND)
     return int(number) if number is not None and number >= 0 and number == int(number) else None
@@ -101,7 +134,7 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
     return [
         Entry(
             row.round if row.round is not None else proposed.get(row.key, default),
-            row.text, "measured", value=row.value, value_sd=row.error, source=table.source,
+            row.text, "measured", value=row.value, value_sd=row.error, source=table.source, name=row.name,
         )
         for row in table.rows
         if row.value is not None
@@ -117,7 +150,7 @@ def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict
         raise DataError(
             f"Expected items of {domain} in {place}, found '{item[:80]}': {reason}. Mend or remove that line."
         )
-    return {row.text: key for row, (_, key) in pairs}
+    return {row.text: key for row, (_, key, _) in pairs}
 
 
 def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
@@ -141,13 +174,13 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
     if not entries:
         reason = f", the first: {table.refused[0][2]}" if table.refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
-    appended = append(journal, entries)
+    appended = append(journal, entries, name_column(reference))
     awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {
         "recorded": appended.added,
         "known": appended.known,
-        "unmeasured": sum(row.value is None for row in table.rows),
+        "unmeasured": table.unmeasured,
         "refused": len(table.refused),
         "awaited": len(awaited - {row.key for row in table.rows if row.value is not None}),
     }
-    return Recorded(appended, table.refused, summary)
+    return Recorded(table.source, appended, table.refused, table.notes, summary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from sciencegen.api.rooms import InDomain, domain_of
 from sciencegen.data.tables import READ_TABLES, Row, read_table
-from sciencegen.domains.base import VARIANT_COLUMNS, Refusal
+from sciencegen.domains.base import NAME_COLUMN, NAMES_OR_COUNTS, VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
 
 Refused = tuple[int, str, str]
@@ -35,6 +35,17 @@ def names_of(science: Any, source: Any) -> Any:
     return None if reference is None or not hasattr(science, "variant_names") else science.variant_names(reference)
 
 
+def constraint_of(science: Any, keep: Sequence[str], forbid: Sequence[str], reference: Any) -> Callable[[Any], bool]:
+    """`Domain.constraint`, of variants of a reference where there is one."""
+    known = reference is not None and hasattr(science, "held")
+    return science.constraint(keep, forbid, reference) if known else science.constraint(keep, forbid)
+
+
+def held(science: Any, reference: Any, forbid: Sequence[str]) -> list[str]:
+    """Notes on what is forbidden and the reference holds (`Domain.held`)."""
+    return science.held(reference, forbid) if reference is not None and hasattr(science, "held") else []
+
+
 def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:
     """Items, or why a text is none; source: of the reference that texts may be named against."""
     reference = reference_of(science, source)
@@ -46,30 +57,43 @@ def parse_texts(science: Any, texts: Sequence[str], source: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class ReadItems(InDomain):
-    """Texts to (text, key) each, or why not; runs in the workers.
+    """Texts to (text, key, name) each, or why not; runs in the workers.
 
-    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length).
+    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length);
+    without one names are empty.
     """
 
     reference: Any = None
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
-        found = [self._named(domain, item) for item in parse_texts(domain, texts, self.reference)]
-        return [item if isinstance(item, Refusal) else (domain.text(item), domain.key(item)) for item in found]
+        parsed = parse_texts(domain, texts, self.reference)
+        found = [(item, self._name(domain, item)) for item in parsed]
+        return [
+            name if isinstance(name, Refusal) else (domain.text(item), domain.key(item), name) for item, name in found
+        ]
 
-    def _named(self, domain: Any, item: Any) -> Any:
-        if self.reference is None or isinstance(item, Refusal):
+    def _name(self, domain: Any, item: Any) -> Any:
+        if isinstance(item, Refusal):
             return item
-        name = domain.name_of(self.reference, item)
-        return name if isinstance(name, Refusal) else item
+        return "" if self.reference is None else domain.name_of(self.reference, item)
 
 
-def hinted(names: Any, texts: Sequence[str], refused: Sequence[Refused]) -> list[Refused]:
-    """Refused rows, with what would make them fit where there is such a thing. names: `Domain.variant_names`, or None.
-    texts: of all rows."""
-    hint = names.hint(texts) if refused and names is not None else ""
+def hint_of(names: Any, texts: Sequence[str], refused: Sequence[Refused]) -> str:
+    """What would make refused rows fit, "" where nothing would. names: `Domain.variant_names`, or None. texts: of all
+    rows."""
+    return names.hint(texts) if refused and names is not None else ""
+
+
+def hinted(refused: Sequence[Refused], hint: str) -> list[Refused]:
+    """Refused rows, each with that."""
     return [(line, text, f"{reason}; {hint}" if hint else reason) for line, text, reason in refused]
+
+
+def told_once(count: int, hint: str) -> list[str]:
+    """The same for people, with the remedy."""
+    remedy = "Number the wild type so, at the end of its record's name or sequence, or renumber the rows"
+    return [f"{count} rows were refused, and their {hint}. {remedy}"] if hint else []
 
 
 def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> Iterator[Row]:
@@ -81,7 +105,12 @@ def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> I
     return science.read(path, column)
 
 
+def name_column(reference: Any) -> str:
+    """The column in which our tables name items against a reference, "" without one."""
+    return "" if reference is None else NAME_COLUMN
+
+
 def columns_of(science: Any, source: Any) -> tuple[str, ...]:
-    """Accepted columns of items, most preferred first; `mutations` comes last: it may as well be their number."""
+    """Accepted columns of items, most preferred first."""
     first, *others = science.item_columns
-    return (first, *VARIANT_COLUMNS, *others, "mutations") if source else science.item_columns
+    return (first, *VARIANT_COLUMNS, *others, NAMES_OR_COUNTS) if source else science.item_columns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ import numpy as np
 
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Refusal
+from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.seen import SeenOracle
 
 
 @cache
@@ -129,13 +131,13 @@ def _representation(domain: str, recipe: str, text: str) -> Any:
 
 
 class Judged(NamedTuple):
-    """Of a decoded row: the item as text, its identity and properties, whether the row is how it is written, and
-    whether it has what is to be kept and nothing forbidden.
+    """Of a decoded row: the item as text, its identity and properties (`with_beside` of the names), whether the row is
+    how it is written, and whether it has what is to be kept and nothing forbidden.
     """
 
     text: str
     key: str
-    values: list[float]
+    values: list[Any]
     well_formed: bool
     accepted: bool
 
@@ -160,22 +162,27 @@ class Judge(InDomain):
     they stay as they are."""
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
-        from sciencegen.api.oracles import OracleBook  # on use: it imports this module
+        from sciencegen.api.oracles import OracleBook  # on use: these import this module
+        from sciencegen.api.references import constraint_of
 
         domain, plain = domain_of(self.domain), plain_of(self.domain)
         book = OracleBook(self.domain, dict(self.predictors))
         batch, representation = join_rows(rows), _representation(self.domain, self.recipe, self.representation)
         decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]
-        accept = domain.constraint(self.keep, self.forbid) if self.keep or self.forbid else lambda item: True
-        values = iter(measure_all(domain, items, self.names, book.resolve, representation))
+        reference = getattr(representation, "reference", None)
+        patterns = self.keep or self.forbid
+        accept = constraint_of(domain, self.keep, self.forbid, reference) if patterns else lambda item: True
+        told = tuple(name for name, _ in self.predictors)
+        seen = items if self.observe is None else representation.observed(items, self.observe)
+        values = iter(measure_all(domain, items, self.names, book.resolve, representation, told, seen))
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
-        seen = iter(items if self.observe is None else representation.observed(items, self.observe))
+        written = iter(seen)
         return [
             item
             if isinstance(item, Refusal)
-            else Judged(domain.text(next(seen)), plain.key(item), next(values), ok, accept(item))
+            else Judged(domain.text(next(written)), plain.key(item), next(values), ok, accept(item))
             for item, ok in zip(decoded, good, strict=True)
         ]
 
@@ -197,19 +204,23 @@ def join_rows(rows: Sequence[Mapping[str, np.ndarray]]) -> Any:
     return Batch({name: tensor for name, tensor in tensors.items() if name}, tensors.get(""))
 
 
+def with_beside(names: Sequence[str], told: Collection[str]) -> list[str]:
+    """The columns of these names; told: those of which a table also tells what is said of a value (`BESIDE`)."""
+    beside = {name: [f"{name}_{part}" for part in BESIDE] for name in told}
+    return [column for name in names for column in (name, *beside.get(name, ()))]
+
+
 def measure_all(
-    domain: Any,
-    items: Sequence[Any],
-    names: Sequence[str],
-    oracle: Callable[[str], Any] | None = None,
-    representation: Any = None,
-) -> list[list[float]]:
-    """[item name] of properties, of what the representation measures, and of other oracles (the domain's, or those of
-    `oracle`), NaN where one fails."""
-    own = [name for name in names if name in getattr(representation, "measures", ())]
+    domain: Any, items: Sequence[Any], names: Sequence[str], oracle: Callable[[str], Any] | None = None,
+    representation: Any = None, told: Collection[str] = (), seen: Sequence[Any] | None = None,
+) -> list[list[Any]]:  # fmt: skip
+    """[item column] of properties, of what the representation measures, and of other oracles (the domain's, or those of
+    `oracle`), NaN where one fails; the columns are `with_beside(names, told)`.
+    seen: the items as they are written, where an instrument sees them so: what learned from such is asked of these."""
+    own = [name for name in names if name in getattr(representation, "measures", ()) and name not in told]
     relative = representation.measure(items, own) if items and own else None
-    columns = []
-    properties = [name for name in names if name in domain.properties]
+    columns: list[list[Any]] = []
+    properties = [name for name in names if name in domain.properties and name not in told]
     measured = domain.measure(items, properties) if items and properties else None
     for name in names:
         if name in own:
@@ -217,6 +228,9 @@ def measure_all(
         elif name in properties:
             columns.append([] if measured is None else measured[:, properties.index(name)].tolist())
         else:
-            scores = (oracle or domain.oracle)(name).score(items) if items else []
+            judge = (oracle or domain.oracle)(name)
+            asked = seen if seen is not None and isinstance(judge, SeenOracle) else items
+            scores = judge.score(asked) if items else []
             columns.append([float("nan") if score.failed else score.value for score in scores])
+            columns += [[getattr(score, part) for score in scores] for part in BESIDE if name in told]
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in items]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api import supervision
-from sciencegen.api.prepare import find_card
 from sciencegen.api.rooms import worker_count
+from sciencegen.api.search_tables import KEYS, short_plate, shortfall
 from sciencegen.config import RunSettings, build_settings, read_settings
 from sciencegen.data.cards import workflow_root
+from sciencegen.data.tables import read_table
 from sciencegen.domains import domain_names
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.runs import RunFolder
@@ -25,11 +26,13 @@ WIDTH_FLAGS = {"--cores", "-c", "--jobs", "-j", "--executor", "-e"}
 
 @dataclass(frozen=True)
 class Finished:
-    """code: Snakemake's exit code. report: the page, None where there is none (a dry run, a failure)."""
+    """code: Snakemake's exit code. report: the page, None where there is none (a dry run, a failure). fewer: of what
+    there is less than asked, why, and what to do."""
 
     code: int
     folder: Path
     report: Path | None
+    fewer: tuple[str, ...] = ()
 
 
 def run(
@@ -48,7 +51,21 @@ def run(
         command = snakemake_command(root, folder.write_yaml(WORKFLOW, raw), profile, settings, flags)
         code = supervision.call(command, folder.path)
     page = folder / "report.html"
-    return Finished(code, folder.path, page if code == 0 and page.is_file() else None)
+    if code or not page.is_file():
+        return Finished(code, folder.path, None)
+    return Finished(code, folder.path, page, fewer_than_asked(settings, folder))
+
+
+def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...]:
+    """Of candidates and of the plate."""
+    summary, found = folder.read_json("search/summary.json"), []
+    if summary["candidates"] < settings.optimize.n:
+        found.append(shortfall(summary, settings.optimize.n, KEYS))
+    if settings.propose is not None and folder.has("plate.csv"):
+        proposed = sum(1 for _ in read_table(folder / "plate.csv", ("item",)))
+        if proposed < settings.propose.batch:
+            found.append(short_plate(proposed, settings.propose.batch))
+    return tuple(found)
 
 
 def default_config(root: Path, domain: str) -> Path:
@@ -60,6 +77,8 @@ def default_config(root: Path, domain: str) -> Path:
 
 def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettings, dict[str, Any]]:
     """The settings, checked; and as the plain mapping that Snakemake reads."""
+    from sciencegen.api.run_checks import check_run  # on use: torch
+
     raw = read_settings(f"@{path}")
     raw.setdefault("domain", domain)
     if results is not None:
@@ -67,10 +86,7 @@ def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettin
     settings = build_settings(RunSettings, raw, str(path))
     if settings.domain != domain:
         raise ConfigError(f"Expected a workflow of {domain}, {path} is one of {settings.domain}.")
-    tables = [section.table for section in settings.predict.values()]
-    for source in filter(None, (settings.prepare.source, *tables)):
-        if not Path(source).is_file():
-            find_card(domain, source)  # a file that isn't there is an error now, not when its step comes
+    check_run(settings, str(path))
     return settings, raw
 
 

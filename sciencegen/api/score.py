@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.outputs import Refused
 from sciencegen.api.predict import load_predictor
 from sciencegen.api.references import parse_texts, read_rows_of
-from sciencegen.api.rooms import InDomain, domain_of, in_form, plain_text, worker_count
+from sciencegen.api.rooms import InDomain, domain_of, in_form, plain_text, with_beside, worker_count
+from sciencegen.api.sinks import Refused
 from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
 from sciencegen.data.tables import PEEK_ROWS, Row
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -120,8 +120,7 @@ class Scoring:
         book = OracleBook(domain, dict(predictors))
         for name in self.names:  # a wrong name is an error before any row is read
             book.resolve(name)
-        beside = {name: [f"{name}_{part}" for part in BESIDE] for name in predictors}
-        extra = [column for name in self.names for column in (name, *beside.get(name, ()))]
+        extra = with_beside(self.names, predictors)
         peeked = list(islice(rows := iter(rows), PEEK_ROWS))
         self.rows = chain(peeked, rows)
         named = ["id"] if any(row.id for row in peeked) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from sciencegen.optimization.objective import Evaluation, score_safely
 from sciencegen.scoring.oracles import Oracle, Score
 
 TRACE_POINTS = 100
+FLAGS = {"known": "pass --allow-known", "alike": "raise --maximum-similarity", "budget": "raise --budget"}
+KEYS = {"known": "set `novel: false`", "alike": "raise `maximum_similarity`", "budget": "raise `budget`"}
+"""Remedies, for the command line and for the section `optimize` of a config."""
 OUTSIDE = "_in_domain"
 
 
@@ -87,9 +91,8 @@ def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
 def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -> dict[str, int]:
     """Goal that must hold -> how many of the scored items meet it. cautious: by the worse end of an interval."""
     scored = [evaluation.scores for evaluation in trace if evaluation.failure is None]
-    value = lambda goal, score: goal.cautious_value(score) if cautious else score.value  # noqa: E731
     return {
-        goal.text: sum(goal.violation(value(goal, scores[goal.name])) == 0 for scores in scored)
+        goal.text: sum(goal.missed_by(scores[goal.name], cautious) == 0 for scores in scored)
         for goal in goals
         if not goal.is_objective
     }
@@ -109,7 +112,34 @@ def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
     return notes
 
 
-def shortfall(summary: Mapping[str, Any], n: int) -> str:
+def beyond(table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: Mapping[str, Oracle]) -> list[str]:
+    """In words, which objectives are predicted to be better than all that their predictor learned from."""
+    notes = []
+    for goal in (goal for goal in goals if goal.is_objective and table["rank"]):
+        known = getattr(oracles[goal.name], "measured", None)
+        best = None if known is None else max(known, key=goal.gain)
+        better = sum(goal.gain(value) > goal.gain(best) for value in table[goal.name]) if best is not None else 0
+        if better:
+            notes.append(
+                f"{better} of {len(table['rank'])} candidates are predicted beyond the best '{goal.name}' that was "
+                f"measured, {best:.4g}: an extrapolation, to be measured before it is believed"
+            )
+    return notes
+
+
+def judged_by_intervals(goals: Sequence[Goal], table: Mapping[str, Sequence[Any]]) -> list[str]:
+    """In words, which end of an interval decided on each goal."""
+    told = [f"'{goal.text}' by {_end(goal)}" for goal in goals if not goal.in_domain and f"{goal.name}_lower" in table]
+    return [f"goals were judged by the worse end of the interval: {', '.join(told)}"] if told else []
+
+
+def _end(goal: Goal) -> str:
+    if goal.direction == "minimize" or (not goal.is_objective and goal.low == -math.inf):
+        return f"{goal.name}_upper"
+    return f"{goal.name}_lower" if goal.high == math.inf else f"{goal.name}_lower and {goal.name}_upper"
+
+
+def shortfall(summary: Mapping[str, Any], n: int, remedies: Mapping[str, str] = FLAGS) -> str:
     """Why there are fewer candidates than n, in numbers, and what would bring most of them back."""
     unmet = summary["scored"] - summary["failed"] - summary["feasible"]
     met = sorted(summary["met_by"].items(), key=lambda pair: pair[1])
@@ -119,13 +149,21 @@ def shortfall(summary: Mapping[str, Any], n: int) -> str:
     causes = [
         (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
         (summary["failed"], "could not be scored", "look into the rejects"),
-        (summary["known"], "are in the training data", "pass --allow-known"),
-        (summary["alike"], f"are more than {limit} similar to a better one", "raise --maximum-similarity"),
+        (summary["known"], "were known (training data, or what the search began with)", remedies["known"]),
+        (summary["alike"], f"are more than {limit} similar to a better one", remedies["alike"]),
     ]
     lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])
     told = f", of which {'; '.join(f'{count} {what}' for count, what, _ in lost)}" if lost else ""
-    remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), "raise --budget"])
+    remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), remedies["budget"]])
     return (
         f"Found {summary['candidates']} of {n} candidates (all written) among {summary['scored']} scored items{told}. "
         f"{remedy[0].upper()}{remedy[1:]}."
+    )
+
+
+def short_plate(found: int, batch: int) -> str:
+    """The same of a plate."""
+    return (
+        f"Found {found} of {batch} items that may be proposed (all written). Give a larger pool or a model, or loosen "
+        "keep, forbid, space, the limit of cost or of similarity."
     )

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sciencegen.errors import Stopped
+
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
 
 MARK = "SCIENCEGEN_RUN"
@@ -31,10 +33,6 @@ def job_environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, MARK: str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came. Unlike Ctrl-C, which the terminal sends to every process, it reached us alone."""
-
-
 def call(command: Sequence[str], folder: Path) -> int:
     """Run a command to its end and return its exit code; all that it prints goes to stderr.
 
@@ -44,8 +42,8 @@ def call(command: Sequence[str], folder: Path) -> int:
     try:
         with _sigterm_raises():
             return process.wait()
-    except KeyboardInterrupt as stop:
-        if isinstance(stop, Terminated):
+    except (KeyboardInterrupt, Stopped) as stop:
+        if isinstance(stop, Stopped):  # unlike Ctrl-C, which the terminal sends to every process, it reached us alone
             _interrupt(folder)
         with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(PATIENCE_S)
@@ -55,13 +53,13 @@ def call(command: Sequence[str], folder: Path) -> int:
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """SIGTERM raises Terminated in the block; only the main thread may say so."""
+    """SIGTERM raises Stopped in the block; only the main thread may say so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_: Any) -> None:
-        raise Terminated
+        raise Stopped(signal.SIGTERM)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

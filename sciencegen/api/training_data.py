@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -138,9 +138,7 @@ def condition_names(
     known = prepared.property_names
     asked = start.representation.properties if start and settings.distill else settings.conditions
     if asked is not None:
-        for name in asked:
-            if name not in known:
-                raise unknown_name("condition (property or column of the data)", name, known)
+        check_conditions(asked, known)
         return asked
     if recipe.conditions is None:
         return ()
@@ -148,6 +146,12 @@ def condition_names(
     columns = [name for name in prepared.summary["columns"] if prepared.summary["columns"][name]["count"]]
     named = dict.fromkeys([*(name for name in usual if name in known), *columns])
     return tuple(name for name in named if name not in recipe.columns)
+
+
+def check_conditions(asked: Sequence[str], known: Collection[str]) -> None:
+    for name in asked:
+        if name not in known:
+            raise unknown_name("condition (property or column of the data)", name, known)
 
 
 def fit_representation(

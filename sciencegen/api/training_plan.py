@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -12,7 +12,8 @@ from sciencegen.api import models
 from sciencegen.api.distillation import DISTILLING, drawing_as, plan_halvings
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of, in_form
-from sciencegen.config import PrepareSettings, Reading, TrainSettings
+from sciencegen.api.training_folder import is_prepared
+from sciencegen.config import Beside, PrepareSettings, Reading, TrainSettings
 from sciencegen.errors import ConfigError, unknown_name
 
 FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
@@ -38,7 +39,8 @@ class Plan:
 
     @property
     def preparing(self) -> PrepareSettings:
-        chosen = {name: getattr(self.settings, name) for name in ("threads", *Reading.__annotations__)}
+        names = ("threads", *Reading.__annotations__, *Beside.__annotations__)
+        chosen = {name: getattr(self.settings, name) for name in names}
         return PrepareSettings(source=str(self.data), column=self.column, form=self.recipe.form, **chosen)
 
     @property
@@ -49,6 +51,8 @@ class Plan:
 def make_plan(domain: str, data: str | Path, column: str | None, settings: TrainSettings) -> Plan:
     """Everything that can be refused without the data is refused here; nothing is written."""
     device = models.resolve_device(settings.device)
+    if settings.measured and is_prepared(data):
+        raise ConfigError(f"Expected no --measured with the prepared {data}. Prepare it with --measured instead.")
     start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
     recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
     if settings.recipe not in (None, recipe.name):
@@ -61,7 +65,8 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
         network = drawing_as(start.model, network)
     elif start and (recipe.adapt is None or recipe.adapt_representation is None):
         raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
-    if (model := start.model if start else _what_it_builds(recipe)) is not None:
+    model = start.model if start else class_made_by(recipe.build)
+    if start or hasattr(model, "finish"):
         check_finish(model, settings.finish)
     return Plan(domain, data, column, settings, training, device, start, recipe, network, halvings)
 
@@ -83,14 +88,13 @@ def model_settings(recipe: Any, start: models.LoadedModel | None, settings: Trai
     return models.recipe_settings(recipe, {**base, **settings.settings})
 
 
-def _what_it_builds(recipe: Any) -> type | None:
-    """The class of a recipe's models, None where its `build` doesn't say."""
+def class_made_by(function: Callable[..., Any]) -> type | None:
+    """The class of what a recipe's function returns, None where it doesn't say."""
     try:
-        made = get_type_hints(recipe.build).get("return")
+        made = get_type_hints(function).get("return")
     except (NameError, TypeError):  # a hint that only the type checker sees; a callable that has none
         return None
-    known = isinstance(made, type) and hasattr(made, "finish") and not getattr(made, "_is_protocol", False)
-    return made if known else None
+    return made if isinstance(made, type) and not getattr(made, "_is_protocol", False) else None
 
 
 def check_finish(model: Any, values: Mapping[str, Any]) -> None:

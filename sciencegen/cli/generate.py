@@ -60,7 +60,13 @@ def generate(
 
     include_names = options.names(include)
     flags: dict[str, Any] = dict(
-        n=n, where=where, keep=keep, forbid=forbid, include=include_names, raw=raw or None, attempts=attempts,
+        n=n,
+        where=where,
+        keep=keep,
+        forbid=forbid,
+        include=include_names,
+        raw=raw or None,
+        attempts=attempts,
         noise_free=noise_free or None,
     )
     flags |= dict(predictors=options.folders(predictor))

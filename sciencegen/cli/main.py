@@ -1,8 +1,8 @@
 """The `sciencegen` command: its verbs, and what each kind of error tells the shell.
 
 Exit codes: 0 done (refused rows included), 2 wrong usage or settings, 3 no usable row or no score at all,
-4 incompatible weights, 5 fewer results than asked, 130 stopped by Ctrl-C. Heavy libraries are imported by a verb when
-it runs, never here.
+4 incompatible weights, 5 fewer results than asked, 130 stopped by Ctrl-C, 143 by SIGTERM. Heavy libraries are imported
+by a verb when it runs, never here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sciencegen.cli import (
     train,
 )
 from sciencegen.cli.console import say
-from sciencegen.errors import SciencegenError
+from sciencegen.errors import SciencegenError, Stopped
 
 app = typer.Typer(
     name="sciencegen",
@@ -84,6 +84,9 @@ def main() -> None:
     except SciencegenError as error:
         say(f"error: {error}", style="red")
         code = error.exit_code
+    except Stopped as stop:
+        say(f"stopped {stop}".rstrip(), style="yellow")
+        code = stop.exit_code
     except KeyboardInterrupt:
         say("stopped", style="yellow")
         code = 130

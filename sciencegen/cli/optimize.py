@@ -11,7 +11,13 @@ from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
 from sciencegen.cli.output import FewerResults, claim_output
 
-Goal = Annotated[list[str] | None, typer.Option(help='"maximize a", "b <= 3", "c in 1..3", "similarity to X >= 0.4".')]
+Goal = Annotated[
+    list[str] | None,
+    typer.Option(
+        help='"maximize a", "b <= 3", "c in 1..3", "similarity to X >= 0.4". Repeatable. What has an interval (a '
+        "predictor) is judged by its worse end: maximize and >= by the lower, minimize and <= by the upper."
+    ),
+]
 
 
 def optimize(
@@ -25,7 +31,9 @@ def optimize(
     control: Annotated[list[str] | None, typer.Option(help="Methods to compare with at the same budget, a,b.")] = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
-    training: Annotated[str | None, typer.Option(help="What counts as known: a prepared table, file or card.")] = None,
+    training: Annotated[
+        str | None, typer.Option(help="What counts as known: a table, file or card. [default: the model's own]")
+    ] = None,
     known: Annotated[bool, typer.Option("--allow-known", help="Return items of the training data too.")] = False,
     maximum_similarity: Annotated[
         float | None, typer.Option(help="Between two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]")
@@ -47,7 +55,11 @@ def optimize(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Search for items that satisfy a wish: `maximize` and `minimize` are objectives, the rest must hold."""
+    """Search for items that satisfy a wish: `maximize` and `minimize` are objectives, the rest must hold.
+
+    A predictor's value comes with an interval, whose worse end decides: so a search doesn't run to where the predictor
+    knows little. `--settings "{lower_bounds: false}"` goes by the value alone.
+    """
     from sciencegen.config import OptimizeSettings
 
     predictors = options.folders(predictor)

@@ -30,6 +30,15 @@ WildType = Annotated[
         "its file (>NAME/2-56).",
     ),
 ]
+Measured = Annotated[
+    str | None,
+    typer.Option(
+        "--measured", help="Beside an alignment: a table of measured variants of its first record (A42G, or whole)."
+    ),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", help="The column of --measured that was measured. [default: value]")
+]
 Complete = Annotated[
     str | None,
     typer.Option("--complete", help="A model that gives results their structures (molecules: qm9-conformers)."),
@@ -51,7 +60,14 @@ Form = Annotated[
 ]
 Format = Annotated[str | None, typer.Option("--format", help="File ending that tells how to read stdin, such as .csv.")]
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern every result must contain. Repeatable.")]
-Forbid = Annotated[list[str] | None, typer.Option("--forbid", help="A pattern no result may contain. Repeatable.")]
+Forbid = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--forbid",
+        help="A pattern no result may contain. Repeatable. Proteins: a motif that the wild type holds may stay where "
+        "it is, and a note says so.",
+    ),
+]
 Predictor = Annotated[
     list[str] | None, typer.Option("--predictor", help="name=folder of a trained predictor. Repeatable.")
 ]

@@ -90,6 +90,7 @@ def propose(
     from sciencegen.api.outputs import write_candidates, write_rejected
     from sciencegen.api.propose import plan
     from sciencegen.api.rooms import domain_of
+    from sciencegen.api.search_tables import short_plate
 
     check_endings(domain, output)
     found = plan(domain, record, log=say)
@@ -97,10 +98,7 @@ def propose(
     write_rejected(output, [*found.refused, *refused])
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.batch:
-        raise FewerResults(
-            f"Found {len(found.table['item'])} of {record.batch} items that may be proposed (all written). "
-            "Give a larger pool or a model, loosen --keep, --forbid, --space, --cost-limit or --maximum-similarity."
-        )
+        raise FewerResults(short_plate(len(found.table["item"]), record.batch))
 
 
 def record(
@@ -119,18 +117,21 @@ def record(
     """Write a lab's results into a campaign's journal; recording the same file again adds nothing.
 
     Rows of one item are replicates: proposals are made from their mean and its error. A column `<target>_sd` holds the
-    standard error of each value. Rows that can't be used stand in `<journal>.rejects.csv`.
+    standard error of each value. Rows that can't be used stand in `<journal>.rejects.csv`, those of all files: an
+    empty cell is unmeasured, anything else that is no number is listed there.
     """
     from sciencegen.config import RecordSettings
 
     flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 
-    from sciencegen.api.outputs import write_rejected
+    from sciencegen.api.outputs import keep_rejected
     from sciencegen.api.record import record as record_results
 
     found = record_results(domain, journal, results, chosen)
-    write_rejected(journal, found.refused)
+    keep_rejected(journal, found.source, found.refused)
+    for note in found.notes:
+        say(f"note: {note}")
     if found.appended.torn:
         say(f"note: the journal's last line was cut off; it was moved to {journal}.torn: '{found.appended.torn[:80]}'")
     summarize(found.summary, journal, as_json)

@@ -8,6 +8,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import say
+from sciencegen.cli.output import FewerResults
 
 DRY_FLAGS = {"-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--touch", "--dag", "--rulegraph", "--summary"}
 """Flags of Snakemake with which nothing is computed."""
@@ -22,14 +23,20 @@ def run(
 ) -> None:
     """Run prepare, train, generate, predict, optimize, evaluate and report. Flags after -- go to Snakemake.
 
-    The same command goes on where a killed one stopped.
+    The same command goes on where a killed one stopped. The config is checked before anything runs; fewer candidates
+    than it asks for end in the report too, and in exit code 5.
     """
     from sciencegen.api.run import run as run_workflow
 
     finished = run_workflow(domain, config, profile=profile, results=results, flags=ctx.args)
     if finished.report is not None and not DRY_FLAGS & set(ctx.args):
-        say(f"done; the report, beside candidates and metrics in {finished.folder}:")
-        print(finished.report)
+        say(
+            f"{'fewer than asked' if finished.fewer else 'done'}; the report, beside candidates and metrics in "
+            f"{finished.folder}:"
+        )
+        print(finished.report, flush=True)
+        if finished.fewer:
+            raise FewerResults(" ".join(finished.fewer))
     elif finished.code:
         say(f"stopped early; what each step said is in {finished.folder / 'logs'}. The same command goes on.")
     raise typer.Exit(finished.code)

@@ -33,6 +33,10 @@ def score(
     ] = None,
     alignment: options.Alignment = None,
     model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
+    training: Annotated[
+        list[str] | None,
+        typer.Option(help="How to train the alignment's model: name=value, such as steps=300. Repeatable."),
+    ] = None,
     classify: Annotated[
         bool,
         typer.Option(
@@ -66,13 +70,14 @@ def score(
         raise ConfigError("Expected a file of items or --variants, and not both.")
     if classify and variants is None:
         raise ConfigError("Expected --variants with --classify: classes are those of variants.")
-    if variants is None and (alignment, model) != (None, None):
-        raise ConfigError("Expected --alignment and --model with --variants only: pass the file as --variants.")
+    if variants is None and (alignment, model, training) != (None, None, None):
+        raise ConfigError("Expected --alignment, --model and --training with --variants only: pass the file so.")
     if variants is not None:
         _check_variants(variants, output, {"--with": names, "--format": format})
     claim_output(output, force)
     if variants is not None:
         sources = {"alignment": alignment, "model": model, "wild_type": wild_type, "predictors": predictors}
+        sources["training"] = options.pairs(training, "--training")
         with input_path(variants, lambda first: ".csv") if variants == "-" else nullcontext(variants) as path:
             return _score_variants(domain, path, sources, column, classify, record, output, as_json)
 
@@ -124,9 +129,11 @@ def _score_variants(
             writer.write(chunk.values)
             writer.reject(chunk.refused)
             first = first or next(iter(chunk.refused), None)
-            advance(len(chunk.values["mutant"]))
+            advance(len(chunk.values["line"]))
         if not scoring.scored:
             writer.give_up()
+    for note in scoring.afterwards:
+        say(f"note: {note}")
     if not scoring.scored:
         raise DataError(f"No variant of {variants} could be scored; {reasons(output, first)}.")
     summarize(scoring.summary(), output, as_json)

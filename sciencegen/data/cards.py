@@ -194,6 +194,11 @@ class Card(_Strict):
         return (split,)
 
     @property
+    def sampled_splits(self) -> tuple[str, ...]:
+        """The splits of which there is a committed sample."""
+        return tuple(split for split in self.splits if self.samples.keys() >= set(self.leaves(split)))
+
+    @property
     def full_name(self) -> str:
         return f"{self.domain}/{self.name}"
 
@@ -206,10 +211,9 @@ class Card(_Strict):
 
     def sample_rows(self, read: ReadRows) -> dict[str, Iterator[Row]]:
         """The sample's rows by split; `read` is the domain's."""
-        sampled = [split for split in self.splits if self.samples.keys() >= set(self.leaves(split))]
         return {
             split: chain.from_iterable(read(self.sample_path(leaf), "item") for leaf in self.leaves(split))
-            for split in sampled
+            for split in self.sampled_splits
         }
 
     def rows(self, read: ReadRows, folder: Path) -> dict[str, Iterator[Row]]:

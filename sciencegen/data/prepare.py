@@ -1,7 +1,7 @@
 """Prepare a dataset: rows in, checked and measured items out, in flat memory and with every refusal listed.
 
 Rows stream through killable workers; the parent only drops duplicates and writes. The output folder appears whole:
-items.parquet (item, properties as float32, the user's columns, tokens, split), rejects.csv, dataset.json.
+items.parquet (item, its name, properties as float32, the user's columns, tokens, split), rejects.csv, dataset.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.data.chunks import ParseAndMeasure, PrepareChunk, PreparedChunk
-from sciencegen.data.itemtable import ItemsWriter, Plan
+from sciencegen.data.itemtable import ItemsWriter, Known, Plan
 from sciencegen.data.prepared import DATASET_FORMAT, FIXED_COLUMNS, ITEMS, REJECTS, SUMMARY, PreparedDataset
 from sciencegen.data.seen import SeenKeys
 from sciencegen.data.tables import Row
@@ -85,7 +85,7 @@ def prepare(
                     progress(run.rows)
         run.check_usable(source, rejects)
         summary = run.summary(items, source, source_files, provenance)
-        _check_columns(column_names or (), summary["columns"], source, peeked)
+        _check_found(column_names or (), summary["columns"], source, peeked)
         summary |= {"context": dict(context)} if context else {}
         with atomic_write(folder / SUMMARY) as handle:
             json.dump(summary, handle, indent=2, ensure_ascii=False)
@@ -98,22 +98,30 @@ def _streams(rows, split: Mapping[str, float] | str) -> tuple[Iterator[tuple[int
         tagged = chain.from_iterable(((number, row) for row in part) for number, part in enumerate(rows.values()))
         return tagged, tuple(rows), None
     fractions = {split: 1.0} if isinstance(split, str) else dict(split)
-    if not math.isclose(sum(fractions.values()), 1.0, abs_tol=1e-6) or min(fractions.values()) < 0:
-        raise ConfigError(f"Expected split fractions that sum to 1, got {fractions}.")
+    check_fractions(fractions)
     return ((0, row) for row in rows), tuple(fractions), np.cumsum(list(fractions.values()))[:-1]
 
 
+def check_fractions(fractions: Mapping[str, float]) -> None:
+    if not math.isclose(sum(fractions.values()), 1.0, abs_tol=1e-6) or min(fractions.values()) < 0:
+        raise ConfigError(f"Expected split fractions that sum to 1, got {dict(fractions)}.")
+
+
 def _column_names(wanted, peeked: Sequence[tuple[int, Row]], properties: Sequence[str]) -> tuple[str, ...]:
-    reserved = {*properties, *FIXED_COLUMNS}
     if wanted is None:
         found = dict.fromkeys(name for _, row in peeked for name in row.values)
-        return tuple(name for name in found if name not in reserved)
-    if clash := sorted(reserved.intersection(wanted)):
-        raise ConfigError(f"Expected other names for the columns {clash}: they name computed properties. Rename them.")
+        return tuple(name for name in found if name not in {*properties, *FIXED_COLUMNS})
+    check_columns(wanted, properties)
     return tuple(wanted)
 
 
-def _check_columns(
+def check_columns(wanted: Sequence[str], properties: Sequence[str]) -> None:
+    """An error for columns that would stand beside computed ones of the same name."""
+    if clash := sorted({*properties, *FIXED_COLUMNS}.intersection(wanted)):
+        raise ConfigError(f"Expected other names for the columns {clash}: they name computed properties. Rename them.")
+
+
+def _check_found(
     wanted: Sequence[str], columns: Mapping[str, Any], source: str, peeked: Sequence[tuple[int, Row]]
 ) -> None:
     """An error for a column that was asked for and has no number in any row."""
@@ -128,7 +136,7 @@ class _Run:
 
     def __init__(self, plan: Plan, stream: Iterator[tuple[int, Row]], by_split: bool) -> None:
         self.plan, self.stream, self.by_split = plan, stream, by_split
-        self.pending: deque[tuple[int, int, list[float]]] = deque()
+        self.pending: deque[Known] = deque()
         self.seen = SeenKeys()
         self.rows = self.refused = self.duplicates = 0
 
@@ -137,7 +145,7 @@ class _Run:
         kept = (*self.plan.columns, *self.plan.given)
         for number, row in self.stream:
             values = [row.values.get(name, math.nan) for name in kept] if kept else []
-            self.pending.append((number, row.line, values))
+            self.pending.append(Known(number, row.line, row.id, values))
             yield row.text
 
     def take(
@@ -148,7 +156,7 @@ class _Run:
         self.rows += len(texts)
         if isinstance(result, Failure):
             return self._refuse(0, known, texts, result.reason, rejects)
-        lines = np.array([known[i][1] for i in result.kept], np.int64)
+        lines = np.array([known[i].line for i in result.kept], np.int64)
         earlier = self.seen.first_lines(result.hashes, lines)
         fresh = earlier < 0
         refusals = list(result.refused)
@@ -163,9 +171,9 @@ class _Run:
         return None
 
     def _refuse(self, position: int, known, texts: list[str], reason: str, rejects: RejectsWriter) -> None:
-        number, line, _ = known[position]
-        where = f"{self.plan.splits[number]}: " if self.by_split else ""  # line numbers repeat over several sources
-        rejects.add(line, texts[position], where + reason)
+        row = known[position]
+        where = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # line numbers repeat over several sources
+        rejects.add(row.line, texts[position], where + reason)
         self.refused += 1
 
     def check_usable(self, source: str, rejects: RejectsWriter) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.files import atomic_write
+from sciencegen.files import atomic_write, turn_at
 
 WRITTEN_TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 """Endings of tables that are written; `tables.READ_TABLES` holds them all."""
+LARGEST_WHOLE = 1e15
+"""Whole numbers up to here are exact in float64."""
 REJECT_COLUMNS = ("line", "item", "reason")
 LONGEST_REJECTED_ITEM = 200
 LONGEST_REASON = 500
@@ -54,7 +56,8 @@ def write_text(path: Path, records: Iterable[str]) -> None:
 class TableWriter:
     """A table that grows by `write(columns)` and appears at its path when the `with` block ends without an error.
 
-    Missing values are None or NaN: an empty cell in CSV, null in Parquet. The first write fixes columns and types.
+    Missing values are None or NaN: an empty cell in CSV, null in Parquet. Numbers have 7 digits in CSV, which people
+    read, and are exact in Parquet. The first write fixes columns and types.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -132,7 +135,7 @@ def _cells(row: Iterable[Any]) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Empty for missing, `true`/`false`, the shortest text that reads back as the same number."""
+    """Empty for missing, `true`/`false`, numbers by `number_text`."""
     if value is None or value != value:
         return ""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
@@ -144,8 +147,10 @@ def _cell(value: Any) -> Any:
 
 
 def number_text(value: Any) -> str:
-    """The shortest text that reads back as the same number: 12 for 12.0, 0.1 for float32's 0.1."""
-    return str(value).removesuffix(".0")
+    """A number for people: 7 significant digits, a whole one in full: 12 for 12.0, 0.3333333."""
+    number = float(value)
+    whole = number.is_integer() and abs(number) < LARGEST_WHOLE
+    return str(int(number)) if whole else f"{number:.7g}"
 
 
 def rejects_path(output: str | Path) -> Path:
@@ -182,6 +187,20 @@ def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int
         for row in rows:
             rejects.add(*row)
     return rejects.count
+
+
+def append_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]]) -> None:
+    """Add rows (line, item, reason) of a file to a table `source, line, item, reason` that only grows; what it holds
+    adds nothing."""
+    new = [(source, str(line), shown(item), shown(reason, LONGEST_REASON)) for line, item, reason in rows]
+    columns = ("source", *REJECT_COLUMNS)
+    with turn_at(path.absolute().parent):
+        there: list[tuple[str, ...]] = []
+        if path.is_file():
+            with path.open(encoding="utf-8", newline="") as handle:
+                there = [tuple(row.get(name) or "" for name in columns) for row in csv.DictReader(handle)]
+        rows_now = dict.fromkeys([*there, *new])
+        write_table(path, dict(zip(columns, map(list, zip(*rows_now, strict=True)), strict=True)))
 
 
 def shown(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:

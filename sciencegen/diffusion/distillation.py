@@ -100,6 +100,8 @@ class Distillation(nn.Module):
         """Named scalars: loss, the distillation's in units of the noise, per dimension."""
         student = diffusion_of(self.student)
         state, settings = student.state, student.settings
+        embed = getattr(self.student, "embed", None)  # of a model whose diffusion is of something else than its items
+        batch = batch if embed is None else embed(batch, generator)
         x = state.embed(batch).with_condition(settings.dropout(batch.condition, generator))
         with torch.no_grad():
             path = self.teacher.path(2 * settings.steps, x)

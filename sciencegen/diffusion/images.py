@@ -20,13 +20,16 @@ IMAGE = "image"
 @dataclass(frozen=True)
 class ImageDiffusionSettings:
     """unet: of the network. log_snr_max, log_snr_min: where the schedule ends; detail finer than e^(-log_snr_max / 2)
-    of an image's standard deviation isn't modelled. diffusion: how to train and draw."""
+    of an image's standard deviation isn't modelled. diffusion: how to train and draw; its weighting is the bound's own:
+    an instrument's noise is to be learned as well as what lies behind it."""
 
     unet: UNetSettings = field(default_factory=UNetSettings)
-    log_snr_max: float = 13.3
-    log_snr_min: float = -7.0
+    log_snr_max: float = 10.0
+    log_snr_min: float = -9.0
     diffusion: DiffusionSettings = field(
-        default_factory=lambda: DiffusionSettings(dropout=ConditionDropout(some=0.5, everything=0.1, few=0.5))
+        default_factory=lambda: DiffusionSettings(
+            weighting="elbo", dropout=ConditionDropout(some=0.5, everything=0.1, few=0.5), steps=48
+        )
     )
 
 

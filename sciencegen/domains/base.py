@@ -20,6 +20,10 @@ __all__ = ["Domain", "Item", "Property", "Recipe", "Refusal", "Representation", 
 
 VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
 """Names of a table's column in which items are named against another, most preferred first."""
+NAMES_OR_COUNTS = "mutations"
+"""Another such name, the last to be taken: the column may as well say how many."""
+NAME_COLUMN = VARIANT_COLUMNS[0]
+"""That of our own tables."""
 
 Item = Any
 """What the scientist holds: an RDKit molecule, a sequence record, an image with its header."""
@@ -72,7 +76,8 @@ class Representation(Protocol):
         `measure(items, names) -> [item name]` (of a family's rows: mutations against its focus), with `ranges` of them;
         and `start`, texts of items that a search begins with (the focus).
         One that makes items as they are, of data in which an instrument saw them, may offer `observed(items, seed)`:
-        the same items as that instrument sees them.
+        the same items as that instrument sees them. One that makes items as an instrument saw them may say so instead:
+        `hidden`, the conditions that such items don't show, and `as_seen`, a sentence for who wants them free of noise.
         One whose items have names against a reference may offer `name_column`, and `names(items)` for it (proteins:
         `mutant`, such as A42G:K43R), None for an item without one; and for searches `mutate(item, generator)`, a move
         among variants of the reference, and `differences(items) -> [item feature]` from it, in place of the domain's
@@ -108,9 +113,10 @@ class Recipe:
     columns: numbers of the data that are no conditions and that `fit` gets after them; some may be missing in an item.
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
-        of each a record with `mutant`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
+        of each a record with `name`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
         `names` -> `Domain.variant_names` of that item. None for a model that can't tell.
-    oracles: (model, representation) -> oracles of what the model itself knows of items.
+    oracles: (model, representation) -> oracles of what the model itself knows of items. knows: names that these and
+        `Representation.measures` may have.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
     """
@@ -132,6 +138,7 @@ class Recipe:
     contextual: bool = False
     variants: Callable[[Any, Any], Any] | None = None
     oracles: Callable[[Any, Any], Mapping[str, Oracle]] | None = None
+    knows: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -146,10 +153,11 @@ class Domain(Protocol):
     design_features(items, origin) -> `optimization.rows.SiteRows`, the letters of sequences of one length and what is
         known of each letter; None where an item can't be laid on the origin, an item. Else `features` is learned from.
     design_space(measured, **options) -> what may be proposed, by options in the domain's language (positions, letters,
-        how many changes) and the items measured so far: `accepts(item)`; and perhaps `origin`, the item that all others
-        are changes of; `mutate(item, generator)`, a move within it; `everything(limit)`, all its items where these are
-        no more than `limit`, else None; `notes`, what the options were understood as. Where items have names, the
-        option `reference` is `--wild-type`, and `reference` what it was read as, None where none was given.
+        how many changes; `space_options` are their names) and the items measured so far: `accepts(item)`; and perhaps
+        `origin`, the item that all others are changes of; `mutate(item, generator)`, a move within it;
+        `everything(limit)`, all its items where these are no more than `limit`, else None; `notes`, what the options
+        were understood as. Where items have names, the option `reference` is `--wild-type`, and `reference` what it was
+        read as, None where none was given.
 
     structure_records(path) -> (format, texts): of a file that `write` wrote, for the report's viewer; one of the
     formats that 3Dmol.js reads, "" for an item without coordinates.
@@ -163,11 +171,18 @@ class Domain(Protocol):
         (`prediction.blocks`), `defaults` of the predictor's settings, `novel(items) -> bool array` (which have
         something that none of these had), `refusal(item) -> str | None` and `to_json()`, whose inverse is
         load_features(data).
+    observing(items) -> how an instrument saw items like these, None where they are as they are: a record with
+        `observed(items, seed)`, items as it sees them, those that it saw already unchanged, or a Refusal; and
+        `to_json()`, whose inverse is load_observing(data). A predictor that learned from such items is asked of others
+        once these are observed.
     splits: name -> function (items, that record) -> `prediction.splits.Split`, how new items may differ from those
         measured; None: by `groups`.
     reference(source, first=1) -> the item that others are named against, from its text or a file, and the number of its
         first letter where the file says none; of_reference(reference, text) -> the text of an item from its name
         (proteins: `A42G:K43R`), or of itself, or a Refusal; name_of(reference, item) -> its name, or a Refusal.
+
+    held(reference, forbid) -> notes: which patterns of `forbid` that reference holds itself; then `constraint` takes it
+        as a third argument, and lets them stay where it has them.
 
     Where items have letters in columns a report draws them by
     letter_classes: name of a class -> its letters, like ones together, in the order in which a picture lists them;
@@ -197,8 +212,11 @@ class Domain(Protocol):
     simulate(settings, seed, start, stop) -> (text, values) of the rows start to stop - 1 of a set that a card says is
         made, not fetched; a row's random numbers are its own, whichever others are made.
 
+    labels: name -> function (an item's name -> its label, "" for none), what names tell (proteins: `taxon`).
+
     variant_names(reference) -> variants of it by name: `all_singles()` -> names; `read(text)` -> (name, text of the
-        item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would.
+        item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would;
+        `places(texts)`, the few texts that say as much to `hint` as these.
 
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 
@@ -213,6 +231,8 @@ class Domain(Protocol):
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
     variants(reference, rows) -> rows of variants of one item, named or written out, as rows of the form; and
     variant_context(reference), what `context` says of such.
+    beside(rows, context, table, name) -> rows of a family, then those of `table()`, measured variants of what `context`
+    says, with the column `name`; `columns`, numbers that any row has (`--measured`).
     holds(path) -> bool: whether the items of a file have this form.
     context(path) -> mapping of plain values: what its items have in common (proteins: the focus of an alignment and its
         numbering); prepared data keep it.

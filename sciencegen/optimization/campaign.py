@@ -18,9 +18,10 @@ from jaxtyping import Float
 
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, pick_plate
-from sciencegen.optimization.posterior import Posterior, fit_posterior
+from sciencegen.optimization.posterior import MODELS, Posterior, allowed, fit_posterior
 from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Proposals, breed
 from sciencegen.optimization.rows import Rows, joined
+from sciencegen.optimization.warps import SHAPES
 
 POOL = "pool"
 MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0
@@ -64,6 +65,10 @@ class CampaignSettings:
     minimize: bool = False
     plate: PlateSettings = field(default_factory=PlateSettings)
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
+
+    def __post_init__(self) -> None:
+        allowed("surrogate", self.surrogate, MODELS)
+        allowed("scale", self.scale, SHAPES)
 
 
 def exploration_at(number: int, rounds: int) -> float:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from sciencegen.optimization.bandit import Bandit
 from sciencegen.optimization.objective import Objective
 from sciencegen.optimization.operators import Child, Parent, item_moves, latent_moves, make_children
-from sciencegen.optimization.population import Individual, begin, locate, score_new, survivors
+from sciencegen.optimization.population import Individual, begin, locate, score_neighbours, score_new, survivors
 from sciencegen.optimization.ranking import random_weights
 from sciencegen.optimization.screen import Screen
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
@@ -27,12 +27,14 @@ def search_evolution(
 ) -> None:
     """Evolve until the budget is spent or `patience` rounds bring nothing new.
 
-    Each round: parents by rank pressure, operators by their success (`Bandit`), `screen` children per scored one, in
-    `generations` of which each descends from the best of those before by a Gaussian process over everything scored.
-    The process then picks those worth a call (by its mean, by mean + deviation, or blindly, in shares that follow
-    success too). Known items never spend budget.
+    It begins with the start items, some of their neighbours, and draws of the prior. Each round: parents by rank
+    pressure, operators by their success (`Bandit`), `screen` children per scored one, in `generations` of which each
+    descends from the best of those before by a Gaussian process over everything scored. The process then picks those
+    worth a call (by its mean, by mean + deviation, or blindly, in shares that follow success too). Known items never
+    spend budget.
     """
     everyone = begin(space, objective, generator, settings)
+    everyone += score_neighbours(space, objective, generator, settings.initial // 4)
     parents = locate(space, survivors(everyone, settings.population))
     operators = Bandit(["prior", *latent_moves(space), *item_moves(space)])
     pickers = Bandit(PICKERS, floor=0.1)

@@ -1,4 +1,5 @@
-"""What the scientist wishes, as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`.
+"""What the scientist wishes, as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`, and of a
+predictor, that it knows things like this: `fitness in domain`.
 
 The left side names an oracle and is kept word for word; the domain knows what it means. `--goal` and `--where` share
 this grammar, a condition being a goal that isn't `maximize` or `minimize`.
@@ -21,11 +22,12 @@ _BOUND = re.compile(rf"^(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>{_NUMBER})
 _EQUAL = re.compile(
     rf"^(?P<name>\S.*?)\s*(?<![<>=!])=\s*(?P<bound>{_NUMBER})(?:\s*(?:\+-|\+/-|±)\s*(?P<tolerance>{_NUMBER}))?$"
 )
+_KNOWN = re.compile(r"^(?P<name>\S.*?)\s+in\s+domain$", re.IGNORECASE)
 _ROUNDING = 1e-9
 """Half-width of an `=` without a tolerance: exact, up to the rounding of decimal input."""
 
 CONDITIONS = "'NAME <= 3', 'NAME >= 1', 'NAME in 1..3' or 'NAME = 2'"
-GRAMMAR = f"'maximize NAME', 'minimize NAME', {CONDITIONS}"
+GRAMMAR = f"'maximize NAME', 'minimize NAME', {CONDITIONS}, 'NAME in domain'"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Goal:
 
     text: as the user wrote it. name: the oracle expression, word for word.
     scale: how much of this quantity is much; violations and sums of objectives are measured in it.
+    in_domain: that the oracle knows things like the item, and nothing of its value.
     """
 
     text: str
@@ -42,10 +45,16 @@ class Goal:
     low: float = -math.inf
     high: float = math.inf
     scale: float = 1.0
+    in_domain: bool = False
 
     @property
     def is_objective(self) -> bool:
         return self.direction is not None
+
+    @property
+    def is_constraint(self) -> bool:
+        """That its value must lie in [low, high]."""
+        return not (self.is_objective or self.in_domain)
 
     def gain(self, value: float) -> float:
         """The value with the sign that makes larger better."""
@@ -54,6 +63,15 @@ class Goal:
     def violation(self, value: float) -> float:
         """Distance to [low, high] in units of `scale`; 0 where the constraint holds."""
         return max(self.low - value, value - self.high, 0.0) / self.scale
+
+    def missed_by(self, score: Score, cautious: bool = False) -> float:
+        """The violation of a score's value, or of the worse end of its interval; 1 for an item outside the domain."""
+        if self.in_domain:
+            return float(score.in_domain is False)
+        return self.violation(self.judged(score, cautious))
+
+    def judged(self, score: Score, cautious: bool) -> float:
+        return self.cautious_value(score) if cautious else float("nan" if score.value is None else score.value)
 
     def satisfied(self, value: float) -> bool:
         """Whether a value meets the constraint; an objective is never unmet, NaN never met."""
@@ -81,6 +99,8 @@ def parse_goal(
         direction: Direction = "maximize" if match["direction"].lower().startswith("max") else "minimize"
         name = match["name"]
         return Goal(text, name, direction, scale=(scales or {}).get(name, 1.0))
+    if match := _KNOWN.match(stripped):
+        return Goal(text, match["name"], in_domain=True)
     name, low, high = _parse_interval(text, stripped, tolerances or {}, expected)
     return Goal(text, name, None, low, high, (scales or {}).get(name) or _default_scale(low, high))
 
@@ -90,7 +110,7 @@ def parse_condition(
 ) -> Goal:
     """A goal that must be a constraint (`--where`)."""
     goal = parse_goal(text, tolerances, scales, f"a condition like {CONDITIONS}")
-    if goal.is_objective:
+    if goal.is_objective or goal.in_domain:
         raise ConfigError(f"Expected a condition such as '{goal.name} >= 1' or '{goal.name} in 1..3', got '{text}'.")
     return goal
 

@@ -4,6 +4,7 @@
     1,CCO,measured,0.31,,,,,round1.csv
     2,CCN,proposed,,,0.42,0.35,0.49,mutation
 
+Where items have names, a journal is made with a column of them beside the items; it is for people, nothing reads it.
 The last column is a text, so that a line that was cut off has lost no digit of a number unless it lost a column too.
 """
 
@@ -14,8 +15,9 @@ import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write, turn_at
@@ -27,7 +29,8 @@ LONGEST_SHOWN = 80
 @dataclass(frozen=True)
 class Entry:
     """One line. item: as text. value, value_sd: a measured number and its standard error. predicted, lower, upper: what
-    was expected of a proposal. source: of a proposal who made it, of a measurement the file that it came in."""
+    was expected of a proposal. source: of a proposal who made it, of a measurement the file that it came in. name: what
+    people call the item."""
 
     round: int
     item: str
@@ -38,9 +41,10 @@ class Entry:
     lower: float | None = None
     upper: float | None = None
     source: str = ""
+    name: str = field(default="", compare=False)
 
 
-COLUMNS = tuple(field.name for field in fields(Entry))
+COLUMNS = tuple(one.name for one in fields(Entry) if one.name != "name")
 NUMBERS = COLUMNS[3:-1]
 
 
@@ -101,11 +105,12 @@ def read_journal(path: str | Path) -> Journal:
     return Journal(entries, last.strip(), header, "".join(f"{line}\n" for line in lines))
 
 
-def append(path: str | Path, entries: Iterable[Entry]) -> Appended:
+def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appended:
     """Add lines, all or none of them: the file is written anew beside itself and renamed, one process at a time.
 
     Adding again what is there adds nothing: a proposal is known by its round and item, a measurement by item, value,
-    error and source, counted, so that equal replicates of one file stay two. A torn line goes to `<path>.torn`.
+    error and source, counted, so that equal replicates of one file stay two. A torn line goes to `<path>.torn`. names:
+    the column of names, of a new journal and of one that has it.
     """
     path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,9 +122,10 @@ def append(path: str | Path, entries: Iterable[Entry]) -> Appended:
             with open(f"{path}.torn", "a", encoding="utf-8") as file:
                 file.write(f"{journal.torn}\n")
         if fresh or journal.torn or not path.exists():
+            header = journal.header if journal.text else _new_header(names)
             with atomic_write(path) as file:
-                file.write(journal.text or ",".join(COLUMNS) + "\n")
-                file.writelines(_line(entry, journal.header) for entry in fresh)
+                file.write(journal.text or ",".join(header) + "\n")
+                file.writelines(_line(entry, header, names) for entry in fresh)
     return Appended(len(fresh), len(wanted) - len(fresh), journal.torn)
 
 
@@ -142,8 +148,13 @@ def _identity(entry: Entry) -> tuple:
     return (entry.kind, entry.item, entry.value, entry.value_sd, entry.source)
 
 
-def _line(entry: Entry, header: Sequence[str]) -> str:
-    cells = [getattr(entry, name, None) for name in header]
+def _new_header(names: str) -> tuple[str, ...]:
+    after = COLUMNS.index("item") + 1
+    return (*COLUMNS[:after], *([names] if names else []), *COLUMNS[after:])
+
+
+def _line(entry: Entry, header: Sequence[str], names: str) -> str:
+    cells = [entry.name if name == names else getattr(entry, name, None) for name in header]
     if any("\n" in cell or "\r" in cell for cell in cells if isinstance(cell, str)):
         raise DataError(f"Expected items and sources on one line each, got {entry.item[:LONGEST_SHOWN]!r}.")
     file = io.StringIO()
@@ -177,7 +188,7 @@ def _entry(line: str, header: Sequence[str], place: str) -> Entry:
             f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Mend it."
         )
     row = dict(zip(header, cells, strict=True))
-    numbers = {name: _number(row[name], name, place) for name in NUMBERS}
+    numbers: dict[str, Any] = {name: _number(row[name], name, place) for name in NUMBERS}
     if row["kind"] not in KINDS or (row["kind"] == "measured" and numbers["value"] is None):
         raise DataError(
             f"Expected 'proposed', or 'measured' and a value, in {place}, found '{row['kind']}' and '{row['value']}'."

@@ -137,14 +137,10 @@ class Objective:
         failures = [f"{name}: {score.failure or 'no value'}" for name, score in scores.items() if score.failed]
         if failures:
             return Evaluation(call, key, item, scores, (), math.inf, -math.inf, "; ".join(failures))
-        value = {goal: self._value(goal, scores[goal.name]) for goal in self.goals}
-        gains = tuple(goal.gain(value[goal]) for goal in self.objectives)
-        violation = sum((goal.violation(value[goal]) for goal in self.constraints), 0.0)
+        gains = tuple(goal.gain(goal.judged(scores[goal.name], self.cautious)) for goal in self.objectives)
+        violation = sum((goal.missed_by(scores[goal.name], self.cautious) for goal in self.constraints), 0.0)
         scaled = sum(gain / goal.scale for gain, goal in zip(gains, self.objectives, strict=True))
         return Evaluation(call, key, item, scores, gains, violation, scaled - violation)
-
-    def _value(self, goal: Goal, score: Score) -> float:
-        return goal.cautious_value(score) if self.cautious else float(score.value)  # type: ignore[arg-type]
 
     def check_scores(self, least: int = 1) -> None:
         """Raise where `least` or more items were scored and every one failed."""

@@ -13,6 +13,9 @@ from sciencegen.optimization.objective import Evaluation, Objective
 from sciencegen.optimization.ranking import best_first
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 
+MOST_TRIES = 20
+"""Moves for each neighbour that is wanted."""
+
 
 @dataclass(frozen=True)
 class Individual:
@@ -65,6 +68,25 @@ def begin(
     individuals = [new for _, new in score_new(objective, start, nowhere)]
     wanted = settings.initial // 4 if individuals else settings.initial
     return individuals + draw_prior(space, objective, generator, min(wanted, objective.remaining), settings.patience)
+
+
+def score_neighbours(
+    space: SearchSpace, objective: Objective, generator: np.random.Generator, count: int
+) -> list[Individual]:
+    """What lies one move from the start items, taken in turn; also of those that aren't acceptable themselves."""
+    move, start = space.edit or space.mutate, space.start
+    if move is None or not start:
+        return []
+    count = min(count, objective.remaining)
+    moved: list[Any | None] = []
+    for row in range(MOST_TRIES * count):
+        item = move(start[row % len(start)], generator)
+        if item is not None and space.accept(item):
+            moved.append(item)
+        if len(moved) == count:
+            break
+    nowhere = np.full((len(moved), space.latent_size), np.nan, np.float32)
+    return [new for _, new in score_new(objective, moved, nowhere)]
 
 
 def locate(space: SearchSpace, individuals: Sequence[Individual]) -> list[Individual]:

@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.optimization.measurements import typical_variance
 from sciencegen.optimization.rows import Encoding, Rows, fit_encoding
+from sciencegen.optimization.surprise import Surprise
 from sciencegen.optimization.warps import SHAPES, Warp, fit_warp
 
 LEAST_MEASURED = 3
@@ -43,13 +44,14 @@ class Posterior:
     """A fitted model on its scale. `marginals` and `joint` speak of warped values, `interval` of measured ones.
 
     noise: the variance of one new measurement around the function, on the warp's scale. likelihoods: what each pair of
-    model and scale gave the items it had not seen, in nats a measurement.
+    model and scale gave the items it had not seen, in nats a measurement. surprise: how far off it was with these.
     """
 
     encoding: Encoding
     model: Any
     warp: Warp
     noise: float
+    surprise: Surprise
     likelihoods: Mapping[str, float] = field(default_factory=dict)
 
     def points(self, rows: Rows) -> Float[np.ndarray, "item column"]:
@@ -61,7 +63,8 @@ class Posterior:
 
     def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Median and the ends of a 90% interval of what will be measured, noise included, in the unit of the values."""
-        reach = float(ndtri((1 + LEVEL) / 2)) * np.sqrt(np.square(deviation) + self.noise)
+        expected = self.surprise.deviation(mean, np.sqrt(np.square(deviation) + self.noise))
+        reach = float(ndtri((1 + LEVEL) / 2)) * expected
         return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
 
 
@@ -86,7 +89,7 @@ def fit_posterior(
     """
     from sciencegen.optimization.gaussian_process import log_density
 
-    models, shapes = _allowed("surrogate", surrogate, MODELS), _allowed("scale", scale, SHAPES)
+    models, shapes = allowed("surrogate", surrogate, MODELS), allowed("scale", scale, SHAPES)
     if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
         raise DataError(
             f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
@@ -105,7 +108,9 @@ def fit_posterior(
         noise = model.noise + typical_variance(single * slope)
         left_out = model.left_out()
         density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
-        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, noise, {f"{name} {shape}": float(density.mean())})
+        surprise = Surprise(left_out.mean, (targets - left_out.mean) / left_out.deviation)
+        likelihood = {f"{name} {shape}": float(density.mean())}
+        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, noise, surprise, likelihood)
 
     best = lambda: max(fitted, key=lambda name: fitted[name].likelihoods[name])  # noqa: E731
     for shape in shapes if len(shapes) > 1 else ():
@@ -117,7 +122,7 @@ def fit_posterior(
     return replace(fitted[best()], likelihoods=likelihoods)
 
 
-def _allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
+def allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
     if name != "auto" and name not in known:
         raise unknown_name(what, name, [*known, "auto"])
     return list(known) if name == "auto" else [name]

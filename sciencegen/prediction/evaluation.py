@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,6 +69,7 @@ def evaluate_predictor(
     scores: np.ndarray | None = None,
     blocks: Sequence[Block] = (),
     split: Split | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Evaluation]:
     """Held-out figures by split: at random, and in new groups ("grouped": left out where there are no groups, or only
     one) or, instead of these, under `split`.
@@ -92,14 +93,15 @@ def evaluate_predictor(
         chosen = split.of(kept) if split and name == split.name else Split()
         if name == "grouped" and split is None:
             chosen = Split(name, "groups", labels)
-        data = Rows(given, target, labels, kept, blocks, chosen if split else None)
+        data = Rows(given, target, labels, kept, blocks, chosen if split else None, log)
         results[name] = _held_out(name, data, chosen, settings, generator, folds, repeats)
     return results
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What is learned from and tested on. split: what intervals are calibrated for; None: what the settings say."""
+    """What is learned from and tested on. split: what intervals are calibrated for; None: what the settings say. log:
+    hears which part is tested."""
 
     given: dict[str, np.ndarray]
     target: np.ndarray
@@ -107,6 +109,7 @@ class Rows:
     number: np.ndarray
     blocks: Sequence[Block]
     split: Split | None
+    log: Callable[[str], None]
 
     @property
     def inputs(self) -> np.ndarray:
@@ -131,7 +134,9 @@ def _held_out(
 ) -> Evaluation:  # fmt: skip
     parts: list[Prediction] = []
     tested, baseline = [], []
-    for train, test in _divisions(data, split, settings, generator, folds)[:repeats]:
+    divisions = _divisions(data, split, settings, generator, folds)[:repeats]
+    for number, (train, test) in enumerate(divisions, start=1):
+        data.log(f"testing on held-out rows, {name}: part {number} of {len(divisions)}")
         predictor = data.fit(train, settings, generator)
         parts.append(predictor.predict(**{name: array[test] for name, array in data.given.items()}))
         tested.append(test)

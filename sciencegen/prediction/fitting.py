@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,13 +40,14 @@ def fit_predictor(
     blocks: Sequence[Block] = (),
     split: Split | None = None,
     made_by: Mapping[str, Any] | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> Predictor:
     """A predictor of `values` [item]. groups: a label per item, None where there are none.
 
     Rows without a finite value or with mostly missing features are dropped and counted in `summary`. Items with
     equal features are repeated measurements: all are used, and never stand on both sides of a split.
     scores: [item score] of other models. blocks: of the features' columns. split: what intervals are to hold under;
-    None: as the settings' `calibration` says. made_by: plain data, kept with the predictor.
+    None: as the settings' `calibration` says. made_by: plain data, kept with the predictor. log: hears what is done.
     """
     given = select_inputs(settings.inputs, features, latents, scores)
     target = np.asarray(values, dtype=np.float64)
@@ -61,7 +62,10 @@ def fit_predictor(
     scale = fit_scale(settings.scale, target, inputs)
     sparse = np.concatenate([column.sparse for column in columns.values()])
     training = _training(inputs, scale.learned(target), folds, sparse, roles, settings, generator)
-    families = {name: FAMILIES[name](training, generator) for name in settings.families}
+    families = {}
+    for name in settings.families:
+        log(f"fitting {name} to {len(target)} items in {training.folds} folds")
+        families[name] = FAMILIES[name](training, generator)
     held_out, distance = out_of_fold(families, training)
     weights = family_weights(held_out, training.target)
     calibration = calibrate(held_out, weights, distance, training, settings, generator, named.kind)
@@ -70,6 +74,7 @@ def fit_predictor(
     errors = np.sqrt(((scale.measured(held_out) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),
+        "measured": (float(target.min()), float(target.max())),
         "distinct_items": len(set(row_groups(inputs).tolist())),
         "dropped": dropped,
         "calibration": named.name,

@@ -48,6 +48,11 @@ class PredictorOracle:
                 f"got {self.bound!r} and {self.outside!r}."
             )
 
+    @property
+    def measured(self) -> tuple[float, float] | None:
+        """The least and the greatest value that it learned from; None of predictors that were written without."""
+        return self.predictor.summary.get("measured")
+
     def score(self, items: Sequence[Any]) -> list[Score]:
         if not len(items):
             return []

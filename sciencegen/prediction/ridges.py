@@ -11,7 +11,9 @@ from sciencegen.prediction.geometry import Query
 from sciencegen.prediction.task import Training, tuning_rows
 
 PENALTIES = np.logspace(-1, 5, 13)
-SEGMENTS = 8
+SEGMENTS = 12
+ENDS = (0.003, 0.997)
+"""Quantiles of the sums between which the knots lie."""
 ROWS_PER_SEGMENT = 15
 ROUNDS = 5
 LEAST_SLOPE = 0.05
@@ -66,7 +68,7 @@ def _plain_ridge(inputs: np.ndarray, target: np.ndarray, penalty: float) -> tupl
 
 @dataclass(frozen=True)
 class Curve:
-    """y = g(x . weights + intercept), g rising and linear between knots, beyond which its last slopes go on.
+    """y = g(x . weights + intercept), g rising and linear between knots, beyond which it rises like a logarithm.
 
     Where effects add up on a scale that isn't the measured one (of proteins: global epistasis, Otwinowski et al. 2018).
     """
@@ -117,7 +119,7 @@ def rising_curve(
     """
     from scipy.optimize import nnls
 
-    start, end = np.quantile(sums, [0.01, 0.99])
+    start, end = np.quantile(sums, ENDS)
     knots = np.linspace(start, max(end, start + 1e-9), SEGMENTS + 1)
     segments = max(1, min(SEGMENTS, len(sums) // ROWS_PER_SEGMENT))
     owner = np.arange(SEGMENTS) * segments // SEGMENTS
@@ -137,10 +139,16 @@ def rising_curve(
 def on_curve(
     sums: Float[np.ndarray, " item"], knots: Float[np.ndarray, " knot"], heights: Float[np.ndarray, " knot"]
 ) -> tuple[Float[np.ndarray, " item"], Float[np.ndarray, " item"]]:
-    """The curve's height and its slope at each sum."""
+    """The curve's height and its slope at each sum.
+
+    Beyond the knots it rises like a logarithm: nothing is known there but that assays have an end. With excess e, last
+    slope s and the knots' distance w:    height + s w log(1 + e / w)
+    """
     segment = np.clip(np.searchsorted(knots, sums) - 1, 0, len(knots) - 2)
-    slope = (np.diff(heights) / np.diff(knots))[segment]
-    return heights[segment] + slope * (sums - knots[segment]), slope
+    slope, inside = (np.diff(heights) / np.diff(knots))[segment], np.clip(sums, knots[0], knots[-1])
+    width, beyond = knots[1] - knots[0], sums - inside
+    reached = inside + np.sign(beyond) * width * np.log1p(np.abs(beyond) / width)
+    return heights[segment] + slope * (reached - knots[segment]), slope / (1 + np.abs(beyond) / width)
 
 
 def weighted_ridge(

@@ -18,7 +18,7 @@ FEW = 24
 SHADES = 10
 """Colours on either side of the centre."""
 LIMIT_QUANTILE = 0.98
-"""Of the distances from the centre: what lies further out has the last colour."""
+"""Of the distances from the centre: what lies further out has the last colour, of a few cells the furthest."""
 BEST = 10
 LEFT, RIGHT, TOP, HEIGHT, GAP = 40, 20, 32, 15, 6
 """Pixels: labels of the rows on both sides, of the columns, a row, and what sets the row of means apart."""
@@ -38,8 +38,9 @@ class Scale:
 
 def scale_of(record: HeatMap) -> Scale:
     distances = np.abs(_values(record) - record.centre)
-    limit = float(np.nanquantile(distances, LIMIT_QUANTILE)) if np.isfinite(distances).any() else 0.0
-    return Scale(record.centre, limit or 1.0)
+    known = distances[np.isfinite(distances)]
+    limits = np.quantile(known, [LIMIT_QUANTILE, 1.0], method="lower") if len(known) else [1.0]
+    return Scale(record.centre, next((float(limit) for limit in limits if limit), 1.0))
 
 
 def colour(shade: float) -> str:

@@ -48,6 +48,10 @@ class CachedOracle:
         return self.oracle.name
 
     @property
+    def measured(self) -> tuple[float, float] | None:
+        return getattr(self.oracle, "measured", None)
+
+    @property
     def unit(self) -> str:
         return self.oracle.unit
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float
+
 Direction = Literal["maximize", "minimize"]
 
 
@@ -65,3 +68,17 @@ class FunctionOracle:
         except Exception as error:  # an oracle may be anybody's code: its error belongs to this item
             return Score(None, failure=f"{type(error).__name__}: {error}")
         return Score(value) if value == value else Score(None, failure="not a number")
+
+
+@dataclass(frozen=True)
+class ArrayOracle:
+    """An oracle of a function of many items at once, `items -> [item]`; NaN is an item's failure."""
+
+    name: str
+    function: Callable[[Sequence[Any]], Float[np.ndarray, " item"]]
+    unit: str = ""
+    direction: Direction | None = None
+
+    def score(self, items: Sequence[Any]) -> list[Score]:
+        values = np.asarray(self.function(items), float).tolist()
+        return [Score(value) if value == value else Score(None, failure="can't be computed") for value in values]

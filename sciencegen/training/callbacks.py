@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,14 @@ from pathlib import Path
 import lightning
 import torch
 
+from sciencegen.errors import Stopped
 from sciencegen.runs import atomic_write
 from sciencegen.training.module import TrainedModule
+from sciencegen.training.settings import TrainingSettings
+from sciencegen.training.stopping import Wish
+
+CHECKPOINT_S = 60.0
+"""A killed run has lost no more seconds than that."""
 
 Progress = Callable[[int, int, dict[str, float]], None]
 """(steps done, steps in all, latest terms)."""
@@ -39,12 +46,33 @@ class Averaging(lightning.Callback):
 
 
 class Checkpoints(lightning.Callback):
-    def __init__(self, path: Path, every: int) -> None:
-        self.path, self.every = path, every
+    """Saves every so many steps, once a minute, and before it ends a training that was told to stop."""
+
+    def __init__(self, path: Path, settings: TrainingSettings, wish: Wish) -> None:
+        self.path, self.settings, self.wish = path, settings, wish
+        self.saved = time.monotonic()
+
+    def on_train_start(self, trainer, module: TrainedModule) -> None:
+        self.wish.listen()  # Lightning has set a handler of its own, which ends the process with 0
 
     def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
-        if trainer.is_global_zero and module.step % self.every == 0:
+        late = time.monotonic() - self.saved > CHECKPOINT_S
+        stops = self._stops(trainer)
+        if trainer.is_global_zero and (late or stops or module.step % self.settings.checkpoint_every == 0):
             save_checkpoint(module, self.path)
+            self.saved = time.monotonic()
+        if stops:
+            done = f"after {module.step:,} of {self.settings.steps:,} steps. The same call goes on from there"
+            raise Stopped(self.wish.signal or signal.SIGTERM, done)
+
+    def on_train_end(self, trainer, module: TrainedModule) -> None:
+        if self.wish.signal:
+            self.on_train_batch_end(trainer, module, None, None, 0)
+
+    def _stops(self, trainer) -> bool:
+        """The same on every process of a distributed run, so that none waits for another that has ended."""
+        wished = self.wish.signal is not None
+        return wished if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(wished, all=False)
 
 
 class Log(lightning.Callback):

@@ -22,7 +22,8 @@ CHECKPOINT = "checkpoints/last.pt"
 class TrainingSettings:
     """steps: optimizer steps in all. learning_rate: the peak, after `warmup_steps` of a linear rise; then half a cosine
     down to `final_rate` of it. ema_decay: weight of the past in the averaged weights that are kept (0: no averaging).
-    checkpoint_every, log_every: in steps. A killed run goes on from its last checkpoint to the same weights.
+    checkpoint_every, log_every: in steps; there is a checkpoint once a minute too. A killed run goes on from its last
+    checkpoint to the same weights.
     compile: each network by torch.compile, which takes up to minutes and a C++ compiler, and pays in long runs.
     """
 

@@ -16,6 +16,7 @@ from sciencegen.batch import Batch
 from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
 from sciencegen.training.module import Steps, TrainedModule
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
+from sciencegen.training.stopping import wish_to_stop
 
 
 def train(
@@ -30,6 +31,7 @@ def train(
 
     batches(step): an iterator over the batches from that step on, the same ones at every call.
     folder: log.csv and checkpoints/ go there; a checkpoint found there is gone on from.
+    Raises Stopped after the step in which a signal came, when that step is saved.
     """
     checkpoint = Path(folder) / CHECKPOINT
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -45,12 +47,13 @@ def train(
         for network in model.children():
             network.compile(dynamic=True)
     if start < settings.steps:
-        callbacks = [
-            Averaging(),
-            Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress),
-            Checkpoints(checkpoint, settings.checkpoint_every),
-        ]
-        _fit(module, batches, settings, folder, device, callbacks)
+        with wish_to_stop() as wish:
+            callbacks = [
+                Averaging(),
+                Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress),
+                Checkpoints(checkpoint, settings, wish),
+            ]
+            _fit(module, batches, settings, folder, device, callbacks)
     model.load_state_dict(module.average)
     model.eval()
 

@@ -56,6 +56,7 @@ def corners(monkeypatch):
 
     space = lambda self, measured, **options: Corners(**options)  # noqa: E731
     monkeypatch.setattr(type(DOMAIN), "design_space", space, raising=False)
+    monkeypatch.setattr(type(DOMAIN), "space_options", ("highest",), raising=False)
 
 
 def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):

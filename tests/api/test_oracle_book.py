@@ -7,7 +7,7 @@ import pytest
 from pointclouds import DOMAIN
 
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.predict import train_predictor
+from sciencegen.api.predictor_training import train_predictor
 from sciencegen.config import PredictorSettings
 from sciencegen.errors import ConfigError, SciencegenError
 from tests.toy import write_clouds

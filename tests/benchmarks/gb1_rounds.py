@@ -4,7 +4,8 @@
     python tests/benchmarks/gb1_rounds.py GB1_four_sites_Wu2016.csv.zip --methods random moves latent --repeats 20
 
 Only the 149,361 measured variants can be asked. A line for each repeat: the best fitness found after each round as a
-fraction of the global maximum, and the seconds and CPU seconds (one thread) in which its slowest round was proposed.
+fraction of the global maximum, the share of each plate's measured values that lie in their 90% intervals, and the
+seconds and CPU seconds (one thread) in which its slowest round was proposed.
 Methods:
 
     campaign   the posterior of `sciencegen propose` over all variants, Thompson sampling; no generative model
@@ -35,7 +36,7 @@ from scipy import stats
 
 from sciencegen.domains.proteins.design import design_features
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, exploration_at, next_plate
+from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, Plate, exploration_at, next_plate
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.rows import SiteRows
@@ -44,7 +45,10 @@ from tests.benchmarks.latent_variants import LatentVariants
 PLATE, ROUNDS = 96, 4
 PROTEIN = "MQYKLILNGKTLKGETTTEAVDAATAEKVFKQYANDNG{}EWTYDDATKTFT{}TE"
 """With the sites 39 to 41, and 54."""
-COLUMNS = ("method", "seed", *(f"round_{number}" for number in range(ROUNDS + 1)), "slowest_s", "slowest_cpu_s")
+COLUMNS = (
+    "method", "seed", *(f"round_{number}" for number in range(ROUNDS + 1)),
+    *(f"held_{number}" for number in range(1, ROUNDS + 1)), "slowest_s", "slowest_cpu_s",
+)  # fmt: skip
 
 
 def read_landscape(path: Path) -> dict[str, float]:
@@ -100,19 +104,20 @@ def space_of(landscape: dict[str, float], method: str, latent: LatentVariants | 
 
 def propose(
     landscape: dict[str, float], known: Sequence[str], method: str, everything: Given, seed: int, number: int
-) -> list[str]:
+) -> Plate:
     """The next plate, by keys of what the method may see: the fitness of `known` alone."""
     generator = np.random.default_rng((seed, number))
     if method == "random" or (method == "one-shot" and number < ROUNDS):
         rest = [variant for variant in everything.items if variant not in set(known)]
-        return [rest[place] for place in generator.permutation(len(rest))[:PLATE]]
+        items, nothing = [rest[place] for place in generator.permutation(len(rest))[:PLATE]], np.full(PLATE, np.nan)
+        return Plate(items, [], nothing, nothing, nothing, len(rest))
     values = np.array([landscape[variant] for variant in known])
     latent = LatentVariants(known, values, generator) if method == "latent" else None
     measured = [Measurement(one, one, value, np.nan, 1, 0) for one, value in zip(known, values.tolist(), strict=True)]
     acquisition, exploration = "greedy" if method == "one-shot" else "thompson", exploration_at(number + 1, ROUNDS + 1)
     settings = CampaignSettings(PLATE, plate=PlateSettings(acquisition, exploration))
     pool = None if method in ("moves", "latent") else everything
-    return next_plate(space_of(landscape, method, latent), measured, [], settings, generator, pool).items
+    return next_plate(space_of(landscape, method, latent), measured, [], settings, generator, pool)
 
 
 def repeat(landscape: dict[str, float], method: str, everything: Given, seed: int) -> dict[str, float | str]:
@@ -120,16 +125,20 @@ def repeat(landscape: dict[str, float], method: str, everything: Given, seed: in
     places = np.random.default_rng(seed).choice(len(landscape), PLATE, replace=False)
     known = [everything.items[place] for place in places]
     best, seconds, busy = [max(landscape[variant] for variant in known)], [0.0], [0.0]
+    held = []
     for number in range(1, ROUNDS + 1):
         began, worked = perf_counter(), process_time()
         plate = propose(landscape, known, method, everything, seed, number)
         seconds.append(perf_counter() - began)
         busy.append(process_time() - worked)
-        assert len(plate) == PLATE == len(set(plate) - set(known))
-        known += plate
-        best.append(max(best[-1], *(landscape[variant] for variant in plate)))
+        assert len(plate.items) == PLATE == len(set(plate.items) - set(known))
+        known += plate.items
+        values = np.array([landscape[variant] for variant in plate.items])
+        best.append(max(best[-1], values.max()))
+        inside = (plate.lower <= values) & (values <= plate.upper)
+        held.append(float("nan") if np.isnan(plate.lower).any() else round(float(inside.mean()), 4))
     top = max(landscape.values())
-    figures = (*(round(b / top, 6) for b in best), round(max(seconds), 2), round(max(busy), 2))
+    figures = (*(round(b / top, 6) for b in best), *held, round(max(seconds), 2), round(max(busy), 2))
     return dict(zip(COLUMNS, (method, seed, *figures), strict=True))
 
 
@@ -138,11 +147,12 @@ def report(rows: Sequence[dict], method: str) -> str:
     curve = " ".join(f"{mean(float(row[f'round_{number}']) for row in rows):.3f}" for number in range(ROUNDS + 1))
     last = np.array([float(row[f"round_{ROUNDS}"]) for row in rows])
     half = stats.t.ppf(0.975, len(last) - 1) * last.std(ddof=1) / np.sqrt(len(last)) if len(last) > 1 else np.nan
+    held = " ".join(f"{mean(float(row[f'held_{number}']) for row in rows):.0%}" for number in range(1, ROUNDS + 1))
     slowest, busy = (max(float(row[name]) for row in rows) for name in COLUMNS[-2:])
     return (
         f"{method}: {len(rows)} repeats, by round {curve}; at the end {last.mean():.3f} ({last.mean() - half:.3f} to "
-        f"{last.mean() + half:.3f}), the maximum in {np.mean(last >= 1):.0%}; slowest round {slowest:.1f} s, "
-        f"{busy:.1f} s of the CPU"
+        f"{last.mean() + half:.3f}), the maximum in {np.mean(last >= 1):.0%}; intervals held {held}; slowest "
+        f"round {slowest:.1f} s, {busy:.1f} s of the CPU"
     )
 
 

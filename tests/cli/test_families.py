@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sciencegen.api.models import load_model
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
 from tests.domains.proteins.examples import family
 
@@ -98,6 +99,36 @@ def test_a_variant_has_one_score_by_name_or_by_sequence_and_whatever_stands_besi
     assert piped.out == (tmp_path / "alone_scores.csv").read_text()
 
 
+def test_the_users_own_columns_come_along_and_ours_win(cli, model, focus, tmp_path):
+    other = next(letter for letter in ALPHABET if letter != focus[2])
+    table = tmp_path / "table.csv"
+    rows = ["well,Mutant,score,note", f"A1,{focus[2]}11{other},7,first", "A2,no,8,", "A3,WT,9,a control"]
+    table.write_text("\n".join(rows) + "\n")
+    asked = ("score", "proteins", "--model", model, "--variants", table)
+    done = cli(*asked, "-o", tmp_path / "scores.csv")
+    assert done.code == 0, done.err
+    found = read(tmp_path / "scores.csv")
+    assert list(found[0]) == ["line", "mutant", "score", "score_sd", "well", "Mutant", "note"]
+    assert [(row["line"], row["well"], row["note"]) for row in found] == [
+        ("2", "A1", "first"),
+        ("4", "A3", "a control"),
+    ]
+    assert float(found[1]["score"]) == 0
+    assert "since ours have their names: score" in done.err
+    assert cli(*asked, "-o", tmp_path / "scores.parquet").code == 0
+
+
+def test_a_shifted_numbering_is_said_once_with_its_remedy(cli, model, focus, tmp_path):
+    table = tmp_path / "table.csv"
+    names = [f"{focus[at]}{at + 11}{'A' if focus[at] != 'A' else 'G'}" for at in range(2, 12)]
+    table.write_text("\n".join(["mutant", "WT", *names]) + "\n")
+    done = cli("score", "proteins", "--model", model, "--variants", table, "-o", tmp_path / "scores.csv", "--json")
+    assert done.code == 0, done.err
+    assert done.err.count("seems shifted by 2") == 1
+    assert f"it fits a wild type /11-{12 + COLUMNS}. Number the wild type so" in done.err
+    assert "seems shifted by 2" in json.loads(done.out)["notes"][0]
+
+
 def test_a_deletion_costs_most_where_the_family_has_no_gaps(cli, model, alignment, focus, tmp_path):
     others = [line[2:] for line in alignment.read_text().splitlines() if line.startswith("..")]
     gaps = np.mean([[letter == "-" for letter in row] for row in others], 0)
@@ -159,6 +190,21 @@ def test_a_number_of_mutations_is_met_exactly(cli, model, focus, tmp_path, asked
     assert {sum(a != b for a, b in zip(member, focus, strict=True)) for member in fasta(output)} == allowed
 
 
+def test_the_recipe_names_what_its_models_know(model):
+    loaded = load_model("proteins", model)
+    assert {*loaded.oracles, *loaded.representation.measures} == set(loaded.recipe.knows)
+
+
+@pytest.mark.parametrize("verb", ["optimize", "generate"])
+def test_a_forbidden_motif_of_the_wild_type_may_stay(cli, model, focus, tmp_path, verb):
+    wish = ("--goal", "maximize family_score", "--budget", 60) if verb == "optimize" else ("--where", "mutations <= 3")
+    output = tmp_path / "found.csv"
+    done = cli(verb, "proteins", "--model", model, *wish, "--forbid", focus[4:6], "-n", 4, "-o", output)
+    assert done.code == 0, done.err
+    assert f"the wild type holds the forbidden '{focus[4:6]}'" in done.err
+    assert len(read(output)) == 4
+
+
 def test_a_search_may_ask_the_family_itself(cli, model, tmp_path):
     goals = ["--goal", "maximize family_score", "--goal", "mutations <= 4"]
     output = tmp_path / "found.csv"
@@ -168,6 +214,8 @@ def test_a_search_may_ask_the_family_itself(cli, model, tmp_path):
     assert len(found) == 5
     assert all(float(row["mutations"]) <= 4 for row in found)
     assert float(found[0]["family_score"]) > 0
+    assert "no training data" not in done.err
+    assert all(0.3 < float(row["similarity_to_training"]) < 1 and row["novel"] == "true" for row in found)
 
 
 def test_an_alignment_is_trained_on_once(alignment, tmp_path, monkeypatch):
@@ -181,6 +229,20 @@ def test_an_alignment_is_trained_on_once(alignment, tmp_path, monkeypatch):
     assert folders[0] == folders[1]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [folders[0].name]
     assert "finished already" in said[-1]
+
+
+def test_a_family_may_be_trained_for_fewer_steps(cli, alignment, tmp_path):
+    asked = ("score", "proteins", "--alignment", alignment, "--variants", "all-singles", "--threads", 1)
+    short = ("--training", "steps=3", "--training", "batch_size=10")
+    done = cli(*asked, *short, "-o", tmp_path / "scores.csv")
+    assert done.code == 0, done.err
+    assert "step 3/3" in done.err
+    again = cli(*asked, *short, "-o", tmp_path / "again.csv")
+    assert "finished already" in again.err
+    (folder,) = Path("runs").iterdir()
+    wrong = cli("score", "proteins", "--model", folder, "--variants", "all-singles", "--training", "steps=3")
+    assert wrong.code == 2
+    assert "--training with --alignment only" in wrong.err
 
 
 def test_what_an_alignment_s_rules_leave_out_is_told_with_its_name(cli, alignment, tmp_path):
@@ -224,11 +286,11 @@ def test_nothing_is_trained_for_a_wish_that_is_wrong(cli, alignment, more):
 
 
 def test_a_search_starts_at_variants_by_name_and_refuses_what_is_none(cli, model, focus):
-    wish = ("--goal", "maximize family_score", "--goal", "mutations <= 1", "--budget", 20, "-n", 1)
+    wish = ("--goal", "maximize family_score", "--goal", "mutations <= 2", "--budget", 40, "-n", 1)
     other = next(letter for letter in ALPHABET if letter != focus[2])
     started = cli("optimize", "proteins", "--model", model, *wish, "--start", f"{focus[2]}11{other}", "-o", "a.csv")
     assert started.code == 0, started.err
-    assert "scored 20" in started.err
+    assert "scored 40" in started.err
     for start, reason in (
         ("ACDEF", "5 letters, the family's reference has 32"),
         (f"{other}11A", f"says {other} at 11"),

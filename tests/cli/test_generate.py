@@ -52,6 +52,13 @@ def test_a_column_of_the_users_own_is_told_and_filtered_by_a_predictor(cli, work
     kept = pd.read_csv("kept.csv")
     assert (kept["measured"] >= 0.5).all()
     assert len(kept)
+    predictor = ("--predictor", f"measured={workspace.folder / 'predictor'}", "-o", "again.csv")
+    assert cli("predict", "pointclouds", "kept.csv", *predictor).code == 0
+    again = pd.read_csv("again.csv")
+    said = ["measured", "measured_lower", "measured_upper", "measured_in_domain"]
+    assert list(kept) == ["item", *said]
+    assert np.allclose(kept[said[:3]], again[said[:3]], rtol=1e-5)
+    assert kept[said[3]].tolist() == again[said[3]].tolist()
 
 
 @pytest.mark.parametrize("where", [(), ("--where", "radius in 0.5..1.5")])

@@ -120,6 +120,7 @@ def test_two_objectives_give_a_pareto_set(cli, workspace):
 def test_empty_similarities_are_explained_where_that_is_the_reason(cli, workspace, monkeypatch, committed, flags, said):
     Path("t.csv").write_text("item\njunk\n")
     monkeypatch.setattr("sciencegen.api.optimize.read_known", lambda *_: Known(DOMAIN, frozenset(), committed, []))
+    monkeypatch.setattr("sciencegen.api.optimize.data_of", lambda _: None)
     base = ("optimize", "pointclouds", "--model", workspace.model, "--budget", 5, *WISH)
     told = cli(*base, *flags).err
     assert ("similarity_to_training stays empty" in told) is said

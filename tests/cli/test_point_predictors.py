@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from sciencegen.api.point_data import check_parts
-from sciencegen.api.predict import load_predictor, predict, train_predictor
+from sciencegen.api.predict import load_predictor, predict
+from sciencegen.api.predictor_training import train_predictor
 from sciencegen.config import PredictorSettings
 from sciencegen.errors import ConfigError, DataError
 from tests.cli.conftest import run

@@ -145,6 +145,23 @@ def test_replicates_are_averaged_and_bad_rows_are_listed(cli, round_one):
     assert json.loads(result.out)["measured"] == 40
 
 
+def test_what_is_no_number_is_listed_and_an_empty_cell_is_unmeasured(cli, round_one):
+    cells = ["1.5", "", ">5", "<0.1", "inf", "n.d.", "nan", "2.5"]
+    errors = ["0.1", "", "", "", "", "", "", "low"]
+    items = [f'"{text}"' for text in round_one["item"][: len(cells)]]
+    rows = [",".join(row) for row in zip(items, cells, errors, strict=True)]
+    Path("plate.csv").write_text("\n".join(["item,value,value_sd", *rows]) + "\n")
+    result = cli("record", "pointclouds", "plate.csv", "--journal", "journal.csv", "--json")
+    assert result.code == 0, result.err
+    summary = json.loads(result.out)
+    assert (summary["recorded"], summary["unmeasured"], summary["refused"]) == (2, 1, 6)
+    rejects = pd.read_csv("journal.csv.rejects.csv")
+    assert rejects["line"].tolist() == [4, 5, 6, 7, 8, 9]
+    for cell, reason in zip([*cells[2:7], "low"], rejects["reason"], strict=True):
+        assert f"'{cell}' in 'value" in reason
+        assert ("a bound is no measurement" in reason) == (cell[0] in "<>")
+
+
 def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):
     pool = pd.read_csv(write_clouds(Path("pool.csv"), 200, seed=5))
     pool["price"] = np.where(np.arange(200) % 2 == 0, 1.0, 3.0)

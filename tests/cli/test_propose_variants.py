@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -68,6 +69,16 @@ def test_a_plate_stays_at_its_positions_and_residues_and_off_forbidden_motifs(cl
     assert not plate["item"].str.contains("GF").any()
 
 
+def test_a_forbidden_motif_of_the_wild_type_stays_where_it_is_and_is_said(cli, measured):
+    place = WILD.index("DG")
+    space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=2")
+    result = cli("propose", "proteins", *space, "--forbid", "DG", "--batch", 40, *FAST, "-o", "p.csv")
+    assert result.code == 0, result.err
+    assert f"the wild type holds the forbidden 'DG' (DG at {place + 2}" in result.err
+    known = {match.start() for match in re.finditer("DG", WILD)}
+    assert all({match.start() for match in re.finditer("DG", item)} <= known for item in pd.read_csv("p.csv")["item"])
+
+
 @pytest.mark.parametrize("ending", ["csv", "pq", "fasta"])
 def test_a_plate_comes_back_from_the_lab_as_it_is(cli, measured, ending):
     name = f"round1.{ending}"
@@ -102,6 +113,34 @@ def test_names_are_recorded_as_sequences_and_wrong_rows_are_listed(cli, measured
     reasons = ("reference has V", "outside", "written WT", "56 letters")
     for reason, wanted in zip(rejects["reason"], reasons, strict=True):
         assert wanted in reason
+
+
+def test_a_control_without_a_sequence_is_read_by_its_name(cli, measured):
+    rows = ["item,mutant,value", f"{measured['item'][0]},,0.5", ",WT,1.0", ",Q2A,0.75", ",,2"]
+    Path("plate.csv").write_text("\n".join(rows) + "\n")
+    result = cli("record", "proteins", "plate.csv", "--wild-type", "gb1.fasta", "--journal", "journal.csv")
+    assert result.code == 0, result.err
+    found = {entry.item: entry.value for entry in read_journal("journal.csv").entries}
+    assert found == {measured["item"][0]: 0.5, WILD: 1.0, "A" + WILD[1:]: 0.75}
+    assert pd.read_csv("journal.csv.rejects.csv")["line"].tolist() == [5]
+
+
+def test_a_journal_names_its_variants_and_keeps_what_earlier_files_had_refused(cli, measured):
+    campaign = ("--wild-type", "gb1.fasta", "--journal", "journal.csv")
+    for name, rows in {"one": ["Q2A,0.5", "Q2L,0.7", "A2Q,1"], "two": ["Q2A:Y3W,>5", "WT,1"]}.items():
+        Path(f"{name}.csv").write_text("\n".join(["mutant,value", *rows]) + "\n")
+        for _ in range(2):  # again adds nothing
+            assert cli("record", "proteins", f"{name}.csv", *campaign).code == 0
+    journal = pd.read_csv("journal.csv")
+    assert list(journal)[:4] == ["round", "item", "mutant", "kind"]
+    assert journal["mutant"].tolist() == ["Q2A", "Q2L", "WT"]
+    rejects = pd.read_csv("journal.csv.rejects.csv")
+    assert list(rejects) == ["source", "line", "item", "reason"]
+    assert rejects[["source", "line"]].values.tolist() == [["one.csv", 4], ["two.csv", 2]]
+    plate = ("--space", "positions=39-40", "--batch", 3, "-o", "plate.csv")
+    result = cli("propose", "proteins", *campaign, *plate, *FAST)
+    assert result.code == 0, result.err
+    assert pd.read_csv("journal.csv")["mutant"].tolist()[3:] == pd.read_csv("plate.csv")["mutant"].tolist()
 
 
 def test_a_sequence_says_its_numbers_and_a_plate_comes_back_by_them(cli, measured):

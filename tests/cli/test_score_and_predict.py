@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -140,3 +141,18 @@ def test_wrong_input_is_said(cli, workspace, arguments, code, said):
     result = cli("score", "pointclouds", *arguments, stdin=b"junk\n")
     assert result.code == code
     assert said in result.err
+
+
+def test_a_predictor_finds_its_model_from_any_folder_and_after_both_have_moved(cli, workspace, monkeypatch):
+    shutil.copytree(workspace.model, "here/model")
+    quick = ("--set", "families=[ridge]", "--set", "folds=3", "--set", "inputs=latents", "--threads", 1)
+    flags = ("--target", "measured", "--model", "here/model", *quick, "-o", "here/predictors/one")
+    trained = cli("train", "predictor", "pointclouds", workspace.folder / "clouds.csv", *flags)
+    assert trained.code == 0, trained.err
+    Path("here").rename("there")
+    Path("away").mkdir()
+    monkeypatch.chdir("away")
+    asked = ("--predictor", "m=../there/predictors/one", "-o", "m.csv")
+    result = cli("predict", "pointclouds", workspace.folder / "clouds.csv", *asked)
+    assert result.code == 0, result.err
+    assert pd.read_csv("m.csv")["m"].notna().all()

@@ -99,7 +99,7 @@ def test_names_of_what_the_family_thinks_are_suggested(cli, family_model):
 def test_a_predictor_that_is_named_is_written(cli, workspace):
     named = ("--predictor", f"m={workspace.folder / 'predictor'}")
     assert cli("generate", "pointclouds", "--model", workspace.model, "-n", 3, *named, "-o", "g.csv").code == 0
-    assert Path("g.csv").read_text().splitlines()[0] == "item,m"
+    assert Path("g.csv").read_text().splitlines()[0] == "item,m,m_lower,m_upper,m_in_domain"
     wish = ("--goal", "maximize height", "--budget", 30, "-n", 3)
     assert cli("optimize", "pointclouds", "--model", workspace.model, *wish, *named, "-o", "o.csv").code in (0, 5)
     assert "height,m,m_lower,m_upper,m_in_domain" in Path("o.csv").read_text().splitlines()[0]

@@ -49,12 +49,15 @@ def test_same_content_same_bytes(tmp_path, ending):
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_floats_are_written_in_their_shortest_exact_form(tmp_path):
-    numbers = [0.1, 1 / 3, 1e300, -0.0, 5e-324]
-    write_table(tmp_path / "t.csv", {"item": list("abcde"), "x": numbers, "y": np.array([0.1] * 5, np.float32)})
-    text = (tmp_path / "t.csv").read_text()
-    assert [row.values["x"] for row in read_table(tmp_path / "t.csv", NAMES)] == numbers
-    assert text.splitlines()[1] == "a,0.1,0.1"
+def test_people_read_seven_digits_and_parquet_is_exact(tmp_path):
+    numbers = [0.1, 1 / 3, 1e300, 1234567.0, -1234567.8, 2e-9 / 3]
+    columns = {"item": list("abcdef"), "x": numbers, "y": np.array([0.1] * 6, np.float32)}
+    write_table(tmp_path / "t.csv", columns)
+    cells = [line.split(",") for line in (tmp_path / "t.csv").read_text().splitlines()[1:]]
+    assert [cell for _, cell, _ in cells] == ["0.1", "0.3333333", "1e+300", "1234567", "-1234568", "6.666667e-10"]
+    assert {cell for *_, cell in cells} == {"0.1"}
+    write_table(tmp_path / "t.parquet", columns)
+    assert [row.values["x"] for row in read_table(tmp_path / "t.parquet", NAMES)] == numbers
     write_table(tmp_path / "u.csv", {"item": ["a"], "ok": [np.True_], "no": [False], "none": [math.nan]})
     assert (tmp_path / "u.csv").read_text() == "item,ok,no,none\na,true,false,\n"
 
@@ -77,6 +80,40 @@ def test_lines_are_those_of_an_editor(tmp_path):
 )
 def test_dialects(tmp_path, text, expected):
     assert rows(write(tmp_path / "t.csv", text)) == expected
+
+
+def test_cells_that_are_no_numbers_are_told_apart_from_empty_ones(tmp_path):
+    path = write(tmp_path / "t.csv", "item,size\na,1\nb,>5\nc, \nd,inf\ne,nan\nf\n")
+    found = list(read_table(path, NAMES))
+    assert [dict(row.unread) for row in found] == [{}, {"size": ">5"}, {}, {"size": "inf"}, {"size": "nan"}, {}]
+    assert "'>5' in 'size', expected a finite number" in found[1].why_no_number("size")
+    assert found[2].why_no_number("size") == "no number in 'size'"
+    pq.write_table(pa.table({"item": list("abc"), "size": [1.0, math.inf, None]}), tmp_path / "t.parquet")
+    found = list(read_table(tmp_path / "t.parquet", NAMES))
+    assert [dict(row.values) for row in found] == [{"size": 1}, {}, {}]
+    assert [dict(row.unread) for row in found] == [{}, {"size": "inf"}, {}]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_row_without_an_item_is_read_from_the_next_column_of_items(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    write_table(path, {"word": ["pear", "plum", ""], "size": [1, 2, 3], "item": ["apple", "", ""]})
+    assert [text for _, text, _ in rows(path)] == ["apple", "plum", ""]
+    assert [text for _, text, _ in rows(path, "item")] == ["apple", "", ""]
+    write_table(path, {"item": ["apple", ""], "word": [1, 2]})  # numbers are no items
+    assert [text for _, text, _ in rows(path)] == ["apple", ""]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_whole_rows_have_every_cell(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    write_table(path, {"Item": ["a", "b"], "size": [1.5, None], "note": ["x", ""]})
+    found = [dict(row.cells) for row in read_table(path, NAMES, whole=True)]
+    assert [one["Item"] for one in found] == ["a", "b"]
+    assert [one["note"] for one in found] == ["x", ""]
+    assert float(found[0]["size"]) == 1.5
+    assert found[1]["size"] in ("", None)
+    assert [dict(row.cells) for row in read_table(path, NAMES)] == [{}, {}]
 
 
 def test_hostile_cells_are_rows_like_others(tmp_path):

@@ -93,6 +93,15 @@ def test_violation_is_zero_exactly_where_satisfied_and_relative_elsewhere():
     assert parse_goal("x <= 0").violation(2) == pytest.approx(2.0)
 
 
+def test_a_goal_may_be_what_the_oracle_knows():
+    goal = parse_goal("fitness in domain")
+    assert (goal.name, goal.is_objective) == ("fitness", False)
+    asked = [goal.missed_by(Score(2.0, in_domain=inside), True) for inside in (True, None, False)]
+    assert asked == [0.0, 0.0, 1.0]
+    with pytest.raises(ConfigError, match="Expected a condition"):
+        parse_condition("fitness in domain")
+
+
 def test_the_cautious_value_is_the_worse_end():
     score = Score(2.0, lower=1.0, upper=4.0)
     assert parse_goal("maximize x").cautious_value(score) == 1.0

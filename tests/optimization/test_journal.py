@@ -21,6 +21,19 @@ def test_what_is_written_is_read_again(tmp_path):
     assert not journal.torn
 
 
+def test_a_column_of_names_is_for_people_and_old_journals_stay_as_they_are(tmp_path):
+    named = Entry(1, "CCO", "measured", value=1.0, name="ethanol")
+    append(tmp_path / "new.csv", [named], "mutant")
+    append(tmp_path / "new.csv", [PROPOSED])  # by somebody who knows no names
+    lines = (tmp_path / "new.csv").read_text().splitlines()
+    assert lines[0].split(",")[:4] == ["round", "item", "mutant", "kind"]
+    assert [line.split(",")[2] for line in lines[1:]] == ["ethanol", ""]
+    assert read_journal(tmp_path / "new.csv").entries == (named, PROPOSED)
+    append(tmp_path / "old.csv", [PROPOSED])
+    append(tmp_path / "old.csv", [named], "mutant")
+    assert (tmp_path / "old.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
+
+
 def test_no_file_is_an_empty_journal(tmp_path):
     assert read_journal(tmp_path / "none.csv").entries == ()
 

@@ -19,14 +19,20 @@ def test_weighted_ridge_is_the_closed_form():
 
 
 @pytest.mark.parametrize("count", [12, 40, 400])
-def test_a_curve_rises_and_goes_on_beyond_its_knots(count):
+def test_a_curve_rises_and_flattens_beyond_its_knots(count):
     generator = np.random.default_rng(1)
     sums = np.sort(generator.standard_normal(count))
     knots, heights = rising_curve(sums, np.tanh(2 * sums) + 0.1 * generator.standard_normal(count))
     assert (np.diff(heights) >= 0.99 * LEAST_SLOPE * np.diff(knots)).all()
-    far = np.array([knots[0] - 3, knots[-1] + 3])
+    width = knots[1] - knots[0]
+    far = np.concatenate([knots[0] - width * np.array([3, 1]), knots[-1] + width * np.array([0, 1, 3])])
     reached, slope = on_curve(far, knots, heights)
-    assert np.allclose(reached, [heights[0] - 3 * slope[0], heights[-1] + 3 * slope[1]])
+    last = (heights[-1] - heights[-2]) / width
+    assert (np.diff(reached) > 0).all()
+    assert np.allclose(reached[-2:], heights[-1] + last * width * np.log([2, 4]))
+    step = 1e-6 * width
+    nearby = (on_curve(far + step, knots, heights)[0] - on_curve(far - step, knots, heights)[0]) / (2 * step)
+    assert np.allclose(slope[[0, 1, 3, 4]], nearby[[0, 1, 3, 4]], rtol=1e-4)
 
 
 def landscape(rows: int, seed: int, curve=lambda sums: 1 / (1 + np.exp(-2 * sums))) -> tuple[np.ndarray, np.ndarray]:

@@ -66,6 +66,15 @@ def test_colours_part_at_the_centre_and_end_where_values_do():
     assert scale_of(HeatMap("x", "A", ["1", "2"], "AA", [[3.0, 3.0]], centre=3.0)).limit > 0
 
 
+@pytest.mark.parametrize("count", [5, 20, 1000])
+def test_one_outlier_leaves_the_colours_of_the_others(count):
+    values = [*np.linspace(-1, 1, count - 1), 1000.0]
+    scale = scale_of(HeatMap("x", "A", [str(site) for site in range(count)], "A" * count, [values]))
+    assert 0.9 < scale.limit <= 1
+    assert scale.shade(np.array([-1.0, 1000.0])).tolist() == [-SHADES, SHADES]
+    assert scale_of(HeatMap("x", "A", ["1", "2", "3"], "AAA", [[0.0, 0.0, 5.0]])).limit == 5
+
+
 def cells(svg: str, width: int) -> int:
     return sum(len(re.findall(f"h{width - 1}v", path)) for path in re.findall(r'<path d="([^"]*)" style="fill', svg))
 

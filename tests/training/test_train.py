@@ -1,6 +1,7 @@
 """Training: it minimizes, it averages, and a resumed run ends with the unbroken run's weights."""
 
 import shutil
+import signal
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -11,8 +12,11 @@ from torch import nn
 
 import sciencegen.training
 from sciencegen.batch import Batch
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, Stopped
 from sciencegen.training import TrainingSettings
+from sciencegen.training.module import TrainedModule
+from sciencegen.training.settings import CHECKPOINT
+from sciencegen.training.stopping import SIGNALS, wish_to_stop
 from sciencegen.training.train import train
 
 
@@ -88,6 +92,61 @@ def test_a_resumed_run_is_the_unbroken_run(tmp_path, kill):
         assert torch.equal(value, resumed.state_dict()[name]), name
     steps = [[row.split(",")[0] for row in (tmp_path / f / "log.csv").read_text().split()] for f in ("whole", "broken")]
     assert steps[0] == steps[1]
+
+
+def signalled_at(step, number):
+    def source(start):
+        yield from islice(batches(start), step - start)
+        signal.raise_signal(number)
+        yield from batches(step)
+
+    return source
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_it_after_a_whole_step_that_is_saved(tmp_path, number):
+    whole, resumed = Line(), Line()
+    train(whole, batches, settings(), tmp_path / "whole")
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped, match="of 60 steps") as stop:
+        train(Line(), signalled_at(17, number), settings(), tmp_path / "broken")
+    assert stop.value.exit_code == 128 + number
+    assert signal.getsignal(number) == before
+    assert 17 <= torch.load(tmp_path / "broken" / CHECKPOINT, weights_only=True)["step"] <= 19
+    train(resumed, batches, settings(), tmp_path / "broken")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path):
+    def impatient(start):
+        yield from islice(batches(start), 3)
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Stopped, match="in the middle of a step"):
+        train(Line(), impatient, settings(), tmp_path)
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_train_end"])
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_between_steps_is_heard_too(tmp_path, monkeypatch, hook, number):
+    monkeypatch.setattr(TrainedModule, hook, lambda self, *_: self.step in (17, 60) and signal.raise_signal(number))
+    with pytest.raises(Stopped) as stop:
+        train(Line(), batches, settings(), tmp_path)
+    assert stop.value.exit_code == 128 + number
+    saved = torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"]
+    assert saved == (18 if hook == "on_train_batch_end" else 60)
+
+
+def test_ignored_signals_stay_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with wish_to_stop() as wish:
+            signal.raise_signal(signal.SIGHUP)
+        assert wish.signal is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):

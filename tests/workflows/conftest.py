@@ -82,9 +82,9 @@ def rules_in(text):
     return set(re.findall(r"^(?:local)?rule (\w+):$", text, flags=re.MULTILINE)) - {"all"}
 
 
-def edited(*path, value):
-    """CONFIG with one key changed."""
-    config = copy.deepcopy(CONFIG)
+def edited(*path, value, config=CONFIG):
+    """A config with one key changed."""
+    config = copy.deepcopy(config)
     section = config
     for name in path[:-1]:
         section = section.setdefault(name, {})

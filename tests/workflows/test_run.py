@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import psutil
 import pytest
@@ -13,7 +14,7 @@ from sciencegen.api.run import find_profile, read_config, run
 from sciencegen.config import load_run
 from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
-from tests.workflows.conftest import CONFIG, WORKFLOWS, edited
+from tests.workflows.conftest import WORKFLOWS, edited
 
 DRIVER = """
 import os, sys
@@ -29,7 +30,23 @@ main()
 """The real command, whose jobs find the stand-in before it."""
 
 
-def start(place, *flags, config=CONFIG):
+RUNNABLE = {
+    "domain": "molecules",
+    "name": "test",
+    "structures": ".sdf",
+    "prepare": {"source": "items.smi"},
+    "train": {"training": {"steps": 3}},
+    "generate": {"n": 7},
+    "predict": {"stain": {"table": "stain.csv", "target": "y"}},
+    "optimize": {"goals": ["maximize stain", "sa <= 3"]},
+    "propose": {"measured": "stain.csv", "target": "y"},
+    "evaluate": {"against": "moses/test", "training": "known.smi"},
+}
+"""A config whose names are all right, of the files that a place has."""
+changed = partial(edited, config=RUNNABLE)
+
+
+def start(place, *flags, config=RUNNABLE):
     place.write(config)
     words = [sys.executable, "-c", DRIVER, "run", "molecules", "--config", "config.yaml", *flags]
     return subprocess.Popen(words, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -87,7 +104,7 @@ def test_sigterm_ends_everything_below(place):
     process = start(place)
     job = wait_for(place, "train")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 130
+    assert process.wait(60) == 143
     assert not psutil.pid_exists(job)
 
 
@@ -96,6 +113,33 @@ def test_two_runs_never_share_a_folder(place):
         code, _, heard = finish(start(place))
     assert code == 2
     assert "another process works in it" in heard
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("optimize", "Found 2 of 100 candidates (all written) among 9 scored items, of which 7 miss a goal"),
+        ("propose", "Found 2 of 96 items that may be proposed"),
+    ],
+)
+def test_fewer_than_asked_are_told_with_the_report(place, verb, told):
+    (place.folder / "found").write_text(f"{verb} 2")
+    code, said, heard = finish(start(place))
+    assert code == 5, heard
+    assert said == "results/molecules/test/report.html\n"
+    assert told in heard
+    assert "--" not in heard[heard.index("error: Found") :], "remedies are keys of the config, no flags"
+    assert finish(start(place, "--", "-n"))[0] == 0
+
+
+def test_a_typo_costs_no_earlier_result(place):
+    code, _, heard = finish(start(place))
+    assert code == 0, heard
+    before = {path: path.stat().st_mtime_ns for path in place.results.rglob("*")}
+    code, said, heard = finish(start(place, config=changed("train", "settings", value={"latnt": 8})))
+    assert (code, said) == (2, "")
+    assert "config.yaml, train: Unknown key in settings of recipe 'selfies-vae' 'latnt'." in heard
+    assert {path: path.stat().st_mtime_ns for path in place.results.rglob("*")} == before
 
 
 def test_a_failed_step_is_told_with_where_its_log_is(place):
@@ -109,12 +153,12 @@ def test_a_failed_step_is_told_with_where_its_log_is(place):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (edited("optimise", value={}), "did you mean 'optimize'"),
-        (edited("train", "modle", value="x"), "did you mean 'model'"),
-        (edited("domain", value="galaxies"), "is one of galaxies"),
-        (edited("prepare", "source", value="item.smi"), "found no file 'item.smi'"),
-        (edited("predict", "stain", "table", value="stian.csv"), "found no file 'stian.csv'"),
-        (edited("predict", "stain", "table", value="freesolv/test"), "Expected freesolv/ and one of all"),
+        (changed("optimise", value={}), "did you mean 'optimize'"),
+        (changed("train", "modle", value="x"), "did you mean 'model'"),
+        (changed("domain", value="galaxies"), "is one of galaxies"),
+        (changed("prepare", "source", value="item.smi"), "found no file 'item.smi'"),
+        (changed("predict", "stain", "table", value="stian.csv"), "found no file 'stian.csv'"),
+        (changed("predict", "stain", "table", value="freesolv/test"), "Expected freesolv/ and one of all"),
     ],
 )
 def test_a_wrong_config_is_an_error_before_anything_runs(place, monkeypatch, config, message):

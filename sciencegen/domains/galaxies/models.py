@@ -10,15 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
+from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion
 from sciencegen.domains.base import Recipe, Refusal
-from sciencegen.domains.galaxies import image_representation
+from sciencegen.domains.galaxies import image_representation, seen_representation
 from sciencegen.domains.galaxies.dependences import settled
 from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
+from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
+from sciencegen.domains.galaxies.seen_representation import SeenRepresentation
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.vae.image_networks import FluxScale
 from sciencegen.vae.images import ImageVAE, ImageVAESettings
-from sciencegen.vae.observation import IMAGE, VARIANCE, observed
+from sciencegen.vae.observation import IMAGE, PSF, VARIANCE, observed
 
 CONDITIONS = (
     "flux", "half_light_radius", "e1", "e2", "ellipticity",
@@ -28,7 +32,7 @@ CONDITIONS = (
 TRAINING = {"steps": 4000, "batch_size": 64, "learning_rate": 1e-3, "ema_decay": 0.995}
 
 
-def condition_kinds(representation: ImageRepresentation) -> ConditionKinds:
+def condition_kinds(representation: ImageRepresentation | SeenRepresentation) -> ConditionKinds:
     """Ellipticity's components turn with the image; all else doesn't."""
     names = representation.properties
     pairs = ((names.index(SPIN_2[0]), names.index(SPIN_2[1])),) if SPIN_2[0] in names else ()
@@ -71,6 +75,20 @@ def check(model: Any, representation: ImageRepresentation, arrays: Sequence[Any]
     }
 
 
+def stamp_diffusion(representation: SeenRepresentation, settings: ImageDiffusionSettings) -> ObservedImageDiffusion:
+    """A variational diffusion of stamps as they were seen, which knows PSF and noise of each."""
+    context = {PSF: 1, NOISE: representation.shape[0]}
+    diffusion = image_diffusion(representation.shape, condition_kinds(representation), context, settings)
+    return ObservedImageDiffusion(diffusion, representation.seen, STEPS_PER_SIGMA)
+
+
+def check_diffusion(model: Any, representation: SeenRepresentation, arrays: Sequence[Any]) -> Mapping[str, float]:
+    """Bits a pixel of held-out stamps without their conditions, as they are quantized: in steps of a sixteenth of the
+    noise; and what the noise alone takes of it."""
+    bits = model.bits_per_pixel(representation.batch(arrays))
+    return {"bits_per_pixel": float(bits.mean()), "noise_bits": model.noise_bits}
+
+
 RECIPES = {
     "stamp-vae": Recipe(
         name="stamp-vae",
@@ -81,6 +99,17 @@ RECIPES = {
         conditions=CONDITIONS,
         description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
         check=check,
+        training=TRAINING,
+    ),
+    "stamp-diffusion": Recipe(
+        name="stamp-diffusion",
+        fit=seen_representation.fit,
+        load_representation=seen_representation.load,
+        build=stamp_diffusion,
+        settings=ImageDiffusionSettings,
+        conditions=CONDITIONS,
+        description="Variational diffusion of stamps as they were seen, with PSF and noise; a likelihood in bits.",
+        check=check_diffusion,
         training=TRAINING,
     ),
 }

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
 from sciencegen.domains.galaxies.sersic_fit import SersicFit, fit_sersic
 from sciencegen.domains.galaxies.similarity import similarity
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
+from sciencegen.errors import unknown_name
 from sciencegen.scoring.oracles import Direction, Oracle, Score
 
-SIMILARITY_PREFIX = "similarity to "
 FITTED = {
     "sersic_index": ("index", ""),
     "sersic_radius": ("half_light_radius", "arcsec"),
@@ -24,19 +23,6 @@ FITTED = {
     "sersic_chi2": ("chi2", ""),
 }
 """Oracles of the fit: which of its numbers each is, and the unit. They see through the PSF; a fit takes 0.1 s."""
-
-
-@dataclass(frozen=True)
-class PropertyOracle:
-    """A measured property."""
-
-    name: str
-    unit: str
-    direction: Direction | None
-
-    def score(self, items: Sequence[Stamp]) -> list[Score]:
-        values = measure(items, [self.name])[:, 0]
-        return [Score(float(one)) if one == one else Score(None, failure="can't be measured") for one in values]
 
 
 @dataclass(frozen=True)
@@ -57,30 +43,15 @@ class FitOracle:
         return Score(getattr(fit, FITTED[self.name][0]), *bounds)
 
 
-@dataclass(frozen=True)
-class SimilarityOracle:
-    """Likeness to one stamp."""
-
-    name: str
-    reference: Stamp
-    unit: str = ""
-    direction: Direction | None = "maximize"
-
-    def score(self, items: Sequence[Stamp]) -> list[Score]:
-        return [Score(float(value)) for value in similarity(items, [self.reference])[:, 0]]
-
-
 def oracle(name: str) -> Oracle:
     """A built-in oracle by name; "similarity to <stamps.fits[3]>" too."""
     if name in PROPERTIES:
-        return PropertyOracle(name, PROPERTIES[name].unit, PROPERTIES[name].direction)
+        return property_oracle(PROPERTIES[name], measure)
     if name in FITTED:
         return FitOracle(name, FITTED[name][1])
     if name.startswith(SIMILARITY_PREFIX):
-        reference = parse(name.removeprefix(SIMILARITY_PREFIX))
-        if isinstance(reference, Refusal):
-            raise ConfigError(f"Expected a galaxy to compare with in '{name[:60]}': {reference.reason}.")
-        return SimilarityOracle(name, reference)
+        other = name.removeprefix(SIMILARITY_PREFIX)
+        return similarity_oracle("galaxy", other, parse, lambda stamp: other, similarity)
     raise unknown_name("oracle of galaxies", name, oracle_names())
 
 

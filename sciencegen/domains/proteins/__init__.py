@@ -27,6 +27,7 @@ from sciencegen.domains.proteins import (
     variant_tables,
 )
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.record_names import taxon
 from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
 from sciencegen.domains.proteins.sites import Frame
 from sciencegen.domains.proteins.variant_names import VariantNames
@@ -49,6 +50,8 @@ class Proteins:
     splits = variant_tables.SPLITS
     letter_classes: Mapping[str, str] = LETTER_CLASSES
     variant_unit = "nats"
+    labels: Mapping[str, Callable[[str], str]] = {"taxon": taxon}
+    space_options = design_options.OPTIONS
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
@@ -142,8 +145,13 @@ class Proteins:
     def variant_names(self, reference: Reference) -> VariantNames:
         return VariantNames(reference)
 
-    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
-        return motifs.constraint(keep, forbid)
+    def constraint(
+        self, keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
+    ) -> Callable[[str], bool]:
+        return motifs.constraint(keep, forbid, reference)
+
+    def held(self, reference: Reference, forbid: Sequence[str]) -> list[str]:
+        return motifs.held(reference, forbid)
 
     @property
     def comparison(self) -> metrics.Comparison:

@@ -27,6 +27,7 @@ from sciencegen.domains.proteins.items import (
     encode_rows,
     why_not_residues,
 )
+from sciencegen.domains.proteins.measured_family import beside
 from sciencegen.domains.proteins.measured_variants import (
     DROPPED,
     MUTATIONS,
@@ -192,6 +193,13 @@ class Aligned(Proteins):
     def variant_context(self, reference: Reference) -> dict[str, Any]:
         return variant_context(reference)
 
+    columns = (WEIGHT, MUTATIONS)
+
+    def beside(
+        self, rows: Iterable[Row], context: Mapping[str, Any], table: Callable[[], Iterable[Row]], name: str
+    ) -> Iterator[Row]:
+        return beside(rows, context, table, name)
+
     def holds(self, path: Path) -> bool:
         return holds_alignment(Path(path))
 
@@ -213,8 +221,10 @@ class Aligned(Proteins):
     def features(self, items: Sequence[str]) -> np.ndarray:
         return one_hot(items)
 
-    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[str], bool]:
-        accepted = super().constraint(keep, forbid)
+    def constraint(
+        self, keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
+    ) -> Callable[[str], bool]:
+        accepted = super().constraint(keep, forbid, reference)
         return lambda item: accepted(without_gaps(item))
 
     @property

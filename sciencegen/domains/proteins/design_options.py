@@ -15,7 +15,7 @@ from sciencegen.domains.proteins.design import DesignSpace
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variant_tables import read_reference
 from sciencegen.domains.proteins.variants import Reference
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError
 
 OPTIONS = ("reference", "positions", "residues", "maximum_mutations")
 ANY = "*"
@@ -36,9 +36,6 @@ def design_space(measured: Sequence[str] = (), **options: Any) -> DesignSpace:
     residues: what may stand at all of them, or by position, `39:AVLI 40:*`. The wild type's may stand always.
     maximum_mutations: of one sequence; without, as many as there are open positions.
     """
-    for name in options:
-        if name not in OPTIONS:
-            raise unknown_name("option of the design space of proteins", name, OPTIONS)
     wild_type = _wild_type(options.get("reference"), measured)
     common, own = _residues(wild_type, options.get("residues"))
     asked = options.get("positions")
@@ -113,9 +110,7 @@ def _range(wild_type: Reference, option: str, word: str) -> range:
                 f"'{word}'. {_OTHER_NUMBERS}"
             )
         if letter and letter != known:
-            raise ConfigError(
-                f"Expected {known} at {number}, as in the wild type, got '{word}'. {_OTHER_NUMBERS}"
-            )
+            raise ConfigError(f"Expected {known} at {number}, as in the wild type, got '{word}'. {_OTHER_NUMBERS}")
     if end < start:
         raise ConfigError(f"Expected a range that goes up in {option}, got '{word}'. Write {end}-{start}.")
     return range(start - wild_type.first, end - wild_type.first + 1)

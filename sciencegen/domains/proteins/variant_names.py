@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sciencegen.domains.base import Refusal
@@ -13,6 +13,9 @@ from sciencegen.domains.proteins.variants import Reference, all_singles, variant
 FEWEST_POSITIONS = 3
 """Distinct ones from which letters tell how numbers are shifted."""
 MOST_MISFITS = 0.1
+MANY = 8
+"""Places that fit by one shift: of twice as many, so many fit some shift by chance in less than one of a hundred
+tables. A numbering with gaps of its own (Ambler's of β-lactamases) is shifted by several."""
 _PLACE = re.compile(r"(?<![A-Z0-9])([A-Z])(-?[0-9]{1,9})(?=[A-Z*=-])")
 
 
@@ -32,10 +35,14 @@ class VariantNames:
             return sequence
         return str(variant_name(self.reference, sequence)), sequence
 
-    def hint(self, texts: Sequence[str]) -> str:
+    def places(self, texts: Iterable[str]) -> set[str]:
+        """Each letter that these texts name at a number, once, as the variant that leaves it: `A42=`."""
+        return {f"{one[1]}{one[2]}=" for text in texts for one in _PLACE.finditer(text.upper())}
+
+    def hint(self, texts: Iterable[str]) -> str:
         """By how much numbers seem to be shifted where these texts name other residues than the reference has; "" where
-        no one shift, or none at all, makes nearly all of them fit."""
-        places = {(one[1], int(one[2])) for text in texts for one in _PLACE.finditer(text.upper())}
+        no one shift, or none at all, makes nearly all of a few or most of many fit."""
+        places = {(one[0], int(one[1:-1])) for one in self.places(texts)}
         if len({position for _, position in places}) < FEWEST_POSITIONS:
             return ""
         there: dict[str, list[int]] = {}
@@ -43,8 +50,10 @@ class VariantNames:
             there.setdefault(letter, []).append(number)
         fits = Counter(number - at for letter, at in places for number in there.get(letter, ()))
         best = max(fits, key=lambda shift: (fits[shift], -abs(shift)), default=0)
-        if not best or fits[best] < (1 - MOST_MISFITS) * len(places):
+        nearly_all = (1 - MOST_MISFITS) * len(places)
+        if not best or fits[best] < min(nearly_all, max(MANY, len(places) / 2)):
             return ""
         first, last = self.reference.first - best, self.reference.last - best
         fitting = f": it fits a wild type /{first}-{last}" if first >= 1 else ""
-        return f"numbering seems shifted by {-best}{fitting}"
+        part = "" if fits[best] >= nearly_all else f" in {fits[best]} of {len(places)} places"
+        return f"numbering seems shifted by {-best}{part}{fitting}"

@@ -43,7 +43,7 @@ variant's own posterior than a bound from 64 of these does."""
 class VariantScore:
     """score, deviation: nats."""
 
-    mutant: str
+    name: str
     score: float
     deviation: float
 

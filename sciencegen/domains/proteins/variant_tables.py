@@ -11,7 +11,7 @@ from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import GAP_LETTER, parse
 from sciencegen.domains.proteins.variant_features import VariantFeatures
 from sciencegen.domains.proteins.variants import Reference, apply_variant, numbered, split_range, written_out
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.prediction.splits import Split
 
 
@@ -52,7 +52,15 @@ def by_positions(items: Sequence[str], features: VariantFeatures) -> Split:
 
 def by_mutations(items: Sequence[str], features: VariantFeatures) -> Split:
     """The number of positions at which each differs from the reference."""
-    return Split("mutations", "order", features.changed(items).sum(axis=1))
+    counts = features.changed(items).sum(axis=1)
+    if len(found := set(counts[counts > 0].tolist())) < 2:
+        changes = " and ".join(f"{count:g} mutation{'s' * (count != 1)}" for count in found) or "none"
+        raise DataError(
+            "Expected variants with different numbers of mutations for --split mutations, which learns from those with "
+            f"fewer and judges by those with more; found {changes} in every one. Pass --split positions (what new "
+            "variants change was never changed before) or --split random."
+        )
+    return Split("mutations", "order", counts)
 
 
 SPLITS = {"positions": by_positions, "mutations": by_mutations}

@@ -7,7 +7,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import GraphDescriptors, rdFingerprintGenerator, rdMolDescriptors
 
 from sciencegen.domains.molecules import DOMAIN, pmo
-from sciencegen.domains.molecules.oracles import alerts_oracle, similarity_oracle
+from sciencegen.domains.molecules.oracles import alerts_oracle
 from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import Oracle
 
@@ -122,12 +122,12 @@ def test_hops_at_their_start():
 
 def test_similarity_to_a_molecule():
     assert score("similarity to CCO", "OCC") == 1.0
-    oracle = similarity_oracle("CCO")
+    oracle = DOMAIN.oracle("similarity to CCO")
     bits = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     first, second = (bits.GetFingerprint(Chem.MolFromSmiles(smiles)) for smiles in ("CCO", "CCN"))
     assert oracle.score([DOMAIN.parse("CCN")])[0].value == DataStructs.TanimotoSimilarity(first, second)
     with pytest.raises(ConfigError, match="not a valid SMILES"):
-        similarity_oracle("C1CC")
+        DOMAIN.oracle("similarity to C1CC")
 
 
 def test_alerts_by_catalog():

@@ -59,7 +59,6 @@ def test_options_open_places_for_residues(options, residues):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"position": "39"}, "Did you mean 'positions'"),
         ({"positions": "57"}, "from 1 to 56, the numbers of the wild type.*--wild-type SEQUENCE/2-56"),
         ({"positions": "A39"}, "Expected V at 39, as in the wild type, got 'A39'.*SEQUENCE/2-56"),
         ({"positions": "41-39"}, "Write 39-41"),
@@ -72,7 +71,6 @@ def test_options_open_places_for_residues(options, residues):
         ({"maximum_mutations": 0}, "a whole number from 1 as maximum_mutations, got '0'"),
         ({"maximum_mutations": "two"}, "got 'two'"),
         ({"reference": f"{GB1}/2-56"}, "Expected the range of the wild type .* span its 56 letters, found 2-56, 55"),
-        ({"first": 2}, "Unknown option"),
         ({"reference": "MKZ"}, "Expected a wild type"),
         ({"reference": None}, "got none, and nothing measured. Pass --wild-type"),
     ],

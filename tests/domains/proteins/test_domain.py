@@ -1,33 +1,13 @@
-"""That the object has what the contract asks for, and what holds of all its parts together."""
-
-import inspect
+"""What holds of all the parts of the domain together."""
 
 import numpy as np
 import pytest
 
-from sciencegen.domains import domain_names, load_domain
-from sciencegen.domains.base import Domain
+from sciencegen.domains import load_domain
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.errors import ConfigError
 
 FORM = load_domain("proteins/aligned")
-
-
-@pytest.mark.parametrize("domain", [DOMAIN, FORM], ids=lambda domain: domain.name)
-def test_the_domain_has_every_member_of_the_contract(domain):
-    assert load_domain(domain.name) is domain
-    for name, member in inspect.getmembers(Domain, inspect.isfunction):
-        if not name.startswith("_"):
-            wanted = list(inspect.signature(member).parameters)[1:]
-            assert list(inspect.signature(getattr(domain, name)).parameters) == wanted, name
-    for name in ("name", "item_columns", "formats", "properties"):
-        assert getattr(domain, name)
-    assert domain.default_recipe == next(iter(domain.recipes), "")
-    assert domain.item_columns[:2] == ("item", "sequence")
-
-
-def test_it_is_listed():
-    assert {"molecules", "proteins"} <= set(domain_names())
 
 
 def test_groups_leave_every_sequence_alone(proteins):

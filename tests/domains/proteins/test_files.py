@@ -19,7 +19,7 @@ def test_fasta_goes_out_and_in(tmp_path, proteins, name):
     rows = list(DOMAIN.read(path))
     assert [DOMAIN.parse(row.text) for row in rows] == proteins
     assert [row.id for row in rows] == names
-    assert [row.values["fitness"] for row in rows] == values["fitness"]
+    assert [row.values["fitness"] for row in rows] == pytest.approx(values["fitness"], rel=1e-5)
     assert [row.values.get("gravy") for row in rows] == [None, None, *values["gravy"][2:]]
 
 

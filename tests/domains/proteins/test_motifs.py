@@ -32,3 +32,22 @@ def test_motifs_are_regular_expressions_over_residues():
 def test_a_bad_motif_is_named(motif, message):
     with pytest.raises(ConfigError, match=message):
         DOMAIN.constraint([], [motif])
+
+
+def test_a_forbidden_motif_may_stay_where_the_wild_type_has_it_and_nowhere_else():
+    wild_type = DOMAIN.reference("MNKSACAAAC", 10)
+    free = DOMAIN.constraint([], [GLYCOSYLATION, "C.{1,3}C"], wild_type)
+    assert all(map(free, ("MNKSACAAAC", "MNRTACAAAC"))), "its own places"
+    assert all(map(free, ("MAKSACAAAC", "MNPSAAAAAC"))), "gone from them"
+    assert not free("MNKSNCSAAC"), "a new one beside the old"
+    assert not free("MNKSACACAC"), "a new one within the old"
+    assert not free("AMNKSACAAAC"), "another length has no such places"
+    assert not DOMAIN.constraint([], [GLYCOSYLATION])("MNKSACAAAC")
+
+
+def test_what_the_wild_type_holds_is_said_with_its_number_and_a_remedy_that_works():
+    wild_type = DOMAIN.reference("MNKSA", 10)
+    (note,) = DOMAIN.held(wild_type, [GLYCOSYLATION, "WW"])
+    assert "NKS at 11" in note
+    strict = DOMAIN.constraint([note.split("'")[-2]], [])
+    assert [strict(protein) for protein in ("MNKSA", "MNPSA")] == [False, True]

@@ -47,6 +47,13 @@ def test_a_shifted_numbering_is_seen(shift):
     assert NAMES.hint([":".join(texts)]) == NAMES.hint(texts)
 
 
+def test_a_numbering_with_a_gap_of_its_own_is_seen_where_most_of_many_rows_agree():
+    texts = [f"{GB1[at]}{at + 5 + (2 if at < 30 else 3)}A" for at in range(0, 50, 2)]
+    assert NAMES.hint(texts).startswith("numbering seems shifted by 2 in ")
+    assert NAMES.hint(NAMES.places(texts)) == NAMES.hint(texts)
+    assert NAMES.hint([*texts, *(f"{GB1[at]}{at + 5}A" for at in range(50))]) == ""  # most rows fit as they are
+
+
 @pytest.mark.timeout(20)
 def test_one_odd_number_among_shifted_ones_costs_no_time():
     texts = [f"{GB1[at]}{at + 9}A" for at in range(20)]

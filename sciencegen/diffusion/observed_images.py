@@ -1,0 +1,178 @@
+"""The diffusion of images as an instrument saw them: blurred by a point spread function, with noise of known variance.
+
+What is modelled is p(x | c, psf, variance), x being the pixels with their noise; psf and variance are given to the
+network beside the image. Inside, pixels are in units of their noise and stretched (`stretch`). Nothing is deconvolved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor, nn
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.images import IMAGE
+from sciencegen.diffusion.model import EVALUATION_SEED, Accept, Condition, DiffusionModel
+from sciencegen.diffusion.objectives import DiffusionBound
+from sciencegen.diffusion.state import with_fields
+from sciencegen.diffusion.stretch import log_slope, stretched, unstretched
+from sciencegen.errors import ConfigError, DataError, ShapeError
+
+PSF, VARIANCE, NOISE = "psf", "variance", "noise"
+"""Given fields of a Batch: [batch y x], zeros where nothing blurs; [batch band 1 1] or [batch band y x], above 0, in
+the image's unit squared. The network sees the psf over the greatest peak of those in `seen`, and as `noise` the
+logarithm of sigma, less the mean of those."""
+
+
+class ObservedImageDiffusion(nn.Module):
+    """A `LatentModel` of Batches with the fields image, psf and variance.
+
+    diffusion: of stretched images, with the context `psf` and `noise` (`images.image_diffusion`). seen: psf and
+    variance of a few items [kept ...]; draws are seen through one of them, as the first number of a latent says: Phi of
+    it is the place in 0..1. The rest of a latent is the image's noise. steps_per_sigma: pixels are whole multiples of
+    the item's smallest sigma over this; they are spread evenly over their steps before they are stretched (Theis et al.
+    2016).
+    """
+
+    psf: Tensor
+    variance: Tensor
+
+    def __init__(self, diffusion: DiffusionModel, seen: Batch, steps_per_sigma: int) -> None:
+        super().__init__()
+        if steps_per_sigma < 1 or not len(seen):
+            raise ConfigError(f"Expected 1 or more steps of a sigma, and items, got {steps_per_sigma} and {len(seen)}.")
+        self.diffusion, self.steps_per_sigma = diffusion, steps_per_sigma
+        self.register_buffer("psf", seen[PSF], persistent=False)
+        self.register_buffer("variance", seen[VARIANCE], persistent=False)
+        self.psf_scale = float(seen[PSF].max()) or 1.0
+        self.log_sigma = float(0.5 * seen[VARIANCE].log().mean())
+        self.latent_size = self.semantic_size = 1 + diffusion.latent_size
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def embed(self, batch: Batch, generator: Generator | None = None) -> Batch:
+        """The image spread over its steps and stretched, psf and noise as the network sees them. Without a generator
+        pixels stay in the middle of their steps."""
+        image, sigma = batch[IMAGE], self._sigma(batch)
+        if generator is not None:
+            uniform = torch.rand(image.shape, generator=generator, device=generator.device, dtype=image.dtype)
+            image = image + (uniform.to(image.device) - 0.5) * self.step(batch)
+        fields = {IMAGE: stretched(image / sigma), **self._given(batch)}
+        return Batch(fields, batch.mask, batch.condition)
+
+    def _sigma(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
+        sigma = batch[VARIANCE].to(batch[IMAGE] if IMAGE in batch.fields else batch[VARIANCE]).sqrt()
+        if not (sigma > 0).all():
+            raise DataError("Expected noise of a variance above 0, in units of which pixels are told; got 0.")
+        return sigma
+
+    def step(self, batch: Batch) -> Float[Tensor, "batch band 1 1"]:
+        """Of which pixels are whole multiples, in their unit."""
+        return self._sigma(batch).amin((-2, -1), keepdim=True) / self.steps_per_sigma
+
+    def _given(self, batch: Batch) -> dict[str, Tensor]:
+        return {PSF: batch[PSF] / self.psf_scale, NOISE: self._sigma(batch).log() - self.log_sigma}
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """The diffusion's, of stretched images."""
+        return self.diffusion.loss(self.embed(batch, generator), step, generator)
+
+    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
+        """Nothing is left to fit."""
+
+    @torch.no_grad()
+    def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:
+        """The bound of -log p(x | c, psf, variance) in nats, x in the image's own unit and spread over its steps:
+
+        -log p(x) = -log p(u) - sum log du/dx,   du/dx = (du/dw) / sigma.
+        """
+        generator = generator or Generator().manual_seed(EVALUATION_SEED)
+        x = self.embed(batch, generator)
+        bound = self.diffusion.terms(x, generator)
+        slope = (log_slope(x[IMAGE]) - self._sigma(batch).log()).flatten(1).sum(1)
+        return replace(bound, reconstruction=bound.reconstruction - slope)
+
+    def bits_per_pixel(self, batch: Batch, generator: Generator | None = None) -> Float[Tensor, " batch"]:
+        """An upper bound of what the quantized pixels cost, each a whole multiple of `step`: the density's bound, less
+        log2 of the step. A pixel of noise alone costs `noise_bits` at least."""
+        steps = self.step(batch).log().expand(-1, batch[IMAGE].shape[1], 1, 1).mean((1, 2, 3))
+        nats = self.terms(batch, generator).nats / batch[IMAGE][0].numel()
+        return (nats - steps) / math.log(2)
+
+    @property
+    def noise_bits(self) -> float:
+        """log2(steps_per_sigma sqrt(2 pi e)): bits of white Gaussian noise alone."""
+        return math.log2(self.steps_per_sigma * math.sqrt(2 * math.pi * math.e))
+
+    # --- latent space -------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+        """Each item's noise by the probability flow, seen through the nearest psf and variance of `seen`: `decode`
+        gives the pixels back, with that psf and variance. The condition isn't told."""
+        place = self._nearest(batch)
+        x = self.embed(with_fields(self._seen(place), {IMAGE: batch[IMAGE]}))
+        middle = torch.special.ndtri((place.double() + 0.5) / len(self.psf)).to(x[IMAGE])
+        return torch.cat([middle[:, None], self.diffusion.encode(x)], 1)
+
+    @torch.no_grad()
+    def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """The inverse of `encode`."""
+        like = self._like(latent)
+        return self._read(self.diffusion.decode(latent[:, 1:], condition, self._context(like)), like)
+
+    @torch.no_grad()
+    def sample(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Float[Tensor, "batch latent"]:
+        """The noise itself: the prior of latents is standard normal whatever the condition."""
+        self._like(noise)
+        return noise
+
+    @torch.no_grad()
+    def generate(
+        self,
+        noise: Float[Tensor, "batch latent"],
+        condition: Condition = None,
+        accept: Accept | None = None,
+        like: Batch | None = None,
+    ) -> Batch:
+        """Items of p(x | c, psf, variance) by the diffusion's sampler and guidance. like: psf and variance, those that
+        the noise chooses from `seen` unless given."""
+        like = self._like(noise) if like is None else like
+        return self._read(self.diffusion.generate(noise[:, 1:], condition, like=self._context(like)), like)
+
+    def _like(self, latent: Float[Tensor, "batch latent"]) -> Batch:
+        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
+            raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
+        place = (torch.special.ndtr(latent[:, 0].double()) * len(self.psf)).long()
+        return self._seen(place.clamp(max=len(self.psf) - 1))
+
+    def _seen(self, place: Int[Tensor, " batch"]) -> Batch:
+        return Batch({PSF: self.psf[place], VARIANCE: self.variance[place]})
+
+    def _context(self, like: Batch) -> Batch:
+        return Batch(self._given(like))
+
+    def _read(self, drawn: Batch, like: Batch) -> Batch:
+        image = unstretched(drawn[IMAGE]) * self._sigma(like)
+        return Batch({IMAGE: image, PSF: like[PSF], VARIANCE: like[VARIANCE]})
+
+    def _nearest(self, batch: Batch) -> Int[Tensor, " batch"]:
+        """Of `seen`, to each item's psf (relative squared distance) and noise (squared distance of log sigma)."""
+        side = max(int(batch[PSF].shape[-1]), int(self.psf.shape[-1]))
+        psf, kept = (_in_the_middle(one, side).flatten(1) for one in (batch[PSF], self.psf.to(batch[PSF])))
+        squares = kept.square().sum(1).mean().clamp(min=torch.finfo(kept.dtype).tiny)
+        kept_noise, noise = (0.5 * one.mean((-2, -1)).log() for one in (self.variance.to(psf), batch[VARIANCE].to(psf)))
+        blur = (psf[:, None] - kept).square().sum(-1) / squares
+        return (blur + (noise[:, None] - kept_noise).square().sum(-1)).argmin(1)
+
+
+def _in_the_middle(psf: Float[Tensor, "batch y x"], side: int) -> Float[Tensor, "batch side side"]:
+    """On a square of another odd side."""
+    margin = (side - psf.shape[-1]) // 2
+    return nn.functional.pad(psf, [margin] * 4)
