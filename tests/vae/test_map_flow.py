@@ -32,5 +32,5 @@ def test_draws_have_the_distribution_under_what_is_above_and_told(generator):
     assert abs(drawn[here].std() / true[here].std() - 1) < 0.25
     assert (drawn[~here].abs() > 1.5).float().mean() < 0.5 * (drawn[here].abs() > 1.5).float().mean()
     rare = [(values[here].abs() > 1.5).float().mean() for values in (drawn, true)]
-    assert abs(rare[0] - rare[1]) < 0.1
+    assert abs(rare[0] - rare[1]) < 0.15
     assert ((drawn * sign[..., None, None])[here] > -1).float().mean() > 0.95

@@ -198,7 +198,8 @@ def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> Image
     alike = [one for one in stamps if one.image.shape == first.image.shape and one.bands == first.bands]
     sums = np.log([_positive_sum(one) for one in alike])
     columns = alike_pairs([_column(name, values[:, number]) for number, name in enumerate(names)])
-    kept = [alike[row] for row in evenly_spaced(len(alike), KEPT)]
+    noisy = [one for one in alike if not one.noise_free] or alike  # what an instrument saw, where some stamps are sharp
+    kept = [noisy[row] for row in evenly_spaced(len(noisy), KEPT)]
     seen = tuple((one.psf, mean_variance(one)) for one in kept)
     std = float(sums.std()) or 1.0
     return ImageRepresentation(first.bands, first.side, first.pixel_scale, columns, float(sums.mean()), std, seen)
