@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pointclouds import DOMAIN
 
+from sciencegen.api.models import referred_to
 from sciencegen.api.predict import predict
 from sciencegen.files import sha256_of
 from tests.toy import write_clouds
@@ -156,3 +157,15 @@ def test_a_predictor_finds_its_model_from_any_folder_and_after_both_have_moved(c
     result = cli("predict", "pointclouds", workspace.folder / "clouds.csv", *asked)
     assert result.code == 0, result.err
     assert pd.read_csv("m.csv")["m"].notna().all()
+
+
+def test_a_predictors_model_is_the_one_beside_it_whatever_lies_where_the_command_runs(tmp_path, monkeypatch):
+    for model in ("a/model", "b/model", "b/work/old"):
+        (tmp_path / model).mkdir(parents=True)
+        (tmp_path / model / "config.yaml").touch()
+    predictor = tmp_path / "a" / "predictor"
+    predictor.mkdir()
+    monkeypatch.chdir(tmp_path / "b" / "work")
+    assert Path(referred_to("../model", predictor)).resolve() == tmp_path / "a" / "model"
+    assert referred_to("old", predictor) == "old", "an earlier reference, from where its command ran"
+    assert referred_to("../none", predictor) == str(predictor / "../none"), "the error names the place beside it"
