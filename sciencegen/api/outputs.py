@@ -20,9 +20,9 @@ from sciencegen.api.sinks import Complete, LineSink, Refused, StructureSink, Tab
 from sciencegen.data.writers import (
     WRITTEN_TABLES,
     RejectsWriter,
-    append_rejects,
     is_parquet,
     rejects_path,
+    replace_rejects,
     write_rejects,
     write_table,
 )
@@ -146,9 +146,8 @@ def write_rejected(output: str, refused: Sequence[Refused]) -> None:
 
 
 def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None:
-    """`<journal>.rejects.csv`, with what was refused of earlier files."""
-    if refused:
-        append_rejects(rejects_path(journal), source, refused)
+    """`<journal>.rejects.csv`: what is refused of a file now, with what was of others."""
+    replace_rejects(rejects_path(journal), source, refused)
 
 
 def write_latents(output: str, encoded: Any) -> None:

@@ -8,6 +8,7 @@ import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -189,18 +190,22 @@ def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int
     return rejects.count
 
 
-def append_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]]) -> None:
-    """Add rows (line, item, reason) of a file to a table `source, line, item, reason` that only grows; what it holds
-    adds nothing."""
-    new = [(source, str(line), shown(item), shown(reason, LONGEST_REASON)) for line, item, reason in rows]
+def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]]) -> None:
+    """Put rows (line, item, reason) of a file in place of those that a table `source, line, item, reason` of several
+    files holds of it; what was mended goes, and the table with its last row."""
     columns = ("source", *REJECT_COLUMNS)
+    by_source: dict[str, list[tuple[str, ...]]] = {}
     with turn_at(path.absolute().parent):
-        there: list[tuple[str, ...]] = []
         if path.is_file():
             with path.open(encoding="utf-8", newline="") as handle:
-                there = [tuple(row.get(name) or "" for name in columns) for row in csv.DictReader(handle)]
-        rows_now = dict.fromkeys([*there, *new])
-        write_table(path, dict(zip(columns, map(list, zip(*rows_now, strict=True)), strict=True)))
+                for row in csv.DictReader(handle):
+                    by_source.setdefault(row.get("source") or "", []).append(tuple(row.get(name) or "" for name in columns))
+        by_source[source] = [(source, str(line), shown(item), shown(why, LONGEST_REASON)) for line, item, why in rows]
+        kept = list(chain.from_iterable(by_source.values()))
+        if kept:
+            write_table(path, dict(zip(columns, map(list, zip(*kept, strict=True)), strict=True)))
+        else:
+            path.unlink(missing_ok=True)
 
 
 def shown(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:

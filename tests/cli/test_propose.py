@@ -160,6 +160,11 @@ def test_what_is_no_number_is_listed_and_an_empty_cell_is_unmeasured(cli, round_
     for cell, reason in zip([*cells[2:7], "low"], rejects["reason"], strict=True):
         assert f"'{cell}' in 'value" in reason
         assert ("a bound is no measurement" in reason) == (cell[0] in "<>")
+    mended = [items[0] + ",1.5,0.1", items[2] + ",5.2,", items[7] + ",2.5,0.2"]
+    Path("plate.csv").write_text("\n".join(["item,value,value_sd", *mended]) + "\n")
+    result = cli("record", "pointclouds", "plate.csv", "--journal", "journal.csv", "--json")
+    assert json.loads(result.out)["refused"] == 0
+    assert not Path("journal.csv.rejects.csv").exists(), "nothing of the file is refused any more"
 
 
 def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):

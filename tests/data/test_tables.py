@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.data.tables import RejectsWriter, TableWriter, read_table, rejects_path, write_rejects, write_table
+from sciencegen.data.writers import replace_rejects
 from sciencegen.errors import ConfigError, DataError, ShapeError
 
 NAMES = ("item", "word")
@@ -232,3 +233,20 @@ def test_rejects(tmp_path):
     with RejectsWriter(path):
         pass
     assert path.read_text() == "line,item,reason\n"
+
+
+def test_refusals_of_a_file_that_was_mended_go_and_those_of_others_stay(tmp_path):
+    path = tmp_path / "journal.csv.rejects.csv"
+    replace_rejects(path, "one.csv", [])
+    assert not path.exists()
+    replace_rejects(path, "one.csv", [(2, "a", "no number"), (3, "b", "no number")])
+    replace_rejects(path, "two.csv", [(2, "c", "a\nbound"), (2, "c", "no error")])
+    both = path.read_text()
+    replace_rejects(path, "two.csv", [(2, "c", "a\nbound"), (2, "c", "no error")])
+    assert path.read_text() == both, "again adds nothing"
+    replace_rejects(path, "one.csv", [(3, "b", "no number")])
+    assert path.read_text() == "source,line,item,reason\none.csv,3,b,no number\n" + "".join(both.splitlines(True)[3:])
+    replace_rejects(path, "one.csv", [])
+    assert [line[:8] for line in path.read_text().splitlines()[1:]] == ["two.csv,"] * 2
+    replace_rejects(path, "two.csv", [])
+    assert list(tmp_path.iterdir()) == []
