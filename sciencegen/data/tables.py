@@ -97,8 +97,11 @@ def _read_csv(binary, reading: Reading) -> Iterator[Row]:
     names, separator, records = _open_csv(binary, reading.source)
     peeked = list(islice(records, PEEK_ROWS))
     decimal = "," if separator == ";" else "."
-    numeric = {index for index in range(len(names)) if _looks_numeric([row for _, row in peeked], index, decimal)}
-    return _csv_rows(chain(peeked, records), len(names), reading.columns(names, numeric), separator, decimal)
+    seen = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
+    empty = {index for index, cells in enumerate(seen) if not cells}
+    numbers = {index for index, cells in enumerate(seen) if any(_number(cell, decimal) is not None for cell in cells)}
+    columns = reading.columns(names, numbers | empty, empty)  # an empty column may yet bring numbers, or items
+    return _csv_rows(chain(peeked, records), len(names), columns, separator, decimal)
 
 
 def _open_csv(binary, source: str) -> tuple[list[str], str, Iterator[tuple[int, list[str]]]]:
@@ -160,12 +163,6 @@ def _number(cell: str, decimal: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _looks_numeric(rows: Sequence[Sequence[str]], index: int, decimal: str) -> bool:
-    """False where the peeked cells are all something else than a number; an empty column may yet bring one."""
-    cells = [row[index] for row in rows if index < len(row) and row[index].strip()]
-    return not cells or any(_number(cell, decimal) is not None for cell in cells)
 
 
 def _read_parquet(path: Path, reading: Reading) -> Iterator[Row]:

@@ -199,7 +199,8 @@ def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]
         if path.is_file():
             with path.open(encoding="utf-8", newline="") as handle:
                 for row in csv.DictReader(handle):
-                    by_source.setdefault(row.get("source") or "", []).append(tuple(row.get(name) or "" for name in columns))
+                    cells = tuple(row.get(name) or "" for name in columns)
+                    by_source.setdefault(cells[0], []).append(cells)
         by_source[source] = [(source, str(line), shown(item), shown(why, LONGEST_REASON)) for line, item, why in rows]
         kept = list(chain.from_iterable(by_source.values()))
         if kept:

@@ -105,6 +105,17 @@ def test_a_row_without_an_item_is_read_from_the_next_column_of_items(tmp_path, e
     assert [text for _, text, _ in rows(path)] == ["apple", ""]
 
 
+def test_a_column_of_items_may_begin_late_and_a_column_of_numbers_is_none(tmp_path):
+    many = [f"word{number}" for number in range(300)]
+    columns = {"item": [*many, "", ""], "word": [*[""] * 300, "plum", ""], "size": [*[""] * 300, 7, 8]}
+    write_table(tmp_path / "t.csv", columns)
+    found = list(read_table(tmp_path / "t.csv", NAMES))
+    assert [row.text for row in found] == [*many, "plum", ""]
+    assert [dict(row.values) for row in found[-2:]] == [{"size": 7}, {"size": 8}]
+    write_table(tmp_path / "t.csv", {"item": [*many, ""], "word": [3, *[""] * 299, 4]})
+    assert [row.text for row in read_table(tmp_path / "t.csv", NAMES)] == [*many, ""]
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_whole_rows_have_every_cell(tmp_path, ending):
     path = tmp_path / f"t.{ending}"
