@@ -59,7 +59,12 @@ class VariantScoring:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*self.ours, *(name for name in self.theirs if name not in self.ours))
+        return (*self.ours, *self.carried)
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The table's own columns among them."""
+        return tuple(name for name in self.theirs if name not in self.ours)
 
     @property
     def notes(self) -> list[str]:

@@ -124,7 +124,8 @@ def _score_variants(
         domain, variants, column=column, classify=classify, resources=resources, log=say, **sources
     )  # fmt: skip
     first = None
-    with progress("scoring variants") as advance, open_output(domain, output, scoring.columns) as writer:
+    sink = open_output(domain, output, scoring.columns, exact=scoring.carried)
+    with progress("scoring variants") as advance, sink as writer:
         for chunk in scoring:
             writer.write(chunk.values)
             writer.reject(chunk.refused)

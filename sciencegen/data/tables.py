@@ -218,9 +218,12 @@ def _cells(column, numeric: bool) -> list:
     CSV."""
     import pyarrow as pa
 
+    kind = column.type
+    if numeric and pa.types.is_floating(kind) and kind != pa.float64():
+        # As doubles they would show more digits than they have: 0.10000000149 for 0.1.
+        return [None if cell is None else kind.to_pandas_dtype()(cell) for cell in column.to_pylist()]
     if numeric:
         return column.to_pylist()
-    kind = column.type
     cells = column.cast(pa.large_binary()) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else column
     return [
         cell.decode("utf-8", "replace") if isinstance(cell, bytes) else "" if cell is None else str(cell)

@@ -59,6 +59,12 @@ def test_people_read_seven_digits_and_parquet_is_exact(tmp_path):
     assert {cell for *_, cell in cells} == {"0.1"}
     write_table(tmp_path / "t.parquet", columns)
     assert [row.values["x"] for row in read_table(tmp_path / "t.parquet", NAMES)] == numbers
+    with TableWriter(tmp_path / "e.csv", exact={"x", "y"}) as table:
+        table.write({**columns, "z": numbers})
+    cells = [line.split(",") for line in (tmp_path / "e.csv").read_text().splitlines()[1:]]
+    assert [float(cell) for _, cell, *_ in cells] == numbers
+    assert {cell for *_, cell, _ in cells} == {"0.1"}
+    assert cells[1][3] == "0.3333333"
     write_table(tmp_path / "u.csv", {"item": ["a"], "ok": [np.True_], "no": [False], "none": [math.nan]})
     assert (tmp_path / "u.csv").read_text() == "item,ok,no,none\na,true,false,\n"
 
