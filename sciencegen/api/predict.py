@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models import pretrained_root, referred_to
-from sciencegen.api.predictor_inputs import ModelInputs, predictor_oracle
+from sciencegen.api.predictor_inputs import ModelInputs, predictor_oracle, read_observing
 from sciencegen.api.rooms import adapted, domain_of, in_form, inference_threads, plain_name
 from sciencegen.config import as_texts
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import DataError, IncompatibleError, nearest_names, unknown_name
 from sciencegen.runs import RunFolder, check_format
 from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.seen import SeenOracle
 
 CONFIG = "config.yaml"
 REJECTS = "rejects.csv"
@@ -34,6 +35,8 @@ class TrainedPredictor:
     metrics: Mapping[str, Any]
     form: str = ""
     """Of the domain, in which the predictor sees items; then it may have several targets, `a,b,c`."""
+    observing: Any = None
+    """How an instrument saw the items that it learned from, if one did."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -43,7 +46,8 @@ class TrainedPredictor:
         """Under any name; one of several targets under its own."""
         if self.form:
             return self._point_oracle(name)
-        return adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
+        oracle = adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
+        return oracle if self.observing is None else SeenOracle(oracle, self.observing)
 
     def _point_oracle(self, name: str) -> Any:
         from sciencegen.prediction.point_oracle import PointOracle
@@ -114,9 +118,9 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
         from sciencegen.api.point_predictors import load_point_predictor
 
         return load_point_predictor(domain, run)
-    metrics = run.read_json("metrics.json")
-    model = referred_to(config.get("model"), run.path)
-    return TrainedPredictor(domain, run.path, prediction.load(run.path), config["target"], model, metrics)
+    metrics, observing = run.read_json("metrics.json"), read_observing(domain, run)
+    target, model = config["target"], referred_to(config.get("model"), run.path)
+    return TrainedPredictor(domain, run.path, prediction.load(run.path), target, model, metrics, observing=observing)
 
 
 def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:

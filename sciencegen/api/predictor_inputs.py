@@ -12,12 +12,17 @@ import numpy as np
 from sciencegen.api.references import reference_of
 from sciencegen.api.rooms import domain_of, inference_threads, plain_name, plain_of
 from sciencegen.config import PredictorSettings
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.tables import Row
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.runs import RunFolder
 
 GENERIC_SPLITS = ("random", "grouped", "low-high")
 ITEMS_AT_ONCE = 4096
+LOOKED_AT = 64
+"""Items by which is told whether an instrument saw them, and how."""
+OBSERVING = "observing.json"
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,25 @@ def predictor_oracle(domain: str, name: str, predictor: Any, model: ModelInputs)
 
     novel = None if features.fitted is None else features.fitted.novel
     return PredictorOracle(name, predictor, features, latents=latents, scores=scores, novel=novel, reason=reason)
+
+
+def observing_of(domain: str, texts: Sequence[str]) -> Any:
+    """How an instrument saw such items, None where they are as they are."""
+    science = plain_of(domain)
+    if not hasattr(science, "observing"):
+        return None
+    return science.observing([science.parse(texts[row]) for row in evenly_spaced(len(texts), LOOKED_AT)])
+
+
+def write_observing(run: RunFolder, observing: Any) -> None:
+    if observing is None:
+        (run / OBSERVING).unlink(missing_ok=True)
+    else:
+        run.write_json(OBSERVING, observing.to_json())
+
+
+def read_observing(domain: str, run: RunFolder) -> Any:
+    return plain_of(domain).load_observing(run.read_json(OBSERVING)) if run.has(OBSERVING) else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from sciencegen.api.models import reference_to
 from sciencegen.api.predict import CONFIG, REJECTS, TrainedPredictor
-from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, seen_by
+from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, observing_of, seen_by, write_observing
 from sciencegen.api.prepare import open_source, prepared_at
 from sciencegen.api.records import to_record
 from sciencegen.api.references import (
@@ -89,7 +89,10 @@ def train_predictor(
     generator = np.random.default_rng(chosen.seed)
     fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, log=log, **known)
     metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen, log)}
-    return _written(domain, str(table), chosen, RunFolder(folder), fitted, metrics, seen.refused, files)
+    run, observing = RunFolder(folder), observing_of(domain, usable.texts)
+    write_observing(run, observing)
+    written = _written(domain, str(table), chosen, run, fitted, metrics, seen.refused, files)
+    return replace(written, observing=observing)
 
 
 def check_predictor(domain: str, chosen: PredictorSettings) -> None:

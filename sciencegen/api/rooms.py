@@ -13,6 +13,7 @@ import numpy as np
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Refusal
 from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.seen import SeenOracle
 
 
 @cache
@@ -173,14 +174,15 @@ class Judge(InDomain):
         patterns = self.keep or self.forbid
         accept = constraint_of(domain, self.keep, self.forbid, reference) if patterns else lambda item: True
         told = tuple(name for name, _ in self.predictors)
-        values = iter(measure_all(domain, items, self.names, book.resolve, representation, told))
+        seen = items if self.observe is None else representation.observed(items, self.observe)
+        values = iter(measure_all(domain, items, self.names, book.resolve, representation, told, seen))
         check = getattr(representation, "well_formed", None) if self.strict else None
         good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
-        seen = iter(items if self.observe is None else representation.observed(items, self.observe))
+        written = iter(seen)
         return [
             item
             if isinstance(item, Refusal)
-            else Judged(domain.text(next(seen)), plain.key(item), next(values), ok, accept(item))
+            else Judged(domain.text(next(written)), plain.key(item), next(values), ok, accept(item))
             for item, ok in zip(decoded, good, strict=True)
         ]
 
@@ -210,10 +212,11 @@ def with_beside(names: Sequence[str], told: Collection[str]) -> list[str]:
 
 def measure_all(
     domain: Any, items: Sequence[Any], names: Sequence[str], oracle: Callable[[str], Any] | None = None,
-    representation: Any = None, told: Collection[str] = (),
+    representation: Any = None, told: Collection[str] = (), seen: Sequence[Any] | None = None,
 ) -> list[list[Any]]:  # fmt: skip
     """[item column] of properties, of what the representation measures, and of other oracles (the domain's, or those of
-    `oracle`), NaN where one fails; the columns are `with_beside(names, told)`."""
+    `oracle`), NaN where one fails; the columns are `with_beside(names, told)`.
+    seen: the items as they are written, where an instrument sees them so: what learned from such is asked of these."""
     own = [name for name in names if name in getattr(representation, "measures", ()) and name not in told]
     relative = representation.measure(items, own) if items and own else None
     columns: list[list[Any]] = []
@@ -225,7 +228,9 @@ def measure_all(
         elif name in properties:
             columns.append([] if measured is None else measured[:, properties.index(name)].tolist())
         else:
-            scores = (oracle or domain.oracle)(name).score(items) if items else []
+            judge = (oracle or domain.oracle)(name)
+            asked = seen if seen is not None and isinstance(judge, SeenOracle) else items
+            scores = judge.score(asked) if items else []
             columns.append([float("nan") if score.failed else score.value for score in scores])
             columns += [[getattr(score, part) for score in scores] for part in BESIDE if name in told]
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in items]

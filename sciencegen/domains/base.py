@@ -171,6 +171,10 @@ class Domain(Protocol):
         (`prediction.blocks`), `defaults` of the predictor's settings, `novel(items) -> bool array` (which have
         something that none of these had), `refusal(item) -> str | None` and `to_json()`, whose inverse is
         load_features(data).
+    observing(items) -> how an instrument saw items like these, None where they are as they are: a record with
+        `observed(items, seed)`, items as it sees them, those that it saw already unchanged, or a Refusal; and
+        `to_json()`, whose inverse is load_observing(data). A predictor that learned from such items is asked of others
+        once these are observed.
     splits: name -> function (items, that record) -> `prediction.splits.Split`, how new items may differ from those
         measured; None: by `groups`.
     reference(source, first=1) -> the item that others are named against, from its text or a file, and the number of its
@@ -208,6 +212,8 @@ class Domain(Protocol):
     simulate(settings, seed, start, stop) -> (text, values) of the rows start to stop - 1 of a set that a card says is
         made, not fetched; a row's random numbers are its own, whichever others are made.
 
+    labels: name -> function (an item's name -> its label, "" for none), what names tell (proteins: `taxon`).
+
     variant_names(reference) -> variants of it by name: `all_singles()` -> names; `read(text)` -> (name, text of the
         item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would;
         `places(texts)`, the few texts that say as much to `hint` as these.
@@ -225,6 +231,8 @@ class Domain(Protocol):
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
     variants(reference, rows) -> rows of variants of one item, named or written out, as rows of the form; and
     variant_context(reference), what `context` says of such.
+    beside(rows, context, table, name) -> rows of a family, then those of `table()`, measured variants of what `context`
+    says, with the column `name`; `columns`, numbers that any row has (`--measured`).
     holds(path) -> bool: whether the items of a file have this form.
     context(path) -> mapping of plain values: what its items have in common (proteins: the focus of an alignment and its
         numbering); prepared data keep it.

@@ -11,10 +11,12 @@ import pytest
 import yaml
 from astropy.io import fits
 
+from sciencegen.api.predict import load_predictor
 from sciencegen.data.cards import load_card
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.scoring.seen import SEED
 
 SETTINGS = {"survey": "euclid", "side": 32}
 
@@ -126,3 +128,29 @@ def test_evaluate_against_the_sample(cli, stamps):
     found = json.loads(Path("metrics.json").read_text())
     assert found["valid"] == 1
     assert 0 < found["standardized_wasserstein_mean"] < 0.7
+
+
+def test_a_predictor_of_seen_stamps_sees_a_noise_free_one_as_seen(cli, tmp_path):
+    """Trained on noisy stamps with what their twins had; asked of twins, which it observes first."""
+    made = list(simulate(SurveySettings(**SETTINGS), 3, 0, 90))
+    names, truth = [one.observed.name for one in made], DOMAIN.measure([one.twin for one in made], ["flux"])[:, 0]
+    DOMAIN.write(tmp_path / "seen.fits", [one.observed for one in made[:70]], names[:70], {"flux": list(truth[:70])})
+    DOMAIN.write(tmp_path / "twins.fits", [one.twin for one in made[70:]], names[70:], {})
+    DOMAIN.write(tmp_path / "noisy.fits", [one.observed for one in made[70:]], names[70:], {})
+    trained = cli(
+        "train", "predictor", "galaxies", "seen.fits", "--target", "flux", "--set", "folds=3",
+        "-o", "runs/f", "--threads", 1,
+    )  # fmt: skip
+    assert trained.code == 0, trained.err
+    found = {}
+    for name in ("twins", "noisy"):
+        done = cli("predict", "galaxies", f"{name}.fits", "--predictor", "brightness=runs/f", "-o", f"{name}.csv")
+        assert done.code == 0, done.err
+        found[name] = pd.read_csv(f"{name}.csv")
+    for table in found.values():
+        assert np.corrcoef(np.log(table["brightness"].clip(1)), np.log(truth[70:]))[0, 1] > 0.8
+    assert not np.allclose(found["twins"]["brightness"], found["noisy"]["brightness"])
+    oracle = load_predictor("galaxies", "runs/f").oracle("brightness")
+    observing = DOMAIN.load_observing(json.loads(Path("runs/f/observing.json").read_text()))
+    seen = observing.observed([one.twin for one in made[70:]], SEED)
+    assert [one.value for one in oracle.score(seen)] == pytest.approx(found["twins"]["brightness"].tolist())

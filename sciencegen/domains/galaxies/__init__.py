@@ -16,6 +16,7 @@ from sciencegen.domains.galaxies import (
     items,
     metrics,
     mutations,
+    observation,
     oracles,
     render,
     similarity,
@@ -97,6 +98,12 @@ class Galaxies:
 
     def features(self, items: Sequence[Stamp]) -> np.ndarray:
         return features.features(items)
+
+    def observing(self, items: Sequence[Stamp]) -> observation.ObservingConditions | None:
+        return observation.observing_conditions(items)
+
+    def load_observing(self, data: Mapping[str, Any]) -> observation.ObservingConditions:
+        return observation.load_observing(data)
 
     def groups(self, items: Sequence[Stamp]) -> list[str]:
         """Each galaxy stands alone."""

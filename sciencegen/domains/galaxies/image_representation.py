@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +14,14 @@ from sciencegen.batch import Batch
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import Stamp, parse_text, standardize
-from sciencegen.domains.galaxies.survey import convolve
+from sciencegen.domains.galaxies.observation import (
+    KEPT,
+    SAME_SCALE,
+    ObservingConditions,
+    mean_variance,
+    packed,
+    seen_from,
+)
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.runs import check_format
 from sciencegen.vae.observation import IMAGE, PSF, VARIANCE
@@ -26,10 +30,8 @@ LOGARITHMIC = ("flux", "half_light_radius", "signal_to_noise", "sersic_index")
 """Columns whose logarithm is told."""
 SPIN_2 = ("e1", "e2")
 """A pair that turns with the image: scaled alike, never shifted."""
-LOOKED_AT, KEPT = 2000, 16
-"""Stamps from which fluxes are learned; those whose PSF and noise are kept, to observe with."""
-SAME_SCALE = 0.01
-"""Relative difference of pixel scales that counts as none."""
+LOOKED_AT = 2000
+"""Stamps from which fluxes are learned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,25 +146,17 @@ class ImageRepresentation:
     def observed(self, items: Sequence[Stamp], seed: int) -> list[Stamp]:
         """Noise-free stamps as the training stamps were seen: each with the PSF and the noise of one of them, chosen,
         as its noise is, by (seed, pixels)."""
-        return [self._observed(item, seed) for item in items]
-
-    def _observed(self, stamp: Stamp, seed: int) -> Stamp:
-        digest = hashlib.blake2b(np.ascontiguousarray(stamp.image).tobytes(), digest_size=8).digest()
-        generator = np.random.default_rng([seed, int.from_bytes(digest, "little")])
-        psf, variance = self.seen[generator.integers(len(self.seen))]
-        blurred = stamp.image if psf is None else convolve(stamp.image, psf)
-        noise = generator.standard_normal(blurred.shape) * np.sqrt(_per_band(variance))
-        found = standardize(replace(stamp, image=blurred + noise, psf=psf, variance=variance))
-        if isinstance(found, Refusal):
-            raise RuntimeError(f"An observed stamp is none: {found.reason}.")
-        return found
+        found = ObservingConditions(self.pixel_scale, self.seen).observed(items, seed)
+        if refusal := next((one for one in found if isinstance(one, Refusal)), None):
+            raise RuntimeError(f"An observed stamp is none: {refusal.reason}.")
+        return [one for one in found if isinstance(one, Stamp)]
 
     def to_json(self) -> dict[str, Any]:
         return {
             "format": 1, "name": self.name, "bands": list(self.bands), "side": self.side,
             "pixel_scale": self.pixel_scale, "flux": {"mean": self.flux_mean, "std": self.flux_std},
             "properties": {one.name: {"mean": one.mean, "std": one.std} for one in self.columns},
-            "seen": [{"psf": _packed(psf), "variance": variance.tolist()} for psf, variance in self.seen],
+            "seen": [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in self.seen],
         }  # fmt: skip
 
 
@@ -181,25 +175,11 @@ def _same_side(psfs: Sequence[np.ndarray | None]) -> Float[np.ndarray, "item y x
     return made
 
 
-def _packed(psf: np.ndarray | None) -> str:
-    """Float32 bytes as text; "" for none."""
-    return "" if psf is None else base64.b64encode(zlib.compress(psf.astype("<f4").tobytes())).decode("ascii")
-
-
-def _unpacked(text: str) -> np.ndarray | None:
-    if not text:
-        return None
-    values = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f4").astype(np.float32)
-    side = round(len(values) ** 0.5)
-    return values.reshape(side, side)
-
-
 def load(data: Mapping[str, Any]) -> ImageRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
     columns = tuple(Column(name, one["mean"], one["std"]) for name, one in data["properties"].items())
-    seen = tuple((_unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data["seen"])
-    flux = data["flux"]
+    seen, flux = seen_from(data["seen"]), data["flux"]
     return ImageRepresentation(
         tuple(data["bands"]), data["side"], data["pixel_scale"], columns, flux["mean"], flux["std"], seen
     )
@@ -219,19 +199,15 @@ def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> Image
     sums = np.log([_positive_sum(one) for one in alike])
     columns = alike_pairs([_column(name, values[:, number]) for number, name in enumerate(names)])
     kept = [alike[row] for row in evenly_spaced(len(alike), KEPT)]
-    seen = tuple((one.psf, _mean_variance(one)) for one in kept)
+    seen = tuple((one.psf, mean_variance(one)) for one in kept)
     std = float(sums.std()) or 1.0
     return ImageRepresentation(first.bands, first.side, first.pixel_scale, columns, float(sums.mean()), std, seen)
 
 
 def _positive_sum(stamp: Stamp) -> float:
     """nJy: of a stamp whose noise outweighs it, the noise of the sum."""
-    noise = float(np.sqrt(_mean_variance(stamp).mean())) * stamp.side
+    noise = float(np.sqrt(mean_variance(stamp).mean())) * stamp.side
     return max(float(stamp.image.sum(dtype=np.float64)) / len(stamp.bands), noise, 1e-3)
-
-
-def _mean_variance(stamp: Stamp) -> Float[np.ndarray, " band"]:
-    return stamp.variance.reshape(len(stamp.bands), -1).mean(1).astype(np.float32)
 
 
 def _column(name: str, values: np.ndarray) -> Column:

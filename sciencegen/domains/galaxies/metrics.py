@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -11,9 +12,12 @@ from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, key
+from sciencegen.domains.galaxies.morphology import morphology, morphology_distance
+from sciencegen.domains.galaxies.observation import observing_conditions
 from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.galaxies.similarity import nearest
 from sciencegen.errors import DataError
+from sciencegen.metrics.copying import copying_scores
 from sciencegen.metrics.distances import wasserstein_1d
 from sciencegen.scoring.oracles import Direction
 
@@ -23,8 +27,10 @@ STATISTICS = (
 )  # fmt: skip
 """The fixed list of morphological statistics that distances are averaged over."""
 DISTANCE = "standardized_wasserstein_"
-MOST_COMPARED = 1000
-"""Stamps whose nearest other is looked for: evenly spaced ones of more."""
+MOST_COMPARED, MOST_DESCRIBED = 1000, 5000
+"""Stamps whose nearest other is looked for, and those that are described as a whole: evenly spaced ones of more."""
+SEED = 0
+"""Of the noise that samples without it are compared with."""
 
 METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
     "valid": ("share of draws that are stamps", "maximize", {}),
@@ -32,6 +38,19 @@ METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
     "unique": ("share of distinct ones", "maximize", {}),
     "novelty": ("distinct ones that the training set lacks", "maximize", {}),
     "nearest_training": ("mean similarity to the most similar training stamp", None, {}),
+    "copied": ("share nearer to a training stamp than all but 1% of the reference's; 0.01: nothing is", "minimize", {}),
+    "nearer": ("chance to be nearer to the training stamps than one of the reference; 0.5: alike", None, {}),
+    "frechet_morphology": (
+        "squared Fréchet distance of scattering coefficients and flux, in standard deviations of the reference; "
+        "no trained weights",
+        "minimize",
+        {},
+    ),
+    "frechet_morphology_halves": ("the same between two halves of the reference: what chance alone makes", None, {}),
+    "precision": ("share of stamps that lie where the reference's do, by the same numbers", "maximize", {}),
+    "recall": ("share of the reference's stamps that lie where the samples do", "maximize", {}),
+    "density": ("how many of the reference's neighbourhoods a stamp lies in; 1 where they are alike", None, {}),
+    "coverage": ("share of the reference's stamps with a sample in their neighbourhood", "maximize", {}),
     f"{DISTANCE}mean": ("Wasserstein distance of the statistics, in standard deviations, mean", "minimize", {}),
     **{
         f"{DISTANCE}{name}": (f"Wasserstein distance of {name}, in standard deviations", "minimize", {})
@@ -44,7 +63,10 @@ def evaluate(
     samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
 ) -> dict[str, float]:  # fmt: skip
     """Every metric by name, and the sizes of the sets behind them (`count_...`). What is no stamp counts as invalid and
-    enters nothing else. A metric that can't be had is left out."""
+    enters nothing else. A metric that can't be had is left out.
+
+    Samples without PSF and noise are compared as stamps of the reference are seen (`count_observed`), if these are.
+    """
     if not len(samples):
         raise DataError("Expected galaxies to evaluate, got none.")
     found, known = _parsed(samples), _parsed(reference)
@@ -54,12 +76,14 @@ def evaluate(
     result |= {"valid": len(found) / len(samples)}
     if found:
         keys = {key(stamp) for stamp in found}
+        found, result["count_observed"] = as_seen(found, known)
         measured, expected = (measure(group, STATISTICS) for group in (found, known))
         result |= {"count_unique": len(keys), "unique": len(keys) / len(found)}
         result["measured"] = float(np.isfinite(measured).all(1).mean())
         result |= standardized_distances(measured, expected)
+        result |= compared_as_a_whole(found, known)
         if training is not None:
-            result |= _against_training(found, keys, _parsed(training))
+            result |= _against_training(found, keys, known, _parsed(training))
     return {name: float(value) for name, value in result.items() if math.isfinite(value)}
 
 
@@ -73,11 +97,38 @@ def standardized_distances(measured: np.ndarray, expected: np.ndarray) -> dict[s
     return found | ({f"{DISTANCE}mean": float(np.mean(list(found.values())))} if found else {})
 
 
-def _against_training(found: Sequence[Stamp], keys: set[str], trained_on: Sequence[Stamp]) -> dict[str, float]:
+def as_seen(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[list[Stamp], int]:
+    """The stamps, those without PSF and noise seen as the references are, if these were observed; and how many of them
+    that is. One that can't be seen so (of other pixels) stays as it is."""
+    conditions = observing_conditions(references)
+    if conditions is None:
+        return list(stamps), 0
+    seen = conditions.observed(stamps, SEED)
+    found = [old if isinstance(new, Refusal) else new for old, new in zip(stamps, seen, strict=True)]
+    return found, sum(new is not old for old, new in zip(stamps, found, strict=True))
+
+
+def compared_as_a_whole(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[str, float]:
+    """Fréchet distance and coverage of fixed descriptions of the stamps, of evenly spaced ones where there are more."""
+    distance = morphology_distance(*(morphology(_some(group, MOST_DESCRIBED)) for group in (found, known)))
+    if distance is None:
+        return {}
+    halves = {"frechet_morphology": distance.frechet, "frechet_morphology_halves": distance.halves}
+    return halves | dataclasses.asdict(distance.manifold)
+
+
+def _against_training(
+    found: Sequence[Stamp], keys: set[str], held_out: Sequence[Stamp], trained_on: Sequence[Stamp]
+) -> dict[str, float]:  # fmt: skip
+    """keys: of the samples as they came."""
     known = {key(stamp) for stamp in trained_on}
-    chosen = [found[row] for row in evenly_spaced(len(found), MOST_COMPARED)]
-    near = nearest(chosen, trained_on)
-    return {"novelty": len(keys - known) / len(keys), "nearest_training": float(near.mean())}
+    near, others = (nearest(_some(group, MOST_COMPARED), trained_on) for group in (found, held_out))
+    scores = dataclasses.asdict(copying_scores(1 - near, 1 - others))
+    return {"novelty": len(keys - known) / len(keys), "nearest_training": float(near.mean()), **scores}
+
+
+def _some(stamps: Sequence[Stamp], most: int) -> list[Stamp]:
+    return [stamps[row] for row in evenly_spaced(len(stamps), most)]
 
 
 def _parsed(texts: Sequence[str]) -> list[Stamp]:

@@ -5,21 +5,34 @@ observed = twin * PSF + noise, on the stamp's own pixels; beyond its edge there 
 
 from __future__ import annotations
 
-from dataclasses import replace
+import base64
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.survey import convolve, draw_psf, psf_half
 from sciencegen.domains.galaxies.surveys import Survey
+from sciencegen.runs import check_format
+
+KEPT = 16
+"""Stamps whose PSF and noise stand for those of all."""
+SAME_SCALE = 0.01
+"""Relative difference of pixel scales that counts as none."""
 
 
 def observed(
     stamp: Stamp, psf: np.ndarray | None, variance: np.ndarray, generator: np.random.Generator
 ) -> Stamp | Refusal:  # fmt: skip
     """The stamp convolved with a PSF [y x] and with Gaussian noise of this variance, nJy² [band] or [band y x]."""
-    if not stamp.noise_free or stamp.psf is not None:
+    if is_observed(stamp):
         return Refusal("has a PSF or noise already: only a noise-free stamp without PSF can be observed")
     image = stamp.image.astype(np.float64)
     if psf is not None:
@@ -27,6 +40,11 @@ def observed(
     wide = variance if variance.ndim > 1 else variance[:, None, None]
     noise = generator.standard_normal(image.shape) * np.sqrt(wide)
     return standardize(replace(stamp, image=image + noise, psf=psf, variance=variance, source=""))
+
+
+def is_observed(stamp: Stamp) -> bool:
+    """Whether it has a PSF or noise."""
+    return stamp.psf is not None or not stamp.noise_free
 
 
 def observed_by(stamp: Stamp, survey: Survey, generator: np.random.Generator) -> Stamp | Refusal:
@@ -39,3 +57,72 @@ def observed_by(stamp: Stamp, survey: Survey, generator: np.random.Generator) ->
     drawn = draw_psf(generator, survey).drawImage(nx=side, ny=side, scale=survey.pixel_scale, method="no_pixel").array
     variance = np.array([band.variance(survey.pixel_scale) for band in survey.bands[: len(stamp.bands)]])
     return observed(stamp, drawn / drawn.sum(), variance, generator)
+
+
+@dataclass(frozen=True, eq=False)
+class ObservingConditions:
+    """How stamps were seen. pixel_scale: arcsec. seen: PSF [y x] (None: there is none) and variance of the noise
+    (nJy², [band]) of a few of them."""
+
+    pixel_scale: float
+    seen: tuple[tuple[np.ndarray | None, np.ndarray], ...]
+
+    def observed(self, stamps: Sequence[Stamp], seed: int) -> list[Stamp | Refusal]:
+        """Stamps as those were seen: one without PSF and noise gets the PSF and the noise of one of them, chosen, as
+        its noise is, by (seed, pixels); one that was observed already stays as it is."""
+        return [stamp if is_observed(stamp) else self._observed(stamp, seed) for stamp in stamps]
+
+    def _observed(self, stamp: Stamp, seed: int) -> Stamp | Refusal:
+        bands = len(self.seen[0][1])
+        if abs(stamp.pixel_scale / self.pixel_scale - 1) > SAME_SCALE:
+            return Refusal(f'has pixels of {stamp.pixel_scale:g}", those learned from have {self.pixel_scale:g}"')
+        if len(stamp.bands) != bands:
+            return Refusal(f"has {len(stamp.bands)} band(s), those learned from have {bands}")
+        digest = hashlib.blake2b(np.ascontiguousarray(stamp.image).tobytes(), digest_size=8).digest()
+        generator = np.random.default_rng([seed, int.from_bytes(digest, "little")])
+        psf, variance = self.seen[generator.integers(len(self.seen))]
+        return observed(stamp, psf, variance, generator)
+
+    def to_json(self) -> dict[str, Any]:
+        seen = [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in self.seen]
+        return {"format": 1, "pixel_scale": self.pixel_scale, "seen": seen}
+
+
+def observing_conditions(stamps: Sequence[Stamp]) -> ObservingConditions | None:
+    """Those of the stamps, by evenly spaced ones of the first one's pixels and bands; None where most have neither PSF
+    nor noise."""
+    seen = [stamp for stamp in stamps if is_observed(stamp)]
+    if not seen or 2 * len(seen) < len(stamps):
+        return None
+    first = seen[0]
+    scale = first.pixel_scale
+    alike = [s for s in seen if s.bands == first.bands and abs(s.pixel_scale / scale - 1) <= SAME_SCALE]
+    kept = [alike[row] for row in evenly_spaced(len(alike), KEPT)]
+    return ObservingConditions(scale, tuple((one.psf, mean_variance(one)) for one in kept))
+
+
+def load_observing(data: Mapping[str, Any]) -> ObservingConditions:
+    """The inverse of `to_json`."""
+    check_format(data.get("format"), "observing conditions")
+    return ObservingConditions(data["pixel_scale"], seen_from(data["seen"]))
+
+
+def seen_from(data: Sequence[Mapping[str, Any]]) -> tuple[tuple[np.ndarray | None, np.ndarray], ...]:
+    return tuple((unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data)
+
+
+def mean_variance(stamp: Stamp) -> Float[np.ndarray, " band"]:
+    return stamp.variance.reshape(len(stamp.bands), -1).mean(1).astype(np.float32)
+
+
+def packed(psf: np.ndarray | None) -> str:
+    """Float32 bytes as text; "" for none."""
+    return "" if psf is None else base64.b64encode(zlib.compress(psf.astype("<f4").tobytes())).decode("ascii")
+
+
+def unpacked(text: str) -> np.ndarray | None:
+    if not text:
+        return None
+    values = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f4").astype(np.float32)
+    side = round(len(values) ** 0.5)
+    return values.reshape(side, side)

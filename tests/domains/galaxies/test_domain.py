@@ -12,10 +12,14 @@ import pytest
 from sciencegen.data.cards import load_card
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies import DOMAIN, galsim_object, galsim_psf
+from sciencegen.domains.galaxies.features import RINGS
 from sciencegen.domains.galaxies.mutations import oriented
 from sciencegen.errors import ConfigError
 from sciencegen.files import sha256_of
 from tests.domains.galaxies.examples import sersic, stamp
+
+SHAPE = len(DOMAIN.properties) + len(RINGS) + 1
+"""The first feature of the shape without the PSF."""
 
 
 def test_every_property_is_an_oracle(observed, twins):
@@ -90,6 +94,18 @@ def test_features_are_finite(observed):
     features = DOMAIN.features(observed)
     assert features.shape[0] == len(observed)
     assert np.isfinite(features).all()
+
+
+def test_features_hold_the_shape_without_the_psf():
+    """A round galaxy behind an elliptical PSF is told round, and an elliptical one behind a round one elliptical."""
+    from scipy import ndimage
+
+    for e1, psf_e1 in ((0.0, 0.2), (0.3, 0.0)):
+        psf = galsim.Gaussian(sigma=1.5).shear(g1=psf_e1).drawImage(nx=21, ny=21, scale=1, method="no_pixel").array
+        galaxy = ndimage.convolve(sersic(1, 5, g1=e1), psf, mode="constant")
+        own = np.concatenate([DOMAIN.features([stamp(galaxy, psf=psf)]), DOMAIN.features([stamp(sersic(1, 5, g1=e1))])])
+        assert own[:, SHAPE] == pytest.approx(e1, abs=0.03)
+        assert own[0, SHAPE + 4] == pytest.approx(psf_e1 * 1.5**2 / (1.5**2 + 1), abs=0.02)
 
 
 def test_pictures_are_the_same_each_time_and_hold_a_png(observed):

@@ -1,9 +1,13 @@
 """Noise-free stamps seen by a survey."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sciencegen.domains.base import Refusal
+from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import key
 from sciencegen.domains.galaxies.observation import observed as observe
 from sciencegen.domains.galaxies.observation import observed_by
@@ -36,3 +40,37 @@ def test_what_cannot_be_observed(observed, twins):
     ):
         assert isinstance(refused, Refusal)
         assert reason in refused.reason
+
+
+class TestObservingConditions:
+    """Stamps are seen as those that conditions were taken from, and only once."""
+
+    def test_their_psf_and_noise_are_those_of_some_stamp(self, observed, twins):
+        found = DOMAIN.observing(observed)
+        seen = found.observed(twins[:6], 3)
+        psfs = [one.psf.tobytes() for one in observed]
+        for one, twin in zip(seen, twins, strict=False):
+            assert one.psf.tobytes() in psfs
+            clean = convolve(twin.image.astype(float), one.psf.astype(float))
+            assert np.var(one.image - clean) == pytest.approx(observed[0].variance[0], rel=0.1)
+        assert [key(one) for one in found.observed(twins[:6], 3)] == [key(one) for one in seen]
+        assert key(found.observed(twins[:1], 4)[0]) != key(seen[0])
+
+    def test_a_seen_stamp_stays(self, observed):
+        assert DOMAIN.observing(observed).observed(observed[:2], 0) == observed[:2]
+
+    def test_they_are_kept_as_json(self, observed, twins):
+        found = DOMAIN.observing(observed)
+        again = DOMAIN.load_observing(json.loads(json.dumps(found.to_json())))
+        assert key(again.observed(twins[:1], 0)[0]) == key(found.observed(twins[:1], 0)[0])
+
+    def test_stamps_without_noise_have_none(self, twins):
+        assert DOMAIN.observing(twins) is None
+
+    def test_other_pixels_and_bands_are_refused(self, observed, twins):
+        found = DOMAIN.observing(observed)
+        coarse = replace(twins[0], pixel_scale=0.2)
+        colour = replace(twins[0], image=np.repeat(twins[0].image, 2, 0), bands=("a", "b"), variance=np.zeros(2))
+        reasons = [one.reason for one in found.observed([coarse, colour], 0)]
+        assert 'pixels of 0.2"' in reasons[0]
+        assert "2 band(s)" in reasons[1]
