@@ -27,7 +27,7 @@ from sciencegen.api.rooms import domain_of, in_form
 from sciencegen.api.variants import check_family, check_variants
 from sciencegen.config import PredictorSettings, RunSettings
 from sciencegen.data.prepare import check_columns, check_fractions
-from sciencegen.data.tables import find_column
+from sciencegen.data.tables import column_names, find_column
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError, unknown_name
 
 
@@ -53,7 +53,22 @@ def check_run(settings: RunSettings, config: str) -> None:
     }  # fmt: skip
     for section, check in checks.items():
         with at(section):
+            _check_wired(settings, section)
             check(settings, model)
+
+
+def _check_wired(settings: RunSettings, section: str) -> None:
+    """An error for a model that the workflow would put its own in the place of."""
+    if named := getattr(getattr(settings, section), "model", None):
+        raise ConfigError(
+            f"Expected no model here, got '{named}': the workflow's steps use the one of `train`. Name it there: "
+            f"`train: {{model: {named}}}`, or call `sciencegen {section}` by itself."
+        )
+    if section == "optimize" and settings.complete is not None and settings.optimize.complete is not None:
+        raise ConfigError(
+            f"Expected no complete here beside the section `complete`, whose model is used, got "
+            f"'{settings.optimize.complete}'. Leave one of them out."
+        )
 
 
 @contextmanager
@@ -133,7 +148,7 @@ def check_optimize(settings: RunSettings, model: ModelAhead) -> None:
         start_items(model.science, chosen.start, reference, reference and known.encode)
     elif not hasattr(domain_of(settings.domain), "reference"):  # else items may be named against what training finds
         start_items(domain_of(settings.domain), chosen.start)
-    if chosen.complete is not None and settings.complete is None:
+    if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
     if chosen.training is not None:
         _check_texts(settings, chosen.training)
@@ -169,6 +184,8 @@ def check_evaluate(settings: RunSettings, model: ModelAhead) -> None:
     if model.conditions is not None:
         check_calibrated(chosen.calibrate, model.conditions)
     parse_conditions([f"{name} = 0" for name in chosen.calibrate], model.science)
+    made = set(settings.predict) & set(chosen.calibrate)  # only these take the place of folders that are named
+    _check_names(OracleBook(model.science.name, chosen.predictors), chosen.predictors, model, made)
     predicted = (*chosen.predictors, *settings.predict)
     if model.knows is not None:
         for name in chosen.calibrate:
@@ -199,7 +216,7 @@ def _check_columns_of(domain: str, source: str, names: Iterable[str], item_colum
     if known is None:
         return
     if item_column is not None and Path(source).is_file():
-        find_column(sorted(known), (), item_column, source)
+        find_column(column_names(Path(source)), (), item_column, source)
     for name in names:
         if name not in known:
             raise DataError(str(unknown_name(f"column of numbers in {source}", name, known)))

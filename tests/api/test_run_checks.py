@@ -54,6 +54,8 @@ TYPOS = {
             "predict.gap: .*Did you mean 'members'",
         ),
         ("predict.x", {"table": "qm9/test", "target": "gap,homo", "form": "structures"}, "predict.x: Unknown target"),
+        ("predict.y", {"table": "own.csv", "target": "series"}, "predict.y: Unknown column of numbers .*activity"),
+        ("prepare", {"source": "own.csv", "columns": ["series"]}, "prepare: Unknown column of numbers"),
         ("optimize.goals", ["maximize qde"], "optimize: .*Did you mean 'qed'"),
         ("optimize.goals", ["sa < 3"], "optimize: Expected a goal like"),
         ("optimize.goals", ["similarity to xyz >= 0.4"], "optimize: Expected a molecule to compare with"),
@@ -73,6 +75,11 @@ TYPOS = {
         ("variants", {}, "variants: Expected a model of a family"),
         ("propose", {"measured": "owm.csv", "target": "activity"}, "propose: .*found no file 'owm.csv'"),
         ("propose", {"measured": "own.csv", "target": "actvity"}, "propose: .*Did you mean 'activity'"),
+        ("propose", {"measured": "own.csv", "target": "series"}, "propose: Unknown column of numbers"),
+        ("propose", {"measured": "own.csv", "target": "activity", "model": "nomodel"}, "propose: .*`train: {model: nom"),
+        ("generate.model", "molecules", "generate: Expected no model here"),
+        ("optimize.model", "molecules", "optimize: Expected no model here"),
+        ("evaluate.model", "molecules", "evaluate: Expected no model here"),
         ("propose", {"measured": "own.csv", "target": "activity", "acquisition": "tompson"}, "'thompson'"),
         ("propose", {"measured": "own.csv", "target": "activity", "surrogate": "pg"}, "propose: .*ensemble, gp"),
         ("propose", {"measured": "own.csv", "target": "activity", "scale": "lgo"}, "propose: .*'log'"),
@@ -84,6 +91,7 @@ TYPOS = {
         ("evaluate.against", None, "evaluate: Expected what to compare with"),
         ("evaluate.training", "moses/trian", "evaluate: Expected moses/ and one of"),
         ("evaluate.form", "structure", "evaluate: .*Did you mean 'structures'"),
+        ("evaluate.predictors", {"logp": "nowhere"}, "evaluate: Expected a predictor's folder"),
         ("evaluate.calibrate", {"lgop": [1]}, "evaluate: .*Did you mean 'logp'"),
     ],
     "proteins": [
@@ -131,7 +139,7 @@ def changed(domain, key, value):
 
 
 def read(folder, config):
-    (folder / "own.csv").write_text("item,activity,price\nCCO,1,2\nCCN,2,2\n")
+    (folder / "own.csv").write_text("item,activity,price,series\nCCO,1,2,a\nCCN,2,2,b\n")
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     return read_config(config["domain"], folder / "run.yaml", None)
 
@@ -172,3 +180,11 @@ def test_what_data_may_bear_out_is_not_refused(tmp_path, monkeypatch, domain, ke
         config["evaluate"]["calibrate"] = {"activity": [1]}
         config["predict"] = {"activity": {"table": "own.csv", "target": "activity"}}
     read(tmp_path, config)
+
+
+def test_two_models_that_complete_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = changed("molecules", "complete", {"model": "qm9-conformers"})
+    config["optimize"]["complete"] = "qm9-conformers"
+    with pytest.raises(ConfigError, match="optimize: Expected no complete here"):
+        read(tmp_path, config)
