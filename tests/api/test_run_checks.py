@@ -76,7 +76,7 @@ TYPOS = {
         ("propose", {"measured": "owm.csv", "target": "activity"}, "propose: .*found no file 'owm.csv'"),
         ("propose", {"measured": "own.csv", "target": "actvity"}, "propose: .*Did you mean 'activity'"),
         ("propose", {"measured": "own.csv", "target": "series"}, "propose: Unknown column of numbers"),
-        ("propose", {"measured": "own.csv", "target": "activity", "model": "nomodel"}, "propose: .*`train: {model: nom"),
+        ("propose", {"measured": "own.csv", "target": "activity", "model": "nomodel"}, "propose: .*`train: {model"),
         ("generate.model", "molecules", "generate: Expected no model here"),
         ("optimize.model", "molecules", "optimize: Expected no model here"),
         ("evaluate.model", "molecules", "evaluate: Expected no model here"),
