@@ -10,7 +10,7 @@ from sciencegen.api.models import describe_model
 from sciencegen.api.prepare import find_card, is_folder_of, prepared_at
 from sciencegen.api.rooms import domain_of, in_form
 from sciencegen.api.training_data import check_conditions
-from sciencegen.api.training_plan import Plan, class_made_by, make_plan
+from sciencegen.api.training_plan import Plan, check_taken, class_made_by, make_plan
 from sciencegen.config import RunSettings, TrainSettings
 from sciencegen.data.tables import READ_TABLES, number_columns
 
@@ -41,6 +41,7 @@ def model_ahead(settings: RunSettings) -> ModelAhead:
     """An error for what is wrong with the section `train`."""
     domain, chosen = settings.domain, settings.train
     if chosen.model is not None:
+        check_taken(chosen)
         told = describe_model(domain, chosen.model)
         conditions: frozenset[str] | None = frozenset(told.representation.properties)
         return _ahead(domain, told.recipe, told.representation, conditions)

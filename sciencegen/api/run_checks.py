@@ -5,6 +5,7 @@ Every section is looked at by what its verb looks with before it reads data. Wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,11 +25,15 @@ from sciencegen.api.predict import check_goes_by
 from sciencegen.api.predictor_training import check_predictor
 from sciencegen.api.prepare import check_source, find_card, prepared_at, property_names, reference_of_source
 from sciencegen.api.rooms import domain_of, in_form
+from sciencegen.api.training_plan import check_taken
 from sciencegen.api.variants import check_family, check_variants
 from sciencegen.config import PredictorSettings, RunSettings
 from sciencegen.data.prepare import check_columns, check_fractions
 from sciencegen.data.tables import column_names, find_column
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError, unknown_name
+
+KEYS = {"condition": "conditions", "item-column": "column", "predictor": "predictors", "set": "settings"}
+"""Flags whose key in a config has another name; of the others dashes become underscores."""
 
 
 def check_run(settings: RunSettings, config: str) -> None:
@@ -78,7 +83,16 @@ def _placed(config: str, section: str) -> Iterator[None]:
         yield
     except SciencegenError as error:
         kind = IncompatibleError if isinstance(error, IncompatibleError) else ConfigError
-        raise kind(f"{config}, {section}: {error}") from None
+        raise kind(f"{config}, {section}: {in_keys(str(error))}") from None
+
+
+def in_keys(message: str) -> str:
+    """What a message says of flags, said of the keys of a config: `noise_free` for --noise-free."""
+    return re.sub(r"(?<![^\s(])--([a-z]+(?:-[a-z]+)*)", lambda flag: f"`{_key(flag[1])}`", message)
+
+
+def _key(flag: str) -> str:
+    return KEYS.get(flag, flag.replace("-", "_"))
 
 
 def check_prepare(settings: RunSettings) -> None:
@@ -100,6 +114,7 @@ def check_complete(settings: RunSettings) -> None:
     section, source = settings.complete, str(settings.prepare.source)
     assert section is not None
     if section.model is not None:
+        check_taken(section)
         check_completes(describe_model(settings.domain, section.model).recipe, section.model)
         return
     plan = plan_ahead(settings.domain, source, section)
