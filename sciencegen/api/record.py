@@ -13,6 +13,7 @@ from sciencegen.api.prepare import open_source
 from sciencegen.api.references import (
     ReadItems,
     Refused,
+    by_name,
     columns_of,
     hint_of,
     hinted,
@@ -84,8 +85,10 @@ def read_measured(
             "Fill in what was measured, or name the column with --target."
         )
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    hint = hint_of(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
-    notes, refused = told_once(len(refused), hint), hinted(refused, hint)
+    names = names_of(domain_of(domain), reference)
+    hint = hint_of(names, [row.text for row in rows], refused)
+    notes = told_once(len(refused), hint, by_name(names, [row.text for row, _ in pairs]))
+    refused = hinted(refused, hint)
     refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
     found = [
         MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
