@@ -26,7 +26,7 @@ from sciencegen.api.references import (
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.wishes import check_target
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
-from sciencegen.data.tables import Row, read_table
+from sciencegen.data.tables import READ_TABLES, Row, read_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.optimization.journal import Appended, Entry, append, read_journal
 
@@ -78,12 +78,8 @@ def read_measured(
     """
     file, target = Path(path), settings.target
     rows = list(_rows(domain_of(domain), file, settings, reference))
-    columns = sorted({name for row in rows for name in row.values})
-    if target not in columns:
-        raise DataError(
-            f"{unknown_name(f'column of numbers in {path}', target, columns or ['none found'])} "
-            "Fill in what was measured, or name the column with --target."
-        )
+    if not any(target in row.values for row in rows):
+        raise _no_values(domain_of(domain), file, settings, rows, reference)
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
     names = names_of(domain_of(domain), reference)
     hint = hint_of(names, [row.text for row in rows], refused)
@@ -102,7 +98,7 @@ def read_measured(
 def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
     """Of a file, or of a dataset by its name; standard input is a table in CSV."""
     if str(path) == "-":
-        return read_table(path, columns_of(science, reference), settings.column)
+        return read_table(path, columns_of(science, reference), settings.column, whole=True)
     if path.is_file():
         return read_rows_of(science, path, settings.column, reference)
     if path.suffix or path.exists():
@@ -110,6 +106,20 @@ def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, 
     reading = {name: getattr(settings, name) for name in ("sample", "limit", "offline")}
     rows, _ = open_source(science.name, PrepareSettings(source=str(path), **reading))
     return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
+
+
+def _no_values(science: Any, path: Path, settings: Any, rows: Sequence[Row], reference: Any) -> DataError:
+    """Whether the column is missing, empty, or holds no number."""
+    target, remedy = settings.target, "Fill in what was measured, or name the column with --target."
+    if path.is_file() and path.name.lower().endswith(READ_TABLES):
+        rows = list(read_table(path, columns_of(science, reference), settings.column, whole=True))
+    held = [row.cells[target] for row in rows if target in row.cells]
+    cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in held]
+    if not cells:
+        columns = sorted({name for row in rows for name in row.values}) or ["none found"]
+        return DataError(f"{unknown_name(f'column of numbers in {path}', target, columns)} {remedy}")
+    first = next((f"the first that isn't empty holds '{cell[:40]}'" for cell in cells if cell), "all are empty")
+    return DataError(f"Expected values in column '{target}' of {path}, no row has one yet: {first}. {remedy}")
 
 
 def _no_numbers(row: Row, target: str) -> Iterator[str]:
