@@ -24,6 +24,7 @@ from sciencegen.api.references import (
     told_once,
 )
 from sciencegen.api.rooms import domain_of
+from sciencegen.api.unread_values import NOT_RECORDED
 from sciencegen.api.wishes import check_target
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
 from sciencegen.data.tables import READ_TABLES, Row, read_table
@@ -125,7 +126,7 @@ def _no_values(science: Any, path: Path, settings: Any, rows: Sequence[Row], ref
 def _no_numbers(row: Row, target: str) -> Iterator[str]:
     """What a row can't tell, and what becomes of it."""
     if target in row.unread:
-        yield f"{row.why_no_number(target)}: not recorded"
+        yield f"{row.why_no_number(target)}{NOT_RECORDED}"
     if target + ERROR in row.unread:
         yield f"{row.why_no_number(target + ERROR)}: left out"
     if row.values.get(target + ERROR, 0) < 0:
