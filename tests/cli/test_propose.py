@@ -234,6 +234,26 @@ def test_errors_say_what_to_do(cli, round_one, flags, code, message):
     assert message in " ".join(result.err.split())
 
 
+def test_what_waits_with_a_value_that_is_no_number_is_said(cli, round_one):
+    values = [">5", "", *measure(round_one["item"][2:])]
+    round_one.assign(value=values).to_csv("round1.csv", index=False)
+    result = cli("propose", "pointclouds", "--measured", "round1.csv", *BATCH, *FAST, "-o", "p.csv")
+    assert "2 proposed items have no value yet" in result.err
+    assert "1 of the proposed items without a value have one in the measured tables that is no number" in result.err
+
+
+@pytest.mark.parametrize(("cell", "said"), [("", "all are empty"), ("n.d.", "isn't empty holds 'n.d.'")])
+@pytest.mark.parametrize("source", ["plate.csv", "-"])
+def test_a_plate_without_any_value_is_told_from_one_without_the_column(cli, round_one, source, cell, said):
+    rows = [f'"{text}",{cell}' for text in round_one["item"][:4]]
+    Path("plate.csv").write_text("\n".join(["item,value", *rows]) + "\n")
+    result = cli("record", "pointclouds", source, "--journal", "journal.csv", stdin=Path("plate.csv").read_bytes())
+    assert result.code == 3
+    assert f"Expected values in column 'value' of {source}, no row has one yet" in result.err
+    assert said in result.err
+    assert not Path("journal.csv").exists()
+
+
 def test_too_few_measurements_are_an_error(cli, round_one):
     pd.read_csv("round1.csv")[:2].to_csv("few.csv", index=False)
     result = cli("propose", "pointclouds", "--measured", "few.csv", *FAST)

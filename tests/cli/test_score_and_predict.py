@@ -73,6 +73,21 @@ def test_a_predictor_is_an_oracle_with_an_interval(cli, workspace):
     assert ((table["m_lower"] <= measured) & (measured <= table["m_upper"])).mean() > 0.8
 
 
+def test_a_tables_own_columns_stay_with_a_prediction_but_ours_win(cli, workspace):
+    table = pd.read_csv(workspace.folder / "clouds.csv")[["cloud", "measured"]][:3]
+    table.assign(id=["a", "b", "c"], note=["x, y", "", "z"], m_lower=9.0).to_csv("named.csv", index=False)
+    asked = ("named.csv", "--predictor", f"m={workspace.folder / 'predictor'}", "-o", "p.csv")
+    result = cli("predict", "pointclouds", *asked)
+    assert result.code == 0, result.err
+    found = pd.read_csv("p.csv")
+    own = ["cloud", "measured", "note"]
+    assert list(found) == ["item", "line", "id", "m", "m_lower", "m_upper", "m_in_domain", *own]
+    assert found["note"].fillna("").tolist() == ["x, y", "", "z"]
+    assert found["measured"].tolist() == pytest.approx(table["measured"].tolist())
+    assert (found["m_lower"] != 9).all()
+    assert "aren't carried along, since ours have their names: m_lower" in result.err
+
+
 def test_what_is_unlike_the_measured_items_is_out_of_domain(cli, workspace):
     known = pd.read_csv(workspace.folder / "clouds.csv")["cloud"][0]
     lines = (known, "junk", ";".join(f"{40 * k} {-40 * k}" for k in range(5)))
