@@ -28,7 +28,7 @@ def morphology(stamps: Sequence[Stamp]) -> Float[np.ndarray, "stamp number"]:
     sides = np.array([stamp.side for stamp in stamps])
     for side in np.unique(sides):
         rows = np.flatnonzero((sides == side) & (flux > 0))
-        images = np.array([stamps[row].image[0] / flux[row] for row in rows]).reshape(len(rows), side, side)
+        images = np.array([stamps[row].image[0] / flux[row] for row in rows.tolist()]).reshape(len(rows), side, side)
         told = scattering(images)
         logarithms = np.r_[:SCALES, 2 * SCALES : told.shape[1]]
         told[:, logarithms] = np.log10(np.maximum(told[:, logarithms], FLOOR))
