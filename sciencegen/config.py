@@ -73,7 +73,15 @@ class Reading(Resources):
     wild_type: str | None = None
 
 
-class PrepareSettings(Reading):
+class Beside(Settings):
+    """Of a family's alignment (proteins), what was measured of variants of its first record: their table, with the
+    column `target`; none is `value`."""
+
+    measured: str | None = None
+    target: str | None = None
+
+
+class PrepareSettings(Reading, Beside):
     """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
     columns: numeric columns of the file that become properties too; none means all of them.
     fractions: how a file is split, such as {train: 0.9, test: 0.1}; none leaves it whole.
@@ -88,7 +96,7 @@ class PrepareSettings(Reading):
     form: str = ""
 
 
-class TrainSettings(Reading):
+class TrainSettings(Reading, Beside):
     """model: take these weights as they are (a shipped name or a run folder) instead of training.
     from_model: go on from these weights. recipe, settings: which network, and its own settings.
     training: how long and how (steps, learning rate ...), the training room's own settings.
@@ -206,7 +214,7 @@ class ProposeSettings(Reading):
     better.
     pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
-    scale: of the target, linear, log, log-from-above or auto.
+    scale: of the target, linear, log, log-from-above, saturating or auto.
     exploration: how much wider than fitted thompson takes the posterior; without, it follows from `rounds`, how many
     the campaign will have in all, or is 1.4.
     wild_type: what items may be named against (a sequence or its file); every proposal is then a change of it.
@@ -280,7 +288,11 @@ class VariantsSettings(Settings):
 
 
 class ReportSettings(Settings):
+    """colour_by: what colours the training items on the latent map: one of their numbers; a label that the domain reads
+    from their names (proteins: `taxon`); or a table with the columns `name` and a label."""
+
     title: str | None = None
+    colour_by: str | None = None
     candidates: int = Field(100, ge=1)
 
 

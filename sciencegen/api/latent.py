@@ -23,11 +23,13 @@ from sciencegen.latent.explorer import is_refusal
 
 @dataclass(frozen=True)
 class Encoded:
-    """latent [item latent]; index: the item's row in the input, from 0; item: as text, standardized."""
+    """latent [item latent]; index: the item's row in the input, from 0; item: as text, standardized; name: what the
+    input calls it, "" where it doesn't."""
 
     latent: np.ndarray
     index: np.ndarray
     item: list[str]
+    name: list[str]
     refused: list[Refused]
 
 
@@ -65,7 +67,8 @@ def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) 
             refused.append((rows[index].line, rows[index].text, result.reason))
     latents = loaded.space.encode_arrays([array for _, _, array in kept])
     numbers = np.array([index for index, _, _ in kept], np.int64)
-    return Encoded(latents, numbers, [text for _, text, _ in kept], refused)
+    names = [rows[index].id for index, _, _ in kept]
+    return Encoded(latents, numbers, [text for _, text, _ in kept], names, refused)
 
 
 @dataclass(frozen=True)

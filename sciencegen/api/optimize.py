@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,14 +113,31 @@ def search(
     return replace(found, complete=finish)
 
 
-def check_wish(domain: str, settings: OptimizeSettings) -> tuple[list[Goal], SearchSettings]:
-    """The goals and the methods' settings; what is wrong is told before a model is read, or trained."""
+def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
+    """An error for `NAME in domain` of what isn't a predictor: it would ask for nothing."""
+    for goal in goals:
+        if goal.in_domain and goal.name not in predictors:
+            raise ConfigError(
+                f"Expected a predictor in '{goal.text}', {goal.name} is none. Pass --predictor {goal.name}=FOLDER, "
+                "or leave the goal out."
+            )
+
+
+def check_wish(
+    domain: str, settings: OptimizeSettings, further: Collection[str] = ()
+) -> tuple[list[Goal], SearchSettings]:
+    """The goals and the methods' settings; what is wrong is told before a model is read, or trained.
+
+    further: names of predictors beside the settings'.
+    """
     science = domain_of(domain)
     for name in (settings.method, *settings.controls):
         load_method(name)
     science.constraint(settings.keep, settings.forbid)
     options = to_record(SearchSettings, settings.settings, "search settings")
-    return read_goals(science, settings.goals), options
+    goals = read_goals(science, settings.goals)
+    check_domains(goals, {*settings.predictors, *further})
+    return goals, options
 
 
 def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:

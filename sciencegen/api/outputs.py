@@ -152,9 +152,10 @@ def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None
 
 
 def write_latents(output: str, encoded: Any) -> None:
-    """An .npz with `latent`, `index` and `item`, without pickles; equal latents give equal bytes."""
+    """An .npz with `latent`, `index`, `item` and `name`, without pickles; equal latents give equal bytes."""
+    item, name = (np.array(texts, dtype=np.str_) for texts in (encoded.item, encoded.name))
     with atomic_write(output, "wb") as file:
-        np.savez(file, latent=encoded.latent, index=encoded.index, item=np.array(encoded.item, dtype=np.str_))
+        np.savez(file, latent=encoded.latent, index=encoded.index, item=item, name=name)
 
 
 def write_json(output: str, values: Mapping[str, Any]) -> None:

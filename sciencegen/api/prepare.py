@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.measured import check_measured, with_measured
 from sciencegen.api.references import read_rows_of, reference_of
 from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, plain_of, plain_text, worker_count
 from sciencegen.api.simulation import obtain
@@ -37,17 +38,21 @@ def prepare(
     science = domain_of(domain)
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
+    check_measured(science, chosen)
     names = property_names(science, chosen)  # an unknown one is an error before any row is read
     rows, files = open_source(domain, chosen, path)
     reference = reference_of_source(science, chosen, files)
     if reference is not None:
         rows = _each(rows, partial(science.variants, reference))
-    context = _context(science, reference, files)
+    context, columns = _context(science, reference, files), chosen.columns
+    if chosen.measured:
+        rows, context, columns = with_measured(science, rows, context, chosen)
     context = context and {"form": chosen.form, **context}
     return prepare_rows(
-        rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=chosen.columns or None,
+        rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=columns or None,
         given_names=getattr(science, "given", ()),
-        split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source, source_files=files,
+        split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source,
+        source_files=[*files, *([chosen.measured] if chosen.measured else [])],
         provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
         context=context,
     )  # fmt: skip

@@ -127,13 +127,12 @@ def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") 
     ]
 
 
-def _scale_notes(plate: Plate, settings: ProposeSettings) -> list[str]:
-    crowded = "log-from-above" if not settings.minimize else "log"
-    if not plate.chosen.endswith(f" {crowded}"):
+def _scale_notes(plate: Plate) -> list[str]:
+    if not plate.chosen.endswith(" log-from-above"):  # values to be minimized are turned round before they are fitted
         return []
     return [
-        f"the measured values crowd at their best end, so that the model's scale ({crowded}) ends just beyond it: "
-        "predictions rank the plate, and don't tell by how much the best will be bettered"
+        "the measured values crowd at their best end, so that the model's scale ends just beyond it: predictions rank "
+        "the plate, and don't tell by how much the best will be bettered"
     ]
 
 
@@ -153,5 +152,5 @@ def _summary(plate: Plate, settings: ProposeSettings, standing: Standing) -> dic
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
         "seed": settings.seed,
-        "notes": [*standing.notes, *_scale_notes(plate, settings)],
+        "notes": [*standing.notes, *_scale_notes(plate)],
     }

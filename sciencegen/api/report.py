@@ -155,12 +155,19 @@ class RunContents:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def report(folder: str | Path, page: str | Path | None = None, settings: RunSettings | None = None) -> dict[str, Any]:
-    """Write the page; returns its figures. The settings are those in the folder's config.yaml unless given."""
+def report(
+    folder: str | Path, page: str | Path | None = None, settings: RunSettings | None = None,
+    colour_by: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Write the page; returns its figures. The settings are those in the folder's config.yaml unless given; colour_by
+    is for this page only."""
     run = RunFolder(folder, create=False)
     chosen = settings or build_settings(RunSettings, run.read_yaml(CONFIG), str(run / CONFIG))
     if settings is not None:
         run.write_yaml(CONFIG, settings.model_dump(mode="json", by_alias=True))
+    if colour_by is not None:
+        shown = chosen.report.model_copy(update={"colour_by": colour_by})
+        chosen = chosen.model_copy(update={"report": shown})
     contents = RunContents(run.path, chosen)
     write_report(content_of(contents), Path(page or run / "report.html"))
     return {"candidates": len(contents.candidates["item"]), "shown": len(contents.items)}

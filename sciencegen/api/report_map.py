@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciencegen.api.labels import grouped
 from sciencegen.api.latent import encode_rows
 from sciencegen.api.report_sections import labels
 from sciencegen.config import Resources
@@ -33,20 +35,26 @@ def latent_map(run: RunContents) -> LatentMap | None:
     note = f"The two axes hold {100 * sum(plane.shares):.0f} % of the variance."
     if missing.any():
         note += f" {missing.sum()} candidates have no latent and are not shown."
-    name = _coloured_by(run)
-    return LatentMap(
-        points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note,
-        values=run.training.values(split, [name])[run.latent_rows, 0][encoded].tolist() if name else (),
-        value_name=name, unit=run.domain.properties[name].unit if name in run.domain.properties else "",
-    )  # fmt: skip
+    record = LatentMap(points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note)
+    asked = run.settings.report.colour_by
+    if asked is not None and asked not in run.training.property_names:
+        called = run.training.names(split).take(run.latent_rows[encoded])
+        name, groups = grouped(run.domain, asked, called, run.training.property_names)
+        return replace(record, groups=groups, value_name=name)
+    name = asked or _coloured_by(run)
+    values = run.training.values(split, [name])[run.latent_rows, 0][encoded].tolist() if name else ()
+    unit = run.domain.properties[name].unit if name in run.domain.properties else ""
+    return replace(record, values=values, value_name=name, unit=unit)
 
 
 def _coloured_by(run: RunContents) -> str:
-    """Which number of the training items tells most: a goal's, a column of the user's, else any but their weight."""
+    """Which number of the training items tells most: a goal's, what was measured of some of them, a column of the
+    user's, else any but their weight."""
     assert run.training is not None
     assert run.model is not None
     known = [name for name in run.training.property_names if name != run.model.recipe.weight]
-    wanted = [*(goal.name for goal in run.goals), *run.training.summary["columns"], *known]
+    measured = (run.training.summary.get("context") or {}).get("measured", "")
+    wanted = [*(goal.name for goal in run.goals), measured, *run.training.summary["columns"], *known]
     return next((name for name in wanted if name in known), "")
 
 

@@ -78,7 +78,7 @@ def candidates(run: RunContents) -> Candidates:
         shown,
         pictures,
         units={name: properties[name].unit for name in shown if name in properties},
-        wished={goal.name: _bounds(goal) for goal in run.goals if not goal.is_objective},
+        wished={goal.name: _bounds(goal) for goal in run.goals if goal.is_constraint},
         directions={goal.name: goal.direction for goal in run.goals if goal.direction},
         total=len(run.candidates["item"]),
     )
@@ -101,7 +101,7 @@ def distributions(run: RunContents) -> list[Distribution]:
         return []
     rows, split = run.training_sample(TRAINING_POINTS), run.training.splits[0]
     names = [name for name in run.training.property_names if name in run.candidates]
-    goals = {goal.name: goal for goal in run.goals}
+    goals = {goal.name: goal for goal in run.goals if not goal.in_domain}
     made = []
     for name in names:
         values = run.training.values(split, [name])[rows, 0]

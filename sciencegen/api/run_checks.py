@@ -122,7 +122,7 @@ def check_generate(settings: RunSettings, model: ModelAhead) -> None:
 
 def check_optimize(settings: RunSettings, model: ModelAhead) -> None:
     chosen = settings.optimize
-    goals, _ = check_wish(settings.domain, chosen)
+    goals, _ = check_wish(settings.domain, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
     book = OracleBook(settings.domain, folders, chosen.oracles, model.own)
     names = (*(goal.name for goal in goals), *chosen.include, *chosen.predictors)

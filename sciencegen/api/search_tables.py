@@ -149,7 +149,7 @@ def shortfall(summary: Mapping[str, Any], n: int, remedies: Mapping[str, str] = 
     causes = [
         (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
         (summary["failed"], "could not be scored", "look into the rejects"),
-        (summary["known"], "are in the training data", remedies["known"]),
+        (summary["known"], "were known (training data, or what the search began with)", remedies["known"]),
         (summary["alike"], f"are more than {limit} similar to a better one", remedies["alike"]),
     ]
     lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])

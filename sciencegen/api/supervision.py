@@ -45,7 +45,7 @@ def call(command: Sequence[str], folder: Path) -> int:
     except (KeyboardInterrupt, Stopped) as stop:
         if isinstance(stop, Stopped):  # unlike Ctrl-C, which the terminal sends to every process, it reached us alone
             _interrupt(folder)
-        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt, Stopped):
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(PATIENCE_S)
         stop_left_over(folder)
         raise

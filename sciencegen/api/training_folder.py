@@ -10,7 +10,7 @@ from typing import Any
 
 from sciencegen.api.models import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model
 from sciencegen.api.prepare import find_card, uses_sample
-from sciencegen.config import PredictorSettings, Reading, TrainSettings
+from sciencegen.config import Beside, PredictorSettings, Reading, TrainSettings
 from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, IncompatibleError
 from sciencegen.files import sha256_of, temporary_sibling
@@ -24,7 +24,7 @@ MADE = (WEIGHTS, METRICS, CARD, CONFIG, REPRESENTATION, LOG, CHECKPOINT)
 """What a training leaves beside its identity. The weights are first to go, as they are the last to come."""
 
 
-LATER = ("distill", "teacher_steps")
+LATER = ("distill", "teacher_steps", "measured", "target")
 """Settings that trainings of before didn't have: not given, they are no part of an identity."""
 
 
@@ -52,6 +52,8 @@ def _data_identity(domain: str, data: str | Path, column: str | None, reading: R
     if reading.wild_type:
         file = Path(reading.wild_type)
         name["wild_type"] = sha256_of(file) if _is_file(file) else reading.wild_type
+    if isinstance(reading, Beside) and reading.measured and _is_file(Path(reading.measured)):
+        name["measured"] = sha256_of(reading.measured)
     if is_prepared(data):
         return name | {"sha256": sha256_of(Path(data) / SUMMARY)}
     cut = {} if reading.limit is None else {"limit": reading.limit}

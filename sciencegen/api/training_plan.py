@@ -12,7 +12,8 @@ from sciencegen.api import models
 from sciencegen.api.distillation import DISTILLING, drawing_as, plan_halvings
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of, in_form
-from sciencegen.config import PrepareSettings, Reading, TrainSettings
+from sciencegen.api.training_folder import is_prepared
+from sciencegen.config import Beside, PrepareSettings, Reading, TrainSettings
 from sciencegen.errors import ConfigError, unknown_name
 
 FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
@@ -38,7 +39,8 @@ class Plan:
 
     @property
     def preparing(self) -> PrepareSettings:
-        chosen = {name: getattr(self.settings, name) for name in ("threads", *Reading.__annotations__)}
+        names = ("threads", *Reading.__annotations__, *Beside.__annotations__)
+        chosen = {name: getattr(self.settings, name) for name in names}
         return PrepareSettings(source=str(self.data), column=self.column, form=self.recipe.form, **chosen)
 
     @property
@@ -49,6 +51,8 @@ class Plan:
 def make_plan(domain: str, data: str | Path, column: str | None, settings: TrainSettings) -> Plan:
     """Everything that can be refused without the data is refused here; nothing is written."""
     device = models.resolve_device(settings.device)
+    if settings.measured and is_prepared(data):
+        raise ConfigError(f"Expected no --measured with the prepared {data}. Prepare it with --measured instead.")
     start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
     recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
     if settings.recipe not in (None, recipe.name):

@@ -91,6 +91,8 @@ def prepare(
     column: options.Column = None,
     form: options.Form = None,
     wild_type: options.WildType = None,
+    measured: options.Measured = None,
+    target: options.Target = None,
     format: options.Format = None,
     threads: options.Threads = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Use what is here already; ask no network.")] = None,
@@ -102,7 +104,7 @@ def prepare(
     from sciencegen.config import PrepareSettings
 
     flags: dict[str, Any] = dict(columns=options.names(columns), properties=options.names(properties), limit=limit)
-    flags |= dict(column=column, form=form, sample=sample, wild_type=wild_type)
+    flags |= dict(column=column, form=form, sample=sample, wild_type=wild_type, measured=measured, target=target)
     record = options.settings_from(PrepareSettings, settings, source=source, threads=threads, offline=offline, **flags)
     claim_output(output, force, folder=True)
 

@@ -29,7 +29,7 @@ def encode(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Items to latents: arrays `latent` (n, size), `index` (row in the input, from 0) and `item`."""
+    """Items to latents: arrays `latent` (n, size), `index` (row in the input, from 0), `item` and its `name` there."""
     from sciencegen.config import Resources
 
     record = options.settings_from(Resources, None, device=device, threads=threads, batch_size=batch_size)

@@ -30,6 +30,15 @@ WildType = Annotated[
         "its file (>NAME/2-56).",
     ),
 ]
+Measured = Annotated[
+    str | None,
+    typer.Option(
+        "--measured", help="Beside an alignment: a table of measured variants of its first record (A42G, or whole)."
+    ),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", help="The column of --measured that was measured. [default: value]")
+]
 Complete = Annotated[
     str | None,
     typer.Option("--complete", help="A model that gives results their structures (molecules: qm9-conformers)."),

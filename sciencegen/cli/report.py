@@ -19,6 +19,14 @@ def report(
     ],
     settings: options.SettingsText = None,
     domain: Annotated[str | None, typer.Option(help="Of a journal: molecules, proteins.")] = None,
+    colour_by: Annotated[
+        str | None,
+        typer.Option(
+            "--colour-by",
+            "--color-by",
+            help="Of the latent map: a number of the training data, taxon (proteins), or a table: name, label.",
+        ),
+    ] = None,
     wild_type: options.WildType = None,
     target: Annotated[str | None, typer.Option(help="Of a journal: what was measured. [default: value]")] = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Of a journal: less of the target is better.")] = False,
@@ -35,7 +43,7 @@ def report(
     """
     journal = Path(source).is_file() or source.lower().endswith(".csv")
     flags = {"domain": domain, "wild-type": wild_type, "target": target, "minimize": minimize}
-    _check(source, journal, settings, flags)
+    _check(source, journal, settings or colour_by, flags)
     page = output or str(Path(source).with_suffix(".html") if journal else Path(source) / "report.html")
     claim_output(page, force)
     if journal:
@@ -50,7 +58,7 @@ def report(
     from sciencegen.config import RunSettings, build_settings, read_settings
 
     record = build_settings(RunSettings, read_settings(settings), "--settings") if settings else None
-    summarize(write_report(source, page, record), page, as_json)
+    summarize(write_report(source, page, record, colour_by), page, as_json)
 
 
 def _check(source: str, journal: bool, settings: str | None, flags: dict[str, Any]) -> None:
@@ -58,7 +66,7 @@ def _check(source: str, journal: bool, settings: str | None, flags: dict[str, An
     if journal and not flags["domain"]:
         raise ConfigError(f"Expected the domain of the items in {source}, got none. Pass --domain.")
     if journal and settings:
-        raise ConfigError("Expected no --settings with a journal: they are a workflow's.")
+        raise ConfigError("Expected no --settings and no --colour-by with a journal: they are a workflow's.")
     given = [f"--{name}" for name, value in flags.items() if value]
     if not journal and given:
         raise ConfigError(f"Expected a journal (.csv) with {', '.join(given)}, got '{source}'. Name one, or omit them.")

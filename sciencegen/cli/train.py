@@ -30,7 +30,9 @@ app = typer.Typer(cls=TrainGroup, no_args_is_help=True, help="Train a generative
 @app.command(MODEL_COMMAND)
 def model(
     domain: options.Domain,
-    data: Annotated[str | None, typer.Option(help="A prepared folder, a file, or a dataset's name.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", "--alignment", help="A prepared folder, a file, or a dataset's name.")
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", help="Adapt these weights: a shipped name or a folder.")
     ] = None,
@@ -46,6 +48,8 @@ def model(
     training: Annotated[list[str] | None, typer.Option(help="How to train: name=value. Repeatable.")] = None,
     column: options.Column = None,
     wild_type: options.WildType = None,
+    measured: options.Measured = None,
+    target: options.Target = None,
     seed: options.Seed = None,
     device: options.Device = None,
     threads: options.Threads = None,
@@ -63,7 +67,7 @@ def model(
     from sciencegen.config import TrainSettings
 
     flags: dict[str, Any] = {"from": start, "recipe": recipe, "conditions": options.names(condition)}
-    flags |= {"distill": distill, "wild_type": wild_type}
+    flags |= {"distill": distill, "wild_type": wild_type, "measured": measured, "target": target}
     flags |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
     record = options.settings_from(TrainSettings, settings, seed=seed, device=device, threads=threads, **flags)
 

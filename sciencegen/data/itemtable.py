@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from sciencegen.data.chunks import PreparedChunk
 from sciencegen.data.statistics import ColumnStatistics
 
 ROWS_PER_GROUP = 65_536
+NAME = "name"
+"""The column of what a file calls its items; empty where it doesn't."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,16 @@ class Plan:
     edges: np.ndarray | None
     report_duplicates: bool
     given: tuple[str, ...] = ()
+
+
+class Known(NamedTuple):
+    """What the parent keeps of a row while its text is at work. split: the number of its stream. values: columns, then
+    `given`."""
+
+    split: int
+    line: int
+    name: str
+    values: list[float]
 
 
 class ItemsWriter:
@@ -48,20 +60,20 @@ class ItemsWriter:
         if self._writer is not None:
             self._writer.close()
 
-    def add(self, chunk: PreparedChunk, fresh: np.ndarray, known: list[tuple[int, int, list[float]]]) -> None:
-        """Append the fresh items of a chunk; `known` is what the parent kept of their rows: columns, then `given`."""
+    def add(self, chunk: PreparedChunk, fresh: np.ndarray, known: list[Known]) -> None:
+        """Append the fresh items of a chunk; `known` is of their rows."""
         if not known:
             return
-        own = np.array([values for _, _, values in known], np.float32).reshape(len(known), -1)
+        own = np.array([row.values for row in known], np.float32).reshape(len(known), -1)
         columns = len(self.plan.columns)
         values = np.concatenate([chunk.values[fresh], own[:, :columns]], 1)
         for name, cells in zip(self.plan.given, own[:, columns:].T, strict=True):
             place = self.plan.properties.index(name)
             values[:, place] = np.where(np.isnan(cells), values[:, place], cells)
-        split = self._split(chunk.hashes[fresh], [number for number, _, _ in known])
+        split = self._split(chunk.hashes[fresh], [row.split for row in known])
         self.statistics = self.statistics.add(values[split == 0])
         self.counts += np.bincount(split, minlength=len(self.counts))
-        self._buffer.append(self._batch(chunk, fresh, values, split))
+        self._buffer.append(self._batch(chunk, fresh, [row.name for row in known], values, split))
         self._buffered += len(known)
         if self._buffered >= ROWS_PER_GROUP:
             self._flush()
@@ -72,11 +84,11 @@ class ItemsWriter:
             return np.array(numbers, np.int8)
         return np.searchsorted(self.plan.edges, hashes / 2.0**64, side="right").astype(np.int8)
 
-    def _batch(self, chunk: PreparedChunk, fresh: np.ndarray, values: np.ndarray, split: np.ndarray):
+    def _batch(self, chunk: PreparedChunk, fresh: np.ndarray, names: list[str], values: np.ndarray, split: np.ndarray):
         import pyarrow as pa
 
         texts = chunk.texts if fresh.all() else [text for text, new in zip(chunk.texts, fresh, strict=True) if new]
-        columns = {"item": pa.array(texts, pa.string())}
+        columns = {"item": pa.array(texts, pa.string()), NAME: pa.array(names, pa.string())}
         for index, name in enumerate((*self.plan.properties, *self.plan.columns)):
             columns[name] = pa.array(values[:, index])
         lengths = chunk.lengths

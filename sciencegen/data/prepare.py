@@ -1,7 +1,7 @@
 """Prepare a dataset: rows in, checked and measured items out, in flat memory and with every refusal listed.
 
 Rows stream through killable workers; the parent only drops duplicates and writes. The output folder appears whole:
-items.parquet (item, properties as float32, the user's columns, tokens, split), rejects.csv, dataset.json.
+items.parquet (item, its name, properties as float32, the user's columns, tokens, split), rejects.csv, dataset.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.data.chunks import ParseAndMeasure, PrepareChunk, PreparedChunk
-from sciencegen.data.itemtable import ItemsWriter, Plan
+from sciencegen.data.itemtable import ItemsWriter, Known, Plan
 from sciencegen.data.prepared import DATASET_FORMAT, FIXED_COLUMNS, ITEMS, REJECTS, SUMMARY, PreparedDataset
 from sciencegen.data.seen import SeenKeys
 from sciencegen.data.tables import Row
@@ -136,7 +136,7 @@ class _Run:
 
     def __init__(self, plan: Plan, stream: Iterator[tuple[int, Row]], by_split: bool) -> None:
         self.plan, self.stream, self.by_split = plan, stream, by_split
-        self.pending: deque[tuple[int, int, list[float]]] = deque()
+        self.pending: deque[Known] = deque()
         self.seen = SeenKeys()
         self.rows = self.refused = self.duplicates = 0
 
@@ -145,7 +145,7 @@ class _Run:
         kept = (*self.plan.columns, *self.plan.given)
         for number, row in self.stream:
             values = [row.values.get(name, math.nan) for name in kept] if kept else []
-            self.pending.append((number, row.line, values))
+            self.pending.append(Known(number, row.line, row.id, values))
             yield row.text
 
     def take(
@@ -156,7 +156,7 @@ class _Run:
         self.rows += len(texts)
         if isinstance(result, Failure):
             return self._refuse(0, known, texts, result.reason, rejects)
-        lines = np.array([known[i][1] for i in result.kept], np.int64)
+        lines = np.array([known[i].line for i in result.kept], np.int64)
         earlier = self.seen.first_lines(result.hashes, lines)
         fresh = earlier < 0
         refusals = list(result.refused)
@@ -171,9 +171,9 @@ class _Run:
         return None
 
     def _refuse(self, position: int, known, texts: list[str], reason: str, rejects: RejectsWriter) -> None:
-        number, line, _ = known[position]
-        where = f"{self.plan.splits[number]}: " if self.by_split else ""  # line numbers repeat over several sources
-        rejects.add(line, texts[position], where + reason)
+        row = known[position]
+        where = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # line numbers repeat over several sources
+        rejects.add(row.line, texts[position], where + reason)
         self.refused += 1
 
     def check_usable(self, source: str, rejects: RejectsWriter) -> None:

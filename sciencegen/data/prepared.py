@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.data.itemtable import NAME
 from sciencegen.errors import DataError, IncompatibleError, unknown_name
 
 DATASET_FORMAT = 1
 ITEMS, REJECTS, SUMMARY = "items.parquet", "rejects.csv", "dataset.json"
-FIXED_COLUMNS = ("item", "split", "tokens")
+FIXED_COLUMNS = ("item", NAME, "split", "tokens")
 
 
 class ItemColumn(Sequence):
@@ -94,6 +95,16 @@ class PreparedDataset:
     def items(self, split: str | None = None) -> ItemColumn:
         """The texts of a split (all of them for None), in the order of the source."""
         return ItemColumn(self._columns(["item"], split)["item"])
+
+    def names(self, split: str | None = None) -> ItemColumn:
+        """What the source calls the items of a split, "" where it doesn't; of data prepared before names were kept,
+        all of them."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if NAME not in pq.read_schema(self.items_path).names:
+            return ItemColumn(pa.array([""] * self.count(split), pa.string()))
+        return ItemColumn(self._columns([NAME], split)[NAME])
 
     def values(self, split: str | None = None, names: Sequence[str] | None = None) -> np.ndarray:
         """[item property] float32, NaN = missing; `names` picks and orders the columns (default `property_names`)."""

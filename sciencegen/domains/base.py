@@ -212,6 +212,8 @@ class Domain(Protocol):
     simulate(settings, seed, start, stop) -> (text, values) of the rows start to stop - 1 of a set that a card says is
         made, not fetched; a row's random numbers are its own, whichever others are made.
 
+    labels: name -> function (an item's name -> its label, "" for none), what names tell (proteins: `taxon`).
+
     variant_names(reference) -> variants of it by name: `all_singles()` -> names; `read(text)` -> (name, text of the
         item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would;
         `places(texts)`, the few texts that say as much to `hint` as these.
@@ -229,6 +231,8 @@ class Domain(Protocol):
     readouts: column -> name in `networks.equivariant.properties.READOUTS`, where it is known beforehand.
     variants(reference, rows) -> rows of variants of one item, named or written out, as rows of the form; and
     variant_context(reference), what `context` says of such.
+    beside(rows, context, table, name) -> rows of a family, then those of `table()`, measured variants of what `context`
+    says, with the column `name`; `columns`, numbers that any row has (`--measured`).
     holds(path) -> bool: whether the items of a file have this form.
     context(path) -> mapping of plain values: what its items have in common (proteins: the focus of an alignment and its
         numbering); prepared data keep it.

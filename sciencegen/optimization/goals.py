@@ -51,6 +51,11 @@ class Goal:
     def is_objective(self) -> bool:
         return self.direction is not None
 
+    @property
+    def is_constraint(self) -> bool:
+        """That its value must lie in [low, high]."""
+        return not (self.is_objective or self.in_domain)
+
     def gain(self, value: float) -> float:
         """The value with the sign that makes larger better."""
         return -value if self.direction == "minimize" else value

@@ -13,6 +13,9 @@ from sciencegen.optimization.objective import Evaluation, Objective
 from sciencegen.optimization.ranking import best_first
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 
+MOST_TRIES = 20
+"""Moves for each neighbour that is wanted."""
+
 
 @dataclass(frozen=True)
 class Individual:
@@ -70,14 +73,20 @@ def begin(
 def score_neighbours(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, count: int
 ) -> list[Individual]:
-    """What lies one move from the start items, taken in turn."""
+    """What lies one move from the start items, taken in turn; also of those that aren't acceptable themselves."""
     move, start = space.edit or space.mutate, space.start
     if move is None or not start:
         return []
-    moved = [move(start[row % len(start)], generator) for row in range(min(count, objective.remaining))]
-    accepted = [item if item is not None and space.accept(item) else None for item in moved]
-    nowhere = np.full((len(accepted), space.latent_size), np.nan, np.float32)
-    return [new for _, new in score_new(objective, accepted, nowhere)]
+    count = min(count, objective.remaining)
+    moved: list[Any | None] = []
+    for row in range(MOST_TRIES * count):
+        item = move(start[row % len(start)], generator)
+        if item is not None and space.accept(item):
+            moved.append(item)
+        if len(moved) == count:
+            break
+    nowhere = np.full((len(moved), space.latent_size), np.nan, np.float32)
+    return [new for _, new in score_new(objective, moved, nowhere)]
 
 
 def locate(space: SearchSpace, individuals: Sequence[Individual]) -> list[Individual]:

@@ -54,8 +54,8 @@ class Warp:
         return np.maximum(self.sign * (values - self.end) + self.offset, self.offset / 100)
 
 
-SHAPES = {"linear": (math.inf, 1.0), "log": (0.01, 1.0), "log-from-above": (0.01, -1.0)}
-"""Name -> (offset as a share of the values' range, sign)."""
+SHAPES = {"linear": (math.inf, 1.0), "log": (0.01, 1.0), "log-from-above": (0.01, -1.0), "saturating": (0.3, -1.0)}
+"""Name -> (offset as a share of the values' range, sign). Of a saturating assay the end lies well beyond the best."""
 
 
 def fit_warp(name: str, values: Float[np.ndarray, " item"]) -> Warp:

@@ -52,7 +52,8 @@ class Distribution:
 class LatentMap:
     """Two coordinates per item. candidates: [candidate 2] in the order of the candidates table; training: [item 2].
 
-    values: a number for each training item, called `value_name`, that colours it; NaN stays grey."""
+    values: a number for each training item, called `value_name`, that colours it; NaN stays grey. groups: or the name
+    of its group in place of a number; the largest are coloured, the others and "" stay grey."""
 
     candidates: Sequence[Sequence[float]]
     training: Sequence[Sequence[float]] = ()
@@ -63,10 +64,11 @@ class LatentMap:
     values: Sequence[float] = ()
     value_name: str = ""
     unit: str = ""
+    groups: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         require_length("LatentMap", len(self.candidates), labels=self.labels)
-        require_length("LatentMap", len(self.training), values=self.values)
+        require_length("LatentMap", len(self.training), values=self.values, groups=self.groups)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,7 +34,8 @@ def latent_map(record: LatentMap) -> str:
         return [*_training(record), marks(record.candidates, record.labels, "candidate")]
 
     count = f"{len(record.candidates)} candidates among {len(record.training)} training items"
-    coloured = f", coloured by {readable(record.value_name)}" if len(record.values) else ""
+    by_name = len(record.values) or len(record.groups)
+    coloured = f", coloured by {readable(record.value_name)}" if by_name else ""
     return plot("latent map", f"Latent map of {count}{coloured}.", paint, (10.4, 5.2))
 
 
@@ -44,8 +46,24 @@ def value_range(record: LatentMap) -> tuple[float, float] | None:
     return (low, high) if high > low else None
 
 
+def largest_groups(record: LatentMap) -> list[tuple[str, int]]:
+    """(name, items) of the groups that have a colour, the largest first; equal ones by name."""
+    counts = Counter(group for group in record.groups if group)
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:SERIES]
+
+
+def _grouped(record: LatentMap) -> list[Cloud]:
+    """What has no colour below, the smallest coloured group on top."""
+    points, groups = np.asarray(record.training, dtype=float).reshape(-1, 2), np.asarray(record.groups)
+    names = [name for name, _ in largest_groups(record)]
+    coloured = [_cloud(points[groups == name].tolist(), f"series-{number}") for number, name in enumerate(names, 1)]
+    return [_cloud(points[~np.isin(groups, names)].tolist(), "training"), *coloured]
+
+
 def _training(record: LatentMap) -> list[Cloud]:
-    """One cloud, or one for each shade of the values, the highest on top."""
+    """One cloud, one for each group, or one for each shade of the values, the highest on top."""
+    if len(record.groups):
+        return _grouped(record)
     bounds, values = value_range(record), np.asarray(record.values, dtype=float)
     if bounds is None:
         return [_cloud(record.training, "training")]

@@ -73,6 +73,12 @@ def latent_map(content: ReportContent) -> str:
         name = escape(with_unit(readable(record.value_name), record.unit))
         ramp = f'<li>training set by {name}: <span>≤ {low}</span><i class="ramp"></i><span>≥ {high}</span></li>'
         legend = element("ul", f'{ramp}<li><i class="key dot candidate"></i>candidates</li>', class_="legend")
+    if len(record.groups):
+        groups = plots.largest_groups(record)
+        rest = len(record.training) - sum(count for _, count in groups)
+        entries = [(f"dot series-{place}", f"{name} ({count})") for place, (name, count) in enumerate(groups, 1)]
+        entries += [("dot training", f"other or without a name ({rest})"), ("dot candidate", "candidates")]
+        legend = _legend(entries)
     return legend + _figure(plots.latent_map(record), escape(record.note), wide=True)
 
 

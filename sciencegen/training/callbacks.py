@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,14 +52,27 @@ class Checkpoints(lightning.Callback):
         self.path, self.settings, self.wish = path, settings, wish
         self.saved = time.monotonic()
 
+    def on_train_start(self, trainer, module: TrainedModule) -> None:
+        self.wish.listen()  # Lightning has set a handler of its own, which ends the process with 0
+
     def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
         late = time.monotonic() - self.saved > CHECKPOINT_S
-        if trainer.is_global_zero and (late or self.wish.signal or module.step % self.settings.checkpoint_every == 0):
+        stops = self._stops(trainer)
+        if trainer.is_global_zero and (late or stops or module.step % self.settings.checkpoint_every == 0):
             save_checkpoint(module, self.path)
             self.saved = time.monotonic()
-        if self.wish.signal:
+        if stops:
             done = f"after {module.step:,} of {self.settings.steps:,} steps. The same call goes on from there"
-            raise Stopped(self.wish.signal, done)
+            raise Stopped(self.wish.signal or signal.SIGTERM, done)
+
+    def on_train_end(self, trainer, module: TrainedModule) -> None:
+        if self.wish.signal:
+            self.on_train_batch_end(trainer, module, None, None, 0)
+
+    def _stops(self, trainer) -> bool:
+        """The same on every process of a distributed run, so that none waits for another that has ended."""
+        wished = self.wish.signal is not None
+        return wished if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(wished, all=False)
 
 
 class Log(lightning.Callback):

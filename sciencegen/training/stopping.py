@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -17,8 +17,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Wish:
     """Which signal came, None before. A second one ends the training at once, in the middle of a step."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self.numbers = numbers
         self.signal: int | None = None
+
+    def listen(self) -> None:
+        for number in self.numbers:
+            signal.signal(number, self)
 
     def __call__(self, number: int, *_: Any) -> None:
         if self.signal is not None:
@@ -29,14 +34,16 @@ class Wish:
 @contextmanager
 def wish_to_stop() -> Iterator[Wish]:
     """Signals only set the wish within the block; those that this process ignores (`nohup`) stay ignored. Only the
-    main thread hears signals."""
-    wish, before = Wish(), {}
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, wish)
+    main thread hears signals. One that comes when all steps are done ends the block with Stopped."""
+    heard = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in SIGNALS if heard}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    wish = Wish(list(before))
+    wish.listen()
     try:
         yield wish
+        if wish.signal is not None:
+            raise Stopped(wish.signal, "after the last step. The same call goes on from there")
     finally:
         for number, handler in before.items():
             with suppress(TypeError):  # a handler that Python didn't set can't be set again

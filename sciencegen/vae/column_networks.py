@@ -12,6 +12,8 @@ from torch.nn import functional
 from sciencegen.networks.bayesian import BayesianLinear
 from sciencegen.vae.gaussian import DiagonalGaussian
 
+LETTERS = "letters"
+"""The field of a Batch: [batch column] whole numbers, anything where the mask is False."""
 Letters = Int[Tensor, "item column"]
 Mask = Bool[Tensor, "item column"]
 Known = Float[Tensor, "item feature"]

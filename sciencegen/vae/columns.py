@@ -10,7 +10,7 @@ cost. What a row is worth beside another is the difference of their bounds; the 
 chance out of it.
 
 Measured properties c of a row, where there are any, are told to both sides: p(x | z, c), q(z | x, c), of c what is
-known (Kingma et al. 2014).
+known (Kingma et al. 2014). What was measured of a few rows around one only, the networks never hear: see `landscape`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.vae.bounds import BoundTerms
-from sciencegen.vae.column_networks import Known, Letters, Mask, Member
+from sciencegen.vae.column_networks import LETTERS, Known, Letters, Mask, Member
 from sciencegen.vae.gaussian import check_latents, standard_normal, standard_normal_kl
+from sciencegen.vae.landscape import Landscape
 from sciencegen.vae.neighbourhood import Neighbourhood, neighbourhood
+from sciencegen.vae.quantiles import letters_at, middle_of
+from sciencegen.vae.reference_row import Reference
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1802_0604
 BISECTIONS = 12
-LETTERS = "letters"
-"""The field of a Batch: [batch column] whole numbers, anything where the mask is False."""
 
 Accept = Callable[[Batch], Tensor]
 Condition = Float[Tensor, "batch property"] | None
@@ -66,39 +67,25 @@ class ColumnVAESettings:
             )
 
 
-@dataclass(frozen=True)
-class Reference:
-    """A row to which others are compared. place: of the number of changes among the columns of a condition; mean, std:
-    of the training rows' numbers, by which it is standardized there."""
-
-    letters: Int[Tensor, " column"]
-    place: int
-    mean: float
-    std: float
-
-    def changes(self, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
-        """How many letters a condition asks to change, NaN where it doesn't."""
-        return (condition[:, self.place] * self.std + self.mean).round()
-
-
 class ColumnVAE(nn.Module):
     """A `LatentModel` of aligned rows; its latent space is that of the first member.
 
     letters: size of the alphabet, gaps apart. reference: what a condition on the number of changes is about. heard:
-    which columns of a condition the networks are told. effective_items: N of the bound, set before training. A latent
-    is (z, u): what the row is about, and a number for each column, which chooses its letter from p(x | z, c).
+    which columns of a condition the networks are told. landscape: of one that leads draws instead. effective_items: N
+    of the bound, set before training. A latent is (z, u): what the row is about, and a number for each column, which
+    chooses its letter from p(x | z, c).
     """
 
     def __init__(
         self, columns: int, letters: int, settings: ColumnVAESettings, reference: Reference | None = None,
-        heard: Sequence[int] = (),
+        heard: Sequence[int] = (), landscape: Landscape | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         s = self.settings = settings
         self.columns, self.letters, self.reference, self.effective_items = columns, letters, reference, 1.0
         self.heard, self.semantic_size, self.latent_size = list(heard), s.latent, s.latent + columns
         made = [Member(columns, letters, s.hidden, s.latent, 2 * len(heard)) for _ in range(s.members)]
-        self.members = nn.ModuleList(made)
+        self.members, self.landscape = nn.ModuleList(made), landscape
 
     @property
     def first(self) -> Any:
@@ -139,7 +126,9 @@ class ColumnVAE(nn.Module):
         return reconstruction, standard_normal_kl(posterior).mean(), weights
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
-        """Nothing is left to fit."""
+        """Fit the landscape, where there is one."""
+        if self.landscape is not None:
+            self.landscape.learn(batches, self.members, self.known(None, 1))
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -184,11 +173,8 @@ class ColumnVAE(nn.Module):
         """(z, u): the posterior's centre, then the noise in the middle of what decodes to this row; 0 at a gap."""
         letters, mask, known = self._rows(batch)
         z = self.first.posterior(letters, mask, known).mean
-        below = self._cumulative(z, known)
-        letters = letters.clamp(0, self.letters - 1).long()[..., None]
-        upper, share = below.gather(-1, letters)[..., 0], below.diff(dim=-1, prepend=torch.zeros_like(below[..., :1]))
-        middle = upper - 0.5 * share.gather(-1, letters)[..., 0]
-        noise = torch.special.ndtri(torch.where(mask, middle, 0.5)).clamp(-8, 8)
+        share, letters = self.first.logits(z, known).double().softmax(-1), letters.clamp(0, self.letters - 1)
+        noise = torch.special.ndtri(torch.where(mask, middle_of(share, letters), 0.5)).clamp(-8, 8)
         return torch.cat([z, noise.to(z)], 1)
 
     @torch.no_grad()
@@ -197,8 +183,13 @@ class ColumnVAE(nn.Module):
         check_latents(latent, self.latent_size)
         z, noise = latent.split([self.semantic_size, self.columns], 1)
         quantile = torch.special.ndtr(noise.double())
-        below = self._cumulative(z, self.known(condition, len(z)))
-        letters = (below < quantile[..., None]).sum(-1).clamp(max=self.letters - 1)
+        log_p = self.first.logits(z, self.known(condition, len(z))).double()
+        letters = letters_at(log_p.softmax(-1), quantile)
+        if self.landscape is not None and condition is not None:
+            asked, changes = condition[:, self.landscape.place].double(), self._changes(condition)
+            letters = torch.where(
+                asked.isnan()[:, None], letters, self.landscape.letters(log_p, quantile, asked, changes)
+            )
         return Batch({LETTERS: letters})
 
     @torch.no_grad()
@@ -208,16 +199,18 @@ class ColumnVAE(nn.Module):
         """The noise itself; under a condition on the number of changes, a point on the way there from the reference.
 
         The way from latent e to noise n is sqrt(1 - s^2) e + s n: standard normal at its end, the reference itself at
-        its start, and s is found by bisection, for each row by itself.
+        its start, and s is found by bisection, for each row by itself. Where the landscape leads, with as many changes
+        as asked, the reference's z and the noise's u.
         """
         check_latents(noise, self.latent_size)
-        if condition is None or self.reference is None:
-            return noise
-        asked = self.reference.changes(condition)
-        if asked.isnan().all():
+        asked = self._changes(condition)
+        if condition is None or self.reference is None or asked is None or asked.isnan().all():
             return noise
         focus = self.reference.letters.to(noise.device).expand(len(noise), -1)
         start = self.encode(Batch({LETTERS: focus}, condition=condition))
+        if self.landscape is not None and not condition[:, self.landscape.place].isnan().any():
+            led = torch.cat([start[:, : self.semantic_size], noise[:, self.semantic_size :]], 1)
+            return torch.where(asked.isnan()[:, None], noise, led)
         low, high = torch.zeros_like(asked), torch.ones_like(asked)
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
@@ -226,15 +219,15 @@ class ColumnVAE(nn.Module):
             low, high = torch.where(few, middle, low), torch.where(few, high, middle)
         return torch.where(asked.isnan()[:, None], noise, _between(start, noise, low))
 
+    def _changes(self, condition: Condition) -> Float[Tensor, " batch"] | None:
+        """How many are asked for, NaN where no number is."""
+        return None if condition is None or self.reference is None else self.reference.changes(condition)
+
     @torch.no_grad()
     def generate(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Batch:
         return self.decode(self.sample(noise, condition), condition)
-
-    def _cumulative(self, z: Float[Tensor, "batch code"], known: Known) -> Float[Tensor, "batch column letter"]:
-        """P(letter <= l | z, c), in double precision; the letters in the order of the alphabet."""
-        return torch.softmax(self.first.logits(z, known).double(), -1).cumsum(-1)
 
 
 def _between(

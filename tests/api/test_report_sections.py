@@ -8,7 +8,7 @@ import pytest
 
 from sciencegen.api.outputs import write_candidates
 from sciencegen.api.report import RunContents, _search_seed
-from sciencegen.api.report_sections import metrics, traces, warnings
+from sciencegen.api.report_sections import candidates, metrics, traces, warnings
 from sciencegen.config import RunSettings
 from sciencegen.domains.galaxies import DOMAIN as GALAXIES
 from sciencegen.errors import DataError
@@ -53,6 +53,14 @@ def test_items_in_a_file_beside_the_table_are_found_from_anywhere(tmp_path, monk
     (tmp_path / "results/candidates.fits").unlink()
     with pytest.raises(DataError, match=r"there is no file .*candidates.fits"):
         _ = RunContents(tmp_path / "results", RunSettings(domain="galaxies")).items
+
+
+def test_a_goal_of_a_predictor_s_domain_hides_no_other_of_its_name(tmp_path):
+    pq.write_table(pa.table({"item": ["AC"], "id": ["a"], "fitness": [2.0]}), tmp_path / "candidates.parquet")
+    goals = ["maximize fitness", "fitness >= 1", "fitness in domain"]
+    run = RunContents(tmp_path, RunSettings(domain="proteins", optimize={"goals": goals}))
+    (column,) = [column for column in candidates(run).columns if column.name == "fitness"]
+    assert (column.wished, column.direction) == ((1.0, None), "maximize")
 
 
 def test_every_other_method_is_a_control(tmp_path):

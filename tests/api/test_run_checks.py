@@ -89,6 +89,7 @@ TYPOS = {
     "proteins": [
         ("optimize.goals", ["maximize fitness", "activty >= -1.5"], "optimize: Unknown property of proteins 'activty'"),
         ("optimize.goals", ["maximize fitnes"], "optimize: .*did you mean 'fitness'"),
+        ("optimize.goals", ["maximize fitness", "mutations in domain"], "optimize: Expected a predictor in"),
         ("optimize.goals", ["maximize immune_escape"], "optimize: 'immune_escape' can't be a goal"),
         ("optimize.forbid", ["N[^P"], "optimize: Expected a motif"),
         ("prepare.form", "algined", "prepare: .*Did you mean 'aligned'"),

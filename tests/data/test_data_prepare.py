@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import words
 
@@ -75,6 +76,16 @@ def test_own_columns_and_gaps(tmp_path):
         dataset.values(names=["activty"])
     with pytest.raises(ConfigError, match=r"\['length'\]"):
         prepare(rows, output=tmp_path / "other", column_names=["length"])
+
+
+def test_names_stay_with_their_items(tmp_path):
+    rows = [Row(line, text, id=f"n{line}") for line, text in enumerate(["pear", "x7", "Pear", "plum"])]
+    dataset = prepare({"train": rows[:3], "test": [*rows[3:], Row(9, "fig")]}, output=tmp_path / "words")
+    assert list(zip(dataset.items(), dataset.names(), strict=True)) == [("pear", "n0"), ("plum", "n3"), ("fig", "")]
+    assert dataset.names("test").take([1, 0]) == ["", "n3"]
+    table = pq.read_table(dataset.items_path)
+    pq.write_table(table.drop_columns(["name"]), dataset.items_path)  # as it was before names were kept
+    assert list(dataset.names("test")) == ["", ""]
 
 
 def test_a_value_that_the_file_knows_better_wins(tmp_path):

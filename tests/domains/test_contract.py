@@ -10,7 +10,7 @@ from sciencegen.errors import ConfigError
 
 NAMES = [
     name
-    for domain in ("molecules", "proteins", "galaxies")
+    for domain in domain_names()
     for name in (domain, *(f"{domain}/{form}" for form in getattr(load_domain(domain), "forms", ())))
 ]
 

@@ -25,6 +25,7 @@ def test_the_scale_is_that_of_the_values():
         "linear": fit_posterior(rows, values, NOTHING, generator, surrogate="gp"),
         "log": fit_posterior(rows, np.exp(2 * values), NOTHING, generator, surrogate="gp"),
         "log-from-above": fit_posterior(rows, -np.exp(2 * values), NOTHING, generator, surrogate="gp"),
+        "saturating": fit_posterior(rows, -np.exp(-0.8 * values), NOTHING, generator, surrogate="gp"),
     }
     assert {name: one.warp.name for name, one in fitted.items()} == {name: name for name in fitted}
 

@@ -5,6 +5,7 @@ import pytest
 
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.bayes import TrustRegion
+from sciencegen.optimization.population import score_neighbours
 from sciencegen.optimization.search import METHODS, load_method, search
 from sciencegen.optimization.spaces import SearchSettings
 
@@ -160,6 +161,14 @@ def test_evolution_breeds_in_generations(generations, toy_space, objective, prio
     assert [e.key for e in traces[0]] == [e.key for e in traces[1]]
     assert len({e.key for e in traces[0]}) == 300
     assert max(e.scalar for e in traces[0]) > prior_best.max()
+
+
+def test_neighbours_of_a_start_that_is_not_acceptable_itself_are_found(toy_space, objective):
+    space = toy_space(4, accept=lambda item: item[0] != 0.5, start=[(0.5,) * 4])
+    judge = objective("maximize sphere", budget=50)
+    found = score_neighbours(space, judge, np.random.default_rng(0), 10)
+    assert len(found) == 10
+    assert all(one.item[0] != 0.5 for one in found)
 
 
 def test_evolution_starts_from_items_that_cannot_be_encoded(toy_space, objective):

@@ -11,6 +11,7 @@ from sciencegen.report.plots import (
     MAX_CLOUD,
     _staircase,
     calibration,
+    largest_groups,
     latent_map,
     pareto,
     trace,
@@ -123,6 +124,17 @@ def test_a_map_without_different_values_is_grey(values):
     record = LatentMap([(0, 0)], [(0, 0), (1, 1)], values=values, value_name="mass")
     assert "scale-high" not in latent_map(record)
     assert value_range(record) is None
+
+
+def test_groups_colour_the_map_the_largest_first():
+    groups = [*"aab", "", *(f"g{number}" for number in range(6)), "b", "a"]
+    record = LatentMap([(0, 0)], [(n, n) for n in range(len(groups))], groups=groups, value_name="clade")
+    svg = latent_map(record)
+    assert largest_groups(record) == [("a", 3), ("b", 2), ("g0", 1), ("g1", 1), ("g2", 1), ("g3", 1)]
+    clouds = re.findall(r'd="([^"]*)"[^>]*stroke:var\(--([\w-]+)\)', svg)
+    counts = [(stroke, path.count("h0")) for path, stroke in clouds]
+    assert counts == [("training", 3), *((f"series-{place}", n) for place, n in enumerate([3, 2, 1, 1, 1, 1], 1))]
+    assert "coloured by clade" in svg
 
 
 def test_whatspans_decades_has_a_logarithmic_axis():

@@ -14,6 +14,7 @@ import sciencegen.training
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, Stopped
 from sciencegen.training import TrainingSettings
+from sciencegen.training.module import TrainedModule
 from sciencegen.training.settings import CHECKPOINT
 from sciencegen.training.stopping import SIGNALS, wish_to_stop
 from sciencegen.training.train import train
@@ -123,8 +124,19 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped, match="in the middle of a step"):
         train(Line(), impatient, settings(), tmp_path)
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_train_end"])
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_between_steps_is_heard_too(tmp_path, monkeypatch, hook, number):
+    monkeypatch.setattr(TrainedModule, hook, lambda self, *_: self.step in (17, 60) and signal.raise_signal(number))
+    with pytest.raises(Stopped) as stop:
+        train(Line(), batches, settings(), tmp_path)
+    assert stop.value.exit_code == 128 + number
+    saved = torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"]
+    assert saved == (18 if hook == "on_train_batch_end" else 60)
 
 
 def test_ignored_signals_stay_ignored():

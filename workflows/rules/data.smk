@@ -1,7 +1,7 @@
 rule prepare:
     """Standardize, remove duplicates, compute properties once."""
     input:
-        files_of("prepare", "source", "wild_type"),
+        files_of("prepare", "source", "wild_type", "measured"),
     output:
         table=f"{RUN}/data/items.parquet",
         summary=f"{RUN}/data/dataset.json",

@@ -27,6 +27,7 @@ from sciencegen.domains.proteins import (
     variant_tables,
 )
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.record_names import taxon
 from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
 from sciencegen.domains.proteins.sites import Frame
 from sciencegen.domains.proteins.variant_names import VariantNames
@@ -49,6 +50,7 @@ class Proteins:
     splits = variant_tables.SPLITS
     letter_classes: Mapping[str, str] = LETTER_CLASSES
     variant_unit = "nats"
+    labels: Mapping[str, Callable[[str], str]] = {"taxon": taxon}
     space_options = design_options.OPTIONS
 
     @cached_property

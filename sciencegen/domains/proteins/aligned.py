@@ -27,6 +27,7 @@ from sciencegen.domains.proteins.items import (
     encode_rows,
     why_not_residues,
 )
+from sciencegen.domains.proteins.measured_family import beside
 from sciencegen.domains.proteins.measured_variants import (
     DROPPED,
     MUTATIONS,
@@ -191,6 +192,13 @@ class Aligned(Proteins):
 
     def variant_context(self, reference: Reference) -> dict[str, Any]:
         return variant_context(reference)
+
+    columns = (WEIGHT, MUTATIONS)
+
+    def beside(
+        self, rows: Iterable[Row], context: Mapping[str, Any], table: Callable[[], Iterable[Row]], name: str
+    ) -> Iterator[Row]:
+        return beside(rows, context, table, name)
 
     def holds(self, path: Path) -> bool:
         return holds_alignment(Path(path))

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from sciencegen.batch import Batch
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode_rows
-from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, mutations
+from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, in_columns, mutations
 from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.vae.columns import LETTERS
@@ -23,8 +23,9 @@ from sciencegen.vae.columns import LETTERS
 class AlignmentRepresentation:
     """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
     properties: `mutations` and measured ones; mean, std: of the training rows. gaps: the share of gaps in each column,
-    by the rows' weights. family: whether the rows are a family's; else they are a lab's variants of one protein, and
-    how often a letter comes among them tells nothing of its effect.
+    by the family's weights. family: whether rows are a family's; else they are a lab's variants of one protein, and how
+    often a letter comes among them tells nothing of its effect. measured: a property that variants beside the family
+    have, "" without any.
     """
 
     reference: Reference
@@ -34,6 +35,7 @@ class AlignmentRepresentation:
     std: Float[np.ndarray, " property"]
     gaps: Float[np.ndarray, " column"]
     family: bool = True
+    measured: str = ""
     name: str = "alignment"
 
     @property
@@ -108,15 +110,7 @@ class AlignmentRepresentation:
 
     def row_of(self, sequence: str) -> str | Refusal:
         """The row of a sequence as long as the reference, which has the reference's letters outside the columns."""
-        if len(sequence) != len(self.reference.sequence):
-            return Refusal(f"{len(sequence)} letters, the family's reference has {len(self.reference.sequence)}")
-        outside = np.ones(len(sequence), bool)
-        outside[self.columns] = False
-        for place in np.flatnonzero(outside):
-            if sequence[place] != self.reference.sequence[place]:
-                number = self.reference.first + place
-                return Refusal(f"position {number} has no column in the alignment (lower case in its first record)")
-        return "".join(sequence[column] for column in self.columns)
+        return in_columns(self.reference, self.columns, sequence)
 
     def encode(self, items: Sequence[str]) -> list[Any]:
         """Letters [column] as uint8, GAP among them; a whole sequence of the reference's length is put in columns."""
@@ -160,6 +154,7 @@ class AlignmentRepresentation:
             "columns": self.columns.tolist(),
             "gaps": self.gaps.tolist(),
             "family": self.family,
+            "measured": self.measured,
             "properties": {
                 name: {"mean": float(mean), "std": float(std)}
                 for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
@@ -180,6 +175,7 @@ def load(data: Mapping[str, Any]) -> AlignmentRepresentation:
         np.array([one["std"] for one in moments.values()]),
         np.array(data["gaps"], float),
         bool(data.get("family", True)),
+        str(data.get("measured", "")),
     )
 
 
@@ -198,13 +194,15 @@ def fit(
     wrong = next((text for text in texts if len(text) != len(columns)), None)
     if wrong is not None:
         raise DataError(f"Expected rows of one family, of {len(columns)} columns, found one of {len(wrong)}.")
-    conditions = [name for name in names if name != WEIGHT]
+    conditions, measured = [name for name in names if name != WEIGHT], str(context.get("measured", ""))
     column = values[:, [list(names).index(name) for name in conditions]].astype(float)
+    if unknown := [name for name, known in zip(conditions, ~np.isnan(column).all(0), strict=True) if not known]:
+        raise DataError(f"Expected numbers in {', '.join(unknown)} among {len(texts)} rows, found none. Leave it out.")
     mean, std = np.nanmean(column, 0) if len(conditions) else np.empty(0), np.nanstd(column, 0)
     weights = np.nan_to_num(values[:, list(names).index(WEIGHT)]) if WEIGHT in names else np.ones(len(texts))
     std, gaps = np.where(std > 0, std, 1.0), gap_shares(encode_rows(texts), weights)
-    family = bool(context.get("family", True))
-    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family)
+    family, measured = bool(context.get("family", True)), measured if measured in conditions else ""
+    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family, measured)
 
 
 def gap_shares(

@@ -30,6 +30,19 @@ def mutations(
     return ((rows != focus) & (rows != GAP)).sum(1)
 
 
+def in_columns(reference: Reference, columns: Int[np.ndarray, " column"], sequence: str) -> str | Refusal:
+    """The letters in the columns of a sequence as long as the reference, which has the reference's elsewhere."""
+    if len(sequence) != len(reference.sequence):
+        return Refusal(f"{len(sequence)} letters, the family's reference has {len(reference.sequence)}")
+    outside = np.ones(len(sequence), bool)
+    outside[columns] = False
+    for place in np.flatnonzero(outside):
+        if sequence[place] != reference.sequence[place]:
+            number = reference.first + place
+            return Refusal(f"position {number} has no column in the alignment (lower case in its first record)")
+    return "".join(sequence[column] for column in columns)
+
+
 def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
     """Variants of one protein, by name or written out, as rows that are all worth the same; what is none, with its
     reason."""

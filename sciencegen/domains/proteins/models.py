@@ -14,10 +14,14 @@ from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
 from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
+from sciencegen.vae.landscape import Landscape
 
 TRAINING = {"steps": 1500, "batch_size": 640, "learning_rate": 3e-3, "largest_gradient": 100.0, "ema_decay": 0.99}
 """128 rows a step for each of five members. Chosen, as the network's settings, by the bound of held-out groups of
 sequences of one family (`tests/benchmarks/variant_effects.py --held-out`), no measurement having been read."""
+
+EXPLAINED = "measured_variance_explained"
+"""Of measured variants left out, by those that are left in and the family; 1 is all of it."""
 
 
 def alignment_vae(representation: AlignmentRepresentation, settings: ColumnVAESettings) -> ColumnVAE:
@@ -28,8 +32,10 @@ def alignment_vae(representation: AlignmentRepresentation, settings: ColumnVAESe
     if MUTATIONS in names:
         place = names.index(MUTATIONS)
         reference = Reference(focus, place, float(representation.mean[place]), float(representation.std[place]))
-    heard = [place for place, name in enumerate(names) if name != MUTATIONS]
-    return ColumnVAE(len(focus), len(ALPHABET), settings, reference, heard)
+    measured = representation.measured
+    heard = [place for place, name in enumerate(names) if name not in (MUTATIONS, measured)]
+    landscape = Landscape(focus, len(ALPHABET), names.index(measured)) if measured else None
+    return ColumnVAE(len(focus), len(ALPHABET), settings, reference, heard, landscape)
 
 
 def check(
@@ -40,10 +46,11 @@ def check(
     evidence = model.evidence(batch, samples=16)
     residues = sum(int((row != GAP).sum()) for row in arrays)
     mixture = torch.logsumexp(evidence, 0) - np.log(len(evidence))
-    return {
+    found = {
         "nats_per_residue": float(-evidence.mean(0).sum() / residues),
         "mixture_nats_per_residue": float(-mixture.sum() / residues),
     }
+    return found if model.landscape is None else found | {EXPLAINED: float(model.landscape.explained)}
 
 
 RECIPES = {
@@ -54,8 +61,8 @@ RECIPES = {
         build=alignment_vae,
         settings=ColumnVAESettings,
         conditions=(MUTATIONS,),
-        description="VAEs of one family's alignment, or of measured variants of one protein; Bayesian last layer: "
-        "effects of mutations, new members.",
+        description="VAEs of one family's alignment, perhaps with measured variants beside it, or of such alone; "
+        "Bayesian last layer: effects of mutations, new members.",
         form="aligned",
         check=check,
         weight=WEIGHT,

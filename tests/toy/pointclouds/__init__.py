@@ -197,7 +197,8 @@ class PointClouds:
             return FunctionOracle(name, lambda item: float(self.similarity([item], [other])[0, 0]))
         if name not in FUNCTIONS:
             raise unknown_name("oracle of point clouds", name, FUNCTIONS)
-        return FunctionOracle(name, FUNCTIONS[name], self.properties[name].unit if name in self.properties else "")
+        known = self.properties.get(name)
+        return FunctionOracle(name, FUNCTIONS[name], *((known.unit, known.direction) if known else ()))
 
     def oracle_names(self) -> Sequence[str]:
         return list(FUNCTIONS)

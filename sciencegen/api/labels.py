@@ -1,0 +1,46 @@
+"""Labels of items by their names: those that the domain reads in names, or a user's table of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sciencegen.data.tables import ID_COLUMNS
+from sciencegen.errors import DataError, unknown_name
+
+SEPARATORS = {".tsv": "\t"}
+
+
+def grouped(science: Any, asked: str, names: Sequence[str], numbers: Iterable[str] = ()) -> tuple[str, list[str]]:
+    """What the labels are called, and one for each name, "" where there is none. numbers: what else may be asked for.
+
+    An item's name is looked for in a table as it stands, and without its range (`BLAT_ECOLX` for `BLAT_ECOLX/24-286`).
+    """
+    readers = getattr(science, "labels", {})
+    if asked in readers:
+        found, what = [readers[asked](name) for name in names], asked
+    elif Path(asked).is_file():
+        what, table = read_labels(Path(asked))
+        found = [table.get(name) or table.get(name.partition("/")[0], "") for name in names]
+    else:
+        raise unknown_name("number, label or table to colour by", asked, [*numbers, *readers])
+    if not any(found):
+        said = f"such as '{next(filter(None, names))}'" if any(names) else "and none has one: prepare the data anew"
+        raise DataError(f"Expected a label of some items by their names, {said}; found none in '{asked}'.")
+    return what, found
+
+
+def read_labels(path: Path) -> tuple[str, dict[str, str]]:
+    """A table (.csv, .tsv) with a column `name` or `id`, and one of labels, the first other: its head, and by name."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    head, *rows = [*csv.reader(io.StringIO(text), delimiter=SEPARATORS.get(path.suffix.lower(), ","))] or [[]]
+    plain = [cell.strip().lower() for cell in head]
+    at = next((plain.index(column) for column in ("name", *ID_COLUMNS) if column in plain), None)
+    if at is None or len(head) < 2:
+        raise DataError(f"Expected columns 'name' and a label in {path}, found {', '.join(head) or 'nothing'}.")
+    label = next(place for place in range(len(head)) if place != at)
+    whole = [row for row in rows if len(row) > max(at, label)]
+    return head[label].strip(), {row[at].strip(): row[label].strip() for row in whole}

@@ -1,0 +1,86 @@
+"""Rows of a family, and beside them measured variants of its focus.
+
+Variants weigh nothing: which of them a lab made says nothing of what evolution keeps, so that the family's model stays
+what it is without them. What was measured of them is all that they tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from sciencegen.data.tables import Row
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.proteins.measured_variants import DROPPED, MUTATIONS, WEIGHT, in_columns, variant_rows
+from sciencegen.domains.proteins.variants import Reference
+from sciencegen.errors import ConfigError, DataError, unknown_name
+
+FEWEST = 10
+Table = Callable[[], Iterable[Row]]
+"""The rows of a table of variants, anew at each call: it is read twice rather than held."""
+
+
+def beside(rows: Iterable[Row], context: Mapping[str, Any], table: Table, name: str) -> Iterator[Row]:
+    """The family's rows, then the table's. name: the column of what was measured. A row of the family that was measured
+    too has its number; a variant without one is refused."""
+    if name in (WEIGHT, MUTATIONS):
+        raise ConfigError(f"Expected another name for the measured column '{name}': rows have one already. Rename it.")
+    reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
+    variants = _Variants(reference, columns, table, name)
+    return _joined(rows, variants, variants.measured())
+
+
+def _joined(rows: Iterable[Row], variants: _Variants, measured: Mapping[int, float]) -> Iterator[Row]:
+    for row in rows:
+        known = measured.get(hash(row.text))
+        yield row if known is None else replace(row, values={**row.values, variants.name: known})
+    for row in variants:
+        yield replace(row, values={**row.values, WEIGHT: 0.0})
+
+
+@dataclass(frozen=True)
+class _Variants:
+    """The table's rows as rows of the family; what can't be one, with its reason."""
+
+    reference: Reference
+    columns: Int[np.ndarray, " column"]
+    table: Table
+    name: str
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._in_family, variant_rows(self.reference, self.table()))
+
+    def _in_family(self, row: Row) -> Row:
+        if row.text.startswith(DROPPED):
+            text, _, reason = row.text.removeprefix(DROPPED).partition(": ")
+            return _refused(row, text, reason)
+        found = in_columns(self.reference, self.columns, row.text)
+        if isinstance(found, Refusal):
+            return _refused(row, row.text, found.reason)
+        return replace(row, text=found) if self.name in row.values else _refused(row, row.text, f"no {self.name}")
+
+    def measured(self) -> dict[int, float]:
+        """Hash of each distinct row -> its first number; an error where there are too few."""
+        found, names, reason = dict[int, float](), set[str](), "no other row"
+        for row in self:
+            names |= {name for name in row.values if name not in (WEIGHT, MUTATIONS)}
+            if not row.text.startswith(DROPPED):
+                found.setdefault(hash(row.text), row.values[self.name])
+            elif reason == "no other row":
+                reason = row.text.partition(": ")[2]
+        if self.name not in names:
+            raise unknown_name("column of numbers among the measured variants", self.name, names or ["none found"])
+        if len(found) < FEWEST:
+            raise DataError(
+                f"Expected {FEWEST} or more measured variants of the alignment's first record, found {len(found)} "
+                f"({reason}). Measure more, or correct their names."
+            )
+        return found
+
+
+def _refused(row: Row, text: str, reason: str) -> Row:
+    return replace(row, text=f"{DROPPED}{text}: measured variants: {reason}")
