@@ -17,6 +17,8 @@ from sciencegen.api.conditions import parse_conditions
 from sciencegen.api.endings import check_ending
 from sciencegen.api.evaluate import check_against, shipped_set
 from sciencegen.api.generate import check_noise_free, read_scaffold
+from sciencegen.api.labels import check_labels
+from sciencegen.api.measured import check_beside
 from sciencegen.api.model_ahead import ModelAhead, conditions_ahead, model_ahead, plan_ahead, source_columns
 from sciencegen.api.models import describe_model
 from sciencegen.api.optimize import check_wish, start_items
@@ -60,6 +62,8 @@ def check_run(settings: RunSettings, config: str) -> None:
         with at(section):
             _check_wired(settings, section)
             check(settings, model)
+    with at("report"):
+        check_labels(settings.report.colour_by)
 
 
 def _check_wired(settings: RunSettings, section: str) -> None:
@@ -102,6 +106,7 @@ def check_prepare(settings: RunSettings) -> None:
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
     check_source(form, chosen.source, chosen.sample)
+    check_beside(science, chosen)
     names = property_names(science, chosen)
     check_columns(chosen.columns, names)
     if chosen.fractions:
