@@ -40,7 +40,7 @@ def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSetting
         n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
         predictors=settings.predictors,
     )  # fmt: skip
-    generation = Generation(model, asked)
+    generation = Generation(model, asked, few=True)
     check_measured(name, generation.names)
     found = np.array([cell for chunk in generation for cell in chunk[name]], float)
     got = found[np.isfinite(found)]

@@ -70,10 +70,13 @@ def read_scaffold(science: Any, settings: GenerateSettings) -> Any:
 
 class Generation:
     """Rows in the order of their draws, as columns `item` and one for each property that was asked for, with what else
-    predictors say of theirs."""
+    predictors say of theirs.
 
-    def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
-        self.model, self.settings = model, settings
+    few: decode no more draws than are wanted, for slow models: what a draw is may then round by their number.
+    """
+
+    def __init__(self, model: LoadedModel, settings: GenerateSettings, few: bool = False) -> None:
+        self.model, self.settings, self.few = model, settings, few
         self.conditions = parse_conditions(settings.where, model.domain, model.representation)
         self.book = OracleBook(model.domain.name, settings.predictors, own=model.oracles)
         known = model.space.properties
@@ -210,7 +213,8 @@ class Generation:
         space, seed = self.model.space, self.settings.seed
         condition = self._condition(chunk)
         noise = self.settings.noise_scale * latent_noise(seed, chunk, space.size)
-        return space.generate_batch(noise, condition)
+        rows = slice(self._wanted_draws - chunk * COMPUTE_CHUNK if self.few else COMPUTE_CHUNK)
+        return space.generate_batch(noise[rows], None if condition is None else condition[rows])
 
     def _condition(self, chunk: int) -> np.ndarray | None:
         """Standardized rows; each item's target is drawn in its asked-for range."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -74,25 +73,27 @@ class LatentMap(nn.Module):
     """A map of latents u ~ N(0, I) on the way back: h <- h + W (mean(h) + std(h) u), [batch channel y x].
 
     z = mean(h) + std(h) u is the prior p(z | h) of a ladder; u is what of z isn't known from above. Sønderby et al.
-    2016, eq. 10 to 12.
+    2016, eq. 10 to 12. What varies from image to image is to be said by h, or draws of u look alike everywhere: h is
+    what the level's block has made of all that is above.
     """
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
-        self.prior = zero_convolution(width, 2 * channels, 1)
+        self.norm, self.prior = SymmetricNorm(width, PLAIN), zero_convolution(width, 2 * channels, 3)
         self.inward = nn.Conv2d(channels, width, 3, padding=1)
 
     def forward(
         self, hidden: Float[Tensor, "batch width y x"], noise: Float[Tensor, "batch channel y x"]
     ) -> Float[Tensor, "batch width y x"]:
-        mean, log_std = self.prior(hidden).chunk(2, 1)
+        mean, log_std = self.prior(functional.silu(self.norm(hidden))).chunk(2, 1)
         return hidden + self.inward(mean + (4 * torch.tanh(log_std / 4)).exp() * noise)
 
 
 class TopDown(nn.Module):
     """What is known [batch known] to an image [batch channel y x].
 
-    Levels are joined bilinearly: what data don't determine, such as detail finer than their blur, stays smooth.
+    Levels are joined bilinearly: what data don't determine, such as detail finer than their blur, stays smooth. What
+    differs between the pixels of a patch is added to it, from nothing at first.
     """
 
     def __init__(self, channels: int, side: int, settings: PyramidSettings) -> None:
@@ -102,19 +103,21 @@ class TopDown(nn.Module):
         self.seed = nn.Linear(s.known, widths[0] * self.shape[1] ** 2)
         inputs = [widths[0], *widths[:-1]]
         self.blocks = nn.ModuleList([ResidualBlock(*pair, PLAIN, s.known) for pair in zip(inputs, widths, strict=True)])
-        self.maps = nn.ModuleList([LatentMap(*pair) for pair in zip(inputs[1:], s.maps, strict=False)])
+        self.maps = nn.ModuleList([LatentMap(*pair) for pair in zip(widths[1:], s.maps, strict=False)])
         self.norm = SymmetricNorm(widths[-1], PLAIN)
         self.patch, self.outward = s.patch, SymmetricConvolution(widths[-1], channels, PLAIN, 3, 1, "projects")
+        self.detail = zero_convolution(widths[-1], channels * s.patch**2, 3)
 
     def forward(self, known: Float[Tensor, "batch known"], choose: Choose) -> Float[Tensor, "batch channel y x"]:
         hidden = self.seed(known).unflatten(1, self.shape)
         for level, block in enumerate(self.blocks):
             if level:
                 hidden = _finer(hidden, 2)
+            hidden = block(hidden, known[:, None])
             if 0 < level <= len(self.maps):
                 hidden = self.maps[level - 1](hidden, choose(level - 1, hidden))
-            hidden = block(hidden, known[:, None])
-        return self.outward(_finer(functional.silu(self.norm(hidden)), self.patch))
+        finest = functional.silu(self.norm(hidden))
+        return _finer(self.outward(finest), self.patch) + functional.pixel_shuffle(self.detail(finest), self.patch)
 
 
 def _finer(hidden: Float[Tensor, "batch width y x"], times: int) -> Float[Tensor, "batch width v u"]:
@@ -128,8 +131,7 @@ def map_shapes(settings: PyramidSettings, side: int) -> list[tuple[int, int, int
 
 def map_widths(settings: PyramidSettings) -> Sequence[tuple[int, int]]:
     """For each latent map the channels of what is known above it and of the way up beside it."""
-    widths = settings.widths[::-1]
-    return list(pairwise(widths))[: len(settings.maps)]
+    return [(width, width) for width in settings.widths[-2::-1]][: len(settings.maps)]
 
 
 def zero_convolution(inputs: int, outputs: int, size: int) -> nn.Conv2d:

@@ -5,38 +5,72 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 LARGEST = 1.0
 """How much a request changes at a time, in standard deviations of the data."""
+FLATTEST = 1e-2
+"""Of a step: less change than this in what is measured teaches nothing."""
 
 Condition = Float[Tensor, "batch property"]
 Measure = Callable[[Tensor], Tensor]
 
 
-def asked_again(make: Callable[[Condition], Tensor], measure: Measure, condition: Condition, times: int) -> Tensor:
-    """What `make` makes of a request a that brings measure(make(a)) near to the condition: a <- a + r (c - measured).
+def wished(told: Condition, seen: Condition) -> Condition:
+    """What is seen, as it is told."""
+    return torch.where(told.isnan(), seen, told)
 
-    A fixed-point iteration from a = c, for each row by itself: r = 1 at first; it grows by half after a step that comes
-    nearer, and a step that doesn't is taken back and r halved, so that no row ends further off than it began.
-    measure: [batch property] in the condition's scale, NaN where there is nothing to go by; what can't be measured at
-    first, or isn't asked for, is left as it is.
+
+def asked_again(
+    make: Callable[[Condition], Tensor],
+    measure: Measure,
+    wish: Callable[[Condition], Condition],
+    asked: Condition,
+    times: int,
+) -> Tensor:
+    """What `make` makes of a request a that brings what is measured of it, m, near to wish(m).
+
+    Broyden's method (1965) for each row by itself, from H = I:
+
+        s = r H (wish(m) - m),    a <- a + s,    H <- H + (s - H y) s'H / (s'H y),    y the change of m.
+
+    A step that doesn't come nearer is taken back and r halved, so that no row ends further off than it began.
+    measure: [batch property] in the condition's scale, NaN where there is nothing to go by. What can't be measured at
+    first, or is as it is wished, is asked for as it was.
     """
-    made = make(condition)
-    asked, missed = condition, condition - measure(made).to(condition)
-    counted, rate = ~missed.isnan(), torch.ones_like(condition[:, :1])
+    made = make(asked)
+    seen = measure(made).to(asked)
+    missed = wish(seen) - seen
+    counted, rate = ~missed.isnan(), torch.ones_like(asked[:, :1])
+    slope = torch.eye(asked.shape[1]).to(asked).repeat(len(asked), 1, 1)
+    seen, missed = seen.nan_to_num(0.0), missed.nan_to_num(0.0)
     for _ in range(times):
-        further = asked + (rate * missed).nan_to_num(0.0).clamp(-LARGEST, LARGEST)
-        tried = make(further)
-        now = condition - measure(tried).to(condition)
-        nearer = _distance(now, counted) < _distance(missed, counted)
+        step = (rate * (slope @ missed[..., None])[..., 0]).clamp(-LARGEST, LARGEST)
+        tried = make(asked + step)
+        found = measure(tried).to(asked)
+        left = torch.where(counted, wish(found) - found, 0.0)
+        found = torch.where(counted, found, 0.0)
+        slope = _learned(slope, step, found - seen)
+        nearer = _distance(left) < _distance(missed)
         made = torch.where(nearer.reshape(-1, *[1] * (made.ndim - 1)), tried, made)
-        asked, missed = (torch.where(nearer[:, None], *pair) for pair in ((further, asked), (now, missed)))
-        rate = rate * torch.where(nearer[:, None], 1.5, 0.5).to(rate)
+        now = ((asked + step, asked), (found, seen), (left, missed))
+        asked, seen, missed = (torch.where(nearer[:, None], *pair) for pair in now)
+        rate = torch.where(nearer[:, None], (1.5 * rate).clamp(max=1.0), rate / 2)
     return made
 
 
-def _distance(missed: Condition, counted: Bool[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
+def _learned(
+    slope: Float[Tensor, "batch property property"], step: Condition, change: Condition
+) -> Float[Tensor, "batch property property"]:
+    """Broyden's update of the inverse of the measurements' derivative, where the change is a number and tells much."""
+    row = step[:, None] @ slope
+    seen = row @ change[..., None]
+    tells = seen.abs() > FLATTEST * step.square().sum(1)[:, None, None]  # not of NaN
+    update = (step[..., None] - slope @ change[..., None]) @ row / seen
+    return torch.where(tells, slope + update, slope)
+
+
+def _distance(missed: Condition) -> Float[Tensor, " batch"]:
     """Infinite where a measurement that was possible fails."""
-    return torch.where(counted, missed, 0.0).norm(dim=1).nan_to_num(torch.inf)
+    return missed.norm(dim=1).nan_to_num(torch.inf)

@@ -57,12 +57,15 @@ class FluxScale:
 class Inference:
     """Posteriors of a batch, the code's and then each map's, a latent of each [batch latent], and their image.
 
+    above: what is known above each map.
+
     Priors are N(0, I): of the code here, until another is fitted; of the maps by how they are written (`LatentMap`).
     """
 
     posteriors: tuple[DiagonalGaussian, ...]
     latents: tuple[Tensor, ...]
     image: Float[Tensor, "batch band y x"]
+    above: tuple[Tensor, ...] = ()
 
     def kl(self) -> Float[Tensor, "batch group"]:
         """KL(q || N(0, I)) of the code and of each map."""
@@ -118,17 +121,19 @@ class ImageNetworks(nn.Module):
         blur = on_pixels(blur / blur.amax((-2, -1), keepdim=True).clamp(min=tiny), side, PSF)
         return torch.cat([torch.asinh(image / noise), level, blur], 1)
 
-    def code_posterior(self, batch: Batch, condition: Condition) -> DiagonalGaussian:
-        """q(code | x, c)."""
-        return self.posterior(self.reader(self.seen(batch))[-1].flatten(1), condition)
+    def code_posteriors(self, batch: Batch, conditions: Sequence[Condition]) -> list[DiagonalGaussian]:
+        """q(code | x, c) under each of these conditions."""
+        features = self.reader(self.seen(batch))[-1].flatten(1)
+        return [self.posterior(features, condition) for condition in conditions]
 
     def infer(self, batch: Batch, condition: Condition, generator: Generator | None) -> Inference:
         """q(z | x, c) from the top down, each map given those above it; without a generator latents are the means."""
         features = self.reader(self.seen(batch))
         posteriors = [self.posterior(features[-1].flatten(1), condition)]
-        latents = [_draw(posteriors[0], generator)]
+        latents, above = [_draw(posteriors[0], generator)], []
 
         def choose(number: int, hidden: Tensor) -> Tensor:
+            above.append(hidden)
             met = self.map_posteriors[number](torch.cat([hidden, features[-2 - number]], 1))
             mean, log_std = met.chunk(2, 1)
             posteriors.append(DiagonalGaussian(mean.flatten(1), (4 * torch.tanh(log_std / 4)).flatten(1)))
@@ -136,7 +141,7 @@ class ImageNetworks(nn.Module):
             return latents[-1].unflatten(1, self.map_shapes[number])
 
         image = self.image(latents[0], condition, choose)
-        return Inference(tuple(posteriors), tuple(latents), image)
+        return Inference(tuple(posteriors), tuple(latents), image, tuple(above))
 
     def image(self, code: Tensor, condition: Condition, choose: Choose) -> Float[Tensor, "batch band y x"]:
         """m(z, c) = flux * shape; `choose` gives the maps."""

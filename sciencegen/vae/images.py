@@ -9,16 +9,21 @@ alone a few bright images would count for all; `misfit` bounds that (`observatio
 Latents: z = (code, maps). The code says what the image is about; maps, if any, are ever finer layers of a ladder whose
 posterior meets the way up at each level (Sønderby et al. 2016, section 2; Kingma et al. 2016; Vahdat & Kautz 2020), as
 u in z = mean(above) + std(above) u: their prior is N(0, I), their posterior is stated relative to it, and the KL
-divergence is the same. The code's prior is a flow p(code | c), fitted to the trained model's posteriors.
+divergence is the same. Draws are of priors fitted to the trained model's posteriors: a flow p(code | c), and for the
+last map, which says most, another (`map_flow`).
 
 Condition: encoder, prior and decoder hear the same c, so that the code needn't say what c says and the decoder has to
-hear it. With `measure` the decoder is asked again for what it missed (`asking`).
+hear it. With `measure` the decoder is asked again for what it missed (`asking`). A draw first draws what of c it isn't
+told, by a second flow (`wishes`):
+
+    p(x | told) = E p(c | told) p(code | c) p(maps | code, c) p(x | code, maps, c)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -33,14 +38,18 @@ from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
 from sciencegen.vae.asking import Measure, asked_again
 from sciencegen.vae.bounds import BoundTerms, free_bits, importance_weighted_bound
 from sciencegen.vae.flow_prior import FlowPrior
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
+from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.image_networks import Condition, FluxScale, ImageNetworks
+from sciencegen.vae.image_priors import fit_priors
+from sciencegen.vae.map_flow import MapFlow
 from sciencegen.vae.observation import IMAGE, PSF, VARIANCE, observed
-from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.prior_fitting import FlowFit
 from sciencegen.vae.warmup import Warmup
+from sciencegen.vae.wishes import Settle, Wishes
 
 EVALUATION_SEED = 2008_0383
 """Not 0: data drawn from seed 0 must not meet their own noise again."""
+
 
 Accept = Callable[[Batch], Tensor]
 
@@ -53,12 +62,18 @@ class ImageVAESettings:
     to forget; all of them now and then, for `encode` tells none. misfit: of a model, as a share of the peak.
     positive: whether images are above 0 everywhere. symmetry: a batch is seen in one of these orientations, drawn at
     each step. corrections: how often `decode` asks again for what was missed of a condition, where the model measures.
+    flow_layers, flow_width: of p(code | c); wish_layers, wish_width: of p(c | told); map_width, map_steps: of the last
+    map's prior.
     """
 
     code: int = 32
     pyramid: PyramidSettings = field(default_factory=PyramidSettings)
     flow_layers: int = 6
     flow_width: int = 128
+    wish_layers: int = 6
+    wish_width: int = 64
+    map_width: int = 32
+    map_steps: int = 8
     beta: Warmup = field(default_factory=lambda: Warmup("linear", 2000, 0.1, 1.0))
     free_bits: float = 0.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
@@ -82,11 +97,14 @@ class ImageVAE(nn.Module):
 
     shape: bands, y and x. conditions: how their columns turn. scale: of the training images' flux. measure: images
     [batch band y x] -> what is measured of them [batch property], standardized as conditions are, NaN where it can't
-    be; a domain may set it.
+    be; a domain may set it. settle: what of a condition follows from the rest, made so.
+
+    A latent is (code, maps, wish); the wish is the noise of what isn't told of a condition, 0 for a given image.
     """
 
     networks: Any
     prior: Any  # modules to torch; a flow prior to us, or anything with its methods
+    map_flow: Any
 
     def __init__(
         self,
@@ -95,6 +113,7 @@ class ImageVAE(nn.Module):
         settings: ImageVAESettings | None = None,
         scale: FluxScale | None = None,
         measure: Measure | None = None,
+        settle: Settle | None = None,
     ) -> None:
         super().__init__()
         s = self.settings = settings or ImageVAESettings()
@@ -102,13 +121,19 @@ class ImageVAE(nn.Module):
         count = self.conditions.count
         self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
         self.prior = FlowPrior(s.code, count, s.flow_layers, s.flow_width)
-        self.semantic_size, self.latent_size = s.code, sum(self.networks.sizes)
+        self.wishes = Wishes(count, s.wish_layers, s.wish_width, settle)
+        self.map_flow = None
+        if s.pyramid.maps:
+            above = s.pyramid.widths[-1 - len(s.pyramid.maps)]
+            self.map_flow = MapFlow(self.networks.map_shapes[-1], above, self.conditions, s.map_width, s.map_steps)
+        self.sizes = [*self.networks.sizes, count]
+        self.semantic_size, self.latent_size = s.code, sum(self.sizes)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalars per item in nats: loss, reconstruction, kl of all, and kl of the maps where there are any."""
-        s, batch = self.settings, self._oriented(batch, generator)
+        s, batch = self.settings, self.oriented(batch, generator)
         found = self.networks.infer(batch, s.dropout(batch.condition, generator), generator)
         reconstruction, groups = -self._log_prob(found.image, batch).mean(), found.kl()
         loss = reconstruction + s.beta(step) * free_bits(groups, s.free_bits)
@@ -117,7 +142,7 @@ class ImageVAE(nn.Module):
             shown["kl_maps"] = groups[:, 1:].sum(1).mean()
         return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
 
-    def _oriented(self, batch: Batch, generator: Generator) -> Batch:
+    def oriented(self, batch: Batch, generator: Generator) -> Batch:
         """The batch in one of the orientations of the settings' symmetry."""
         elements = SYMMETRIES[self.settings.symmetry]
         g = elements[int(torch.randint(len(elements), (), generator=generator, device=generator.device))]
@@ -127,27 +152,11 @@ class ImageVAE(nn.Module):
     def _log_prob(self, image: Tensor, batch: Batch) -> Float[Tensor, " batch"]:
         return observed(image, batch, self.settings.misfit).log_prob(batch[IMAGE])
 
-    def finish(self, batches: Iterable[Batch], generator: Generator, steps: int = 3000, batch: int = 512) -> FlowFit:
-        """Fit the flow prior p(code | c) to the trained model's codes; call once after training."""
-        mean, log_std, condition = self.posteriors(batches, generator)
-        settings = FlowFitSettings(dropout=ConditionDropout())  # the codes have met the dropout already
-        return fit_flow_prior(self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=settings)
-
-    @torch.no_grad()
-    def posteriors(self, batches: Iterable[Batch], generator: Generator) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Means and log standard deviations of many codes and what they were told, each [item ...].
-
-        A code depends on what is told: each item is told its whole condition, then nothing, then what dropout leaves.
-        """
-        rows: list[tuple[DiagonalGaussian, Condition]] = []
-        for one in batches:
-            told: list[Condition] = [one.condition]
-            if one.condition is not None:
-                told += [torch.full_like(one.condition, torch.nan), self.settings.dropout(one.condition, generator)]
-            rows += [(self.networks.code_posterior(one, condition), condition) for condition in told]
-        conditions = [condition for _, condition in rows if condition is not None]
-        columns = torch.cat(conditions) if conditions else None
-        return torch.cat([q.mean for q, _ in rows]), torch.cat([q.log_std for q, _ in rows]), columns
+    def finish(
+        self, batches: Iterable[Batch], generator: Generator, steps: int = 3000, batch: int = 512, map_steps: int = 5000
+    ) -> FlowFit:
+        """Fit the priors that draws are of; call once after training. The fit of the code's prior."""
+        return fit_priors(self, list(batches), generator, steps, batch, map_steps)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -171,24 +180,32 @@ class ImageVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """(e, u): the code's centre seen through the flow prior, then the maps' centres; the condition isn't told, so
+        """(e, u, 0): the code's centre seen through the flow prior, and the maps' centres; the condition isn't told, so
         that the latent says all."""
         found = self.networks.infer(batch, None, None)
-        return torch.cat([self.prior.inverse(found.latents[0]), *found.latents[1:]], 1)
+        code, *maps = found.latents
+        return torch.cat([self.prior.inverse(code), *maps, code.new_zeros(len(code), self.sizes[-1])], 1)
 
     @torch.no_grad()
     def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """Images without blur and noise. Where the model can measure, the decoder is asked for a condition again."""
+        return self._decoded(latent, condition, condition)
+
+    def _decoded(self, latent: Tensor, told: Condition, asked: Condition) -> Batch:
         check_latents(latent, self.latent_size)
-        centre, *maps = latent.split(self.networks.sizes, 1)
+        centre, *maps, _ = latent.split(self.sizes, 1)
         code = self.prior(centre)
 
-        def make(asked: Condition) -> Tensor:
-            return self.networks.image_of(code, maps, asked)
+        def make(request: Condition) -> Tensor:
+            return self.networks.image_of(code, maps, request)
 
-        if condition is None or self.measure is None:
-            return Batch({IMAGE: make(condition)})
-        return Batch({IMAGE: asked_again(make, self.measure, condition, self.settings.corrections)})
+        if told is None or asked is None or self.measure is None:
+            return Batch({IMAGE: make(asked)})
+        wish = partial(self.wishes.obeyed, told)
+        return Batch({IMAGE: asked_again(make, self.measure, wish, asked, self.settings.corrections)})
+
+    def _whole(self, noise: Tensor, told: Condition) -> Condition:
+        return self.wishes(noise[:, self.latent_size - self.wishes.count :], told)
 
     @torch.no_grad()
     def sample(
@@ -196,13 +213,29 @@ class ImageVAE(nn.Module):
     ) -> Float[Tensor, "batch latent"]:
         """One draw a row, so that `accept` has no choice."""
         check_latents(noise, self.latent_size)
-        centre, maps = noise.tensor_split([self.semantic_size], 1)
-        if condition is None:
-            return noise
-        return torch.cat([self.prior.inverse(self.prior(centre, condition)), maps], 1)
+        asked = self._whole(noise, condition)
+        centre, *maps, wish = noise.split(self.sizes, 1)
+        code = self.prior(centre, asked)
+        if self.map_flow is not None:
+            maps[-1] = self._drawn_map(code, maps, asked)
+        return torch.cat([self.prior.inverse(code), *maps, wish], 1)
+
+    def _drawn_map(self, code: Tensor, maps: Sequence[Tensor], asked: Condition) -> Tensor:
+        """The last map of its prior, under what is above it; `maps` are noise."""
+        drawn = [one.unflatten(1, shape) for one, shape in zip(maps, self.networks.map_shapes, strict=True)]
+
+        def choose(number: int, hidden: Tensor) -> Tensor:
+            if number == len(drawn) - 1:
+                drawn[-1] = self.map_flow(drawn[-1], hidden, asked)
+            return drawn[number]
+
+        self.networks.image(code, asked, choose)
+        return drawn[-1].flatten(1)
 
     @torch.no_grad()
     def generate(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Batch:
-        return self.decode(self.sample(noise, condition), condition)
+        """What the latents of `sample` stand for under what is told and what was drawn beside it. Only what is told is
+        asked for again."""
+        return self._decoded(self.sample(noise, condition), condition, self._whole(noise, condition))

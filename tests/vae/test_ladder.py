@@ -34,9 +34,9 @@ def stirred(settings=SETTINGS):
 
 def test_latents_are_the_code_and_then_the_maps(generator):
     model = stirred()
-    assert (model.semantic_size, model.latent_size) == (5, sum(SIZES))
+    assert (model.semantic_size, model.latent_size) == (5, sum(SIZES) + KINDS.count)
     batch = Blobs().draw(3, generator)
-    assert model.encode(batch).shape == (3, sum(SIZES))
+    assert model.encode(batch).shape == (3, sum(SIZES) + KINDS.count)
     found = model.networks.infer(batch, batch.condition, generator)
     assert [posterior.mean.shape[1] for posterior in found.posteriors] == SIZES
     again = model.networks.image_of(found.latents[0], found.latents[1:], batch.condition)

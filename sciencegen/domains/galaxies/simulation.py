@@ -18,13 +18,16 @@ def rows(settings: Mapping[str, Any], seed: int, start: int, stop: int) -> list[
     PSF-free twin under the properties' names, and what the galaxy was made of; without what can't be measured or
     doesn't apply.
 
-    settings: of `SurveySettings`, and noise_free: true gives the twins themselves.
+    settings: of `SurveySettings`, and noise_free: the share of rows that are the twins themselves (true: all).
     """
     chosen = dict(settings)
-    noise_free = bool(chosen.pop("noise_free", False))
+    share = float(chosen.pop("noise_free", 0.0))
+    if not 0 <= share <= 1:
+        raise ConfigError(f"Expected noise_free, a share of the rows, from 0 to 1, got {share}.")
     survey = survey_settings(chosen)
     made = []
-    for one in simulate(survey, seed, start, stop):
+    for number, one in enumerate(simulate(survey, seed, start, stop), start):
+        noise_free = math.floor((number + 1) * share) > math.floor(number * share)
         measured = measure_stamp(one.twin)
         values = {name: measured[name] for name in sorted(GIVEN)} | dict(one.truth)
         known = {name: float(value) for name, value in values.items() if math.isfinite(value)}

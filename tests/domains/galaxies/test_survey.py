@@ -127,6 +127,10 @@ def test_rows_know_what_the_twin_measures(simulated):
         assert "signal_to_noise" not in values
         assert values["redshift"] == one.truth["redshift"]
     assert [line for line, _ in rows({"noise_free": True}, 11, 2, 5)] == [text(one.twin) for one in simulated[2:5]]
+    mixed = [line for line, _ in rows({"noise_free": 0.5}, 11, 2, 5)]
+    assert mixed == [text(simulated[2].observed), text(simulated[3].twin), text(simulated[4].observed)]
+    with pytest.raises(ConfigError, match="from 0 to 1"):
+        rows({"noise_free": 2}, 11, 2, 5)
 
 
 def test_distinct(observed):

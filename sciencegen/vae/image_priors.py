@@ -1,0 +1,99 @@
+"""The priors of a trained autoencoder of images, fitted to what its posteriors make of data: of codes, of the last
+latent map, and of what isn't told of a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.symmetry import SYMMETRIES
+from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal
+from sciencegen.vae.image_networks import Condition
+from sciencegen.vae.map_flow import fit_map_flow
+from sciencegen.vae.observation import VARIANCE
+from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+
+MAPS = 64
+"""Items of a step of the map's prior."""
+MOST_MAPS = 24_000
+"""Items that it is fitted to: 1.2 GB of maps of 16 x 16 under 32 channels."""
+
+
+def fit_priors(
+    model: Any, batches: Sequence[Batch], generator: Generator, steps: int, batch: int, map_steps: int
+) -> FlowFit:
+    """Fit an `ImageVAE`'s in place; the fit of the code's prior."""
+    mean, log_std, condition = posteriors(model, batches, generator)
+    settings = FlowFitSettings(dropout=ConditionDropout())  # the codes have met the dropout already
+    fit = fit_flow_prior(model.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=settings)
+    if condition is not None:
+        whole = condition[~condition.isnan().any(1)].unique(dim=0)
+        signs = [whole.new_tensor(model.conditions.signs(g)) for g in SYMMETRIES[model.settings.symmetry]]
+        every = torch.cat([whole * sign for sign in signs])
+        model.wishes.learn(every, model.settings.dropout, steps, batch, generator)
+    if model.map_flow is not None:
+        rows = posterior_maps(model, batches, generator)
+
+        def draw(step: int) -> tuple[Tensor, Tensor, Condition]:
+            chosen = torch.randint(len(rows.mean), (MAPS,), generator=generator)
+            mean, std, above = rows.mean[chosen], rows.std[chosen], rows.above[chosen]
+            told = None if rows.condition is None else rows.condition[chosen]
+            return mean + std * standard_normal(mean.shape, generator, mean), above, told
+
+        fit_map_flow(model.map_flow, draw, map_steps, generator)
+    return fit
+
+
+@dataclass(frozen=True)
+class MapPosteriors:
+    """Of the last map of many items, [item channel y x]; above: what is known above it; condition: what was told."""
+
+    mean: Tensor
+    std: Tensor
+    above: Tensor
+    condition: Condition
+
+
+@torch.no_grad()
+def posterior_maps(model: Any, batches: Sequence[Batch], generator: Generator) -> MapPosteriors:
+    """Of `MOST_MAPS` evenly spaced items in random orientations, each told its whole condition, as a draw is.
+
+    Of items without noise, where there are some: a map that noise hides has its prior for a posterior, which is what a
+    draw shall not look like.
+    """
+    quiet = [one.select(one[VARIANCE].flatten(1).amax(1) == 0) for one in batches]
+    kept = [one for one in quiet if len(one)] or batches
+    stride, shape = max(1, sum(map(len, kept)) // MOST_MAPS), model.networks.map_shapes[-1]
+    found = []
+    for one in kept:
+        some = model.oriented(one.select(slice(None, None, stride)), generator)
+        seen = model.networks.infer(some, some.condition, generator)
+        last = seen.posteriors[-1]
+        spread = last.log_std.exp().unflatten(1, shape)
+        found.append((last.mean.unflatten(1, shape), spread, seen.above[-1], some.condition))
+    mean, std, above, told = zip(*found, strict=True)
+    whole = None if told[0] is None else torch.cat(told)
+    return MapPosteriors(torch.cat(mean), torch.cat(std), torch.cat(above), whole)
+
+
+@torch.no_grad()
+def posteriors(model: Any, batches: Sequence[Batch], generator: Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Means and log standard deviations of many codes and what they were told, each [item ...].
+
+    A code depends on what is told: each item is told its whole condition, then nothing, then what dropout leaves.
+    """
+    rows: list[tuple[DiagonalGaussian, Condition]] = []
+    for one in batches:
+        told: list[Condition] = [one.condition]
+        if one.condition is not None:
+            told += [torch.full_like(one.condition, torch.nan), model.settings.dropout(one.condition, generator)]
+        rows += zip(model.networks.code_posteriors(one, told), told, strict=True)
+    conditions = [condition for _, condition in rows if condition is not None]
+    columns = torch.cat(conditions) if conditions else None
+    return torch.cat([q.mean for q, _ in rows]), torch.cat([q.log_std for q, _ in rows]), columns

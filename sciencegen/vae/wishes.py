@@ -1,0 +1,65 @@
+"""What isn't told of a condition, drawn under what is told, as data have it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.vae.asking import wished
+from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+
+BLUR = 0.05
+"""Noise on conditions as the flow learns them, in their standard deviations: properties of which one follows from
+others have no density without it."""
+UNTOLD = 0.3
+"""Share of conditions of which nothing is told as the flow learns."""
+FEWEST = 500
+"""Items whose condition is known whole, below which nothing is learned."""
+
+Condition = Float[Tensor, "batch property"]
+Settle = Callable[[Condition, Condition], Condition]
+"""(what is told, NaN elsewhere, a whole condition with it) -> that condition with what follows from others made so."""
+
+
+class Wishes(nn.Module):
+    """A flow p(c | told) over whole conditions. Until it is fitted, what isn't told stays so."""
+
+    fitted: Tensor
+
+    def __init__(self, count: int, layers: int, width: int, settle: Settle | None = None) -> None:
+        super().__init__()
+        self.count, self.settle = count, settle
+        self.flow = FlowPrior(count, count, layers, width, transform="spline") if count else None
+        self.register_buffer("fitted", torch.tensor(False))
+
+    def learn(
+        self, conditions: Condition, dropout: ConditionDropout, steps: int, batch: int, generator: Generator
+    ) -> FlowFit | None:
+        """From the rows that are known whole; None where they are too few. dropout: what of them is told."""
+        whole = conditions[~conditions.isnan().any(1)]
+        if self.flow is None or len(whole) < FEWEST:
+            return None
+        settings = FlowFitSettings(dropout=replace(dropout, everything=UNTOLD))
+        blur = torch.full_like(whole, math.log(BLUR))
+        fit = fit_flow_prior(self.flow, whole, whole, steps, batch, generator, log_std=blur, settings=settings)
+        self.fitted.fill_(True)
+        return fit
+
+    def forward(self, noise: Float[Tensor, "batch property"], told: Condition | None) -> Condition | None:
+        """What is told, and of standard normal noise a draw of the rest."""
+        if self.flow is None or not self.fitted:
+            return told
+        told = torch.full_like(noise, torch.nan) if told is None else told
+        return self.obeyed(told, self.flow(noise, told))
+
+    def obeyed(self, told: Condition, found: Condition) -> Condition:
+        """A condition as it is told, and what follows from that."""
+        found = wished(told, found)
+        return found if self.settle is None else self.settle(told, found)
