@@ -4,9 +4,10 @@
 
 Without noise and PSF, of elliptical Sérsic profiles with known numbers: by how much the estimators that make the labels
 differ from the flux and the half-light radius of the whole profile (a stamp cuts off its wings; half of an elliptical
-galaxy's light is in a larger circle than one of the ellipse's area) and from the ellipticity of its isophotes. Of stamps of the card's test split as seen: the median absolute error of each predictor
-beside that of the plain estimator on the same stamp, both against what the estimator says of the noise-free twin, and
-how many of the predictor's intervals hold it; by thirds of the signal-to-noise ratio too.
+galaxy's light is in a larger circle than one of the ellipse's area) and from the ellipticity of its isophotes. Of
+stamps of the card's test split as seen: the median absolute error of each predictor beside that of the plain estimator
+on the same stamp, both against what the estimator says of the noise-free twin, and how many of the predictor's
+intervals hold it; by thirds of the signal-to-noise ratio too.
 """
 
 from __future__ import annotations

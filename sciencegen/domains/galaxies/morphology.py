@@ -57,8 +57,9 @@ def morphology_distance(
     fewest = min(len(own), len(other))  # how much is covered depends on how many cover it
     mean, deviation = other.mean(0), np.maximum(other.std(0), FLOOR)
     own, other = (own - mean) / deviation, (other - mean) / deviation
+    some, others = evenly_spaced(len(own), fewest), evenly_spaced(len(other), fewest)
     return MorphologyDistance(
         frechet_distance(Moments.of(own), Moments.of(other)),
         frechet_distance(Moments.of(other[::2]), Moments.of(other[1::2])),
-        manifold_scores(*(told[evenly_spaced(len(told), fewest)] for told in (own, other)), NEIGHBOURS),
+        manifold_scores(own[some], other[others], NEIGHBOURS),
     )
