@@ -85,7 +85,7 @@ def held(reference: Reference, forbid: Sequence[str]) -> list[str]:
 
 
 def compile_motif(motif: str, purpose: str) -> re.Pattern[str]:
-    """A motif in either case and in brackets, so that more may follow it; or an error that says what is wrong with it."""
+    """A motif in either case and in brackets, so that more may follow it; or an error that says what is wrong."""
     remedy = "Write a regular expression over residues, such as N[^P][ST] or C.{2,4}C."
     if not isinstance(motif, str) or not motif.strip():
         raise ConfigError(f"Expected a motif in '{purpose}', got {motif!r}. {remedy}")
