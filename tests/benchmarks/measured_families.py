@@ -21,6 +21,7 @@ from scipy.stats import spearmanr
 
 from sciencegen.api.models import load_model
 from sciencegen.api.train import train
+from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.tables import read_table
 from sciencegen.domains.proteins.items import encode_rows
 from sciencegen.domains.proteins.variant_scores import VariantScorer
@@ -37,12 +38,13 @@ def split(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, float
 
 
 def model_of(chosen: argparse.Namespace, shown: dict[str, float], folder: Path) -> Any:
-    settings = {"settings": yaml.safe_load(chosen.settings), "training": yaml.safe_load(chosen.training)}
+    settings: dict[str, Any] = {"seed": chosen.seed, "threads": chosen.threads}
+    settings |= {"settings": yaml.safe_load(chosen.settings), "training": yaml.safe_load(chosen.training)}
     if not chosen.alone:
         with (folder / "shown.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("mutant", chosen.target), *shown.items()])
         settings |= {"measured": str(folder / "shown.csv"), "target": chosen.target}
-    train("proteins", chosen.alignment, folder=folder / "model", threads=chosen.threads, seed=chosen.seed, **settings)
+    train("proteins", chosen.alignment, build_settings(TrainSettings, settings), folder=folder / "model")
     return load_model("proteins", folder / "model", "cpu")
 
 
