@@ -22,14 +22,10 @@ TYPOS = {
         ("prepare.form", "structure", "prepare: .*Did you mean 'structures'"),
         ("prepare.fractions", {"train": 0.9, "test": 0.2}, "prepare: Expected split fractions that sum to 1"),
         ("prepare.columns", ["qed"], "prepare: Expected other names"),
-<<<<<<< HEAD
         ("prepare.wild_type", "MKV", "prepare: Expected no `wild_type`"),
-=======
-        ("prepare.wild_type", "MKV", "prepare: Expected no --wild-type"),
-        ("prepare.measured", "own.csv", "prepare: Expected no --measured"),
-        ("prepare.target", "y", "prepare: Expected --measured with --target"),
+        ("prepare.measured", "own.csv", "prepare: Expected no `measured`"),
+        ("prepare.target", "y", "prepare: Expected `measured` with `target`"),
         ("report.colour_by", "clades.csv", "report: Expected a table of labels at clades.csv"),
->>>>>>> family
         ("train.model", "molecule", "train: .*Did you mean 'molecules'"),
         ("train.settings", {"widht": 8}, "train: Expected nothing on training .* got settings"),
         ("train.from", "molecules", "train: Expected nothing on training beside .* got from"),
