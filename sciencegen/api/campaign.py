@@ -11,6 +11,7 @@ from sciencegen.api.optimize import start_items
 from sciencegen.api.record import Refused, keys_of, measured_entries, proposed_rounds, read_measured
 from sciencegen.api.references import held, name_column
 from sciencegen.api.rooms import domain_of
+from sciencegen.api.unread_values import count_unread, rejected
 from sciencegen.config import ProposeSettings
 from sciencegen.optimization.journal import Entry, append, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged
@@ -68,6 +69,7 @@ def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
         start, space, [],
     )  # fmt: skip
     standing.notes.extend(_notes(science, standing, strange))
+    standing.notes.extend(_unread(science, settings, standing, reference))
     standing.notes.extend(held(science, origin_of(science, space), settings.forbid))
     if settings.cost and settings.cost_limit is None and settings.acquisition != WEIGHS_COSTS:
         standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps --cost-limit, none was given")
@@ -100,6 +102,17 @@ def _notes(science: Any, standing: Standing, strange: Sequence[Any]) -> list[str
     if standing.waiting:
         found.append(f"{len(standing.waiting)} proposed items have no value yet; they are proposed no more")
     return found
+
+
+def _unread(science: Any, settings: ProposeSettings, standing: Standing, reference: Any) -> list[str]:
+    """Of what waits, what has a value that is no number."""
+    listed = [] if settings.journal is None else list(rejected(settings.journal))
+    waiting = [(science.text(item), "") for item in standing.waiting]
+    count = count_unread(science, waiting, [*standing.history.refused, *listed], settings.target, reference)
+    tables = ["the measured tables"] if standing.history.refused else []
+    place = " or ".join([f"{settings.journal}.rejects.csv"] * bool(listed) + tables)
+    told = f"{count} of the proposed items without a value have one in {place} that is no number: they teach nothing"
+    return [told] if count else []
 
 
 def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Log) -> History:

@@ -11,6 +11,7 @@ from sciencegen.api.record import keys_of
 from sciencegen.api.references import reference_of
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.site_pictures import changes_of, lay
+from sciencegen.api.unread_values import count_unread, rejected
 from sciencegen.domains.sites import Sites
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Entry, Journal, read_journal
@@ -69,6 +70,13 @@ class Campaign:
         done = {self.keys[entry.item] for entry in self.journal.measured}
         waiting = [entry for key, entry in self.foreseen.items() if key not in done]
         return sorted(waiting, key=lambda entry: -entry.round)
+
+    @cached_property
+    def unread(self) -> int:
+        """How many of these have a value beside the journal that is no number."""
+        waiting = [(entry.item, entry.name) for entry in self.pending]
+        listed = list(rejected(self.path))
+        return count_unread(self.science, waiting, listed, self.settings.target, self.frame)
 
     @cached_property
     def sites(self) -> Sites | None:

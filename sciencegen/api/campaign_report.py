@@ -47,13 +47,12 @@ def campaign_content(campaign: Campaign) -> ReportContent:
     maps = [] if sites is None else heat_maps.of_items(
         campaign.science, sites, values, settings.target, settings.direction
     )  # fmt: skip
-    torn = [f"The journal's last line was cut off and is left out: '{campaign.journal.torn[:80]}'."]
     return ReportContent(
         title=f"{settings.domain}: {campaign.path.stem}",
         summary=f"{len(measured)} items measured up to round {campaign.journal.last_round}.",
         wish=[f"{settings.direction} {settings.target}"],
         facts=facts(campaign, expected),
-        warnings=torn if campaign.journal.torn else [],
+        warnings=warnings(campaign),
         candidates=best_measured(campaign),
         plate=plate(campaign),
         rounds=rounds(campaign),
@@ -63,6 +62,15 @@ def campaign_content(campaign: Campaign) -> ReportContent:
         provenance=_provenance(campaign),
         headings={"candidates": "Best measured", "changes": "Which letter where", "plate": "Not measured yet"},
     )
+
+
+def warnings(campaign: Campaign) -> list[str]:
+    torn = f"The journal's last line was cut off and is left out: '{campaign.journal.torn[:80]}'."
+    unread = (
+        f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
+        f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they teach nothing."
+    )
+    return [*([torn] if campaign.journal.torn else []), *([unread] if campaign.unread else [])]
 
 
 def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sciencegen.data.tables import ID_COLUMNS
+from sciencegen.data.rows import ID_COLUMNS
 from sciencegen.errors import DataError, unknown_name
 
-SEPARATORS = {".tsv": "\t"}
+TABLES, SEPARATORS = (".csv", ".tsv"), {".tsv": "\t"}
 
 
 def grouped(science: Any, asked: str, names: Sequence[str], numbers: Iterable[str] = ()) -> tuple[str, list[str]]:
@@ -31,6 +31,12 @@ def grouped(science: Any, asked: str, names: Sequence[str], numbers: Iterable[st
         said = f"such as '{next(filter(None, names))}'" if any(names) else "and none has one: prepare the data anew"
         raise DataError(f"Expected a label of some items by their names, {said}; found none in '{asked}'.")
     return what, found
+
+
+def check_labels(asked: str | None) -> None:
+    """An error for a table of labels that isn't there."""
+    if asked is not None and asked.lower().endswith(TABLES) and not Path(asked).is_file():
+        raise DataError(f"Expected a table of labels at {asked}, found no file.")
 
 
 def read_labels(path: Path) -> tuple[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from sciencegen.errors import ConfigError, DataError
 TARGET = "value"
 
 
-def check_measured(science: Any, settings: PrepareSettings) -> None:
+def check_beside(science: Any, settings: PrepareSettings) -> None:
     """An error for what can be refused before anything is read."""
     if settings.measured is None:
         if settings.target is not None:

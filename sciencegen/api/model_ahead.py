@@ -10,9 +10,9 @@ from sciencegen.api.models import describe_model
 from sciencegen.api.prepare import find_card, is_folder_of, prepared_at
 from sciencegen.api.rooms import domain_of, in_form
 from sciencegen.api.training_data import check_conditions
-from sciencegen.api.training_plan import Plan, class_made_by, make_plan
+from sciencegen.api.training_plan import Plan, check_taken, class_made_by, make_plan
 from sciencegen.config import RunSettings, TrainSettings
-from sciencegen.data.tables import READ_TABLES, column_names
+from sciencegen.data.tables import READ_TABLES, number_columns
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def model_ahead(settings: RunSettings) -> ModelAhead:
     """An error for what is wrong with the section `train`."""
     domain, chosen = settings.domain, settings.train
     if chosen.model is not None:
+        check_taken(chosen)
         told = describe_model(domain, chosen.model)
         conditions: frozenset[str] | None = frozenset(told.representation.properties)
         return _ahead(domain, told.recipe, told.representation, conditions)
@@ -84,11 +85,11 @@ def data_names(settings: RunSettings, recipe: Any) -> frozenset[str] | None:
 
 
 def source_columns(domain: str, source: str) -> frozenset[str] | None:
-    """Names of a source's columns, of texts too; None of a file that isn't a table."""
+    """Names of a source's columns of numbers; None of a file that isn't a table."""
     if (found := prepared_at(source)) is not None:
         return frozenset(found[0].property_names)
     if Path(source).is_file():
-        return frozenset(column_names(Path(source))) if source.lower().endswith(READ_TABLES) else None
+        return frozenset(number_columns(Path(source))) if source.lower().endswith(READ_TABLES) else None
     if is_folder_of(domain_of(domain), source):
         return None
     return frozenset(column.name for column in find_card(domain, source)[0].columns)

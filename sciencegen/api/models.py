@@ -98,10 +98,12 @@ def reference_to(domain: str, model: str | None, folder: Path) -> str | None:
 
 
 def referred_to(reference: str | None, folder: Path) -> str | None:
-    """The model that such a reference means; earlier ones counted from where the command ran."""
+    """The model that such a reference means; earlier ones, which count from where the command ran, are tried last."""
     if reference is None or (pretrained_root() / reference / CONFIG).is_file():
         return reference
-    return reference if (Path(reference) / CONFIG).is_file() else str(folder / reference)
+    beside = folder / reference
+    earlier = not (beside / CONFIG).is_file() and (Path(reference) / CONFIG).is_file()
+    return reference if earlier else str(beside)
 
 
 def resolve_device(device: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,17 +42,30 @@ class Known:
         return np.asarray(self.domain.nearest(items, self.items), float)
 
 
-def read_known(domain: str, training: str | None, committed: str | None, threads: int = 0) -> Known:
-    """training: a prepared folder, file or card to read. committed: the name of a set whose keys the domain ships."""
+def read_known(
+    domain: str, training: str | None, committed: str | None, threads: int = 0, every: bool = True,
+    log: Callable[[str], None] = lambda text: None,
+) -> Known:  # fmt: skip
+    """training: a prepared folder, file or card to read. committed: the name of a set whose keys the domain ships.
+    every: else a set too large for similarities gives these alone, and no keys."""
     science = domain_of(domain)
     shipped = science.training_set(committed) if committed and hasattr(science, "training_set") else None
     texts = list(read_texts(domain, training)) if training else []
+    whole = every or len(texts) <= LARGEST_REFERENCE
+    if training:
+        told = "" if whole else f"; {LARGEST_REFERENCE} are read, for similarities: novelty isn't asked for"
+        log(f"known: {len(texts)} items of {training}{told}")
+    texts = texts if whole else _spaced(texts)
     keys, kept = [], []
     task = ParseAndMeasure(domain, ())
     for _, _, results in map_chunks_killable(task, texts, processes=worker_count(threads), chunk=1024):
         good = [result for result in results if isinstance(result, tuple)] if isinstance(results, list) else []
-        keys += [key for _, key, *_ in good]
+        keys += [key for _, key, *_ in good] if whole else []
         kept += [text for text, *_ in good]
-    spaced = np.linspace(0, max(0, len(kept) - 1), min(len(kept), LARGEST_REFERENCE))
-    rows = np.unique(spaced.astype(int))
-    return Known(science, frozenset(keys), shipped, [science.parse(kept[row]) for row in rows])
+    return Known(science, frozenset(keys), shipped, [science.parse(text) for text in _spaced(kept)])
+
+
+def _spaced(texts: Sequence[str]) -> list[str]:
+    """As many as similarities need, evenly spaced."""
+    rows = np.linspace(0, max(0, len(texts) - 1), min(len(texts), LARGEST_REFERENCE))
+    return [texts[row] for row in np.unique(rows.astype(int))]

@@ -90,7 +90,8 @@ def search(
         log(f"note: {note}")
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     training = settings.training or data_of(model.folder)
-    known = read_known(domain, training, model.config.get("training_data"), settings.threads)
+    every = settings.novel or settings.training is not None
+    known = read_known(domain, training, model.config.get("training_data"), settings.threads, every, log)
     known = replace(known, start=frozenset(map(science.key, space.start)))
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")

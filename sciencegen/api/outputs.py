@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,9 @@ from sciencegen.api.sinks import Complete, LineSink, Refused, StructureSink, Tab
 from sciencegen.data.writers import (
     WRITTEN_TABLES,
     RejectsWriter,
-    append_rejects,
     is_parquet,
     rejects_path,
+    replace_rejects,
     write_rejects,
     write_table,
 )
@@ -50,19 +50,20 @@ def input_ending(domain: str, ending: str | None, first_line: str = "") -> str:
 
 def open_output(
     domain: str, output: str, columns: Sequence[str], complete: Complete | None = None, drawn_by: str = "",
-    overwrite: bool = False,
+    overwrite: bool = False, exact: Collection[str] = (),
 ) -> OutputWriter:  # fmt: skip
     """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
 
     complete: gives items what structures need and the items lack. drawn_by: the model that made what they have.
-    overwrite: a file beside the table, too, which isn't known to be the table's.
+    overwrite: a file beside the table, too, which isn't known to be the table's. exact: columns of a table
+    whose numbers keep all their digits.
     """
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(WRITTEN_TABLES):
         if needs_companion(science):
             companion = Companion(science, output, overwrite)
-            return OutputWriter(output, CompanionSink(TableSink(output, columns), columns, companion))
-        return OutputWriter(output, TableSink(output, columns, partial(_cell, domain)))
+            return OutputWriter(output, CompanionSink(TableSink(output, columns, exact=exact), columns, companion))
+        return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
     if name.endswith(LINES) and name.endswith(science.formats):
         return OutputWriter(output, LineSink(output))
     check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
@@ -146,9 +147,8 @@ def write_rejected(output: str, refused: Sequence[Refused]) -> None:
 
 
 def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None:
-    """`<journal>.rejects.csv`, with what was refused of earlier files."""
-    if refused:
-        append_rejects(rejects_path(journal), source, refused)
+    """`<journal>.rejects.csv`: what is refused of a file now, with what was of others."""
+    replace_rejects(rejects_path(journal), source, refused)
 
 
 def write_latents(output: str, encoded: Any) -> None:

@@ -16,6 +16,8 @@ from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, ob
 from sciencegen.api.prepare import open_source, prepared_at
 from sciencegen.api.records import to_record
 from sciencegen.api.references import (
+    REMEDY,
+    by_name,
     hint_of,
     hinted,
     names_of,
@@ -185,10 +187,17 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
     names = names_of(domain_of(domain), settings.wild_type)
     hint = hint_of(names, [row.text for row in rows], unreadable)
+    if hint and len(unreadable) > len(pairs):
+        chance = "; those that fit may do so by chance" if pairs else ""
+        raise DataError(
+            f"Expected rows of {table} that fit the wild type, {len(unreadable)} of {len(pairs) + len(unreadable)} "
+            f"were refused, and their {hint}{chance}. {REMEDY}."
+        )
     refused += hinted(unreadable, hint)
     if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
-    own, notes = None if features[0] is None else np.stack(features), told_once(len(unreadable), hint)
+    own = None if features[0] is None else np.stack(features)
+    notes = told_once(len(unreadable), hint, by_name(names, [row.text for row, _ in pairs]))
     return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.measured import check_measured, with_measured
+from sciencegen.api.measured import check_beside, with_measured
 from sciencegen.api.references import read_rows_of, reference_of
 from sciencegen.api.rooms import ParseAndMeasure, domain_of, in_form, plain_name, plain_of, plain_text, worker_count
 from sciencegen.api.simulation import obtain
@@ -38,7 +38,7 @@ def prepare(
     science = domain_of(domain)
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    check_measured(science, chosen)
+    check_beside(science, chosen)
     names = property_names(science, chosen)  # an unknown one is an error before any row is read
     rows, files = open_source(domain, chosen, path)
     reference = reference_of_source(science, chosen, files)

@@ -13,6 +13,7 @@ from sciencegen.api.prepare import open_source
 from sciencegen.api.references import (
     ReadItems,
     Refused,
+    by_name,
     columns_of,
     hint_of,
     hinted,
@@ -23,9 +24,10 @@ from sciencegen.api.references import (
     told_once,
 )
 from sciencegen.api.rooms import domain_of
+from sciencegen.api.unread_values import NOT_RECORDED
 from sciencegen.api.wishes import check_target
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
-from sciencegen.data.tables import Row, read_table
+from sciencegen.data.tables import READ_TABLES, Row, read_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.optimization.journal import Appended, Entry, append, read_journal
 
@@ -77,15 +79,13 @@ def read_measured(
     """
     file, target = Path(path), settings.target
     rows = list(_rows(domain_of(domain), file, settings, reference))
-    columns = sorted({name for row in rows for name in row.values})
-    if target not in columns:
-        raise DataError(
-            f"{unknown_name(f'column of numbers in {path}', target, columns or ['none found'])} "
-            "Fill in what was measured, or name the column with --target."
-        )
+    if not any(target in row.values for row in rows):
+        raise _no_values(domain_of(domain), file, settings, rows, reference)
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    hint = hint_of(names_of(domain_of(domain), reference), [row.text for row in rows], refused)
-    notes, refused = told_once(len(refused), hint), hinted(refused, hint)
+    names = names_of(domain_of(domain), reference)
+    hint = hint_of(names, [row.text for row in rows], refused)
+    notes = told_once(len(refused), hint, by_name(names, [row.text for row, _ in pairs]))
+    refused = hinted(refused, hint)
     refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
     found = [
         MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
@@ -99,7 +99,7 @@ def read_measured(
 def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
     """Of a file, or of a dataset by its name; standard input is a table in CSV."""
     if str(path) == "-":
-        return read_table(path, columns_of(science, reference), settings.column)
+        return read_table(path, columns_of(science, reference), settings.column, whole=True)
     if path.is_file():
         return read_rows_of(science, path, settings.column, reference)
     if path.suffix or path.exists():
@@ -109,10 +109,24 @@ def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, 
     return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
 
 
+def _no_values(science: Any, path: Path, settings: Any, rows: Sequence[Row], reference: Any) -> DataError:
+    """Whether the column is missing, empty, or holds no number."""
+    target, remedy = settings.target, "Fill in what was measured, or name the column with --target."
+    if path.is_file() and path.name.lower().endswith(READ_TABLES):
+        rows = list(read_table(path, columns_of(science, reference), settings.column, whole=True))
+    held = [row.cells[target] for row in rows if target in row.cells]
+    cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in held]
+    if not cells:
+        columns = sorted({name for row in rows for name in row.values}) or ["none found"]
+        return DataError(f"{unknown_name(f'column of numbers in {path}', target, columns)} {remedy}")
+    first = next((f"the first that isn't empty holds '{cell[:40]}'" for cell in cells if cell), "all are empty")
+    return DataError(f"Expected values in column '{target}' of {path}, no row has one yet: {first}. {remedy}")
+
+
 def _no_numbers(row: Row, target: str) -> Iterator[str]:
     """What a row can't tell, and what becomes of it."""
     if target in row.unread:
-        yield f"{row.why_no_number(target)}: not recorded"
+        yield f"{row.why_no_number(target)}{NOT_RECORDED}"
     if target + ERROR in row.unread:
         yield f"{row.why_no_number(target + ERROR)}: left out"
     if row.values.get(target + ERROR, 0) < 0:

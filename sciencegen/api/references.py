@@ -90,10 +90,19 @@ def hinted(refused: Sequence[Refused], hint: str) -> list[Refused]:
     return [(line, text, f"{reason}; {hint}" if hint else reason) for line, text, reason in refused]
 
 
-def told_once(count: int, hint: str) -> list[str]:
-    """The same for people, with the remedy."""
-    remedy = "Number the wild type so, at the end of its record's name or sequence, or renumber the rows"
-    return [f"{count} rows were refused, and their {hint}. {remedy}"] if hint else []
+REMEDY = "Number the wild type so, at the end of its record's name or sequence, or renumber the rows"
+
+
+def told_once(count: int, hint: str, fitted: int) -> list[str]:
+    """The same for people, with the remedy. fitted: rows that were read by name; fewer of these than were refused may
+    fit by chance."""
+    chance = f". The {fitted} rows that fitted may have done so by chance" if 0 < fitted < count else ""
+    return [f"{count} rows were refused, and their {hint}. {REMEDY}{chance}"] if hint else []
+
+
+def by_name(names: Any, texts: Sequence[str]) -> int:
+    """How many texts name what they change, and at which number. names: `Domain.variant_names`, or None."""
+    return 0 if names is None else sum(bool(names.places([text])) for text in texts)
 
 
 def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> Iterator[Row]:

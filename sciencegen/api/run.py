@@ -20,6 +20,9 @@ from sciencegen.runs import RunFolder
 WORKFLOW = "workflow.yaml"
 """The config that Snakemake reads; the finished run's complete config is config.yaml."""
 
+CONFIG, SUMMARY = "config.yaml", "search/summary.json"
+"""What the report and the search leave in a run's folder."""
+
 WIDTH_FLAGS = {"--cores", "-c", "--jobs", "-j", "--executor", "-e"}
 """With any of these the user says how wide Snakemake works."""
 
@@ -27,12 +30,13 @@ WIDTH_FLAGS = {"--cores", "-c", "--jobs", "-j", "--executor", "-e"}
 @dataclass(frozen=True)
 class Finished:
     """code: Snakemake's exit code. report: the page, None where there is none (a dry run, a failure). fewer: of what
-    there is less than asked, why, and what to do."""
+    there is less than asked, why, and what to do. notes: the same of what is no result, the samples."""
 
     code: int
     folder: Path
     report: Path | None
     fewer: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -49,20 +53,45 @@ def run(
         supervision.stop_left_over(folder.path)
         supervision.unlock(Path.cwd())
         command = snakemake_command(root, folder.write_yaml(WORKFLOW, raw), profile, settings, flags)
+        before = _when_searched(folder)
         code = supervision.call(command, folder.path)
     page = folder / "report.html"
     if code or not page.is_file():
         return Finished(code, folder.path, None)
-    return Finished(code, folder.path, page, fewer_than_asked(settings, folder))
+    if not folder.has(SUMMARY) or (_when_searched(folder) == before and not reports(folder, settings)):
+        return Finished(code, folder.path, page)  # of an earlier config: what this one asks for wasn't sought
+    return Finished(code, folder.path, page, fewer_than_asked(settings, folder), fewer_samples(settings, folder))
+
+
+def _when_searched(folder: RunFolder) -> int | None:
+    return (folder / SUMMARY).stat().st_mtime_ns if folder.has(SUMMARY) else None
+
+
+def reports(folder: RunFolder, settings: RunSettings) -> bool:
+    """Whether the report there is of this very config: a run that was killed after its search, or has nothing to do."""
+    return folder.has(CONFIG) and folder.read_yaml(CONFIG) == settings.model_dump(mode="json", by_alias=True)
+
+
+def fewer_samples(settings: RunSettings, folder: RunFolder) -> tuple[str, ...]:
+    """They are for the evaluation and the report, so that too few of them are told, and fail nothing."""
+    if not folder.has("samples.parquet"):
+        return ()
+    asked, drawn = settings.generate.n, _count(folder, "samples.parquet")
+    remedy = "Loosen where, keep and forbid of `generate`, or raise its `attempts`."
+    return (f"{drawn} of {asked} samples were drawn. {remedy}",) if drawn < asked else ()
+
+
+def _count(folder: RunFolder, name: str) -> int:
+    return sum(1 for _ in read_table(folder / name, ("item",)))
 
 
 def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...]:
     """Of candidates and of the plate."""
-    summary, found = folder.read_json("search/summary.json"), []
+    summary, found = folder.read_json(SUMMARY), []
     if summary["candidates"] < settings.optimize.n:
         found.append(shortfall(summary, settings.optimize.n, KEYS))
     if settings.propose is not None and folder.has("plate.csv"):
-        proposed = sum(1 for _ in read_table(folder / "plate.csv", ("item",)))
+        proposed = _count(folder, "plate.csv")
         if proposed < settings.propose.batch:
             found.append(short_plate(proposed, settings.propose.batch))
     return tuple(found)

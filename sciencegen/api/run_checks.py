@@ -5,6 +5,7 @@ Every section is looked at by what its verb looks with before it reads data. Wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,8 @@ from sciencegen.api.conditions import parse_conditions
 from sciencegen.api.endings import check_ending
 from sciencegen.api.evaluate import check_against, shipped_set
 from sciencegen.api.generate import check_noise_free, read_scaffold
+from sciencegen.api.labels import check_labels
+from sciencegen.api.measured import check_beside
 from sciencegen.api.model_ahead import ModelAhead, conditions_ahead, model_ahead, plan_ahead, source_columns
 from sciencegen.api.models import describe_model
 from sciencegen.api.optimize import check_wish, start_items
@@ -24,11 +27,15 @@ from sciencegen.api.predict import check_goes_by
 from sciencegen.api.predictor_training import check_predictor
 from sciencegen.api.prepare import check_source, find_card, prepared_at, property_names, reference_of_source
 from sciencegen.api.rooms import domain_of, in_form
+from sciencegen.api.training_plan import check_taken
 from sciencegen.api.variants import check_family, check_variants
 from sciencegen.config import PredictorSettings, RunSettings
 from sciencegen.data.prepare import check_columns, check_fractions
-from sciencegen.data.tables import find_column
+from sciencegen.data.tables import column_names, find_column
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError, unknown_name
+
+KEYS = {"condition": "conditions", "item-column": "column", "predictor": "predictors", "set": "settings"}
+"""Flags whose key in a config has another name; of the others dashes become underscores."""
 
 
 def check_run(settings: RunSettings, config: str) -> None:
@@ -53,7 +60,24 @@ def check_run(settings: RunSettings, config: str) -> None:
     }  # fmt: skip
     for section, check in checks.items():
         with at(section):
+            _check_wired(settings, section)
             check(settings, model)
+    with at("report"):
+        check_labels(settings.report.colour_by)
+
+
+def _check_wired(settings: RunSettings, section: str) -> None:
+    """An error for a model that the workflow would put its own in the place of."""
+    if named := getattr(getattr(settings, section), "model", None):
+        raise ConfigError(
+            f"Expected no model here, got '{named}': the workflow's steps use the one of `train`. Name it there: "
+            f"`train: {{model: {named}}}`, or call `sciencegen {section}` by itself."
+        )
+    if section == "optimize" and settings.complete is not None and settings.optimize.complete is not None:
+        raise ConfigError(
+            f"Expected no complete here beside the section `complete`, whose model is used, got "
+            f"'{settings.optimize.complete}'. Leave one of them out."
+        )
 
 
 @contextmanager
@@ -63,7 +87,16 @@ def _placed(config: str, section: str) -> Iterator[None]:
         yield
     except SciencegenError as error:
         kind = IncompatibleError if isinstance(error, IncompatibleError) else ConfigError
-        raise kind(f"{config}, {section}: {error}") from None
+        raise kind(f"{config}, {section}: {in_keys(str(error))}") from None
+
+
+def in_keys(message: str) -> str:
+    """What a message says of flags, said of the keys of a config: `noise_free` for --noise-free."""
+    return re.sub(r"(?<![^\s(])--([a-z]+(?:-[a-z]+)*)", lambda flag: f"`{_key(flag[1])}`", message)
+
+
+def _key(flag: str) -> str:
+    return KEYS.get(flag, flag.replace("-", "_"))
 
 
 def check_prepare(settings: RunSettings) -> None:
@@ -73,6 +106,7 @@ def check_prepare(settings: RunSettings) -> None:
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
     check_source(form, chosen.source, chosen.sample)
+    check_beside(science, chosen)
     names = property_names(science, chosen)
     check_columns(chosen.columns, names)
     if chosen.fractions:
@@ -85,6 +119,7 @@ def check_complete(settings: RunSettings) -> None:
     section, source = settings.complete, str(settings.prepare.source)
     assert section is not None
     if section.model is not None:
+        check_taken(section)
         check_completes(describe_model(settings.domain, section.model).recipe, section.model)
         return
     plan = plan_ahead(settings.domain, source, section)
@@ -133,7 +168,7 @@ def check_optimize(settings: RunSettings, model: ModelAhead) -> None:
         start_items(model.science, chosen.start, reference, reference and known.encode)
     elif not hasattr(domain_of(settings.domain), "reference"):  # else items may be named against what training finds
         start_items(domain_of(settings.domain), chosen.start)
-    if chosen.complete is not None and settings.complete is None:
+    if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
     if chosen.training is not None:
         _check_texts(settings, chosen.training)
@@ -169,6 +204,8 @@ def check_evaluate(settings: RunSettings, model: ModelAhead) -> None:
     if model.conditions is not None:
         check_calibrated(chosen.calibrate, model.conditions)
     parse_conditions([f"{name} = 0" for name in chosen.calibrate], model.science)
+    made = set(settings.predict) & set(chosen.calibrate)  # only these take the place of folders that are named
+    _check_names(OracleBook(model.science.name, chosen.predictors), chosen.predictors, model, made)
     predicted = (*chosen.predictors, *settings.predict)
     if model.knows is not None:
         for name in chosen.calibrate:
@@ -199,7 +236,7 @@ def _check_columns_of(domain: str, source: str, names: Iterable[str], item_colum
     if known is None:
         return
     if item_column is not None and Path(source).is_file():
-        find_column(sorted(known), (), item_column, source)
+        find_column(column_names(Path(source)), (), item_column, source)
     for name in names:
         if name not in known:
             raise DataError(str(unknown_name(f"column of numbers in {source}", name, known)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Any
 
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import load_predictor
-from sciencegen.api.references import parse_texts, read_rows_of
+from sciencegen.api.references import by_name, columns_of, names_of, parse_texts, read_rows_of, told_once
 from sciencegen.api.rooms import InDomain, domain_of, in_form, plain_text, with_beside, worker_count
 from sciencegen.api.sinks import Refused
 from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
-from sciencegen.data.tables import PEEK_ROWS, Row
+from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, Row, read_table
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import NAME_COLUMN, Refusal
 from sciencegen.scoring.oracles import BESIDE, Score
 
 ROWS_PER_TASK = 256
@@ -83,15 +83,20 @@ def score(
 def stream(
     domain: str, path: Path, names: Sequence[str], predictors: Mapping[str, str], *, column: str | None = None,
     timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES, whole: bool = False, wild_type: str = "",
+    carried: bool = False,
 ) -> Scoring:  # fmt: skip
     """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it,
     or in one that alone can read it.
 
     whole: items come as the texts of that form, to be written as its files; else as the domain's own, for tables.
-    wild_type: what the rows are named against (proteins: column mutant).
+    wild_type: what the rows are named against (proteins: column mutant); then their names are a column.
+    carried: a table's own columns come along.
     """
     formed = domain if wild_type else in_form(domain, _form_of(domain, path, predictors))
     rows = read_rows_of(domain_of(formed), path, column, wild_type)
+    if carried and formed == domain and path.name.lower().endswith(READ_TABLES):
+        whole_rows = read_table(path, columns_of(domain_of(domain), wild_type), column, whole=True)
+        rows = (replace(row, cells=one.cells) for row, one in zip(rows, whole_rows, strict=True))
     return Scoring(formed, rows, names, predictors, resources, timeout_s, whole, wild_type)
 
 
@@ -105,7 +110,8 @@ def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
 
 
 class Scoring:
-    """Chunks of scored rows in the order of the input; with the column `id` where one of the first rows has a name."""
+    """Chunks of scored rows in the order of the input; with the column `id` where one of the first rows has a name, of
+    names against a wild type where there is one, and those of `Row.cells`, whose names ours win over."""
 
     def __init__(
         self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
@@ -124,18 +130,34 @@ class Scoring:
         peeked = list(islice(rows := iter(rows), PEEK_ROWS))
         self.rows = chain(peeked, rows)
         named = ["id"] if any(row.id for row in peeked) else []
-        self.columns = ["item", "line", *named, *extra]
-        self.scored = self.refused = self.failed = 0
+        self.variants = names_of(domain_of(domain), wild_type)
+        known = ["item", "line", *([] if self.variants is None else [NAME_COLUMN]), *named, *extra]
+        theirs = list(dict.fromkeys(name for row in peeked for name in row.cells))
+        self.theirs = [name for name in theirs if name not in known]
+        self.lost = [name for name in theirs if name in known and name not in ("item", "id", NAME_COLUMN)]
+        self.columns = [*known, *self.theirs]
+        self.scored = self.refused = self.failed = self.valued = self.fitted = 0
+        self.places: set[str] = set()
+        self.first_failure: Refused | None = None
         self.left_out: Counter[str] = Counter()
         self._first: dict[str, list[int]] = {}
 
     @property
     def notes(self) -> list[str]:
-        """What was left out of rows that were scored, known once they are."""
+        """What was left out of rows that were scored, and what would make others fit; known once they are."""
+        lost = f"columns of the table that aren't carried along, since ours have their names: {', '.join(self.lost)}"
+        return [*([lost] if self.lost else []), *self._left_out_notes(), *self._shifted()]
+
+    def _left_out_notes(self) -> list[str]:
         return [
             f"{count} rows hold {what}: line {', '.join(map(str, self._first[what]))}{' ...' * (count > SHOWN)}"
             for what, count in self.left_out.items()
         ]
+
+    def _shifted(self) -> list[str]:
+        if self.variants is None or not self.refused:
+            return []
+        return told_once(self.refused, self.variants.hint(self.places), self.fitted)
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         waiting: deque[Row] = deque()
@@ -155,12 +177,15 @@ class Scoring:
     def _chunk(self, rows: Sequence[Row], results: Sequence[Any]) -> ScoredChunk:
         values: dict[str, list[Any]] = {name: [] for name in self.columns}
         refused: list[Refused] = []
+        if self.variants is not None:
+            self.places |= self.variants.places(row.text for row in rows)
         for row, result in zip(rows, results, strict=True):
             if not isinstance(result, tuple):
                 self.refused += 1
                 refused.append((row.line, row.text, result.reason))
                 continue
             self.scored += 1
+            self.fitted += by_name(self.variants, [row.text])
             if what := self._left_out(row.text):
                 self.left_out[what] += 1
                 self._first[what] = [*self._first.get(what, ()), row.line][:SHOWN]
@@ -169,11 +194,17 @@ class Scoring:
             values["line"].append(row.line)
             if "id" in values:
                 values["id"].append(row.id)
+            if self.variants is not None:
+                values[NAME_COLUMN].append(self.variants.read(row.text)[0])
+            for name in self.theirs:
+                values[name].append(row.cells.get(name))
             for name, one in zip(self.names, scores, strict=True):
                 self._append(values, name, one)
+                self.valued += not one.failed
                 if one.failed:
                     self.failed += 1
                     refused.append((row.line, row.text, f"{name}: {one.failure}"))
+                    self.first_failure = self.first_failure or refused[-1]
         return ScoredChunk(values, refused)
 
     def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
@@ -183,4 +214,6 @@ class Scoring:
                 values[column].append(float("nan") if cell is None else cell)
 
     def summary(self) -> dict[str, Any]:
-        return {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
+        counts = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
+        shifted = self._shifted()
+        return counts | ({"notes": shifted} if shifted else {})

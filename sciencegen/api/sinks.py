@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -18,10 +18,12 @@ Refused = tuple[int, str, str]
 
 
 class TableSink:
-    """cell: an item's text as a table holds it."""
+    """cell: an item's text as a table holds it. exact: as of `TableWriter`."""
 
-    def __init__(self, output: str, columns: Sequence[str], cell: Callable[[str], str] = str) -> None:
-        self._columns, self._writer, self._stack = tuple(columns), TableWriter(output), ExitStack()
+    def __init__(
+        self, output: str, columns: Sequence[str], cell: Callable[[str], str] = str, exact: Collection[str] = ()
+    ) -> None:
+        self._columns, self._writer, self._stack = tuple(columns), TableWriter(output, exact), ExitStack()
         self._cell = cell
 
     def open(self) -> None:

@@ -16,7 +16,7 @@ from sciencegen.api.records import to_plain
 from sciencegen.api.rooms import domain_of, use_threads
 from sciencegen.api.training_data import TrainingData, condition_names, fit_representation, opened, read_training_data
 from sciencegen.api.training_folder import DATA, IDENTITY, clear, identity_of, is_prepared, is_same
-from sciencegen.api.training_plan import Plan, check_finish, make_plan
+from sciencegen.api.training_plan import Plan, check_finish, check_taken, make_plan
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
@@ -54,6 +54,7 @@ def train(
     chosen = settings or build_settings(TrainSettings, flags)
     domain_of(domain)  # an unknown one is the first thing to say
     if chosen.model is not None:
+        check_taken(chosen)
         return take_model(domain, chosen.model, folder, force)
     if data is None:
         raise ConfigError("Expected data to train on, got none. Pass --data: a prepared folder, a file or a dataset.")

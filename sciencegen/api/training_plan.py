@@ -20,6 +20,11 @@ FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_s
 """What `--from` changes of the training defaults: a few hundred items seen thirty times; more obeys a new column
 better and repeats itself more."""
 
+OF_TRAINING = (
+    "from_model", "recipe", "conditions", "settings", "training", "finish", "distill", "teacher_steps",
+)  # fmt: skip
+"""Settings that weights taken as they are have no use for."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -46,6 +51,16 @@ class Plan:
     @property
     def formed(self) -> str:
         return in_form(self.domain, self.recipe.form)
+
+
+def check_taken(settings: TrainSettings) -> None:
+    """An error for what says how to train, beside a `model` whose weights are taken as they are."""
+    told = settings.model_dump(include=set(OF_TRAINING), by_alias=True, exclude_defaults=True)
+    if told:
+        raise ConfigError(
+            f"Expected nothing on training beside `model: {settings.model}`, whose weights are taken as they are, got "
+            f"{', '.join(told)}. Leave that out; or leave `model` out to train, or say `from` for it to adapt weights."
+        )
 
 
 def make_plan(domain: str, data: str | Path, column: str | None, settings: TrainSettings) -> Plan:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.references import columns_of, told_once
+from sciencegen.api.references import by_name, columns_of, told_once
 from sciencegen.api.rooms import plain_of
 from sciencegen.api.score import ScoredChunk
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, Row, read_table
@@ -38,7 +38,8 @@ class VariantScoring:
         self.domain, self.scorer, self.names, self.model = plain_of(domain), scorer, names, model
         book = OracleBook(domain, dict(predictors))
         self.oracles = {name: book.resolve(name) for name in predictors}
-        self.scored = self.refused = 0
+        self.scored = self.refused = self.fitted = self.predicted = 0
+        self.first_failure = ""
         self.known: dict[str, Any] = {}
         self.classes: Any = None
         self.counts: Counter[str] = Counter()
@@ -59,7 +60,12 @@ class VariantScoring:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*self.ours, *(name for name in self.theirs if name not in self.ours))
+        return (*self.ours, *self.carried)
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The table's own columns among them."""
+        return tuple(name for name in self.theirs if name not in self.ours)
 
     @property
     def notes(self) -> list[str]:
@@ -71,7 +77,7 @@ class VariantScoring:
     @property
     def afterwards(self) -> list[str]:
         """What is known after the last."""
-        return told_once(self.refused, self.names.hint(self.places) if self.refused else "")
+        return told_once(self.refused, self.names.hint(self.places) if self.refused else "", self.fitted)
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         while chunk := list(islice(self.rows, CHUNK)):
@@ -81,6 +87,7 @@ class VariantScoring:
             refused = [(row.line, row.text, one.reason) for row, one in pairs if isinstance(one, Refusal)]
             good = [(row, one) for row, one in pairs if not isinstance(one, Refusal)]
             self.scored, self.refused = self.scored + len(good), self.refused + len(refused)
+            self.fitted += by_name(self.names, [row.text for row, _ in good])
             yield ScoredChunk(self._values(good), refused)
 
     def _score(self, texts: Sequence[str]) -> list[Any]:
@@ -114,6 +121,10 @@ class VariantScoring:
         for name, oracle in self.oracles.items():
             scores = iter(oracle.score(good) if good else [])
             each = [None if isinstance(item, Refusal) else next(scores) for item in items]
+            told = [one for one in each if one is not None]
+            self.predicted += sum(not one.failed for one in told)
+            failures = (f"{name}: {one.failure}" for one in told if one.failed)
+            self.first_failure = self.first_failure or next(failures, "")
             for column, part in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
                 values[column] = [None if one is None else getattr(one, part) for one in each]
         return values

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.score import score
+from sciencegen.cli.output import claim_output
+from sciencegen.cli.score import score_items
 
 
 def predict(
@@ -22,8 +23,16 @@ def predict(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Predict properties of every item of a file: value, lower and upper bound, and whether the item is in domain."""
-    score(
-        domain, source, names=[], predictor=predictor, wild_type=wild_type, column=column, format=format,
-        threads=threads, timeout=30.0, output=output, force=force, as_json=as_json,
+    """Predict properties of every item of a file: value, lower and upper bound, and whether the item is in domain.
+
+    A table's own columns come along.
+    """
+    from sciencegen.config import Resources
+
+    resources = options.settings_from(Resources, None, threads=threads)
+    predictors = options.folders(predictor)
+    claim_output(output, force)
+    score_items(
+        domain, source, [], predictors, wild_type, column, format, resources, 30.0, output, force, as_json,
+        carried=True,
     )  # fmt: skip

@@ -24,7 +24,7 @@ def run(
     """Run prepare, train, generate, predict, optimize, evaluate and report. Flags after -- go to Snakemake.
 
     The same command goes on where a killed one stopped. The config is checked before anything runs; fewer candidates
-    than it asks for end in the report too, and in exit code 5.
+    than it asks for end in the report too, and in exit code 5; fewer samples are told.
     """
     from sciencegen.api.run import run as run_workflow
 
@@ -35,6 +35,8 @@ def run(
             f"{finished.folder}:"
         )
         print(finished.report, flush=True)
+        for note in finished.notes:
+            say(f"note: {note}")
         if finished.fewer:
             raise FewerResults(" ".join(finished.fewer))
     elif finished.code:

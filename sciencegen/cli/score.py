@@ -82,6 +82,18 @@ def score(
             return _score_variants(domain, path, sources, column, classify, record, output, as_json)
 
     assert source is not None  # one of the two was given
+    score_items(
+        domain, source, options.names(names), predictors, wild_type, column, format, record, timeout, output, force,
+        as_json,
+    )  # fmt: skip
+
+
+def score_items(
+    domain: str, source: str, wanted: list[str], predictors: dict[str, str], wild_type: str | None,
+    column: str | None, format: str | None, resources: Resources, timeout: float, output: str, force: bool,
+    as_json: bool, carried: bool = False,
+) -> None:  # fmt: skip
+    """Every item of a file; carried: a table's own columns come along into tables."""
     from sciencegen.api.endings import writes_structures
     from sciencegen.api.outputs import input_ending, open_output
     from sciencegen.api.rooms import domain_of
@@ -89,10 +101,10 @@ def score(
 
     folders = getattr(domain_of(domain), "reads_folders", False)
     with input_path(source, partial(input_ending, domain, format), folders) as path:
-        wanted, whole = options.names(names), writes_structures(output)
+        whole = writes_structures(output)
         scoring = stream(
-            domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=record, whole=whole,
-            wild_type=wild_type or "",
+            domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=resources, whole=whole,
+            wild_type=wild_type or "", carried=carried and not whole,
         )  # fmt: skip
         place = scoring.domain if whole else domain
         first = None
@@ -104,11 +116,15 @@ def score(
                 advance(len(chunk.values["item"]))
             if not scoring.scored:
                 writer.give_up()
-    if not scoring.scored:
-        raise DataError(f"No row of {source} could be used; {reasons(output, first)}.")
     for note in scoring.notes:
         say(f"note: {note}")
+    if not scoring.scored:
+        raise DataError(f"No row of {source} could be used; {reasons(output, first)}.")
     summarize(scoring.summary(), output, as_json)
+    if scoring.first_failure is not None and not scoring.valued:
+        line, _, reason = scoring.first_failure
+        told = reasons(output)
+        raise DataError(f"No row of {source} has a score, the first, line {line}: {reason}; {told}.")
 
 
 def _score_variants(
@@ -124,7 +140,8 @@ def _score_variants(
         domain, variants, column=column, classify=classify, resources=resources, log=say, **sources
     )  # fmt: skip
     first = None
-    with progress("scoring variants") as advance, open_output(domain, output, scoring.columns) as writer:
+    sink = open_output(domain, output, scoring.columns, exact=scoring.carried)
+    with progress("scoring variants") as advance, sink as writer:
         for chunk in scoring:
             writer.write(chunk.values)
             writer.reject(chunk.refused)
@@ -137,6 +154,9 @@ def _score_variants(
     if not scoring.scored:
         raise DataError(f"No variant of {variants} could be scored; {reasons(output, first)}.")
     summarize(scoring.summary(), output, as_json)
+    if scoring.scorer is None and not scoring.predicted:
+        reason = scoring.first_failure or "a deletion has none"
+        raise DataError(f"No variant of {variants} has a prediction, the first: {reason}.")
 
 
 def _check_variants(variants: str, output: str, others: Mapping[str, object]) -> None:

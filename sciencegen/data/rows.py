@@ -65,15 +65,15 @@ class Reading:
     source: str
     whole: bool = False
 
-    def columns(self, names: Sequence[str], numeric: Collection[int]) -> Columns:
-        """numeric: which columns hold numbers."""
+    def columns(self, names: Sequence[str], numeric: Collection[int], empty: Collection[int] = ()) -> Columns:
+        """numeric: which columns may hold numbers; empty: of these, in which none was seen yet, nor anything else."""
         guess = next((name for index, name in enumerate(names) if index not in numeric), "")
         item = find_column(names, self.item_columns, self.column, self.source, guess)
         plain = [name.strip().lower() for name in names]
         further = [plain.index(name) for name in self.item_columns if self.column is None and name in plain]
         named = (plain.index(name) for name in ID_COLUMNS if name in plain and plain.index(name) != item)
         return Columns(
-            [item, *(index for index in further if index != item and index not in numeric)],
+            [item, *(index for index in further if index != item and (index in empty or index not in numeric))],
             next(named, None),
             {names[index].strip(): index for index in sorted(numeric) if index != item},
             {name.strip(): index for index, name in enumerate(names) if self.whole and name.strip()},

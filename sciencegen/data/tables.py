@@ -26,6 +26,7 @@ __all__ = [
     "column_names",
     "find_column",
     "lines_where",
+    "number_columns",
     "open_binary",
     "read_table",
     "rejects_path",
@@ -64,6 +65,17 @@ def column_names(path: Path) -> list[str]:
         return [name.strip() for name in _open_csv(binary, str(path))[0]]
 
 
+def number_columns(path: Path) -> list[str]:
+    """The names of the columns that `read_table` takes for numbers."""
+    if _is_parquet(path):
+        schema = _open_parquet(path).schema_arrow
+        return [schema.names[at] for at in sorted(_number_fields(schema))]
+    with open_binary(path) as binary:
+        names, separator, records = _open_csv(binary, str(path))
+        _, _, numbers, empty = _peek(names, separator, records)
+        return [names[at].strip() for at in sorted(numbers | empty)]
+
+
 def _is_parquet(path: Path) -> bool:
     """What a table is, as its first bytes tell; an error where there is none."""
     if not path.is_file():
@@ -93,12 +105,20 @@ def lines_where(path: Path, wanted: Mapping[str, str]) -> set[int]:
 
 
 def _read_csv(binary, reading: Reading) -> Iterator[Row]:
-    """Peek at the head: text or not, the separator, the columns, and which of them hold numbers."""
     names, separator, records = _open_csv(binary, reading.source)
+    peeked, decimal, numbers, empty = _peek(names, separator, records)
+    columns = reading.columns(names, numbers | empty, empty)  # an empty column may yet bring numbers, or items
+    return _csv_rows(chain(peeked, records), len(names), columns, separator, decimal)
+
+
+def _peek(names: Sequence[str], separator: str, records) -> tuple[list[tuple[int, list[str]]], str, set[int], set[int]]:
+    """The first records, the decimal mark, which columns hold numbers there, and which nothing."""
     peeked = list(islice(records, PEEK_ROWS))
     decimal = "," if separator == ";" else "."
-    numeric = {index for index in range(len(names)) if _looks_numeric([row for _, row in peeked], index, decimal)}
-    return _csv_rows(chain(peeked, records), len(names), reading.columns(names, numeric), separator, decimal)
+    seen = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
+    empty = {index for index, cells in enumerate(seen) if not cells}
+    numbers = {index for index, cells in enumerate(seen) if any(_number(cell, decimal) is not None for cell in cells)}
+    return peeked, decimal, numbers, empty
 
 
 def _open_csv(binary, source: str) -> tuple[list[str], str, Iterator[tuple[int, list[str]]]]:
@@ -162,19 +182,10 @@ def _number(cell: str, decimal: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _looks_numeric(rows: Sequence[Sequence[str]], index: int, decimal: str) -> bool:
-    """False where the peeked cells are all something else than a number; an empty column may yet bring one."""
-    cells = [row[index] for row in rows if index < len(row) and row[index].strip()]
-    return not cells or any(_number(cell, decimal) is not None for cell in cells)
-
-
 def _read_parquet(path: Path, reading: Reading) -> Iterator[Row]:
-    import pyarrow as pa
-
     file = _open_parquet(path)
     schema = file.schema_arrow
-    numeric = {at for at, name in enumerate(schema.names) if _is_number(pa.types, schema.field(name).type)}
-    return _parquet_rows(file, path, schema.names, reading.columns(schema.names, numeric))
+    return _parquet_rows(file, path, schema.names, reading.columns(schema.names, _number_fields(schema)))
 
 
 def _open_parquet(path: Path):
@@ -187,8 +198,11 @@ def _open_parquet(path: Path):
         raise DataError(f"Expected a Parquet table in {path}, found a damaged one: {error}. Get it again.") from error
 
 
-def _is_number(types, kind) -> bool:
-    return types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
+def _number_fields(schema) -> set[int]:
+    from pyarrow import types
+
+    kinds = (types.is_floating, types.is_integer, types.is_boolean)
+    return {at for at, field in enumerate(schema) if any(is_kind(field.type) for is_kind in kinds)}
 
 
 def _parquet_rows(file, path: Path, names: Sequence[str], columns: Columns) -> Iterator[Row]:
@@ -221,9 +235,12 @@ def _cells(column, numeric: bool) -> list:
     CSV."""
     import pyarrow as pa
 
+    kind = column.type
+    if numeric and pa.types.is_floating(kind) and kind != pa.float64():
+        # As doubles they would show more digits than they have: 0.10000000149 for 0.1.
+        return [None if cell is None else kind.to_pandas_dtype()(cell) for cell in column.to_pylist()]
     if numeric:
         return column.to_pylist()
-    kind = column.type
     cells = column.cast(pa.large_binary()) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else column
     return [
         cell.decode("utf-8", "replace") if isinstance(cell, bytes) else "" if cell is None else str(cell)

@@ -6,8 +6,9 @@ import csv
 import gzip
 import io
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,12 @@ class TableWriter:
 
     Missing values are None or NaN: an empty cell in CSV, null in Parquet. Numbers have 7 digits in CSV, which people
     read, and are exact in Parquet. The first write fixes columns and types.
+
+    exact: columns with all their digits in CSV, too, as those of a user's own table.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path, self.rows = Path(path), 0
+    def __init__(self, path: str | Path, exact: Collection[str] = ()) -> None:
+        self.path, self.rows, self._exact = Path(path), 0, exact
         self._columns: tuple[str, ...] | None = None
         self._stack = ExitStack()
         self._parquet = is_parquet(self.path)
@@ -108,7 +111,8 @@ class TableWriter:
         if first:
             self._writer = csv.writer(self._sink, lineterminator="\n")
             self._writer.writerow(columns)
-        self._writer.writerows(map(_cells, zip(*columns.values(), strict=True)))
+        texts = [_cells(values, name in self._exact) for name, values in columns.items()]
+        self._writer.writerows(zip(*texts, strict=True))
 
     def _write_parquet(self, columns: Mapping[str, Sequence[Any]]) -> None:
         import pyarrow as pa
@@ -130,12 +134,12 @@ def _arrow(values: Sequence[Any]):
     return pa.array(values if isinstance(values, np.ndarray) else list(values), from_pandas=True)
 
 
-def _cells(row: Iterable[Any]) -> list[Any]:
-    return [_cell(value) for value in row]
+def _cells(values: Iterable[Any], exact: bool) -> list[Any]:
+    return [_cell(value, exact) for value in values]
 
 
-def _cell(value: Any) -> Any:
-    """Empty for missing, `true`/`false`, numbers by `number_text`."""
+def _cell(value: Any, exact: bool) -> Any:
+    """Empty for missing, `true`/`false`, numbers by `number_text` or with all their digits."""
     if value is None or value != value:
         return ""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
@@ -143,7 +147,9 @@ def _cell(value: Any) -> Any:
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if isinstance(value, bool) or kind == "b":
         return "true" if value else "false"
-    return number_text(value) if kind == "f" or isinstance(value, float) else value
+    if kind != "f" and not isinstance(value, float):
+        return value
+    return str(value) if exact else number_text(value)  # str: the fewest digits that are this number and no other
 
 
 def number_text(value: Any) -> str:
@@ -189,18 +195,23 @@ def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int
     return rejects.count
 
 
-def append_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]]) -> None:
-    """Add rows (line, item, reason) of a file to a table `source, line, item, reason` that only grows; what it holds
-    adds nothing."""
-    new = [(source, str(line), shown(item), shown(reason, LONGEST_REASON)) for line, item, reason in rows]
+def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]]) -> None:
+    """Put rows (line, item, reason) of a file in place of those that a table `source, line, item, reason` of several
+    files holds of it; what was mended goes, and the table with its last row."""
     columns = ("source", *REJECT_COLUMNS)
+    by_source: dict[str, list[tuple[str, ...]]] = {}
     with turn_at(path.absolute().parent):
-        there: list[tuple[str, ...]] = []
         if path.is_file():
             with path.open(encoding="utf-8", newline="") as handle:
-                there = [tuple(row.get(name) or "" for name in columns) for row in csv.DictReader(handle)]
-        rows_now = dict.fromkeys([*there, *new])
-        write_table(path, dict(zip(columns, map(list, zip(*rows_now, strict=True)), strict=True)))
+                for row in csv.DictReader(handle):
+                    cells = tuple(row.get(name) or "" for name in columns)
+                    by_source.setdefault(cells[0], []).append(cells)
+        by_source[source] = [(source, str(line), shown(item), shown(why, LONGEST_REASON)) for line, item, why in rows]
+        kept = list(chain.from_iterable(by_source.values()))
+        if kept:
+            write_table(path, dict(zip(columns, map(list, zip(*kept, strict=True)), strict=True)))
+        else:
+            path.unlink(missing_ok=True)
 
 
 def shown(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:

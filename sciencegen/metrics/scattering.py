@@ -59,7 +59,8 @@ def scattering(images: Real[np.ndarray, "item y x"]) -> Float[np.ndarray, "item 
 
 def _scattered(images: np.ndarray) -> np.ndarray:
     filters, transformed = wavelets(images.shape[1]), fft.fft2(images)
-    first, second = np.zeros((SCALES, DIRECTIONS, len(images))), {}
+    first = np.zeros((SCALES, DIRECTIONS, len(images)))
+    second: dict[tuple[int, int, int], list[np.ndarray]] = {}
     for scale, direction in np.ndindex(SCALES, DIRECTIONS):
         varied = np.abs(fft.ifft2(transformed * filters[scale, direction]))
         first[scale, direction] = varied.mean((1, 2), dtype=np.float64)

@@ -185,11 +185,10 @@ class ColumnVAE(nn.Module):
         quantile = torch.special.ndtr(noise.double())
         log_p = self.first.logits(z, self.known(condition, len(z))).double()
         letters = letters_at(log_p.softmax(-1), quantile)
-        if self.landscape is not None and condition is not None:
-            asked, changes = condition[:, self.landscape.place].double(), self._changes(condition)
-            letters = torch.where(
-                asked.isnan()[:, None], letters, self.landscape.letters(log_p, quantile, asked, changes)
-            )
+        asked = None if self.landscape is None or condition is None else condition[:, self.landscape.place].double()
+        if self.landscape is not None and asked is not None and not asked.isnan().all():
+            led = self.landscape.letters(log_p, quantile, asked, self._changes(condition))
+            letters = torch.where(asked.isnan()[:, None], letters, led)
         return Batch({LETTERS: letters})
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ MODEL = SimpleNamespace(domain=SimpleNamespace(properties={"logp": SimpleNamespa
 class Draws:
     """Four draws of two chunks; `names` are what can be measured of them."""
 
-    def __init__(self, model, settings, few):
+    def __init__(self, model, settings, few=False):
         self.names = ("logp", *settings.predictors)
 
     def __iter__(self):

@@ -47,7 +47,8 @@ def loaded():
 
 def run_of(loaded, noise_free=True, **others):
     generated = SimpleNamespace(noise_free=noise_free)
-    latents = np.random.default_rng(0).standard_normal((24, 4)) * [3, 2, 1, 0]
+    latents = np.zeros((24, loaded.space.size))
+    latents[:, :4] = np.random.default_rng(0).standard_normal((24, 4)) * [3, 2, 1, 0]
     record = dict(
         domain=GALAXIES, training=training(), model=loaded, samples={"item": ["", *TEXTS[:6]]}, goals=[],
         settings=SimpleNamespace(generate=generated, seed=0), training_latents=latents,

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from sciencegen.api.run import read_config
+from sciencegen.api.run_checks import in_keys
 from sciencegen.config import load_run
 from sciencegen.errors import ConfigError
 from tests.workflows.conftest import WORKFLOWS
@@ -21,8 +22,14 @@ TYPOS = {
         ("prepare.form", "structure", "prepare: .*Did you mean 'structures'"),
         ("prepare.fractions", {"train": 0.9, "test": 0.2}, "prepare: Expected split fractions that sum to 1"),
         ("prepare.columns", ["qed"], "prepare: Expected other names"),
-        ("prepare.wild_type", "MKV", "prepare: Expected no --wild-type"),
+        ("prepare.wild_type", "MKV", "prepare: Expected no `wild_type`"),
+        ("prepare.measured", "own.csv", "prepare: Expected no `measured`"),
+        ("prepare.target", "y", "prepare: Expected `measured` with `target`"),
+        ("report.colour_by", "clades.csv", "report: Expected a table of labels at clades.csv"),
         ("train.model", "molecule", "train: .*Did you mean 'molecules'"),
+        ("train.settings", {"widht": 8}, "train: Expected nothing on training .* got settings"),
+        ("train.from", "molecules", "train: Expected nothing on training beside .* got from"),
+        ("complete", {"model": "qm9-conformers", "training": {"steps": 1}}, "complete: .* got training"),
         ("train", {"recipe": "selfies-vea"}, "train: .*Did you mean 'selfies-vae'"),
         ("train", {"settings": {"widht": 8}}, "train: .*Did you mean 'width'"),
         ("train", {"training": {"stpes": 8}}, "train: .*Did you mean 'steps'"),
@@ -37,7 +44,7 @@ TYPOS = {
         ("generate.where", ["lgop = 2"], "generate: Unknown property .*Did you mean 'logp'"),
         ("generate.where", ["logp < 2"], "generate: Expected a condition like"),
         ("generate.keep", ["c1ccccc"], "generate: Expected a SMARTS pattern"),
-        ("generate.noise_free", True, "generate: Expected no --noise-free"),
+        ("generate.noise_free", True, "generate: Expected no `noise_free`"),
         ("generate.predictors", {"x": "nowhere"}, "generate: Expected a predictor's folder"),
         ("predict.y", {"table": "freesolv", "target": "valeu"}, "predict.y: .*Did you mean 'value'"),
         ("predict.y", {"table": "freesolvv", "target": "value"}, "predict.y: .*Did you mean .*freesolv"),
@@ -54,6 +61,8 @@ TYPOS = {
             "predict.gap: .*Did you mean 'members'",
         ),
         ("predict.x", {"table": "qm9/test", "target": "gap,homo", "form": "structures"}, "predict.x: Unknown target"),
+        ("predict.y", {"table": "own.csv", "target": "series"}, "predict.y: Unknown column of numbers .*activity"),
+        ("prepare", {"source": "own.csv", "columns": ["series"]}, "prepare: Unknown column of numbers"),
         ("optimize.goals", ["maximize qde"], "optimize: .*Did you mean 'qed'"),
         ("optimize.goals", ["sa < 3"], "optimize: Expected a goal like"),
         ("optimize.goals", ["similarity to xyz >= 0.4"], "optimize: Expected a molecule to compare with"),
@@ -73,6 +82,11 @@ TYPOS = {
         ("variants", {}, "variants: Expected a model of a family"),
         ("propose", {"measured": "owm.csv", "target": "activity"}, "propose: .*found no file 'owm.csv'"),
         ("propose", {"measured": "own.csv", "target": "actvity"}, "propose: .*Did you mean 'activity'"),
+        ("propose", {"measured": "own.csv", "target": "series"}, "propose: Unknown column of numbers"),
+        ("propose", {"measured": "own.csv", "target": "activity", "model": "nomodel"}, "propose: .*`train: {model"),
+        ("generate.model", "molecules", "generate: Expected no model here"),
+        ("optimize.model", "molecules", "optimize: Expected no model here"),
+        ("evaluate.model", "molecules", "evaluate: Expected no model here"),
         ("propose", {"measured": "own.csv", "target": "activity", "acquisition": "tompson"}, "'thompson'"),
         ("propose", {"measured": "own.csv", "target": "activity", "surrogate": "pg"}, "propose: .*ensemble, gp"),
         ("propose", {"measured": "own.csv", "target": "activity", "scale": "lgo"}, "propose: .*'log'"),
@@ -84,6 +98,7 @@ TYPOS = {
         ("evaluate.against", None, "evaluate: Expected what to compare with"),
         ("evaluate.training", "moses/trian", "evaluate: Expected moses/ and one of"),
         ("evaluate.form", "structure", "evaluate: .*Did you mean 'structures'"),
+        ("evaluate.predictors", {"logp": "nowhere"}, "evaluate: Expected a predictor's folder"),
         ("evaluate.calibrate", {"lgop": [1]}, "evaluate: .*Did you mean 'logp'"),
     ],
     "proteins": [
@@ -111,6 +126,7 @@ TYPOS = {
         ("optimize.goals", ["maximize asymetry"], "optimize: .*Did you mean 'asymmetry'"),
         ("optimize.keep", ["x"], "optimize: Expected no patterns"),
         ("generate.include", ["elipticity"], "generate: .*Did you mean 'ellipticity'"),
+        ("generate", {"raw": True, "scaffold": "part.sdf"}, "generate: Expected `raw` or `scaffold`: raw draws"),
         ("generate.scaffold", "part.sdf", "generate: Expected a domain that knows scaffolds"),
         ("train", {"settings": {"pyramid": {"widht": 8}}}, "train: .*Did you mean 'width'"),
         ("evaluate.calibrate", {"half_light_radus": [1]}, "evaluate: .*Did you mean 'half_light_radius'"),
@@ -132,7 +148,7 @@ def changed(domain, key, value):
 
 
 def read(folder, config):
-    (folder / "own.csv").write_text("item,activity,price\nCCO,1,2\nCCN,2,2\n")
+    (folder / "own.csv").write_text("item,activity,price,series\nCCO,1,2,a\nCCN,2,2,b\n")
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     return read_config(config["domain"], folder / "run.yaml", None)
 
@@ -173,3 +189,24 @@ def test_what_data_may_bear_out_is_not_refused(tmp_path, monkeypatch, domain, ke
         config["evaluate"]["calibrate"] = {"activity": [1]}
         config["predict"] = {"activity": {"table": "own.csv", "target": "activity"}}
     read(tmp_path, config)
+
+
+def test_two_models_that_complete_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = changed("molecules", "complete", {"model": "qm9-conformers"})
+    config["optimize"]["complete"] = "qm9-conformers"
+    with pytest.raises(ConfigError, match="optimize: Expected no complete here"):
+        read(tmp_path, config)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Pass --wild-type, or (--form).", "Pass `wild_type`, or (`form`)."),
+        ("One of yours: --predictor NAME=FOLDER.", "One of yours: `predictors` NAME=FOLDER."),
+        ("Pass --item-column smiles", "Pass `column` smiles"),
+        ("found '--raw', C--c and - -- -o", "found '--raw', C--c and - -- -o"),
+    ],
+)
+def test_flags_are_told_as_keys_and_nothing_else_changes(message, said):
+    assert in_keys(message) == said

@@ -52,6 +52,27 @@ def test_a_campaign_of_proteins(cli, journal, tmp_path):
     assert cli("report", journal, "--domain", "proteins").code == 2, "a page that is there isn't overwritten unasked"
 
 
+def test_items_that_wait_with_a_value_that_is_no_number_are_counted(cli, journal, tmp_path):
+    """Named, written out, or too long for a cell of the rejects; what has a number since then, and what another column
+    lacks, doesn't count."""
+    long = REFERENCE * 40
+    more = "2,MRALAA,proposed,,,4.0,3.5,5.0,latent\n2,MRALAC,proposed,,,,,,pool\n"
+    journal.write_text(f"{JOURNAL}{more}2,{long},proposed,,,,,,pool\n")
+    rows = [("MRCLAW", ">5"), ("K2R:V3A:W6A", "n.d."), (long, "<1"), ("MRVLAW", ">5")]
+    lab = "".join(f"{item},{cell},\n" for item, cell in rows)
+    (tmp_path / "lab.csv").write_text(f"item,value,value_sd\n{lab}MRALAC,,low\nMKVLAW,1,0.1\n")
+    for wild in ((), ("--wild-type", REFERENCE)):
+        assert cli("record", "proteins", "lab.csv", "--journal", journal, *wild).code == 0
+    done = cli("report", journal, "--domain", "proteins", "--wild-type", REFERENCE)
+    assert done.code == 0, done.err
+    told = "3 of the 4 items not measured yet stand in campaign.csv.rejects.csv with a value that is no number"
+    assert told in (tmp_path / "campaign.html").read_text()
+    flags = ("--wild-type", REFERENCE, "--batch", 2, "--threads", 1, "--settings", "{surrogate: gp, scale: linear}")
+    result = cli("propose", "proteins", "--journal", journal, *flags, "-o", "next.csv")
+    told = "2 of the proposed items without a value have one in campaign.csv.rejects.csv that is no number"
+    assert told.replace("campaign.csv.rej", f"{journal}.rej") in result.err, result.err
+
+
 def test_less_may_be_better(cli, journal):
     done = cli("report", journal, "--domain", "proteins", "--minimize", "-o", "page.html", "--json")
     assert json.loads(done.out)["best"] == 0.5

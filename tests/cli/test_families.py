@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.api.models import load_model
@@ -114,6 +116,16 @@ def test_the_users_own_columns_come_along_and_ours_win(cli, model, focus, tmp_pa
         ("4", "A3", "a control"),
     ]
     assert float(found[1]["score"]) == 0
+    own = {"mass": pa.array([150.1234567, None]), "dose": pa.array([0.1, 2], pa.float32()), "n": [10**16 + 1, 7]}
+    pq.write_table(pa.table({"mutant": ["WT", rows[1].split(",")[1]], **own}), tmp_path / "table.parquet")
+    asked = ("score", "proteins", "--model", model, "--variants", tmp_path / "table.parquet")
+    assert cli(*asked, "-o", tmp_path / "own.csv").code == 0
+    found = read(tmp_path / "own.csv")
+    assert [(row["mass"], row["dose"], row["n"]) for row in found] == [
+        ("150.1234567", "0.1", "10000000000000001"),
+        ("", "2.0", "7"),
+    ]
+    assert found[1]["score"] == f"{float(found[1]['score']):.7g}", "ours has seven digits"
     assert "since ours have their names: score" in done.err
     assert cli(*asked, "-o", tmp_path / "scores.parquet").code == 0
 

@@ -160,6 +160,11 @@ def test_what_is_no_number_is_listed_and_an_empty_cell_is_unmeasured(cli, round_
     for cell, reason in zip([*cells[2:7], "low"], rejects["reason"], strict=True):
         assert f"'{cell}' in 'value" in reason
         assert ("a bound is no measurement" in reason) == (cell[0] in "<>")
+    mended = [items[0] + ",1.5,0.1", items[2] + ",5.2,", items[7] + ",2.5,0.2"]
+    Path("plate.csv").write_text("\n".join(["item,value,value_sd", *mended]) + "\n")
+    result = cli("record", "pointclouds", "plate.csv", "--journal", "journal.csv", "--json")
+    assert json.loads(result.out)["refused"] == 0
+    assert not Path("journal.csv.rejects.csv").exists(), "nothing of the file is refused any more"
 
 
 def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):
@@ -227,6 +232,26 @@ def test_errors_say_what_to_do(cli, round_one, flags, code, message):
     result = cli("propose", "pointclouds", *flags, "--threads", 1)
     assert result.code == code, result.err
     assert message in " ".join(result.err.split())
+
+
+def test_what_waits_with_a_value_that_is_no_number_is_said(cli, round_one):
+    values = [">5", "", *measure(round_one["item"][2:])]
+    round_one.assign(value=values).to_csv("round1.csv", index=False)
+    result = cli("propose", "pointclouds", "--measured", "round1.csv", *BATCH, *FAST, "-o", "p.csv")
+    assert "2 proposed items have no value yet" in result.err
+    assert "1 of the proposed items without a value have one in the measured tables that is no number" in result.err
+
+
+@pytest.mark.parametrize(("cell", "said"), [("", "all are empty"), ("n.d.", "isn't empty holds 'n.d.'")])
+@pytest.mark.parametrize("source", ["plate.csv", "-"])
+def test_a_plate_without_any_value_is_told_from_one_without_the_column(cli, round_one, source, cell, said):
+    rows = [f'"{text}",{cell}' for text in round_one["item"][:4]]
+    Path("plate.csv").write_text("\n".join(["item,value", *rows]) + "\n")
+    result = cli("record", "pointclouds", source, "--journal", "journal.csv", stdin=Path("plate.csv").read_bytes())
+    assert result.code == 3
+    assert f"Expected values in column 'value' of {source}, no row has one yet" in result.err
+    assert said in result.err
+    assert not Path("journal.csv").exists()
 
 
 def test_too_few_measurements_are_an_error(cli, round_one):

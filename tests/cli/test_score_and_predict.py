@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pointclouds import DOMAIN
 
+from sciencegen.api.models import referred_to
 from sciencegen.api.predict import predict
 from sciencegen.files import sha256_of
 from tests.toy import write_clouds
@@ -70,6 +71,21 @@ def test_a_predictor_is_an_oracle_with_an_interval(cli, workspace):
     assert list(table)[2:6] == ["m", "m_lower", "m_upper", "m_in_domain"]
     assert ((table["m_lower"] <= table["m"]) & (table["m"] <= table["m_upper"])).all()
     assert ((table["m_lower"] <= measured) & (measured <= table["m_upper"])).mean() > 0.8
+
+
+def test_a_tables_own_columns_stay_with_a_prediction_but_ours_win(cli, workspace):
+    table = pd.read_csv(workspace.folder / "clouds.csv")[["cloud", "measured"]][:3]
+    table.assign(id=["a", "b", "c"], note=["x, y", "", "z"], m_lower=9.0).to_csv("named.csv", index=False)
+    asked = ("named.csv", "--predictor", f"m={workspace.folder / 'predictor'}", "-o", "p.csv")
+    result = cli("predict", "pointclouds", *asked)
+    assert result.code == 0, result.err
+    found = pd.read_csv("p.csv")
+    own = ["cloud", "measured", "note"]
+    assert list(found) == ["item", "line", "id", "m", "m_lower", "m_upper", "m_in_domain", *own]
+    assert found["note"].fillna("").tolist() == ["x, y", "", "z"]
+    assert found["measured"].tolist() == pytest.approx(table["measured"].tolist())
+    assert (found["m_lower"] != 9).all()
+    assert "aren't carried along, since ours have their names: m_lower" in result.err
 
 
 def test_what_is_unlike_the_measured_items_is_out_of_domain(cli, workspace):
@@ -156,3 +172,15 @@ def test_a_predictor_finds_its_model_from_any_folder_and_after_both_have_moved(c
     result = cli("predict", "pointclouds", workspace.folder / "clouds.csv", *asked)
     assert result.code == 0, result.err
     assert pd.read_csv("m.csv")["m"].notna().all()
+
+
+def test_a_predictors_model_is_the_one_beside_it_whatever_lies_where_the_command_runs(tmp_path, monkeypatch):
+    for model in ("a/model", "b/model", "b/work/old"):
+        (tmp_path / model).mkdir(parents=True)
+        (tmp_path / model / "config.yaml").touch()
+    predictor = tmp_path / "a" / "predictor"
+    predictor.mkdir()
+    monkeypatch.chdir(tmp_path / "b" / "work")
+    assert Path(referred_to("../model", predictor)).resolve() == tmp_path / "a" / "model"
+    assert referred_to("old", predictor) == "old", "an earlier reference, from where its command ran"
+    assert referred_to("../none", predictor) == str(predictor / "../none"), "the error names the place beside it"

@@ -14,6 +14,7 @@ from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variants import Reference, apply_variant
 
 WILD = "MKVLAAGIRDNEQHSTWYFPCMKVLAAGIR"
+ENDS = ("_lower", "_upper", "_in_domain")
 QUICK = ("--set", "families=[ridge,curve]", "--set", "folds=3", "--threads", 1)
 
 
@@ -66,7 +67,9 @@ def test_what_is_saved_predicts_the_same_bytes_by_name_and_by_sequence(cli, meas
     flags = ("--predictor", "fitness=p", "--threads", 1)
     assert cli("predict", "proteins", "table.csv", "--wild-type", wild_type, *flags, "-o", "names.csv").code == 0
     assert cli("predict", "proteins", "table.csv", *flags, "-o", "sequences.csv").code == 0
-    assert Path("names.csv").read_bytes() == Path("sequences.csv").read_bytes()
+    by_name, by_sequence = (pd.read_csv(f"{name}.csv") for name in ("names", "sequences"))
+    assert list(by_name) == ["item", "line", "mutant", *(f"fitness{end}" for end in ("", *ENDS)), "sequence", "value"]
+    pd.testing.assert_frame_equal(by_name[list(by_sequence)], by_sequence, check_exact=True)
     again = predict("proteins", measured["sequence"].tolist(), "p")
     assert np.allclose(again["value"], pd.read_csv("names.csv")["fitness"], rtol=1e-5)
     assert load_predictor("proteins", "p").predictor.made_by["kind"] == "variants"
@@ -116,7 +119,7 @@ def test_rows_that_contradict_the_wild_type_are_refused(cli, measured, wild_type
 
 
 def test_shifted_numbers_are_told_and_may_be_given_with_the_sequence(cli, measured):
-    texts = [*measured["sequence"][:80], *measured["mutant"][80:]]
+    texts = [*measured["sequence"][:140], *measured["mutant"][140:]]
     measured.assign(mutant=texts)[["mutant", "value"]].to_csv("table.csv", index=False)
     flags = ("--target", "value", *QUICK, "-o", "p")
     result = cli("train", "predictor", "proteins", "table.csv", "--wild-type", WILD, *flags)
@@ -125,6 +128,49 @@ def test_shifted_numbers_are_told_and_may_be_given_with_the_sequence(cli, measur
     result = cli("train", "predictor", "proteins", "table.csv", "--wild-type", f"{WILD}/11-40", *flags, "--force")
     assert result.code == 0, result.err
     assert metrics("p")["refused"] == 0
+
+
+def shifted() -> pd.DataFrame:
+    """Numbered from 11: where the wild type is said to begin at 12, the second of two equal letters fits by chance."""
+    names = [f"{letter}{place}{new}" for place, letter in enumerate(WILD, 11) for new in "DEKWYF" if new != letter]
+    return pd.DataFrame({"mutant": names, "value": range(len(names))})
+
+
+def test_where_a_shift_refuses_most_rows_nothing_is_trained_on_the_rest(cli):
+    shifted().to_csv("table.csv", index=False)
+    wrong = ("--wild-type", f"{WILD}/12-41")
+    result = cli("train", "predictor", "proteins", "table.csv", "--target", "value", *wrong, *QUICK, "-o", "p")
+    assert result.code == 3
+    assert "seems shifted by -1: it fits a wild type /11-40; those that fit may do so by chance. Number" in result.err
+    assert not Path("p").exists()
+
+
+def test_a_shift_is_told_once_by_predict_with_what_may_fit_by_chance(cli, measured):
+    measured.to_csv("table.csv", index=False)
+    assert cli("train", "predictor", "proteins", "table.csv", "--target", "value", *QUICK, "-o", "p").code == 0
+    shifted().to_csv("shifted.csv", index=False)
+    asked = ("shifted.csv", "--wild-type", f"{WILD}/12-41", "--predictor", "fitness=p", "--threads", 1)
+    for flags in (("predict", "proteins", *asked), ("score", "proteins", "--variants", *asked[:-2])):
+        result = cli(*flags, "-o", f"{flags[0]}.csv")
+        assert result.code == 0, result.err
+        fitted = len(pd.read_csv(f"{flags[0]}.csv"))
+        assert result.err.count("seems shifted by -1: it fits a wild type /11-40. Number the wild type so") == 1
+        assert f"The {fitted} rows that fitted may have done so by chance" in result.err
+
+
+def test_no_prediction_at_all_is_an_error_with_its_reason_and_the_table_is_there(cli, measured):
+    measured.to_csv("table.csv", index=False)
+    assert cli("train", "predictor", "proteins", "table.csv", "--target", "value", *QUICK, "-o", "p").code == 0
+    Path("longer.csv").write_text("mutant,note\nWT,a\nK2R,b\n")
+    asked = ("longer.csv", "--wild-type", f"{WILD}A", "--predictor", "fitness=p")
+    for flags in (("predict", "proteins", *asked), ("score", "proteins", "--variants", *asked)):
+        result = cli(*flags, "--threads", 1, "-o", f"{flags[0]}.csv")
+        assert result.code == 3, result.err
+        assert "fitness: 31 residues, where this predictor sees variants of 30" in result.err
+        table = pd.read_csv(f"{flags[0]}.csv")
+        assert table["mutant"].tolist() == ["WT", "K2R"]
+        assert table["note"].tolist() == ["a", "b"]
+        assert table["fitness"].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.data.tables import RejectsWriter, TableWriter, read_table, rejects_path, write_rejects, write_table
+from sciencegen.data.writers import replace_rejects
 from sciencegen.errors import ConfigError, DataError, ShapeError
 
 NAMES = ("item", "word")
@@ -58,6 +59,12 @@ def test_people_read_seven_digits_and_parquet_is_exact(tmp_path):
     assert {cell for *_, cell in cells} == {"0.1"}
     write_table(tmp_path / "t.parquet", columns)
     assert [row.values["x"] for row in read_table(tmp_path / "t.parquet", NAMES)] == numbers
+    with TableWriter(tmp_path / "e.csv", exact={"x", "y"}) as table:
+        table.write({**columns, "z": numbers})
+    cells = [line.split(",") for line in (tmp_path / "e.csv").read_text().splitlines()[1:]]
+    assert [float(cell) for _, cell, *_ in cells] == numbers
+    assert {cell for *_, cell, _ in cells} == {"0.1"}
+    assert cells[1][3] == "0.3333333"
     write_table(tmp_path / "u.csv", {"item": ["a"], "ok": [np.True_], "no": [False], "none": [math.nan]})
     assert (tmp_path / "u.csv").read_text() == "item,ok,no,none\na,true,false,\n"
 
@@ -102,6 +109,17 @@ def test_a_row_without_an_item_is_read_from_the_next_column_of_items(tmp_path, e
     assert [text for _, text, _ in rows(path, "item")] == ["apple", "", ""]
     write_table(path, {"item": ["apple", ""], "word": [1, 2]})  # numbers are no items
     assert [text for _, text, _ in rows(path)] == ["apple", ""]
+
+
+def test_a_column_of_items_may_begin_late_and_a_column_of_numbers_is_none(tmp_path):
+    many = [f"word{number}" for number in range(300)]
+    columns = {"item": [*many, "", ""], "word": [*[""] * 300, "plum", ""], "size": [*[""] * 300, 7, 8]}
+    write_table(tmp_path / "t.csv", columns)
+    found = list(read_table(tmp_path / "t.csv", NAMES))
+    assert [row.text for row in found] == [*many, "plum", ""]
+    assert [dict(row.values) for row in found[-2:]] == [{"size": 7}, {"size": 8}]
+    write_table(tmp_path / "t.csv", {"item": [*many, ""], "word": [3, *[""] * 299, 4]})
+    assert [row.text for row in read_table(tmp_path / "t.csv", NAMES)] == [*many, ""]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -232,3 +250,20 @@ def test_rejects(tmp_path):
     with RejectsWriter(path):
         pass
     assert path.read_text() == "line,item,reason\n"
+
+
+def test_refusals_of_a_file_that_was_mended_go_and_those_of_others_stay(tmp_path):
+    path = tmp_path / "journal.csv.rejects.csv"
+    replace_rejects(path, "one.csv", [])
+    assert not path.exists()
+    replace_rejects(path, "one.csv", [(2, "a", "no number"), (3, "b", "no number")])
+    replace_rejects(path, "two.csv", [(2, "c", "a\nbound"), (2, "c", "no error")])
+    both = path.read_text()
+    replace_rejects(path, "two.csv", [(2, "c", "a\nbound"), (2, "c", "no error")])
+    assert path.read_text() == both, "again adds nothing"
+    replace_rejects(path, "one.csv", [(3, "b", "no number")])
+    assert path.read_text() == "source,line,item,reason\none.csv,3,b,no number\n" + "".join(both.splitlines(True)[3:])
+    replace_rejects(path, "one.csv", [])
+    assert [line[:8] for line in path.read_text().splitlines()[1:]] == ["two.csv,"] * 2
+    replace_rejects(path, "two.csv", [])
+    assert list(tmp_path.iterdir()) == []

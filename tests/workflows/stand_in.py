@@ -1,7 +1,7 @@
 """A `sciencegen` command that only makes the files that the real one would, and notes how it was called.
 
 The file `slow` in its working folder, if there, names a rule's verb that sleeps; `exit` names one and its exit code;
-`found` says of how many items optimize or propose writes, instead of 100.
+`found` says of how many items generate, optimize or propose writes, instead of 100.
 """
 
 import json
@@ -39,7 +39,7 @@ def content(path, verb):
     if path.name == "summary.json":
         counts = {"candidates": found, "scored": 9, "feasible": found, "failed": 0, "known": 0, "alike": 0}
         return json.dumps({**counts, "met_by": {"sa <= 3": found}, "maximum_similarity": 0.7})
-    return "item\n" + "C\n" * found if path.name == "plate.csv" else verb
+    return "item\n" + "C\n" * found if path.name in ("plate.csv", "samples.parquet") else verb
 
 
 def asked(name, verb):

@@ -156,3 +156,11 @@ def test_what_reads_the_dataset_again_reads_it_alike(place):
     assert place.would_run(config) == EVERY_RULE - {"complete", "predict"}
     config["prepare"]["sample"] = True
     assert place.would_run(config) == EVERY_RULE
+
+
+def test_what_judges_a_condition_stands_beside_the_predictors_that_are_named(place):
+    own, made = {"sol": "runs/sol", "stain": "runs/earlier"}, "results/molecules/test/predictors/stain"
+    config = edited("evaluate", value={"against": "moses/test", "calibrate": {"stain": [1]}, "predictors": own})
+    assert place.snakemake("--until", "evaluate", config=config).returncode == 0
+    words = place.calls("evaluate")[0]["words"]
+    assert json.loads(words[words.index("--settings") + 1])["predictors"] == {"sol": "runs/sol", "stain": made}

@@ -9,6 +9,7 @@ from functools import partial
 
 import psutil
 import pytest
+import yaml
 
 from sciencegen.api.run import find_profile, read_config, run
 from sciencegen.config import load_run
@@ -130,6 +131,26 @@ def test_fewer_than_asked_are_told_with_the_report(place, verb, told):
     assert told in heard
     assert "--" not in heard[heard.index("error: Found") :], "remedies are keys of the config, no flags"
     assert finish(start(place, "--", "-n"))[0] == 0
+
+
+def test_fewer_samples_than_asked_are_a_note(place):
+    (place.folder / "found").write_text("generate 2")
+    code, said, heard = finish(start(place))
+    assert (code, said) == (0, "results/molecules/test/report.html\n"), heard
+    assert "note: 2 of 7 samples were drawn. Loosen where" in heard
+
+
+def test_a_search_that_did_not_run_is_held_against_nothing_new(place):
+    (place.folder / "found").write_text("optimize 2")
+    config = changed("optimize", "n", value=2)
+    assert finish(start(place, config=config))[0] == 0
+    more = changed("optimize", "n", value=3)
+    code, _, heard = finish(start(place, "--", "--until", "train", config=more))
+    assert (code, "Found 2" in heard) == (0, False), heard
+    told = load_run(place.folder / "config.yaml").model_dump(mode="json", by_alias=True)
+    (place.results / "config.yaml").write_text(yaml.safe_dump(told))
+    code, _, heard = finish(start(place, "--", "--until", "train", config=more))
+    assert (code, "Found 2 of 3" in heard) == (5, True), "what the report is of, is told again"
 
 
 def test_a_typo_costs_no_earlier_result(place):

@@ -108,8 +108,10 @@ def judges():
 
 
 def judging():
-    folders = {name: f"{RUN}/predictors/{name}" for name in judges()}
-    return {"predictors": folders} if folders else {}
+    """name -> folder, beside those that the evaluate section names itself."""
+    own = {name: f"{RUN}/predictors/{name}" for name in judges()}
+    named = (config.get("evaluate") or {}).get("predictors", {})
+    return {"predictors": {**named, **own}} if own else {}
 
 
 def dataset_of(source):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.metrics.coverage import ManifoldScores, manifold_scores
 from sciencegen.metrics.distances import Moments, frechet_distance
@@ -28,7 +29,7 @@ def morphology(stamps: Sequence[Stamp]) -> Float[np.ndarray, "stamp number"]:
     sides = np.array([stamp.side for stamp in stamps])
     for side in np.unique(sides):
         rows = np.flatnonzero((sides == side) & (flux > 0))
-        images = np.array([stamps[row].image[0] / flux[row] for row in rows]).reshape(len(rows), side, side)
+        images = np.array([stamps[row].image[0] / flux[row] for row in rows.tolist()]).reshape(len(rows), side, side)
         told = scattering(images)
         logarithms = np.r_[:SCALES, 2 * SCALES : told.shape[1]]
         told[:, logarithms] = np.log10(np.maximum(told[:, logarithms], FLOOR))
@@ -39,7 +40,7 @@ def morphology(stamps: Sequence[Stamp]) -> Float[np.ndarray, "stamp number"]:
 @dataclass(frozen=True)
 class MorphologyDistance:
     """frechet: squared Fréchet distance of the descriptions, in standard deviations of the reference. halves: the same
-    between two halves of the reference. manifold: what of it is covered, and how densely."""
+    between two halves of the reference. manifold: what of it is covered, and how densely, by as many stamps."""
 
     frechet: float
     halves: float
@@ -53,10 +54,12 @@ def morphology_distance(
     own, other = (told[np.isfinite(told).all(1)] for told in (described, references))
     if min(len(own), len(other) // 2) <= SIZE:
         return None
+    fewest = min(len(own), len(other))  # how much is covered depends on how many cover it
     mean, deviation = other.mean(0), np.maximum(other.std(0), FLOOR)
     own, other = (own - mean) / deviation, (other - mean) / deviation
+    some, others = evenly_spaced(len(own), fewest), evenly_spaced(len(other), fewest)
     return MorphologyDistance(
         frechet_distance(Moments.of(own), Moments.of(other)),
         frechet_distance(Moments.of(other[::2]), Moments.of(other[1::2])),
-        manifold_scores(own, other, NEIGHBOURS),
+        manifold_scores(own[some], other[others], NEIGHBOURS),
     )

@@ -7,13 +7,14 @@ could be proposed. What is forbidden there are new ones.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError
 
 SHOWN = 3
 """Occurrences in a wild type that a note names."""
+_FLAGS = re.compile(r"\(\?[aimsux]+\)")
 
 
 def constraint(
@@ -21,35 +22,59 @@ def constraint(
 ) -> Callable[[str], bool]:
     """A test that a sequence holds every motif of `keep` and none of `forbid`, but where the reference has it too."""
     kept = [compile_motif(motif, "keep") for motif in keep]
-    forbidden = [compile_motif(motif, "forbid") for motif in forbid]
-    wild_type = reference.sequence if reference else ""
-    old = [places(motif, wild_type) for motif in forbidden]
-
-    def is_free(sequence: str, motif: re.Pattern[str], known: set[tuple[int, int]]) -> bool:
-        if motif.search(sequence) is None:
-            return True
-        return bool(known) and len(sequence) == len(wild_type) and places(motif, sequence) <= known
+    free = [freedom(compile_motif(motif, "forbid"), reference.sequence if reference else "") for motif in forbid]
 
     def satisfied(sequence: str) -> bool:
-        free = (is_free(sequence, motif, known) for motif, known in zip(forbidden, old, strict=True))
-        return all(motif.search(sequence) for motif in kept) and all(free)
+        return all(motif.search(sequence) for motif in kept) and all(is_free(sequence) for is_free in free)
 
     return satisfied
 
 
-def places(motif: re.Pattern[str], sequence: str) -> set[tuple[int, int]]:
-    """[start, end) of every occurrence; they may overlap, and begin alike."""
-    starts = [place for place in range(len(sequence)) if motif.match(sequence, place)]
-    ends = range(1, len(sequence) + 1)
-    return {(start, end) for start in starts for end in ends[start:] if motif.fullmatch(sequence, start, end)}
+def freedom(motif: re.Pattern[str], wild_type: str) -> Callable[[str], bool]:
+    """A test that a sequence has the motif nowhere but where a wild type of its length has it."""
+    old = spans(motif, wild_type)
+    new = {start: followed(motif, f"(?!{'|'.join(map(_up_to, ends))})") for start, ends in old.items()}
+
+    def is_free(sequence: str) -> bool:
+        known = new if len(sequence) == len(wild_type) else {}
+        return not any(start not in known or known[start].match(sequence, start) for start in starts(motif, sequence))
+
+    return is_free
+
+
+def starts(motif: re.Pattern[str], sequence: str) -> Iterator[int]:
+    """Where occurrences begin; they may overlap."""
+    start = 0
+    while start <= len(sequence) and (found := motif.search(sequence, start)):
+        yield found.start()
+        start = found.start() + 1
+
+
+def spans(motif: re.Pattern[str], sequence: str) -> dict[int, list[int]]:
+    """start -> ends of all occurrences that begin there."""
+    begun = list(starts(motif, sequence))
+    # What a motif looks ahead to is beyond its end: it is matched against the whole sequence, not up to an end.
+    ending = {end: followed(motif, _up_to(end)) for end in range(len(sequence) + 1)} if begun else {}
+    return {start: [end for end, known in ending.items() if known.match(sequence, start)] for start in begun}
+
+
+def followed(motif: re.Pattern[str], condition: str) -> re.Pattern[str]:
+    """The motif where a condition holds at its end."""
+    return re.compile(motif.pattern + condition, motif.flags)
+
+
+def _up_to(place: int) -> str:
+    """The condition of standing behind so many letters."""
+    return f"(?<=\\A.{{{place}}})"
 
 
 def held(reference: Reference, forbid: Sequence[str]) -> list[str]:
     """In words, which forbidden motifs the reference holds itself."""
     found = []
     for motif in forbid:
-        spans = sorted(places(compile_motif(motif, "forbid"), reference.sequence))
-        named = [f"{reference.sequence[start:end]} at {start + reference.first}" for start, end in spans]
+        places = spans(compile_motif(motif, "forbid"), reference.sequence)
+        pairs = [(start, end) for start, ends in places.items() for end in ends]
+        named = [f"{reference.sequence[start:end]} at {start + reference.first}" for start, end in pairs]
         if named:
             shown = ", ".join(named[:SHOWN]) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
             found.append(
@@ -60,12 +85,13 @@ def held(reference: Reference, forbid: Sequence[str]) -> list[str]:
 
 
 def compile_motif(motif: str, purpose: str) -> re.Pattern[str]:
-    """A motif in either case, or an error that names it and what is wrong."""
+    """A motif in either case and in brackets, so that more may follow it; or an error that says what is wrong."""
     remedy = "Write a regular expression over residues, such as N[^P][ST] or C.{2,4}C."
     if not isinstance(motif, str) or not motif.strip():
         raise ConfigError(f"Expected a motif in '{purpose}', got {motif!r}. {remedy}")
     try:
-        pattern = re.compile(motif.strip(), re.IGNORECASE)
+        flags = re.compile(motif.strip(), re.IGNORECASE).flags
+        pattern = re.compile(f"(?:{_FLAGS.sub('', motif.strip(), count=1)})", flags)
     except re.error as error:
         raise ConfigError(f"Expected a motif in '{purpose}', got {motif!r}: {error}. {remedy}") from None
     if pattern.search(""):

@@ -45,6 +45,26 @@ def test_a_forbidden_motif_may_stay_where_the_wild_type_has_it_and_nowhere_else(
     assert not DOMAIN.constraint([], [GLYCOSYLATION])("MNKSACAAAC")
 
 
+@pytest.mark.parametrize(
+    ("motif", "wild_type", "accepted", "refused"),
+    [
+        ("M|N(?=[GS])", "MKASGAAA", "MKASAAAA", "MKANGAAA"),  # a new one that looks ahead
+        ("N(?=G)", "MKANGAAA", "MKANGAAK", "MNGNGAAA"),
+        ("(?=NG)", "MKANGAAA", "MKANGAAK", "MNGNGAAA"),
+        ("(?<=K)$", "MKANGAAK", "MAANGAAK", "MAANGAAKK"),
+        ("N.{1,3}S", "MNAAASAA", "MNKKKSAA", "MNASASAA"),  # begins where an old one does
+        ("N.{1,3}?S", "MNASAAAA", "MNKSAAAA", "MNASASAA"),
+        ("N|NS", "MNASAAAA", "MNAAAAAA", "MNSSAAAA"),
+        ("(N)G|\\1\\1|(?i:c)", "MNGCAAAA", "MNGCAAAK", "MCGCAAAA"),
+        ("(?i)K", "MKAAAAAA", "MKAAAAAG", "MKKAAAAA"),
+    ],
+)
+def test_places_of_a_motif_are_those_of_the_whole_sequence(motif, wild_type, accepted, refused):
+    free = DOMAIN.constraint([], [motif], DOMAIN.reference(wild_type))
+    assert [free(protein) for protein in (wild_type, accepted, refused)] == [True, True, False]
+    assert len(DOMAIN.held(DOMAIN.reference(wild_type), [motif])) == 1
+
+
 def test_what_the_wild_type_holds_is_said_with_its_number_and_a_remedy_that_works():
     wild_type = DOMAIN.reference("MNKSA", 10)
     (note,) = DOMAIN.held(wild_type, [GLYCOSYLATION, "WW"])
