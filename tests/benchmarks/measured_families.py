@@ -54,7 +54,7 @@ def readings(loaded: Any, others: dict[str, float]) -> None:
     known = ~np.isnan(scores := scorer.member_scores(names).mean(0))
     print(f"{known.sum()} variants left out: score {spearmanr(scores[known], np.array(values)[known]).statistic:.3f}")
     if loaded.model.landscape is not None:
-        rows = [scorer._read(name)[1] for name in np.array(names)[known]]
+        rows = [loaded.representation.row_of(scorer.names.read(name)[1]) for name in np.array(names)[known]]
         read = loaded.model.landscape.value(torch.from_numpy(encode_rows(rows).astype(np.int64))).numpy()
         print(f"what it reads {spearmanr(read, np.array(values)[known]).statistic:.3f}")
 
