@@ -60,9 +60,9 @@ def test_items_that_wait_with_a_value_that_is_no_number_are_counted(cli, journal
     journal.write_text(f"{JOURNAL}{more}2,{long},proposed,,,,,,pool\n")
     rows = [("MRCLAW", ">5"), ("K2R:V3A:W6A", "n.d."), (long, "<1"), ("MRVLAW", ">5")]
     lab = "".join(f"{item},{cell},\n" for item, cell in rows)
-    (tmp_path / "lab.csv").write_text(f"item,value,value_sd\n{lab}MRALAC,,low\nMKVLAW,1,0.1\n")
-    for wild in ((), ("--wild-type", REFERENCE)):
-        assert cli("record", "proteins", "lab.csv", "--journal", journal, *wild).code == 0
+    for name, wild in (("lab.csv", ()), ("again.csv", ("--wild-type", REFERENCE))):
+        (tmp_path / name).write_text(f"item,value,value_sd\n{lab}MRALAC,,low\nMKVLAW,1,0.1\n")
+        assert cli("record", "proteins", name, "--journal", journal, *wild).code == 0
     done = cli("report", journal, "--domain", "proteins", "--wild-type", REFERENCE)
     assert done.code == 0, done.err
     told = "3 of the 4 items not measured yet stand in campaign.csv.rejects.csv with a value that is no number"
