@@ -8,11 +8,12 @@ from typing import Any
 
 from sciencegen.api.campaign_space import comparable, design_space, origin_of
 from sciencegen.api.optimize import start_items
-from sciencegen.api.record import Refused, keys_of, measured_entries, proposed_rounds, read_measured
+from sciencegen.api.record import keys_of, measured_entries, proposed_rounds, read_measured
 from sciencegen.api.references import held, name_column
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.unread_values import count_unread, rejected
 from sciencegen.config import ProposeSettings
+from sciencegen.data.writers import Refused
 from sciencegen.optimization.journal import Entry, append, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged
 

@@ -14,11 +14,11 @@ from sciencegen.api.models import open_model
 from sciencegen.api.predictor_inputs import latents_of
 from sciencegen.api.predictor_training import describe
 from sciencegen.api.prepare import open_source, reference_of_card
-from sciencegen.api.record import Refused
 from sciencegen.api.references import ReadItems, constraint_of, read_rows_of, reference_of
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import PrepareSettings, ProposeSettings
 from sciencegen.data.tables import Row
+from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.optimization.campaign import Given

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sciencegen.data.rows import ID_COLUMNS
+from sciencegen.data.tables import READ_TABLES, column_names, read_table
 from sciencegen.errors import DataError, unknown_name
-
-TABLES, SEPARATORS = (".csv", ".tsv"), {".tsv": "\t"}
 
 
 def grouped(science: Any, asked: str, names: Sequence[str], numbers: Iterable[str] = ()) -> tuple[str, list[str]]:
@@ -35,18 +32,16 @@ def grouped(science: Any, asked: str, names: Sequence[str], numbers: Iterable[st
 
 def check_labels(asked: str | None) -> None:
     """An error for a table of labels that isn't there."""
-    if asked is not None and asked.lower().endswith(TABLES) and not Path(asked).is_file():
+    if asked is not None and asked.lower().endswith(READ_TABLES) and not Path(asked).is_file():
         raise DataError(f"Expected a table of labels at {asked}, found no file.")
 
 
 def read_labels(path: Path) -> tuple[str, dict[str, str]]:
-    """A table (.csv, .tsv) with a column `name` or `id`, and one of labels, the first other: its head, and by name."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    head, *rows = [*csv.reader(io.StringIO(text), delimiter=SEPARATORS.get(path.suffix.lower(), ","))] or [[]]
-    plain = [cell.strip().lower() for cell in head]
-    at = next((plain.index(column) for column in ("name", *ID_COLUMNS) if column in plain), None)
-    if at is None or len(head) < 2:
-        raise DataError(f"Expected columns 'name' and a label in {path}, found {', '.join(head) or 'nothing'}.")
-    label = next(place for place in range(len(head)) if place != at)
-    whole = [row for row in rows if len(row) > max(at, label)]
-    return head[label].strip(), {row[at].strip(): row[label].strip() for row in whole}
+    """A table with a column `name` or `id`, and one of labels, the first other: its head, and by name."""
+    columns, accepted = column_names(path), ("name", *ID_COLUMNS)
+    named = next((columns[at] for one in accepted for at, name in enumerate(columns) if name.lower() == one), None)
+    label = next((name for name in columns if name != named), None)
+    if named is None or label is None:
+        raise DataError(f"Expected columns 'name' and a label in {path}, found {', '.join(columns) or 'nothing'}.")
+    rows = read_table(path, accepted, named, whole=True)
+    return label, {row.text: str(row.cells[label]) for row in rows if row.text}

@@ -13,10 +13,10 @@ import numpy as np
 from sciencegen.api.conditions import parse_conditions
 from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.rooms import Encode, measure_all, worker_count
-from sciencegen.api.sinks import Refused
 from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
 from sciencegen.data.tables import Row
 from sciencegen.data.workers import Failure, map_killable
+from sciencegen.data.writers import Refused
 from sciencegen.errors import DataError, IncompatibleError
 from sciencegen.latent.explorer import is_refusal
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from sciencegen.api.prepare import read_texts
 from sciencegen.api.rooms import ParseAndMeasure, domain_of, worker_count
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.workers import map_chunks_killable
 
 LARGEST_REFERENCE = 200_000
@@ -67,5 +68,4 @@ def read_known(
 
 def _spaced(texts: Sequence[str]) -> list[str]:
     """As many as similarities need, evenly spaced."""
-    rows = np.linspace(0, max(0, len(texts) - 1), min(len(texts), LARGEST_REFERENCE))
-    return [texts[row] for row in np.unique(rows.astype(int))]
+    return [texts[row] for row in evenly_spaced(len(texts), LARGEST_REFERENCE)]

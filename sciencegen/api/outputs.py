@@ -16,9 +16,10 @@ import numpy as np
 from sciencegen.api.companions import Companion, CompanionSink, needs_companion
 from sciencegen.api.endings import LINES, check_ending
 from sciencegen.api.rooms import domain_of, plain_text
-from sciencegen.api.sinks import Complete, LineSink, Refused, StructureSink, TableSink, write_structures
+from sciencegen.api.sinks import Complete, LineSink, StructureSink, TableSink, write_structures
 from sciencegen.data.writers import (
     WRITTEN_TABLES,
+    Refused,
     RejectsWriter,
     is_parquet,
     rejects_path,

@@ -11,20 +11,16 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.models import reference_to
+from sciencegen.api.numbering import Numbering
 from sciencegen.api.predict import CONFIG, REJECTS, TrainedPredictor
 from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, observing_of, seen_by, write_observing
 from sciencegen.api.prepare import open_source, prepared_at
 from sciencegen.api.records import to_record
 from sciencegen.api.references import (
-    REMEDY,
-    by_name,
-    hint_of,
-    hinted,
     names_of,
     parse_texts,
     read_rows_of,
     reference_of,
-    told_once,
 )
 from sciencegen.api.rooms import InDomain, domain_of, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, build_settings
@@ -185,19 +181,18 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     refused = [(row.line, row.text, row.why_no_number(target)) for row in rows if target not in row.values]
     task = Describe(domain, settings.wild_type or "")
     pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
-    names = names_of(domain_of(domain), settings.wild_type)
-    hint = hint_of(names, [row.text for row in rows], unreadable)
-    if hint and len(unreadable) > len(pairs):
+    numbering = Numbering(names_of(domain_of(domain), settings.wild_type))
+    numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(unreadable))
+    if (hint := numbering.hint) and len(unreadable) > len(pairs):
         chance = "; those that fit may do so by chance" if pairs else ""
         raise DataError(
             f"Expected rows of {table} that fit the wild type, {len(unreadable)} of {len(pairs) + len(unreadable)} "
-            f"were refused, and their {hint}{chance}. {REMEDY}."
+            f"were refused, and their {hint}{chance}. {numbering.names.remedy}."
         )
-    refused += hinted(unreadable, hint)
+    refused += numbering.hinted(unreadable)
     if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
     own = None if features[0] is None else np.stack(features)
-    notes = told_once(len(unreadable), hint, by_name(names, [row.text for row, _ in pairs]))
-    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)
+    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), numbering.notes)

@@ -12,12 +12,12 @@ import numpy as np
 from sciencegen.api.campaign import Standing, stand
 from sciencegen.api.campaign_space import campaign_space, check_costs, cost_column, design_space, given_pool
 from sciencegen.api.optimize import start_items
-from sciencegen.api.record import Refused
 from sciencegen.api.records import to_record
 from sciencegen.api.references import name_column
 from sciencegen.api.rooms import domain_of, inference_threads
 from sciencegen.api.wishes import check_target
 from sciencegen.config import ProposeSettings, build_settings
+from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.campaign import CampaignSettings, Plate, exploration_at, next_plate
 from sciencegen.optimization.journal import Entry, append

@@ -8,26 +8,23 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.numbering import Numbering
 from sciencegen.api.predictor_training import describe
 from sciencegen.api.prepare import open_source
 from sciencegen.api.references import (
     ReadItems,
-    Refused,
-    by_name,
     columns_of,
-    hint_of,
-    hinted,
     name_column,
     names_of,
     read_rows_of,
     reference_of,
-    told_once,
 )
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.unread_values import NOT_RECORDED
 from sciencegen.api.wishes import check_target
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
 from sciencegen.data.tables import READ_TABLES, Row, read_table
+from sciencegen.data.writers import Refused
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.optimization.journal import Appended, Entry, append, read_journal
 
@@ -82,10 +79,9 @@ def read_measured(
     if not any(target in row.values for row in rows):
         raise _no_values(domain_of(domain), file, settings, rows, reference)
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    names = names_of(domain_of(domain), reference)
-    hint = hint_of(names, [row.text for row in rows], refused)
-    notes = told_once(len(refused), hint, by_name(names, [row.text for row, _ in pairs]))
-    refused = hinted(refused, hint)
+    numbering = Numbering(names_of(domain_of(domain), reference))
+    numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(refused))
+    refused = numbering.hinted(refused)
     refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
     found = [
         MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
@@ -93,7 +89,7 @@ def read_measured(
     ]
     source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
-    return MeasuredTable(source, found, sorted(refused), unmeasured, notes)
+    return MeasuredTable(source, found, sorted(refused), unmeasured, numbering.notes)
 
 
 def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:

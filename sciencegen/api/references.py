@@ -13,8 +13,6 @@ from sciencegen.data.tables import READ_TABLES, Row, read_table
 from sciencegen.domains.base import NAME_COLUMN, NAMES_OR_COUNTS, VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
 
-Refused = tuple[int, str, str]
-
 
 @cache
 def _read(domain: str, source: str) -> Any:
@@ -77,32 +75,6 @@ class ReadItems(InDomain):
         if isinstance(item, Refusal):
             return item
         return "" if self.reference is None else domain.name_of(self.reference, item)
-
-
-def hint_of(names: Any, texts: Sequence[str], refused: Sequence[Refused]) -> str:
-    """What would make refused rows fit, "" where nothing would. names: `Domain.variant_names`, or None. texts: of all
-    rows."""
-    return names.hint(texts) if refused and names is not None else ""
-
-
-def hinted(refused: Sequence[Refused], hint: str) -> list[Refused]:
-    """Refused rows, each with that."""
-    return [(line, text, f"{reason}; {hint}" if hint else reason) for line, text, reason in refused]
-
-
-REMEDY = "Number the wild type so, at the end of its record's name or sequence, or renumber the rows"
-
-
-def told_once(count: int, hint: str, fitted: int) -> list[str]:
-    """The same for people, with the remedy. fitted: rows that were read by name; fewer of these than were refused may
-    fit by chance."""
-    chance = f". The {fitted} rows that fitted may have done so by chance" if 0 < fitted < count else ""
-    return [f"{count} rows were refused, and their {hint}. {REMEDY}{chance}"] if hint else []
-
-
-def by_name(names: Any, texts: Sequence[str]) -> int:
-    """How many texts name what they change, and at which number. names: `Domain.variant_names`, or None."""
-    return 0 if names is None else sum(bool(names.places([text])) for text in texts)
 
 
 def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> Iterator[Row]:

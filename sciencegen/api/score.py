@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.numbering import Numbering
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import load_predictor
-from sciencegen.api.references import by_name, columns_of, names_of, parse_texts, read_rows_of, told_once
+from sciencegen.api.references import columns_of, names_of, parse_texts, read_rows_of
 from sciencegen.api.rooms import InDomain, domain_of, in_form, plain_text, with_beside, worker_count
-from sciencegen.api.sinks import Refused
 from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, Row, read_table
 from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.data.writers import Refused
 from sciencegen.domains.base import NAME_COLUMN, Refusal
 from sciencegen.scoring.oracles import BESIDE, Score
 
@@ -109,6 +110,26 @@ def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
     return next((form for form in wanted if form and forms[form].holds(path)), "")
 
 
+@dataclass(frozen=True)
+class OwnColumns:
+    """carried: a table's own columns that come along. lost: those whose names ours have, and say something else."""
+
+    carried: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    @property
+    def notes(self) -> list[str]:
+        told = f"columns of the table that aren't carried along, since ours have their names: {', '.join(self.lost)}"
+        return [told] if self.lost else []
+
+
+def own_columns(rows: Iterable[Mapping[str, Any]], ours: Sequence[str], alike: Collection[str]) -> OwnColumns:
+    """Of a table's first rows (`Row.cells`). alike: names of ours that say the same as theirs."""
+    theirs = dict.fromkeys(name for cells in rows for name in cells)
+    lost = tuple(name for name in theirs if name in ours and name not in alike)
+    return OwnColumns(tuple(name for name in theirs if name not in ours), lost)
+
+
 class Scoring:
     """Chunks of scored rows in the order of the input; with the column `id` where one of the first rows has a name, of
     names against a wild type where there is one, and those of `Row.cells`, whose names ours win over."""
@@ -132,12 +153,10 @@ class Scoring:
         named = ["id"] if any(row.id for row in peeked) else []
         self.variants = names_of(domain_of(domain), wild_type)
         known = ["item", "line", *([] if self.variants is None else [NAME_COLUMN]), *named, *extra]
-        theirs = list(dict.fromkeys(name for row in peeked for name in row.cells))
-        self.theirs = [name for name in theirs if name not in known]
-        self.lost = [name for name in theirs if name in known and name not in ("item", "id", NAME_COLUMN)]
-        self.columns = [*known, *self.theirs]
-        self.scored = self.refused = self.failed = self.valued = self.fitted = 0
-        self.places: set[str] = set()
+        self.own = own_columns((row.cells for row in peeked), known, ("item", "id", NAME_COLUMN))
+        self.columns = [*known, *self.own.carried]
+        self.scored = self.refused = self.failed = self.valued = 0
+        self.numbering = Numbering(self.variants)
         self.first_failure: Refused | None = None
         self.left_out: Counter[str] = Counter()
         self._first: dict[str, list[int]] = {}
@@ -145,19 +164,13 @@ class Scoring:
     @property
     def notes(self) -> list[str]:
         """What was left out of rows that were scored, and what would make others fit; known once they are."""
-        lost = f"columns of the table that aren't carried along, since ours have their names: {', '.join(self.lost)}"
-        return [*([lost] if self.lost else []), *self._left_out_notes(), *self._shifted()]
+        return [*self.own.notes, *self._left_out_notes(), *self.numbering.notes]
 
     def _left_out_notes(self) -> list[str]:
         return [
             f"{count} rows hold {what}: line {', '.join(map(str, self._first[what]))}{' ...' * (count > SHOWN)}"
             for what, count in self.left_out.items()
         ]
-
-    def _shifted(self) -> list[str]:
-        if self.variants is None or not self.refused:
-            return []
-        return told_once(self.refused, self.variants.hint(self.places), self.fitted)
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         waiting: deque[Row] = deque()
@@ -177,15 +190,12 @@ class Scoring:
     def _chunk(self, rows: Sequence[Row], results: Sequence[Any]) -> ScoredChunk:
         values: dict[str, list[Any]] = {name: [] for name in self.columns}
         refused: list[Refused] = []
-        if self.variants is not None:
-            self.places |= self.variants.places(row.text for row in rows)
         for row, result in zip(rows, results, strict=True):
             if not isinstance(result, tuple):
                 self.refused += 1
                 refused.append((row.line, row.text, result.reason))
                 continue
             self.scored += 1
-            self.fitted += by_name(self.variants, [row.text])
             if what := self._left_out(row.text):
                 self.left_out[what] += 1
                 self._first[what] = [*self._first.get(what, ()), row.line][:SHOWN]
@@ -196,7 +206,7 @@ class Scoring:
                 values["id"].append(row.id)
             if self.variants is not None:
                 values[NAME_COLUMN].append(self.variants.read(row.text)[0])
-            for name in self.theirs:
+            for name in self.own.carried:
                 values[name].append(row.cells.get(name))
             for name, one in zip(self.names, scores, strict=True):
                 self._append(values, name, one)
@@ -205,6 +215,8 @@ class Scoring:
                     self.failed += 1
                     refused.append((row.line, row.text, f"{name}: {one.failure}"))
                     self.first_failure = self.first_failure or refused[-1]
+        read = [row.text for row, result in zip(rows, results, strict=True) if isinstance(result, tuple)]
+        self.numbering.look([row.text for row in rows], read, len(rows) - len(read))
         return ScoredChunk(values, refused)
 
     def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
@@ -215,5 +227,5 @@ class Scoring:
 
     def summary(self) -> dict[str, Any]:
         counts = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
-        shifted = self._shifted()
-        return counts | ({"notes": shifted} if shifted else {})
+        notes = self.numbering.notes
+        return counts | ({"notes": notes} if notes else {})

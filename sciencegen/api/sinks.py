@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from sciencegen.api.rooms import domain_of
-from sciencegen.data.writers import TableWriter, line_of
+from sciencegen.data.writers import Refused, TableWriter, line_of
 from sciencegen.domains.base import Refusal
 from sciencegen.files import atomic_write
 
 Complete = Callable[[Sequence[Any]], list[Any]]
-Refused = tuple[int, str, str]
-"""line, item, reason"""
 
 
 class TableSink:

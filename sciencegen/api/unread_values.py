@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.references import Refused, parse_texts
-from sciencegen.data.writers import REJECT_COLUMNS, rejects_path, shown
+from sciencegen.api.references import parse_texts
+from sciencegen.data.writers import REJECT_COLUMNS, Refused, rejects_path, shown
 from sciencegen.domains.base import Refusal
 
 NOT_RECORDED = ": not recorded"

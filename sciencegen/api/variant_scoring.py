@@ -9,10 +9,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.numbering import Numbering
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.references import by_name, columns_of, told_once
+from sciencegen.api.references import columns_of
 from sciencegen.api.rooms import plain_of
-from sciencegen.api.score import ScoredChunk
+from sciencegen.api.score import ScoredChunk, own_columns
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, Row, read_table
 from sciencegen.domains.base import NAME_COLUMN, Refusal
 from sciencegen.scoring.oracles import BESIDE
@@ -38,19 +39,19 @@ class VariantScoring:
         self.domain, self.scorer, self.names, self.model = plain_of(domain), scorer, names, model
         book = OracleBook(domain, dict(predictors))
         self.oracles = {name: book.resolve(name) for name in predictors}
-        self.scored = self.refused = self.fitted = self.predicted = 0
+        self.scored = self.refused = self.predicted = 0
         self.first_failure = ""
         self.known: dict[str, Any] = {}
         self.classes: Any = None
         self.counts: Counter[str] = Counter()
-        self.places: set[str] = set()
+        self.numbering = Numbering(names)
         if classify is not None:
             singles = self.scorer.all_singles()
             self.known = dict(zip(singles, self.scorer.score(singles), strict=True))
             self.classes = classify([one.score for one in self.known.values()])
         peeked = list(islice(rows, PEEK_ROWS))
         self.rows = chain(peeked, rows)
-        self.theirs = tuple(dict.fromkeys(name for row in peeked for name in _own_cells(row)))
+        self.own = own_columns(map(_own_cells, peeked), self.ours, (NAME_COLUMN,))
 
     @property
     def ours(self) -> tuple[str, ...]:
@@ -60,34 +61,21 @@ class VariantScoring:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*self.ours, *self.carried)
-
-    @property
-    def carried(self) -> tuple[str, ...]:
-        """The table's own columns among them."""
-        return tuple(name for name in self.theirs if name not in self.ours)
+        return (*self.ours, *self.own.carried)
 
     @property
     def notes(self) -> list[str]:
         """What is known before the first row."""
-        lost = [name for name in self.theirs if name in self.ours and name != NAME_COLUMN]
-        told = f"columns of the table that aren't carried along, since ours have their names: {', '.join(lost)}"
-        return [*([told] if lost else []), *([] if self.classes is None else self.classes.notes())]
-
-    @property
-    def afterwards(self) -> list[str]:
-        """What is known after the last."""
-        return told_once(self.refused, self.names.hint(self.places) if self.refused else "", self.fitted)
+        return [*self.own.notes, *([] if self.classes is None else self.classes.notes())]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         while chunk := list(islice(self.rows, CHUNK)):
             texts = [row.text for row in chunk]
-            self.places |= self.names.places(texts)
             pairs = list(zip(chunk, self._score(texts), strict=True))
             refused = [(row.line, row.text, one.reason) for row, one in pairs if isinstance(one, Refusal)]
             good = [(row, one) for row, one in pairs if not isinstance(one, Refusal)]
             self.scored, self.refused = self.scored + len(good), self.refused + len(refused)
-            self.fitted += by_name(self.names, [row.text for row, _ in good])
+            self.numbering.look(texts, [row.text for row, _ in good], len(refused))
             yield ScoredChunk(self._values(good), refused)
 
     def _score(self, texts: Sequence[str]) -> list[Any]:
@@ -132,8 +120,9 @@ class VariantScoring:
     def summary(self) -> dict[str, Any]:
         classes = {} if self.classes is None else {"classes": dict(sorted(self.counts.items()))}
         made_by = {} if self.model is None else {"model": self.model}
-        notes = {"notes": self.afterwards} if self.afterwards else {}
-        return {"scored": self.scored, "refused": self.refused} | made_by | classes | notes
+        notes = self.numbering.notes
+        told = {"notes": notes} if notes else {}
+        return {"scored": self.scored, "refused": self.refused} | made_by | classes | told
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ def score_items(
         )  # fmt: skip
         place = scoring.domain if whole else domain
         first = None
-        with progress("scoring") as advance, open_output(place, output, scoring.columns, overwrite=force) as writer:
+        sink = open_output(place, output, scoring.columns, overwrite=force, exact=scoring.own.carried)
+        with progress("scoring") as advance, sink as writer:
             for chunk in scoring:
                 writer.write(chunk.values)
                 writer.reject(chunk.refused)
@@ -140,7 +141,7 @@ def _score_variants(
         domain, variants, column=column, classify=classify, resources=resources, log=say, **sources
     )  # fmt: skip
     first = None
-    sink = open_output(domain, output, scoring.columns, exact=scoring.carried)
+    sink = open_output(domain, output, scoring.columns, exact=scoring.own.carried)
     with progress("scoring variants") as advance, sink as writer:
         for chunk in scoring:
             writer.write(chunk.values)
@@ -149,7 +150,7 @@ def _score_variants(
             advance(len(chunk.values["line"]))
         if not scoring.scored:
             writer.give_up()
-    for note in scoring.afterwards:
+    for note in scoring.numbering.notes:
         say(f"note: {note}")
     if not scoring.scored:
         raise DataError(f"No variant of {variants} could be scored; {reasons(output, first)}.")

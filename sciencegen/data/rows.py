@@ -57,7 +57,7 @@ class NoItemColumn(DataError):
 
 
 @dataclass(frozen=True)
-class Reading:
+class TableReading:
     """item_columns, column: as of `read_table`. source: the file, in words. whole: rows with all their `cells`."""
 
     item_columns: Sequence[str]

@@ -1,4 +1,4 @@
-"""Reading tables: CSV (also gzipped, tab- or semicolon-separated) and Parquet, streamed row by row."""
+"""TableReading tables: CSV (also gzipped, tab- or semicolon-separated) and Parquet, streamed row by row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from sciencegen.data.records import csv_records, damage_named
-from sciencegen.data.rows import Columns, NoItemColumn, Reading, Row, find_column
+from sciencegen.data.rows import Columns, NoItemColumn, Row, TableReading, find_column
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError
 
@@ -51,9 +51,9 @@ def read_table(
     standard input. Errors about the file as a whole come from this call, before the first row.
     """
     if str(path) == "-":
-        return _read_csv(sys.stdin.buffer, Reading(item_columns, column, "standard input", whole))
+        return _read_csv(sys.stdin.buffer, TableReading(item_columns, column, "standard input", whole))
     path = Path(path)
-    reading = Reading(item_columns, column, str(path), whole)
+    reading = TableReading(item_columns, column, str(path), whole)
     return _read_parquet(path, reading) if _is_parquet(path) else _read_csv(open_binary(path), reading)
 
 
@@ -104,7 +104,7 @@ def lines_where(path: Path, wanted: Mapping[str, str]) -> set[int]:
         return {line for line, cells in records if all(cells[at : at + 1] == [value] for at, value in places.items())}
 
 
-def _read_csv(binary, reading: Reading) -> Iterator[Row]:
+def _read_csv(binary, reading: TableReading) -> Iterator[Row]:
     names, separator, records = _open_csv(binary, reading.source)
     peeked, decimal, numbers, empty = _peek(names, separator, records)
     columns = reading.columns(names, numbers | empty, empty)  # an empty column may yet bring numbers, or items
@@ -182,7 +182,7 @@ def _number(cell: str, decimal: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _read_parquet(path: Path, reading: Reading) -> Iterator[Row]:
+def _read_parquet(path: Path, reading: TableReading) -> Iterator[Row]:
     file = _open_parquet(path)
     schema = file.schema_arrow
     return _parquet_rows(file, path, schema.names, reading.columns(schema.names, _number_fields(schema)))

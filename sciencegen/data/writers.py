@@ -20,6 +20,8 @@ WRITTEN_TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 LARGEST_WHOLE = 1e15
 """Whole numbers up to here are exact in float64."""
 REJECT_COLUMNS = ("line", "item", "reason")
+Refused = tuple[int, str, str]
+"""A row of the rejects table."""
 LONGEST_REJECTED_ITEM = 200
 LONGEST_REASON = 500
 """Characters of a refused item and of the reason that the rejects table shows; what is cut is said in the cell."""

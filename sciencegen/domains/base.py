@@ -216,7 +216,7 @@ class Domain(Protocol):
 
     variant_names(reference) -> variants of it by name: `all_singles()` -> names; `read(text)` -> (name, text of the
         item) or a Refusal; `hint(texts)`, what would make texts fit that were refused, "" where nothing would;
-        `places(texts)`, the few texts that say as much to `hint` as these.
+        `places(texts)`, the few texts that say as much to `hint` as these; `remedy`, what to do about a hint.
 
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError
-from sciencegen.scoring.oracles import Direction, Oracle, Score
+from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores
 (oracle TEXT, item TEXT, value REAL, lower REAL, upper REAL, failure TEXT, PRIMARY KEY (oracle, item))"""
@@ -17,7 +17,7 @@ _LOOKUP_CHUNK = 500
 """Below SQLite's oldest limit on parameters in one statement."""
 
 
-class CachedOracle:
+class CachedOracle(OracleAround):
     """An oracle that judges each distinct item (by `key`) once; a failure is remembered as a failure.
 
     path: an SQLite file that several runs and oracles may share; None remembers for this object's life only.
@@ -42,22 +42,6 @@ class CachedOracle:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._database() as database:
                 database.execute(_TABLE)
-
-    @property
-    def name(self) -> str:
-        return self.oracle.name
-
-    @property
-    def measured(self) -> tuple[float, float] | None:
-        return getattr(self.oracle, "measured", None)
-
-    @property
-    def unit(self) -> str:
-        return self.oracle.unit
-
-    @property
-    def direction(self) -> Direction | None:
-        return self.oracle.direction
 
     def score(self, items: Sequence[Any]) -> list[Score]:
         keys = [self.key(item) for item in items]

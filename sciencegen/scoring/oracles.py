@@ -50,6 +50,29 @@ class Oracle(Protocol):
     def score(self, items: Sequence[Any]) -> list[Score]: ...
 
 
+class OracleAround:
+    """What stands around another oracle and is called, and measures, as it does."""
+
+    oracle: Oracle
+
+    @property
+    def name(self) -> str:
+        return self.oracle.name
+
+    @property
+    def unit(self) -> str:
+        return self.oracle.unit
+
+    @property
+    def direction(self) -> Direction | None:
+        return self.oracle.direction
+
+    @property
+    def measured(self) -> tuple[float, float] | None:
+        """The least and the greatest value that it learned from, None where it tells none."""
+        return getattr(self.oracle, "measured", None)
+
+
 @dataclass(frozen=True)
 class FunctionOracle:
     """An oracle of one function `item -> float`; an exception in it is that item's failure."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sciencegen.scoring.oracles import Direction, Oracle, Score
+from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 SEED = 0
 """With an item's identity it gives the noise: the same item gets the same score."""
@@ -20,28 +20,12 @@ class Observing(Protocol):
 
 
 @dataclass(frozen=True)
-class SeenOracle:
+class SeenOracle(OracleAround):
     """Each item is observed first, as those that the oracle learned from were: without noise it would be another kind
     of item than any of them."""
 
     oracle: Oracle
     observing: Observing
-
-    @property
-    def name(self) -> str:
-        return self.oracle.name
-
-    @property
-    def unit(self) -> str:
-        return self.oracle.unit
-
-    @property
-    def direction(self) -> Direction | None:
-        return self.oracle.direction
-
-    @property
-    def measured(self) -> tuple[float, float] | None:
-        return getattr(self.oracle, "measured", None)
 
     def score(self, items: Sequence[Any]) -> list[Score]:
         seen = self.observing.observed(items, SEED)

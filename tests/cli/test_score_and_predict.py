@@ -88,6 +88,15 @@ def test_a_tables_own_columns_stay_with_a_prediction_but_ours_win(cli, workspace
     assert "aren't carried along, since ours have their names: m_lower" in result.err
 
 
+def test_numbers_of_a_tables_own_columns_keep_their_digits(cli, workspace):
+    table = pd.read_csv(workspace.folder / "clouds.csv")[["cloud"]][:2].assign(mass=[150.1234567, 12345678.9])
+    table.to_parquet("own.parquet", index=False)
+    asked = ("--predictor", f"m={workspace.folder / 'predictor'}", "-o", "p.csv")
+    result = cli("predict", "pointclouds", "own.parquet", *asked)
+    assert result.code == 0, result.err
+    assert pd.read_csv("p.csv", dtype=str)["mass"].tolist() == ["150.1234567", "12345678.9"]
+
+
 def test_what_is_unlike_the_measured_items_is_out_of_domain(cli, workspace):
     known = pd.read_csv(workspace.folder / "clouds.csv")["cloud"][0]
     lines = (known, "junk", ";".join(f"{40 * k} {-40 * k}" for k in range(5)))

@@ -15,12 +15,13 @@ from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import Stamp, parse_text, standardize
 from sciencegen.domains.galaxies.observation import (
-    KEPT,
     SAME_SCALE,
     ObservingConditions,
+    Seen,
     mean_variance,
-    packed,
     seen_from,
+    seen_of,
+    seen_to_json,
 )
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.runs import check_format
@@ -72,8 +73,7 @@ def _read(name: str, values: np.ndarray) -> np.ndarray:
 @dataclass(eq=False)
 class ImageRepresentation:
     """bands, side, pixel_scale (arcsec): those of every stamp. columns: of the condition, in order. flux_mean,
-    flux_std: of the logarithm of the images' sums in nJy. seen: PSFs and variances of a few training stamps, as
-    (psf or None, variance [band])."""
+    flux_std: of the logarithm of the images' sums in nJy. seen: PSFs and variances of a few training stamps."""
 
     bands: tuple[str, ...]
     side: int
@@ -81,7 +81,7 @@ class ImageRepresentation:
     columns: tuple[Column, ...]
     flux_mean: float
     flux_std: float
-    seen: tuple[tuple[np.ndarray | None, np.ndarray], ...]
+    seen: Seen
     name: str = "image"
     properties: tuple[str, ...] = field(init=False)
 
@@ -156,7 +156,7 @@ class ImageRepresentation:
             "format": 1, "name": self.name, "bands": list(self.bands), "side": self.side,
             "pixel_scale": self.pixel_scale, "flux": {"mean": self.flux_mean, "std": self.flux_std},
             "properties": {one.name: {"mean": one.mean, "std": one.std} for one in self.columns},
-            "seen": [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in self.seen],
+            "seen": seen_to_json(self.seen),
         }  # fmt: skip
 
 
@@ -199,10 +199,9 @@ def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> Image
     sums = np.log([_positive_sum(one) for one in alike])
     columns = alike_pairs([_column(name, values[:, number]) for number, name in enumerate(names)])
     noisy = [one for one in alike if not one.noise_free] or alike  # what an instrument saw, where some stamps are sharp
-    kept = [noisy[row] for row in evenly_spaced(len(noisy), KEPT)]
-    seen = tuple((one.psf, mean_variance(one)) for one in kept)
     std = float(sums.std()) or 1.0
-    return ImageRepresentation(first.bands, first.side, first.pixel_scale, columns, float(sums.mean()), std, seen)
+    mean, seen = float(sums.mean()), seen_of(noisy)
+    return ImageRepresentation(first.bands, first.side, first.pixel_scale, columns, mean, std, seen)
 
 
 def _positive_sum(stamp: Stamp) -> float:

@@ -59,13 +59,16 @@ def observed_by(stamp: Stamp, survey: Survey, generator: np.random.Generator) ->
     return observed(stamp, drawn / drawn.sum(), variance, generator)
 
 
+Seen = tuple[tuple[np.ndarray | None, np.ndarray], ...]
+"""PSF [y x] (None: there is none) and variance of the noise (nJy², [band]) of a few stamps."""
+
+
 @dataclass(frozen=True, eq=False)
 class ObservingConditions:
-    """How stamps were seen. pixel_scale: arcsec. seen: PSF [y x] (None: there is none) and variance of the noise
-    (nJy², [band]) of a few of them."""
+    """How stamps were seen. pixel_scale: arcsec. seen: of a few of them."""
 
     pixel_scale: float
-    seen: tuple[tuple[np.ndarray | None, np.ndarray], ...]
+    seen: Seen
 
     def observed(self, stamps: Sequence[Stamp], seed: int) -> list[Stamp | Refusal]:
         """Stamps as those were seen: one without PSF and noise gets the PSF and the noise of one of them, chosen, as
@@ -84,8 +87,7 @@ class ObservingConditions:
         return observed(stamp, psf, variance, generator)
 
     def to_json(self) -> dict[str, Any]:
-        seen = [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in self.seen]
-        return {"format": 1, "pixel_scale": self.pixel_scale, "seen": seen}
+        return {"format": 1, "pixel_scale": self.pixel_scale, "seen": seen_to_json(self.seen)}
 
 
 def observing_conditions(stamps: Sequence[Stamp]) -> ObservingConditions | None:
@@ -97,8 +99,7 @@ def observing_conditions(stamps: Sequence[Stamp]) -> ObservingConditions | None:
     first = seen[0]
     scale = first.pixel_scale
     alike = [s for s in seen if s.bands == first.bands and abs(s.pixel_scale / scale - 1) <= SAME_SCALE]
-    kept = [alike[row] for row in evenly_spaced(len(alike), KEPT)]
-    return ObservingConditions(scale, tuple((one.psf, mean_variance(one)) for one in kept))
+    return ObservingConditions(scale, seen_of(alike))
 
 
 def load_observing(data: Mapping[str, Any]) -> ObservingConditions:
@@ -107,7 +108,18 @@ def load_observing(data: Mapping[str, Any]) -> ObservingConditions:
     return ObservingConditions(data["pixel_scale"], seen_from(data["seen"]))
 
 
-def seen_from(data: Sequence[Mapping[str, Any]]) -> tuple[tuple[np.ndarray | None, np.ndarray], ...]:
+def seen_of(stamps: Sequence[Stamp]) -> Seen:
+    """PSF and noise of evenly spaced ones."""
+    kept = [stamps[row] for row in evenly_spaced(len(stamps), KEPT)]
+    return tuple((one.psf, mean_variance(one)) for one in kept)
+
+
+def seen_to_json(seen: Seen) -> list[dict[str, Any]]:
+    return [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in seen]
+
+
+def seen_from(data: Sequence[Mapping[str, Any]]) -> Seen:
+    """The inverse of `seen_to_json`."""
     return tuple((unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data)
 
 

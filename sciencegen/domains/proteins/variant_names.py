@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.variants import Reference, all_singles, variant_name, variant_sequence
@@ -24,6 +25,8 @@ class VariantNames:
     """Variants of a reference, by name (`A42G:K43R`) or written out."""
 
     reference: Reference
+    remedy: ClassVar[str] = "Number the wild type so, at the end of its record's name or sequence, or renumber the rows"
+    """What is to be done about a `hint`."""
 
     def all_singles(self) -> list[str]:
         return all_singles(self.reference)
