@@ -26,7 +26,6 @@ from sciencegen.data.writers import RejectsWriter
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import atomic_folder, atomic_write, sha256_of
 
-DEFAULT_SPLIT = {"train": 0.9, "validation": 0.05, "test": 0.05}
 PEEK_ROWS = 200
 
 

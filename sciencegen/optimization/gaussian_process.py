@@ -23,8 +23,6 @@ from sciencegen.optimization.rows import Encoding, SiteEncoding
 Points = Float[np.ndarray, "point column"]
 
 BLOCK = 8192
-LEAST_NOISE = 1e-4
-"""Variance of the noise, as a share of the targets'."""
 TUNING_POINTS = 600
 """Measured points that the kernel's parameters are fitted on: a fit takes n^3."""
 ITERATIONS, BRIEF_ITERATIONS = 40, 12
