@@ -23,6 +23,8 @@ RING = (0.8, 1.25)
 """Of the Petrosian ring, in radii."""
 TOTAL_RADII = 1.5
 """Petrosian radii within which asymmetry and smoothness are summed."""
+MOST_ASYMMETRIC = 2.001
+"""2, where no light meets light, and rounding. More comes of splines alone, around a centre in the dark between pieces."""
 FRACTION = 0.25
 """Of the Petrosian radius: the smoothing box's side, and the middle that smoothness leaves out."""
 SEGMENT_SMOOTHING = 0.2
@@ -140,7 +142,7 @@ def asymmetry(image: np.ndarray, x: float, y: float, radius: float, sigma: float
     """A = sum |I - I180| / sum |I| within a radius, less what noise alone would give: 2 sigma / sqrt(pi) in a pixel.
 
     I180 is the image turned by 180 degrees about the adaptive centre, by cubic splines (Conselice 2003 moves the centre
-    until A is least; the adaptive centre is near that).
+    until A is least; the adaptive centre is near that). NaN where it comes out greater than it can be.
     """
     side = len(image)
     if not radius > 0:
@@ -150,7 +152,8 @@ def asymmetry(image: np.ndarray, x: float, y: float, radius: float, sigma: float
     turned = ndimage.shift(image[::-1, ::-1], (2 * y - (side - 1), 2 * x - (side - 1)), order=3, mode="nearest")
     difference = np.abs(image - turned)[inside].sum() - 2 * sigma / math.sqrt(math.pi) * inside.sum()
     total = np.abs(image)[inside].sum()
-    return float(difference / total) if total > 0 else math.nan
+    found = float(difference / total) if total > 0 else math.nan
+    return found if found <= MOST_ASYMMETRIC else math.nan
 
 
 def smoothness(image: np.ndarray, x: float, y: float, petrosian: float, sigma: float) -> float:

@@ -82,6 +82,14 @@ def test_a_knot_makes_it_asymmetric_clumpy_and_spread():
     assert after["m20"] > before["m20"]
 
 
+def test_asymmetry_is_at_most_two_or_unknown():
+    """Two spikes that don't meet under the turn: 2 about the middle of a pixel's edge, where nothing is interpolated."""
+    spikes = np.zeros((32, 32))
+    spikes[10, 10] = spikes[20, 8] = 1
+    assert measurements.asymmetry(spikes, 15.5, 15.5, 12, 0.0) == pytest.approx(2)
+    assert math.isnan(measurements.asymmetry(spikes, 15.25, 15.25, 12, 0.0))  # splines ring: 2.6
+
+
 def test_noise_adds_no_asymmetry_on_average():
     generator, clean = np.random.default_rng(0), sersic(1, 5, flux=6000)
     found = [measure_stamp(stamp(clean + generator.normal(0, 2, clean.shape), 4.0)) for _ in range(40)]
