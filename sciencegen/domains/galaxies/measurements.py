@@ -24,7 +24,7 @@ RING = (0.8, 1.25)
 TOTAL_RADII = 1.5
 """Petrosian radii within which asymmetry and smoothness are summed."""
 MOST_ASYMMETRIC = 2.001
-"""2, where no light meets light, and rounding. More comes of splines alone, around a centre in the dark between pieces."""
+"""2, where no light meets light, and rounding. More comes of splines alone, around a centre in the dark."""
 FRACTION = 0.25
 """Of the Petrosian radius: the smoothing box's side, and the middle that smoothness leaves out."""
 SEGMENT_SMOOTHING = 0.2

@@ -83,7 +83,7 @@ def test_a_knot_makes_it_asymmetric_clumpy_and_spread():
 
 
 def test_asymmetry_is_at_most_two_or_unknown():
-    """Two spikes that don't meet under the turn: 2 about the middle of a pixel's edge, where nothing is interpolated."""
+    """Two spikes that don't meet under the turn: 2 about an edge of pixels, where nothing is interpolated."""
     spikes = np.zeros((32, 32))
     spikes[10, 10] = spikes[20, 8] = 1
     assert measurements.asymmetry(spikes, 15.5, 15.5, 12, 0.0) == pytest.approx(2)
