@@ -1,5 +1,5 @@
-"""The priors of a trained autoencoder of images, fitted to what its posteriors make of data: of codes, of each latent map,
-and of what isn't told of a condition."""
+"""The priors of a trained autoencoder of images, fitted to what its posteriors make of data: of codes, of each latent
+map, and of what isn't told of a condition."""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ class ImageVAESettings:
     to forget; all of them now and then, for `encode` tells none. misfit: of a model, as a share of the peak.
     positive: whether images are above 0 everywhere. symmetry: a batch is seen in one of these orientations, drawn at
     each step. corrections: how often `decode` asks again for what was missed of a condition, where the model measures.
-    flow_layers, flow_width: of p(code | c); wish_layers, wish_width: of p(c | told); map_width, map_steps: of each map's
-    prior.
+    flow_layers, flow_width: of p(code | c); wish_layers, wish_width: of p(c | told); map_width, map_steps: of each
+    map's prior.
     """
 
     code: int = 32

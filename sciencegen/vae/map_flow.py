@@ -4,9 +4,10 @@
     loss = E |v((1 - t) e + t u, t; h, c) - (u - e)|^2,    e ~ N(0, I), t ~ U(0, 1)
 
 Flow matching along straight lines (Lipman et al. 2023, eq. 23; Liu et al. 2023, eq. 1). h is what the ladder knows
-above the map: a posterior's u is sparse and clumped where knots are, which standard normal numbers aren't. A channel that
-the ladder has no use for is N(0, I) and stays it. Each place hears the one opposite to it: what stands in the middle of
-its image, such as a galaxy with its arms, often is its own turn by 180 degrees, which convolutions alone hardly see.
+above the map: a posterior's u is sparse and clumped where knots are, which standard normal numbers aren't. A channel
+that the ladder has no use for is N(0, I) and stays it. Each place hears the one opposite to it: what stands in the
+middle of its image, such as a galaxy with its arms, often is its own turn by 180 degrees, which convolutions alone
+hardly see.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def fit_map_flow(
     precision: str = "float32",
 ) -> list[float]:
     """Fit in place to what `draw(step)` gives: maps of a trained posterior, what is known above them, what was told.
-    The losses of all steps. precision: of the network's products; bfloat16 is twice as fast where the machine has it."""
+    The losses of all steps. precision: of the network's products; bfloat16 is twice as fast where a machine has it."""
     flow.active.copy_(active[:, None, None])
     if not active.any():
         return []
