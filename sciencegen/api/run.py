@@ -15,6 +15,7 @@ from sciencegen.data.cards import workflow_root
 from sciencegen.data.tables import read_table
 from sciencegen.domains import domain_names
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.files import check_writable
 from sciencegen.runs import RunFolder
 
 WORKFLOW = "workflow.yaml"
@@ -48,6 +49,7 @@ def run(
         raise unknown_name("domain", domain, domain_names())
     root = workflow_root()
     settings, raw = read_config(domain, Path(config) if config else default_config(root, domain), results)
+    check_writable(Path(settings.folder) / WORKFLOW, "--results")
     folder = RunFolder(settings.folder)
     with folder.lock():
         supervision.stop_left_over(folder.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from sciencegen.api.training_plan import Plan, check_finish, check_taken, make_p
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.files import atomic_write
+from sciencegen.files import atomic_write, check_writable
 from sciencegen.runs import RunFolder, run_name
 
 FEW = 5_000
@@ -60,9 +61,10 @@ def train(
         raise ConfigError("Expected data to train on, got none. Pass --data: a prepared folder, a file or a dataset.")
     identity = identity_of(domain, data, column, chosen) | defaults_of(domain, chosen)
     path = Path(folder or Path("runs") / run_name(identity, domain))
-    if path.is_dir() and not force and _is_finished(run := RunFolder(path), identity):
+    if os.path.isdir(path) and not force and _is_finished(run := RunFolder(path), identity):
         log(f"{path} is finished already; --force trains it anew")
         return Trained(path, run.read_json(models.METRICS))
+    check_writable(path / IDENTITY, "-o")
     plan = make_plan(domain, data, column, chosen)
     training_folder.refuse_inputs(path, data, plan.start.folder if plan.start else None)
     run = RunFolder(path)
@@ -85,6 +87,7 @@ def take_model(domain: str, model: str, folder: str | Path | None, force: bool =
     loaded = models.load_model(domain, model, "cpu")
     if folder is None or Path(folder).resolve() == loaded.folder.resolve():
         return Trained(loaded.folder, RunFolder(loaded.folder).read_json(models.METRICS))
+    check_writable(Path(folder) / models.CONFIG, "-o")
     run = RunFolder(folder)
     with run.lock():
         training_folder.refuse_taken(run, force)
