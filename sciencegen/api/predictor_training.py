@@ -191,6 +191,5 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
     own = None if features[0] is None else np.stack(features)
-    return Usable(
-        [row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), [*numbering.notes, *twice.notes]
-    )
+    notes = [*numbering.notes, *twice.notes]
+    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)

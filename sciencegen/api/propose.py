@@ -29,8 +29,8 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Proposed:
-    """table: the plate, its column of values empty for the lab. summary: what it stands on. entries: what the campaign's
-    journal is to hold of it, names: that journal's column of names."""
+    """table: the plate, its column of values empty for the lab. summary: what it stands on. entries: what the
+    campaign's journal is to hold of it; names: that journal's column of names."""
 
     table: dict[str, list[Any]]
     refused: list[Refused]
