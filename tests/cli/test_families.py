@@ -347,6 +347,12 @@ def test_half_a_wish_is_an_error(cli, arguments, message):
     assert message in done.err
 
 
+def test_a_search_without_a_model_is_told_what_needs_none(cli):
+    done = cli("optimize", "proteins", "--goal", "maximize charge")
+    assert done.code == 2
+    assert "pass --model or --alignment. `sciencegen propose proteins` needs no model." in done.err
+
+
 def test_domains_without_families_say_so(cli, alignment):
     done = cli("score", "molecules", "--alignment", alignment, "--variants", "all-singles")
     assert done.code == 2
