@@ -65,4 +65,7 @@ def input_path(source: str, ending: Callable[[str], str], folders: bool = False)
         with path.open("wb") as file:
             file.write(first)
             shutil.copyfileobj(sys.stdin.buffer, file)
-        yield path
+        try:
+            yield path
+        except DataError as error:  # the copy's name is nobody's
+            raise DataError(str(error).replace(str(path), "standard input")) from None

@@ -99,6 +99,11 @@ def test_a_variant_has_one_score_by_name_or_by_sequence_and_whatever_stands_besi
     piped = cli("score", "proteins", "--model", model, "--variants", "-", stdin=f"mutant\n{name}\n".encode())
     assert piped.code == 0, piped.err
     assert piped.out == (tmp_path / "alone_scores.csv").read_text()
+    asked = ("score", "proteins", "--model", model, "--variants", "-", "--format")
+    assert [row.split(",")[:3] for row in cli(*asked, "txt", stdin=f"{name}\n".encode()).out.splitlines()[1:]] == [
+        ["1", *piped.out.splitlines()[1].split(",")[1:3]]
+    ]
+    assert "Expected --format .fasta" in cli(*asked, ".xyz", stdin=b"mutant\n").err
 
 
 def test_the_users_own_columns_come_along_and_ours_win(cli, model, focus, tmp_path):
