@@ -167,6 +167,7 @@ def _distill(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Lo
 
 
 def _descend(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Log) -> None:
+    log(f"training: {plan.training.steps} steps of {plan.training.batch_size} items")
     from sciencegen.training.train import train as fit
 
     fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=_progress(log))
