@@ -145,7 +145,7 @@ def _score_variants(
     )  # fmt: skip
     first = None
     sink = open_output(domain, output, scoring.columns, exact=scoring.own.carried)
-    with progress("scoring variants") as advance, sink as writer:
+    with progress("scoring variants", scoring.total) as advance, sink as writer:
         for chunk in scoring:
             writer.write(chunk.values)
             writer.reject(chunk.refused)
