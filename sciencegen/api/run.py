@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api import supervision
+from sciencegen.api.places import check_writable
 from sciencegen.api.rooms import worker_count
 from sciencegen.api.search_tables import KEYS, short_plate, shortfall
 from sciencegen.config import RunSettings, build_settings, read_settings
@@ -15,7 +16,6 @@ from sciencegen.data.cards import workflow_root
 from sciencegen.data.tables import read_table
 from sciencegen.domains import domain_names
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.files import check_writable
 from sciencegen.runs import RunFolder
 
 WORKFLOW = "workflow.yaml"

@@ -13,6 +13,7 @@ import numpy as np
 
 from sciencegen.api import models, training_folder
 from sciencegen.api.distillation import drawing_as
+from sciencegen.api.places import check_writable
 from sciencegen.api.records import to_plain
 from sciencegen.api.rooms import domain_of, use_threads
 from sciencegen.api.training_data import TrainingData, condition_names, fit_representation, opened, read_training_data
@@ -21,7 +22,7 @@ from sciencegen.api.training_plan import Plan, check_finish, check_taken, make_p
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.files import atomic_write, check_writable
+from sciencegen.files import atomic_write
 from sciencegen.runs import RunFolder, run_name
 
 FEW = 5_000

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sciencegen.api.places import check_writable
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
 from sciencegen.cli.output import claim_output, input_path
-from sciencegen.files import check_writable
 
 MODEL_COMMAND = "DOMAIN"
 
