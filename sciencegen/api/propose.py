@@ -29,11 +29,21 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Proposed:
-    """table: the plate, its column of values empty for the lab. summary: what it stands on."""
+    """table: the plate, its column of values empty for the lab. summary: what it stands on. entries: what the
+    campaign's journal is to hold of it; names: that journal's column of names."""
 
     table: dict[str, list[Any]]
     refused: list[Refused]
     summary: dict[str, Any]
+    entries: list[Entry]
+    names: str = ""
+
+    def enter(self, journal: str | None) -> None:
+        """Add what was measured and what is proposed to the journal, where there is one; adding it again adds nothing.
+
+        Last of all: a plate that nobody got hold of must not stand there, since its items are proposed no more."""
+        if journal is not None:
+            append(journal, self.entries, self.names)
 
 
 def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) -> Any:
@@ -48,14 +58,16 @@ def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) ->
     """
     import pandas as pd
 
-    found = plan(domain, build_settings(ProposeSettings, {"measured": measured, **settings}))
+    chosen = build_settings(ProposeSettings, {"measured": measured, **settings})
+    found = plan(domain, chosen)
+    found.enter(chosen.journal)
     table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary
     return table
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
-    """Read, record, fit, pick; proposals stand in the journal (where there is one) before this returns."""
+    """Read, fit, pick. Nothing is written: `Proposed.enter` is for when the plate is."""
     science = domain_of(domain)
     check_plan(domain, settings)
     standing = stand(domain, settings, log)
@@ -75,10 +87,10 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     options = campaign_settings(settings, number)
     plate = next_plate(space, standing.known, standing.waiting, options, generator, pool, standing.start)
     table = _table(science, plate, settings, standing, pool)
-    if settings.journal is not None:
-        named = name_column(getattr(standing.space, "reference", None))
-        append(settings.journal, proposed_entries(table, number, named), named)
-    return Proposed(table, [*standing.history.refused, *refused], _summary(plate, settings, standing))
+    named = name_column(getattr(standing.space, "reference", None))
+    entries = [*standing.history.new, *proposed_entries(table, number, named)]
+    told = [*standing.history.refused, *refused]
+    return Proposed(table, told, _summary(plate, settings, standing), entries, named)
 
 
 def check_plan(domain: str, settings: ProposeSettings) -> None:

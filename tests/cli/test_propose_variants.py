@@ -115,6 +115,34 @@ def test_names_are_recorded_as_sequences_and_wrong_rows_are_listed(cli, measured
         assert wanted in reason
 
 
+def slipped(measured, path):
+    """Sequences beside the names of the rows above them, but for the first, which has its own."""
+    names = [variant_name(Reference(WILD, 2), item) for item in measured["item"]]
+    table = measured.assign(mutant=[names[0], *names[:-1]])
+    table.to_parquet(path) if path.endswith(".parquet") else table.to_csv(path, index=False)
+    return names
+
+
+@pytest.mark.parametrize("path", ["lab.csv", "lab.parquet"])
+def test_an_item_and_a_name_that_disagree_are_refused_with_both(cli, measured, path):
+    names = slipped(measured, path)
+    done = cli("record", "proteins", path, "--wild-type", "gb1.fasta", "--journal", "campaign.csv", "--json")
+    assert (json.loads(done.out)["recorded"], json.loads(done.out)["refused"]) == (1, 89), done.err
+    reason = pd.read_csv("campaign.csv.rejects.csv")["reason"][0]
+    assert reason == f"the item is {names[1]}, its 'mutant' says {names[0]}: correct one of them, or empty it"
+    flags = ("--target", "value", "--wild-type", "gb1.fasta", "--threads", 1)
+    none = cli("train", "predictor", "proteins", path, *flags, "-o", "predictor")
+    assert none.code != 0
+    assert "1 items with 'value', 89 refused" in none.err
+
+
+def test_names_in_a_numbering_of_their_own_beside_sequences_are_said(cli, measured):
+    measured.assign(mutant="W1W").to_csv("lab.csv", index=False)
+    done = cli("record", "proteins", "lab.csv", "--wild-type", "gb1.fasta", "--journal", "campaign.csv")
+    assert "note: 90 names beside an item name no variant of the wild type: the item counts" in done.err
+    assert len(read_journal("campaign.csv").measured) == 90
+
+
 def test_a_control_without_a_sequence_is_read_by_its_name(cli, measured):
     rows = ["item,mutant,value", f"{measured['item'][0]},,0.5", ",WT,1.0", ",Q2A,0.75", ",,2"]
     Path("plate.csv").write_text("\n".join(rows) + "\n")
