@@ -21,7 +21,7 @@ from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, pick_pl
 from sciencegen.optimization.posterior import MODELS, Posterior, allowed, fit_posterior
 from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Proposals, breed
 from sciencegen.optimization.rows import Rows, joined
-from sciencegen.optimization.warps import SHAPES
+from sciencegen.metrics.warps import SHAPES
 
 POOL = "pool"
 MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0

@@ -15,7 +15,7 @@ from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
 from sciencegen.optimization.moves import crank_nicolson_step
-from sciencegen.optimization.warps import fit_warp
+from sciencegen.metrics.warps import fit_warp
 from sciencegen.vae.likelihoods import Categorical
 from sciencegen.vae.model import ConditionalVAE, VAESettings
 from sciencegen.vae.posteriors import GaussianPosterior
