@@ -104,7 +104,9 @@ def best_measured(campaign: Campaign) -> Candidates:
     if any(before):
         told = {name: [getattr(one, name, None) for one in before] for name in ("predicted", "lower", "upper")}
         what = "what was expected of one measurement, with its 90 % interval"
-        columns.append(Column("predicted", told["predicted"], lower=told["lower"], upper=told["upper"], description=what))
+        columns.append(
+            Column("predicted", told["predicted"], lower=told["lower"], upper=told["upper"], description=what)
+        )
         columns.append(Column("source", [one.source if one else None for one in before]))
     pictures = [picture(campaign.science, one.item, campaign.frame) for one in shown]
     texts = [one.text for one in shown]
