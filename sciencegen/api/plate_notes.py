@@ -112,6 +112,6 @@ def _disagreement(table: Table, name: str) -> list[str]:
         return []
     return [
         f"the plate's model and the predictor '{name}' disagree on {int(apart.sum())} of {len(apart)} items: one's "
-        f"value lies outside the other's interval (means of the plate {value.mean():.3g} and {own.mean():.3g}). Believe "
-        "the more careful of the two until there is a measurement"
+        f"value lies outside the other's interval (means of the plate {value.mean():.3g} and {own.mean():.3g}). "
+        "Believe the more careful of the two until there is a measurement"
     ]

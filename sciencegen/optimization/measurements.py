@@ -69,6 +69,8 @@ def discordant(entries: Sequence[Entry], keys: Sequence[str]) -> list[str]:
     stated = np.array([math.nan if entry.value_sd is None else entry.value_sd for entry in entries])
     squares = {key: float(np.square(values[rows] - values[rows].mean()).sum()) for key, rows in groups.items()}
     total, spare = sum(squares.values()), len(values) - len(groups)
+    if not spare:
+        return []
     among = float(np.std([values[rows].mean() for rows in groups.values()]))
     found = []
     for key, rows in groups.items():
