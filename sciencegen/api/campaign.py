@@ -15,7 +15,7 @@ from sciencegen.api.unread_values import count_unread, rejected
 from sciencegen.config import ProposeSettings
 from sciencegen.data.writers import Refused
 from sciencegen.optimization.journal import Entry, not_there_yet, read_journal
-from sciencegen.optimization.measurements import Measurement, averaged
+from sciencegen.optimization.measurements import Measurement, averaged, discordant
 
 WEIGHS_COSTS = "noisy-ei"
 """The acquisition that does; the others keep within the limit."""
@@ -102,9 +102,24 @@ def _notes(science: Any, standing: Standing, strange: Sequence[Any]) -> list[str
             "measured or proposed items have several lengths: they are compared by composition and the like, not "
             "residue by residue. Pass --wild-type to learn from those of its length alone"
         )
+    measured = [entry for entry in standing.history.entries if entry.kind == "measured"]
+    keys = standing.history.keys
+    apart = set(discordant(measured, [keys[entry.item] for entry in measured]))
+    found += contradictions([one.text for one in standing.known if keys[one.text] in apart])
     if standing.waiting:
         found.append(f"{len(standing.waiting)} proposed items have no value yet; they are proposed no more")
     return found
+
+
+def contradictions(names: Sequence[str]) -> list[str]:
+    """In words, that replicates of items of these names contradict each other."""
+    if not names:
+        return []
+    shown = ", ".join(name[:60] for name in names[:5]) + (" ..." if len(names) > 5 else "")
+    return [
+        f"Replicates of {len(names)} measured item{'s' if len(names) > 1 else ''} differ far beyond the error of a "
+        f"measurement: {shown}. Their mean stands between values that can't both be right; look into them."
+    ]
 
 
 def _unread(science: Any, settings: ProposeSettings, standing: Standing, reference: Any) -> list[str]:

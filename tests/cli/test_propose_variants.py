@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sciencegen.api.predict import predict
 from sciencegen.api.propose import propose
 from sciencegen.domains.proteins.variants import Reference, apply_variant, variant_name
 from sciencegen.optimization.journal import read_journal
@@ -280,3 +281,27 @@ def test_python_gives_the_same_plate_with_its_notes(cli, measured):
     assert list(table)[:3] == ["item", "mutant", "value"]
     assert "4 of 55 positions are open" in table.attrs["summary"]["notes"][0]
     assert table["predicted"].is_monotonic_decreasing
+
+
+def test_a_plate_tells_what_a_predictor_says_of_it_and_what_is_worth_knowing(cli, measured):
+    few = ("--settings", "{settings: {families: [ridge], folds: 3}, evaluation_repeats: 1, evaluation_folds: 3}")
+    made = cli(
+        "train", "predictor", "proteins", "doubles.csv", "--target", "value", *few, "--threads", 1, "-o", "known"
+    )
+    assert made.code == 0, made.err
+    options = FAST[-1].replace("{surrogate", "{predictors: {value: known}, surrogate")
+    flags = ("--measured", "doubles.csv", "--wild-type", "gb1.fasta", *BATCH, "--threads", 1, "--settings", options)
+    result = cli("propose", "proteins", *flags, "-o", "plate.csv", "--json")
+    assert result.code == 0, result.err
+    plate = pd.read_csv("plate.csv")
+    names = ["predictor_value", "predictor_value_lower", "predictor_value_upper", "predictor_value_in_domain"]
+    assert list(plate)[-5:] == [*names, "source"]
+    said = predict("proteins", plate["item"].tolist(), "known")
+    assert plate["predictor_value"].tolist() == pytest.approx(said["value"].tolist())
+    assert plate["predictor_value_in_domain"].tolist() == said["value_in_domain"].tolist()
+    assert plate["value"].isna().all()
+    told = " ".join(json.loads(result.out)["notes"])
+    assert "the wild type itself isn't among the measured items" in told
+    outside = int((~plate["predictor_value_in_domain"]).sum())
+    assert (f"{outside} of the plate's 8 items are unlike" in told) == bool(outside)
+    assert "note: the wild type itself" in result.err
