@@ -223,7 +223,8 @@ class ProposeSettings(Reading):
     item's neighbours lose.
     cost: the pool's column of costs; cost_limit: of the whole plate, which every acquisition keeps; noisy-ei weighs
     improvement against cost too. column: the item's column.
-    breeding: children, generations, parents, draws of candidates without a pool.
+    breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; the plate
+    tells what they say of its items, and whether they know such: it is picked without them.
     """
 
     measured: tuple[str, ...] = ()
@@ -249,6 +250,7 @@ class ProposeSettings(Reading):
     cost_limit: float | None = Field(None, gt=0)
     column: str | None = None
     breeding: dict[str, Any] = {}
+    predictors: dict[str, str] = {}
 
 
 class RecordSettings(Reading):

@@ -9,13 +9,13 @@ from typing import Any
 from sciencegen.api.campaign_space import comparable, design_space, origin_of
 from sciencegen.api.optimize import start_items
 from sciencegen.api.record import keys_of, measured_entries, proposed_rounds, read_measured
-from sciencegen.api.references import held, name_column
+from sciencegen.api.references import held
 from sciencegen.api.rooms import domain_of
 from sciencegen.api.unread_values import count_unread, rejected
 from sciencegen.config import ProposeSettings
 from sciencegen.data.writers import Refused
-from sciencegen.optimization.journal import Entry, append, read_journal
-from sciencegen.optimization.measurements import Measurement, averaged
+from sciencegen.optimization.journal import Entry, not_there_yet, read_journal
+from sciencegen.optimization.measurements import Measurement, averaged, discordant
 
 WEIGHS_COSTS = "noisy-ei"
 """The acquisition that does; the others keep within the limit."""
@@ -24,11 +24,13 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class History:
-    """What happened so far. keys: text -> key of every item that was measured or proposed."""
+    """What happened so far. keys: text -> key of every item that was measured or proposed. new: of the measured tables
+    what the journal doesn't hold yet."""
 
     entries: list[Entry]
     keys: dict[str, str]
     refused: list[Refused]
+    new: list[Entry]
 
     @property
     def next_round(self) -> int:
@@ -53,7 +55,7 @@ class Standing:
 
 
 def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
-    """The campaign so far, in its design space; measured tables join the journal here."""
+    """The campaign so far, in its design space."""
     science = domain_of(domain)
     space = design_space(science, settings)
     reference = getattr(space, "reference", None)
@@ -100,9 +102,24 @@ def _notes(science: Any, standing: Standing, strange: Sequence[Any]) -> list[str
             "measured or proposed items have several lengths: they are compared by composition and the like, not "
             "residue by residue. Pass --wild-type to learn from those of its length alone"
         )
+    measured = [entry for entry in standing.history.entries if entry.kind == "measured"]
+    keys = standing.history.keys
+    apart = set(discordant(measured, [keys[entry.item] for entry in measured]))
+    found += contradictions([one.text for one in standing.known if keys[one.text] in apart])
     if standing.waiting:
         found.append(f"{len(standing.waiting)} proposed items have no value yet; they are proposed no more")
     return found
+
+
+def contradictions(names: Sequence[str]) -> list[str]:
+    """In words, that replicates of items of these names contradict each other."""
+    if not names:
+        return []
+    shown = ", ".join(name[:60] for name in names[:5]) + (" ..." if len(names) > 5 else "")
+    return [
+        f"Replicates of {len(names)} measured item{'s' if len(names) > 1 else ''} differ far beyond the error of a "
+        f"measurement: {shown}. Their mean stands between values that can't both be right; look into them."
+    ]
 
 
 def _unread(science: Any, settings: ProposeSettings, standing: Standing, reference: Any) -> list[str]:
@@ -117,8 +134,9 @@ def _unread(science: Any, settings: ProposeSettings, standing: Standing, referen
 
 
 def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Log) -> History:
-    """The journal, and the measured tables, which join it: rows that it holds add nothing."""
+    """The journal, and the measured tables, which are to join it: rows that it holds add nothing."""
     entries: list[Entry] = []
+    joining: list[Entry] = []
     if settings.journal is not None:
         journal = read_journal(settings.journal)
         entries += journal.entries
@@ -136,15 +154,14 @@ def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Lo
         default = 0 if settings.journal is not None else number
         new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
         if settings.journal is not None:
-            added = append(settings.journal, new, name_column(reference))
-            log(f"{path}: {added.added} measurements recorded in {settings.journal}, {added.known} were there")
-            entries = list(read_journal(settings.journal).entries)
-        else:
-            entries += new
+            fresh = not_there_yet(entries, new)
+            log(f"{path}: {len(fresh)} measurements for {settings.journal}, {len(new) - len(fresh)} were there")
+            joining, new = [*joining, *fresh], fresh
+        entries += new
         unmeasured = [row for row in table.rows if row.value is None]
         waiting += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
         keys |= {row.text: row.key for row in table.rows}
-    return History([*entries, *waiting], keys, refused)
+    return History([*entries, *waiting], keys, refused, joining)
 
 
 def _first_round(history: History) -> list[str]:

@@ -15,7 +15,7 @@ from sciencegen.api.unread_values import count_unread, rejected
 from sciencegen.domains.sites import Sites
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Entry, Journal, read_journal
-from sciencegen.optimization.measurements import Measurement, averaged
+from sciencegen.optimization.measurements import Measurement, averaged, discordant
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,15 @@ class Campaign:
         waiting = [(entry.item, entry.name) for entry in self.pending]
         listed = list(rejected(self.path))
         return count_unread(self.science, waiting, listed, self.settings.target, self.frame)
+
+    @cached_property
+    def discordant(self) -> list[str]:
+        """Keys of the measured items whose replicates contradict each other."""
+        return discordant(self.journal.measured, [self.keys[one.item] for one in self.journal.measured])
+
+    def name_of(self, key: str) -> str:
+        """Of a measured item."""
+        return next(name for name, one in zip(self.names, self.measured, strict=True) if self.keys[one.text] == key)
 
     @cached_property
     def sites(self) -> Sites | None:

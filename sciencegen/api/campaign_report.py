@@ -10,6 +10,7 @@ import numpy as np
 
 from sciencegen import __version__
 from sciencegen.api import heat_maps
+from sciencegen.api.campaign import contradictions
 from sciencegen.api.campaign_contents import Campaign, CampaignReportSettings, read_campaign
 from sciencegen.api.report_sites import plate_of
 from sciencegen.api.site_pictures import changes_of, lay, logo_of, picture
@@ -23,6 +24,8 @@ from sciencegen.report.round_plots import inside
 from sciencegen.report.site_content import Logo
 from sciencegen.runs import provenance, sha256_of
 
+REACH = 1.6449
+"""Standard errors to either end of a 90% interval."""
 BEST_SHARE, FEWEST = 0.1, 10
 """Of the measured items, whose letters a logo compares with those of all; at least so many."""
 
@@ -70,7 +73,8 @@ def warnings(campaign: Campaign) -> list[str]:
         f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
         f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they teach nothing."
     )
-    return [*([torn] if campaign.journal.torn else []), *([unread] if campaign.unread else [])]
+    apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
+    return [*([torn] if campaign.journal.torn else []), *([unread] if campaign.unread else []), *apart]
 
 
 def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
@@ -99,7 +103,10 @@ def best_measured(campaign: Campaign) -> Candidates:
     columns.append(Column("round", [one.round for one in shown]))
     if any(before):
         told = {name: [getattr(one, name, None) for one in before] for name in ("predicted", "lower", "upper")}
-        columns.append(Column("predicted", told["predicted"], lower=told["lower"], upper=told["upper"]))
+        what = "what was expected of one measurement, with its 90 % interval"
+        columns.append(
+            Column("predicted", told["predicted"], lower=told["lower"], upper=told["upper"], description=what)
+        )
         columns.append(Column("source", [one.source if one else None for one in before]))
     pictures = [picture(campaign.science, one.item, campaign.frame) for one in shown]
     texts = [one.text for one in shown]
@@ -107,11 +114,12 @@ def best_measured(campaign: Campaign) -> Candidates:
 
 
 def _column(name: str, shown: Sequence[Measurement], direction: Any) -> Column:
-    """Means, within one standard error of each where it is known."""
+    """Means, with a 90 % interval by their standard error where it is known: of one kind with predictions'."""
     values, errors = np.array([one.value for one in shown]), np.array([one.error for one in shown])
     known = np.isfinite(errors).any()
-    lower, upper = ((values + way * errors).tolist() if known else () for way in (-1, 1))
-    return Column(name, values.tolist(), "", lower, upper, direction=direction, description="mean ± standard error")
+    lower, upper = ((values + way * REACH * errors).tolist() if known else () for way in (-1, 1))
+    told = "mean, with its 90 % interval by its standard error (1.645 of them each way)"
+    return Column(name, values.tolist(), "", lower, upper, direction=direction, description=told)
 
 
 def rounds(campaign: Campaign) -> Rounds:

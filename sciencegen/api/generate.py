@@ -78,8 +78,8 @@ class Generation:
     def __init__(self, model: LoadedModel, settings: GenerateSettings, few: bool = False) -> None:
         self.model, self.settings, self.few = model, settings, few
         self.conditions = parse_conditions(settings.where, model.domain, model.representation)
-        self.book = OracleBook(model.domain.name, settings.predictors, own=model.oracles)
         known = model.space.properties
+        self.book = OracleBook(model.domain.name, settings.predictors, own=model.oracles, conditions=known)
         self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]
         asked = [condition.name for condition in self.checked]
         names = dict.fromkeys([*asked, *settings.include, *settings.predictors])

@@ -79,9 +79,11 @@ def find_model(domain: str, model: str | Path | None) -> Path:
     if (pretrained_root() / name / CONFIG).is_file():
         return pretrained_root() / name
     if model is None:
+        science = domain_of(domain)
+        flags = "--model or --alignment" if any(one.variants for one in science.recipes.values()) else "--model"
+        without = f" `sciencegen propose {domain}` needs no model." if hasattr(science, "design_space") else ""
         raise ConfigError(
-            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass --model"
-            f"{' or --alignment' if any(one.variants for one in domain_of(domain).recipes.values()) else ''}."
+            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass {flags}.{without}"
         )
     if Path(model).is_dir():
         raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,13 +19,15 @@ from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
 @dataclass(frozen=True)
 class OracleBook:
     """Resolves names. predictors: name -> folder. commands: name -> settings of an external program. own: what the
-    model at hand knows of its items (`Recipe.oracles`).
+    model at hand knows of its items (`Recipe.oracles`). conditions: what it was conditioned on, which may have been
+    meant by a name that is unknown.
     """
 
     domain: str
     predictors: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, OracleSettings] = field(default_factory=dict)
     own: Mapping[str, Oracle] = field(default_factory=dict)
+    conditions: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         both = sorted(set(self.predictors) & set(self.commands))
@@ -60,7 +62,7 @@ class OracleBook:
 
     def _others(self, name: str) -> str:
         """What the name may mean beside the domain's own."""
-        others = sorted({*self.predictors, *self.commands, *self.own, *plugged_names()})
+        others = sorted({*self.predictors, *self.commands, *self.own, *self.conditions, *plugged_names()})
         near = nearest_names(name, others)
         named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
         if shipped := self._shipped_like(name):

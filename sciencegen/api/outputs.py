@@ -15,6 +15,7 @@ import numpy as np
 
 from sciencegen.api.companions import Companion, CompanionSink, needs_companion
 from sciencegen.api.endings import LINES, check_ending
+from sciencegen.api.references import columns_of
 from sciencegen.api.rooms import domain_of, plain_text
 from sciencegen.api.sinks import Complete, LineSink, StructureSink, TableSink, write_structures
 from sciencegen.data.writers import (
@@ -35,14 +36,15 @@ DETAILS = ("trace.csv", "scored.parquet", "summary.json")
 """How a search went, in a folder."""
 
 
-def input_ending(domain: str, ending: str | None, first_line: str = "") -> str:
+def input_ending(domain: str, ending: str | None, first_line: str = "", column: str | None = None) -> str:
     """How stdin is read: the ending that the user says, else as CSV where its first line names an item's column (what
-    `generate` writes does), else the domain's first format.
+    `generate` writes does; column: the user's own), or one of variants by name, else the domain's first format.
     """
     science = domain_of(domain)
     if ending is None:
         cells = {cell.strip(' "') for cell in re.split("[,;\t]", first_line.strip().lower())}
-        return ".csv" if cells & set(science.item_columns) and ".csv" in science.formats else science.formats[0]
+        known = {*columns_of(science, hasattr(science, "reference")), (column or science.item_columns[0]).lower()}
+        return ".csv" if cells & known and ".csv" in science.formats else science.formats[0]
     ending = ending if ending.startswith(".") else f".{ending}"
     if ending not in science.formats:
         raise ConfigError(f"Expected --format {', '.join(science.formats)}, got {ending}.")

@@ -16,12 +16,7 @@ from sciencegen.api.predict import CONFIG, REJECTS, TrainedPredictor
 from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, observing_of, seen_by, write_observing
 from sciencegen.api.prepare import open_source, prepared_at
 from sciencegen.api.records import to_record
-from sciencegen.api.references import (
-    names_of,
-    parse_texts,
-    read_rows_of,
-    reference_of,
-)
+from sciencegen.api.references import named_twice, names_of, parse_texts, read_rows_of, reference_of
 from sciencegen.api.rooms import InDomain, domain_of, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
@@ -147,7 +142,7 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
     if (found := prepared_at(table)) is not None:
         return _prepared_rows(*found), [found[0].path / SUMMARY]
     if chosen.wild_type and Path(table).is_file():
-        rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type)
+        rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type, whole=True)
         return list(islice(rows, chosen.limit)), [Path(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
     opened, files = open_source(domain, PrepareSettings(source=table, **reading))
@@ -189,10 +184,12 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
             f"Expected rows of {table} that fit the wild type, {len(unreadable)} of {len(pairs) + len(unreadable)} "
             f"were refused, and their {hint}{chance}. {numbering.names.remedy}."
         )
-    refused += numbering.hinted(unreadable)
+    twice = named_twice(numbering.names, [(row, text) for row, (text, _, _) in pairs])
+    pairs, refused = twice.agreeing(pairs), [*refused, *numbering.hinted(unreadable), *twice.refused]
     if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
     own = None if features[0] is None else np.stack(features)
-    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), numbering.notes)
+    notes = [*numbering.notes, *twice.notes]
+    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)

@@ -12,6 +12,8 @@ import numpy as np
 from sciencegen.api.campaign import Standing, stand
 from sciencegen.api.campaign_space import campaign_space, check_costs, cost_column, design_space, given_pool
 from sciencegen.api.optimize import start_items
+from sciencegen.api.oracles import predictor_oracle
+from sciencegen.api.plate_notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
 from sciencegen.api.records import to_record
 from sciencegen.api.references import name_column
 from sciencegen.api.rooms import domain_of, inference_threads
@@ -29,11 +31,21 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Proposed:
-    """table: the plate, its column of values empty for the lab. summary: what it stands on."""
+    """table: the plate, its column of values empty for the lab. summary: what it stands on. entries: what the
+    campaign's journal is to hold of it; names: that journal's column of names."""
 
     table: dict[str, list[Any]]
     refused: list[Refused]
     summary: dict[str, Any]
+    entries: list[Entry]
+    names: str = ""
+
+    def enter(self, journal: str | None) -> None:
+        """Add what was measured and what is proposed to the journal, where there is one; adding it again adds nothing.
+
+        Last of all: a plate that nobody got hold of must not stand there, since its items are proposed no more."""
+        if journal is not None:
+            append(journal, self.entries, self.names)
 
 
 def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) -> Any:
@@ -48,14 +60,16 @@ def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) ->
     """
     import pandas as pd
 
-    found = plan(domain, build_settings(ProposeSettings, {"measured": measured, **settings}))
+    chosen = build_settings(ProposeSettings, {"measured": measured, **settings})
+    found = plan(domain, chosen)
+    found.enter(chosen.journal)
     table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary
     return table
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
-    """Read, record, fit, pick; proposals stand in the journal (where there is one) before this returns."""
+    """Read, fit, pick. Nothing is written: `Proposed.enter` is for when the plate is."""
     science = domain_of(domain)
     check_plan(domain, settings)
     standing = stand(domain, settings, log)
@@ -73,12 +87,21 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     number = standing.history.next_round
     generator = np.random.default_rng((settings.seed, number))
     options = campaign_settings(settings, number)
-    plate = next_plate(space, standing.known, standing.waiting, options, generator, pool, standing.start)
-    table = _table(science, plate, settings, standing, pool)
-    if settings.journal is not None:
-        named = name_column(getattr(standing.space, "reference", None))
-        append(settings.journal, proposed_entries(table, number, named), named)
-    return Proposed(table, [*standing.history.refused, *refused], _summary(plate, settings, standing))
+    wild = wild_type(standing.space)
+    plate = next_plate(space, standing.known, standing.waiting, options, generator, pool, standing.start, wild)
+    table = _table(domain, plate, settings, standing, pool)
+    notes = _notes(science, plate, table, settings, standing)
+    for note in notes:
+        log(f"note: {note}")
+    named = name_column(getattr(standing.space, "reference", None))
+    entries = [*standing.history.new, *proposed_entries(table, number, named)]
+    told = [*standing.history.refused, *refused]
+    return Proposed(table, told, _summary(plate, settings, standing, notes), entries, named)
+
+
+def wild_type(space: Any) -> list[Any]:
+    """What all of a design space are changes of, where that was named; none where it is the most frequent letters."""
+    return [space.origin] if getattr(space, "reference", None) is not None and hasattr(space, "origin") else []
 
 
 def check_plan(domain: str, settings: ProposeSettings) -> None:
@@ -87,6 +110,8 @@ def check_plan(domain: str, settings: ProposeSettings) -> None:
     check_target(science, settings.target)
     campaign_settings(settings, 1)
     check_costs(settings)
+    for name, folder in settings.predictors.items():
+        predictor_oracle(domain, name, folder)
     science.constraint(settings.keep, settings.forbid)
     start_items(science, settings.start, getattr(design_space(science, settings), "reference", None))
 
@@ -102,7 +127,8 @@ def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSetting
     return CampaignSettings(settings.batch, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
 
 
-def _table(science: Any, plate: Plate, settings: ProposeSettings, standing: Standing, pool: Any) -> dict[str, list]:
+def _table(domain: str, plate: Plate, settings: ProposeSettings, standing: Standing, pool: Any) -> dict[str, list]:
+    science = domain_of(domain)
     table: dict[str, list[Any]] = {"item": [science.text(item) for item in plate.items]}
     reference = getattr(standing.space, "reference", None)
     if reference is not None:
@@ -110,6 +136,7 @@ def _table(science: Any, plate: Plate, settings: ProposeSettings, standing: Stan
     table[settings.target] = [None] * len(plate.items)
     table["round"] = [standing.history.next_round] * len(plate.items)
     table |= {name: getattr(plate, name).tolist() for name in ("predicted", "lower", "upper")}
+    table |= predicted_columns(domain, settings.predictors, plate.items)
     table["source"] = list(plate.sources)
     if pool is not None and cost_column(settings):
         costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
@@ -127,6 +154,18 @@ def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") 
     ]
 
 
+def _notes(
+    science: Any, plate: Plate, table: dict[str, list], settings: ProposeSettings, standing: Standing
+) -> list[str]:
+    known = [science.text(one.item) for one in standing.known]
+    found = _scale_notes(plate)
+    found += crowded_letters(science, table["item"], known, getattr(standing.space, "reference", None))
+    for item, foretold in zip(wild_type(standing.space), plate.beside.T, strict=False):
+        measured = science.text(item) in known
+        found += against_wild_type(table["predicted"], settings.minimize, foretold.tolist(), measured)
+    return found + by_predictors(table, list(settings.predictors), settings.target)
+
+
 def _scale_notes(plate: Plate) -> list[str]:
     if not plate.chosen.endswith(" log-from-above"):  # values to be minimized are turned round before they are fitted
         return []
@@ -136,7 +175,7 @@ def _scale_notes(plate: Plate) -> list[str]:
     ]
 
 
-def _summary(plate: Plate, settings: ProposeSettings, standing: Standing) -> dict[str, Any]:
+def _summary(plate: Plate, settings: ProposeSettings, standing: Standing, notes: Sequence[str]) -> dict[str, Any]:
     values = [one.value for one in standing.known]
     best = None if not values else min(values) if settings.minimize else max(values)
     sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
@@ -152,5 +191,5 @@ def _summary(plate: Plate, settings: ProposeSettings, standing: Standing) -> dic
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
         "seed": settings.seed,
-        "notes": [*standing.notes, *_scale_notes(plate)],
+        "notes": [*standing.notes, *notes],
     }

@@ -15,6 +15,7 @@ from sciencegen.api.references import (
     ReadItems,
     columns_of,
     name_column,
+    named_twice,
     names_of,
     read_rows_of,
     reference_of,
@@ -79,9 +80,11 @@ def read_measured(
     if not any(target in row.values for row in rows):
         raise _no_values(domain_of(domain), file, settings, rows, reference)
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    numbering = Numbering(names_of(domain_of(domain), reference))
+    names = names_of(domain_of(domain), reference)
+    twice = named_twice(names, [(row, text) for row, (text, _, _) in pairs])
+    numbering = Numbering(names)
     numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(refused))
-    refused = numbering.hinted(refused)
+    pairs, refused = twice.agreeing(pairs), numbering.hinted(refused) + twice.refused
     refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
     found = [
         MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
@@ -89,7 +92,7 @@ def read_measured(
     ]
     source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
-    return MeasuredTable(source, found, sorted(refused), unmeasured, numbering.notes)
+    return MeasuredTable(source, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
 
 
 def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
@@ -97,7 +100,7 @@ def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, 
     if str(path) == "-":
         return read_table(path, columns_of(science, reference), settings.column, whole=True)
     if path.is_file():
-        return read_rows_of(science, path, settings.column, reference)
+        return read_rows_of(science, path, settings.column, reference, whole=reference is not None)
     if path.suffix or path.exists():
         raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if path.is_dir() else 'none'}.")
     reading = {name: getattr(settings, name) for name in ("sample", "limit", "offline")}

@@ -10,6 +10,7 @@ from typing import Any
 
 from sciencegen.api.rooms import InDomain, domain_of
 from sciencegen.data.tables import READ_TABLES, Row, read_table
+from sciencegen.data.writers import Refused, shown
 from sciencegen.domains.base import NAME_COLUMN, NAMES_OR_COUNTS, VARIANT_COLUMNS, Refusal
 from sciencegen.errors import ConfigError
 
@@ -77,13 +78,49 @@ class ReadItems(InDomain):
         return "" if self.reference is None else domain.name_of(self.reference, item)
 
 
-def read_rows_of(science: Any, path: Path, column: str | None, source: Any) -> Iterator[Row]:
+def read_rows_of(science: Any, path: Path, column: str | None, source: Any, whole: bool = False) -> Iterator[Row]:
     """The rows of a file; with a reference, of a table the column of names comes before that of items, unless this has
-    the name that our own tables give it: a name means nothing without its numbering, an item does."""
+    the name that our own tables give it: a name means nothing without its numbering, an item does. whole: as of
+    `read_table`, of a table."""
     reference_of(science, source)  # a wrong one is an error before any row is read
     if source and path.name.lower().endswith(READ_TABLES):
-        return read_table(path, columns_of(science, source), column)
+        return read_table(path, columns_of(science, source), column, whole)
     return science.read(path, column)
+
+
+@dataclass(frozen=True)
+class NamedTwice:
+    """Rows that hold an item and a name. refused: where the name is another item's; notes: on names that are nobody's,
+    in words."""
+
+    refused: list[Refused]
+    notes: list[str]
+
+    def agreeing(self, pairs: Sequence[tuple[Row, Any]]) -> list[tuple[Row, Any]]:
+        """The pairs without those of refused rows."""
+        lines = {line for line, _, _ in self.refused}
+        return [pair for pair in pairs if pair[0].line not in lines]
+
+
+def named_twice(names: Any, rows: Sequence[tuple[Row, str]]) -> NamedTwice:
+    """What (row, item) pairs of one table with all its cells say twice: a column that slipped against another in a
+    spreadsheet makes every row a wrong one. names: `Domain.variant_names`, or None without a reference."""
+    refused, strange = [], 0
+    for row, item in rows if names is not None else ():
+        for column, cell in row.cells.items():
+            if column.strip().lower() not in VARIANT_COLUMNS or not isinstance(cell, str) or not cell:
+                continue
+            said = names.read(cell)
+            if isinstance(said, Refusal):
+                strange += bool(names.places([cell]))
+            elif said[1] != item:
+                own = names.read(item)
+                named = "no variant of the wild type" if isinstance(own, Refusal) else shown(own[0])
+                reason = f"the item is {named}, its '{column}' says {shown(cell)}: correct one of them, or empty it"
+                refused.append((row.line, row.text, reason))
+                break
+    told = f"{strange} names beside an item name no variant of the wild type: the item counts, they are not read"
+    return NamedTwice(refused, [told] if strange else [])
 
 
 def name_column(reference: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen import __version__
-from sciencegen.api import report_pictures, report_sites
+from sciencegen.api import report_notes, report_pictures, report_sites
 from sciencegen.api import report_sections as sections
 from sciencegen.api.companions import needs_companion
 from sciencegen.api.models import LoadedModel, load_model
@@ -181,7 +181,7 @@ def content_of(contents: RunContents) -> ReportContent:
         summary=sections.summary_sentence(contents),
         wish=list(settings.optimize.goals),
         facts=sections.facts(contents),
-        warnings=sections.warnings(contents),
+        warnings=report_notes.warnings(contents),
         candidates=sections.candidates(contents),
         plate=report_sites.plate(contents),
         structures=sections.structures(contents),

@@ -18,6 +18,10 @@ from sciencegen.report.content import LatentMap
 if TYPE_CHECKING:
     from sciencegen.api.report import RunContents
 
+NOTHING = 0.02
+"""Variance of the centres along the latent's widest axis, where that of the prior is 1, below which the latent tells
+items apart by less than a hundredth of a nat: -log(1 - 0.02) / 2."""
+
 
 def latent_map(run: RunContents) -> LatentMap | None:
     """Candidates on the plane in which the training items' latents vary most."""
@@ -33,6 +37,8 @@ def latent_map(run: RunContents) -> LatentMap | None:
     plane = principal_axes(known[:, :semantic])
     points = np.where(missing[:, None], np.nan, plane.project(np.nan_to_num(found[:, :semantic])))
     note = f"The two axes hold {100 * sum(plane.shares):.0f} % of the variance."
+    if silent := says_nothing(known[:, :semantic]):
+        note = silent
     if missing.any():
         note += f" {missing.sum()} candidates have no latent and are not shown."
     record = LatentMap(points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note)
@@ -45,6 +51,18 @@ def latent_map(run: RunContents) -> LatentMap | None:
     values = run.training.values(split, [name])[run.latent_rows, 0][encoded].tolist() if name else ()
     unit = run.domain.properties[name].unit if name in run.domain.properties else ""
     return replace(record, values=values, value_name=name, unit=unit)
+
+
+def says_nothing(latents: np.ndarray) -> str:
+    """In words, that latents [item latent] tell items of each other apart by next to nothing; "" where they do."""
+    widest = float(np.linalg.eigvalsh(np.cov(latents, rowvar=False).reshape(latents.shape[1], -1))[-1])
+    if widest >= NOTHING:
+        return ""
+    return (
+        f"This latent carries next to nothing: items' centres vary by {widest:.2g} along its widest axis, where the "
+        "prior's variance is 1. The model found nothing that items have in common beside its conditions, and being "
+        "near each other on this map means nothing."
+    )
 
 
 def _coloured_by(run: RunContents) -> str:

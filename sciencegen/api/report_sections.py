@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciencegen.api.report_notes import progress_name
 from sciencegen.api.site_pictures import picture
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.optimization.pareto import nondominated
@@ -50,23 +51,6 @@ def facts(run: RunContents) -> list[Fact]:
         similarity = run.domain.similarity(run.items, run.items)
         distance = 1 - similarity[~np.eye(len(run.items), dtype=bool)].mean()
         made.append(Fact(f"{distance:.2f}", "diversity", "mean distance between two candidates"))
-    return made
-
-
-def warnings(run: RunContents) -> list[str]:
-    made = []
-    if len(run.candidates["item"]) < run.settings.optimize.n:
-        made.append(
-            "Fewer candidates than asked for: a goal is too strict for the budget, or the candidates too alike."
-        )
-    novel = run.candidates["novel"]
-    if novel and all(value is None for value in novel):
-        made.append("No training data was known to the search, so novelty is unknown.")
-    if run.summary.get("failed"):
-        made.append(f"{run.summary['failed']} items could not be scored; they are listed beside the candidates.")
-    made += [f"{note[0].upper()}{note[1:]}." for note in run.summary.get("notes", ())]
-    if run.settings.optimize.predictors:
-        made.append("Predicted properties are a regressor's opinion; trust them inside its domain, and measure.")
     return made
 
 
@@ -156,7 +140,7 @@ def traces(run: RunContents) -> list[Trace]:
         rows = (table["method"] == method) & np.isfinite(table["top_10"].astype(float))
         control = method != run.settings.optimize.method
         curves.append(Curve(method, table["call"][rows].tolist(), table["top_10"][rows].tolist(), control=control))
-    return [Trace("mean of the ten best", curves)]
+    return [Trace(progress_name(run), curves)]
 
 
 def metrics(run: RunContents) -> list[Metric]:

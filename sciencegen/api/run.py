@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api import supervision
+from sciencegen.api.places import check_writable
 from sciencegen.api.rooms import worker_count
 from sciencegen.api.search_tables import KEYS, short_plate, shortfall
 from sciencegen.config import RunSettings, build_settings, read_settings
@@ -48,6 +49,7 @@ def run(
         raise unknown_name("domain", domain, domain_names())
     root = workflow_root()
     settings, raw = read_config(domain, Path(config) if config else default_config(root, domain), results)
+    check_writable(Path(settings.folder) / WORKFLOW, "--results")
     folder = RunFolder(settings.folder)
     with folder.lock():
         supervision.stop_left_over(folder.path)

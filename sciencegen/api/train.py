@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 
 from sciencegen.api import models, training_folder
 from sciencegen.api.distillation import drawing_as
+from sciencegen.api.places import check_writable
 from sciencegen.api.records import to_plain
 from sciencegen.api.rooms import domain_of, use_threads
 from sciencegen.api.training_data import TrainingData, condition_names, fit_representation, opened, read_training_data
@@ -60,9 +62,10 @@ def train(
         raise ConfigError("Expected data to train on, got none. Pass --data: a prepared folder, a file or a dataset.")
     identity = identity_of(domain, data, column, chosen) | defaults_of(domain, chosen)
     path = Path(folder or Path("runs") / run_name(identity, domain))
-    if path.is_dir() and not force and _is_finished(run := RunFolder(path), identity):
+    if os.path.isdir(path) and not force and _is_finished(run := RunFolder(path), identity):
         log(f"{path} is finished already; --force trains it anew")
         return Trained(path, run.read_json(models.METRICS))
+    check_writable(path / IDENTITY, "-o")
     plan = make_plan(domain, data, column, chosen)
     training_folder.refuse_inputs(path, data, plan.start.folder if plan.start else None)
     run = RunFolder(path)
@@ -85,6 +88,7 @@ def take_model(domain: str, model: str, folder: str | Path | None, force: bool =
     loaded = models.load_model(domain, model, "cpu")
     if folder is None or Path(folder).resolve() == loaded.folder.resolve():
         return Trained(loaded.folder, RunFolder(loaded.folder).read_json(models.METRICS))
+    check_writable(Path(folder) / models.CONFIG, "-o")
     run = RunFolder(folder)
     with run.lock():
         training_folder.refuse_taken(run, force)
@@ -164,6 +168,7 @@ def _distill(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Lo
 
 
 def _descend(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Log) -> None:
+    log(f"training: {plan.training.steps} steps of {plan.training.batch_size} items")
     from sciencegen.training.train import train as fit
 
     fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=_progress(log))

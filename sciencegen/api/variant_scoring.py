@@ -20,7 +20,7 @@ from sciencegen.scoring.oracles import BESIDE
 
 ALL_SINGLES = "all-singles"
 COLUMNS, SCORES = ("line", NAME_COLUMN), ("score", "score_sd")
-CHUNK = 4096
+CHUNK = 1024
 """Variants that are scored at once; those that need a pass of the networks of their own share it."""
 
 
@@ -29,14 +29,15 @@ class VariantScoring:
     classes; of each predictor x, x_lower, x_upper, x_in_domain; and the table's own, whose names ours win over.
 
     scorer: of the family, or None. names: `Domain.variant_names`. classify: scores of all singles -> classes
-    (`Domain.variant_classes`).
+    (`Domain.variant_classes`). total: of rows, where it is known.
     """
 
     def __init__(
         self, domain: str, scorer: Any, names: Any, rows: Iterator[Row], predictors: Mapping[str, str],
-        classify: Callable[[Sequence[float]], Any] | None = None, model: str | None = None,
+        classify: Callable[[Sequence[float]], Any] | None = None, model: str | None = None, total: int | None = None,
     ) -> None:  # fmt: skip
         self.domain, self.scorer, self.names, self.model = plain_of(domain), scorer, names, model
+        self.total, self.doubts = total, [] if scorer is None else scorer.doubts()
         book = OracleBook(domain, dict(predictors))
         self.oracles = {name: book.resolve(name) for name in predictors}
         self.scored = self.refused = self.predicted = 0
@@ -66,7 +67,7 @@ class VariantScoring:
     @property
     def notes(self) -> list[str]:
         """What is known before the first row."""
-        return [*self.own.notes, *([] if self.classes is None else self.classes.notes())]
+        return [*self.doubts, *self.own.notes, *([] if self.classes is None else self.classes.notes())]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         while chunk := list(islice(self.rows, CHUNK)):
@@ -120,7 +121,7 @@ class VariantScoring:
     def summary(self) -> dict[str, Any]:
         classes = {} if self.classes is None else {"classes": dict(sorted(self.counts.items()))}
         made_by = {} if self.model is None else {"model": self.model}
-        notes = self.numbering.notes
+        notes = [*self.doubts, *self.numbering.notes]
         told = {"notes": notes} if notes else {}
         return {"scored": self.scored, "refused": self.refused} | made_by | classes | told
 

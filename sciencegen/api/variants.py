@@ -85,9 +85,13 @@ def score_variants(
     else:
         scorers = (None, science.variant_names(reference_of(science, wild_type)))
     use_threads(resources.threads)
+    scorer = scorers[0] or scorers[1]
+    total = len(scorer.all_singles()) if variants == ALL_SINGLES else None
+    if classify:
+        log("scoring all single substitutions, from which the classes follow")
     scoring = VariantScoring(
-        domain, *scorers, variant_rows(variants, scorers[0] or scorers[1], science, column), predictors or {},
-        science.variant_classes if classify else None, None if loaded is None else str(loaded.folder),
+        domain, *scorers, variant_rows(variants, scorer, science, column), predictors or {},
+        science.variant_classes if classify else None, None if loaded is None else str(loaded.folder), total,
     )  # fmt: skip
     for note in scoring.notes:
         log(f"note: {note}")

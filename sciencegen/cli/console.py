@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
-SILENCE_S = 20.0
-"""Seconds after which a log hears how far the work is."""
+FIRST_S, SILENCE_S = 2.0, 20.0
+"""Seconds after which a log hears how far the work is: at first, and from then on."""
 
 
 def say(message: str, style: str = "") -> None:
@@ -66,14 +66,14 @@ def progress(description: str, total: int | None = None) -> Iterator[Any]:
 
 
 def _told_now_and_then(description: str, total: int | None) -> Callable[..., None]:
-    done, told = 0, monotonic()
+    done, next_line = 0, monotonic() + FIRST_S
 
     def advance(count: int = 1) -> None:
-        nonlocal done, told
+        nonlocal done, next_line
         done += count
-        if monotonic() - told > SILENCE_S:
+        if monotonic() > next_line:
             say(f"{description}: {done:,}" + (f" of {total:,}" if total else ""))
-            told = monotonic()
+            next_line = monotonic() + SILENCE_S
 
     return advance
 

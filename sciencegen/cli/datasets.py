@@ -111,7 +111,11 @@ def prepare(
     from sciencegen.api.outputs import input_ending
     from sciencegen.api.prepare import prepare as prepare_table
 
-    stdin = input_path("-", partial(input_ending, domain, format)) if record.source == "-" else nullcontext()
+    stdin = (
+        input_path("-", partial(input_ending, domain, format, column=record.column))
+        if record.source == "-"
+        else nullcontext()
+    )
     with stdin as path, progress("preparing") as advance:
         done = [0]
 

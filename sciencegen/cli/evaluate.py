@@ -49,7 +49,7 @@ def evaluate(
     from sciencegen.api.outputs import input_ending, write_json
     from sciencegen.api.rooms import in_form
 
-    with input_path(samples, partial(input_ending, domain, format)) as path:
+    with input_path(samples, partial(input_ending, domain, format, column=column)) as path:
         metrics = compare(domain, path, column=column, settings=record)
     write_json(output, metrics)
     if as_json:

@@ -7,6 +7,7 @@ by a verb when it runs, never here.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from sciencegen.cli import (
     train,
 )
 from sciencegen.cli.console import say
-from sciencegen.errors import SciencegenError, Stopped
+from sciencegen.errors import ConfigError, SciencegenError, Stopped
 
 app = typer.Typer(
     name="sciencegen",
@@ -57,6 +58,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
+SYSTEM_SAYS_NO = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
+"""Errors of files that no code can help against: a full or read-only disk, missing rights, a name that is too long."""
+
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
 app.add_typer(train.app, name="train")
 app.add_typer(datasets.app, name="datasets")
@@ -93,6 +97,11 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our stdout has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if error.errno not in SYSTEM_SAYS_NO:
+            raise
+        say(f"error: {error.filename or 'a file'}: {error.strerror}. Choose another place, or free some.", style="red")
+        code = ConfigError.exit_code
     else:
         code = 0
     sys.exit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sciencegen.api.places import check_writable
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 
 
@@ -24,16 +24,16 @@ def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
     something to write into them: a command that fails leaves none."""
     if output == "-":
         return
+    check_writable(output, "-o")
     path = Path(output)
     if path.exists() and not force and not (folder and path.is_dir() and not any(path.iterdir())):
         raise ConfigError(f"{output} exists. Pass --force to overwrite it, or another -o.")
+    if path.is_file() and folder:
+        raise ConfigError(f"Expected a folder for -o, {output} is a file. Pass another -o.")
     if path.is_dir() and not folder:
         raise ConfigError(f"Expected a file for -o, {output} is a folder.")
-    there = next(place for place in path.absolute().parents if place.exists())
-    if not there.is_dir():
-        raise ConfigError(f"Expected a folder at {there}, found a file.")
-    if not os.access(there, os.W_OK):
-        raise ConfigError(f"Expected a folder that may be written to for -o {output}, {there} may not.")
+    if path.exists() and not path.is_file() and not path.is_dir():  # a file would come in place of it
+        raise ConfigError(f"Expected a file for -o, {output} is a device or a pipe. Pass -o - and redirect it.")
     if not folder:  # the refusals of an earlier run would read as this one's
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)
 
@@ -65,4 +65,7 @@ def input_path(source: str, ending: Callable[[str], str], folders: bool = False)
         with path.open("wb") as file:
             file.write(first)
             shutil.copyfileobj(sys.stdin.buffer, file)
-        yield path
+        try:
+            yield path
+        except DataError as error:  # the copy's name is nobody's
+            raise DataError(str(error).replace(str(path), "standard input")) from None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from sciencegen.api.places import check_writable
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
 from sciencegen.cli.output import FewerResults, claim_output
+from sciencegen.errors import ConfigError
 
 Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
 Target = Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")]
@@ -85,6 +89,10 @@ def propose(
     flags |= dict(wild_type=wild_type)
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force)
+    if record.journal is not None:
+        check_writable(record.journal, "--journal")
+        if Path(record.journal).resolve() == Path(output).resolve():
+            raise ConfigError(f"Expected another file for -o than the journal, got {output} for both.")
 
     from sciencegen.api.endings import check_endings
     from sciencegen.api.outputs import write_candidates, write_rejected
@@ -96,6 +104,8 @@ def propose(
     found = plan(domain, record, log=say)
     refused = write_candidates(domain_of(domain), output, found.table, overwrite=force)
     write_rejected(output, [*found.refused, *refused])
+    sys.stdout.flush()  # a plate that didn't get out stops here
+    found.enter(record.journal)
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.batch:
         raise FewerResults(short_plate(len(found.table["item"]), record.batch))
@@ -122,6 +132,7 @@ def record(
     """
     from sciencegen.config import RecordSettings
 
+    check_writable(journal, "--journal")
     flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 

@@ -73,12 +73,15 @@ def score(
     if variants is None and (alignment, model, training) != (None, None, None):
         raise ConfigError("Expected --alignment, --model and --training with --variants only: pass the file so.")
     if variants is not None:
-        _check_variants(variants, output, {"--with": names, "--format": format})
+        _check_variants(variants, output, {"--with": names, "--format": None if variants == "-" else format})
     claim_output(output, force)
     if variants is not None:
         sources = {"alignment": alignment, "model": model, "wild_type": wild_type, "predictors": predictors}
         sources["training"] = options.pairs(training, "--training")
-        with input_path(variants, lambda first: ".csv") if variants == "-" else nullcontext(variants) as path:
+        from sciencegen.api.outputs import input_ending
+
+        ending = partial(input_ending, domain, format or ".csv")
+        with input_path(variants, ending) if variants == "-" else nullcontext(variants) as path:
             return _score_variants(domain, path, sources, column, classify, record, output, as_json)
 
     assert source is not None  # one of the two was given
@@ -100,7 +103,7 @@ def score_items(
     from sciencegen.api.score import stream
 
     folders = getattr(domain_of(domain), "reads_folders", False)
-    with input_path(source, partial(input_ending, domain, format), folders) as path:
+    with input_path(source, partial(input_ending, domain, format, column=column), folders) as path:
         whole = writes_structures(output)
         scoring = stream(
             domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=resources, whole=whole,
@@ -142,7 +145,7 @@ def _score_variants(
     )  # fmt: skip
     first = None
     sink = open_output(domain, output, scoring.columns, exact=scoring.own.carried)
-    with progress("scoring variants") as advance, sink as writer:
+    with progress("scoring variants", scoring.total) as advance, sink as writer:
         for chunk in scoring:
             writer.write(chunk.values)
             writer.reject(chunk.refused)

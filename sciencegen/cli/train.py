@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from sciencegen.api.places import check_writable
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
 from sciencegen.cli.output import claim_output, input_path
@@ -120,7 +122,9 @@ def predictor(
     flags: dict[str, Any] = dict(target=target, column=column, form=form, model=model, seed=seed, device=device)
     flags |= dict(settings=options.pairs(setting, "--set"), threads=threads, split=split, wild_type=wild_type)
     record = options.settings_from(PredictorSettings, settings, table=table, **flags)
-    if not record.form:  # networks go on in the folder of a killed call
+    if record.form:  # networks go on in the folder of a killed call
+        check_writable(Path(output) / "predictor", "-o")
+    else:
         claim_output(output, force, folder=True)
 
     from sciencegen.api.outputs import input_ending

@@ -118,7 +118,10 @@ def serve(descriptor: int) -> None:
             _work(Connection(handle), task)
         os.close(handle)
         workers = {worker for worker in workers if os.waitpid(worker, os.WNOHANG)[0] == 0} | ({pid} if pid else set())
-        connection.send((pid, problem))
+        try:
+            connection.send((pid, problem))
+        except OSError:  # whoever asked was killed in the meantime
+            break
     for worker in workers:  # none is reaped yet, so its number is still its own
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)

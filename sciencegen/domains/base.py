@@ -114,7 +114,8 @@ class Recipe:
     contextual: `fit` gets `context`, what a form says of a file as a whole (`Domain.context`), or None.
     variants: (model, representation) -> a scorer of variants of one item: `all_singles()` -> names, `score(texts)` ->
         of each a record with `name`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
-        `names` -> `Domain.variant_names` of that item. None for a model that can't tell.
+        `names` -> `Domain.variant_names` of that item; `doubts()` -> why its scores mean little, in words. None for
+        a model that can't tell.
     oracles: (model, representation) -> oracles of what the model itself knows of items. knows: names that these and
         `Representation.measures` may have.
     training: what it changes of the training defaults.

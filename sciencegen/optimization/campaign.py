@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from sciencegen.metrics.warps import SHAPES
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, pick_plate
 from sciencegen.optimization.posterior import MODELS, Posterior, allowed, fit_posterior
 from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Proposals, breed
 from sciencegen.optimization.rows import Rows, joined
-from sciencegen.optimization.warps import SHAPES
 
 POOL = "pool"
 MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0
@@ -43,7 +43,7 @@ class Given:
 class Plate:
     """The next batch, first picks first. predicted, lower, upper: the median and a 90% interval of what will be
     measured, NaN where nothing was measured yet. considered: how many candidates there were. likelihoods: as in
-    `Posterior`; chosen: its best."""
+    `Posterior`; chosen: its best. beside: the same three numbers of items that were asked about beside it."""
 
     items: list[Any]
     sources: list[str]
@@ -53,6 +53,7 @@ class Plate:
     considered: int
     chosen: str = ""
     likelihoods: Mapping[str, float] = field(default_factory=dict)
+    beside: Float[np.ndarray, "3 item"] = field(default_factory=lambda: np.empty((3, 0)))
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,13 @@ def next_plate(
     generator: np.random.Generator,
     pool: Given | None = None,
     start: Sequence[Any] = (),
+    beside: Sequence[Any] = (),
 ) -> Plate:
     """The batch to measure next, of the pool where there is one, else of what moves and draws bring forth.
 
     pending: proposed, not measured yet: proposed no more, and counted on by acquisitions that plan ahead. Without
     anything measured the batch is at random, of the pool, of the draws, or of moves from the start items.
+    beside: items of which the same is foretold, whether or not they may be proposed.
     """
     forbidden = {space.key(one.item) for one in measured} | {space.key(item) for item in pending}
     if not measured:
@@ -113,15 +116,21 @@ def next_plate(
         candidates, posterior, settings.count, settings.plate, generator, similarity=space.similarity,
         pending=space.features(pending) if pending else None, baseline=rows[np.argsort(-standing)[:BASELINE]],
     )  # fmt: skip
-    return _plate(candidates, sources, places, posterior, sign)
+    plate = _plate(candidates, sources, places, posterior, sign)
+    return replace(plate, beside=_foretold(space.features(beside), posterior, sign)) if beside else plate
+
+
+def _foretold(rows: Rows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
+    """Median, lower and upper end of what will be measured."""
+    marginals = posterior.model.marginals(posterior.points(rows))
+    median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
+    return np.stack([median, np.minimum(low, high), np.maximum(low, high)])
 
 
 def _plate(pool: Pool, sources: Sequence[str], places: np.ndarray, posterior: Posterior, sign: float) -> Plate:
-    marginals = posterior.model.marginals(posterior.points(pool.rows[places]))
-    median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
+    median, lower, upper = _foretold(pool.rows[places], posterior, sign)
     picked = [pool.items[place] for place in places]
     best = max(posterior.likelihoods, key=lambda name: posterior.likelihoods[name])
-    lower, upper = np.minimum(low, high), np.maximum(low, high)
     made = [sources[place] for place in places]
     return Plate(picked, made, median, lower, upper, len(pool.items), best, posterior.likelihoods)
 

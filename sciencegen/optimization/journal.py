@@ -117,7 +117,7 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appen
     wanted = list(entries)
     with turn_at(path.parent):
         journal = read_journal(path)
-        fresh = _fresh(journal.entries, wanted)
+        fresh = not_there_yet(journal.entries, wanted)
         if journal.torn:
             with open(f"{path}.torn", "a", encoding="utf-8") as file:
                 file.write(f"{journal.torn}\n")
@@ -129,8 +129,8 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appen
     return Appended(len(fresh), len(wanted) - len(fresh), journal.torn)
 
 
-def _fresh(known: Sequence[Entry], wanted: Sequence[Entry]) -> list[Entry]:
-    """What is not there yet, each as often as it is wanted more than it is there."""
+def not_there_yet(known: Sequence[Entry], wanted: Sequence[Entry]) -> list[Entry]:
+    """Entries of `wanted` that aren't among `known`, each as often as it is wanted more than it is there."""
     there, fresh = Counter(map(_identity, known)), []
     for entry in wanted:
         identity = _identity(entry)

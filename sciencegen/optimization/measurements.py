@@ -11,6 +11,11 @@ import numpy as np
 
 from sciencegen.optimization.journal import Entry
 
+FAR = 5.0
+"""Deviations of a single measurement: two replicates differ by as many in one item of 2,400."""
+FEWEST_SPARE = 3
+"""Spare replicates of other items that tell this deviation."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -48,6 +53,34 @@ def averaged(entries: Sequence[Entry], keys: Sequence[str], items: Sequence[Any]
         first = entries[rows[0]]
         error = max(known) if known else math.nan
         found.append(Measurement(first.item, items[rows[0]], float(values[rows].mean()), error, n, first.round))
+    return found
+
+
+def discordant(entries: Sequence[Entry], keys: Sequence[str]) -> list[str]:
+    """Keys of items whose replicates differ by more than FAR times what one measurement is expected to be off by.
+
+    That is the greater of the deviation of all other items' replicates, pooled, and of the item's stated errors (root
+    mean square); where neither is known, the standard deviation of all items' means, and once is far.
+    """
+    groups: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        groups.setdefault(key, []).append(row)
+    values = np.array([entry.value for entry in entries], float)
+    stated = np.array([math.nan if entry.value_sd is None else entry.value_sd for entry in entries])
+    squares = {key: float(np.square(values[rows] - values[rows].mean()).sum()) for key, rows in groups.items()}
+    total, spare = sum(squares.values()), len(values) - len(groups)
+    if not spare:
+        return []
+    among = float(np.std([values[rows].mean() for rows in groups.values()]))
+    found = []
+    for key, rows in groups.items():
+        others = spare - (len(rows) - 1)
+        known = [math.sqrt(float(np.square(stated[rows]).mean()))]
+        if others >= FEWEST_SPARE:
+            known.append(math.sqrt(max(total - squares[key], 0.0) / others))
+        limit = FAR * max((one for one in known if one > 0), default=among / FAR)
+        if len(rows) > 1 and limit > 0 and float(np.ptp(values[rows])) > limit:
+            found.append(key)
     return found
 
 

@@ -11,10 +11,10 @@ from jaxtyping import Float, Integer
 from scipy.special import ndtri
 
 from sciencegen.errors import DataError, unknown_name
+from sciencegen.metrics.warps import SHAPES, Warp, fit_warp
 from sciencegen.optimization.measurements import typical_variance
 from sciencegen.optimization.rows import Encoding, Rows, fit_encoding
 from sciencegen.optimization.surprise import Surprise
-from sciencegen.optimization.warps import SHAPES, Warp, fit_warp
 
 LEAST_MEASURED = 3
 TRAINING_POINTS = 2000

@@ -61,7 +61,7 @@ def fit_predictor(
     folds = split_folds(named, inputs, settings.folds, generator)
     scale = fit_scale(settings.scale, target, inputs)
     sparse = np.concatenate([column.sparse for column in columns.values()])
-    training = _training(inputs, scale.learned(target), folds, sparse, roles, settings, generator)
+    training = _training(inputs, scale.forward(target), folds, sparse, roles, settings, generator)
     families = {}
     for name in settings.families:
         log(f"fitting {name} to {len(target)} items in {training.folds} folds")
@@ -71,7 +71,7 @@ def fit_predictor(
     calibration = calibrate(held_out, weights, distance, training, settings, generator, named.kind)
     if named.kind == "order":
         calibration = replace(calibration, beyond=rehearse(training, named, settings, generator))
-    errors = np.sqrt(((scale.measured(held_out) - target) ** 2).mean(axis=1))
+    errors = np.sqrt(((scale.inverse(held_out) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),
         "measured": (float(target.min()), float(target.max())),

@@ -22,10 +22,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.metrics.warps import Warp
 from sciencegen.prediction.columns import Columns, mostly_missing
 from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
 from sciencegen.prediction.geometry import distance_to_seen, make_query
-from sciencegen.prediction.targets import SCALES, Scale
+from sciencegen.prediction.targets import SCALES
 
 INPUTS = {
     "features": ("features",), "latents": ("latents",), "both": ("features", "latents"),
@@ -48,7 +49,8 @@ class PredictorSettings:
     calibration: "grouped" leaves out whole groups, for intervals that hold on new groups; "random" leaves out items,
         for intervals that hold on items like these; "auto" is grouped if groups are given and none is too large.
     level: what share of the intervals shall contain the truth. domain: which share of training items counts as inside.
-    scale: that the target is learned on: "linear", "log" (of values of 0 or more), "auto": which of them ranks better.
+    scale: that the target is learned on: "linear", "log" (of values of 0 or more), "saturating" (ends beyond the best),
+        "auto": which of two suits them better, see `targets.fit_scale`.
     """
 
     families: tuple[str, ...] = ("ridge", "kernel", "boosting")
@@ -127,7 +129,7 @@ class Predictor:
     families: Mapping[str, Any]
     weights: Mapping[str, float]
     calibration: Calibration
-    scale: Scale
+    scale: Warp
     summary: Mapping[str, Any] = field(default_factory=dict)
     made_by: Mapping[str, Any] = field(default_factory=dict)
 
@@ -151,7 +153,7 @@ class Predictor:
         starts = range(0, len(inputs), CHUNK)
         parts = [self._predict_chunk(inputs[start : start + CHUNK], strange[start : start + CHUNK]) for start in starts]
         mean, lower, upper, distance = np.concatenate([*parts, np.empty((4, 0))], axis=1)
-        mean, lower, upper = (np.where(missing, np.nan, self.scale.measured(end)) for end in (mean, lower, upper))
+        mean, lower, upper = (np.where(missing, np.nan, self.scale.inverse(end)) for end in (mean, lower, upper))
         return Prediction(mean, lower, upper, (distance <= 1) & ~missing, np.where(missing, np.nan, distance))
 
     def _predict_chunk(

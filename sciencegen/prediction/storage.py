@@ -7,6 +7,7 @@ already (families.py), and predictions after loading are the same numbers.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -16,12 +17,12 @@ import numpy as np
 
 from sciencegen.errors import IncompatibleError
 from sciencegen.files import atomic_write, sha256_of
+from sciencegen.metrics.warps import Warp
 from sciencegen.prediction.columns import Columns
 from sciencegen.prediction.families import TreeFamily
 from sciencegen.prediction.kernels import Kernel, Product
 from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings
 from sciencegen.prediction.ridges import Curve, Ridge
-from sciencegen.prediction.targets import Scale
 from sciencegen.prediction.trees import Trees
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
 
@@ -91,7 +92,7 @@ def _numbers(predictor: Predictor) -> dict[str, Any]:
         "weights": dict(predictor.weights),
         "border": predictor.calibration.border,
         "calibrated": predictor.calibration.kind,
-        "scale": asdict(predictor.scale),
+        "scale": _written_scale(predictor.scale),
         "summary": dict(predictor.summary),
         "made_by": dict(predictor.made_by),
     }
@@ -109,10 +110,24 @@ def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
         families={name: _family(name, _within(arrays, f"family.{name}.")) for name in names},
         weights={name: numbers["weights"][name] for name in names},
         calibration=Calibration(**found, border=numbers["border"], kind=numbers["calibrated"]),
-        scale=Scale(**numbers["scale"]),
+        scale=_scale(numbers["scale"]),
         summary=numbers["summary"],
         made_by=numbers["made_by"],
     )
+
+
+def _written_scale(scale: Warp) -> dict[str, Any]:
+    """An offset that is infinite is null in JSON."""
+    return {**asdict(scale), "offset": None if math.isinf(scale.offset) else scale.offset}
+
+
+def _scale(numbers: Mapping[str, Any]) -> Warp:
+    """Also as it was written when there were two kinds: mean, deviation, and the shift of a logarithm or null."""
+    if "deviation" in numbers:
+        shift = numbers.get("shift")
+        name, offset = ("linear", math.inf) if shift is None else ("log", shift)
+        return Warp(name, 0.0, offset, 1.0, numbers["mean"], numbers["deviation"])
+    return Warp(**{**numbers, "offset": math.inf if numbers["offset"] is None else numbers["offset"]})
 
 
 def _as_now(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,52 +1,46 @@
-"""The scale on which a target is learned: its own, or its logarithm's, where effects multiply.
+"""The scale on which a target is learned (metrics/warps.py): its own, its logarithm's, where effects multiply, or one
+that ends beyond the best, where an assay saturates and effects that add up would run past what it can show.
 
-    t = (f(y) - mean) / deviation, f(y) = y or log(y + shift), shift a twentieth of a large value
-
-Predictions and the ends of intervals go back the same way; that f rises keeps the intervals' promise.
+Predictions and the ends of intervals go back the same way; that scales increase keeps the intervals' promise.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.errors import DataError
 from sciencegen.metrics.regression import spearman
+from sciencegen.metrics.warps import Warp, fit_warp
 from sciencegen.prediction.kernels import leave_one_out
 from sciencegen.prediction.ridges import PENALTIES
 from sciencegen.prediction.task import tuning_rows
 
-SCALES = ("linear", "log", "auto")
+SCALES = ("linear", "log", "saturating", "auto")
 SHIFT = 0.05
 LARGE = 0.95
-LONGEST = 50.0
-"""No logarithm is predicted beyond so many deviations: its exponential stays a number."""
+
+Values = Float[np.ndarray, " item"]
+Judge = Callable[[Values, Warp, Values], float]
+"""(measured values, scale, leave-one-out errors on the scale) -> the more, the better the scale."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """shift: of the logarithm; None: the target's own scale."""
-
-    mean: float
-    deviation: float
-    shift: float | None = None
-
-    def learned(self, values: Float[np.ndarray, " item"]) -> Float[np.ndarray, " item"]:
-        return ((values if self.shift is None else np.log(values + self.shift)) - self.mean) / self.deviation
-
-    def measured(self, learned: Float[np.ndarray, " item"]) -> Float[np.ndarray, " item"]:
-        if self.shift is None:
-            return self.mean + self.deviation * learned
-        return np.exp(self.mean + self.deviation * np.clip(learned, -LONGEST, LONGEST)) - self.shift
+def fit_scale(wanted: str, values: Values, inputs: Float[np.ndarray, "item column"]) -> Warp:
+    """wanted: a name of `SCALES`. "auto" asks a sum over columns about items that it hasn't seen. Of values of 0 or
+    more: whether it ranks them better on the logarithm; of others, which mostly are logarithms: whether they are
+    likelier on a saturating scale."""
+    if wanted != "auto":
+        return log_scale(values) if wanted == "log" else fit_warp(wanted, values)
+    linear = fit_warp("linear", values)
+    if values.min() >= 0:
+        return _better(linear, log_scale(values), values, inputs, _rank_agreement)
+    return _better(linear, fit_warp("saturating", values), values, inputs, _log_likelihood)
 
 
-def fit_scale(wanted: str, values: Float[np.ndarray, " item"], inputs: Float[np.ndarray, "item column"]) -> Scale:
-    """wanted: "linear", "log", or "auto": that on which a sum over columns ranks items better that it hasn't seen."""
-    linear = Scale(float(values.mean()), float(values.std()))
-    if wanted == "linear" or (wanted == "auto" and values.min() < 0):
-        return linear
+def log_scale(values: Values) -> Warp:
+    """t = (log(y + shift) - mean) / deviation, shift a twentieth of a large value: 0 is an end, whatever was seen."""
     if values.min() < 0:
         raise DataError(
             f"Expected values of 0 or more for scale=log, found {values.min():g}. Pass scale=linear, or shift them."
@@ -54,19 +48,29 @@ def fit_scale(wanted: str, values: Float[np.ndarray, " item"], inputs: Float[np.
     shift = SHIFT * float(np.quantile(values, LARGE))
     shift = shift if shift > 0 else SHIFT * float(values.max())
     bent = np.log(values + shift)
-    log = Scale(float(bent.mean()), float(bent.std()), shift)
-    if wanted == "log":
-        return log
+    return Warp("log", 0.0, shift, 1.0, float(bent.mean()), float(bent.std()))
+
+
+def _better(one: Warp, other: Warp, values: Values, inputs: Float[np.ndarray, "item column"], judge: Judge) -> Warp:
+    """The second, if a ridge regression's leave-one-out errors speak for it."""
     rows = tuning_rows(len(values), np.random.default_rng(0))
     centred = inputs[rows] - inputs[rows].mean(axis=0)
     eigenvalues, vectors = np.linalg.eigh(centred @ centred.T)
-    agreement = lambda scale: _rank_agreement(values[rows], scale, eigenvalues, vectors)  # noqa: E731
-    return log if agreement(log) > agreement(linear) else linear
+
+    def judged(scale: Warp) -> float:
+        target = scale.forward(values[rows])
+        target = target - target.mean()
+        errors = [leave_one_out(eigenvalues, vectors, target, penalty) for penalty in PENALTIES]
+        return judge(values[rows], scale, min(errors, key=lambda one: float((one**2).mean())))
+
+    return other if judged(other) > judged(one) else one
 
 
-def _rank_agreement(values: np.ndarray, scale: Scale, eigenvalues: np.ndarray, vectors: np.ndarray) -> float:
-    """Spearman correlation of a ridge regression's leave-one-out predictions with what was measured."""
-    target = scale.learned(values)
-    target = target - target.mean()
-    errors = [leave_one_out(eigenvalues, vectors, target, penalty) for penalty in PENALTIES]
-    return spearman(values, target - min(errors, key=lambda one: float((one**2).mean())))
+def _rank_agreement(values: Values, scale: Warp, errors: Values) -> float:
+    """Spearman correlation of the predictions with what was measured."""
+    return spearman(values, scale.forward(values) - errors)
+
+
+def _log_likelihood(values: Values, scale: Warp, errors: Values) -> float:
+    """Nats a measured value, of Gaussian errors on the scale: its density is theirs times the scale's slope."""
+    return float(np.log(scale.slope(values)).mean() - 0.5 * np.log((errors**2).mean()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from sciencegen.training.stopping import Wish
 
 CHECKPOINT_S = 60.0
 """A killed run has lost no more seconds than that."""
+
+SILENCE_S = 20.0
+"""Who watches hears of the first step, and then of one at least this often, however slow steps are."""
 
 Progress = Callable[[int, int, dict[str, float]], None]
 """(steps done, steps in all, latest terms)."""
@@ -76,12 +80,14 @@ class Checkpoints(lightning.Callback):
 
 
 class Log(lightning.Callback):
-    """Appends running means of the loss terms to log.csv; rows after the resumed step are dropped first."""
+    """Appends running means of the loss terms to log.csv and tells them; rows after the resumed step are dropped
+    first."""
 
     def __init__(self, path: Path, every: int, total: int, progress: Progress | None) -> None:
         self.path, self.every, self.total, self.progress = path, every, total, progress
         self.sums: dict[str, float] = {}
         self.count, self.items, self.began = 0, 0, time.monotonic()
+        self.told = -math.inf
 
     def on_train_start(self, trainer, module: TrainedModule) -> None:
         if module.start == 0:
@@ -102,16 +108,26 @@ class Log(lightning.Callback):
         self.items += len(batch)
         if module.step % self.every == 0 or module.step == self.total:
             self._flush(module.step)
+        elif time.monotonic() - self.told > SILENCE_S:
+            self._tell(module.step, *self._means())
+
+    def _means(self) -> tuple[dict[str, float], float]:
+        """Of the steps since the last row; and items per second."""
+        means = {name: value / self.count for name, value in self.sums.items()}
+        return means, self.items / max(time.monotonic() - self.began, 1e-9)
+
+    def _tell(self, step: int, means: dict[str, float], rate: float) -> None:
+        if self.progress is not None:
+            self.progress(step, self.total, {**means, "items_per_second": rate})
+        self.told = time.monotonic()
 
     def _flush(self, step: int) -> None:
-        means = {name: value / self.count for name, value in self.sums.items()}
-        rate = self.items / max(time.monotonic() - self.began, 1e-9)
+        means, rate = self._means()
         new = not self.path.exists()
         with self.path.open("a", newline="") as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(["step", *means, "items_per_second"])
             writer.writerow([step, *(f"{value:.6g}" for value in means.values()), f"{rate:.1f}"])
-        if self.progress is not None:
-            self.progress(step, self.total, {**means, "items_per_second": rate})
+        self._tell(step, means, rate)
         self.sums, self.count, self.items, self.began = {}, 0, 0, time.monotonic()

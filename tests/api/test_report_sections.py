@@ -8,7 +8,8 @@ import pytest
 
 from sciencegen.api.outputs import write_candidates
 from sciencegen.api.report import RunContents, _search_seed
-from sciencegen.api.report_sections import candidates, metrics, traces, warnings
+from sciencegen.api.report_notes import progress_name, warnings
+from sciencegen.api.report_sections import candidates, metrics, traces
 from sciencegen.config import RunSettings
 from sciencegen.domains.galaxies import DOMAIN as GALAXIES
 from sciencegen.errors import DataError
@@ -67,7 +68,54 @@ def test_every_other_method_is_a_control(tmp_path):
     (tmp_path / "search").mkdir()
     rows = "".join(f"{method},1,0.5,1\n" for method in ("evolution", "latent_evolution", "prior"))
     (tmp_path / "search/trace.csv").write_text("method,call,top_10,feasible\n" + rows)
-    (trace,) = traces(RunContents(tmp_path, RunSettings(domain="molecules")))
+    pq.write_table(pa.table({"item": ["C"]}), tmp_path / "candidates.parquet")
+    settings = RunSettings(domain="molecules", optimize={"goals": ["maximize qed"]})
+    (trace,) = traces(RunContents(tmp_path, settings))
     assert {curve.name: curve.control for curve in trace.curves} == {
         "evolution": False, "latent_evolution": True, "prior": True,
     }  # fmt: skip
+
+
+def run_of(folder, table=None, **settings):
+    pq.write_table(pa.table(table or {"item": ["AC"], "novel": [True]}), folder / "candidates.parquet")
+    return RunContents(folder, RunSettings(domain="proteins", optimize={"n": 1, **settings}))
+
+
+def searched(folder, **figures):
+    (folder / "search").mkdir()
+    controls = {name: dict(zip(("top_10", "top_96"), pair, strict=True)) for name, pair in figures.items()}
+    (folder / "search/summary.json").write_text(json.dumps({"method": "evolution", "controls": controls}))
+
+
+def test_a_control_that_beats_the_search_is_named_and_others_are_not(tmp_path):
+    searched(tmp_path, evolution=(2.071, 1.909), hill_climb=(2.122, 1.828), prior=(0.5, None))
+    (told,) = warnings(run_of(tmp_path))
+    assert "The control hill_climb beat the search (evolution)" in told
+    assert "2.122 against 2.071 (the ten best)" in told
+    assert "the 96 best are the search's: 1.909, 1.828" in told
+
+
+def test_the_axis_of_a_search_says_what_it_goes_by(tmp_path):
+    table = {"item": ["AC"], "fitness": [2.0], "fitness_lower": [1.0], "fitness_upper": [3.0]}
+    name = lambda **settings: progress_name(run_of(tmp_path, table, **settings))  # noqa: E731
+    assert name(goals=["maximize fitness", "fitness in domain"]).startswith("mean of the ten best, by fitness_lower")
+    assert "by fitness_upper" in name(goals=["minimize fitness"])
+    assert name(goals=["maximize fitness"], lower_bounds=False) == "mean of the ten best, by fitness"
+
+
+def test_conditions_that_draws_miss_are_named_and_met_ones_are_not(tmp_path):
+    rows = [(-4, -3.9, 2.13), (-2, -2.1, 0.7), (0, -0.3, 0.6), (1, 0.07, 0.9)]
+    told = [{"asked": a, "got": g, "lower": g, "upper": g, "mean_absolute_error": e} for a, g, e in rows]
+    (tmp_path / "metrics.json").write_text(json.dumps({"conditions": {"fitness": told}}))
+    (said,) = warnings(run_of(tmp_path))
+    assert "asked for -4, they are off by 2.13 on average; asked for 1, their centre is 0.07" in said
+    assert "-2" not in said
+
+
+def test_notes_that_only_the_logs_hold_are_repeated_once(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/generate.log").write_text("note: nothing here can check it\nwritten 5\n")
+    (tmp_path / "logs/optimize.log").write_text("note: an extrapolation\nnote: nothing here can check it\n")
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search/summary.json").write_text(json.dumps({"notes": ["an extrapolation"]}))
+    assert warnings(run_of(tmp_path)) == ["An extrapolation.", "Generate: nothing here can check it."]

@@ -95,7 +95,7 @@ def four_sites(path: Path, names: Sequence[str], validation: bool, folds: int) -
         known, features = predictor_of(train["sequence"].tolist(), values, SPLITS[name], wild_type, folds)
         say("sciencegen", measured, known.predict(np.stack(features.encode(test["sequence"].tolist()))))
         weights = ", ".join(f"{family} {weight:.2f}" for family, weight in known.weights.items())
-        print(f"    {time.perf_counter() - began:.0f} s; {weights}; log scale: {known.scale.shift is not None}")
+        print(f"    {time.perf_counter() - began:.0f} s; {weights}; scale: {known.scale.name}")
         sequences = train["sequence"].tolist(), test["sequence"].tolist()
         say("ridge on one-hot", measured, ridge_on_one_hot(sequences[0], values, sequences[1], folds))
         for who, figure in ({} if validation else PUBLISHED.get(name, {})).items():

@@ -86,7 +86,7 @@ def test_a_campaign_of_molecules_has_no_sites(cli, journal, tmp_path):
     assert cli("report", journal, "--domain", "molecules", "-o", "page.html").code == 0
     page = (tmp_path / "page.html").read_text()
     assert ids(page) == {"candidates", "rounds", "plate", "provenance"}
-    assert "0.08 to 0.12" in page.replace("0.080", "0.08").replace("0.120", "0.12")
+    assert "0.07 to 0.13" in page, "0.1 -+ 1.645 * 0.02"
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,15 @@ def test_what_is_wrong_is_said(cli, journal, tmp_path, flags, code, said):
     done = cli("report", *flags)
     assert (done.code, said in done.err) == (code, True), done.err
     assert not list(tmp_path.glob("*.html"))
+
+
+def test_measured_values_have_90_percent_intervals_too_and_replicates_that_disagree_are_named(cli, journal, tmp_path):
+    more = "".join(f"3,M{a}VLA{a},measured,{1 + side},,,,,r3.csv\n" for a in "CDEF" for side in (-0.1, 0.1))
+    journal.write_text(JOURNAL + more)
+    done = cli("report", journal, "--domain", "proteins", "--wild-type", REFERENCE)
+    assert done.code == 0, done.err
+    page = (tmp_path / "campaign.html").read_text()
+    told = "Replicates of 1 measured item differ far beyond the error of a measurement: WT."
+    assert told in page
+    assert "1.645" in page
+    assert re.search(r">1\.10?4? to 1\.(90?|896)<", page), "1.5 -+ 1.645 s / sqrt(2), s^2 = (0.5 + 4 * 0.02) / 5 pooled"

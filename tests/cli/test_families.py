@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from sciencegen.api.models import load_model
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
+from sciencegen.domains.proteins.variant_scores import VariantScorer
 from tests.domains.proteins.examples import family
 
 COLUMNS = 30
@@ -99,6 +101,11 @@ def test_a_variant_has_one_score_by_name_or_by_sequence_and_whatever_stands_besi
     piped = cli("score", "proteins", "--model", model, "--variants", "-", stdin=f"mutant\n{name}\n".encode())
     assert piped.code == 0, piped.err
     assert piped.out == (tmp_path / "alone_scores.csv").read_text()
+    asked = ("score", "proteins", "--model", model, "--variants", "-", "--format")
+    assert [row.split(",")[:3] for row in cli(*asked, "txt", stdin=f"{name}\n".encode()).out.splitlines()[1:]] == [
+        ["1", *piped.out.splitlines()[1].split(",")[1:3]]
+    ]
+    assert "Expected --format .fasta" in cli(*asked, ".xyz", stdin=b"mutant\n").err
 
 
 def test_the_users_own_columns_come_along_and_ours_win(cli, model, focus, tmp_path):
@@ -248,6 +255,8 @@ def test_a_family_may_be_trained_for_fewer_steps(cli, alignment, tmp_path):
     short = ("--training", "steps=3", "--training", "batch_size=10")
     done = cli(*asked, *short, "-o", tmp_path / "scores.csv")
     assert done.code == 0, done.err
+    assert "training: 3 steps of 10 items" in done.err
+    assert "step 1/3" in done.err, "the first step is told"
     assert "step 3/3" in done.err
     again = cli(*asked, *short, "-o", tmp_path / "again.csv")
     assert "finished already" in again.err
@@ -255,6 +264,19 @@ def test_a_family_may_be_trained_for_fewer_steps(cli, alignment, tmp_path):
     wrong = cli("score", "proteins", "--model", folder, "--variants", "all-singles", "--training", "steps=3")
     assert wrong.code == 2
     assert "--training with --alignment only" in wrong.err
+
+
+def test_scores_of_a_family_that_was_not_learned_are_doubted(cli, model, tmp_path, monkeypatch):
+    asked = ("score", "proteins", "--model", model, "--variants", "-", "--json", "-o")
+    table = b"mutant\nWT\n"
+    learned = cli(*asked, "a.csv", stdin=table)
+    assert "mean little" not in learned.err
+    score = VariantScorer.score
+    turned = lambda self, texts: [replace(one, score=-one.score) for one in score(self, texts)]  # noqa: E731
+    monkeypatch.setattr(VariantScorer, "score", turned)
+    doubted = cli(*asked, "b.csv", stdin=table)
+    assert re.search(r"note: \d\d% of single substitutions score above the wild type, .* mean little", doubted.err)
+    assert "mean little" in json.loads(doubted.out)["notes"][0]
 
 
 def test_what_an_alignment_s_rules_leave_out_is_told_with_its_name(cli, alignment, tmp_path):
@@ -345,6 +367,12 @@ def test_half_a_wish_is_an_error(cli, arguments, message):
     done = cli("score", "proteins", *arguments)
     assert done.code in (2, 3)
     assert message in done.err
+
+
+def test_a_search_without_a_model_is_told_what_needs_none(cli):
+    done = cli("optimize", "proteins", "--goal", "maximize charge")
+    assert done.code == 2
+    assert "pass --model or --alignment. `sciencegen propose proteins` needs no model." in done.err
 
 
 def test_domains_without_families_say_so(cli, alignment):

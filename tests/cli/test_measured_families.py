@@ -56,6 +56,12 @@ def focus(folder) -> str:
     return (folder / "family.a2m").read_text().splitlines()[1]
 
 
+def test_a_name_like_one_that_the_model_was_told_is_asked_about(cli, model):
+    done = cli("generate", "proteins", "--model", model, "--where", "fitnes >= 1", "-n", 2)
+    assert done.code == 2
+    assert "Or did you mean 'fitness'?" in done.err
+
+
 def test_both_are_in_the_data(model):
     summary = json.loads((model / "data" / "dataset.json").read_text())
     assert summary["context"]["measured"] == "fitness"

@@ -170,8 +170,10 @@ def test_suites_are_named(cli, workspace):
 
 
 def test_long_work_is_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
-    monkeypatch.setattr(console, "SILENCE_S", -1.0)
-    with console.progress("scoring", 30) as advance:
-        advance(10)
-        advance(15)
-    assert capsys.readouterr().err.splitlines() == ["scoring: 10 of 30", "scoring: 25 of 30"]
+    now = [0.0]
+    monkeypatch.setattr(console, "monotonic", lambda: now[0])
+    with console.progress("scoring", 50) as advance:
+        for seconds in (1, 3, 15, 24):
+            now[0] = seconds
+            advance(10)
+    assert capsys.readouterr().err.splitlines() == ["scoring: 20 of 50", "scoring: 40 of 50"]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN, radius
 
+from sciencegen.api import outputs
 from sciencegen.api.campaign_space import latent_moves
 from sciencegen.api.propose import propose
 from sciencegen.config import ProposeSettings
@@ -104,8 +105,29 @@ def test_measured_tables_join_the_journal(cli, round_one):
     flags = ("--measured", "round1.csv", "--journal", "campaign.csv", *BATCH, *FAST)
     assert cli("propose", "pointclouds", *flags, "-o", "a.csv").code == 0
     result = cli("propose", "pointclouds", *flags, "-o", "b.csv")
-    assert "0 measurements recorded in campaign.csv, 40 were there" in result.err
+    assert "0 measurements for campaign.csv, 40 were there" in result.err
     assert not set(pd.read_csv("a.csv")["item"]) & set(pd.read_csv("b.csv")["item"])
+
+
+def test_a_plate_that_got_lost_is_in_no_journal(cli, round_one, monkeypatch):
+    measured = ("--measured", "round1.csv", "--journal", "campaign.csv", *BATCH, *FAST)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "plate.csv")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs, "write_table", full)
+        lost = cli("propose", "pointclouds", *measured, "-o", "plate.csv")
+    assert (lost.code, lost.err.splitlines()[-1][:40]) == (2, "error: plate.csv: No space left on devic")
+    assert not Path("campaign.csv").exists()
+    assert cli("propose", "pointclouds", *measured, "-o", "plate.csv").code == 0
+    journal = read_journal("campaign.csv")
+    assert (len(journal.measured), len(journal.proposed)) == (40, 8)
+
+
+def test_a_plate_does_not_take_the_place_of_its_journal(cli, round_one):
+    result = cli("propose", "pointclouds", "--measured", "round1.csv", "--journal", "j.csv", "-o", "./j.csv")
+    assert (result.code, "another file for -o than the journal" in result.err) == (2, True)
 
 
 @pytest.mark.parametrize("journal", [(), ("--journal", "campaign.csv")])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sciencegen.api.predict import predict
 from sciencegen.api.propose import propose
 from sciencegen.domains.proteins.variants import Reference, apply_variant, variant_name
 from sciencegen.optimization.journal import read_journal
@@ -113,6 +114,34 @@ def test_names_are_recorded_as_sequences_and_wrong_rows_are_listed(cli, measured
     reasons = ("reference has V", "outside", "written WT", "56 letters")
     for reason, wanted in zip(rejects["reason"], reasons, strict=True):
         assert wanted in reason
+
+
+def slipped(measured, path):
+    """Sequences beside the names of the rows above them, but for the first, which has its own."""
+    names = [variant_name(Reference(WILD, 2), item) for item in measured["item"]]
+    table = measured.assign(mutant=[names[0], *names[:-1]])
+    table.to_parquet(path) if path.endswith(".parquet") else table.to_csv(path, index=False)
+    return names
+
+
+@pytest.mark.parametrize("path", ["lab.csv", "lab.parquet"])
+def test_an_item_and_a_name_that_disagree_are_refused_with_both(cli, measured, path):
+    names = slipped(measured, path)
+    done = cli("record", "proteins", path, "--wild-type", "gb1.fasta", "--journal", "campaign.csv", "--json")
+    assert (json.loads(done.out)["recorded"], json.loads(done.out)["refused"]) == (1, 89), done.err
+    reason = pd.read_csv("campaign.csv.rejects.csv")["reason"][0]
+    assert reason == f"the item is {names[1]}, its 'mutant' says {names[0]}: correct one of them, or empty it"
+    flags = ("--target", "value", "--wild-type", "gb1.fasta", "--threads", 1)
+    none = cli("train", "predictor", "proteins", path, *flags, "-o", "predictor")
+    assert none.code != 0
+    assert "1 items with 'value', 89 refused" in none.err
+
+
+def test_names_in_a_numbering_of_their_own_beside_sequences_are_said(cli, measured):
+    measured.assign(mutant="W1W").to_csv("lab.csv", index=False)
+    done = cli("record", "proteins", "lab.csv", "--wild-type", "gb1.fasta", "--journal", "campaign.csv")
+    assert "note: 90 names beside an item name no variant of the wild type: the item counts" in done.err
+    assert len(read_journal("campaign.csv").measured) == 90
 
 
 def test_a_control_without_a_sequence_is_read_by_its_name(cli, measured):
@@ -252,3 +281,27 @@ def test_python_gives_the_same_plate_with_its_notes(cli, measured):
     assert list(table)[:3] == ["item", "mutant", "value"]
     assert "4 of 55 positions are open" in table.attrs["summary"]["notes"][0]
     assert table["predicted"].is_monotonic_decreasing
+
+
+def test_a_plate_tells_what_a_predictor_says_of_it_and_what_is_worth_knowing(cli, measured):
+    few = ("--settings", "{settings: {families: [ridge], folds: 3}, evaluation_repeats: 1, evaluation_folds: 3}")
+    made = cli(
+        "train", "predictor", "proteins", "doubles.csv", "--target", "value", *few, "--threads", 1, "-o", "known"
+    )
+    assert made.code == 0, made.err
+    options = FAST[-1].replace("{surrogate", "{predictors: {value: known}, surrogate")
+    flags = ("--measured", "doubles.csv", "--wild-type", "gb1.fasta", *BATCH, "--threads", 1, "--settings", options)
+    result = cli("propose", "proteins", *flags, "-o", "plate.csv", "--json")
+    assert result.code == 0, result.err
+    plate = pd.read_csv("plate.csv")
+    names = ["predictor_value", "predictor_value_lower", "predictor_value_upper", "predictor_value_in_domain"]
+    assert list(plate)[-5:] == [*names, "source"]
+    said = predict("proteins", plate["item"].tolist(), "known")
+    assert plate["predictor_value"].tolist() == pytest.approx(said["value"].tolist())
+    assert plate["predictor_value_in_domain"].tolist() == said["value_in_domain"].tolist()
+    assert plate["value"].isna().all()
+    told = " ".join(json.loads(result.out)["notes"])
+    assert "the wild type itself isn't among the measured items" in told
+    outside = int((~plate["predictor_value_in_domain"]).sum())
+    assert (f"{outside} of the plate's 8 items are unlike" in told) == bool(outside)
+    assert "note: the wild type itself" in result.err

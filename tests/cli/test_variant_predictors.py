@@ -75,6 +75,21 @@ def test_what_is_saved_predicts_the_same_bytes_by_name_and_by_sequence(cli, meas
     assert load_predictor("proteins", "p").predictor.made_by["kind"] == "variants"
 
 
+def test_a_table_of_variants_is_read_from_a_pipe(cli, measured, wild_type):
+    measured.to_csv("table.csv", index=False)
+    cli("train", "predictor", "proteins", "table.csv", "--target", "value", *QUICK, "-o", "p")
+    measured[["mutant"]].to_csv("names.csv", index=False)
+    flags = ("--wild-type", wild_type, "--predictor", "fitness=p", "--threads", 1)
+    piped = cli("predict", "proteins", "-", *flags, stdin=Path("names.csv").read_bytes())
+    assert piped.code == 0, piped.err
+    assert piped.out == cli("predict", "proteins", "names.csv", *flags).out
+    own = measured.rename(columns={"sequence": "clone"})[["clone"]].to_csv(index=False).encode()
+    assert cli("predict", "proteins", "-", *flags, "--item-column", "clone", stdin=own).code == 0
+    strange = cli("predict", "proteins", "-", *flags, stdin=b"well,clone\n")
+    assert strange.err.startswith("error: Expected FASTA in standard input, ")
+    assert "(of a pipe: --format .csv)" in strange.err
+
+
 def test_another_length_is_a_failure_with_its_reason_and_no_number(cli, measured):
     measured[["sequence", "value"]].to_csv("table.csv", index=False)
     cli("train", "predictor", "proteins", "table.csv", "--target", "value", *QUICK, "-o", "p")

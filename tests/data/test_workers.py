@@ -1,14 +1,17 @@
 import os
+import pickle
+import socket
 import subprocess
 import sys
 import time
 from itertools import count, islice
+from multiprocessing.reduction import send_handle
 from pathlib import Path
 
 import pytest
 import words
 
-from sciencegen.data.forkserver import forkserver
+from sciencegen.data.forkserver import Forkserver, forkserver
 from sciencegen.data.workers import Failure, map_chunks_killable, map_killable
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import process_is_alive
@@ -112,3 +115,13 @@ def test_a_killed_script_leaves_no_worker_and_is_not_run_twice(tmp_path):
 
 def test_one_server_serves_all_calls():
     assert forkserver() is forkserver()
+
+
+def test_the_server_of_a_process_that_was_killed_while_it_asked_ends_without_a_word(capfd):
+    server, (ours, theirs) = Forkserver(), socket.socketpair()
+    with ours, theirs:
+        server.connection.send((os.getcwd(), {}, pickle.dumps((None, words.encode))))
+        send_handle(server.connection, theirs.fileno(), server.process.pid)
+    server.connection.close()
+    assert server.process.wait(60) == 0
+    assert capfd.readouterr().err == ""

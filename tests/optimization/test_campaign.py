@@ -129,3 +129,17 @@ def test_a_pool_that_is_used_up_gives_what_is_left():
     assert sorted(plate.items) == EVERYTHING[15:20]
     nothing = next_plate(SPACE, known(EVERYTHING[:20]), [], CampaignSettings(12), np.random.default_rng(0), few)
     assert nothing.items == []
+
+
+def test_what_is_asked_beside_a_plate_is_foretold_and_changes_no_pick():
+    settings = CampaignSettings(6, surrogate="gp", scale="linear")
+    alone, asked = (
+        next_plate(SPACE, known(first()), [], settings, np.random.default_rng(0), POOL, beside=beside)
+        for beside in ([], [first()[0], BEST])
+    )
+    assert alone.items == asked.items
+    assert alone.beside.shape == (3, 0)
+    median, lower, upper = asked.beside
+    assert (lower < median).all()
+    assert (median < upper).all()
+    assert lower[0] <= fitness(first()[0]) <= upper[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization.journal import Entry
-from sciencegen.optimization.measurements import averaged, pooled_deviation
+from sciencegen.optimization.measurements import averaged, discordant, pooled_deviation
 
 
 def measured(*rows):
@@ -38,3 +38,22 @@ def test_the_pooled_deviation_is_unbiased_in_its_square():
     squares = [pooled_deviation([generator.normal(m, 2.0, 3) for m in range(20)]) ** 2 for _ in range(400)]
     assert np.mean(squares) == pytest.approx(4.0, rel=0.03)
     assert np.isnan(pooled_deviation([np.array([1.0])]))
+
+
+def apart(*rows):
+    return discordant([Entry(1, name, "measured", value=value, value_sd=error) for name, value, error in rows],
+                      [name for name, *_ in rows])  # fmt: skip
+
+
+def test_replicates_that_contradict_each_other_are_found():
+    good = [(f"i{k}", k + side * 0.02, None) for k in range(5) for side in (-1, 1)]
+    assert apart(*good, ("bad", 0.0041, None), ("bad", 0.3, None)) == ["bad"]
+    assert apart(*good, ("bad", 0.10, None), ("bad", 0.14, None)) == []
+    assert apart(*good, ("bad", 0.0, 0.2), ("bad", 0.3, 0.2)) == [], "a stated error allows for as much"
+    assert apart(("a", 0.0, 0.1), ("a", 0.6, 0.1), ("b", 9.0, None)) == ["a"]
+
+
+def test_without_any_error_replicates_may_differ_as_items_do():
+    assert apart(("a", 0.0, None), ("a", 3.0, None), ("b", 2.0, None), ("c", 1.5, None)) == ["a"]
+    assert apart(("a", 0.0, None), ("a", 0.1, None), ("b", 2.0, None), ("c", 1.5, None)) == []
+    assert apart(("a", 1.0, None), ("a", 1.0, None)) == []

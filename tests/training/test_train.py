@@ -66,6 +66,7 @@ def test_it_learns_and_logs(tmp_path):
     assert rows[0].startswith("step,loss,noise")
     assert len(rows) == 31
     assert seen[-1][:2] == (300, 300)
+    assert [step for step, *_ in seen[:2]] == [1, 10], "the first step is told, however long ten take"
 
 
 class Killed(Exception):

@@ -114,6 +114,13 @@ def judging():
     return {"predictors": {**named, **own}} if own else {}
 
 
+def foretelling():
+    """name -> folder, beside those that the propose section names itself; what they say stands in the plate."""
+    own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
+    named = PROPOSE.get("predictors", {})
+    return {"predictors": {**named, **own}} if own else {}
+
+
 def dataset_of(source):
     """The dataset that a source is, or is a split of; none for a file."""
     named = source and not os.path.isfile(source)

@@ -4,6 +4,9 @@ rule propose:
         measured=if_file(*measured_tables()),
         files=files_of("propose", "wild_type", "pool"),
         model=rules.train.output,
+        predictors=expand(
+            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
+        ),
     output:
         f"{RUN}/plate.csv",
     log:
@@ -19,7 +22,9 @@ rule propose:
         device=DEVICE,
     params:
         settings=as_settings(
-            {**read_like_prepare(measured_tables()), **PROPOSE}, model=f"{RUN}/model"
+            {**read_like_prepare(measured_tables()), **PROPOSE},
+            model=f"{RUN}/model",
+            **foretelling(),
         ),
         domain=DOMAIN,
     shell:

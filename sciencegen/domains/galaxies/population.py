@@ -3,9 +3,10 @@
 Published: the slope of the counts, 0.36 a magnitude between 20 and 25 (as in Euclid's own shape simulations). Sizes of
 discs, shapes and share of bulge-dominated galaxies: Miller et al. 2013, MNRAS 429, 2858, after Simard et al. 2002.
 Discs are oblate and seen from anywhere (Hubble 1926; axis ratio 0.2 edge on). Redshifts by magnitude: LSST Science Book
-2009, section 3.7. The numbers in these formulas weren't compared with the papers' own pages. Choices, where no one
-distribution is established: how bulges are mixed in, Sérsic indices, spiral arms, knots, colours, and how often each
-kind comes."""
+2009, section 3.7. The numbers in these formulas are those of other public simulations that cite the same papers; they
+weren't compared with the papers' own pages. Some of them scale sizes by a = r / 0.833, which makes the median a third
+larger than the relation's: here a is what the relation's median asks for. Choices, where no one distribution is
+established: how bulges are mixed in, Sérsic indices, spiral arms, knots, colours, and how often each kind comes."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _check_is_fasta(path: Path) -> None:
     if not first.startswith(">"):
         raise DataError(
             f"Expected FASTA in {path}, whose records start with '>', found {first[:40]!a}. "
-            "Name it .txt if it holds one sequence a line, .csv if it is a table."
+            "Name it .txt if it holds one sequence a line, .csv if it is a table (of a pipe: --format .csv)."
         )
 
 

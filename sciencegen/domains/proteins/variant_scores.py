@@ -37,6 +37,10 @@ one set of draws to another (their standard deviation is 3) and rank like those 
 FEWEST_EFFECTIVE = 4.0
 """Draws that a member's estimate must rest on. From about two on it lies nearer to that of 30,000 draws of the
 variant's own posterior than a bound from 64 of these does."""
+SINGLES_ASKED = 2 * NEAR_AT_ONCE
+"""Of a family's single substitutions, evenly among them, for `VariantScorer.doubts`."""
+MOST_ABOVE = 0.5
+"""Share of single substitutions above the wild type in a family that was learned: there most are harmful."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,19 @@ class VariantScorer:
         """Every substitution of one residue that has a column in the alignment."""
         covered = set((self.representation.columns + self.representation.reference.first).tolist())
         return [name for name in self.names.all_singles() if int(name[1:-1]) in covered]
+
+    def doubts(self) -> list[str]:
+        """Why the scores mean little, in words; empty where nothing speaks against them."""
+        singles = self.all_singles()
+        asked = singles[:: -(-len(singles) // SINGLES_ASKED)] if singles else []
+        scores = [one.score for one in self.score(asked) if not isinstance(one, Refusal)]
+        share = float(np.mean(np.array(scores) > 0)) if scores else 0.0
+        if share <= MOST_ABOVE:
+            return []
+        return [
+            f"{share:.0%} of single substitutions score above the wild type, where a family that was learned has few: "
+            "these scores mean little. Train longer (--training steps=...), or on more sequences"
+        ]
 
     def score(self, texts: Sequence[str]) -> list[VariantScore | Refusal]:
         """One for each text, in order."""

@@ -1,4 +1,7 @@
-"""Scales on which measured values are nearer to a Gaussian: as they are, or logarithmic towards one end."""
+"""Scales on which measured values are nearer to a Gaussian: as they are, or logarithmic towards one end.
+
+Predictors and the surrogates of campaigns choose among the same.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.warps import SHAPES, fit_warp
+from sciencegen.metrics.warps import SHAPES, fit_warp
 
 VALUES = np.exp(np.random.default_rng(0).standard_normal(200))
 

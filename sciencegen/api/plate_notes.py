@@ -1,0 +1,117 @@
+"""What a person should know of a plate before it is measured, beside where the campaign stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.oracles import OracleBook
+from sciencegen.api.search_tables import OUTSIDE, score_columns
+from sciencegen.api.site_pictures import lay
+from sciencegen.optimization.objective import score_safely
+
+Table = Mapping[str, Sequence[Any]]
+
+CROWDED = 0.5
+"""Share of a plate that carries one letter at one position above which this is said."""
+FEWEST = 4
+"""Items of a plate of which anything is said."""
+PREFIX = "predictor_"
+"""Of the columns in which a plate tells what predictors say of its items: the target's own is the lab's."""
+
+
+def predicted_columns(domain: str, predictors: Mapping[str, str], items: Sequence[Any]) -> dict[str, list[Any]]:
+    """predictor_<name>, _lower, _upper and _in_domain of each predictor (name -> folder)."""
+    book = OracleBook(domain, predictors)
+    columns: dict[str, list[Any]] = {}
+    for name in predictors:
+        columns |= score_columns(f"{PREFIX}{name}", score_safely(book.resolve(name), items) if items else [])
+    return columns
+
+
+def crowded_letters(science: Any, plate: Sequence[str], measured: Sequence[str], reference: Any) -> list[str]:
+    """In words, which letter at a position stands in most of a plate; without a reference none is a change."""
+    sites = None if reference is None else lay(science, [*plate, *measured], reference)
+    if sites is None or len(plate) < FEWEST:
+        return []
+    changes = [_changes(sites.reference, row) for row in sites.rows]
+    ours, known = (
+        Counter(one for row in rows for one in row) for rows in (changes[: len(plate)], changes[len(plate) :])
+    )
+    return [
+        f"{count} of the plate's {len(plate)} items carry {sites.reference[place]}{sites.columns[place]}{letter}, as "
+        f"{known[place, letter]} of {len(measured)} measured ones do: if that is an error, so is most of the plate. "
+        "--diversity 0.5 or --maximum-similarity spread the picks"
+        for (place, letter), count in ours.most_common()
+        if count > CROWDED * len(plate)
+    ]  # fmt: skip
+
+
+def _changes(reference: str, row: str | None) -> list[tuple[int, str]]:
+    return [(place, letter) for place, letter in enumerate(row or "") if letter != reference[place]]
+
+
+def against_wild_type(predicted: Sequence[float], minimize: bool, wild: Sequence[float], measured: bool) -> list[str]:
+    """In words, what of a plate is expected to be worse than the wild type (median, lower, upper of it), and that this
+    is a guess where no table holds it."""
+    median, lower, upper = wild
+    if not np.isfinite(median):
+        return []
+    values = np.asarray(predicted, float)
+    worse = int((values > median).sum() if minimize else (values < median).sum())
+    found = []
+    if worse:
+        side = "above" if minimize else "below"
+        found.append(
+            f"{worse} of the plate's {len(values)} items are expected {side} the wild type ({median:.3g}): they are "
+            "there to be learned from"
+        )
+    if not measured:
+        found.append(
+            f"the wild type itself isn't among the measured items; it is expected at {median:.3g} ({lower:.3g} to "
+            f"{upper:.3g}). Where its value is known, such as 0 of a scale that is relative to it, a row of its own "
+            "(WT) with that value tells the model"
+        )
+    return found
+
+
+def by_predictors(table: Table, predictors: Sequence[str], target: str) -> list[str]:
+    """In words, what of a plate predictors don't know, and whether the target's own agrees with the plate's model.
+
+    They agree on an item where the interval of each holds the value of the other.
+    """
+    found = []
+    for name in predictors:
+        inside = [cell for cell in table.get(f"{PREFIX}{name}{OUTSIDE}", ()) if cell is not None]
+        if count := inside.count(False):
+            found.append(
+                f"{count} of the plate's {len(inside)} items are unlike all that the predictor '{name}' learned from "
+                f"(column {PREFIX}{name}{OUTSIDE})"
+            )
+        if name == target:
+            found += _disagreement(table, name)
+    return found
+
+
+def _disagreement(table: Table, name: str) -> list[str]:
+    plate, other = (
+        np.array([table.get(column, [None] * len(table["item"])) for column in columns], float)
+        for columns in (
+            ("predicted", "lower", "upper"),
+            (f"{PREFIX}{name}", f"{PREFIX}{name}_lower", f"{PREFIX}{name}_upper"),
+        )
+    )
+    if not (known := np.isfinite(plate).all(0) & np.isfinite(other).all(0)).any():
+        return []
+    (value, lower, upper), (own, low, high) = plate[:, known], other[:, known]
+    apart = (value < low) | (value > high) | (own < lower) | (own > upper)
+    if not apart.any():
+        return []
+    return [
+        f"the plate's model and the predictor '{name}' disagree on {int(apart.sum())} of {len(apart)} items: one's "
+        f"value lies outside the other's interval (means of the plate {value.mean():.3g} and {own.mean():.3g}). "
+        "Believe the more careful of the two until there is a measurement"
+    ]

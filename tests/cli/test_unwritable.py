@@ -1,0 +1,65 @@
+"""Outputs that can't be written: told before any work."""
+
+from __future__ import annotations
+
+import pytest
+
+from sciencegen.api.places import check_writable
+
+VERBS = {
+    "generate": ("pointclouds", "--model", "nonesuch"),
+    "encode": ("pointclouds", "none.csv"),
+    "decode": ("pointclouds", "none.npz"),
+    "interpolate": ("pointclouds", "a", "b"),
+    "score": ("pointclouds", "none.csv"),
+    "predict": ("pointclouds", "none.csv", "--predictor", "x=none"),
+    "optimize": ("pointclouds", "--goal", "maximize nonesuch"),
+    "propose": ("pointclouds", "--measured", "none.csv"),
+    "evaluate": ("pointclouds", "none.csv"),
+    "benchmark": ("nonesuch",),
+    "report": ("none.csv", "--domain", "pointclouds"),
+    "datasets prepare": ("pointclouds", "none.csv"),
+    "train predictor": ("pointclouds", "none.csv", "--target", "x"),
+}
+"""Each with an input that is wrong: the output is refused before anybody looks at it."""
+
+LONG = "a" * 300
+NOWHERE = "/proc/nope"
+"""Nobody can make a folder there, not even root."""
+
+
+@pytest.mark.parametrize("place", [NOWHERE, LONG, f"{LONG}/b"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_output_that_cannot_be_written_is_told_first(cli, verb, place, tmp_path):
+    ending = ".npz" if verb == "encode" else ".csv"
+    result = cli(*verb.split(), *VERBS[verb], "-o", f"{place}/x{ending}" if place == NOWHERE else place + ending)
+    assert result.code == 2
+    assert result.err.startswith("error: Expected a place for -o that can be written to, got ")
+    assert result.err.rstrip().endswith("Pass another -o.")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", [NOWHERE, LONG])
+def test_a_training_that_cannot_be_written_is_told_before_data_are_prepared(cli, workspace, place):
+    result = cli("train", "pointclouds", "--data", workspace.folder / "clouds.csv", "-o", place)
+    assert (result.code, "Expected a place for -o" in result.err) == (2, True)
+    taken = cli("train", "pointclouds", "--settings", f"{{model: {workspace.model}}}", "-o", place)
+    assert (taken.code, "Expected a place for -o" in taken.err) == (2, True)
+
+
+@pytest.mark.parametrize("place", [NOWHERE, LONG])
+def test_a_journal_that_cannot_be_written_is_told_first(cli, place):
+    for verb in (("record", "pointclouds", "none.csv"), ("propose", "pointclouds", "--measured", "none.csv")):
+        result = cli(*verb, "--journal", f"{place}/j.csv")
+        assert (result.code, "Expected a place for --journal" in result.err) == (2, True)
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path):
+    check_writable(tmp_path / "new/folder/x.csv", "-o")
+    check_writable(tmp_path / "x.csv", "-o")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_device_is_replaced_by_a_file(cli):
+    result = cli("score", "pointclouds", "none.csv", "--force", "-o", "/dev/null")
+    assert (result.code, "is a device" in result.err) == (2, True)
