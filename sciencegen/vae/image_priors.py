@@ -1,13 +1,15 @@
-"""The priors of a trained autoencoder of images, fitted to what its posteriors make of data: of codes, of the last
-latent map, and of what isn't told of a condition."""
+"""The priors of a trained autoencoder of images, fitted to what its posteriors make of data: of codes, of each latent
+map, and of what isn't told of a condition."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
@@ -15,7 +17,7 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.symmetry import SYMMETRIES
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal
 from sciencegen.vae.image_networks import Condition
-from sciencegen.vae.map_flow import fit_map_flow
+from sciencegen.vae.map_flow import LEAST, fit_map_flow
 from sciencegen.vae.observation import VARIANCE
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
 
@@ -26,7 +28,13 @@ MOST_MAPS = 24_000
 
 
 def fit_priors(
-    model: Any, batches: Sequence[Batch], generator: Generator, steps: int, batch: int, map_steps: int
+    model: Any,
+    batches: Sequence[Batch],
+    generator: Generator,
+    steps: int,
+    batch: int,
+    map_steps: int,
+    precision: str,
 ) -> FlowFit:
     """Fit an `ImageVAE`'s in place; the fit of the code's prior."""
     mean, log_std, condition = posteriors(model, batches, generator)
@@ -37,49 +45,56 @@ def fit_priors(
         signs = [whole.new_tensor(model.conditions.signs(g)) for g in SYMMETRIES[model.settings.symmetry]]
         every = torch.cat([whole * sign for sign in signs])
         model.wishes.learn(every, model.settings.dropout, steps, batch, generator)
-    if model.map_flow is not None:
-        rows = posterior_maps(model, batches, generator)
-
-        def draw(step: int) -> tuple[Tensor, Tensor, Condition]:
-            chosen = torch.randint(len(rows.mean), (MAPS,), generator=generator)
-            mean, std, above = rows.mean[chosen], rows.std[chosen], rows.above[chosen]
-            told = None if rows.condition is None else rows.condition[chosen]
-            return mean + std * standard_normal(mean.shape, generator, mean), above, told
-
-        fit_map_flow(model.map_flow, draw, map_steps, generator)
+    for number, flow in enumerate(model.map_flows):
+        rows = posterior_maps(model, number, batches, generator)
+        fit_map_flow(flow, partial(rows.draw, generator), rows.says > LEAST, map_steps, generator, precision)
     return fit
 
 
 @dataclass(frozen=True)
 class MapPosteriors:
-    """Of the last map of many items, [item channel y x]; above: what is known above it; condition: what was told."""
+    """Of one map of many items, [item channel y x]; above: what is known above it; condition: what was told."""
 
     mean: Tensor
-    std: Tensor
+    log_std: Tensor
     above: Tensor
     condition: Condition
 
+    @property
+    def says(self) -> Float[Tensor, " channel"]:
+        """nats: KL(q || N(0, I)) of each channel, of the mean item."""
+        prior = DiagonalGaussian(torch.zeros_like(self.mean), torch.zeros_like(self.mean))
+        return DiagonalGaussian(self.mean, self.log_std).kl_per_dimension(prior).sum((2, 3)).mean(0)
+
+    def draw(self, generator: Generator, step: int) -> tuple[Tensor, Tensor, Condition]:
+        """u ~ q of `MAPS` items, what is above it, what was told."""
+        chosen = torch.randint(len(self.mean), (MAPS,), generator=generator)
+        mean, std, above = self.mean[chosen], self.log_std[chosen].exp(), self.above[chosen]
+        told = None if self.condition is None else self.condition[chosen]
+        return mean + std * standard_normal(mean.shape, generator, mean), above, told
+
 
 @torch.no_grad()
-def posterior_maps(model: Any, batches: Sequence[Batch], generator: Generator) -> MapPosteriors:
-    """Of `MOST_MAPS` evenly spaced items in random orientations, each told its whole condition, as a draw is.
+def posterior_maps(model: Any, number: int, batches: Sequence[Batch], generator: Generator) -> MapPosteriors:
+    """Of the map `number` of `MOST_MAPS` evenly spaced items in random orientations, each told its whole condition, as
+    a draw is.
 
     Of items without noise, where there are some: a map that noise hides has its prior for a posterior, which is what a
     draw shall not look like.
     """
     quiet = [one.select(one[VARIANCE].flatten(1).amax(1) == 0) for one in batches]
     kept = [one for one in quiet if len(one)] or batches
-    stride, shape = max(1, sum(map(len, kept)) // MOST_MAPS), model.networks.map_shapes[-1]
+    stride, shape = max(1, sum(map(len, kept)) // MOST_MAPS), model.networks.map_shapes[number]
     found = []
     for one in kept:
         some = model.oriented(one.select(slice(None, None, stride)), generator)
         seen = model.networks.infer(some, some.condition, generator)
-        last = seen.posteriors[-1]
-        spread = last.log_std.exp().unflatten(1, shape)
-        found.append((last.mean.unflatten(1, shape), spread, seen.above[-1], some.condition))
-    mean, std, above, told = zip(*found, strict=True)
-    whole = None if told[0] is None else torch.cat(told)
-    return MapPosteriors(torch.cat(mean), torch.cat(std), torch.cat(above), whole)
+        posterior = seen.posteriors[1 + number]
+        mean, log_std = (values.unflatten(1, shape) for values in (posterior.mean, posterior.log_std))
+        found.append((mean, log_std, seen.above[number], some.condition))
+    *columns, told = zip(*found, strict=True)
+    mean, log_std, above = map(torch.cat, columns)
+    return MapPosteriors(mean, log_std, above, None if told[0] is None else torch.cat(told))
 
 
 @torch.no_grad()

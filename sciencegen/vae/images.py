@@ -9,8 +9,8 @@ alone a few bright images would count for all; `misfit` bounds that (`observatio
 Latents: z = (code, maps). The code says what the image is about; maps, if any, are ever finer layers of a ladder whose
 posterior meets the way up at each level (Sønderby et al. 2016, section 2; Kingma et al. 2016; Vahdat & Kautz 2020), as
 u in z = mean(above) + std(above) u: their prior is N(0, I), their posterior is stated relative to it, and the KL
-divergence is the same. Draws are of priors fitted to the trained model's posteriors: a flow p(code | c), and for the
-last map, which says most, another (`map_flow`).
+divergence is the same. Draws are of priors fitted to the trained model's posteriors: a flow p(code | c), and for each
+map another (`map_flow`).
 
 Condition: encoder, prior and decoder hear the same c, so that the code needn't say what c says and the decoder has to
 hear it. With `measure` the decoder is asked again for what it missed (`asking`). A draw first draws what of c it isn't
@@ -33,7 +33,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.pyramid import PyramidSettings
+from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
 from sciencegen.vae.asking import Measure, asked_again
 from sciencegen.vae.bounds import BoundTerms, free_bits, importance_weighted_bound
@@ -62,7 +62,7 @@ class ImageVAESettings:
     to forget; all of them now and then, for `encode` tells none. misfit: of a model, as a share of the peak.
     positive: whether images are above 0 everywhere. symmetry: a batch is seen in one of these orientations, drawn at
     each step. corrections: how often `decode` asks again for what was missed of a condition, where the model measures.
-    flow_layers, flow_width: of p(code | c); wish_layers, wish_width: of p(c | told); map_width, map_steps: of the last
+    flow_layers, flow_width: of p(code | c); wish_layers, wish_width: of p(c | told); map_width, map_steps: of each
     map's prior.
     """
 
@@ -104,7 +104,7 @@ class ImageVAE(nn.Module):
 
     networks: Any
     prior: Any  # modules to torch; a flow prior to us, or anything with its methods
-    map_flow: Any
+    map_flows: Any
 
     def __init__(
         self,
@@ -122,10 +122,9 @@ class ImageVAE(nn.Module):
         self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
         self.prior = FlowPrior(s.code, count, s.flow_layers, s.flow_width)
         self.wishes = Wishes(count, s.wish_layers, s.wish_width, settle)
-        self.map_flow = None
-        if s.pyramid.maps:
-            above = s.pyramid.widths[-1 - len(s.pyramid.maps)]
-            self.map_flow = MapFlow(self.networks.map_shapes[-1], above, self.conditions, s.map_width, s.map_steps)
+        levels = zip(self.networks.map_shapes, map_widths(s.pyramid), strict=True)
+        flows = [MapFlow(shape, above, self.conditions, s.map_width, s.map_steps) for shape, (above, _) in levels]
+        self.map_flows = nn.ModuleList(flows)
         self.sizes = [*self.networks.sizes, count]
         self.semantic_size, self.latent_size = s.code, sum(self.sizes)
 
@@ -153,10 +152,17 @@ class ImageVAE(nn.Module):
         return observed(image, batch, self.settings.misfit).log_prob(batch[IMAGE])
 
     def finish(
-        self, batches: Iterable[Batch], generator: Generator, steps: int = 3000, batch: int = 512, map_steps: int = 5000
+        self,
+        batches: Iterable[Batch],
+        generator: Generator,
+        steps: int = 3000,
+        batch: int = 512,
+        map_steps: int = 5000,
+        precision: str = "float32",
     ) -> FlowFit:
-        """Fit the priors that draws are of; call once after training. The fit of the code's prior."""
-        return fit_priors(self, list(batches), generator, steps, batch, map_steps)
+        """Fit the priors that draws are of; call once after training. The fit of the code's prior. map_steps, precision
+        (float32 or bfloat16): of each map's."""
+        return fit_priors(self, list(batches), generator, steps, batch, map_steps, precision)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -216,21 +222,21 @@ class ImageVAE(nn.Module):
         asked = self._whole(noise, condition)
         centre, *maps, wish = noise.split(self.sizes, 1)
         code = self.prior(centre, asked)
-        if self.map_flow is not None:
-            maps[-1] = self._drawn_map(code, maps, asked)
-        return torch.cat([self.prior.inverse(code), *maps, wish], 1)
+        return torch.cat([self.prior.inverse(code), *self._drawn_maps(code, maps, asked), wish], 1)
 
-    def _drawn_map(self, code: Tensor, maps: Sequence[Tensor], asked: Condition) -> Tensor:
-        """The last map of its prior, under what is above it; `maps` are noise."""
-        drawn = [one.unflatten(1, shape) for one, shape in zip(maps, self.networks.map_shapes, strict=True)]
+    def _drawn_maps(self, code: Tensor, noise: Sequence[Tensor], asked: Condition) -> list[Tensor]:
+        """Each map of its prior, under what is above it."""
+        drawn: list[Tensor] = []
 
         def choose(number: int, hidden: Tensor) -> Tensor:
-            if number == len(drawn) - 1:
-                drawn[-1] = self.map_flow(drawn[-1], hidden, asked)
-            return drawn[number]
+            start = noise[number].unflatten(1, self.networks.map_shapes[number])
+            made = self.map_flows[number](start, hidden, asked)
+            drawn.append(made.flatten(1))
+            return made
 
-        self.networks.image(code, asked, choose)
-        return drawn[-1].flatten(1)
+        if noise:
+            self.networks.image(code, asked, choose)
+        return drawn
 
     @torch.no_grad()
     def generate(

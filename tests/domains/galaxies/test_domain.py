@@ -43,7 +43,8 @@ def test_similarity(observed, twins):
     assert np.median(alike[np.triu_indices(8, 1)]) < 0.9
     turned = [oriented(one, 5) for one in twins[:8]]
     np.testing.assert_allclose(DOMAIN.similarity(turned, twins[:8]).diagonal(), 1, atol=0.12)
-    np.testing.assert_allclose(DOMAIN.nearest(observed[:4], twins), DOMAIN.similarity(observed[:4], twins).max(1))
+    most = DOMAIN.similarity(observed[:4], twins).max(1)
+    np.testing.assert_allclose(DOMAIN.nearest(observed[:4], twins), most, rtol=1e-5)  # sums of other blocks
     oracle = DOMAIN.oracle(f"similarity to {DOMAIN.text(twins[3])}")
     assert oracle.score(twins[:8])[3].value == pytest.approx(1, abs=2e-3)
     with pytest.raises(ConfigError, match="Expected a galaxy to compare with"):
