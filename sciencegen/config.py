@@ -60,7 +60,7 @@ DEFAULT_RESOURCES = Resources()
 
 
 class Reading(Resources):
-    """How rows are read, where a verb reads a file or a dataset (a prepared folder is taken as it is).
+    """How rows are read, where a verb reads a file or a dataset; of these a prepared folder obeys `limit`.
 
     sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
     limit: the first rows of a file, or of each split. offline: fetch nothing.

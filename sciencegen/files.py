@@ -127,6 +127,10 @@ COMPLETE = "dataset.json"
 
 
 def sha256_of(path: str | Path) -> str:
-    """The hexadecimal SHA-256 of a file."""
+    """The hexadecimal SHA-256 of a file; of a folder, that of what its files are called and hold."""
+    if Path(path).is_dir():
+        files = sorted(one for one in Path(path).rglob("*") if one.is_file())
+        told = "".join(f"{sha256_of(one)}  {one.relative_to(path).as_posix()}\n" for one in files)
+        return hashlib.sha256(told.encode()).hexdigest()
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -65,7 +65,7 @@ def train_predictor(
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
     rows, files = read_rows(domain, str(table), chosen)
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
-    inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.oracles else "features")
+    inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.recipe.informs else "features")
     usable = _usable(domain, rows, chosen)
     for note in usable.notes:
         log(f"note: {note}")
@@ -139,7 +139,7 @@ def _written(
 def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[Row], list[Path]]:
     """The rows of a file, of a prepared dataset's folder, or of a dataset card (of one split, or of all, as in
     `folder/train`); and the files that they come from."""
-    if (found := prepared_at(table)) is not None:
+    if (found := prepared_at(table, chosen.limit)) is not None:
         return _prepared_rows(*found), [found[0].path / SUMMARY]
     if chosen.wild_type and Path(table).is_file():
         rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type, whole=True)

@@ -116,8 +116,9 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
 
 
 def is_folder_of(science: Any, source: str) -> bool:
-    """Whether a source is a folder of files, and the domain reads such."""
-    return getattr(science, "reads_folders", False) and ("/" in source or "\\" in source) and Path(source).is_dir()
+    """Whether a source is a folder of files, or one by the name of a file, and the domain reads such."""
+    told = "/" in source or "\\" in source or source.lower().endswith(tuple(science.formats))
+    return getattr(science, "reads_folders", False) and told and Path(source).is_dir()
 
 
 def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str | None]:
@@ -136,12 +137,14 @@ def check_source(domain: str, source: str, sample: bool | None = None) -> None:
         find_part(domain, source, sample)
 
 
-def prepared_at(source: str) -> tuple[PreparedDataset, str | None] | None:
-    """The prepared dataset that a source is, or is a split of (`folder/train`), and that split; None for another."""
+def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset, str | None] | None:
+    """The prepared dataset that a source is, or is a split of (`folder/train`), and that split; None for another.
+
+    limit: of `PreparedDataset`."""
     path = Path(source)
     for folder, split in ((path, None), (path.parent, path.name)):
         if (folder / SUMMARY).is_file():
-            return PreparedDataset.load(folder), split
+            return PreparedDataset.load(folder, limit), split
     return None
 
 

@@ -53,6 +53,11 @@ def adapted(domain: str, oracle: Any) -> Any:
     return science.adapt_oracle(oracle) if hasattr(science, "adapt_oracle") else oracle
 
 
+def reads_folders(domain: str) -> bool:
+    """Whether the domain reads a folder as it does a file."""
+    return getattr(domain_of(domain), "reads_folders", False)
+
+
 def worker_count(threads: int) -> int:
     """Processes for `--threads`: 0 is every core that this process may use."""
     if threads:

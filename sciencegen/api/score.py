@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.models import open_model
 from sciencegen.api.numbering import Numbering
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import load_predictor
@@ -20,7 +21,8 @@ from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, Row, read_table
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import NAME_COLUMN, Refusal
-from sciencegen.scoring.oracles import BESIDE, Score
+from sciencegen.errors import ConfigError
+from sciencegen.scoring.oracles import BESIDE, Oracle, Score
 
 ROWS_PER_TASK = 256
 SHOWN = 5
@@ -62,13 +64,17 @@ def score(
     items: str | Sequence[str],
     names: str | Sequence[str] = (),
     predictors: Mapping[str, str] | None = None,
+    model: str | None = None,
 ) -> Any:
-    """The items' scores as a pandas table with one row each; an item that is refused has empty cells and its reason."""
+    """The items' scores as a pandas table with one row each; an item that is refused has empty cells and its reason.
+
+    model: a shipped name or a folder, for what it knows of items itself (galaxies: anomaly)."""
     import pandas as pd
 
     texts = as_texts(items)
     rows = [Row(line, text) for line, text in enumerate(texts, start=1)]
-    scoring = Scoring(domain, rows, as_texts(names), predictors or {}, Resources(), 30.0)
+    further = own_oracles(domain, model, DEFAULT_RESOURCES)
+    scoring = Scoring(domain, rows, as_texts(names), predictors or {}, Resources(), 30.0, further=further)
     columns: dict[str, list[Any]] = {name: [] for name in scoring.columns}
     refused: dict[int, str] = {}
     for chunk in scoring:
@@ -84,7 +90,7 @@ def score(
 def stream(
     domain: str, path: Path, names: Sequence[str], predictors: Mapping[str, str], *, column: str | None = None,
     timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES, whole: bool = False, wild_type: str = "",
-    carried: bool = False,
+    carried: bool = False, model: str | None = None,
 ) -> Scoring:  # fmt: skip
     """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it,
     or in one that alone can read it.
@@ -92,13 +98,25 @@ def stream(
     whole: items come as the texts of that form, to be written as its files; else as the domain's own, for tables.
     wild_type: what the rows are named against (proteins: column mutant); then their names are a column.
     carried: a table's own columns come along.
+    model: whose own oracles may be named; without names, they are those asked.
     """
+    further = own_oracles(domain, model, resources)
     formed = domain if wild_type else in_form(domain, _form_of(domain, path, predictors))
     rows = read_rows_of(domain_of(formed), path, column, wild_type)
     if carried and formed == domain and path.name.lower().endswith(READ_TABLES):
         whole_rows = read_table(path, columns_of(domain_of(domain), wild_type), column, whole=True)
         rows = (replace(row, cells=one.cells) for row, one in zip(rows, whole_rows, strict=True))
-    return Scoring(formed, rows, names, predictors, resources, timeout_s, whole, wild_type)
+    return Scoring(formed, rows, names, predictors, resources, timeout_s, whole, wild_type, further)
+
+
+def own_oracles(domain: str, model: str | None, resources: Resources) -> Mapping[str, Oracle]:
+    """What a model knows of items itself, by name; none without a model, an error for one that knows nothing."""
+    if model is None:
+        return {}
+    found = open_model(domain, model, resources).oracles
+    if not found:
+        raise ConfigError(f"Expected a model that scores items, {model} has no scores of its own. Leave it out.")
+    return found
 
 
 def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
@@ -136,15 +154,18 @@ class Scoring:
 
     def __init__(
         self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
-        timeout_s: float, whole: bool = False, wild_type: str = "",
+        timeout_s: float, whole: bool = False, wild_type: str = "", further: Mapping[str, Oracle] | None = None,
     ) -> None:  # fmt: skip
-        chosen = [*names, *predictors] if names or predictors else list(domain_of(domain).properties)
+        """further: oracles that workers don't have, a model's own."""
+        further = further or {}
+        chosen = [*(names or further), *predictors] or list(domain_of(domain).properties)
         self.names = tuple(dict.fromkeys(chosen))
         self.domain, self.resources, self.timeout_s, self.whole = domain, resources, timeout_s, whole
         self.wild_type = wild_type
         self._left_out = getattr(domain_of(domain), "left_out", lambda text: "")
         self.predictors = tuple(sorted(predictors.items()))
-        book = OracleBook(domain, dict(predictors))
+        book = OracleBook(domain, dict(predictors), own=further)
+        self.here = {name: further[name] for name in self.names if name in further and name not in predictors}
         for name in self.names:  # a wrong name is an error before any row is read
             book.resolve(name)
         extra = with_beside(self.names, predictors)
@@ -180,12 +201,26 @@ class Scoring:
                 waiting.append(row)
                 yield row.text
 
-        task = ScoreTexts(self.domain, self.names, self.predictors, self.whole, self.wild_type)
+        elsewhere = tuple(name for name in self.names if name not in self.here)
+        task = ScoreTexts(self.domain, elsewhere, self.predictors, self.whole, self.wild_type)
         workers = worker_count(self.resources.threads)
         chunks = map_chunks_killable(task, texts(), processes=workers, chunk=ROWS_PER_TASK, timeout_s=self.timeout_s)
         for _, members, results in chunks:
             rows = [waiting.popleft() for _ in members]
-            yield self._chunk(rows, [results] * len(rows) if isinstance(results, Failure) else results)
+            yield self._chunk(rows, self._with_own([results] * len(rows) if isinstance(results, Failure) else results))
+
+    def _with_own(self, results: Sequence[Any]) -> Sequence[Any]:
+        """The same with the scores of the oracles that workers don't have, in the order of the names."""
+        texts = [result[0] for result in results if isinstance(result, tuple)]
+        if not self.here or not texts:
+            return results
+        items = [domain_of(self.domain).parse(text) for text in texts]
+        own = {name: iter(oracle.score(items)) for name, oracle in self.here.items()}
+
+        def whole(scores: Iterator[Score]) -> list[Score]:
+            return [next(own.get(name, scores)) for name in self.names]
+
+        return [(one[0], whole(iter(one[1]))) if isinstance(one, tuple) else one for one in results]
 
     def _chunk(self, rows: Sequence[Row], results: Sequence[Any]) -> ScoredChunk:
         values: dict[str, list[Any]] = {name: [] for name in self.columns}

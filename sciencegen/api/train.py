@@ -16,11 +16,17 @@ from sciencegen.api.distillation import drawing_as
 from sciencegen.api.places import check_writable
 from sciencegen.api.records import to_plain
 from sciencegen.api.rooms import domain_of, use_threads
-from sciencegen.api.training_data import TrainingData, condition_names, fit_representation, opened, read_training_data
-from sciencegen.api.training_folder import DATA, IDENTITY, clear, identity_of, is_prepared, is_same
+from sciencegen.api.training_data import (
+    TrainingData,
+    condition_names,
+    fit_representation,
+    opened,
+    read_prepared,
+    read_training_data,
+)
+from sciencegen.api.training_folder import IDENTITY, clear, identity_of, is_same
 from sciencegen.api.training_plan import Plan, check_finish, check_taken, make_plan
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
-from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import atomic_write
 from sciencegen.runs import RunFolder, run_name
@@ -132,7 +138,7 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
 def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, log: Log) -> Trained:
     if not plan.halvings:
         _describe(run, plan, representation, plan.network)
-    prepared = PreparedDataset.load(plan.data if is_prepared(plan.data) else run / DATA)
+    prepared = read_prepared(plan.data, run, plan.preparing.limit)
     held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log)
     if plan.halvings:
         return _distill(plan, run, model, held, log)

@@ -82,7 +82,7 @@ def opened(
     A new one takes its place in the training's folder when the block ends, and vanishes when the block fails.
     """
     if is_prepared(data) or (going_on and has_own_data(run)):
-        yield PreparedDataset.load(data if is_prepared(data) else run / DATA)
+        yield read_prepared(data, run, chosen.limit)
         return
     if run.has(DATA) and not has_own_data(run):
         raise ConfigError(
@@ -105,6 +105,12 @@ def opened(
         replace_folder(work, run / DATA)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> PreparedDataset:
+    """The prepared dataset at `data`, of each split so many; else the whole one in the training's own folder, which was
+    made under that limit."""
+    return PreparedDataset.load(data, limit) if is_prepared(data) else PreparedDataset.load(run / DATA)
 
 
 def read_training_data(

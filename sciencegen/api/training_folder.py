@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model
-from sciencegen.api.prepare import find_card, uses_sample
+from sciencegen.api.prepare import find_card, is_folder_of, uses_sample
+from sciencegen.api.rooms import domain_of
 from sciencegen.config import Beside, PredictorSettings, Reading, TrainSettings
 from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, IncompatibleError
@@ -47,17 +48,18 @@ def _weights_of(domain: str, model: str) -> str:
 
 
 def _data_identity(domain: str, data: str | Path, column: str | None, reading: Reading) -> dict[str, Any]:
-    """The name, and the checksum of a file or of what a prepared folder says of itself, or which rows of a card."""
+    """The name, and the checksum of a file, of a folder of such or of what a prepared folder says of itself, or which
+    rows of a card."""
     name = {"name": str(data)}
     if reading.wild_type:
         file = Path(reading.wild_type)
         name["wild_type"] = sha256_of(file) if _is_file(file) else reading.wild_type
     if isinstance(reading, Beside) and reading.measured and _is_file(Path(reading.measured)):
         name["measured"] = sha256_of(reading.measured)
-    if is_prepared(data):
-        return name | {"sha256": sha256_of(Path(data) / SUMMARY)}
     cut = {} if reading.limit is None else {"limit": reading.limit}
-    if Path(data).is_file():
+    if is_prepared(data):
+        return name | {"sha256": sha256_of(Path(data) / SUMMARY)} | cut
+    if Path(data).is_file() or is_folder_of(domain_of(domain), str(data)):
         return name | {"sha256": sha256_of(data), "column": column} | cut
     sample = uses_sample(find_card(domain, str(data))[0], reading.sample)
     return name | {"sample": sample, "column": column} | cut

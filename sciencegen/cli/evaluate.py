@@ -47,9 +47,9 @@ def evaluate(
     from sciencegen.api.evaluate import evaluate as compare
     from sciencegen.api.evaluate import explained
     from sciencegen.api.outputs import input_ending, write_json
-    from sciencegen.api.rooms import in_form
+    from sciencegen.api.rooms import in_form, reads_folders
 
-    with input_path(samples, partial(input_ending, domain, format, column=column)) as path:
+    with input_path(samples, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
         metrics = compare(domain, path, column=column, settings=record)
     write_json(output, metrics)
     if as_json:

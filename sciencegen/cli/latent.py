@@ -39,8 +39,9 @@ def encode(
 
     from sciencegen.api.latent import encode_file
     from sciencegen.api.outputs import input_ending, write_latents, write_rejected
+    from sciencegen.api.rooms import reads_folders
 
-    with input_path(source, partial(input_ending, domain, format, column=column)) as path:
+    with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
         encoded = encode_file(domain, path, model=model, column=column, resources=record)
     write_rejected(output, encoded.refused)
     if not len(encoded.index):

@@ -32,7 +32,13 @@ def score(
         ),
     ] = None,
     alignment: options.Alignment = None,
-    model: Annotated[str | None, typer.Option(help="Instead of --alignment: the folder of a family's model.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A model's folder or name, for what it knows of items itself (galaxies: anomaly, log_likelihood); or "
+            "with --variants, instead of --alignment, that of a family's model."
+        ),
+    ] = None,
     training: Annotated[
         list[str] | None,
         typer.Option(help="How to train the alignment's model: name=value, such as steps=300. Repeatable."),
@@ -45,7 +51,10 @@ def score(
         ),
     ] = False,
     names: Annotated[
-        list[str] | None, typer.Option("--with", help="Properties and oracles, a,b,c. [default: all properties]")
+        list[str] | None,
+        typer.Option(
+            "--with", help="Properties and oracles, a,b,c. [default: all properties; with --model, what it knows]"
+        ),
     ] = None,
     predictor: options.Predictor = None,
     wild_type: options.WildType = None,
@@ -70,8 +79,8 @@ def score(
         raise ConfigError("Expected a file of items or --variants, and not both.")
     if classify and variants is None:
         raise ConfigError("Expected --variants with --classify: classes are those of variants.")
-    if variants is None and (alignment, model, training) != (None, None, None):
-        raise ConfigError("Expected --alignment, --model and --training with --variants only: pass the file so.")
+    if variants is None and (alignment, training) != (None, None):
+        raise ConfigError("Expected --alignment and --training with --variants only: pass the file so.")
     if variants is not None:
         _check_variants(variants, output, {"--with": names, "--format": None if variants == "-" else format})
     claim_output(output, force)
@@ -87,27 +96,26 @@ def score(
     assert source is not None  # one of the two was given
     score_items(
         domain, source, options.names(names), predictors, wild_type, column, format, record, timeout, output, force,
-        as_json,
+        as_json, model=model,
     )  # fmt: skip
 
 
 def score_items(
     domain: str, source: str, wanted: list[str], predictors: dict[str, str], wild_type: str | None,
     column: str | None, format: str | None, resources: Resources, timeout: float, output: str, force: bool,
-    as_json: bool, carried: bool = False,
+    as_json: bool, carried: bool = False, model: str | None = None,
 ) -> None:  # fmt: skip
-    """Every item of a file; carried: a table's own columns come along into tables."""
+    """Every item of a file; carried: a table's own columns come along into tables. model: of `score.stream`."""
     from sciencegen.api.endings import writes_structures
     from sciencegen.api.outputs import input_ending, open_output
-    from sciencegen.api.rooms import domain_of
+    from sciencegen.api.rooms import reads_folders
     from sciencegen.api.score import stream
 
-    folders = getattr(domain_of(domain), "reads_folders", False)
-    with input_path(source, partial(input_ending, domain, format, column=column), folders) as path:
+    with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
         whole = writes_structures(output)
         scoring = stream(
             domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=resources, whole=whole,
-            wild_type=wild_type or "", carried=carried and not whole,
+            wild_type=wild_type or "", carried=carried and not whole, model=model,
         )  # fmt: skip
         place = scoring.domain if whole else domain
         first = None

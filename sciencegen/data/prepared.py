@@ -41,13 +41,16 @@ class ItemColumn(Sequence):
 
 
 class PreparedDataset:
-    """items.parquet, rejects.csv and dataset.json in one folder; nothing is read before it is asked for."""
+    """items.parquet, rejects.csv and dataset.json in one folder; nothing is read before it is asked for.
 
-    def __init__(self, path: Path, summary: Mapping[str, Any]) -> None:
-        self.path, self.summary = path, summary
+    limit: of each split only so many items, the first, are there.
+    """
+
+    def __init__(self, path: Path, summary: Mapping[str, Any], limit: int | None = None) -> None:
+        self.path, self.summary, self.limit = path, summary, limit
 
     @classmethod
-    def load(cls, path: str | Path) -> PreparedDataset:
+    def load(cls, path: str | Path, limit: int | None = None) -> PreparedDataset:
         path = Path(path)
         if not (path / SUMMARY).exists() or not (path / ITEMS).exists():
             raise DataError(
@@ -63,10 +66,10 @@ class PreparedDataset:
             raise IncompatibleError(
                 f"Expected dataset format {DATASET_FORMAT} or older in {path}, found {version}: upgrade sciencegen."
             )
-        return cls(path, summary)
+        return cls(path, summary, limit)
 
     def __len__(self) -> int:
-        return self.summary["counts"]["usable"]
+        return self.count()
 
     @property
     def property_names(self) -> tuple[str, ...]:
@@ -90,7 +93,9 @@ class PreparedDataset:
         return self.path / REJECTS
 
     def count(self, split: str | None = None) -> int:
-        return len(self) if split is None else self.summary["counts"]["splits"].get(split, 0)
+        counts = self.summary["counts"]["splits"]
+        chosen = counts.values() if split is None else [counts.get(split, 0)]
+        return sum(chosen if self.limit is None else (min(count, self.limit) for count in chosen))
 
     def items(self, split: str | None = None) -> ItemColumn:
         """The texts of a split (all of them for None), in the order of the source."""
@@ -138,4 +143,8 @@ class PreparedDataset:
         if split is not None and split not in self.splits:
             raise unknown_name("split", split, self.splits)
         filters = None if split is None else [("split", "==", split)]
-        return pq.read_table(self.items_path, columns=names, filters=filters)
+        if self.limit is None:
+            return pq.read_table(self.items_path, columns=names, filters=filters)
+        whole = pq.read_table(self.items_path, columns=[*names, "split"], filters=filters)
+        splits = whole["split"].to_pandas()
+        return whole.filter((splits.groupby(splits).cumcount() < self.limit).to_numpy()).select(names)

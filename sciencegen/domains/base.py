@@ -117,7 +117,8 @@ class Recipe:
         `names` -> `Domain.variant_names` of that item; `doubts()` -> why its scores mean little, in words. None for
         a model that can't tell.
     oracles: (model, representation) -> oracles of what the model itself knows of items. knows: names that these and
-        `Representation.measures` may have.
+        `Representation.measures` may have. informs: whether a predictor that is given the model learns from what they
+        say, unless told otherwise.
     training: what it changes of the training defaults.
     weight: one of these, by which items are drawn in training; the model is told their sum as `effective_items`.
     """
@@ -140,6 +141,7 @@ class Recipe:
     variants: Callable[[Any, Any], Any] | None = None
     oracles: Callable[[Any, Any], Mapping[str, Oracle]] | None = None
     knows: tuple[str, ...] = ()
+    informs: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -148,8 +148,9 @@ class ImageVAE(nn.Module):
         moved = {name: turned(batch[name], g) for name in (IMAGE, PSF, VARIANCE) if name in batch.fields}
         return Batch({**batch.fields, **moved}, batch.mask, self.conditions.turned(batch.condition, g))
 
-    def _log_prob(self, image: Tensor, batch: Batch) -> Float[Tensor, " batch"]:
-        return observed(image, batch, self.settings.misfit).log_prob(batch[IMAGE])
+    def _log_prob(self, image: Tensor, batch: Batch, misfit: float | None = None) -> Float[Tensor, " batch"]:
+        granted = self.settings.misfit if misfit is None else misfit
+        return observed(image, batch, granted).log_prob(batch[IMAGE])
 
     def finish(
         self,
@@ -167,19 +168,25 @@ class ImageVAE(nn.Module):
     # --- evidence -----------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
-        """The two halves of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed."""
+    def terms(self, batch: Batch, generator: Generator | None = None, misfit: float | None = None) -> BoundTerms:
+        """The two halves of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed.
+
+        misfit: the settings' own unless told; 0 for a density of x in the strict sense (`observation.observed`)."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         found = self.networks.infer(batch, batch.condition, generator)
         code = found.latents[0]
         kl = found.posteriors[0].log_prob(code) - self.prior.log_prob(code, batch.condition) + found.log_ratio()
-        return BoundTerms(self._log_prob(found.image, batch), kl)
+        return BoundTerms(self._log_prob(found.image, batch, misfit), kl)
 
     def bound(
-        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None
+        self,
+        batch: Batch,
+        importance_samples: int = 1,
+        generator: Generator | None = None,
+        misfit: float | None = None,
     ) -> Float[Tensor, " batch"]:
-        """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8."""
-        terms = self.terms(batch.repeat_interleave(importance_samples), generator)
+        """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8. misfit: as of `terms`."""
+        terms = self.terms(batch.repeat_interleave(importance_samples), generator, misfit)
         return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
 
     # --- latent space -------------------------------------------------------------------------------------------------

@@ -391,6 +391,10 @@ def test_new_members_come_with_the_familys_own_score(cli, model, tmp_path):
     cli("score", "proteins", "--model", model, "--variants", tmp_path / "library.csv", "-o", tmp_path / "scores.csv")
     scores = {row["line"]: row["score"] for row in read(tmp_path / "scores.csv")}
     assert [scores[str(line)] for line in range(2, 12)] == [row["family_score"] for row in rows]
+    asked = ("--model", model, "--with", "charge,family_score")
+    again = cli("score", "proteins", tmp_path / "library.csv", *asked, "-o", tmp_path / "again.csv")
+    assert again.code == 0, again.err
+    assert [row["family_score"] for row in read(tmp_path / "again.csv")] == [row["family_score"] for row in rows]
 
 
 def test_members_are_compared_with_the_familys_sequences_without_gaps(cli, model, alignment, tmp_path):

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from astropy.io import fits
 
+from sciencegen.api import predictor_training
 from sciencegen.api.predict import load_predictor
+from sciencegen.api.training_folder import identity_of
+from sciencegen.config import TrainSettings
 from sciencegen.data.cards import load_card
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.errors import DataError
+from sciencegen.files import sha256_of
 from sciencegen.scoring.seen import SEED
 
 SETTINGS = {"survey": "euclid", "side": 32}
@@ -75,6 +81,34 @@ def test_a_folder_of_files(cli, stamps, tmp_path):
     prepared = cli("datasets", "prepare", "galaxies", "./night", "--threads", 1, "-o", "data")
     assert prepared.code == 0, prepared.err
     assert len(PreparedDataset.load("data")) == 6
+    trained = identity_of("galaxies", "./night", None, TrainSettings())
+    assert trained["data"]["sha256"] == sha256_of("night")
+
+
+def test_a_store_of_arrays_is_read_as_a_file_is(cli, stamps, tmp_path):
+    """A folder by name alone, without a slash."""
+    zarr = pytest.importorskip("zarr", minversion="3")
+    DOMAIN.write(tmp_path / "cube.h5", stamps, [one.name for one in stamps], {"z": list(np.arange(6.0))})
+    with h5py.File("cube.h5") as file:
+        made = zarr.open_group("cube.zarr", mode="w", attributes=dict(file["images"].attrs))
+        for name, array in file.items():
+            made.create_array(name, data=array[:].astype("U") if name == "id" else array[:])
+    tables = {}
+    for source in ("cube.h5", "cube.zarr"):
+        result = cli("score", "galaxies", source, "--with", "flux,gini", "--threads", 1, "-o", f"{source}.csv")
+        assert result.code == 0, result.err
+        tables[source] = pd.read_csv(f"{source}.csv")
+    assert tables["cube.zarr"]["item"].tolist() == [f"cube.zarr[{n}]" for n in range(6)]
+    pd.testing.assert_frame_equal(*(table.drop(columns="item") for table in tables.values()))
+    prepared = cli("datasets", "prepare", "galaxies", "cube.zarr", "--threads", 1, "-o", "data")
+    assert prepared.code == 0, prepared.err
+    assert PreparedDataset.load("data").values(None, ["z"])[:, 0].tolist() == list(range(6))
+    compared = cli("evaluate", "galaxies", "cube.zarr", "--against", "cube.h5", "--threads", 1, "-o", "metrics.json")
+    assert compared.code == 0, compared.err
+    before = sha256_of("cube.zarr")
+    assert json.loads(Path("metrics.json").read_text())["samples_sha256"] == before
+    Path("cube.zarr/z/note").write_text("changed")
+    assert sha256_of("cube.zarr") != before
 
 
 def test_no_patterns_and_no_pixel_scale(cli, tmp_path):
@@ -128,6 +162,20 @@ def test_evaluate_against_the_sample(cli, stamps):
     found = json.loads(Path("metrics.json").read_text())
     assert found["valid"] == 1
     assert 0 < found["standardized_wasserstein_mean"] < 0.7
+
+
+def test_a_predictor_that_is_given_the_model_of_stamps_learns_from_features(cli, stamps, monkeypatch):
+    asked = []
+
+    def seen_by(domain, chosen, inputs, *more):
+        asked.append(inputs)
+        raise DataError("asked")
+
+    monkeypatch.setattr(predictor_training, "seen_by", seen_by)
+    learn = ("train", "predictor", "galaxies", "stamps.fits", "--target", "z", "--threads", 1, "-o", "runs/z")
+    for more in ((), ("--set", "inputs=scored")):
+        cli(*learn, "--model", "galaxies", *more)
+    assert asked == ["features", "scored"]
 
 
 def test_a_predictor_of_seen_stamps_sees_a_noise_free_one_as_seen(cli, tmp_path):

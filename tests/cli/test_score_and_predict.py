@@ -55,6 +55,15 @@ def test_names_of_rows_stay_with_them(cli, workspace):
     assert pd.read_csv("s.csv")["id"].tolist() == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(("part", "rows"), [("data", 2 * 45), ("data/train", 45), ("clouds.csv", 45)])
+def test_a_predictor_learns_from_as_many_rows_as_it_is_told(cli, workspace, part, rows):
+    learn = ("--target", "measured", "--set", "families=[ridge]", "--set", "folds=3", "--settings", "{limit: 45}")
+    result = cli("train", "predictor", "pointclouds", workspace.folder / part, *learn, "--threads", 1, "-o", "p")
+    assert result.code == 0, result.err
+    metrics = json.loads(Path("p/metrics.json").read_text())
+    assert metrics["rows"] + metrics["refused"] == rows
+
+
 def test_a_crash_costs_its_own_row_only(cli, workspace):
     lines = pd.read_csv(workspace.folder / "clouds.csv")["cloud"].tolist()[:300]
     text = "\n".join([*lines[:150], "crash", *lines[150:]])

@@ -121,6 +121,14 @@ def test_the_prepared_dataset_in_the_folder_is_trained_on_and_stays(cli, tmp_pat
     assert contents(tmp_path / "run/data") == before
 
 
+def test_a_model_learns_from_as_many_prepared_items_as_it_is_told(cli, tmp_path, clouds):
+    assert cli("datasets", "prepare", "pointclouds", clouds, "-o", "prepared").code == 0
+    assert fit(tmp_path / "prepared", tmp_path / "run", limit=20).metrics["items"] == 20
+    with pytest.raises(ConfigError, match="holds another training"):
+        fit(tmp_path / "prepared", tmp_path / "run", limit=30)
+    assert fit(tmp_path / "prepared", tmp_path / "run", limit=30, force=True).metrics["items"] == 30
+
+
 def test_a_users_data_beside_a_training_outlive_it(cli, tmp_path, clouds):
     assert cli("datasets", "prepare", "pointclouds", clouds, "-o", "prepared").code == 0
     write_project(tmp_path / "run", ["data/actives.csv", "notes.txt", "checkpoints/mine.pt"])

@@ -96,6 +96,12 @@ def test_names_of_what_the_family_thinks_are_suggested(cli, family_model):
     assert (goal.code, "Or did you mean 'family_score'?" in goal.err) == (2, True)
 
 
+def test_a_model_that_scores_nothing_is_told(cli, workspace):
+    Path("x.csv").write_text("item\n0 1;1 0\n")
+    result = cli("score", "pointclouds", "x.csv", "--model", workspace.model)
+    assert (result.code, "has no scores of its own. Leave it out" in result.err) == (2, True)
+
+
 def test_a_predictor_that_is_named_is_written(cli, workspace):
     named = ("--predictor", f"m={workspace.folder / 'predictor'}")
     assert cli("generate", "pointclouds", "--model", workspace.model, "-n", 3, *named, "-o", "g.csv").code == 0

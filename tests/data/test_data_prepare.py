@@ -243,6 +243,23 @@ def test_several_row_groups_read_as_one(tmp_path, monkeypatch):
         assert dataset.values(split)[:, 0].tolist() == [len(name) for name in found]
 
 
+@pytest.mark.parametrize("limit", [1, 40, 1000])
+def test_a_limit_leaves_the_first_of_each_split(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr("sciencegen.data.itemtable.ROWS_PER_GROUP", 64)
+    names = [letters(number) for number in range(300)]
+    whole = prepare(as_rows(names), output=tmp_path / "words", encode=words.encode, split={"train": 0.7, "test": 0.3})
+    cut = PreparedDataset.load(tmp_path / "words", limit)
+    kept = {split: list(whole.items(split))[:limit] for split in whole.splits}
+    together = [name for name in names if any(name in part for part in kept.values())]
+    for split, expected in (*kept.items(), (None, together)):
+        assert list(cut.items(split)) == expected
+        assert cut.count(split) == len(expected)
+        assert cut.values(split)[:, 0].tolist() == [len(name) for name in expected]
+        flat, offsets = cut.tokens(split)
+        assert [bytes(flat[a:b].astype(np.uint8)).decode() for a, b in pairwise(offsets)] == expected
+    assert len(cut) == len(together)
+
+
 def test_seen_keys_agree_with_a_dictionary():
     generator = np.random.default_rng(0)
     seen, first, line = SeenKeys(), {}, 0

@@ -86,7 +86,10 @@ def test_the_bound_lies_below_the_evidence_and_meets_it_at_the_exact_posterior(d
     batch = model.networks.data(50, generator)
     evidence = model.networks.evidence(batch)
     torch.testing.assert_close(model.bound(batch), evidence, rtol=0, atol=1e-9)
-    model.networks = OnePattern(0.5)
+    model.settings = replace(model.settings, misfit=0.1)
+    assert (model.bound(batch) - evidence).abs().min() > 1e-3
+    torch.testing.assert_close(model.bound(batch, misfit=0.0), evidence, rtol=0, atol=1e-9)
+    model.networks, model.settings = OnePattern(0.5), replace(model.settings, misfit=0.0)
     wide = [float((evidence - model.bound(batch, count)).mean()) for count in (1, 400)]
     assert wide[0] > 0.1
     assert abs(wide[1]) < 0.01

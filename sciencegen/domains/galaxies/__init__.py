@@ -46,6 +46,7 @@ class Galaxies:
     gallery = 48
     traversals = True
     metric_notes = metrics.METRIC_NOTES
+    not_goals: Mapping[str, str] = oracles.NOT_GOALS
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:

@@ -1,5 +1,5 @@
-"""Cubes of stamps in HDF5 and .npz: `images` [n y x], [n band y x] or [n y x band], with columns of n numbers beside
-it.
+"""Cubes of stamps in HDF5, Zarr and .npz: `images` [n y x], [n band y x] or [n y x band], with columns of n numbers
+beside it.
 
 The layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of each) are
 such. Data sets called psf [n y x] or [y x] and variance [n], [n band] or like the images are taken for what they say;
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.galaxies import zarr_stores
 from sciencegen.domains.galaxies.fits_files import band_names, psf_of
 from sciencegen.domains.galaxies.headers import About, about, frame_variance, saturated, told_beside
 from sciencegen.domains.galaxies.items import Stamp
@@ -23,7 +24,7 @@ from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
 
 HDF5 = (".h5", ".hdf5")
-ENDINGS = (*HDF5, ".npz", ".npy")
+ENDINGS = (*HDF5, ".npz", ".npy", *zarr_stores.ENDINGS)
 IMAGES = ("images", "image", "stamps", "cutouts", "data")
 SCALES = ("pixel_scale", "pxscale", "pixscale")
 NOT_COLUMNS = frozenset({"psf", "variance", *SCALES})
@@ -77,6 +78,8 @@ class Cube:
 
 
 def _arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    if zarr_stores.is_store(path):
+        return zarr_stores.arrays(path)
     try:
         if path.suffix.lower() in HDF5:
             import h5py

@@ -1,5 +1,5 @@
-"""Files of galaxies: FITS, HDF5, .npz and .npy, tables and lists of them, folders. Text of an item: itself, or a
-reference.
+"""Files of galaxies: FITS, HDF5, Zarr, .npz and .npy, tables and lists of them, folders. Text of an item: itself, or
+a reference.
 
 A reference is `stamps.fits[3]` or `cube.h5[3]`: the stamp with this number, from 0, in the order of the file (of its
 extensions, and in each stack); or `one.fits`, a file of one stamp. In a table it may be relative to where the work
@@ -15,7 +15,7 @@ from typing import Any
 
 from sciencegen.data.tables import open_binary, read_table
 from sciencegen.domains.base import Refusal, Row
-from sciencegen.domains.galaxies import cubes, fits_files, fits_writing
+from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 
@@ -37,23 +37,28 @@ def ending(path: Path | str) -> str:
 def read(path: Path, column: str | None = None) -> Iterator[Row]:
     """Stream the rows of a file or of a folder of files, stamps as references; what can't be read is still a row."""
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() and not zarr_stores.is_store(path):
         files = [one for one in sorted(path.iterdir()) if ending(one) in (*fits_files.ENDINGS, *cubes.ENDINGS)]
         if not files:
-            raise DataError(f"Expected FITS or HDF5 files in the folder {path}, found none.")
+            raise DataError(f"Expected FITS or HDF5 files or Zarr stores in the folder {path}, found none.")
         return _numbered(_expanded(map(str, files), path))
     kind = ending(path)
     if not kind:
         raise ConfigError(f"Expected a file of galaxies ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
     if kind in TABLES:
         return (replace(row, text=_found(row.text, path.parent)) for row in read_table(path, ITEM_COLUMNS, column))
-    if not path.is_file():
+    if not _is_there(path):
         raise DataError(f"Expected a file of galaxies at {path}, found nothing.")
     if path.stat().st_size == 0:
         raise DataError(f"Expected galaxies in {path}, found an empty file.")
     if kind in LISTS:
         return _expanded(_lines(path), path.parent)
     return fits_files.rows(path) if kind in fits_files.ENDINGS else cubes.rows(path)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file, or a store, which may be a folder."""
+    return path.is_file() or zarr_stores.is_store(path)
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -89,7 +94,7 @@ def _found(text: str, folder: Path) -> str:
         return text
     path = Path(match["path"])
     for place in (folder / path, folder / path.name):
-        if not path.exists() and place.is_file():
+        if not path.exists() and _is_there(place):
             return f"{place}{text[len(match['path']) :]}"
     return text
 
@@ -105,7 +110,7 @@ def parse(text: str) -> Stamp | Refusal:
     if match is None or ending(match["path"]) not in (*fits_files.ENDINGS, *cubes.ENDINGS):
         return Refusal("neither a stamp's text nor a reference such as stamps.fits[3]")
     path = Path(match["path"])
-    if not path.is_file():
+    if not _is_there(path):
         return Refusal(f"there is no file {path}")
     try:
         stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))

@@ -1,5 +1,5 @@
-"""What a file says of its stamps: unit, pixel scale, PSF, noise, bands. Keywords of FITS, attributes of HDF5, or a
-file.
+"""What a file says of its stamps: unit, pixel scale, PSF, noise, bands. Keywords of FITS, attributes of HDF5 and
+Zarr, or a file.
 
 Names in any case, the first that is there counts (`KEYWORDS`). What a file lacks, or says in words of its own, stands
 in `<file>.yaml` beside it or in `stamps.yaml` in its folder, and overrides it:
@@ -10,7 +10,7 @@ in `<file>.yaml` beside it or in `stamps.yaml` in its folder, and overrides it:
     sigma: 0.02                 # noise in the file's unit; or variance; 0: noise-free
     saturation: 60000           # in the file's unit
     bands: [g, r, i]
-    images: cutouts             # name of the data set in HDF5 or .npz
+    images: cutouts             # name of the data set in HDF5, Zarr or .npz
     keywords: {pixel_scale: ARCSECPX}
 """
 

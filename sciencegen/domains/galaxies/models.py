@@ -13,7 +13,7 @@ from torch import Tensor
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
 from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion
 from sciencegen.domains.base import Recipe, Refusal
-from sciencegen.domains.galaxies import image_representation, seen_representation
+from sciencegen.domains.galaxies import image_representation, likelihood, seen_representation
 from sciencegen.domains.galaxies.dependences import settled
 from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA
@@ -99,6 +99,8 @@ RECIPES = {
         conditions=CONDITIONS,
         description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
         check=check,
+        oracles=likelihood.vae_oracles,
+        knows=likelihood.NAMES,
         training=TRAINING,
     ),
     "stamp-diffusion": Recipe(
@@ -110,6 +112,8 @@ RECIPES = {
         conditions=CONDITIONS,
         description="Variational diffusion of stamps as they were seen, with PSF and noise; a likelihood in bits.",
         check=check_diffusion,
+        oracles=likelihood.diffusion_oracles,
+        knows=likelihood.NAMES,
         training=TRAINING,
     ),
 }

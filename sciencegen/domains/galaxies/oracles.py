@@ -24,6 +24,11 @@ FITTED = {
 }
 """Oracles of the fit: which of its numbers each is, and the unit. They see through the PSF; a fit takes 0.1 s."""
 
+NOT_GOALS = {
+    "log_likelihood": "it tells how faint and how noisy a stamp is before anything else. Ask for 'anomaly <= 2' instead"
+}
+"""Names that no goal or condition may have, with the reason."""
+
 
 @dataclass(frozen=True)
 class FitOracle:

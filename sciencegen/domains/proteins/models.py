@@ -71,6 +71,7 @@ RECIPES = {
         variants=variant_scorer,
         oracles=family_oracles,
         knows=("family_score", MUTATIONS),
+        informs=True,
         training=TRAINING,
     ),
 }

@@ -317,7 +317,7 @@ def test_lists_and_folders(tmp_path):
     assert all(isinstance(one, Refusal) for one in found[6:])
     assert len(list(files.read(tmp_path))) == 1 + 3 + 1
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="Expected FITS or HDF5 files in the folder"):
+    with pytest.raises(DataError, match="Expected FITS or HDF5 files or Zarr stores in the folder"):
         files.read(tmp_path / "empty")
 
 

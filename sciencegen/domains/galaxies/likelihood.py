@@ -1,0 +1,245 @@
+"""How likely a model finds a stamp, and how odd that is beside what the model draws itself.
+
+A likelihood alone tells how faint and how noisy a stamp is before anything else, and may be high of what is odd
+(Nalisnick et al. 2019; Ren et al. 2019). So the bound b of a stamp, in units of its noise, stands beside those of the
+model's own draws, seen through PSFs and noise of many kinds:
+
+    anomaly = (expected(t) - b) / spread(t),   t = log (signal-to-noise ratio of the sum, noise, width of the PSF)
+
+expected is a quadratic in t, spread the exponential of a linear one; both are fitted to the draws, outliers apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy import ndimage
+from torch import Generator, Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.galaxies.items import LARGEST_PSF, Stamp
+from sciencegen.domains.galaxies.observation import ObservingConditions, observed
+from sciencegen.scoring.oracles import Direction, Oracle, Score
+from sciencegen.scoring.seen import SeenOracle
+
+NAMES = ("log_likelihood", "anomaly")
+SAMPLES = 4
+"""Importance samples of a variational autoencoder's bound."""
+TIMES = 8
+"""Noise levels at which a diffusion's bound is taken, evenly spread."""
+DRAWS, SEEN_ALIKE, AT_ONCE = 384, 128, 32
+"""Of a model, beside which stamps are judged: with fewer the fit of what is expected is felt, unless they are all seen
+alike, as a diffusion's are. How many are drawn together."""
+SEED = 1810_0999
+NOISIER, WIDER = 4.0, 0.65
+"""Draws are seen with noise up to so many times as strong or as weak as that of the training stamps, and through their
+PSFs blurred by up to so much of their width, which makes them two and a half times as wide."""
+OUTLYING, LEAST, ROUNDS = 5.0, 0.1, 5
+"""Draws further off than so many medians aren't fitted, and no miss counts as much smaller than so much of it; how
+often that is looked at."""
+
+Reading = Callable[[Batch], Float[Tensor, " batch"]]
+"""A Batch of one stamp to a lower bound of log p of its pixels, in nats; the same one each time."""
+
+
+@dataclass(frozen=True)
+class StampBound:
+    """A lower bound of log p(pixels | psf, noise), told no condition, as estimated from one seed (below log p is its
+    mean over seeds). A stamp is read by itself, under the same noise as any other: its bound doesn't depend on which
+    others are asked for."""
+
+    reading: Reading
+    model: Any
+    representation: Any
+
+    def __call__(self, stamp: Stamp) -> float | Refusal:
+        """In nats of the whole stamp, whose pixels are in nJy."""
+        (encoded,) = self.representation.encode([stamp])
+        if isinstance(encoded, Refusal):
+            return encoded
+        if stamp.noise_free:
+            return Refusal("a stamp without noise has no likelihood")
+        batch = self.representation.batch([encoded]).to(_device(self.model))
+        with torch.inference_mode():
+            bound = float(self.reading(batch))
+        return bound if math.isfinite(bound) else Refusal("the model's bound of its likelihood isn't finite")
+
+
+@dataclass(frozen=True)
+class LogLikelihood:
+    """The bound of each pixel's mean."""
+
+    bound: StampBound
+    name: str = NAMES[0]
+    unit: str = "nats/pixel"
+    direction: Direction | None = None
+
+    def score(self, items: Sequence[Stamp]) -> list[Score]:
+        bounds = ((stamp, self.bound(stamp)) for stamp in items)
+        return [_score(one if isinstance(one, Refusal) else one / stamp.image.size) for stamp, one in bounds]
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """What is expected of stamps that are seen like this. low, high: of what was fitted, beyond which nothing is
+    extrapolated. centre, scale: that `t` is standardized by. expected, spread: coefficients."""
+
+    low: Float[np.ndarray, "3"]
+    high: Float[np.ndarray, "3"]
+    centre: Float[np.ndarray, "3"]
+    scale: Float[np.ndarray, "3"]
+    expected: Float[np.ndarray, "10"]
+    spread: Float[np.ndarray, "4"]
+
+    def deviation(self, seen: Float[np.ndarray, "stamp 3"], bounds: Float[np.ndarray, " stamp"]) -> np.ndarray:
+        """[stamp] by how many standard deviations a bound lies below what is expected."""
+        terms = _terms((np.clip(seen, self.low, self.high) - self.centre) / self.scale)
+        return (terms @ self.expected - bounds) / np.exp(terms[:, :4] @ self.spread)
+
+
+def fit_usual(seen: Float[np.ndarray, "draw 3"], bounds: Float[np.ndarray, " draw"]) -> Usual:
+    """By least squares on the draws that aren't outlying."""
+    centre, scale = seen.mean(0), seen.std(0).clip(min=0.05)  # of what doesn't differ nothing is told
+    terms, kept = _terms((seen - centre) / scale), np.ones(len(seen), bool)
+    for _ in range(ROUNDS):
+        expected = np.linalg.lstsq(terms[kept], bounds[kept])[0]
+        misses = np.abs(bounds - terms @ expected)
+        kept = misses < OUTLYING * np.median(misses)
+    spread = np.linalg.lstsq(terms[kept, :4], np.log(misses[kept] + LEAST * np.median(misses)))[0]
+    spread[0] += math.log(1.4826 * np.median(misses / np.exp(terms[:, :4] @ spread)))
+    return Usual(seen.min(0), seen.max(0), centre, scale, expected, spread)
+
+
+def _terms(t: Float[np.ndarray, "stamp 3"]) -> Float[np.ndarray, "stamp 10"]:
+    """1, each of t, and the products of any two."""
+    products = [t[:, i] * t[:, j] for i in range(3) for j in range(i, 3)]
+    return np.stack([np.ones(len(t)), *t.T, *products], 1)
+
+
+class Anomaly:
+    """By how many standard deviations a stamp is less likely than the model's draws are that are seen like it."""
+
+    name, unit = NAMES[1], ""
+    direction: Direction | None = None
+
+    def __init__(self, bound: StampBound, draws: Callable[[], Iterable[Stamp | Refusal]]) -> None:
+        self.bound, self.draws = bound, draws
+
+    @cached_property
+    def usual(self) -> Usual | None:
+        """None of a model whose draws have no likelihood: it learned from stamps without noise."""
+        read = [(how_seen(one), self._bound(one)) for one in self.draws() if isinstance(one, Stamp)]
+        known = [(seen, bound) for seen, bound in read if not isinstance(bound, Refusal)]
+        return fit_usual(*map(np.stack, zip(*known, strict=True))) if len(known) >= AT_ONCE else None
+
+    def score(self, items: Sequence[Stamp]) -> list[Score]:
+        return [_score(self._judged(stamp)) for stamp in items]
+
+    def _judged(self, stamp: Stamp) -> float | Refusal:
+        bound = self._bound(stamp)
+        if isinstance(bound, Refusal):
+            return bound
+        if self.usual is None:
+            return Refusal("the model draws nothing that has a likelihood: it learned from stamps without noise")
+        return float(self.usual.deviation(how_seen(stamp)[None], np.array([bound]))[0])
+
+    def _bound(self, stamp: Stamp) -> float | Refusal:
+        """Nats, of pixels in units of their noise."""
+        bound = self.bound(stamp)
+        return bound if isinstance(bound, Refusal) else bound + 0.5 * float(np.log(_map(stamp)).sum())
+
+
+def how_seen(stamp: Stamp) -> Float[np.ndarray, "3"]:
+    """Logarithms of the signal-to-noise ratio of the sum of the pixels (at least 1), of the noise (nJy) and of the
+    PSF's width (pixels)."""
+    variance = _map(stamp)
+    ratio = float(stamp.image.sum(dtype=np.float64)) / math.sqrt(variance.sum())
+    return np.array([math.log(max(ratio, 1.0)), 0.5 * np.log(variance).mean(), math.log(_width(stamp.psf))])
+
+
+def _map(stamp: Stamp) -> np.ndarray:
+    """[band y x] variance, nJy²."""
+    variance = stamp.variance.astype(np.float64)
+    return np.broadcast_to(variance if variance.ndim > 1 else variance[:, None, None], stamp.image.shape)
+
+
+def _width(psf: np.ndarray | None) -> float:
+    """Pixels: the square root of the area over which a point is spread."""
+    return 1.0 if psf is None else float(np.square(psf, dtype=np.float64).sum() ** -0.5)
+
+
+def _score(value: float | Refusal) -> Score:
+    return Score(None, failure=value.reason) if isinstance(value, Refusal) else Score(value)
+
+
+def _device(model: Any) -> torch.device:
+    return next(model.parameters()).device
+
+
+# --- Draws ------------------------------------------------------------------------------------------------------------
+
+
+def drawn(model: Any, representation: Any, count: int) -> Iterator[Stamp | Refusal]:
+    """What the model makes."""
+    generator = Generator().manual_seed(SEED)
+    for _ in range(count // AT_ONCE):
+        noise = torch.randn(AT_ONCE, model.latent_size, generator=generator)
+        with torch.inference_mode():
+            made = model.generate(noise.to(_device(model))).to("cpu")
+        yield from representation.decode(made)
+
+
+def seen_variously(model: Any, representation: Any) -> Iterator[Stamp | Refusal]:
+    """What a model makes that knows neither PSF nor noise, seen through those of training stamps, made wider, stronger
+    and weaker."""
+    generator = np.random.default_rng(SEED)
+    for stamp in drawn(model, representation, DRAWS):
+        psf, variance = representation.seen[generator.integers(len(representation.seen))]
+        noisier, wider = NOISIER ** generator.uniform(-2, 2), generator.uniform(0, WIDER)
+        if isinstance(stamp, Stamp):
+            yield observed(stamp, _blurred(psf, wider), variance * noisier, generator)
+
+
+def _blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
+    """[y x] under a Gaussian whose standard deviation is so much of the PSF's width."""
+    sigma, psf = share * _width(psf), np.ones((1, 1)) if psf is None else psf.astype(np.float64)
+    margin = min(math.ceil(4 * sigma), (LARGEST_PSF - len(psf)) // 2)
+    return ndimage.gaussian_filter(np.pad(psf, max(margin, 0)), sigma, mode="constant")
+
+
+# --- Recipes ----------------------------------------------------------------------------------------------------------
+
+
+def vae_oracles(model: Any, representation: Any) -> Mapping[str, Oracle]:
+    """Of an `ImageVAE`: the bound in the strict sense, and how odd the one is that it was trained by, which grants the
+    model an error."""
+
+    def reading(misfit: float | None) -> Reading:
+        return lambda batch: model.bound(batch, SAMPLES, misfit=misfit)
+
+    strict, trained = (StampBound(reading(misfit), model, representation) for misfit in (0.0, None))
+    return _oracles(strict, Anomaly(trained, lambda: seen_variously(model, representation)), representation)
+
+
+def diffusion_oracles(model: Any, representation: Any) -> Mapping[str, Oracle]:
+    """Of an `ObservedImageDiffusion`, whose draws are as the training stamps were seen."""
+
+    def reading(batch: Batch) -> Tensor:
+        return -model.terms(batch.repeat_interleave(TIMES)).nats.mean(0, keepdim=True)
+
+    bound = StampBound(reading, model, representation)
+    return _oracles(bound, Anomaly(bound, lambda: drawn(model, representation, SEEN_ALIKE)), representation.images)
+
+
+def _oracles(bound: StampBound, anomaly: Anomaly, images: Any) -> Mapping[str, Oracle]:
+    """A stamp without noise and PSF is judged as the training stamps were seen."""
+    observing = ObservingConditions(images.pixel_scale, images.seen)
+    return {one.name: SeenOracle(one, observing) for one in (LogLikelihood(bound), anomaly)}

@@ -1,0 +1,143 @@
+"""Stores of arrays in Zarr's formats 2 and 3, in a folder or a zip: a group of arrays, or one array alone.
+
+They are read block by block, a block being as many stamps as stand in one chunk, and by codecs alone that make numbers
+or texts of bytes: one that unpickles runs whatever a file says.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.errors import ConfigError, DataError
+
+ENDINGS = (".zarr", ".zarr.zip")
+CODECS = frozenset({
+    "bytes", "endian", "transpose", "sharding_indexed", "blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4",
+    "shuffle", "bitround", "delta", "fixedscaleoffset", "quantize", "packbits", "astype", "crc32", "crc32c", "adler32",
+    "fletcher32", "jenkins_lookup3", "vlen-utf8", "vlen-bytes",
+})  # fmt: skip
+ARRAY, GROUP = ("zarr.json", ".zarray"), ("zarr.json", ".zgroup")
+"""Files that say what a node is, in formats 3 and 2."""
+LARGEST_BLOCK = 1 << 30
+"""Bytes of the stamps in one chunk, which is read whole for each of them."""
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, zipfile.BadZipFile)
+
+
+class Blocks:
+    """An array whose last block is kept for the rows that follow. attrs: its attributes by name."""
+
+    def __init__(self, array: Any, place: str) -> None:
+        self.shape, self.dtype, self.attrs = array.shape, array.dtype, array.attrs.asdict()
+        self._array, self._place, self._number, self._block = array, place, -1, np.empty(0)
+        self._rows = array.chunks[0] if array.chunks else 1
+        size = self._rows * math.prod(self.shape[1:]) * array.dtype.itemsize
+        if size > LARGEST_BLOCK:
+            raise DataError(
+                f"Expected chunks that hold {LARGEST_BLOCK >> 30} GiB of stamps at most in {place}, found {size >> 20} "
+                "MiB in one. Write it anew with smaller chunks."
+            )
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self._read(index)
+        number, row = divmod(int(index), self._rows)
+        if number != self._number:
+            self._block = self._read(slice(number * self._rows, (number + 1) * self._rows))
+            self._number = number
+        return self._block[row]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._read(...), dtype)
+
+    def _read(self, rows: Any) -> Any:
+        try:
+            return self._array[rows]
+        except _UNREADABLE as error:
+            raise DataError(f"Expected whole chunks in {self._place}, found a damaged one: {error}.") from error
+
+
+def is_store(path: Path) -> bool:
+    """Whether there is something by the name of a store: a folder or a file."""
+    return path.name.lower().endswith(ENDINGS) and path.exists()
+
+
+def arrays(path: Path) -> tuple[dict[str, Blocks], dict[str, Any]]:
+    """The arrays of a group by name, or a store's only one as `images`; and the group's attributes."""
+    library = _library(path)
+    try:
+        root = _root(path)
+        alone = _said(root, *ARRAY)
+        nodes = {"images": root} if alone else {one.name: one for one in root.iterdir() if _said(one, *ARRAY)}
+        for name, node in nodes.items():
+            _check_codecs(f"array {name} of {path}", _said(node, *ARRAY))
+        store = library.storage.LocalStore(path, read_only=True) if path.is_dir() else library.storage.ZipStore(path)
+        found = {name: library.open_array(store, path=_within(path, node), mode="r") for name, node in nodes.items()}
+        opened = {name: Blocks(array, f"array {name} of {path}") for name, array in found.items()}
+        return opened, {} if alone else _said(root, *GROUP).get("attributes") or _said(root, ".zattrs")
+    except _UNREADABLE as error:
+        raise DataError(f"Expected a Zarr store at {path}, found another thing or a damaged one: {error}.") from error
+
+
+def _library(path: Path) -> Any:
+    try:
+        import zarr
+
+        if int(zarr.__version__.partition(".")[0]) >= 3:
+            return zarr
+    except ImportError:
+        pass
+    raise ConfigError(f"Expected the package zarr, 3 or newer, to read {path}. Install it: pip install 'zarr>=3'.")
+
+
+def _root(path: Path) -> Any:
+    """The store itself, or the one that a zipped folder holds."""
+    if path.is_dir():
+        root: Any = path
+    else:
+        root, inside = zipfile.Path(path), list(zipfile.Path(path).iterdir())
+        root = inside[0] if len(inside) == 1 and inside[0].is_dir() else root
+    if not any((root / name).exists() for name in {*ARRAY, *GROUP}):
+        raise ValueError(f"it has none of {', '.join(sorted({*ARRAY, *GROUP}))}")
+    return root
+
+
+def _within(path: Path, node: Any) -> str:
+    """A node's place in its store."""
+    return node.at.strip("/") if isinstance(node, zipfile.Path) else node.relative_to(path).as_posix().strip(".")
+
+
+def _said(node: Any, *names: str) -> dict[str, Any]:
+    """What the first of these files says of a node, {} where it has none or is of another kind."""
+    place = next((node / name for name in names if node.is_dir() and (node / name).exists()), None)
+    said = {} if place is None else json.loads(place.read_text(encoding="utf-8"))
+    kind = said.get("node_type")
+    return {} if kind is not None and (kind == "array") != (names == ARRAY) else said
+
+
+def _check_codecs(place: str, said: Mapping[str, Any]) -> None:
+    named = [*_names([said.get("compressor")]), *_names(said.get("filters")), *_names(said.get("codecs"))]
+    for name in named:
+        if name.removeprefix("numcodecs.") not in CODECS:
+            raise DataError(
+                f"Expected codecs that make numbers of bytes in {place}, found '{name}', which isn't run. "
+                "Write it anew without that."
+            )
+
+
+def _names(codecs: Any) -> Iterator[str]:
+    """Names of codecs, and of those within a shard."""
+    for one in codecs or ():
+        if isinstance(one, dict):
+            yield str(one.get("id", one.get("name")))
+            inner = one.get("configuration") or {}
+            yield from _names(inner.get("codecs"))
+            yield from _names(inner.get("index_codecs"))
+        elif one is not None:
+            yield str(one)

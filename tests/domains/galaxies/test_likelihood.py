@@ -1,0 +1,210 @@
+"""How likely a model finds a stamp, and how odd."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from sciencegen.api.models import load_model
+from sciencegen.diffusion.images import ImageDiffusionSettings
+from sciencegen.diffusion.model import DiffusionSettings
+from sciencegen.domains.base import Refusal
+from sciencegen.domains.galaxies import likelihood, seen_representation
+from sciencegen.domains.galaxies.items import Stamp, standardize, text
+from sciencegen.domains.galaxies.likelihood import SAMPLES, TIMES, Anomaly, StampBound, fit_usual, how_seen
+from sciencegen.domains.galaxies.models import RECIPES
+from sciencegen.domains.galaxies.observation import ObservingConditions, observed
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.networks.unet import UNetSettings
+from sciencegen.scoring.seen import SEED
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_model("galaxies", "galaxies", "cpu")
+
+
+@pytest.fixture(scope="module")
+def oracles(loaded):
+    """Beside a few draws."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(likelihood, "DRAWS", 64)
+        found = loaded.oracles
+        found["anomaly"].oracle.usual  # noqa: B018
+        yield found
+
+
+def values(oracle, stamps) -> list[float]:
+    return [one.value for one in oracle.score(stamps)]
+
+
+# --- what is expected -------------------------------------------------------------------------------------------------
+
+
+def invented(generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds that are quadratic in how stamps are seen, spread the more the brighter."""
+    seen = generator.uniform([2, 1, 0], [6, 4, 1], (count, 3))
+    s, noise, width = seen.T
+    return seen, -50 * s + 4 * s**2 - 7 * noise * width - 30 * width**2 + np.exp(0.6 * s) * generator.normal(
+        0, 1, count
+    )
+
+
+def test_a_deviation_is_in_standard_deviations_whatever_the_brightness():
+    generator = np.random.default_rng(0)
+    usual = fit_usual(*invented(generator, 2000))
+    seen, bounds = invented(generator, 3000)
+    deviations = usual.deviation(seen, bounds)
+    for part in np.array_split(deviations[np.argsort(seen[:, 0])], 3):
+        assert abs(part.mean()) < 0.15
+        assert part.std() == pytest.approx(1, abs=0.3)  # without: 0.3 to 1.8
+
+
+def test_odd_draws_are_no_measure_of_what_is_usual():
+    generator = np.random.default_rng(1)
+    seen, bounds = invented(generator, 2000)
+    bounds[::20] -= 1e5
+    assert abs(np.median(fit_usual(seen, bounds).deviation(*invented(generator, 2000)))) < 0.15
+
+
+def test_beyond_the_draws_nothing_is_extrapolated():
+    seen, bounds = invented(np.random.default_rng(2), 500)
+    usual = fit_usual(seen, bounds)
+    (edge, beyond) = usual.deviation(np.array([seen.max(0), seen.max(0) + 9]), np.zeros(2))
+    assert edge == beyond
+
+
+def test_draws_that_are_all_seen_alike_are_a_measure_too():
+    seen, bounds = invented(np.random.default_rng(3), 500)
+    seen[:, 1:] = 2.0
+    deviations = fit_usual(seen, bounds).deviation(seen, bounds)
+    assert np.isfinite(deviations).all()
+    assert abs(np.median(deviations)) < 0.2
+
+
+def test_how_a_stamp_is_seen():
+    psf = np.zeros((9, 9), np.float32)
+    psf[3:7, 3:7] = 1 / 16
+    stamp = Stamp(np.full((2, 8, 8), 3.0), 0.1, psf, np.array([4.0, 1.0]), ("g", "r"))
+    ratio, noise, width = how_seen(stamp)
+    assert ratio == pytest.approx(np.log(128 * 3 / np.sqrt(64 * 5)))
+    assert (noise, width) == (pytest.approx(np.log(2) / 2), pytest.approx(np.log(4)))
+    assert how_seen(replace(stamp, image=-stamp.image, psf=None))[[0, 2]].tolist() == [0, 0]
+
+
+# --- the variational autoencoder --------------------------------------------------------------------------------------
+
+
+def test_log_likelihood_is_the_strict_bound_of_each_pixel(loaded, oracles, observed):
+    (stamp,) = observed[:1]
+    batch = loaded.representation.batch(loaded.representation.encode([stamp]))
+    bound = loaded.model.bound(batch, SAMPLES, misfit=0.0)
+    assert values(oracles["log_likelihood"], [stamp]) == [pytest.approx(float(bound) / 64**2)]
+    assert float(bound) != pytest.approx(float(loaded.model.bound(batch, SAMPLES)))
+
+
+def test_a_score_depends_on_nothing_but_the_stamp(oracles, observed):
+    for oracle in oracles.values():
+        together = values(oracle, observed[:3])
+        assert values(oracle, observed[2::-1]) == together[::-1]
+
+
+def test_each_reading_of_the_model_says_the_same(loaded, oracles, observed, monkeypatch):
+    monkeypatch.setattr(likelihood, "DRAWS", 64)
+    assert values(loaded.oracles["anomaly"], observed[:1]) == values(oracles["anomaly"], observed[:1])
+
+
+def test_what_no_galaxy_has_is_odd_and_what_it_has_is_not(oracles, observed):
+    def marked(stamp: Stamp) -> Stamp:
+        """With a streak and a hot column."""
+        light = np.zeros(stamp.image.shape)
+        light[0, range(12, 20), range(40, 48)] = 25
+        light[0, :, 9] = 4
+        return standardize(replace(stamp, image=stamp.image + light * np.sqrt(stamp.variance[0]), source=""))
+
+    plain, odd = (np.array(values(oracles["anomaly"], part)) for part in (observed[:16], map(marked, observed[:16])))
+    assert (odd > plain + 1).all()
+    assert np.median(np.abs(plain)) < 2
+    assert np.median(odd) > 4
+
+
+def test_noise_and_blur_change_the_likelihood_and_hardly_the_anomaly(oracles, simulated):
+    generator = np.random.default_rng(0)
+    wide = np.exp(-0.5 * (np.hypot(*np.mgrid[-8:9, -8:9]) / 1.5) ** 2)
+
+    def seen(psf: np.ndarray | None, noise: float):
+        psfs = [one.observed.psf if psf is None else psf for one in simulated[:16]]
+        pairs = zip(simulated, psfs, strict=False)
+        stamps = [observed(one.twin, psf, one.observed.variance * noise**2, generator) for one, psf in pairs]
+        return {name: np.median(values(oracle, stamps)) for name, oracle in oracles.items()}
+
+    usual, loud, blurred = seen(None, 1), seen(None, 3), seen(wide, 1)
+    assert loud["log_likelihood"] < usual["log_likelihood"] - 1
+    assert all(abs(one["anomaly"] - usual["anomaly"]) < 1 for one in (loud, blurred))
+
+
+def test_a_stamp_without_noise_is_judged_as_the_training_stamps_were_seen(loaded, oracles, twins):
+    seen = loaded.representation.observed(twins[:2], SEED)
+    for oracle in oracles.values():
+        assert values(oracle, twins[:2]) == values(oracle, seen)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda stamp: replace(stamp, image=stamp.image[:, :32, :32]), "expected 1 band"),
+        (lambda stamp: replace(stamp, variance=np.zeros(1, np.float32)), "without noise has no likelihood"),
+    ],
+)
+def test_what_can_t_be_judged_is_a_failure(oracles, observed, change, told):
+    for oracle in oracles.values():
+        (score,) = oracle.score([change(observed[0])])
+        assert told in score.failure
+
+
+def test_a_model_of_stamps_without_noise_has_nothing_to_judge_by(loaded, observed):
+    bound = StampBound(lambda batch: torch.zeros(1), loaded.model, loaded.representation)
+    (score,) = Anomaly(bound, lambda: [Refusal("none")] * 40).score(observed[:1])
+    assert "learned from stamps without noise" in score.failure
+
+
+def test_draws_are_seen_through_wider_psfs_and_other_noise(loaded, monkeypatch):
+    monkeypatch.setattr(likelihood, "DRAWS", 64)
+    made = list(likelihood.seen_variously(loaded.model, loaded.representation))
+    kept = [
+        how_seen(Stamp(np.ones((1, 64, 64)), 0.1, psf, variance, ("r",)))
+        for psf, variance in loaded.representation.seen
+    ]
+    (_, noise, width), (low, high) = np.array([how_seen(one) for one in made]).T, np.exp(np.ptp(kept, 0)[1:])
+    assert 3 < np.exp(np.ptp(noise)) / low <= 16.01
+    assert 2 < np.exp(np.ptp(width)) / high < 3.5
+
+
+# --- the diffusion ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def diffusion():
+    stamps = [one.observed for one in simulate(SurveySettings(side=32), 4, 0, 12)]
+    fitted = seen_representation.fit([text(stamp) for stamp in stamps], np.empty((12, 0)), ())
+    unet = UNetSettings(symmetry="none", width=4, multipliers=(1, 2), known=8)
+    torch.manual_seed(0)
+    settings = ImageDiffusionSettings(unet=unet, diffusion=DiffusionSettings(weighting="elbo", steps=2))
+    return RECIPES["stamp-diffusion"].build(fitted, settings).eval(), fitted, stamps
+
+
+def test_a_diffusion_s_bound_is_that_of_its_noise_levels(diffusion, monkeypatch):
+    monkeypatch.setattr(likelihood, "SEEN_ALIKE", 32)
+    model, fitted, stamps = diffusion
+    oracles = RECIPES["stamp-diffusion"].oracles(model, fitted)
+    assert tuple(oracles) == RECIPES["stamp-diffusion"].knows
+    batch = fitted.batch(fitted.encode(stamps[:1])).repeat_interleave(TIMES)
+    (found,) = values(oracles["log_likelihood"], stamps[:1])
+    assert found == pytest.approx(-float(model.terms(batch).nats.mean()) / 32**2)
+    assert np.isfinite(values(oracles["anomaly"], stamps)).all()
+    twin = next(simulate(SurveySettings(side=32), 4, 0, 1)).twin
+    seen = ObservingConditions(0.1, fitted.images.seen).observed([twin], SEED)
+    assert values(oracles["log_likelihood"], [twin]) == values(oracles["log_likelihood"], seen)
