@@ -10,7 +10,7 @@ from tests.workflows.conftest import CONFIG, edited
 from tests.workflows.conftest import RULES as EVERY_RULE
 
 RULES = EVERY_RULE - {"complete"}
-AFTER_PREDICTING = {"predict", "optimize", "variants", "report"}
+AFTER_PREDICTING = {"predict", "optimize", "variants", "propose", "report"}
 AFTER_TRAINING = RULES - {"prepare", "predict"}
 
 
@@ -56,7 +56,7 @@ def test_an_edit_reruns_what_depends_on_it(finished, path, value, expected):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("stain.csv", AFTER_PREDICTING | {"propose"}),
+        ("stain.csv", AFTER_PREDICTING),
         ("named.fasta", AFTER_PREDICTING),
         ("items.smi", RULES - {"predict"}),
         ("wild.fasta", RULES - {"predict"}),
@@ -96,7 +96,8 @@ def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
     assert seen["evaluate"] == {"seed": 0, "model": f"{results}/model", **CONFIG["evaluate"]}
     assert seen["optimize"]["predictors"] == {"stain": f"{results}/predictors/stain"}
     assert seen["optimize"]["training"] == "known.smi"
-    assert seen["propose"] == {"seed": 0, "model": f"{results}/model", **CONFIG["propose"]}
+    told = {"model": f"{results}/model", "predictors": {"stain": f"{results}/predictors/stain"}}
+    assert seen["propose"] == {"seed": 0, **told, **CONFIG["propose"]}
     assert seen["report"] == CONFIG
     assert f"stain={results}/predictors/stain" in finished.calls("score")[0]["words"]
 
