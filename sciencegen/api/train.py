@@ -31,9 +31,6 @@ from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import atomic_write
 from sciencegen.runs import RunFolder, run_name
 
-FEW = 5_000
-"""Fewer items than this don't fit anew what a model fits after its weights (such as a prior): it stays as it was."""
-
 FEW_EFFECTIVE = 100
 """Weighted items that tell fewer new things than this are too few to learn much from."""
 
@@ -149,7 +146,7 @@ def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, log: Log) 
                 f"note: the items are worth {model.effective_items:.0f} independent ones; a model of so few says little"
             )
     _descend(plan, run, model, held, log)
-    if plan.start is None or len(held.arrays) >= FEW:
+    if plan.start is None or len(held.arrays) >= plan.recipe.fewest:
         _finish(model, held, plan.settings)
     return _save(run, model, held, domain_of(plan.formed), plan.recipe, log)
 

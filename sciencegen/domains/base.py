@@ -105,6 +105,7 @@ class Recipe:
         None: it is conditioned on nothing.
     adapt_representation: (old, texts, values, property names) -> new; for fine-tuning. None: can't be fine-tuned.
     adapt: (model, old representation, new representation, seed) -> a model for the new one with the old weights.
+    fewest: items, fewer of which an adapted model doesn't fit anew to what it fits after its weights, such as a prior.
     form: which form of the domain's items the recipe learns, "" for the domain's own (`Domain.forms`).
     check: (model, representation, held-out arrays) -> figures of a trained model; None: how many items come back.
     completes: the model has no items of its own, it gives given ones what they lack (molecules: coordinates). Its
@@ -131,6 +132,7 @@ class Recipe:
     conditions: tuple[str, ...] | None = ()
     adapt_representation: Callable[[Any, Sequence[str], np.ndarray, Sequence[str]], Representation] | None = None
     adapt: Callable[[Any, Any, Any, int], LatentModel] | None = None
+    fewest: int = 5_000
     description: str = ""
     form: str = ""
     check: Callable[[Any, Any, Sequence[Any]], Mapping[str, float]] | None = None

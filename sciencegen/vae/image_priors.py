@@ -4,27 +4,31 @@ map, and of what isn't told of a condition."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.symmetry import SYMMETRIES
+from sciencegen.vae.adoption import like_few
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal
 from sciencegen.vae.image_networks import Condition
 from sciencegen.vae.map_flow import LEAST, fit_map_flow
 from sciencegen.vae.observation import VARIANCE
-from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.prior_fitting import GO_ON, FlowFit, FlowFitSettings, fit_flow_prior, steps_further
 
 MAPS = 64
 """Items of a step of the map's prior."""
 MOST_MAPS = 24_000
 """Items that it is fitted to: 1.2 GB of maps of 16 x 16 under 32 channels."""
+FEWEST_MAPS = 1000
+"""Noise-free items below which an adapted model's maps keep their priors: of a map that noise hides nothing is learned,
+and a draw has the knots and arms that the old items had."""
 
 
 def fit_priors(
@@ -36,19 +40,38 @@ def fit_priors(
     map_steps: int,
     precision: str,
 ) -> FlowFit:
-    """Fit an `ImageVAE`'s in place; the fit of the code's prior."""
+    """Fit an `ImageVAE`'s in place; the fit of the code's prior. Those of an adapted one go on from what they were."""
+    count, anew = sum(map(len, batches)), model.former is None
     mean, log_std, condition = posteriors(model, batches, generator)
-    settings = FlowFitSettings(dropout=ConditionDropout())  # the codes have met the dropout already
-    fit = fit_flow_prior(model.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=settings)
+    settings = replace(FlowFitSettings() if anew else GO_ON, dropout=ConditionDropout())  # dropped already
+    data = (mean, condition, steps if anew else steps_further(count, steps), batch, generator)
+    fit = fit_flow_prior(model.prior, *data, log_std=log_std, settings=settings)
     if condition is not None:
-        whole = condition[~condition.isnan().any(1)].unique(dim=0)
-        signs = [whole.new_tensor(model.conditions.signs(g)) for g in SYMMETRIES[model.settings.symmetry]]
-        every = torch.cat([whole * sign for sign in signs])
-        model.wishes.learn(every, model.settings.dropout, steps, batch, generator)
+        told = torch.cat([one.condition for one in batches if one.condition is not None])
+        kinds, dropout = model.conditions, model.settings.dropout
+        signs = told.new_tensor([kinds.signs(g) for g in SYMMETRIES[model.settings.symmetry]])
+        if model.former is not None and not model.wishes.fitted:
+            told = like_few(model.former, told, dropout, steps, batch, generator, signs)
+        model.wishes.learn(told, dropout, steps, batch, generator, signs)
+    _fit_maps(model, batches, generator, map_steps, precision)
+    return fit
+
+
+def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, steps: int, precision: str) -> None:
+    """An adapted model's go on where enough items are free of noise; else they stay."""
+    if adapted := model.former is not None:
+        quiet = sum(int(noise_free(one).sum()) for one in batches)
+        if quiet < FEWEST_MAPS:
+            return
+        steps = steps_further(quiet, steps)
     for number, flow in enumerate(model.map_flows):
         rows = posterior_maps(model, number, batches, generator)
-        fit_map_flow(flow, partial(rows.draw, generator), rows.says > LEAST, map_steps, generator, precision)
-    return fit
+        active = flow.active.flatten() > 0 if adapted else rows.says > LEAST
+        fit_map_flow(flow, partial(rows.draw, generator), active, steps, generator, precision)
+
+
+def noise_free(batch: Batch) -> Bool[Tensor, " batch"]:
+    return batch[VARIANCE].flatten(1).amax(1) == 0
 
 
 @dataclass(frozen=True)
@@ -82,7 +105,7 @@ def posterior_maps(model: Any, number: int, batches: Sequence[Batch], generator:
     Of items without noise, where there are some: a map that noise hides has its prior for a posterior, which is what a
     draw shall not look like.
     """
-    quiet = [one.select(one[VARIANCE].flatten(1).amax(1) == 0) for one in batches]
+    quiet = [one.select(noise_free(one)) for one in batches]
     kept = [one for one in quiet if len(one)] or batches
     stride, shape = max(1, sum(map(len, kept)) // MOST_MAPS), model.networks.map_shapes[number]
     found = []

@@ -35,6 +35,7 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
+from sciencegen.vae.adoption import Former
 from sciencegen.vae.asking import Measure, asked_again
 from sciencegen.vae.bounds import BoundTerms, free_bits, importance_weighted_bound
 from sciencegen.vae.flow_prior import FlowPrior
@@ -100,8 +101,10 @@ class ImageVAE(nn.Module):
     be; a domain may set it. settle: what of a condition follows from the rest, made so.
 
     A latent is (code, maps, wish); the wish is the noise of what isn't told of a condition, 0 for a given image.
+    former: what it began with, if that was another's weights (`adoption`).
     """
 
+    former: Former | None = None
     networks: Any
     prior: Any  # modules to torch; a flow prior to us, or anything with its methods
     map_flows: Any
@@ -162,7 +165,8 @@ class ImageVAE(nn.Module):
         precision: str = "float32",
     ) -> FlowFit:
         """Fit the priors that draws are of; call once after training. The fit of the code's prior. map_steps, precision
-        (float32 or bfloat16): of each map's."""
+        (float32 or bfloat16): of each map's. Those of an adapted model go on from what they are, fewer steps where
+        images are few, and the maps' not at all where few are free of noise."""
         return fit_priors(self, list(batches), generator, steps, batch, map_steps, precision)
 
     # --- evidence -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.asking import wished
 from sciencegen.vae.flow_prior import FlowPrior
-from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior, steps_further
 
 BLUR = 0.05
 """Noise on conditions as the flow learns them, in their standard deviations: properties of which one follows from
@@ -22,6 +22,8 @@ UNTOLD = 0.3
 """Share of conditions of which nothing is told as the flow learns."""
 FEWEST = 500
 """Items whose condition is known whole, below which nothing is learned."""
+FEWEST_MORE = 100
+"""Below which a flow that is fitted doesn't go on."""
 
 Condition = Float[Tensor, "batch property"]
 Settle = Callable[[Condition, Condition], Condition]
@@ -40,13 +42,22 @@ class Wishes(nn.Module):
         self.register_buffer("fitted", torch.tensor(False))
 
     def learn(
-        self, conditions: Condition, dropout: ConditionDropout, steps: int, batch: int, generator: Generator
+        self,
+        conditions: Condition,
+        dropout: ConditionDropout,
+        steps: int,
+        batch: int,
+        generator: Generator,
+        signs: Float[Tensor, "orientation property"] | None = None,
     ) -> FlowFit | None:
-        """From the rows that are known whole; None where they are too few. dropout: what of them is told."""
-        whole = conditions[~conditions.isnan().any(1)]
-        if self.flow is None or len(whole) < FEWEST:
+        """From the rows that are known whole; None where they are too few. dropout: what of them is told. signs: of
+        their columns in each orientation that they are seen in. A flow that is fitted goes on from what it is."""
+        rows = conditions[~conditions.isnan().any(1)]
+        if self.flow is None or len(rows) < (FEWEST_MORE if self.fitted else FEWEST):
             return None
-        settings = FlowFitSettings(dropout=replace(dropout, everything=UNTOLD))
+        whole = rows if signs is None else torch.cat([rows * one for one in signs])
+        steps = steps_further(len(rows), steps) if self.fitted else steps
+        settings = FlowFitSettings(dropout=replace(dropout, everything=UNTOLD), anew=not bool(self.fitted))
         blur = torch.full_like(whole, math.log(BLUR))
         fit = fit_flow_prior(self.flow, whole, whole, steps, batch, generator, log_std=blur, settings=settings)
         self.fitted.fill_(True)

@@ -9,6 +9,7 @@ from torch import Generator
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.gaussian import standard_normal_log_prob
+from sciencegen.vae.prior_fitting import GO_ON, steps_further
 from sciencegen.vae.priors import FlowFitSettings, FlowPrior, fit_flow_prior
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -24,9 +25,12 @@ def mixture(count, generator):
     return z, torch.stack([2.0 * component - 1, torch.randn(count, generator=generator)], 1)
 
 
-def fitted(steps, seed=0):
+def fitted(steps, seed=0, told=True):
+    """told: of the component."""
     generator = Generator().manual_seed(seed)
     latents, condition = mixture(4000, generator)
+    if not told:
+        condition[:, 0] = torch.nan
     flow = FlowPrior(2, 2, layers=4, width=32, context_size=16, transform="spline")
     settings = FlowFitSettings(learning_rate=4e-3, dropout=ConditionDropout(some=0.3, everything=0.3))
     return flow, fit_flow_prior(flow, latents, condition, steps, 256, generator, settings=settings)
@@ -60,6 +64,30 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not():
     assert fit == again
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+def test_one_that_goes_on_keeps_its_scale_and_hears_what_it_is_told_for_the_first_time(generator):
+    """Of which component the latents are, in 150 of them."""
+    flow, _ = fitted(150, told=False)
+    with torch.no_grad():
+        flow.context.hidden[0].weight[:, [0, 2]] = 0.0  # as a model has it that begins with another's weights
+    z, condition = mixture(2000, generator)
+
+    def nats(told):
+        with torch.no_grad():
+            return float(-flow.log_prob(z, condition if told else torch.full_like(condition, torch.nan)).mean())
+
+    free, scale = nats(False), flow.whitening.factor.clone()
+    assert nats(True) == pytest.approx(free, abs=0.02)
+    fit_flow_prior(flow, *mixture(150, generator), 30, 64, generator, settings=GO_ON)
+    print("nats of one that isn't told", nats(False), "was", free, "and of one that is", nats(True))
+    assert nats(False) < free + 0.1
+    assert nats(True) < free - 0.1
+    assert torch.equal(flow.whitening.factor, scale)
+
+
+def test_few_items_allow_few_steps():
+    assert [steps_further(items, 3000) for items in (20, 800, 10_000)] == [300, 800, 3000]
 
 
 def test_spreads_widen_what_is_fitted(generator):

@@ -187,21 +187,53 @@ def load(data: Mapping[str, Any]) -> ImageRepresentation:
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ImageRepresentation:
     """Bands, side and pixel scale of the first stamp; fluxes, PSFs and noise of evenly spaced ones."""
-    if (SPIN_2[0] in names) != (SPIN_2[1] in names):
-        raise ConfigError(f"Expected conditions {SPIN_2[0]} and {SPIN_2[1]} together: one turns into the other.")
-    rows = evenly_spaced(len(texts), LOOKED_AT)
-    read = [parse_text(texts[row]) for row in rows]
-    stamps = [stamp for stamp in read if isinstance(stamp, Stamp)]
-    if not stamps:
-        raise DataError("Expected stamps to learn from, found none.")
+    _check_pair(names)
+    stamps = _some_stamps(texts)
     first = stamps[0]
     alike = [one for one in stamps if one.image.shape == first.image.shape and one.bands == first.bands]
     sums = np.log([_positive_sum(one) for one in alike])
     columns = alike_pairs([_column(name, values[:, number]) for number, name in enumerate(names)])
-    noisy = [one for one in alike if not one.noise_free] or alike  # what an instrument saw, where some stamps are sharp
-    std = float(sums.std()) or 1.0
-    mean, seen = float(sums.mean()), seen_of(noisy)
-    return ImageRepresentation(first.bands, first.side, first.pixel_scale, columns, mean, std, seen)
+    mean, std = float(sums.mean()), float(sums.std()) or 1.0
+    return ImageRepresentation(first.bands, first.side, first.pixel_scale, columns, mean, std, _seen(alike))
+
+
+def adapt(
+    old: ImageRepresentation, texts: Sequence[str], values: np.ndarray, names: Sequence[str]
+) -> ImageRepresentation:
+    """For fine-tuning: the old one's scales of images and of the columns that it has, the new stamps' names of bands,
+    PSFs and noise. A DataError where no stamp is of the old shape and pixel scale."""
+    _check_pair(names)
+    stamps = _some_stamps(texts)
+    fitting = [one for one in stamps if isinstance(old.encode([one])[0], EncodedStamp)]
+    if not fitting:
+        refusal = old.encode(stamps[:1])[0]
+        assert isinstance(refusal, Refusal)
+        raise DataError(f"The weights can't be adapted to these stamps: {refusal.reason}, or train without --from.")
+    bands = fitting[0].bands
+    if bands != old.bands and set(bands) == set(old.bands):
+        raise DataError(f"Expected bands in the order {', '.join(old.bands)}, got {', '.join(bands)}. Reorder them.")
+    given = dict(zip(names, values.T, strict=True))
+    known = {one.name: one for one in old.columns}
+    new = {one.name: one for one in alike_pairs([_column(name, given[name]) for name in names if name not in known])}
+    return replace(old, bands=bands, columns=tuple((known | new)[name] for name in names), seen=_seen(fitting))
+
+
+def _check_pair(names: Sequence[str]) -> None:
+    if (SPIN_2[0] in names) != (SPIN_2[1] in names):
+        raise ConfigError(f"Expected conditions {SPIN_2[0]} and {SPIN_2[1]} together: one turns into the other.")
+
+
+def _some_stamps(texts: Sequence[str]) -> list[Stamp]:
+    """Evenly spaced ones."""
+    read = [parse_text(texts[row]) for row in evenly_spaced(len(texts), LOOKED_AT)]
+    if stamps := [stamp for stamp in read if isinstance(stamp, Stamp)]:
+        return stamps
+    raise DataError("Expected stamps to learn from, found none.")
+
+
+def _seen(stamps: Sequence[Stamp]) -> Seen:
+    """Of what an instrument saw, where some stamps are sharp."""
+    return seen_of([one for one in stamps if not one.noise_free] or stamps)
 
 
 def _positive_sum(stamp: Stamp) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,9 +21,11 @@ from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
 from sciencegen.domains.galaxies.seen_representation import SeenRepresentation
 from sciencegen.networks.symmetry import ConditionKinds
+from sciencegen.vae.adoption import adopt
 from sciencegen.vae.image_networks import FluxScale
 from sciencegen.vae.images import ImageVAE, ImageVAESettings
 from sciencegen.vae.observation import IMAGE, PSF, VARIANCE, observed
+from sciencegen.vae.warmup import Warmup
 
 CONDITIONS = (
     "flux", "half_light_radius", "e1", "e2", "ellipticity",
@@ -55,6 +58,16 @@ def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -
 
     settle = partial(settled, representation)
     return ImageVAE(representation.shape, condition_kinds(representation), settings, scale, measured, settle)
+
+
+def adapt_stamp_vae(model: ImageVAE, old: ImageRepresentation, new: ImageRepresentation, seed: int = 0) -> ImageVAE:
+    """A model for the new representation that starts from the trained one; before training it is the old one, whatever
+    it is told of new columns. The weight of its KL divergence is that of the old training's end."""
+    torch.manual_seed(seed)
+    adapted = stamp_vae(new, replace(model.settings, beta=Warmup(end=model.settings.beta.end)))
+    names = old.properties
+    adopt(model, adapted, [names.index(name) if name in names else None for name in new.properties])
+    return adapted
 
 
 def check(model: Any, representation: ImageRepresentation, arrays: Sequence[Any]) -> Mapping[str, float]:
@@ -97,6 +110,9 @@ RECIPES = {
         build=stamp_vae,
         settings=ImageVAESettings,
         conditions=CONDITIONS,
+        adapt_representation=image_representation.adapt,
+        adapt=adapt_stamp_vae,
+        fewest=0,
         description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
         check=check,
         oracles=likelihood.vae_oracles,
