@@ -13,11 +13,13 @@ from torch import Generator, Tensor, nn
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.asking import wished
 from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.gaussian import standard_normal
+from sciencegen.vae.marginals import Marginals
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior, steps_further
 
 BLUR = 0.05
-"""Noise on conditions as the flow learns them, in their standard deviations: properties of which one follows from
-others have no density without it."""
+"""Noise on normal scores as the flow learns them: properties of which one follows from others have no density without
+it."""
 UNTOLD = 0.3
 """Share of conditions of which nothing is told as the flow learns."""
 FEWEST = 500
@@ -25,19 +27,23 @@ FEWEST = 500
 FEWEST_MORE = 100
 """Below which a flow that is fitted doesn't go on."""
 
+DRAWS = 50_000
+"""From which the flow's own marginal distributions are learned."""
+
 Condition = Float[Tensor, "batch property"]
 Settle = Callable[[Condition, Condition], Condition]
 """(what is told, NaN elsewhere, a whole condition with it) -> that condition with what follows from others made so."""
 
 
 class Wishes(nn.Module):
-    """A flow p(c | told) over whole conditions. Until it is fitted, what isn't told stays so."""
+    """A flow p(c | told) over the normal scores of whole conditions. Until it is fitted, what isn't told stays so."""
 
     fitted: Tensor
 
     def __init__(self, count: int, layers: int, width: int, settle: Settle | None = None) -> None:
         super().__init__()
         self.count, self.settle = count, settle
+        self.marginals = Marginals(count)
         self.flow = FlowPrior(count, count, layers, width, transform="spline") if count else None
         self.register_buffer("fitted", torch.tensor(False))
 
@@ -59,16 +65,26 @@ class Wishes(nn.Module):
         steps = steps_further(len(rows), steps) if self.fitted else steps
         settings = FlowFitSettings(dropout=replace(dropout, everything=UNTOLD), anew=not bool(self.fitted))
         blur = torch.full_like(whole, math.log(BLUR))
-        fit = fit_flow_prior(self.flow, whole, whole, steps, batch, generator, log_std=blur, settings=settings)
+        self.marginals.fit(whole)
+        scores = self.marginals.to_scores(whole, generator)
+        fit = fit_flow_prior(self.flow, scores, whole, steps, batch, generator, log_std=blur, settings=settings)
+        self.marginals.fit(whole, self._scores(generator))
         self.fitted.fill_(True)
         return fit
+
+    @torch.no_grad()
+    def _scores(self, generator: Generator) -> Condition:
+        """Draws of the flow of which nothing is told: nearly standard normal, so that `marginals` make up the rest."""
+        like = torch.zeros(DRAWS, self.count, device=generator.device)
+        noise = standard_normal(like.shape, generator, like)
+        return self.flow(noise, torch.full_like(noise, torch.nan))
 
     def forward(self, noise: Float[Tensor, "batch property"], told: Condition | None) -> Condition | None:
         """What is told, and of standard normal noise a draw of the rest."""
         if self.flow is None or not self.fitted:
             return told
         told = torch.full_like(noise, torch.nan) if told is None else told
-        return self.obeyed(told, self.flow(noise, told))
+        return self.obeyed(told, self.marginals.to_values(self.flow(noise, told)))
 
     def obeyed(self, told: Condition, found: Condition) -> Condition:
         """A condition as it is told, and what follows from that."""
