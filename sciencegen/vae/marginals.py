@@ -34,7 +34,8 @@ class Marginals(nn.Module):
         if scores is None:
             below = torch.special.ndtr(self.scores).expand(len(self.knots), -1)
         else:
-            below = torch.searchsorted(scores.T.sort().values.contiguous(), self.scores.repeat(len(self.knots), 1)) / len(scores)
+            ordered = scores.T.sort().values.contiguous()
+            below = torch.searchsorted(ordered, self.scores.repeat(len(ordered), 1)) / len(scores)
         places = (below * (len(rows) - 1)).round().long()
         self.knots.copy_(rows.T.sort().values.gather(1, places))
 
