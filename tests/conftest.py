@@ -15,10 +15,15 @@ from tests.toy import install_toy
 MATHEMATICS = ("sciencegen.vae", "sciencegen.diffusion", "sciencegen.networks")
 """Here the shapes in the annotations are checked at every call."""
 
+ONE_THREAD = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")
+"""Here and in every process below, for the whole suite: tensors are tiny, and threads would wait for each other. The
+limit holds where a command asks torch for every core."""
+
 _FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     install_import_hook(MATHEMATICS, "beartype.beartype")
     folder = install_toy(Path(_FOLDER.name))
     sys.path.append(str(folder))
