@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import tempfile
@@ -40,3 +41,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def toy_folder() -> Path:
     """The folder with the toy domain's package, for PYTHONPATH."""
     return Path(_FOLDER.name)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws come by 64: a shipped model takes seconds for 512, asked for or not."""
+    for module in ("latent.noise", "latent.explorer", "api.generate"):
+        monkeypatch.setattr(importlib.import_module(f"sciencegen.{module}"), "COMPUTE_CHUNK", 64)
