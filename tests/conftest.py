@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import tempfile
@@ -15,10 +16,15 @@ from tests.toy import install_toy
 MATHEMATICS = ("sciencegen.vae", "sciencegen.diffusion", "sciencegen.networks")
 """Here the shapes in the annotations are checked at every call."""
 
+ONE_THREAD = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")
+"""Here and in every process below, for the whole suite: tensors are tiny, and threads would wait for each other. The
+limit holds where a command asks torch for every core."""
+
 _FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     install_import_hook(MATHEMATICS, "beartype.beartype")
     folder = install_toy(Path(_FOLDER.name))
     sys.path.append(str(folder))
@@ -35,3 +41,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def toy_folder() -> Path:
     """The folder with the toy domain's package, for PYTHONPATH."""
     return Path(_FOLDER.name)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws come by 64: a shipped model takes seconds for 512, asked for or not."""
+    for module in ("latent.noise", "latent.explorer", "api.generate"):
+        monkeypatch.setattr(importlib.import_module(f"sciencegen.{module}"), "COMPUTE_CHUNK", 64)

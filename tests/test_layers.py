@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,15 @@ def is_module(base: str, name: str) -> bool:
     return place.with_suffix(".py").exists() or place.is_dir()
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports(path: Path, top_level: bool = False) -> set[str]:
     """Every module that a file imports; with `top_level` only what importing it imports."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     nodes = tree.body if top_level else ast.walk(tree)
     names: set[str] = set()
     for node in nodes:
@@ -127,7 +134,7 @@ GENERIC = [
 def test_no_science_leaks_into_generic_code(name: str) -> None:
     """Words of a science may stand in docstrings and help as examples, never in the names that code works with."""
     for path in sorted((PACKAGE / name).rglob("*.py")):
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         identifiers = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         identifiers |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         identifiers |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
