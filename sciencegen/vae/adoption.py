@@ -22,6 +22,8 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.flows import Coupling
 from sciencegen.vae.gaussian import standard_normal
 from sciencegen.vae.wishes import Condition, Wishes
 
@@ -60,6 +62,7 @@ def adopt(trained: Any, fresh: Any, columns: Sequence[int | None]) -> None:
     for old, new in zip(_readers(trained), _readers(fresh), strict=True):
         if old is not None and new is not None:
             _read_alike(old, new, former, trained.conditions.count)
+    _told_nothing(trained.prior, fresh.prior)
 
 
 def _carry(old: Tensor, new: Tensor) -> None:
@@ -87,6 +90,19 @@ def _read_alike(old: nn.Linear, new: nn.Linear, former: Former, count: int) -> N
     new.weight[:, :other] = old.weight[:, :other]
     for place, before in ((other, other), (other + len(former.columns), other + count)):
         new.weight[:, place + here] = old.weight[:, before + there]
+
+
+def _told_nothing(old: FlowPrior, new: FlowPrior) -> None:
+    """A flow that isn't told anything any more goes on from what the old one was when it was told nothing."""
+    if old.context is None or new.context is not None:
+        return
+    (nothing,) = old.context(old.whitening.centre.new_zeros(1, 2 * old.property_count))
+    for before, after in zip(old.steps, new.steps, strict=True):
+        if isinstance(before, Coupling) and isinstance(after, Coupling):
+            read, now = (cast(nn.Linear, one.network.hidden[0]) for one in (before, after))
+            own, told = read.weight.split([before.kept, len(nothing)], 1)
+            now.weight.copy_(own)
+            now.bias.copy_(read.bias + told @ nothing)
 
 
 def like_few(

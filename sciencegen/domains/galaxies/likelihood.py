@@ -136,8 +136,8 @@ class Anomaly:
     @cached_property
     def usual(self) -> Usual | None:
         """None of a model whose draws have no likelihood: it learned from stamps without noise."""
-        read = [(how_seen(one), self._bound(one)) for one in self.draws() if isinstance(one, Stamp)]
-        known = [(seen, bound) for seen, bound in read if not isinstance(bound, Refusal)]
+        read = ((one, self._bound(one)) for one in self.draws() if isinstance(one, Stamp))
+        known = [(how_seen(one), bound) for one, bound in read if not isinstance(bound, Refusal)]
         return fit_usual(*map(np.stack, zip(*known, strict=True))) if len(known) >= AT_ONCE else None
 
     def score(self, items: Sequence[Stamp]) -> list[Score]:

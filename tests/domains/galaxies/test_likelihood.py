@@ -165,9 +165,11 @@ def test_what_can_t_be_judged_is_a_failure(oracles, observed, change, told):
         assert told in score.failure
 
 
-def test_a_model_of_stamps_without_noise_has_nothing_to_judge_by(loaded, observed):
+@pytest.mark.parametrize("sharp", [True, False])
+def test_a_model_of_stamps_without_noise_has_nothing_to_judge_by(loaded, observed, twins, sharp):
     bound = StampBound(lambda batch: torch.zeros(1), loaded.model, loaded.representation)
-    (score,) = Anomaly(bound, lambda: [Refusal("none")] * 40).score(observed[:1])
+    drawn = [*twins, *twins][:40] if sharp else [Refusal("none")] * 40
+    (score,) = Anomaly(bound, lambda: drawn).score(observed[:1])
     assert "learned from stamps without noise" in score.failure
 
 
