@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.symmetry import SYMMETRIES
 from sciencegen.vae.adoption import like_few
@@ -99,7 +100,7 @@ class MapPosteriors:
 
 @torch.no_grad()
 def posterior_maps(model: Any, number: int, batches: Sequence[Batch], generator: Generator) -> MapPosteriors:
-    """Of the map `number` of `MOST_MAPS` evenly spaced items in random orientations, each told its whole condition, as
+    """Of the map `number` of at most `MOST_MAPS` evenly spaced items in random orientations, each told its whole condition, as
     a draw is.
 
     Of items without noise, where there are some: a map that noise hides has its prior for a posterior, which is what a
@@ -107,10 +108,13 @@ def posterior_maps(model: Any, number: int, batches: Sequence[Batch], generator:
     """
     quiet = [one.select(noise_free(one)) for one in batches]
     kept = [one for one in quiet if len(one)] or batches
-    stride, shape = max(1, sum(map(len, kept)) // MOST_MAPS), model.networks.map_shapes[number]
-    found = []
-    for one in kept:
-        some = model.oriented(one.select(slice(None, None, stride)), generator)
+    sizes, shape, found = list(map(len, kept)), model.networks.map_shapes[number], []
+    chosen = torch.zeros(sum(sizes), dtype=torch.bool)
+    chosen[evenly_spaced(len(chosen), MOST_MAPS)] = True
+    for one, here in zip(kept, chosen.split(sizes), strict=True):
+        if not here.any():
+            continue
+        some = model.oriented(one.select(here), generator)
         seen = model.networks.infer(some, some.condition, generator)
         posterior = seen.posteriors[1 + number]
         mean, log_std = (values.unflatten(1, shape) for values in (posterior.mean, posterior.log_std))

@@ -182,6 +182,13 @@ def test_maps_that_noise_hides_keep_their_priors(generator, monkeypatch):
         assert not torch.equal(fresh.prior.steps[0].lower, trained.prior.steps[0].lower)
 
 
+def test_maps_are_of_no_more_items_than_memory_holds(generator, monkeypatch):
+    monkeypatch.setattr(image_priors, "MOST_MAPS", 10)
+    batches = [Blobs(noise=0.0).draw(size, generator).with_condition(None) for size in (7, 1, 1, 10)]
+    maps = image_priors.posterior_maps(stirred(), 0, batches, generator)
+    assert len(maps.mean) == len(maps.log_std) == len(maps.above) == 10
+
+
 SMALL = ImageVAESettings(
     code=6,
     pyramid=PyramidSettings(width=8, multipliers=(1, 2, 2), patch=2, known=64),
