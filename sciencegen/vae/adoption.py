@@ -22,6 +22,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import FitProgress
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.flows import Coupling
 from sciencegen.vae.gaussian import standard_normal
@@ -113,6 +114,7 @@ def like_few(
     batch: int,
     generator: Generator,
     signs: Float[Tensor, "orientation property"],
+    progress: FitProgress | None = None,
 ) -> Float[Tensor, "item property"]:
     """Many whole conditions like these, in which numbers may be missing; these themselves where they are many, or where
     there is nothing to draw others by. Further arguments: of `Wishes.learn`."""
@@ -123,7 +125,7 @@ def like_few(
     known, turns = (one.new_full((len(one), wishes.count), torch.nan) for one in (whole, signs))
     known[:, there], turns[:, there] = whole[:, here], signs[:, here]
     known = _drawn(wishes, known, generator)
-    wishes.learn(known, dropout, steps, batch, generator, turns.nan_to_num(1.0))
+    wishes.learn(known, dropout, steps, batch, generator, turns.nan_to_num(1.0), progress)
     made = few.new_full((MANY, len(former.columns)), torch.nan)
     made[:, here] = _drawn(wishes, few.new_full((MANY, wishes.count), torch.nan), generator)[:, there]
     new = [number for number, there in enumerate(former.columns) if there is None]

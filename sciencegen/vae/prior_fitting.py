@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import DescentSettings, descend
+from sciencegen.networks.descent import DescentSettings, FitProgress, descend
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
 
@@ -83,12 +83,12 @@ def fit_flow_prior(
     *,
     log_std: Float[Tensor, "item latent"] | None = None,
     settings: FlowFitSettings | None = None,
-    progress: Callable[[int, float], None] | None = None,
+    progress: FitProgress | None = None,
 ) -> FlowFit:
     """Minimize -E log p(z | c) in place, with conditions forgotten at random so that any subset can be asked for.
 
     log_std: the posterior's, where z ~ N(latents, exp(log_std)^2) is to be drawn anew at each step (the aggregate
-    posterior; Tomczak & Welling 2018, eq. 7) and not the centres alone. progress(step, loss) is called every step.
+    posterior; Tomczak & Welling 2018, eq. 7) and not the centres alone.
     The outcome follows from the arguments and the generator's state.
     """
     settings = settings or FlowFitSettings()
@@ -104,7 +104,7 @@ def fit_flow_prior(
     if settings.anew:
         prior.standardize(data.draw(rows, generator)[0])
     else:
-        _hear(prior, loss)
+        _hear(prior, loss, progress)
     check = data.draw(held, generator)
     start = _mean_loss(prior, *check)
     prior.train()
@@ -113,7 +113,7 @@ def fit_flow_prior(
     return FlowFit(_averages(losses, 10), start, _mean_loss(prior, *check))
 
 
-def _hear(prior: FlowPrior, loss: Callable[[int], Tensor]) -> None:
+def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], progress: FitProgress | None) -> None:
     """Learn the weights alone that read columns of the condition of which the flow has heard nothing so far: few as
     they are, they may take large steps and many."""
     if prior.context is None:
@@ -122,7 +122,7 @@ def _hear(prior: FlowPrior, loss: Callable[[int], Tensor]) -> None:
     unheard = (weight == 0).all(0)
     if unheard.any():
         hook = weight.register_hook(lambda gradient: gradient * unheard)
-        descend([weight], loss, HEARING_STEPS, DescentSettings(HEARING, weight_decay=0.0))
+        descend([weight], loss, HEARING_STEPS, DescentSettings(HEARING, weight_decay=0.0), progress)
         hook.remove()
 
 

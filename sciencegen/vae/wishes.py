@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import FitProgress
 from sciencegen.vae.asking import wished
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior, steps_further
@@ -49,6 +50,7 @@ class Wishes(nn.Module):
         batch: int,
         generator: Generator,
         signs: Float[Tensor, "orientation property"] | None = None,
+        progress: FitProgress | None = None,
     ) -> FlowFit | None:
         """From the rows that are known whole; None where they are too few. dropout: what of them is told. signs: of
         their columns in each orientation that they are seen in. A flow that is fitted goes on from what it is."""
@@ -59,7 +61,8 @@ class Wishes(nn.Module):
         steps = steps_further(len(rows), steps) if self.fitted else steps
         settings = FlowFitSettings(dropout=replace(dropout, everything=UNTOLD), anew=not bool(self.fitted))
         blur = torch.full_like(whole, math.log(BLUR))
-        fit = fit_flow_prior(self.flow, whole, whole, steps, batch, generator, log_std=blur, settings=settings)
+        data = (whole, whole, steps, batch, generator)
+        fit = fit_flow_prior(self.flow, *data, log_std=blur, settings=settings, progress=progress)
         self.fitted.fill_(True)
         return fit
 

@@ -175,17 +175,21 @@ def test_maps_that_noise_hides_keep_their_priors(generator, monkeypatch):
         fresh = begun(trained, KNOWN, (0, 1, 2))
         batch = Blobs(noise=0.01 if noisy else 0.0).draw(24, generator)
         batch = batch.with_condition(batch.condition[:, [0, 2, 3]])
-        fresh.finish([batch], Generator().manual_seed(0), 3, 8, 3)
+        told = []
+        fresh.finish([batch], Generator().manual_seed(0), 3, 8, 3, progress=lambda *one: told.append(one[:3]))
         before, after = trained.map_flows.state_dict(), fresh.map_flows.state_dict()
         assert all(torch.equal(before[name], value) for name, value in after.items()) == noisy
         assert torch.equal(fresh.prior.whitening.centre, trained.prior.whitening.centre), "it goes on from what it was"
         assert not torch.equal(fresh.prior.steps[0].lower, trained.prior.steps[0].lower)
+        maps = [(f"prior of map {number} of 2", step, 3) for number in (1, 2) for step in (1, 2, 3)]
+        assert [one for one in told if one[0].startswith("prior of map")] == ([] if noisy else maps)
+        assert {("posteriors", 1, 1), ("prior of codes", 3, 3)} < set(told)
 
 
 def test_maps_are_of_no_more_items_than_memory_holds(generator, monkeypatch):
     monkeypatch.setattr(image_priors, "MOST_MAPS", 10)
     batches = [Blobs(noise=0.0).draw(size, generator).with_condition(None) for size in (7, 1, 1, 10)]
-    maps = image_priors.posterior_maps(stirred(), 0, batches, generator)
+    maps = image_priors.posterior_maps(stirred(), 0, batches, generator, lambda *told: None)
     assert len(maps.mean) == len(maps.log_std) == len(maps.above) == 10
 
 
