@@ -103,27 +103,34 @@ def fit_flow_prior(
     held, rows = order.split([(count := int(settings.held_out * len(order))), len(order) - count])
     if settings.anew:
         prior.standardize(data.draw(rows, generator)[0])
-    else:
-        _hear(prior, loss, progress)
+    heard = 0 if settings.anew else _hear(prior, loss, steps, progress)
     check = data.draw(held, generator)
     start = _mean_loss(prior, *check)
     prior.train()
-    losses = descend(prior.parameters(), loss, steps, settings, progress)
+    losses = descend(prior.parameters(), loss, steps, settings, _among(progress, heard, heard + steps))
     prior.eval()
     return FlowFit(_averages(losses, 10), start, _mean_loss(prior, *check))
 
 
-def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], progress: FitProgress | None) -> None:
+def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progress: FitProgress | None) -> int:
     """Learn the weights alone that read columns of the condition of which the flow has heard nothing so far: few as
-    they are, they may take large steps and many."""
+    they are, they may take large steps and many. How many they took; `further` ones follow."""
     if prior.context is None:
-        return
+        return 0
     weight = cast(nn.Parameter, prior.context.hidden[0].weight)
     unheard = (weight == 0).all(0)
-    if unheard.any():
-        hook = weight.register_hook(lambda gradient: gradient * unheard)
-        descend([weight], loss, HEARING_STEPS, DescentSettings(HEARING, weight_decay=0.0), progress)
-        hook.remove()
+    if not unheard.any():
+        return 0
+    hook = weight.register_hook(lambda gradient: gradient * unheard)
+    told = _among(progress, 0, HEARING_STEPS + further)
+    descend([weight], loss, HEARING_STEPS, DescentSettings(HEARING, weight_decay=0.0), told)
+    hook.remove()
+    return HEARING_STEPS
+
+
+def _among(progress: FitProgress | None, before: int, steps: int) -> FitProgress | None:
+    """For steps of so many, before which others were."""
+    return None if progress is None else lambda step, _, loss: progress(before + step, steps, loss)
 
 
 @torch.no_grad()

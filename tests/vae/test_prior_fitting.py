@@ -9,7 +9,7 @@ from torch import Generator
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.gaussian import standard_normal_log_prob
-from sciencegen.vae.prior_fitting import GO_ON, steps_further
+from sciencegen.vae.prior_fitting import GO_ON, HEARING_STEPS, steps_further
 from sciencegen.vae.priors import FlowFitSettings, FlowPrior, fit_flow_prior
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -79,7 +79,10 @@ def test_one_that_goes_on_keeps_its_scale_and_hears_what_it_is_told_for_the_firs
 
     free, scale = nats(False), flow.whitening.factor.clone()
     assert nats(True) == pytest.approx(free, abs=0.02)
-    fit_flow_prior(flow, *mixture(150, generator), 30, 64, generator, settings=GO_ON)
+    told = []
+    data, hear = (*mixture(150, generator), 30, 64, generator), lambda step, steps, loss: told.append((step, steps))
+    fit_flow_prior(flow, *data, settings=GO_ON, progress=hear)
+    assert told == [(step, HEARING_STEPS + 30) for step in range(1, HEARING_STEPS + 31)]
     print("nats of one that isn't told", nats(False), "was", free, "and of one that is", nats(True))
     assert nats(False) < free + 0.1
     assert nats(True) < free - 0.1
