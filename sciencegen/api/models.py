@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.model_memory import remembered
 from sciencegen.api.records import to_plain, to_record
 from sciencegen.api.rooms import domain_of, in_form, inference_threads
 from sciencegen.config import Resources
@@ -42,7 +43,15 @@ class LoadedModel:
     @property
     def oracles(self) -> Mapping[str, Any]:
         """What the model itself knows of items, by name."""
-        return self.recipe.oracles(self.model, self.representation) if self.recipe.oracles else {}
+        found = self.recipe.oracles
+        return found(self.model, self.representation, self._remember) if found else {}
+
+    def _remember(self, name: str, make: Callable[[], Any]) -> Any:
+        """`remembered` of this model; its numbers round as the device and its threads do."""
+        import torch
+
+        files = [self.folder / one for one in (CONFIG, REPRESENTATION, WEIGHTS)]
+        return remembered(files, (self.device, torch.get_num_threads()), name, make)
 
     @property
     def space(self) -> LatentSpace:

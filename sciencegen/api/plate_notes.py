@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.oracles import OracleBook
-from sciencegen.api.search_tables import OUTSIDE, score_columns
+from sciencegen.api.search_tables import IN_DOMAIN, score_columns
 from sciencegen.api.site_pictures import lay
 from sciencegen.optimization.objective import score_safely
 
@@ -85,11 +85,11 @@ def by_predictors(table: Table, predictors: Sequence[str], target: str) -> list[
     """
     found = []
     for name in predictors:
-        inside = [cell for cell in table.get(f"{PREFIX}{name}{OUTSIDE}", ()) if cell is not None]
+        inside = [cell for cell in table.get(f"{PREFIX}{name}{IN_DOMAIN}", ()) if cell is not None]
         if count := inside.count(False):
             found.append(
                 f"{count} of the plate's {len(inside)} items are unlike all that the predictor '{name}' learned from "
-                f"(column {PREFIX}{name}{OUTSIDE})"
+                f"(column {PREFIX}{name}{IN_DOMAIN})"
             )
         if name == target:
             found += _disagreement(table, name)

@@ -28,7 +28,7 @@ def warnings(run: RunContents) -> list[str]:
         made.append("No training data was known to the search, so novelty is unknown.")
     if run.summary.get("failed"):
         made.append(f"{run.summary['failed']} items could not be scored; they are listed beside the candidates.")
-    noted = [str(note) for note in run.summary.get("notes", ())]
+    noted = [note for one in run.summary.get("notes", ()) if (note := str(one).strip().rstrip("."))]
     made += [_sentence(note) for note in noted]
     made += [*lost_to_controls(run), *missed_conditions(run)]
     made += [_sentence(note, step) for step, note in notes_of_logs(run) if note not in noted]

@@ -18,7 +18,8 @@ TRACE_POINTS = 100
 FLAGS = {"known": "pass --allow-known", "alike": "raise --maximum-similarity", "budget": "raise --budget"}
 KEYS = {"known": "set `novel: false`", "alike": "raise `maximum_similarity`", "budget": "raise `budget`"}
 """Remedies, for the command line and for the section `optimize` of a config."""
-OUTSIDE = "_in_domain"
+IN_DOMAIN = "_in_domain"
+"""How a column ends that says whether a predictor learned from the like of an item."""
 
 
 def candidates_table(
@@ -52,7 +53,7 @@ def score_columns(name: str, scores: Sequence[Score]) -> dict[str, list[Any]]:
     if any(score.lower is not None or score.upper is not None for score in scores):
         columns |= {f"{name}_lower": [s.lower for s in scores], f"{name}_upper": [s.upper for s in scores]}
     if any(score.in_domain is not None for score in scores):
-        columns[f"{name}_in_domain"] = [score.in_domain for score in scores]
+        columns[f"{name}{IN_DOMAIN}"] = [score.in_domain for score in scores]
     return columns
 
 
@@ -101,13 +102,13 @@ def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -
 def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
     """In words, of which predictors the candidates leave what was learned."""
     notes = []
-    for name in (column.removesuffix(OUTSIDE) for column in table if column.endswith(OUTSIDE)):
-        far = [rank for rank, inside in enumerate(table[f"{name}{OUTSIDE}"], 1) if inside is False]
+    for name in (column.removesuffix(IN_DOMAIN) for column in table if column.endswith(IN_DOMAIN)):
+        far = [rank for rank, inside in enumerate(table[f"{name}{IN_DOMAIN}"], 1) if inside is False]
         best = ", the best one too," if far[:1] == [1] else ""
         if far:
             notes.append(
                 f"{len(far)} of {len(table['rank'])} candidates{best} are unlike all that the predictor '{name}' "
-                f"learned from (column {name}{OUTSIDE}): its values and intervals may be wrong there"
+                f"learned from (column {name}{IN_DOMAIN}): its values and intervals may be wrong there"
             )
     return notes
 

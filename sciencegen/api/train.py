@@ -13,6 +13,7 @@ import numpy as np
 
 from sciencegen.api import models, training_folder
 from sciencegen.api.distillation import drawing_as
+from sciencegen.api.finishing import check_finish, finish
 from sciencegen.api.places import check_writable
 from sciencegen.api.records import to_plain
 from sciencegen.api.rooms import domain_of, use_threads
@@ -25,7 +26,7 @@ from sciencegen.api.training_data import (
     read_training_data,
 )
 from sciencegen.api.training_folder import IDENTITY, clear, identity_of, is_same
-from sciencegen.api.training_plan import Plan, check_finish, check_taken, make_plan
+from sciencegen.api.training_plan import Plan, check_taken, make_plan
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import atomic_write
@@ -147,7 +148,7 @@ def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, log: Log) 
             )
     _descend(plan, run, model, held, log)
     if plan.start is None or len(held.arrays) >= plan.recipe.fewest:
-        _finish(model, held, plan.settings)
+        finish(model, held, plan.settings, log)
     return _save(run, model, held, domain_of(plan.formed), plan.recipe, log)
 
 
@@ -201,16 +202,6 @@ def _progress(log: Log) -> Callable[[int, int, dict[str, float]], None]:
         log(f"step {step}/{total}  " + "  ".join(f"{name} {value:.4g}" for name, value in terms.items()))
 
     return show
-
-
-def _finish(model: Any, held: TrainingData, settings: TrainSettings) -> None:
-    """What a model fits after its weights are trained, such as a prior over its latents."""
-    if not hasattr(model, "finish"):
-        return
-    import torch
-
-    model.to("cpu")
-    model.finish(held.once(), torch.Generator().manual_seed(settings.seed), **settings.finish)
 
 
 def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, recipe: Any, log: Log) -> Trained:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from sciencegen.api import models
 from sciencegen.api.distillation import DISTILLING, drawing_as, plan_halvings
+from sciencegen.api.finishing import check_finish
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of, in_form
 from sciencegen.api.training_folder import is_prepared
 from sciencegen.config import Beside, PrepareSettings, Reading, TrainSettings
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError
 
 FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
 """What `--from` changes of the training defaults: a few hundred items seen thirty times; more obeys a new column
@@ -110,26 +110,3 @@ def class_made_by(function: Callable[..., Any]) -> type | None:
     except (NameError, TypeError):  # a hint that only the type checker sees; a callable that has none
         return None
     return made if isinstance(made, type) and not getattr(made, "_is_protocol", False) else None
-
-
-def check_finish(model: Any, values: Mapping[str, Any]) -> None:
-    """An error for settings that the last fit of a model, or of a class of models, doesn't have or can't take."""
-    parameters = list(inspect.signature(model.finish).parameters.values()) if hasattr(model, "finish") else []
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
-    if values and not defaults:
-        raise ConfigError(f"Expected no `finish` for this recipe, got {sorted(values)}. Leave it out.")
-    for name, value in values.items():
-        if name not in defaults:
-            raise unknown_name("key in finish", name, defaults)
-        if not _is_like(value, defaults[name]):
-            raise ConfigError(f"Expected a value like {defaults[name]!r} for finish.{name}, got {value!r}.")
-
-
-def _is_like(value: Any, default: Any) -> bool:
-    if default is None:
-        return True
-    if isinstance(value, bool) or isinstance(default, bool):
-        return isinstance(value, bool) and isinstance(default, bool)
-    return isinstance(value, (int, float) if isinstance(default, float) else type(default))

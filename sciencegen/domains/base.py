@@ -26,6 +26,7 @@ NAME_COLUMN = VARIANT_COLUMNS[0]
 """That of our own tables."""
 
 Item = Any
+Remember = Callable[[str, Callable[[], Any]], Any]
 """What the scientist holds: an RDKit molecule, a sequence record, an image with its header."""
 
 
@@ -117,7 +118,8 @@ class Recipe:
         of each a record with `name`, `score` (higher is fitter, 0 for the item itself) and `deviation`, or a Refusal;
         `names` -> `Domain.variant_names` of that item; `doubts()` -> why its scores mean little, in words. None for
         a model that can't tell.
-    oracles: (model, representation) -> oracles of what the model itself knows of items. knows: names that these and
+    oracles: (model, representation, remember) -> oracles of what the model itself knows of items; remember(name, make)
+        gives what `make` does, plain data that follows from the model alone, or did once. knows: names that these and
         `Representation.measures` may have. informs: whether a predictor that is given the model learns from what they
         say, unless told otherwise.
     training: what it changes of the training defaults.
@@ -141,7 +143,7 @@ class Recipe:
     columns: tuple[str, ...] = ()
     contextual: bool = False
     variants: Callable[[Any, Any], Any] | None = None
-    oracles: Callable[[Any, Any], Mapping[str, Oracle]] | None = None
+    oracles: Callable[[Any, Any, Remember], Mapping[str, Oracle]] | None = None
     knows: tuple[str, ...] = ()
     informs: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)

@@ -43,4 +43,6 @@ class LatentModel(Protocol):
         """Named scalar terms; "loss" is the one to minimize."""
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> object:
-        """What remains to be fitted once after training (a prior over the trained model's latents); may do nothing."""
+        """What remains to be fitted once after training (a prior over the trained model's latents); may do nothing.
+
+        Further parameters have defaults: settings, and `progress` (`networks.descent.Progress`) where it takes long."""

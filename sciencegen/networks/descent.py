@@ -9,6 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+FitProgress = Callable[[int, int, float | None], None]
+"""Hears after each step of a fit: (steps done, steps in all, that step's loss if it has one)."""
+Progress = Callable[[str, int, int, float | None], None]
+"""The same of several fits, each by its name."""
+
+
+def untold(what: str, step: int, steps: int, loss: float | None) -> None:
+    """Nobody asked."""
+
 
 @dataclass(frozen=True)
 class DescentSettings:
@@ -24,9 +33,9 @@ def descend(
     loss: Callable[[int], Tensor],
     steps: int,
     settings: DescentSettings,
-    progress: Callable[[int, float], None] | None = None,
+    progress: FitProgress | None = None,
 ) -> list[float]:
-    """Minimize loss(step) in place; the losses of all steps. progress(step, loss) is called after each."""
+    """Minimize loss(step) in place; the losses of all steps."""
     chosen = [parameter for parameter in parameters if parameter.requires_grad]
     optimizer = torch.optim.AdamW(chosen, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
@@ -40,7 +49,7 @@ def descend(
         schedule.step()
         losses.append(float(value.detach()))
         if progress is not None:
-            progress(step, losses[-1])
+            progress(step + 1, steps, losses[-1])
     return losses
 
 

@@ -22,6 +22,9 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import FitProgress
+from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.flows import Coupling
 from sciencegen.vae.gaussian import standard_normal
 from sciencegen.vae.wishes import Condition, Wishes
 
@@ -60,6 +63,7 @@ def adopt(trained: Any, fresh: Any, columns: Sequence[int | None]) -> None:
     for old, new in zip(_readers(trained), _readers(fresh), strict=True):
         if old is not None and new is not None:
             _read_alike(old, new, former, trained.conditions.count)
+    _told_nothing(trained.prior, fresh.prior)
 
 
 def _carry(old: Tensor, new: Tensor) -> None:
@@ -89,6 +93,19 @@ def _read_alike(old: nn.Linear, new: nn.Linear, former: Former, count: int) -> N
         new.weight[:, place + here] = old.weight[:, before + there]
 
 
+def _told_nothing(old: FlowPrior, new: FlowPrior) -> None:
+    """A flow that isn't told anything any more goes on from what the old one was when it was told nothing."""
+    if old.context is None or new.context is not None:
+        return
+    (nothing,) = old.context(old.whitening.centre.new_zeros(1, 2 * old.property_count))
+    for before, after in zip(old.steps, new.steps, strict=True):
+        if isinstance(before, Coupling) and isinstance(after, Coupling):
+            read, now = (cast(nn.Linear, one.network.hidden[0]) for one in (before, after))
+            own, told = read.weight.split([before.kept, len(nothing)], 1)
+            now.weight.copy_(own)
+            now.bias.copy_(read.bias + told @ nothing)
+
+
 def like_few(
     former: Former,
     few: Float[Tensor, "row property"],
@@ -97,6 +114,7 @@ def like_few(
     batch: int,
     generator: Generator,
     signs: Float[Tensor, "orientation property"],
+    progress: FitProgress | None = None,
 ) -> Float[Tensor, "item property"]:
     """Many whole conditions like these, in which numbers may be missing; these themselves where they are many, or where
     there is nothing to draw others by. Further arguments: of `Wishes.learn`."""
@@ -107,7 +125,7 @@ def like_few(
     known, turns = (one.new_full((len(one), wishes.count), torch.nan) for one in (whole, signs))
     known[:, there], turns[:, there] = whole[:, here], signs[:, here]
     known = _drawn(wishes, known, generator)
-    wishes.learn(known, dropout, steps, batch, generator, turns.nan_to_num(1.0))
+    wishes.learn(known, dropout, steps, batch, generator, turns.nan_to_num(1.0), progress)
     made = few.new_full((MANY, len(former.columns)), torch.nan)
     made[:, here] = _drawn(wishes, few.new_full((MANY, wishes.count), torch.nan), generator)[:, there]
     new = [number for number, there in enumerate(former.columns) if there is None]

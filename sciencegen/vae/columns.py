@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
+from sciencegen.networks.descent import Progress, untold
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.column_networks import LETTERS, Known, Letters, Mask, Member
 from sciencegen.vae.gaussian import check_latents, standard_normal, standard_normal_kl
@@ -125,10 +127,10 @@ class ColumnVAE(nn.Module):
         weights = member.output.kl(self.settings.prior_std) / self.effective_items
         return reconstruction, standard_normal_kl(posterior).mean(), weights
 
-    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
+    def finish(self, batches: Iterable[Batch], generator: Generator, progress: Progress = untold) -> None:
         """Fit the landscape, where there is one."""
         if self.landscape is not None:
-            self.landscape.learn(batches, self.members, self.known(None, 1))
+            self.landscape.learn(batches, self.members, self.known(None, 1), partial(progress, "landscape"))
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 

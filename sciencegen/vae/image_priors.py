@@ -13,12 +13,14 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import FitProgress, Progress
 from sciencegen.networks.symmetry import SYMMETRIES
 from sciencegen.vae.adoption import like_few
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal
 from sciencegen.vae.image_networks import Condition
-from sciencegen.vae.map_flow import LEAST, fit_map_flow
+from sciencegen.vae.map_flow import LEAST, Precision, fit_map_flow
 from sciencegen.vae.observation import VARIANCE
 from sciencegen.vae.prior_fitting import GO_ON, FlowFit, FlowFitSettings, fit_flow_prior, steps_further
 
@@ -31,43 +33,52 @@ FEWEST_MAPS = 1000
 and a draw has the knots and arms that the old items had."""
 
 
+@dataclass(frozen=True)
+class PriorSteps:
+    """Of the priors of codes and of conditions, and of each map's; batch: of the former. precision: of the latter."""
+
+    steps: int
+    batch: int
+    map_steps: int
+    precision: Precision
+
+
 def fit_priors(
-    model: Any,
-    batches: Sequence[Batch],
-    generator: Generator,
-    steps: int,
-    batch: int,
-    map_steps: int,
-    precision: str,
+    model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
 ) -> FlowFit:
     """Fit an `ImageVAE`'s in place; the fit of the code's prior. Those of an adapted one go on from what they were."""
-    count, anew = sum(map(len, batches)), model.former is None
-    mean, log_std, condition = posteriors(model, batches, generator)
+    count, anew, steps, batch = sum(map(len, batches)), model.former is None, how.steps, how.batch
+    mean, log_std, condition = posteriors(model, batches, generator, partial(progress, "posteriors"))
     settings = replace(FlowFitSettings() if anew else GO_ON, dropout=ConditionDropout())  # dropped already
     data = (mean, condition, steps if anew else steps_further(count, steps), batch, generator)
-    fit = fit_flow_prior(model.prior, *data, log_std=log_std, settings=settings)
+    told_of = partial(progress, "prior of codes")
+    fit = fit_flow_prior(model.prior, *data, log_std=log_std, settings=settings, progress=told_of)
     if condition is not None:
         told = torch.cat([one.condition for one in batches if one.condition is not None])
         kinds, dropout = model.conditions, model.settings.dropout
         signs = told.new_tensor([kinds.signs(g) for g in SYMMETRIES[model.settings.symmetry]])
         if model.former is not None and not model.wishes.fitted:
-            told = like_few(model.former, told, dropout, steps, batch, generator, signs)
-        model.wishes.learn(told, dropout, steps, batch, generator, signs)
-    _fit_maps(model, batches, generator, map_steps, precision)
+            old = partial(progress, "prior of old conditions")
+            told = like_few(model.former, told, dropout, steps, batch, generator, signs, old)
+        model.wishes.learn(told, dropout, steps, batch, generator, signs, partial(progress, "prior of conditions"))
+    _fit_maps(model, batches, generator, how, progress)
     return fit
 
 
-def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, steps: int, precision: str) -> None:
+def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress) -> None:
     """An adapted model's go on where enough items are free of noise; else they stay."""
+    steps = how.map_steps
     if adapted := model.former is not None:
         quiet = sum(int(noise_free(one).sum()) for one in batches)
         if quiet < FEWEST_MAPS:
             return
         steps = steps_further(quiet, steps)
     for number, flow in enumerate(model.map_flows):
-        rows = posterior_maps(model, number, batches, generator)
+        name = f"map {number + 1} of {len(model.map_flows)}"
+        rows = posterior_maps(model, number, batches, generator, partial(progress, f"posteriors of {name}"))
         active = flow.active.flatten() > 0 if adapted else rows.says > LEAST
-        fit_map_flow(flow, partial(rows.draw, generator), active, steps, generator, precision)
+        draw, told = partial(rows.draw, generator), partial(progress, f"prior of {name}")
+        fit_map_flow(flow, draw, active, steps, generator, how.precision, told)
 
 
 def noise_free(batch: Batch) -> Bool[Tensor, " batch"]:
@@ -98,40 +109,49 @@ class MapPosteriors:
 
 
 @torch.no_grad()
-def posterior_maps(model: Any, number: int, batches: Sequence[Batch], generator: Generator) -> MapPosteriors:
-    """Of the map `number` of `MOST_MAPS` evenly spaced items in random orientations, each told its whole condition, as
-    a draw is.
+def posterior_maps(
+    model: Any, number: int, batches: Sequence[Batch], generator: Generator, progress: FitProgress
+) -> MapPosteriors:
+    """Of the map `number` of `MOST_MAPS` evenly spaced items at most, in random orientations, each told its whole
+    condition, as a draw is.
 
     Of items without noise, where there are some: a map that noise hides has its prior for a posterior, which is what a
     draw shall not look like.
     """
     quiet = [one.select(noise_free(one)) for one in batches]
     kept = [one for one in quiet if len(one)] or batches
-    stride, shape = max(1, sum(map(len, kept)) // MOST_MAPS), model.networks.map_shapes[number]
-    found = []
-    for one in kept:
-        some = model.oriented(one.select(slice(None, None, stride)), generator)
+    sizes, shape, found = list(map(len, kept)), model.networks.map_shapes[number], []
+    chosen = torch.zeros(sum(sizes), dtype=torch.bool)
+    chosen[evenly_spaced(len(chosen), MOST_MAPS)] = True
+    for done, (one, here) in enumerate(zip(kept, chosen.split(sizes), strict=True), 1):
+        if not here.any():
+            continue
+        some = model.oriented(one.select(here), generator)
         seen = model.networks.infer(some, some.condition, generator)
         posterior = seen.posteriors[1 + number]
         mean, log_std = (values.unflatten(1, shape) for values in (posterior.mean, posterior.log_std))
         found.append((mean, log_std, seen.above[number], some.condition))
+        progress(done, len(kept), None)
     *columns, told = zip(*found, strict=True)
     mean, log_std, above = map(torch.cat, columns)
     return MapPosteriors(mean, log_std, above, None if told[0] is None else torch.cat(told))
 
 
 @torch.no_grad()
-def posteriors(model: Any, batches: Sequence[Batch], generator: Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+def posteriors(
+    model: Any, batches: Sequence[Batch], generator: Generator, progress: FitProgress
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Means and log standard deviations of many codes and what they were told, each [item ...].
 
     A code depends on what is told: each item is told its whole condition, then nothing, then what dropout leaves.
     """
     rows: list[tuple[DiagonalGaussian, Condition]] = []
-    for one in batches:
+    for done, one in enumerate(batches, 1):
         told: list[Condition] = [one.condition]
         if one.condition is not None:
             told += [torch.full_like(one.condition, torch.nan), model.settings.dropout(one.condition, generator)]
         rows += zip(model.networks.code_posteriors(one, told), told, strict=True)
+        progress(done, len(batches), None)
     conditions = [condition for _, condition in rows if condition is not None]
     columns = torch.cat(conditions) if conditions else None
     return torch.cat([q.mean for q, _ in rows]), torch.cat([q.log_std for q, _ in rows]), columns

@@ -33,6 +33,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import Progress, untold
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
 from sciencegen.vae.adoption import Former
@@ -41,8 +42,8 @@ from sciencegen.vae.bounds import BoundTerms, free_bits, importance_weighted_bou
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.image_networks import Condition, FluxScale, ImageNetworks
-from sciencegen.vae.image_priors import fit_priors
-from sciencegen.vae.map_flow import MapFlow
+from sciencegen.vae.image_priors import PriorSteps, fit_priors
+from sciencegen.vae.map_flow import MapFlow, Precision
 from sciencegen.vae.observation import IMAGE, PSF, VARIANCE, observed
 from sciencegen.vae.prior_fitting import FlowFit
 from sciencegen.vae.warmup import Warmup
@@ -171,12 +172,13 @@ class ImageVAE(nn.Module):
         steps: int = 3000,
         batch: int = 512,
         map_steps: int = 5000,
-        precision: str = "float32",
+        precision: Precision = "float32",
+        progress: Progress = untold,
     ) -> FlowFit:
         """Fit the priors that draws are of; call once after training. The fit of the code's prior. map_steps, precision
         (float32 or bfloat16): of each map's. Those of an adapted model go on from what they are, fewer steps where
         images are few, and the maps' not at all where few are free of noise."""
-        return fit_priors(self, list(batches), generator, steps, batch, map_steps, precision)
+        return fit_priors(self, list(batches), generator, PriorSteps(steps, batch, map_steps, precision), progress)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 

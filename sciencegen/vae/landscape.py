@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.errors import DataError
+from sciencegen.networks.descent import FitProgress
 from sciencegen.vae.column_networks import LETTERS, Known
 from sciencegen.vae.quantiles import Quantile, letters_at, with_changes
 
@@ -66,7 +67,9 @@ class Landscape(nn.Module):
         return self.base + self.effects.expand(len(letters), -1, -1).gather(2, letters[..., None]).sum((1, 2))
 
     @torch.no_grad()
-    def learn(self, batches: Iterable[Batch], members: Iterable[Any], known: Known) -> None:
+    def learn(
+        self, batches: Iterable[Batch], members: Iterable[Any], known: Known, progress: FitProgress | None = None
+    ) -> None:
         """From rows without gaps of which it was measured. members: models that know no measurement, told `known`."""
         some = [_measured(batch, self.place) for batch in batches]
         letters, values = (torch.cat(part) for part in zip(*some, strict=True))
@@ -76,14 +79,17 @@ class Landscape(nn.Module):
         whole = torch.ones_like(reference, dtype=torch.bool)
         each = [one.logits(one.posterior(reference, whole, known).mean, known)[0].log_softmax(-1) for one in members]
         log_p = torch.stack(each).mean(0)
-        self.fit(letters, values, log_p - log_p.gather(1, reference[0][:, None]))
+        self.fit(letters, values, log_p - log_p.gather(1, reference[0][:, None]), progress)
 
-    def fit(self, letters: Letters, values: Float[Tensor, " item"], ratios: Float[Tensor, "column letter"]) -> None:
+    def fit(
+        self, letters: Letters, values: Float[Tensor, " item"], ratios: Float[Tensor, "column letter"],
+        progress: FitProgress | None = None,
+    ) -> None:  # fmt: skip
         """letters, values: what was measured. ratios: r."""
         rows, reference = letters.cpu().numpy(), self.reference.cpu().numpy()
         opinion = _opinion(ratios.cpu().double().numpy(), rows, reference)
         design = _design(rows, reference, opinion)
-        width, explained = _best_width(design, values.cpu().double().numpy(), opinion.shape)
+        width, explained = _best_width(design, values.cpu().double().numpy(), opinion.shape, progress)
         found = _ridge(design, values.cpu().double().numpy(), width)
         shared, columns, own = np.split(found[1:], np.cumsum([opinion.shape[2], len(reference)]))
         effects = opinion @ shared + columns[:, None] + own.reshape(ratios.shape)
@@ -153,7 +159,9 @@ def _ridge(design, values: np.ndarray, width: np.ndarray) -> np.ndarray:
     return width * lsmr(design.multiply(width).tocsr(), values, damp=1.0, maxiter=1000)[0]
 
 
-def _best_width(design, values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, float]:
+def _best_width(
+    design, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress | None
+) -> tuple[np.ndarray, float]:
     """The widths of s and t that foresee rows left out best, and how well."""
     fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
 
@@ -166,6 +174,10 @@ def _best_width(design, values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.
 
     sizes = [1 + shape[2], shape[0], shape[0] * shape[1]]
     widths = [np.repeat([FREE, s, t], sizes) for s, t in product(WIDTHS, WIDTHS)]
-    errors = [error(width) for width in widths]
+    errors = []
+    for done, width in enumerate(widths, 1):
+        errors.append(error(width))
+        if progress is not None:
+            progress(done, len(widths), errors[-1])
     best = int(np.argmin(errors))
     return widths[best], 1 - errors[best] / max(float(values.var()), 1e-12)

@@ -13,13 +13,14 @@ hardly see.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from sciencegen.networks.descent import DescentSettings, descend
+from sciencegen.networks.descent import DescentSettings, FitProgress, descend
 from sciencegen.networks.symmetry import ConditionKinds, SymmetricNorm, turned
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings
 from sciencegen.vae.gaussian import standard_normal
@@ -34,6 +35,7 @@ MULTIPLIERS = (1, 2, 2)
 LEAST = 0.5
 """Nats that a channel's posterior must be from N(0, I), summed over the map, to be worth a flow."""
 
+Precision = Literal["float32", "bfloat16"]
 Map = Float[Tensor, "batch channel y x"]
 Above = Float[Tensor, "batch width y x"]
 Condition = Float[Tensor, "batch property"] | None
@@ -89,7 +91,8 @@ def fit_map_flow(
     active: Bool[Tensor, " channel"],
     steps: int,
     generator: Generator,
-    precision: str = "float32",
+    precision: Precision = "float32",
+    progress: FitProgress | None = None,
 ) -> list[float]:
     """Fit in place to what `draw(step)` gives: maps of a trained posterior, what is known above them, what was told.
     The losses of all steps. precision: of the network's products; bfloat16 is twice as fast where a machine has it."""
@@ -103,6 +106,6 @@ def fit_map_flow(
             return flow.loss(u, above, condition, generator)
 
     flow.train()
-    losses = descend(flow.parameters(), loss, steps, DescentSettings())
+    losses = descend(flow.parameters(), loss, steps, DescentSettings(), progress)
     flow.eval()
     return losses

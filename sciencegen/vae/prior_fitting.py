@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import DescentSettings, descend
+from sciencegen.networks.descent import DescentSettings, FitProgress, descend
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
 
@@ -83,12 +83,12 @@ def fit_flow_prior(
     *,
     log_std: Float[Tensor, "item latent"] | None = None,
     settings: FlowFitSettings | None = None,
-    progress: Callable[[int, float], None] | None = None,
+    progress: FitProgress | None = None,
 ) -> FlowFit:
     """Minimize -E log p(z | c) in place, with conditions forgotten at random so that any subset can be asked for.
 
     log_std: the posterior's, where z ~ N(latents, exp(log_std)^2) is to be drawn anew at each step (the aggregate
-    posterior; Tomczak & Welling 2018, eq. 7) and not the centres alone. progress(step, loss) is called every step.
+    posterior; Tomczak & Welling 2018, eq. 7) and not the centres alone.
     The outcome follows from the arguments and the generator's state.
     """
     settings = settings or FlowFitSettings()
@@ -103,27 +103,34 @@ def fit_flow_prior(
     held, rows = order.split([(count := int(settings.held_out * len(order))), len(order) - count])
     if settings.anew:
         prior.standardize(data.draw(rows, generator)[0])
-    else:
-        _hear(prior, loss)
+    heard = 0 if settings.anew else _hear(prior, loss, steps, progress)
     check = data.draw(held, generator)
     start = _mean_loss(prior, *check)
     prior.train()
-    losses = descend(prior.parameters(), loss, steps, settings, progress)
+    losses = descend(prior.parameters(), loss, steps, settings, _among(progress, heard, heard + steps))
     prior.eval()
     return FlowFit(_averages(losses, 10), start, _mean_loss(prior, *check))
 
 
-def _hear(prior: FlowPrior, loss: Callable[[int], Tensor]) -> None:
+def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progress: FitProgress | None) -> int:
     """Learn the weights alone that read columns of the condition of which the flow has heard nothing so far: few as
-    they are, they may take large steps and many."""
+    they are, they may take large steps and many. How many they took; `further` ones follow."""
     if prior.context is None:
-        return
+        return 0
     weight = cast(nn.Parameter, prior.context.hidden[0].weight)
     unheard = (weight == 0).all(0)
-    if unheard.any():
-        hook = weight.register_hook(lambda gradient: gradient * unheard)
-        descend([weight], loss, HEARING_STEPS, DescentSettings(HEARING, weight_decay=0.0))
-        hook.remove()
+    if not unheard.any():
+        return 0
+    hook = weight.register_hook(lambda gradient: gradient * unheard)
+    told = _among(progress, 0, HEARING_STEPS + further)
+    descend([weight], loss, HEARING_STEPS, DescentSettings(HEARING, weight_decay=0.0), told)
+    hook.remove()
+    return HEARING_STEPS
+
+
+def _among(progress: FitProgress | None, before: int, steps: int) -> FitProgress | None:
+    """For steps of so many, before which others were."""
+    return None if progress is None else lambda step, _, loss: progress(before + step, steps, loss)
 
 
 @torch.no_grad()

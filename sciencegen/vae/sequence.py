@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -28,6 +29,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
+from sciencegen.networks.descent import Progress, untold
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
 from sciencegen.vae import autoregressive, reading
@@ -36,7 +38,7 @@ from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import check_latents, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
-from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.prior_fitting import FlowFit, fit_flow_prior
 from sciencegen.vae.resampling import Accept, placed, resample
 from sciencegen.vae.warmup import Warmup
 
@@ -174,12 +176,18 @@ class SequenceVAE(nn.Module):
         condition = None if rows[0][1] is None else torch.cat([c for _, c in rows if c is not None])
         return torch.cat([p.mean for p, _ in rows]), torch.cat([p.log_std for p, _ in rows]), condition
 
-    def finish(self, batches: Iterable[Batch], generator: Generator, steps: int = 3000, batch: int = 512) -> FlowFit:
+    def finish(
+        self,
+        batches: Iterable[Batch],
+        generator: Generator,
+        steps: int = 3000,
+        batch: int = 512,
+        progress: Progress = untold,
+    ) -> FlowFit:
         """Fit the flow prior p(z | c) to the trained model's codes; call once after training."""
         mean, log_std, condition = self.posteriors(batches)
-        return fit_flow_prior(
-            self.prior, mean, condition, steps, batch, generator, log_std=log_std, settings=FlowFitSettings()
-        )
+        told = partial(progress, "prior of codes")
+        return fit_flow_prior(self.prior, mean, condition, steps, batch, generator, log_std=log_std, progress=told)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import FitProgress
 from sciencegen.vae.asking import wished
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
@@ -55,6 +56,7 @@ class Wishes(nn.Module):
         batch: int,
         generator: Generator,
         signs: Float[Tensor, "orientation property"] | None = None,
+        progress: FitProgress | None = None,
     ) -> FlowFit | None:
         """From the rows that are known whole; None where they are too few. dropout: what of them is told. signs: of
         their columns in each orientation that they are seen in. A flow that is fitted goes on from what it is."""
@@ -66,8 +68,8 @@ class Wishes(nn.Module):
         settings = FlowFitSettings(dropout=replace(dropout, everything=UNTOLD), anew=not bool(self.fitted))
         blur = torch.full_like(whole, math.log(BLUR))
         self.marginals.fit(whole)
-        scores = self.marginals.to_scores(whole, generator)
-        fit = fit_flow_prior(self.flow, scores, whole, steps, batch, generator, log_std=blur, settings=settings)
+        data = (self.marginals.to_scores(whole, generator), whole, steps, batch, generator)
+        fit = fit_flow_prior(self.flow, *data, log_std=blur, settings=settings, progress=progress)
         self.marginals.fit(whole, self._scores(generator))
         self.fitted.fill_(True)
         return fit

@@ -117,5 +117,5 @@ def test_notes_that_only_the_logs_hold_are_repeated_once(tmp_path):
     (tmp_path / "logs/generate.log").write_text("note: nothing here can check it\nwritten 5\n")
     (tmp_path / "logs/optimize.log").write_text("note: an extrapolation\nnote: nothing here can check it\n")
     (tmp_path / "search").mkdir()
-    (tmp_path / "search/summary.json").write_text(json.dumps({"notes": ["an extrapolation"]}))
+    (tmp_path / "search/summary.json").write_text(json.dumps({"notes": ["an extrapolation.", ""]}))
     assert warnings(run_of(tmp_path)) == ["An extrapolation.", "Generate: nothing here can check it."]

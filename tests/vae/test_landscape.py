@@ -157,9 +157,11 @@ def test_it_learns_from_rows_that_were_measured_and_have_no_gap(effects):
     mask = torch.ones_like(rows, dtype=torch.bool)
     values[200:250], mask[250:, 3] = torch.nan, False
     values[250:] = 1e6
-    made.finish(
-        [Batch({LETTERS: rows[part]}, mask[part], values[part]) for part in (slice(0, 90), slice(90, 300))], generator
-    )
+    batches = [Batch({LETTERS: rows[part]}, mask[part], values[part]) for part in (slice(0, 90), slice(90, 300))]
+    told = []
+    made.finish(batches, generator, lambda *one: told.append(one))
+    assert [one[:3] for one in told] == [("landscape", step, 25) for step in range(1, 26)]
+    assert made.landscape.explained == pytest.approx(1 - min(one[3] for one in told) / values[:200].var(correction=0))
     known = few_changes(50, 7)
     torch.testing.assert_close(made.landscape.value(known), summed(effects, known), atol=0.7, rtol=0)
     with pytest.raises(DataError, match="Expected 5 or more measured rows without gaps, found 4"):

@@ -9,7 +9,7 @@ from torch import Generator
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.gaussian import standard_normal_log_prob
-from sciencegen.vae.prior_fitting import GO_ON, steps_further
+from sciencegen.vae.prior_fitting import GO_ON, HEARING_STEPS, steps_further
 from sciencegen.vae.priors import FlowFitSettings, FlowPrior, fit_flow_prior
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -79,7 +79,10 @@ def test_one_that_goes_on_keeps_its_scale_and_hears_what_it_is_told_for_the_firs
 
     free, scale = nats(False), flow.whitening.factor.clone()
     assert nats(True) == pytest.approx(free, abs=0.02)
-    fit_flow_prior(flow, *mixture(150, generator), 30, 64, generator, settings=GO_ON)
+    told = []
+    data, hear = (*mixture(150, generator), 30, 64, generator), lambda step, steps, loss: told.append((step, steps))
+    fit_flow_prior(flow, *data, settings=GO_ON, progress=hear)
+    assert told == [(step, HEARING_STEPS + 30) for step in range(1, HEARING_STEPS + 31)]
     print("nats of one that isn't told", nats(False), "was", free, "and of one that is", nats(True))
     assert nats(False) < free + 0.1
     assert nats(True) < free - 0.1
@@ -101,10 +104,8 @@ def test_progress_is_told_and_uneven_tables_are_refused(generator):
     seen = []
     flow = FlowPrior(2, 1, layers=1, width=8)
     latents = torch.randn(50, 2, generator=generator)
-    fit = fit_flow_prior(
-        flow, latents, torch.zeros(50, 1), 7, 8, generator, progress=lambda step, loss: seen.append((step, loss))
-    )
-    assert [step for step, _ in seen] == list(range(7))
-    assert fit.losses[-1] == pytest.approx(seen[-1][1])
+    fit = fit_flow_prior(flow, latents, torch.zeros(50, 1), 7, 8, generator, progress=lambda *told: seen.append(told))
+    assert [told[:2] for told in seen] == [(step, 7) for step in range(1, 8)]
+    assert fit.losses[-1] == pytest.approx(seen[-1][2])
     with pytest.raises(ShapeError, match=r"Expected conditions for each of 50 latents, got \[49, 1\]"):
         fit_flow_prior(flow, latents, torch.zeros(49, 1), 1, 8, generator)

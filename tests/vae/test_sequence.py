@@ -39,7 +39,9 @@ def trained():
         model.loss(toy_batch(64, step), step, torch.Generator().manual_seed(step))["loss"].backward()
         optimizer.step()
     model.eval()
-    model.finish([toy_batch(2000, 10_000)], torch.Generator().manual_seed(0), steps=300, batch=256)
+    told = []
+    model.finish([toy_batch(2000, 10_000)], torch.Generator().manual_seed(0), 300, 256, lambda *one: told.append(one))
+    assert [one[:3] for one in told] == [("prior of codes", step, 300) for step in range(1, 301)]
     return model
 
 

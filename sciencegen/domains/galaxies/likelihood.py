@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,7 @@ from scipy import ndimage
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import Refusal, Remember
 from sciencegen.domains.galaxies.items import LARGEST_PSF, Stamp
 from sciencegen.domains.galaxies.observation import ObservingConditions, observed
 from sciencegen.scoring.oracles import Direction, Oracle, Score
@@ -130,15 +130,22 @@ class Anomaly:
     name, unit = NAMES[1], ""
     direction: Direction | None = None
 
-    def __init__(self, bound: StampBound, draws: Callable[[], Iterable[Stamp | Refusal]]) -> None:
-        self.bound, self.draws = bound, draws
+    def __init__(self, bound: StampBound, draws: Callable[[], Iterable[Stamp | Refusal]], remember: Remember) -> None:
+        self.bound, self.draws, self.remember = bound, draws, remember
 
     @cached_property
     def usual(self) -> Usual | None:
         """None of a model whose draws have no likelihood: it learned from stamps without noise."""
-        read = [(how_seen(one), self._bound(one)) for one in self.draws() if isinstance(one, Stamp)]
-        known = [(seen, bound) for seen, bound in read if not isinstance(bound, Refusal)]
-        return fit_usual(*map(np.stack, zip(*known, strict=True))) if len(known) >= AT_ONCE else None
+        found = self.remember(f"usual-{DRAWS}-{SEEN_ALIKE}", self._usual)
+        return None if found is None else Usual(**{name: np.array(values) for name, values in found.items()})
+
+    def _usual(self) -> dict[str, list[float]] | None:
+        read = ((one, self._bound(one)) for one in self.draws() if isinstance(one, Stamp))
+        known = [(how_seen(one), bound) for one, bound in read if not isinstance(bound, Refusal)]
+        if len(known) < AT_ONCE:
+            return None
+        found = fit_usual(*map(np.stack, zip(*known, strict=True)))
+        return {each.name: getattr(found, each.name).tolist() for each in fields(found)}
 
     def score(self, items: Sequence[Stamp]) -> list[Score]:
         return [_score(self._judged(stamp)) for stamp in items]
@@ -218,7 +225,7 @@ def _blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
 # --- Recipes ----------------------------------------------------------------------------------------------------------
 
 
-def vae_oracles(model: Any, representation: Any) -> Mapping[str, Oracle]:
+def vae_oracles(model: Any, representation: Any, remember: Remember) -> Mapping[str, Oracle]:
     """Of an `ImageVAE`: the bound in the strict sense, and how odd the one is that it was trained by, which grants the
     model an error."""
 
@@ -226,17 +233,19 @@ def vae_oracles(model: Any, representation: Any) -> Mapping[str, Oracle]:
         return lambda batch: model.bound(batch, SAMPLES, misfit=misfit)
 
     strict, trained = (StampBound(reading(misfit), model, representation) for misfit in (0.0, None))
-    return _oracles(strict, Anomaly(trained, lambda: seen_variously(model, representation)), representation)
+    anomaly = Anomaly(trained, lambda: seen_variously(model, representation), remember)
+    return _oracles(strict, anomaly, representation)
 
 
-def diffusion_oracles(model: Any, representation: Any) -> Mapping[str, Oracle]:
+def diffusion_oracles(model: Any, representation: Any, remember: Remember) -> Mapping[str, Oracle]:
     """Of an `ObservedImageDiffusion`, whose draws are as the training stamps were seen."""
 
     def reading(batch: Batch) -> Tensor:
         return -model.terms(batch.repeat_interleave(TIMES)).nats.mean(0, keepdim=True)
 
     bound = StampBound(reading, model, representation)
-    return _oracles(bound, Anomaly(bound, lambda: drawn(model, representation, SEEN_ALIKE)), representation.images)
+    anomaly = Anomaly(bound, lambda: drawn(model, representation, SEEN_ALIKE), remember)
+    return _oracles(bound, anomaly, representation.images)
 
 
 def _oracles(bound: StampBound, anomaly: Anomaly, images: Any) -> Mapping[str, Oracle]:

@@ -74,7 +74,8 @@ def arrays(path: Path) -> tuple[dict[str, Blocks], dict[str, Any]]:
     try:
         root = _root(path)
         alone = _said(root, *ARRAY)
-        nodes = {"images": root} if alone else {one.name: one for one in root.iterdir() if _said(one, *ARRAY)}
+        inside = [] if alone else sorted(root.iterdir(), key=lambda one: one.name)  # a folder has no order of its own
+        nodes = {"images": root} if alone else {one.name: one for one in inside if _said(one, *ARRAY)}
         for name, node in nodes.items():
             _check_codecs(f"array {name} of {path}", _said(node, *ARRAY))
         store = library.storage.LocalStore(path, read_only=True) if path.is_dir() else library.storage.ZipStore(path)

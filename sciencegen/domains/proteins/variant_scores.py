@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import Refusal, Remember
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS
@@ -143,7 +143,9 @@ def variant_scorer(model: ColumnVAE, representation: AlignmentRepresentation) ->
     return VariantScorer(model, representation) if representation.family else None
 
 
-def family_oracles(model: ColumnVAE, representation: AlignmentRepresentation) -> Mapping[str, Oracle]:
+def family_oracles(
+    model: ColumnVAE, representation: AlignmentRepresentation, remember: Remember
+) -> Mapping[str, Oracle]:
     """`family_score` of a variant, within one standard deviation of the members, and `mutations` against the focus."""
     scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
     return scores | {MUTATIONS: Mutations(representation)}

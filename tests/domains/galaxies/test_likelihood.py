@@ -28,13 +28,18 @@ def loaded():
 
 
 @pytest.fixture(scope="module")
-def oracles(loaded):
+def oracles(loaded, tmp_path_factory):
     """Beside a few draws."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(likelihood, "DRAWS", 64)
+        patch.setenv("SCIENCEGEN_CACHE", str(tmp_path_factory.mktemp("cache")))
         found = loaded.oracles
         found["anomaly"].oracle.usual  # noqa: B018
         yield found
+
+
+def afresh(name, make):
+    return make()
 
 
 def values(oracle, stamps) -> list[float]:
@@ -112,9 +117,22 @@ def test_a_score_depends_on_nothing_but_the_stamp(oracles, observed):
         assert values(oracle, observed[2::-1]) == together[::-1]
 
 
-def test_each_reading_of_the_model_says_the_same(loaded, oracles, observed, monkeypatch):
+def test_each_reading_of_the_model_says_the_same_and_only_the_first_draws(
+    loaded, oracles, observed, tmp_path, monkeypatch
+):
     monkeypatch.setattr(likelihood, "DRAWS", 64)
-    assert values(loaded.oracles["anomaly"], observed[:1]) == values(oracles["anomaly"], observed[:1])
+    monkeypatch.setenv("SCIENCEGEN_CACHE", str(tmp_path))
+    known = values(oracles["anomaly"], observed[:2])
+    assert values(loaded.oracles["anomaly"], observed[:2]) == known
+    with monkeypatch.context() as patch:
+        patch.setattr(likelihood, "drawn", None)
+        assert values(loaded.oracles["anomaly"], observed[:2]) == known
+    for change in ("DRAWS", "SEEN_ALIKE"):
+        with monkeypatch.context() as patch:
+            patch.setattr(likelihood, "drawn", None)
+            patch.setattr(likelihood, change, 32)
+            with pytest.raises(TypeError):
+                values(loaded.oracles["anomaly"], observed[:2])
 
 
 def test_what_no_galaxy_has_is_odd_and_what_it_has_is_not(oracles, observed):
@@ -165,9 +183,11 @@ def test_what_can_t_be_judged_is_a_failure(oracles, observed, change, told):
         assert told in score.failure
 
 
-def test_a_model_of_stamps_without_noise_has_nothing_to_judge_by(loaded, observed):
+@pytest.mark.parametrize("sharp", [True, False])
+def test_a_model_of_stamps_without_noise_has_nothing_to_judge_by(loaded, observed, twins, sharp):
     bound = StampBound(lambda batch: torch.zeros(1), loaded.model, loaded.representation)
-    (score,) = Anomaly(bound, lambda: [Refusal("none")] * 40).score(observed[:1])
+    drawn = [*twins, *twins][:40] if sharp else [Refusal("none")] * 40
+    (score,) = Anomaly(bound, lambda: drawn, afresh).score(observed[:1])
     assert "learned from stamps without noise" in score.failure
 
 
@@ -199,7 +219,7 @@ def diffusion():
 def test_a_diffusion_s_bound_is_that_of_its_noise_levels(diffusion, monkeypatch):
     monkeypatch.setattr(likelihood, "SEEN_ALIKE", 32)
     model, fitted, stamps = diffusion
-    oracles = RECIPES["stamp-diffusion"].oracles(model, fitted)
+    oracles = RECIPES["stamp-diffusion"].oracles(model, fitted, afresh)
     assert tuple(oracles) == RECIPES["stamp-diffusion"].knows
     batch = fitted.batch(fitted.encode(stamps[:1])).repeat_interleave(TIMES)
     (found,) = values(oracles["log_likelihood"], stamps[:1])

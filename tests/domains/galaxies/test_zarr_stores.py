@@ -108,6 +108,18 @@ def test_stamps_in_a_row_share_the_reading_of_their_chunk(zarr, tmp_path, monkey
     assert read == [slice(0, 3), slice(3, 6), slice(6, 9)]
 
 
+def test_columns_stand_in_the_same_order_however_a_store_was_written(zarr, tmp_path):
+    path = group(zarr, tmp_path / "cube.zarr", 3)
+    made = zarr.open_group(path, mode="a")
+    for name in ("mass", "age"):
+        made.create_array(name, data=np.arange(COUNT))
+    with zipfile.ZipFile(tmp_path / "other.zarr.zip", "w") as file:
+        for place in sorted(path.rglob("*"), reverse=True):
+            file.write(place, place.relative_to(path))
+    for store in (path, tmp_path / "other.zarr.zip"):
+        assert list(next(files.read(store)).values) == ["age", "mass", "redshift"]
+
+
 def test_a_folder_may_hold_stores(zarr, tmp_path):
     group(zarr, tmp_path / "night/a.zarr", 3)
     group(zarr, tmp_path / "night/b.zarr", 2)
