@@ -90,7 +90,9 @@ class GaussianProcess:
     def marginals(self, points: Points) -> Marginals:
         """Block by block, and in single precision where that matters: a pool may be large."""
         kernel = self.model.covar_module
-        inverse = torch.linalg.inv(self._factor).float()
+        inverse = torch.linalg.solve_triangular(
+            self._factor, torch.eye(len(self._factor)).to(self._factor), upper=False
+        ).float()
         weights, known = self._weights.float(), self._points.float()
         means, deviations = np.empty(len(points)), np.empty(len(points))
         with torch.no_grad():
