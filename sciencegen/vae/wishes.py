@@ -70,16 +70,9 @@ class Wishes(nn.Module):
         self.marginals.fit(whole)
         data = (self.marginals.to_scores(whole, generator), whole, steps, batch, generator)
         fit = fit_flow_prior(self.flow, *data, log_std=blur, settings=settings, progress=progress)
-        self.marginals.fit(whole, self._scores(generator))
+        self.marginals.fit(whole, drawn_scores(self.flow, generator))
         self.fitted.fill_(True)
         return fit
-
-    @torch.no_grad()
-    def _scores(self, generator: Generator) -> Condition:
-        """Draws of the flow of which nothing is told: nearly standard normal, so that `marginals` make up the rest."""
-        like = torch.zeros(DRAWS, self.count, device=generator.device)
-        noise = standard_normal(like.shape, generator, like)
-        return self.flow(noise, torch.full_like(noise, torch.nan))
 
     def forward(self, noise: Float[Tensor, "batch property"], told: Condition | None) -> Condition | None:
         """What is told, and of standard normal noise a draw of the rest."""
@@ -92,3 +85,11 @@ class Wishes(nn.Module):
         """A condition as it is told, and what follows from that."""
         found = wished(told, found)
         return found if self.settle is None else self.settle(told, found)
+
+
+@torch.no_grad()
+def drawn_scores(flow: FlowPrior, generator: Generator) -> Float[Tensor, "draw property"]:
+    """Draws of which nothing is told: nearly standard normal, so that `marginals` make up the rest."""
+    like = torch.zeros(DRAWS, flow.latent_size, device=generator.device)
+    noise = standard_normal(like.shape, generator, like)
+    return flow(noise, torch.full_like(noise, torch.nan))
