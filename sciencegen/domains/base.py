@@ -26,8 +26,9 @@ NAME_COLUMN = VARIANT_COLUMNS[0]
 """That of our own tables."""
 
 Item = Any
-Remember = Callable[[str, Callable[[], Any]], Any]
 """What the scientist holds: an RDKit molecule, a sequence record, an image with its header."""
+Remember = Callable[[str, Callable[[], Any]], Any]
+"""(name, make) -> what `make` gives, plain data that follows from a trained model alone; made once and kept."""
 
 
 @dataclass(frozen=True, slots=True)
