@@ -53,9 +53,6 @@ EVALUATION_SEED = 2008_0383
 """Not 0: data drawn from seed 0 must not meet their own noise again."""
 
 
-WIDE = 16
-"""Places along a map's side up to which its prior has the full width."""
-
 Accept = Callable[[Batch], Tensor]
 
 
@@ -68,7 +65,7 @@ class ImageVAESettings:
     positive: whether images are above 0 everywhere. symmetry: a batch is seen in one of these orientations, drawn at
     each step. corrections: how often `decode` asks again for what was missed of a condition, where the model measures.
     flow_layers, flow_width: of p(code | c); wish_layers, wish_width: of p(c | told); map_width, map_steps: of each
-    map's prior, whose width falls as the side of its map grows beyond 16, so that all take about as long.
+    map's prior.
     """
 
     code: int = 32
@@ -95,10 +92,6 @@ class ImageVAESettings:
                 "Expected a code of 1 or more, misfit and corrections of 0 or more, got "
                 f"{self.code}, {self.misfit} and {self.corrections}."
             )
-
-    def width_of(self, side: int) -> int:
-        """Of the prior of a map with this side."""
-        return max(1, self.map_width * WIDE // max(side, WIDE))
 
 
 class ImageVAE(nn.Module):
@@ -134,9 +127,7 @@ class ImageVAE(nn.Module):
         self.prior = FlowPrior(s.code, count, s.flow_layers, s.flow_width)
         self.wishes = Wishes(count, s.wish_layers, s.wish_width, settle)
         levels = zip(self.networks.map_shapes, map_widths(s.pyramid), strict=True)
-        flows = [
-            MapFlow(shape, above, self.conditions, s.width_of(shape[-1]), s.map_steps) for shape, (above, _) in levels
-        ]
+        flows = [MapFlow(shape, above, self.conditions, s.map_width, s.map_steps) for shape, (above, _) in levels]
         self.map_flows = nn.ModuleList(flows)
         self.sizes = [*self.networks.sizes, count]
         self.semantic_size, self.latent_size = s.code, sum(self.sizes)
