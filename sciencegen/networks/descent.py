@@ -15,8 +15,8 @@ Progress = Callable[[str, int, int, float | None], None]
 """The same of several fits, each by its name."""
 
 
-def untold(what: str, step: int, steps: int, loss: float | None) -> None:
-    """Nobody asked."""
+def untold(*told: object) -> None:
+    """Of either kind, where nobody hears."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def descend(
     loss: Callable[[int], Tensor],
     steps: int,
     settings: DescentSettings,
-    progress: FitProgress | None = None,
+    progress: FitProgress = untold,
 ) -> list[float]:
     """Minimize loss(step) in place; the losses of all steps."""
     chosen = [parameter for parameter in parameters if parameter.requires_grad]
@@ -48,8 +48,7 @@ def descend(
         optimizer.step()
         schedule.step()
         losses.append(float(value.detach()))
-        if progress is not None:
-            progress(step + 1, steps, losses[-1])
+        progress(step + 1, steps, losses[-1])
     return losses
 
 

@@ -22,7 +22,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import FitProgress
+from sciencegen.networks.descent import FitProgress, untold
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.flows import Coupling
 from sciencegen.vae.gaussian import standard_normal
@@ -114,7 +114,7 @@ def like_few(
     batch: int,
     generator: Generator,
     signs: Float[Tensor, "orientation property"],
-    progress: FitProgress | None = None,
+    progress: FitProgress = untold,
 ) -> Float[Tensor, "item property"]:
     """Many whole conditions like these, in which numbers may be missing; these themselves where they are many, or where
     there is nothing to draw others by. Further arguments: of `Wishes.learn`."""

@@ -123,15 +123,14 @@ def posterior_maps(
     sizes, shape, found = list(map(len, kept)), model.networks.map_shapes[number], []
     chosen = torch.zeros(sum(sizes), dtype=torch.bool)
     chosen[evenly_spaced(len(chosen), MOST_MAPS)] = True
-    for done, (one, here) in enumerate(zip(kept, chosen.split(sizes), strict=True), 1):
-        if not here.any():
-            continue
-        some = model.oriented(one.select(here), generator)
+    parts = [one.select(here) for one, here in zip(kept, chosen.split(sizes), strict=True) if here.any()]
+    for done, one in enumerate(parts, 1):
+        some = model.oriented(one, generator)
         seen = model.networks.infer(some, some.condition, generator)
         posterior = seen.posteriors[1 + number]
         mean, log_std = (values.unflatten(1, shape) for values in (posterior.mean, posterior.log_std))
         found.append((mean, log_std, seen.above[number], some.condition))
-        progress(done, len(kept), None)
+        progress(done, len(parts), None)
     *columns, told = zip(*found, strict=True)
     mean, log_std, above = map(torch.cat, columns)
     return MapPosteriors(mean, log_std, above, None if told[0] is None else torch.cat(told))

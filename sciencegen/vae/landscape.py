@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.errors import DataError
-from sciencegen.networks.descent import FitProgress
+from sciencegen.networks.descent import FitProgress, untold
 from sciencegen.vae.column_networks import LETTERS, Known
 from sciencegen.vae.quantiles import Quantile, letters_at, with_changes
 
@@ -68,7 +68,7 @@ class Landscape(nn.Module):
 
     @torch.no_grad()
     def learn(
-        self, batches: Iterable[Batch], members: Iterable[Any], known: Known, progress: FitProgress | None = None
+        self, batches: Iterable[Batch], members: Iterable[Any], known: Known, progress: FitProgress = untold
     ) -> None:
         """From rows without gaps of which it was measured. members: models that know no measurement, told `known`."""
         some = [_measured(batch, self.place) for batch in batches]
@@ -83,7 +83,7 @@ class Landscape(nn.Module):
 
     def fit(
         self, letters: Letters, values: Float[Tensor, " item"], ratios: Float[Tensor, "column letter"],
-        progress: FitProgress | None = None,
+        progress: FitProgress = untold,
     ) -> None:  # fmt: skip
         """letters, values: what was measured. ratios: r."""
         rows, reference = letters.cpu().numpy(), self.reference.cpu().numpy()
@@ -160,7 +160,7 @@ def _ridge(design, values: np.ndarray, width: np.ndarray) -> np.ndarray:
 
 
 def _best_width(
-    design, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress | None
+    design, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress
 ) -> tuple[np.ndarray, float]:
     """The widths of s and t that foresee rows left out best, and how well."""
     fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
@@ -177,7 +177,6 @@ def _best_width(
     errors = []
     for done, width in enumerate(widths, 1):
         errors.append(error(width))
-        if progress is not None:
-            progress(done, len(widths), errors[-1])
+        progress(done, len(widths), errors[-1])
     best = int(np.argmin(errors))
     return widths[best], 1 - errors[best] / max(float(values.var()), 1e-12)

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import DescentSettings, FitProgress, descend
+from sciencegen.networks.descent import DescentSettings, FitProgress, descend, untold
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
 
@@ -83,7 +83,7 @@ def fit_flow_prior(
     *,
     log_std: Float[Tensor, "item latent"] | None = None,
     settings: FlowFitSettings | None = None,
-    progress: FitProgress | None = None,
+    progress: FitProgress = untold,
 ) -> FlowFit:
     """Minimize -E log p(z | c) in place, with conditions forgotten at random so that any subset can be asked for.
 
@@ -112,7 +112,7 @@ def fit_flow_prior(
     return FlowFit(_averages(losses, 10), start, _mean_loss(prior, *check))
 
 
-def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progress: FitProgress | None) -> int:
+def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progress: FitProgress) -> int:
     """Learn the weights alone that read columns of the condition of which the flow has heard nothing so far: few as
     they are, they may take large steps and many. How many they took; `further` ones follow."""
     if prior.context is None:
@@ -128,9 +128,9 @@ def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progres
     return HEARING_STEPS
 
 
-def _among(progress: FitProgress | None, before: int, steps: int) -> FitProgress | None:
+def _among(progress: FitProgress, before: int, steps: int) -> FitProgress:
     """For steps of so many, before which others were."""
-    return None if progress is None else lambda step, _, loss: progress(before + step, steps, loss)
+    return lambda step, _, loss: progress(before + step, steps, loss)
 
 
 @torch.no_grad()

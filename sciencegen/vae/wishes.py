@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import FitProgress
+from sciencegen.networks.descent import FitProgress, untold
 from sciencegen.vae.asking import wished
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
@@ -27,7 +27,6 @@ FEWEST = 500
 """Items whose condition is known whole, below which nothing is learned."""
 FEWEST_MORE = 100
 """Below which a flow that is fitted doesn't go on."""
-
 DRAWS = 50_000
 """From which the flow's own marginal distributions are learned."""
 
@@ -56,7 +55,7 @@ class Wishes(nn.Module):
         batch: int,
         generator: Generator,
         signs: Float[Tensor, "orientation property"] | None = None,
-        progress: FitProgress | None = None,
+        progress: FitProgress = untold,
     ) -> FlowFit | None:
         """From the rows that are known whole; None where they are too few. dropout: what of them is told. signs: of
         their columns in each orientation that they are seen in. A flow that is fitted goes on from what it is."""
