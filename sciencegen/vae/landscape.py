@@ -159,9 +159,7 @@ def _ridge(design, values: np.ndarray, width: np.ndarray) -> np.ndarray:
     return width * lsmr(design.multiply(width).tocsr(), values, damp=1.0, maxiter=1000)[0]
 
 
-def _best_width(
-    design, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress
-) -> tuple[np.ndarray, float]:
+def _best_width(design, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress) -> tuple[np.ndarray, float]:
     """The widths of s and t that foresee rows left out best, and how well."""
     fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
 
