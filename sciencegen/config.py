@@ -219,7 +219,10 @@ class ProposeSettings(Reading):
     the campaign will have in all, or is 1.4.
     wild_type: what items may be named against (a sequence or its file); every proposal is then a change of it.
     space: options of the domain's own design space (positions, letters ...). start: items to begin from where nothing
-    is measured; without, the wild type. maximum_similarity: between two items of the plate. diversity: how much an
+    is measured; without, the wild type. also: files of candidates beside those that moves and `model` make. controls:
+    items that are on the plate whatever is known of them.
+    where: what must hold of every proposal, in the words of goals. maximum_similarity: between two items of the plate.
+    maximum_share: of the plate, that may have a letter at a position, or a scaffold, in common. diversity: how much an
     item's neighbours lose.
     cost: the pool's column of costs; cost_limit: of the whole plate, which every acquisition keeps; noisy-ei weighs
     improvement against cost too. column: the item's column.
@@ -244,7 +247,11 @@ class ProposeSettings(Reading):
     wild_type: str | None = None
     space: dict[str, Any] = {}
     start: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
     maximum_similarity: float = Field(1.0, gt=0, le=1)
+    maximum_share: float = Field(1.0, gt=0, le=1)
     diversity: float = Field(0.0, ge=0)
     cost: str | None = None
     cost_limit: float | None = Field(None, gt=0)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.models import open_model
+from sciencegen.api.models import LoadedModel, open_model
+from sciencegen.api.plate_wishes import Judge, meeting
 from sciencegen.api.predictor_inputs import latents_of
 from sciencegen.api.predictor_training import describe
 from sciencegen.api.prepare import open_source, reference_of_card
@@ -71,24 +72,42 @@ def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Give
     if settings.pool is None:
         items = space.everything(LARGEST_SPACE) if hasattr(space, "everything") else None
         return (None if items is None else Given(items, [science.key(i) for i in items], np.ones(len(items)))), []
-    reference = getattr(space, "reference", None)
-    listed = _pool_rows(domain, settings, reference)
-    pairs, refused = describe(ReadItems(domain, reference), listed, settings.threads)
-    distinct = {key: (row, text) for row, (text, key, _) in reversed(pairs)}
+    distinct, refused = _candidates(domain, settings, settings.pool, settings.column, space)
     if not distinct:
-        reason = f", the first: {refused[0][2]}" if refused else ""
-        raise DataError(f"Expected items in the pool {settings.pool}, all {len(listed)} rows were refused{reason}.")
-    keys = list(reversed(distinct))
-    costs = np.array([_cost(distinct[key][0], settings) for key in keys])
-    return Given([science.parse(distinct[key][1]) for key in keys], keys, costs), refused
+        reason = f"all rows were refused, the first: {refused[0][2]}" if refused else "it has none"
+        raise DataError(f"Expected items in the pool {settings.pool}, {reason}.")
+    costs = np.array([_cost(row, settings) for row, _ in distinct.values()])
+    return Given([science.parse(text) for _, text in distinct.values()], list(distinct), costs), refused
 
 
-def _pool_rows(domain: str, settings: ProposeSettings, reference: Any) -> list[Row]:
-    path = Path(str(settings.pool))
+def offered_items(domain: str, settings: ProposeSettings, space: Any) -> tuple[list[Any], list[Refused]]:
+    """The candidates of `also`, and refused rows."""
+    found, refused = list[Any](), list[Refused]()
+    for source in settings.also:
+        distinct, strange = _candidates(domain, settings, source, None, space)
+        found += [domain_of(domain).parse(text) for _, text in distinct.values()]
+        refused += strange
+    return found, refused
+
+
+def _candidates(
+    domain: str, settings: ProposeSettings, source: str, column: str | None, space: Any
+) -> tuple[dict[str, tuple[Row, str]], list[Refused]]:
+    """key -> the first row of it and its text, of a file or dataset; and refused rows."""
+    reference = getattr(space, "reference", None)
+    rows = _rows(domain, settings, source, column, reference)
+    pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
+    distinct: dict[str, tuple[Row, str]] = {}
+    for row, (text, key, _) in pairs:
+        distinct.setdefault(key, (row, text))
+    return distinct, refused
+
+
+def _rows(domain: str, settings: ProposeSettings, source: str, column: str | None, reference: Any) -> list[Row]:
+    path = Path(source)
     if reference is not None and path.is_file():
-        return list(read_rows_of(domain_of(domain), path, settings.column, reference))
-    reading = PrepareSettings(source=settings.pool, column=settings.column, threads=settings.threads)
-    rows, _ = open_source(domain, reading)
+        return list(read_rows_of(domain_of(domain), path, column, reference))
+    rows, _ = open_source(domain, PrepareSettings(source=source, column=column, threads=settings.threads))
     return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows)
 
 
@@ -119,18 +138,44 @@ def campaign_space(
     domain: str, settings: ProposeSettings, space: Any, seen: Sequence[Any], whole: bool = False
 ) -> CampaignSpace:
     """seen: items that are measured or awaited; their shape tells which features can be learned from.
-    whole: candidates are the items of the space itself, so that only patterns are left to be looked at."""
+    whole: candidates are the items of the space itself, so that only patterns and wishes are left to be looked at."""
     science = domain_of(domain)
+    model = None if settings.model is None else open_model(domain, settings.model, settings)
     features, fits = features_for(science, getattr(space, "origin", None), seen)
     patterns = settings.keep or settings.forbid
     wanted = constraint_of(science, settings.keep, settings.forbid, origin_of(science, space)) if patterns else None
     tests = [test for test in (wanted, *(() if whole else (getattr(space, "accepts", None), fits))) if test is not None]
-    accept = lambda item: all(test(item) for test in tests)  # noqa: E731
-    found = CampaignSpace(science.key, features, science.similarity, accept, moves_of(science, space))
-    if settings.model is None:
+    met = meeting(domain, settings, {} if model is None else model.oracles)
+    marks = marks_for(science, space, settings)
+    moves = moves_of(science, space)
+    found = CampaignSpace(science.key, features, science.similarity, _accepting(tests, met), moves, marks=marks)
+    if model is None:
         return found
-    near, draw = latent_moves(domain, settings)
+    near, draw = latent_moves(model)
     return replace(found, moves={**found.moves, "latent": near}, draws={"prior": draw})
+
+
+def _accepting(tests: Sequence[Callable[[Any], bool]], met: Judge) -> Judge:
+    """Which items pass every test and meet what is wished, of which those alone are asked that pass."""
+
+    def accept(items: Sequence[Any]) -> list[bool]:
+        passed = [all(test(item) for test in tests) for item in items]
+        rest = iter(met([item for item, fine in zip(items, passed, strict=True) if fine]))
+        return [fine and next(rest) for fine in passed]
+
+    return accept
+
+
+def marks_for(science: Any, space: Any, settings: ProposeSettings) -> Callable[[Sequence[Any]], Any] | None:
+    """What items of a plate may have in common, where a share limits it."""
+    if settings.maximum_share == 1:
+        return None
+    if not hasattr(science, "marks"):
+        return lambda items: [{label} - {""} for label in science.groups(items)]
+    origin = getattr(space, "origin", None)
+    if origin is None:
+        raise ConfigError("Expected a wild type beside --maximum-share, which counts changes of it. Pass --wild-type.")
+    return lambda items: science.marks(items, origin)
 
 
 def origin_of(science: Any, space: Any) -> Any:
@@ -180,11 +225,11 @@ def _item(found: Any) -> Any:
     return None if is_refusal(found) else found
 
 
-def latent_moves(domain: str, settings: ProposeSettings) -> tuple[Move, Callable[..., Any]]:
+def latent_moves(model: LoadedModel) -> tuple[Move, Callable[..., Any]]:
     """Steps around the latents of parents, and draws from the prior."""
-    model = open_model(domain, settings.model, settings)
     if model.recipe.form and not hasattr(model.representation, "reference"):  # a family's decodes to whole items
-        raise ConfigError(f"Expected a model of plain {domain}, {model.folder} makes them as {model.recipe.form}.")
+        made = f"{model.folder} makes them as {model.recipe.form}"
+        raise ConfigError(f"Expected a model of plain {model.domain.name}, {made}.")
     space, science = model.space, model.domain
     known: dict[str, np.ndarray] = {}  # parents breed many times
 

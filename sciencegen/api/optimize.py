@@ -174,9 +174,11 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
     )
 
 
-def start_items(domain: Any, texts: Sequence[str], reference: Any = None, encode: Any = None) -> list[Any]:
+def start_items(
+    domain: Any, texts: Sequence[str], reference: Any = None, encode: Any = None, flag: str = "--start"
+) -> list[Any]:
     """Items to begin with. reference: what they may be named against (`A42G`), and must have a name against. encode: of
-    the model that begins with them: one that it can't take is an error."""
+    the model that begins with them: one that it can't take is an error. flag: what the user named them by."""
     items = parse_texts(domain, texts, reference)
     if encode is not None:
         items = [_refused(item, encode) for item in items]
@@ -184,7 +186,7 @@ def start_items(domain: Any, texts: Sequence[str], reference: Any = None, encode
         found = item if reference is None or isinstance(item, Refusal) else domain.name_of(reference, item)
         if isinstance(found, Refusal):
             raise ConfigError(
-                f"Expected an item of {plain_name(domain.name)} for --start, got '{text}': {found.reason}."
+                f"Expected an item of {plain_name(domain.name)} for {flag}, got '{text}': {found.reason}."
             )
     return items
 

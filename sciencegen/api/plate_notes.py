@@ -44,7 +44,7 @@ def crowded_letters(science: Any, plate: Sequence[str], measured: Sequence[str],
     return [
         f"{count} of the plate's {len(plate)} items carry {sites.reference[place]}{sites.columns[place]}{letter}, as "
         f"{known[place, letter]} of {len(measured)} measured ones do: if that is an error, so is most of the plate. "
-        "--diversity 0.5 or --maximum-similarity spread the picks"
+        "--maximum-share 0.25 spreads the risk"
         for (place, letter), count in ours.most_common()
         if count > CROWDED * len(plate)
     ]  # fmt: skip
@@ -89,7 +89,8 @@ def by_predictors(table: Table, predictors: Sequence[str], target: str) -> list[
         if count := inside.count(False):
             found.append(
                 f"{count} of the plate's {len(inside)} items are unlike all that the predictor '{name}' learned from "
-                f"(column {PREFIX}{name}{IN_DOMAIN})"
+                f"(column {PREFIX}{name}{IN_DOMAIN}), such as more changes at once than were measured. --where "
+                f"'{name} in domain' leaves such out"
             )
         if name == target:
             found += _disagreement(table, name)

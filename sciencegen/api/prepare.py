@@ -85,6 +85,13 @@ def reference_of_card(science: Any, source: str) -> Any:
     return None if card.reference is None else science.reference(card.reference.sequence, card.reference.first)
 
 
+def known_of_card(domain: str, source: str, target: str) -> Iterator[Row]:
+    """What a dataset's card knows of what its items are variants of, where the set has no row of it."""
+    reference = find_card(domain, source)[0].reference
+    if reference is not None and target in reference.values:
+        yield Row(0, reference.sequence, {target: reference.values[target]})
+
+
 def _context(science: Any, reference: Any, files: list[Path]) -> Any:
     if reference is not None:
         return science.variant_context(reference)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sciencegen.api.campaign import Standing, stand
-from sciencegen.api.campaign_space import campaign_space, check_costs, cost_column, design_space, given_pool
+from sciencegen.api.campaign_space import (
+    campaign_space,
+    check_costs,
+    cost_column,
+    design_space,
+    given_pool,
+    offered_items,
+)
 from sciencegen.api.optimize import start_items
 from sciencegen.api.oracles import predictor_oracle
 from sciencegen.api.plate_notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
+from sciencegen.api.plate_wishes import check_where
 from sciencegen.api.records import to_record
 from sciencegen.api.references import name_column
 from sciencegen.api.rooms import domain_of, inference_threads
@@ -27,6 +35,9 @@ from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
 
 Log = Callable[[str], None]
+CONTROL = "control"
+"""Source of items that are on a plate because the user says so."""
+ENDS = ("predicted", "lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -79,23 +90,28 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     pool, refused = given_pool(domain, settings, standing.space)
     whole = pool is not None and settings.pool is None
     space = campaign_space(domain, settings, standing.space, standing.seen, whole)
-    if pool is None and not space.draws and not standing.known and not standing.start:
+    offered, strange = offered_items(domain, settings, standing.space)
+    controls = start_items(science, settings.controls, getattr(standing.space, "reference", None), flag="--control")
+    if pool is None and not (space.draws or standing.known or standing.start or offered):
         raise ConfigError(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
-            "Pass --measured, --journal, --pool, --model or --start."
+            "Pass --measured, --journal, --pool, --also, --model or --start."
         )
     number = standing.history.next_round
     generator = np.random.default_rng((settings.seed, number))
     options = campaign_settings(settings, number)
-    wild = wild_type(standing.space)
-    plate = next_plate(space, standing.known, standing.waiting, options, generator, pool, standing.start, wild)
+    beside = [*wild_type(standing.space), *controls]
+    picked = next_plate(
+        space, standing.known, standing.waiting, options, generator, pool, standing.start, beside, offered
+    )
+    plate = _with_controls(picked, controls)
     table = _table(domain, plate, settings, standing, pool)
     notes = _notes(science, plate, table, settings, standing)
     for note in notes:
         log(f"note: {note}")
     named = name_column(getattr(standing.space, "reference", None))
     entries = [*standing.history.new, *proposed_entries(table, number, named)]
-    told = [*standing.history.refused, *refused]
+    told = [*standing.history.refused, *refused, *strange]
     return Proposed(table, told, _summary(plate, settings, standing, notes), entries, named)
 
 
@@ -104,16 +120,34 @@ def wild_type(space: Any) -> list[Any]:
     return [space.origin] if getattr(space, "reference", None) is not None and hasattr(space, "origin") else []
 
 
-def check_plan(domain: str, settings: ProposeSettings) -> None:
-    """What can be refused before a table is read."""
+def _with_controls(plate: Plate, controls: Sequence[Any]) -> Plate:
+    """The picks, then the controls with what is foretold of them."""
+    if not controls:
+        return plate
+    count = len(controls)
+    told = plate.beside[:, -count:] if plate.beside.size else np.full((3, count), np.nan)
+    predicted, lower, upper = np.concatenate([[plate.predicted, plate.lower, plate.upper], told], axis=1)
+    return replace(
+        plate, items=[*plate.items, *controls], sources=[*plate.sources, *[CONTROL] * count],
+        predicted=predicted, lower=lower, upper=upper,
+    )  # fmt: skip
+
+
+def check_plan(domain: str, settings: ProposeSettings, further: Collection[str] = ()) -> None:
+    """What can be refused before a table is read. further: names of predictors beside the settings'."""
     science = domain_of(domain)
     check_target(science, settings.target)
     campaign_settings(settings, 1)
     check_costs(settings)
+    check_where(domain, settings, further)
+    if settings.pool is not None and settings.also:
+        raise ConfigError("Expected either --pool, the only candidates, or --also, some beside those made, got both.")
     for name, folder in settings.predictors.items():
         predictor_oracle(domain, name, folder)
     science.constraint(settings.keep, settings.forbid)
-    start_items(science, settings.start, getattr(design_space(science, settings), "reference", None))
+    reference = getattr(design_space(science, settings), "reference", None)
+    start_items(science, settings.start, reference)
+    start_items(science, settings.controls, reference, flag="--control")
 
 
 def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSettings:
@@ -122,25 +156,42 @@ def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSetting
     if exploration is None:
         exploration = PlateSettings.exploration if settings.rounds is None else exploration_at(number, settings.rounds)
     limit = math.inf if settings.cost_limit is None else settings.cost_limit
-    plate = PlateSettings(settings.acquisition, exploration, settings.maximum_similarity, settings.diversity, limit)
+    plate = PlateSettings(
+        settings.acquisition,
+        exploration,
+        settings.maximum_similarity,
+        settings.maximum_share,
+        settings.diversity,
+        limit,
+    )
     breeding = to_record(BreedingSettings, settings.breeding, "breeding")
-    return CampaignSettings(settings.batch, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
+    count = settings.batch - len(settings.controls)
+    if count < 1:
+        raise ConfigError(
+            f"Expected fewer controls than items of the plate, got {len(settings.controls)} in a batch of "
+            f"{settings.batch}."
+        )
+    return CampaignSettings(count, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
 
 
 def _table(domain: str, plate: Plate, settings: ProposeSettings, standing: Standing, pool: Any) -> dict[str, list]:
     science = domain_of(domain)
-    table: dict[str, list[Any]] = {"item": [science.text(item) for item in plate.items]}
+    number, width = standing.history.next_round, len(str(len(plate.items)))
+    table: dict[str, list[Any]] = {
+        "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
+        "item": [science.text(item) for item in plate.items],
+    }
     reference = getattr(standing.space, "reference", None)
     if reference is not None:
         table[name_column(reference)] = [science.name_of(reference, item) for item in plate.items]
     table[settings.target] = [None] * len(plate.items)
-    table["round"] = [standing.history.next_round] * len(plate.items)
-    table |= {name: getattr(plate, name).tolist() for name in ("predicted", "lower", "upper")}
+    table["round"] = [number] * len(plate.items)
+    table |= {name: getattr(plate, name).tolist() for name in ENDS}
     table |= predicted_columns(domain, settings.predictors, plate.items)
     table["source"] = list(plate.sources)
     if pool is not None and cost_column(settings):
         costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-        table[str(cost_column(settings))] = [costs[science.key(item)] for item in plate.items]
+        table[str(cost_column(settings))] = [costs.get(science.key(item)) for item in plate.items]
     return table
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sciencegen.api.report import RunContents
 
 LOGO_POINTS = 5000
-NOT_TARGETS = ("item", NAME_COLUMN, "round", "predicted", "lower", "upper", "source")
+NOT_TARGETS = ("id", "item", NAME_COLUMN, "round", "predicted", "lower", "upper", "source")
 """Columns of a plate beside the one that the lab fills."""
 
 

@@ -23,6 +23,7 @@ from sciencegen.api.model_ahead import ModelAhead, conditions_ahead, model_ahead
 from sciencegen.api.models import describe_model
 from sciencegen.api.optimize import check_wish, start_items
 from sciencegen.api.oracles import OracleBook
+from sciencegen.api.plate_wishes import check_where
 from sciencegen.api.predict import check_goes_by
 from sciencegen.api.predictor_training import check_predictor
 from sciencegen.api.prepare import check_source, find_card, prepared_at, property_names, reference_of_source
@@ -34,7 +35,13 @@ from sciencegen.data.prepare import check_columns, check_fractions
 from sciencegen.data.tables import column_names, find_column
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError, unknown_name
 
-KEYS = {"condition": "conditions", "item-column": "column", "predictor": "predictors", "set": "settings"}
+KEYS = {
+    "control": "controls",
+    "condition": "conditions",
+    "item-column": "column",
+    "predictor": "predictors",
+    "set": "settings",
+}
 """Flags whose key in a config has another name; of the others dashes become underscores."""
 
 
@@ -186,7 +193,12 @@ def check_propose(settings: RunSettings, model: ModelAhead) -> None:
         return
     from sciencegen.api.propose import check_plan  # on use: BoTorch
 
-    check_plan(settings.domain, chosen)
+    check_plan(settings.domain, chosen, settings.predict)
+    folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
+    wishes = [wish.name for wish in check_where(settings.domain, chosen, settings.predict)]
+    _check_names(OracleBook(settings.domain, folders, own=model.own), wishes, model, made=settings.predict)
+    for source in chosen.also:
+        _check_texts(settings, source)
     for source in chosen.measured:
         check_source(settings.domain, source)
         _check_columns_of(settings.domain, source, [chosen.target], chosen.column)

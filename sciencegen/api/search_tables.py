@@ -166,5 +166,5 @@ def short_plate(found: int, batch: int) -> str:
     """The same of a plate."""
     return (
         f"Found {found} of {batch} items that may be proposed (all written). Give a larger pool or a model, or loosen "
-        "keep, forbid, space, the limit of cost or of similarity."
+        "keep, forbid, space, where, the limit of cost, of similarity or of the share."
     )

@@ -51,8 +51,32 @@ def propose(
     start: Annotated[
         list[str] | None, typer.Option(help="An item to begin from before any is measured. [default: the wild type]")
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="Candidates beside those made: a file, such as what optimize found. Repeatable."),
+    ] = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(help="An item that is on the plate in any case, such as WT with --wild-type. Repeatable."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What must hold of every proposal: 'NAME in domain' of a --predictor, 'logp <= 3'. Repeatable."
+        ),
+    ] = None,
+    predictor: options.Predictor = None,
     maximum_similarity: Annotated[float | None, typer.Option(help="Between two of the plate. [default: 1]")] = None,
-    diversity: Annotated[float | None, typer.Option(help="What a pick costs its neighbours. [default: 0]")] = None,
+    maximum_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Of the plate, that may have one thing in common: proteins, a letter at a position; molecules, a "
+            "scaffold. 0.25 spreads the risk. [default: 1]"
+        ),
+    ] = None,
+    diversity: Annotated[
+        float | None, typer.Option(help="What a pick costs those like it; 1 is much. [default: 0]")
+    ] = None,
     cost: Annotated[
         str | None, typer.Option(help="The pool's column of costs. noisy-ei weighs them; the others keep the limit.")
     ] = None,
@@ -86,7 +110,8 @@ def propose(
         start=start, space=options.pairs(space, "--space"), maximum_similarity=maximum_similarity, diversity=diversity
     )
     flags |= dict(cost=cost, cost_limit=cost_limit, column=column, seed=seed, device=device, threads=threads)
-    flags |= dict(wild_type=wild_type)
+    flags |= dict(wild_type=wild_type, also=also, controls=control, where=where, maximum_share=maximum_share)
+    flags |= dict(predictors=options.folders(predictor))
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force)
     if record.journal is not None:

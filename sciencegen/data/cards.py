@@ -116,10 +116,12 @@ class Sample(_Strict):
 
 
 class CardReference(_Strict):
-    """What a set's items are variants of, as the domain writes one, and the number of its first letter."""
+    """What a set's items are variants of, as the domain writes one, and the number of its first letter. values: what is
+    known of it, by column, where the set has no row of it."""
 
     sequence: str
     first: int = 1
+    values: dict[str, float] = {}
 
 
 class Card(_Strict):

@@ -22,8 +22,9 @@ from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, pick_pl
 from sciencegen.optimization.posterior import MODELS, Posterior, allowed, fit_posterior
 from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Proposals, breed
 from sciencegen.optimization.rows import Rows, joined
+from sciencegen.optimization.shares import first_within
 
-POOL = "pool"
+POOL, START = "pool", "start"
 MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0
 """Of the first plate after a random one, and of a campaign's last."""
 HOPE = 1.0
@@ -89,26 +90,29 @@ def next_plate(
     pool: Given | None = None,
     start: Sequence[Any] = (),
     beside: Sequence[Any] = (),
+    offered: Sequence[Any] = (),
 ) -> Plate:
-    """The batch to measure next, of the pool where there is one, else of what moves and draws bring forth.
+    """The batch to measure next, of the pool where there is one, else of what is offered and of what moves and draws
+    bring forth.
 
     pending: proposed, not measured yet: proposed no more, and counted on by acquisitions that plan ahead. Without
-    anything measured the batch is at random, of the pool, of the draws, or of moves from the start items.
+    anything measured the batch is at random, of the pool, of what is offered, of the draws, or of moves from the start
+    items.
     beside: items of which the same is foretold, whether or not they may be proposed.
     """
     forbidden = {space.key(one.item) for one in measured} | {space.key(item) for item in pending}
     if not measured:
-        return _first_plate(space, settings, generator, pool, start, forbidden)
+        return _first_plate(space, settings, generator, pool, start, forbidden, offered)
     sign = -1.0 if settings.minimize else 1.0
     values = sign * np.array([one.value for one in measured])
     errors = np.array([one.error for one in measured])
     rows = space.features([one.item for one in measured])
-    given = None if pool is None else _open(space, pool, forbidden)
+    given = None if pool is None else _open(space, pool, forbidden, settings.plate.maximum_share)
     posterior = fit_posterior(
         rows, values, errors, generator, replicates=np.array([one.replicates for one in measured]),
         surrogate=settings.surrogate, scale=settings.scale,
     )  # fmt: skip
-    candidates, sources = given or _bred(space, measured, rows, posterior, settings, forbidden, generator)
+    candidates, sources = given or _bred(space, measured, rows, posterior, settings, forbidden, generator, offered)
     if not len(candidates.items):
         return Plate([], [], np.empty(0), np.empty(0), np.empty(0), 0)
     standing = posterior.model.marginals(posterior.points(rows)).mean
@@ -135,16 +139,19 @@ def _plate(pool: Pool, sources: Sequence[str], places: np.ndarray, posterior: Po
     return Plate(picked, made, median, lower, upper, len(pool.items), best, posterior.likelihoods)
 
 
-def _open(space: CampaignSpace, pool: Given, forbidden: set[str]) -> tuple[Pool, list[str]]:
+def _open(space: CampaignSpace, pool: Given, forbidden: set[str], share: float) -> tuple[Pool, list[str]]:
     """What of the pool is acceptable and neither measured nor proposed."""
-    kept = [
-        place
-        for place, (item, key) in enumerate(zip(pool.items, pool.keys, strict=True))
-        if key not in forbidden and space.accept(item)
-    ]
+    kept = _acceptable(space, pool, forbidden)
     items = [pool.items[place] for place in kept]
     rows = space.features(items)
-    return Pool(items, rows, pool.costs[kept]), [POOL] * len(items)
+    return Pool(items, rows, pool.costs[kept], space.marks_of(items, share)), [POOL] * len(items)
+
+
+def _acceptable(space: CampaignSpace, pool: Given, forbidden: set[str]) -> list[int]:
+    """Places in the pool."""
+    new = [place for place, key in enumerate(pool.keys) if key not in forbidden]
+    may = space.accept([pool.items[place] for place in new])
+    return [place for place, accepted in zip(new, may, strict=True) if accepted]
 
 
 def _bred(
@@ -155,15 +162,17 @@ def _bred(
     settings: CampaignSettings,
     forbidden: set[str],
     generator: np.random.Generator,
+    offered: Sequence[Any],
 ) -> tuple[Pool, list[str]]:
     def liking(some: Rows) -> np.ndarray:
         marginals = posterior.model.marginals(posterior.points(some))
         return marginals.mean + HOPE * marginals.deviation
 
     standing = posterior.model.marginals(posterior.points(rows)).mean
-    known = [one.item for one in measured]
-    found = breed(space, known, standing.tolist(), set(forbidden), liking, settings.breeding, generator)
-    return Pool(found.items, _joined(found), np.ones(len(found))), found.sources
+    known, share = [one.item for one in measured], settings.plate.maximum_share
+    found = breed(space, known, standing.tolist(), set(forbidden), liking, settings.breeding, generator, offered, share)
+    marks = space.marks_of(found.items, share)
+    return Pool(found.items, _joined(found), np.ones(len(found)), marks), found.sources
 
 
 def _joined(found: Proposals) -> Rows:
@@ -177,21 +186,27 @@ def _first_plate(
     pool: Given | None,
     start: Sequence[Any],
     forbidden: set[str],
+    offered: Sequence[Any],
 ) -> Plate:
     """A random batch, of which nothing is predicted; start items that may be measured come first."""
     if pool is not None:
-        kept = [key not in forbidden and space.accept(item) for item, key in zip(pool.items, pool.keys, strict=True)]
-        places = generator.permutation(np.flatnonzero(kept))[: settings.count].tolist()
-        return _unpredicted([pool.items[place] for place in places], [POOL] * len(places), sum(kept))
-    first = {space.key(item): item for item in start if space.accept(item) and space.key(item) not in forbidden}
-    wanted = replace(settings.breeding, draws=2 * settings.count, children=2 * settings.count, generations=1)
-    found = breed(
-        space, start, [0.0] * len(start), forbidden | set(first), lambda rows: np.zeros(len(rows)), wanted, generator
-    )
-    order = generator.permutation(len(found)).tolist()
-    items = [*first.values(), *(found.items[place] for place in order)]
-    sources = ["start"] * len(first) + [found.sources[place] for place in order]
-    return _unpredicted(items[: settings.count], sources[: settings.count], len(items))
+        items = [pool.items[place] for place in generator.permutation(_acceptable(space, pool, forbidden)).tolist()]
+        sources = [POOL] * len(items)
+    else:
+        new = {space.key(item): item for item in start if space.key(item) not in forbidden}
+        may = space.accept(list(new.values())) if new else []
+        first = [item for item, accepted in zip(new.values(), may, strict=True) if accepted]
+        wanted = replace(settings.breeding, draws=2 * settings.count, children=2 * settings.count, generations=1)
+        found = breed(
+            space, start, [0.0] * len(start), forbidden | set(map(space.key, first)), lambda rows: np.zeros(len(rows)),
+            wanted, generator, offered,
+        )  # fmt: skip
+        order = generator.permutation(len(found)).tolist()
+        items = [*first, *(found.items[place] for place in order)]
+        sources = [START] * len(first) + [found.sources[place] for place in order]
+    share = settings.plate.maximum_share
+    places = first_within(space.marks_of(items, share), settings.count, share)
+    return _unpredicted([items[place] for place in places], [sources[place] for place in places], len(items))
 
 
 def _unpredicted(items: list[Any], sources: list[str], considered: int) -> Plate:

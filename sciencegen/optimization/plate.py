@@ -14,48 +14,57 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, Acquisition, State
 from sciencegen.optimization.posterior import Posterior
 from sciencegen.optimization.rows import Rows, joined
+from sciencegen.optimization.shares import Marks, Shares, most_of
 
 SHORTLIST = 1000
 """Candidates whose joint posterior is looked at; a plate that these can't fill goes on with the next."""
 BASELINE = 10
 """Measured items that may be the best, for noisy expected improvement."""
+COMPARED = 200
+"""Candidates, the best of a block, among which it is looked up how alike two usually are."""
 
 Similarity = Callable[[Sequence[Any], Sequence[Any]], Float[np.ndarray, "item reference"]]
 
 
 @dataclass(frozen=True)
 class PlateSettings:
-    """acquisition: a name in `ACQUISITIONS`. maximum_similarity: no two items of a plate are more alike.
+    """acquisition: a name in `ACQUISITIONS`. maximum_similarity: no two items of a plate are more alike. maximum_share:
+    of the plate, that may bear one mark (`CampaignSpace.marks`).
 
     exploration: how many times as uncertain as it says the posterior is taken to be where functions are drawn from it
     (Agrawal & Goyal 2013): what looks best among many was overrated more often than not.
-    diversity: local penalisation; each pick lowers its neighbours' values by diversity * similarity * (the values'
-    standard deviation among the shortlist). cost_limit: of the whole plate.
+    diversity: local penalisation; each pick lowers its neighbours' values by diversity * nearness * (the values'
+    standard deviation among the shortlist), nearness being 1 at the pick and 0 where two candidates are as alike as any
+    two. cost_limit: of the whole plate.
     """
 
     acquisition: str = "thompson"
     exploration: float = 1.4
     maximum_similarity: float = 1.0
+    maximum_share: float = 1.0
     diversity: float = 0.0
     cost_limit: float = math.inf
 
     def __post_init__(self) -> None:
         if self.acquisition not in ACQUISITIONS:
             raise unknown_name("acquisition", self.acquisition, ACQUISITIONS)
-        if not 0 < self.maximum_similarity <= 1 or min(self.diversity, self.exploration) < 0 or self.cost_limit <= 0:
+        least, most = sorted((self.maximum_similarity, self.maximum_share))
+        if not 0 < least <= most <= 1 or min(self.diversity, self.exploration) < 0 or self.cost_limit <= 0:
             raise ConfigError(
-                "Expected 0 < maximum_similarity <= 1, diversity and exploration from 0, a cost limit above 0, got "
-                f"{self.maximum_similarity}, {self.diversity}, {self.exploration} and {self.cost_limit}."
+                "Expected 0 < maximum_similarity <= 1, the same of maximum_share, diversity and exploration from 0, a "
+                f"cost limit above 0, got {self.maximum_similarity}, {self.maximum_share}, {self.diversity}, "
+                f"{self.exploration} and {self.cost_limit}."
             )
 
 
 @dataclass(frozen=True)
 class Pool:
-    """What may be picked. costs: above 0, one for each item."""
+    """What may be picked. costs: above 0, one for each item. marks: of each item, empty where they don't matter."""
 
     items: Sequence[Any]
     rows: Rows
     costs: Float[np.ndarray, " item"]
+    marks: Sequence[Marks] = ()
 
 
 def pick_plate(
@@ -78,7 +87,7 @@ def pick_plate(
     reach = {"greedy": 0.0, "thompson": BETA * settings.exploration}.get(settings.acquisition, BETA)
     hopes = marginals.mean + reach * marginals.deviation
     order = np.argsort(-hopes, kind="stable")
-    chosen = Chosen(pool, settings, similarity)
+    chosen = Chosen(pool, settings, similarity, count)
     for start in range(0, len(order), SHORTLIST):
         block = order[start : start + SHORTLIST]
         state = _state(posterior, pool, block, pending, baseline, settings.exploration)
@@ -105,15 +114,27 @@ def _state(
 class Chosen:
     """The plate while it fills: which items of the pool it holds, their cost, and what they leave allowed."""
 
-    def __init__(self, pool: Pool, settings: PlateSettings, similarity: Similarity) -> None:
+    def __init__(self, pool: Pool, settings: PlateSettings, similarity: Similarity, count: int) -> None:
         self.pool, self.settings, self._similarity = pool, settings, similarity
         self.places: list[int] = []
         self.cost = 0.0
+        self._shares = Shares(most_of(settings.maximum_share, count))
         self._minds = settings.maximum_similarity < 1 or settings.diversity > 0
 
     def add(self, place: int) -> None:
         self.places.append(place)
         self.cost += float(self.pool.costs[place])
+        self._shares.add(self._marks(place))
+
+    def _marks(self, place: int) -> Marks:
+        return self.pool.marks[place] if self.pool.marks else ()
+
+    def usual(self, block: Int[np.ndarray, " candidate"]) -> float:
+        """How alike two of the block's best candidates are: the median."""
+        if self.settings.diversity == 0 or len(block) < 2:
+            return 0.0
+        best = [self.pool.items[place] for place in block[:COMPARED]]
+        return float(np.median(np.asarray(self._similarity(best, best))[~np.eye(len(best), dtype=bool)]))
 
     def nearest(
         self, block: Int[np.ndarray, " candidate"], before: np.ndarray | None
@@ -129,12 +150,13 @@ class Chosen:
     def allowed(self, block: Int[np.ndarray, " candidate"], nearest: np.ndarray) -> Bool[np.ndarray, " candidate"]:
         far = nearest <= self.settings.maximum_similarity
         affordable = self.cost + self.pool.costs[block] <= self.settings.cost_limit * (1 + 1e-12)
-        return far & affordable & ~np.isin(block, self.places)
+        rare = np.array([self._shares.allow(self._marks(place)) for place in block], bool)
+        return far & affordable & rare & ~np.isin(block, self.places)
 
 
 def fill(chosen: Chosen, block: Int[np.ndarray, " candidate"], acquisition: Acquisition, count: int) -> None:
     """Pick from the block until the plate is full or nothing in the block may be picked."""
-    nearest = chosen.nearest(block, None)
+    nearest, usual = chosen.nearest(block, None), chosen.usual(block)
     while len(chosen.places) < count:
         allowed = chosen.allowed(block, nearest)
         if not allowed.any():
@@ -142,7 +164,8 @@ def fill(chosen: Chosen, block: Int[np.ndarray, " candidate"], acquisition: Acqu
         values = acquisition.values()
         finite = values[np.isfinite(values)]
         if chosen.settings.diversity > 0 and len(finite):
-            values = values - chosen.settings.diversity * nearest * finite.std()
+            nearness = np.clip((nearest - usual) / max(1 - usual, 1e-9), 0, 1)
+            values = values - chosen.settings.diversity * nearness * finite.std()
         values = np.where(allowed, values, -np.inf)
         index = int(np.argmax(values))
         if values[index] == -np.inf:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.optimization.rows import Rows
+from sciencegen.optimization.shares import Marks, first_within
 
 Item = Any
+OFFERED = "offered"
+"""Source of candidates that were given beside those that are made."""
 Move = Callable[[Sequence[Item], np.random.Generator], Sequence[Item | None]]
 """Children, one of each parent (or None); the parents come best first, some more than once."""
 
@@ -33,17 +36,22 @@ class Proposals:
 class CampaignSpace:
     """What a campaign sees of a domain and a model.
 
-    key(item): identity. features(items): rows for the surrogate. accept(item): what must hold of every proposal.
+    key(item): identity. features(items): rows for the surrogate. accept(items): which may be proposed.
     moves: name -> how children come of parents. draws: name -> draw(n, generator), items of nobody (None fails).
-    similarity: of items, for plates.
+    similarity: of items, for plates. marks(items): what each may have in common with others, for `maximum_share`.
     """
 
     key: Callable[[Item], str]
     features: Callable[[Sequence[Item]], Rows]
     similarity: Callable[[Sequence[Item], Sequence[Item]], Float[np.ndarray, "item reference"]]
-    accept: Callable[[Item], bool] = lambda item: True
+    accept: Callable[[Sequence[Item]], Sequence[bool]] = lambda items: [True] * len(items)
     moves: Mapping[str, Move] = field(default_factory=dict)
     draws: Mapping[str, Callable[[int, np.random.Generator], Sequence[Item | None]]] = field(default_factory=dict)
+    marks: Callable[[Sequence[Item]], Sequence[Marks]] | None = None
+
+    def marks_of(self, items: Sequence[Item], share: float) -> Sequence[Marks]:
+        """Of each item; none where a share doesn't limit them."""
+        return self.marks(items) if self.marks is not None and share < 1 else [()] * len(items)
 
 
 @dataclass(frozen=True)
@@ -68,22 +76,27 @@ def breed(
     liking: Callable[[Rows], Float[np.ndarray, " item"]],
     settings: BreedingSettings,
     generator: np.random.Generator,
+    offered: Sequence[Item] = (),
+    share: float = 1.0,
 ) -> Proposals:
-    """Candidates from moves, generation after generation, and from draws.
+    """Candidates that are offered, that are drawn, and from moves, generation after generation.
 
     known: items that may be parents with their hopes, on the scale of `liking`, which rates candidates by their rows.
-    forbidden: keys that must not be proposed; grows by those of the candidates.
+    forbidden: keys that must not be proposed; grows by those that were looked at. share: of the parents, that may bear
+    one mark.
     """
     found = Proposals()
+    _add(space, found, offered, [OFFERED] * len(offered), forbidden)
     for name, draw in space.draws.items():
         drawn = draw(max(1, settings.draws // len(space.draws)), generator)
         _add(space, found, drawn, [name] * len(drawn), forbidden)
     liked: list[float] = liking(_rows_of(space, found, 0)).tolist() if len(found) else []
     for _ in range(settings.generations if space.moves and known else 0):
         pool, rated = [*known, *found.items], np.array([*hopes, *liked])
-        best = np.argsort(-rated, kind="stable")[: settings.parents].tolist()
+        best = [pool[place] for place in np.argsort(-rated, kind="stable")]
+        parents = [best[place] for place in first_within(space.marks_of(best, share), settings.parents, share)]
         before = len(found)
-        _generation(space, found, [pool[place] for place in best], forbidden, settings, generator)
+        _generation(space, found, parents, forbidden, settings, generator)
         if len(found) == before:
             break
         liked += liking(_rows_of(space, found, before)).tolist()
@@ -111,15 +124,19 @@ def _generation(
 
 
 def _add(
-    space: CampaignSpace, found: Proposals, items: Sequence[Item | None], sources: Sequence[str], forbidden: set[str]
+    space: CampaignSpace, found: Proposals, items: Iterable[Item | None], sources: Iterable[str], forbidden: set[str]
 ) -> None:
+    fresh: dict[str, tuple[Item, str]] = {}
     for item, source in zip(items, sources, strict=False):
-        if item is None or not space.accept(item) or (key := space.key(item)) in forbidden:
-            continue
-        forbidden.add(key)
-        found.items.append(item)
-        found.keys.append(key)
-        found.sources.append(source)
+        if item is not None and (key := space.key(item)) not in forbidden:
+            fresh.setdefault(key, (item, source))
+    forbidden.update(fresh)
+    may = space.accept([item for item, _ in fresh.values()]) if fresh else []
+    for (key, (item, source)), accepted in zip(fresh.items(), may, strict=True):
+        if accepted:
+            found.items.append(item)
+            found.keys.append(key)
+            found.sources.append(source)
 
 
 def _rows_of(space: CampaignSpace, found: Proposals, start: int) -> Rows:

@@ -40,7 +40,9 @@ SECTIONS = (
         "plate",
         "Next plate",
         "The next plate",
-        "To be measured: with what is expected, and within which 90 % interval.",
+        "What to measure next, likely to be best or worth learning from: with what is expected, and within which 90 % "
+        "interval. In the order of picking, so that the first ten are a plate of ten; what was offered is a candidate, "
+        "too.",
         round_sections.plate,
     ),
     Section(

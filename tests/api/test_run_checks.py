@@ -120,6 +120,11 @@ TYPOS = {
         ("propose.target", "fitnes", "propose: .*Did you mean 'fitness'"),
         ("propose.start", ["D40Q:V39"], "propose: Expected an item of proteins"),
         ("propose.wild_type", "MKX1", "propose: "),
+        ("propose.where", ["fitnes in domain"], "propose: Expected a predictor in 'fitnes in domain'"),
+        ("propose.where", ["maximize fitness"], "propose: Expected conditions of proposals"),
+        ("propose.where", ["mutatons <= 3"], "propose: .*'mutations'"),
+        ("propose.controls", ["D40Q:V39"], "propose: Expected an item of proteins for `controls`"),
+        ("propose.also", ["nowhere.csv"], "propose: Expected a file or a dataset"),
         ("evaluate.calibrate", {"fitnes": [0]}, "evaluate: .*Did you mean 'fitness'"),
     ],
     "galaxies": [

@@ -12,8 +12,8 @@ from pointclouds import DOMAIN, radius
 
 from sciencegen.api import outputs
 from sciencegen.api.campaign_space import latent_moves
+from sciencegen.api.models import load_model
 from sciencegen.api.propose import propose
-from sciencegen.config import ProposeSettings
 from sciencegen.optimization.journal import read_journal
 from tests.toy import write_clouds
 
@@ -43,7 +43,7 @@ def test_the_next_plate_is_new_predicted_and_better(cli, round_one):
     result = cli("propose", "pointclouds", "--measured", "round1.csv", *BATCH, *FAST, "-o", "round2.csv", "--json")
     assert result.code == 0, result.err
     table = pd.read_csv("round2.csv")
-    assert list(table) == ["item", "value", "round", "predicted", "lower", "upper", "source"]
+    assert list(table) == ["id", "item", "value", "round", "predicted", "lower", "upper", "source"]
     assert table["value"].isna().all()
     assert (table["round"] == 2).all()
     assert set(table["source"]) == {"mutation"}
@@ -220,7 +220,7 @@ def test_a_model_brings_candidates_of_its_latent_space(cli, workspace, round_one
 
 
 def test_steps_in_the_latent_space_stay_near_the_parent(workspace, round_one):
-    near, draw = latent_moves("pointclouds", ProposeSettings(model=str(workspace.model), threads=1))
+    near, draw = latent_moves(load_model("pointclouds", workspace.model, "cpu", 1))
     parents = [DOMAIN.parse(text) for text in round_one["item"][:20]]
     children, strangers = near(parents, np.random.default_rng(0)), draw(20, np.random.default_rng(0))
     distance = lambda some: np.mean([np.abs(a.array - b.array).mean() for a, b in zip(parents, some, strict=True)])  # noqa: E731
@@ -238,7 +238,7 @@ def test_items_to_begin_from_are_measured_first(cli, round_one):
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        ((), 2, "Pass --measured, --journal, --pool, --model or --start"),
+        ((), 2, "Pass --measured, --journal, --pool, --also, --model or --start"),
         (("--measured", "none.csv"), 3, "Expected a table of measurements at none.csv, found none"),
         (("--measured", "round1.csv", "--target", "valeu"), 3, "Did you mean 'value'"),
         (("--measured", "round1.csv", "--acquisition", "tompson"), 2, "Did you mean 'thompson'"),

@@ -48,7 +48,8 @@ def test_names_and_sequences_make_one_plate(cli, measured):
         assert "55 of 55 positions are open: Q2, Y3" in result.err
     assert Path("from_doubles.csv").read_bytes() == Path("from_named.csv").read_bytes()
     plate = pd.read_csv("from_named.csv")
-    assert list(plate)[:3] == ["item", "mutant", "value"]
+    assert list(plate)[:4] == ["id", "item", "mutant", "value"]
+    assert plate["id"].tolist() == [f"r2-{number}" for number in range(1, 9)]
     assert not set(plate["item"]) & set(measured["item"])
     assert plate["mutant"].str.count(":").max() <= 2
     assert [apply_variant(Reference(WILD, 2), name) for name in plate["mutant"]] == plate["item"].tolist()
@@ -68,6 +69,89 @@ def test_a_plate_stays_at_its_positions_and_residues_and_off_forbidden_motifs(cl
     assert all(change[-1] in "FWYLI" for change in changes if "54" not in change)
     assert plate["mutant"].str.count(":").max() == 1
     assert not plate["item"].str.contains("GF").any()
+
+
+def test_no_change_stands_in_more_of_a_plate_than_its_share(cli, measured):
+    space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=3")
+    flags = ("--measured", "named.csv", *space, "--batch", 20, *FAST, "-o", "p.csv")
+
+    def most(*share):
+        result = cli("propose", "proteins", *flags, *share, "--force")
+        assert result.code == 0, result.err
+        return pd.read_csv("p.csv")["mutant"].str.split(":").explode().value_counts().iloc[0]
+
+    assert most() > 4
+    assert most("--maximum-share", 0.2) == 4
+    nobody = cli("propose", "proteins", "--measured", "doubles.csv", "--maximum-share", 0.2, *BATCH, *FAST)
+    assert nobody.code == 2
+    assert "Pass --wild-type" in nobody.err
+
+
+def test_controls_have_wells_and_candidates_that_are_offered_are_considered(cli, measured):
+    space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=2")
+    pd.DataFrame({"mutant": ["A24Y", "V39A:D40W", "X1Y"]}).to_csv("found.csv", index=False)
+    extra = ("--also", "found.csv", "--control", "WT", "--control", measured["item"][3])
+    few = ("--threads", 1, "--settings", "{surrogate: gp, scale: linear, breeding: {children: 40, generations: 1}}")
+    flags = ("--measured", "named.csv", *space, *extra, "--batch", 44, *few, "-o", "p.csv")
+    result = cli("propose", "proteins", *flags, "--journal", "campaign.csv")
+    assert result.code == 0, result.err
+    plate = pd.read_csv("p.csv")
+    assert len(plate) == 44
+    assert plate["item"].tolist()[-2:] == [WILD, measured["item"][3]]
+    assert plate["source"].tolist()[-2:] == ["control", "control"]
+    assert plate["predicted"].notna().all()
+    offered = plate[plate["source"] == "offered"]["mutant"].tolist()
+    assert offered == ["A24Y", "V39A:D40W"] or offered == ["V39A:D40W", "A24Y"]
+    assert pd.read_csv("p.csv.rejects.csv")["item"].tolist() == ["X1Y"]
+    again = cli("propose", "proteins", "--journal", "campaign.csv", *space, *BATCH, *FAST, "-o", "q.csv", "--json")
+    assert json.loads(again.out)["pending"] == 43  # the measured control waits for nothing
+    full = cli("propose", "proteins", *flags[:-2], "--batch", 2)
+    assert full.code == 2
+    assert "Expected fewer controls than items of the plate" in full.err
+
+
+def test_a_first_plate_may_be_of_what_is_offered(cli, measured):
+    pd.DataFrame({"mutant": ["A24Y", "V39A:D40W", "A24Y:D40W"]}).to_csv("found.csv", index=False)
+    flags = ("--also", "found.csv", "--wild-type", "gb1.fasta", "--space", "maximum_mutations=2", "--batch", 3)
+    both = cli("propose", "proteins", *flags, "--pool", "found.csv", *FAST)
+    assert both.code == 2
+    assert "got both" in both.err
+    assert cli("propose", "proteins", *flags, "--control", "WT", *FAST, "-o", "p.csv").code == 0
+    assert pd.read_csv("p.csv")["source"].iloc[-1] == "control"
+
+
+def test_what_is_wished_holds_for_every_item_of_a_plate(cli, measured):
+    made = cli(
+        "train", "predictor", "proteins", "named.csv", "--target", "value", "--wild-type", "gb1.fasta", "--threads", 1,
+        "--settings", "{evaluation_folds: 2, evaluation_repeats: 1, settings: {families: [ridge]}}", "-o", "known",
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    flags = ("--measured", "named.csv", "--wild-type", "gb1.fasta", "--space", "maximum_mutations=4", "--batch", 12)
+    flags = (*flags, "--predictor", "x=known", *FAST, "--force", "-o", "p.csv")
+    assert cli("propose", "proteins", *flags).code == 0
+    assert not pd.read_csv("p.csv")["predictor_x_in_domain"].all()
+    wished = cli("propose", "proteins", *flags, "--where", "x in domain", "--where", "x >= -4")
+    assert wished.code == 0, wished.err
+    plate = pd.read_csv("p.csv")
+    assert len(plate) == 12
+    assert plate["predictor_x_in_domain"].all()
+    assert plate["predictor_x"].min() >= -4
+    wrong = cli("propose", "proteins", *flags, "--where", "y in domain")
+    assert wrong.code == 2
+    assert "Expected a predictor in 'y in domain'" in wrong.err
+
+
+def test_what_a_card_knows_of_the_wild_type_counts_as_measured(cli):
+    flags = ("--measured", "gb1-doubles/train", "--target", "fitness", "--batch", 4, "--threads", 1)
+    flags += ("--settings", "{limit: 60, surrogate: gp, scale: linear, breeding: {children: 60, generations: 1}}")
+    result = cli("propose", "proteins", *flags, "-o", "p.csv", "--journal", "campaign.csv")
+    assert result.code == 0, result.err
+    (wild,) = [entry for entry in read_journal("campaign.csv").measured if entry.item == WILD]
+    assert wild.value == 0
+    assert "the wild type itself isn't among the measured items" not in result.err
+    flags = ("--target", "fitness", "--settings", "{limit: 60, evaluation_folds: 2, settings: {families: [ridge]}}")
+    made = cli("train", "predictor", "proteins", "gb1-doubles/train", *flags, "--threads", 1, "-o", "known", "--json")
+    assert json.loads(made.out)["rows"] == 61
 
 
 def test_a_forbidden_motif_of_the_wild_type_stays_where_it_is_and_is_said(cli, measured):
@@ -278,7 +362,7 @@ def test_molecules_have_no_wild_type(cli):
 def test_python_gives_the_same_plate_with_its_notes(cli, measured):
     settings = dict(threads=1, batch=4, surrogate="gp", scale="linear", acquisition="greedy")
     table = propose("proteins", "named.csv", wild_type="gb1.fasta", space={"positions": "39-41,54"}, **settings)
-    assert list(table)[:3] == ["item", "mutant", "value"]
+    assert list(table)[:4] == ["id", "item", "mutant", "value"]
     assert "4 of 55 positions are open" in table.attrs["summary"]["notes"][0]
     assert table["predicted"].is_monotonic_decreasing
 

@@ -96,7 +96,7 @@ def test_less_may_be_better():
 
 def test_what_waits_for_its_value_and_what_is_not_accepted_is_not_proposed():
     waiting = [BEST, (5, 0, 4, 1)]
-    odd = CampaignSpace(repr, features, SPACE.similarity, accept=lambda word: word[1] % 2 == 0)
+    odd = CampaignSpace(repr, features, SPACE.similarity, accept=lambda words: [word[1] % 2 == 0 for word in words])
     settings = CampaignSettings(40, surrogate="gp")
     plate = next_plate(odd, known(first(60)), waiting, settings, np.random.default_rng(0), POOL)
     assert not set(plate.items) & set(waiting)

@@ -26,8 +26,8 @@ def posterior():
     return fit_posterior(ROWS[:40], VALUES[:40], nothing, np.random.default_rng(0), surrogate="gp", scale="linear")
 
 
-def pick(posterior, count=12, costs=None, seed=0, **settings):
-    pool = Pool(list(range(40, 300)), ROWS[40:], np.ones(260) if costs is None else costs)
+def pick(posterior, count=12, costs=None, seed=0, marks=(), **settings):
+    pool = Pool(list(range(40, 300)), ROWS[40:], np.ones(260) if costs is None else costs, marks)
     return pick_plate(
         pool, posterior, count, PlateSettings(**settings), np.random.default_rng(seed), similarity=similarity,
         pending=ROWS[:2], baseline=ROWS[np.argsort(-VALUES[:40])[:5]],
@@ -58,6 +58,28 @@ def test_diversity_spreads_a_plate(posterior):
         return similarity(places, places)[~np.eye(12, dtype=bool)].mean()
 
     assert crowding(0.0) > crowding(1.0) > crowding(10.0)
+
+
+def test_diversity_spreads_items_that_are_all_much_alike(posterior, monkeypatch):
+    alike = similarity
+
+    def crowding(diversity):
+        places = 40 + pick(posterior, acquisition="greedy", diversity=diversity)
+        return alike(places, places)[~np.eye(12, dtype=bool)].mean()
+
+    monkeypatch.setitem(globals(), "similarity", lambda items, references: 0.95 + 0.05 * alike(items, references))
+    assert crowding(0.0) - crowding(1.0) > 0.05
+
+
+def test_no_mark_is_on_more_of_a_plate_than_its_share(posterior):
+    marks = [{"good", "any"} if value > np.quantile(VALUES, 0.9) else {"any"} for value in VALUES[40:]]
+    good = [own - {"any"} for own in marks]
+    shared = lambda share: [place in np.flatnonzero(good) for place in greedy(share)]  # noqa: E731
+    greedy = lambda share: pick(posterior, acquisition="greedy", maximum_share=share, marks=good)  # noqa: E731
+    assert sum(shared(1.0)) > 6
+    assert sum(shared(0.5)) == 6
+    assert len(greedy(0.5)) == 12
+    assert len(pick(posterior, maximum_share=0.25, marks=marks)) == 3  # all bear it: the plate isn't filled
 
 
 def test_a_plate_stays_within_its_cost(posterior):

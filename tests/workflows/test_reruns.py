@@ -102,6 +102,13 @@ def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
     assert f"stain={results}/predictors/stain" in finished.calls("score")[0]["words"]
 
 
+def test_what_the_search_found_is_offered_to_a_plate_that_has_no_pool(place):
+    done = place.snakemake("--until", "propose", config=edited("propose", "pool", value=None))
+    assert done.returncode == 0, done.stderr
+    words = place.calls("propose")[0]["words"]
+    assert json.loads(words[words.index("--settings") + 1])["also"] == ["results/molecules/test/candidates.parquet"]
+
+
 def test_a_predictor_may_learn_from_a_dataset(place):
     """A dataset's name is no file to wait for, and the command gets it as it is."""
     done = place.snakemake("--until", "predict", config=edited("predict", "stain", "table", value="solubility/train"))

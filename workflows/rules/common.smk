@@ -121,6 +121,15 @@ def foretelling():
     return {"predictors": {**named, **own}} if own else {}
 
 
+def offering():
+    """What the search found, as candidates of the plate too, unless a pool is all that may be proposed."""
+    if PROPOSE.get("pool"):
+        return {}
+    named = PROPOSE.get("also") or []
+    own = [named] if isinstance(named, str) else named
+    return {"also": [*own, f"{RUN}/candidates.parquet"]}
+
+
 def dataset_of(source):
     """The dataset that a source is, or is a split of; none for a file."""
     named = source and not os.path.isfile(source)

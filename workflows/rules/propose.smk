@@ -4,6 +4,7 @@ rule propose:
         measured=if_file(*measured_tables()),
         files=files_of("propose", "wild_type", "pool"),
         model=rules.train.output,
+        candidates=[] if PROPOSE.get("pool") else rules.optimize.output.candidates,
         predictors=expand(
             f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
         ),
@@ -24,6 +25,7 @@ rule propose:
         settings=as_settings(
             {**read_like_prepare(measured_tables()), **PROPOSE},
             model=f"{RUN}/model",
+            **offering(),
             **foretelling(),
         ),
         domain=DOMAIN,

@@ -133,6 +133,9 @@ class Proteins:
     def design_features(self, items: Sequence[str], origin: str | None = None) -> Any:
         return design.design_features(items, origin)
 
+    def marks(self, items: Sequence[str], origin: str) -> Any:
+        return design.marks(items, origin)
+
     def design_space(self, measured: Sequence[str] = (), **options: Any) -> design.DesignSpace:
         return design_options.design_space(measured, **options)
 

@@ -55,6 +55,14 @@ def design_features(sequences: Sequence[str], origin: str | None = None) -> Site
     return None if len(lengths) > 1 else SiteRows(encode_rows(sequences), letters())
 
 
+def marks(sequences: Sequence[str], origin: str) -> list[set[tuple[int, str]]]:
+    """(place, letter) of each change; none of a sequence of another length."""
+    return [
+        {(place, b) for place, (a, b) in enumerate(zip(origin, one, strict=True)) if a != b} if len(one) == len(origin)
+        else set() for one in sequences
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class DesignSpace:
     """Substitutions of a wild type.
