@@ -38,6 +38,8 @@ LETTER_SCALES: dict[str, tuple[float, Sequence[float]]] = {
 }  # fmt: skip
 """Name -> (weight of the squared difference in standard deviations, values in the order of the alphabet)."""
 SHOWN_POSITIONS = 12
+MOST_LEFT_OUT = 5
+"""Letters that may stand nowhere, said once and not position by position."""
 
 
 @cache
@@ -136,16 +138,20 @@ class DesignSpace:
     @property
     def notes(self) -> list[str]:
         """What the options were understood as."""
-        first, full = self.wild_type.first, len(ALPHABET) - 1
+        first = self.wild_type.first
+        somewhere = {letter for place, some in self.others.items() for letter in some + self.origin[place]}
+        nowhere = "".join(letter for letter in ALPHABET if letter not in somewhere)
+        left_out = nowhere if len(nowhere) <= MOST_LEFT_OUT else ""
+        but, rest = f", to all but {left_out}" * bool(left_out), set(ALPHABET) - set(left_out)
         named = [
-            f"{self.origin[place]}{place + first}" + ("" if len(some) == full else f" ({some})")
+            f"{self.origin[place]}{place + first}" + ("" if {*some, self.origin[place]} >= rest else f" ({some})")
             for place, some in self.others.items()
         ]
         shown = ", ".join(named[:SHOWN_POSITIONS]) + (f" ... {named[-1]}" if len(named) > SHOWN_POSITIONS else "")
         size = self.size()
         count = f"{size:,}" if size < 1e9 else f"10^{math.log10(size):.0f}"  # a float ends at 10^308
         found = [
-            f"{len(named)} of {len(self.origin)} positions are open: {shown}; "
+            f"{len(named)} of {len(self.origin)} positions are open{but}: {shown}; "
             f"at most {self.maximum_mutations} of them changed at once: {count} sequences"
         ]
         if not self.given:

@@ -130,6 +130,8 @@ def test_moves_stay_within_the_space_whatever_the_parent():
 def test_what_was_understood_is_said():
     (first,) = space(positions="39,54", residues="39:AL 54:*", maximum_mutations=1).notes
     assert first == "2 of 56 positions are open: V39 (AL), V54; at most 1 of them changed at once: 22 sequences"
+    (first,) = space(positions="39,54", residues="ADEFGHIKLMNPQRSTVWY 54:DE").notes
+    assert first.startswith("2 of 56 positions are open, to all but C: V39, V54 (DE); at most 2")
     assert "M1, Q2" in space().notes[0]
     assert "... E56; at most 56 of" in space().notes[0]
 
