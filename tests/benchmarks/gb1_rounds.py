@@ -97,7 +97,8 @@ def space_of(landscape: dict[str, float], method: str, latent: LatentVariants | 
     return CampaignSpace(
         key=str, features=FEATURES.get(method, design_features),
         similarity=lambda some, others: np.zeros((len(some), len(others))),
-        accept=landscape.__contains__, moves=moves | ({"latent": latent.near} if latent else {}),
+        accept=lambda variants: [variant in landscape for variant in variants],
+        moves=moves | ({"latent": latent.near} if latent else {}),
         draws={"conditional": latent.draw} if latent else {},
     )  # fmt: skip
 
