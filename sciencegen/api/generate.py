@@ -21,6 +21,7 @@ from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.errors import ConfigError
+from sciencegen.latent.explorer import CPU_CHUNK
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
@@ -204,16 +205,21 @@ class Generation:
 
     def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
-        chunks = range(-(-self._wanted_draws // COMPUTE_CHUNK))
         ahead = self.settings.batch_size // COMPUTE_CHUNK
-        for batch in map_threaded(self._decode, chunks, self.model.threads, ahead):
+        for batch in map_threaded(self._decode, self._parts(), self.model.threads, ahead):
             yield from split_rows(batch)
 
-    def _decode(self, chunk: int) -> Any:
-        space, seed = self.model.space, self.settings.seed
+    def _parts(self) -> Iterator[tuple[int, slice]]:
+        """Compute chunks and rows of them. On a CPU they come in several parts: ten draws shan't wait for 512."""
+        size = CPU_CHUNK if self.model.device == "cpu" and not self.few else COMPUTE_CHUNK
+        for chunk in range(-(-self._wanted_draws // COMPUTE_CHUNK)):
+            last = min(self._wanted_draws - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK) if self.few else COMPUTE_CHUNK
+            yield from ((chunk, slice(start, min(start + size, last))) for start in range(0, last, size))
+
+    def _decode(self, part: tuple[int, slice]) -> Any:
+        (chunk, rows), space, seed = part, self.model.space, self.settings.seed
         condition = self._condition(chunk)
         noise = self.settings.noise_scale * latent_noise(seed, chunk, space.size)
-        rows = slice(self._wanted_draws - chunk * COMPUTE_CHUNK if self.few else COMPUTE_CHUNK)
         return space.generate_batch(noise[rows], None if condition is None else condition[rows])
 
     def _condition(self, chunk: int) -> np.ndarray | None:
