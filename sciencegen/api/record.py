@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -155,6 +155,16 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
     ]  # fmt: skip
 
 
+def _waiting(table: MeasuredTable, known: Collection[str], default: int) -> dict[str, Entry]:
+    """Lines by key of what has no value yet and isn't in the journal: a plate that was proposed without one."""
+    measured = {row.key for row in table.rows if row.value is not None}
+    return {
+        row.key: Entry(default if row.round is None else row.round, row.text, "proposed", name=row.name)
+        for row in table.rows
+        if row.value is None and row.key not in known and row.key not in measured
+    }
+
+
 def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict[str, str]:
     """text -> key, of items that this program wrote; one that can't be read any more is an error."""
     distinct = list(dict.fromkeys(texts))
@@ -188,13 +198,14 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
     if not entries:
         reason = f", the first: {table.refused[0][2]}" if table.refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
-    appended = append(journal, entries, name_column(reference))
+    waiting = _waiting(table, {keys[entry.item] for entry in before.entries}, chosen.round)
+    appended = append(journal, [*entries, *waiting.values()], name_column(reference))
     awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {
-        "recorded": appended.added,
+        "recorded": appended.added - len(waiting),
         "known": appended.known,
         "unmeasured": table.unmeasured,
         "refused": len(table.refused),
-        "awaited": len(awaited - {row.key for row in table.rows if row.value is not None}),
+        "awaited": len((awaited | set(waiting)) - {row.key for row in table.rows if row.value is not None}),
     }
     return Recorded(table.source, appended, table.refused, table.notes, summary)

@@ -227,6 +227,19 @@ def test_steps_in_the_latent_space_stay_near_the_parent(workspace, round_one):
     assert distance(children) < 0.7 * distance(strangers)
 
 
+def test_a_plate_without_a_journal_waits_in_one_once_it_is_recorded(cli, round_one):
+    assert cli("propose", "pointclouds", "--measured", "round1.csv", *BATCH, *FAST, "-o", "plate.csv").code == 0
+    plate = pd.read_csv("plate.csv", dtype=object)
+    plate["value"] = ["1", "", ">5", "0", "1", "0", "1", "2"]
+    plate.to_csv("plate.csv", index=False)
+    done = json.loads(cli("record", "pointclouds", "plate.csv", "--journal", "j.csv", "--json").out)
+    assert (done["recorded"], done["unmeasured"], done["refused"], done["awaited"]) == (6, 1, 1, 2)
+    again = json.loads(cli("record", "pointclouds", "plate.csv", "--journal", "j.csv", "--json").out)
+    assert (again["recorded"], again["known"], again["awaited"]) == (0, 6, 2)
+    flags = ("--measured", "round1.csv", "--journal", "j.csv", *BATCH, *FAST, "-o", "q.csv", "--json")
+    assert json.loads(cli("propose", "pointclouds", *flags).out)["pending"] == 2
+
+
 def test_items_to_begin_from_are_measured_first(cli, round_one):
     start = round_one["item"][0]
     assert cli("propose", "pointclouds", "--start", start, *BATCH, *FAST, "-o", "p.csv").code == 0
