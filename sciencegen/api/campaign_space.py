@@ -1,10 +1,9 @@
-"""What a design round sees of a domain, a model and a pool."""
+"""What a design round sees of a domain and a model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,15 @@ import numpy as np
 from sciencegen.api.models import LoadedModel, open_model
 from sciencegen.api.plate_wishes import Judge, meeting
 from sciencegen.api.predictor_inputs import latents_of
-from sciencegen.api.predictor_training import describe
-from sciencegen.api.prepare import open_source, reference_of_card
-from sciencegen.api.references import ReadItems, constraint_of, read_rows_of, reference_of
+from sciencegen.api.prepare import reference_of_card
+from sciencegen.api.references import constraint_of, reference_of
 from sciencegen.api.rooms import domain_of
-from sciencegen.config import PrepareSettings, ProposeSettings
-from sciencegen.data.tables import Row
-from sciencegen.data.writers import Refused
-from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.config import ProposeSettings
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.latent.explorer import is_refusal
-from sciencegen.optimization.campaign import Given
 from sciencegen.optimization.moves import crank_nicolson_step
 from sciencegen.optimization.proposers import CampaignSpace, Move
 
-LARGEST_SPACE = 200_000
-"""Items of a design space that are all looked at."""
 STEPS = (0.1, 0.25, 0.5)
 """Of latents, in prior standard deviations."""
 
@@ -64,74 +57,6 @@ def _reference_of_measured(science: Any, settings: ProposeSettings) -> Any:
     """The wild type that the first measured dataset's card names, None where a file was measured."""
     named = [one for one in settings.measured if one != "-" and not Path(one).exists() and not Path(one).suffix]
     return reference_of_card(science, named[0]) if named and hasattr(science, "reference") else None
-
-
-def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Given | None, list[Refused]]:
-    """The candidates of a file or dataset, or the whole of a design space that is small enough; and refused rows."""
-    science = domain_of(domain)
-    if settings.pool is None:
-        items = space.everything(LARGEST_SPACE) if hasattr(space, "everything") else None
-        return (None if items is None else Given(items, [science.key(i) for i in items], np.ones(len(items)))), []
-    distinct, refused = _candidates(domain, settings, settings.pool, settings.column, space)
-    if not distinct:
-        reason = f"all rows were refused, the first: {refused[0][2]}" if refused else "it has none"
-        raise DataError(f"Expected items in the pool {settings.pool}, {reason}.")
-    costs = np.array([_cost(row, settings) for row, _ in distinct.values()])
-    return Given([science.parse(text) for _, text in distinct.values()], list(distinct), costs), refused
-
-
-def offered_items(domain: str, settings: ProposeSettings, space: Any) -> tuple[list[Any], list[Refused]]:
-    """The candidates of `also`, and refused rows."""
-    found, refused = list[Any](), list[Refused]()
-    for source in settings.also:
-        distinct, strange = _candidates(domain, settings, source, None, space)
-        found += [domain_of(domain).parse(text) for _, text in distinct.values()]
-        refused += strange
-    return found, refused
-
-
-def _candidates(
-    domain: str, settings: ProposeSettings, source: str, column: str | None, space: Any
-) -> tuple[dict[str, tuple[Row, str]], list[Refused]]:
-    """key -> the first row of it and its text, of a file or dataset; and refused rows."""
-    reference = getattr(space, "reference", None)
-    rows = _rows(domain, settings, source, column, reference)
-    pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    distinct: dict[str, tuple[Row, str]] = {}
-    for row, (text, key, _) in pairs:
-        distinct.setdefault(key, (row, text))
-    return distinct, refused
-
-
-def _rows(domain: str, settings: ProposeSettings, source: str, column: str | None, reference: Any) -> list[Row]:
-    path = Path(source)
-    if reference is not None and path.is_file():
-        return list(read_rows_of(domain_of(domain), path, column, reference))
-    rows, _ = open_source(domain, PrepareSettings(source=source, column=column, threads=settings.threads))
-    return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows)
-
-
-def check_costs(settings: ProposeSettings) -> None:
-    if cost_column(settings) and settings.pool is None:
-        raise ConfigError("Expected a pool with a column of costs beside --cost and --cost-limit. Pass --pool.")
-
-
-def cost_column(settings: ProposeSettings) -> str | None:
-    """The pool's column of costs, where costs count."""
-    return settings.cost or ("cost" if settings.cost_limit is not None else None)
-
-
-def _cost(row: Row, settings: ProposeSettings) -> float:
-    name = cost_column(settings)
-    if name is None:
-        return 1.0
-    value = row.values.get(name)
-    if value is None or value <= 0:
-        found = "none" if value is None else f"{value:g}"
-        raise DataError(
-            f"Expected a cost above 0 in '{name}' in every row of {settings.pool}, line {row.line} has {found}."
-        )
-    return value
 
 
 def campaign_space(

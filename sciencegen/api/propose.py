@@ -10,14 +10,8 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.campaign import Standing, stand
-from sciencegen.api.campaign_space import (
-    campaign_space,
-    check_costs,
-    cost_column,
-    design_space,
-    given_pool,
-    offered_items,
-)
+from sciencegen.api.campaign_space import campaign_space, design_space
+from sciencegen.api.given_candidates import check_costs, cost_column, given_pool, offered_items
 from sciencegen.api.optimize import start_items
 from sciencegen.api.oracles import predictor_oracle
 from sciencegen.api.plate_notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
