@@ -52,6 +52,12 @@ BatchSize = Annotated[
 SettingsText = Annotated[
     str | None, typer.Option("--settings", help="Settings as YAML or JSON, or @file; flags win over them.")
 ]
+RecipeSetting = Annotated[
+    list[str] | None, typer.Option("--set", help="The recipe's name=value, such as members=1 (proteins). Repeatable.")
+]
+Training = Annotated[
+    list[str] | None, typer.Option("--training", help="How to train: name=value, such as steps=300. Repeatable.")
+]
 Column = Annotated[
     str | None, typer.Option("--item-column", help="The item's column. [default: the domain's usual names]")
 ]

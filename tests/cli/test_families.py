@@ -263,7 +263,23 @@ def test_a_family_may_be_trained_for_fewer_steps(cli, alignment, tmp_path):
     (folder,) = Path("runs").iterdir()
     wrong = cli("score", "proteins", "--model", folder, "--variants", "all-singles", "--training", "steps=3")
     assert wrong.code == 2
-    assert "--training with --alignment only" in wrong.err
+    assert "--set and --training with --alignment only" in wrong.err
+
+
+def test_a_quick_trial_takes_the_flags_of_train(cli, alignment, tmp_path):
+    """The same network as `train` makes under them, and the time that is left while it trains."""
+    quick = ("--set", "members=1", "--set", "hidden=8", "--training", "steps=4", "--training", "log_every=1")
+    quick += ("--training", "batch_size=8", "--threads", 1)
+    done = cli("score", "proteins", "--alignment", alignment, "--variants", "all-singles", *quick, "-o", "s.csv")
+    assert done.code == 0, done.err
+    steps = [line for line in done.err.splitlines() if line.startswith("step ")]
+    assert [line.endswith(" left") for line in steps] == [False, True, True, False]
+    (folder,) = Path("runs").iterdir()
+    assert load_model("proteins", folder, "cpu").model.settings.members == 1
+    again = cli("train", "proteins", "--recipe", "alignment-vae", "--data", alignment, *quick)
+    assert f"{folder} is finished already" in again.err
+    alone = cli("score", "proteins", alignment, "--set", "members=1")
+    assert "--set and --training with --variants only" in alone.err
 
 
 def test_scores_of_a_family_that_was_not_learned_are_doubted(cli, model, tmp_path, monkeypatch):
