@@ -229,7 +229,8 @@ class Domain(Protocol):
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 
     variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):
-        a record with `columns`, among them `class`, `values(scores)` -> column -> cells, and `notes()` in words.
+        a record with `columns`, among them `class`, `values(scores)` -> column -> cells, `notes()` in words, and
+        `doubts()`, why they mean little, in words.
 
     And a domain may have forms (`forms: Mapping[str, Domain]`): the same science with more of each item, such as
     molecules with their coordinates. Prepared data and recipes say which form is theirs. A form whose items are points

@@ -278,6 +278,7 @@ def test_a_quick_trial_takes_the_flags_of_train(cli, alignment, tmp_path):
     assert load_model("proteins", folder, "cpu").model.settings.members == 1
     again = cli("train", "proteins", "--recipe", "alignment-vae", "--data", alignment, *quick)
     assert f"{folder} is finished already" in again.err
+    assert "note: score_sd is empty: it is the spread between models, and this is one. Train several" in done.err
     alone = cli("score", "proteins", alignment, "--set", "members=1")
     assert "--set and --training with --variants only" in alone.err
 
