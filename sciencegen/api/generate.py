@@ -27,6 +27,8 @@ COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", 
 """Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked, couldn't be
 judged (an oracle's error, a crash, a time-out)."""
 
+UNCHECKED = "the model is told '{}', but nothing here can check it"
+
 ROWS_PER_TASK = 64
 """Decoded rows that a worker judges at once; it divides the compute chunk."""
 
@@ -123,8 +125,8 @@ class Generation:
         return [
             *(f"the model isn't conditioned on '{name}' (but on {known}): it only filters" for name in free),
             *(
-                f"the model is told '{name}', but nothing here can check it; "
-                f"--predictor {name}={shipped_for(self.form, name) or 'FOLDER'} filters by a prediction"
+                f"{UNCHECKED.format(name)}; --predictor {name}={shipped_for(self.form, name) or 'FOLDER'} "
+                "filters by a prediction"
                 for name in told
             ),
             *self._beyond,

@@ -79,7 +79,9 @@ class TwoGroups:
         chances, smaller = self.probability(values), min(self.low.share, self.high.share)
         surest = min(float(np.nanmax(chances)), 1 - float(np.nanmin(chances)))
         few = [f"one of the two groups has {smaller:.0%} of them only"] if smaller < SMALLEST else []
-        return few + ([f"the groups overlap, the surest of one has a chance of {surest:.0%}"] if surest < SUREST else [])
+        return few + (
+            [f"the groups overlap, the surest of one has a chance of {surest:.0%}"] if surest < SUREST else []
+        )
 
 
 def fit_two_groups(values: Float[np.ndarray, " value"]) -> TwoGroups | Unfit:

@@ -51,8 +51,8 @@ class VariantClasses:
             return [f"no classes, every variant is uncertain: {self.groups.reason} (scores of single substitutions)"]
         low, high = self.groups.low, self.groups.high
         return [
-            f"classes: of {len(self.singles)} single substitutions {low.share:.0%} are around a score of {-low.mean:.1f} "
-            f"(benign), {high.share:.0%} around {-high.mean:.1f} (damaging); the {self.set_aside:.0%} most uncertain "
+            f"classes: of {len(self.singles)} single substitutions {low.share:.0%} are around a score of "
+            f"{-low.mean:.1f} (benign), {high.share:.0%} around {-high.mean:.1f} (damaging); the {self.set_aside:.0%} most uncertain "
             "have no class. They say what evolution keeps, and are no clinical finding"
         ]
 
