@@ -52,8 +52,9 @@ class VariantClasses:
         low, high = self.groups.low, self.groups.high
         return [
             f"classes: of {len(self.singles)} single substitutions {low.share:.0%} are around a score of "
-            f"{-low.mean:.1f} (benign), {high.share:.0%} around {-high.mean:.1f} (damaging); the {self.set_aside:.0%} most uncertain "
-            "have no class. They say what evolution keeps, and are no clinical finding"
+            f"{-low.mean:.1f} (benign), {high.share:.0%} around {-high.mean:.1f} (damaging); the "
+            f"{self.set_aside:.0%} most uncertain have no class. They say what evolution keeps, and are no clinical "
+            "finding"
         ]
 
     def doubts(self) -> list[str]:
