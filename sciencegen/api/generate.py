@@ -11,11 +11,12 @@ import numpy as np
 
 from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
-from sciencegen.api.models import LoadedModel, name_columns, open_model
+from sciencegen.api.models import LoadedModel, name_columns, numbers, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
 from sciencegen.api.references import held
 from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, with_beside, worker_count
+from sciencegen.api.sinks import Numbers
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
@@ -115,6 +116,11 @@ class Generation:
         """What gives items their structures, where a model is named for it."""
         name = self.settings.complete or self.model.config.get("complete")
         return completer(self.model.config["domain"], name, self.settings.seed, self.settings, self.scaffold)
+
+    @property
+    def numbers(self) -> Numbers | None:
+        """How names in the domain's own files end."""
+        return numbers(self.model.representation)
 
     @property
     def notes(self) -> list[str]:

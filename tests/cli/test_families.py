@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.api.models import load_model
+from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
 from sciencegen.domains.proteins.variant_scores import VariantScorer
 from tests.domains.proteins.examples import family
@@ -185,7 +186,7 @@ def test_members_have_as_many_mutations_as_are_asked_for(cli, model, focus, tmp_
     done = cli("generate", "proteins", "--model", model, "-n", 40, "--where", "mutations in 2..6", "-o", output)
     assert done.code == 0, done.err
     members = fasta(output)
-    assert re.search(r"^>1 .*mutations=\d$", output.read_text(), re.MULTILINE)  # a whole number is written as one
+    assert re.search(r"^>1/9-40 .*mutations=\d$", output.read_text(), re.MULTILINE)  # a whole number is written as one
     counts = [sum(a != b for a, b in zip(member, focus, strict=True)) for member in members]
     assert len(set(members)) == 40
     assert {2, 3, 4, 5, 6} >= set(counts)
@@ -424,3 +425,16 @@ def test_members_are_compared_with_the_familys_sequences_without_gaps(cli, model
     assert any("-" in row for row in rows)
     assert metrics["count_reference"] > 0.9 * len(set(rows))
     assert 0 < metrics["nearest_training"] <= 1
+
+
+def test_names_in_files_of_draws_carry_the_numbers_of_the_alignment(cli, model, focus, tmp_path):
+    """So that, read back as an alignment or a wild type, they are numbered as the family is."""
+    done = cli("generate", "proteins", "--model", model, "-n", 3, "-o", tmp_path / "drawn.fasta")
+    assert done.code == 0, done.err
+    asked = ("--goal", "maximize family_score", "--goal", "mutations <= 3", "--budget", 30, "-n", 1)
+    found = cli("optimize", "proteins", "--model", model, *asked, "-o", "b.csv", "--structures", tmp_path / "b.fasta")
+    assert found.code == 0, found.err
+    for name, path in (("1", tmp_path / "drawn.fasta"), ("candidate-1", tmp_path / "b.fasta")):
+        assert path.read_text().startswith(f">{name}/9-{8 + len(focus)} ")
+        assert read_focus(path)[0].first == 9
+    assert "candidate-1," in Path("b.csv").read_text(), "tables have the name alone"
