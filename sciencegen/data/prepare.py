@@ -172,7 +172,10 @@ class _Run:
     def _refuse(self, position: int, known, texts: list[str], reason: str, rejects: RejectsWriter) -> None:
         row = known[position]
         where = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # line numbers repeat over several sources
-        rejects.add(row.line, texts[position], where + reason)
+        text = texts[position]
+        if text.endswith(tail := f": {reason}"):  # what a domain knew before it came here: `# name: reason`
+            text = text.removesuffix(tail).removeprefix("# ")
+        rejects.add(row.line, text, where + reason)
         self.refused += 1
 
     def check_usable(self, source: str, rejects: RejectsWriter) -> None:
