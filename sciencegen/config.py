@@ -385,7 +385,7 @@ def read_settings(text: str) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(f"Expected `key: value` lines in {place}, got a {type(values).__name__}.")
+        raise ConfigError(f"Expected `key: value` lines or {{key: value}} in {place}, got '{str(values)[:60]}'.")
     return values
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from sciencegen.api.complete import Complete, completer
 from sciencegen.api.conditions import Condition, parse_conditions
-from sciencegen.api.models import LoadedModel, name_columns, open_model
+from sciencegen.api.models import LoadedModel, name_columns, numbers, open_model
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predict import shipped_for
 from sciencegen.api.references import held
 from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, with_beside, worker_count
+from sciencegen.api.sinks import Numbers
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
 from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
@@ -27,6 +28,8 @@ from sciencegen.latent.noise import latent_noise, uniform_targets
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
 """Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked, couldn't be
 judged (an oracle's error, a crash, a time-out)."""
+
+UNCHECKED = "the model is told '{}', but nothing here can check it"
 
 ROWS_PER_TASK = 64
 """Decoded rows that a worker judges at once; it divides the compute chunk."""
@@ -116,6 +119,11 @@ class Generation:
         return completer(self.model.config["domain"], name, self.settings.seed, self.settings, self.scaffold)
 
     @property
+    def numbers(self) -> Numbers | None:
+        """How names in the domain's own files end."""
+        return numbers(self.model.representation)
+
+    @property
     def notes(self) -> list[str]:
         """What a user may not expect."""
         free = [c.name for c in self.conditions if c.name not in self.model.space.properties]
@@ -124,8 +132,8 @@ class Generation:
         return [
             *(f"the model isn't conditioned on '{name}' (but on {known}): it only filters" for name in free),
             *(
-                f"the model is told '{name}', but nothing here can check it; "
-                f"--predictor {name}={shipped_for(self.form, name) or 'FOLDER'} filters by a prediction"
+                f"{UNCHECKED.format(name)}; --predictor {name}={shipped_for(self.form, name) or 'FOLDER'} "
+                "filters by a prediction"
                 for name in told
             ),
             *self._beyond,

@@ -11,6 +11,7 @@ from typing import Any
 from sciencegen.api.model_memory import remembered
 from sciencegen.api.records import to_plain, to_record
 from sciencegen.api.rooms import domain_of, in_form, inference_threads
+from sciencegen.api.sinks import Numbers
 from sciencegen.config import Resources
 from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
 from sciencegen.latent.explorer import LatentSpace
@@ -226,6 +227,11 @@ def name_columns(representation: Any) -> Callable[[Sequence[Any]], dict[str, lis
     """items -> a column of what they are called against the representation's reference, or no column."""
     column = getattr(representation, "name_column", "")
     return lambda items: {column: representation.names(items)} if column else {}
+
+
+def numbers(representation: Any) -> Numbers | None:
+    """items -> what stands after a name in the domain's files where the items' parts are numbered, if they are."""
+    return getattr(representation, "ranges_of", None)
 
 
 def _first_line(error: Exception) -> str:

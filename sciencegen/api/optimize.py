@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.complete import Complete, completer
-from sciencegen.api.models import LoadedModel, name_columns, open_model
+from sciencegen.api.models import LoadedModel, name_columns, numbers, open_model
 from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.predictor_inputs import latents_of
@@ -26,6 +26,7 @@ from sciencegen.api.search_tables import (
     scored_table,
     trace_table,
 )
+from sciencegen.api.sinks import Numbers
 from sciencegen.api.training_folder import data_of
 from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
@@ -47,7 +48,8 @@ Log = Callable[[str], None]
 @dataclass(frozen=True)
 class Found:
     """table: the candidates. trace: method, call, top_10, feasible. scored: everything that the search looked at.
-    complete: gives candidates the structures that files hold, where a model is named for it."""
+    complete: gives candidates the structures that files hold, where a model is named for it. numbers: how their names
+    end there."""
 
     domain: str
     table: dict[str, list[Any]]
@@ -56,6 +58,7 @@ class Found:
     failed: list[tuple[int, str, str]]
     summary: dict[str, Any]
     complete: Complete | None = None
+    numbers: Numbers | None = None
 
 
 def optimize(domain: str, goals: str | Sequence[str] = (), **settings: Any) -> Any:
@@ -111,7 +114,7 @@ def search(
     found.summary["notes"] = [*judged, *outside(found.table), *beyond(found.table, goals, oracles)]
     for note in found.summary["notes"]:
         log(f"note: {note}")
-    return replace(found, complete=finish)
+    return replace(found, complete=finish, numbers=numbers(model.representation))
 
 
 def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:

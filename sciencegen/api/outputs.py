@@ -17,7 +17,7 @@ from sciencegen.api.companions import Companion, CompanionSink, needs_companion
 from sciencegen.api.endings import LINES, check_ending
 from sciencegen.api.references import columns_of
 from sciencegen.api.rooms import domain_of, plain_text
-from sciencegen.api.sinks import Complete, LineSink, StructureSink, TableSink, write_structures
+from sciencegen.api.sinks import Complete, LineSink, Numbers, StructureSink, TableSink, write_structures
 from sciencegen.data.writers import (
     WRITTEN_TABLES,
     Refused,
@@ -53,13 +53,13 @@ def input_ending(domain: str, ending: str | None, first_line: str = "", column: 
 
 def open_output(
     domain: str, output: str, columns: Sequence[str], complete: Complete | None = None, drawn_by: str = "",
-    overwrite: bool = False, exact: Collection[str] = (),
+    overwrite: bool = False, exact: Collection[str] = (), numbers: Numbers | None = None,
 ) -> OutputWriter:  # fmt: skip
     """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
 
     complete: gives items what structures need and the items lack. drawn_by: the model that made what they have.
     overwrite: a file beside the table, too, which isn't known to be the table's. exact: columns of a table
-    whose numbers keep all their digits.
+    whose numbers keep all their digits. numbers: how names end in the domain's own files.
     """
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(WRITTEN_TABLES):
@@ -70,7 +70,7 @@ def open_output(
     if name.endswith(LINES) and name.endswith(science.formats):
         return OutputWriter(output, LineSink(output))
     check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
-    return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by))
+    return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by, numbers))
 
 
 class OutputWriter:
@@ -186,9 +186,10 @@ def write_search(
 ) -> None:
     """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
     domain = domain_of(found.domain)
-    refused = write_candidates(domain, output, found.table, found.complete, overwrite)
+    refused = write_candidates(domain, output, found.table, found.complete, overwrite, found.numbers)
     if structures is not None:
-        write_rejected(structures, write_structures(domain, structures, found.table, found.complete))
+        lost = write_structures(domain, structures, found.table, found.complete, numbers=found.numbers)
+        write_rejected(structures, lost)
     if details is not None:
         trace, scored, summary = (Path(details) / name for name in DETAILS)
         write_table(trace, found.trace)
@@ -205,7 +206,7 @@ def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
 
 def write_candidates(
     domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
-    overwrite: bool = False,
+    overwrite: bool = False, numbers: Numbers | None = None,
 ) -> list[Refused]:  # fmt: skip
     if output == "-" or output.lower().endswith(WRITTEN_TABLES):
         if needs_companion(domain):
@@ -216,4 +217,4 @@ def write_candidates(
         for beside in csv_beside(output):
             write_table(beside, table)
         return []
-    return write_structures(domain, output, table, complete)
+    return write_structures(domain, output, table, complete, numbers=numbers)

@@ -14,6 +14,7 @@ from sciencegen.api.point_data import TRAINING, Located, PointPredictorSettings,
 from sciencegen.api.predict import CONFIG, REJECTS, TrainedPredictor
 from sciencegen.api.records import to_record
 from sciencegen.api.rooms import domain_of, in_form, use_threads
+from sciencegen.api.steps import Steps
 from sciencegen.api.training_folder import IDENTITY, identity_of, is_prepared, is_same
 from sciencegen.config import PredictorSettings
 from sciencegen.data.writers import write_rejects
@@ -182,10 +183,8 @@ def _member(
     if weights.exists():
         network.load_state_dict(load_file(weights))
         return network.eval()
-    show = lambda step, total, terms: log(  # noqa: E731
-        f"network {number + 1}, step {step}/{total}  " + "  ".join(f"{name} {v:.4g}" for name, v in terms.items())
-    )
-    fit(network, batches.of(training), training, weights.parent, resolve_device(chosen.device), show)
+    told = Steps(log, f"network {number + 1}, ")
+    fit(network, batches.of(training), training, weights.parent, resolve_device(chosen.device), told)
     network.to("cpu")
     with atomic_write(weights, "wb") as file:
         file.write(save({name: value.detach().contiguous() for name, value in network.state_dict().items()}))

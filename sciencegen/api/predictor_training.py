@@ -20,11 +20,11 @@ from sciencegen.api.references import named_twice, names_of, parse_texts, read_r
 from sciencegen.api.rooms import InDomain, domain_of, worker_count
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, build_settings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
-from sciencegen.data.tables import Row
+from sciencegen.data.tables import Row, no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import write_rejects
 from sciencegen.domains.base import Refusal
-from sciencegen.errors import DataError, unknown_name
+from sciencegen.errors import DataError
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
 
 
@@ -173,7 +173,7 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     table, target = settings.table, settings.target
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:
-        raise DataError(str(unknown_name(f"column of numbers in {table}", target, columns or ["none found"])))
+        raise no_numbers(table, target, columns)
     refused = [(row.line, row.text, row.why_no_number(target)) for row in rows if target not in row.values]
     task = Describe(domain, settings.wild_type or "")
     pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from sciencegen.api.conditions import parse_conditions
+from sciencegen.api.generate import UNCHECKED
+from sciencegen.api.predict import CONFIG, load_predictor
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.base import Refusal
+from sciencegen.optimization.goals import Goal
+from sciencegen.optimization.objective import score_safely
 
 if TYPE_CHECKING:
     from sciencegen.api.report import RunContents
 
 NOTE = "note: "
 """What the command line begins a note with."""
+JUDGED = 500
+"""Generated items at which a predictor looks."""
 MISSED, ASTRAY = 0.1, 0.25
 """Shares of the range of asked values by which the centre of draws may be off, and draws on average, where a property
 has no tolerance of its own."""
@@ -31,7 +42,11 @@ def warnings(run: RunContents) -> list[str]:
     noted = [note for one in run.summary.get("notes", ()) if (note := str(one).strip().rstrip("."))]
     made += [_sentence(note) for note in noted]
     made += [*lost_to_controls(run), *missed_conditions(run)]
-    made += [_sentence(note, step) for step, note in notes_of_logs(run) if note not in noted]
+    judged = judged_by_predictors(run)
+    made += judged.values()
+    unchecked = tuple(UNCHECKED.format(name) for name in judged)
+    logged = [(step, note) for step, note in notes_of_logs(run) if note not in noted]
+    made += [_sentence(note, step) for step, note in logged if not note.startswith(unchecked)]
     if run.settings.optimize.predictors:
         made.append("Predicted properties are a regressor's opinion; trust them inside its domain, and measure.")
     return made
@@ -63,9 +78,36 @@ def lost_to_controls(run: RunContents) -> list[str]:
             rest = [key for key in figures if key.startswith("top_") and _above(own.get(key), figures[key])]
             but = "".join(f"; {_of_best(key)} are the search's: {own[key]:.4g}, {figures[key]:.4g}" for key in rest)
             made.append(
-                f"The control {name} beat the search ({run.summary['method']}) at the same budget: {means}{but}."
+                f"The control {name} beat the search ({run.summary['method']}) at the same budget: {means}{but}. "
+                f"Compared are means over the best items that each found{_measure(run)}."
             )
     return made
+
+
+def judged_by_predictors(run: RunContents) -> dict[str, str]:
+    """Name -> in words, how many generated items have what was asked of them, where only a predictor that the run
+    trained can say so."""
+    if run.model is None or not run.samples:
+        return {}
+    asked = parse_conditions(run.settings.generate.where, run.domain, run.model.representation)
+    told = {}
+    for condition in asked:
+        folder = run.folder / "predictors" / condition.name
+        if condition.name not in run.samples and (folder / CONFIG).is_file():
+            told[condition.name] = _judged(run, condition.goal, folder)
+    return told
+
+
+def _judged(run: RunContents, goal: Goal, folder: Path) -> str:
+    texts = run.samples["item"]
+    read = [run.domain.parse(texts[row]) for row in evenly_spaced(len(texts), JUDGED)]
+    items = [item for item in read if not isinstance(item, Refusal)]
+    scores = score_safely(load_predictor(run.settings.domain, folder).oracle(goal.name), items)
+    met, surely = (sum(goal.missed_by(one, cautious) == 0 for one in scores) for cautious in (False, True))
+    return (
+        f"Of {len(items)} generated items, asked for '{goal.text}', {met} have it by the predictor {goal.name}, "
+        f"{surely} with their whole interval: predictions, which only a measurement confirms."
+    )
 
 
 def _above(one: float | None, other: float | None) -> bool:
@@ -78,7 +120,7 @@ def _of_best(key: str) -> str:
 
 def missed_conditions(run: RunContents) -> list[str]:
     """In words, which asked values raw draws miss."""
-    made = []
+    made, predicted = [], {*run.settings.predict, *run.settings.evaluate.predictors}
     for name, rows in run.metrics.get("conditions", {}).items():
         rows = [row for row in rows if "lower" in row]
         prop = run.domain.properties.get(name)
@@ -86,7 +128,8 @@ def missed_conditions(run: RunContents) -> list[str]:
         near, far = (prop.tolerance, 2 * prop.tolerance) if prop else (MISSED * spread, ASTRAY * spread)
         told = [text for row in rows if (text := _missed(row, near, far))] if near > 0 else []
         if told:
-            made.append(f"Draws don't obey what is asked of {name}: {'; '.join(told)}.")
+            by = f" (by the predictor {name})" if name in predicted else ""
+            made.append(f"Draws don't obey what is asked of {name}{by}: {'; '.join(told)}.")
     return made
 
 
@@ -101,13 +144,18 @@ def _missed(row: dict[str, Any], near: float, far: float) -> str:
 
 def progress_name(run: RunContents) -> str:
     """What the search's plot shows: the mean of the ten best, and of what."""
+    return f"mean of the ten best{_measure(run)}"
+
+
+def _measure(run: RunContents) -> str:
+    """By what the search ranks."""
     objectives = [goal for goal in run.goals if goal.is_objective]
     if len(objectives) != 1:
-        return "mean of the ten best" + (", all objectives added up" if objectives else "")
+        return ", all objectives added up" if objectives else ""
     (goal,) = objectives
     end = "upper" if goal.direction == "minimize" else "lower"
     column = f"{goal.name}_{end}"
     cautious = run.settings.optimize.lower_bounds and column in run.candidates
     of = f", by {column} (the interval's worse end)" if cautious else f", by {goal.name}"
     of += ", sign turned" if goal.direction == "minimize" else ""
-    return f"mean of the ten best{of}" + ("" if math.isclose(goal.scale, 1.0) else f", in units of {goal.scale:g}")
+    return of + ("" if math.isclose(goal.scale, 1.0) else f", in units of {goal.scale:g}")

@@ -32,8 +32,8 @@ from sciencegen.api.training_plan import check_taken
 from sciencegen.api.variants import check_family, check_variants
 from sciencegen.config import PredictorSettings, RunSettings
 from sciencegen.data.prepare import check_columns, check_fractions
-from sciencegen.data.tables import column_names, find_column
-from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError, unknown_name
+from sciencegen.data.tables import column_names, find_column, no_numbers
+from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError
 
 KEYS = {
     "control": "controls",
@@ -251,7 +251,7 @@ def _check_columns_of(domain: str, source: str, names: Iterable[str], item_colum
         find_column(column_names(Path(source)), (), item_column, source)
     for name in names:
         if name not in known:
-            raise DataError(str(unknown_name(f"column of numbers in {source}", name, known)))
+            raise no_numbers(source, name, known)
 
 
 def _files(source: str) -> list[Path]:

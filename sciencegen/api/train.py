@@ -17,6 +17,7 @@ from sciencegen.api.finishing import check_finish, finish
 from sciencegen.api.places import check_writable
 from sciencegen.api.records import to_plain
 from sciencegen.api.rooms import domain_of, use_threads
+from sciencegen.api.steps import Steps
 from sciencegen.api.training_data import (
     TrainingData,
     condition_names,
@@ -175,7 +176,7 @@ def _descend(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Lo
     log(f"training: {plan.training.steps} steps of {plan.training.batch_size} items")
     from sciencegen.training.train import train as fit
 
-    fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=_progress(log))
+    fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=Steps(log))
 
 
 def _build(plan: Plan, representation: Any) -> Any:
@@ -195,13 +196,6 @@ def _describe(run: RunFolder, plan: Plan, representation: Any, network: Any) -> 
     config |= {"training": to_plain(plan.training), "from": plan.settings.from_model, "seed": plan.settings.seed}
     run.write_yaml(models.CONFIG, config | ({"halvings": list(plan.halvings)} if plan.halvings else {}))
     run.write_json(models.REPRESENTATION, representation.to_json())
-
-
-def _progress(log: Log) -> Callable[[int, int, dict[str, float]], None]:
-    def show(step: int, total: int, terms: dict[str, float]) -> None:
-        log(f"step {step}/{total}  " + "  ".join(f"{name} {value:.4g}" for name, value in terms.items()))
-
-    return show
 
 
 def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, recipe: Any, log: Log) -> Trained:

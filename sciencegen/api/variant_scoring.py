@@ -50,6 +50,7 @@ class VariantScoring:
             singles = self.scorer.all_singles()
             self.known = dict(zip(singles, self.scorer.score(singles), strict=True))
             self.classes = classify([one.score for one in self.known.values()])
+            self.doubts = [*self.doubts, *self.classes.doubts()]
         peeked = list(islice(rows, PEEK_ROWS))
         self.rows = chain(peeked, rows)
         self.own = own_columns(map(_own_cells, peeked), self.ours, (NAME_COLUMN,))

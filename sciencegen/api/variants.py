@@ -54,6 +54,7 @@ def score_variants(
     predictors: Mapping[str, str] | None = None,
     column: str | None = None,
     classify: bool = False,
+    settings: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     resources: Resources = DEFAULT_RESOURCES,
     log: Callable[[str], None] = lambda text: None,
@@ -62,16 +63,16 @@ def score_variants(
 
     wild_type: what they are variants of, where no family scores them but predictors alone (name -> folder).
     classify: with the domain's classes, which follow from the scores of all singles, whatever is asked for.
-    training: of the alignment's model, such as {"steps": 300}.
+    settings, training: of the alignment's model, such as {"members": 1} and {"steps": 300}.
     """
     _check_wish(domain, (alignment, model, wild_type), predictors or {}, classify)
     check_variants(domain, variants, classify)
-    if training and alignment is None:
-        raise ConfigError("Expected --training with --alignment only: it says how the family's model is trained.")
+    made_by = {key: dict(given) for key, given in (("settings", settings), ("training", training)) if given}
+    if made_by and alignment is None:
+        raise ConfigError("Expected --set and --training with --alignment only: they say how its model is trained.")
     science = plain_of(domain)
     loaded = None
     if wild_type is None:
-        made_by = {"training": dict(training)} if training else {}
         folder = model if alignment is None else family_model(domain, alignment, resources, log, **made_by)
         loaded = _load(domain, folder, resources)
         scorer = loaded.recipe.variants(loaded.model, loaded.representation)

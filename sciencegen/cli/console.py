@@ -6,11 +6,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
+REFUSED = ("refused", "failed_scores")
+"""Counts in a summary of what is listed in a file of rejects."""
 FIRST_S, SILENCE_S = 2.0, 20.0
 """Seconds after which a log hears how far the work is: at first, and from then on."""
 
@@ -23,12 +26,23 @@ def say(message: str, style: str = "") -> None:
 
 
 def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
-    """The run in a few numbers: on stderr for a person; with --json on stdout, on stderr where the results go there."""
+    """The run in a few numbers: on stderr for a person; with --json on stdout, on stderr where the results go there. Of
+    what was refused they name the file with the reasons."""
+    listed = _rejects(output) if "rejects" not in summary and any(map(summary.get, REFUSED)) else ""
+    summary = {**summary, **({"rejects": listed} if listed else {})}
     shown = {key: value for key, value in summary.items() if value not in (None, [], {}, "")}
     if as_json:
         print(json.dumps({"output": output, **summary}, default=str), file=sys.stderr if output == "-" else sys.stdout)
         return
     say("  ".join(f"{key} {_short(value)}" for key, value in shown.items() if not isinstance(value, (dict, list))))
+
+
+def _rejects(output: str) -> str:
+    """Beside a table, or in a folder."""
+    if output == "-":
+        return "not kept (pass -o to have the reasons in a file)"
+    beside = (Path(f"{output}.rejects.csv"), Path(output) / "rejects.csv")
+    return next((str(path) for path in beside if path.is_file()), "")
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:

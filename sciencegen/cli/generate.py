@@ -88,7 +88,9 @@ def generate(
         record = of_family(domain, record, alignment, output)
     generation = stream(domain, record)
     name = generation.model.folder.name
-    writing = open_output(generation.form, output, generation.columns, generation.complete, name, force)
+    writing = open_output(
+        generation.form, output, generation.columns, generation.complete, name, force, numbers=generation.numbers
+    )
     for note in generation.notes:
         say(f"note: {note}")
     with (

@@ -52,6 +52,12 @@ BatchSize = Annotated[
 SettingsText = Annotated[
     str | None, typer.Option("--settings", help="Settings as YAML or JSON, or @file; flags win over them.")
 ]
+RecipeSetting = Annotated[
+    list[str] | None, typer.Option("--set", help="The recipe's name=value, such as members=1 (proteins). Repeatable.")
+]
+Training = Annotated[
+    list[str] | None, typer.Option("--training", help="How to train: name=value, such as steps=300. Repeatable.")
+]
 Column = Annotated[
     str | None, typer.Option("--item-column", help="The item's column. [default: the domain's usual names]")
 ]
@@ -75,15 +81,27 @@ Include = Annotated[
     list[str] | None, typer.Option("--with", "--include", help="Further properties to write, a,b,c. Repeatable.")
 ]
 
+OWN_SETTINGS = "What is the network's or regressor's own goes to --set NAME=VALUE."
+TAKEN_FOR_SET = ("unknown key", "Expected `key: value` lines")
+"""In errors of `--settings`."""
+MORE = "How it is trained goes to --training NAME=VALUE."
+
 Record = TypeVar("Record", bound="Settings")
 
 
 def settings_from(record: type[Record], text: str | None, **flags: Any) -> Record:
-    """The verb's settings: `--settings` first, then each flag that was given."""
+    """The verb's settings: `--settings` first, then each flag that was given. A verb with `--set` has the flag
+    `settings` here, and says so where `--settings` is taken for it."""
     from sciencegen.config import build_settings, read_settings
+    from sciencegen.errors import ConfigError
 
     given = {name: value for name, value in flags.items() if value is not None and value != [] and value != {}}
-    return build_settings(record, {**(read_settings(text) if text else {}), **given})
+    try:
+        return build_settings(record, {**(read_settings(text) if text else {}), **given})
+    except ConfigError as error:
+        if not text or "settings" not in flags or not any(mark in str(error) for mark in TAKEN_FOR_SET):
+            raise
+        raise ConfigError(f"{error} {OWN_SETTINGS}{' ' + MORE if 'training' in flags else ''}") from None
 
 
 def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:

@@ -39,10 +39,8 @@ def score(
             "with --variants, instead of --alignment, that of a family's model."
         ),
     ] = None,
-    training: Annotated[
-        list[str] | None,
-        typer.Option(help="How to train the alignment's model: name=value, such as steps=300. Repeatable."),
-    ] = None,
+    setting: options.RecipeSetting = None,
+    training: options.Training = None,
     classify: Annotated[
         bool,
         typer.Option(
@@ -79,14 +77,14 @@ def score(
         raise ConfigError("Expected a file of items or --variants, and not both.")
     if classify and variants is None:
         raise ConfigError("Expected --variants with --classify: classes are those of variants.")
-    if variants is None and (alignment, training) != (None, None):
-        raise ConfigError("Expected --alignment and --training with --variants only: pass the file so.")
+    if variants is None and (alignment, setting, training) != (None, None, None):
+        raise ConfigError("Expected --alignment, --set and --training with --variants only: pass the file so.")
     if variants is not None:
         _check_variants(variants, output, {"--with": names, "--format": None if variants == "-" else format})
     claim_output(output, force)
     if variants is not None:
         sources = {"alignment": alignment, "model": model, "wild_type": wild_type, "predictors": predictors}
-        sources["training"] = options.pairs(training, "--training")
+        sources |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
         from sciencegen.api.outputs import input_ending
 
         ending = partial(input_ending, domain, format or ".csv")

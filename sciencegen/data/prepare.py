@@ -20,10 +20,10 @@ from sciencegen.data.chunks import ParseAndMeasure, PrepareChunk, PreparedChunk
 from sciencegen.data.itemtable import ItemsWriter, Known, Plan
 from sciencegen.data.prepared import DATASET_FORMAT, FIXED_COLUMNS, ITEMS, REJECTS, SUMMARY, PreparedDataset
 from sciencegen.data.seen import SeenKeys
-from sciencegen.data.tables import Row
+from sciencegen.data.tables import Row, no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import RejectsWriter
-from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of
 
 PEEK_ROWS = 200
@@ -127,7 +127,7 @@ def _check_found(
     found = sorted({name for _, row in peeked for name in row.values})
     for name in wanted:
         if not columns[name]["count"]:
-            raise DataError(str(unknown_name(f"column of numbers in {source}", name, found or ["none found"])))
+            raise no_numbers(source, name, found)
 
 
 class _Run:
@@ -172,7 +172,10 @@ class _Run:
     def _refuse(self, position: int, known, texts: list[str], reason: str, rejects: RejectsWriter) -> None:
         row = known[position]
         where = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # line numbers repeat over several sources
-        rejects.add(row.line, texts[position], where + reason)
+        text = texts[position]
+        if text.endswith(tail := f": {reason}"):  # what a domain knew before it came here: `# name: reason`
+            text = text.removesuffix(tail).removeprefix("# ")
+        rejects.add(row.line, text, where + reason)
         self.refused += 1
 
     def check_usable(self, source: str, rejects: RejectsWriter) -> None:

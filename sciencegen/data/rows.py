@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ ID_COLUMNS = ("id", "name")
 """Columns of a table that name its items, in any case."""
 BOUNDS = ("<", ">", "≤", "≥")
 """With which a measurement beyond an instrument's range begins."""
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 LONGEST_CELL = 40
 
 
@@ -33,8 +35,13 @@ class Row:
         if column not in self.unread:
             return f"no number in '{column}'"
         cell = self.unread[column]
-        bound = "; a bound is no measurement" if cell.startswith(BOUNDS) else ""
-        return f"'{cell[:LONGEST_CELL]}' in '{column}', expected a finite number or an empty cell{bound}"
+        remedy = ""
+        if cell.startswith(BOUNDS):
+            remedy = "; a bound is no measurement and teaches nothing, leave the cell empty"
+        elif DECIMAL_COMMA.fullmatch(cell):
+            point = cell.replace(",", ".")
+            remedy = f"; write {point}, or part the table's cells by ; where commas are decimal marks"
+        return f"'{cell[:LONGEST_CELL]}' in '{column}', expected a finite number or an empty cell{remedy}"
 
 
 @dataclass(frozen=True)

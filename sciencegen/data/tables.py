@@ -7,14 +7,14 @@ import gzip
 import io
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
 from sciencegen.data.records import csv_records, damage_named
 from sciencegen.data.rows import Columns, NoItemColumn, Row, TableReading, find_column
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
-from sciencegen.errors import DataError
+from sciencegen.errors import DataError, unknown_name
 
 __all__ = [
     "READ_TABLES",
@@ -26,6 +26,7 @@ __all__ = [
     "column_names",
     "find_column",
     "lines_where",
+    "no_numbers",
     "number_columns",
     "open_binary",
     "read_table",
@@ -74,6 +75,26 @@ def number_columns(path: Path) -> list[str]:
         names, separator, records = _open_csv(binary, str(path))
         _, _, numbers, empty = _peek(names, separator, records)
         return [names[at].strip() for at in sorted(numbers | empty)]
+
+
+def no_numbers(source: str | Path, name: str, known: Iterable[str]) -> DataError:
+    """The error for a column that isn't among the `known` ones of numbers, with what it holds where a table has it."""
+    path = Path(source)
+    held = _first_cell(path, name) if path.is_file() and path.name.lower().endswith(READ_TABLES) else ""
+    first = f" Its first cell: {Row(0, '', unread={name: held}).why_no_number(name)}." if held else ""
+    known = list(known) or ["none found"]
+    return DataError(str(unknown_name(f"column of numbers in {source}", name, known)) + first)
+
+
+def _first_cell(path: Path, name: str) -> str:
+    """The first cell of a column that isn't empty; "" where there is none, and in a Parquet: its columns have types."""
+    if _is_parquet(path):
+        return ""
+    with open_binary(path) as binary:
+        names, _, records = _open_csv(binary, str(path))
+        place = [one.strip() for one in names].index(name) if name in map(str.strip, names) else len(names)
+        cells = (row[place].strip() for _, row in islice(records, PEEK_ROWS) if place < len(row))
+        return next(filter(None, cells), "")
 
 
 def _is_parquet(path: Path) -> bool:

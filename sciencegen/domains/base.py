@@ -83,7 +83,7 @@ class Representation(Protocol):
         One whose items have names against a reference may offer `name_column`, and `names(items)` for it (proteins:
         `mutant`, such as A42G:K43R), None for an item without one; and for searches `mutate(item, generator)`, a move
         among variants of the reference, and `differences(items) -> [item feature]` from it, in place of the domain's
-        `mutate` and `features`.
+        `mutate` and `features`; and `ranges_of(items)`, how names in files end that say which residues these are.
         One in which an item has one way to be written may also offer
         `well_formed(batch, items) -> bool array [item]`: whether each row is that way, `items` being what it decodes
         to. What a model draws otherwise is nothing that training data could hold.
@@ -231,7 +231,8 @@ class Domain(Protocol):
     not_goals: names -> why they are no goals, conditions or targets of designs, whatever oracle they would name.
 
     variant_classes(scores) -> classes of variants of one item, from the scores of all its singles (`Recipe.variants`):
-        a record with `columns`, among them `class`, `values(scores)` -> column -> cells, and `notes()` in words.
+        a record with `columns`, among them `class`, `values(scores)` -> column -> cells, `notes()` in words, and
+        `doubts()`, why they mean little, in words.
 
     And a domain may have forms (`forms: Mapping[str, Domain]`): the same science with more of each item, such as
     molecules with their coordinates. Prepared data and recipes say which form is theirs. A form whose items are points

@@ -11,9 +11,12 @@ ARROWS = {"maximize": "↑ higher is better", "minimize": "↓ lower is better"}
 
 
 def metrics_table(records: Sequence[Metric]) -> str:
-    """One row per metric: value and interval, references (ticked where reached), and which end is better."""
-    head = "".join(element("th", name, scope="col") for name in ("Metric", "This run", "References", "Reads as"))
-    rows = "\n".join(map(_metric_row, records))
+    """One row per metric: value and interval, references (ticked where reached), and which end is better; these two
+    only where a metric has one."""
+    referred, directed = any(one.references for one in records), any(one.direction for one in records)
+    names = ["Metric", "This run", *(["References"] if referred else []), *(["Reads as"] if directed else [])]
+    head = "".join(element("th", name, scope="col") for name in names)
+    rows = "\n".join(_metric_row(record, referred, directed) for record in records)
     caption = '<caption class="sr">Metrics with references</caption>'
     table = f'<table class="plain metrics">{caption}<thead><tr>{head}</tr></thead>'
     return element(
@@ -26,7 +29,7 @@ def metrics_table(records: Sequence[Metric]) -> str:
     )
 
 
-def _metric_row(record: Metric) -> str:
+def _metric_row(record: Metric, referred: bool, directed: bool) -> str:
     name = f"<b>{escape(record.name)}</b>" + (
         element("span", escape(record.meaning), class_="meaning") if record.meaning else ""
     )
@@ -36,8 +39,9 @@ def _metric_row(record: Metric) -> str:
         value += element("span", f"{escape(number(record.lower))} to {escape(number(record.upper))}", class_="interval")
     references = "".join(_reference(record, label, reference) for label, reference in record.references.items())
     held_against = element("ul", references, class_="references") if references else MISSING
-    way = element("td", ARROWS.get(record.direction or "", ""), class_="way")
-    return f'<tr><th scope="row">{name}</th><td class="number big">{value}</td><td>{held_against}</td>{way}</tr>'
+    more = element("td", held_against) if referred else ""
+    more += element("td", ARROWS.get(record.direction or "", ""), class_="way") if directed else ""
+    return f'<tr><th scope="row">{name}</th><td class="number big">{value}</td>{more}</tr>'
 
 
 def with_unit_after(text: str, unit: str) -> str:

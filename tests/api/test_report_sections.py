@@ -89,10 +89,14 @@ def searched(folder, **figures):
 
 def test_a_control_that_beats_the_search_is_named_and_others_are_not(tmp_path):
     searched(tmp_path, evolution=(2.071, 1.909), hill_climb=(2.122, 1.828), prior=(0.5, None))
-    (told,) = warnings(run_of(tmp_path))
+    table = {"item": ["AC"], "novel": [True], "fitness": [2.0], "fitness_lower": [1.0]}
+    (told,) = warnings(run_of(tmp_path, table, goals=["maximize fitness"]))
     assert "The control hill_climb beat the search (evolution)" in told
     assert "2.122 against 2.071 (the ten best)" in told
     assert "the 96 best are the search's: 1.909, 1.828" in told
+    assert told.endswith(
+        "Compared are means over the best items that each found, by fitness_lower (the interval's worse end)."
+    )
 
 
 def test_the_axis_of_a_search_says_what_it_goes_by(tmp_path):
@@ -108,8 +112,10 @@ def test_conditions_that_draws_miss_are_named_and_met_ones_are_not(tmp_path):
     told = [{"asked": a, "got": g, "lower": g, "upper": g, "mean_absolute_error": e} for a, g, e in rows]
     (tmp_path / "metrics.json").write_text(json.dumps({"conditions": {"fitness": told}}))
     (said,) = warnings(run_of(tmp_path))
-    assert "asked for -4, they are off by 2.13 on average; asked for 1, their centre is 0.07" in said
+    assert "of fitness: asked for -4, they are off by 2.13 on average; asked for 1, their centre is 0.07" in said
     assert "-2" not in said
+    judged = RunSettings(domain="proteins", optimize={"n": 1}, evaluate={"predictors": {"fitness": "runs/fitness"}})
+    assert "of fitness (by the predictor fitness): asked" in warnings(RunContents(tmp_path, judged))[0]
 
 
 def test_notes_that_only_the_logs_hold_are_repeated_once(tmp_path):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.api.models import load_model
+from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
 from sciencegen.domains.proteins.variant_scores import VariantScorer
 from tests.domains.proteins.examples import family
@@ -185,7 +186,7 @@ def test_members_have_as_many_mutations_as_are_asked_for(cli, model, focus, tmp_
     done = cli("generate", "proteins", "--model", model, "-n", 40, "--where", "mutations in 2..6", "-o", output)
     assert done.code == 0, done.err
     members = fasta(output)
-    assert re.search(r"^>1 .*mutations=\d$", output.read_text(), re.MULTILINE)  # a whole number is written as one
+    assert re.search(r"^>1/9-40 .*mutations=\d$", output.read_text(), re.MULTILINE)  # a whole number is written as one
     counts = [sum(a != b for a, b in zip(member, focus, strict=True)) for member in members]
     assert len(set(members)) == 40
     assert {2, 3, 4, 5, 6} >= set(counts)
@@ -263,7 +264,24 @@ def test_a_family_may_be_trained_for_fewer_steps(cli, alignment, tmp_path):
     (folder,) = Path("runs").iterdir()
     wrong = cli("score", "proteins", "--model", folder, "--variants", "all-singles", "--training", "steps=3")
     assert wrong.code == 2
-    assert "--training with --alignment only" in wrong.err
+    assert "--set and --training with --alignment only" in wrong.err
+
+
+def test_a_quick_trial_takes_the_flags_of_train(cli, alignment, tmp_path):
+    """The same network as `train` makes under them, and the time that is left while it trains."""
+    quick = ("--set", "members=1", "--set", "hidden=8", "--training", "steps=4", "--training", "log_every=1")
+    quick += ("--training", "batch_size=8", "--threads", 1)
+    done = cli("score", "proteins", "--alignment", alignment, "--variants", "all-singles", *quick, "-o", "s.csv")
+    assert done.code == 0, done.err
+    steps = [line for line in done.err.splitlines() if line.startswith("step ")]
+    assert [line.endswith(" left") for line in steps] == [False, True, True, False]
+    (folder,) = Path("runs").iterdir()
+    assert load_model("proteins", folder, "cpu").model.settings.members == 1
+    again = cli("train", "proteins", "--recipe", "alignment-vae", "--data", alignment, *quick)
+    assert f"{folder} is finished already" in again.err
+    assert "note: score_sd is empty: it is the spread between models, and this is one. Train several" in done.err
+    alone = cli("score", "proteins", alignment, "--set", "members=1")
+    assert "--set and --training with --variants only" in alone.err
 
 
 def test_scores_of_a_family_that_was_not_learned_are_doubted(cli, model, tmp_path, monkeypatch):
@@ -288,7 +306,7 @@ def test_what_an_alignment_s_rules_leave_out_is_told_with_its_name(cli, alignmen
     assert "sequences kept repeat an earlier one" in done.err
     rejects = tmp_path / "m" / "data" / "rejects.csv"
     assert str(rejects) in done.err
-    (row,) = (one for one in read(rejects) if "fragment7" in one["item"])
+    (row,) = (one for one in read(rejects) if one["item"] == "fragment7")
     assert row["reason"] == "more than half gaps"
 
 
@@ -407,3 +425,16 @@ def test_members_are_compared_with_the_familys_sequences_without_gaps(cli, model
     assert any("-" in row for row in rows)
     assert metrics["count_reference"] > 0.9 * len(set(rows))
     assert 0 < metrics["nearest_training"] <= 1
+
+
+def test_names_in_files_of_draws_carry_the_numbers_of_the_alignment(cli, model, focus, tmp_path):
+    """So that, read back as an alignment or a wild type, they are numbered as the family is."""
+    done = cli("generate", "proteins", "--model", model, "-n", 3, "-o", tmp_path / "drawn.fasta")
+    assert done.code == 0, done.err
+    asked = ("--goal", "maximize family_score", "--goal", "mutations <= 3", "--budget", 30, "-n", 1)
+    found = cli("optimize", "proteins", "--model", model, *asked, "-o", "b.csv", "--structures", tmp_path / "b.fasta")
+    assert found.code == 0, found.err
+    for name, path in (("1", tmp_path / "drawn.fasta"), ("candidate-1", tmp_path / "b.fasta")):
+        assert path.read_text().startswith(f">{name}/9-{8 + len(focus)} ")
+        assert read_focus(path)[0].first == 9
+    assert "candidate-1," in Path("b.csv").read_text(), "tables have the name alone"

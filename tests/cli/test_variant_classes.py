@@ -1,10 +1,13 @@
 """score --variants --classify: two more columns, which depend on nothing but the model and the variant."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from sciencegen.domains.proteins.variant_scores import VariantScorer
 
 
 def score(cli, model, variants, *more):
@@ -42,6 +45,18 @@ def test_a_class_does_not_depend_on_what_else_is_asked(cli, family_model):
     assert len(few) == 3
     assert few.loc["WT", "class"] == "benign"
     assert pd.read_csv("s.csv.rejects.csv")["item"].tolist() == ["nonsense"]
+
+
+def test_classes_of_a_model_that_hardly_learned_are_doubted(cli, family_model, monkeypatch):
+    """In the notes, and in the summary; not those of one that did."""
+    learned = score(cli, family_model, "all-singles", "--classify")
+    assert "mean little" not in learned.err
+    whole = VariantScorer.score
+    faint = lambda self, texts: [replace(one, score=one.score / 100) for one in whole(self, texts)]  # noqa: E731
+    monkeypatch.setattr(VariantScorer, "score", faint)
+    doubted = score(cli, family_model, "all-singles", "--classify", "--json")
+    assert "note: the classes and their chances mean little" in doubted.err
+    assert "mean little" in json.loads(doubted.out)["notes"][0]
 
 
 def test_classes_are_those_of_variants(cli, family_model, workspace):

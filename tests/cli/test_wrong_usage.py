@@ -63,6 +63,19 @@ def test_it_says_what_to_do_instead(cli, table, arguments, said):
     assert left() == [table]
 
 
+@pytest.mark.parametrize("written", ["members=1", "members: 1", "{members: 1}"])
+def test_settings_that_are_the_network_s_are_told_their_flag(cli, table, written):
+    """Of a verb that has it; and what isn't about them isn't told so."""
+    result = cli("train", "proteins", "--data", table, "--settings", written)
+    assert result.code == 2
+    assert "--set NAME=VALUE. How it is trained goes to --training" in result.err
+    result = cli("train", "predictor", "proteins", table, "--target", "value", "-o", "p", "--settings", written)
+    assert "--set NAME=VALUE" in result.err
+    assert "--training" not in result.err
+    for verb, settings in (("generate", written), ("train", "{seed: -1}")):
+        assert "--set NAME" not in cli(verb, "proteins", "--settings", settings).err
+
+
 def test_a_wrong_molecule_in_a_name_is_no_unknown_name(cli):
     result = cli("optimize", "molecules", "--goal", "similarity to XX >= 0.4")
     assert result.code == 2

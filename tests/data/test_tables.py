@@ -6,7 +6,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.tables import RejectsWriter, TableWriter, read_table, rejects_path, write_rejects, write_table
+from sciencegen.data.tables import (
+    RejectsWriter,
+    TableWriter,
+    no_numbers,
+    read_table,
+    rejects_path,
+    write_rejects,
+    write_table,
+)
 from sciencegen.data.writers import replace_rejects
 from sciencegen.errors import ConfigError, DataError, ShapeError
 
@@ -89,11 +97,26 @@ def test_dialects(tmp_path, text, expected):
     assert rows(write(tmp_path / "t.csv", text)) == expected
 
 
+def test_decimal_commas_are_told_what_to_write(tmp_path):
+    """In a cell, and where a whole column has them, so that it is none of numbers."""
+    (first, second) = read_table(write(tmp_path / "t.csv", 'item,size\na,"-1,5"\nb,2\n'), NAMES)
+    assert "'-1,5' in 'size', expected a finite number or an empty cell; write -1.5, or" in first.why_no_number("size")
+    assert second.values == {"size": 2}
+    path = write(tmp_path / "c.csv", 'item, size ,other\na,"",1\nb,"1,5",2\n')
+    told = (
+        f"Unknown column of numbers in {path} 'size'. Known: other. Its first cell: '1,5' in 'size', expected a finite"
+    )
+    assert str(no_numbers(path, "size", ["other"])).startswith(told)
+    assert "; write 1.5, or part" in str(no_numbers(path, "size", ["other"]))
+    assert "first cell" not in str(no_numbers(path, "sizes", ["other"]))
+
+
 def test_cells_that_are_no_numbers_are_told_apart_from_empty_ones(tmp_path):
     path = write(tmp_path / "t.csv", "item,size\na,1\nb,>5\nc, \nd,inf\ne,nan\nf\n")
     found = list(read_table(path, NAMES))
     assert [dict(row.unread) for row in found] == [{}, {"size": ">5"}, {}, {"size": "inf"}, {"size": "nan"}, {}]
-    assert "'>5' in 'size', expected a finite number" in found[1].why_no_number("size")
+    why = found[1].why_no_number("size")
+    assert "'>5' in 'size', expected a finite number or an empty cell; a bound is no measurement and teaches" in why
     assert found[2].why_no_number("size") == "no number in 'size'"
     pq.write_table(pa.table({"item": list("abc"), "size": [1.0, math.inf, None]}), tmp_path / "t.parquet")
     found = list(read_table(tmp_path / "t.parquet", NAMES))

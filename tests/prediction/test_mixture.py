@@ -76,6 +76,19 @@ def test_one_group_is_no_two(values, reason):
     assert reason in found.reason
 
 
+def test_groups_that_tell_little_apart_are_doubted():
+    """What few steps of a family's training give: the higher group stands where the lower one still is."""
+    generator = np.random.default_rng(0)
+    apart, _ = draw(generator, Group(3.0, 2.4, 0.5), Group(9.0, 1.8, 0.5))
+    assert fit_two_groups(apart).doubts(apart) == []
+    overlapping = TwoGroups(Group(2.6, 2.1, 0.77), Group(5.9, 0.87, 0.23))
+    values, _ = draw(generator, overlapping.low, overlapping.high)
+    (told,) = overlapping.doubts(values)
+    assert told.startswith("the groups overlap, the surest of one has a chance of 7")
+    nearly_one = np.append(generator.normal(0, 1, 970), generator.normal(20, 1, 30))
+    assert fit_two_groups(nearly_one).doubts(nearly_one) == ["one of the two groups has 3% of them only"]
+
+
 def test_two_numbers_only_are_two_groups():
     found = fit_two_groups(np.repeat([0.0, 1.0], 100))
     assert isinstance(found, TwoGroups)

@@ -21,6 +21,7 @@ from sciencegen.report import (
     render_page,
     write_report,
 )
+from sciencegen.report.metrics_table import metrics_table
 from sciencegen.report.order import SECTIONS
 from sciencegen.report.page import VIEWER, _asset
 
@@ -202,6 +203,15 @@ def test_equal_bytes_in_another_process_and_under_another_matplotlib_style(tmp_p
 
 def test_other_content_makes_other_bytes(page):
     assert render_page(replace(full_report(), metrics=[Metric("distance", 0.21)])) != page
+
+
+def test_a_column_of_metrics_that_would_be_empty_is_left_out():
+    heads = lambda *records: [  # noqa: E731
+        name for name in ("References", "Reads as") if f">{name}</th>" in metrics_table(records)
+    ]
+    assert heads(Metric("count", 5), Metric("loss", 0.2)) == []
+    assert heads(Metric("count", 5), Metric("loss", 0.2, direction="minimize")) == ["Reads as"]
+    assert heads(Metric("count", 5), Metric("loss", 0.2, references={"data": 0.1})) == ["References"]
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path):

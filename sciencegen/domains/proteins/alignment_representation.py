@@ -61,6 +61,11 @@ class AlignmentRepresentation:
         found = [variant_name(self.reference, item) for item in items]
         return [None if isinstance(name, Refusal) else name for name in found]
 
+    def ranges_of(self, items: Sequence[str]) -> list[str]:
+        """`/24-286` of each sequence as long as the reference, as it stands after a name in FASTA; "" of others."""
+        first, length = self.reference.first, len(self.reference.sequence)
+        return [f"/{first}-{first + length - 1}" if len(item) == length else "" for item in items]
+
     def mutate(self, item: str, generator: np.random.Generator) -> str | Refusal:
         """A substitution, half the time for one of the changes that are there, or one of these taken back: so that
         variants with as many changes as are allowed have neighbours that are allowed too."""

@@ -61,7 +61,9 @@ class _Variants:
         found = in_columns(self.reference, self.columns, row.text)
         if isinstance(found, Refusal):
             return _refused(row, row.text, found.reason)
-        return replace(row, text=found) if self.name in row.values else _refused(row, row.text, f"no {self.name}")
+        if self.name not in row.values:
+            return _refused(row, row.text, row.why_no_number(self.name))
+        return replace(row, text=found)
 
     def measured(self) -> dict[int, float]:
         """Hash of each distinct row -> its first number; an error where there are too few."""

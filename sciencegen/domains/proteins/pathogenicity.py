@@ -13,23 +13,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from sciencegen.errors import ConfigError
 from sciencegen.prediction.mixture import TwoGroups, Unfit, fit_two_groups
 
 SET_ASIDE = 0.25
+LEAST_SPREAD = 1.0
+"""Standard deviation of single substitutions' scores, in nats: 3 in families that were learned."""
 BENIGN, UNCERTAIN, DAMAGING = "benign", "uncertain", "damaging"
 
 
 @dataclass(frozen=True)
 class VariantClasses:
     """groups: of evolutionary indices. limit: log odds, of either sign, from which a variant has a class. set_aside:
-    the share of single substitutions that have none. singles: how many there are."""
+    the share of single substitutions that have none. singles: their indices."""
 
     groups: TwoGroups | Unfit
     limit: float
     set_aside: float
-    singles: int
+    singles: Float[np.ndarray, " single"]
     columns = ("damaging", "class")
 
     def values(self, scores: Sequence[float]) -> dict[str, list[Any]]:
@@ -48,10 +51,20 @@ class VariantClasses:
             return [f"no classes, every variant is uncertain: {self.groups.reason} (scores of single substitutions)"]
         low, high = self.groups.low, self.groups.high
         return [
-            f"classes: of {self.singles} single substitutions {low.share:.0%} are around a score of {-low.mean:.1f} "
-            f"(benign), {high.share:.0%} around {-high.mean:.1f} (damaging); the {self.set_aside:.0%} most uncertain "
-            "have no class. They say what evolution keeps, and are no clinical finding"
+            f"classes: of {len(self.singles)} single substitutions {low.share:.0%} are around a score of "
+            f"{-low.mean:.1f} (benign), {high.share:.0%} around {-high.mean:.1f} (damaging); the "
+            f"{self.set_aside:.0%} most uncertain have no class. They say what evolution keeps, and are no clinical "
+            "finding"
         ]
+
+    def doubts(self) -> list[str]:
+        """Why the classes mean little, in words; empty where nothing speaks against them."""
+        if isinstance(self.groups, Unfit):
+            return []
+        spread, why = float(np.nanstd(self.singles)), self.groups.doubts(self.singles)
+        why += [f"they spread by {spread:.2g} nats only"] if spread < LEAST_SPREAD else []
+        told = f"the classes and their chances mean little, by the scores of single substitutions: {'; '.join(why)}"
+        return [f"{told}. Train longer (--training steps=...), or on more sequences"] if why else []
 
 
 def variant_classes(scores: Sequence[float], set_aside: float = SET_ASIDE) -> VariantClasses:
@@ -63,4 +76,4 @@ def variant_classes(scores: Sequence[float], set_aside: float = SET_ASIDE) -> Va
     limit = 0.0
     if isinstance(groups, TwoGroups):
         limit = float(np.nanquantile(np.abs(groups.log_odds(index)), set_aside))
-    return VariantClasses(groups, limit, set_aside, len(index))
+    return VariantClasses(groups, limit, set_aside, index)

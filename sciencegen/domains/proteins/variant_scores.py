@@ -71,7 +71,11 @@ class VariantScorer:
         return [name for name in self.names.all_singles() if int(name[1:-1]) in covered]
 
     def doubts(self) -> list[str]:
-        """Why the scores mean little, in words; empty where nothing speaks against them."""
+        """Why the scores, or their spread, mean little, in words; empty where nothing speaks against them."""
+        alone = ["score_sd is empty: it is the spread between models, and this is one. Train several (--set members=5)"]
+        return [*self._unlearned(), *(alone if len(self.near) == 1 else [])]
+
+    def _unlearned(self) -> list[str]:
         singles = self.all_singles()
         asked = singles[:: -(-len(singles) // SINGLES_ASKED)] if singles else []
         scores = [one.score for one in self.score(asked) if not isinstance(one, Refusal)]

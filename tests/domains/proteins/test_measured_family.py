@@ -50,7 +50,7 @@ def test_a_member_that_was_measured_keeps_its_weight():
 
 def test_what_is_no_variant_of_the_family_is_refused():
     rows = joined(("M11A", 1.0), ("K12A", 1.0), ("K13A", None), ("", 2.0))[2:]
-    expected = ["position 11 has no column", "says K at 12", "no fitness", "empty"]
+    expected = ["position 11 has no column", "says K at 12", "no number in 'fitness'", "empty"]
     for part, row in zip(expected, rows, strict=True):
         assert reason(row).startswith("measured variants: ")
         assert part in reason(row)

@@ -55,6 +55,13 @@ def test_where_there_are_no_groups_everything_is_uncertain_and_it_is_said(few):
     assert classes.notes()[0].startswith("no classes, every variant is uncertain")
 
 
+def test_classes_of_scores_that_hardly_differ_are_doubted(scores):
+    assert variant_classes(scores).doubts() == []
+    (told,) = variant_classes(scores / 50).doubts()
+    assert "mean little, by the scores of single substitutions: they spread by 0.08 nats only. Train longer" in told
+    assert variant_classes([-2.0] * 500).doubts() == [], "there are no classes to doubt"
+
+
 def test_a_score_that_is_none_has_no_class(scores):
     found = variant_classes(scores).values([float("nan")])
     assert found["class"] == ["uncertain"]
