@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciencegen.api.conditions import parse_conditions
+from sciencegen.api.flags import in_keys
 from sciencegen.api.generate import UNCHECKED
 from sciencegen.api.predict import CONFIG, load_predictor
 from sciencegen.data.spacing import evenly_spaced
@@ -53,7 +54,8 @@ def warnings(run: RunContents) -> list[str]:
 
 
 def _sentence(note: str, step: str = "") -> str:
-    return f"{step.capitalize()}: {note}." if step else f"{note[0].upper()}{note[1:]}."
+    told = in_keys(note)
+    return f"{step.capitalize()}: {told}." if step else f"{told[0].upper()}{told[1:]}."
 
 
 def notes_of_logs(run: RunContents) -> list[tuple[str, str]]:

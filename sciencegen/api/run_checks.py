@@ -5,7 +5,6 @@ Every section is looked at by what its verb looks with before it reads data. Wha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +15,7 @@ from sciencegen.api.complete import check_completes
 from sciencegen.api.conditions import parse_conditions
 from sciencegen.api.endings import check_ending
 from sciencegen.api.evaluate import check_against, shipped_set
+from sciencegen.api.flags import in_keys
 from sciencegen.api.generate import check_noise_free, read_scaffold
 from sciencegen.api.labels import check_labels
 from sciencegen.api.measured import check_beside
@@ -34,15 +34,6 @@ from sciencegen.config import PredictorSettings, RunSettings
 from sciencegen.data.prepare import check_columns, check_fractions
 from sciencegen.data.tables import column_names, find_column, no_numbers
 from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError
-
-KEYS = {
-    "control": "controls",
-    "condition": "conditions",
-    "item-column": "column",
-    "predictor": "predictors",
-    "set": "settings",
-}
-"""Flags whose key in a config has another name; of the others dashes become underscores."""
 
 
 def check_run(settings: RunSettings, config: str) -> None:
@@ -95,15 +86,6 @@ def _placed(config: str, section: str) -> Iterator[None]:
     except SciencegenError as error:
         kind = IncompatibleError if isinstance(error, IncompatibleError) else ConfigError
         raise kind(f"{config}, {section}: {in_keys(str(error))}") from None
-
-
-def in_keys(message: str) -> str:
-    """What a message says of flags, said of the keys of a config: `noise_free` for --noise-free."""
-    return re.sub(r"(?<![^\s(])--([a-z]+(?:-[a-z]+)*)", lambda flag: f"`{_key(flag[1])}`", message)
-
-
-def _key(flag: str) -> str:
-    return KEYS.get(flag, flag.replace("-", "_"))
 
 
 def check_prepare(settings: RunSettings) -> None:

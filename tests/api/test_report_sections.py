@@ -125,3 +125,9 @@ def test_notes_that_only_the_logs_hold_are_repeated_once(tmp_path):
     (tmp_path / "search").mkdir()
     (tmp_path / "search/summary.json").write_text(json.dumps({"notes": ["an extrapolation.", ""]}))
     assert warnings(run_of(tmp_path)) == ["An extrapolation.", "Generate: nothing here can check it."]
+
+
+def test_what_a_note_says_of_flags_is_said_of_the_keys_of_the_config(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/propose.log").write_text("note: crowded. --maximum-share 0.25 spreads the risk\n")
+    assert warnings(run_of(tmp_path)) == ["Propose: crowded. `maximum_share` 0.25 spreads the risk."]
