@@ -11,7 +11,6 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
-from tests.annotations import jaxtyped_once
 from tests.toy import install_toy
 
 MATHEMATICS = ("sciencegen.vae", "sciencegen.diffusion", "sciencegen.networks")
@@ -26,7 +25,7 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    jaxtyping.jaxtyped = jaxtyped_once
+    jaxtyping.jaxtyped = importlib.import_module("tests.annotations").jaxtyped_once  # torch reads the limit as it comes
     jaxtyping.install_import_hook(MATHEMATICS, "beartype.beartype")
     folder = install_toy(Path(_FOLDER.name))
     sys.path.append(str(folder))
