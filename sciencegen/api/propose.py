@@ -23,7 +23,7 @@ from sciencegen.api.wishes import check_target
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.campaign import CampaignSettings, Plate, exploration_at, next_plate
+from sciencegen.optimization.campaign import CampaignSettings, Given, Plate, exploration_at, next_plate
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
@@ -93,11 +93,9 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
         )
     number = standing.history.next_round
     generator = np.random.default_rng((settings.seed, number))
-    options = campaign_settings(settings, number)
-    beside = [*wild_type(standing.space), *controls]
-    picked = next_plate(
-        space, standing.known, standing.waiting, options, generator, pool, standing.start, beside, offered
-    )
+    options = _without_controls(campaign_settings(settings, number), science, pool, controls)
+    waiting, beside = [*standing.waiting, *controls], [*wild_type(standing.space), *controls]
+    picked = next_plate(space, standing.known, waiting, options, generator, pool, standing.start, beside, offered)
     plate = _with_controls(picked, controls)
     table = _table(domain, plate, settings, standing, pool)
     notes = _notes(science, plate, table, settings, standing)
@@ -112,6 +110,17 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
 def wild_type(space: Any) -> list[Any]:
     """What all of a design space are changes of, where that was named; none where it is the most frequent letters."""
     return [space.origin] if getattr(space, "reference", None) is not None and hasattr(space, "origin") else []
+
+
+def _without_controls(
+    options: CampaignSettings, science: Any, pool: Given | None, controls: Sequence[Any]
+) -> CampaignSettings:
+    """With what controls, that the pool has a cost for, leave of the limit."""
+    costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
+    limit, spent = options.plate.cost_limit, sum(costs.get(science.key(one), 0.0) for one in controls)
+    if spent >= limit:
+        raise ConfigError(f"Expected controls that cost less than --cost-limit {limit:g}, these cost {spent:g}.")
+    return replace(options, plate=replace(options.plate, cost_limit=limit - spent))
 
 
 def _with_controls(plate: Plate, controls: Sequence[Any]) -> Plate:
