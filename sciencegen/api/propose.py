@@ -86,6 +86,11 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     space = campaign_space(domain, settings, standing.space, standing.seen, whole)
     offered, strange = offered_items(domain, settings, standing.space)
     controls = start_items(science, settings.controls, getattr(standing.space, "reference", None), flag="--control")
+    if controls and space.features(controls) is None:
+        raise ConfigError(
+            "Expected controls as long as the measured items, got another length. Pass --wild-type to name them (WT, "
+            "A42G)."
+        )
     if pool is None and not (space.draws or standing.known or standing.start or offered):
         raise ConfigError(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
@@ -104,7 +109,7 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     named = name_column(getattr(standing.space, "reference", None))
     entries = [*standing.history.new, *proposed_entries(table, number, named)]
     told = [*standing.history.refused, *refused, *strange]
-    return Proposed(table, told, _summary(plate, settings, standing, notes), entries, named)
+    return Proposed(table, told, _summary(plate, settings, standing, notes, len(told)), entries, named)
 
 
 def wild_type(space: Any) -> list[Any]:
@@ -216,7 +221,8 @@ def _notes(
     found += crowded_letters(science, table["item"], known, getattr(standing.space, "reference", None))
     for item, foretold in zip(wild_type(standing.space), plate.beside.T, strict=False):
         measured = science.text(item) in known
-        found += against_wild_type(table["predicted"], settings.minimize, foretold.tolist(), measured)
+        hopes = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # nobody hopes for controls
+        found += against_wild_type(hopes, settings.minimize, foretold.tolist(), measured)
     return found + by_predictors(table, list(settings.predictors), settings.target)
 
 
@@ -229,7 +235,9 @@ def _scale_notes(plate: Plate) -> list[str]:
     ]
 
 
-def _summary(plate: Plate, settings: ProposeSettings, standing: Standing, notes: Sequence[str]) -> dict[str, Any]:
+def _summary(
+    plate: Plate, settings: ProposeSettings, standing: Standing, notes: Sequence[str], refused: int
+) -> dict[str, Any]:
     values = [one.value for one in standing.known]
     best = None if not values else min(values) if settings.minimize else max(values)
     sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
@@ -241,7 +249,7 @@ def _summary(plate: Plate, settings: ProposeSettings, standing: Standing, notes:
         "best": best,
         "pending": len(standing.waiting),
         "surrogate": plate.chosen,
-        "refused": len(standing.history.refused),
+        "refused": refused,
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
         "seed": settings.seed,
