@@ -23,7 +23,7 @@ from sciencegen.api.wishes import check_target
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.campaign import CampaignSettings, Plate, exploration_at, next_plate
+from sciencegen.optimization.campaign import CampaignSettings, Given, Plate, exploration_at, next_plate
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
@@ -86,6 +86,11 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     space = campaign_space(domain, settings, standing.space, standing.seen, whole)
     offered, strange = offered_items(domain, settings, standing.space)
     controls = start_items(science, settings.controls, getattr(standing.space, "reference", None), flag="--control")
+    if controls and space.features(controls) is None:
+        raise ConfigError(
+            "Expected controls as long as the measured items, got another length. Pass --wild-type to name them (WT, "
+            "A42G)."
+        )
     if pool is None and not (space.draws or standing.known or standing.start or offered):
         raise ConfigError(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
@@ -93,11 +98,9 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
         )
     number = standing.history.next_round
     generator = np.random.default_rng((settings.seed, number))
-    options = campaign_settings(settings, number)
-    beside = [*wild_type(standing.space), *controls]
-    picked = next_plate(
-        space, standing.known, standing.waiting, options, generator, pool, standing.start, beside, offered
-    )
+    options = _without_controls(campaign_settings(settings, number), science, pool, controls)
+    waiting, beside = [*standing.waiting, *controls], [*wild_type(standing.space), *controls]
+    picked = next_plate(space, standing.known, waiting, options, generator, pool, standing.start, beside, offered)
     plate = _with_controls(picked, controls)
     table = _table(domain, plate, settings, standing, pool)
     notes = _notes(science, plate, table, settings, standing)
@@ -106,12 +109,23 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     named = name_column(getattr(standing.space, "reference", None))
     entries = [*standing.history.new, *proposed_entries(table, number, named)]
     told = [*standing.history.refused, *refused, *strange]
-    return Proposed(table, told, _summary(plate, settings, standing, notes), entries, named)
+    return Proposed(table, told, _summary(plate, settings, standing, notes, len(told)), entries, named)
 
 
 def wild_type(space: Any) -> list[Any]:
     """What all of a design space are changes of, where that was named; none where it is the most frequent letters."""
     return [space.origin] if getattr(space, "reference", None) is not None and hasattr(space, "origin") else []
+
+
+def _without_controls(
+    options: CampaignSettings, science: Any, pool: Given | None, controls: Sequence[Any]
+) -> CampaignSettings:
+    """With what controls, that the pool has a cost for, leave of the limit."""
+    costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
+    limit, spent = options.plate.cost_limit, sum(costs.get(science.key(one), 0.0) for one in controls)
+    if spent >= limit:
+        raise ConfigError(f"Expected controls that cost less than --cost-limit {limit:g}, these cost {spent:g}.")
+    return replace(options, plate=replace(options.plate, cost_limit=limit - spent))
 
 
 def _with_controls(plate: Plate, controls: Sequence[Any]) -> Plate:
@@ -207,7 +221,8 @@ def _notes(
     found += crowded_letters(science, table["item"], known, getattr(standing.space, "reference", None))
     for item, foretold in zip(wild_type(standing.space), plate.beside.T, strict=False):
         measured = science.text(item) in known
-        found += against_wild_type(table["predicted"], settings.minimize, foretold.tolist(), measured)
+        hopes = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # nobody hopes for controls
+        found += against_wild_type(hopes, settings.minimize, foretold.tolist(), measured)
     return found + by_predictors(table, list(settings.predictors), settings.target)
 
 
@@ -220,7 +235,9 @@ def _scale_notes(plate: Plate) -> list[str]:
     ]
 
 
-def _summary(plate: Plate, settings: ProposeSettings, standing: Standing, notes: Sequence[str]) -> dict[str, Any]:
+def _summary(
+    plate: Plate, settings: ProposeSettings, standing: Standing, notes: Sequence[str], refused: int
+) -> dict[str, Any]:
     values = [one.value for one in standing.known]
     best = None if not values else min(values) if settings.minimize else max(values)
     sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
@@ -232,7 +249,7 @@ def _summary(plate: Plate, settings: ProposeSettings, standing: Standing, notes:
         "best": best,
         "pending": len(standing.waiting),
         "surrogate": plate.chosen,
-        "refused": len(standing.history.refused),
+        "refused": refused,
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
         "seed": settings.seed,

@@ -97,17 +97,21 @@ def judged_by_predictors(run: RunContents) -> dict[str, str]:
         folder = run.folder / "predictors" / condition.name
         if condition.name not in run.samples and (folder / CONFIG).is_file():
             told[condition.name] = _judged(run, condition.goal, folder)
-    return told
+    return {name: words for name, words in told.items() if words}
 
 
 def _judged(run: RunContents, goal: Goal, folder: Path) -> str:
+    """Empty where the predictor can judge none, such as molecules without the structures that it looks at."""
     texts = run.samples["item"]
     read = [run.domain.parse(texts[row]) for row in evenly_spaced(len(texts), JUDGED)]
     items = [item for item in read if not isinstance(item, Refusal)]
-    scores = score_safely(load_predictor(run.settings.domain, folder).oracle(goal.name), items)
+    scored = score_safely(load_predictor(run.settings.domain, folder).oracle(goal.name), items)
+    scores = [one for one in scored if not one.failed]
+    if not scores:
+        return ""
     met, surely = (sum(goal.missed_by(one, cautious) == 0 for one in scores) for cautious in (False, True))
     return (
-        f"Of {len(items)} generated items, asked for '{goal.text}', {met} have it by the predictor {goal.name}, "
+        f"Of {len(scores)} generated items, asked for '{goal.text}', {met} have it by the predictor {goal.name}, "
         f"{surely} with their whole interval: predictions, which only a measurement confirms."
     )
 

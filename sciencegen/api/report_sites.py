@@ -9,7 +9,7 @@ import numpy as np
 
 from sciencegen.api import heat_maps as maps
 from sciencegen.api.site_pictures import lay, logo_of, picture
-from sciencegen.domains.base import NAME_COLUMN
+from sciencegen.api.wishes import NOT_TARGETS
 from sciencegen.report.candidate_content import Candidates
 from sciencegen.report.site_content import HeatMap, Logo
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sciencegen.api.report import RunContents
 
 LOGO_POINTS = 5000
-NOT_TARGETS = ("id", "item", NAME_COLUMN, "round", "predicted", "lower", "upper", "source")
-"""Columns of a plate beside the one that the lab fills."""
 
 
 def heat_maps(run: RunContents) -> list[HeatMap]:

@@ -7,8 +7,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from sciencegen.domains.base import NAME_COLUMN
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import Goal
+
+NOT_TARGETS = ("id", "item", NAME_COLUMN, "round", "predicted", "lower", "upper", "source")
+"""Columns of a plate beside the one that the lab fills."""
 
 
 def check_wishes(domain: Any, goals: Iterable[Goal]) -> None:
@@ -18,7 +22,9 @@ def check_wishes(domain: Any, goals: Iterable[Goal]) -> None:
 
 
 def check_target(domain: Any, target: str) -> None:
-    """The same for the column of measured values that design rounds learn from."""
+    """The same for the column of measured values that design rounds learn from, which a plate leaves to the lab."""
+    if target in NOT_TARGETS:
+        raise ConfigError(f"Expected a --target beside a plate's own columns, got '{target}'. Give it another name.")
     _check(domain, target, "the target of a plate")
 
 

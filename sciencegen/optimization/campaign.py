@@ -18,11 +18,10 @@ from jaxtyping import Float
 
 from sciencegen.metrics.warps import SHAPES
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, pick_plate
+from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, first_allowed, pick_plate
 from sciencegen.optimization.posterior import MODELS, Posterior, allowed, fit_posterior
 from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Proposals, breed
 from sciencegen.optimization.rows import Rows, joined
-from sciencegen.optimization.shares import first_within
 
 POOL, START = "pool", "start"
 MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0
@@ -188,9 +187,11 @@ def _first_plate(
     forbidden: set[str],
     offered: Sequence[Any],
 ) -> Plate:
-    """A random batch, of which nothing is predicted; start items that may be measured come first."""
+    """A random batch within the plate's limits, of which nothing is predicted; start items that may be measured come
+    first."""
     if pool is not None:
-        items = [pool.items[place] for place in generator.permutation(_acceptable(space, pool, forbidden)).tolist()]
+        kept = generator.permutation(_acceptable(space, pool, forbidden)).astype(int)
+        items, costs = [pool.items[place] for place in kept], pool.costs[kept]
         sources = [POOL] * len(items)
     else:
         new = {space.key(item): item for item in start if space.key(item) not in forbidden}
@@ -203,9 +204,10 @@ def _first_plate(
         )  # fmt: skip
         order = generator.permutation(len(found)).tolist()
         items = [*first, *(found.items[place] for place in order)]
-        sources = [START] * len(first) + [found.sources[place] for place in order]
-    share = settings.plate.maximum_share
-    places = first_within(space.marks_of(items, share), settings.count, share)
+        sources, costs = [START] * len(first) + [found.sources[place] for place in order], np.ones(len(items))
+    marks = space.marks_of(items, settings.plate.maximum_share)
+    candidates = Pool(items, np.empty((len(items), 0)), costs, marks)
+    places = first_allowed(candidates, settings.count, settings.plate, space.similarity)
     return _unpredicted([items[place] for place in places], [sources[place] for place in places], len(items))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,15 +86,42 @@ def pick_plate(
     marginals = posterior.model.marginals(points)
     reach = {"greedy": 0.0, "thompson": BETA * settings.exploration}.get(settings.acquisition, BETA)
     hopes = marginals.mean + reach * marginals.deviation
-    order = np.argsort(-hopes, kind="stable")
-    chosen = Chosen(pool, settings, similarity, count)
+    acquire = ACQUISITIONS[settings.acquisition]
+    return _picked(
+        Chosen(pool, settings, similarity, count), np.argsort(-hopes, kind="stable"), count,
+        lambda block: acquire(_state(posterior, pool, block, pending, baseline, settings.exploration), generator),
+    )  # fmt: skip
+
+
+def first_allowed(pool: Pool, count: int, settings: PlateSettings, similarity: Similarity) -> Int[np.ndarray, " pick"]:
+    """Places of the first items of the pool that may be on one plate, whatever is hoped of them."""
+    chosen = Chosen(pool, replace(settings, diversity=0.0), similarity, count)
+    return _picked(chosen, np.arange(len(pool.items)), count, InOrder)
+
+
+def _picked(
+    chosen: Chosen, order: Int[np.ndarray, " candidate"], count: int, acquire: Callable[[np.ndarray], Acquisition]
+) -> Int[np.ndarray, " pick"]:
+    """Block by block. acquire: the acquisition over a block."""
     for start in range(0, len(order), SHORTLIST):
         block = order[start : start + SHORTLIST]
-        state = _state(posterior, pool, block, pending, baseline, settings.exploration)
-        fill(chosen, block, ACQUISITIONS[settings.acquisition](state, generator), count)
+        fill(chosen, block, acquire(block), count)
         if len(chosen.places) >= count:
             break
     return np.array(chosen.places, int)
+
+
+class InOrder:
+    """The acquisition of what comes first."""
+
+    def __init__(self, block: Int[np.ndarray, " candidate"]) -> None:
+        self._values = -np.arange(len(block), dtype=float)
+
+    def values(self) -> Float[np.ndarray, " candidate"]:
+        return self._values
+
+    def pick(self, index: int) -> None:
+        return
 
 
 def _state(

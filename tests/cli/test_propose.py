@@ -254,6 +254,11 @@ def test_items_to_begin_from_are_measured_first(cli, round_one):
         ((), 2, "Pass --measured, --journal, --pool, --also, --model or --start"),
         (("--measured", "none.csv"), 3, "Expected a table of measurements at none.csv, found none"),
         (("--measured", "round1.csv", "--target", "valeu"), 3, "Did you mean 'value'"),
+        (
+            ("--measured", "round1.csv", "--target", "id"),
+            2,
+            "Expected a --target beside a plate's own columns, got 'id'",
+        ),
         (("--measured", "round1.csv", "--acquisition", "tompson"), 2, "Did you mean 'thompson'"),
         (("--measured", "round1.csv", "--surrogate", "gpp"), 2, "Did you mean 'gp'"),
         (("--measured", "round1.csv", "--space", "sites=1"), 2, "has no design space"),

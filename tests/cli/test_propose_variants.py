@@ -110,6 +110,40 @@ def test_controls_have_wells_and_candidates_that_are_offered_are_considered(cli,
     assert "Expected fewer controls than items of the plate" in full.err
 
 
+def test_a_control_is_no_pick_too_and_its_cost_counts(cli, measured):
+    pd.DataFrame({"mutant": ["A24Y", "V39A", "D40W", "D40Y"], "cost": 5}).to_csv("pool.csv", index=False)
+    wild, pool = ("--wild-type", "gb1.fasta", "--batch", 4, *FAST, "--force", "-o", "p.csv"), ("--pool", "pool.csv")
+    for known in ((), ("--measured", "named.csv")):
+        assert cli("propose", "proteins", *known, *pool, "--control", "A24Y", *wild).code == 0
+        assert pd.read_csv("p.csv")["mutant"].value_counts().to_dict() == dict.fromkeys(
+            ["A24Y", "V39A", "D40W", "D40Y"], 1
+        )
+        flags = (*known, *pool, "--control", "A24Y", "--cost-limit", 10, *wild)
+        assert cli("propose", "proteins", *flags).code == 5
+        assert pd.read_csv("p.csv")["cost"].sum() == 10
+    dear = cli("propose", "proteins", *pool, *("--control", "A24Y") * 2, "--cost-limit", 10, *wild)
+    assert dear.code == 2
+    assert "Expected controls that cost less than --cost-limit 10, these cost 10" in dear.err
+    assert cli("propose", "proteins", "--control", "WT", *wild).code == 0  # where a campaign begins, too
+    assert pd.read_csv("p.csv")["source"].tolist() == ["mutation"] * 3 + ["control"]
+
+
+def test_what_is_told_of_a_plate_is_of_its_picks_and_of_all_that_was_refused(cli, measured):
+    worst = measured.sort_values("value")["item"].head(2)
+    pd.DataFrame({"mutant": ["A24Y", "V39A", "X1Y"]}).to_csv("pool.csv", index=False)
+    flags = ("--measured", "named.csv", "--pool", "pool.csv", "--batch", 4, *FAST, "-o", "p.csv", "--json")
+    controls = ("--control", worst.iloc[0], "--control", worst.iloc[1])
+    result = cli("propose", "proteins", *flags, "--wild-type", "gb1.fasta", *controls)
+    assert result.code == 0, result.err
+    plate, told = pd.read_csv("p.csv"), json.loads(result.out)
+    assert (plate["predicted"] < -1).all()
+    assert "2 of the plate's 4 items are expected below the wild type" in result.err
+    assert (told["refused"], told["rejects"]) == (1, "p.csv.rejects.csv")
+    short = cli("propose", "proteins", "--measured", "doubles.csv", *BATCH, "--control", "WT", *FAST)
+    assert short.code == 2
+    assert "Expected controls as long as the measured items" in short.err
+
+
 def test_a_first_plate_may_be_of_what_is_offered(cli, measured):
     pd.DataFrame({"mutant": ["A24Y", "V39A:D40W", "A24Y:D40W"]}).to_csv("found.csv", index=False)
     flags = ("--also", "found.csv", "--wild-type", "gb1.fasta", "--space", "maximum_mutations=2", "--batch", 3)

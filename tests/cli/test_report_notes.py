@@ -4,13 +4,15 @@ import shutil
 
 import pyarrow.parquet as pq
 
+from sciencegen.api import report_notes
 from sciencegen.api.generate import UNCHECKED
 from sciencegen.api.report import RunContents
 from sciencegen.api.report_notes import warnings
 from sciencegen.config import RunSettings
+from sciencegen.scoring.oracles import Score
 
 
-def test_what_only_a_predictor_can_judge_of_draws_is_told_by_it(cli, workspace, tmp_path):
+def test_what_only_a_predictor_can_judge_of_draws_is_told_by_it(cli, workspace, tmp_path, monkeypatch):
     """In place of the note that nothing could check it, which holds for the step that drew them alone."""
     shutil.copytree(workspace.model, tmp_path / "model")
     done = cli("generate", "pointclouds", "--model", workspace.model, "-n", 20, "-o", tmp_path / "samples.parquet")
@@ -22,7 +24,12 @@ def test_what_only_a_predictor_can_judge_of_draws_is_told_by_it(cli, workspace, 
     settings = {"predict": {"measured": {"table": "x.csv", "target": "measured"}}, "optimize": {"n": 1}}
     settings |= {"generate": {"where": ["measured >= -1000"]}, "domain": "pointclouds"}
     run = RunContents(tmp_path, RunSettings(**settings))
-    assert warnings(run) == ["Generate: " + UNCHECKED.format("measured") + "; --predictor filters."], "no predictor yet"
+    assert warnings(run) == ["Generate: " + UNCHECKED.format("measured") + "; `predictors` filters."], (
+        "no predictor yet"
+    )
     shutil.copytree(workspace.folder / "predictor", tmp_path / "predictors/measured")
     (said,) = warnings(RunContents(tmp_path, RunSettings(**settings)))
     assert "20 generated items, asked for 'measured >= -1000', 20 have it by the predictor measured, 20 with" in said
+    failed = lambda oracle, items: [Score(None, failure="no structure")] * len(items)  # noqa: E731
+    monkeypatch.setattr(report_notes, "score_safely", failed)
+    assert warnings(RunContents(tmp_path, RunSettings(**settings)))[0].startswith("Generate: ")

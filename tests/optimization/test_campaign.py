@@ -123,6 +123,20 @@ def test_a_first_plate_is_random_and_predicts_nothing():
     assert around.sources == ["start", *["mutation"] * 9]
 
 
+def test_a_first_plate_keeps_what_a_plate_may_cost_and_how_alike_its_items_may_be():
+    """Alike: words that begin with the same letter."""
+    alike = lambda some, others: np.array([[float(a[0] == b[0]) for b in others] for a in some])  # noqa: E731
+    space, dear = CampaignSpace(repr, features, alike), Given(POOL.items, POOL.keys, np.full(len(EVERYTHING), 3.0))
+
+    def plate(**limits):
+        settings = CampaignSettings(30, plate=PlateSettings(**limits))
+        return next_plate(space, [], [], settings, np.random.default_rng(0), dear).items
+
+    assert len(plate(cost_limit=10.0)) == 3
+    assert len(plate(maximum_similarity=0.5)) == KINDS
+    assert len(plate(diversity=1.0)) == 30
+
+
 def test_a_pool_that_is_used_up_gives_what_is_left():
     few = Given(EVERYTHING[:20], POOL.keys[:20], np.ones(20))
     plate = next_plate(SPACE, known(EVERYTHING[:15]), [], CampaignSettings(12), np.random.default_rng(0), few)

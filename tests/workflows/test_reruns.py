@@ -103,10 +103,16 @@ def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
 
 
 def test_what_the_search_found_is_offered_to_a_plate_that_has_no_pool(place):
-    done = place.snakemake("--until", "propose", config=edited("propose", "pool", value=None))
+    """Beside what the config names, which is read again where it changed."""
+    config = edited("propose", value={"measured": "stain.csv", "target": "y", "also": "pool.csv"})
+    done = place.snakemake("--until", "propose", config=config)
     assert done.returncode == 0, done.stderr
     words = place.calls("propose")[0]["words"]
-    assert json.loads(words[words.index("--settings") + 1])["also"] == ["results/molecules/test/candidates.parquet"]
+    also = json.loads(words[words.index("--settings") + 1])["also"]
+    assert also == ["pool.csv", "results/molecules/test/candidates.parquet"]
+    assert "propose" not in place.would_run(config)
+    (place.folder / "pool.csv").write_text("CCC,2\n")
+    assert "propose" in place.would_run(config)
 
 
 def test_a_predictor_may_learn_from_a_dataset(place):

@@ -77,10 +77,10 @@ def files_of(section, *names):
     return if_file(*map((config.get(section) or {}).get, names))
 
 
-def measured_tables():
+def plate_tables(key):
     """What the next plate is proposed from; the config may name one table or several."""
-    measured = PROPOSE.get("measured") or []
-    return [measured] if isinstance(measured, str) else measured
+    named = PROPOSE.get(key) or []
+    return [named] if isinstance(named, str) else named
 
 
 def known_items():
@@ -125,9 +125,7 @@ def offering():
     """What the search found, as candidates of the plate too, unless a pool is all that may be proposed."""
     if PROPOSE.get("pool"):
         return {}
-    named = PROPOSE.get("also") or []
-    own = [named] if isinstance(named, str) else named
-    return {"also": [*own, f"{RUN}/candidates.parquet"]}
+    return {"also": [*plate_tables("also"), f"{RUN}/candidates.parquet"]}
 
 
 def dataset_of(source):

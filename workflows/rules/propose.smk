@@ -1,7 +1,7 @@
 rule propose:
     """The next plate for a lab, from what was measured. Exit code 5 means fewer items than asked."""
     input:
-        measured=if_file(*measured_tables()),
+        tables=if_file(*plate_tables("measured"), *plate_tables("also")),
         files=files_of("propose", "wild_type", "pool"),
         model=rules.train.output,
         candidates=[] if PROPOSE.get("pool") else rules.optimize.output.candidates,
@@ -23,7 +23,7 @@ rule propose:
         device=DEVICE,
     params:
         settings=as_settings(
-            {**read_like_prepare(measured_tables()), **PROPOSE},
+            {**read_like_prepare(plate_tables("measured")), **PROPOSE},
             model=f"{RUN}/model",
             **offering(),
             **foretelling(),
