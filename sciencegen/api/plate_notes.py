@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from sciencegen.api.oracles import OracleBook
 from sciencegen.api.search_tables import IN_DOMAIN, score_columns
@@ -17,8 +19,14 @@ Table = Mapping[str, Sequence[Any]]
 
 CROWDED = 0.5
 """Share of a plate that carries one letter at one position above which this is said."""
+MOSTLY = 0.8
+"""The same of any letters but the wild type's at one position."""
 FEWEST = 4
 """Items of a plate of which anything is said."""
+FEW_PLACES = 8
+"""Positions that a plate changes in all, up to which each is changed often."""
+SHOWN = 8
+"""Items that are named."""
 PREFIX = "predictor_"
 """Of the columns in which a plate tells what predictors say of its items: the target's own is the lab's."""
 
@@ -33,41 +41,53 @@ def predicted_columns(domain: str, predictors: Mapping[str, str], items: Sequenc
 
 
 def crowded_letters(science: Any, plate: Sequence[str], measured: Sequence[str], reference: Any) -> list[str]:
-    """In words, which letter at a position stands in most of a plate; without a reference none is a change."""
+    """In words, which letter at a position stands in most of a plate, and which position is changed in nearly all of it
+    though many are; without a reference none is a change."""
     sites = None if reference is None else lay(science, [*plate, *measured], reference)
     if sites is None or len(plate) < FEWEST:
         return []
     changes = [_changes(sites.reference, row) for row in sites.rows]
-    ours, known = (
-        Counter(one for row in rows for one in row) for rows in (changes[: len(plate)], changes[len(plate) :])
-    )
-    return [
-        f"{count} of the plate's {len(plate)} items carry {sites.reference[place]}{sites.columns[place]}{letter}, as "
-        f"{known[place, letter]} of {len(measured)} measured ones do: if that is an error, so is most of the plate. "
-        "--maximum-share 0.25 spreads the risk"
-        for (place, letter), count in ours.most_common()
-        if count > CROWDED * len(plate)
-    ]  # fmt: skip
+    ours, known = (Counter(chain(*rows)) for rows in (changes[: len(plate)], changes[len(plate) :]))
+    old = lambda place: f"{sites.reference[place]}{sites.columns[place]}"  # noqa: E731
+    found, letters = [], set[int]()
+    for (place, letter), count in ours.most_common():
+        if count > CROWDED * len(plate):
+            letters.add(place)
+            found.append(
+                f"{count} of the plate's {len(plate)} items carry {old(place)}{letter}, as {known[place, letter]} of "
+                f"{len(measured)} measured ones do: if that is an error, so is most of the plate. --maximum-share 0.25 "
+                "spreads the risk"
+            )
+    for place, count in Counter(place for row in changes[: len(plate)] for place, _ in row).most_common():
+        if count > MOSTLY * len(plate) and place not in letters and len({one for one, _ in ours}) > FEW_PLACES:
+            before = sum(known[one] for one in known if one[0] == place)
+            found.append(
+                f"{count} of the plate's {len(plate)} items change {old(place)}, each to one of several letters, as "
+                f"{before} of {len(measured)} measured ones do"
+            )
+    return found
 
 
 def _changes(reference: str, row: str | None) -> list[tuple[int, str]]:
     return [(place, letter) for place, letter in enumerate(row or "") if letter != reference[place]]
 
 
-def against_wild_type(predicted: Sequence[float], minimize: bool, wild: Sequence[float], measured: bool) -> list[str]:
+def against_wild_type(
+    ids: Sequence[str], predicted: Sequence[float], minimize: bool, wild: Sequence[float], measured: bool
+) -> list[str]:
     """In words, what of a plate is expected to be worse than the wild type (median, lower, upper of it), and that this
     is a guess where no table holds it."""
     median, lower, upper = wild
     if not np.isfinite(median):
         return []
     values = np.asarray(predicted, float)
-    worse = int((values > median).sum() if minimize else (values < median).sum())
+    worse = values > median if minimize else values < median
     found = []
-    if worse:
+    if worse.any():
         side = "above" if minimize else "below"
         found.append(
-            f"{worse} of the plate's {len(values)} items are expected {side} the wild type ({median:.3g}): they are "
-            "there to be learned from"
+            f"{worse.sum()} of the plate's {len(values)} items ({_some(ids, worse)}) are expected {side} the wild type "
+            f"({median:.3g}): they are there to be learned from"
         )
     if not measured:
         found.append(
@@ -112,7 +132,14 @@ def _disagreement(table: Table, name: str) -> list[str]:
     if not apart.any():
         return []
     return [
-        f"the plate's model and the predictor '{name}' disagree on {int(apart.sum())} of {len(apart)} items: one's "
-        f"value lies outside the other's interval (means of the plate {value.mean():.3g} and {own.mean():.3g}). "
-        "Believe the more careful of the two until there is a measurement"
+        f"the plate's model and the predictor '{name}' disagree on {int(apart.sum())} of {len(apart)} items "
+        f"({_some(np.array(table['id'])[known], apart)}): one's value lies outside the other's interval (means of the "
+        f"plate {value.mean():.3g} and {own.mean():.3g}). Believe the more careful of the two until there is a "
+        "measurement"
     ]
+
+
+def _some(ids: Sequence[str], chosen: Bool[np.ndarray, " item"]) -> str:
+    """The first of those that are chosen."""
+    named = [one for one, is_so in zip(ids, chosen.tolist(), strict=True) if is_so]
+    return ", ".join(named[:SHOWN]) + (" ..." if len(named) > SHOWN else "")

@@ -79,6 +79,11 @@ def read_measured(
     rows = list(_rows(domain_of(domain), file, settings, reference))
     if not any(target in row.values for row in rows):
         raise _no_values(domain_of(domain), file, settings, rows, reference)
+    if {f"{target}_lower", f"{target}_upper"} <= {name for row in rows for name in row.values}:
+        raise DataError(
+            f"Expected measured values in column '{target}' of {file}, got some with {target}_lower and "
+            f"{target}_upper, as predictions have. Hand in what a lab measured; if this was, drop these two columns."
+        )
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
     names = names_of(domain_of(domain), reference)
     twice = named_twice(names, [(row, text) for row, (text, _, _) in pairs])

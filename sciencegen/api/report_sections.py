@@ -35,7 +35,8 @@ def summary_sentence(run: RunContents) -> str:
     found, wanted = len(run.candidates["item"]), run.settings.optimize.n
     scored = run.summary.get("scored", run.settings.optimize.budget)
     few = f" ({wanted} were asked for)" if found < wanted else ""
-    return f"{found} candidates{few}, chosen among {scored} distinct items that were scored."
+    told = f"{found} candidates{few}, chosen among {scored} distinct items that were scored."
+    return f"{told} What to order is the next plate, further down." if run.plate.get("item") else told
 
 
 def facts(run: RunContents) -> list[Fact]:
@@ -43,7 +44,9 @@ def facts(run: RunContents) -> list[Fact]:
     for goal in run.goals:
         if goal.is_objective and table["item"]:
             best = (max if goal.direction == "maximize" else min)(table[goal.name])
-            made.append(Fact(f"{best:.3g}", f"best {goal.name}", f"median {np.median(table[goal.name]):.3g}"))
+            predicted = "predicted " * (goal.name in {*run.settings.predict, *run.settings.optimize.predictors})
+            median = f"median {np.median(table[goal.name]):.3g}"
+            made.append(Fact(f"{best:.3g}", f"best {predicted}{goal.name}", median))
     novel = [value for value in table["novel"] if value is not None]
     if novel:
         made.append(Fact(f"{100 * np.mean(novel):.0f} %", "novel", "not in the training set"))

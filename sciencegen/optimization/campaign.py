@@ -21,7 +21,7 @@ from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, first_allowed, pick_plate
 from sciencegen.optimization.posterior import MODELS, Posterior, allowed, fit_posterior
 from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Proposals, breed
-from sciencegen.optimization.rows import Rows, joined
+from sciencegen.optimization.rows import Rows, first_of_each, joined
 
 POOL, START = "pool", "start"
 MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0
@@ -170,8 +170,11 @@ def _bred(
     standing = posterior.model.marginals(posterior.points(rows)).mean
     known, share = [one.item for one in measured], settings.plate.maximum_share
     found = breed(space, known, standing.tolist(), set(forbidden), liking, settings.breeding, generator, offered, share)
-    marks = space.marks_of(found.items, share)
-    return Pool(found.items, _joined(found), np.ones(len(found)), marks), found.sources
+    candidates = _joined(found)
+    places = first_of_each(candidates)
+    items = [found.items[place] for place in places]
+    pool = Pool(items, candidates[places], np.ones(len(items)), space.marks_of(items, share))
+    return pool, [found.sources[place] for place in places]
 
 
 def _joined(found: Proposals) -> Rows:

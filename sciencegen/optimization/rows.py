@@ -51,6 +51,12 @@ def joined(parts: Sequence[Rows]) -> Rows:
     return np.concatenate(parts)
 
 
+def first_of_each(rows: Rows) -> Int[np.ndarray, " place"]:
+    """Places of rows that aren't those of an earlier one: items that no model can tell apart, such as stereoisomers."""
+    table = rows.codes if isinstance(rows, SiteRows) else np.asarray(rows)
+    return np.sort(np.unique(table, axis=0, return_index=True)[1]) if table.size else np.arange(len(table))
+
+
 @dataclass(frozen=True)
 class SiteEncoding:
     """Rows as points: the codes of all sites, as float, which kernels' inputs are.

@@ -40,9 +40,10 @@ SECTIONS = (
         "plate",
         "Next plate",
         "The next plate",
-        "What to measure next, likely to be best or worth learning from: with what is expected, and within which 90 % "
-        "interval. In the order of picking, so that the first ten are a plate of ten; what was offered is a candidate, "
-        "too.",
+        "What to measure next, likely to be best or worth learning from: with what is expected of one measurement, and "
+        "within which 90 % interval. Rows are in the order of picking: the first ten are a plate of ten. The source "
+        "says how an item was made; 'offered' are candidates of the search, 'control' is yours. In domain is what lies "
+        "no farther from what a predictor learned from than most of that does from the rest.",
         round_sections.plate,
     ),
     Section(

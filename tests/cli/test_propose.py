@@ -240,6 +240,17 @@ def test_a_plate_without_a_journal_waits_in_one_once_it_is_recorded(cli, round_o
     assert json.loads(cli("propose", "pointclouds", *flags).out)["pending"] == 2
 
 
+def test_predictions_are_no_measurements(cli, round_one):
+    pd.read_csv("round1.csv").assign(value_lower=0.0, value_upper=1.0).to_csv("candidates.csv", index=False)
+    for verb in (
+        ("record", "pointclouds", "candidates.csv"),
+        ("propose", "pointclouds", "--measured", "candidates.csv"),
+    ):
+        wrong = cli(*verb, "--journal", "j.csv")
+        assert wrong.code == 3
+        assert "got some with value_lower and value_upper, as predictions have" in wrong.err
+
+
 def test_items_to_begin_from_are_measured_first(cli, round_one):
     start = round_one["item"][0]
     assert cli("propose", "pointclouds", "--start", start, *BATCH, *FAST, "-o", "p.csv").code == 0

@@ -137,7 +137,7 @@ def test_what_is_told_of_a_plate_is_of_its_picks_and_of_all_that_was_refused(cli
     assert result.code == 0, result.err
     plate, told = pd.read_csv("p.csv"), json.loads(result.out)
     assert (plate["predicted"] < -1).all()
-    assert "2 of the plate's 4 items are expected below the wild type" in result.err
+    assert "2 of the plate's 4 items (r2-1, r2-2) are expected below the wild type" in result.err
     assert (told["refused"], told["rejects"]) == (1, "p.csv.rejects.csv")
     short = cli("propose", "proteins", "--measured", "doubles.csv", *BATCH, "--control", "WT", *FAST)
     assert short.code == 2

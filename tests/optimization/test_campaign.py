@@ -137,6 +137,15 @@ def test_a_first_plate_keeps_what_a_plate_may_cost_and_how_alike_its_items_may_b
     assert len(plate(diversity=1.0)) == 30
 
 
+def test_of_candidates_that_the_model_cannot_tell_apart_one_is_proposed():
+    blind = CampaignSpace(
+        repr, lambda words: features([(*word[:3], 0) for word in words]), SPACE.similarity, moves=BRED.moves
+    )
+    settings = CampaignSettings(30, surrogate="gp", breeding=BreedingSettings(80, 2, 20))
+    plate = next_plate(blind, known(first(40)), [], settings, np.random.default_rng(0))
+    assert len({word[:3] for word in plate.items}) == len(plate.items) == 30
+
+
 def test_a_pool_that_is_used_up_gives_what_is_left():
     few = Given(EVERYTHING[:20], POOL.keys[:20], np.ones(20))
     plate = next_plate(SPACE, known(EVERYTHING[:15]), [], CampaignSettings(12), np.random.default_rng(0), few)
