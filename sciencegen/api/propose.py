@@ -222,7 +222,7 @@ def _notes(
     for item, foretold in zip(wild_type(standing.space), plate.beside.T, strict=False):
         measured = science.text(item) in known
         hopes = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # nobody hopes for controls
-        found += against_wild_type(hopes, settings.minimize, foretold.tolist(), measured)
+        found += against_wild_type(hopes.tolist(), settings.minimize, foretold.tolist(), measured)
     return found + by_predictors(table, list(settings.predictors), settings.target)
 
 
