@@ -8,13 +8,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
 
 from tests.toy import install_toy
 
 MATHEMATICS = ("sciencegen.vae", "sciencegen.diffusion", "sciencegen.networks")
-"""Here the shapes in the annotations are checked at every call."""
+"""Here the shapes in the annotations are checked at every call, unless one before was like it."""
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")
 """Here and in every process below, for the whole suite: tensors are tiny, and threads would wait for each other. The
@@ -25,7 +25,8 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    install_import_hook(MATHEMATICS, "beartype.beartype")
+    jaxtyping.jaxtyped = importlib.import_module("tests.annotations").jaxtyped_once  # torch reads the limit as it comes
+    jaxtyping.install_import_hook(MATHEMATICS, "beartype.beartype")
     folder = install_toy(Path(_FOLDER.name))
     sys.path.append(str(folder))
     os.environ["SCIENCEGEN_TOY"] = str(folder)

@@ -53,7 +53,7 @@ def test_settings_are_known():
 
 
 @pytest.mark.skipif("molecules" not in shipped_names(), reason="no weights of molecules are shipped")
-def test_the_python_example_runs(capsys):
+def test_the_python_example_runs(capsys, small_chunks):
     for kind, block in BLOCKS:
         if kind == "python":
             exec(compile(block, "README.md", "exec"), {})

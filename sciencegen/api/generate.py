@@ -22,7 +22,6 @@ from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.errors import ConfigError
-from sciencegen.latent.explorer import CPU_CHUNK
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
@@ -218,11 +217,12 @@ class Generation:
             yield from split_rows(batch)
 
     def _parts(self) -> Iterator[tuple[int, slice]]:
-        """Compute chunks and rows of them. On a CPU they come in several parts: ten draws shan't wait for 512."""
-        size = CPU_CHUNK if self.model.device == "cpu" and not self.few else COMPUTE_CHUNK
-        for chunk in range(-(-self._wanted_draws // COMPUTE_CHUNK)):
-            last = min(self._wanted_draws - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK) if self.few else COMPUTE_CHUNK
-            yield from ((chunk, slice(start, min(start + size, last))) for start in range(0, last, size))
+        """Compute chunks and rows of them."""
+        wanted = self._wanted_draws
+        if not self.few:
+            return self.model.space.parts(wanted)
+        chunks = range(-(-wanted // COMPUTE_CHUNK))
+        return ((chunk, slice(min(wanted - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK))) for chunk in chunks)
 
     def _decode(self, part: tuple[int, slice]) -> Any:
         (chunk, rows), space, seed = part, self.model.space, self.settings.seed

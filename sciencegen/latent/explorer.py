@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,9 +139,20 @@ class LatentSpace:
         """n latents of the prior; item i depends on the seed and on i only."""
         if n < 1:
             raise ShapeError(f"Expected at least 1 sample, got {n}.")
-        rows = self._rows(condition, COMPUTE_CHUNK)
-        chunks = range(-(-n // COMPUTE_CHUNK))
-        return np.concatenate([self.from_noise(latent_noise(seed, chunk, self.size), rows) for chunk in chunks])[:n]
+        asked = self._rows(condition, COMPUTE_CHUNK)
+        drawn = [
+            self.from_noise(latent_noise(seed, chunk, self.size)[rows], None if asked is None else asked[rows])
+            for chunk, rows in self.parts(n)
+        ]
+        return np.concatenate(drawn)[:n]
+
+    def parts(self, count: int) -> Iterator[tuple[int, slice]]:
+        """(compute chunk, rows of it) that hold the first draws. On a CPU a chunk comes in several: ten draws shan't
+        wait for 512."""
+        size = CPU_CHUNK if self.device == "cpu" else COMPUTE_CHUNK
+        for chunk in range(-(-count // COMPUTE_CHUNK)):
+            for start in range(0, min(COMPUTE_CHUNK, count - chunk * COMPUTE_CHUNK), size):
+                yield chunk, slice(start, min(start + size, COMPUTE_CHUNK))
 
     def from_noise(self, noise: Latents, condition: np.ndarray | None = None) -> Latents:
         """Standard normal noise to latents of the (conditional) prior."""

@@ -7,6 +7,7 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ShapeError
+from sciencegen.networks.sequence import PropertyReader
 from sciencegen.vae import autoregressive
 from sciencegen.vae.sequence import END, SequenceVAE, SequenceVAESettings, standard_normal_kl
 from sciencegen.vae.warmup import Warmup
@@ -33,6 +34,7 @@ def toy_batch(count, seed=0):
 def trained():
     torch.manual_seed(0)
     model = SequenceVAE(5, PROPERTIES, SMALL)
+    model.reader = PropertyReader(5, PROPERTIES, 16, 48)  # a narrow one reads runs of one symbol as well
     optimizer = torch.optim.Adam(model.parameters(), 4e-3)
     for step in range(400):
         optimizer.zero_grad()
