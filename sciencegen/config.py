@@ -219,15 +219,15 @@ class ProposeSettings(Reading):
     the campaign will have in all, or is 1.4.
     wild_type: what items may be named against (a sequence or its file); every proposal is then a change of it.
     space: options of the domain's own design space (positions, letters ...). start: items to begin from where nothing
-    is measured; without, the wild type. also: files of candidates beside those that moves and `model` make. controls:
+    is measured; without, the wild type. also: tables of candidates beside those that moves and `model` make. controls:
     items that are on the plate whatever is known of them.
     where: what must hold of every proposal, in the words of goals. maximum_similarity: between two items of the plate.
     maximum_share: of the plate, that may have a letter at a position, or a scaffold, in common. diversity: how much an
     item's neighbours lose.
-    cost: the pool's column of costs; cost_limit: of the whole plate, which every acquisition keeps; noisy-ei weighs
-    improvement against cost too. column: the item's column.
+    cost: the pool's column of costs; cost_limit: of the whole plate, whose controls cost what the pool says of them;
+    every acquisition keeps it, noisy-ei weighs improvement against cost too. column: the item's column.
     breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; the plate
-    tells what they say of its items, and whether they know such: it is picked without them.
+    tells what they say of its items, and whether they know such: they pick none, but `where` may ask them.
     """
 
     measured: tuple[str, ...] = ()

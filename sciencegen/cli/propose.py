@@ -95,7 +95,7 @@ def propose(
     """Propose the next plate from what was measured: items most likely to be best, none of them known.
 
     Fill the plate's empty column in the lab and hand the same file back: to `record`, or with --measured. Without any
-    measurement the first plate is drawn at random, from --pool, --space, --model or around --start.
+    measurement the first plate is drawn at random, from --pool, --space, --model, --also or around --start.
 
     Proteins: with --wild-type tables may name variants (column mutant, A42G:K43R) and the plate names its own. What the
     design space was understood as is said; a space of up to 200,000 sequences is looked at whole.

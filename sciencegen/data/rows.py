@@ -14,6 +14,8 @@ ID_COLUMNS = ("id", "name")
 BOUNDS = ("<", ">", "≤", "≥")
 """With which a measurement beyond an instrument's range begins."""
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""What may be either: 1,500."""
 LONGEST_CELL = 40
 
 
@@ -40,6 +42,7 @@ class Row:
             remedy = "; a bound is no measurement and teaches nothing, leave the cell empty"
         elif DECIMAL_COMMA.fullmatch(cell):
             point = cell.replace(",", ".")
+            point += f" or {cell.replace(',', '')}, whichever it is" if THOUSANDS.fullmatch(cell) else ""
             remedy = f"; write {point}, or part the table's cells by ; where commas are decimal marks"
         return f"'{cell[:LONGEST_CELL]}' in '{column}', expected a finite number or an empty cell{remedy}"
 

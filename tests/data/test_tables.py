@@ -99,9 +99,10 @@ def test_dialects(tmp_path, text, expected):
 
 def test_decimal_commas_are_told_what_to_write(tmp_path):
     """In a cell, and where a whole column has them, so that it is none of numbers."""
-    (first, second) = read_table(write(tmp_path / "t.csv", 'item,size\na,"-1,5"\nb,2\n'), NAMES)
+    (first, second, third) = read_table(write(tmp_path / "t.csv", 'item,size\na,"-1,5"\nb,2\nc,"1,500"\n'), NAMES)
     assert "'-1,5' in 'size', expected a finite number or an empty cell; write -1.5, or" in first.why_no_number("size")
     assert second.values == {"size": 2}
+    assert "; write 1.500 or 1500, whichever it is, or part" in third.why_no_number("size")
     path = write(tmp_path / "c.csv", 'item, size ,other\na,"",1\nb,"1,5",2\n')
     told = (
         f"Unknown column of numbers in {path} 'size'. Known: other. Its first cell: '1,5' in 'size', expected a finite"

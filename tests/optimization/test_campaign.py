@@ -1,6 +1,8 @@
 """Campaigns find known optima, ask nothing twice, and are the same for the same seed."""
 
 import itertools
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from sciencegen.optimization.acquisition import ACQUISITIONS
 from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, exploration_at, next_plate
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings
+from sciencegen.optimization.proposers import BreedingSettings, breed
 from sciencegen.optimization.rows import SiteRows
 
 KINDS, SITES = 6, 4
@@ -144,6 +146,36 @@ def test_of_candidates_that_the_model_cannot_tell_apart_one_is_proposed():
     settings = CampaignSettings(30, surrogate="gp", breeding=BreedingSettings(80, 2, 20))
     plate = next_plate(blind, known(first(40)), [], settings, np.random.default_rng(0))
     assert len({word[:3] for word in plate.items}) == len(plate.items) == 30
+
+
+@pytest.mark.parametrize("asked", [[], first(60)], ids=["first", "later"])
+@pytest.mark.parametrize("pool", [POOL, None], ids=["pool", "made"])
+def test_no_mark_is_on_more_of_a_plate_than_its_share_wherever_items_come_from(asked, pool):
+    marked = replace(BRED, marks=lambda words: [set(enumerate(word)) - set(enumerate(BEST)) for word in words])
+    settings = CampaignSettings(8, surrogate="gp", scale="linear", plate=PlateSettings(maximum_share=0.25))
+    plate = next_plate(marked, known(asked), [], settings, np.random.default_rng(0), pool, start=[BEST])
+    assert len(plate.items) == 8
+    counts = Counter(mark for marks in marked.marks(plate.items) for mark in marks)
+    assert max(counts.values()) <= 2
+
+
+def test_no_mark_is_on_more_of_the_parents_than_its_share():
+    bred = []
+    move = lambda parents, generator: bred.extend(parents) or mutate(parents, generator)  # noqa: E731
+    space = replace(BRED, moves={"mutation": move}, marks=lambda words: [{word[0]} for word in words])
+    words, settings = EVERYTHING[:300], BreedingSettings(30, 1, parents=8)  # best first: 216 begin alike
+    hopes = -np.arange(300.0)
+    for share, kinds in ((1.0, {0}), (0.5, {0, 1})):
+        bred.clear()
+        breed(space, words, hopes, set(map(repr, words)), lambda rows: np.zeros(len(rows)), settings,
+              np.random.default_rng(0), share=share)  # fmt: skip
+        assert {word[0] for word in bred} == kinds
+
+
+def test_a_first_plate_may_be_of_what_is_offered():
+    plate = next_plate(SPACE, [], [], CampaignSettings(3), np.random.default_rng(0), offered=first(5))
+    assert plate.sources == ["offered"] * 3
+    assert set(plate.items) < set(first(5))
 
 
 def test_a_pool_that_is_used_up_gives_what_is_left():
