@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sciencegen.api.campaign_space import campaign_space, design_space
 from sciencegen.api.given_candidates import check_costs, cost_column, given_pool, offered_items
 from sciencegen.api.optimize import start_items
 from sciencegen.api.oracles import predictor_oracle
+from sciencegen.api.plate_controls import CONTROL, beside_controls, read_controls, with_controls
 from sciencegen.api.plate_notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
 from sciencegen.api.plate_wishes import check_where
 from sciencegen.api.records import to_record
@@ -23,14 +24,12 @@ from sciencegen.api.wishes import check_target
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.campaign import CampaignSettings, Given, Plate, exploration_at, next_plate
+from sciencegen.optimization.campaign import CampaignSettings, Plate, exploration_at, next_plate
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
 
 Log = Callable[[str], None]
-CONTROL = "control"
-"""Source of items that are on a plate because the user says so."""
 ENDS = ("predicted", "lower", "upper")
 
 
@@ -85,12 +84,7 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     whole = pool is not None and settings.pool is None
     space = campaign_space(domain, settings, standing.space, standing.seen, whole)
     offered, strange = offered_items(domain, settings, standing.space)
-    controls = start_items(science, settings.controls, getattr(standing.space, "reference", None), flag="--control")
-    if controls and space.features(controls) is None:
-        raise ConfigError(
-            "Expected controls as long as the measured items, got another length. Pass --wild-type to name them (WT, "
-            "A42G)."
-        )
+    controls = read_controls(science, settings, getattr(standing.space, "reference", None), space)
     if pool is None and not (space.draws or standing.known or standing.start or offered):
         raise ConfigError(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
@@ -98,10 +92,10 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
         )
     number = standing.history.next_round
     generator = np.random.default_rng((settings.seed, number))
-    options = _without_controls(campaign_settings(settings, number), science, pool, controls)
+    options = beside_controls(campaign_settings(settings, number), science, pool, controls)
     waiting, beside = [*standing.waiting, *controls], [*wild_type(standing.space), *controls]
     picked = next_plate(space, standing.known, waiting, options, generator, pool, standing.start, beside, offered)
-    plate = _with_controls(picked, controls)
+    plate = with_controls(picked, controls)
     table = _table(domain, plate, settings, standing, pool)
     notes = _notes(science, plate, table, settings, standing)
     for note in notes:
@@ -115,30 +109,6 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
 def wild_type(space: Any) -> list[Any]:
     """What all of a design space are changes of, where that was named; none where it is the most frequent letters."""
     return [space.origin] if getattr(space, "reference", None) is not None and hasattr(space, "origin") else []
-
-
-def _without_controls(
-    options: CampaignSettings, science: Any, pool: Given | None, controls: Sequence[Any]
-) -> CampaignSettings:
-    """With what controls, that the pool has a cost for, leave of the limit."""
-    costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-    limit, spent = options.plate.cost_limit, sum(costs.get(science.key(one), 0.0) for one in controls)
-    if spent >= limit:
-        raise ConfigError(f"Expected controls that cost less than --cost-limit {limit:g}, these cost {spent:g}.")
-    return replace(options, plate=replace(options.plate, cost_limit=limit - spent))
-
-
-def _with_controls(plate: Plate, controls: Sequence[Any]) -> Plate:
-    """The picks, then the controls with what is foretold of them."""
-    if not controls:
-        return plate
-    count = len(controls)
-    told = plate.beside[:, -count:] if plate.beside.size else np.full((3, count), np.nan)
-    predicted, lower, upper = np.concatenate([[plate.predicted, plate.lower, plate.upper], told], axis=1)
-    return replace(
-        plate, items=[*plate.items, *controls], sources=[*plate.sources, *[CONTROL] * count],
-        predicted=predicted, lower=lower, upper=upper,
-    )  # fmt: skip
 
 
 def check_plan(domain: str, settings: ProposeSettings, further: Collection[str] = ()) -> None:
@@ -155,7 +125,7 @@ def check_plan(domain: str, settings: ProposeSettings, further: Collection[str] 
     science.constraint(settings.keep, settings.forbid)
     reference = getattr(design_space(science, settings), "reference", None)
     start_items(science, settings.start, reference)
-    start_items(science, settings.controls, reference, flag="--control")
+    read_controls(science, settings, reference)
 
 
 def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSettings:

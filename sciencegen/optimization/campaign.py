@@ -112,14 +112,14 @@ def next_plate(
         surrogate=settings.surrogate, scale=settings.scale,
     )  # fmt: skip
     candidates, sources = given or _bred(space, measured, rows, posterior, settings, forbidden, generator, offered)
-    if not len(candidates.items):
-        return Plate([], [], np.empty(0), np.empty(0), np.empty(0), 0)
-    standing = posterior.model.marginals(posterior.points(rows)).mean
-    places = pick_plate(
-        candidates, posterior, settings.count, settings.plate, generator, similarity=space.similarity,
-        pending=space.features(pending) if pending else None, baseline=rows[np.argsort(-standing)[:BASELINE]],
-    )  # fmt: skip
-    plate = _plate(candidates, sources, places, posterior, sign)
+    plate = _unpredicted([], [], 0)
+    if len(candidates.items):
+        standing = posterior.model.marginals(posterior.points(rows)).mean
+        places = pick_plate(
+            candidates, posterior, settings.count, settings.plate, generator, similarity=space.similarity,
+            pending=space.features(pending) if pending else None, baseline=rows[np.argsort(-standing)[:BASELINE]],
+        )  # fmt: skip
+        plate = _plate(candidates, sources, places, posterior, sign)
     return replace(plate, beside=_foretold(space.features(beside), posterior, sign)) if beside else plate
 
 

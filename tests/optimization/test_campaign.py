@@ -182,8 +182,11 @@ def test_a_pool_that_is_used_up_gives_what_is_left():
     few = Given(EVERYTHING[:20], POOL.keys[:20], np.ones(20))
     plate = next_plate(SPACE, known(EVERYTHING[:15]), [], CampaignSettings(12), np.random.default_rng(0), few)
     assert sorted(plate.items) == EVERYTHING[15:20]
-    nothing = next_plate(SPACE, known(EVERYTHING[:20]), [], CampaignSettings(12), np.random.default_rng(0), few)
+    asked, settings = known(EVERYTHING[:20]), CampaignSettings(12, surrogate="gp", scale="linear")
+    nothing = next_plate(SPACE, asked, [], settings, np.random.default_rng(0), few, beside=[BEST])
     assert nothing.items == []
+    assert np.isfinite(nothing.beside).all()
+    assert nothing.beside.shape == (3, 1)
 
 
 def test_what_is_asked_beside_a_plate_is_foretold_and_changes_no_pick():
