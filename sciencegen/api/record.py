@@ -160,13 +160,14 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
     ]  # fmt: skip
 
 
-def _waiting(table: MeasuredTable, known: Collection[str], default: int) -> dict[str, Entry]:
-    """Lines by key of what has no value yet and isn't in the journal: a plate that was proposed without one."""
+def _waiting(table: MeasuredTable, known: Collection[str]) -> dict[str, Entry]:
+    """Lines by key of what has a round, no value yet and isn't in the journal: a plate that was proposed without one.
+    Without a round a row may as well be of a library that was measured in part."""
     measured = {row.key for row in table.rows if row.value is not None}
     return {
-        row.key: Entry(default if row.round is None else row.round, row.text, "proposed", name=row.name)
+        row.key: Entry(row.round, row.text, "proposed", name=row.name)
         for row in table.rows
-        if row.value is None and row.key not in known and row.key not in measured
+        if row.round is not None and row.value is None and row.key not in known and row.key not in measured
     }
 
 
@@ -203,7 +204,7 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
     if not entries:
         reason = f", the first: {table.refused[0][2]}" if table.refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
-    waiting = _waiting(table, {keys[entry.item] for entry in before.entries}, chosen.round)
+    waiting = _waiting(table, {keys[entry.item] for entry in before.entries})
     appended = append(journal, [*entries, *waiting.values()], name_column(reference))
     awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {

@@ -152,9 +152,9 @@ def record(
     """Write a lab's results into a campaign's journal; recording the same file again adds nothing.
 
     Rows of one item are replicates: proposals are made from their mean and its error. A column `<target>_sd` holds the
-    standard error of each value. Items without a value wait for one and are proposed no more. Rows that can't be used
-    stand in `<journal>.rejects.csv`, those of all files: an empty cell is unmeasured, anything else that is no number
-    is listed there.
+    standard error of each value. Items of a plate (with a round) that have no value wait for one and are proposed no
+    more. Rows that can't be used stand in `<journal>.rejects.csv`, those of all files: an empty cell is unmeasured,
+    anything else that is no number is listed there.
     """
     from sciencegen.config import RecordSettings
 

@@ -238,6 +238,9 @@ def test_a_plate_without_a_journal_waits_in_one_once_it_is_recorded(cli, round_o
     assert (again["recorded"], again["known"], again["awaited"]) == (0, 6, 2)
     flags = ("--measured", "round1.csv", "--journal", "j.csv", *BATCH, *FAST, "-o", "q.csv", "--json")
     assert json.loads(cli("propose", "pointclouds", *flags).out)["pending"] == 2
+    plate.drop(columns="round").to_csv("library.csv", index=False)  # measured in part: nothing was proposed
+    of_library = json.loads(cli("record", "pointclouds", "library.csv", "--journal", "other.csv", "--json").out)
+    assert of_library["awaited"] == 0
 
 
 def test_predictions_are_no_measurements(cli, round_one):
