@@ -70,7 +70,7 @@ def campaign_space(
     patterns = settings.keep or settings.forbid
     wanted = constraint_of(science, settings.keep, settings.forbid, origin_of(science, space)) if patterns else None
     tests = [test for test in (wanted, *(() if whole else (getattr(space, "accepts", None), fits))) if test is not None]
-    met = meeting(domain, settings, {} if model is None else model.oracles)
+    met = meeting(domain, settings, model.oracles if model is not None and settings.where else {})
     marks = marks_for(science, space, settings)
     moves = moves_of(science, space)
     found = CampaignSpace(science.key, features, science.similarity, _accepting(tests, met), moves, marks=marks)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sciencegen.api.predictor_training import describe
-from sciencegen.api.prepare import open_source
+from sciencegen.api.prepare import listed, open_source
 from sciencegen.api.references import ReadItems, read_rows_of
 from sciencegen.api.rooms import domain_of
 from sciencegen.config import PrepareSettings, ProposeSettings
@@ -64,7 +63,7 @@ def _rows(domain: str, settings: ProposeSettings, source: str, column: str | Non
     if reference is not None and path.is_file():
         return list(read_rows_of(domain_of(domain), path, column, reference))
     rows, _ = open_source(domain, PrepareSettings(source=source, column=column, threads=settings.threads))
-    return list(chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows)
+    return list(listed(rows))
 
 
 def check_costs(settings: ProposeSettings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sciencegen.api.models import reference_to
 from sciencegen.api.numbering import Numbering
 from sciencegen.api.predict import CONFIG, REJECTS, TrainedPredictor
 from sciencegen.api.predictor_inputs import ModelInputs, Usable, check_split, observing_of, seen_by, write_observing
-from sciencegen.api.prepare import known_of_card, open_source, prepared_at
+from sciencegen.api.prepare import known_of_card, listed, open_source, prepared_at
 from sciencegen.api.records import to_record
 from sciencegen.api.references import named_twice, names_of, parse_texts, read_rows_of, reference_of
 from sciencegen.api.rooms import InDomain, domain_of, worker_count
@@ -146,8 +146,7 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
         return list(islice(rows, chosen.limit)), [Path(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
     opened, files = open_source(domain, PrepareSettings(source=table, **reading))
-    listed = list(chain.from_iterable(opened.values()) if isinstance(opened, dict) else opened)
-    return [*listed, *([] if files else known_of_card(domain, table, chosen.target))], files
+    return [*listed(opened), *([] if files else known_of_card(domain, table, chosen.target))], files
 
 
 def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,11 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     return {name: cut(rows[name]) for name in chosen}, []
 
 
+def listed(rows: Rows) -> Iterator[Row]:
+    """Those of `open_source`, whatever their split."""
+    return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
+
+
 def is_folder_of(science: Any, source: str) -> bool:
     """Whether a source is a folder of files, or one by the name of a file, and the domain reads such."""
     told = "/" in source or "\\" in source or source.lower().endswith(tuple(science.formats))
@@ -195,8 +200,7 @@ def read_texts(domain: str, source: str, *, column: str | None = None, offline: 
         return _in_own_words(domain, form, (row.text for row in domain_of(in_form(domain, form)).read(path, column)))
     settings = PrepareSettings(source=source, column=column, offline=offline)
     rows, _ = open_source(domain, settings)
-    parts: Mapping[str, Iterator[Row]] = rows if isinstance(rows, dict) else {"": rows}
-    return (row.text for part in parts.values() for row in part)
+    return (row.text for row in listed(rows))
 
 
 def _form_of_file(domain: str, path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sciencegen.api.numbering import Numbering
 from sciencegen.api.predictor_training import describe
-from sciencegen.api.prepare import known_of_card, open_source
+from sciencegen.api.prepare import known_of_card, listed, open_source
 from sciencegen.api.references import (
     ReadItems,
     columns_of,
@@ -110,8 +110,7 @@ def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, 
         raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if path.is_dir() else 'none'}.")
     reading = {name: getattr(settings, name) for name in ("sample", "limit", "offline")}
     rows, _ = open_source(science.name, PrepareSettings(source=str(path), **reading))
-    listed = chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
-    return chain(listed, known_of_card(science.name, str(path), settings.target))
+    return chain(listed(rows), known_of_card(science.name, str(path), settings.target))
 
 
 def _no_values(science: Any, path: Path, settings: Any, rows: Sequence[Row], reference: Any) -> DataError:

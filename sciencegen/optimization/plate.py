@@ -177,8 +177,10 @@ class Chosen:
     def allowed(self, block: Int[np.ndarray, " candidate"], nearest: np.ndarray) -> Bool[np.ndarray, " candidate"]:
         far = nearest <= self.settings.maximum_similarity
         affordable = self.cost + self.pool.costs[block] <= self.settings.cost_limit * (1 + 1e-12)
-        rare = np.array([self._shares.allow(self._marks(place)) for place in block], bool)
-        return far & affordable & rare & ~np.isin(block, self.places)
+        found = far & affordable & ~np.isin(block, self.places)
+        if self.settings.maximum_share < 1:
+            found &= np.array([self._shares.allow(self._marks(place)) for place in block], bool)
+        return found
 
 
 def fill(chosen: Chosen, block: Int[np.ndarray, " candidate"], acquisition: Acquisition, count: int) -> None:

@@ -32,7 +32,9 @@ def first_within(marks: Sequence[Marks], count: int, share: float) -> list[int]:
     """Places of the first so many items, of these marks, of which no more than the share bear one."""
     shares, chosen = Shares(most_of(share, count)), list[int]()
     for place, own in enumerate(marks):
-        if len(chosen) < count and shares.allow(own):
+        if len(chosen) == count:
+            break
+        if shares.allow(own):
             shares.add(own)
             chosen.append(place)
     return chosen
