@@ -35,7 +35,7 @@ def descend(
     settings: DescentSettings,
     progress: FitProgress = untold,
 ) -> list[float]:
-    """Minimize loss(step) in place; the losses of all steps."""
+    """Minimize loss(step) in place; the losses of all steps. A step whose gradient isn't finite is left out."""
     chosen = [parameter for parameter in parameters if parameter.requires_grad]
     optimizer = torch.optim.AdamW(chosen, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
@@ -44,8 +44,8 @@ def descend(
         value = loss(step)
         optimizer.zero_grad(set_to_none=True)
         value.backward()
-        nn.utils.clip_grad_norm_(chosen, settings.largest_gradient)
-        optimizer.step()
+        if nn.utils.clip_grad_norm_(chosen, settings.largest_gradient).isfinite():
+            optimizer.step()
         schedule.step()
         losses.append(float(value.detach()))
         progress(step + 1, steps, losses[-1])
