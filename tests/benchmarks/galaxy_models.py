@@ -18,6 +18,7 @@ import argparse
 import copy
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -33,6 +34,9 @@ from sciencegen.metrics.tables import classifier_auc, table_distance
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.images import ImageVAE
 
+LEVELS = (0.5, 5, 25, 50, 75, 90, 95, 98, 99, 99.5, 100)
+"""Percentiles of a stamp's pixels."""
+
 
 class Untransformed(nn.Module):
     """In the place of a fitted prior: a latent is what its noise is."""
@@ -45,14 +49,12 @@ class Untransformed(nn.Module):
 
 def without_priors(model):
     """The same autoencoder, all of whose latents are drawn from N(0, I)."""
-    bare = copy.copy(model)
-    bare.space = copy.copy(model.space)
-    vae = bare.space.model = copy.deepcopy(model.space.model)
+    vae = copy.deepcopy(model.model)
     vae.prior = Untransformed()
     vae.wishes.fitted.fill_(False)
     for flow in vae.map_flows:
         flow.active.zero_()
-    return bare
+    return replace(model, model=vae)
 
 
 def compared(model, stamps, count: int, seed: int) -> dict:
@@ -80,10 +82,6 @@ def compared(model, stamps, count: int, seed: int) -> dict:
     }
 
 
-LEVELS = (0.5, 5, 25, 50, 75, 90, 95, 98, 99, 99.5, 100)
-"""Percentiles of a stamp's pixels."""
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="shipped names or run folders")
@@ -94,7 +92,7 @@ def main() -> None:
     stamps, _ = held_out(given.n, sample=False)
     for name in given.models:
         model = load_model("galaxies", name, "cpu", 1)
-        if isinstance(model.space.model, ImageVAE) and isinstance(model.space.model.prior, FlowPrior):
+        if isinstance(model.model, ImageVAE) and isinstance(model.model.prior, FlowPrior):
             found = compared(without_priors(model), stamps, given.n, given.seed)
             print(json.dumps({"model": f"{name}, without priors", **found}, indent=1))
         print(json.dumps({"model": name, **compared(model, stamps, given.n, given.seed)}, indent=1), flush=True)
