@@ -41,7 +41,7 @@ from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
 from sciencegen.domains.galaxies.properties import measure
 from sciencegen.metrics.distances import wasserstein_1d
 from sciencegen.metrics.spectra import log_spectra
-from sciencegen.metrics.tables import table_distance
+from sciencegen.metrics.tables import classifier_auc, table_distance
 from sciencegen.networks.unet import UNetSettings, equivariance_error, parameter_count, with_parameters
 
 SIDE, BATCH = 32, 64
@@ -162,7 +162,7 @@ def drawn(loaded, stamps: list, values: np.ndarray, sampler: str, steps: int, gu
 
 def distances(made: list, stamps: list) -> dict[str, float]:
     """Of statistics and radial spectra in standard deviations of the stamps', beside two halves of these; of pixels in
-    units of the noise, asinh-stretched."""
+    units of the noise, asinh-stretched; the area under the curve of a classifier by the statistics."""
     good = [one for one in made if isinstance(one, Stamp)]
     generator, floor = np.random.default_rng(0), float(stamps[0].variance.mean())
     tables = [measure(side, STATISTICS) for side in (good, stamps)]
@@ -176,6 +176,7 @@ def distances(made: list, stamps: list) -> dict[str, float]:
         "spectra": round(of_spectra.mean, 4),
         "spectra_of_two_halves": round(of_spectra.halves, 4),
         "pixels": round(wasserstein_1d(*pixels), 5),
+        "auc": round(classifier_auc(*tables), 3),
         **dict(zip(STATISTICS, of_statistics.each.round(3).tolist(), strict=True)),
     }
 
