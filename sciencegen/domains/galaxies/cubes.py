@@ -150,7 +150,7 @@ def write_hdf5(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values
     """images [n band y x], psf [n y x], variance, pixel_scale, id and the columns of numbers; the unit as attribute."""
     import h5py
 
-    from sciencegen.domains.galaxies.fits_writing import check_alike, psf_cube, wide
+    from sciencegen.domains.galaxies.fits_writing import check_alike, mapped, psf_cube, wide
 
     check_alike(path, stamps)
     with atomic_write(path, "wb") as sink, h5py.File(sink, "w") as file:
@@ -158,7 +158,7 @@ def write_hdf5(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values
             return
         images = file.create_dataset("images", data=np.stack([one.image for one in stamps]), track_times=False)
         images.attrs.update({"unit": "nJy", "bands": ",".join(stamps[0].bands)})
-        maps = any(one.variance.ndim > 1 for one in stamps)
+        maps = mapped(stamps)
         variance = np.stack([np.broadcast_to(wide(one), one.image.shape) if maps else one.variance for one in stamps])
         columns = {"variance": variance, "pixel_scale": np.array([one.pixel_scale for one in stamps])}
         if any(one.psf is not None for one in stamps):

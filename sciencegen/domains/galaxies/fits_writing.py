@@ -25,7 +25,7 @@ def write(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Map
     hdus = fits.HDUList([fits.PrimaryHDU(_cube(stamps), _header(stamps))] if stamps else [fits.PrimaryHDU()])
     if any(stamp.psf is not None for stamp in stamps):
         hdus.append(fits.ImageHDU(psf_cube(stamps), name="PSF"))
-    if any(stamp.variance.ndim > 1 for stamp in stamps):
+    if mapped(stamps):
         maps = np.stack([np.broadcast_to(wide(stamp), stamp.image.shape) for stamp in stamps])
         hdus.append(fits.ImageHDU(maps.squeeze(1) if maps.shape[1] == 1 else maps, name="VARIANCE"))
         hdus[-1].header["BUNIT"] = "nJy2"
@@ -50,6 +50,11 @@ def check_alike(path: Path, stamps: Sequence[Stamp]) -> None:
 def _cube(stamps: Sequence[Stamp]) -> np.ndarray:
     cube = np.stack([stamp.image for stamp in stamps]).astype(np.float32)
     return cube[:, 0] if cube.shape[1] == 1 else cube
+
+
+def mapped(stamps: Sequence[Stamp]) -> bool:
+    """Whether noise differs within a stamp."""
+    return any(stamp.variance.ndim > 1 for stamp in stamps)
 
 
 def wide(stamp: Stamp) -> np.ndarray:
@@ -90,7 +95,8 @@ def _header(stamps: Sequence[Stamp]) -> Any:
     header[f"CTYPE{3 + (len(stamps[0].bands) > 1)}"] = ("STAMP", "row of CATALOG")
     header["ORIGIN"] = made_by
     noise_free, sharp = all(one.noise_free for one in stamps), all(one.psf is None for one in stamps)
-    header["COMMENT"] = "Noise: none." if noise_free else "Noise: variance (nJy2) in CATALOG, as a map in VARIANCE."
+    where = "CATALOG, as a map in VARIANCE" if mapped(stamps) else "CATALOG"
+    header["COMMENT"] = "Noise: none." if noise_free else f"Noise: variance (nJy2) in {where}."
     header["COMMENT"] = "PSF: none." if sharp else "PSF: of each stamp in PSF, on its pixels, summing to 1."
     return header
 

@@ -81,6 +81,15 @@ def test_the_header_says_unit_scale_psf_noise_and_origin(tmp_path):
     assert psf_fwhm(made[0]) == pytest.approx(0.17, abs=0.02)
 
 
+@pytest.mark.parametrize(("shot_noise", "said"), [(False, "in CATALOG."), (True, "in CATALOG, as a map in VARIANCE.")])
+def test_the_header_speaks_of_a_map_of_noise_where_there_is_one(tmp_path, shot_noise, said):
+    made = [one.observed for one in simulate(SurveySettings(shot_noise=shot_noise), 1, 0, 2)]
+    files.write(tmp_path / "a.fits", made, ["a", "b"], {})
+    with fits.open(tmp_path / "a.fits") as hdus:
+        assert f"Noise: variance (nJy2) {said}" in list(hdus[0].header["COMMENT"])
+        assert ("VARIANCE" in hdus) == shot_noise
+
+
 def test_stamps_of_two_shapes_are_written_apart(tmp_path):
     made = [next(simulate(SurveySettings(side=side), 1, 0, 1)).twin for side in (32, 64)]
     with pytest.raises(ConfigError, match=r"Expected stamps of one shape .*\[1, 32, 32\] of VIS, \[1, 64, 64\]"):
