@@ -43,3 +43,10 @@ def test_a_module_named_like_a_property_is_still_a_plugin(tmp_path, monkeypatch)
     (tmp_path / "radius.py").write_text("def of(item): return 1.0")
     monkeypatch.chdir(tmp_path)
     assert OracleBook("pointclouds").resolve("radius:of").score([None])[0].value == 1.0
+
+
+def test_a_name_is_suggested_once():
+    """Though the domain and a model's conditions both have it."""
+    with pytest.raises(ConfigError, match="Did you mean 'half_light_radius'") as told:
+        OracleBook("galaxies", conditions=["half_light_radius"]).resolve("half_light_radios")
+    assert str(told.value).count("'half_light_radius'") == 1
