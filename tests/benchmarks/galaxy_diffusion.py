@@ -176,7 +176,7 @@ def distances(made: list, stamps: list) -> dict[str, float]:
         "spectra": round(of_spectra.mean, 4),
         "spectra_of_two_halves": round(of_spectra.halves, 4),
         "pixels": round(wasserstein_1d(*pixels), 5),
-        "auc": round(classifier_auc(*tables), 3),
+        "auc": round(classifier_auc(*tables, 0), 3),
         **dict(zip(STATISTICS, of_statistics.each.round(3).tolist(), strict=True)),
     }
 
