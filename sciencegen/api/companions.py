@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import Origin, Refusal
 from sciencegen.errors import ConfigError
 
 ENDINGS = (".csv.gz", ".csv", ".parquet", ".pq")
@@ -21,8 +21,8 @@ class Companion:
     """The file beside a table: `catalogue.fits` of `catalogue.csv`. Nothing is written for items that stand in a file
     already, such as those that were read from one; standard output has no file beside it, so there texts stay."""
 
-    def __init__(self, science: Any, output: str | Path, overwrite: bool = False) -> None:
-        self.science, self.output = science, str(output)
+    def __init__(self, science: Any, output: str | Path, overwrite: bool = False, origin: Origin | None = None) -> None:
+        self.science, self.output, self.origin = science, str(output), origin
         stem = next((self.output[: -len(end)] for end in ENDINGS if self.output.lower().endswith(end)), self.output)
         self.path = Path(f"{stem}{science.companion}")
         ours = Path(self.output).exists() or not self.path.exists()  # else it is somebody's own file
@@ -60,7 +60,7 @@ class Companion:
     def write(self) -> None:
         """The file, if any item needs it."""
         if self._items:
-            self.science.write(self.path, self._items, self._names, self._values)
+            self.science.write(self.path, self._items, self._names, self._values, self.origin)
 
 
 class CompanionSink:

@@ -28,7 +28,7 @@ from sciencegen.data.writers import (
     write_rejects,
     write_table,
 )
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import Origin, Refusal
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 
@@ -52,25 +52,26 @@ def input_ending(domain: str, ending: str | None, first_line: str = "", column: 
 
 
 def open_output(
-    domain: str, output: str, columns: Sequence[str], complete: Complete | None = None, drawn_by: str = "",
-    overwrite: bool = False, exact: Collection[str] = (), numbers: Numbers | None = None,
+    domain: str, output: str, columns: Sequence[str], complete: Complete | None = None,
+    origin: Origin | None = None, overwrite: bool = False, exact: Collection[str] = (),
+    numbers: Numbers | None = None,
 ) -> OutputWriter:  # fmt: skip
     """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
 
-    complete: gives items what structures need and the items lack. drawn_by: the model that made what they have.
+    complete: gives items what structures need and the items lack. origin: how they came to be.
     overwrite: a file beside the table, too, which isn't known to be the table's. exact: columns of a table
     whose numbers keep all their digits. numbers: how names end in the domain's own files.
     """
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(WRITTEN_TABLES):
         if needs_companion(science):
-            companion = Companion(science, output, overwrite)
+            companion = Companion(science, output, overwrite, origin)
             return OutputWriter(output, CompanionSink(TableSink(output, columns, exact=exact), columns, companion))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
     if name.endswith(LINES) and name.endswith(science.formats):
         return OutputWriter(output, LineSink(output))
     check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
-    return OutputWriter(output, StructureSink(domain, output, columns, complete, drawn_by, numbers))
+    return OutputWriter(output, StructureSink(domain, output, columns, complete, origin, numbers))
 
 
 class OutputWriter:
@@ -129,10 +130,10 @@ def _cell(domain: str, text: str) -> str:
     return text if isinstance(item, Refusal) else plain_text(domain, item)
 
 
-def write_lines(domain: str, output: str, items: Sequence[str]) -> None:
+def write_lines(domain: str, output: str, items: Sequence[str], origin: Origin | None = None) -> None:
     """One item in a line, in order, an empty line where there is none; or a table by the output's ending."""
     if output != "-" and not output.lower().endswith(LINES):
-        with open_output(domain, output, ["item"]) as writer:
+        with open_output(domain, output, ["item"], origin=origin) as writer:
             writer.write({"item": list(items)})
         return
     lines = "".join(f"{item}\n" for item in items)
@@ -182,13 +183,14 @@ def search_files(output: str, structures: str | None, details: str | None) -> li
 
 
 def write_search(
-    found: Any, output: str, *, structures: str | None = None, details: str | None = None, overwrite: bool = False
-) -> None:
+    found: Any, output: str, *, structures: str | None = None, details: str | None = None, overwrite: bool = False,
+    origin: Origin | None = None,
+) -> None:  # fmt: skip
     """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
     domain = domain_of(found.domain)
-    refused = write_candidates(domain, output, found.table, found.complete, overwrite, found.numbers)
+    refused = write_candidates(domain, output, found.table, found.complete, overwrite, found.numbers, origin)
     if structures is not None:
-        lost = write_structures(domain, structures, found.table, found.complete, numbers=found.numbers)
+        lost = write_structures(domain, structures, found.table, found.complete, origin, found.numbers)
         write_rejected(structures, lost)
     if details is not None:
         trace, scored, summary = (Path(details) / name for name in DETAILS)
@@ -206,15 +208,15 @@ def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
 
 def write_candidates(
     domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
-    overwrite: bool = False, numbers: Numbers | None = None,
+    overwrite: bool = False, numbers: Numbers | None = None, origin: Origin | None = None,
 ) -> list[Refused]:  # fmt: skip
     if output == "-" or output.lower().endswith(WRITTEN_TABLES):
         if needs_companion(domain):
-            companion = Companion(domain, output, overwrite)
+            companion = Companion(domain, output, overwrite, origin)
             table = {**table, "item": companion.cells(table)}
             companion.write()
         write_table(output, table)
         for beside in csv_beside(output):
             write_table(beside, table)
         return []
-    return write_structures(domain, output, table, complete, numbers=numbers)
+    return write_structures(domain, output, table, complete, origin, numbers)

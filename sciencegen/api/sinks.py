@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from sciencegen.api.rooms import domain_of
 from sciencegen.data.writers import Refused, TableWriter, line_of
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import Origin, Refusal
 from sciencegen.files import atomic_write
 
 Complete = Callable[[Sequence[Any]], list[Any]]
@@ -76,11 +76,11 @@ class StructureSink:
     """The domain's own format, written at the end: all items wait in memory."""
 
     def __init__(
-        self, domain: str, output: str, columns: Sequence[str], complete: Complete | None, drawn_by: str,
+        self, domain: str, output: str, columns: Sequence[str], complete: Complete | None, origin: Origin | None = None,
         numbers: Numbers | None = None,
     ) -> None:  # fmt: skip
         self._domain, self._output, self._complete = domain_of(domain), output, complete
-        self._drawn_by, self._numbers = drawn_by, numbers
+        self._origin, self._numbers = origin, numbers
         self._rows: dict[str, list[Any]] = {name: [] for name in columns}
 
     def open(self) -> None:
@@ -93,12 +93,12 @@ class StructureSink:
     def close(self, kept: bool) -> list[Refused]:
         if not kept:
             return []
-        return write_structures(self._domain, self._output, self._rows, self._complete, self._drawn_by, self._numbers)
+        return write_structures(self._domain, self._output, self._rows, self._complete, self._origin, self._numbers)
 
 
 def write_structures(
     domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
-    drawn_by: str = "", numbers: Numbers | None = None,
+    origin: Origin | None = None, numbers: Numbers | None = None,
 ) -> list[Refused]:  # fmt: skip
     """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
     written as it is, unless completing it was needed. Returns the rows that hold no item: they are left out, and the
@@ -113,11 +113,10 @@ def write_structures(
                 parsed[row] = one
         rows = [row for row in rows if not isinstance(parsed[row], Refusal)]
     items = [parsed[row] for row in rows]
-    if drawn_by and hasattr(domain, "drawn"):
-        items = [domain.drawn(item, drawn_by) for item in items]
     names = table.get("id") or [str(number) for number in range(1, len(parsed) + 1)]
     ends = numbers(items) if numbers is not None else [""] * len(items)
     values = {name: [column[row] for row in rows] for name, column in table.items() if name not in ("item", "id")}
-    domain.write(Path(output), items, [f"{names[row]}{end}" for row, end in zip(rows, ends, strict=True)], values)
+    called = [f"{names[row]}{end}" for row, end in zip(rows, ends, strict=True)]
+    domain.write(Path(output), items, called, values, origin)
     refused = ((row, item) for row, item in enumerate(parsed) if isinstance(item, Refusal))
     return [(row + 1, table["item"][row], item.reason) for row, item in refused]

@@ -1,8 +1,9 @@
 """What may not be wished for: names that a domain keeps out of goals, conditions and targets, each with the reason
-(`Domain.not_goals`)."""
+(`Domain.not_goals`); and values that a property can't have."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +20,18 @@ def check_wishes(domain: Any, goals: Iterable[Goal]) -> None:
     """Every verb that designs reads its goals or conditions past here, whatever oracle a name would mean."""
     for goal in goals:
         _check(domain, goal.name, "a goal or a condition")
+        _check_possible(domain, goal)
+
+
+def _check_possible(domain: Any, goal: Goal) -> None:
+    known = domain.properties.get(goal.name)
+    if known is None or not goal.is_constraint:
+        return
+    low, high = known.possible
+    if goal.high < low or goal.low > high:
+        range_of = f"from {low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
+        unit = f" {known.unit}" if known.unit else ""
+        raise ConfigError(f"Expected '{goal.name}' {range_of}{unit} ({known.description}), got '{goal.text}'.")
 
 
 def check_target(domain: Any, target: str) -> None:

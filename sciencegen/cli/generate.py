@@ -79,6 +79,7 @@ def generate(
     from sciencegen.api.conditions import parse_conditions
     from sciencegen.api.endings import check_complete
     from sciencegen.api.generate import stream
+    from sciencegen.api.origins import origin_of
     from sciencegen.api.outputs import open_output
     from sciencegen.api.rooms import domain_of
 
@@ -87,9 +88,12 @@ def generate(
         parse_conditions(record.where, domain_of(domain))  # a wrong one is told before minutes of training
         record = of_family(domain, record, alignment, output)
     generation = stream(domain, record)
-    name = generation.model.folder.name
+    asked = [*record.where, *["noise-free"] * record.noise_free]
+    origin = origin_of(
+        "generate", domain, generation.model.folder, asked, seed=record.seed, keep=record.keep, forbid=record.forbid
+    )
     writing = open_output(
-        generation.form, output, generation.columns, generation.complete, name, force, numbers=generation.numbers
+        generation.form, output, generation.columns, generation.complete, origin, force, numbers=generation.numbers
     )
     for note in generation.notes:
         say(f"note: {note}")
@@ -100,6 +104,8 @@ def generate(
         for chunk in generation:
             writer.write(chunk)
             advance(len(chunk["item"]))
+        if not generation.written and output != "-":
+            writer.give_up()  # an empty file would stand in the next run's way
     summary = generation.summary()
     unplaced = writing.left_out if record.scaffold else 0
     summary["written"] -= unplaced
@@ -116,8 +122,9 @@ def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:
         "got no coordinates around the scaffold": unplaced,
     }
     lost = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    written = "all written; " if summary["written"] else ""
     why = f": {summary['first_failure']}" if summary["failed"] else ""
     return (
-        f"Found {summary['written']} of {n} distinct items in {summary['drawn']} draws (all written; {lost}{why}). "
+        f"Found {summary['written']} of {n} distinct items in {summary['drawn']} draws ({written}{lost}{why}). "
         "Loosen --where, --keep or --forbid, or raise --attempts."
     )

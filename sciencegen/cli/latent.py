@@ -69,11 +69,12 @@ def decode(
     claim_output(output, force)
 
     from sciencegen.api.latent import decode_file
+    from sciencegen.api.origins import origin_of
     from sciencegen.api.outputs import write_lines, write_rejected
 
     with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_file(domain, path, model=model, where=where or (), resources=record)
-    write_lines(domain, output, decoded.item)
+    write_lines(domain, output, decoded.item, origin_of("decode", domain, model, where or ()))
     write_rejected(output, decoded.refused)
     summarize({"decoded": len(decoded.item) - len(decoded.refused), "refused": len(decoded.refused)}, output, as_json)
 
@@ -98,11 +99,13 @@ def interpolate(
     claim_output(output, force)
 
     from sciencegen.api.latent import interpolate as path_between
+    from sciencegen.api.origins import origin_of
     from sciencegen.api.outputs import open_output
 
     table = path_between(domain, start, end, steps, model=model, include=options.names(include), resources=record)
     if not any(table["item"]):
         say("note: no point of the path could be decoded")
-    with open_output(domain, output, list(table), overwrite=force) as writer:
+    origin = origin_of("interpolate", domain, model, [f"from {start}", f"to {end}"])
+    with open_output(domain, output, list(table), origin=origin, overwrite=force) as writer:
         writer.write(table)
     summarize({"steps": steps, "distinct": len(set(table["item"]) - {""})}, output, as_json)

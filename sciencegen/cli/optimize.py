@@ -72,6 +72,7 @@ def optimize(
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
     from sciencegen.api.endings import check_complete, check_endings
+    from sciencegen.api.origins import origin_of
     from sciencegen.api.outputs import search_files, write_failures, write_search
 
     for path in search_files(output, structures, details):
@@ -91,7 +92,10 @@ def optimize(
     except AllFailed as error:
         write_failures(domain, output, error.trace)
         raise
-    write_search(found, output, structures=structures, details=details, overwrite=force)
+    origin = origin_of(
+        "optimize", domain, record.model, record.goals, seed=record.seed, keep=record.keep, forbid=record.forbid
+    )
+    write_search(found, output, structures=structures, details=details, overwrite=force, origin=origin)
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.n:
         raise FewerResults(shortfall(found.summary, record.n))

@@ -105,6 +105,7 @@ def score_items(
 ) -> None:  # fmt: skip
     """Every item of a file; carried: a table's own columns come along into tables. model: of `score.stream`."""
     from sciencegen.api.endings import writes_structures
+    from sciencegen.api.origins import origin_of_given
     from sciencegen.api.outputs import input_ending, open_output
     from sciencegen.api.rooms import reads_folders
     from sciencegen.api.score import stream
@@ -117,7 +118,8 @@ def score_items(
         )  # fmt: skip
         place = scoring.domain if whole else domain
         first = None
-        sink = open_output(place, output, scoring.columns, overwrite=force, exact=scoring.own.carried)
+        origin = origin_of_given("score", "standard input" if source == "-" else source)
+        sink = open_output(place, output, scoring.columns, origin=origin, overwrite=force, exact=scoring.own.carried)
         with progress("scoring") as advance, sink as writer:
             for chunk in scoring:
                 writer.write(chunk.values)

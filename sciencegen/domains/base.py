@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from sciencegen.scoring.oracles import Direction, Oracle
 if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
     from sciencegen.batch import Batch
 
-__all__ = ["Domain", "Item", "Property", "Recipe", "Refusal", "Representation", "Row"]
+__all__ = ["Domain", "Item", "Origin", "Property", "Recipe", "Refusal", "Representation", "Row"]
 
 VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
 """Names of a table's column in which items are named against another, most preferred first."""
@@ -38,6 +39,22 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a file's items came to be, for formats with a place for it.
+
+    verb: of the command. model: its name, "" for none. weights: their sha256. asked: goals and conditions as the user
+    wrote them. made: that every item is new, none one that was given.
+    """
+
+    verb: str
+    model: str = ""
+    weights: str = ""
+    seed: int | None = None
+    asked: tuple[str, ...] = ()
+    made: bool = True
+
+
 @dataclass(frozen=True)
 class Property:
     """A number that the domain computes from an item.
@@ -45,6 +62,7 @@ class Property:
     unit: "" for a pure number. low, high: the range that the domain's data covers (for axes and checks).
     direction: which end is better by common consent, None where it depends on the wish.
     tolerance: half-width within which `--where name=value` counts as satisfied.
+    possible: what it can be at all, whatever the data: to ask for anything else is an error.
     """
 
     name: str
@@ -55,6 +73,7 @@ class Property:
     tolerance: float
     description: str
     integer: bool = False
+    possible: tuple[float, float] = (-math.inf, math.inf)
 
 
 class Representation(Protocol):
@@ -249,7 +268,6 @@ class Domain(Protocol):
         numbering); prepared data keep it.
     And any form whose items aren't the domain's own must offer these:
     plain(item) -> Item: the domain's own item of one of the form's.
-    drawn(item, model) -> Item: the same, told in files to be what a model of that name drew.
     adapt_oracle(oracle) -> Oracle: an oracle of the domain's own items (a plugin's, say) for those of the form.
     """
 
@@ -266,8 +284,9 @@ class Domain(Protocol):
         """Stream the rows of a user's file; numeric columns of tables come in `values`."""
 
     def write(
-        self, path: Path, items: Sequence[Item], names: Sequence[str], values: Mapping[str, Sequence[Any]]
-    ) -> None:
+        self, path: Path, items: Sequence[Item], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+        origin: Origin | None = None,
+    ) -> None:  # fmt: skip
         """Structures beside a table, in the format of the ending (molecules: .sdf, .smi)."""
 
     def parse(self, text: str) -> Item | Refusal:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Property, Recipe, Refusal, Row
+from sciencegen.domains.base import Origin, Property, Recipe, Refusal, Row
 from sciencegen.domains.galaxies import (
     features,
     files,
@@ -61,8 +61,11 @@ class Galaxies:
     def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
         return files.read(Path(path), column)
 
-    def write(self, path: Path, items: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
-        files.write(Path(path), items, names, values)
+    def write(
+        self, path: Path, items: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+        origin: Origin | None = None,
+    ) -> None:  # fmt: skip
+        files.write(Path(path), items, names, values, origin)
 
     def parse(self, text: str) -> Stamp | Refusal:
         return files.parse(text)

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.base import Origin, Refusal, Row
 from sciencegen.domains.galaxies import zarr_stores
 from sciencegen.domains.galaxies.fits_files import band_names, psf_of
 from sciencegen.domains.galaxies.headers import About, about, frame_variance, saturated, told_beside
 from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.provenance import history, provenance
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
 
@@ -128,12 +129,13 @@ def stamp_at(path: Path, index: int) -> Stamp | Refusal:
     if reason := saturated(image, said):
         return Refusal(reason)
     pixel_scale = said.pixel_scale if cube.scales is None else float(cube.scales[index])
+    factor = said.nanojansky(pixel_scale)
     psf = cube.arrays.get("psf")
     psf = None if psf is None else np.asarray(psf if len(psf.shape) == 2 else psf[index], np.float64)
-    variance = _variance(cube, said, image, index) * said.factor**2
+    variance = _variance(cube, said, image, index) * factor**2
     name = "" if cube.names is None else cube.names[index]
     bands = band_names(said, len(image))
-    return Stamp(image * said.factor, pixel_scale, psf_of(psf, said, pixel_scale), variance, bands, name)
+    return Stamp(image * factor, pixel_scale, psf_of(psf, said, pixel_scale), variance, bands, name)
 
 
 def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndarray:
@@ -146,8 +148,12 @@ def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndar
     return np.broadcast_to(own, image.shape)
 
 
-def write_hdf5(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
-    """images [n band y x], psf [n y x], variance, pixel_scale, id and the columns of numbers; the unit as attribute."""
+def write_hdf5(
+    path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+    origin: Origin | None = None,
+) -> None:  # fmt: skip
+    """images [n band y x], psf [n y x], variance, pixel_scale, id and the columns of numbers; as attributes the unit,
+    and of the file how the stamps came to be."""
     import h5py
 
     from sciencegen.domains.galaxies.fits_writing import check_alike, mapped, psf_cube, wide
@@ -157,6 +163,9 @@ def write_hdf5(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values
         if not stamps:
             return
         images = file.create_dataset("images", data=np.stack([one.image for one in stamps]), track_times=False)
+        file.attrs.update({keyword.lower(): value for keyword, (value, _) in provenance(origin).items()})
+        if told := history(origin):
+            file.attrs["history"] = "\n".join(told)
         images.attrs.update({"unit": "nJy", "bands": ",".join(stamps[0].bands)})
         maps = mapped(stamps)
         variance = np.stack([np.broadcast_to(wide(one), one.image.shape) if maps else one.variance for one in stamps])

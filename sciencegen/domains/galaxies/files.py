@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.data.tables import open_binary, read_table
-from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.base import Origin, Refusal, Row
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
@@ -145,8 +145,11 @@ def check_writable(path: Path) -> None:
         raise ConfigError(f"Expected an output of galaxies ending in {', '.join(WRITTEN)}, got '{path}'. Choose one.")
 
 
-def write(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
+def write(
+    path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+    origin: Origin | None = None,
+) -> None:  # fmt: skip
     """Stamps as FITS or HDF5, written whole; the same stamps give the same bytes."""
     check_writable(path)
     writer: Callable[..., None] = cubes.write_hdf5 if ending(path) in cubes.HDF5 else fits_writing.write
-    writer(Path(path), stamps, names, values)
+    writer(Path(path), stamps, names, values, origin)

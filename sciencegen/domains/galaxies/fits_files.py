@@ -139,11 +139,12 @@ def stamp_at(path: Path, row: int) -> Stamp | Refusal:
     names, columns = file.catalogue
     own = {name: float(cells[row]) for name, cells in columns.items() if OWN.fullmatch(name)}
     pixel_scale = own.get("pixel_scale", said.pixel_scale)
+    factor = said.nanojansky(pixel_scale)
     parts = {kind: _plane(hdu, plane) for kind, hdu in file.beside(number).items()}
     bands = band_names(said, len(image))
-    variance = _variance(image, said.variance, parts, own, bands) * said.factor**2
+    variance = _variance(image, said.variance, parts, own, bands) * factor**2
     name = names[row] if names is not None else str(file.hdus[number].header.get("OBJECT", ""))
-    return Stamp(image * said.factor, pixel_scale, psf_of(parts.get("psf"), said, pixel_scale), variance, bands, name)
+    return Stamp(image * factor, pixel_scale, psf_of(parts.get("psf"), said, pixel_scale), variance, bands, name)
 
 
 def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndarray | None:

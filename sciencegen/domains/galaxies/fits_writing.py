@@ -10,19 +10,28 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.domains.base import Origin
 from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.properties import PROPERTIES
+from sciencegen.domains.galaxies.provenance import history, provenance
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 
+SUFFIXES = ("_lower", "_upper")
+"""Ends of a predictor's interval, in the unit of what it predicts."""
 
-def write(path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
+
+def write(
+    path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+    origin: Origin | None = None,
+) -> None:  # fmt: skip
     """A cube of stamps [n y x], or [n band y x], with the cubes PSF and VARIANCE where stamps have such images, and a
-    table CATALOG: id, the columns given, pixel_scale, psf_fwhm and variance_<band> of each. Nothing tells the time of
-    day."""
+    table CATALOG: id, the columns given, pixel_scale, psf_fwhm and variance_<band> of each. The header says how the
+    stamps came to be; nothing tells the time of day."""
     from astropy.io import fits
 
     check_alike(path, stamps)
-    hdus = fits.HDUList([fits.PrimaryHDU(_cube(stamps), _header(stamps))] if stamps else [fits.PrimaryHDU()])
+    hdus = fits.HDUList([fits.PrimaryHDU(_cube(stamps), _header(stamps, origin))] if stamps else [fits.PrimaryHDU()])
     if any(stamp.psf is not None for stamp in stamps):
         hdus.append(fits.ImageHDU(psf_cube(stamps), name="PSF"))
     if mapped(stamps):
@@ -72,15 +81,9 @@ def psf_cube(stamps: Sequence[Stamp]) -> np.ndarray:
     return cube
 
 
-def _header(stamps: Sequence[Stamp]) -> Any:
-    from importlib.metadata import PackageNotFoundError, version
-
+def _header(stamps: Sequence[Stamp], origin: Origin | None) -> Any:
     from astropy.io import fits
 
-    try:
-        made_by = f"sciencegen {version('sciencegen')}"
-    except PackageNotFoundError:
-        made_by = "sciencegen"
     scale, header = stamps[0].pixel_scale, fits.Header()
     header["BUNIT"] = ("nJy", "in a pixel; AB magnitude of 1: 31.4")
     header["MAGZERO"] = (31.4, "AB magnitude of 1")
@@ -93,7 +96,10 @@ def _header(stamps: Sequence[Stamp]) -> Any:
         header[f"CRVAL{axis}"] = 0.0
         header[f"CD{axis}_{axis}"] = (scale / 3600, "[deg]")
     header[f"CTYPE{3 + (len(stamps[0].bands) > 1)}"] = ("STAMP", "row of CATALOG")
-    header["ORIGIN"] = made_by
+    for keyword, card in provenance(origin).items():
+        header[keyword] = card
+    for line in history(origin):
+        header["HISTORY"] = line
     noise_free, sharp = all(one.noise_free for one in stamps), all(one.psf is None for one in stamps)
     where = "CATALOG, as a map in VARIANCE" if mapped(stamps) else "CATALOG"
     header["COMMENT"] = "Noise: none." if noise_free else f"Noise: variance (nJy2) in {where}."
@@ -115,14 +121,22 @@ def _table(stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, S
 
 
 def _column(name: str, cells: list[Any]) -> Any:
-    """Numbers as doubles, missing ones as NaN; anything else as ASCII text."""
+    """Numbers as doubles, missing ones as NaN, with the unit of what is known by this name; else ASCII text."""
     from astropy.io import fits
 
     numbers = all(cell is None or isinstance(cell, (bool, int, float, np.number, np.bool_)) for cell in cells)
     if numbers:
-        return fits.Column(name, "D", array=np.array([math.nan if cell is None else float(cell) for cell in cells]))
+        array = np.array([math.nan if cell is None else float(cell) for cell in cells])
+        return fits.Column(name, "D", unit=_unit(name), array=array)
     texts = [("" if cell is None else str(cell)).encode("ascii", "replace").decode() for cell in cells]
     return fits.Column(name, f"{max(1, *map(len, texts))}A", array=np.array(texts, dtype=str))
+
+
+def _unit(name: str) -> str | None:
+    """As FITS writes it; None for a pure number and for what isn't known here."""
+    known = {one.name: one.unit for one in PROPERTIES.values()} | {"pixel_scale": "arcsec", "psf_fwhm": "arcsec"}
+    plain = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
+    return "nJy2" if plain.startswith("variance_") else known.get(plain) or None
 
 
 def psf_fwhm(stamp: Stamp) -> float:

@@ -5,7 +5,7 @@ Names in any case, the first that is there counts (`KEYWORDS`). What a file lack
 in `<file>.yaml` beside it or in `stamps.yaml` in its folder, and overrides it:
 
     pixel_scale: 0.168          # arcsec
-    zero_point: 27.0            # AB magnitude of 1 in the file's unit; or unit: nJy, uJy, mJy, Jy, nanomaggy
+    zero_point: 27.0            # AB magnitude of 1 in the file's unit; or unit: nJy, uJy, Jy, MJy/sr, nanomaggy
     psf_fwhm: 0.6               # arcsec, a round Gaussian; where the file has no PSF images
     sigma: 0.02                 # noise in the file's unit; or variance; 0: noise-free
     saturation: 60000           # in the file's unit
@@ -44,7 +44,8 @@ NANOJANSKY = {
     "jy": 1e9, "jansky": 1e9, "nanomaggy": 3631.0, "nanomaggies": 3631.0, "nmgy": 3631.0,
     "maggy": 3631e9, "maggies": 3631e9,
 }  # fmt: skip
-"""nJy in a unit of flux; all others (counts, electrons, adu, with or without /s) need a zero point."""
+"""nJy in a unit of flux, however it is written; others that astropy knows are told apart by capitals (MJy/sr).
+Counts, electrons and adu, with or without /s, need a zero point."""
 FRAME = 3
 """Pixels at the edge of a stamp whose scatter tells its noise where nothing else does."""
 FURTHER = ("images", "keywords")
@@ -53,8 +54,9 @@ _DEGREE = 3600.0
 
 @dataclass(frozen=True)
 class About:
-    """factor: nJy in the file's unit. pixel_scale, fwhm: arcsec. variance: in the file's unit squared, None if unknown.
-    bands: () if unknown. saturation: in the file's unit."""
+    """factor: nJy in the file's unit; is_surface: over 1 arcsec², where that unit is one of surface brightness.
+    pixel_scale, fwhm: arcsec. variance: in the file's unit squared, None if unknown. bands: () if unknown. saturation:
+    in the file's unit."""
 
     factor: float
     pixel_scale: float
@@ -62,6 +64,11 @@ class About:
     fwhm: float | None = None
     variance: float | None = None
     saturation: float = math.inf
+    is_surface: bool = False
+
+    def nanojansky(self, pixel_scale: float) -> float:
+        """In the file's unit, in a pixel of this scale."""
+        return self.factor * pixel_scale**2 if self.is_surface else self.factor
 
 
 def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal:
@@ -70,7 +77,9 @@ def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal
     own = told.get("keywords", {})
     said = {name: told.get(name, _first(plain, (own.get(name, ""), *keys))) for name, keys in KEYWORDS.items()}
     try:
-        factor, pixel_scale = _factor(said, plain), _pixel_scale(said["pixel_scale"], plain)
+        surface = _surface_brightness(said["unit"])
+        factor = _factor(said, plain) if surface is None else surface
+        pixel_scale = _pixel_scale(said["pixel_scale"], plain)
         sigma, variance = _number(said["sigma"]), _number(said["variance"])
         fwhm, saturation = _number(said["psf_fwhm"]), _number(said["saturation"])
     except (TypeError, ValueError) as error:
@@ -83,7 +92,7 @@ def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal
     if variance is None and sigma is not None:
         variance = sigma**2
     limit = math.inf if saturation is None else saturation
-    return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, limit)
+    return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, surface is not None)
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
@@ -96,13 +105,36 @@ def _number(value: Any) -> float | None:
 
 def _factor(said: Mapping[str, Any], header: Mapping[str, Any]) -> float | None:
     """A flux unit, else a zero point, else HST's PHOTFLAM and PHOTPLAM."""
-    unit = str(said["unit"] or "").strip().strip("'").lower()
-    if unit in NANOJANSKY:
-        return NANOJANSKY[unit]
+    unit = _plain(said["unit"])
+    if unit.lower() in NANOJANSKY and not unit.startswith("MJ"):  # a megajansky is no millijansky
+        return NANOJANSKY[unit.lower()]
+    if (found := _converted(unit, "nJy")) is not None:
+        return found
     zero_point = _number(said["zero_point"])
     if zero_point is None and header.get("PHOTFLAM") and header.get("PHOTPLAM"):
         zero_point = -2.5 * math.log10(header["PHOTFLAM"]) - 5 * math.log10(header["PHOTPLAM"]) - 2.408
     return None if zero_point is None else float(flux_of(zero_point))
+
+
+def _surface_brightness(said: Any) -> float | None:
+    """nJy over an arcsec² in a unit such as JWST's MJy/sr; None for others."""
+    unit = _plain(said)
+    return _converted("MJy/sr" if unit == "MJY/SR" else unit, "nJy/arcsec2")
+
+
+def _plain(said: Any) -> str:
+    said = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    return str(said or "").strip().strip("'").strip()
+
+
+def _converted(unit: str, wanted: str) -> float | None:
+    """One of a unit in another; None where it isn't of that kind."""
+    from astropy import units
+
+    try:
+        return float(units.Unit(unit).to(wanted)) if unit else None
+    except (ValueError, TypeError, units.UnitConversionError):
+        return None
 
 
 def _pixel_scale(said: Any, header: Mapping[str, Any]) -> float | None:

@@ -101,7 +101,8 @@ def _image_problem(stamp: Stamp) -> str:
     if not math.isfinite(stamp.pixel_scale) or stamp.pixel_scale <= 0:
         return f"expected a positive pixel scale in arcsec, got {stamp.pixel_scale}"
     if np.isnan(image).any():
-        return f"{int(np.isnan(image).sum())} pixels are NaN; fill or mask them first"
+        count = int(np.isnan(image).sum())
+        return f"{count} pixels are NaN; fill them first (astropy.convolution.interpolate_replace_nans)"
     if not np.isfinite(image.astype(np.float32)).all():
         return f"{int((~np.isfinite(image.astype(np.float32))).sum())} pixels are infinite or saturated"
     flat = [name for name, plane in zip(stamp.bands, image, strict=True) if plane.min() == plane.max()]

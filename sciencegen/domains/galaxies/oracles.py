@@ -57,7 +57,7 @@ def oracle(name: str) -> Oracle:
     if name.startswith(SIMILARITY_PREFIX):
         other = name.removeprefix(SIMILARITY_PREFIX)
         return similarity_oracle("galaxy", other, parse, lambda stamp: other, similarity)
-    raise unknown_name("oracle of galaxies", name, oracle_names())
+    raise unknown_name("property of galaxies", name, oracle_names())
 
 
 def oracle_names() -> list[str]:

@@ -13,20 +13,24 @@ from sciencegen.domains.galaxies import measurements
 from sciencegen.domains.galaxies.items import Stamp, magnitude
 from sciencegen.errors import unknown_name
 
+POSITIVE = (0.0, math.inf)
 _ALL = (
     Property("flux", "nJy", 100.0, 100_000.0, None, 20.0, "sum of the stamp's pixels"),
     Property("magnitude", "mag", 18.0, 26.0, None, 0.1, "AB magnitude of `flux`"),
-    Property("half_light_radius", "arcsec", 0.1, 2.0, None, 0.03, "radius of the circle that holds half of the flux"),
-    Property("e1", "", -0.8, 0.8, None, 0.02, "ellipticity (a - b) / (a + b) along x: adaptive moments"),
-    Property("e2", "", -0.8, 0.8, None, 0.02, "ellipticity (a - b) / (a + b) at 45 degrees to x: adaptive moments"),
-    Property("ellipticity", "", 0.0, 0.8, None, 0.02, "(a - b) / (a + b) by adaptive moments"),
-    Property("concentration", "", 1.5, 6.0, None, 0.1, "5 log10(r80 / r20) of the curve of growth"),
+    Property("half_light_radius", "arcsec", 0.1, 2.0, None, 0.03, "radius of the circle that holds half of the flux",
+             possible=POSITIVE),
+    Property("e1", "", -0.8, 0.8, None, 0.02, "ellipticity (a - b) / (a + b) along x: adaptive moments",
+             possible=(-1, 1)),
+    Property("e2", "", -0.8, 0.8, None, 0.02, "ellipticity (a - b) / (a + b) at 45 degrees to x: adaptive moments",
+             possible=(-1, 1)),
+    Property("ellipticity", "", 0.0, 0.8, None, 0.02, "(a - b) / (a + b) by adaptive moments", possible=(0, 1)),
+    Property("concentration", "", 1.5, 6.0, None, 0.1, "5 log10(r80 / r20) of the curve of growth", possible=POSITIVE),
     Property("asymmetry", "", -0.1, 1.2, None, 0.05, "what changes when the galaxy is turned by 180 degrees"),
     Property("smoothness", "", -0.1, 0.5, None, 0.02, "light in small structures (clumpiness)"),
     Property("gini", "", 0.3, 0.8, None, 0.02, "how unevenly light is spread over the galaxy's pixels"),
     Property("m20", "", -3.0, -0.5, None, 0.1, "log10 second moment of the brightest 20% of the light over all"),
     Property("signal_to_noise", "", 0.0, 1000.0, "maximize", 5.0, "flux within the half-light radius over its noise"),
-)
+)  # fmt: skip
 PROPERTIES = {one.name: one for one in _ALL}
 GIVEN = frozenset(PROPERTIES) - {"signal_to_noise"}
 """What a catalogue may know better than a noisy stamp tells, such as what was measured on its noise-free twin."""

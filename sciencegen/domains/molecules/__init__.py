@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.base import Property, Recipe, Refusal, Row
+from sciencegen.domains.base import Origin, Property, Recipe, Refusal, Row
 from sciencegen.domains.molecules import (
     edits,
     features,
@@ -85,7 +85,10 @@ class Molecules:
     def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
         return files.read(Path(path), column)
 
-    def write(self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+    def write(
+        self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+        origin: Origin | None = None,
+    ) -> None:  # fmt: skip
         files.write(Path(path), items, names, values)
 
     def structure_records(self, path: Path) -> tuple[str, Iterator[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,21 +15,23 @@ from sciencegen.domains.molecules.synthetic_accessibility import synthetic_acces
 from sciencegen.errors import unknown_name
 
 _COUNT = 0.5
+_POSITIVE = (0.0, math.inf)
 
 PROPERTIES: dict[str, Property] = {
     prop.name: prop
     for prop in (
         Property("logp", "", -2.0, 6.0, None, 0.4, "octanol-water partition coefficient, log10 (Crippen)"),
-        Property("qed", "", 0.0, 1.0, "maximize", 0.05, "quantitative estimate of drug-likeness"),
-        Property("sa", "", 1.0, 6.0, "minimize", 0.3, "synthetic accessibility, 1 easy to 10 hard (Ertl)"),
-        Property("tpsa", "Å²", 0.0, 150.0, None, 8.0, "topological polar surface area"),
-        Property("mw", "g/mol", 150.0, 550.0, None, 20.0, "molecular weight"),
-        Property("hbd", "", 0.0, 6.0, None, _COUNT, "hydrogen-bond donors", integer=True),
-        Property("hba", "", 0.0, 12.0, None, _COUNT, "hydrogen-bond acceptors", integer=True),
-        Property("rotatable_bonds", "", 0.0, 12.0, None, _COUNT, "rotatable bonds", integer=True),
-        Property("rings", "", 0.0, 6.0, None, _COUNT, "rings", integer=True),
+        Property("qed", "", 0.0, 1.0, "maximize", 0.05, "quantitative estimate of drug-likeness", possible=(0, 1)),
+        Property("sa", "", 1.0, 6.0, "minimize", 0.3, "synthetic accessibility, 1 easy to 10 hard (Ertl)",
+                 possible=(1, 10)),
+        Property("tpsa", "Å²", 0.0, 150.0, None, 8.0, "topological polar surface area", possible=_POSITIVE),
+        Property("mw", "g/mol", 150.0, 550.0, None, 20.0, "molecular weight", possible=_POSITIVE),
+        Property("hbd", "", 0.0, 6.0, None, _COUNT, "hydrogen-bond donors", integer=True, possible=_POSITIVE),
+        Property("hba", "", 0.0, 12.0, None, _COUNT, "hydrogen-bond acceptors", integer=True, possible=_POSITIVE),
+        Property("rotatable_bonds", "", 0.0, 12.0, None, _COUNT, "rotatable bonds", integer=True, possible=_POSITIVE),
+        Property("rings", "", 0.0, 6.0, None, _COUNT, "rings", integer=True, possible=_POSITIVE),
     )
-}
+}  # fmt: skip
 
 
 def log_p(molecule: Chem.Mol) -> float:

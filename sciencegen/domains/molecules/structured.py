@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.base import Origin, Refusal, Row
 from sciencegen.domains.molecules import Molecules, property_networks, structure_files
 from sciencegen.domains.molecules.geometry import Geometry, with_implicit_hydrogens
 from sciencegen.domains.molecules.metric_notes import STRUCTURE_NOTES
@@ -36,10 +36,16 @@ class Structures(Molecules):
     def key(self, item: Chem.Mol) -> str:
         return structure_files.structure_key(item)
 
-    def write(self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+    def write(
+        self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+        origin: Origin | None = None,
+    ) -> None:  # fmt: skip
         if structure_files.ending(Path(path)).startswith(".xyz"):
             return structure_files.write_xyz(Path(path), items, names)
-        return super().write(path, items, names, values)
+        if origin is not None and origin.made and origin.model:
+            for item in items:
+                item.SetProp(METHOD, f"drawn together with the molecule, by {origin.model}")
+        return super().write(path, items, names, values, origin)
 
     def measure(self, items: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
         return super().measure(_flat(items), names)
@@ -68,10 +74,6 @@ class Structures(Molecules):
     @property
     def metric_notes(self) -> Mapping[str, tuple]:
         return STRUCTURE_NOTES
-
-    def drawn(self, item: Chem.Mol, model: str) -> Chem.Mol:
-        item.SetProp(METHOD, f"drawn together with the molecule, by {model}")
-        return item
 
     def left_out(self, text: str) -> str:
         line = "" if "\n" in text else text.partition(" |")[0]  # coordinates have points too

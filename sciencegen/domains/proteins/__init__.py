@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Property, Recipe, Refusal, Row
+from sciencegen.domains.base import Origin, Property, Recipe, Refusal, Row
 from sciencegen.domains.proteins import (
     design,
     design_options,
@@ -72,7 +72,10 @@ class Proteins:
     def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
         return files.read(Path(path), column)
 
-    def write(self, path: Path, items: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+    def write(
+        self, path: Path, items: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+        origin: Origin | None = None,
+    ) -> None:  # fmt: skip
         files.write(Path(path), items, names, values)
 
     def parse(self, text: str) -> str | Refusal:

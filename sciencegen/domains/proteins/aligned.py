@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
-from sciencegen.domains.base import Refusal, Row
+from sciencegen.domains.base import Origin, Refusal, Row
 from sciencegen.domains.proteins import Proteins, files, metrics
 from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
 from sciencegen.domains.proteins.alignments import Alignment, read_alignment
@@ -169,7 +169,10 @@ class Aligned(Proteins):
     def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
         return read(Path(path), column)
 
-    def write(self, path: Path, items: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+    def write(
+        self, path: Path, items: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+        origin: Origin | None = None,
+    ) -> None:  # fmt: skip
         """Aligned FASTA. Read again, its first record is the focus: only the columns in which it has no gap stay."""
         path = Path(path)
         kind = files.ending(path).removesuffix(".gz")

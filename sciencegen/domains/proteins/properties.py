@@ -5,6 +5,7 @@ They are Biopython's, up to rounding, from its tables, computed for many sequenc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -22,15 +23,17 @@ PHYSIOLOGICAL_PH = 7.0
 PROPERTIES: dict[str, Property] = {
     prop.name: prop
     for prop in (
-        Property("length", "", 30.0, 500.0, None, 0.5, "residues", integer=True),
-        Property("molecular_weight", "Da", 3_000.0, 60_000.0, None, 500.0, "average mass of the chain"),
-        Property("isoelectric_point", "pH", 4.0, 11.0, None, 0.2, "pH of no net charge (Bjellqvist)"),
-        Property("gravy", "", -1.5, 1.0, None, 0.1, "grand average of hydropathy (Kyte and Doolittle)"),
-        Property("aromaticity", "", 0.0, 0.2, None, 0.01, "share of Phe, Trp and Tyr"),
+        Property("length", "", 30.0, 500.0, None, 0.5, "residues", integer=True, possible=(1, math.inf)),
+        Property("molecular_weight", "Da", 3_000.0, 60_000.0, None, 500.0, "average mass of the chain",
+                 possible=(0, math.inf)),
+        Property("isoelectric_point", "pH", 4.0, 11.0, None, 0.2, "pH of no net charge (Bjellqvist)", possible=(0, 14)),
+        Property("gravy", "", -1.5, 1.0, None, 0.1, "grand average of hydropathy (Kyte and Doolittle)",
+                 possible=(-4.5, 4.5)),
+        Property("aromaticity", "", 0.0, 0.2, None, 0.01, "share of Phe, Trp and Tyr", possible=(0, 1)),
         Property("instability", "", 0.0, 80.0, "minimize", 3.0, "instability index (Guruprasad), stable below 40"),
         Property("charge", "e", -30.0, 30.0, None, 1.0, "net charge at pH 7"),
     )
-}
+}  # fmt: skip
 
 
 class Residues:

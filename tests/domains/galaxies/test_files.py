@@ -10,7 +10,7 @@ import pytest
 import yaml
 from astropy.io import fits
 
-from sciencegen.domains.base import Refusal
+from sciencegen.domains.base import Origin, Refusal
 from sciencegen.domains.galaxies import files
 from sciencegen.domains.galaxies.fits_writing import psf_fwhm
 from sciencegen.domains.galaxies.items import Stamp, key, text
@@ -81,6 +81,37 @@ def test_the_header_says_unit_scale_psf_noise_and_origin(tmp_path):
     assert psf_fwhm(made[0]) == pytest.approx(0.17, abs=0.02)
 
 
+def test_a_file_says_how_its_stamps_came_to_be(tmp_path):
+    made = [one.observed for one in simulate(SurveySettings(side=32), 1, 0, 2)]
+    drawn = Origin("generate", "modèle", "ab" * 32, 7, ("half_light_radius=0.6 ± 0.1", "noise-free"))
+    said = {"SYNTHET": True, "MODEL": "mod?le", "MODELSHA": "ab" * 32, "SEED": 7}
+    told = ["sciencegen generate", "asked: half_light_radius=0.6 ? 0.1", "asked: noise-free"]
+    files.write(tmp_path / "a.fits", made, ["a", "b"], {}, drawn)
+    header = fits.getheader(tmp_path / "a.fits")
+    assert {keyword: header[keyword] for keyword in said} == said
+    assert list(header["HISTORY"]) == told
+    files.write(tmp_path / "a.h5", made, ["a", "b"], {}, drawn)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert {keyword: file.attrs[keyword.lower()] for keyword in said} == said
+        assert file.attrs["history"].split("\n") == told
+    files.write(tmp_path / "b.fits", made, ["a", "b"], {}, Origin("score", asked=("items of in.fits",), made=False))
+    header = fits.getheader(tmp_path / "b.fits")
+    assert not {*said} & {*header}  # they may have been observed
+    assert list(header["HISTORY"]) == ["sciencegen score", "asked: items of in.fits"]
+    assert [key(one) for one in stamps_of(tmp_path / "a.h5")] == [key(one) for one in made]
+
+
+def test_columns_of_the_catalogue_have_their_units(tmp_path):
+    made = [one.observed for one in simulate(SurveySettings(side=32), 1, 0, 1)]
+    values = {"flux": [1.0], "half_light_radius_lower": [0.1], "ellipticity": [0.2], "z": [0.5], "note": ["x"]}
+    files.write(tmp_path / "a.fits", made, ["a"], values)
+    with fits.open(tmp_path / "a.fits") as hdus:
+        units = {column.name: column.unit for column in hdus["CATALOG"].columns}
+    expected = {"flux": "nJy", "half_light_radius_lower": "arcsec", "pixel_scale": "arcsec", "psf_fwhm": "arcsec"}
+    expected |= {"variance_VIS": "nJy2"} | dict.fromkeys(("id", "ellipticity", "z", "note"))
+    assert units == expected
+
+
 @pytest.mark.parametrize(("shot_noise", "said"), [(False, "in CATALOG."), (True, "in CATALOG, as a map in VARIANCE.")])
 def test_the_header_speaks_of_a_map_of_noise_where_there_is_one(tmp_path, shot_noise, said):
     made = [one.observed for one in simulate(SurveySettings(shot_noise=shot_noise), 1, 0, 2)]
@@ -112,6 +143,11 @@ def test_a_single_image(tmp_path):
     [
         ({"BUNIT": "uJy"}, 1e3),
         ({"BUNIT": "Jy"}, 1e9),
+        ({"BUNIT": "mJy"}, 1e6),
+        ({"BUNIT": "MJy"}, 1e15),
+        ({"BUNIT": "MJy/sr"}, 23.5044 * 1e3 * 0.2**2),
+        ({"BUNIT": "MJY/SR"}, 23.5044 * 1e3 * 0.2**2),
+        ({"BUNIT": "nJy arcsec-2"}, 0.2**2),
         ({"BUNIT": "nanomaggy"}, 3631.0),
         ({"BUNIT": "electron/s", "MAGZERO": 27.0}, 10 ** (0.4 * 4.4)),
         ({"BUNIT": None, "ZP": 31.4}, 1.0),
@@ -227,6 +263,7 @@ def spoilt(value: float) -> np.ndarray:
         (IMAGE, {"PIXSCALE": None}, "no pixel scale is given: add PIXSCALE"),
         (IMAGE, {"BUNIT": None}, "there is no unit and no zero point is given"),
         (IMAGE, {"BUNIT": "adu"}, "the unit 'adu' isn't one of flux"),
+        (IMAGE, {"BUNIT": "MJY"}, "the unit 'MJY' isn't one of flux"),
         (IMAGE, {"PIXSCALE": "wide"}, "a keyword of the header is no number"),
         (IMAGE, {"PIXSCALE": -1.0}, "positive pixel scale"),
         (IMAGE, {"VARIANCE": -1.0}, "variance is negative"),
@@ -380,6 +417,16 @@ def test_arrays_of_numpy_without_pickles(tmp_path):
     np.savez(tmp_path / "c.npz", images=np.array([{"a": 1}], object))
     with pytest.raises(DataError, match="allow_pickle=False"):
         list(files.read(tmp_path / "c.npz"))
+
+
+def test_surface_brightness_counts_on_each_stamps_own_pixels(tmp_path):
+    cube = np.stack([IMAGE, IMAGE])
+    about = {"pixel_scale": np.array([0.2, 0.4]), "unit": "nJy/arcsec2", "variance": 0.01}
+    np.savez(tmp_path / "a.npz", images=cube, **about)
+    first, second = stamps_of(tmp_path / "a.npz")
+    assert second.image.sum() == pytest.approx(4 * first.image.sum(), rel=1e-3)
+    assert second.variance[0] == pytest.approx(16 * first.variance[0])
+    assert first.variance[0] == pytest.approx(0.1**2 * 0.2**4)
 
 
 def test_a_file_that_changes_is_read_anew(tmp_path):

@@ -4,6 +4,7 @@ import gzip
 
 import pytest
 
+from sciencegen.domains.base import Origin
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.errors import ConfigError, DataError
 
@@ -128,7 +129,8 @@ def test_a_structure_that_a_model_drew_says_so(tmp_path, drugs):
     form = DOMAIN.forms["structures"]
     form.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})
     (row,) = form.read(tmp_path / "a.sdf")
-    for name, drawn_by, told in (("m.sdf", "my-model", "by my-model"), ("g.sdf", "", "given")):
-        with open_output("molecules/structures", str(tmp_path / name), ["item"], None, drawn_by) as writer:
+    drawn, scored = Origin("generate", "my-model"), Origin("score", made=False)
+    for name, origin, told in (("m.sdf", drawn, "by my-model"), ("s.sdf", scored, "given"), ("g.sdf", None, "given")):
+        with open_output("molecules/structures", str(tmp_path / name), ["item"], origin=origin) as writer:
             writer.write({"item": [row.text]})
         assert told in (tmp_path / name).read_text().split("<structure>\n")[1].split("\n")[0]

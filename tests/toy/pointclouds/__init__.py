@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.data.tables import Row, read_table, write_table
-from sciencegen.domains.base import Property, Recipe, Refusal
+from sciencegen.domains.base import Origin, Property, Recipe, Refusal
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.scoring.oracles import FunctionOracle
 
@@ -158,7 +158,10 @@ class PointClouds:
         lines = Path(path).read_text().splitlines()
         return (Row(number, line.strip()) for number, line in enumerate(lines, start=1))
 
-    def write(self, path: Path, items: Sequence[Cloud], names: Sequence[str], values: Mapping[str, Sequence[Any]]):
+    def write(
+        self, path: Path, items: Sequence[Cloud], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+        origin: Origin | None = None,
+    ) -> None:  # fmt: skip
         write_table(path, {"item": [self.text(item) for item in items], "id": list(names), **values})
 
     def parse(self, text: str) -> Cloud | Refusal:
