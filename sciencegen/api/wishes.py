@@ -29,9 +29,9 @@ def _check_possible(domain: Any, goal: Goal) -> None:
         return
     low, high = known.possible
     if goal.high < low or goal.low > high:
-        range_of = f"from {low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
         unit = f" {known.unit}" if known.unit else ""
-        raise ConfigError(f"Expected '{goal.name}' {range_of}{unit} ({known.description}), got '{goal.text}'.")
+        told = f"from {low:g} to {high:g}{unit}" if math.isfinite(high) else f"of {low:g}{unit} or more"
+        raise ConfigError(f"Expected {goal.name} {told} ({known.description}), got '{goal.text}'.")
 
 
 def check_target(domain: Any, target: str) -> None:

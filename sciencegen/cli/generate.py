@@ -11,7 +11,10 @@ from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
 from sciencegen.cli.output import FewerResults, claim_output, reasons
 
-Where = Annotated[list[str] | None, typer.Option(help='"name=2.5", "name in 40..90", "name >= 1". Repeatable.')]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(help='"name=2.5", "name in 40..90", "name >= 1" (names: `sciencegen properties DOMAIN`). Repeatable.'),
+]
 
 LOST = {
     "rejected": "failed what is asked",

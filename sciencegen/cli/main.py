@@ -23,6 +23,7 @@ from sciencegen.cli import (
     latent,
     optimize,
     predict,
+    properties,
     propose,
     report,
     run,
@@ -54,6 +55,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate.evaluate,
     "benchmark": benchmark.benchmark,
     "report": report.report,
+    "properties": properties.properties,
     "doctor": doctor.doctor,
 }
 for _name, _function in COMMANDS.items():

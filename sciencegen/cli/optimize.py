@@ -14,8 +14,9 @@ from sciencegen.cli.output import FewerResults, claim_output
 Goal = Annotated[
     list[str] | None,
     typer.Option(
-        help='"maximize a", "b <= 3", "c in 1..3", "similarity to X >= 0.4". Repeatable. What has an interval (a '
-        "predictor) is judged by its worse end: maximize and >= by the lower, minimize and <= by the upper."
+        help='"maximize a", "b <= 3", "c in 1..3", "similarity to X >= 0.4" (names: `sciencegen properties DOMAIN`). '
+        "Repeatable. What has an interval (a predictor) is judged by its worse end: maximize and >= by the "
+        "lower, minimize and <= by the upper."
     ),
 ]
 

@@ -14,11 +14,11 @@ from sciencegen.errors import ConfigError
 @pytest.mark.parametrize(
     ("domain", "wish", "told"),
     [
-        ("galaxies", "half_light_radius = -2", "0 or more arcsec"),
-        ("galaxies", "ellipticity in 1.2..1.5", "from 0 to 1 "),
-        ("galaxies", "e1 <= -1.5", "from -1 to 1 "),
-        ("molecules", "qed >= 1.5", "from 0 to 1 "),
-        ("molecules", "mw <= -1", "0 or more g/mol"),
+        ("galaxies", "half_light_radius = -2", "of 0 arcsec or more"),
+        ("galaxies", "ellipticity in 1.2..1.5", r"from 0 to 1 \("),
+        ("galaxies", "e1 <= -1.5", r"from -1 to 1 \("),
+        ("molecules", "qed >= 1.5", r"from 0 to 1 \("),
+        ("molecules", "mw <= -1", "of 0 g/mol or more"),
         ("proteins", "isoelectric_point = 20", "from 0 to 14 pH"),
     ],
 )

@@ -1,0 +1,35 @@
+"""`sciencegen properties`: what wishes and conditions may name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from textwrap import fill
+
+from sciencegen.cli import options
+
+
+def properties(domain: options.Domain, model: options.Model = None, as_json: options.Json = False) -> None:
+    """List what --where, --goal and --with may name: each property with its unit, range and meaning.
+
+    `name = x` is met within +-. What the model is told of what it draws is marked; all else only filters its draws.
+    """
+    from sciencegen.api.properties import properties_of, range_text
+
+    found = properties_of(domain, model)
+    if as_json:
+        rows = [asdict(one) | {"possible": range_text(*one.possible)} for one in found.properties]
+        print(json.dumps({"properties": rows, "further": found.further, "conditions": found.conditions}))
+        return
+    header = ("name", "unit", "data", "+-", "told", "meaning")
+    cells = []
+    for one in found.properties:
+        told = "yes" if one.name in found.conditions else ""
+        cells.append((one.name, one.unit, range_text(one.low, one.high), f"{one.tolerance:g}", told, one.description))
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    for row in (header, *cells):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    names = {one.name for one in found.properties}
+    for title, more in (("also told to the model", found.conditions), ("also computed", found.further)):
+        if further := [name for name in more if name not in names]:
+            print(fill(f"{title}: {', '.join(further)}", 100, subsequent_indent="  ", break_on_hyphens=False))

@@ -1,0 +1,33 @@
+"""What may be named is listed, with units and what the model is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sciencegen.api.rooms import domain_of
+
+
+@pytest.mark.parametrize("domain", ["molecules", "proteins", "galaxies"])
+def test_every_property_is_listed_with_its_unit_and_meaning(cli, domain):
+    listed = cli("properties", domain).out
+    rows = {line.split()[0]: line for line in listed.splitlines()}
+    for name, one in domain_of(domain).properties.items():
+        assert one.unit in rows[name]
+        assert rows[name].endswith(one.description)
+
+
+def test_what_a_model_is_told_is_marked(cli):
+    rows = {line.split()[0]: line for line in cli("properties", "galaxies").out.splitlines()}
+    assert "  yes  " in rows["half_light_radius"]
+    assert "  yes  " not in rows["signal_to_noise"]
+    said = json.loads(cli("properties", "molecules", "--model", "qm9-diffusion", "--json").out)
+    assert "dipole" in said["conditions"]
+    assert "alerts" in said["further"]
+    assert next(one for one in said["properties"] if one["name"] == "qed")["possible"] == "0..1"
+
+
+def test_a_wrong_model_is_told_and_a_domain_without_weights_has_none(cli):
+    assert cli("properties", "galaxies", "--model", "galaxie").code == 2
+    assert json.loads(cli("properties", "proteins", "--json").out)["conditions"] == []
