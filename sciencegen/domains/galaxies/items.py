@@ -11,12 +11,14 @@ import hashlib
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sciencegen.domains.base import Refusal
+from sciencegen.errors import DataError
 
 AB_ZERO_POINT = 31.4
 """AB magnitude of 1 nJy."""
@@ -51,6 +53,23 @@ class Stamp:
     bands: tuple[str, ...]
     name: str = ""
     source: str = ""
+
+    @classmethod
+    def of(
+        cls, image: np.ndarray, pixel_scale: float, psf: np.ndarray | None = None, variance: Any = 0.0,
+        bands: Sequence[str] | None = None, name: str = "",
+    ) -> Stamp:  # fmt: skip
+        """A stamp of arrays of one's own, standardized: image [y x] or [band y x], nJy; variance of the noise, nJy²:
+        one number, or one for each band or pixel. A DataError says why they are none."""
+        image, variance = (np.asarray(given, np.float64) for given in (image, variance))
+        image, variance = (given[None] if given.ndim == 2 else given for given in (image, variance))
+        variance = variance if variance.ndim else np.full(len(image), variance)
+        names = tuple(bands or (f"band{place + 1}" for place in range(len(image))))
+        psf = None if psf is None else np.asarray(psf, np.float64)
+        found = standardize(cls(image, float(pixel_scale), psf, variance, names, name))
+        if isinstance(found, Refusal):
+            raise DataError(f"Expected a galaxy's stamp, got arrays that are none: {found.reason}.")
+        return found
 
     @property
     def side(self) -> int:

@@ -20,9 +20,29 @@ from sciencegen.domains.galaxies.items import (
     text,
 )
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.errors import DataError
 from tests.domains.galaxies.examples import sersic, stamp
 
 GOOD = stamp(sersic(1, 4))
+
+
+def test_arrays_of_ones_own_become_a_stamp():
+    image = sersic(1, 4)
+    assert same(Stamp.of(image, 0.1), standardize(stamp(image, bands=("band1",))))
+    noisy = Stamp.of([image, image], 0.2, psf=np.ones((3, 3)), variance=[1.0, 2.0], bands=["g", "r"], name="one")
+    assert (noisy.image.shape, noisy.bands, noisy.name, noisy.pixel_scale) == ((2, 64, 64), ("g", "r"), "one", 0.2)
+    assert noisy.psf.sum() == pytest.approx(1)
+    assert noisy.variance.tolist() == [1.0, 2.0]
+    assert Stamp.of(image, 0.1, variance=np.full((64, 64), 4.0)).variance.shape == (1, 64, 64)
+    for wrong, told in (
+        ({"variance": -1.0}, "negative"),
+        ({"bands": "gr"}, "1 planes"),
+        ({"variance": [1, 2, 3]}, "shape"),
+    ):
+        with pytest.raises(DataError, match=told):
+            Stamp.of(image, 0.1, **wrong)
+    with pytest.raises(DataError, match="square"):
+        Stamp.of(np.zeros(5), 0.1)
 
 
 def noisy(variance: float = 4.0) -> Stamp:
