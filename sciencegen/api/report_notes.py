@@ -149,7 +149,9 @@ def _missed(row: dict[str, Any], near: float, far: float) -> str:
 
 
 def progress_name(run: RunContents) -> str:
-    """What the search's plot shows: the mean of the ten best, and of what."""
+    """What the search's plot shows: the mean of the ten best, and of what; without an objective how many fit."""
+    if not any(goal.is_objective for goal in run.goals):
+        return "items that satisfy the wish"
     return f"mean of the ten best{_measure(run)}"
 
 

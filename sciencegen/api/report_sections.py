@@ -138,11 +138,12 @@ def traces(run: RunContents) -> list[Trace]:
     if not run.trace:
         return []
     table = {name: np.array(column) for name, column in run.trace.items()}
+    shown = "top_10" if any(goal.is_objective for goal in run.goals) else "feasible"  # without one all are equally good
     curves = []
     for method in dict.fromkeys(run.trace["method"]):
-        rows = (table["method"] == method) & np.isfinite(table["top_10"].astype(float))
+        rows = (table["method"] == method) & np.isfinite(table[shown].astype(float))
         control = method != run.settings.optimize.method
-        curves.append(Curve(method, table["call"][rows].tolist(), table["top_10"][rows].tolist(), control=control))
+        curves.append(Curve(method, table["call"][rows].tolist(), table[shown][rows].tolist(), control=control))
     return [Trace(progress_name(run), curves)]
 
 

@@ -44,14 +44,23 @@ def histogram(record: Distribution) -> str:
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(clean(with_unit(readable(record.name), record.unit)))
         if decades:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: number(value))
+            _name_decades(axes, edges[-1] / edges[0])
         else:
             axes.locator_params(axis="x", nbins=6)
 
     medians = ", ".join(f"{role} median {number(float(np.median(values)))}" for role, values in groups if values)
     wish = f"; wished {wished_text(record.wished, record.direction)}" if record.wished or record.direction else ""
     return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{wish}.", paint, (3.9, 2.5))
+
+
+def _name_decades(axes: Any, ratio: float) -> None:
+    """A logarithmic axis with plain numbers, between the decades too where there are few of them."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log", subs=[])
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if ratio < 1e3 else (1.0,)))
+    axes.xaxis.set_major_formatter(lambda value, _: number(value))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def spans_decades(groups: Sequence[Sequence[float]]) -> bool:

@@ -76,6 +76,20 @@ def test_every_other_method_is_a_control(tmp_path):
     }  # fmt: skip
 
 
+def test_without_an_objective_a_search_shows_how_many_satisfy_the_wish(tmp_path):
+    (tmp_path / "search").mkdir()
+    rows = "evolution,15,0.0,2\nevolution,30,0.0,7\n"
+    (tmp_path / "search/trace.csv").write_text("method,call,top_10,feasible\n" + rows)
+    pq.write_table(pa.table({"item": ["C"]}), tmp_path / "candidates.parquet")
+    for goals, name, values in (
+        (["qed >= 0.5"], "items that satisfy the wish", [2, 7]),
+        (["qed >= 0.5", "minimize sa"], "mean of the ten best, by sa, sign turned", [0.0, 0.0]),
+    ):
+        (trace,) = traces(RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": goals})))
+        assert trace.statistic.startswith(name)
+        assert list(trace.curves[0].values) == values
+
+
 def run_of(folder, table=None, **settings):
     pq.write_table(pa.table(table or {"item": ["AC"], "novel": [True]}), folder / "candidates.parquet")
     return RunContents(folder, RunSettings(domain="proteins", optimize={"n": 1, **settings}))

@@ -137,7 +137,17 @@ def test_groups_colour_the_map_the_largest_first():
     assert "coloured by clade" in svg
 
 
-def test_whatspans_decades_has_a_logarithmic_axis():
+@pytest.mark.parametrize(
+    ("low", "high", "named"), [(400, 60_000, {"1000", "3000", "10000"}), (2e3, 1e8, {"10000", "100000", "1000000"})]
+)
+def test_a_logarithmic_axis_has_plain_numbers(low, high, named):
+    drawn = histogram(Distribution("flux", [], np.geomspace(low, high, 200), unit="nJy"))
+    texts = [text.replace("\u202f", "") for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn)]
+    assert named <= {*texts}
+    assert "$" not in "".join(texts)
+
+
+def test_what_spans_decades_has_a_logarithmic_axis():
     fluxes = np.geomspace(1e3, 1e5, 200)
     wide = histogram(Distribution("flux", [2e3, 1e6], fluxes, unit="nJy"))
     assert wide.count("10") > 2
