@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from sciencegen.api.models import WEIGHTS, find_model
+from sciencegen.api.models import WEIGHTS, find_model, pretrained_root, shipped_names
 from sciencegen.domains.base import Origin
 from sciencegen.files import sha256_of
 
@@ -18,9 +18,16 @@ def origin_of(
     keep: Iterable[str] = (), forbid: Iterable[str] = (),
 ) -> Origin:  # fmt: skip
     """Of items that a verb makes with a model, the domain's own where none is named."""
-    folder = find_model(domain, model)
+    weights = find_model(domain, model).resolve() / WEIGHTS
+    digest = sha256_of(weights)
     told = (*asked, *(f"keep {one}" for one in keep), *(f"forbid {one}" for one in forbid))
-    return Origin(verb, folder.resolve().name, sha256_of(folder / WEIGHTS), seed, tuple(map(_short, told)))
+    return Origin(verb, _name(weights, digest), digest, seed, tuple(map(_short, told)))
+
+
+def _name(weights: Path, digest: str) -> str:
+    """A shipped model's, wherever it was copied to; else the last two parts of its folder's path."""
+    shipped = (name for name in shipped_names() if sha256_of(pretrained_root() / name / WEIGHTS) == digest)
+    return next(shipped, "/".join(weights.parent.parts[-2:]))
 
 
 def origin_of_given(verb: str, source: str, asked: Iterable[str] = (), *, seed: int | None = None) -> Origin:
