@@ -62,21 +62,26 @@ class Companion:
         if self._items:
             self.science.write(self.path, self._items, self._names, self._values, self.origin)
 
+    def remove(self) -> None:
+        """The file, where it may be overwritten."""
+        if self._allowed:
+            self.path.unlink(missing_ok=True)
+
 
 class CompanionSink:
     """A table whose items go to a file beside it."""
 
     def __init__(self, table: Any, columns: Sequence[str], companion: Companion) -> None:
-        self._table, self._columns, self._companion = table, tuple(columns), companion
+        self._table, self._columns, self.companion = table, tuple(columns), companion
 
     def open(self) -> None:
         self._table.open()
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         chosen = {name: columns[name] for name in self._columns}
-        self._table.write({**chosen, "item": self._companion.cells(chosen)} if "item" in chosen else chosen)
+        self._table.write({**chosen, "item": self.companion.cells(chosen)} if "item" in chosen else chosen)
 
     def close(self, kept: bool) -> Any:
         if kept:
-            self._companion.write()
+            self.companion.write()
         return self._table.close(kept)

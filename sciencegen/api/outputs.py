@@ -118,6 +118,14 @@ class OutputWriter:
                 self._rejects = self._stack.enter_context(RejectsWriter(rejects_path(self.output)))
             self._rejects.add(*row)
 
+    def remove(self) -> None:
+        """Once closed: nothing usable came, and no empty file is to stand in the next run's way, nor an earlier one to
+        be taken for this run's."""
+        if self.output != "-":
+            Path(self.output).unlink(missing_ok=True)
+            if isinstance(self._sink, CompanionSink):
+                self._sink.companion.remove()
+
     def give_up(self) -> None:
         """Nothing usable came: leave no output, keep the rejects."""
         self._wanted = False
@@ -130,10 +138,12 @@ def _cell(domain: str, text: str) -> str:
     return text if isinstance(item, Refusal) else plain_text(domain, item)
 
 
-def write_lines(domain: str, output: str, items: Sequence[str], origin: Origin | None = None) -> None:
+def write_lines(
+    domain: str, output: str, items: Sequence[str], origin: Origin | None = None, overwrite: bool = False
+) -> None:
     """One item in a line, in order, an empty line where there is none; or a table by the output's ending."""
     if output != "-" and not output.lower().endswith(LINES):
-        with open_output(domain, output, ["item"], origin=origin) as writer:
+        with open_output(domain, output, ["item"], origin=origin, overwrite=overwrite) as writer:
             writer.write({"item": list(items)})
         return
     lines = "".join(f"{item}\n" for item in items)

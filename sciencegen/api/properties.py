@@ -1,12 +1,13 @@
-"""What may be named in wishes, conditions and columns: the properties of a domain, and what models are told."""
+"""What may be named in wishes, conditions and columns: the properties of a domain, and what models know."""
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sciencegen.api.models import REPRESENTATION, find_model
+from sciencegen.api.models import describe_model, find_model
+from sciencegen.api.predict import shipped_targets
 from sciencegen.api.rooms import domain_of
 from sciencegen.domains.base import Property
 from sciencegen.errors import ConfigError
@@ -14,31 +15,33 @@ from sciencegen.errors import ConfigError
 
 @dataclass(frozen=True)
 class Named:
-    """properties: those that the domain computes. further: names of its other oracles, with what they are where that is
-    known. conditions: what the model is told of an item that it draws; the others only filter its draws."""
+    """properties: those that the domain computes; further: names of its other oracles. conditions: what the model is
+    told of an item that it draws; knows: what it tells of items itself. predicted: by which shipped predictor."""
 
     properties: list[Property]
     further: list[str]
     conditions: list[str]
+    knows: list[str]
+    predicted: Mapping[str, str]
 
 
 def properties_of(domain: str, model: str | None = None) -> Named:
     """Read from the domain and the folder of a model, by default the shipped one, if there is one."""
     science = domain_of(domain)
-    known = list(science.properties.values())
     further = [name for name in science.oracle_names() if name not in science.properties]
-    return Named(known, further, _conditions(domain, model))
+    conditions, knows = _known(domain, model)
+    return Named(list(science.properties.values()), further, conditions, knows, shipped_targets(domain))
 
 
-def _conditions(domain: str, model: str | None) -> list[str]:
+def _known(domain: str, model: str | None) -> tuple[list[str], list[str]]:
     try:
-        folder = find_model(domain, model)
+        find_model(domain, model)
     except ConfigError:
         if model is not None:
             raise
-        return []
-    said = json.loads((folder / REPRESENTATION).read_text(encoding="utf-8")).get("properties", {})
-    return list(said)
+        return [], []
+    found = describe_model(domain, model)
+    return list(found.representation.properties), list(found.recipe.knows)
 
 
 def range_text(low: float, high: float) -> str:

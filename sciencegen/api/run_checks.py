@@ -197,7 +197,9 @@ def check_evaluate(settings: RunSettings, model: ModelAhead) -> None:
             _check_texts(settings, source)
     if model.conditions is not None:
         check_calibrated(chosen.calibrate, model.conditions)
-    parse_conditions([f"{name} = 0" for name in chosen.calibrate], model.science)
+    for name, values in chosen.calibrate.items():
+        for value in values:
+            parse_conditions([f"{name} = {value:.12g}"], model.science)
     made = set(settings.predict) & set(chosen.calibrate)  # only these take the place of folders that are named
     _check_names(OracleBook(model.science.name, chosen.predictors), chosen.predictors, model, made)
     predicted = (*chosen.predictors, *settings.predict)

@@ -30,7 +30,9 @@ def _check_possible(domain: Any, goal: Goal) -> None:
     low, high = known.possible
     if goal.high < low or goal.low > high:
         unit = f" {known.unit}" if known.unit else ""
-        told = f"from {low:g} to {high:g}{unit}" if math.isfinite(high) else f"of {low:g}{unit} or more"
+        told = f"from {low:g} to {high:g}{unit}"
+        if math.isinf(high) or math.isinf(low):
+            told = f"of {low:g}{unit} or more" if math.isinf(high) else f"of {high:g}{unit} or less"
         raise ConfigError(f"Expected {goal.name} {told} ({known.description}), got '{goal.text}'.")
 
 

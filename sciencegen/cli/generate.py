@@ -107,11 +107,11 @@ def generate(
         for chunk in generation:
             writer.write(chunk)
             advance(len(chunk["item"]))
-        if not generation.written and output != "-":
-            writer.give_up()  # an empty file would stand in the next run's way
     summary = generation.summary()
     unplaced = writing.left_out if record.scaffold else 0
     summary["written"] -= unplaced
+    if not summary["written"]:
+        writing.remove()
     summarize(summary, output, as_json)
     if summary["written"] < record.n:
         told = f" {reasons(output)}." if unplaced else ""

@@ -72,9 +72,10 @@ def decode(
     from sciencegen.api.origins import origin_of
     from sciencegen.api.outputs import write_lines, write_rejected
 
+    origin = origin_of("decode", domain, model, where or ())
     with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_file(domain, path, model=model, where=where or (), resources=record)
-    write_lines(domain, output, decoded.item, origin_of("decode", domain, model, where or ()))
+    write_lines(domain, output, decoded.item, origin, force)
     write_rejected(output, decoded.refused)
     summarize({"decoded": len(decoded.item) - len(decoded.refused), "refused": len(decoded.refused)}, output, as_json)
 
@@ -99,13 +100,13 @@ def interpolate(
     claim_output(output, force)
 
     from sciencegen.api.latent import interpolate as path_between
-    from sciencegen.api.origins import origin_of
+    from sciencegen.api.origins import origin_of, plain_path
     from sciencegen.api.outputs import open_output
 
+    origin = origin_of("interpolate", domain, model, [f"from {plain_path(start)}", f"to {plain_path(end)}"])
     table = path_between(domain, start, end, steps, model=model, include=options.names(include), resources=record)
     if not any(table["item"]):
         say("note: no point of the path could be decoded")
-    origin = origin_of("interpolate", domain, model, [f"from {start}", f"to {end}"])
     with open_output(domain, output, list(table), origin=origin, overwrite=force) as writer:
         writer.write(table)
     summarize({"steps": steps, "distinct": len(set(table["item"]) - {""})}, output, as_json)

@@ -87,15 +87,14 @@ def optimize(
     check_wish(domain, record)
     if alignment is not None:
         record = of_family(domain, record, alignment, output)
+    designed = dict(keep=record.keep, forbid=record.forbid, given=record.start)
+    origin = origin_of("optimize", domain, record.model, record.goals, seed=record.seed, **designed)
     try:
         with progress("scoring", record.budget * (1 + len(record.controls))) as advance:
             found = search(domain, record, log=say, advance=advance)
     except AllFailed as error:
         write_failures(domain, output, error.trace)
         raise
-    origin = origin_of(
-        "optimize", domain, record.model, record.goals, seed=record.seed, keep=record.keep, forbid=record.forbid
-    )
     write_search(found, output, structures=structures, details=details, overwrite=force, origin=origin)
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.n:

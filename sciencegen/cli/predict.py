@@ -34,5 +34,5 @@ def predict(
     claim_output(output, force)
     score_items(
         domain, source, [], predictors, wild_type, column, format, resources, 30.0, output, force, as_json,
-        carried=True,
+        carried=True, verb="predict",
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from textwrap import fill
 
@@ -10,7 +11,7 @@ from sciencegen.cli import options
 
 
 def properties(domain: options.Domain, model: options.Model = None, as_json: options.Json = False) -> None:
-    """List what --where, --goal and --with may name: each property with its unit, range and meaning.
+    """List what --where, --goal and --with may name: each property with its unit, the data's range and its meaning.
 
     `name = x` is met within +-. What the model is told of what it draws is marked; all else only filters its draws.
     """
@@ -18,8 +19,8 @@ def properties(domain: options.Domain, model: options.Model = None, as_json: opt
 
     found = properties_of(domain, model)
     if as_json:
-        rows = [asdict(one) | {"possible": range_text(*one.possible)} for one in found.properties]
-        print(json.dumps({"properties": rows, "further": found.further, "conditions": found.conditions}))
+        rows = [asdict(one) | {"possible": [_end(end) for end in one.possible]} for one in found.properties]
+        print(json.dumps(asdict(found) | {"properties": rows}))
         return
     header = ("name", "unit", "data", "+-", "told", "meaning")
     cells = []
@@ -29,7 +30,19 @@ def properties(domain: options.Domain, model: options.Model = None, as_json: opt
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     for row in (header, *cells):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    names = {one.name for one in found.properties}
-    for title, more in (("also told to the model", found.conditions), ("also computed", found.further)):
-        if further := [name for name in more if name not in names]:
-            print(fill(f"{title}: {', '.join(further)}", 100, subsequent_indent="  ", break_on_hyphens=False))
+    listed = {one.name for one in found.properties}
+    lists = {
+        "also told to the model": found.conditions,
+        "also computed": found.further,
+        "the model tells": found.knows,
+        "shipped predictors": [f"--predictor {name}={folder}" for name, folder in found.predicted.items()],
+    }
+    for title, names in lists.items():
+        if more := [name for name in names if name not in listed]:
+            print(fill(f"{title}: {', '.join(more)}", 100, subsequent_indent="  ", break_on_hyphens=False))
+    print("and `similarity to ITEM`, predictors and oracles of your own, `module:function`")
+
+
+def _end(end: float) -> float | None:
+    """JSON has no infinity."""
+    return end if math.isfinite(end) else None

@@ -120,7 +120,7 @@ def propose(
             raise ConfigError(f"Expected another file for -o than the journal, got {output} for both.")
 
     from sciencegen.api.endings import check_endings
-    from sciencegen.api.origins import origin_of_given
+    from sciencegen.api.origins import origin_of_given, plain_path
     from sciencegen.api.outputs import write_candidates, write_rejected
     from sciencegen.api.propose import plan
     from sciencegen.api.rooms import domain_of
@@ -129,7 +129,9 @@ def propose(
     check_endings(domain, output)
     found = plan(domain, record, log=say)
     asked = [f"{'lowest' if record.minimize else 'highest'} {record.target}", *record.where]
-    origin = origin_of_given("propose", ", ".join(record.measured) or "no measurement", asked, seed=record.seed)
+    sources = {"measured": record.measured, "also": record.also, "pool": [record.pool], "model": [record.model]}
+    asked += [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
+    origin = origin_of_given("propose", asked, seed=record.seed)
     refused = write_candidates(domain_of(domain), output, found.table, overwrite=force, origin=origin)
     write_rejected(output, [*found.refused, *refused])
     sys.stdout.flush()  # a plate that didn't get out stops here

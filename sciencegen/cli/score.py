@@ -101,11 +101,11 @@ def score(
 def score_items(
     domain: str, source: str, wanted: list[str], predictors: dict[str, str], wild_type: str | None,
     column: str | None, format: str | None, resources: Resources, timeout: float, output: str, force: bool,
-    as_json: bool, carried: bool = False, model: str | None = None,
+    as_json: bool, carried: bool = False, model: str | None = None, verb: str = "score",
 ) -> None:  # fmt: skip
     """Every item of a file; carried: a table's own columns come along into tables. model: of `score.stream`."""
     from sciencegen.api.endings import writes_structures
-    from sciencegen.api.origins import origin_of_given
+    from sciencegen.api.origins import origin_of_given, plain_path
     from sciencegen.api.outputs import input_ending, open_output
     from sciencegen.api.rooms import reads_folders
     from sciencegen.api.score import stream
@@ -118,7 +118,7 @@ def score_items(
         )  # fmt: skip
         place = scoring.domain if whole else domain
         first = None
-        origin = origin_of_given("score", "standard input" if source == "-" else source)
+        origin = origin_of_given(verb, [f"of {'standard input' if source == '-' else plain_path(source)}"])
         sink = open_output(place, output, scoring.columns, origin=origin, overwrite=force, exact=scoring.own.carried)
         with progress("scoring") as advance, sink as writer:
             for chunk in scoring:

@@ -44,7 +44,7 @@ class Origin:
     """How a file's items came to be, for formats with a place for it.
 
     verb: of the command. model: its name, "" for none. weights: their sha256. asked: goals and conditions as the user
-    wrote them. made: that every item is new, none one that was given.
+    wrote them, and what was begun with. made: that a model made every item; else some may be given ones.
     """
 
     verb: str

@@ -14,7 +14,8 @@ from sciencegen.report.markup import clean, finite, number, readable, wished_tex
 
 BINS = 32
 FARTHER = 8.0
-"""Where the largest values lie so many times farther from the median than the smallest, the axis is logarithmic."""
+"""Where the largest values lie so many times farther from the median than the smallest, and reach over a decade, the
+axis is logarithmic."""
 
 
 def histogram(record: Distribution) -> str:
@@ -68,7 +69,7 @@ def spans_decades(groups: Sequence[Sequence[float]]) -> bool:
     if not groups or min(map(min, groups)) <= 0:
         return False
     low, middle, high = np.quantile(max(groups, key=len), [0.02, 0.5, 0.98])
-    return bool(high - middle > FARTHER * (middle - low))
+    return bool(high > 10 * low and high - middle > FARTHER * (middle - low))
 
 
 def _decade_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:

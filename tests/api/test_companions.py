@@ -60,6 +60,18 @@ def test_with_leave_the_file_beside_a_lost_table_is_written_anew(tmp_path):
         table.unlink()
 
 
+def test_a_table_without_rows_goes_with_the_file_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with open_output("galaxies", "best.csv", ["item"]) as writer:
+        writer.write({"item": MADE})
+    (tmp_path / "mine.fits").write_text("mine")
+    for name in ("best.csv", "mine.csv"):
+        with open_output("galaxies", name, ["item"]) as writer:
+            pass
+        writer.remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.fits"]
+
+
 def test_standard_output_holds_the_texts(capsys):
     with open_output("galaxies", "-", ["item"]) as writer:
         writer.write({"item": MADE})

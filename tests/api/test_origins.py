@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from sciencegen.api.models import CONFIG, WEIGHTS, pretrained_root
-from sciencegen.api.origins import LONGEST, origin_of, origin_of_given
+from sciencegen.api.origins import LONGEST, origin_of, origin_of_given, plain_path
 from sciencegen.domains.base import Origin
 from sciencegen.errors import ConfigError
 from sciencegen.files import sha256_of
@@ -40,7 +40,14 @@ def test_weights_of_ones_own_are_named_by_their_folder_and_known_by_their_sum(tm
         origin_of("optimize", "galaxies", "nowhere")
 
 
-def test_what_was_given_may_have_been_observed_and_long_texts_are_cut():
-    made = origin_of_given("score", "in.fits", ["x" * 999])
+def test_what_was_given_may_have_been_observed_and_long_texts_are_cut(tmp_path, monkeypatch):
+    made = origin_of_given("score", ["of in.fits", "x" * 999])
     assert not made.made
-    assert made.asked == ("items of in.fits", "x" * LONGEST + "...")
+    assert made.asked == ("of in.fits", "x" * LONGEST + "...")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seen.fits").touch()
+    for start in ("seen.fits[2]", str(tmp_path / "seen.fits[2]")):
+        begun = origin_of("optimize", "galaxies", None, ["gini >= 0.5"], given=[start])
+        assert not begun.made  # the start may be among what is found
+        assert begun.asked == ("gini >= 0.5", "from seen.fits[2]")
+    assert plain_path("F/C=C/F") == "F/C=C/F"

@@ -99,6 +99,7 @@ TYPOS = {
         ("evaluate.training", "moses/trian", "evaluate: Expected moses/ and one of"),
         ("evaluate.form", "structure", "evaluate: .*Did you mean 'structures'"),
         ("evaluate.predictors", {"logp": "nowhere"}, "evaluate: Expected a predictor's folder"),
+        ("evaluate.calibrate", {"qed": [0.5, 1.5]}, "evaluate: Expected qed from 0 to 1"),
         ("evaluate.calibrate", {"lgop": [1]}, "evaluate: .*Did you mean 'logp'"),
     ],
     "proteins": [
@@ -183,6 +184,7 @@ def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
         ("molecules", "predict.y", {"table": "own.csv", "target": "activity", "settings": {"inputs": "both"}}),
         ("proteins", "generate.include", ["family_score"]),
         ("galaxies", "prepare.source", "./night"),
+        ("molecules", "evaluate.calibrate", {"sa": [3], "mw": [200]}),
     ],
 )
 def test_what_data_may_bear_out_is_not_refused(tmp_path, monkeypatch, domain, key, value):

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from sciencegen.cli.main import main
+from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.proteins.items import decode_rows
 from tests.domains.proteins.examples import family
 from tests.toy import write_clouds
@@ -115,3 +117,26 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIENCEGEN_OFFLINE", "1")
     monkeypatch.setenv("COLUMNS", "200")
     assert os.environ["SCIENCEGEN_TOY"]
+
+
+TINY = """{
+    settings: {
+        code: 4, pyramid: {width: 4, multipliers: [1, 2], known: 8}, flow_layers: 2, flow_width: 8, wish_layers: 2,
+        wish_width: 8, corrections: 0,
+    },
+    training: {steps: 8, batch_size: 8, log_every: 1, warmup_steps: 1},
+    finish: {steps: 4},
+    conditions: [flux],
+}"""
+
+
+@pytest.fixture(scope="session")
+def galaxy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of galaxies: of 24 stamps of 32 pixels."""
+    place = tmp_path_factory.mktemp("stamps")
+    made = [one.observed for one in simulate(SurveySettings(side=32), 0, 0, 24)]
+    DOMAIN.write(place / "stamps.fits", made, [one.name for one in made], {})
+    learn = ("--data", place / "stamps.fits", "--settings", TINY, "--threads", 1)
+    result = run("train", "galaxies", "--recipe", "stamp-vae", *learn, "-o", place / "model")
+    assert result.code == 0, result.err
+    return place / "model"

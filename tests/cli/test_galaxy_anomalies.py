@@ -11,29 +11,6 @@ import pytest
 from sciencegen.api.models import load_model
 from sciencegen.domains.galaxies import DOMAIN, likelihood
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
-from tests.cli.conftest import run
-
-TINY = """{
-    settings: {
-        code: 4, pyramid: {width: 4, multipliers: [1, 2], known: 8}, flow_layers: 2, flow_width: 8, wish_layers: 2,
-        wish_width: 8, corrections: 0,
-    },
-    training: {steps: 8, batch_size: 8, log_every: 1, warmup_steps: 1},
-    finish: {steps: 4},
-    conditions: [flux],
-}"""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A model of 24 stamps of 32 pixels."""
-    place = tmp_path_factory.mktemp("stamps")
-    made = [one.observed for one in simulate(SurveySettings(side=32), 0, 0, 24)]
-    DOMAIN.write(place / "stamps.fits", made, [one.name for one in made], {})
-    learn = ("--data", place / "stamps.fits", "--settings", TINY, "--threads", 1)
-    result = run("train", "galaxies", "--recipe", "stamp-vae", *learn, "-o", place / "model")
-    assert result.code == 0, result.err
-    return place / "model"
 
 
 @pytest.fixture
@@ -50,43 +27,56 @@ def few_draws(monkeypatch):
     monkeypatch.setattr(likelihood, "DRAWS", 64)
 
 
-def test_a_model_says_how_odd_stamps_are(cli, model, stamps):
-    asked = ("--model", model, "--with", "anomaly,flux,log_likelihood", "--threads", 1)
+def test_a_model_says_how_odd_stamps_are(cli, galaxy_model, stamps):
+    asked = ("--model", galaxy_model, "--with", "anomaly,flux,log_likelihood", "--threads", 1)
     result = cli("score", "galaxies", "stamps.fits", *asked, "-o", "odd.csv")
     assert result.code == 0, result.err
     table = pd.read_csv("odd.csv")
     assert list(table) == ["item", "line", "id", "anomaly", "flux", "log_likelihood"]
     assert table["id"].tolist() == ["a", "b", "c"]
     np.testing.assert_allclose(table["flux"], DOMAIN.measure(stamps, ["flux"])[:, 0], rtol=1e-6)
-    own = load_model("galaxies", model, "cpu").oracles
+    own = load_model("galaxies", galaxy_model, "cpu").oracles
     for name, oracle in own.items():
         np.testing.assert_allclose(table[name], [one.value for one in oracle.score(stamps)], rtol=1e-6)
-    result = cli("score", "galaxies", "stamps.fits", "--model", model, "--threads", 2, "-o", "own.csv")
+    result = cli("score", "galaxies", "stamps.fits", "--model", galaxy_model, "--threads", 2, "-o", "own.csv")
     assert result.code == 0, result.err
     pd.testing.assert_frame_equal(pd.read_csv("own.csv"), table[["item", "line", "id", *own]])
 
 
-def test_what_a_model_can_t_judge_is_listed(cli, model, tmp_path):
+def test_what_a_model_can_t_judge_is_listed(cli, galaxy_model, tmp_path):
     large = [one.observed for one in simulate(SurveySettings(), 1, 0, 2)]
     DOMAIN.write(tmp_path / "large.h5", large, ["a", "b"], {})
-    result = cli("score", "galaxies", "large.h5", "--model", model, "--with", "flux,anomaly", "-o", "odd.csv")
+    result = cli("score", "galaxies", "large.h5", "--model", galaxy_model, "--with", "flux,anomaly", "-o", "odd.csv")
     assert result.code == 0, result.err
     assert pd.read_csv("odd.csv")["anomaly"].isna().all()
     assert "anomaly: expected 1 band(s) of 32 x 32 pixels" in Path("odd.csv.rejects.csv").read_text()
 
 
-def test_draws_are_judged_as_they_are_seen(cli, model):
+def test_draws_are_judged_as_they_are_seen(cli, galaxy_model):
     drawn = ("-n", 3, "--include", "anomaly,log_likelihood", "--threads", 1, "-o", "drawn.csv")
-    result = cli("generate", "galaxies", "--model", model, *drawn)
+    result = cli("generate", "galaxies", "--model", galaxy_model, *drawn)
     assert result.code == 0, result.err
-    result = cli("score", "galaxies", "drawn.csv", "--model", model, "--threads", 1, "-o", "again.csv")
+    result = cli("score", "galaxies", "drawn.csv", "--model", galaxy_model, "--threads", 1, "-o", "again.csv")
     assert result.code == 0, result.err
     names = ["anomaly", "log_likelihood"]
     np.testing.assert_allclose(pd.read_csv("again.csv")[names], pd.read_csv("drawn.csv")[names], rtol=1e-5)
 
 
-def test_a_search_may_ask_for_what_is_usual_and_not_for_what_is_likely(cli, model):
-    search = ("optimize", "galaxies", "--model", model, "--budget", 16, "-n", 2, "--threads", 1, "-o", "found.csv")
+def test_a_search_may_ask_for_what_is_usual_and_not_for_what_is_likely(cli, galaxy_model):
+    search = (
+        "optimize",
+        "galaxies",
+        "--model",
+        galaxy_model,
+        "--budget",
+        16,
+        "-n",
+        2,
+        "--threads",
+        1,
+        "-o",
+        "found.csv",
+    )
     result = cli(*search, "--goal", "anomaly <= 20", "--goal", "maximize flux")
     assert result.code in (0, 5), result.err
     found = pd.read_csv("found.csv")["anomaly"]

@@ -91,6 +91,19 @@ def test_an_impossible_wish_writes_what_there_is_and_says_5(cli, workspace):
     assert f"Found {len(table)} of 8 distinct items in 24 draws (all written; {24 - len(table)} failed" in result.err
 
 
+@pytest.mark.parametrize("output", ["none.csv", "none.parquet", "none.txt"])
+def test_what_nothing_satisfies_leaves_no_file(cli, workspace, output):
+    call = ("-n", 2, "--where", "height >= 90", "--attempts", 2, "-o", output)
+    for more in ((), (), ("--force",)):
+        result = generate(cli, workspace, *call, *more)
+        assert result.code == 5
+        assert "Found 0 of 2 distinct items in 4 draws (4 failed" in result.err
+        assert not Path(output).exists()
+    assert generate(cli, workspace, "-n", 2, "-o", output).code == 0
+    assert generate(cli, workspace, *call, "--force").code == 5
+    assert not Path(output).exists()  # or an earlier run's would be taken for this one's
+
+
 def test_an_oracle_that_breaks_is_told_from_a_draw_that_is_no_item(cli, workspace, monkeypatch):
     class Broken:
         name, unit, direction = "height", "", None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -14,8 +15,9 @@ def test_every_property_is_listed_with_its_unit_and_meaning(cli, domain):
     listed = cli("properties", domain).out
     rows = {line.split()[0]: line for line in listed.splitlines()}
     for name, one in domain_of(domain).properties.items():
-        assert one.unit in rows[name]
-        assert rows[name].endswith(one.description)
+        cells = re.split("  +", rows[name])
+        assert (cells[1] == one.unit) == bool(one.unit)
+        assert cells[-1] == one.description
 
 
 def test_what_a_model_is_told_is_marked(cli):
@@ -25,9 +27,15 @@ def test_what_a_model_is_told_is_marked(cli):
     said = json.loads(cli("properties", "molecules", "--model", "qm9-diffusion", "--json").out)
     assert "dipole" in said["conditions"]
     assert "alerts" in said["further"]
-    assert next(one for one in said["properties"] if one["name"] == "qed")["possible"] == "0..1"
+    assert said["predicted"]["gap"] == "qm9-properties"
+    assert next(one for one in said["properties"] if one["name"] == "mw")["possible"] == [0, None]
+    assert "anomaly" in json.loads(cli("properties", "galaxies", "--json").out)["knows"]
+    assert next(one for one in said["properties"] if one["name"] == "qed")["possible"] == [0, 1]
 
 
 def test_a_wrong_model_is_told_and_a_domain_without_weights_has_none(cli):
     assert cli("properties", "galaxies", "--model", "galaxie").code == 2
+    other = cli("properties", "molecules", "--model", "galaxies")
+    assert other.code == 4
+    assert "weights for molecules" in other.err
     assert json.loads(cli("properties", "proteins", "--json").out)["conditions"] == []

@@ -30,6 +30,8 @@ def made(verb):
         details = [Path(flag("--details")) / name for name in ("trace.csv", "scored.parquet", "summary.json")]
         structures = [Path(flag("--structures"))] if flag("--structures") else []
         return [output, output.with_suffix(".csv"), *structures, *details]
+    if verb == "generate" and asked("found", verb) == "0":
+        return []
     return [output, output.parent / "config.yaml"] if verb == "report" else [output]
 
 

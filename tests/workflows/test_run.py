@@ -140,6 +140,15 @@ def test_fewer_samples_than_asked_are_a_note(place):
     assert "note: 2 of 7 samples were drawn. Loosen where" in heard
 
 
+def test_no_sample_at_all_ends_in_the_generation(place):
+    (place.folder / "found").write_text("generate 0")
+    (place.folder / "exit").write_text("generate 5")
+    code, _, heard = finish(start(place))
+    assert code != 0
+    assert "rule generate" in heard
+    assert "MissingOutputException" not in heard
+
+
 def test_a_search_that_did_not_run_is_held_against_nothing_new(place):
     (place.folder / "found").write_text("optimize 2")
     config = changed("optimize", "n", value=2)

@@ -1,5 +1,5 @@
 rule generate:
-    """Draw from the model, for the evaluation and the report. Exit code 5 means fewer items than asked."""
+    """Draw from the model, for the evaluation and the report. Exit code 5 means fewer items than asked; with none there is no file."""
     input:
         model=rules.train.output,
         files=files_of("generate", "scaffold"),
@@ -21,4 +21,4 @@ rule generate:
         domain=DOMAIN,
     shell:
         "sciencegen generate {params.domain} --settings {params.settings:q} --device {resources.device}"
-        " --threads {threads} --force -o {output:q} 2>&1 | tee {log:q} || test $? -eq 5"
+        " --threads {threads} --force -o {output:q} 2>&1 | tee {log:q} || {{ test $? -eq 5 && test -e {output:q}; }}"

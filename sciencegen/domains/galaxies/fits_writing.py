@@ -14,6 +14,7 @@ from sciencegen.domains.base import Origin
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.properties import PROPERTIES
 from sciencegen.domains.galaxies.provenance import history, provenance
+from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 
@@ -134,7 +135,8 @@ def _column(name: str, cells: list[Any]) -> Any:
 
 def _unit(name: str) -> str | None:
     """As FITS writes it; None for a pure number and for what isn't known here."""
-    known = {one.name: one.unit for one in PROPERTIES.values()} | {"pixel_scale": "arcsec", "psf_fwhm": "arcsec"}
+    known = {one.name: one.unit for one in PROPERTIES.values()} | {one: unit for one, (_, unit) in FITTED.items()}
+    known |= {"pixel_scale": "arcsec", "psf_fwhm": "arcsec"}
     plain = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
     return "nJy2" if plain.startswith("variance_") else known.get(plain) or None
 

@@ -17,6 +17,7 @@ in `<file>.yaml` beside it or in `stamps.yaml` in its folder, and overrides it:
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,8 +78,7 @@ def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal
     own = told.get("keywords", {})
     said = {name: told.get(name, _first(plain, (own.get(name, ""), *keys))) for name, keys in KEYWORDS.items()}
     try:
-        surface = _surface_brightness(said["unit"])
-        factor = _factor(said, plain) if surface is None else surface
+        factor, is_surface = _factor(said, plain, "zero_point" in told and "unit" not in told)
         pixel_scale = _pixel_scale(said["pixel_scale"], plain)
         sigma, variance = _number(said["sigma"]), _number(said["variance"])
         fwhm, saturation = _number(said["psf_fwhm"]), _number(said["saturation"])
@@ -92,7 +92,7 @@ def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal
     if variance is None and sigma is not None:
         variance = sigma**2
     limit = math.inf if saturation is None else saturation
-    return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, surface is not None)
+    return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, is_surface)
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
@@ -103,23 +103,19 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(np.asarray(value).reshape(()))
 
 
-def _factor(said: Mapping[str, Any], header: Mapping[str, Any]) -> float | None:
-    """A flux unit, else a zero point, else HST's PHOTFLAM and PHOTPLAM."""
-    unit = _plain(said["unit"])
+def _factor(said: Mapping[str, Any], header: Mapping[str, Any], by_zero_point: bool) -> tuple[float | None, bool]:
+    """nJy in the unit, or None, and whether that is over 1 arcsec²: a unit of flux or of surface brightness (JWST's
+    MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: whatever the unit."""
+    unit = "" if by_zero_point else _plain(said["unit"])
     if unit.lower() in NANOJANSKY and not unit.startswith("MJ"):  # a megajansky is no millijansky
-        return NANOJANSKY[unit.lower()]
-    if (found := _converted(unit, "nJy")) is not None:
-        return found
+        return NANOJANSKY[unit.lower()], False
+    for wanted, is_surface in (("nJy", False), ("nJy/arcsec2", True)):
+        if (found := _converted("MJy/sr" if unit == "MJY/SR" else unit, wanted)) is not None:
+            return found, is_surface
     zero_point = _number(said["zero_point"])
     if zero_point is None and header.get("PHOTFLAM") and header.get("PHOTPLAM"):
         zero_point = -2.5 * math.log10(header["PHOTFLAM"]) - 5 * math.log10(header["PHOTPLAM"]) - 2.408
-    return None if zero_point is None else float(flux_of(zero_point))
-
-
-def _surface_brightness(said: Any) -> float | None:
-    """nJy over an arcsec² in a unit such as JWST's MJy/sr; None for others."""
-    unit = _plain(said)
-    return _converted("MJy/sr" if unit == "MJY/SR" else unit, "nJy/arcsec2")
+    return (None if zero_point is None else float(flux_of(zero_point))), False
 
 
 def _plain(said: Any) -> str:
@@ -128,13 +124,17 @@ def _plain(said: Any) -> str:
 
 
 def _converted(unit: str, wanted: str) -> float | None:
-    """One of a unit in another; None where it isn't of that kind."""
+    """One of a unit in another; None where it isn't of that kind, or is a magnitude's or a negative one."""
     from astropy import units
 
     try:
-        return float(units.Unit(unit).to(wanted)) if unit else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", units.UnitsWarning)  # of how it is written
+            known = units.Unit(unit) if unit else None
+        factor = float(known.to(wanted)) if isinstance(known, units.UnitBase) else -1.0
     except (ValueError, TypeError, units.UnitConversionError):
         return None
+    return factor if factor > 0 else None
 
 
 def _pixel_scale(said: Any, header: Mapping[str, Any]) -> float | None:

@@ -56,17 +56,23 @@ class Stamp:
 
     @classmethod
     def of(
-        cls, image: np.ndarray, pixel_scale: float, psf: np.ndarray | None = None, variance: Any = 0.0,
-        bands: Sequence[str] | None = None, name: str = "",
+        cls, image: Any, pixel_scale: float, variance: Any, psf: Any = None, bands: str | Sequence[str] = (),
+        name: str = "",
     ) -> Stamp:  # fmt: skip
-        """A stamp of arrays of one's own, standardized: image [y x] or [band y x], nJy; variance of the noise, nJy²:
-        one number, or one for each band or pixel. A DataError says why they are none."""
-        image, variance = (np.asarray(given, np.float64) for given in (image, variance))
-        image, variance = (given[None] if given.ndim == 2 else given for given in (image, variance))
-        variance = variance if variance.ndim else np.full(len(image), variance)
-        names = tuple(bands or (f"band{place + 1}" for place in range(len(image))))
-        psf = None if psf is None else np.asarray(psf, np.float64)
-        found = standardize(cls(image, float(pixel_scale), psf, variance, names, name))
+        """A stamp of arrays of one's own, standardized. A DataError says why they are none.
+
+        image: [y x] or [band y x], nJy or a quantity with a unit. variance of the noise, nJy² or a quantity: one number
+        (0: noise-free), or one for each band or pixel. psf: [y x], an odd side. bands: their names."""
+        try:
+            image, variance = _numbers(image, "nJy"), _numbers(variance, "nJy2")
+            image, variance = (given[None] if given.ndim == 2 else given for given in (image, variance))
+            variance = variance if variance.ndim else np.full(image.shape[:1], variance)
+            kernel = None if psf is None else _numbers(psf, "")
+        except (ValueError, TypeError) as error:  # astropy's of units among them
+            raise DataError(f"Expected arrays of numbers for a stamp, got others: {error}.") from error
+        names = (bands,) if isinstance(bands, str) else tuple(map(str, bands))
+        names = names or tuple(f"band{place + 1}" for place in range(image.shape[0] if image.ndim else 1))
+        found = standardize(cls(image, float(pixel_scale), kernel, variance, names, name))
         if isinstance(found, Refusal):
             raise DataError(f"Expected a galaxy's stamp, got arrays that are none: {found.reason}.")
         return found
@@ -79,6 +85,12 @@ class Stamp:
     @property
     def noise_free(self) -> bool:
         return not self.variance.any()
+
+
+def _numbers(given: Any, unit: str) -> np.ndarray:
+    """An array, a masked one's gaps as NaN, a quantity in this unit."""
+    plain = given.to_value(unit) if hasattr(given, "to_value") else given
+    return np.ma.filled(np.ma.asarray(plain, np.float64), np.nan)
 
 
 def magnitude(flux: Any) -> Any:

@@ -8,21 +8,11 @@ from dataclasses import dataclass
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
-from sciencegen.domains.galaxies.sersic_fit import SersicFit, fit_sersic
+from sciencegen.domains.galaxies.sersic_fit import FITTED, SersicFit, fit_sersic
 from sciencegen.domains.galaxies.similarity import similarity
 from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import unknown_name
 from sciencegen.scoring.oracles import Direction, Oracle, Score
-
-FITTED = {
-    "sersic_index": ("index", ""),
-    "sersic_radius": ("half_light_radius", "arcsec"),
-    "sersic_flux": ("flux", "nJy"),
-    "sersic_e1": ("e1", ""),
-    "sersic_e2": ("e2", ""),
-    "sersic_chi2": ("chi2", ""),
-}
-"""Oracles of the fit: which of its numbers each is, and the unit. They see through the PSF; a fit takes 0.1 s."""
 
 NOT_GOALS = {
     "log_likelihood": "it tells how faint and how noisy a stamp is before anything else. Ask for 'anomaly <= 2' instead"

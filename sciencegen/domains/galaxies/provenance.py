@@ -23,7 +23,12 @@ def provenance(origin: Origin | None) -> dict[str, tuple[Any, str]]:
         cards["SYNTHET"] = (True, "made by a model, not observed")
     if origin.model:
         cards |= {"MODEL": (_ascii(origin.model), ""), "MODELSHA": (origin.weights, "")}
-    return cards if origin.seed is None else cards | {"SEED": (origin.seed, "of the random numbers")}
+    return cards if origin.seed is None else cards | {"SEED": (_whole(origin.seed), "of the random numbers")}
+
+
+def _whole(seed: int) -> int | str:
+    """As text where it is too large for the numbers of a file."""
+    return seed if seed < 1 << 63 else str(seed)
 
 
 def history(origin: Origin | None) -> list[str]:

@@ -42,6 +42,17 @@ class SersicFit:
     chi2: float
 
 
+FITTED = {
+    "sersic_index": ("index", ""),
+    "sersic_radius": ("half_light_radius", "arcsec"),
+    "sersic_flux": ("flux", "nJy"),
+    "sersic_e1": ("e1", ""),
+    "sersic_e2": ("e2", ""),
+    "sersic_chi2": ("chi2", ""),
+}
+"""Oracles of the fit: which of its numbers each is, and the unit. They see through the PSF; a fit takes 0.1 s."""
+
+
 @lru_cache(maxsize=1024)
 def fit_sersic(stamp: Stamp) -> SersicFit | None:
     """The least-squares fit in the first band; None where there is no light to fit. The last fits are

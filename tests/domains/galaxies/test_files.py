@@ -11,7 +11,7 @@ import yaml
 from astropy.io import fits
 
 from sciencegen.domains.base import Origin, Refusal
-from sciencegen.domains.galaxies import files
+from sciencegen.domains.galaxies import files, fits_files, headers
 from sciencegen.domains.galaxies.fits_writing import psf_fwhm
 from sciencegen.domains.galaxies.items import Stamp, key, text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
@@ -103,13 +103,14 @@ def test_a_file_says_how_its_stamps_came_to_be(tmp_path):
 
 def test_columns_of_the_catalogue_have_their_units(tmp_path):
     made = [one.observed for one in simulate(SurveySettings(side=32), 1, 0, 1)]
-    values = {"flux": [1.0], "half_light_radius_lower": [0.1], "ellipticity": [0.2], "z": [0.5], "note": ["x"]}
+    with_units = {"flux": "nJy", "sersic_flux": "nJy", "half_light_radius_lower": "arcsec"}
+    values = {name: [1.0] for name in (*with_units, "ellipticity", "z")} | {"note": ["x"]}
     files.write(tmp_path / "a.fits", made, ["a"], values)
     with fits.open(tmp_path / "a.fits") as hdus:
         units = {column.name: column.unit for column in hdus["CATALOG"].columns}
-    expected = {"flux": "nJy", "half_light_radius_lower": "arcsec", "pixel_scale": "arcsec", "psf_fwhm": "arcsec"}
-    expected |= {"variance_VIS": "nJy2"} | dict.fromkeys(("id", "ellipticity", "z", "note"))
-    assert units == expected
+    assert units == with_units | {"pixel_scale": "arcsec", "psf_fwhm": "arcsec", "variance_VIS": "nJy2"} | (
+        dict.fromkeys(("id", "ellipticity", "z", "note"))
+    )
 
 
 @pytest.mark.parametrize(("shot_noise", "said"), [(False, "in CATALOG."), (True, "in CATALOG, as a map in VARIANCE.")])
@@ -146,6 +147,8 @@ def test_a_single_image(tmp_path):
         ({"BUNIT": "mJy"}, 1e6),
         ({"BUNIT": "MJy"}, 1e15),
         ({"BUNIT": "MJy/sr"}, 23.5044 * 1e3 * 0.2**2),
+        ({"BUNIT": "mag(AB)", "MAGZERO": 31.4}, 1.0),
+        ({"BUNIT": "nJy", "MAGZERO": 27.0}, 1.0),
         ({"BUNIT": "MJY/SR"}, 23.5044 * 1e3 * 0.2**2),
         ({"BUNIT": "nJy arcsec-2"}, 0.2**2),
         ({"BUNIT": "nanomaggy"}, 3631.0),
@@ -263,6 +266,8 @@ def spoilt(value: float) -> np.ndarray:
         (IMAGE, {"PIXSCALE": None}, "no pixel scale is given: add PIXSCALE"),
         (IMAGE, {"BUNIT": None}, "there is no unit and no zero point is given"),
         (IMAGE, {"BUNIT": "adu"}, "the unit 'adu' isn't one of flux"),
+        (IMAGE, {"BUNIT": "mag(AB)"}, "the unit 'mag(AB)' isn't one of flux"),
+        (IMAGE, {"BUNIT": "-1 Jy"}, "the unit '-1 Jy' isn't one of flux"),
         (IMAGE, {"BUNIT": "MJY"}, "the unit 'MJY' isn't one of flux"),
         (IMAGE, {"PIXSCALE": "wide"}, "a keyword of the header is no number"),
         (IMAGE, {"PIXSCALE": -1.0}, "positive pixel scale"),
@@ -417,6 +422,17 @@ def test_arrays_of_numpy_without_pickles(tmp_path):
     np.savez(tmp_path / "c.npz", images=np.array([{"a": 1}], object))
     with pytest.raises(DataError, match="allow_pickle=False"):
         list(files.read(tmp_path / "c.npz"))
+
+
+def test_a_zero_point_that_is_told_beside_a_file_overrides_its_unit(tmp_path):
+    path = written(tmp_path / "a.fits", BUNIT="MJy/sr")
+    before = only(path).image.sum()
+    (tmp_path / "a.fits.yaml").write_text("zero_point: 31.4")
+    headers.told_beside.cache_clear()
+    fits_files._opened.cache_clear()
+    after = only(path).image.sum()
+    assert before == pytest.approx(940.2 * after, rel=1e-2)
+    assert after == pytest.approx(IMAGE.sum(dtype=float), rel=5e-3)
 
 
 def test_surface_brightness_counts_on_each_stamps_own_pixels(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy import units
 
 from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import (
@@ -28,21 +29,32 @@ GOOD = stamp(sersic(1, 4))
 
 def test_arrays_of_ones_own_become_a_stamp():
     image = sersic(1, 4)
-    assert same(Stamp.of(image, 0.1), standardize(stamp(image, bands=("band1",))))
-    noisy = Stamp.of([image, image], 0.2, psf=np.ones((3, 3)), variance=[1.0, 2.0], bands=["g", "r"], name="one")
+    assert same(Stamp.of(image, 0.1, 0), standardize(stamp(image, bands=("band1",))))
+    assert same(Stamp.of(image / 1e3 * units.uJy, 0.1, 4e-6 * units.uJy**2), Stamp.of(image, 0.1, 4))
+    noisy = Stamp.of([image, image], 0.2, [1.0, 2.0], psf=np.ones((3, 3)), bands=np.array(["g", "r"]), name="one")
     assert (noisy.image.shape, noisy.bands, noisy.name, noisy.pixel_scale) == ((2, 64, 64), ("g", "r"), "one", 0.2)
     assert noisy.psf.sum() == pytest.approx(1)
     assert noisy.variance.tolist() == [1.0, 2.0]
-    assert Stamp.of(image, 0.1, variance=np.full((64, 64), 4.0)).variance.shape == (1, 64, 64)
-    for wrong, told in (
-        ({"variance": -1.0}, "negative"),
-        ({"bands": "gr"}, "1 planes"),
-        ({"variance": [1, 2, 3]}, "shape"),
-    ):
-        with pytest.raises(DataError, match=told):
-            Stamp.of(image, 0.1, **wrong)
-    with pytest.raises(DataError, match="square"):
-        Stamp.of(np.zeros(5), 0.1)
+    assert Stamp.of(image, 0.1, np.full((64, 64), 4.0), bands="VIS").variance.shape == (1, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("image", "variance", "bands", "told"),
+    [
+        (sersic(1, 4), -1.0, (), "negative"),
+        (sersic(1, 4), 1.0, ("g", "r"), "1 planes"),
+        (sersic(1, 4), [1, 2, 3], (), "shape"),
+        (np.ma.masked_greater(sersic(1, 4), 5), 1.0, (), "NaN"),
+        (sersic(1, 4) * units.m, 1.0, (), "convertible"),
+        (np.zeros(5), 1.0, (), "square"),
+        (np.float64(1), 1.0, (), "square"),
+        ([[1, 2], [3]], 1.0, (), "arrays of numbers"),
+        ("image.fits", 1.0, (), "arrays of numbers"),
+    ],
+)
+def test_arrays_that_are_no_stamp_are_refused(image, variance, bands, told):
+    with pytest.raises(DataError, match=told):
+        Stamp.of(image, 0.1, variance, bands=bands)
 
 
 def noisy(variance: float = 4.0) -> Stamp:

@@ -1,0 +1,80 @@
+"""Every verb that writes stamps says in the file how they came to be, and nothing that isn't so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from sciencegen.api.models import WEIGHTS
+from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.files import sha256_of
+
+KEYWORDS = ("SYNTHET", "MODEL", "MODELSHA", "SEED")
+
+
+@pytest.fixture(autouse=True)
+def seen(tmp_path):
+    """seen.fits: three stamps that a survey saw."""
+    made = [one.observed for one in simulate(SurveySettings(side=32), 5, 0, 3)]
+    DOMAIN.write(tmp_path / "seen.fits", made, ["a", "b", "c"], {})
+
+
+def told(path="out.fits"):
+    header = fits.getheader(path)
+    return {name: header[name] for name in KEYWORDS if name in header}, list(header["HISTORY"])
+
+
+def test_what_a_model_draws_is_synthetic(cli, galaxy_model):
+    call = ("generate", "galaxies", "--model", galaxy_model, "-n", 2, "--threads", 1, "--seed", 3, "-o", "out.csv")
+    result = cli(*call, "--where", "flux in 100..1e6", "--noise-free", "--attempts", 1)
+    assert result.code in (0, 5), result.err
+    name, digest = "/".join(galaxy_model.parts[-2:]), sha256_of(galaxy_model / WEIGHTS)
+    keywords, history = told()
+    assert keywords == {"SYNTHET": True, "MODEL": name, "MODELSHA": digest, "SEED": 3}
+    assert history == ["sciencegen generate", "asked: flux in 100..1e6", "asked: noise-free"]
+
+
+def test_what_lies_between_two_stamps_is_synthetic_and_says_between_which(cli, galaxy_model):
+    ends = (str(Path("seen.fits").resolve()) + "[0]", "seen.fits[2]")
+    result = cli("interpolate", "galaxies", *ends, "--model", galaxy_model, "--steps", 3, "-o", "out.fits")
+    assert result.code == 0, result.err
+    keywords, history = told()
+    assert keywords["SYNTHET"]
+    assert history == ["sciencegen interpolate", "asked: from seen.fits[0]", "asked: to seen.fits[2]"]
+
+
+def test_what_is_decoded_is_synthetic(cli, galaxy_model):
+    assert cli("encode", "galaxies", "seen.fits", "--model", galaxy_model, "-o", "z.npz").code == 0
+    for output in ("out.fits", "beside.csv"):
+        result = cli("decode", "galaxies", "z.npz", "--model", galaxy_model, "--where", "flux=900", "-o", output)
+        assert result.code == 0, result.err
+        assert told(Path(output).with_suffix(".fits"))[1] == ["sciencegen decode", "asked: flux=900"]
+    Path("beside.csv").unlink()
+    again = ("decode", "galaxies", "z.npz", "--model", galaxy_model, "-o", "beside.csv")
+    assert "Pass --force" in cli(*again).err
+    assert cli(*again, "--force").code == 0
+
+
+def test_what_may_have_been_observed_is_not_called_synthetic(cli, galaxy_model):
+    search = ("optimize", "galaxies", "--model", galaxy_model, "--goal", "magnitude <= 40", "--budget", 8, "-n", 1)
+    result = cli(*search, "--start", "seen.fits[0]", "--allow-known", "--threads", 1, "-o", "out.fits")
+    assert result.code in (0, 5), result.err
+    keywords, history = told()
+    assert "SYNTHET" not in keywords
+    assert history == ["sciencegen optimize", "asked: magnitude <= 40", "asked: from seen.fits[0]"]
+    result = cli("score", "galaxies", Path("seen.fits").resolve(), "--with", "flux", "-o", "scored.fits")
+    assert result.code == 0, result.err
+    assert told("scored.fits") == ({}, ["sciencegen score", "asked: of seen.fits"])
+
+
+def test_a_predictor_says_that_it_predicted(cli):
+    rows = "".join(f"seen.fits[{number % 3}],{number}\n" for number in range(30))
+    Path("seen.csv").write_text("item,flux\n" + rows)
+    result = cli("train", "predictor", "galaxies", "seen.csv", "--target", "flux", "-o", "p", "--threads", 1)
+    assert result.code == 0, result.err
+    result = cli("predict", "galaxies", "seen.fits", "--predictor", "flux=p", "-o", "out.fits", "--threads", 1)
+    assert result.code == 0, result.err
+    assert told()[1] == ["sciencegen predict", "asked: of seen.fits"]
