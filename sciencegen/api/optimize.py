@@ -48,8 +48,8 @@ Log = Callable[[str], None]
 @dataclass(frozen=True)
 class Found:
     """table: the candidates. trace: method, call, top_10, feasible. scored: everything that the search looked at.
-    complete: gives candidates the structures that files hold, where a model is named for it. numbers: how their names
-    end there."""
+    domain: of the items: its name, or that of the form that the model makes. complete: gives candidates the structures
+    that files hold, where a model is named for it. numbers: how their names end there."""
 
     domain: str
     table: dict[str, list[Any]]
@@ -109,7 +109,7 @@ def search(
         objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
-    found = _found(domain, settings, goals, traces, known, model, further)
+    found = _found(settings, goals, traces, known, model, further)
     judged = judged_by_intervals(goals, found.table) if settings.lower_bounds else []
     found.summary["notes"] = [*judged, *outside(found.table), *beyond(found.table, goals, oracles)]
     for note in found.summary["notes"]:
@@ -213,7 +213,7 @@ def _progress(advance: Callable[[int], None] | None) -> Callable[[Objective], No
 
 
 def _found(
-    domain: str, settings: OptimizeSettings, goals: list[Goal], traces: dict[str, list[Evaluation]], known: Known,
+    settings: OptimizeSettings, goals: list[Goal], traces: dict[str, list[Evaluation]], known: Known,
     model: LoadedModel, further: Mapping[str, Oracle],
 ) -> Found:  # fmt: skip
     science, trace = model.domain, traces[settings.method]
@@ -243,7 +243,7 @@ def _found(
         "model": str(model.folder),
         "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
     }
-    return Found(domain, table, trace_table(traces), scored_table(science, trace, names), failed, summary)
+    return Found(science.name, table, trace_table(traces), scored_table(science, trace, names), failed, summary)
 
 
 __all__ = ["AllFailed", "Found", "check_wish", "optimize", "read_goals", "search", "search_space"]

@@ -225,6 +225,7 @@ def write_candidates(
             companion = Companion(domain, output, overwrite, origin)
             table = {**table, "item": companion.cells(table)}
             companion.write()
+        table = {**table, "item": [_cell(domain.name, text) for text in table["item"]]}
         write_table(output, table)
         for beside in csv_beside(output):
             write_table(beside, table)

@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
-from sciencegen.api.outputs import OutputWriter, open_output
+from sciencegen.api.optimize import Found
+from sciencegen.api.outputs import OutputWriter, open_output, write_search
 from sciencegen.api.references import read_rows_of
 from sciencegen.api.rooms import domain_of
 from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
+from sciencegen.domains.base import Origin
 from sciencegen.domains.molecules import DOMAIN
 
 
@@ -59,3 +61,17 @@ def test_no_id_breaks_its_line_or_extends_the_item(tmp_path):
     assert [row.id for row in rows] == ["one two", "$R1$|", "x | y", "", ""]
     DOMAIN.write(tmp_path / "y.smi", [DOMAIN.parse("CCO")] * 2, ids[:2], {})
     assert [(row.text, row.id) for row in DOMAIN.read(tmp_path / "y.smi")] == [("CCO", "one two"), ("CCO", "$R1$|")]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".sdf"])
+def test_candidates_of_a_form_are_plain_in_tables_and_whole_in_structures(tmp_path, ending):
+    form = DOMAIN.forms["structures"]
+    DOMAIN.write(tmp_path / "in.sdf", [DOMAIN.parse("CCO")], ["a"], {})
+    (text,) = [row.text for row in form.read(tmp_path / "in.sdf")]
+    found = Found("molecules/structures", {"rank": [1], "item": [text]}, {}, {}, [], {})
+    path = tmp_path / f"out{ending}"
+    write_search(found, str(path), origin=Origin("optimize", "my-model"))
+    assert not list(tmp_path.glob("*.rejects.csv"))
+    (row,) = DOMAIN.read(path)
+    assert row.text == "CCO"
+    assert ending == ".csv" or "by my-model" in path.read_text()
