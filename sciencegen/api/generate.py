@@ -60,6 +60,14 @@ def check_noise_free(science: Any, representation: Any) -> None:
         raise ConfigError(f"Expected no --noise-free: {instead}")
 
 
+def check_unobserved(science: Any, names: Sequence[str]) -> None:
+    for name in names:
+        if name in science.properties and science.properties[name].observed:
+            raise ConfigError(
+                f"Expected no '{name}' with --noise-free: it is of an observation. Leave one of both out."
+            )
+
+
 def read_scaffold(science: Any, settings: GenerateSettings) -> Any:
     """The part that every item shall hold, None where none is asked for."""
     if settings.scaffold is None:
@@ -97,6 +105,7 @@ class Generation:
                 self.book.resolve(name)
         if settings.noise_free:
             check_noise_free(model.domain, model.representation)
+            check_unobserved(model.domain, self.names)
         self.scaffold = read_scaffold(model.domain, settings)
         self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
         model.domain.constraint(self.keep, settings.forbid)  # a pattern's error comes before any work
@@ -144,7 +153,8 @@ class Generation:
         """Which conditions lie where the domain's data have nothing."""
         properties = self.model.domain.properties
         return [
-            f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none will meet it"
+            f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none may meet it, "
+            "and those that do are extrapolated"
             for c in self.conditions
             if (one := properties.get(c.name)) and (c.ask_low > one.high or c.ask_high < one.low)
         ]

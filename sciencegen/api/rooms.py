@@ -215,23 +215,38 @@ def with_beside(names: Sequence[str], told: Collection[str]) -> list[str]:
     return [column for name in names for column in (name, *beside.get(name, ()))]
 
 
+def _measured(
+    domain: Any, items: Sequence[Any], names: Sequence[str], seen: Sequence[Any] | None
+) -> dict[str, list[float]]:  # fmt: skip
+    """Property -> its value of each item."""
+    found: dict[str, list[float]] = {}
+    for observed in (False, True):
+        chosen = [name for name in names if domain.properties[name].observed == observed]
+        asked = seen if observed and seen is not None else items
+        values = domain.measure(asked, chosen) if asked and chosen else np.empty((0, len(chosen)))
+        found |= dict(zip(chosen, values.T.tolist(), strict=True))
+    return found
+
+
 def measure_all(
     domain: Any, items: Sequence[Any], names: Sequence[str], oracle: Callable[[str], Any] | None = None,
     representation: Any = None, told: Collection[str] = (), seen: Sequence[Any] | None = None,
 ) -> list[list[Any]]:  # fmt: skip
     """[item column] of properties, of what the representation measures, and of other oracles (the domain's, or those of
     `oracle`), NaN where one fails; the columns are `with_beside(names, told)`.
-    seen: the items as they are written, where an instrument sees them so: what learned from such is asked of these."""
+    seen: the items as they are written, where an instrument sees them so: what learned from such is asked of these, and
+    so are properties of an observation."""
     own = [name for name in names if name in getattr(representation, "measures", ()) and name not in told]
     relative = representation.measure(items, own) if items and own else None
     columns: list[list[Any]] = []
-    properties = [name for name in names if name in domain.properties and name not in told]
-    measured = domain.measure(items, properties) if items and properties else None
+    measured = _measured(
+        domain, items, [name for name in names if name in domain.properties and name not in told], seen
+    )
     for name in names:
         if name in own:
             columns.append([] if relative is None else relative[:, own.index(name)].tolist())
-        elif name in properties:
-            columns.append([] if measured is None else measured[:, properties.index(name)].tolist())
+        elif name in measured:
+            columns.append(measured[name])
         else:
             judge = (oracle or domain.oracle)(name)
             asked = seen if seen is not None and isinstance(judge, SeenOracle) else items

@@ -69,10 +69,10 @@ def decode(
     claim_output(output, force)
 
     from sciencegen.api.latent import decode_file
-    from sciencegen.api.origins import origin_of
+    from sciencegen.api.origins import origin_of, plain_path
     from sciencegen.api.outputs import write_lines, write_rejected
 
-    origin = origin_of("decode", domain, model, where or ())
+    origin = origin_of("decode", domain, model, [*(where or ()), f"from {plain_path(latents)}"])
     with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_file(domain, path, model=model, where=where or (), resources=record)
     write_lines(domain, output, decoded.item, origin, force)

@@ -87,8 +87,9 @@ def optimize(
     check_wish(domain, record)
     if alignment is not None:
         record = of_family(domain, record, alignment, output)
+    asked = [*record.goals, f"method {record.method}, budget {record.budget}"]
     designed = dict(keep=record.keep, forbid=record.forbid, given=record.start)
-    origin = origin_of("optimize", domain, record.model, record.goals, seed=record.seed, **designed)
+    origin = origin_of("optimize", domain, record.model, asked, seed=record.seed, **designed)
     try:
         with progress("scoring", record.budget * (1 + len(record.controls))) as advance:
             found = search(domain, record, log=say, advance=advance)

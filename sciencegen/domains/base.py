@@ -44,7 +44,8 @@ class Origin:
     """How a file's items came to be, for formats with a place for it.
 
     verb: of the command. model: its name, "" for none. weights: their sha256. asked: goals and conditions as the user
-    wrote them, and what was begun with. made: that a model made every item; else some may be given ones.
+    wrote them, and what was begun with. made: that a model made every item; else some may be given ones. notes: what
+    else somebody should know who has the file alone.
     """
 
     verb: str
@@ -53,6 +54,7 @@ class Origin:
     seed: int | None = None
     asked: tuple[str, ...] = ()
     made: bool = True
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Property:
     direction: which end is better by common consent, None where it depends on the wish.
     tolerance: half-width within which `--where name=value` counts as satisfied.
     possible: what it can be at all, whatever the data: to ask for anything else is an error.
+    observed: that it is of an observation, and measured of items as an instrument sees them.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Property:
     description: str
     integer: bool = False
     possible: tuple[float, float] = (-math.inf, math.inf)
+    observed: bool = False
 
 
 class Representation(Protocol):

@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 
 from sciencegen.api.models import WEIGHTS
+from sciencegen.cli.generate import SEEN
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.files import sha256_of
@@ -37,6 +38,20 @@ def test_what_a_model_draws_is_synthetic(cli, galaxy_model):
     assert history == ["sciencegen generate", "asked: flux in 100..1e6", "asked: noise-free"]
 
 
+def test_a_wish_for_what_only_an_observation_has(cli, galaxy_model):
+    drawn = ("-n", 2, "--threads", 1, "--where", "signal_to_noise >= 0.1")
+    call = ("generate", "galaxies", "--model", galaxy_model, *drawn)
+    result = cli(*call, "-o", "out.fits")
+    assert result.code == 0, result.err
+    assert told()[1][-2:] == list(SEEN)
+    with fits.open("out.fits") as hdus:
+        own = DOMAIN.measure([DOMAIN.parse(f"out.fits[{row}]") for row in range(2)], ["signal_to_noise"])
+        assert hdus["CATALOG"].data["signal_to_noise"] == pytest.approx(own[:, 0], rel=1e-5)
+    result = cli(*call, "--noise-free", "-o", "none.fits")
+    assert result.code == 2
+    assert "Expected no 'signal_to_noise' with --noise-free" in result.err
+
+
 def test_what_lies_between_two_stamps_is_synthetic_and_says_between_which(cli, galaxy_model):
     ends = (str(Path("seen.fits").resolve()) + "[0]", "seen.fits[2]")
     result = cli("interpolate", "galaxies", *ends, "--model", galaxy_model, "--steps", 3, "-o", "out.fits")
@@ -51,7 +66,11 @@ def test_what_is_decoded_is_synthetic(cli, galaxy_model):
     for output in ("out.fits", "beside.csv"):
         result = cli("decode", "galaxies", "z.npz", "--model", galaxy_model, "--where", "flux=900", "-o", output)
         assert result.code == 0, result.err
-        assert told(Path(output).with_suffix(".fits"))[1] == ["sciencegen decode", "asked: flux=900"]
+        assert told(Path(output).with_suffix(".fits"))[1] == [
+            "sciencegen decode",
+            "asked: flux=900",
+            "asked: from z.npz",
+        ]
     Path("beside.csv").unlink()
     again = ("decode", "galaxies", "z.npz", "--model", galaxy_model, "-o", "beside.csv")
     assert "Pass --force" in cli(*again).err
@@ -64,7 +83,12 @@ def test_what_may_have_been_observed_is_not_called_synthetic(cli, galaxy_model):
     assert result.code in (0, 5), result.err
     keywords, history = told()
     assert "SYNTHET" not in keywords
-    assert history == ["sciencegen optimize", "asked: magnitude <= 40", "asked: from seen.fits[0]"]
+    assert history == [
+        "sciencegen optimize",
+        "asked: magnitude <= 40",
+        "asked: method evolution, budget 8",
+        "asked: from seen.fits[0]",
+    ]
     result = cli("score", "galaxies", Path("seen.fits").resolve(), "--with", "flux", "-o", "scored.fits")
     assert result.code == 0, result.err
     assert told("scored.fits") == ({}, ["sciencegen score", "asked: of seen.fits"])

@@ -3,7 +3,8 @@
 A two-dimensional image is a stamp. A cube is a stack of stamps [n y x], unless its header names as many bands as it has
 planes (BANDS = 'g,r,i'): then it is one stamp; four dimensions are [n band y x]. Extensions called PSF, VARIANCE (or
 VAR), IVAR (WHT, WEIGHT) and ERR (SIGMA, RMS) go with the image of the same EXTVER or, in a file with one image, with
-that; a table of as many rows as there are stamps is their catalogue."""
+that; a table of as many rows as there are stamps is their catalogue. Where an image is called SCI,
+only such are read."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ BESIDE = {
     "PSF": "psf", "VARIANCE": "variance", "VAR": "variance", "IVAR": "inverse", "WHT": "inverse", "WEIGHT": "inverse",
     "ERR": "sigma", "SIGMA": "sigma", "RMS": "sigma",
 }  # fmt: skip
-PASSED_OVER = frozenset({"MASK", "DQ", "SEG", "SEGMENTATION", "CON", "CTX", "MODEL"})
+PASSED_OVER = frozenset({"MASK", "DQ", "SEG", "SEGMENTATION", "SEGMAP", "CON", "CTX", "MODEL"})
+SCIENCE = "SCI"
+"""What HST and JWST call images; then others, such as VAR_POISSON or AREA, are no stamps."""
 NAMES = ("id", "name", "object", "ident")
 """Columns of a catalogue that name its stamps."""
 OWN = re.compile("pixel_scale|psf_fwhm|variance_.+")
@@ -45,7 +48,9 @@ class FitsFile:
             self.hdus = fits.open(path, memmap=False, lazy_load_hdus=False, ignore_missing_simple=False)
         except (OSError, TypeError, ValueError) as error:
             raise DataError(f"Expected a FITS file at {path}, found another or a damaged one: {error}.") from error
-        self.images = {number: _stack_size(hdu) for number, hdu in enumerate(self.hdus) if _is_image(hdu)}
+        images = {number: hdu for number, hdu in enumerate(self.hdus) if _is_image(hdu)}
+        science = {number: hdu for number, hdu in images.items() if hdu.name.upper() == SCIENCE}
+        self.images = {number: _stack_size(hdu) for number, hdu in (science or images).items()}
         """Number of the HDU -> how many stamps it holds; None: it is one."""
         self._about: dict[int, About | Refusal] = {}
 
@@ -174,6 +179,8 @@ def _variance(
     for kind, convert in (("variance", np.asarray), ("inverse", _inverse), ("sigma", np.square)):
         if kind in parts:
             found = convert(parts[kind])
+            if found.shape[-2:] != image.shape[-2:]:
+                raise ValueError(f"noise of {list(found.shape)} pixels beside an image of {list(image.shape)}")
             return np.broadcast_to(found, image.shape) if found.ndim == 2 else found
     columns = [f"variance_{band}" for band in bands]
     if all(name in row for name in columns):

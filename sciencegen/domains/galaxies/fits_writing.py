@@ -96,7 +96,10 @@ def _header(stamps: Sequence[Stamp], origin: Origin | None) -> Any:
         header[f"CRPIX{axis}"] = (stamps[0].side + 1) / 2
         header[f"CRVAL{axis}"] = 0.0
         header[f"CD{axis}_{axis}"] = (scale / 3600, "[deg]")
-    header[f"CTYPE{3 + (len(stamps[0].bands) > 1)}"] = ("STAMP", "row of CATALOG")
+    last = 3 + (len(stamps[0].bands) > 1)
+    for axis in range(3, last + 1):
+        header[f"CD{axis}_{axis}"] = 1.0
+    header[f"CTYPE{last}"] = ("STAMP", "row of CATALOG")
     for keyword, card in provenance(origin).items():
         header[keyword] = card
     for line in history(origin):
@@ -104,7 +107,7 @@ def _header(stamps: Sequence[Stamp], origin: Origin | None) -> Any:
     noise_free, sharp = all(one.noise_free for one in stamps), all(one.psf is None for one in stamps)
     where = "CATALOG, as a map in VARIANCE" if mapped(stamps) else "CATALOG"
     header["COMMENT"] = "Noise: none." if noise_free else f"Noise: variance (nJy2) in {where}."
-    header["COMMENT"] = "PSF: none." if sharp else "PSF: of each stamp in PSF, on its pixels, summing to 1."
+    header["COMMENT"] = "PSF: none." if sharp else "PSF: of each stamp in PSF, without the pixel's response."
     return header
 
 

@@ -50,6 +50,8 @@ Counts, electrons and adu, with or without /s, need a zero point."""
 FRAME = 3
 """Pixels at the edge of a stamp whose scatter tells its noise where nothing else does."""
 FURTHER = ("images", "keywords")
+SQUARE = 0.01
+"""Relative difference of a pixel's sides that is none."""
 _DEGREE = 3600.0
 
 
@@ -84,11 +86,18 @@ def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal
         fwhm, saturation = _number(said["psf_fwhm"]), _number(said["saturation"])
     except (TypeError, ValueError) as error:
         return Refusal(f"a keyword of the header is no number ({error})")
+    lacking = []
     if factor is None:
         known = f"the unit '{said['unit']}' isn't one of flux" if said["unit"] else "there is no unit"
-        return Refusal(f"{known} and no zero point is given: add BUNIT = 'nJy' or MAGZERO, or say it in stamps.yaml")
+        lacking.append(
+            f"{known} and no zero point is given: add BUNIT = 'nJy' or MAGZERO, or 'unit: nJy' in stamps.yaml"
+        )
     if pixel_scale is None:
-        return Refusal("no pixel scale is given: add PIXSCALE (arcsec) or a WCS, or say it in stamps.yaml")
+        lacking.append("no pixel scale is given: add PIXSCALE (arcsec) or a WCS, or 'pixel_scale: 0.1' in stamps.yaml")
+    if lacking or factor is None or pixel_scale is None:
+        return Refusal("; ".join(lacking))
+    if isinstance(pixel_scale, Refusal):
+        return pixel_scale
     if variance is None and sigma is not None:
         variance = sigma**2
     limit = math.inf if saturation is None else saturation
@@ -137,16 +146,20 @@ def _converted(unit: str, wanted: str) -> float | None:
     return factor if factor > 0 else None
 
 
-def _pixel_scale(said: Any, header: Mapping[str, Any]) -> float | None:
-    """arcsec: a keyword, else the WCS (degrees): sqrt |det CD|, or CDELT."""
+def _pixel_scale(said: Any, header: Mapping[str, Any]) -> float | Refusal | None:
+    """arcsec: a keyword, else the WCS (degrees): sqrt |det CD|, or CDELT. A Refusal where pixels aren't square."""
     if said is not None:
         return _number(said)
     if "CD1_1" in header and "CD2_2" in header:
-        determinant = header["CD1_1"] * header["CD2_2"] - header.get("CD1_2", 0.0) * header.get("CD2_1", 0.0)
-        return math.sqrt(abs(determinant)) * _DEGREE
-    if "CDELT1" in header and "CDELT2" in header and (header["CDELT1"], header["CDELT2"]) != (1.0, 1.0):
-        return math.sqrt(abs(header["CDELT1"] * header["CDELT2"])) * _DEGREE
-    return None
+        across, along = ((header.get(f"CD1_{axis}", 0.0), header.get(f"CD2_{axis}", 0.0)) for axis in (1, 2))
+    elif "CDELT1" in header and "CDELT2" in header and (header["CDELT1"], header["CDELT2"]) != (1.0, 1.0):
+        across, along = (header["CDELT1"], 0.0), (0.0, header["CDELT2"])
+    else:
+        return None
+    width, height = math.hypot(*across) * _DEGREE, math.hypot(*along) * _DEGREE
+    if abs(width - height) > SQUARE * max(width, height):
+        return Refusal(f'pixels of {width:.4g}" x {height:.4g}" aren\'t square; resample them')
+    return math.sqrt(abs(across[0] * along[1] - along[0] * across[1])) * _DEGREE
 
 
 def saturated(image: np.ndarray, said: About) -> str:

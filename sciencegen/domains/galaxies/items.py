@@ -145,7 +145,8 @@ def _variance_problem(stamp: Stamp) -> str:
     if variance.shape not in ((bands,), stamp.image.shape):
         return f"expected a variance for each band or each pixel, got shape {list(variance.shape)}"
     if not np.isfinite(variance).all():
-        return "the variance isn't finite"
+        count = int((~np.isfinite(variance)).sum())
+        return f"the noise isn't finite in {count} pixels (NaN, or a weight of 0); fill them first, as the image's"
     if (variance < 0).any():
         return f"the variance is negative ({variance.min():g} nJy²)"
     if (variance == 0).any() and variance.any():

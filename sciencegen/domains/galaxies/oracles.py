@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
-from sciencegen.domains.galaxies.sersic_fit import FITTED, SersicFit, fit_sersic
+from sciencegen.domains.galaxies.sersic_fit import FITTED, SersicFit, at_limit, fit_sersic
 from sciencegen.domains.galaxies.similarity import similarity
 from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import unknown_name
@@ -34,6 +34,8 @@ class FitOracle:
     def _score(self, fit: SersicFit | None) -> Score:
         if fit is None:
             return Score(None, failure="no Sérsic profile can be fitted")
+        if self.name == "sersic_index" and at_limit(fit.index):
+            return Score(None, failure=f"the fit ends at the limit of indices, {fit.index:.2g}: no profile fits")
         bounds = (fit.lower, fit.upper) if self.name == "sersic_index" else (None, None)
         return Score(getattr(fit, FITTED[self.name][0]), *bounds)
 

@@ -29,7 +29,8 @@ _ALL = (
     Property("smoothness", "", -0.1, 0.5, None, 0.02, "light in small structures (clumpiness)"),
     Property("gini", "", 0.3, 0.8, None, 0.02, "how unevenly light is spread over the galaxy's pixels"),
     Property("m20", "", -3.0, -0.5, None, 0.1, "log10 second moment of the brightest 20% of the light over all"),
-    Property("signal_to_noise", "", 0.0, 1000.0, "maximize", 5.0, "flux within the half-light radius over its noise"),
+    Property("signal_to_noise", "", 0.0, 1000.0, "maximize", 5.0, "flux within the half-light radius over its noise",
+             observed=True),
 )  # fmt: skip
 PROPERTIES = {one.name: one for one in _ALL}
 GIVEN = frozenset(PROPERTIES) - {"signal_to_noise"}

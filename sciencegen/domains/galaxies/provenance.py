@@ -32,8 +32,11 @@ def _whole(seed: int) -> int | str:
 
 
 def history(origin: Origin | None) -> list[str]:
-    """The command in words, and what was asked of it."""
-    return [] if origin is None else [f"sciencegen {origin.verb}", *(f"asked: {_ascii(one)}" for one in origin.asked)]
+    """The command in words, what was asked of it, and what else is to be known."""
+    if origin is None:
+        return []
+    asked = (f"asked: {one}" for one in origin.asked)
+    return list(map(_ascii, (f"sciencegen {origin.verb}", *asked, *origin.notes)))
 
 
 def _ascii(text: str) -> str:

@@ -19,9 +19,16 @@ from sciencegen.domains.galaxies.survey import binned, convolve, draw_profile
 
 INDICES = (0.3, 6.2)
 """What GalSim draws."""
+AT_LIMIT = 1e-2
+"""Relative distance from them that is none."""
 SMALLEST, LARGEST_SHAPE = 0.3, 2.5
 """Half-light radius, pixels; |u|, the ellipticity being u / sqrt(1 + u²)."""
 EVALUATIONS = 60
+STEP = 1e-3
+"""Of each parameter, for the slopes: GalSim's profiles are tables, which smaller steps see (and steps that shrink with
+a parameter near 0 would)."""
+ENOUGH = 1e-6
+"""Relative change of chi² and of the parameters at which a fit ends."""
 NOISE_FREE = 1e-3
 """Of the peak: what stands for the noise of a stamp that has none."""
 NINETY = 1.645
@@ -53,10 +60,15 @@ FITTED = {
 """Oracles of the fit: which of its numbers each is, and the unit. They see through the PSF; a fit takes 0.1 s."""
 
 
+def at_limit(index: float) -> bool:
+    """Whether a fit ended where indices do: then no profile fits, whatever its other numbers."""
+    return min(abs(math.log(index / limit)) for limit in INDICES) < AT_LIMIT
+
+
 @lru_cache(maxsize=1024)
 def fit_sersic(stamp: Stamp) -> SersicFit | None:
-    """The least-squares fit in the first band; None where there is no light to fit. The last fits are
-    remembered."""
+    """The least-squares fit in the first band; None where there is no light to fit, or it doesn't come to an end. The
+    last fits are remembered."""
     image = stamp.image[0].astype(np.float64)
     variance = np.asarray(stamp.variance[0], np.float64)
     sigma = np.sqrt(variance) if np.any(variance) else np.array(NOISE_FREE * np.abs(image).max())
@@ -70,11 +82,19 @@ def fit_sersic(stamp: Stamp) -> SersicFit | None:
 
     low = [math.log(INDICES[0]), math.log(SMALLEST), -LARGEST_SHAPE, -LARGEST_SHAPE, start[4] - 5, start[5] - 5]
     high = [math.log(INDICES[1]), math.log(stamp.side), LARGEST_SHAPE, LARGEST_SHAPE, start[4] + 5, start[5] + 5]
+
+    def slopes(parameters: np.ndarray) -> np.ndarray:
+        here = residuals(parameters)
+        steps = np.diag(np.where(parameters + STEP > high, -STEP, STEP))
+        return np.stack([(residuals(parameters + step) - here) / step.sum() for step in steps], 1)
+
     try:
-        found = least_squares(residuals, start, bounds=(low, high), diff_step=1e-3, x_scale=0.1, max_nfev=EVALUATIONS)
+        found = least_squares(
+            residuals, start, slopes, bounds=(low, high), x_scale=0.1, ftol=ENOUGH, xtol=ENOUGH, max_nfev=EVALUATIONS
+        )
     except (ValueError, RuntimeError, np.linalg.LinAlgError):
         return None
-    return _record(found.x, found.jac, stamp, image, sigma)
+    return _record(found.x, found.jac, stamp, image, sigma) if found.success else None
 
 
 def _start(image: np.ndarray, side: int) -> np.ndarray | None:
@@ -97,7 +117,8 @@ def unit_model(parameters: np.ndarray, stamp: Stamp) -> np.ndarray:
     shrink = 1 / math.sqrt(1 + u1**2 + u2**2)
     index, radius = math.exp(log_index), math.exp(log_radius) * stamp.pixel_scale
     component = Component("bulge", index, radius, u1 * shrink, u2 * shrink, 1.0)
-    sharp = binned(draw_profile(component, stamp.pixel_scale, stamp.side, np.array([x, y]))[None])
+    drawn = draw_profile(component, stamp.pixel_scale, stamp.side, np.array([x, y]), steep=True)  # smooth in the index
+    sharp = binned(drawn[None])
     return sharp[0] if stamp.psf is None else convolve(sharp, stamp.psf.astype(np.float64))[0]
 
 

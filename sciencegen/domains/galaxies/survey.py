@@ -146,12 +146,16 @@ def draw_scene(galaxy: Galaxy, survey: Survey, side: int, offset: np.ndarray) ->
     return np.stack(planes)
 
 
-def draw_profile(component: Component, pixel_scale: float, side: int, offset: np.ndarray) -> np.ndarray:
-    """[y x] of unit flux. Each finer square takes the place of what was drawn coarser there."""
+def draw_profile(
+    component: Component, pixel_scale: float, side: int, offset: np.ndarray, steep: bool | None = None
+) -> np.ndarray:
+    """[y x] of unit flux. Each finer square takes the place of what was drawn coarser there. steep: draw the innermost
+    one, too; if not told, by the index."""
+    steep = component.sersic_index > STEEP if steep is None else steep
     profile = galsim.Sersic(component.sersic_index, half_light_radius=component.half_light_radius)
     profile = profile.shear(g1=component.g1, g2=component.g2).shift(*(offset * pixel_scale))
     image = _sampled(profile, pixel_scale, side, FINE)
-    for half, samples in CENTRES[: 2 if component.sersic_index > STEEP else 1]:
+    for half, samples in CENTRES[: 2 if steep else 1]:
         finer, step = _sampled(profile, pixel_scale, 2 * half, samples), samples // FINE
         middle = slice(FINE * (side // 2 - half), FINE * (side // 2 + half))
         image[middle, middle] = finer.reshape(2 * half * FINE, step, 2 * half * FINE, step).sum((1, 3))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from astropy.io import fits
+from astropy.wcs import WCS
 
 from sciencegen.domains.base import Origin, Refusal
 from sciencegen.domains.galaxies import files, fits_files, headers
@@ -176,6 +177,24 @@ def test_the_pixel_scale_comes_from_a_keyword_or_the_wcs(tmp_path, changes):
     assert only(written(tmp_path / "a.fits", **changes)).pixel_scale == pytest.approx(0.2)
 
 
+def test_where_an_image_is_called_sci_nothing_else_is_a_stamp(tmp_path):
+    science = fits.ImageHDU(IMAGE, header(), name="SCI")
+    more = [fits.ImageHDU(np.full_like(IMAGE, 0.3), name=name) for name in ("ERR", "VAR_POISSON", "AREA", "DQ")]
+    fits.HDUList([fits.PrimaryHDU(), science, *more]).writeto(tmp_path / "a.fits")
+    stamp = only(tmp_path / "a.fits")
+    assert stamp.variance.max() == pytest.approx(0.09, rel=0.01)
+
+
+def test_what_is_written_has_a_sound_world_of_coordinates(tmp_path, recwarn):
+    for bands in (1, 3):
+        files.write(
+            tmp_path / "a.fits", [one.twin for one in simulate(SurveySettings("lsst", bands=bands), 1, 0, 2)], "ab", {}
+        )
+        world = WCS(fits.getheader(tmp_path / "a.fits"))
+        assert world.pixel_scale_matrix.shape[0] == 3 + (bands > 1)
+    assert not [one for one in recwarn if "cdfix" in str(one.message)]
+
+
 @pytest.mark.parametrize("kind", [">i2", ">i4", ">f8", "u1"])
 def test_integers_and_big_endian_numbers(tmp_path, kind):
     counts = np.clip(np.rint(IMAGE * 4 + 20), 0, 250).astype(kind)
@@ -269,6 +288,7 @@ def spoilt(value: float) -> np.ndarray:
         (IMAGE, {"BUNIT": "mag(AB)"}, "the unit 'mag(AB)' isn't one of flux"),
         (IMAGE, {"BUNIT": "-1 Jy"}, "the unit '-1 Jy' isn't one of flux"),
         (IMAGE, {"BUNIT": "MJY"}, "the unit 'MJY' isn't one of flux"),
+        (IMAGE, {"PIXSCALE": None, "CDELT1": -2e-5, "CDELT2": 3e-5}, """pixels of 0.072" x 0.108" aren't square"""),
         (IMAGE, {"PIXSCALE": "wide"}, "a keyword of the header is no number"),
         (IMAGE, {"PIXSCALE": -1.0}, "positive pixel scale"),
         (IMAGE, {"VARIANCE": -1.0}, "variance is negative"),
@@ -284,10 +304,11 @@ def test_every_reason_to_refuse_an_image(tmp_path, image, changes, reason):
     ("name", "image", "reason"),
     [
         ("VARIANCE", np.full((32, 32), -1.0), "variance is negative"),
-        ("IVAR", np.zeros((32, 32)), "variance isn't finite"),
+        ("IVAR", np.zeros((32, 32)), "noise isn't finite"),
         ("PSF", np.full((5, 5), np.nan), "PSF isn't finite"),
         ("PSF", np.ones((4, 4)), "odd side"),
-        ("VARIANCE", np.ones((5, 5)), "can't be read"),
+        ("ERR", np.where(np.eye(32), np.nan, 1.0), "noise isn't finite in 32 pixels"),
+        ("VARIANCE", np.ones((5, 5)), "noise of [5, 5] pixels beside an image of [1, 32, 32]"),
     ],
 )
 def test_every_reason_to_refuse_what_goes_with_it(tmp_path, name, image, reason):
@@ -299,7 +320,12 @@ def test_every_reason_to_refuse_what_goes_with_it(tmp_path, name, image, reason)
 def test_no_header_at_all_is_refused_with_the_remedy(tmp_path):
     fits.writeto(tmp_path / "a.fits", IMAGE)
     (refused,) = stamps_of(tmp_path / "a.fits")
-    assert "say it in stamps.yaml" in refused.reason
+    assert "there is no unit" in refused.reason
+    assert "no pixel scale is given" in refused.reason  # both at once
+    (tmp_path / "stamps.yaml").write_text("unit: nJy\npixel_scale: 0.1\n")  # the remedies, to the letter
+    headers.told_beside.cache_clear()
+    fits_files._opened.cache_clear()
+    assert only(tmp_path / "a.fits").pixel_scale == 0.1
 
 
 @pytest.mark.parametrize(

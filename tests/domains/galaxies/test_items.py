@@ -145,7 +145,7 @@ def image_with(value: float) -> np.ndarray:
         (changed(image=np.ones((2, 64, 64))), "2 planes with the names"),
         (changed(pixel_scale=0.0), "positive pixel scale"),
         (changed(variance=np.array([-1.0])), "variance is negative"),
-        (changed(variance=np.array([np.nan])), "variance isn't finite"),
+        (changed(variance=np.array([np.nan])), "noise isn't finite"),
         (changed(variance=np.eye(64)[None]), "variance is 0 in a part"),
         (changed(variance=np.ones(3)), "a variance for each band or each pixel"),
         (changed(psf=np.full((3, 3), np.nan)), "PSF isn't finite"),

@@ -7,6 +7,7 @@ import pytest
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import standardize
 from sciencegen.domains.galaxies.sersic_fit import fit_sersic
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from tests.domains.galaxies.examples import SCALE, sersic, stamp
 
 
@@ -45,3 +46,20 @@ def test_it_is_an_oracle():
     assert DOMAIN.oracle("sersic_radius").unit == "arcsec"
     empty = stamp(np.random.default_rng(3).normal(0, 1, (32, 32)) - 5, 1.0)
     assert DOMAIN.oracle("sersic_index").score([empty])[0].failed
+
+
+def test_fits_of_galaxies_of_several_parts_leave_where_they_began():
+    """One in five ended at its start, of an index of 1.5, where profiles were drawn otherwise on either side."""
+    made = [next(simulate(SurveySettings(side=32), 1, number, number + 1)) for number in (14, 40, 42, 58, 73)]
+    fits = [fit_sersic(one.twin) for one in made]
+    assert min(abs(fit.index - 1.5) for fit in fits) > 0.02
+    assert fits[2].chi2 < 1e-3  # this one is of one part
+
+
+def test_a_fit_that_ends_at_the_limit_of_indices_is_no_measurement():
+    y, x = np.mgrid[-31.5:32, -31.5:32]
+    ring = stamp(np.exp(-((np.hypot(x, y) - 12) ** 2) / 8))
+    (score,) = DOMAIN.oracle("sersic_index").score([ring])
+    assert score.failed
+    assert "limit" in score.failure
+    assert not DOMAIN.oracle("sersic_chi2").score([ring])[0].failed
