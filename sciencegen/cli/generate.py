@@ -130,7 +130,7 @@ def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:
         "got no coordinates around the scaffold": unplaced,
     }
     lost = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    written = "all written; " if summary["written"] else ""
+    written = "all written; " if summary["written"] else "no file is left; "
     why = f": {summary['first_failure']}" if summary["failed"] else ""
     return (
         f"Found {summary['written']} of {n} distinct items in {summary['drawn']} draws ({written}{lost}{why}). "

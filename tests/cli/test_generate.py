@@ -97,7 +97,7 @@ def test_what_nothing_satisfies_leaves_no_file(cli, workspace, output):
     for more in ((), (), ("--force",)):
         result = generate(cli, workspace, *call, *more)
         assert result.code == 5
-        assert "Found 0 of 2 distinct items in 4 draws (4 failed" in result.err
+        assert "Found 0 of 2 distinct items in 4 draws (no file is left; 4 failed" in result.err
         assert not Path(output).exists()
     assert generate(cli, workspace, "-n", 2, "-o", output).code == 0
     assert generate(cli, workspace, *call, "--force").code == 5
