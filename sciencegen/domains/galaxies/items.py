@@ -62,7 +62,8 @@ class Stamp:
         """A stamp of arrays of one's own, standardized. A DataError says why they are none.
 
         image: [y x] or [band y x], nJy or a quantity with a unit. variance of the noise, nJy² or a quantity: one number
-        (0: noise-free), or one for each band or pixel. psf: [y x], an odd side, without the pixel's response. bands: their names."""
+        (0: noise-free), or one for each band or pixel. psf: [y x], an odd side, without the pixel's response. bands:
+        their names."""
         try:
             image, variance = _numbers(image, "nJy"), _numbers(variance, "nJy2")
             image, variance = (given[None] if given.ndim == 2 else given for given in (image, variance))
