@@ -11,7 +11,7 @@ import pytest
 from sciencegen.api.models import WEIGHTS, load_model
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
-from tests.cli.test_galaxy_anomalies import TINY
+from tests.cli.conftest import TINY
 
 
 def test_a_model_learns_from_a_store_what_it_learns_from_a_file(cli, tmp_path):
