@@ -165,9 +165,13 @@ def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None
     replace_rejects(rejects_path(journal), source, refused)
 
 
-def write_latents(output: str, encoded: Any) -> None:
-    """An .npz with `latent`, `index`, `item` and `name`, without pickles; equal latents give equal bytes."""
-    item, name = (np.array(texts, dtype=np.str_) for texts in (encoded.item, encoded.name))
+def write_latents(domain: str, output: str, encoded: Any) -> None:
+    """An .npz with `latent`, `index`, `item` and `name`, without pickles; equal latents give equal bytes. An item that
+    stands in a file is told by its place there (`stamps.fits[3]`)."""
+    science, items = domain_of(domain), encoded.item
+    if needs_companion(science):
+        items = Companion(science, "-").cells({"item": items})
+    item, name = (np.array(texts, dtype=np.str_) for texts in (items, encoded.name))
     with atomic_write(output, "wb") as file:
         np.savez(file, latent=encoded.latent, index=encoded.index, item=item, name=name)
 

@@ -46,7 +46,7 @@ def encode(
     write_rejected(output, encoded.refused)
     if not len(encoded.index):
         raise DataError(f"No row of {source} could be encoded; {reasons(output, next(iter(encoded.refused), None))}.")
-    write_latents(output, encoded)
+    write_latents(domain, output, encoded)
     summarize({"encoded": len(encoded.index), "refused": len(encoded.refused)}, output, as_json)
 
 

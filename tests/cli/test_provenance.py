@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -63,6 +64,7 @@ def test_what_lies_between_two_stamps_is_synthetic_and_says_between_which(cli, g
 
 def test_what_is_decoded_is_synthetic(cli, galaxy_model):
     assert cli("encode", "galaxies", "seen.fits", "--model", galaxy_model, "-o", "z.npz").code == 0
+    assert np.load("z.npz")["item"].tolist() == [f"seen.fits[{number}]" for number in range(3)]
     for output in ("out.fits", "beside.csv"):
         result = cli("decode", "galaxies", "z.npz", "--model", galaxy_model, "--where", "flux=900", "-o", output)
         assert result.code == 0, result.err
