@@ -17,8 +17,6 @@ Where = Annotated[
     typer.Option(help='"name=2.5", "name in 40..90", "name >= 1" (names: `sciencegen properties DOMAIN`). Repeatable.'),
 ]
 
-SEEN = ("PSF and noise: those of training items", "properties: measured without them, but for those of noise itself")
-"""Of what a model makes and an instrument is then made to see."""
 LOST = {
     "rejected": "failed what is asked",
     "malformed": "were malformed",
@@ -99,7 +97,7 @@ def generate(
         "generate", domain, generation.model.folder, asked, seed=record.seed, keep=record.keep, forbid=record.forbid
     )
     if generation.observes:
-        origin = replace(origin, notes=SEEN)
+        origin = replace(origin, notes=getattr(generation.model.representation, "observed_notes", ()))
     writing = open_output(
         generation.form, output, generation.columns, generation.complete, origin, force, numbers=generation.numbers
     )

@@ -101,7 +101,9 @@ class Representation(Protocol):
         `measure(items, names) -> [item name]` (of a family's rows: mutations against its focus), with `ranges` of them;
         and `start`, texts of items that a search begins with (the focus).
         One that makes items as they are, of data in which an instrument saw them, may offer `observed(items, seed)`:
-        the same items as that instrument sees them. One that makes items as an instrument saw them may say so instead:
+        the same items as that instrument sees them;
+        and `observed_notes`, what a file of those should say. One that
+        makes items as an instrument saw them may say so instead:
         `hidden`, the conditions that such items don't show, and `as_seen`, a sentence for who wants them free of noise.
         One whose items have names against a reference may offer `name_column`, and `names(items)` for it (proteins:
         `mutant`, such as A42G:K43R), None for an item without one; and for searches `mutate(item, generator)`, a move

@@ -9,8 +9,8 @@ import pytest
 from astropy.io import fits
 
 from sciencegen.api.models import WEIGHTS
-from sciencegen.cli.generate import SEEN
 from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies.image_representation import OBSERVED_NOTES
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.files import sha256_of
 
@@ -44,7 +44,7 @@ def test_a_wish_for_what_only_an_observation_has(cli, galaxy_model):
     call = ("generate", "galaxies", "--model", galaxy_model, *drawn)
     result = cli(*call, "-o", "out.fits")
     assert result.code == 0, result.err
-    assert told()[1][-2:] == list(SEEN)
+    assert told()[1][-2:] == list(OBSERVED_NOTES)
     with fits.open("out.fits") as hdus:
         own = DOMAIN.measure([DOMAIN.parse(f"out.fits[{row}]") for row in range(2)], ["signal_to_noise"])
         assert hdus["CATALOG"].data["signal_to_noise"] == pytest.approx(own[:, 0], rel=1e-5)

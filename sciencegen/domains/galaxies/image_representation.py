@@ -70,6 +70,13 @@ def _read(name: str, values: np.ndarray) -> np.ndarray:
     return np.log(np.where(values > 0, values, np.nan)) if name in LOGARITHMIC else values
 
 
+OBSERVED_NOTES = (
+    "PSF and noise: those of training items",
+    "properties: measured without them, but for those of noise itself",
+)
+"""What a file of stamps says that this made and an instrument was then made to see."""
+
+
 @dataclass(eq=False)
 class ImageRepresentation:
     """bands, side, pixel_scale (arcsec): those of every stamp. columns: of the condition, in order. flux_mean,
@@ -83,6 +90,7 @@ class ImageRepresentation:
     flux_std: float
     seen: Seen
     name: str = "image"
+    observed_notes = OBSERVED_NOTES
     properties: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
