@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from sciencegen.api.simulation import obtain
 from sciencegen.data import cards
 from sciencegen.data.fetch import Progress, cached_folder, is_fetched
+from sciencegen.errors import ConfigError
+from sciencegen.files import atomic_write, sha256_of
 
 
 def list_datasets() -> list[dict[str, Any]]:
@@ -32,8 +35,41 @@ def show(name: str) -> dict[str, Any]:
     return {**card.model_dump(mode="json", exclude_none=True), **place}
 
 
-def fetch(name: str, offline: bool = False, progress: Progress | None = None) -> list[Path]:
-    """The files of a dataset, fetched, or simulated, if they aren't in the cache."""
+def fetch(
+    name: str, offline: bool = False, progress: Progress | None = None, output: str | Path | None = None
+) -> list[Path]:
+    """The files of a dataset, fetched, or simulated, if they are not in the cache.
+
+    Parameters
+    ----------
+    name
+        The dataset, as `list_datasets` names it.
+    offline
+        Use the cache and the folder `downloads` in it only.
+    progress
+        Called with the bytes (of a simulation: rows) so far and in all.
+    output
+        A folder that the files are copied into. A file that is there already must have the same content.
+
+    Returns
+    -------
+    list of Path
+        The files: in `output` if it is given, else in the cache.
+    """
     card = cards.load_card(name)
     folder = obtain(card, offline, progress)
-    return [folder / file.name for file in card.files.values()]
+    paths = [folder / file.name for file in card.files.values()]
+    return paths if output is None else [_copied(path, Path(output)) for path in paths]
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """A copy in `folder`; one that is there already is left as it is."""
+    target = folder / path.name
+    if target.exists():
+        if not target.is_file() or sha256_of(target) != sha256_of(path):
+            raise ConfigError(f"Expected no other file at {target}, found one. Remove it or pass another folder.")
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(target, "wb") as copy, path.open("rb") as file:
+        shutil.copyfileobj(file, copy)
+    return target

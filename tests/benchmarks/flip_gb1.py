@@ -1,10 +1,10 @@
 """Fitness of GB1's variants: FLIP's splits of the four-site landscape, and doubles of the whole domain.
 
-    python tests/benchmarks/flip_gb1.py GB1_four_sites_Wu2016.csv.zip                # FLIP's fixed test sets
-    python tests/benchmarks/flip_gb1.py GB1_four_sites_Wu2016.csv.zip --validation   # a part of the training rows only
-    python tests/benchmarks/flip_gb1.py --doubles gb1_data.csv --shares 0.1,1,4      # percent of the doubles to learn
+    python tests/benchmarks/flip_gb1.py gb1-four-sites                              # FLIP's fixed test sets
+    python tests/benchmarks/flip_gb1.py gb1-four-sites --validation                 # a part of the training rows only
+    python tests/benchmarks/flip_gb1.py --doubles gb1-doubles --shares 0.1,1,4      # percent of the doubles to learn
 
-The doubles are the file that `sciencegen datasets fetch proteins/gb1-doubles` names. Said are Spearman correlation,
+Both arguments are a dataset, fetched on first use, or its file. Printed are Spearman correlation,
 coverage and mean width of the 90% intervals of the predictor that `train predictor proteins` makes (of `two_vs_rest`
 with --split mutations, of `low_vs_high` with --split low-high), beside ridge regression on one-hot columns, which is
 FLIP's, and on the doubles' logarithms the additive model. Settings were chosen with --validation and on other data.
@@ -27,6 +27,7 @@ from sciencegen.metrics.regression import r2, spearman
 from sciencegen.prediction import Predictor, PredictorSettings, fit_predictor
 from sciencegen.prediction.blocks import Block
 from sciencegen.prediction.splits import Split
+from tests.benchmarks.dataset_files import dataset_file
 
 SPLITS = {"two_vs_rest": "mutations", "low_vs_high": "low-high", "sampled": None}
 PUBLISHED = {
@@ -123,17 +124,17 @@ def doubles(path: Path, shares: Sequence[float], folds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("landscape", nargs="?", type=Path)
+    parser.add_argument("landscape", nargs="?", help="gb1-four-sites, or its file")
     parser.add_argument("--splits", default=",".join(SPLITS))
     parser.add_argument("--validation", action="store_true")
-    parser.add_argument("--doubles", type=Path)
+    parser.add_argument("--doubles", help="gb1-doubles, or its file")
     parser.add_argument("--shares", default="0.1,1")
     parser.add_argument("--folds", type=int, default=10)
     chosen = parser.parse_args()
     if chosen.landscape:
-        four_sites(chosen.landscape, chosen.splits.split(","), chosen.validation, chosen.folds)
+        four_sites(dataset_file(chosen.landscape), chosen.splits.split(","), chosen.validation, chosen.folds)
     if chosen.doubles:
-        doubles(chosen.doubles, [float(share) for share in chosen.shares.split(",")], chosen.folds)
+        doubles(dataset_file(chosen.doubles), [float(share) for share in chosen.shares.split(",")], chosen.folds)
 
 
 if __name__ == "__main__":

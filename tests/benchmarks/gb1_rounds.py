@@ -1,7 +1,9 @@
 """Design rounds on GB1's four sites (Wu et al. 2016): 96 variants at random, then 4 rounds of 96 by a method.
 
-    python tests/benchmarks/gb1_rounds.py GB1_four_sites_Wu2016.csv.zip --methods campaign -o rounds.csv
-    python tests/benchmarks/gb1_rounds.py GB1_four_sites_Wu2016.csv.zip --methods random moves latent --repeats 20
+    python tests/benchmarks/gb1_rounds.py --methods campaign -o rounds.csv
+    python tests/benchmarks/gb1_rounds.py --methods random moves latent --repeats 20
+
+The landscape is the dataset gb1-four-sites, fetched on first use, unless a file is named.
 
 Only the 149,361 measured variants can be asked. A line for each repeat: the best fitness found after each round as a
 fraction of the global maximum, the share of each plate's measured values that lie in their 90% intervals, and the
@@ -40,6 +42,7 @@ from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Gi
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.rows import SiteRows
+from tests.benchmarks.dataset_files import dataset_file
 from tests.benchmarks.latent_variants import LatentVariants
 
 PLATE, ROUNDS = 96, 4
@@ -162,14 +165,17 @@ METHODS = ("campaign", "protein", "moves", "latent", "one-hot", "one-shot", "ran
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("landscape", type=Path, help="the table with the columns Variants and Fitness, zipped or not")
+    parser.add_argument(
+        "landscape", nargs="?", default="gb1-four-sites",
+        help="a dataset, or a table with the columns Variants and Fitness, zipped or not",
+    )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, default=Path("gb1_rounds.csv"), help="a line for each repeat")
     parser.add_argument("--methods", nargs="+", default=["campaign"], choices=METHODS)
     parser.add_argument("--repeats", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the first repeat; the next takes the next")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    landscape = read_landscape(given.landscape)
+    landscape = read_landscape(dataset_file(given.landscape))
     variants = list(landscape)
     everything = Given(variants, variants, np.ones(len(variants)))
     rows: list[dict] = []

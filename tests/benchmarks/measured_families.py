@@ -1,7 +1,8 @@
 """A family's model beside measured variants: what it reads of variants that it wasn't shown, and what it draws.
 
-    python tests/benchmarks/measured_families.py family.a2m --measured measured.csv --target log_fitness --shown 600
+    python tests/benchmarks/measured_families.py blat-alignment --measured blat-singles --target log_fitness --shown 600
 
+Alignment and measurements are datasets, fetched on first use, or files.
 Trains on the alignment and on `--shown` of the measured variants, drawn by the seed; the others are looked up only.
 With --alone the same settings without any measurement, for the scores.
 """
@@ -26,11 +27,12 @@ from sciencegen.data.tables import read_table
 from sciencegen.domains.proteins.items import encode_rows
 from sciencegen.domains.proteins.variant_scores import VariantScorer
 from sciencegen.latent.noise import latent_noise
+from tests.benchmarks.dataset_files import dataset_file
 
 
 def split(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, float]]:
     """Shown and others: name -> what was measured."""
-    rows = [row for row in read_table(chosen.measured, ("mutant",)) if chosen.target in row.values]
+    rows = [row for row in read_table(dataset_file(chosen.measured), ("mutant",)) if chosen.target in row.values]
     order = np.random.default_rng(chosen.seed).permutation(len(rows))
     parts = order[: chosen.shown], order[chosen.shown :]
     shown, others = ({rows[i].text: rows[i].values[chosen.target] for i in part} for part in parts)
@@ -44,7 +46,7 @@ def model_of(chosen: argparse.Namespace, shown: dict[str, float], folder: Path) 
         with (folder / "shown.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("mutant", chosen.target), *shown.items()])
         settings |= {"measured": str(folder / "shown.csv"), "target": chosen.target}
-    train("proteins", chosen.alignment, build_settings(TrainSettings, settings), folder=folder / "model")
+    train("proteins", dataset_file(chosen.alignment), build_settings(TrainSettings, settings), folder=folder / "model")
     return load_model("proteins", folder / "model", "cpu")
 
 
@@ -76,8 +78,8 @@ def draws(loaded: Any, asked: float, changes: int, shown: dict[str, float], othe
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("alignment", type=Path)
-    parser.add_argument("--measured", required=True)
+    parser.add_argument("alignment", help="a dataset or a file")
+    parser.add_argument("--measured", required=True, help="a dataset or a file")
     parser.add_argument("--target", default="value")
     parser.add_argument("--shown", type=int, default=600)
     parser.add_argument("--asked", default="-3,-2,-1,-0.5,0")

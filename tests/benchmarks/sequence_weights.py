@@ -1,7 +1,7 @@
 """How long an alignment takes to read and to weigh, and that the weights are EVE's.
 
-    python tests/benchmarks/sequence_weights.py BLAT_ECOLX.a2m
-    python tests/benchmarks/sequence_weights.py BLAT_ECOLX.a2m --definition   # EVE's arithmetic too: a minute or two
+    python tests/benchmarks/sequence_weights.py blat-alignment
+    python tests/benchmarks/sequence_weights.py blat-alignment --definition   # EVE's arithmetic too: a minute or two
     python tests/benchmarks/sequence_weights.py --rows 1000000 --columns 300  # a synthetic one, read only
 
 EVE's own code took 92 s for the weights of 8,403 rows on two cores.
@@ -22,6 +22,7 @@ import numpy as np
 from sciencegen.domains.proteins.alignments import read_alignment
 from sciencegen.domains.proteins.items import GAP, decode_rows
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
+from tests.benchmarks.dataset_files import dataset_file
 
 BLOCK = 10_000
 
@@ -55,14 +56,14 @@ def by_definition(rows: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("alignment", nargs="?", type=Path)
+    parser.add_argument("alignment", nargs="?", help="a dataset, fetched on first use, or a file")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--columns", type=int, default=300)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--definition", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = chosen.alignment or Path(folder) / "synthetic.a2m"
+        path = dataset_file(chosen.alignment) if chosen.alignment else Path(folder) / "synthetic.a2m"
         if chosen.alignment is None:
             synthetic(path, chosen.rows, chosen.columns)
         found = timed("reading", lambda: read_alignment(path))

@@ -1,8 +1,9 @@
 """Effects of mutations from a family alone, beside measurements; and the bound that its settings are chosen by.
 
-    python tests/benchmarks/variant_effects.py family.a2m --held-out 0.1 --settings '{hidden: 512}'
-    python tests/benchmarks/variant_effects.py family.a2m --measured measured.csv --target log_fitness
+    python tests/benchmarks/variant_effects.py blat-alignment --held-out 0.1 --settings '{hidden: 512}'
+    python tests/benchmarks/variant_effects.py blat-alignment --measured blat-singles --target log_fitness
 
+Alignment and measurements are datasets, fetched on first use, or files.
 With --held-out whole groups of sequences (each within 80% identity of the first of its group, together this share of
 the summed weights) are left out of training, and nothing is read but their bound. With --measured: Spearman's
 correlation of each member's scores and of their mean with the measured values.
@@ -31,6 +32,7 @@ from sciencegen.domains.proteins.models import RECIPES, alignment_vae
 from sciencegen.domains.proteins.variant_scores import VariantScorer
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train
+from tests.benchmarks.dataset_files import dataset_file
 
 RECIPE = RECIPES["alignment-vae"]
 IDENTITY = 0.8
@@ -121,9 +123,9 @@ def correlations(model: Any, family: Family, path: str, target: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("alignment", type=Path)
+    parser.add_argument("alignment", help="a dataset or a file")
     parser.add_argument("--held-out", type=float)
-    parser.add_argument("--measured")
+    parser.add_argument("--measured", help="a dataset or a file")
     parser.add_argument("--target", default="value")
     parser.add_argument("--settings", default="{}")
     parser.add_argument("--training", default="{}")
@@ -132,7 +134,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     started = time.perf_counter()
-    family = Family(chosen.alignment, chosen)
+    family = Family(dataset_file(chosen.alignment), chosen)
     print(f"{len(family.rows)} distinct rows worth {family.weights.sum():.0f}: {time.perf_counter() - started:.1f} s")
     out = held_out(family.rows, family.weights, chosen.held_out or 0.0, 0)
     model = family.model(~out & ~near(family.rows, out))
@@ -144,7 +146,7 @@ def main() -> None:
             )
         )
     if chosen.measured:
-        correlations(model, family, chosen.measured, chosen.target)
+        correlations(model, family, str(dataset_file(chosen.measured)), chosen.target)
 
 
 if __name__ == "__main__":

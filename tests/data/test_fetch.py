@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 
+from sciencegen.api import datasets
 from sciencegen.data import downloads
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cached_folder, fetch, is_fetched
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 
 TRAIN = b"WORD,size\napple,5\npear,4\n" * 50
 TEST = b"WORD,size\nplum,4\n"
@@ -110,6 +111,7 @@ def card_with(folder, *sources):
 
 
 MEMBERS = {"train": "words/data/train.csv.gz", "test": "words/data/test.csv"}
+ADDRESSES = {"train": "https://example.org/a.csv", "test": "https://example.org/b.csv"}
 WHEEL = zipped({MEMBERS["train"]: gzip.compress(TRAIN), MEMBERS["test"]: TEST, "words/__init__.py": b""})
 NAME = "words-1.0-py3-none-any.whl"
 
@@ -248,6 +250,35 @@ def test_offline_says_where_to_put_the_file_and_takes_it_from_there(server, tmp_
     (cache / "downloads" / NAME).write_bytes(WHEEL)
     check(fetch(card, cache))
     assert server.asked == []
+
+
+def test_a_single_file_is_taken_from_downloads_too(server, tmp_path):
+    """Under its name in the card, and checked as a download is."""
+    card, cache = card_with(tmp_path, {"kind": "files", "files": entries(ADDRESSES)}), tmp_path / "cache"
+    (cache / "downloads").mkdir(parents=True)
+    (cache / "downloads" / "train.csv").write_bytes(TRAIN)
+    (cache / "downloads" / "test.csv").write_bytes(TEST[:-1])
+    with pytest.raises(DataError, match=rf"bytes in {cache / 'downloads' / 'test.csv'}, found"):
+        fetch(card, cache, offline=True)
+    (cache / "downloads" / "test.csv").write_bytes(TEST)
+    check(fetch(card, cache, offline=True))
+    assert server.asked == []
+
+
+def test_fetched_files_are_copied_to_a_folder(tmp_path, monkeypatch):
+    card, cache = card_with(tmp_path, {"kind": "files", "files": entries(ADDRESSES)}), tmp_path / "cache"
+    monkeypatch.setenv("SCIENCEGEN_CACHE", str(cache))
+    (cache / "downloads").mkdir(parents=True)
+    for name, content in (("train.csv", TRAIN), ("test.csv", TEST)):
+        (cache / "downloads" / name).write_bytes(content)
+    for _ in range(2):  # the second time finds its own copies
+        copies = datasets.fetch(str(card.folder), offline=True, output=tmp_path / "here")
+        assert copies == [tmp_path / "here" / "train.csv", tmp_path / "here" / "test.csv"]
+        check(tmp_path / "here")
+    (tmp_path / "here" / "test.csv").write_text("mine")
+    with pytest.raises(ConfigError, match="no other file"):
+        datasets.fetch(str(card.folder), offline=True, output=tmp_path / "here")
+    assert (tmp_path / "here" / "test.csv").read_text() == "mine"
 
 
 def test_a_password_in_an_address_is_sent_but_never_shown(server, tmp_path, monkeypatch):
