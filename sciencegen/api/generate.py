@@ -18,7 +18,7 @@ from sciencegen.api.references import held
 from sciencegen.api.rooms import Judge, Judged, plain_name, split_rows, with_beside, worker_count
 from sciencegen.api.sinks import Numbers
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings, build_settings
-from sciencegen.data.seen import SeenKeys, hash_keys
+from sciencegen.data.deduplication import FirstOccurrences, hash_keys
 from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.errors import ConfigError
@@ -173,7 +173,7 @@ class Generation:
         judged = map_chunks_killable(
             self._judge(), self._rows(), processes=worker_count(self.settings.threads), chunk=ROWS_PER_TASK
         )
-        seen = SeenKeys()
+        seen = FirstOccurrences()
         for _, rows, results in judged:
             found = self._with_own([results] * len(rows) if isinstance(results, Failure) else results)
             chunk = self._take(found[: self._wanted_draws - self.drawn], seen)
@@ -252,7 +252,7 @@ class Generation:
         rows = [representation.condition(dict(zip(names, row, strict=True))) for row in targets.tolist()]
         return np.stack(rows).astype(np.float32)
 
-    def _take(self, results: Sequence[Any], seen: SeenKeys) -> dict[str, list[Any]]:
+    def _take(self, results: Sequence[Any], seen: FirstOccurrences) -> dict[str, list[Any]]:
         """The rows that are kept of these draws, and the counts."""
         chunk: dict[str, list[Any]] = {name: [] for name in self.columns}
         fresh = self._fresh(results, seen)
@@ -282,7 +282,7 @@ class Generation:
         self.failed += 1
         self.first_failure = self.first_failure or result.reason
 
-    def _fresh(self, results: Sequence[Any], seen: SeenKeys) -> dict[int, bool]:
+    def _fresh(self, results: Sequence[Any], seen: FirstOccurrences) -> dict[int, bool]:
         """Which draws satisfy everything that is asked, and whether each is new."""
         if self.settings.raw:
             return {}

@@ -14,8 +14,8 @@ from sciencegen.config import as_texts
 from sciencegen.domains.base import Refusal
 from sciencegen.errors import DataError, IncompatibleError, nearest_names, unknown_name
 from sciencegen.runs import RunFolder, check_format
+from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import BESIDE
-from sciencegen.scoring.seen import SeenOracle
 
 CONFIG = "config.yaml"
 REJECTS = "rejects.csv"
@@ -47,7 +47,7 @@ class TrainedPredictor:
         if self.form:
             return self._point_oracle(name)
         oracle = adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
-        return oracle if self.observing is None else SeenOracle(oracle, self.observing)
+        return oracle if self.observing is None else ForwardModelOracle(oracle, self.observing)
 
     def _point_oracle(self, name: str) -> Any:
         from sciencegen.prediction.point_oracle import PointOracle

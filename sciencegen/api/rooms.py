@@ -12,8 +12,8 @@ import numpy as np
 
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Refusal
+from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import BESIDE
-from sciencegen.scoring.seen import SeenOracle
 
 
 @cache
@@ -249,7 +249,7 @@ def measure_all(
             columns.append(measured[name])
         else:
             judge = (oracle or domain.oracle)(name)
-            asked = seen if seen is not None and isinstance(judge, SeenOracle) else items
+            asked = seen if seen is not None and isinstance(judge, ForwardModelOracle) else items
             scores = judge.score(asked) if items else []
             columns.append([float("nan") if score.failed else score.value for score in scores])
             columns += [[getattr(score, part) for score in scores] for part in BESIDE if name in told]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.data.seen import hash_keys
+from sciencegen.data.deduplication import hash_keys
 
 ParseAndMeasure = Callable[[list[str]], list[Any]]
 """Texts to (text, key, values, encoded or None) each, or why not: a string or an object with `reason`."""

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from sciencegen.data.chunks import ParseAndMeasure, PrepareChunk, PreparedChunk
+from sciencegen.data.deduplication import FirstOccurrences
 from sciencegen.data.itemtable import ItemsWriter, Known, Plan
 from sciencegen.data.prepared import DATASET_FORMAT, FIXED_COLUMNS, ITEMS, REJECTS, SUMMARY, PreparedDataset
-from sciencegen.data.seen import SeenKeys
 from sciencegen.data.tables import Row, no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import RejectsWriter
@@ -136,7 +136,7 @@ class _Run:
     def __init__(self, plan: Plan, stream: Iterator[tuple[int, Row]], by_split: bool) -> None:
         self.plan, self.stream, self.by_split = plan, stream, by_split
         self.pending: deque[Known] = deque()
-        self.seen = SeenKeys()
+        self.seen = FirstOccurrences()
         self.rows = self.refused = self.duplicates = 0
 
     def texts(self) -> Iterator[str]:

@@ -183,8 +183,8 @@ class Domain(Protocol):
     recombine(item, other, generator) -> Item | Refusal: a child of two items.
 
     For design rounds with a lab a domain may offer
-    design_features(items, origin) -> `optimization.rows.SiteRows`, the letters of sequences of one length and what is
-        known of each letter; None where an item can't be laid on the origin, an item. Else `features` is learned from.
+    design_features(items, origin) -> `optimization.feature_rows.SiteRows`, the letters of sequences of one length and
+        features of each letter; None where an item can't be laid on the origin, an item. Else `features` is used.
     marks(items, origin) -> of each item what others of a plate may have in common with it, beside the origin (proteins:
         letters at positions). Else the label in `groups` is all.
     design_space(measured, **options) -> what may be proposed, by options in the domain's language (positions, letters,

@@ -116,19 +116,19 @@ def fit_ensemble(
     latents: Float[np.ndarray, "item latent"],
     targets: Float[np.ndarray, " item"],
     generator: np.random.Generator,
-    seen: Float[np.ndarray, "member item"] | None = None,
+    left_in: Float[np.ndarray, "member item"] | None = None,
 ) -> Ensemble:
     """Adam on the squared error, each member on its own Bayesian bootstrap of the rows (Rubin 1981).
 
-    seen: 0 where a member must not learn from a row, else 1; None: `MEMBERS` that see all.
+    left_in: 1 where a member is fitted on a row, else 0; None: `MEMBERS` that are fitted on all.
     """
     noise = torch.Generator().manual_seed(int(generator.integers(2**62)))
     inputs, wanted = torch.as_tensor(latents, dtype=torch.float32), torch.as_tensor(targets, dtype=torch.float32)
-    members = MEMBERS if seen is None else len(seen)
+    members = MEMBERS if left_in is None else len(left_in)
     ensemble = Ensemble(inputs.shape[1], noise, members)
     weights = -torch.log(torch.rand(members, len(inputs), generator=noise).clamp_min(1e-6))
-    if seen is not None:
-        weights = weights * torch.as_tensor(seen, dtype=torch.float32)
+    if left_in is not None:
+        weights = weights * torch.as_tensor(left_in, dtype=torch.float32)
     optimizer = torch.optim.AdamW(ensemble.parameters(), lr=1e-2, weight_decay=1e-2)
     for _ in range(EPOCHS):
         optimizer.zero_grad()

@@ -17,11 +17,11 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.metrics.warps import SHAPES
+from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows, distinct_rows
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import BASELINE, PlateSettings, Pool, first_allowed, pick_plate
 from sciencegen.optimization.posterior import MODELS, Posterior, allowed, fit_posterior
 from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Proposals, breed
-from sciencegen.optimization.rows import Rows, first_of_each, joined
 
 POOL, START = "pool", "start"
 MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0
@@ -123,7 +123,7 @@ def next_plate(
     return replace(plate, beside=_foretold(space.features(beside), posterior, sign)) if beside else plate
 
 
-def _foretold(rows: Rows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
+def _foretold(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
     """Median, lower and upper end of what will be measured."""
     marginals = posterior.model.marginals(posterior.points(rows))
     median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
@@ -156,14 +156,14 @@ def _acceptable(space: CampaignSpace, pool: Given, forbidden: set[str]) -> list[
 def _bred(
     space: CampaignSpace,
     measured: Sequence[Measurement],
-    rows: Rows,
+    rows: FeatureRows,
     posterior: Posterior,
     settings: CampaignSettings,
     forbidden: set[str],
     generator: np.random.Generator,
     offered: Sequence[Any],
 ) -> tuple[Pool, list[str]]:
-    def liking(some: Rows) -> np.ndarray:
+    def liking(some: FeatureRows) -> np.ndarray:
         marginals = posterior.model.marginals(posterior.points(some))
         return marginals.mean + HOPE * marginals.deviation
 
@@ -171,14 +171,14 @@ def _bred(
     known, share = [one.item for one in measured], settings.plate.maximum_share
     found = breed(space, known, standing.tolist(), set(forbidden), liking, settings.breeding, generator, offered, share)
     candidates = _joined(found)
-    places = first_of_each(candidates)
+    places = distinct_rows(candidates)
     items = [found.items[place] for place in places]
     pool = Pool(items, candidates[places], np.ones(len(items)), space.marks_of(items, share))
     return pool, [found.sources[place] for place in places]
 
 
-def _joined(found: Proposals) -> Rows:
-    return joined(found.rows) if found.rows else np.empty((0, 0))
+def _joined(found: Proposals) -> FeatureRows:
+    return concatenate_rows(found.rows) if found.rows else np.empty((0, 0))
 
 
 def _first_plate(

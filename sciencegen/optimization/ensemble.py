@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 
 from sciencegen.optimization.ascent import fit_ensemble
+from sciencegen.optimization.feature_rows import Encoding
 from sciencegen.optimization.gaussian_process import Joint, Marginals, log_density
 from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.rows import Encoding
 
 MEMBERS, FOLDS = 20, 5
 COMPONENTS = 64
@@ -23,7 +23,7 @@ class DeepEnsemble:
 
     mean = average of f_m        covariance = a cov_m(f)        noise = s^2 - median(e^2)
 
-    a and s^2 are the ones of a short list under which each row is likeliest by the members that have not seen it; s^2
+    a and s^2 are the ones of a short list under which each row is likeliest by the members that leave it out; s^2
     holds the stated errors e.
     """
 
@@ -39,9 +39,9 @@ class DeepEnsemble:
         _, singular, directions = np.linalg.svd(columns - self._centre, full_matrices=False)
         self._basis = directions[:COMPONENTS].T * (len(points) ** 0.5 / max(float(singular[0]), 1e-9))
         fold = generator.permutation(len(points)) % FOLDS
-        seen = (fold[None] != (np.arange(MEMBERS) % FOLDS)[:, None]).astype(np.float32)
-        self._network = fit_ensemble(self._components(columns), targets, generator, seen)
-        self._blind = 1 - seen
+        left_in = (fold[None] != (np.arange(MEMBERS) % FOLDS)[:, None]).astype(np.float32)
+        self._network = fit_ensemble(self._components(columns), targets, generator, left_in)
+        self._blind = 1 - left_in
         self._calibrate(self._members(points), typical_variance(errors))
 
     def _components(self, columns: np.ndarray) -> Float[np.ndarray, "point component"]:
@@ -79,5 +79,5 @@ class DeepEnsemble:
         return Joint(members.mean(0), covariance + 1e-9 * np.eye(len(covariance)), self.noise)
 
     def left_out(self) -> Marginals:
-        """What each target is expected to be by members that have not seen it."""
+        """What each target is expected to be by members that leave it out."""
         return self._left_out

@@ -13,8 +13,8 @@ from sciencegen.optimization.objective import Objective
 from sciencegen.optimization.operators import Child, Parent, item_moves, latent_moves, make_children
 from sciencegen.optimization.population import Individual, begin, locate, score_neighbours, score_new, survivors
 from sciencegen.optimization.ranking import random_weights
-from sciencegen.optimization.screen import Screen
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+from sciencegen.optimization.surrogate_screening import SurrogateScreen
 
 RANK_PRESSURE = 2.0
 """Parents are drawn at the quantile 10^-(pressure u), u uniform: with 2, half of them from the best tenth."""
@@ -38,7 +38,7 @@ def search_evolution(
     parents = locate(space, survivors(everyone, settings.population))
     operators = Bandit(["prior", *latent_moves(space), *item_moves(space)])
     pickers = Bandit(PICKERS, floor=0.1)
-    screen, stalled = Screen(space, objective.key), 0
+    screen, stalled = SurrogateScreen(space, objective.key), 0
     while not objective.exhausted and stalled < settings.patience:
         count = min(settings.batch, objective.remaining)
         screen.learn(everyone, random_weights([p.evaluation for p in parents], generator), generator)
@@ -64,7 +64,7 @@ def search_latent_evolution(
 
 def breed(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings,
-    operators: Bandit, screen: Screen, parents: Sequence[Individual],
+    operators: Bandit, screen: SurrogateScreen, parents: Sequence[Individual],
 ) -> list[Child]:  # fmt: skip
     """Distinct children that were never scored."""
     born: dict[str, Child] = {}

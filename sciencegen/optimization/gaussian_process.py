@@ -17,8 +17,8 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from jaxtyping import Float
 from torch import Tensor
 
+from sciencegen.optimization.feature_rows import Encoding, SiteEncoding
 from sciencegen.optimization.kernels import SiteKernel, table_kernel
-from sciencegen.optimization.rows import Encoding, SiteEncoding
 
 Points = Float[np.ndarray, "point column"]
 

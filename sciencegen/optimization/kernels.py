@@ -9,7 +9,7 @@ from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
 from gpytorch.priors import LogNormalPrior, NormalPrior
 from torch import Tensor, nn
 
-from sciencegen.optimization.rows import SiteEncoding, TableEncoding
+from sciencegen.optimization.feature_rows import SiteEncoding, TableEncoding
 
 FEW_SITES = 8
 FEW_COLUMNS = 20

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, Acquisition, State
+from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows
 from sciencegen.optimization.posterior import Posterior
-from sciencegen.optimization.rows import Rows, joined
-from sciencegen.optimization.shares import Marks, Shares, most_of
+from sciencegen.optimization.quotas import Marks, Quota, quota_limit
 
 SHORTLIST = 1000
 """Candidates whose joint posterior is looked at; a plate that these can't fill goes on with the next."""
@@ -62,7 +62,7 @@ class Pool:
     """What may be picked. costs: above 0, one for each item. marks: of each item, empty where they don't matter."""
 
     items: Sequence[Any]
-    rows: Rows
+    rows: FeatureRows
     costs: Float[np.ndarray, " item"]
     marks: Sequence[Marks] = ()
 
@@ -75,8 +75,8 @@ def pick_plate(
     generator: np.random.Generator,
     *,
     similarity: Similarity,
-    pending: Rows | None = None,
-    baseline: Rows | None = None,
+    pending: FeatureRows | None = None,
+    baseline: FeatureRows | None = None,
 ) -> Int[np.ndarray, " pick"]:
     """Places in the pool, in the order of picking; fewer than `count` where no more may be picked.
 
@@ -128,12 +128,12 @@ def _state(
     posterior: Posterior,
     pool: Pool,
     block: np.ndarray,
-    pending: Rows | None,
-    baseline: Rows | None,
+    pending: FeatureRows | None,
+    baseline: FeatureRows | None,
     exploration: float,
 ) -> State:
     parts = [part for part in (pending, baseline) if part is not None and len(part)]
-    joint = posterior.joint(posterior.points(joined([pool.rows[block], *parts])))
+    joint = posterior.joint(posterior.points(concatenate_rows([pool.rows[block], *parts])))
     sizes = [0 if part is None else len(part) for part in (pending, baseline)]
     return State(joint, sizes[0], sizes[1], pool.costs[block], exploration)
 
@@ -145,13 +145,13 @@ class Chosen:
         self.pool, self.settings, self._similarity = pool, settings, similarity
         self.places: list[int] = []
         self.cost = 0.0
-        self._shares = Shares(most_of(settings.maximum_share, count))
+        self._quota = Quota(quota_limit(settings.maximum_share, count))
         self._minds = settings.maximum_similarity < 1 or settings.diversity > 0
 
     def add(self, place: int) -> None:
         self.places.append(place)
         self.cost += float(self.pool.costs[place])
-        self._shares.add(self._marks(place))
+        self._quota.add(self._marks(place))
 
     def _marks(self, place: int) -> Marks:
         return self.pool.marks[place] if self.pool.marks else ()
@@ -179,7 +179,7 @@ class Chosen:
         affordable = self.cost + self.pool.costs[block] <= self.settings.cost_limit * (1 + 1e-12)
         found = far & affordable & ~np.isin(block, self.places)
         if self.settings.maximum_share < 1:
-            found &= np.array([self._shares.allow(self._marks(place)) for place in block], bool)
+            found &= np.array([self._quota.allows(self._marks(place)) for place in block], bool)
         return found
 
 

@@ -37,11 +37,11 @@ def score_new(
     objective: Objective, items: Sequence[Any | None], latents: Float[np.ndarray, "item latent"]
 ) -> list[tuple[int, Individual]]:
     """Score the items not scored before; (row, individual) of each distinct new one. None rows are skipped."""
-    rows, seen = [], set()
+    rows, keys = [], set()
     for row, item in enumerate(items):
-        if item is None or objective.is_scored(item) or objective.key(item) in seen:
+        if item is None or objective.is_scored(item) or objective.key(item) in keys:
             continue
-        seen.add(objective.key(item))
+        keys.add(objective.key(item))
         rows.append(row)
     evaluations = objective.evaluate([items[row] for row in rows])
     scored = zip(rows, evaluations, strict=True)
@@ -118,11 +118,11 @@ def draw_prior(
 def first_distinct(items: Sequence[Any | None], objective: Objective, count: int) -> list[Any | None]:
     """The list with everything blanked but the first `count` distinct unscored items."""
     kept: list[Any | None] = []
-    seen: set[str] = set()
+    keys: set[str] = set()
     for item in items:
-        fresh = item is not None and len(seen) < count and not objective.is_scored(item)
-        fresh = fresh and objective.key(item) not in seen
+        fresh = item is not None and len(keys) < count and not objective.is_scored(item)
+        fresh = fresh and objective.key(item) not in keys
         kept.append(item if fresh else None)
         if fresh:
-            seen.add(objective.key(item))
+            keys.add(objective.key(item))
     return kept

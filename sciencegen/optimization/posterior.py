@@ -12,9 +12,9 @@ from scipy.special import ndtri
 
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.metrics.warps import SHAPES, Warp, fit_warp
+from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
 from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.rows import Encoding, Rows, fit_encoding
-from sciencegen.optimization.surprise import Surprise
+from sciencegen.optimization.residual_calibration import ResidualCalibration
 
 LEAST_MEASURED = 3
 TRAINING_POINTS = 2000
@@ -43,18 +43,18 @@ variance of the targets around the function beyond their stated errors."""
 class Posterior:
     """A fitted model on its scale. `marginals` and `joint` speak of warped values, `interval` of measured ones.
 
-    noise: the variance of one new measurement around the function, on the warp's scale. likelihoods: what each pair of
-    model and scale gave the items it had not seen, in nats a measurement. surprise: how far off it was with these.
+    noise: variance of one new measurement around the function, on the warp's scale. likelihoods: cross-validated log
+    likelihood of each pair of model and scale, in nats a measurement. calibration: of the model's deviations.
     """
 
     encoding: Encoding
     model: Any
     warp: Warp
     noise: float
-    surprise: Surprise
+    calibration: ResidualCalibration
     likelihoods: Mapping[str, float] = field(default_factory=dict)
 
-    def points(self, rows: Rows) -> Float[np.ndarray, "item column"]:
+    def points(self, rows: FeatureRows) -> Float[np.ndarray, "item column"]:
         return self.encoding.points(rows)
 
     def joint(self, points: Float[np.ndarray, "point column"]) -> Any:
@@ -63,13 +63,13 @@ class Posterior:
 
     def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Median and the ends of a 90% interval of what will be measured, noise included, in the unit of the values."""
-        expected = self.surprise.deviation(mean, np.sqrt(np.square(deviation) + self.noise))
+        expected = self.calibration.deviation(mean, np.sqrt(np.square(deviation) + self.noise))
         reach = float(ndtri((1 + LEVEL) / 2)) * expected
         return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
 
 
 def fit_posterior(
-    rows: Rows,
+    rows: FeatureRows,
     values: Float[np.ndarray, " item"],
     errors: Float[np.ndarray, " item"],
     generator: np.random.Generator,
@@ -108,9 +108,9 @@ def fit_posterior(
         noise = model.noise + typical_variance(single * slope)
         left_out = model.left_out()
         density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
-        surprise = Surprise(left_out.mean, (targets - left_out.mean) / left_out.deviation)
+        calibration = ResidualCalibration(left_out.mean, (targets - left_out.mean) / left_out.deviation)
         likelihood = {f"{name} {shape}": float(density.mean())}
-        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, noise, surprise, likelihood)
+        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, noise, calibration, likelihood)
 
     best = lambda: max(fitted, key=lambda name: fitted[name].likelihoods[name])  # noqa: E731
     for shape in shapes if len(shapes) > 1 else ():
@@ -129,7 +129,7 @@ def allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _subset(
-    rows: Rows, values: np.ndarray, errors: np.ndarray, single: np.ndarray, generator: np.random.Generator
+    rows: FeatureRows, values: np.ndarray, errors: np.ndarray, single: np.ndarray, generator: np.random.Generator
 ) -> tuple:
     from sciencegen.optimization.surrogate import training_subset
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.optimization.rows import Rows
-from sciencegen.optimization.shares import Marks, first_within
+from sciencegen.optimization.feature_rows import FeatureRows
+from sciencegen.optimization.quotas import Marks, first_within_quota
 
 Item = Any
 OFFERED = "offered"
@@ -26,7 +26,7 @@ class Proposals:
     items: list[Item] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
-    rows: list[Rows] = field(default_factory=list)
+    rows: list[FeatureRows] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -42,7 +42,7 @@ class CampaignSpace:
     """
 
     key: Callable[[Item], str]
-    features: Callable[[Sequence[Item]], Rows]
+    features: Callable[[Sequence[Item]], FeatureRows]
     similarity: Callable[[Sequence[Item], Sequence[Item]], Float[np.ndarray, "item reference"]]
     accept: Callable[[Sequence[Item]], Sequence[bool]] = lambda items: [True] * len(items)
     moves: Mapping[str, Move] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def breed(
     known: Sequence[Item],
     hopes: Sequence[float],
     forbidden: set[str],
-    liking: Callable[[Rows], Float[np.ndarray, " item"]],
+    liking: Callable[[FeatureRows], Float[np.ndarray, " item"]],
     settings: BreedingSettings,
     generator: np.random.Generator,
     offered: Sequence[Item] = (),
@@ -94,7 +94,7 @@ def breed(
     for _ in range(settings.generations if space.moves and known else 0):
         pool, rated = [*known, *found.items], np.array([*hopes, *liked])
         best = [pool[place] for place in np.argsort(-rated, kind="stable")]
-        parents = [best[place] for place in first_within(space.marks_of(best, share), settings.parents, share)]
+        parents = [best[place] for place in first_within_quota(space.marks_of(best, share), settings.parents, share)]
         before = len(found)
         _generation(space, found, parents, forbidden, settings, generator)
         if len(found) == before:
@@ -139,7 +139,7 @@ def _add(
             found.sources.append(source)
 
 
-def _rows_of(space: CampaignSpace, found: Proposals, start: int) -> Rows:
+def _rows_of(space: CampaignSpace, found: Proposals, start: int) -> FeatureRows:
     """Features of the candidates from `start` on, computed now and kept."""
     rows = space.features(found.items[start:])
     found.rows.append(rows)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.prediction.conformal import fit_difficulty
-from sciencegen.prediction.geometry import distance_to_seen
+from sciencegen.prediction.geometry import distance_to_left_in
 from sciencegen.prediction.predictor import Calibration, PredictorSettings, combine, difficulty
 from sciencegen.prediction.task import Training
 
@@ -23,14 +23,14 @@ def out_of_fold(
     families: Mapping[str, Any], training: Training
 ) -> tuple[Float[np.ndarray, "family item"], Float[np.ndarray, " item"]]:
     """What each family's model that has not seen an item says of it, and the item's distance to what that one saw."""
-    folds, seen = training.fold, training.seen[training.reference]
+    folds, left_in = training.fold, training.left_in[training.reference]
     held_out, distance = np.empty((len(families), len(folds))), np.empty(len(folds))
     for start in range(0, len(folds), ROWS_PER_PASS):
         rows = np.arange(start, min(start + ROWS_PER_PASS, len(folds)))
         query, own = training.query(rows), (np.arange(len(rows)), folds[rows])
         for index, family in enumerate(families.values()):
             held_out[index, rows] = family.predict(query)[own]
-        distance[rows] = distance_to_seen(query, seen)[own]
+        distance[rows] = distance_to_left_in(query, left_in)[own]
     return held_out, distance
 
 

@@ -14,10 +14,10 @@ are chosen once on all rows, so the theorem holds up to that choice; tests and e
 Nothing is promised for items that differ from the training items in kind.
 
 Where new items are to lie beyond the training ones (more mutations, higher values), errors are no longer of either sign
-alike. They are rehearsed (rehearsal.py): models of the lower items predict the higher ones, and with the signed errors
-e_i = y_i - mu(x_i) of these the interval runs from mu + the floor(alpha/2 (n+1))-th smallest to
+alike. They are measured (extrapolation_calibration.py): models of the lower items predict the higher ones, and with the
+signed errors e_i = y_i - mu(x_i) of these the interval runs from mu + the floor(alpha/2 (n+1))-th smallest to
 mu + the ceil((1-alpha/2) (n+1))-th, and no less far than CV+ says. That is as right as the next step is like the
-rehearsed one; a difficulty learned from items alike says nothing of it.
+measured one; a difficulty learned from items alike says nothing of it.
 """
 
 from __future__ import annotations

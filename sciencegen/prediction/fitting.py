@@ -14,10 +14,10 @@ from sciencegen.prediction.blocks import Block, Roles, joined_roles, roles_of
 from sciencegen.prediction.calibration import calibrate, family_weights, out_of_fold
 from sciencegen.prediction.columns import Columns, fit_columns, mostly_missing
 from sciencegen.prediction.conformal import required_rows
+from sciencegen.prediction.extrapolation_calibration import extrapolation_errors
 from sciencegen.prediction.families import FAMILIES
 from sciencegen.prediction.folds import joined_groups, row_groups
 from sciencegen.prediction.predictor import Predictor, PredictorSettings, select_inputs, standardized
-from sciencegen.prediction.rehearsal import rehearse
 from sciencegen.prediction.splits import FEWEST_ROWS, Folds, Split, split_folds
 from sciencegen.prediction.targets import fit_scale
 from sciencegen.prediction.task import Training
@@ -70,7 +70,7 @@ def fit_predictor(
     weights = family_weights(held_out, training.target)
     calibration = calibrate(held_out, weights, distance, training, settings, generator, named.kind)
     if named.kind == "order":
-        calibration = replace(calibration, beyond=rehearse(training, named, settings, generator))
+        calibration = replace(calibration, beyond=extrapolation_errors(training, named, settings, generator))
     errors = np.sqrt(((scale.inverse(held_out) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),
@@ -81,7 +81,7 @@ def fit_predictor(
         "out_of_fold_rmse": dict(zip(families, errors.tolist(), strict=True)),
     }
     return Predictor(
-        settings, columns, inputs[training.reference], training.seen[training.reference], families,
+        settings, columns, inputs[training.reference], training.left_in[training.reference], families,
         weights=dict(zip(families, weights, strict=True)), calibration=calibration, scale=scale, summary=summary,
         made_by=made_by or {},
     )  # fmt: skip

@@ -32,9 +32,9 @@ def joined_groups(
 
 def labels_as_integers(labels: Sequence[Hashable] | np.ndarray) -> Int[np.ndarray, " item"]:
     """0, 1, 2, ... in order of first appearance. The label "" is none: each row that has it is a group of its own."""
-    seen: dict[Hashable, int] = {}
+    numbers: dict[Hashable, int] = {}
     own = ((row,) if label == "" else label for row, label in enumerate(np.asarray(labels).tolist()))
-    return np.array([seen.setdefault(label, len(seen)) for label in own], dtype=np.int64)
+    return np.array([numbers.setdefault(label, len(numbers)) for label in own], dtype=np.int64)
 
 
 def grouped_folds(

@@ -54,11 +54,11 @@ def _mean_squared_difference(items: np.ndarray, reference: np.ndarray) -> Float[
     return np.maximum(squares - 2 * items @ reference.T, 0) / columns
 
 
-def distance_to_seen(query: Query, seen: Bool[np.ndarray, "reference fold"]) -> Float[np.ndarray, "item fold"]:
-    """Root mean squared distance to the nearest reference rows that the model of fold k has seen, for each k."""
+def distance_to_left_in(query: Query, left_in: Bool[np.ndarray, "reference fold"]) -> Float[np.ndarray, "item fold"]:
+    """Root mean squared distance to the nearest reference rows that the model of fold k was fitted on, for each k."""
     blocks = [block for block in (query.dense, query.sparse) if block is not None]
     squared = np.add.reduce(blocks) / len(blocks)
-    return np.stack([_nearest(squared[:, rows]) for rows in seen.T], axis=1)
+    return np.stack([_nearest(squared[:, rows]) for rows in left_in.T], axis=1)
 
 
 def _nearest(squared: Float[np.ndarray, "item reference"]) -> Float[np.ndarray, " item"]:

@@ -23,7 +23,7 @@ class Kernel:
     """Gaussian-process mean y = k(x) . dual + intercept (Rasmussen & Williams 2006, eq. 2.25).
 
     k = (1 - share) exp(-d_dense / 2 length^2) + share exp(-d_sparse / 2 length^2), d the mean squared differences.
-    `dual` is zero in the rows that a fold's model has not seen.
+    `dual` is zero in the rows that a fold's model leaves out.
     """
 
     dual: Float[np.ndarray, "reference fold"]
@@ -120,10 +120,10 @@ def _solved(
     similarity: Float[np.ndarray, "reference reference"], noise: float, training: Training
 ) -> tuple[Float[np.ndarray, "reference fold"], Float[np.ndarray, " fold"]]:
     """Each fold's dual coefficients and intercept."""
-    target, seen = training.target[training.reference], training.seen[training.reference]
-    dual, intercept = np.zeros(seen.shape), np.zeros(seen.shape[1])
-    for k in range(seen.shape[1]):
-        kept = np.flatnonzero(seen[:, k])
+    target, left_in = training.target[training.reference], training.left_in[training.reference]
+    dual, intercept = np.zeros(left_in.shape), np.zeros(left_in.shape[1])
+    for k in range(left_in.shape[1]):
+        kept = np.flatnonzero(left_in[:, k])
         intercept[k] = target[kept].mean()
         matrix = similarity[np.ix_(kept, kept)] + noise * np.eye(len(kept))
         dual[kept, k] = np.linalg.solve(matrix, target[kept] - intercept[k])

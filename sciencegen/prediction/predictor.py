@@ -1,11 +1,11 @@
 """A property regressor with an interval for every prediction and a word on whether it may be believed.
 
-A predictor is one ensemble: K folds x several families (families.py). Model k of a family has not seen fold k, which
+A predictor is one ensemble: K folds x several families (families.py). Model k of a family leaves out fold k, which
 gives the families' weights, the difficulty of an item, the conformal intervals and the applicability domain:
 
     mean(x)    = average over folds k of  sum_f weight_f mu_{f,k}(x)
     sigma_k(x) = a + b spread_k(x) + c distance_k(x)            spread: between families; distance: to training items
-    interval   = CV+ with residuals normalized by sigma, or rehearsed ones (conformal.py)
+    interval   = CV+ with residuals normalized by sigma, or errors of extrapolation (conformal.py)
     in_domain  = distance(x) <= the stated percentile of the training items' own out-of-fold distances
 
 Outside the domain nothing is exchangeable with the training data and no interval can be promised; there sigma grows
@@ -25,7 +25,7 @@ from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.metrics.warps import Warp
 from sciencegen.prediction.columns import Columns, mostly_missing
 from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
-from sciencegen.prediction.geometry import distance_to_seen, make_query
+from sciencegen.prediction.geometry import distance_to_left_in, make_query
 from sciencegen.prediction.targets import SCALES
 
 INPUTS = {
@@ -101,7 +101,7 @@ class Calibration:
     """Out-of-fold facts. residuals: normalized (conformal.py), each with the fold that left its item out.
 
     kind: of the split (splits.py) under which they were found. beyond: of an order, whose folds are random ones, the
-    signed errors beyond a cut (rehearsal.py).
+    signed errors beyond a cut (extrapolation_calibration.py).
     """
 
     residuals: Float[np.ndarray, " row"]
@@ -117,7 +117,7 @@ class Predictor:
     """Fitted by `fit_predictor`, stored by `storage.save`.
 
     columns: one per kind of input ("features", "latents", "scores"). reference: training rows that distances are
-    measured to; reference_seen: by which folds' models. scale: of the target.
+    measured to; reference_left_in: by which folds' models. scale: of the target.
     summary: what was used and dropped, the calibration that was chosen, weights and errors of the families.
     made_by: plain data of what made the features, where that was fitted too.
     """
@@ -125,7 +125,7 @@ class Predictor:
     settings: PredictorSettings
     columns: Mapping[str, Columns]
     reference: Float[np.ndarray, "reference column"]
-    reference_seen: Bool[np.ndarray, "reference fold"]
+    reference_left_in: Bool[np.ndarray, "reference fold"]
     families: Mapping[str, Any]
     weights: Mapping[str, float]
     calibration: Calibration
@@ -165,7 +165,7 @@ class Predictor:
         query = make_query(padded, self.reference, self.sparse, self.near)
         each = np.stack([self.families[name].predict(query) for name in self.weights])
         means, spread = combine(each, list(self.weights.values()))
-        distance = distance_to_seen(query, self.reference_seen)
+        distance = distance_to_left_in(query, self.reference_left_in)
         distance[:count][novel] = np.maximum(distance[:count][novel], NOVEL * known.border)
         sigma = difficulty(known.difficulty, spread, distance, known.border)
         mean = means.mean(axis=1)

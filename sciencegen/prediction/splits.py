@@ -20,8 +20,8 @@ from sciencegen.prediction.folds import grouped_folds, joined_groups, row_groups
 
 KINDS = ("random", "groups", "parts", "order")
 BELOW = 0.5
-"""Share of the items that are to lie below the cut of an order. With a higher cut the step that is rehearsed is smaller
-than the one to come: intervals held less often (of double mutants of GB1, 67% against 81% at a half)."""
+"""Share of the items that are to lie below the cut of an order. With a higher cut the measured step is smaller than
+the one to come: intervals held less often (of double mutants of GB1, 67% against 81% at a half)."""
 LEAST_VARIANCE = 0.2
 """Of the targets below the cut, as a share of that of all; of a normal distribution's lower half it is 0.36."""
 FEWEST_ROWS = 10
@@ -46,7 +46,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Folds:
-    """fold: which fold's model is asked for an item. left_out: the fold models that haven't seen it, that one among
+    """fold: which fold's model is asked for an item. left_out: the fold models that leave it out, that one among
     them."""
 
     fold: Int[np.ndarray, " item"]

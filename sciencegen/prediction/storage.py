@@ -39,7 +39,7 @@ def save(predictor: Predictor, folder: str | Path) -> Path:
 
     arrays = {
         "reference": predictor.reference.astype(np.float32),  # standardized columns hold single precision
-        "reference_seen": predictor.reference_seen,
+        "reference_seen": predictor.reference_left_in,
         "calibration.residuals": predictor.calibration.residuals,
         "calibration.folds": predictor.calibration.folds,
         "calibration.difficulty": predictor.calibration.difficulty,
@@ -106,7 +106,7 @@ def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
         settings=PredictorSettings(**settings),
         columns={k: Columns(size=n, **_within(arrays, f"columns.{k}.")) for k, n in numbers["columns"].items()},
         reference=arrays["reference"].astype(np.float64),
-        reference_seen=arrays["reference_seen"],
+        reference_left_in=arrays["reference_seen"],
         families={name: _family(name, _within(arrays, f"family.{name}.")) for name in names},
         weights={name: numbers["weights"][name] for name in names},
         calibration=Calibration(**found, border=numbers["border"], kind=numbers["calibrated"]),
@@ -136,8 +136,8 @@ def _as_now(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tup
         return dict(numbers), dict(arrays)
     scale = {"mean": numbers["target_mean"], "deviation": numbers["target_scale"]}
     fold = arrays["reference_fold"]
-    seen = fold[:, None] != np.arange(fold.max() + 1)
-    return {**numbers, "scale": scale, "calibrated": "random", "made_by": {}}, {**arrays, "reference_seen": seen}
+    left_in = fold[:, None] != np.arange(fold.max() + 1)
+    return {**numbers, "scale": scale, "calibrated": "random", "made_by": {}}, {**arrays, "reference_seen": left_in}
 
 
 def _family(name: str, arrays: Mapping[str, np.ndarray]) -> Any:

@@ -1,4 +1,4 @@
-"""What a family of regressors is fitted on, and by whom it may be seen."""
+"""What a family of regressors is fitted on, and which items each fold's model leaves out."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ TUNING_ROWS = 800
 class Training:
     """What a family is fitted on. It sees standardized columns and a standardized target.
 
-    fold: which fold's model doesn't see the item. reference: the rows that distances are measured to and kernels stand
+    fold: which fold's model leaves the item out. reference: the rows that distances are measured to and kernels stand
     on. sparse: the mostly-zero columns.
     near: the columns that distances and kernels look at, grown: those that trees do; None: all. emphasis: a coefficient
-    is penalized by its square less. left_out: the fold models that don't see an item, where it isn't one alone.
+    is penalized by its square less. left_out: the fold models that leave an item out, where there may be several.
     """
 
     inputs: Float[np.ndarray, "item column"]
@@ -38,12 +38,12 @@ class Training:
         return int(self.fold.max()) + 1
 
     @property
-    def seen(self) -> Bool[np.ndarray, "item fold"]:
+    def left_in(self) -> Bool[np.ndarray, "item fold"]:
         """Which items each fold's model is fitted on."""
         return self.fold[:, None] != np.arange(self.folds) if self.left_out is None else ~self.left_out
 
     def kept(self, fold: int) -> Int[np.ndarray, " kept"]:
-        return np.flatnonzero(self.seen[:, fold])
+        return np.flatnonzero(self.left_in[:, fold])
 
     def query(self, rows: Int[np.ndarray, " row"] | slice) -> Query:
         return self.asked(self.inputs[rows])

@@ -12,7 +12,7 @@ from pointclouds import DOMAIN
 
 from sciencegen.api.campaign_space import features_for
 from sciencegen.api.propose import propose
-from sciencegen.optimization.rows import SiteRows
+from sciencegen.optimization.feature_rows import SiteRows
 
 
 def laid_out(words, reference=None):

@@ -3,13 +3,13 @@
 from types import SimpleNamespace
 
 from sciencegen.api.rooms import measure_all
+from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import ArrayOracle
-from sciencegen.scoring.seen import SeenOracle
 
 DOMAIN = SimpleNamespace(properties={}, oracle=None)
 PLAIN = ArrayOracle("plain", lambda items: [float(n) for n in items])
 UNSEEN = SimpleNamespace(observed=lambda items, seed: [n if n >= 10 else n + 100 for n in items])
-ORACLES = {"plain": PLAIN, "seen": SeenOracle(PLAIN, UNSEEN)}
+ORACLES = {"plain": PLAIN, "seen": ForwardModelOracle(PLAIN, UNSEEN)}
 
 
 def test_what_is_written_is_judged():

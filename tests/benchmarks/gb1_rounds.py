@@ -39,9 +39,9 @@ from scipy import stats
 from sciencegen.domains.proteins.design import design_features
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, Plate, exploration_at, next_plate
+from sciencegen.optimization.feature_rows import SiteRows
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
-from sciencegen.optimization.rows import SiteRows
 from tests.benchmarks.dataset_files import dataset_file
 from tests.benchmarks.latent_variants import LatentVariants
 

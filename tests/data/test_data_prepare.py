@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import words
 
+from sciencegen.data.deduplication import FirstOccurrences, hash_keys
 from sciencegen.data.prepare import prepare as prepare_dataset
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.data.seen import SeenKeys, hash_keys
 from sciencegen.data.statistics import ColumnStatistics
 from sciencegen.data.tables import Row, read_table, write_table
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError
@@ -262,7 +262,7 @@ def test_a_limit_leaves_the_first_of_each_split(tmp_path, monkeypatch, limit):
 
 def test_seen_keys_agree_with_a_dictionary():
     generator = np.random.default_rng(0)
-    seen, first, line = SeenKeys(), {}, 0
+    seen, first, line = FirstOccurrences(), {}, 0
     for size in generator.integers(0, 200, 60):
         keys = [str(number) for number in generator.integers(0, 3000, size)]
         lines = np.arange(line, line + size)

@@ -9,10 +9,10 @@ import pytest
 
 from sciencegen.optimization.acquisition import ACQUISITIONS
 from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, exploration_at, next_plate
+from sciencegen.optimization.feature_rows import SiteRows
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings, breed
-from sciencegen.optimization.rows import SiteRows
 
 KINDS, SITES = 6, 4
 LETTERS = np.linspace(-1, 1, KINDS)[:, None] * 1.5

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from sciencegen.optimization.feature_rows import fit_encoding
 from sciencegen.optimization.gaussian_process import GaussianProcess, Joint, draws_of, log_density
-from sciencegen.optimization.rows import fit_encoding
 from tests.optimization.test_kernels import site_rows
 
 

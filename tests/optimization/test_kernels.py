@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from sciencegen.optimization import kernels
+from sciencegen.optimization.feature_rows import SiteRows, fit_encoding
 from sciencegen.optimization.kernels import SiteKernel, TanimotoKernel, binomial, symmetric_sums, table_kernel
-from sciencegen.optimization.rows import SiteRows, fit_encoding
 from sciencegen.optimization.surrogate import tanimoto_kernel
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.optimization.feature_rows import SiteRows, fit_encoding
 from sciencegen.optimization.posterior import MODELS, fit_posterior
-from sciencegen.optimization.rows import SiteRows, fit_encoding
 from tests.optimization.test_kernels import site_rows
 
 

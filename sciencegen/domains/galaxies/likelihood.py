@@ -27,8 +27,8 @@ from sciencegen.batch import Batch
 from sciencegen.domains.base import Refusal, Remember
 from sciencegen.domains.galaxies.items import LARGEST_PSF, Stamp
 from sciencegen.domains.galaxies.observation import ObservingConditions, observed
+from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import Direction, Oracle, Score
-from sciencegen.scoring.seen import SeenOracle
 
 NAMES = ("log_likelihood", "anomaly")
 SAMPLES = 4
@@ -251,4 +251,4 @@ def diffusion_oracles(model: Any, representation: Any, remember: Remember) -> Ma
 def _oracles(bound: StampBound, anomaly: Anomaly, images: Any) -> Mapping[str, Oracle]:
     """A stamp without noise and PSF is judged as the training stamps were seen."""
     observing = ObservingConditions(images.pixel_scale, images.seen)
-    return {one.name: SeenOracle(one, observing) for one in (LogLikelihood(bound), anomaly)}
+    return {one.name: ForwardModelOracle(one, observing) for one in (LogLikelihood(bound), anomaly)}

@@ -21,7 +21,7 @@ from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.features import SCALES
 from sciencegen.domains.proteins.items import ALPHABET, encode_rows
 from sciencegen.domains.proteins.variants import Reference
-from sciencegen.optimization.rows import SiteRows
+from sciencegen.optimization.feature_rows import SiteRows
 
 LETTER_SCALES: dict[str, tuple[float, Sequence[float]]] = {
     "hydropathy": (0.10, SCALES["hydropathy"]),

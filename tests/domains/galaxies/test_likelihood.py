@@ -19,7 +19,7 @@ from sciencegen.domains.galaxies.models import RECIPES
 from sciencegen.domains.galaxies.observation import ObservingConditions, observed
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.networks.unet import UNetSettings
-from sciencegen.scoring.seen import SEED
+from sciencegen.scoring.forward_model_oracle import SEED
 
 
 @pytest.fixture(scope="module")

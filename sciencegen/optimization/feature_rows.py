@@ -1,25 +1,39 @@
-"""What a surrogate sees of items: a table of features, or the letters of sequences of one length."""
+"""Inputs of surrogates: rows of a table of features, or the letters of sequences of one length."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import ShapeError
 
+RowIndex = slice | Sequence[int] | Int[np.ndarray, " row"] | Bool[np.ndarray, " item"]
+
 CLIP = 20.0
 SPARSE_SHARE = 0.75
-"""Zeros in a column from which on it counts as a fingerprint's."""
+"""Share of zeros from which a column counts as sparse, such as a bit of a fingerprint."""
 
 
 @dataclass(frozen=True)
 class SiteRows:
-    """Sequences of one length. codes: which letter stands at each site. letters: what is known of each letter, in
-    units in which a squared distance of 1 between two letters makes them behave differently; any number of columns.
+    """Sequences of one length.
+
+    Parameters
+    ----------
+    codes : array of int [item site]
+        The letter at each site, as a row of `letters`.
+    letters : array [letter feature]
+        Features of each letter, scaled so that letters at a squared distance of 1 behave differently. There may be no
+        columns.
+
+    Examples
+    --------
+    >>> rows = SiteRows(np.array([[0, 1], [1, 1]]), letters=np.eye(2))
+    >>> len(rows), rows[[0]].codes
+    (2, array([[0, 1]]))
     """
 
     codes: Int[np.ndarray, "item site"]
@@ -36,23 +50,24 @@ class SiteRows:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def __getitem__(self, index: Any) -> SiteRows:
+    def __getitem__(self, index: RowIndex) -> SiteRows:
         return SiteRows(self.codes[index], self.letters)
 
 
-Rows = Any
-"""SiteRows, or an array [item feature]; both have a length and take an index of rows."""
+FeatureRows = SiteRows | Float[np.ndarray, "item feature"]
+"""Both have a length and take an index of rows."""
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
-    """Rows below one another."""
-    if isinstance(parts[0], SiteRows):
-        return SiteRows(np.concatenate([part.codes for part in parts]), parts[0].letters)
-    return np.concatenate(parts)
+def concatenate_rows(parts: Sequence[FeatureRows]) -> FeatureRows:
+    """Rows below one another; all parts are of one kind."""
+    sites = [part for part in parts if isinstance(part, SiteRows)]
+    if sites:
+        return SiteRows(np.concatenate([part.codes for part in sites]), sites[0].letters)
+    return np.concatenate([part for part in parts if not isinstance(part, SiteRows)])
 
 
-def first_of_each(rows: Rows) -> Int[np.ndarray, " place"]:
-    """Places of rows that aren't those of an earlier one: items that no model can tell apart, such as stereoisomers."""
+def distinct_rows(rows: FeatureRows) -> Int[np.ndarray, " row"]:
+    """Indices of rows that equal no earlier one. Items with equal rows, such as stereoisomers, have one prediction."""
     table = rows.codes if isinstance(rows, SiteRows) else np.asarray(rows)
     return np.sort(np.unique(table, axis=0, return_index=True)[1]) if table.size else np.arange(len(table))
 
@@ -68,11 +83,12 @@ class SiteEncoding:
     letters: Float[np.ndarray, "letter feature"]
     differences: float
 
-    def points(self, rows: SiteRows) -> Float[np.ndarray, "item site"]:
+    def points(self, rows: FeatureRows) -> Float[np.ndarray, "item site"]:
+        assert isinstance(rows, SiteRows)
         return rows.codes.astype(np.float64)
 
     def columns(self, points: Float[np.ndarray, "item site"]) -> Float[np.ndarray, "item column"]:
-        """One-hot letters and their features at the varied sites, for what is no kernel."""
+        """One-hot letters and their features at the varied sites, for models without a kernel."""
         table = np.concatenate([np.eye(len(self.letters)), self.letters], 1)
         return table[points[:, self.varied].astype(int)].reshape(len(points), -1)
 
@@ -87,7 +103,8 @@ class TableEncoding:
     scale: Float[np.ndarray, " dense"]
     largest: Float[np.ndarray, " sparse"]
 
-    def points(self, rows: Float[np.ndarray, "item feature"]) -> Float[np.ndarray, "item column"]:
+    def points(self, rows: FeatureRows) -> Float[np.ndarray, "item column"]:
+        assert not isinstance(rows, SiteRows)
         values = np.asarray(rows, np.float64)
         dense = np.clip((values[:, self.dense] - self.centre) / self.scale, -CLIP, CLIP)
         return np.nan_to_num(np.concatenate([dense, values[:, self.sparse] / self.largest], 1))
@@ -99,8 +116,8 @@ class TableEncoding:
 Encoding = SiteEncoding | TableEncoding
 
 
-def fit_encoding(measured: Rows) -> Encoding:
-    """How to see rows like these; columns of a table that are constant say nothing and are left out."""
+def fit_encoding(measured: FeatureRows) -> Encoding:
+    """The encoding of rows like these. Constant columns of a table carry no information and are left out."""
     if isinstance(measured, SiteRows):
         varied = (measured.codes != measured.codes[:1]).any(0)
         return SiteEncoding(varied, measured.letters, _mean_differences(measured.codes[:, varied]))

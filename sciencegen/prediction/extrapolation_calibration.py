@@ -1,4 +1,4 @@
-"""What predictions are worth beyond the training items: models of the lower of them are asked for the higher."""
+"""Errors of extrapolation: models of the items below a cut predict those above it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,25 @@ from sciencegen.prediction.splits import Split, below_cut, split_folds
 from sciencegen.prediction.task import Training
 
 
-def rehearse(
+def extrapolation_errors(
     training: Training, split: Split, settings: PredictorSettings, generator: np.random.Generator
 ) -> Float[np.ndarray, " row"]:
-    """Signed errors at the items above a cut, by families fitted below it as the predictor's own are on all."""
+    """Signed errors above a cut, of families fitted below it as the predictor's own are fitted on all items.
+
+    Parameters
+    ----------
+    training : Training
+        All items.
+    split : Split
+        Of kind "order": a number for each item.
+    settings : PredictorSettings
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    array [row]
+        measured - predicted, on the scale of `training.target`.
+    """
     below = below_cut(split, training.inputs, training.target, required_rows(signed_level(settings.level)))
     lower = _lower(training, np.flatnonzero(below), settings, generator)
     families: dict[str, Any] = {name: FAMILIES[name](lower, generator) for name in settings.families}

@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
+from sciencegen.scoring.forward_model_oracle import SEED, ForwardModelOracle
 from sciencegen.scoring.oracles import ArrayOracle
-from sciencegen.scoring.seen import SEED, SeenOracle
 
 
 class Blurred:
@@ -15,7 +15,7 @@ class Blurred:
 
 
 def test_items_are_observed_once_and_refusals_are_failures_in_their_places():
-    oracle = SeenOracle(ArrayOracle("n", lambda items: [float(n) for n in items], "m", "maximize"), Blurred())
+    oracle = ForwardModelOracle(ArrayOracle("n", lambda items: [float(n) for n in items], "m", "maximize"), Blurred())
     assert (oracle.name, oracle.unit, oracle.direction, oracle.measured) == ("n", "m", "maximize", None)
     scores = oracle.score([2, 200, 3])
     assert [score.value for score in scores] == [3, None, 3]

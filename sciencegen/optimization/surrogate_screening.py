@@ -18,7 +18,7 @@ from sciencegen.optimization.surrogate import TanimotoProcess, training_subset
 SURROGATE_SIZE, LEAST_SIZE = 900, 20
 
 
-class Screen:
+class SurrogateScreen:
     """Learns, predicts, chooses; keeps the features of everything scored, and of a round's children until the next."""
 
     def __init__(self, space: SearchSpace, key: Callable[[Any], str]) -> None:

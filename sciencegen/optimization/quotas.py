@@ -1,0 +1,65 @@
+"""Quotas of a set: how many of its items may share a mark, such as a letter at a position or a scaffold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence
+
+Marks = Collection[Hashable]
+
+
+class Quota:
+    """Counts the marks of a growing set; no mark may occur more than `limit` times.
+
+    Parameters
+    ----------
+    limit : float
+        Greatest number of items that share one mark; infinity for no limit.
+
+    Examples
+    --------
+    >>> quota = Quota(1)
+    >>> quota.add(["A"])
+    >>> quota.allows(["A", "B"]), quota.allows(["B"])
+    (False, True)
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._counts: Counter[Hashable] = Counter()
+
+    def allows(self, marks: Marks) -> bool:
+        """Whether an item with these marks can be added."""
+        return all(self._counts[mark] < self._limit for mark in marks)
+
+    def add(self, marks: Marks) -> None:
+        self._counts.update(marks)
+
+
+def quota_limit(share: float, count: int) -> float:
+    """Whole number of `count` items that make up at most `share` of them, 1 at least; no limit to a share of 1.
+
+    Examples
+    --------
+    >>> quota_limit(0.25, 96), quota_limit(0.01, 10), quota_limit(1, 10)
+    (24, 1, inf)
+    """
+    return float("inf") if share >= 1 else max(1, int(share * count + 1e-9))
+
+
+def first_within_quota(marks: Sequence[Marks], count: int, share: float) -> list[int]:
+    """Indices of the first `count` items, given the marks of each, among which no mark exceeds the share.
+
+    Examples
+    --------
+    >>> first_within_quota([["A"], ["A"], ["B"], ["C"]], count=2, share=0.5)
+    [0, 2]
+    """
+    quota, chosen = Quota(quota_limit(share, count)), list[int]()
+    for index, own in enumerate(marks):
+        if len(chosen) == count:
+            break
+        if quota.allows(own):
+            quota.add(own)
+            chosen.append(index)
+    return chosen

@@ -1,0 +1,50 @@
+"""An oracle that was trained on observed items (with blur and noise), for items without either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sciencegen.scoring.oracles import Oracle, OracleAround, Score
+
+SEED = 0
+"""Of the noise, with the item's identity: the same item gets the same score."""
+
+
+class ForwardModel(Protocol):
+    """How an instrument observed the training items."""
+
+    def observed(self, items: Sequence[Any], seed: int) -> list[Any]:
+        """The observation of each item (an observed item is its own), or a refusal: a record with a `reason`."""
+
+
+@dataclass(frozen=True)
+class ForwardModelOracle(OracleAround):
+    """Scores the observation of each item: an oracle that was trained on observed items knows no others.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Trained on observed items.
+    observing : ForwardModel
+        Makes observations of the same kind.
+
+    Examples
+    --------
+    >>> from sciencegen.scoring.oracles import FunctionOracle
+    >>> class Offset:
+    ...     def observed(self, items, seed):
+    ...         return [item + 1 for item in items]
+    >>> ForwardModelOracle(FunctionOracle("twice", lambda x: 2 * x), Offset()).score([3])[0].value
+    8.0
+    """
+
+    oracle: Oracle
+    observing: ForwardModel
+
+    def score(self, items: Sequence[Any]) -> list[Score]:
+        observed = self.observing.observed(items, SEED)
+        reasons = [getattr(one, "reason", None) for one in observed]
+        found = iter(self.oracle.score([one for one, why in zip(observed, reasons, strict=True) if why is None]))
+        return [next(found) if why is None else Score(None, failure=why) for why in reasons]
