@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.networks.symmetry import ConditionKinds
-from sciencegen.vae.observation import with_noise
+from sciencegen.vae.images.observation import with_noise
 
 KINDS = ConditionKinds((0, 1), ((2, 3),))
 """log flux, log size, e1, e2."""

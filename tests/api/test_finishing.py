@@ -9,7 +9,7 @@ from sciencegen.api import finishing
 from sciencegen.api.finishing import Told, check_finish, finish
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings
 from sciencegen.errors import ConfigError
-from sciencegen.vae.images import ImageVAE
+from sciencegen.vae.images.image_vae import ImageVAE
 
 
 def test_few_lines_tell_of_the_first_step_the_last_and_now_and_then(monkeypatch):

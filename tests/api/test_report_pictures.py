@@ -14,7 +14,7 @@ from sciencegen.domains.galaxies.image_representation import fit
 from sciencegen.domains.galaxies.models import RECIPES, stamp_vae
 from sciencegen.latent.explorer import LatentSpace
 from sciencegen.networks.pyramid import PyramidSettings
-from sciencegen.vae.images import ImageVAESettings
+from sciencegen.vae.images.image_vae import ImageVAESettings
 
 SIDE, NAMES = 32, ("half_light_radius", "flux")
 MADE = GALAXIES.simulate({"side": SIDE}, 0, 0, 24)

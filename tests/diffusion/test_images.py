@@ -21,8 +21,8 @@ from sciencegen.networks.descent import DescentSettings, descend, untold
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.networks.symmetry import ConditionKinds, turned
 from sciencegen.networks.unet import UNetSettings
-from sciencegen.vae.image_priors import posteriors
-from sciencegen.vae.images import ImageVAE, ImageVAESettings
+from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.vae.images.priors import posteriors
 from tests.blobs import KINDS, Blobs
 
 IMAGES = State({"image": Field(Euclidean(), positions=0)})

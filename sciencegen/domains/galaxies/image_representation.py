@@ -25,7 +25,7 @@ from sciencegen.domains.galaxies.observation import (
 )
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.runs import check_format
-from sciencegen.vae.observation import IMAGE, PSF, VARIANCE
+from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE
 
 LOGARITHMIC = ("flux", "half_light_radius", "signal_to_noise", "sersic_index")
 """Columns whose logarithm is told."""

@@ -21,10 +21,10 @@ from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
 from sciencegen.domains.galaxies.seen_representation import SeenRepresentation
 from sciencegen.networks.symmetry import ConditionKinds
-from sciencegen.vae.adoption import adopt
-from sciencegen.vae.image_networks import FluxScale
-from sciencegen.vae.images import ImageVAE, ImageVAESettings
-from sciencegen.vae.observation import IMAGE, PSF, VARIANCE, observed
+from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.vae.images.networks import FluxScale
+from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE, observed
+from sciencegen.vae.images.warm_start import warm_start
 from sciencegen.vae.warmup import Warmup
 
 CONDITIONS = (
@@ -66,7 +66,7 @@ def adapt_stamp_vae(model: ImageVAE, old: ImageRepresentation, new: ImageReprese
     torch.manual_seed(seed)
     adapted = stamp_vae(new, replace(model.settings, beta=Warmup(end=model.settings.beta.end)))
     names = old.properties
-    adopt(model, adapted, [names.index(name) if name in names else None for name in new.properties])
+    warm_start(model, adapted, [names.index(name) if name in names else None for name in new.properties])
     return adapted
 
 

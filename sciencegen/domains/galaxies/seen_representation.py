@@ -16,7 +16,7 @@ from sciencegen.domains.galaxies.image_representation import EncodedStamp, Image
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.properties import GIVEN
 from sciencegen.errors import DataError
-from sciencegen.vae.observation import IMAGE, PSF, VARIANCE
+from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE
 
 NOISE_FREE = "a stamp without noise; this recipe tells pixels in units of their noise. Take the recipe stamp-vae"
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from sciencegen.domains.base import Recipe
 from sciencegen.domains.molecules import conformers, geometry_representation, joint, representations
 from sciencegen.domains.molecules.representations import SelfiesRepresentation
-from sciencegen.vae.sequence import SequenceVAE, SequenceVAESettings
+from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
 
 CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
 """What a model is conditioned on unless told otherwise."""

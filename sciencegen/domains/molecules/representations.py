@@ -17,7 +17,7 @@ from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.runs import check_format
-from sciencegen.vae.sequence import END
+from sciencegen.vae.sequences.sequence_vae import END
 
 FIRST_TOKEN = 2
 """END and START come before."""

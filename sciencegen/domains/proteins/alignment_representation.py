@@ -16,7 +16,7 @@ from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, in_columns, mutations
 from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.vae.columns import LETTERS
+from sciencegen.vae.alignments.alignment_vae import LETTERS
 
 
 @dataclass(eq=False)

@@ -13,8 +13,8 @@ from sciencegen.domains.proteins.alignment_representation import AlignmentRepres
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
-from sciencegen.vae.columns import ColumnVAE, ColumnVAESettings, Reference
-from sciencegen.vae.landscape import Landscape
+from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
+from sciencegen.vae.alignments.alignment_vae import AlignmentVAE, AlignmentVAESettings, WildTypeRow
 
 TRAINING = {"steps": 1500, "batch_size": 640, "learning_rate": 3e-3, "largest_gradient": 100.0, "ema_decay": 0.99}
 """128 rows a step for each of five members. Chosen, as the network's settings, by the bound of held-out groups of
@@ -24,22 +24,22 @@ EXPLAINED = "measured_variance_explained"
 """Of measured variants left out, by those that are left in and the family; 1 is all of it."""
 
 
-def alignment_vae(representation: AlignmentRepresentation, settings: ColumnVAESettings) -> ColumnVAE:
+def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVAESettings) -> AlignmentVAE:
     """Several VAEs of aligned rows, which are told what was measured of each; the number of mutations is what draws
     are led to."""
     focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
     names, reference = representation.properties, None
     if MUTATIONS in names:
         place = names.index(MUTATIONS)
-        reference = Reference(focus, place, float(representation.mean[place]), float(representation.std[place]))
+        reference = WildTypeRow(focus, place, float(representation.mean[place]), float(representation.std[place]))
     measured = representation.measured
     heard = [place for place, name in enumerate(names) if name not in (MUTATIONS, measured)]
-    landscape = Landscape(focus, len(ALPHABET), names.index(measured)) if measured else None
-    return ColumnVAE(len(focus), len(ALPHABET), settings, reference, heard, landscape)
+    landscape = AdditiveFitness(focus, len(ALPHABET), names.index(measured)) if measured else None
+    return AlignmentVAE(len(focus), len(ALPHABET), settings, reference, heard, landscape)
 
 
 def check(
-    model: ColumnVAE, representation: AlignmentRepresentation, arrays: Sequence[np.ndarray]
+    model: AlignmentVAE, representation: AlignmentRepresentation, arrays: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
     """Bounds of -log p in nats a residue, of the members' mean and of the mixture of the members."""
     batch = representation.batch(arrays)
@@ -59,7 +59,7 @@ RECIPES = {
         fit=alignment_representation.fit,
         load_representation=alignment_representation.load,
         build=alignment_vae,
-        settings=ColumnVAESettings,
+        settings=AlignmentVAESettings,
         conditions=(MUTATIONS,),
         description="VAEs of one family's alignment, perhaps with measured variants beside it, or of such alone; "
         "Bayesian last layer: effects of mutations, new members.",

@@ -25,7 +25,7 @@ from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS
 from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.scoring.oracles import Direction, Oracle, Score
-from sciencegen.vae.columns import ColumnVAE
+from sciencegen.vae.alignments.alignment_vae import AlignmentVAE
 
 ROWS_AT_ONCE = 32
 """Of one pass of lower bounds: a variant's score must not depend on how many are asked for."""
@@ -56,14 +56,14 @@ class VariantScorer:
     """Scores variants of a family's focus, given by name (`A42G:K43R`) or as whole sequences."""
 
     def __init__(
-        self, model: ColumnVAE, representation: AlignmentRepresentation, samples: int = 64, draws: int = DRAWS
+        self, model: AlignmentVAE, representation: AlignmentRepresentation, samples: int = 64, draws: int = DRAWS
     ) -> None:
         self.model, self.representation, self.samples = model, representation, samples
         self.names = VariantNames(representation.reference)
         self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
         self.wild_type = self._bounds([representation.focus])
         focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
-        self.near = model.neighbourhoods(focus.to(model.first.output.weight.device), draws, min(KEPT, draws))
+        self.near = model.local_evidence(focus.to(model.first.output.weight.device), draws, min(KEPT, draws))
 
     def all_singles(self) -> list[str]:
         """Every substitution of one residue that has a column in the alignment."""
@@ -142,13 +142,13 @@ class VariantScorer:
         return bounds[:, : len(rows)].double().cpu().numpy()
 
 
-def variant_scorer(model: ColumnVAE, representation: AlignmentRepresentation) -> VariantScorer | None:
+def variant_scorer(model: AlignmentVAE, representation: AlignmentRepresentation) -> VariantScorer | None:
     """None for a model of measured variants: how often those were made tells nothing of their effects."""
     return VariantScorer(model, representation) if representation.family else None
 
 
 def family_oracles(
-    model: ColumnVAE, representation: AlignmentRepresentation, remember: Remember
+    model: AlignmentVAE, representation: AlignmentRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
     """`family_score` of a variant, within one standard deviation of the members, and `mutations` against the focus."""
     scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
@@ -161,7 +161,7 @@ class FamilyScore:
     name, unit = "family_score", "nats"
     direction: Direction | None = "maximize"
 
-    def __init__(self, model: ColumnVAE, representation: AlignmentRepresentation) -> None:
+    def __init__(self, model: AlignmentVAE, representation: AlignmentRepresentation) -> None:
         self._make = partial(VariantScorer, model, representation)
         self._scorer: VariantScorer | None = None
 

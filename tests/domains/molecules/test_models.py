@@ -8,7 +8,7 @@ import torch
 
 from sciencegen.domains.molecules import items
 from sciencegen.domains.molecules.models import RECIPES
-from sciencegen.vae.sequence import SequenceVAESettings
+from sciencegen.vae.sequences.sequence_vae import SequenceVAESettings
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "O=C(O)c1ccccc1", "CCN(CC)CC", "Cc1ccncc1"]
 SMALL = SequenceVAESettings(width=32, heads=2, layers=1, hidden=32, flow_layers=2, flow_width=16)

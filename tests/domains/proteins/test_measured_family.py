@@ -9,7 +9,7 @@ from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.alignment_representation import fit, load
 from sciencegen.domains.proteins.models import alignment_vae
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.vae.columns import ColumnVAESettings
+from sciencegen.vae.alignments.alignment_vae import AlignmentVAESettings
 
 FORM = load_domain("proteins/aligned")
 CONTEXT = {"reference": "MAKVWC", "first": 11, "columns": [1, 2, 3, 4, 5]}
@@ -75,10 +75,10 @@ def test_a_representation_of_both_knows_what_only_variants_have():
     assert (made.measured, made.family) == ("fitness", True)
     assert made.gaps[1] == pytest.approx(1.5 / 3)  # variants, which have no gaps, say nothing of the family's
     assert load(made.to_json()).to_json() == made.to_json()
-    model = alignment_vae(made, ColumnVAESettings(members=1, hidden=4, latent=2))
+    model = alignment_vae(made, AlignmentVAESettings(members=1, hidden=4, latent=2))
     assert (model.heard, model.landscape.place) == ([], 1)
     alone = fit(texts, values[:, [0, 2]], ("mutations", "weight"), context)
     assert alone.measured == ""
-    assert alignment_vae(alone, ColumnVAESettings(members=1, hidden=4, latent=2)).landscape is None
+    assert alignment_vae(alone, AlignmentVAESettings(members=1, hidden=4, latent=2)).landscape is None
     with pytest.raises(DataError, match="Expected numbers in fitness among 2 rows"):
         fit(texts[:2], values[:2], names, context)

@@ -1,0 +1,180 @@
+"""What was measured of rows around a reference as a sum over their letters, and the letters that lead to a value of it.
+
+    f(x) = f0 + sum_i e_i(x_i),      e_i(l) = b(r_i(l)) + s_i + t_il,      e_i = 0 for the reference's letter
+
+where r_i(l) is what the model that knows no measurement thinks of the letter: log p(l | z0) - log p(x0_i | z0) around
+the reference x0, and b, with b(0) = 0, is linear between thirds of the letters measured: what is measured saturates.
+Ridge regression, so that few measurements are told by r, and many by their own columns s and letters t (Hsu et al.
+2022). Under f = c letters are drawn from
+
+    p(l | z, c)  ~  p(l | z) exp(tilt e_i(l)),
+
+of all distributions with the same mean of f the one nearest to p(l | z), with the tilt under which the row that is
+drawn has f = c. Letters lie along the quantiles in the order of e, so that a greater tilt never gives one with less.
+With n changes asked for too, the reference's letters weigh exp(stay) times as much, with the stay that leaves n others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from sciencegen.batch import Batch
+from sciencegen.errors import DataError
+from sciencegen.networks.descent import FitProgress, untold
+from sciencegen.vae.alignments.inverse_cdf import Quantile, letters_at_quantile, with_changes
+from sciencegen.vae.alignments.networks import LETTERS, Known
+
+Letters = Int[Tensor, "item column"]
+PerLetter = Float[Tensor, "item column letter"]
+
+FREE = 10.0
+"""Standard deviation of f0 and of b's coefficients before anything is measured, in noise's, which is 1."""
+WIDTHS = (0.0, 0.1, 0.3, 1.0, 3.0)
+"""Of those of s and t, among which cross-validation chooses."""
+FOLDS = 5
+STEEPEST, BISECTIONS = 64.0, 9
+"""The greatest tilt, and halvings of its cube root: fine near 0."""
+
+
+class AdditiveFitness(nn.Module):
+    """reference: its letters. place: of what was measured among the columns of a condition. effects: e; ranked: the
+    letters of each column in their order. explained: the share of the variance that is foreseen of rows left out."""
+
+    reference: Tensor
+    effects: Tensor
+    ranked: Tensor
+    base: Tensor
+    explained: Tensor
+
+    def __init__(self, reference: Int[Tensor, " column"], letters: int, place: int) -> None:
+        super().__init__()
+        self.place = place
+        self.register_buffer("reference", reference, persistent=False)
+        self.register_buffer("effects", torch.zeros(len(reference), letters, dtype=torch.float64))
+        self.register_buffer("ranked", torch.arange(letters).repeat(len(reference), 1))
+        self.register_buffer("base", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("explained", torch.full((), torch.nan, dtype=torch.float64))
+
+    def value(self, letters: Letters) -> Float[Tensor, " item"]:
+        """f of each row."""
+        return self.base + self.effects.expand(len(letters), -1, -1).gather(2, letters[..., None]).sum((1, 2))
+
+    @torch.no_grad()
+    def learn(
+        self, batches: Iterable[Batch], members: Iterable[Any], known: Known, progress: FitProgress = untold
+    ) -> None:
+        """From rows without gaps of which it was measured. members: models that know no measurement, told `known`."""
+        some = [_measured(batch, self.place) for batch in batches]
+        letters, values = (torch.cat(part) for part in zip(*some, strict=True))
+        if len(values) < FOLDS:
+            raise DataError(f"Expected {FOLDS} or more measured rows without gaps, found {len(values)}. Measure more.")
+        reference = self.reference[None]
+        whole = torch.ones_like(reference, dtype=torch.bool)
+        each = [one.logits(one.posterior(reference, whole, known).mean, known)[0].log_softmax(-1) for one in members]
+        log_p = torch.stack(each).mean(0)
+        self.fit(letters, values, log_p - log_p.gather(1, reference[0][:, None]), progress)
+
+    def fit(
+        self, letters: Letters, values: Float[Tensor, " item"], ratios: Float[Tensor, "column letter"],
+        progress: FitProgress = untold,
+    ) -> None:  # fmt: skip
+        """letters, values: what was measured. ratios: r."""
+        rows, reference = letters.cpu().numpy(), self.reference.cpu().numpy()
+        opinion = _opinion(ratios.cpu().double().numpy(), rows, reference)
+        design = _design(rows, reference, opinion)
+        width, explained = _best_width(design, values.cpu().double().numpy(), opinion.shape, progress)
+        found = _ridge(design, values.cpu().double().numpy(), width)
+        shared, columns, own = np.split(found[1:], np.cumsum([opinion.shape[2], len(reference)]))
+        effects = opinion @ shared + columns[:, None] + own.reshape(ratios.shape)
+        effects[np.arange(len(reference)), reference] = 0.0
+        self.effects.copy_(torch.from_numpy(effects))
+        self.ranked.copy_(self.effects.argsort(stable=True, dim=1))
+        self.base.fill_(float(found[0]))
+        self.explained.fill_(explained)
+
+    def letters(
+        self, log_p: PerLetter, quantile: Quantile, asked: Float[Tensor, " item"],
+        changes: Float[Tensor, " item"] | None = None,
+    ) -> Letters:  # fmt: skip
+        """At each quantile, under the tilt by which a row comes nearest to f = asked. changes: how many letters such a
+        row shall have other than the reference; NaN or None asks for no number."""
+        ranked, effects = self.ranked.expand_as(log_p), self.effects.gather(1, self.ranked)
+        log_p, own = log_p.gather(2, ranked), (self.ranked == self.reference[:, None]).long().argmax(1)
+        found, miss = self.reference.expand(len(log_p), -1), torch.full_like(asked, torch.inf)
+        low, high = torch.full_like(asked, -1.0), torch.ones_like(asked)
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            share = torch.softmax(log_p + STEEPEST * middle[:, None, None] ** 3 * effects, -1)
+            place = quantile if changes is None else with_changes(share, quantile, own.expand(len(share), -1), changes)
+            letters = ranked.gather(2, letters_at_quantile(share, place)[..., None])[..., 0]
+            over = self.value(letters) - asked
+            nearer = over.abs() < miss
+            found, miss = torch.where(nearer[:, None], letters, found), torch.where(nearer, over.abs(), miss)
+            low, high = torch.where(over < 0, middle, low), torch.where(over < 0, high, middle)
+        return found
+
+
+def _measured(batch: Batch, place: int) -> tuple[Tensor, Tensor]:
+    """Letters and values of the rows that have a number and no gap."""
+    assert batch.condition is not None
+    chosen = ~batch.condition[:, place].isnan()
+    if batch.mask is not None:
+        chosen &= batch.mask.all(1)
+    return batch[LETTERS][chosen], batch.condition[chosen, place]
+
+
+def _opinion(ratios: np.ndarray, rows: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """[column letter term] of b(r): r, and what of it lies above each third of those in `rows`; all are 0 at r = 0,
+    since single changes alone couldn't tell the reference's value from what any change costs."""
+    row, column = np.nonzero(rows != reference)
+    knots = np.quantile(ratios[column, rows[row, column]], [1 / 3, 2 / 3]) if len(row) else np.zeros(2)
+    return np.stack([ratios, *(np.maximum(ratios - knot, 0) - max(-knot, 0) for knot in knots)], -1)
+
+
+def _design(rows: np.ndarray, reference: np.ndarray, opinion: np.ndarray):
+    """[row feature] sparse: 1; the sums of the changes' opinions; which columns changed; to which letters."""
+    from scipy.sparse import coo_array, hstack
+
+    row, column = np.nonzero(rows != reference)
+    letter, (columns, letters, _) = rows[row, column], opinion.shape
+    shared = np.zeros((len(rows), opinion.shape[2]))
+    np.add.at(shared, row, opinion[column, letter])
+    one = np.ones(len(row))
+    changed = coo_array((one, (row, column)), (len(rows), columns))
+    to = coo_array((one, (row, column * letters + letter)), (len(rows), columns * letters))
+    return hstack([np.ones((len(rows), 1)), shared, changed, to], format="csr")
+
+
+def _ridge(design, values: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Coefficients of standard deviations `width` before, in those of the noise."""
+    from scipy.sparse.linalg import lsmr
+
+    return width * lsmr(design.multiply(width).tocsr(), values, damp=1.0, maxiter=1000)[0]
+
+
+def _best_width(design, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress) -> tuple[np.ndarray, float]:
+    """The widths of s and t that foresee rows left out best, and how well."""
+    fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
+
+    def error(width: np.ndarray) -> float:
+        missed = np.empty(len(values))
+        for out in range(FOLDS):
+            kept = fold != out
+            missed[~kept] = design[~kept] @ _ridge(design[kept], values[kept], width) - values[~kept]
+        return float(np.square(missed).mean())
+
+    sizes = [1 + shape[2], shape[0], shape[0] * shape[1]]
+    widths = [np.repeat([FREE, s, t], sizes) for s, t in product(WIDTHS, WIDTHS)]
+    errors = []
+    for done, width in enumerate(widths, 1):
+        errors.append(error(width))
+        progress(done, len(widths), errors[-1])
+    best = int(np.argmin(errors))
+    return widths[best], 1 - errors[best] / max(float(values.var()), 1e-12)

@@ -1,0 +1,95 @@
+"""The evidence of rows near one row x0, beside its own: draws from x0's posterior serve them all.
+
+    log p(x) - log p(x0) = log E_{p(z | x0)} [ p(x | z) / p(x0 | z) ]
+
+The posterior is that of importance sampling: draws of q(z | x0) with weights w = p(x0 | z) p(z) / q(z | x0) (Burda et
+al. 2016, eq. 8), none greater than sqrt(draws) times their mean, lest a few decide (Ionides 2008, eq. 5). By these,
+systematic resampling keeps some, whose decoder is a table of log p(letter) once and for all: a row costs a look-up for
+each letter in which it differs. How many draws a row's own estimate rests on is (sum v)^2 / sum v^2 of v, what its
+draws contribute; it falls as rows lie farther away.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+
+from sciencegen.errors import ConfigError
+from sciencegen.vae.alignments.networks import Known, Letters, Member
+
+ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class LocalEvidence:
+    """letters: x0. ratios: log p(letter | z) - log p(x0's letter | z) of each kept draw, a gap being the last letter.
+    log_share: of the draws, which sum to 1."""
+
+    letters: Int[Tensor, " column"]
+    ratios: Float[Tensor, "column letter draw"]
+    log_share: Float[Tensor, " draw"]
+
+    @torch.no_grad()
+    def evidence(self, rows: Letters) -> tuple[Float[Tensor, " item"], Float[Tensor, " item"]]:
+        """log p(x) - log p(x0) in nats, exactly 0 for x0 itself; and how many draws it rests on."""
+        row, column = (rows != self.letters).nonzero(as_tuple=True)
+        log_values = self.log_share.repeat(len(rows), 1)
+        log_values.index_add_(0, row, self.ratios[column, rows[row, column]].double())
+        found = log_values.logsumexp(1)
+        effective = (2 * found - (2 * log_values).logsumexp(1)).exp()
+        changed = torch.zeros_like(found, dtype=torch.bool).index_fill_(0, row, True)
+        return torch.where(changed, found, 0.0), effective
+
+
+@torch.no_grad()
+def local_evidence(
+    member: Member, letters: Int[Tensor, " column"], known: Known, draws: int, kept: int, generator: Generator
+) -> LocalEvidence:
+    """Of a row without gaps. known: [1 feature]."""
+    if kept < 1 or draws < kept:
+        raise ConfigError(f"Expected 1 draw or more to keep and as many or more to draw, got {kept} of {draws}.")
+    whole, like = torch.ones_like(letters, dtype=torch.bool)[None], member.output.weight
+    posterior = member.posterior(letters[None], whole, known)
+    noise = torch.randn(draws, member.latent, generator=generator, dtype=like.dtype).to(like)
+    z = posterior.mean + posterior.log_std.exp() * noise
+    log_weights = 0.5 * (noise.square() - z.square()).sum(1)
+
+    def log_prob(part: Tensor) -> Tensor:
+        rows = len(part)
+        return member.log_prob(part, letters.expand(rows, -1), whole.expand(rows, -1), known.expand(rows, -1))
+
+    log_p = torch.cat([log_prob(part) for part in z.split(ROWS_AT_ONCE)])
+    share = truncated_shares(log_weights.double() + log_p.double())
+    number, count = resampled(share, kept, generator)
+    return LocalEvidence(letters, _ratios(member, z[number], letters, known), (count / kept).log())
+
+
+def truncated_shares(log_weights: Float[Tensor, " draw"]) -> Float[Tensor, " draw"]:
+    """w / sum w, of weights none of which is greater than sqrt(draws) times their mean."""
+    count = math.log(len(log_weights))
+    return log_weights.clamp(max=float(log_weights.logsumexp(0) - count + 0.5 * count)).softmax(0)
+
+
+def resampled(
+    share: Float[Tensor, " draw"], kept: int, generator: Generator
+) -> tuple[Int[Tensor, " distinct"], Float[Tensor, " distinct"]]:
+    """Systematic resampling: the distinct draws at (k + u) / kept of the summed shares, and how often each comes."""
+    places = (torch.arange(kept) + torch.rand((), generator=generator, dtype=torch.float64)) / kept
+    chosen = torch.searchsorted(share.cumsum(0), places.to(share)).clamp(max=len(share) - 1)
+    number, count = chosen.unique(return_counts=True)
+    return number, count.double()
+
+
+def _ratios(
+    member: Member, z: Float[Tensor, "draw latent"], letters: Int[Tensor, " column"], known: Known
+) -> Float[Tensor, "column letter draw"]:
+    tables = []
+    for part in z.split(ROWS_AT_ONCE):
+        log_p = torch.log_softmax(member.logits(part, known.expand(len(part), -1)), -1)
+        own = log_p.gather(-1, letters.long().expand(len(part), -1)[..., None])
+        tables.append(torch.cat([log_p - own, -own], -1).permute(1, 2, 0))
+    return torch.cat(tables, -1).contiguous()

@@ -1,0 +1,260 @@
+"""The variational autoencoder of images that are seen through an instrument.
+
+    log p(x | c) >= E_q(z|x,c) log N(x; psf * m(z, c), variance) - KL(q(z | x, c) || N(0, I))
+
+Lanusse et al. 2021, section 3. The decoder's image m knows neither blur nor noise: each stamp's own are put on before
+the two are compared, so that m is deconvolved and denoised. How m is written: `networks`. In units of the noise
+alone a few bright images would count for all; `misfit` bounds that (`observation.observed`).
+
+Latents: z = (code, maps). The code says what the image is about; maps, if any, are ever finer layers of a ladder whose
+posterior meets the way up at each level (Sønderby et al. 2016, section 2; Kingma et al. 2016; Vahdat & Kautz 2020), as
+u in z = mean(above) + std(above) u: their prior is N(0, I), their posterior is stated relative to it, and the KL
+divergence is the same. Draws are of priors fitted to the trained model's posteriors: a flow p(code | c), and for each
+map another (`map_flow`).
+
+Encoder, prior and decoder take the same condition c, so that the code need not repeat what c says. With `measure`,
+`decode` corrects the condition for what the decoder missed of it (`condition_correction`). A draw first imputes the
+missing columns of c by a second flow (`condition_imputation`):
+
+    p(x | c_given) = E p(c | c_given) p(code | c) p(maps | code, c) p(x | code, maps, c)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import Progress, untold
+from sciencegen.networks.pyramid import PyramidSettings, map_widths
+from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
+from sciencegen.vae.bounds import BoundTerms, free_bits, importance_weighted_bound
+from sciencegen.vae.condition_correction import Measure, corrected
+from sciencegen.vae.condition_imputation import ConditionImputation, Settle
+from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.gaussian import check_latents
+from sciencegen.vae.images.map_flow import MapFlow, Precision
+from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
+from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE, observed
+from sciencegen.vae.images.priors import PriorSteps, fit_priors
+from sciencegen.vae.images.warm_start import Pretrained
+from sciencegen.vae.prior_fitting import FlowFit
+from sciencegen.vae.warmup import Warmup
+
+EVALUATION_SEED = 2008_0383
+"""Not 0: data drawn from seed 0 must not meet their own noise again."""
+
+
+Accept = Callable[[Batch], Tensor]
+
+
+@dataclass(frozen=True)
+class ImageVAESettings:
+    """Sizes and training weights.
+
+    beta: weight of the KL by step. free_bits: nats of the code, and of each map, that cost nothing. dropout: conditions
+    to forget; all of them now and then, for `encode` tells none. misfit: of a model, as a share of the peak.
+    positive: whether images are above 0 everywhere. symmetry: a batch is seen in one of these orientations, drawn at
+    each step. corrections: how often `decode` asks again for what was missed of a condition, where the model measures.
+    flow_layers, flow_width: of p(code | c); wish_layers, wish_width: of p(c | told); map_width, map_steps: of each
+    map's prior.
+    """
+
+    code: int = 32
+    pyramid: PyramidSettings = field(default_factory=PyramidSettings)
+    flow_layers: int = 6
+    flow_width: int = 128
+    wish_layers: int = 6
+    wish_width: int = 64
+    map_width: int = 32
+    map_steps: int = 8
+    beta: Warmup = field(default_factory=lambda: Warmup("linear", 2000, 0.1, 1.0))
+    free_bits: float = 0.0
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
+    misfit: float = 0.02
+    positive: bool = True
+    symmetry: str = "d4"
+    corrections: int = 5
+
+    def __post_init__(self) -> None:
+        if self.symmetry not in SYMMETRIES:
+            raise unknown_name("symmetry", self.symmetry, SYMMETRIES)
+        if self.code < 1 or self.misfit < 0 or self.corrections < 0:
+            raise ConfigError(
+                "Expected a code of 1 or more, misfit and corrections of 0 or more, got "
+                f"{self.code}, {self.misfit} and {self.corrections}."
+            )
+
+
+class ImageVAE(nn.Module):
+    """A `LatentModel` of images; a Batch has the fields of `observation`, and what `decode` makes has the image alone.
+
+    shape: bands, y and x. conditions: how their columns turn. scale: of the training images' flux. measure: images
+    [batch band y x] -> what is measured of them [batch property], standardized as conditions are, NaN where it can't
+    be; a domain may set it. settle: what of a condition follows from the rest, made so.
+
+    A latent is (code, maps, wish); the wish is the noise of what isn't told of a condition, 0 for a given image.
+    pretrained: what it began with, if that was another's weights (`warm_start`).
+    """
+
+    pretrained: Pretrained | None = None
+    networks: Any
+    prior: Any  # modules to torch; a flow prior to us, or anything with its methods
+    map_flows: Any
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        conditions: ConditionKinds | None = None,
+        settings: ImageVAESettings | None = None,
+        scale: FluxScale | None = None,
+        measure: Measure | None = None,
+        settle: Settle | None = None,
+    ) -> None:
+        super().__init__()
+        s = self.settings = settings or ImageVAESettings()
+        self.conditions, self.measure = conditions or ConditionKinds(), measure
+        count = self.conditions.count
+        self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
+        self.prior = FlowPrior(s.code, count, s.flow_layers, s.flow_width)
+        self.wishes = ConditionImputation(count, s.wish_layers, s.wish_width, settle)
+        levels = zip(self.networks.map_shapes, map_widths(s.pyramid), strict=True)
+        flows = [MapFlow(shape, above, self.conditions, s.map_width, s.map_steps) for shape, (above, _) in levels]
+        self.map_flows = nn.ModuleList(flows)
+        self.sizes = [*self.networks.sizes, count]
+        self.semantic_size, self.latent_size = s.code, sum(self.sizes)
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """Named scalars per item in nats: loss, reconstruction, kl of all, and kl of the maps where there are any."""
+        s, batch = self.settings, self.oriented(batch, generator)
+        found = self.networks.infer(batch, s.dropout(batch.condition, generator), generator)
+        reconstruction, groups = -self._log_prob(found.image, batch).mean(), found.kl()
+        loss = reconstruction + s.beta(step) * free_bits(groups, s.free_bits)
+        shown = {"reconstruction": reconstruction, "kl": groups.sum(1).mean()}
+        if groups.shape[1] > 1:
+            shown["kl_maps"] = groups[:, 1:].sum(1).mean()
+        return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
+
+    def oriented(self, batch: Batch, generator: Generator) -> Batch:
+        """The batch in one of the orientations of the settings' symmetry."""
+        elements = SYMMETRIES[self.settings.symmetry]
+        g = elements[int(torch.randint(len(elements), (), generator=generator, device=generator.device))]
+        moved = {name: turned(batch[name], g) for name in (IMAGE, PSF, VARIANCE) if name in batch.fields}
+        return Batch({**batch.fields, **moved}, batch.mask, self.conditions.turned(batch.condition, g))
+
+    def _log_prob(self, image: Tensor, batch: Batch, misfit: float | None = None) -> Float[Tensor, " batch"]:
+        granted = self.settings.misfit if misfit is None else misfit
+        return observed(image, batch, granted).log_prob(batch[IMAGE])
+
+    def finish(
+        self,
+        batches: Iterable[Batch],
+        generator: Generator,
+        steps: int = 3000,
+        batch: int = 512,
+        map_steps: int = 5000,
+        precision: Precision = "float32",
+        progress: Progress = untold,
+    ) -> FlowFit:
+        """Fit the priors that draws are of; call once after training. The fit of the code's prior. map_steps, precision
+        (float32 or bfloat16): of each map's. Those of an adapted model go on from what they are, fewer steps where
+        images are few, and the maps' not at all where few are free of noise."""
+        return fit_priors(self, list(batches), generator, PriorSteps(steps, batch, map_steps, precision), progress)
+
+    # --- evidence -----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def terms(self, batch: Batch, generator: Generator | None = None, misfit: float | None = None) -> BoundTerms:
+        """The two halves of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed.
+
+        misfit: the settings' own unless told; 0 for a density of x in the strict sense (`observation.observed`)."""
+        generator = generator or Generator().manual_seed(EVALUATION_SEED)
+        found = self.networks.infer(batch, batch.condition, generator)
+        code = found.latents[0]
+        kl = found.posteriors[0].log_prob(code) - self.prior.log_prob(code, batch.condition) + found.log_ratio()
+        return BoundTerms(self._log_prob(found.image, batch, misfit), kl)
+
+    def bound(
+        self,
+        batch: Batch,
+        importance_samples: int = 1,
+        generator: Generator | None = None,
+        misfit: float | None = None,
+    ) -> Float[Tensor, " batch"]:
+        """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8. misfit: as of `terms`."""
+        terms = self.terms(batch.repeat_interleave(importance_samples), generator, misfit)
+        return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
+
+    # --- latent space -------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+        """(e, u, 0): the code's centre seen through the flow prior, and the maps' centres; the condition isn't told, so
+        that the latent says all."""
+        found = self.networks.infer(batch, None, None)
+        code, *maps = found.latents
+        return torch.cat([self.prior.inverse(code), *maps, code.new_zeros(len(code), self.sizes[-1])], 1)
+
+    @torch.no_grad()
+    def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """Images without blur and noise. Where the model can measure, the decoder is asked for a condition again."""
+        return self._decoded(latent, condition, condition)
+
+    def _decoded(self, latent: Tensor, told: Condition, asked: Condition) -> Batch:
+        check_latents(latent, self.latent_size)
+        centre, *maps, _ = latent.split(self.sizes, 1)
+        code = self.prior(centre)
+
+        def make(request: Condition) -> Tensor:
+            return self.networks.image_of(code, maps, request)
+
+        if told is None or asked is None or self.measure is None:
+            return Batch({IMAGE: make(asked)})
+        wish = partial(self.wishes.obeyed, told)
+        return Batch({IMAGE: corrected(make, self.measure, wish, asked, self.settings.corrections)})
+
+    def _whole(self, noise: Tensor, told: Condition) -> Condition:
+        return self.wishes(noise[:, self.latent_size - self.wishes.count :], told)
+
+    @torch.no_grad()
+    def sample(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Float[Tensor, "batch latent"]:
+        """One draw a row, so that `accept` has no choice."""
+        check_latents(noise, self.latent_size)
+        asked = self._whole(noise, condition)
+        centre, *maps, wish = noise.split(self.sizes, 1)
+        code = self.prior(centre, asked)
+        return torch.cat([self.prior.inverse(code), *self._drawn_maps(code, maps, asked), wish], 1)
+
+    def _drawn_maps(self, code: Tensor, noise: Sequence[Tensor], asked: Condition) -> list[Tensor]:
+        """Each map of its prior, under what is above it."""
+        drawn: list[Tensor] = []
+
+        def choose(number: int, hidden: Tensor) -> Tensor:
+            start = noise[number].unflatten(1, self.networks.map_shapes[number])
+            made = self.map_flows[number](start, hidden, asked)
+            drawn.append(made.flatten(1))
+            return made
+
+        if noise:
+            self.networks.image(code, asked, choose)
+        return drawn
+
+    @torch.no_grad()
+    def generate(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Batch:
+        """What the latents of `sample` stand for under what is told and what was drawn beside it. Only what is told is
+        asked for again."""
+        return self._decoded(self.sample(noise, condition), condition, self._whole(noise, condition))

@@ -1,0 +1,163 @@
+"""The networks of the variational autoencoder of images: from a stamp to latents, and from latents to an image.
+
+Brightness spans orders of magnitude, between images and within one. So an image is m = flux * shape in each band: log
+flux is a number read off what is told, linear in it but for a small network, and shape = softmax over the pixels of
+what the network writes, its log surface brightness: above 0, of sum 1, and smooth in the faint and in the bright. The
+way up sees asinh(x / noise), the noise's logarithm and the point spread function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.mlp import MLP, linear
+from sciencegen.networks.pixels import on_pixels
+from sciencegen.networks.pyramid import (
+    BottomUp,
+    Choose,
+    PyramidSettings,
+    TopDown,
+    map_shapes,
+    map_widths,
+    zero_convolution,
+)
+from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal, standard_normal_kl, standard_normal_log_prob
+from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE
+from sciencegen.vae.posteriors import GaussianPosterior
+
+SEEN = 1e-3
+"""Of the brightest pixel: the least noise that the way up supposes."""
+
+Condition = Float[Tensor, "batch property"] | None
+
+
+@dataclass(frozen=True)
+class FluxScale:
+    """Mean and standard deviation of the logarithm of the images' sums, of the training data."""
+
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.std > 0:
+            raise ConfigError(f"Expected a standard deviation of log flux above 0, got {self.std}.")
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Posteriors of a batch, the code's and then each map's, a latent of each [batch latent], and their image.
+
+    above: what is known above each map.
+
+    Priors are N(0, I): of the code here, until another is fitted; of the maps by how they are written (`LatentMap`).
+    """
+
+    posteriors: tuple[DiagonalGaussian, ...]
+    latents: tuple[Tensor, ...]
+    image: Float[Tensor, "batch band y x"]
+    above: tuple[Tensor, ...] = ()
+
+    def kl(self) -> Float[Tensor, "batch group"]:
+        """KL(q || N(0, I)) of the code and of each map."""
+        return torch.stack([standard_normal_kl(posterior) for posterior in self.posteriors], 1)
+
+    def log_ratio(self) -> Float[Tensor, " batch"]:
+        """log q(u) - log N(u; 0, I) of the maps."""
+        ratio = self.image.new_zeros(len(self.image))
+        for posterior, latent in zip(self.posteriors[1:], self.latents[1:], strict=True):
+            ratio = ratio + posterior.log_prob(latent) - standard_normal_log_prob(latent)
+        return ratio
+
+
+class ImageNetworks(nn.Module):
+    """shape: bands, y and x. properties: columns of a condition. code: size. positive: whether shapes are above 0."""
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        properties: int,
+        code: int,
+        settings: PyramidSettings,
+        scale: FluxScale,
+        positive: bool,
+    ) -> None:
+        super().__init__()
+        self.shape, self.properties, self.scale, self.positive = tuple(shape), properties, scale, positive
+        if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
+            raise ConfigError(f"Expected images of shape [band y x] with y = x, got {list(shape)}.")
+        (bands, side, _), told = self.shape, code + 2 * properties
+        self.map_shapes = map_shapes(settings, side)
+        self.sizes = [code, *map(math.prod, self.map_shapes)]
+        self.reader = BottomUp(2 * bands + 1, settings)
+        features = settings.widths[-1] * settings.sides(side)[-1] ** 2
+        self.posterior = GaussianPosterior(features, code, properties, settings.known, 1)
+        meetings = zip(map_widths(settings), settings.maps, strict=True)
+        self.map_posteriors = nn.ModuleList([zero_convolution(sum(both), 2 * maps, 3) for both, maps in meetings])
+        self.known = MLP(told, settings.known, settings.known, 1)
+        self.writer = TopDown(bands, side, settings)
+        self.flux, self.flux_bend = linear(told, bands, zero=True), MLP(told, bands, 64, 1, zero_output=True)
+
+    def seen(self, batch: Batch) -> Float[Tensor, "batch channel y x"]:
+        """asinh(x / noise) and the noise's logarithm for each band, and the psf relative to its peak."""
+        image = batch[IMAGE]
+        if tuple(image.shape[1:]) != self.shape:
+            raise ShapeError(f"Expected '{IMAGE}' of shape [batch, *{list(self.shape)}], got {list(image.shape)}.")
+        tiny, side = torch.finfo(image.dtype).tiny ** 0.5, self.shape[-1]
+        peak = image.abs().amax((-2, -1), keepdim=True)
+        noise = (batch[VARIANCE].to(image) + (SEEN * peak).square()).sqrt().clamp(min=tiny).expand_as(image)
+        level = ((noise * side).log() - self.scale.mean) / self.scale.std
+        psf = batch.fields.get(PSF, image.new_zeros(len(image), 1, 1))
+        blur = psf.reshape(len(psf), -1, *psf.shape[-2:])[:, :1].to(image)
+        blur = on_pixels(blur / blur.amax((-2, -1), keepdim=True).clamp(min=tiny), side, PSF)
+        return torch.cat([torch.asinh(image / noise), level, blur], 1)
+
+    def code_posteriors(self, batch: Batch, conditions: Sequence[Condition]) -> list[DiagonalGaussian]:
+        """q(code | x, c) under each of these conditions."""
+        features = self.reader(self.seen(batch))[-1].flatten(1)
+        return [self.posterior(features, condition) for condition in conditions]
+
+    def infer(self, batch: Batch, condition: Condition, generator: Generator | None) -> Inference:
+        """q(z | x, c) from the top down, each map given those above it; without a generator latents are the means."""
+        features = self.reader(self.seen(batch))
+        posteriors = [self.posterior(features[-1].flatten(1), condition)]
+        latents, above = [_draw(posteriors[0], generator)], []
+
+        def choose(number: int, hidden: Tensor) -> Tensor:
+            above.append(hidden)
+            met = self.map_posteriors[number](torch.cat([hidden, features[-2 - number]], 1))
+            mean, log_std = met.chunk(2, 1)
+            posteriors.append(DiagonalGaussian(mean.flatten(1), (4 * torch.tanh(log_std / 4)).flatten(1)))
+            latents.append(_draw(posteriors[-1], generator))
+            return latents[-1].unflatten(1, self.map_shapes[number])
+
+        image = self.image(latents[0], condition, choose)
+        return Inference(tuple(posteriors), tuple(latents), image, tuple(above))
+
+    def image(self, code: Tensor, condition: Condition, choose: Choose) -> Float[Tensor, "batch band y x"]:
+        """m(z, c) = flux * shape; `choose` gives the maps."""
+        told = torch.cat([code, condition_features(condition, code, self.properties)], 1)
+        written = self.writer(functional.silu(self.known(told)), choose).flatten(2)
+        written = written.to(torch.promote_types(written.dtype, torch.float32))
+        log_flux = self.scale.mean + self.scale.std * (self.flux(told) + self.flux_bend(told)).to(written)
+        shape = written.softmax(-1) if self.positive else written / written.shape[-1]
+        return (log_flux.exp()[..., None] * shape).unflatten(-1, self.shape[1:])
+
+    def image_of(self, code: Tensor, maps: Sequence[Tensor], condition: Condition) -> Float[Tensor, "batch band y x"]:
+        """m(z, c) of given maps, each [batch latent]."""
+        return self.image(code, condition, lambda number, _: maps[number].unflatten(1, self.map_shapes[number]))
+
+
+def _draw(posterior: DiagonalGaussian, generator: Generator | None) -> Float[Tensor, "batch latent"]:
+    if generator is None:
+        return posterior.mean
+    return posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)

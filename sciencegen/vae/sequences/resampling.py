@@ -1,0 +1,81 @@
+"""Resampling: under a condition, draw until the model itself reads a well-formed draw as near to what is asked for.
+
+    try k asks for  c (1 + lean k / (tries - 1)),   and is kept if  ||E[y | x] - c||  is the least so far
+
+A row is done when its best is within `near`; what asks for a rare thing takes more tries, and leans further out. c is
+standardized, so that leaning goes away from the middle of the data (at a QED of 0.5, 16 tries miss by 0.061 instead of
+0.069; at 0.6 it changes nothing). A draw is well formed if the item that it stands
+for is written as this very sequence. Others hold things that no training sequence had (rings that close nowhere, ends
+that mean nothing): they make odd items, and the model misreads them (the QED of the shipped model's draws by 0.11 to
+0.15, that of well-formed ones by 0.015 to 0.036), so that picking the best reading would pick the misread ones. No
+oracle is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.vae.sequences.autoregressive import shift
+
+Draw = Callable[[Float[Tensor, "batch position"], Float[Tensor, "batch property"]], Batch]
+Miss = Callable[[Batch, Float[Tensor, "batch property"]], Float[Tensor, " batch"]]
+Accept = Callable[[Batch], Bool[Tensor, " batch"]]
+
+MALFORMED = 1e6
+"""Added to the miss of a draw that isn't well formed: it is kept only where none is. Double precision keeps both."""
+
+
+def resample(
+    draw: Draw, miss: Miss, accept: Accept | None, noise: Float[Tensor, "batch position"],
+    condition: Float[Tensor, "batch property"], tries: int, near: float, lean: float,
+) -> Batch:  # fmt: skip
+    """The best draw of each row. miss: how far a draw is read from a condition; infinite where it is no sequence.
+
+    Only draws that would be the best of their row are shown to `accept` (None: all are well formed). No row's result
+    depends on the others.
+    """
+    rows = torch.arange(len(noise), device=noise.device)
+    least = torch.full((len(noise),), torch.inf, dtype=torch.float64, device=noise.device)
+    best: Batch | None = None
+    for number in range(tries):
+        asked = condition[rows] * (1 + lean * number / max(tries - 1, 1))
+        drawn = draw(shift(noise[rows], number), asked)
+        found = _judged(drawn, miss(drawn, condition[rows]).double(), least[rows], accept)
+        better = found < least[rows]
+        best = drawn if best is None else placed(best, rows[better], drawn.select(better))
+        least[rows[better]] = found[better]
+        rows = rows[least[rows] > near]
+        if not len(rows):
+            break
+    assert best is not None  # there is at least one try
+    return best
+
+
+def _judged(
+    drawn: Batch, found: Float[Tensor, " batch"], least: Float[Tensor, " batch"], accept: Accept | None
+) -> Float[Tensor, " batch"]:
+    """The misses, those of malformed draws far greater."""
+    promising = (found < least).nonzero()[:, 0]
+    if accept is None or not len(promising):
+        return found
+    malformed = torch.zeros_like(found)
+    malformed[promising] = (~accept(drawn.select(promising))).to(found)
+    return found + MALFORMED * malformed
+
+
+def placed(batch: Batch, rows: Tensor, others: Batch) -> Batch:
+    """The batch with these rows (numbers or flags) replaced."""
+
+    def put(old: Tensor, new: Tensor) -> Tensor:
+        old = old.clone()
+        old[rows] = new
+        return old
+
+    assert batch.mask is not None  # sequences differ in length
+    assert others.mask is not None
+    return Batch({name: put(batch[name], others[name]) for name in batch.fields}, put(batch.mask, others.mask))

@@ -1,0 +1,307 @@
+"""The variational autoencoder of sequences: a code for the whole, noise for the rest, and the decoder as its own prior.
+
+    E_q(z|x) log p(x | z, c) - beta KL(q(z | x) || N(0, I))     arranges the codes (Kingma & Welling 2014, eq. 3)
+    log p(x | c) = log p(x | z = 0, c)                          the decoder without a code, exact
+    p(z | c) = E_p(x|c) q(z | x)                                the prior of codes
+
+z [batch code] says what the sequence is about. u [batch position] is the noise that ancestral sampling used, one number
+for each position (see `autoregressive`); its posterior is exact and costs the bound nothing, so that
+`decode(encode(x))` is x. Part of the training rows have their code silenced, so that the decoder learns p(x | c) alone.
+The prior that makes a bound tightest is the aggregate posterior (Tomczak & Welling 2018, eq. 6); here it is taken over
+the sequences that the decoder draws by itself: a code from noise is that of a likely sequence, never one from a hole
+between codes. A latent is the row (e, u), where e is z seen through a flow p(z | c) fitted after training, z = flow(e),
+which brings the codes close to standard normal: distances, steps and interpolation have a natural scale.
+
+A condition reaches the decoder three ways: as context; at each step as what is still missing of it, c - E[y | x_<t];
+and by resampling: draws go on until one is well formed that the model itself reads as near to c (`resampling`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor, nn
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import ConditionDropout, condition_features
+from sciencegen.networks.descent import Progress, untold
+from sciencegen.networks.mlp import MLP
+from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
+from sciencegen.vae.bounds import BoundTerms
+from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.gaussian import check_latents, standard_normal_kl
+from sciencegen.vae.posteriors import GaussianPosterior
+from sciencegen.vae.prior_fitting import FlowFit, fit_flow_prior
+from sciencegen.vae.sequences import autoregressive, property_head
+from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, State, Step, filled
+from sciencegen.vae.sequences.resampling import Accept, placed, resample
+from sciencegen.vae.warmup import Warmup
+
+END, START = 0, 1
+"""Token numbers with a meaning of their own; END also fills the masked positions."""
+
+Condition = Float[Tensor, "batch property"] | None
+
+
+@dataclass(frozen=True)
+class SequenceVAESettings:
+    """Sizes and training weights.
+
+    length: most tokens of a sequence, the end included. beta: weight of the KL by step; it may end below 1, since the
+    flow prior repairs what an imperfect match to N(0, I) leaves. property_weight: weight of reading the properties off
+    z, which arranges the codes by property (Gómez-Bombarelli et al. 2018), and off the tokens. dropout: conditions to
+    forget.
+    code_dropout: share of training rows whose code is silenced (zero), on which the decoder learns p(x | c) by itself.
+    temperature: of the decoder's distribution when it draws by itself; below 1 it keeps to what it is sure of. (The
+    noise stays normal: what scales it is the drawing's own setting.)
+    guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
+    tries, near, lean: of resampling under a condition: most draws for each one that is kept; how near to the condition,
+    in standard deviations of the data, is near enough; by what share the last try asks for more.
+    """
+
+    code: int = 64
+    length: int = 64
+    width: int = 192
+    heads: int = 4
+    layers: int = 2
+    hidden: int = 512
+    flow_layers: int = 6
+    flow_width: int = 192
+    beta: Warmup = field(default_factory=lambda: Warmup("linear", 6000, 0.05, 0.4))
+    property_weight: float = 1.0
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=1.0, everything=0.3, few=0.5))
+    code_dropout: float = 0.6
+    temperature: float = 0.8
+    guidance: float = 0.0
+    tries: int = 32
+    near: float = 0.1
+    lean: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.tries < 1 or self.near < 0:
+            raise ConfigError(f"Expected tries of 1 or more and near of 0 or more, got {self.tries} and {self.near}.")
+
+
+class SequenceVAE(nn.Module):
+    """A `LatentModel` of token sequences. A Batch has the field "tokens" [batch position] and its mask."""
+
+    def __init__(self, vocabulary: int, property_count: int, settings: SequenceVAESettings) -> None:
+        super().__init__()
+        s = self.settings = settings
+        self.property_count = property_count
+        self.encoder = SequenceEncoder(vocabulary, s.width, s.layers, s.heads, s.length)
+        self.posterior = GaussianPosterior(self.encoder.feature_size, s.code)
+        self.condition = MLP(2 * property_count, 64, 64, 1)
+        self.reader = PropertyReader(vocabulary, property_count, 96, 320)
+        self.decoder = RecurrentDecoder(vocabulary, 256, s.hidden, s.code + 64, 2 * property_count)
+        self.properties = MLP(s.code, property_count, 128, 1)
+        self.prior = FlowPrior(s.code, property_count, s.flow_layers, s.flow_width)
+        self.semantic_size, self.latent_size = s.code, s.code + s.length
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """Named scalars per item in nats: loss, reconstruction, kl, language (no code), and the errors of reading."""
+        s = self.settings
+        silent = torch.rand(len(batch), generator=generator, device=generator.device) < s.code_dropout
+        silent = silent.to(batch["tokens"].device)
+        silent[0] = False  # never a batch without a code
+        heard = batch.select(~silent)
+        posterior = self.posterior(self.encoder(heard["tokens"], heard.mask))
+        code, _ = posterior.sample(generator)
+        condition = s.dropout(batch.condition, generator)
+        spoken = code.new_zeros(len(batch), s.code).masked_scatter(~silent[:, None], code)
+        expected = self._expected(batch)
+        surprise = -self._likelihood(spoken, condition, batch, expected).log_prob(batch["tokens"])
+        kl = standard_normal_kl(posterior)
+        errors = {
+            "code_error": property_head.property_error(self.properties(code), heard.condition),
+            "reading_error": property_head.error(expected, batch),
+        }
+        loss = surprise.mean() + s.beta(step) * kl.sum() / len(batch) + s.property_weight * sum(errors.values())
+        shares = {
+            "reconstruction": surprise[~silent],
+            "kl": kl,
+            "language": surprise[silent],
+        }
+        shown = {name: value.mean() for name, value in shares.items() if len(value)}
+        return {"loss": loss, **shown, **errors}
+
+    @torch.no_grad()
+    def read(self, batch: Batch) -> Float[Tensor, "batch property"]:
+        """The model's own estimate of each sequence's properties, standardized as conditions are."""
+        return property_head.at_end(self._expected(batch), batch)
+
+    def _expected(self, batch: Batch) -> Float[Tensor, "batch step property"]:
+        return property_head.expected(self.reader, batch, START)
+
+    def likelihood(self, code: Tensor, condition: Condition, batch: Batch) -> AutoregressiveCategorical:
+        """p(x | z, c), each position given the true tokens before it."""
+        return self._likelihood(code, condition, batch, self._expected(batch))
+
+    def _likelihood(self, code: Tensor, condition: Condition, batch: Batch, expected: Tensor):
+        tokens = batch["tokens"]
+        previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
+        asked = None if condition is None else condition[:, None]  # of all steps
+        context, notes = self._context(code, condition), _notes(expected[:, :-1].detach(), asked)
+        logits, _ = self.decoder(previous, context, notes, self.decoder.first_state(context))
+        return AutoregressiveCategorical(logits, _mask(batch))
+
+    def _context(self, code: Tensor, condition: Condition) -> Tensor:
+        return torch.cat([code, self.condition(condition_features(condition, code, self.property_count))], -1)
+
+    @torch.no_grad()
+    def log_prob(self, batch: Batch) -> Float[Tensor, " batch"]:
+        """log p(x | c) in nats: exact, of what one try of `generate` draws at temperature 1 and without guidance."""
+        silence = self._silence(len(batch), batch["tokens"].device)
+        return self.likelihood(silence, batch.condition, batch).log_prob(batch["tokens"])
+
+    @torch.no_grad()
+    def terms(self, batch: Batch, generator: Generator) -> BoundTerms:
+        """The two halves of the evidence lower bound under the fitted flow prior, in nats, for each item."""
+        posterior = self.posterior(self.encoder(batch["tokens"], batch.mask))
+        code, log_posterior = posterior.sample(generator)
+        kl = log_posterior - self.prior.log_prob(code, batch.condition)
+        return BoundTerms(self.likelihood(code, batch.condition, batch).log_prob(batch["tokens"]), kl)
+
+    @torch.no_grad()
+    def posteriors(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Means, log standard deviations and conditions of many items, each [item ...]; what the flow is fitted to."""
+        rows = [(self.posterior(self.encoder(b["tokens"], b.mask)), b.condition) for b in batches]
+        condition = None if rows[0][1] is None else torch.cat([c for _, c in rows if c is not None])
+        return torch.cat([p.mean for p, _ in rows]), torch.cat([p.log_std for p, _ in rows]), condition
+
+    def finish(
+        self,
+        batches: Iterable[Batch],
+        generator: Generator,
+        steps: int = 3000,
+        batch: int = 512,
+        progress: Progress = untold,
+    ) -> FlowFit:
+        """Fit the flow prior p(z | c) to the trained model's codes; call once after training."""
+        mean, log_std, condition = self.posteriors(batches)
+        told = partial(progress, "prior of codes")
+        return fit_flow_prior(self.prior, mean, condition, steps, batch, generator, log_std=log_std, progress=told)
+
+    # --- latent space -------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+        """(e, u): the posterior's centre through the flow, then the median noise that decodes to this sequence."""
+        code = self.posterior(self.encoder(batch["tokens"], batch.mask)).mean
+        centre = self.prior.inverse(code)
+        noise = autoregressive.encode(batch["tokens"], _mask(batch), START, *self._steps_of(centre, None))
+        return torch.cat([centre, nn.functional.pad(noise, (0, self.settings.length - noise.shape[1]))], 1)
+
+    @torch.no_grad()
+    def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        check_latents(latent, self.latent_size)
+        centre, noise = latent.split([self.settings.code, self.settings.length], 1)
+        tokens, mask = autoregressive.decode(noise, START, END, *self._steps_of(centre, condition))
+        return Batch({"tokens": tokens}, mask)
+
+    @torch.no_grad()
+    def generate(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Batch:
+        """Sequences of p(x | c) from standard normal noise, of which the part of u is used.
+
+        Under a condition they are resampled; accept: which draws are well formed.
+        """
+        check_latents(noise, self.latent_size)
+        s, noise = self.settings, noise[:, self.settings.code :]
+        if condition is None or s.tries == 1:
+            return self._draw(noise, condition)
+        asked = ~condition.isnan().all(1)
+        if not asked.any():
+            return self._draw(noise, condition)
+        found = resample(self._draw, self._miss, accept, noise[asked], condition[asked], s.tries, s.near, s.lean)
+        # rows without a condition are drawn once, whatever stands beside them
+        return found if asked.all() else placed(self._draw(noise, condition), asked, found)
+
+    def _miss(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
+        """How far the properties as they are read lie from what is asked for; infinite without an end."""
+        ended = (batch["tokens"] == END).any(1)
+        reading = self.read(batch.map(filled))[: len(batch)]
+        distance = (reading - condition).nan_to_num(0.0).norm(dim=1)
+        return torch.where(ended, distance, torch.inf)
+
+    def _draw(self, noise: Float[Tensor, "batch position"], condition: Condition) -> Batch:
+        """One try of `generate`: ancestral sampling without a code."""
+        step, state = self._steps_given(self._silence(len(noise), noise.device), condition)
+
+        def sharper(previous: Tensor, state: State) -> tuple[Tensor, State]:
+            logits, state = step(previous, state)
+            return logits / self.settings.temperature, state
+
+        tokens, mask = autoregressive.decode(noise, START, END, sharper, state)
+        return Batch({"tokens": tokens}, mask)
+
+    @torch.no_grad()
+    def sample(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Float[Tensor, "batch latent"]:
+        """Noise to latents of the prior: those of the sequences that `generate` makes of it."""
+        return self.encode(self.generate(noise, condition, accept))
+
+    def _silence(self, count: int, device: torch.device) -> Tensor:
+        return torch.zeros(count, self.settings.code, device=device)
+
+    def _steps_of(self, centre: Tensor, condition: Condition) -> tuple[Step, State]:
+        """`_steps` of the latent's e."""
+        return self._steps_given(self.prior(filled(centre))[: len(centre)], condition)
+
+    def _steps_given(self, code: Tensor, condition: Condition) -> tuple[Step, State]:
+        """`_steps`, equal for equal rows, however many there are."""
+        condition_features(condition, code, self.property_count)  # refuses a condition of other rows, unfilled
+        step, state = self._steps(filled(code), None if condition is None else filled(condition))
+        return step, tuple(part[: len(code)] for part in state)
+
+    def _steps(self, code: Tensor, condition: Condition) -> tuple[Step, State]:
+        """Next-token logits, and the first state; with guidance w:  (1 + w) logits(z, c) - w logits(z)."""
+        write, read = self.decoder.stepping(), self.reader.stepping()
+
+        def step(previous: Tensor, state: State) -> tuple[Tensor, State]:
+            context, constant, condition, hidden, seen = state
+            seen = read(previous[:, 0], seen)
+            notes = _notes(self.reader.output(seen), condition)
+            hidden = write(previous[:, 0], hidden, constant, notes)
+            logits = self.decoder.logits(hidden, torch.cat([context, notes], 1))
+            return logits[:, None], (context, constant, condition, hidden, seen)
+
+        def first(condition: Condition) -> State:
+            context = self._context(code, condition)
+            if condition is None:
+                condition = code.new_full((len(code), self.property_count), torch.nan)
+            unread = code.new_zeros(len(code), self.reader.hidden)
+            return context, write.first(context), condition, self.decoder.first_state(context), unread
+
+        weight = self.settings.guidance
+        if condition is None or not weight:
+            return step, first(condition)
+
+        def guided(previous: Tensor, state: State) -> tuple[Tensor, State]:
+            asked, with_condition = step(previous, state[: len(state) // 2])
+            free, without = step(previous, state[len(state) // 2 :])
+            asked, free = torch.log_softmax(asked, -1), torch.log_softmax(free, -1)
+            return (1 + weight) * asked - weight * free, (*with_condition, *without)
+
+        return guided, (*first(condition), *first(None))
+
+
+def _notes(expected: Float[Tensor, "*row property"], condition: Tensor | None) -> Float[Tensor, "*row note"]:
+    """[E[y | x_<t], c - E[y | x_<t] where c is given else 0] at each step."""
+    if condition is None:
+        return torch.cat([expected, torch.zeros_like(expected)], -1)
+    return torch.cat([expected, (condition - expected).nan_to_num(0.0)], -1)
+
+
+def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:
+    assert batch.mask is not None  # sequences differ in length
+    return batch.mask

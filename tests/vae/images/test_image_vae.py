@@ -1,0 +1,231 @@
+"""Blobs of known flux, size and shape, and images whose evidence is known."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Generator, nn
+from torch.distributions import MultivariateNormal
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import DescentSettings, descend
+from sciencegen.networks.pyramid import PyramidSettings
+from sciencegen.networks.symmetry import ConditionKinds
+from sciencegen.vae.gaussian import DiagonalGaussian
+from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.vae.images.networks import FluxScale, Inference
+from sciencegen.vae.images.observation import convolved, observed
+from sciencegen.vae.model import ConditionalVAE
+from sciencegen.vae.priors import StandardNormalPrior
+from sciencegen.vae.warmup import Warmup
+from tests.blobs import KINDS, Blobs, gaussian_image, moments
+
+SMALL = PyramidSettings(width=8, multipliers=(1, 2, 2), patch=2, known=64)
+PLAIN = ImageVAESettings(
+    code=6, pyramid=SMALL, flow_layers=2, flow_width=16, beta=Warmup(), misfit=0.02, dropout=ConditionDropout()
+)
+
+
+BLURRED = Blobs(noise=0.002)
+
+
+def trained(model, blobs, steps, rate=3e-3, batch=32, seed=0):
+    def loss(step):
+        generator = Generator().manual_seed(1000 * seed + step)
+        return model.loss(blobs.draw(batch, generator), step, generator)["loss"]
+
+    descend(model.parameters(), loss, steps, DescentSettings(rate))
+    model.eval()
+    return model
+
+
+# --- Evidence ---------------------------------------------------------------------------------------------------------
+
+
+class OnePattern(nn.Module):
+    """x = psf * (z pattern) + noise, z ~ N(0, 1): the exact posterior, or one that is too wide."""
+
+    sizes = (1,)
+
+    def __init__(self, spread=0.0):
+        super().__init__()
+        self.pattern, self.spread = 12 * gaussian_image(8, 2 * torch.eye(2)[None]), spread
+
+    def blurred(self, batch):
+        return convolved(self.pattern.expand(len(batch), 1, 8, 8), batch.fields.get("psf"))
+
+    def infer(self, batch, condition, generator):
+        seen, weight = self.blurred(batch).flatten(1), 1 / batch["variance"].expand(-1, 1, 8, 8).flatten(1)
+        precision = 1 + (seen.square() * weight).sum(1, keepdim=True)
+        mean = (seen * weight * batch["image"].flatten(1)).sum(1, keepdim=True) / precision
+        posterior = DiagonalGaussian(mean, -0.5 * precision.log() + self.spread)
+        code, _ = posterior.sample(generator)
+        return Inference((posterior,), (code,), code[..., None, None] * self.pattern)
+
+    def data(self, count, generator):
+        variance = 0.05 + torch.rand(count, 1, 8, 8, generator=generator)
+        width = 0.5 + torch.rand(count, generator=generator)
+        psf = gaussian_image(5, width[:, None, None].square() * torch.eye(2))
+        batch = Batch({"image": torch.zeros(count, 1, 8, 8), "psf": psf, "variance": variance})
+        mean = torch.randn(count, 1, 1, 1, generator=generator) * self.blurred(batch)
+        noise = variance.sqrt() * torch.randn(mean.shape, generator=generator)
+        return Batch({**batch.fields, "image": mean + noise})
+
+    def evidence(self, batch):
+        column, variance = self.blurred(batch).flatten(1), batch["variance"].flatten(1)
+        covariance = column[:, :, None] * column[:, None, :] + torch.diag_embed(variance)
+        return MultivariateNormal(torch.zeros(64), covariance).log_prob(batch["image"].flatten(1))
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+def test_the_bound_lies_below_the_evidence_and_meets_it_at_the_exact_posterior(double_precision, generator):
+    model = ImageVAE((1, 8, 8), settings=replace(PLAIN, code=1, misfit=0.0, pyramid=replace(SMALL, multipliers=(1,))))
+    model.prior, model.networks = StandardNormalPrior(1), OnePattern()
+    batch = model.networks.data(50, generator)
+    evidence = model.networks.evidence(batch)
+    torch.testing.assert_close(model.bound(batch), evidence, rtol=0, atol=1e-9)
+    model.settings = replace(model.settings, misfit=0.1)
+    assert (model.bound(batch) - evidence).abs().min() > 1e-3
+    torch.testing.assert_close(model.bound(batch, misfit=0.0), evidence, rtol=0, atol=1e-9)
+    model.networks, model.settings = OnePattern(0.5), replace(model.settings, misfit=0.0)
+    wide = [float((evidence - model.bound(batch, count)).mean()) for count in (1, 400)]
+    assert wide[0] > 0.1
+    assert abs(wide[1]) < 0.01
+
+
+def test_with_the_code_alone_it_is_the_plain_autoencoder(double_precision, generator):
+    """The same parts in `ConditionalVAE` give the same bound and the same loss."""
+    model = ImageVAE((1, 16, 16), KINDS, replace(PLAIN, symmetry="none"))
+    nn.init.normal_(model.networks.writer.outward.weight, std=0.1)
+    model.prior = StandardNormalPrior(6)
+
+    class Encoder(nn.Module):
+        def forward(self, batch):
+            return model.networks.reader(model.networks.seen(batch))[-1].flatten(1)
+
+    class Decoder(nn.Module):
+        def forward(self, code, condition, batch):
+            return observed(model.networks.image_of(code, [], condition), batch, 0.02)
+
+    plain = ConditionalVAE(Encoder(), Decoder(), model.networks.posterior, model.prior, "image")
+    batch = Blobs().draw(5, generator)
+    pairs = (one.terms(batch, Generator().manual_seed(3)) for one in (model, plain))
+    first, second = pairs
+    torch.testing.assert_close(first.reconstruction, second.reconstruction)
+    sampled = -first.kl + second.kl  # exact there, of one sample here
+    assert sampled.abs().max() < 20
+    torch.testing.assert_close(
+        model.networks.infer(batch, batch.condition, generator).kl().sum(1), second.kl, rtol=1e-10, atol=1e-10
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+def test_a_trained_bound_is_of_the_data_that_it_was_trained_on(double_precision, generator):
+    """E log p(x) of the true process is above that of any model: the bound lies below and comes near."""
+    toy = OnePattern()
+    settings = replace(PLAIN, code=1, misfit=0.0, positive=False, symmetry="none", beta=Warmup("linear", 80, 0.0))
+    model = ImageVAE((1, 8, 8), None, settings, FluxScale(3.0))
+
+    class Data:
+        draw = staticmethod(toy.data)
+
+    held = toy.data(400, generator)
+    excess = lambda: (toy.evidence(held) - model.bound(held, 20)).mean()  # noqa: E731
+    before = excess()
+    trained(model, Data, 120)
+    print("nats below the evidence", float(before), float(excess()))
+    assert 0 < excess() < 0.8 * before
+
+
+# --- Training ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_loss_is_a_function_of_seed_and_step(generator):
+    model = ImageVAE((1, 16, 16), KINDS, replace(PLAIN, beta=Warmup("linear", 10), dropout=ConditionDropout(0.5, 0.2)))
+    nn.init.normal_(model.networks.posterior.head.output.weight)
+    batch = Blobs().draw(6, generator)
+    once, again = (model.loss(batch, 4, Generator().manual_seed(9)) for _ in range(2))
+    assert once.keys() == {"loss", "reconstruction", "kl"}
+    assert all(torch.equal(once[name], again[name]) for name in once)
+    torch.testing.assert_close(once["loss"].detach(), once["reconstruction"] + 0.4 * once["kl"])
+    assert model.loss(batch, 4, Generator().manual_seed(10))["loss"] != once["loss"]
+    assert model.loss(batch, 5, Generator().manual_seed(9))["loss"] != once["loss"]
+
+
+def test_a_sharp_and_quiet_stamp_is_reconstructed(generator):
+    """No psf, next to no noise: what was learned by heart comes back."""
+    torch.manual_seed(0)
+    settings = replace(PLAIN, beta=Warmup(end=0.1), misfit=0.05, symmetry="none")
+    batch = Blobs(noise=1e-5, psf=False).draw(8, generator).with_condition(None)
+
+    class Same:
+        draw = staticmethod(lambda count, generator: batch)
+
+    model = trained(ImageVAE((1, 16, 16), None, settings), Same, 200, 6e-3)
+    back = model.decode(model.encode(batch))["image"]
+    error = (back - batch["image"]).abs().sum((1, 2, 3)) / batch["image"].sum((1, 2, 3))
+    print("relative error", error)
+    assert error.max() < 0.2
+
+
+@pytest.fixture(scope="module")
+def blurred_model():
+    torch.manual_seed(0)
+    settings = replace(PLAIN, dropout=ConditionDropout(0.5, 0.2))
+    model = trained(ImageVAE((1, 16, 16), KINDS, settings), BLURRED, 200, 6e-3)
+    model.finish(
+        [BLURRED.draw(256, Generator().manual_seed(50 + n)) for n in range(4)], Generator().manual_seed(5), 150
+    )
+    return model
+
+
+def test_blur_and_noise_are_taken_off(blurred_model, generator):
+    true, batch = BLURRED.true(64, generator), BLURRED.draw(64, Generator().manual_seed(0))
+    back = blurred_model.decode(blurred_model.encode(batch))["image"]
+    size = moments(back)[:, 1] - moments(true)[:, 1]
+    seen = moments(batch["image"].clamp(min=0))[:, 1] - moments(true)[:, 1]
+    print("log size off by", float(size.abs().median()), "as it is seen", float(seen.abs().median()))
+    assert size.abs().median() < 0.75 * seen.abs().median()
+
+
+def test_conditions_are_obeyed_and_what_is_measured_is_asked_for_again(blurred_model, generator):
+    noise = torch.randn(200, blurred_model.latent_size, generator=generator)
+    condition = torch.tensor([0.5, 2.5, 0.3, -0.2]).expand(200, 4)
+    told = blurred_model.generate(noise, condition)["image"]
+    blurred_model.measure = moments
+    asked = blurred_model.generate(noise, condition)["image"]
+    free = blurred_model.generate(noise, condition.masked_fill(torch.tensor([False, True, True, True]), torch.nan))
+    blurred_model.measure = None
+    misses = [(moments(made) - condition).abs().median(0).values for made in (told, asked)]
+    print("missed by", misses)
+    assert (misses[0] < 0.6).all()
+    assert (misses[1] < 0.1).all()
+    assert misses[1].mean() < 0.5 * misses[0].mean()
+    free = moments(free["image"])
+    assert (free[:, 0] - 0.5).abs().median() < 0.1
+    print("spread of what is free", free[:, 1:].std(0))
+    assert (free[:, 1:].std(0) > 3 * moments(asked)[:, 1:].std(0)).all()
+
+
+def test_latents_are_of_their_sizes(blurred_model, generator):
+    batch = Blobs().draw(4, generator)
+    latent = blurred_model.encode(batch)
+    assert latent.shape == (4, blurred_model.latent_size)
+    assert blurred_model.terms(batch).elbo.isfinite().all()
+    noise = torch.randn(4, blurred_model.latent_size)
+    assert torch.equal(blurred_model.sample(noise)[:, PLAIN.code :], noise[:, PLAIN.code :])
+    condition = batch.condition
+    sizes = [PLAIN.code, KINDS.count]
+    drawn, given = (one.split(sizes, 1)[0] for one in (blurred_model.sample(noise, condition), noise))
+    torch.testing.assert_close(blurred_model.prior(drawn), blurred_model.prior(given, condition), rtol=1e-3, atol=1e-3)
+
+
+def test_other_shapes_are_refused(generator):
+    with pytest.raises(ConfigError, match="multiple of 8"):
+        ImageVAE((1, 20, 20), settings=PLAIN)
+    with pytest.raises(ConfigError, match=r"\[band y x\]"):
+        ImageVAE((1, 16, 8), settings=PLAIN)
+    with pytest.raises(ShapeError, match="'image' of shape"):
+        ImageVAE((1, 16, 16), ConditionKinds(), PLAIN).encode(Blobs(8).draw(2, generator).with_condition(None))

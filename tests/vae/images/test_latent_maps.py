@@ -1,0 +1,102 @@
+"""Latent maps above the code: a hierarchy whose parts are stated relative to their priors."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Generator, nn
+
+from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.descent import DescentSettings, descend
+from sciencegen.networks.pyramid import LatentMap, PyramidSettings
+from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
+from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.vae.warmup import Warmup
+from tests.blobs import KINDS, Blobs
+
+PYRAMID = PyramidSettings(width=4, multipliers=(1, 2, 2), known=16, maps=(3, 2))
+SETTINGS = ImageVAESettings(
+    code=5, pyramid=PYRAMID, flow_layers=2, flow_width=16, beta=Warmup(), dropout=ConditionDropout()
+)
+SIZES = [5, 3 * 4 * 4, 2 * 8 * 8]
+
+
+def stirred(settings=SETTINGS):
+    """A model in which everything depends on everything."""
+    torch.manual_seed(0)
+    model = ImageVAE((1, 16, 16), KINDS, settings)
+    for parameter in model.networks.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+def test_latents_are_the_code_and_then_the_maps(generator):
+    model = stirred()
+    assert (model.semantic_size, model.latent_size) == (5, sum(SIZES) + KINDS.count)
+    batch = Blobs().draw(3, generator)
+    assert model.encode(batch).shape == (3, sum(SIZES) + KINDS.count)
+    found = model.networks.infer(batch, batch.condition, generator)
+    assert [posterior.mean.shape[1] for posterior in found.posteriors] == SIZES
+    again = model.networks.image_of(found.latents[0], found.latents[1:], batch.condition)
+    torch.testing.assert_close(found.image, again)
+
+
+def test_every_divergence_is_zero_or_more_and_zero_before_training(generator):
+    fresh, batch = ImageVAE((1, 16, 16), KINDS, SETTINGS), Blobs().draw(4, generator)
+    assert (fresh.networks.infer(batch, None, generator).kl()[:, 1:] == 0).all(), "a map starts as its prior"
+    kl = stirred().networks.infer(batch, None, generator).kl()
+    assert kl.shape == (4, 3)
+    assert (kl > 0).all()
+
+
+def test_the_divergence_of_u_is_that_of_z(double_precision, generator):
+    """z = mean(h) + std(h) u is one to one, so KL(q(z) || p(z)) = KL(q(u) || N(0, I))."""
+    layer, hidden = LatentMap(4, 2), torch.randn(3, 4, 5, 5)
+    nn.init.normal_(layer.prior.weight)
+    mean, log_std = layer.prior(hidden).flatten(2).chunk(2, 1)
+    prior = DiagonalGaussian(mean.flatten(1), (4 * torch.tanh(log_std / 4)).flatten(1))
+    u = DiagonalGaussian(torch.randn(3, 50), 0.3 * torch.randn(3, 50))
+    z = DiagonalGaussian(prior.mean + prior.log_std.exp() * u.mean, prior.log_std + u.log_std)
+    torch.testing.assert_close(z.kl(prior), standard_normal_kl(u))
+
+
+def test_the_bound_counts_every_map(double_precision, generator):
+    """The one-sample divergence of its maps is on average the exact one; more samples tighten the bound."""
+    model, batch = stirred(), Blobs(noise=0.1).draw(2, generator)
+    found = model.networks.infer(batch.repeat_interleave(1000), None, generator)
+    sampled, exact = found.log_ratio(), found.kl()[:, 1:].sum(1)
+    assert abs((sampled - exact).mean()) < 4 * (sampled - exact).std() / 2000**0.5
+    free = batch.with_condition(None)
+    elbo, same = (
+        model.terms(free, Generator().manual_seed(1)),
+        model.networks.infer(free, None, generator.manual_seed(1)),
+    )
+    code = same.posteriors[0].log_prob(same.latents[0]) - model.prior.log_prob(same.latents[0])
+    torch.testing.assert_close(elbo.kl, code + same.log_ratio())
+    assert model.bound(free, 100).mean() > model.bound(free, 1).mean()
+
+
+def test_maps_carry_what_a_small_code_cannot(generator):
+    """Trained alike, two numbers and maps reconstruct better than two numbers alone."""
+    blobs, errors = Blobs(noise=0.003, psf=False), []
+    for maps in ((), (2,)):
+        settings = replace(SETTINGS, code=2, pyramid=replace(PYRAMID, width=8, maps=maps), symmetry="none")
+        torch.manual_seed(0)
+        model = ImageVAE((1, 16, 16), None, replace(settings, beta=Warmup(end=0.3)))
+
+        def loss(step, model=model):
+            generator = Generator().manual_seed(step)
+            return model.loss(blobs.draw(32, generator).with_condition(None), step, generator)["loss"]
+
+        descend(model.parameters(), loss, 220, DescentSettings(6e-3))
+        held = blobs.draw(100, Generator().manual_seed(999)).with_condition(None)
+        errors.append(float(model.loss(held, 0, Generator().manual_seed(0))["reconstruction"]))
+    print("reconstruction in nats, without maps and with", errors)
+    assert errors[1] < errors[0] - 10
+
+
+def test_more_maps_than_levels_are_refused():
+    with pytest.raises(ConfigError, match="fewer latent maps than the 2 levels"):
+        PyramidSettings(multipliers=(1, 2), maps=(1, 1))

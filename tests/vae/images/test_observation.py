@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+from scipy.signal import convolve2d
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ShapeError
+from sciencegen.vae.images.observation import convolved, observed, with_noise
+from tests.blobs import gaussian_image
+
+pytestmark = pytest.mark.usefixtures("double_precision")
+
+
+@pytest.mark.parametrize(("side", "blur"), [(16, 5), (9, 15), (32, 1)])
+def test_convolution_is_the_direct_sum(side, blur):
+    image, psf = torch.randn(3, 2, side, side), torch.rand(3, blur, blur)
+    found = convolved(image, psf)
+    for item in range(3):
+        for band in range(2):
+            direct = convolve2d(image[item, band].numpy(), psf[item].numpy(), "same")
+            expected = direct if blur <= side else convolve2d(image[item, band], psf[item], "full")[7:16, 7:16]
+            np.testing.assert_allclose(found[item, band], expected, atol=1e-12)
+
+
+def test_flux_stays_and_nothing_blurs_nothing():
+    image = torch.zeros(2, 1, 16, 16)
+    image[:, :, 6:10, 6:10] = torch.rand(2, 1, 4, 4)
+    psf = gaussian_image(9, torch.eye(2).expand(2, 2, 2))
+    torch.testing.assert_close(convolved(image, psf).sum((-2, -1)), image.sum((-2, -1)))
+    assert convolved(image, None) is image
+    psf[1] = 0.0
+    blurred = convolved(image, psf)
+    torch.testing.assert_close(blurred[1], image[1])
+    assert not torch.allclose(blurred[0], image[0])
+    each = psf[:, None].expand(-1, 2, -1, -1)
+    torch.testing.assert_close(convolved(image.expand(-1, 2, -1, -1), each)[:, 1:], blurred)
+    with pytest.raises(ShapeError, match="odd"):
+        convolved(image, torch.ones(2, 4, 4))
+
+
+def test_noise_has_its_variance_and_a_misfit_adds_to_it(generator):
+    image, variance = torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8)
+    like = Batch({"image": image, "variance": variance, "psf": torch.rand(1, 3, 3)})
+    many = like.map(lambda value: value.expand(20000, *value.shape[1:]))
+    drawn = with_noise(many["image"], many, generator)
+    torch.testing.assert_close(drawn.var(0), variance[0], rtol=0.1, atol=1e-3)
+    exact, lenient = observed(image, like), observed(image, like, 0.1)
+    torch.testing.assert_close((2 * exact.log_std).exp(), variance)
+    peak = image.amax()
+    granted = (2 * lenient.log_std).exp() - variance
+    torch.testing.assert_close(granted, 0.01 * peak * (image + 1e-4 * peak))
+    silent = Batch({**like.fields, "variance": torch.zeros(1, 1, 1, 1)})
+    assert observed(image, silent, 0.1).log_prob(exact.mean).isfinite().all()
