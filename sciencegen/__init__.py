@@ -14,10 +14,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 PUBLIC_NAMES = {
-    "load": "sciencegen.api.models",
+    "load": "sciencegen.api.models.folder",
     "prepare": "sciencegen.api.prepare",
     "train": "sciencegen.api.train",
-    "train_predictor": "sciencegen.api.predictor_training",
+    "train_predictor": "sciencegen.api.train_predictor",
     "predict": "sciencegen.api.predict",
     "generate": "sciencegen.api.generate",
     "score": "sciencegen.api.score",

@@ -47,5 +47,5 @@ def toy_folder() -> Path:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws come by 64: a shipped model takes seconds for 512, asked for or not."""
-    for module in ("latent.noise", "latent.explorer", "api.generate"):
+    for module in ("latent.noise", "latent.explorer", "api.sampling.generation"):
         monkeypatch.setattr(importlib.import_module(f"sciencegen.{module}"), "COMPUTE_CHUNK", 64)

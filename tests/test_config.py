@@ -2,9 +2,9 @@
 
 import pytest
 
-from sciencegen.api.records import to_record
 from sciencegen.config import GenerateSettings, PrepareSettings, TrainSettings, as_texts, build_settings
 from sciencegen.prediction import PredictorSettings
+from sciencegen.records import to_record
 
 
 @pytest.mark.parametrize(

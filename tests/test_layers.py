@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sciencegen"
 
-FLOOR = {"batch", "config", "errors", "files", "memory"}
+FLOOR = {"batch", "config", "errors", "files", "items", "memory", "records"}
 PROTOCOLS = {"sciencegen.scoring.oracles", "sciencegen.latent.space"}
 MATHEMATICS = {"vae", "diffusion", "networks", "metrics"}
 JOINERS = {"report", "training", "prediction", "latent", "optimization", "scoring"}
@@ -23,9 +23,15 @@ ALLOWED = {
     **{name: FLOOR | DATA | MATHEMATICS for name in JOINERS},
     "domains": FLOOR | DATA | MATHEMATICS | JOINERS,
     "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
-    "cli": {"api", "config", "errors", "__init__"},
+    "cli": {"api", "config", "errors", "files", "__init__"},
 }
 """Room -> the rooms that it may import beside itself."""
+
+API_FLOORS = (
+    "science", "sources", "models", "predictors", "criteria", "sampling", "scores", "search", "writing", "campaign",
+    "reports", "verbs", "workflow", "run",
+)  # fmt: skip
+"""Packages of `api`, lowest first: each may import those before it. `verbs` are its files; `run` stands above all."""
 
 HEAVY = {
     "torch", "rdkit", "e3nn", "lightning", "pandas", "sklearn", "botorch", "numpy", "scipy", "matplotlib", "pyarrow",
@@ -88,6 +94,35 @@ def test_arrows_point_down(path: Path) -> None:
         parts = name.split(".")
         there = parts[1] if len(parts) > 1 else "__init__"
         assert there in allowed, f"{here} must not import {name}"
+
+
+def floor_of(name: str) -> str | None:
+    """The floor of a module of `api`, None of any other module."""
+    parts = name.split(".")
+    if parts[:2] != ["sciencegen", "api"] or len(parts) == 2:
+        return None
+    package = len(parts) > 3 or (PACKAGE / "api" / parts[2]).is_dir()
+    return parts[2] if package or parts[2] == "run" else "verbs"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) == "api"], ids=lambda path: str(path.name))
+def test_arrows_point_down_inside_api(path: Path) -> None:
+    """Lazy imports and imports for the type checker count."""
+    here = floor_of(".".join(("sciencegen", *path.relative_to(PACKAGE).with_suffix("").parts)))
+    for name in imports(path):
+        there = floor_of(name)
+        if here is None or there is None or there == here:
+            continue
+        assert API_FLOORS.index(there) < API_FLOORS.index(here), f"{here} must not import {name}"
+
+
+def test_no_files_import_each_other() -> None:
+    """Lazy imports and imports for the type checker count."""
+    names = {".".join(("sciencegen", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in FILES}
+    left = {name: imports(path) & names.keys() - {name} for name, path in names.items()}
+    while free := {name for name, wanted in left.items() if not wanted & left.keys()}:
+        left = {name: wanted for name, wanted in left.items() if name not in free}
+    assert not left, f"files that import each other are among {sorted(left)}"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if room(path) == "domains"], ids=lambda path: path.name)

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 import yaml
 
-from sciencegen.api.models import shipped_names
+from sciencegen.api.models.folder import shipped_names
 from sciencegen.cli.main import app
 from sciencegen.config import OptimizeSettings, build_settings
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.models import LoadedModel, open_model
-from sciencegen.api.optimize import search_space
-from sciencegen.api.rooms import domain_of
+from sciencegen.api.models.folder import LoadedModel, open_model
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.search.space import search_space
 from sciencegen.config import DEFAULT_RESOURCES, OptimizeSettings, Resources, as_texts
 from sciencegen.domains import domain_names
 from sciencegen.errors import unknown_name

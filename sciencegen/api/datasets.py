@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.simulation import obtain
+from sciencegen.api.sources.simulated import obtain
 from sciencegen.data import cards
 from sciencegen.data.fetch import Progress, cached_folder, is_fetched
 from sciencegen.errors import ConfigError

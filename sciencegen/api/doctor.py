@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.datasets import list_datasets
-from sciencegen.api.models import CONFIG, load_model, pretrained_root, shipped_names
-from sciencegen.api.predict import find_predictor, load_predictor, shipped_predictors
-from sciencegen.api.rooms import worker_count
+from sciencegen.api.models.folder import CONFIG, load_model, pretrained_root, shipped_names
+from sciencegen.api.predictors.folder import find_predictor, load_predictor, shipped_predictors
 from sciencegen.data.fetch import cache_root, is_offline
+from sciencegen.data.threads import worker_count
 from sciencegen.domains import domain_names
 from sciencegen.errors import SciencegenError
 from sciencegen.runs import RunFolder

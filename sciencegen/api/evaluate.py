@@ -7,10 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.calibration import calibrate
-from sciencegen.api.prepare import read_texts
-from sciencegen.api.rooms import domain_of, in_form, plain_name, use_threads
+from sciencegen.api.sampling.calibration import calibrate
+from sciencegen.api.science.forms import domain_of, in_form, plain_name
+from sciencegen.api.sources.datasets import read_texts
 from sciencegen.config import EvaluateSettings, build_settings
+from sciencegen.data.threads import use_threads
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.runs import sha256_of
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.complete import Complete, completer
-from sciencegen.api.models import LoadedModel, name_columns, numbers, open_model
-from sciencegen.api.novelty import Known, read_known
-from sciencegen.api.oracles import OracleBook
-from sciencegen.api.predictor_inputs import latents_of
-from sciencegen.api.records import to_record
-from sciencegen.api.references import constraint_of, held, parse_texts
-from sciencegen.api.rooms import domain_of, plain_name
-from sciencegen.api.search_tables import (
+from sciencegen.api.criteria.goals import check_domains, read_goals
+from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.models.completion import Complete, completer
+from sciencegen.api.models.folder import LoadedModel, name_columns, numbers, open_model
+from sciencegen.api.models.identity import data_of
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.naming import NameSuffixes, held
+from sciencegen.api.search.novelty import Known, read_known
+from sciencegen.api.search.space import search_space
+from sciencegen.api.search.tables import (
     beyond,
     candidates_table,
     control_summary,
@@ -26,19 +27,14 @@ from sciencegen.api.search_tables import (
     scored_table,
     trace_table,
 )
-from sciencegen.api.sinks import Numbers
-from sciencegen.api.training_folder import data_of
-from sciencegen.api.wishes import check_wishes
 from sciencegen.config import OptimizeSettings, build_settings
-from sciencegen.domains.base import Refusal
-from sciencegen.errors import ConfigError
-from sciencegen.latent.explorer import is_refusal
-from sciencegen.optimization.goals import Goal, parse_goals
+from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, resolve_oracles
 from sciencegen.optimization.pareto import pareto_set
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
-from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+from sciencegen.optimization.spaces import SearchSettings
+from sciencegen.records import to_record
 from sciencegen.scoring.cache import CachedOracle
 from sciencegen.scoring.oracles import Oracle
 
@@ -58,7 +54,7 @@ class Found:
     failed: list[tuple[int, str, str]]
     summary: dict[str, Any]
     complete: Complete | None = None
-    numbers: Numbers | None = None
+    numbers: NameSuffixes | None = None
 
 
 def optimize(domain: str, goals: str | Sequence[str] = (), **settings: Any) -> Any:
@@ -117,16 +113,6 @@ def search(
     return replace(found, complete=finish, numbers=numbers(model.representation))
 
 
-def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
-    """An error for `NAME in domain` of what isn't a predictor: it would ask for nothing."""
-    for goal in goals:
-        if goal.in_domain and goal.name not in predictors:
-            raise ConfigError(
-                f"Expected a predictor in '{goal.text}', {goal.name} is none. Pass --predictor {goal.name}=FOLDER, "
-                "or leave the goal out."
-            )
-
-
 def check_wish(
     domain: str, settings: OptimizeSettings, further: Collection[str] = ()
 ) -> tuple[list[Goal], SearchSettings]:
@@ -142,62 +128,6 @@ def check_wish(
     goals = read_goals(science, settings.goals)
     check_domains(goals, {*settings.predictors, *further})
     return goals, options
-
-
-def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
-    """Goals with the domain's tolerances and ranges; a name that it keeps out of goals is an error."""
-    tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
-    scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
-    goals = parse_goals(texts, tolerances, scales)
-    check_wishes(domain, goals)
-    return goals
-
-
-def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
-    """What a search sees of the model and its domain."""
-    domain, space, known = model.domain, model.space, model.representation
-    reference = getattr(known, "reference", None)
-    unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
-    noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
-    mutate = getattr(known, "mutate", domain.mutate)
-    edit, recombine = getattr(domain, "edit", None), getattr(domain, "recombine", None)
-    return SearchSpace(
-        latent_size=space.size,
-        semantic_size=model.model.semantic_size,
-        sample=lambda n, generator: space.from_noise(noise(n, generator)),
-        draw=lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))],
-        decode=lambda latents: [unrefused(item) for item in space.decode_items(latents)],
-        encode=lambda items: latents_of(model, items),
-        mutate=lambda item, generator: unrefused(mutate(item, generator)),
-        edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
-        recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
-        features=getattr(known, "differences", domain.features),
-        start=start_items(domain, settings.start or getattr(known, "start", ()), reference, reference and known.encode),
-        accept=constraint_of(domain, settings.keep, settings.forbid, reference),
-    )
-
-
-def start_items(
-    domain: Any, texts: Sequence[str], reference: Any = None, encode: Any = None, flag: str = "--start"
-) -> list[Any]:
-    """Items to begin with. reference: what they may be named against (`A42G`), and must have a name against. encode: of
-    the model that begins with them: one that it can't take is an error. flag: what the user named them by."""
-    items = parse_texts(domain, texts, reference)
-    if encode is not None:
-        items = [_refused(item, encode) for item in items]
-    for text, item in zip(texts, items, strict=True):
-        found = item if reference is None or isinstance(item, Refusal) else domain.name_of(reference, item)
-        if isinstance(found, Refusal):
-            raise ConfigError(
-                f"Expected an item of {plain_name(domain.name)} for {flag}, got '{text}': {found.reason}."
-            )
-    return items
-
-
-def _refused(item: Any, encode: Callable[[Sequence[Any]], list[Any]]) -> Any:
-    """Why a model can't take an item, else the item."""
-    (encoded,) = (item,) if isinstance(item, Refusal) else encode([item])
-    return encoded if isinstance(encoded, Refusal) else item
 
 
 def _progress(advance: Callable[[int], None] | None) -> Callable[[Objective], None] | None:
@@ -246,4 +176,4 @@ def _found(
     return Found(science.name, table, trace_table(traces), scored_table(science, trace, names), failed, summary)
 
 
-__all__ = ["AllFailed", "Found", "check_wish", "optimize", "read_goals", "search", "search_space"]
+__all__ = ["AllFailed", "Found", "check_wish", "optimize", "search"]

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sciencegen.api.models import describe_model, find_model
-from sciencegen.api.predict import shipped_targets
-from sciencegen.api.rooms import domain_of
-from sciencegen.domains.base import Property
+from sciencegen.api.models.folder import describe_model, find_model
+from sciencegen.api.predictors.folder import shipped_targets
+from sciencegen.api.science.forms import domain_of
 from sciencegen.errors import ConfigError
+from sciencegen.items import Property
 
 
 @dataclass(frozen=True)

@@ -9,25 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.campaign import Standing, stand
-from sciencegen.api.campaign_space import campaign_space, design_space
-from sciencegen.api.given_candidates import check_costs, cost_column, given_pool, offered_items
-from sciencegen.api.optimize import start_items
-from sciencegen.api.oracles import predictor_oracle
-from sciencegen.api.plate_controls import CONTROL, beside_controls, read_controls, with_controls
-from sciencegen.api.plate_notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
-from sciencegen.api.plate_wishes import check_where
-from sciencegen.api.records import to_record
-from sciencegen.api.references import name_column
-from sciencegen.api.rooms import domain_of, inference_threads
-from sciencegen.api.wishes import check_target
+from sciencegen.api.campaign.candidates import check_costs, cost_column, given_pool, offered_items
+from sciencegen.api.campaign.controls import CONTROL, beside_controls, read_controls, with_controls
+from sciencegen.api.campaign.history import Standing, stand
+from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
+from sciencegen.api.campaign.space import campaign_space, design_space
+from sciencegen.api.criteria.checks import check_target
+from sciencegen.api.criteria.oracles import predictor_oracle
+from sciencegen.api.criteria.proposals import check_where
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.naming import name_column
+from sciencegen.api.search.space import start_items
 from sciencegen.config import ProposeSettings, build_settings
+from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.campaign import CampaignSettings, Plate, exploration_at, next_plate
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
+from sciencegen.records import to_record
 
 Log = Callable[[str], None]
 ENDS = ("predicted", "lower", "upper")

@@ -1,60 +1,22 @@
-"""Record: results of a lab into a campaign's journal; and how tables of measurements are read."""
+"""Record: add a lab's results to the journal of a campaign."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.numbering import Numbering
-from sciencegen.api.predictor_training import describe
-from sciencegen.api.prepare import known_of_card, listed, open_source
-from sciencegen.api.references import (
-    ReadItems,
-    columns_of,
+from sciencegen.api.campaign.measurements import _waiting, keys_of, measured_entries, proposed_rounds, read_measured
+from sciencegen.api.criteria.checks import check_target
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.naming import (
     name_column,
-    named_twice,
-    names_of,
-    read_rows_of,
     reference_of,
 )
-from sciencegen.api.rooms import domain_of
-from sciencegen.api.unread_values import NOT_RECORDED
-from sciencegen.api.wishes import check_target
-from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings, build_settings
-from sciencegen.data.tables import READ_TABLES, Row, read_table
+from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
-from sciencegen.errors import DataError, unknown_name
-from sciencegen.optimization.journal import Appended, Entry, append, read_journal
-
-ROUND, ERROR = "round", "_sd"
-
-
-@dataclass(frozen=True)
-class MeasuredRow:
-    """A row of a lab's table. value: None where the cell is empty (proposed, not measured) or holds no number; then the
-    row is among the refused, too. round: None if not told."""
-
-    text: str
-    key: str
-    name: str
-    value: float | None
-    error: float | None
-    round: int | None
-
-
-@dataclass(frozen=True)
-class MeasuredTable:
-    """source: the file's name. rows: those that hold an item; refused: the others, and what is no number. notes: on
-    these, in words."""
-
-    source: str
-    rows: list[MeasuredRow]
-    refused: list[Refused]
-    unmeasured: int
-    notes: list[str]
+from sciencegen.errors import DataError
+from sciencegen.optimization.journal import Appended, append, read_journal
 
 
 @dataclass(frozen=True)
@@ -66,125 +28,6 @@ class Recorded:
     refused: list[Refused]
     notes: list[str]
     summary: dict[str, Any]
-
-
-def read_measured(
-    domain: str, path: str | Path, settings: ProposeSettings | RecordSettings, reference: Any = None
-) -> MeasuredTable:
-    """The rows of a table with the column `settings.target`, and perhaps `<target>_sd` and `round`.
-
-    reference: what the rows may be named against; those that are no variants of it are refused then.
-    """
-    file, target = Path(path), settings.target
-    rows = list(_rows(domain_of(domain), file, settings, reference))
-    if not any(target in row.values for row in rows):
-        raise _no_values(domain_of(domain), file, settings, rows, reference)
-    if {f"{target}_lower", f"{target}_upper"} <= {name for row in rows for name in row.values}:
-        raise DataError(
-            f"Expected measured values in column '{target}' of {file}, got some with {target}_lower and "
-            f"{target}_upper, as predictions have. Hand in what a lab measured; if this was, drop these two columns."
-        )
-    pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    names = names_of(domain_of(domain), reference)
-    twice = named_twice(names, [(row, text) for row, (text, _, _) in pairs])
-    numbering = Numbering(names)
-    numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(refused))
-    pairs, refused = twice.agreeing(pairs), numbering.hinted(refused) + twice.refused
-    refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
-    found = [
-        MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
-        for row, (text, key, name) in pairs
-    ]
-    source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
-    unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
-    return MeasuredTable(source, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
-
-
-def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
-    """Of a file, or of a dataset by its name; standard input is a table in CSV."""
-    if str(path) == "-":
-        return read_table(path, columns_of(science, reference), settings.column, whole=True)
-    if path.is_file():
-        return read_rows_of(science, path, settings.column, reference, whole=reference is not None)
-    if path.suffix or path.exists():
-        raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if path.is_dir() else 'none'}.")
-    reading = {name: getattr(settings, name) for name in ("sample", "limit", "offline")}
-    rows, _ = open_source(science.name, PrepareSettings(source=str(path), **reading))
-    return chain(listed(rows), known_of_card(science.name, str(path), settings.target))
-
-
-def _no_values(science: Any, path: Path, settings: Any, rows: Sequence[Row], reference: Any) -> DataError:
-    """Whether the column is missing, empty, or holds no number."""
-    target, remedy = settings.target, "Fill in what was measured, or name the column with --target."
-    if path.is_file() and path.name.lower().endswith(READ_TABLES):
-        rows = list(read_table(path, columns_of(science, reference), settings.column, whole=True))
-    held = [row.cells[target] for row in rows if target in row.cells]
-    cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in held]
-    if not cells:
-        columns = sorted({name for row in rows for name in row.values}) or ["none found"]
-        return DataError(f"{unknown_name(f'column of numbers in {path}', target, columns)} {remedy}")
-    first = next((f"the first that isn't empty holds '{cell[:40]}'" for cell in cells if cell), "all are empty")
-    return DataError(f"Expected values in column '{target}' of {path}, no row has one yet: {first}. {remedy}")
-
-
-def _no_numbers(row: Row, target: str) -> Iterator[str]:
-    """What a row can't tell, and what becomes of it."""
-    if target in row.unread:
-        yield f"{row.why_no_number(target)}{NOT_RECORDED}"
-    if target + ERROR in row.unread:
-        yield f"{row.why_no_number(target + ERROR)}: left out"
-    if row.values.get(target + ERROR, 0) < 0:
-        yield f"{target}{ERROR} is {row.values[target + ERROR]:g}, expected 0 or more: left out"
-
-
-def _error(row: Row, target: str) -> float | None:
-    error = row.values.get(target + ERROR)
-    return None if error is None or error < 0 else error
-
-
-def _round(row: Row) -> int | None:
-    number = row.values.get(ROUND)
-    return int(number) if number is not None and number >= 0 and number == int(number) else None
-
-
-def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default: int) -> list[Entry]:
-    """Lines for a journal. proposed: key -> the round in which the campaign proposed an item."""
-    return [
-        Entry(
-            row.round if row.round is not None else proposed.get(row.key, default),
-            row.text, "measured", value=row.value, value_sd=row.error, source=table.source, name=row.name,
-        )
-        for row in table.rows
-        if row.value is not None
-    ]  # fmt: skip
-
-
-def _waiting(table: MeasuredTable, known: Collection[str]) -> dict[str, Entry]:
-    """Lines by key of what has a round, no value yet and isn't in the journal: a plate that was proposed without one.
-    Without a round a row may as well be of a library that was measured in part."""
-    measured = {row.key for row in table.rows if row.value is not None}
-    return {
-        row.key: Entry(row.round, row.text, "proposed", name=row.name)
-        for row in table.rows
-        if row.round is not None and row.value is None and row.key not in known and row.key not in measured
-    }
-
-
-def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict[str, str]:
-    """text -> key, of items that this program wrote; one that can't be read any more is an error."""
-    distinct = list(dict.fromkeys(texts))
-    pairs, refused = describe(ReadItems(domain), [Row(0, text) for text in distinct], threads)
-    if refused:
-        _, item, reason = refused[0]
-        raise DataError(
-            f"Expected items of {domain} in {place}, found '{item[:80]}': {reason}. Mend or remove that line."
-        )
-    return {row.text: key for row, (_, key, _) in pairs}
-
-
-def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
-    """key -> the round of its latest proposal"""
-    return {keys[entry.item]: entry.round for entry in entries if entry.kind == "proposed"}
 
 
 def record(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings | None = None, **flags: Any):

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api import supervision
-from sciencegen.api.places import check_writable
-from sciencegen.api.rooms import worker_count
-from sciencegen.api.search_tables import KEYS, short_plate, shortfall
+from sciencegen.api.search.tables import KEYS, short_plate, shortfall
+from sciencegen.api.workflow import supervision
 from sciencegen.config import RunSettings, build_settings, read_settings
 from sciencegen.data.cards import workflow_root
 from sciencegen.data.tables import read_table
+from sciencegen.data.threads import worker_count
 from sciencegen.domains import domain_names
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.files import check_writable
 from sciencegen.runs import RunFolder
 
 WORKFLOW = "workflow.yaml"
@@ -108,7 +108,7 @@ def default_config(root: Path, domain: str) -> Path:
 
 def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettings, dict[str, Any]]:
     """The settings, checked; and as the plain mapping that Snakemake reads."""
-    from sciencegen.api.run_checks import check_run  # on use: torch
+    from sciencegen.api.workflow.check import check_run  # on use: torch
 
     raw = read_settings(f"@{path}")
     raw.setdefault("domain", domain)

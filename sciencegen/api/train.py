@@ -11,14 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api import models, training_folder
-from sciencegen.api.distillation import drawing_as
-from sciencegen.api.finishing import check_finish, finish
-from sciencegen.api.places import check_writable
-from sciencegen.api.records import to_plain
-from sciencegen.api.rooms import domain_of, use_threads
-from sciencegen.api.steps import Steps
-from sciencegen.api.training_data import (
+from sciencegen.api.models import folder as models
+from sciencegen.api.models import identity as training_folder
+from sciencegen.api.models.data import (
     TrainingData,
     condition_names,
     fit_representation,
@@ -26,12 +21,17 @@ from sciencegen.api.training_data import (
     read_prepared,
     read_training_data,
 )
-from sciencegen.api.training_folder import IDENTITY, clear, identity_of, is_same
-from sciencegen.api.training_plan import Plan, check_taken, make_plan
+from sciencegen.api.models.identity import IDENTITY, clear, identity_of, is_same
+from sciencegen.api.models.latent_priors import check_finish, finish
+from sciencegen.api.models.plan import Plan, check_taken, drawing_as, make_plan
+from sciencegen.api.science.forms import domain_of
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
+from sciencegen.data.threads import use_threads
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.files import atomic_write
+from sciencegen.files import atomic_write, check_writable
+from sciencegen.records import to_plain
 from sciencegen.runs import RunFolder, run_name
+from sciencegen.training.progress import Steps
 
 FEW_EFFECTIVE = 100
 """Weighted items that tell fewer new things than this are too few to learn much from."""

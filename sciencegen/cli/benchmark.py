@@ -32,7 +32,7 @@ def benchmark(
     claim_output(output, force)
 
     from sciencegen.api.benchmark import plan
-    from sciencegen.api.outputs import open_output
+    from sciencegen.api.writing.writer import open_output
 
     suite_plan = plan(suite, options.names(tasks), options.names(method), budget, seeds, domain, model, record)
     sink = open_output(suite_plan.domain, output, suite_plan.columns)

@@ -118,8 +118,8 @@ def prepare(
     record = options.settings_from(PrepareSettings, settings, source=source, threads=threads, offline=offline, **flags)
     claim_output(output, force, folder=True)
 
-    from sciencegen.api.outputs import input_ending
-    from sciencegen.api.prepare import prepare as prepare_table
+    from sciencegen.api.sources.preparation import prepare as prepare_table
+    from sciencegen.api.writing.writer import input_ending
 
     stdin = (
         input_path("-", partial(input_ending, domain, format, column=record.column))

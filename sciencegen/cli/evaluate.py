@@ -46,8 +46,8 @@ def evaluate(
 
     from sciencegen.api.evaluate import evaluate as compare
     from sciencegen.api.evaluate import explained
-    from sciencegen.api.outputs import input_ending, write_json
-    from sciencegen.api.rooms import in_form, reads_folders
+    from sciencegen.api.science.forms import in_form, reads_folders
+    from sciencegen.api.writing.writer import input_ending, write_json
 
     with input_path(samples, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
         metrics = compare(domain, path, column=column, settings=record)

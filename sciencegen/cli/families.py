@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:
     """The same settings with the model of an alignment's family; `output` is what will be written."""
-    from sciencegen.api.endings import check_endings
-    from sciencegen.api.rooms import in_form
-    from sciencegen.api.variants import family_model, family_recipe
+    from sciencegen.api.science.forms import in_form
+    from sciencegen.api.score_variants import family_model, family_recipe
+    from sciencegen.api.writing.formats import check_endings
 
     if record.model is not None:
         raise ConfigError("Expected --alignment or --model, got both.")

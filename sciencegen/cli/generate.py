@@ -80,12 +80,12 @@ def generate(
     record = options.settings_from(GenerateSettings, settings, threads=threads, batch_size=batch_size, **flags)
     claim_output(output, force)
 
-    from sciencegen.api.conditions import parse_conditions
-    from sciencegen.api.endings import check_complete
+    from sciencegen.api.criteria.conditions import parse_conditions
     from sciencegen.api.generate import stream
-    from sciencegen.api.origins import origin_of
-    from sciencegen.api.outputs import open_output
-    from sciencegen.api.rooms import domain_of
+    from sciencegen.api.science.forms import domain_of
+    from sciencegen.api.writing.formats import check_complete
+    from sciencegen.api.writing.provenance import origin_of
+    from sciencegen.api.writing.writer import open_output
 
     check_complete(complete_by, output)
     if alignment is not None:

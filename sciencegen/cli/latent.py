@@ -37,9 +37,9 @@ def encode(
         raise ConfigError(f"Expected a name that ends in .npz for -o, got {output}.")
     claim_output(output, force)
 
-    from sciencegen.api.latent import encode_file
-    from sciencegen.api.outputs import input_ending, write_latents, write_rejected
-    from sciencegen.api.rooms import reads_folders
+    from sciencegen.api.encode import encode_file
+    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.writing.writer import input_ending, write_latents, write_rejected
 
     with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
         encoded = encode_file(domain, path, model=model, column=column, resources=record)
@@ -68,9 +68,9 @@ def decode(
     record = options.settings_from(Resources, None, device=device, threads=threads, batch_size=batch_size)
     claim_output(output, force)
 
-    from sciencegen.api.latent import decode_file
-    from sciencegen.api.origins import origin_of, plain_path
-    from sciencegen.api.outputs import write_lines, write_rejected
+    from sciencegen.api.encode import decode_file
+    from sciencegen.api.writing.provenance import origin_of, plain_path
+    from sciencegen.api.writing.writer import write_lines, write_rejected
 
     origin = origin_of("decode", domain, model, [*(where or ()), f"from {plain_path(latents)}"])
     with input_path(latents, lambda line: ".npz") as path:
@@ -99,9 +99,9 @@ def interpolate(
     record = options.settings_from(Resources, None, device=device, threads=threads)
     claim_output(output, force)
 
-    from sciencegen.api.latent import interpolate as path_between
-    from sciencegen.api.origins import origin_of, plain_path
-    from sciencegen.api.outputs import open_output
+    from sciencegen.api.encode import interpolate as path_between
+    from sciencegen.api.writing.provenance import origin_of, plain_path
+    from sciencegen.api.writing.writer import open_output
 
     origin = origin_of("interpolate", domain, model, [f"from {plain_path(start)}", f"to {plain_path(end)}"])
     table = path_between(domain, start, end, steps, model=model, include=options.names(include), resources=record)

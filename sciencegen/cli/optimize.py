@@ -72,9 +72,9 @@ def optimize(
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
-    from sciencegen.api.endings import check_complete, check_endings
-    from sciencegen.api.origins import origin_of
-    from sciencegen.api.outputs import search_files, write_failures, write_search
+    from sciencegen.api.writing.formats import check_complete, check_endings
+    from sciencegen.api.writing.provenance import origin_of
+    from sciencegen.api.writing.writer import search_files, write_failures, write_search
 
     for path in search_files(output, structures, details):
         claim_output(path, force)
@@ -82,7 +82,7 @@ def optimize(
     check_complete(complete_by, output, structures)
 
     from sciencegen.api.optimize import AllFailed, check_wish, search
-    from sciencegen.api.search_tables import shortfall
+    from sciencegen.api.search.tables import shortfall
 
     check_wish(domain, record)
     if alignment is not None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sciencegen.api.places import check_writable
 from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.files import check_writable
 
 
 class FewerResults(SciencegenError):

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from sciencegen.api.places import check_writable
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
 from sciencegen.cli.output import FewerResults, claim_output
 from sciencegen.errors import ConfigError
+from sciencegen.files import check_writable
 
 Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
 Target = Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")]
@@ -119,12 +119,12 @@ def propose(
         if Path(record.journal).resolve() == Path(output).resolve():
             raise ConfigError(f"Expected another file for -o than the journal, got {output} for both.")
 
-    from sciencegen.api.endings import check_endings
-    from sciencegen.api.origins import origin_of_given, plain_path
-    from sciencegen.api.outputs import write_candidates, write_rejected
     from sciencegen.api.propose import plan
-    from sciencegen.api.rooms import domain_of
-    from sciencegen.api.search_tables import short_plate
+    from sciencegen.api.science.forms import domain_of
+    from sciencegen.api.search.tables import short_plate
+    from sciencegen.api.writing.formats import check_endings
+    from sciencegen.api.writing.provenance import origin_of_given, plain_path
+    from sciencegen.api.writing.writer import write_candidates, write_rejected
 
     check_endings(domain, output)
     found = plan(domain, record, log=say)
@@ -167,8 +167,8 @@ def record(
     flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 
-    from sciencegen.api.outputs import keep_rejected
     from sciencegen.api.record import record as record_results
+    from sciencegen.api.writing.writer import keep_rejected
 
     found = record_results(domain, journal, results, chosen)
     keep_rejected(journal, found.source, found.refused)

@@ -47,8 +47,8 @@ def report(
     page = output or str(Path(source).with_suffix(".html") if journal else Path(source) / "report.html")
     claim_output(page, force)
     if journal:
-        from sciencegen.api.campaign_contents import CampaignReportSettings
-        from sciencegen.api.campaign_report import report_campaign
+        from sciencegen.api.campaign.contents import CampaignReportSettings
+        from sciencegen.api.reports.campaign import report_campaign
 
         chosen = CampaignReportSettings(str(domain), target or "value", minimize, wild_type)
         summarize(report_campaign(source, page, chosen), page, as_json)

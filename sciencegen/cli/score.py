@@ -85,7 +85,7 @@ def score(
     if variants is not None:
         sources = {"alignment": alignment, "model": model, "wild_type": wild_type, "predictors": predictors}
         sources |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
-        from sciencegen.api.outputs import input_ending
+        from sciencegen.api.writing.writer import input_ending
 
         ending = partial(input_ending, domain, format or ".csv")
         with input_path(variants, ending) if variants == "-" else nullcontext(variants) as path:
@@ -104,11 +104,11 @@ def score_items(
     as_json: bool, carried: bool = False, model: str | None = None, verb: str = "score",
 ) -> None:  # fmt: skip
     """Every item of a file; carried: a table's own columns come along into tables. model: of `score.stream`."""
-    from sciencegen.api.endings import writes_structures
-    from sciencegen.api.origins import origin_of_given, plain_path
-    from sciencegen.api.outputs import input_ending, open_output
-    from sciencegen.api.rooms import reads_folders
+    from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.score import stream
+    from sciencegen.api.writing.formats import writes_structures
+    from sciencegen.api.writing.provenance import origin_of_given, plain_path
+    from sciencegen.api.writing.writer import input_ending, open_output
 
     with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
         whole = writes_structures(output)
@@ -145,8 +145,8 @@ def _score_variants(
 ) -> None:  # fmt: skip
     """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble; with
     `classify` also damaging, a probability, and class: benign, uncertain or damaging."""
-    from sciencegen.api.outputs import open_output
-    from sciencegen.api.variants import score_variants
+    from sciencegen.api.score_variants import score_variants
+    from sciencegen.api.writing.writer import open_output
 
     scoring = score_variants(
         domain, variants, column=column, classify=classify, resources=resources, log=say, **sources
@@ -175,7 +175,7 @@ def _check_variants(variants: str, output: str, others: Mapping[str, object]) ->
     """What is wrong is said before a family's model is trained."""
     if given := [flag for flag, value in others.items() if value]:
         raise ConfigError(f"Expected no {given[0]} with --variants: these are scored by their family and predictors.")
-    from sciencegen.api.endings import WRITTEN_TABLES
+    from sciencegen.api.writing.formats import WRITTEN_TABLES
 
     if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
         raise ConfigError(f"Expected -o to end in .csv or .parquet for scores of variants, got {output}.")

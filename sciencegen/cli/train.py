@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sciencegen.api.places import check_writable
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
 from sciencegen.cli.output import claim_output, input_path
+from sciencegen.files import check_writable
 
 MODEL_COMMAND = "DOMAIN"
 
@@ -127,8 +127,8 @@ def predictor(
     else:
         claim_output(output, force, folder=True)
 
-    from sciencegen.api.outputs import input_ending
-    from sciencegen.api.predictor_training import train_predictor
+    from sciencegen.api.train_predictor import train_predictor
+    from sciencegen.api.writing.writer import input_ending
 
     source = input_path(table, partial(input_ending, domain, ".csv")) if table == "-" else nullcontext(table)
     with source as path:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from sciencegen.data.tables import Row, lines_where
+from sciencegen.data.tables import lines_where
 from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import Row
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,11 +20,12 @@ from sciencegen.data.chunks import ParseAndMeasure, PrepareChunk, PreparedChunk
 from sciencegen.data.deduplication import FirstOccurrences
 from sciencegen.data.itemtable import ItemsWriter, Known, Plan
 from sciencegen.data.prepared import DATASET_FORMAT, FIXED_COLUMNS, ITEMS, REJECTS, SUMMARY, PreparedDataset
-from sciencegen.data.tables import Row, no_numbers
+from sciencegen.data.tables import no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import RejectsWriter
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of
+from sciencegen.items import Row
 
 PEEK_ROWS = 200
 

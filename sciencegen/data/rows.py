@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from sciencegen.errors import DataError
 
 ID_COLUMNS = ("id", "name")
 """Columns of a table that name its items, in any case."""
-BOUNDS = ("<", ">", "≤", "≥")
-"""With which a measurement beyond an instrument's range begins."""
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
-THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-"""What may be either: 1,500."""
-LONGEST_CELL = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a user's file. `line` counts from 1 as an editor does (Parquet, SDF: the record's number); `id` is
-    the name that the file gives the item, "" where it gives none; `unread`: what columns of numbers hold that is
-    neither a finite number nor nothing; `cells`: the whole row of a table, where that was asked for."""
-
-    line: int
-    text: str
-    values: Mapping[str, float] = field(default_factory=dict)
-    id: str = ""
-    unread: Mapping[str, str] = field(default_factory=dict)
-    cells: Mapping[str, Any] = field(default_factory=dict)
-
-    def why_no_number(self, column: str) -> str:
-        """Why the row has none in a column."""
-        if column not in self.unread:
-            return f"no number in '{column}'"
-        cell = self.unread[column]
-        remedy = ""
-        if cell.startswith(BOUNDS):
-            remedy = "; a bound is no measurement and teaches nothing, leave the cell empty"
-        elif DECIMAL_COMMA.fullmatch(cell):
-            point = cell.replace(",", ".")
-            point += f" or {cell.replace(',', '')}, whichever it is" if THOUSANDS.fullmatch(cell) else ""
-            remedy = f"; write {point}, or part the table's cells by ; where commas are decimal marks"
-        return f"'{cell[:LONGEST_CELL]}' in '{column}', expected a finite number or an empty cell{remedy}"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from itertools import chain, islice
 from pathlib import Path
 
 from sciencegen.data.records import csv_records, damage_named
-from sciencegen.data.rows import Columns, NoItemColumn, Row, TableReading, find_column
+from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
+from sciencegen.items import Row
 
 __all__ = [
     "READ_TABLES",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Argument = TypeVar("Argument")
+
 Result = TypeVar("Result")
 
 
@@ -31,3 +33,25 @@ def map_threaded(
             yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def worker_count(threads: int) -> int:
+    """Processes for `--threads`: 0 is every core that this process may use."""
+    if threads:
+        return threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(threads: int) -> None:
+    """Let torch use this many cores, for training: in which order it sums depends on their number."""
+    import torch
+
+    torch.set_num_threads(worker_count(threads))
+
+
+def inference_threads(threads: int) -> int:
+    """How many compute chunks are worked on at once, each by one thread, so that their number changes no result."""
+    import torch
+
+    torch.set_num_threads(1)
+    return worker_count(threads)

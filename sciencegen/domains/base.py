@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,74 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sciencegen.data.tables import Row
+from sciencegen.items import Origin, Property, Refusal, Row
 from sciencegen.latent.space import LatentModel
-from sciencegen.scoring.oracles import Direction, Oracle
+from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
     from sciencegen.batch import Batch
 
-__all__ = ["Domain", "Item", "Origin", "Property", "Recipe", "Refusal", "Representation", "Row"]
-
-VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
-"""Names of a table's column in which items are named against another, most preferred first."""
-NAMES_OR_COUNTS = "mutations"
-"""Another such name, the last to be taken: the column may as well say how many."""
-NAME_COLUMN = VARIANT_COLUMNS[0]
-"""That of our own tables."""
-
 Item = Any
 """What the scientist holds: an RDKit molecule, a sequence record, an image with its header."""
+
 Remember = Callable[[str, Callable[[], Any]], Any]
 """(name, make) -> what `make` gives, plain data that follows from a trained model alone; made once and kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why an item can't be used; it goes to the rejects table."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """How a file's items came to be, for formats with a place for it.
-
-    verb: of the command. model: its name, "" for none. weights: their sha256. asked: goals and conditions as the user
-    wrote them, and what was begun with. made: that a model made every item; else some may be given ones. notes: what
-    else somebody should know who has the file alone.
-    """
-
-    verb: str
-    model: str = ""
-    weights: str = ""
-    seed: int | None = None
-    asked: tuple[str, ...] = ()
-    made: bool = True
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Property:
-    """A number that the domain computes from an item.
-
-    unit: "" for a pure number. low, high: the range that the domain's data covers (for axes and checks).
-    direction: which end is better by common consent, None where it depends on the wish.
-    tolerance: half-width within which `--where name=value` counts as satisfied.
-    possible: what it can be at all, whatever the data: to ask for anything else is an error.
-    observed: that it is of an observation, and measured of items as an instrument sees them.
-    """
-
-    name: str
-    unit: str
-    low: float
-    high: float
-    direction: Direction | None
-    tolerance: float
-    description: str
-    integer: bool = False
-    possible: tuple[float, float] = (-math.inf, math.inf)
-    observed: bool = False
 
 
 class Representation(Protocol):

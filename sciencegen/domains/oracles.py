@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Item, Property, Refusal
+from sciencegen.domains.base import Item
 from sciencegen.errors import ConfigError
+from sciencegen.items import Property, Refusal
 from sciencegen.scoring.oracles import ArrayOracle
 
 SIMILARITY_PREFIX = "similarity to "

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sciencegen.errors import ConfigError
-from sciencegen.scoring.oracles import Direction, Score
+from sciencegen.items import Direction
+from sciencegen.scoring.oracles import Score
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _OBJECTIVE = re.compile(r"^(?P<direction>maximi[sz]e|minimi[sz]e)\s+(?P<name>\S.*)$", re.IGNORECASE)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.items import Direction
 from sciencegen.prediction.predictor import Predictor
-from sciencegen.scoring.oracles import Direction, Score
+from sciencegen.scoring.oracles import Score
 
 BOUNDS = ("mean", "lower", "upper")
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sciencegen.items import Direction
 from sciencegen.prediction.points import PointPredictor
-from sciencegen.scoring.oracles import Direction, Score
+from sciencegen.scoring.oracles import Score
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError
-from sciencegen.scoring.oracles import Direction, Score
+from sciencegen.items import Direction
+from sciencegen.scoring.oracles import Score
 
 Write = Callable[[Path, Sequence[Any], Sequence[str]], None]
 _SHELL_WORDS = {"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1"}

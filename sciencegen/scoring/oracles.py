@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
-Direction = Literal["maximize", "minimize"]
+from sciencegen.items import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +105,9 @@ class ArrayOracle:
     def score(self, items: Sequence[Any]) -> list[Score]:
         values = np.asarray(self.function(items), float).tolist()
         return [Score(value) if value == value else Score(None, failure="can't be computed") for value in values]
+
+
+def with_beside(names: Sequence[str], told: Collection[str]) -> list[str]:
+    """The columns of these names; told: those of which a table also tells what is said of a value (`BESIDE`)."""
+    beside = {name: [f"{name}_{part}" for part in BESIDE] for name in told}
+    return [column for name in names for column in (name, *beside.get(name, ()))]

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from sciencegen.api.rooms import measure_all
+from sciencegen.api.sampling.judge import measure_all
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import ArrayOracle
 

@@ -17,18 +17,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from sciencegen.api.models import load_model
-from sciencegen.api.rooms import inference_threads
+from sciencegen.api.models.folder import load_model
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
+from sciencegen.data.threads import inference_threads
 from sciencegen.diffusion.distillation import diffusion_of
 from sciencegen.diffusion.model import DiffusionModel
 from sciencegen.diffusion.objectives import continuous_bound, diffusion_loss, variance_minimizing_loss
 from sciencegen.diffusion.schedules import Learned, Linear, Schedule
 from sciencegen.diffusion.weightings import elbo_weighting
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import Geometry
 from sciencegen.domains.molecules.geometry_representation import GeometryRepresentation, read_geometry
+from sciencegen.items import Refusal
 
 ROWS = 64
 

@@ -23,17 +23,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from sciencegen.api.complete import draws
-from sciencegen.api.models import LoadedModel, load_model
-from sciencegen.api.predict import load_predictor
-from sciencegen.api.rooms import inference_threads
+from sciencegen.api.models.completion import draws
+from sciencegen.api.models.folder import LoadedModel, load_model
+from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
+from sciencegen.data.threads import inference_threads
 from sciencegen.diffusion.samplers import noise_of
 from sciencegen.diffusion.steering import Steering, sample_steered, uniform_of
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of
 from sciencegen.domains.molecules.geometry_representation import read_geometry
+from sciencegen.items import Refusal
 from sciencegen.latent.noise import latent_noise
 
 PROPERTIES = ("dipole", "polarizability", "cv", "homo", "lumo", "gap")

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 from scipy.stats import mannwhitneyu
 
-from sciencegen.api.models import open_model
+from sciencegen.api.models.folder import open_model
 from sciencegen.config import Resources
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.observation import observed

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 from sciencegen.api.train import train
 from sciencegen.config import TrainSettings
 from sciencegen.data.prepared import PreparedDataset

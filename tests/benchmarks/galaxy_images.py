@@ -21,10 +21,9 @@ from itertools import islice
 import numpy as np
 from scipy.special import gammaincinv
 
-from sciencegen.api.models import load_model
-from sciencegen.api.prepare import card_rows
+from sciencegen.api.models.folder import load_model
+from sciencegen.api.sources.datasets import card_rows
 from sciencegen.data.cards import load_card
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp, flux_of, parse_text
 from sciencegen.domains.galaxies.metrics import STATISTICS
@@ -38,6 +37,7 @@ from sciencegen.domains.galaxies.survey import (
     chosen_survey,
     draw_scene,
 )
+from sciencegen.items import Refusal
 from sciencegen.latent.noise import latent_noise
 from sciencegen.metrics.spectra import log_spectra
 from sciencegen.metrics.tables import classifier_auc, table_distance

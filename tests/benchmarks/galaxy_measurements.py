@@ -18,8 +18,8 @@ from itertools import islice
 
 import numpy as np
 
-from sciencegen.api.predict import load_predictor
-from sciencegen.api.prepare import card_rows
+from sciencegen.api.predictors.folder import load_predictor
+from sciencegen.api.sources.datasets import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp

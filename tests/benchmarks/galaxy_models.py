@@ -23,7 +23,7 @@ import torch
 from galaxy_diffusion import distances
 from galaxy_images import drawn, held_out
 
-from sciencegen.api.models import LoadedModel, load_model, recipe_settings
+from sciencegen.api.models.folder import LoadedModel, load_model, recipe_settings
 from sciencegen.domains.galaxies.metrics import as_seen
 from sciencegen.domains.galaxies.morphology import morphology, morphology_distance
 from sciencegen.vae.images.image_vae import ImageVAE

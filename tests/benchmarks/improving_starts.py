@@ -31,15 +31,15 @@ import numpy as np
 from rdkit import Chem, DataStructs
 from rdkit.Chem import QED
 
-from sciencegen.api.novelty import Known, read_known
 from sciencegen.api.optimize import Found, search
-from sciencegen.api.prepare import card_rows, find_card
+from sciencegen.api.search.novelty import Known, read_known
+from sciencegen.api.sources.datasets import card_rows, find_card
 from sciencegen.config import OptimizeSettings
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.similarity import fingerprints
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
+from sciencegen.items import Refusal
 from sciencegen.optimization.search import METHODS
 
 LEAST_QED, LEAST_SIMILARITY, START_QED = 0.9, 0.4, (0.7, 0.8)

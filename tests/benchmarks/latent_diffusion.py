@@ -17,12 +17,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.diffusion.latent_prior import DiffusionPrior, PriorFitSettings, fit_diffusion_prior
 from sciencegen.domains import load_domain
-from sciencegen.domains.base import Refusal
+from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
 
 ROWS = 256

@@ -20,7 +20,7 @@ import torch
 import yaml
 from scipy.stats import spearmanr
 
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 from sciencegen.api.train import train
 from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.tables import read_table

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 
 
 def main() -> None:

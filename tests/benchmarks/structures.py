@@ -16,18 +16,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sciencegen.api.complete import draws
 from sciencegen.api.generate import generate
-from sciencegen.api.models import LoadedModel, load_model
-from sciencegen.api.prepare import read_texts
-from sciencegen.api.rooms import inference_threads
+from sciencegen.api.models.completion import draws
+from sciencegen.api.models.folder import LoadedModel, load_model
+from sciencegen.api.sources.datasets import read_texts
 from sciencegen.config import COMPUTE_CHUNK
+from sciencegen.data.threads import inference_threads
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.domains import load_domain
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import symbols
 from sciencegen.domains.molecules.structure_metrics import evaluate_structures
 from sciencegen.domains.molecules.structures import with_structure
+from sciencegen.items import Refusal
 from sciencegen.latent.noise import latent_noise
 
 

@@ -22,7 +22,6 @@ import torch
 import yaml
 from scipy.stats import spearmanr
 
-from sciencegen.api.records import to_record
 from sciencegen.data.tables import read_table
 from sciencegen.domains.proteins.aligned import alignment_rows, context
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation, fit
@@ -30,6 +29,7 @@ from sciencegen.domains.proteins.alignments import read_alignment
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.models import RECIPES, alignment_vae
 from sciencegen.domains.proteins.variant_scores import VariantScorer
+from sciencegen.records import to_record
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train
 from tests.benchmarks.dataset_files import dataset_file

@@ -6,7 +6,7 @@ import json
 
 from rdkit import Chem
 
-from sciencegen.api.training_folder import identity_of
+from sciencegen.api.models.identity import identity_of
 from sciencegen.config import TrainSettings
 
 

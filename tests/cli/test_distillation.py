@@ -12,7 +12,7 @@ import yaml
 from safetensors.torch import load_file
 
 from sciencegen.api import train
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 from sciencegen.diffusion.distillation import Distillation
 from tests.cli.conftest import run
 from tests.cli.test_train import Killed, contents

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
 from sciencegen.domains.proteins.variant_scores import VariantScorer
@@ -240,7 +240,7 @@ def test_a_search_may_ask_the_family_itself(cli, model, tmp_path):
 
 def test_an_alignment_is_trained_on_once(alignment, tmp_path, monkeypatch):
     """What `--alignment` does: train into runs/ of the working folder, and find it there again."""
-    from sciencegen.api.variants import family_model
+    from sciencegen.api.score_variants import family_model
 
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
@@ -311,7 +311,7 @@ def test_what_an_alignment_s_rules_leave_out_is_told_with_its_name(cli, alignmen
 
 
 def test_a_search_takes_an_alignment_and_finds_its_model_again(cli, alignment, monkeypatch):
-    from sciencegen.api import variants
+    from sciencegen.api import score_variants as variants
 
     tiny = {"settings": {"members": 2, "hidden": 8, "latent": 2}, "training": {"steps": 5, "batch_size": 8}}
     known = variants.family_model

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from astropy.io import fits
 
-from sciencegen.api import predictor_training
-from sciencegen.api.predict import load_predictor
-from sciencegen.api.training_folder import identity_of
+from sciencegen.api.models.identity import identity_of
+from sciencegen.api.predictors import tabular as predictor_training
+from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.config import TrainSettings
 from sciencegen.data.cards import load_card
 from sciencegen.data.prepared import PreparedDataset

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 from sciencegen.domains.galaxies import DOMAIN, likelihood
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 

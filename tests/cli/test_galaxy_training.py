@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from sciencegen.api.models import WEIGHTS, load_model
+from sciencegen.api.models.folder import WEIGHTS, load_model
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from tests.cli.conftest import TINY

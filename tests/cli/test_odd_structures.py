@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
-from sciencegen.api.complete import completer
+from sciencegen.api.models.completion import completer
 from sciencegen.config import Resources
 from sciencegen.domains import load_domain
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
+from sciencegen.items import Refusal
 
 METHANE = [("C", 0, 0, 0), *[("H", *(0.63 * np.array(x))) for x in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))]]
 CHAIN = [("C", 1.25 * i, 0.42 * (-1) ** i, 0) for i in range(201)]

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.api.point_data import check_parts
-from sciencegen.api.predict import load_predictor, predict
-from sciencegen.api.predictor_training import train_predictor
+from sciencegen.api.predict import predict
+from sciencegen.api.predictors.folder import load_predictor
+from sciencegen.api.predictors.point_data import check_parts
+from sciencegen.api.train_predictor import train_predictor
 from sciencegen.config import PredictorSettings
 from sciencegen.errors import ConfigError, DataError
 from tests.cli.conftest import run

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN, radius
 
-from sciencegen.api import outputs
-from sciencegen.api.campaign_space import latent_moves
-from sciencegen.api.models import load_model
+from sciencegen.api.campaign.space import latent_moves
+from sciencegen.api.models.folder import load_model
 from sciencegen.api.propose import propose
+from sciencegen.api.writing import writer as outputs
 from sciencegen.optimization.journal import read_journal
 from tests.toy import write_clouds
 

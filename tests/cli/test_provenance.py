@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sciencegen.api.models import WEIGHTS
+from sciencegen.api.models.folder import WEIGHTS
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.image_representation import OBSERVED_NOTES
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate

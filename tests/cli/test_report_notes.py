@@ -4,10 +4,10 @@ import shutil
 
 import pyarrow.parquet as pq
 
-from sciencegen.api import report_notes
-from sciencegen.api.generate import UNCHECKED
-from sciencegen.api.report import RunContents
-from sciencegen.api.report_notes import warnings
+from sciencegen.api.reports import notes as report_notes
+from sciencegen.api.reports.contents import RunContents
+from sciencegen.api.reports.notes import warnings
+from sciencegen.api.sampling.generation import UNCHECKED
 from sciencegen.config import RunSettings
 from sciencegen.scoring.oracles import Score
 

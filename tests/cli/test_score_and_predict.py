@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pointclouds import DOMAIN
 
-from sciencegen.api.models import referred_to
+from sciencegen.api.models.folder import referred_to
 from sciencegen.api.predict import predict
 from sciencegen.files import sha256_of
 from tests.toy import write_clouds

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN, Network, NetworkSettings
 
-from sciencegen.api import models
-from sciencegen.api.distillation import drawing_as
+from sciencegen.api.models import folder as models
+from sciencegen.api.models.data import condition_names, fit_representation, read_training_data
+from sciencegen.api.models.plan import drawing_as
 from sciencegen.api.train import take_model, train
-from sciencegen.api.training_data import condition_names, fit_representation, read_training_data
 from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
@@ -201,7 +201,7 @@ def test_a_sets_sample_and_the_whole_set_are_two_trainings(tmp_path, workspace, 
     said: list[str] = []
     fit("rings", tmp_path / "run", log=said.append)
     assert "finished already" in said[0]
-    monkeypatch.setattr("sciencegen.api.prepare.is_fetched", lambda card: True)
+    monkeypatch.setattr("sciencegen.api.sources.datasets.is_fetched", lambda card: True)
     with pytest.raises(ConfigError, match="another training"):
         fit("rings", tmp_path / "run")
 
@@ -213,7 +213,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize(
     "place",
     [
-        "sciencegen.api.training_data.prepare", "sciencegen.api.training_data.replace_folder",
+        "sciencegen.api.models.data.prepare", "sciencegen.api.models.data.replace_folder",
         "sciencegen.api.train.fit_representation", "sciencegen.api.train.read_training_data",
         "sciencegen.training.train._fit", "sciencegen.api.train._save",
     ],
@@ -315,7 +315,7 @@ def test_a_wrong_setting_of_the_last_fit_is_said_first(tmp_path, clouds, fits_la
     if hinted:  # then it is told before the data are read, too
         build.__annotations__["return"] = Network
         monkeypatch.setitem(DOMAIN.recipes, "autoencoder", recipe.__class__(**{**vars(recipe), "build": build}))
-        monkeypatch.setattr("sciencegen.api.training_data.prepare", prepare)
+        monkeypatch.setattr("sciencegen.api.models.data.prepare", prepare)
     with pytest.raises(ConfigError, match="round"):
         fit(clouds, tmp_path / "run", finish=finish)
     assert not fits_last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sciencegen.api.places import check_writable
+from sciencegen.files import check_writable
 
 VERBS = {
     "generate": ("pointclouds", "--model", "nonesuch"),

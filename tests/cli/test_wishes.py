@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sciencegen.api.conditions import parse_conditions
-from sciencegen.api.optimize import read_goals
+from sciencegen.api.criteria.conditions import parse_conditions
+from sciencegen.api.criteria.goals import read_goals
 from sciencegen.domains import load_domain
 from sciencegen.domains.proteins.oracles import NOT_GOALS
 from sciencegen.errors import ConfigError

@@ -5,9 +5,10 @@ import pytest
 import yaml
 
 from sciencegen.data.cards import dataset_root, divide, list_cards, load_card
-from sciencegen.data.tables import Row, read_table
+from sciencegen.data.tables import read_table
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import sha256_of
+from sciencegen.items import Row
 
 CARDS = list_cards()
 CONTENT = {

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import words
 
 from sciencegen.data.deduplication import FirstOccurrences, hash_keys
 from sciencegen.data.prepare import prepare as prepare_dataset
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.statistics import ColumnStatistics
-from sciencegen.data.tables import Row, read_table, write_table
+from sciencegen.data.tables import read_table, write_table
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError
 from sciencegen.files import sha256_of
+from sciencegen.items import Row
+from tests.data import words
 
 prepare = partial(
     prepare_dataset,
@@ -167,9 +168,9 @@ def test_an_error_on_the_way_leaves_the_old_dataset(tmp_path):
 
 SCRIPT = """
 import os, sys; sys.path.insert(0, {folder!r})
-import words
+from tests.data import words
 from sciencegen.data.prepare import prepare
-from sciencegen.data.tables import Row
+from sciencegen.items import Row
 def rows():
     for number in range(10**9):
         if number == 20000: print("at work", flush=True)

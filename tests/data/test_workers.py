@@ -9,12 +9,12 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 
 import pytest
-import words
 
 from sciencegen.data.forkserver import Forkserver, forkserver
 from sciencegen.data.workers import Failure, map_chunks_killable, map_killable
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import process_is_alive
+from tests.data import words
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -85,7 +85,7 @@ def test_a_function_that_cannot_travel_is_an_error():
 
 SCRIPT = """
 import sys; sys.path.insert(0, {folder!r})
-import words
+from tests.data import words
 from sciencegen.data.workers import map_killable
 print("the script runs", flush=True)
 results = map_killable(words.where, range(10**9), processes=2, chunk=1)

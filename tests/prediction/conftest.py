@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from known_truth import table
 
 from sciencegen.prediction import PredictorSettings, fit_predictor
+from tests.prediction.known_truth import table
 
 
 @pytest.fixture(scope="module", autouse=True)

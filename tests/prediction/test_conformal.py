@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from known_truth import table
 
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.prediction import PredictorSettings, fit_predictor
 from sciencegen.prediction.conformal import cross_validated_interval, fit_difficulty, ranks, required_rows
+from tests.prediction.known_truth import table
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9])

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from known_truth import table
 
 from sciencegen.prediction import PredictorSettings, evaluate_predictor, fit_predictor, load, save
 from sciencegen.prediction.splits import Split
+from tests.prediction.known_truth import table
 
 SETTINGS = PredictorSettings(families=("ridge", "kernel"), folds=4)
 

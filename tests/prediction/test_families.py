@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from known_truth import table
 
 from sciencegen.prediction import kernels, ridges
 from sciencegen.prediction.families import FAMILIES
 from sciencegen.prediction.storage import STORED_FAMILIES
 from sciencegen.prediction.task import Training
 from sciencegen.prediction.trees import flatten
+from tests.prediction.known_truth import table
 
 
 def training(rows: int = 150) -> Training:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from known_truth import QUICK, table
 
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.prediction import PredictorSettings, evaluate_predictor, fit_predictor
+from tests.prediction.known_truth import QUICK, table
 
 
 def fit(features, values, groups=None, settings=QUICK, **more):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from known_truth import table
 
 from sciencegen.errors import ConfigError
 from sciencegen.prediction import PredictorOracle
 from sciencegen.scoring.oracles import Oracle
+from tests.prediction.known_truth import table
 
 FEATURES = table(40, 11)[0]
 

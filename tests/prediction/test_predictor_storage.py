@@ -2,11 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from known_truth import QUICK, table
 
 from sciencegen.errors import DataError, IncompatibleError
 from sciencegen.prediction import fit_predictor, load, save
 from sciencegen.prediction.storage import ARRAYS, NUMBERS
+from tests.prediction.known_truth import QUICK, table
 
 
 def test_a_loaded_predictor_predicts_the_same_numbers(predictor, tmp_path):

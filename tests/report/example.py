@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from example_sites import agreement, heat_map, logo, plate, rounds
 
 from sciencegen.report import (
     Calibration,
@@ -22,6 +21,7 @@ from sciencegen.report import (
     Trace,
     Traversal,
 )
+from tests.report.example_sites import agreement, heat_map, logo, plate, rounds
 
 PICTURE = "<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9'/></svg>"
 

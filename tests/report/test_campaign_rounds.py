@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_sites import agreement as expected
-from example_sites import plate, rounds
 
 from sciencegen.report import ReportContent, render_page, round_plots
 from sciencegen.report.round_plots import best_so_far, inside
+from tests.report.example_sites import agreement as expected
+from tests.report.example_sites import plate, rounds
 
 
 @pytest.mark.parametrize(("direction", "best"), [("maximize", [3, 5, 5]), ("minimize", [1, 1, 1])])

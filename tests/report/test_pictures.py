@@ -1,10 +1,10 @@
 """Pictures of items: groups beside each other, rows along which something changes."""
 
 import pytest
-from example import PICTURE
 
 from sciencegen.errors import ShapeError
 from sciencegen.report import Gallery, ReportContent, Traversal, render_page
+from tests.report.example import PICTURE
 
 
 def test_each_group_has_its_name_and_all_its_pictures():

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_sites import heat_map as record
-from example_sites import logo as logo_record
 
 from sciencegen.errors import ShapeError
 from sciencegen.report import HeatMap, ReportContent, render_page
 from sciencegen.report.canvas import COLOUR
 from sciencegen.report.heat_map import BEST, SHADES, STRIP, Scale, best_cells, heat_map, numbered_columns, scale_of
 from sciencegen.report.logo import glyphs, heights, logo
+from tests.report.example_sites import heat_map as record
+from tests.report.example_sites import logo as logo_record
 
 
 @pytest.mark.parametrize("letters", [4, 20])

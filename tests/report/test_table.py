@@ -5,13 +5,13 @@ import subprocess
 
 import numpy as np
 import pytest
-from example import candidates, full_report
 
 from sciencegen.errors import ShapeError
 from sciencegen.report import Candidates, Column, Curve, Pareto, ReportContent, render_page
 from sciencegen.report.content import Objective
 from sciencegen.report.markup import decimals, number, wished_text, within
 from sciencegen.report.table import candidates_table, embedded
+from tests.report.example import candidates, full_report
 
 
 @pytest.fixture(scope="module")

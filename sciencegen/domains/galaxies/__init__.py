@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Origin, Property, Recipe, Refusal, Row
+from sciencegen.domains.base import Recipe
 from sciencegen.domains.galaxies import (
     features,
     files,
@@ -26,6 +26,7 @@ from sciencegen.domains.galaxies.galsim_objects import galsim_object, galsim_psf
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.properties import GIVEN, PROPERTIES, measure
 from sciencegen.errors import ConfigError
+from sciencegen.items import Origin, Property, Refusal, Row
 from sciencegen.scoring.oracles import Oracle
 
 __all__ = ["DOMAIN", "Galaxies", "Stamp", "galsim_object", "galsim_psf"]

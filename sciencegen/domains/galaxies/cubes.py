@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Origin, Refusal, Row
 from sciencegen.domains.galaxies import zarr_stores
 from sciencegen.domains.galaxies.fits_files import band_names, psf_of
 from sciencegen.domains.galaxies.headers import About, about, frame_variance, saturated, told_beside
@@ -23,6 +22,7 @@ from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.provenance import history, provenance
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
+from sciencegen.items import Origin, Refusal, Row
 
 HDF5 = (".h5", ".hdf5")
 ENDINGS = (*HDF5, ".npz", ".npy", *zarr_stores.ENDINGS)

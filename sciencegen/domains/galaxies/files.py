@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.data.tables import open_binary, read_table
-from sciencegen.domains.base import Origin, Refusal, Row
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.items import Origin, Refusal, Row
 
 ITEM_COLUMNS = ("item", "stamp", "image", "file", "path")
 TABLES = (".csv", ".csv.gz", ".parquet")

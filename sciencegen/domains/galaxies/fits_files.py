@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.galaxies.headers import About, about, frame_variance, gaussian_psf, saturated, told_beside
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal, Row
 
 ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fz")
 BESIDE = {

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Origin
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.properties import PROPERTIES
 from sciencegen.domains.galaxies.provenance import history, provenance
 from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
+from sciencegen.items import Origin
 
 SUFFIXES = ("_lower", "_upper")
 """Ends of a predictor's interval, in the unit of what it predicts."""

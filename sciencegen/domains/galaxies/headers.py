@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import flux_of
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.items import Refusal
 
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "pixel_scale": ("PIXSCALE", "PIXEL_SCALE", "PIXSCAL", "PIXELSCL", "PXSCALE", "SECPIX"),

@@ -12,7 +12,6 @@ from jaxtyping import Float
 
 from sciencegen.batch import Batch
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import Stamp, parse_text, standardize
 from sciencegen.domains.galaxies.observation import (
     SAME_SCALE,
@@ -24,6 +23,7 @@ from sciencegen.domains.galaxies.observation import (
     seen_to_json,
 )
 from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import Refusal
 from sciencegen.runs import check_format
 from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Refusal
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 
 AB_ZERO_POINT = 31.4
 """AB magnitude of 1 nJy."""

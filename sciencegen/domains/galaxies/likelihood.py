@@ -24,11 +24,12 @@ from scipy import ndimage
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.domains.base import Refusal, Remember
+from sciencegen.domains.base import Remember
 from sciencegen.domains.galaxies.items import LARGEST_PSF, Stamp
 from sciencegen.domains.galaxies.observation import ObservingConditions, observed
+from sciencegen.items import Direction, Refusal
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
-from sciencegen.scoring.oracles import Direction, Oracle, Score
+from sciencegen.scoring.oracles import Oracle, Score
 
 NAMES = ("log_likelihood", "anomaly")
 SAMPLES = 4

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, key
 from sciencegen.domains.galaxies.morphology import morphology, morphology_distance
@@ -17,9 +16,9 @@ from sciencegen.domains.galaxies.observation import observing_conditions
 from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.galaxies.similarity import nearest
 from sciencegen.errors import DataError
+from sciencegen.items import Direction, Refusal
 from sciencegen.metrics.copying import copying_scores
 from sciencegen.metrics.distances import wasserstein_1d
-from sciencegen.scoring.oracles import Direction
 
 STATISTICS = (
     "magnitude", "half_light_radius", "e1", "e2", "ellipticity",

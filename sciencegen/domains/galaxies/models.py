@@ -13,13 +13,14 @@ from torch import Tensor
 
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
 from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion
-from sciencegen.domains.base import Recipe, Refusal
+from sciencegen.domains.base import Recipe
 from sciencegen.domains.galaxies import image_representation, likelihood, seen_representation
 from sciencegen.domains.galaxies.dependences import settled
 from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
 from sciencegen.domains.galaxies.seen_representation import SeenRepresentation
+from sciencegen.items import Refusal
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.images.networks import FluxScale

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.items import Refusal
 
 TURN, SHEAR, GROWTH, BRIGHTENING = 0.15, 0.05, 0.08, 0.1
 """Standard deviations: radians, ellipticity, logarithm of size, logarithm of flux."""

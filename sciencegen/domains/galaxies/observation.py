@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.survey import convolve, draw_psf, psf_half
 from sciencegen.domains.galaxies.surveys import Survey
+from sciencegen.items import Refusal
 from sciencegen.runs import check_format
 
 KEPT = 16

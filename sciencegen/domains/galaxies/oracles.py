@@ -12,7 +12,8 @@ from sciencegen.domains.galaxies.sersic_fit import FITTED, SersicFit, at_limit, 
 from sciencegen.domains.galaxies.similarity import similarity
 from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import unknown_name
-from sciencegen.scoring.oracles import Direction, Oracle, Score
+from sciencegen.items import Direction
+from sciencegen.scoring.oracles import Oracle, Score
 
 NOT_GOALS = {
     "log_likelihood": "it tells how faint and how noisy a stamp is before anything else. Ask for 'anomaly <= 2' instead"

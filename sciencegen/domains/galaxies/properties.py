@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from sciencegen.domains.base import Property
 from sciencegen.domains.galaxies import measurements
 from sciencegen.domains.galaxies.items import Stamp, magnitude
 from sciencegen.errors import unknown_name
+from sciencegen.items import Property
 
 POSITIVE = (0.0, math.inf)
 _ALL = (

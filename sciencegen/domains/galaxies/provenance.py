@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sciencegen.domains.base import Origin
+from sciencegen.items import Origin
 
 
 def provenance(origin: Origin | None) -> dict[str, tuple[Any, str]]:

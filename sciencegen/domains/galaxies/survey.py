@@ -15,11 +15,11 @@ import numpy as np
 from scipy import fft
 from scipy.special import ndtr
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import SIDES, Stamp, flux_of, standardize
 from sciencegen.domains.galaxies.population import BLUER_KNOTS, REDDER_BULGE, Component, Galaxy, Knots, draw_galaxy
 from sciencegen.domains.galaxies.surveys import SURVEYS, Survey
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.items import Refusal
 
 FINE = 2
 """Samples on a stamp's pixel along x and y."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.base import Origin, Property, Recipe, Refusal, Row
+from sciencegen.domains.base import Recipe
 from sciencegen.domains.molecules import (
     edits,
     features,
@@ -24,6 +24,7 @@ from sciencegen.domains.molecules import (
     similarity,
 )
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
+from sciencegen.items import Origin, Property, Refusal, Row
 from sciencegen.scoring.oracles import Oracle
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import geometry_of, graph_smiles, perceive_bonds, with_implicit_hydrogens
 from sciencegen.domains.molecules.known_distances import KnownDistances
 from sciencegen.domains.molecules.structures import ASKED, METHOD
+from sciencegen.items import Refusal
 
 
 def confirmed(asked: Chem.Mol, made: Chem.Mol, distances: KnownDistances | None) -> Chem.Mol | Refusal:

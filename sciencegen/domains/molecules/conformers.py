@@ -17,10 +17,10 @@ from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.spaces import ZeroCentre
 from sciencegen.diffusion.state import Field, State
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import BOND_TYPES, Geometry, with_implicit_hydrogens
 from sciencegen.domains.molecules.geometry_representation import GeometryRepresentation
 from sciencegen.domains.molecules.stability import stability_figures
+from sciencegen.items import Refusal
 from sciencegen.networks.equivariant.denoiser import EquivariantDenoiser, FieldShape
 from sciencegen.networks.equivariant.pairs import PairNetworkSettings
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 from rdkit import Chem, rdBase
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, key, parse
+from sciencegen.items import Refusal
 
 ATTEMPTS = 10
 """An edit may find no place, or give the same molecule: so many are tried."""

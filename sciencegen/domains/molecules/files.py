@@ -15,12 +15,12 @@ from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.data.tables import READ_TABLES, open_binary, read_table
 from sciencegen.data.writers import line_of, number_text, write_text
-from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
 from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal, Row
 
 ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "mol")
 FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", *READ_TABLES)

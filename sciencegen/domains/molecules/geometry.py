@@ -16,8 +16,8 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdDetermineBonds
 from rdkit.Geometry import Point3D
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS
+from sciencegen.items import Refusal
 
 MAX_ATOMS = 3 * MAX_HEAVY_ATOMS + 2
 """A saturated chain of as many heavy atoms as are accepted, with its hydrogens."""

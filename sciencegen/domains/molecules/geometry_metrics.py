@@ -16,9 +16,9 @@ from jaxtyping import Float
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdForceFieldHelpers
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import BOND_TYPES
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 from sciencegen.metrics.distances import wasserstein_1d
 
 Values = Mapping[str, Float[np.ndarray, " occurrence"]]

@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from rdkit import Chem
 
 from sciencegen.batch import Batch
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import known_distances
 from sciencegen.domains.molecules.confirmation import confirmed, speaks
 from sciencegen.domains.molecules.geometry import (
@@ -28,6 +27,7 @@ from sciencegen.domains.molecules.known_distances import KnownDistances
 from sciencegen.domains.molecules.representations import moments, standardized
 from sciencegen.domains.molecules.structure_files import parse_structure
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 from sciencegen.runs import check_format
 
 PRIOR_ITEMS = 10

@@ -14,7 +14,7 @@ from rdkit.Chem import rdMolDescriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from sciencegen.data.writers import shown
-from sciencegen.domains.base import Refusal
+from sciencegen.items import Refusal
 
 MAX_CHARACTERS = 1000
 MAX_HEAVY_ATOMS = 200

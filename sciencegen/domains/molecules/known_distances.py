@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import BOND_TYPES, Geometry, atomic_number, symbols
 from sciencegen.errors import IncompatibleError
+from sciencegen.items import Refusal
 
 TAIL = 1e-3
 """Share of a kind's bonds at either end of its range that sets none: broken structures among the known ones."""

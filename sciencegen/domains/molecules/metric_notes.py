@@ -5,7 +5,7 @@ References: MOSES benchmark (Polykovskiy et al. 2020), 30,000 samples against th
 
 from __future__ import annotations
 
-from sciencegen.scoring.oracles import Direction
+from sciencegen.items import Direction
 
 METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
     "valid": ("share of draws that are molecules; any SELFIES string is", "maximize", {"CharRNN": 0.975, "VAE": 0.977}),

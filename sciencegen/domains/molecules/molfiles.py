@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from rdkit import Chem, rdBase
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import atomic_number
+from sciencegen.items import Refusal
 
 UNREADABLE = "unreadable molfile record"
 

@@ -12,8 +12,8 @@ import numpy as np
 import selfies
 from rdkit import Chem
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.items import key, parse
+from sciencegen.items import Refusal
 
 ATTEMPTS = 10
 """A mutation may cancel itself (a symbol behind a ring's end means nothing): so many are tried for a new molecule."""

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import Geometry
 from sciencegen.domains.molecules.geometry_representation import read_geometry
 from sciencegen.errors import DataError, IncompatibleError
 from sciencegen.files import atomic_write
+from sciencegen.items import Refusal
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from sciencegen.domains.base import Property
 from sciencegen.domains.molecules.drug_likeness import drug_likeness, rotatable_bonds
 from sciencegen.domains.molecules.synthetic_accessibility import synthetic_accessibilities
 from sciencegen.errors import unknown_name
+from sciencegen.items import Property
 
 _COUNT = 0.5
 _POSITIVE = (0.0, math.inf)

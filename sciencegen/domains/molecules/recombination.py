@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from rdkit import Chem, rdBase
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, key, parse
+from sciencegen.items import Refusal
 
 ATTEMPTS = 10
 """A crossover may give a parent back (methyl for methyl): so many cuts are tried for a new molecule."""

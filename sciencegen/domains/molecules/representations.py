@@ -12,10 +12,10 @@ import torch
 from rdkit import Chem
 
 from sciencegen.batch import Batch
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
 from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import Refusal
 from sciencegen.runs import check_format
 from sciencegen.vae.sequences.sequence_vae import END
 

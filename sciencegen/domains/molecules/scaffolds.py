@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem, rdBase
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.files import ending
 from sciencegen.domains.molecules.geometry import why_unusable, with_implicit_hydrogens
 from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.domains.molecules.structure_files import parse_structure, read_structures
 from sciencegen.domains.molecules.structures import METHOD
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 
 FARTHEST_RMSD = 0.1
 """Ångström, of the scaffold's atoms from where the file has them."""

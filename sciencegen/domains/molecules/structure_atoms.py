@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, Geometry
 from sciencegen.domains.molecules.items import RECORD_ERROR
 from sciencegen.domains.molecules.structure_files import LONGEST_TEXT, block_geometry, is_molfile
+from sciencegen.items import Refusal
 
 _READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs don't know its settable attributes
 _READER.removeHs = False

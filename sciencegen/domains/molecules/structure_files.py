@@ -19,9 +19,8 @@ import numpy as np
 from rdkit import Chem, rdBase
 
 from sciencegen.data.records import csv_records
-from sciencegen.data.tables import Row, find_column, open_binary
+from sciencegen.data.tables import find_column, open_binary
 from sciencegen.data.writers import write_text
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.files import ITEM_COLUMNS, check_exists, ending, lines, sdf_values, split_records
 from sciencegen.domains.molecules.geometry import (
     MAX_ATOMS,
@@ -37,6 +36,7 @@ from sciencegen.domains.molecules.geometry import (
 from sciencegen.domains.molecules.items import RECORD_ERROR
 from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.errors import ConfigError
+from sciencegen.items import Refusal, Row
 
 STRUCTURE_FORMATS = (".sdf", ".sdf.gz", ".xyz", ".xyz.gz", ".csv", ".csv.gz")
 ELEMENTS_COLUMN, POSITIONS_COLUMN = "elements", "xyz_ang"

@@ -13,7 +13,6 @@ import numpy as np
 from rdkit import Chem, rdBase
 
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import Geometry, graph_smiles, molecule_of, why_unusable
 from sciencegen.domains.molecules.geometry_metrics import geometry_distances, internal_coordinates, strain_energies
 from sciencegen.domains.molecules.plausibility import plausible_share
@@ -21,6 +20,7 @@ from sciencegen.domains.molecules.stability import STABILITY_ELEMENTS, stability
 from sciencegen.domains.molecules.structure_atoms import atoms_of
 from sciencegen.domains.molecules.structure_files import GIVEN_SMILES, parse_structure
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 
 LARGEST_REFERENCE = 5_000
 """Reference structures that distributions are taken from: evenly spaced ones of a larger set."""

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.base import Origin, Refusal, Row
 from sciencegen.domains.molecules import Molecules, property_networks, structure_files
 from sciencegen.domains.molecules.geometry import Geometry, with_implicit_hydrogens
 from sciencegen.domains.molecules.metric_notes import STRUCTURE_NOTES
 from sciencegen.domains.molecules.structure_peek import holds_structures
 from sciencegen.domains.molecules.structures import METHOD
+from sciencegen.items import Origin, Refusal, Row
 from sciencegen.scoring.oracles import Oracle, Score
 
 

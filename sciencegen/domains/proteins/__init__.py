@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.base import Origin, Property, Recipe, Refusal, Row
+from sciencegen.domains.base import Recipe
 from sciencegen.domains.proteins import (
     design,
     design_options,
@@ -32,7 +32,8 @@ from sciencegen.domains.proteins.residue_classes import LETTER_CLASSES
 from sciencegen.domains.proteins.sites import Frame
 from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import Reference, variant_name
-from sciencegen.domains.sites import Change, Sites
+from sciencegen.items import Origin, Property, Refusal, Row
+from sciencegen.report.sites import Change, Sites
 from sciencegen.scoring.oracles import Oracle
 
 

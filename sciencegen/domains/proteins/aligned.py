@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
-from sciencegen.domains.base import Origin, Refusal, Row
 from sciencegen.domains.proteins import Proteins, files, metrics
 from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
 from sciencegen.domains.proteins.alignments import Alignment, read_alignment
@@ -39,6 +38,7 @@ from sciencegen.domains.proteins.measured_variants import (
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.items import Origin, Refusal, Row
 from sciencegen.scoring.oracles import Oracle, Score
 
 FORMATS = (*ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), *READ_TABLES)

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int, UInt8
 
 from sciencegen.batch import Batch
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, in_columns, mutations
 from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import Refusal
 from sciencegen.vae.alignments.alignment_vae import LETTERS
 
 

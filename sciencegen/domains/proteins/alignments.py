@@ -16,11 +16,11 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from sciencegen.data.writers import shown
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.alignment_files import Records, is_a3m, read_records
 from sciencegen.domains.proteins.items import ALPHABET, GAP, NUMBER_OF_LETTER, parse
 from sciencegen.domains.proteins.variants import Reference, numbered, split_range
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 
 MOST_GAPS = 0.5
 GAPPY_COLUMN = 0.3

@@ -17,10 +17,10 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.features import SCALES
 from sciencegen.domains.proteins.items import ALPHABET, encode_rows
 from sciencegen.domains.proteins.variants import Reference
+from sciencegen.items import Refusal
 from sciencegen.optimization.feature_rows import SiteRows
 
 LETTER_SCALES: dict[str, tuple[float, Sequence[float]]] = {

@@ -15,9 +15,9 @@ from typing import Any
 
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, open_binary, read_table
 from sciencegen.data.writers import line_of, number_text, write_text
-from sciencegen.domains.base import VARIANT_COLUMNS, Row
 from sciencegen.domains.proteins.items import MAX_RESIDUES
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import VARIANT_COLUMNS, Row
 
 ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
 FASTA = (".fasta", ".fa", ".faa")

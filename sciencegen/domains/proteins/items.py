@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from sciencegen.data.writers import shown
-from sciencegen.domains.base import Refusal
 from sciencegen.errors import ShapeError
+from sciencegen.items import Refusal
 
 ALPHABET = "ACDEFGHIKLMNPQRSTVWY"
 GAP_LETTER = "-"

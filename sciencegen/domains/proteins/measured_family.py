@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from sciencegen.data.tables import Row
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.measured_variants import DROPPED, MUTATIONS, WEIGHT, in_columns, variant_rows
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import Refusal, Row
 
 FEWEST = 10
 Table = Callable[[], Iterable[Row]]

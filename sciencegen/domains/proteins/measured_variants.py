@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from sciencegen.domains.base import Refusal, Row
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import Reference, variant_sequence
+from sciencegen.items import Refusal, Row
 
 DROPPED = "# "
 """A row whose text starts so is a record that the alignment's rules leave out; its name, ": " and the reason follow."""

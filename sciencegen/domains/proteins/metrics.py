@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.properties import PROPERTIES, Residues, measure
 from sciencegen.errors import DataError
+from sciencegen.items import Direction, Refusal
 from sciencegen.metrics.coverage import novel_fraction
 from sciencegen.metrics.distances import jensen_shannon_distance, wasserstein_1d
 from sciencegen.metrics.diversity import unique_fraction
-from sciencegen.scoring.oracles import Direction
 
 MOST_COMPARED = 1000
 """Items whose nearest reference is looked for: evenly spaced ones of more."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER
+from sciencegen.items import Refusal
 
 
 def mutate(sequence: str, generator: np.random.Generator) -> str:

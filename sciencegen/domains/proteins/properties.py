@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from sciencegen.domains.base import Property
 from sciencegen.domains.proteins.items import ALPHABET, encode_joined
 from sciencegen.errors import unknown_name
+from sciencegen.items import Property
 
 SEQUENCES_AT_ONCE = 1024
 WATER = 18.0153

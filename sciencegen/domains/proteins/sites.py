@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.residue_classes import COLOUR
 from sciencegen.domains.proteins.variants import Reference, parts_of, read_change
-from sciencegen.domains.sites import Change, Sites
+from sciencegen.items import Refusal
+from sciencegen.report.sites import Change, Sites
 
 Frame = Reference | Mapping[str, Any] | None
 """A reference, or what `context` tells of an alignment: a reference too, and which of its residues have columns."""

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.descriptors import blosum62, z_scales
 from sciencegen.domains.proteins.features import SCALES
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows, encode_rows
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import IncompatibleError
+from sciencegen.items import Refusal
 from sciencegen.prediction.blocks import Block
 
 KINDS = len(ALPHABET)

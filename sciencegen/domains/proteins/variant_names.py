@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.variants import Reference, all_singles, variant_name, variant_sequence
+from sciencegen.items import Refusal
 
 FEWEST_POSITIONS = 3
 """Distinct ones from which letters tell how numbers are shifted."""

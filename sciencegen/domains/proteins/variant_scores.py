@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from sciencegen.domains.base import Refusal, Remember
+from sciencegen.domains.base import Remember
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS
 from sciencegen.domains.proteins.variant_names import VariantNames
-from sciencegen.scoring.oracles import Direction, Oracle, Score
+from sciencegen.items import Direction, Refusal
+from sciencegen.scoring.oracles import Oracle, Score
 from sciencegen.vae.alignments.alignment_vae import AlignmentVAE
 
 ROWS_AT_ONCE = 32

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import GAP_LETTER, parse
 from sciencegen.domains.proteins.variant_features import VariantFeatures
 from sciencegen.domains.proteins.variants import Reference, apply_variant, numbered, split_range, written_out
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
 from sciencegen.prediction.splits import Split
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sciencegen.data.writers import shown
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, looks_like_dna, parse, why_not_residues
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 
 WILD_TYPE = "WT"
 EMPTY = f"empty; the wild type itself is written {WILD_TYPE}"

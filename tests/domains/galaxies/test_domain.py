@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from sciencegen.data.cards import load_card
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies import DOMAIN, galsim_object, galsim_psf
 from sciencegen.domains.galaxies.features import RINGS
 from sciencegen.domains.galaxies.mutations import oriented
 from sciencegen.errors import ConfigError
 from sciencegen.files import sha256_of
+from sciencegen.items import Refusal
 from tests.domains.galaxies.examples import sersic, stamp
 
 SHAPE = len(DOMAIN.properties) + len(RINGS) + 1

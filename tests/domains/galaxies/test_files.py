@@ -11,12 +11,12 @@ import yaml
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from sciencegen.domains.base import Origin, Refusal
 from sciencegen.domains.galaxies import files, fits_files, headers
 from sciencegen.domains.galaxies.fits_writing import psf_fwhm
 from sciencegen.domains.galaxies.items import Stamp, key, text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Origin, Refusal
 from tests.domains.galaxies.examples import sersic
 
 IMAGE = sersic(1, 4, side=32).astype(np.float32) + np.random.default_rng(0).normal(0, 0.1, (32, 32)).astype(np.float32)

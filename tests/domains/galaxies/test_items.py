@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from astropy import units
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies.items import (
     PREFIX,
     STEPS_PER_SIGMA,
@@ -22,6 +21,7 @@ from sciencegen.domains.galaxies.items import (
 )
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 from tests.domains.galaxies.examples import sersic, stamp
 
 GOOD = stamp(sersic(1, 4))

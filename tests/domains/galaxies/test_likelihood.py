@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 from sciencegen.diffusion.images import ImageDiffusionSettings
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies import likelihood, seen_representation
 from sciencegen.domains.galaxies.items import Stamp, standardize, text
 from sciencegen.domains.galaxies.likelihood import SAMPLES, TIMES, Anomaly, StampBound, fit_usual, how_seen
 from sciencegen.domains.galaxies.models import RECIPES
 from sciencegen.domains.galaxies.observation import ObservingConditions, observed
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.items import Refusal
 from sciencegen.networks.unet import UNetSettings
 from sciencegen.scoring.forward_model_oracle import SEED
 

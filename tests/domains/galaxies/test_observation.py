@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import key
 from sciencegen.domains.galaxies.observation import observed as observe
 from sciencegen.domains.galaxies.observation import observed_by
 from sciencegen.domains.galaxies.survey import convolve
 from sciencegen.domains.galaxies.surveys import SURVEYS
+from sciencegen.items import Refusal
 
 
 def test_it_is_the_convolved_stamp_and_white_noise(twins):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.api.models import recipe_settings
-from sciencegen.domains.base import Refusal
+from sciencegen.api.models.folder import recipe_settings
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
 from sciencegen.domains.galaxies.seen_representation import fit, load
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
 from sciencegen.networks.unet import equivariance_error
 
 RECIPE = RECIPES["stamp-diffusion"]

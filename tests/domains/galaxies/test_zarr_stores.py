@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.galaxies import files, zarr_stores
 from sciencegen.domains.galaxies.items import Stamp, key
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
 
 COUNT = 7
 IMAGES = np.random.default_rng(0).normal(0, 1, (COUNT, 2, 16, 16)).astype(np.float32)

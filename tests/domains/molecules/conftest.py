@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sciencegen.data.cards import load_card
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.structure_files import parse_structure, read_structures
+from sciencegen.items import Refusal
 
 DRUGS = [
     "CC(=O)Oc1ccccc1C(=O)O",

@@ -5,13 +5,13 @@ import pytest
 import torch
 from rdkit import Chem
 
-from sciencegen.api.models import load_model
+from sciencegen.api.models.folder import load_model
 from sciencegen.domains import load_domain
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN, conformers, geometry_representation
 from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
 from sciencegen.domains.molecules.structures import METHOD, with_structure
 from sciencegen.errors import ConfigError
+from sciencegen.items import Refusal
 from sciencegen.networks.equivariant.pairs import PairNetworkSettings
 
 SMALL = conformers.ConformerSettings(

@@ -7,11 +7,11 @@ import pytest
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN, similarity
 from sciencegen.domains.molecules.features import COUNT_BITS, DESCRIPTORS
 from sciencegen.domains.molecules.mutations import alphabet, radicals
 from sciencegen.domains.molecules.structures import with_structure
+from sciencegen.items import Refusal
 
 
 def test_similarity_is_rdkits_tanimoto(mutants):

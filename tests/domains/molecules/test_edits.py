@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.edits import EDIT_SHARES, EDITS, edit, kekulized
+from sciencegen.items import Refusal
 from tests.domains.molecules.test_recombination import ODD
 
 

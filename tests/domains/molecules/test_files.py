@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from sciencegen.domains.base import Origin
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Origin
 
 
 def test_smi_rows_keep_their_line_numbers(tmp_path):
@@ -124,7 +124,7 @@ def test_what_is_left_out_is_told_and_coordinates_have_points_too(tmp_path, drug
 
 
 def test_a_structure_that_a_model_drew_says_so(tmp_path, drugs):
-    from sciencegen.api.outputs import open_output
+    from sciencegen.api.writing.writer import open_output
 
     form = DOMAIN.forms["structures"]
     form.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.geometry import (
     Geometry,
@@ -18,6 +17,7 @@ from sciencegen.domains.molecules.geometry import (
 from sciencegen.domains.molecules.stability import distance_bond_orders, stability, stable_atoms
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 
 WATER = np.array([[0.0, 0.0, 0.119], [0.0, 0.763, -0.477], [0.0, -0.763, -0.477]])
 

@@ -3,7 +3,6 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of, molecule_of
 from sciencegen.domains.molecules.geometry_metrics import (
     InternalCoordinates,
@@ -14,6 +13,7 @@ from sciencegen.domains.molecules.geometry_metrics import (
 )
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 
 
 def noisy(molecule, generator, size):

@@ -6,7 +6,6 @@ import pytest
 import torch
 from rdkit import Chem
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import geometry_representation as module
 from sciencegen.domains.molecules.confirmation import speaks
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of
@@ -15,6 +14,7 @@ from sciencegen.domains.molecules.packed_geometries import PackedGeometries, pac
 from sciencegen.domains.molecules.structure_files import structure_text
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.items import Refusal
 from sciencegen.training import batch_order
 from tests.padding import padded_fraction
 

@@ -6,8 +6,8 @@ import string
 import pytest
 from rdkit import Chem
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN, items
+from sciencegen.items import Refusal
 
 REFUSED = {
     "": "empty",

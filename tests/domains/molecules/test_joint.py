@@ -8,9 +8,9 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import geometry_representation, joint
 from sciencegen.errors import ConfigError
+from sciencegen.items import Refusal
 from sciencegen.networks.equivariant.pairs import PairNetworkSettings
 
 SMALL = joint.JointSettings(

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from sciencegen.data.cards import load_card
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.property_networks import READOUTS
 from sciencegen.domains.molecules.structure_peek import holds_structures
+from sciencegen.items import Refusal
 from sciencegen.networks.equivariant import properties
 
 FORM = DOMAIN.forms["structures"]

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import items, representations
 from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "O=C(O)c1ccccc1", "CCN(CC)CC", "Cc1ccncc1", "CC(C)Cc1ccc(C)cc1"]
 

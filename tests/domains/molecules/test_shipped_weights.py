@@ -9,7 +9,7 @@ import torch
 
 import sciencegen as sg
 from sciencegen.api.generate import generate
-from sciencegen.api.models import WEIGHTS, find_model, load_model
+from sciencegen.api.models.folder import WEIGHTS, find_model, load_model
 from sciencegen.data.cards import load_card
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
@@ -66,7 +66,7 @@ def test_qm9_molecules_get_sound_coordinates(tmp_path):
     from rdkit import Chem
 
     from sciencegen.api.generate import stream
-    from sciencegen.api.outputs import open_output
+    from sciencegen.api.writing.writer import open_output
     from sciencegen.config import GenerateSettings
 
     generation = stream("molecules", GenerateSettings(n=24, model="qm9-diffusion", where=("gap=6.5",), threads=1))
@@ -86,7 +86,7 @@ def test_qm9_molecules_get_sound_coordinates(tmp_path):
 
 def test_the_predictor_of_quantum_chemistry_has_a_name_and_knows_the_ground():
     """By its name, on structures of QM9's own test sample, far better than guessing the mean."""
-    from sciencegen.api.predict import load_predictor
+    from sciencegen.api.predictors.folder import load_predictor
 
     rows = list(islice(load_card("molecules/qm9").sample_rows(STRUCTURES.read)["test"], 60))
     trained = load_predictor("molecules", "qm9-properties")

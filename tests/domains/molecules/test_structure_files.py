@@ -7,7 +7,6 @@ from rdkit import Chem
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cached_folder, is_fetched
 from sciencegen.data.prepare import prepare
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules.files import write
 from sciencegen.domains.molecules.structure_files import (
     parse_structure,
@@ -19,6 +18,7 @@ from sciencegen.domains.molecules.structure_files import (
     xyz_block,
 )
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
 
 WATER = "3\nwater\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477"
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.molecules import structure_metrics as module
 from sciencegen.domains.molecules.structure_atoms import atoms_of
 from sciencegen.domains.molecules.structure_files import parse_structure, structure_text, xyz_block
 from sciencegen.domains.molecules.structure_metrics import evaluate_structures
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from sciencegen.domains import load_domain
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins import DOMAIN, aligned
 from sciencegen.domains.proteins.alignments import read_alignment
 from sciencegen.domains.proteins.items import GAP, decode_rows
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.items import Refusal
 from tests.domains.proteins.examples import family
 
 FORM = load_domain("proteins/aligned")

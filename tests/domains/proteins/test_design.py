@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.design import design_features, letters
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError
+from sciencegen.items import Refusal
 from tests.domains.proteins.examples import GB1
 
 SITES = (38, 39, 40, 53)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.items import (
     ALPHABET,
     GAP,
@@ -14,6 +13,7 @@ from sciencegen.domains.proteins.items import (
     parse,
 )
 from sciencegen.errors import ShapeError
+from sciencegen.items import Refusal
 
 
 @pytest.mark.parametrize("text", ["MKVLA", " MKVLA\n", "mkvla", "MKVLA*", "\tmkVLa* "])

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from sciencegen.data.tables import Row
 from sciencegen.domains import load_domain
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins.alignment_representation import fit, load
 from sciencegen.domains.proteins.models import alignment_vae
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal, Row
 from sciencegen.vae.alignments.alignment_vae import AlignmentVAESettings
 
 FORM = load_domain("proteins/aligned")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.variants import Reference
+from sciencegen.items import Refusal
 from sciencegen.optimization.surrogate import tanimoto_kernel
 
 WILD = "MKVLATWGHE"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.items import ALPHABET
+from sciencegen.items import Refusal
 from tests.domains.proteins.examples import GB1, random_protein
 
 

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.descriptors import Z_SCALES, blosum62, z_scales
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variant_features import MOST_PAIRS
 from sciencegen.domains.proteins.variants import Reference, apply_variant
 from sciencegen.errors import IncompatibleError
+from sciencegen.items import Refusal
 from sciencegen.metrics.regression import spearman
 from sciencegen.prediction import PredictorSettings, fit_predictor
 from sciencegen.prediction.columns import fit_columns

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
+from sciencegen.items import Refusal
 from tests.domains.proteins.examples import GB1
 
 NAMES = DOMAIN.variant_names(Reference(GB1, 5))

@@ -1,9 +1,9 @@
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
 from tests.domains.proteins.examples import GB1
 
 WILD = Reference(GB1, 5)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sciencegen.domains.base import Refusal
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variants import Reference, all_singles, apply_variant, read_variant, variant_name
 from sciencegen.errors import DataError
+from sciencegen.items import Refusal
 from tests.domains.proteins.examples import GB1
 
 REFERENCE = Reference("MAKA", 40)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.data.tables import Row, read_table, write_table
-from sciencegen.domains.base import Origin, Property, Recipe, Refusal
+from sciencegen.data.tables import read_table, write_table
+from sciencegen.domains.base import Recipe
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.items import Origin, Property, Refusal, Row
 from sciencegen.scoring.oracles import FunctionOracle
 
 POINTS = 5

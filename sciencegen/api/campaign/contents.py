@@ -1,0 +1,117 @@
+"""What a campaign's journal holds, looked at item by item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.campaign.measurements import keys_of
+from sciencegen.api.campaign.non_numeric import count_unread, rejected
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.naming import reference_of
+from sciencegen.errors import DataError
+from sciencegen.optimization.journal import Entry, Journal, read_journal
+from sciencegen.optimization.measurements import Measurement, averaged, discordant
+from sciencegen.report.letters import changes_of, lay
+from sciencegen.report.sites import Sites
+
+
+@dataclass(frozen=True)
+class CampaignReportSettings:
+    """target: what was measured. wild_type: what items in columns are held against. shown: rows with pictures."""
+
+    domain: str
+    target: str = "value"
+    minimize: bool = False
+    wild_type: str | None = None
+    shown: int = 100
+    threads: int = 0
+
+    @property
+    def direction(self) -> Any:
+        return "minimize" if self.minimize else "maximize"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A journal with its items' keys: text -> identity."""
+
+    path: Path
+    journal: Journal
+    keys: dict[str, str]
+    settings: CampaignReportSettings
+
+    @property
+    def science(self) -> Any:
+        return domain_of(self.settings.domain)
+
+    @cached_property
+    def frame(self) -> Any:
+        return reference_of(self.science, self.settings.wild_type)
+
+    @cached_property
+    def measured(self) -> list[Measurement]:
+        """Replicates averaged, best first."""
+        entries = self.journal.measured
+        items = {text: self.science.parse(text) for text in {entry.item for entry in entries}}
+        found = averaged(entries, [self.keys[one.item] for one in entries], [items[one.item] for one in entries])
+        return sorted(found, key=lambda one: one.value if self.settings.minimize else -one.value)
+
+    @cached_property
+    def foreseen(self) -> dict[str, Entry]:
+        """Key -> the last proposal of an item."""
+        return {self.keys[entry.item]: entry for entry in self.journal.proposed}
+
+    @cached_property
+    def pending(self) -> list[Entry]:
+        """Proposed and not measured, the last round's first."""
+        done = {self.keys[entry.item] for entry in self.journal.measured}
+        waiting = [entry for key, entry in self.foreseen.items() if key not in done]
+        return sorted(waiting, key=lambda entry: -entry.round)
+
+    @cached_property
+    def unread(self) -> int:
+        """How many of these have a value beside the journal that is no number."""
+        waiting = [(entry.item, entry.name) for entry in self.pending]
+        listed = list(rejected(self.path))
+        return count_unread(self.science, waiting, listed, self.settings.target, self.frame)
+
+    @cached_property
+    def discordant(self) -> list[str]:
+        """Keys of the measured items whose replicates contradict each other."""
+        return discordant(self.journal.measured, [self.keys[one.item] for one in self.journal.measured])
+
+    def name_of(self, key: str) -> str:
+        """Of a measured item."""
+        return next(name for name, one in zip(self.names, self.measured, strict=True) if self.keys[one.text] == key)
+
+    @cached_property
+    def sites(self) -> Sites | None:
+        return lay(self.science, [one.text for one in self.measured], self.frame)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What sets each measured item apart from the wild type, else the item itself."""
+        texts = [one.text for one in self.measured]
+        if self.sites is None:
+            return texts
+        return [changes_of(self.sites, row) or text for row, text in zip(self.sites.rows, texts, strict=True)]
+
+    @property
+    def table_rows(self) -> list[int]:
+        shown = self.settings.shown
+        return [row if row < shown else -1 for row in range(len(self.measured))]
+
+
+def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign:
+    if not Path(path).is_file():
+        raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found nothing.")
+    journal = read_journal(path)
+    if not journal.measured:
+        raise DataError(f"Expected measurements in {path}, found none. Write them down with `sciencegen record` first.")
+    reference_of(domain_of(settings.domain), settings.wild_type)  # a wrong one is an error before items are parsed
+    texts = [entry.item for entry in journal.entries]
+    keys = keys_of(settings.domain, texts, settings.threads, str(path))
+    return Campaign(Path(path), journal, keys, settings)

@@ -1,0 +1,55 @@
+"""Items that are on a plate because the user says so, whatever is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.search.space import start_items
+from sciencegen.config import ProposeSettings
+from sciencegen.errors import ConfigError
+from sciencegen.optimization.campaign import CampaignSettings, Given, Plate
+from sciencegen.optimization.proposers import CampaignSpace
+
+CONTROL = "control"
+"""Their source."""
+
+
+def read_controls(
+    science: Any, settings: ProposeSettings, reference: Any, space: CampaignSpace | None = None
+) -> list[Any]:
+    """The items. space: what the campaign sees, once that is known; what can't be laid on it is an error."""
+    controls = start_items(science, settings.controls, reference, flag="--control")
+    if space is not None and controls and space.features(controls) is None:
+        raise ConfigError(
+            "Expected controls as long as the measured items, got another length. Pass --wild-type to name them (WT, "
+            "A42G)."
+        )
+    return controls
+
+
+def beside_controls(
+    options: CampaignSettings, science: Any, pool: Given | None, controls: Sequence[Any]
+) -> CampaignSettings:
+    """Those of the picks: with what controls, whose costs are the pool's, leave of the limit."""
+    costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
+    limit, spent = options.plate.cost_limit, sum(costs.get(science.key(one), 0.0) for one in controls)
+    if spent >= limit:
+        raise ConfigError(f"Expected controls that cost less than --cost-limit {limit:g}, these cost {spent:g}.")
+    return replace(options, plate=replace(options.plate, cost_limit=limit - spent))
+
+
+def with_controls(plate: Plate, controls: Sequence[Any]) -> Plate:
+    """The picks, then the controls with what is foretold of them."""
+    if not controls:
+        return plate
+    count = len(controls)
+    told = plate.beside[:, -count:] if plate.beside.size else np.full((3, count), np.nan)
+    predicted, lower, upper = np.concatenate([[plate.predicted, plate.lower, plate.upper], told], axis=1)
+    return replace(
+        plate, items=[*plate.items, *controls], sources=[*plate.sources, *[CONTROL] * count],
+        predicted=predicted, lower=lower, upper=upper,
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""Measurements of a campaign that are no number (`>5`, `n.d.`): they teach nothing, and their items wait."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.science.naming import parse_texts
+from sciencegen.data.writers import REJECT_COLUMNS, Refused, rejects_path, shown
+from sciencegen.items import Refusal
+
+NOT_RECORDED = ": not recorded"
+"""How the reason of such a row ends."""
+
+
+def rejected(journal: str | Path) -> Iterator[Refused]:
+    """What `<journal>.rejects.csv` lists, nothing where there is none."""
+    path = rejects_path(journal)
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace", newline="") as handle:
+        for row in csv.DictReader(handle):
+            _, item, reason = (row.get(name) or "" for name in REJECT_COLUMNS)
+            yield 0, item, reason
+
+
+def count_unread(
+    science: Any, waiting: Sequence[tuple[str, str]], refused: Sequence[Refused], target: str, reference: Any
+) -> int:
+    """How many of the waiting items, (text, name) each, were refused for a value that is no number. reference: what
+    texts may be named against, or None."""
+    texts = {item for _, item, reason in refused if reason.endswith(NOT_RECORDED) and f" in '{target}', " in reason}
+    if not texts:
+        return 0
+    items = parse_texts(science, sorted(texts), reference)
+    keys = {science.key(item) for item in items if not isinstance(item, Refusal)}
+    # A long item is cut in the rejects and no item any more: there it is known by how it is shown.
+    known = [shown(text) in texts or name in texts - {""} for text, name in waiting]
+    return sum(one or science.key(science.parse(text)) in keys for one, (text, _) in zip(known, waiting, strict=True))

@@ -1,0 +1,150 @@
+"""What a person should know of a plate before it is measured, beside where the campaign stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.search.tables import IN_DOMAIN, score_columns
+from sciencegen.optimization.objective import score_safely
+from sciencegen.report.letters import lay
+
+Table = Mapping[str, Sequence[Any]]
+
+CROWDED = 0.5
+"""Share of a plate that carries one letter at one position above which this is said."""
+
+MOSTLY = 0.8
+"""The same of any letters but the wild type's at one position."""
+
+FEWEST = 4
+"""Items of a plate of which anything is said."""
+
+FEW_PLACES = 8
+"""Positions that a plate changes in all, up to which each is changed often."""
+
+SHOWN = 8
+"""Items that are named."""
+
+PREFIX = "predictor_"
+"""Of the columns in which a plate tells what predictors say of its items: the target's own is the lab's."""
+
+
+def predicted_columns(domain: str, predictors: Mapping[str, str], items: Sequence[Any]) -> dict[str, list[Any]]:
+    """predictor_<name>, _lower, _upper and _in_domain of each predictor (name -> folder)."""
+    book = OracleBook(domain, predictors)
+    columns: dict[str, list[Any]] = {}
+    for name in predictors:
+        columns |= score_columns(f"{PREFIX}{name}", score_safely(book.resolve(name), items) if items else [])
+    return columns
+
+
+def crowded_letters(science: Any, plate: Sequence[str], measured: Sequence[str], reference: Any) -> list[str]:
+    """In words, which letter at a position stands in most of a plate, and which position is changed in nearly all of it
+    though many are; without a reference none is a change."""
+    sites = None if reference is None else lay(science, [*plate, *measured], reference)
+    if sites is None or len(plate) < FEWEST:
+        return []
+    changes = [_changes(sites.reference, row) for row in sites.rows]
+    ours, known = (Counter(chain(*rows)) for rows in (changes[: len(plate)], changes[len(plate) :]))
+    old = lambda place: f"{sites.reference[place]}{sites.columns[place]}"  # noqa: E731
+    found, letters = [], set[int]()
+    for (place, letter), count in ours.most_common():
+        if count > CROWDED * len(plate):
+            letters.add(place)
+            found.append(
+                f"{count} of the plate's {len(plate)} items carry {old(place)}{letter}, as {known[place, letter]} of "
+                f"{len(measured)} measured ones do: if that is an error, so is most of the plate. --maximum-share 0.25 "
+                "spreads the risk"
+            )
+    for place, count in Counter(place for row in changes[: len(plate)] for place, _ in row).most_common():
+        if count > MOSTLY * len(plate) and place not in letters and len({one for one, _ in ours}) > FEW_PLACES:
+            before = sum(known[one] for one in known if one[0] == place)
+            found.append(
+                f"{count} of the plate's {len(plate)} items change {old(place)}, each to one of several letters, as "
+                f"{before} of {len(measured)} measured ones do"
+            )
+    return found
+
+
+def _changes(reference: str, row: str | None) -> list[tuple[int, str]]:
+    return [(place, letter) for place, letter in enumerate(row or "") if letter != reference[place]]
+
+
+def against_wild_type(
+    ids: Sequence[str], predicted: Sequence[float], minimize: bool, wild: Sequence[float], measured: bool
+) -> list[str]:
+    """In words, what of a plate is expected to be worse than the wild type (median, lower, upper of it), and that this
+    is a guess where no table holds it."""
+    median, lower, upper = wild
+    if not np.isfinite(median):
+        return []
+    values = np.asarray(predicted, float)
+    worse = values > median if minimize else values < median
+    found = []
+    if worse.any():
+        side = "above" if minimize else "below"
+        found.append(
+            f"{worse.sum()} of the plate's {len(values)} items ({_some(ids, worse)}) are expected {side} the wild type "
+            f"({median:.3g}): they are there to be learned from"
+        )
+    if not measured:
+        found.append(
+            f"the wild type itself isn't among the measured items; it is expected at {median:.3g} ({lower:.3g} to "
+            f"{upper:.3g}). Where its value is known, such as 0 of a scale that is relative to it, a row of its own "
+            "(WT) with that value tells the model"
+        )
+    return found
+
+
+def by_predictors(table: Table, predictors: Sequence[str], target: str) -> list[str]:
+    """In words, what of a plate predictors don't know, and whether the target's own agrees with the plate's model.
+
+    They agree on an item where the interval of each holds the value of the other.
+    """
+    found = []
+    for name in predictors:
+        inside = [cell for cell in table.get(f"{PREFIX}{name}{IN_DOMAIN}", ()) if cell is not None]
+        if count := inside.count(False):
+            found.append(
+                f"{count} of the plate's {len(inside)} items are unlike all that the predictor '{name}' learned from "
+                f"(column {PREFIX}{name}{IN_DOMAIN}), such as more changes at once than were measured. --where "
+                f"'{name} in domain' leaves such out"
+            )
+        if name == target:
+            found += _disagreement(table, name)
+    return found
+
+
+def _disagreement(table: Table, name: str) -> list[str]:
+    plate, other = (
+        np.array([table.get(column, [None] * len(table["item"])) for column in columns], float)
+        for columns in (
+            ("predicted", "lower", "upper"),
+            (f"{PREFIX}{name}", f"{PREFIX}{name}_lower", f"{PREFIX}{name}_upper"),
+        )
+    )
+    if not (known := np.isfinite(plate).all(0) & np.isfinite(other).all(0)).any():
+        return []
+    (value, lower, upper), (own, low, high) = plate[:, known], other[:, known]
+    apart = (value < low) | (value > high) | (own < lower) | (own > upper)
+    if not apart.any():
+        return []
+    return [
+        f"the plate's model and the predictor '{name}' disagree on {int(apart.sum())} of {len(apart)} items "
+        f"({_some(np.array(table['id'])[known], apart)}): one's value lies outside the other's interval (means of the "
+        f"plate {value.mean():.3g} and {own.mean():.3g}). Believe the more careful of the two until there is a "
+        "measurement"
+    ]
+
+
+def _some(ids: Sequence[str], chosen: Bool[np.ndarray, " item"]) -> str:
+    """The first of those that are chosen."""
+    named = [one for one, is_so in zip(ids, chosen.tolist(), strict=True) if is_so]
+    return ", ".join(named[:SHOWN]) + (" ..." if len(named) > SHOWN else "")

@@ -1,0 +1,75 @@
+"""`--where`: what a generated item's properties must be. The grammar is that of the goals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.criteria.checks import check_wishes
+from sciencegen.errors import ConfigError
+from sciencegen.optimization.goals import Goal, parse_condition
+
+
+@dataclass(frozen=True)
+class Condition:
+    """low <= value <= high. ask_low, ask_high: the range that targets for the model are drawn from."""
+
+    goal: Goal
+    ask_low: float
+    ask_high: float
+
+    @property
+    def name(self) -> str:
+        return self.goal.name
+
+    def satisfied(self, value: float) -> bool:
+        return self.goal.satisfied(value)
+
+    def target(self, uniform: np.ndarray) -> np.ndarray:
+        """Uniform numbers in 0..1 to targets in the asked-for range."""
+        return self.ask_low + (self.ask_high - self.ask_low) * uniform
+
+
+NEAR = 0.1
+"""Half-width of `name = x` for a column that only the model knows, in standard deviations of its training data."""
+
+
+def parse_conditions(texts: Sequence[str], domain: Any, representation: Any = None) -> list[Condition]:
+    """One condition for each text; a property may be named once. representation: of the model, with its own columns."""
+    tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
+    if hasattr(representation, "std"):
+        known = zip(representation.properties, representation.std, strict=True)
+        tolerances = {name: NEAR * float(std) for name, std in known} | tolerances
+    tolerances |= dict.fromkeys(getattr(representation, "measures", ()), 0.0)
+    goals = [parse_condition(text, tolerances) for text in texts]
+    check_wishes(domain, goals)
+    twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
+    if twice:
+        raise ConfigError(f"Expected one condition for {', '.join(twice)}, got several. Write 'name in low..high'.")
+    ranges = {name: (prop.low, prop.high) for name, prop in domain.properties.items()}
+    ranges |= getattr(representation, "ranges", {})
+    return [_condition(goal, ranges.get(goal.name)) for goal in goals]
+
+
+def _condition(goal: Goal, known: tuple[float, float] | None) -> Condition:
+    """`name = x` asks the model for x; a half-open range ends where the data does, which are `known` to lie there."""
+    if _is_equality(goal):
+        centre = (goal.low + goal.high) / 2
+        return Condition(goal, centre, centre)
+    low = goal.low if math.isfinite(goal.low) else known[0] if known else goal.high
+    high = goal.high if math.isfinite(goal.high) else known[1] if known else goal.low
+    return Condition(goal, min(low, high), max(low, high)) if low <= high else Condition(goal, *_finite_end(goal))
+
+
+def _is_equality(goal: Goal) -> bool:
+    return "=" in goal.text and "<=" not in goal.text and ">=" not in goal.text
+
+
+def _finite_end(goal: Goal) -> tuple[float, float]:
+    """A bound beyond the data's range: ask for the bound itself."""
+    end = goal.low if math.isfinite(goal.low) else goal.high
+    return end, end

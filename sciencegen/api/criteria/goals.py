@@ -1,0 +1,29 @@
+"""Goals of a search, read and checked against a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sciencegen.api.criteria.checks import check_wishes
+from sciencegen.errors import ConfigError
+from sciencegen.optimization.goals import Goal, parse_goals
+
+
+def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
+    """An error for `NAME in domain` of what isn't a predictor: it would ask for nothing."""
+    for goal in goals:
+        if goal.in_domain and goal.name not in predictors:
+            raise ConfigError(
+                f"Expected a predictor in '{goal.text}', {goal.name} is none. Pass --predictor {goal.name}=FOLDER, "
+                "or leave the goal out."
+            )
+
+
+def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
+    """Goals with the domain's tolerances and ranges; a name that it keeps out of goals is an error."""
+    tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
+    scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
+    goals = parse_goals(texts, tolerances, scales)
+    check_wishes(domain, goals)
+    return goals

@@ -1,0 +1,116 @@
+"""Which oracle a name means: a predictor, an external command, the domain's own, or a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from sciencegen.api.science.forms import adapted, domain_of
+from sciencegen.config import OracleSettings
+from sciencegen.errors import ConfigError, UnknownNameError, nearest_names
+from sciencegen.files import sha256_of
+from sciencegen.scoring.external import CommandOracle, Write
+from sciencegen.scoring.oracles import Oracle
+from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
+
+
+@dataclass(frozen=True)
+class OracleBook:
+    """Resolves names. predictors: name -> folder. commands: name -> settings of an external program. own: what the
+    model at hand knows of its items (`Recipe.oracles`). conditions: what it was conditioned on, which may have been
+    meant by a name that is unknown.
+    """
+
+    domain: str
+    predictors: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, OracleSettings] = field(default_factory=dict)
+    own: Mapping[str, Oracle] = field(default_factory=dict)
+    conditions: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        both = sorted(set(self.predictors) & set(self.commands))
+        if both:
+            raise ConfigError(f"Expected one meaning of {', '.join(both)}, got a predictor and a command. Rename one.")
+
+    def resolve(self, name: str) -> Oracle:
+        if name in self.predictors:
+            return predictor_oracle(self.domain, name, self.predictors[name])
+        if name in self.commands:
+            return command_oracle(self.domain, name, self.commands[name])
+        if name in self.own:
+            return self.own[name]
+        try:
+            return domain_of(self.domain).oracle(name)
+        except ConfigError as error:
+            if is_plugged(name):
+                return self._plugged(name, error)
+            if not isinstance(error, UnknownNameError):  # a name that is known, with a wrong molecule in it
+                raise
+            raise ConfigError(f"{error}{self._others(name)}") from None
+
+    def _plugged(self, name: str, error: ConfigError) -> Oracle:
+        """A plugin's oracle; where there is none, and the name is like the domain's own (`pmo:zalepon`), its error."""
+        try:
+            return adapted(self.domain, load_plugged(name))
+        except ConfigError:
+            family = name.partition(":")[0]
+            if any(own.partition(":")[0] == family for own in domain_of(self.domain).oracle_names()):
+                raise error from None
+            raise
+
+    def _others(self, name: str) -> str:
+        """What the name may mean beside the domain's own."""
+        beside = {*self.predictors, *self.commands, *self.own, *self.conditions, *plugged_names()}
+        others = sorted(beside - set(domain_of(self.domain).oracle_names()))
+        near = nearest_names(name, others)
+        named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
+        if shipped := self._shipped_like(name):
+            return f"{named} A shipped predictor knows {shipped[0]}: --predictor {shipped[0]}={shipped[1]}."
+        return named or " One of yours: --predictor NAME=FOLDER."
+
+    def _shipped_like(self, name: str) -> tuple[str, str] | None:
+        """A target of a shipped predictor that this name is like, or holds; and the predictor."""
+        from sciencegen.api.predictors.folder import shipped_targets  # on use: it imports much
+
+        targets = shipped_targets(self.domain)
+        within = sorted((one for one in targets if one in name.casefold()), key=name.casefold().rfind)
+        near = [*reversed(within), *nearest_names(name, targets)]  # homo_lumo_gap is a gap
+        return (near[0], targets[near[0]]) if near else None
+
+
+def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
+    """A trained predictor, loaded once for as long as its folder stays as it is."""
+    from sciencegen.api.predictors.folder import find_predictor  # on use: it imports much
+
+    path = find_predictor(folder).resolve()
+    return _loaded_predictor(domain, name, str(path), _as_written(path))
+
+
+def _as_written(folder: Path) -> str:
+    """What a new training of a predictor changes: the hash of its numbers, among which the arrays' own hash is."""
+    from sciencegen.prediction.storage import NUMBERS
+
+    numbers = folder / NUMBERS
+    return sha256_of(numbers) if numbers.is_file() else ""
+
+
+@cache
+def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> Oracle:
+    """A trained predictor; where it looks at latents too, the model that it was trained with makes them."""
+    from sciencegen.api.predictors.folder import load_predictor
+
+    trained = load_predictor(domain, folder)
+    return trained.oracle(name)
+
+
+def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:
+    science = domain_of(domain)
+    write: Write = lambda path, items, names: science.write(path, items, names, {})  # noqa: E731
+    return CommandOracle(
+        name, settings.command, write=write, text=science.text,
+        value_column=settings.column, unit=settings.unit, direction=settings.direction, batch_size=settings.batch_size,
+        parallel=settings.parallel, timeout_s=settings.timeout_s, retries=settings.retries,
+        input_ending=settings.input_format or science.formats[0],
+    )  # fmt: skip

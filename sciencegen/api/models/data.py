@@ -1,0 +1,202 @@
+"""What training reads: a prepared dataset, encoded by a representation that is fitted on it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.models import folder as models
+from sciencegen.api.models.encoding import EncodeOne
+from sciencegen.api.models.identity import DATA, has_own_data, is_prepared
+from sciencegen.api.science.workers import Encode
+from sciencegen.api.sources.preparation import prepare
+from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
+from sciencegen.data.prepared import REJECTS, ItemColumn, PreparedDataset
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.threads import worker_count
+from sciencegen.data.workers import map_killable
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.files import replace_folder
+from sciencegen.runs import RunFolder
+
+LARGEST_FIT = 50_000
+"""Items that a representation is fitted on: evenly spaced ones of a larger set."""
+
+HELD_OUT = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Encoded training items with raw values [item property], and a few held-out ones to check on."""
+
+    representation: Any
+    arrays: Sequence[np.ndarray]
+    values: np.ndarray
+    texts: Sequence[str]
+    held_out: tuple[Sequence[np.ndarray], Sequence[str]]
+    refused: int
+    weights: np.ndarray | None = None
+
+    def batches(self, training: Any) -> Callable[[int], Iterator[Any]]:
+        """step -> the batches from that step on; a function of (seed, step) alone."""
+        from sciencegen.training import batch_order, weighted_order
+
+        size, seed = training.batch_size, training.seed
+        if self.weights is not None:
+            drawn = partial(weighted_order, self.weights, size, seed)
+            return lambda step: map(self._batch, drawn(step))
+        sizes = np.array([len(array) for array in self.arrays])
+        lengths = sizes if len(set(sizes.tolist())) > 1 else None
+
+        ordered = partial(batch_order, len(self.arrays), size, seed, lengths=lengths)
+        return lambda step: map(self._batch, ordered(step))
+
+    def once(self) -> Iterator[Any]:
+        """Every item once, in order."""
+        for start in range(0, len(self.arrays), COMPUTE_CHUNK):
+            yield self._batch(range(start, min(start + COMPUTE_CHUNK, len(self.arrays))))
+
+    def _batch(self, rows: Any) -> Any:
+        return self.representation.batch([self.arrays[row] for row in rows], self.values[list(rows)])
+
+    def sample_for_check(self, largest: int) -> tuple[Sequence[np.ndarray], Sequence[str], str]:
+        arrays, texts = self.held_out
+        if len(arrays):
+            return arrays[:largest], texts[:largest], "held_out"
+        return self.arrays[:largest], self.texts[:largest], "training"
+
+
+@contextmanager
+def opened(
+    domain: str, data: str | Path, chosen: PrepareSettings, run: RunFolder, going_on: bool, log: Callable[[str], None]
+) -> Iterator[PreparedDataset]:
+    """The prepared dataset at `data`; else the one that a killed training has in its folder; else a new one.
+
+    A new one takes its place in the training's folder when the block ends, and vanishes when the block fails.
+    """
+    if is_prepared(data) or (going_on and has_own_data(run)):
+        yield read_prepared(data, run, chosen.limit)
+        return
+    if run.has(DATA) and not has_own_data(run):
+        raise ConfigError(
+            f"Expected no folder {run / DATA} but the training's own, found another. "
+            "Pass it as --data if it is the prepared dataset, or pass another -o."
+        )
+    log(f"preparing {data}")
+    work = run / ".preparing"
+    shutil.rmtree(work, ignore_errors=True)  # a killed call's
+    try:
+        prepared = prepare(domain, work, chosen)
+        for note in (prepared.summary.get("context") or {}).get("notes", ()):
+            log(f"note: {note}")
+        counts = prepared.summary["counts"]
+        if counts["duplicates"]:
+            log(f"note: {counts['duplicates']} of {counts['rows']} rows repeat an earlier item: they are left out")
+        if counts["refused"]:
+            log(f"note: {counts['refused']} rows are refused; {run / DATA / REJECTS} says which and why")
+        yield prepared
+        replace_folder(work, run / DATA)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> PreparedDataset:
+    """The prepared dataset at `data`, of each split so many; else the whole one in the training's own folder, which was
+    made under that limit."""
+    return PreparedDataset.load(data, limit) if is_prepared(data) else PreparedDataset.load(run / DATA)
+
+
+def read_training_data(
+    prepared: PreparedDataset, domain: str, recipe: Any, representation: Any, threads: int, log: Callable[[str], None]
+) -> TrainingData:
+    """Encode the training split, and a few held-out items; values in the order of the representation's properties."""
+    texts, values = _training_split(prepared, representation.properties)
+    log(f"encoding {len(texts)} items")
+    kept, arrays = _encode(domain, recipe, representation, texts, threads)
+    if not len(kept):
+        raise DataError(f"Expected items that recipe '{recipe.name}' can encode in {prepared.path}, found none.")
+    other = next((name for name in HELD_OUT if prepared.count(name)), None)
+    checked = prepared.items(other)[:COMPUTE_CHUNK] if other else []
+    good, held = _encode(domain, recipe, representation, checked, threads)
+    return TrainingData(
+        representation,
+        arrays,
+        values[kept],
+        texts.take(kept),
+        (held, [checked[i] for i in good]),
+        len(texts) - len(kept),
+        _weights(prepared, recipe, kept),
+    )
+
+
+def condition_names(
+    prepared: PreparedDataset, recipe: Any, start: models.LoadedModel | None, settings: TrainSettings
+) -> tuple[str, ...]:
+    """What a teacher hears, or is asked for; else what the model had or the recipe wants, and the user's own columns;
+    or nothing."""
+    known = prepared.property_names
+    asked = start.representation.properties if start and settings.distill else settings.conditions
+    if asked is not None:
+        check_conditions(asked, known)
+        return asked
+    if recipe.conditions is None:
+        return ()
+    usual = start.representation.properties if start else recipe.conditions
+    columns = [name for name in prepared.summary["columns"] if prepared.summary["columns"][name]["count"]]
+    named = dict.fromkeys([*(name for name in usual if name in known), *columns])
+    return tuple(name for name in named if name not in recipe.columns)
+
+
+def check_conditions(asked: Sequence[str], known: Collection[str]) -> None:
+    for name in asked:
+        if name not in known:
+            raise unknown_name("condition (property or column of the data)", name, known)
+
+
+def fit_representation(
+    prepared: PreparedDataset, recipe: Any, start: models.LoadedModel | None, conditions: Sequence[str]
+) -> Any:
+    """Fitted on the training split, or adapted to it from that of the weights that training starts from.
+
+    It is read back as a resumed run reads it, so that both round alike.
+    """
+    names = (*conditions, *(name for name in recipe.columns if name in prepared.property_names))
+    texts, values = _training_split(prepared, names)
+    rows = evenly_spaced(len(texts), LARGEST_FIT)
+    if start is None:
+        context = {"context": prepared.summary.get("context")} if recipe.contextual else {}
+        fitted = recipe.fit(texts.take(rows), values[rows], names, **context)
+    else:
+        fitted = recipe.adapt_representation(start.representation, texts.take(rows), values[rows], names)
+    return recipe.load_representation(json.loads(json.dumps(fitted.to_json())))
+
+
+def _weights(prepared: PreparedDataset, recipe: Any, kept: np.ndarray) -> np.ndarray | None:
+    """By which these items are drawn; None: all alike."""
+    if not recipe.weight:
+        return None
+    _, values = _training_split(prepared, (recipe.weight,))
+    return np.nan_to_num(values[kept, 0].astype(np.float64))
+
+
+def _training_split(prepared: PreparedDataset, conditions: Sequence[str]) -> tuple[ItemColumn, np.ndarray]:
+    split = "train" if "train" in prepared.splits else prepared.splits[0]
+    return prepared.items(split), prepared.values(split, conditions)
+
+
+def _encode(
+    domain: str, recipe: Any, representation: Any, texts: Any, threads: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Rows that can be encoded, and their arrays."""
+    task = EncodeOne(Encode(domain, recipe.name, json.dumps(representation.to_json())))
+    found = map_killable(task, texts, processes=worker_count(threads)) if len(texts) else iter(())
+    kept = [(index, result[1]) for index, result in found if isinstance(result, tuple)]
+    return np.array([index for index, _ in kept], np.int64), [array for _, array in kept]

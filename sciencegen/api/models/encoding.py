@@ -1,0 +1,57 @@
+"""Rows of items to latents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.science.workers import Encode
+from sciencegen.config import Resources
+from sciencegen.data.threads import worker_count
+from sciencegen.data.workers import map_killable
+from sciencegen.data.writers import Refused
+from sciencegen.items import Row
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """latent [item latent]; index: the item's row in the input, from 0; item: as text, standardized; name: what the
+    input calls it, "" where it doesn't."""
+
+    latent: np.ndarray
+    index: np.ndarray
+    item: list[str]
+    name: list[str]
+    refused: list[Refused]
+
+
+def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) -> Encoded:
+    """Parse in killable workers, then encode in compute chunks."""
+    text = json.dumps(loaded.representation.to_json())
+    task = EncodeOne(Encode(loaded.domain.name, str(loaded.config["recipe"]), text))
+    found = map_killable(task, [row.text for row in rows], processes=worker_count(resources.threads))
+    kept, refused = [], []
+    for index, result in found:
+        if isinstance(result, tuple):
+            kept.append((index, *result))
+        else:
+            refused.append((rows[index].line, rows[index].text, result.reason))
+    latents = loaded.space.encode_arrays([array for _, _, array in kept])
+    numbers = np.array([index for index, _, _ in kept], np.int64)
+    names = [rows[index].id for index, _, _ in kept]
+    return Encoded(latents, numbers, [text for _, text, _ in kept], names, refused)
+
+
+@dataclass(frozen=True)
+class EncodeOne:
+    """`Encode` of one text, for a map that isolates each."""
+
+    encode: Encode
+
+    def __call__(self, text: str) -> Any:
+        return self.encode([text])[0]

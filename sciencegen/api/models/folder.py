@@ -1,0 +1,239 @@
+"""Trained models: which folder a name means, and how a folder becomes a model again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science.naming import NameSuffixes
+from sciencegen.config import Resources
+from sciencegen.data.model_cache import remembered
+from sciencegen.data.threads import inference_threads
+from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
+from sciencegen.latent.explorer import LatentSpace
+from sciencegen.records import to_plain, to_record
+from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
+
+CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
+    "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
+)  # fmt: skip
+
+UNREADABLE = (RuntimeError, KeyError, TypeError, ValueError, ConfigError)
+"""What reading a damaged or a strange model's folder may raise."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained model with its representation; `config` is the folder's config.yaml."""
+
+    domain: Any
+    representation: Any
+    model: Any
+    folder: Path
+    config: Mapping[str, Any]
+    device: str
+    threads: int = 1
+
+    @property
+    def recipe(self) -> Any:
+        return find_recipe(self.domain, self.config.get("recipe"))
+
+    @property
+    def oracles(self) -> Mapping[str, Any]:
+        """What the model itself knows of items, by name."""
+        found = self.recipe.oracles
+        return found(self.model, self.representation, self._remember) if found else {}
+
+    def _remember(self, name: str, make: Callable[[], Any]) -> Any:
+        """`remembered` of this model; its numbers round as the device and its threads do."""
+        import torch
+
+        files = [self.folder / one for one in (CONFIG, REPRESENTATION, WEIGHTS)]
+        return remembered(files, (self.device, torch.get_num_threads()), name, make)
+
+    @property
+    def space(self) -> LatentSpace:
+        if self.recipe.completes:
+            raise ConfigError(
+                f"Expected a model that makes new items, {self.folder} only completes given ones. "
+                "Name it with --complete, beside a --model that makes them."
+            )
+        return LatentSpace(
+            self.model, self.representation, self.domain.parse, self.domain.text, self.device, self.threads
+        )
+
+
+def load(domain: str, model: str | Path | None = None, device: str = "auto") -> LatentSpace:
+    """The latent space of a trained model. model: a shipped name or a run folder; default: the domain's own."""
+    return load_model(domain, model, device).space
+
+
+def pretrained_root() -> Path:
+    return Path(__file__).resolve().parents[2] / "pretrained"
+
+
+def shipped_names() -> list[str]:
+    """Names of the weights that come with this package."""
+    root = pretrained_root()
+    return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}")) if root.is_dir() else []
+
+
+def find_model(domain: str, model: str | Path | None) -> Path:
+    """The folder that a shipped name, a run folder's path or (None) the domain's default means."""
+    if model is not None and (Path(model) / CONFIG).is_file():
+        return Path(model)
+    name = str(model) if model is not None else domain
+    if (pretrained_root() / name / CONFIG).is_file():
+        return pretrained_root() / name
+    if model is None:
+        science = domain_of(domain)
+        flags = "--model or --alignment" if any(one.variants for one in science.recipes.values()) else "--model"
+        without = f" `sciencegen propose {domain}` needs no model." if hasattr(science, "design_space") else ""
+        raise ConfigError(
+            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass {flags}.{without}"
+        )
+    if Path(model).is_dir():
+        raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")
+    raise unknown_name("model (neither a folder nor shipped)", name, shipped_names() or ["none is shipped"])
+
+
+def reference_to(domain: str, model: str | None, folder: Path) -> str | None:
+    """How what lies in a folder names a model: a shipped one by its name, another by the way there from the folder, so
+    that both may be moved together."""
+    place = None if model is None else find_model(domain, model).resolve()
+    if place is None or place.parent == pretrained_root():
+        return model
+    return Path(os.path.relpath(place, folder.resolve())).as_posix()
+
+
+def referred_to(reference: str | None, folder: Path) -> str | None:
+    """The model that such a reference means; earlier ones, which count from where the command ran, are tried last."""
+    if reference is None or (pretrained_root() / reference / CONFIG).is_file():
+        return reference
+    beside = folder / reference
+    earlier = not (beside / CONFIG).is_file() and (Path(reference) / CONFIG).is_file()
+    return reference if earlier else str(beside)
+
+
+def resolve_device(device: str) -> str:
+    """The device that `auto` means here; an error for one that isn't there."""
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available.get(device, False):
+        here = ", ".join(name for name, present in available.items() if present)
+        raise ConfigError(f"Expected a device that is here ({here}), got '{device}'. Pass --device auto.")
+    return device
+
+
+def load_model(domain: str, model: str | Path | None = None, device: str = "auto", threads: int = 1) -> LoadedModel:
+    """Read a model folder; weights of another format, domain or shape are an IncompatibleError.
+
+    threads: compute chunks that its latent space works on at once (`inference_threads`); 1 on other devices than a CPU.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    told = describe_model(domain, model)
+    run, config, recipe, representation = told.run, told.config, told.recipe, told.representation
+    try:
+        network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
+        if not run.has(WEIGHTS):
+            raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
+        network.load_state_dict(load_file(run / WEIGHTS))
+    except (SafetensorError, *UNREADABLE) as error:
+        raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
+    place = resolve_device(device)
+    threads = threads if place == "cpu" else 1
+    formed = domain_of(in_form(domain, recipe.form))
+    return LoadedModel(formed, representation, network.to(place).eval(), run.path, config, place, threads)
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a model's folder says of it beside its weights; config: its config.yaml."""
+
+    run: RunFolder
+    config: Mapping[str, Any]
+    recipe: Any
+    representation: Any
+
+
+def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
+    """Read a model folder without its weights; one of another format or domain is an IncompatibleError."""
+    run = RunFolder(find_model(domain, model), create=False)
+    config = run.read_yaml(CONFIG)
+    if not isinstance(config, dict):
+        raise IncompatibleError(f"Expected a model's settings in {run / CONFIG}, found something else.")
+    check_format(config.get("format_version"), str(run / CONFIG))
+    if config.get("domain") != domain:
+        raise IncompatibleError(f"Expected weights for {domain}, {run.path} holds weights for {config.get('domain')}.")
+    recipe = find_recipe(domain_of(domain), config.get("recipe"), IncompatibleError)
+    try:
+        return ModelDescription(run, config, recipe, recipe.load_representation(run.read_json(REPRESENTATION)))
+    except UNREADABLE as error:
+        raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
+
+
+def open_model(domain: str, model: str | Path | None, resources: Resources) -> LoadedModel:
+    """`load_model` on the device and with the threads that a verb was given."""
+    return load_model(domain, model, resources.device, inference_threads(resources.threads))
+
+
+def save_model(
+    folder: str | Path, *, domain: str, recipe: str, settings: Any, representation: Any, model: Any,
+    metrics: Mapping[str, Any] | None = None, card: str = "", extra: Mapping[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """Write a model folder whole, the weights last."""
+    from safetensors.torch import save as to_bytes
+
+    from sciencegen.files import atomic_write
+
+    run = RunFolder(folder)
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    run.write_yaml(CONFIG, model_config(domain, recipe, settings) | dict(extra or {}))
+    run.write_json(REPRESENTATION, representation.to_json())
+    run.write_json(METRICS, metrics or {})
+    run.write_text(CARD, card or f"# {recipe} for {domain}\n\nMade by `sciencegen train {domain}`; see `{CONFIG}`.\n")
+    with atomic_write(run / WEIGHTS, "wb") as handle:
+        handle.write(to_bytes(state))
+    return run.path
+
+
+def model_config(domain: str, recipe: str, settings: Any) -> dict[str, Any]:
+    """What config.yaml must say for `load_model`."""
+    return {"format_version": FORMAT_VERSION, "domain": domain, "recipe": recipe, "settings": to_plain(settings)}
+
+
+def find_recipe(domain: Any, name: str | None, error: type[Exception] = ConfigError) -> Any:
+    """The domain's recipe with this name, its default for None."""
+    chosen = name or domain.default_recipe
+    if chosen not in domain.recipes:
+        raise error(str(unknown_name(f"recipe of {domain.name}", chosen, domain.recipes)))
+    return domain.recipes[chosen]
+
+
+def recipe_settings(recipe: Any, values: Mapping[str, Any]) -> Any:
+    """The recipe's strict record of settings."""
+    return to_record(recipe.settings, values, f"settings of recipe '{recipe.name}'")
+
+
+def name_columns(representation: Any) -> Callable[[Sequence[Any]], dict[str, list[str | None]]]:
+    """items -> a column of what they are called against the representation's reference, or no column."""
+    column = getattr(representation, "name_column", "")
+    return lambda items: {column: representation.names(items)} if column else {}
+
+
+def numbers(representation: Any) -> NameSuffixes | None:
+    """items -> what stands after a name in the domain's files where the items' parts are numbered, if they are."""
+    return getattr(representation, "ranges_of", None)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

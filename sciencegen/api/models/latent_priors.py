@@ -1,0 +1,94 @@
+"""What a model fits after its weights are trained, such as priors of its latents: its settings, and how far it is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from statistics import fmean
+from time import monotonic
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from sciencegen.config import COMPUTE_CHUNK, TrainSettings
+from sciencegen.errors import ConfigError, unknown_name
+
+if TYPE_CHECKING:
+    from sciencegen.api.models.data import TrainingData
+
+PROGRESS = "progress"
+"""The parameter of `finish` that hears how far it is (`networks.descent.Progress`), of models that tell."""
+
+SILENCE_S = 20.0
+"""Seconds after which a log hears of a fit again."""
+
+Log = Callable[[str], None]
+
+
+class Told:
+    """Tells a log of the first and the last step of each fit, and of one now and then, with the mean loss since."""
+
+    def __init__(self, log: Log) -> None:
+        self.log, self.losses, self.said = log, list[float](), monotonic()
+
+    def __call__(self, what: str, step: int, steps: int, loss: float | None) -> None:
+        self.losses += [] if loss is None else [loss]
+        if step not in (1, steps) and monotonic() - self.said < SILENCE_S:
+            return
+        self.log(f"{what}: step {step}/{steps}" + (f"  loss {fmean(self.losses):.4g}" if self.losses else ""))
+        self.losses, self.said = [], monotonic()
+
+
+def finish(model: Any, held: TrainingData, settings: TrainSettings, log: Log) -> None:
+    """What remains to be fitted once, if anything."""
+    if not hasattr(model, "finish"):
+        return
+    import torch
+
+    told, count = Told(log), -(-len(held.arrays) // COMPUTE_CHUNK)
+
+    def batches() -> Iterator[Any]:
+        for done, batch in enumerate(held.once(), 1):
+            yield batch
+            told("finishing", done, count, None)
+
+    more = {PROGRESS: told} if PROGRESS in inspect.signature(model.finish).parameters else {}
+    model.to("cpu")
+    model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **more)
+
+
+def check_finish(model: Any, values: Mapping[str, Any]) -> None:
+    """An error for settings that the last fit of a model, or of a class of models, doesn't have or can't take."""
+    parameters = list(inspect.signature(model.finish).parameters.values()) if hasattr(model, "finish") else []
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    defaults = {
+        each.name: each.default for each in parameters if each.default is not each.empty and each.name != PROGRESS
+    }
+    if values and not defaults:
+        raise ConfigError(f"Expected no `finish` for this recipe, got {sorted(values)}. Leave it out.")
+    for name, value in values.items():
+        if name not in defaults:
+            raise unknown_name("key in finish", name, defaults)
+        if not _is_like(value, defaults[name]):
+            raise ConfigError(f"Expected a value like {defaults[name]!r} for finish.{name}, got {value!r}.")
+        if (choices := _choices(model.finish, name)) and value not in choices:
+            raise unknown_name(f"finish.{name}", value, choices)
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Of the same type, and not below 1 where a number of something is asked for."""
+    if default is None:
+        return True
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, int) and default > 0 and isinstance(value, int) and value < 1:
+        return False
+    return isinstance(value, (int, float) if isinstance(default, float) else type(default))
+
+
+def _choices(function: Callable[..., Any], name: str) -> tuple[Any, ...]:
+    """The texts of a hint that lists them."""
+    try:
+        found = get_args(get_type_hints(function).get(name))
+    except (NameError, TypeError):  # a hint that only the type checker sees
+        return ()
+    return tuple(one for one in found if isinstance(one, str))

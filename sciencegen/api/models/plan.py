@@ -1,0 +1,164 @@
+"""What a training will do, checked as far as it can be before its data are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from sciencegen.api.models import folder as models
+from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.models.identity import is_prepared
+from sciencegen.api.models.latent_priors import check_finish
+from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.config import Beside, PrepareSettings, Reading, TrainSettings
+from sciencegen.errors import ConfigError
+from sciencegen.records import to_record
+
+FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
+"""What `--from` changes of the training defaults: a few hundred items seen thirty times; more obeys a new column
+better and repeats itself more."""
+
+OF_TRAINING = (
+    "from_model", "recipe", "conditions", "settings", "training", "finish", "distill", "teacher_steps",
+)  # fmt: skip
+"""Settings that weights taken as they are have no use for."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """start: the weights that training starts from, if any. network: the recipe's settings. halvings: the steps that
+    are left after each, where `start` is distilled."""
+
+    domain: str
+    data: str | Path
+    column: str | None
+    settings: TrainSettings
+    training: Any
+    device: str
+    start: models.LoadedModel | None
+    recipe: Any
+    network: Any
+    halvings: tuple[int, ...] = ()
+
+    @property
+    def preparing(self) -> PrepareSettings:
+        names = ("threads", *Reading.__annotations__, *Beside.__annotations__)
+        chosen = {name: getattr(self.settings, name) for name in names}
+        return PrepareSettings(source=str(self.data), column=self.column, form=self.recipe.form, **chosen)
+
+    @property
+    def formed(self) -> str:
+        return in_form(self.domain, self.recipe.form)
+
+
+def check_taken(settings: TrainSettings) -> None:
+    """An error for what says how to train, beside a `model` whose weights are taken as they are."""
+    told = settings.model_dump(include=set(OF_TRAINING), by_alias=True, exclude_defaults=True)
+    if told:
+        raise ConfigError(
+            f"Expected nothing on training beside `model: {settings.model}`, whose weights are taken as they are, got "
+            f"{', '.join(told)}. Leave that out; or leave `model` out to train, or say `from` for it to adapt weights."
+        )
+
+
+def make_plan(domain: str, data: str | Path, column: str | None, settings: TrainSettings) -> Plan:
+    """Everything that can be refused without the data is refused here; nothing is written."""
+    device = models.resolve_device(settings.device)
+    if settings.measured and is_prepared(data):
+        raise ConfigError(f"Expected no --measured with the prepared {data}. Prepare it with --measured instead.")
+    start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
+    recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
+    if settings.recipe not in (None, recipe.name):
+        raise ConfigError(
+            f"Expected no --recipe with --from, whose recipe is '{recipe.name}', got '{settings.recipe}'."
+        )
+    training = _training_settings(settings, recipe)
+    halvings, network = plan_halvings(start, settings), model_settings(recipe, start, settings)
+    if halvings and start:
+        network = drawing_as(start.model, network)
+    elif start and (recipe.adapt is None or recipe.adapt_representation is None):
+        raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
+    model = start.model if start else class_made_by(recipe.build)
+    if start or hasattr(model, "finish"):
+        check_finish(model, settings.finish)
+    return Plan(domain, data, column, settings, training, device, start, recipe, network, halvings)
+
+
+def _training_settings(settings: TrainSettings, recipe: Any) -> Any:
+    """How long and how, checked."""
+    from sciencegen.training import TrainingSettings
+
+    usual = DISTILLING if settings.distill else FINE_TUNING if settings.from_model else recipe.training
+    defaults = {**usual, **settings.training, "seed": settings.seed}
+    return to_record(TrainingSettings, defaults, "training")
+
+
+def model_settings(recipe: Any, start: models.LoadedModel | None, settings: TrainSettings) -> Any:
+    """The recipe's settings: those of the weights that training starts from, and the user's over them."""
+    base = dict(start.config.get("settings") or {}) if start else {}
+    if start and settings.settings:
+        raise ConfigError(f"Expected no --set with --from (the network is given), got {sorted(settings.settings)}.")
+    return models.recipe_settings(recipe, {**base, **settings.settings})
+
+
+def class_made_by(function: Callable[..., Any]) -> type | None:
+    """The class of what a recipe's function returns, None where it doesn't say."""
+    try:
+        made = get_type_hints(function).get("return")
+    except (NameError, TypeError):  # a hint that only the type checker sees; a callable that has none
+        return None
+    return made if isinstance(made, type) and not getattr(made, "_is_protocol", False) else None
+
+
+DISTILLING = {"steps": 2000, "learning_rate": 3e-4, "final_rate": 0.0, "warmup_steps": 50, "ema_decay": 0.99}
+"""What `--distill` changes of the training defaults, for each halving: a student that starts as its teacher has little
+to learn."""
+
+
+def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[int, ...]:
+    """The steps that are left after each halving, the wanted number last; none without `distill`."""
+    if settings.distill is None:
+        if settings.teacher_steps is not None:
+            raise ConfigError("Expected no teacher_steps without distill. Pass --distill too, or leave it out.")
+        return ()
+    from sciencegen.diffusion.distillation import diffusion_of
+
+    if start is None:
+        raise ConfigError("Expected a diffusion to distill, got none. Pass --from: a shipped name or a run folder.")
+    own = diffusion_of(start.model).settings
+    if settings.conditions is not None:
+        raise ConfigError("Expected no --condition with --distill (a student hears what its teacher hears), got some.")
+    wanted, steps = settings.distill, settings.teacher_steps or _usual_steps(own, settings.distill)
+    ratio = steps // wanted
+    if ratio < 2 or ratio * wanted != steps or ratio & (ratio - 1):
+        raise ConfigError(
+            f"Expected --distill to be a half, a quarter, an eighth ... of the teacher's {steps} steps, got {wanted}. "
+            f"Pass another, or another number for the teacher: --settings '{{teacher_steps: {4 * wanted}}}'."
+        )
+    return tuple(steps >> halving for halving in range(1, ratio.bit_length()))
+
+
+def _usual_steps(own: Any, wanted: int) -> int:
+    """Of a DDIM sampler its own, as what is distilled knows no others; else at least twice the model's own, which a
+    sampler of higher order takes, such that halvings lead to `wanted`."""
+    if own.sampler == "ddim":
+        return own.steps
+    steps = 2 * wanted
+    while steps < 2 * own.steps:
+        steps *= 2
+    return steps
+
+
+def drawing_as(model: Any, network: Any) -> Any:
+    """The recipe's settings `network` for a diffusion that draws as this one; it has a field for that."""
+    from sciencegen.diffusion.distillation import diffusion_of
+    from sciencegen.diffusion.model import DiffusionSettings
+
+    if not isinstance(getattr(network, "diffusion", None), DiffusionSettings):
+        raise ConfigError(
+            f"Expected a recipe whose settings say how to draw, {type(network).__name__} has no `diffusion` of type "
+            "DiffusionSettings. Distill another model."
+        )
+    return replace(network, diffusion=diffusion_of(model).settings)

@@ -1,0 +1,132 @@
+"""Predict: trained property regressors, and what they say of items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.models.folder import pretrained_root, referred_to
+from sciencegen.api.predictors.inputs import ModelInputs, predictor_oracle, read_observing
+from sciencegen.api.science.forms import adapted, domain_of, in_form, plain_name
+from sciencegen.data.threads import inference_threads
+from sciencegen.errors import DataError, IncompatibleError, nearest_names, unknown_name
+from sciencegen.runs import RunFolder, check_format
+from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
+
+CONFIG = "config.yaml"
+
+REJECTS = "rejects.csv"
+METRICS = "metrics.json"
+
+SHIPPED = "predictors"
+"""Where among the shipped weights those of predictors lie."""
+
+
+@dataclass(frozen=True)
+class TrainedPredictor:
+    """A predictor's folder, read. model: the generative model whose latents it looks at, if it does."""
+
+    domain: str
+    folder: Path
+    predictor: Any
+    target: str
+    model: str | None
+    metrics: Mapping[str, Any]
+    form: str = ""
+    """Of the domain, in which the predictor sees items; then it may have several targets, `a,b,c`."""
+    observing: Any = None
+    """How an instrument saw the items that it learned from, if one did."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.predictor.targets if self.form else (self.target,)
+
+    def oracle(self, name: str) -> Any:
+        """Under any name; one of several targets under its own."""
+        if self.form:
+            return self._point_oracle(name)
+        oracle = adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
+        return oracle if self.observing is None else ForwardModelOracle(oracle, self.observing)
+
+    def _point_oracle(self, name: str) -> Any:
+        from sciencegen.prediction.point_oracle import PointOracle
+
+        check_goes_by(name, self.targets, self.folder.name)
+        target = name if name in self.targets else self.targets[0]
+        inference_threads(1)  # how products round depends on it
+        points = domain_of(in_form(plain_name(self.domain), self.form)).points
+        return PointOracle(name, self.predictor, target, points)
+
+    @property
+    def _model(self) -> ModelInputs:
+        return ModelInputs(self.domain, self.model)
+
+
+def check_goes_by(name: str, targets: Sequence[str], folder: str) -> None:
+    """A predictor of several targets goes by their names."""
+    if name not in targets and len(targets) > 1:
+        raise unknown_name(f"target of the predictor {folder}, which goes by its targets' names,", name, targets)
+
+
+def shipped_predictors() -> list[str]:
+    """Names of the predictors that come with this package."""
+    return sorted(path.parent.name for path in (pretrained_root() / SHIPPED).glob(f"*/{CONFIG}"))
+
+
+def shipped_targets(domain: str) -> dict[str, str]:
+    """Property -> the shipped predictor of it."""
+    found: dict[str, str] = {}
+    for name in shipped_predictors():
+        config = RunFolder(find_predictor(name), create=False).read_yaml(CONFIG)
+        if config["domain"] == plain_name(domain):
+            found = dict.fromkeys(config["target"].split(","), name) | found
+    return found
+
+
+def shipped_for(domain: str, target: str) -> str | None:
+    """The shipped predictor of a property, if there is one."""
+    return shipped_targets(domain).get(target)
+
+
+def find_predictor(folder: str | Path) -> Path:
+    """The folder itself, or that of the shipped predictor with this name."""
+    if Path(folder).exists():
+        return Path(folder)
+    shipped = pretrained_root() / SHIPPED / str(folder)
+    if (shipped / CONFIG).is_file():
+        return shipped
+    near = nearest_names(str(folder), shipped_predictors())
+    remedy = f"Did you mean '{near[0]}'?" if near else "Train one with `sciencegen train predictor`."
+    names = ", ".join(shipped_predictors()) or "none"
+    raise DataError(
+        f"Expected a predictor's folder or a shipped one ({names}), "
+        f"found nothing at {Path(folder).absolute()}. {remedy}"
+    )
+
+
+def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
+    """The predictor in a folder, or the shipped one with this name."""
+    from sciencegen import prediction
+
+    run = RunFolder(find_predictor(folder), create=False)
+    config = run.read_yaml(CONFIG)
+    check_format(config.get("format_version"), str(run / CONFIG))
+    if config.get("domain") != plain_name(domain) or "target" not in config:
+        raise IncompatibleError(f"Expected a predictor for {domain} in {folder}, found one for {config.get('domain')}.")
+    if config.get("form"):
+        pass
+
+        return load_point_predictor(domain, run)
+    metrics, observing = run.read_json(METRICS), read_observing(domain, run)
+    target, model = config["target"], referred_to(config.get("model"), run.path)
+    return TrainedPredictor(domain, run.path, prediction.load(run.path), target, model, metrics, observing=observing)
+
+
+def load_point_predictor(domain: str, run: RunFolder) -> TrainedPredictor:
+    from sciencegen.prediction.point_storage import load_points
+
+    config = run.read_yaml(CONFIG)
+    metrics = run.read_json(METRICS)
+    return TrainedPredictor(domain, run.path, load_points(run.path), config["target"], None, metrics, config["form"])

@@ -1,0 +1,248 @@
+"""What a predictor sees of items: features (fitted ones, where the domain has them), latents and scores of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.science.forms import domain_of, plain_name, plain_of
+from sciencegen.api.science.naming import reference_of
+from sciencegen.config import PredictorSettings
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.threads import inference_threads
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import Refusal, Row
+from sciencegen.runs import RunFolder
+
+GENERIC_SPLITS = ("random", "grouped", "low-high")
+
+ITEMS_AT_ONCE = 4096
+
+LOOKED_AT = 64
+"""Items by which is told whether an instrument saw them, and how."""
+
+OBSERVING = "observing.json"
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """What a generative model adds: its latents, and what it knows of items itself (`Recipe.oracles`)."""
+
+    domain: str
+    model: str | None
+    threads: int | None = None
+    """None: one compute chunk at a time, torch's own threads as they are."""
+    device: str = "cpu"
+
+    @cached_property
+    def loaded(self) -> Any:
+        from sciencegen.api.models.folder import load_model
+
+        threads = 1 if self.threads is None else inference_threads(self.threads)
+        return load_model(plain_name(self.domain), self.model, self.device, threads)
+
+    @cached_property
+    def scorers(self) -> Mapping[str, Any]:
+        scorers = dict(self.loaded.oracles)
+        if not scorers:
+            raise ConfigError(f"Expected a model that scores items, {self.model} has no scores. Pass inputs=features.")
+        return scorers
+
+    def latents(self, items: Sequence[Any]) -> np.ndarray:
+        return latents_of(self.loaded, items)
+
+    def scores(self, items: Sequence[Any]) -> np.ndarray:
+        """[item scorer], NaN where one fails."""
+        columns = [[score.value for score in scorer.score(items)] for scorer in self.scorers.values()]
+        return np.array(columns, dtype=float).T.reshape(len(items), len(columns))
+
+    def why_unscored(self, item: Any) -> str | None:
+        found = [scorer.score([item])[0] for scorer in self.scorers.values()]
+        return next((score.failure for score in found if score.failed), None)
+
+
+def latents_of(loaded: Any, items: Sequence[Any]) -> np.ndarray:
+    """Latents of items, a row of NaN where one can't be encoded."""
+    arrays = loaded.representation.encode(list(items))
+    good = [row for row, array in enumerate(arrays) if not isinstance(array, Refusal)]
+    latents = np.full((len(arrays), loaded.space.size), np.nan, np.float32)
+    if good:
+        latents[good] = loaded.space.encode_arrays([arrays[row] for row in good])
+    return latents
+
+
+@dataclass(frozen=True)
+class FeatureInputs:
+    """A domain's features; fitted: the record that makes them, where the domain fits one to the items."""
+
+    domain: str
+    fitted: Any = None
+
+    def __call__(self, items: Sequence[Any]) -> np.ndarray:
+        """[item feature], a row of NaN where there are none."""
+        if self.fitted is None:
+            return plain_of(self.domain).features(items)
+        rows = self.fitted.encode(items)
+        missing = np.full(sum(block.size for block in self.fitted.blocks), np.nan, np.float32)
+        return np.stack([missing if isinstance(row, Refusal) else row for row in rows])
+
+    @property
+    def blocks(self) -> Sequence[Any]:
+        return () if self.fitted is None else self.fitted.blocks
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        return {} if self.fitted is None else self.fitted.defaults
+
+    @property
+    def made_by(self) -> Mapping[str, Any]:
+        return {} if self.fitted is None else self.fitted.to_json()
+
+
+def features_as_saved(domain: str, predictor: Any) -> FeatureInputs:
+    return FeatureInputs(domain, plain_of(domain).load_features(predictor.made_by) if predictor.made_by else None)
+
+
+def fitted_features(domain: str, items: Sequence[Any], reference: Any) -> FeatureInputs:
+    """The domain's own, fitted to these items where it fits them."""
+    science = plain_of(domain)
+    return FeatureInputs(domain, science.fit_features(items, reference) if hasattr(science, "fit_features") else None)
+
+
+def predictor_oracle(domain: str, name: str, predictor: Any, model: ModelInputs) -> Any:
+    """A trained predictor under a name, with why it has nothing to say of an item."""
+    from sciencegen.prediction.oracle import PredictorOracle
+
+    features, wanted = features_as_saved(domain, predictor), predictor.columns
+    latents = model.latents if "latents" in wanted else None
+    scores = model.scores if "scores" in wanted else None
+
+    def reason(item: Any) -> str | None:
+        why = None if features.fitted is None else features.fitted.refusal(item)
+        return why or (model.why_unscored(item) if scores else None)
+
+    novel = None if features.fitted is None else features.fitted.novel
+    return PredictorOracle(name, predictor, features, latents=latents, scores=scores, novel=novel, reason=reason)
+
+
+def observing_of(domain: str, texts: Sequence[str]) -> Any:
+    """How an instrument saw such items, None where they are as they are."""
+    science = plain_of(domain)
+    if not hasattr(science, "observing"):
+        return None
+    return science.observing([science.parse(texts[row]) for row in evenly_spaced(len(texts), LOOKED_AT)])
+
+
+def write_observing(run: RunFolder, observing: Any) -> None:
+    if observing is None:
+        (run / OBSERVING).unlink(missing_ok=True)
+    else:
+        run.write_json(OBSERVING, observing.to_json())
+
+
+def read_observing(domain: str, run: RunFolder) -> Any:
+    return plain_of(domain).load_observing(run.read_json(OBSERVING)) if run.has(OBSERVING) else None
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Rows that are items and have a value. features: [item feature] that the workers computed; None where the domain
+    fits its own. refused: (line, text, reason) of the others; notes: on these, in words."""
+
+    rows: Sequence[Row]
+    texts: Sequence[str]
+    values: np.ndarray
+    groups: list[str]
+    features: np.ndarray | None
+    refused: list[tuple[int, str, str]]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is learned from: each table that the predictor looks at, values, groups, and the split."""
+
+    tables: Mapping[str, np.ndarray | None]
+    values: np.ndarray
+    groups: list[str]
+    features: FeatureInputs
+    split: Any
+    refused: list[tuple[int, str, str]]
+
+
+def known_splits(domain: str) -> list[str]:
+    return [*GENERIC_SPLITS, *getattr(plain_of(domain), "splits", {})]
+
+
+def check_split(domain: str, name: str | None) -> None:
+    if name is not None and name not in known_splits(domain):
+        raise unknown_name(f"split of {plain_name(domain)}", name, known_splits(domain))
+
+
+def split_of(
+    domain: str, name: str | None, items: Sequence[Any], fitted: Any, groups: Sequence[str], values: np.ndarray
+) -> Any:
+    """The split with this name; None: as the predictor's settings say."""
+    from sciencegen.prediction.splits import Split
+
+    if name is None:
+        return None
+    if name == "random":
+        return Split()
+    if name == "low-high":
+        return Split(name, "order", values)
+    make = {"grouped": None, **getattr(plain_of(domain), "splits", {})}[name]
+    if make is None:
+        if not any(groups):
+            raise ConfigError(f"Expected a domain with groups for --split {name}, {plain_name(domain)} has none.")
+        return Split(name, "groups", list(groups))
+    if fitted is None:
+        raise DataError(
+            f"Expected items that have one reference in common for --split {name} (proteins: variants of one length), "
+            "found others. Pass --split random."
+        )
+    return make(items, fitted)
+
+
+def seen_by(domain: str, chosen: PredictorSettings, inputs: str, usable: Usable, model: ModelInputs) -> Seen:
+    """What a predictor with these `inputs` sees of the usable rows; what it sees nothing of is refused."""
+    from sciencegen.prediction.predictor import INPUTS
+
+    science = domain_of(domain)
+    items = [science.parse(text) for text in usable.texts]
+    reference = reference_of(science, chosen.wild_type)
+    made = fitted_features(domain, items, reference) if usable.features is None else FeatureInputs(domain)
+    makers = {"features": made, "latents": model.latents, "scores": model.scores}
+    tables = {name: _in_parts(makers[name], items) for name in INPUTS[inputs] if name != "features"}
+    if "features" in INPUTS[inputs]:
+        tables["features"] = _in_parts(made, items) if usable.features is None else usable.features
+    why = _unseen(items, made, tables.get("scores"), model)
+    good = np.array([row for row in range(len(items)) if row not in why], dtype=int)
+    if not len(good):
+        raise DataError(f"Expected items that the predictor can see, found none; the first: {why[0]}.")
+    groups = [usable.groups[row] for row in good]
+    looked_at = made if "features" in tables else FeatureInputs(domain)
+    return Seen(
+        {name: tables[name][good] if name in tables else None for name in makers}, usable.values[good], groups,
+        looked_at,
+        split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, usable.values[good]),
+        sorted([*usable.refused, *((usable.rows[row].line, usable.rows[row].text, one) for row, one in why.items())]),
+    )  # fmt: skip
+
+
+def _in_parts(function: Any, items: Sequence[Any]) -> np.ndarray:
+    parts = [function(items[start : start + ITEMS_AT_ONCE]) for start in range(0, len(items), ITEMS_AT_ONCE)]
+    return np.concatenate(parts)
+
+
+def _unseen(items: Sequence[Any], made: FeatureInputs, scores: np.ndarray | None, model: ModelInputs) -> dict[int, str]:
+    """Rows of which a fitted record or a model's scores say nothing, and why."""
+    fitted = made.fitted
+    found = {} if fitted is None else {row: why for row, item in enumerate(items) if (why := fitted.refusal(item))}
+    for row in [] if scores is None else np.flatnonzero(np.isnan(scores).any(axis=1)).tolist():
+        found.setdefault(row, model.why_unscored(items[row]) or "the model has no score for it")
+    return found

@@ -1,0 +1,217 @@
+"""Predictors that see where an item's points are: trained on a form of the domain that has them, as networks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.models.identity import IDENTITY, identity_of, is_prepared, is_same
+from sciencegen.api.predictors.folder import CONFIG, METRICS, REJECTS, TrainedPredictor, load_point_predictor
+from sciencegen.api.predictors.point_data import TRAINING, Located, PointPredictorSettings, read_located
+from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.config import PredictorSettings
+from sciencegen.data.threads import use_threads
+from sciencegen.data.writers import write_rejects
+from sciencegen.errors import ConfigError
+from sciencegen.files import atomic_write
+from sciencegen.prediction.predictor import Prediction
+from sciencegen.prediction.storage import ARRAYS, NUMBERS
+from sciencegen.records import to_record
+from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
+from sciencegen.training.progress import Steps
+
+Log = Callable[[str], None]
+
+MEMBERS = "members"
+"""Where in the folder the networks are trained; afterwards their logs lie there."""
+
+WEIGHTS = "weights.safetensors"
+
+OF_ANY = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS)
+"""What the training of any predictor leaves."""
+
+MADE = (*OF_ANY, MEMBERS, IDENTITY)
+
+
+def train_point_predictor(
+    domain: str, table: str, chosen: PredictorSettings, folder: str | Path, force: bool, log: Log
+) -> TrainedPredictor:
+    """Train an ensemble, calibrate it, evaluate it, write its folder. The same call goes on where a killed one was."""
+    from sciencegen.api.models.folder import resolve_device
+
+    form = in_form(domain, chosen.form)
+    options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
+    resolve_device(chosen.device)
+    run = RunFolder(folder)
+    with run.lock():
+        whole = Path(table).parent  # of a prepared dataset's split
+        source = whole if is_prepared(whole) and not Path(table).exists() else table
+        identity = identity_of(form, source, chosen.column, chosen)
+        finished = run.has(ARRAYS, CONFIG)
+        going_on = is_same(run, identity) and not (force and finished)  # a killed one goes on, forced or not
+        if going_on and finished:
+            log(f"{run.path} is finished already; --force trains it anew")
+            return load_point_predictor(domain, run)
+        if not going_on:
+            _refuse_taken(run, force)
+        use_threads(chosen.threads)
+        data = read_located(form, table, chosen, options)
+        log(f"{len(data.items)} items with {', '.join(data.targets)}, {len(data.refused)} refused")
+        if not going_on:  # what was there goes now, when nothing is wrong with the new one
+            _clear(run)
+            run.write_json(IDENTITY, identity)
+        return _train(domain, run, data, chosen, options, log)
+
+
+def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
+    """What can be refused before the table is read."""
+    from sciencegen.training import TrainingSettings
+
+    if not hasattr(domain_of(in_form(domain, chosen.form)), "points"):
+        raise ConfigError(f"Expected a form of {domain} that has points, '{chosen.form}' has none.")
+    options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
+    to_record(TrainingSettings, {**TRAINING, **options.training}, "training settings")
+
+
+def _refuse_taken(run: RunFolder, force: bool) -> None:
+    """An error for a folder that holds anything; under `force`, if it would be written over and is no predictor's."""
+    if not force and any(path.name != ".lock" for path in run.path.iterdir()):
+        raise ConfigError(f"{run.path} holds something else. Pass --force to overwrite it, or another -o.")
+    ours = _made_here(run)
+    if foreign := [name for name in MADE if name not in ours and run.has(name)]:
+        raise ConfigError(
+            f"Expected a predictor's folder or none in {run.path}, found {', '.join(foreign)} of something else. "
+            "Pass another -o, or move them."
+        )
+
+
+def _made_here(run: RunFolder) -> Sequence[str]:
+    """What a training of a predictor left here; one that sees no points has no identity and no networks."""
+    trained = run.read_json(IDENTITY) if run.has(IDENTITY) else None
+    if isinstance(trained, dict) and "target" in dict(trained.get("train") or {}):
+        return MADE
+    numbers = run.read_json(NUMBERS) if run.has(NUMBERS) else None
+    return OF_ANY if isinstance(numbers, dict) and "arrays_sha256" in numbers else ()
+
+
+def _clear(run: RunFolder) -> None:
+    """Remove what an earlier training of a predictor left; its identity goes last."""
+    for name in OF_ANY:
+        (run / name).unlink(missing_ok=True)
+    if run.has(IDENTITY):
+        shutil.rmtree(run / MEMBERS, ignore_errors=True)
+        (run / IDENTITY).unlink()
+
+
+def _train(
+    domain: str, run: RunFolder, data: Located, chosen: PredictorSettings, options: PointPredictorSettings, log: Log
+) -> TrainedPredictor:
+    from sciencegen.prediction.baselines import fit_baseline
+    from sciencegen.prediction.points import PointPredictor, calibrate, opinions, total_charge, type_counts
+
+    items, values = data.of(0)
+    types = np.unique(np.concatenate([one.numbers for one in items]))
+    named = domain_of(in_form(domain, chosen.form)).readouts
+    counts = type_counts(items, types)
+    baseline = fit_baseline(counts, values, [named.get(name) for name in data.targets])
+    log(", ".join(f"{name} by {one}" for name, one in zip(data.targets, baseline.readouts, strict=True)))
+    batches = Batches(items, types, baseline.standardized(counts, values))
+    networks = tuple(_member(run, number, batches, baseline, chosen, options, log) for number in range(options.members))
+    log("calibrating and evaluating on held-out rows")
+    held, measured = data.of(1)
+    conformal = calibrate(measured, *opinions(networks, baseline, types, held), options.level)
+    sizes = [len(one.numbers) for one in items]
+    charges = tuple(sorted(set(map(total_charge, items))))
+    fitted = PointPredictor(
+        data.targets, types, min(sizes), max(sizes), baseline, options.network, networks, conformal, options.level,
+        charges,
+    )  # fmt: skip
+    _write(run, domain, data, chosen, fitted)
+    return load_point_predictor(domain, run)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """step -> the batches from that step on, of like size; answers: [item target], standardized."""
+
+    items: Sequence[Any]
+    types: np.ndarray
+    answers: np.ndarray
+
+    def of(self, training: Any) -> Callable[[int], Iterator[Any]]:
+        from sciencegen.prediction.points import point_batch
+        from sciencegen.training import batch_order
+
+        sizes = np.array([len(one.numbers) for one in self.items])
+
+        def start(step: int) -> Iterator[Any]:
+            for rows in batch_order(len(sizes), training.batch_size, training.seed, step, sizes):
+                yield point_batch([self.items[row] for row in rows], self.types, self.answers[rows])
+
+        return start
+
+
+def _member(
+    run: RunFolder, number: int, batches: Batches, baseline: Any, chosen: PredictorSettings,
+    options: PointPredictorSettings, log: Log,
+) -> Any:  # fmt: skip
+    """One network, trained in a folder of its own, or read from there where it is finished."""
+    import torch
+    from safetensors.torch import load_file, save
+
+    from sciencegen.api.models.folder import resolve_device
+    from sciencegen.networks.equivariant.properties import PropertyNetwork
+    from sciencegen.training import TrainingSettings
+    from sciencegen.training.train import train as fit
+
+    seed = int(np.random.SeedSequence([chosen.seed, number]).generate_state(1)[0])
+    training = to_record(TrainingSettings, {**TRAINING, **options.training, "seed": seed}, "training settings")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = PropertyNetwork(len(batches.types), baseline.readouts, options.network)
+    weights = run / f"{MEMBERS}/{number}/{WEIGHTS}"
+    if weights.exists():
+        network.load_state_dict(load_file(weights))
+        return network.eval()
+    told = Steps(log, f"network {number + 1}, ")
+    fit(network, batches.of(training), training, weights.parent, resolve_device(chosen.device), told)
+    network.to("cpu")
+    with atomic_write(weights, "wb") as file:
+        file.write(save({name: value.detach().contiguous() for name, value in network.state_dict().items()}))
+    return network.eval()
+
+
+def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings, fitted: Any) -> None:
+    """Everything that the folder holds, the arrays last; what served training goes, but for the logs."""
+    from sciencegen.prediction.point_storage import save_points
+
+    if data.refused:
+        write_rejects(run / REJECTS, data.refused)
+    run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), **_figures(fitted, data)})
+    made = provenance(["sciencegen", "train", "predictor"], chosen.seed, {str(path): path for path in data.files})
+    config = {"format_version": FORMAT_VERSION, "domain": domain, "form": chosen.form, "target": chosen.target}
+    run.write_yaml(CONFIG, {**config, "table": chosen.table, "settings": chosen.settings, "provenance": made})
+    save_points(fitted, run.path)
+    for folder in (run / MEMBERS).iterdir():
+        (folder / WEIGHTS).unlink(missing_ok=True)
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def _figures(fitted: Any, data: Located) -> dict[str, Any]:
+    """By target: errors beside those of guessing the mean, and coverage, on items that nothing was fitted on."""
+    from sciencegen.prediction.evaluation import summarize
+
+    items, values = data.of(2)
+    figures, found, usual = {}, fitted.predict(items), np.nanmean(data.of(0)[1], axis=0)
+    for column, (name, prediction) in enumerate(found.items()):
+        known = np.flatnonzero(np.isfinite(values[:, column]))
+        parts = (getattr(prediction, part)[known] for part in Prediction.__annotations__)
+        guess = np.full(len(known), usual[column])
+        evaluation = summarize("random", values[known, column], Prediction(*parts), guess, fitted.level, known)
+        figures[name] = evaluation.figures()
+    return figures

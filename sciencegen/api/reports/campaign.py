@@ -1,0 +1,176 @@
+"""The page of a campaign, from its journal: what every round brought, how well it was foreseen, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen import __version__
+from sciencegen.api.campaign.contents import Campaign, CampaignReportSettings, read_campaign
+from sciencegen.api.campaign.history import contradictions
+from sciencegen.api.reports.sites import plate_of
+from sciencegen.items import NAME_COLUMN
+from sciencegen.optimization.measurements import Measurement
+from sciencegen.report import heat_map_content as heat_maps
+from sciencegen.report.candidate_content import Candidates, Column
+from sciencegen.report.content import Fact, Provenance, ReportContent
+from sciencegen.report.letters import changes_of, lay, logo_of, picture
+from sciencegen.report.page import write_report
+from sciencegen.report.round_content import Agreement, Rounds
+from sciencegen.report.round_plots import inside
+from sciencegen.report.site_content import Logo
+from sciencegen.runs import provenance, sha256_of
+
+REACH = 1.6449
+"""Standard errors to either end of a 90% interval."""
+
+BEST_SHARE, FEWEST = 0.1, 10
+"""Of the measured items, whose letters a logo compares with those of all; at least so many."""
+
+
+def report_campaign(journal: str | Path, page: str | Path, settings: CampaignReportSettings) -> dict[str, Any]:
+    """Write the page of a journal; returns its figures."""
+    campaign = read_campaign(journal, settings)
+    content = campaign_content(campaign)
+    write_report(content, Path(page))
+    best = campaign.measured[0].value
+    figures = {"measured": len(campaign.measured), "rounds": campaign.journal.last_round, "best": best}
+    if content.agreement is not None:
+        figures["inside_interval"] = float(inside(content.agreement).mean())
+    return {**figures, "pending": len(campaign.pending)}
+
+
+def campaign_content(campaign: Campaign) -> ReportContent:
+    """Everything that the page says."""
+    settings, measured = campaign.settings, campaign.measured
+    expected = agreement(campaign)
+    sites, values = campaign.sites, [one.value for one in measured]
+    maps = [] if sites is None else heat_maps.of_items(
+        campaign.science, sites, values, settings.target, settings.direction
+    )  # fmt: skip
+    return ReportContent(
+        title=f"{settings.domain}: {campaign.path.stem}",
+        summary=f"{len(measured)} items measured up to round {campaign.journal.last_round}.",
+        wish=[f"{settings.direction} {settings.target}"],
+        facts=facts(campaign, expected),
+        warnings=warnings(campaign),
+        candidates=best_measured(campaign),
+        plate=plate(campaign),
+        rounds=rounds(campaign),
+        agreement=expected,
+        heat_maps=maps,
+        logo=logo(campaign),
+        provenance=_provenance(campaign),
+        headings={"candidates": "Best measured", "changes": "Which letter where", "plate": "Not measured yet"},
+    )
+
+
+def warnings(campaign: Campaign) -> list[str]:
+    torn = f"The journal's last line was cut off and is left out: '{campaign.journal.torn[:80]}'."
+    unread = (
+        f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
+        f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they teach nothing."
+    )
+    apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
+    return [*([torn] if campaign.journal.torn else []), *([unread] if campaign.unread else []), *apart]
+
+
+def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
+    best = campaign.measured[0]
+    made = [
+        Fact(f"{best.value:.3g}", f"best {campaign.settings.target}", campaign.names[0][:60]),
+        Fact(str(len(campaign.measured)), "measured", f"{len(campaign.journal.measured)} measurements"),
+    ]
+    if expected is not None:
+        share = inside(expected)
+        made.append(Fact(f"{100 * share.mean():.0f} %", "inside their 90 % interval", f"of {len(share)} predicted"))
+    if campaign.pending:
+        made.append(Fact(str(len(campaign.pending)), "not measured yet", "proposed"))
+    return made
+
+
+def best_measured(campaign: Campaign) -> Candidates:
+    """The first rows with pictures: what was measured and what had been expected."""
+    settings, shown = campaign.settings, campaign.measured[: campaign.settings.shown]
+    before = [campaign.foreseen.get(campaign.keys[one.text]) for one in shown]
+    columns = [_column(settings.target, shown, settings.direction)]
+    if campaign.names[: len(shown)] != [one.text for one in shown]:
+        columns.insert(0, Column(NAME_COLUMN, campaign.names[: len(shown)]))
+    if any(one.replicates > 1 for one in shown):
+        columns.append(Column("replicates", [one.replicates for one in shown]))
+    columns.append(Column("round", [one.round for one in shown]))
+    if any(before):
+        told = {name: [getattr(one, name, None) for one in before] for name in ("predicted", "lower", "upper")}
+        what = "what was expected of one measurement, with its 90 % interval"
+        columns.append(
+            Column("predicted", told["predicted"], lower=told["lower"], upper=told["upper"], description=what)
+        )
+        columns.append(Column("source", [one.source if one else None for one in before]))
+    pictures = [picture(campaign.science, one.item, campaign.frame) for one in shown]
+    texts = [one.text for one in shown]
+    return Candidates(texts, columns, pictures, total=len(campaign.measured), noun="measured items")
+
+
+def _column(name: str, shown: Sequence[Measurement], direction: Any) -> Column:
+    """Means, with a 90 % interval by their standard error where it is known: of one kind with predictions'."""
+    values, errors = np.array([one.value for one in shown]), np.array([one.error for one in shown])
+    known = np.isfinite(errors).any()
+    lower, upper = ((values + way * REACH * errors).tolist() if known else () for way in (-1, 1))
+    told = "mean, with its 90 % interval by its standard error (1.645 of them each way)"
+    return Column(name, values.tolist(), "", lower, upper, direction=direction, description=told)
+
+
+def rounds(campaign: Campaign) -> Rounds:
+    measured, settings = campaign.measured, campaign.settings
+    return Rounds(
+        settings.target, [one.round for one in measured], [one.value for one in measured], campaign.names,
+        campaign.table_rows, direction=settings.direction,
+    )  # fmt: skip
+
+
+def agreement(campaign: Campaign) -> Agreement | None:
+    """The items that had a prediction when they were proposed; None where none had."""
+    rows = []
+    for name, table_row, one in zip(campaign.names, campaign.table_rows, campaign.measured, strict=True):
+        before = campaign.foreseen.get(campaign.keys[one.text])
+        if before is not None and None not in (before.predicted, before.lower, before.upper):
+            rows.append((before.round, before.predicted, before.lower, before.upper, one.value, name, table_row))
+    return Agreement(campaign.settings.target, *map(list, zip(*rows, strict=True))) if rows else None  # type: ignore[arg-type]
+
+
+def plate(campaign: Campaign) -> Candidates | None:
+    waiting = campaign.pending
+    if not waiting:
+        return None
+    sites = lay(campaign.science, [one.item for one in waiting], campaign.frame)
+    names = [] if sites is None else [changes_of(sites, row) for row in sites.rows]
+    table: dict[str, list[Any]] = {"item": [one.item for one in waiting]}
+    table |= {NAME_COLUMN: names} if any(names) else {}
+    table |= {name: [getattr(one, name) for one in waiting] for name in ("round", "predicted", "lower", "upper")}
+    table["source"] = [one.source for one in waiting]
+    return plate_of(campaign.science, table, campaign.frame, campaign.settings.shown)
+
+
+def logo(campaign: Campaign) -> Logo | None:
+    """The best measured items beside all of them."""
+    if campaign.sites is None:
+        return None
+    count = len(campaign.measured)
+    best = min(count, max(FEWEST, round(BEST_SHARE * count)))
+    groups = {f"{best} best measured": range(best), f"all {count} measured": range(count)}
+    return logo_of(campaign.science, campaign.sites, groups, np.ones(count))
+
+
+def _provenance(campaign: Campaign) -> Provenance:
+    made, settings = provenance([], 0), campaign.settings
+    options = f" --wild-type {settings.wild_type}" if settings.wild_type else ""
+    options += f" --target {settings.target}" if settings.target != "value" else ""
+    options += " --minimize" if settings.minimize else ""
+    return Provenance(
+        commands=[f"sciencegen report {campaign.path} --domain {settings.domain}{options}"],
+        versions={"sciencegen": __version__, "python": made["python"], **made["libraries"]},
+        hashes={campaign.path.name: sha256_of(campaign.path)},
+    )

@@ -1,0 +1,168 @@
+"""Report: one page from a run's folder. This module reads the files; `report_sections` makes records of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciencegen.api.criteria.goals import read_goals
+from sciencegen.api.models.encoding import encode_rows
+from sciencegen.api.models.folder import LoadedModel, load_model
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.writing.sidecar import needs_companion
+from sciencegen.config import Resources, RunSettings
+from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.errors import DataError
+from sciencegen.items import Refusal, Row
+
+if TYPE_CHECKING:
+    pass
+
+CONFIG, CANDIDATES, SAMPLES, METRICS, SEARCH = (
+    "config.yaml", "candidates.parquet", "samples.parquet", "metrics.json", "search",
+)  # fmt: skip
+
+LATENT_POINTS = 1000
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """What a workflow left in its folder; every part but the candidates may be missing."""
+
+    folder: Path
+    settings: RunSettings
+
+    @property
+    def domain(self) -> Any:
+        return domain_of(self.settings.domain)
+
+    @cached_property
+    def candidates(self) -> dict[str, list[Any]]:
+        path = self.folder / CANDIDATES
+        if not path.is_file():
+            raise DataError(f"Expected {CANDIDATES} in {self.folder}, found none: it is no finished run.")
+        return self._table(path)
+
+    @cached_property
+    def samples(self) -> dict[str, list[Any]]:
+        path = self.folder / SAMPLES
+        return self._table(path) if path.is_file() else {}
+
+    @cached_property
+    def scored(self) -> dict[str, list[Any]]:
+        path = self.folder / SEARCH / "scored.parquet"
+        return _read_parquet(path) if path.is_file() else {}
+
+    @cached_property
+    def trace(self) -> dict[str, list[Any]]:
+        return self._csv(f"{SEARCH}/trace.csv")
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        return self._json(f"{SEARCH}/summary.json")
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        return self._json(METRICS)
+
+    @cached_property
+    def model_metrics(self) -> dict[str, Any]:
+        return self._json("model/metrics.json")
+
+    @cached_property
+    def training(self) -> PreparedDataset | None:
+        folder = self.folder / "data"
+        return PreparedDataset.load(folder) if (folder / SUMMARY).is_file() else None
+
+    @cached_property
+    def model(self) -> LoadedModel | None:
+        folder = self.folder / "model"
+        return load_model(self.settings.domain, folder, "cpu") if (folder / "config.yaml").is_file() else None
+
+    @cached_property
+    def variants(self) -> dict[str, list[Any]]:
+        """Single changes with their scores, of a domain that names variants."""
+        return self._csv("variants.csv")
+
+    @cached_property
+    def plate(self) -> dict[str, list[Any]]:
+        """What is to be measured next."""
+        return self._csv("plate.csv")
+
+    @cached_property
+    def frame(self) -> Any:
+        """What items in columns are held against: the context of the training data, or what the model remembers of it;
+        None where there is nothing to hold them against."""
+        if not hasattr(self.domain, "sites"):
+            return None
+        told = (self.training.summary.get("context") if self.training else None) or {}
+        if "reference" not in told and self.model is not None:
+            told = self.model.representation.to_json()
+        return told if "reference" in told else None
+
+    @cached_property
+    def goals(self) -> list[Any]:
+        return read_goals(self.domain, self.settings.optimize.goals)
+
+    @cached_property
+    def items(self) -> list[Any]:
+        """The shown candidates, parsed."""
+        items = [self.domain.parse(text) for text in self.candidates["item"][: self.settings.report.candidates]]
+        if lost := next((item for item in items if isinstance(item, Refusal)), None):
+            raise DataError(f"Expected the items of {CANDIDATES} in {self.folder}, one can't be read: {lost.reason}.")
+        return items
+
+    @property
+    def latent_rows(self) -> np.ndarray:
+        """Of the training split: those whose latents are looked at."""
+        return self.training_sample(LATENT_POINTS)
+
+    def training_sample(self, largest: int) -> np.ndarray:
+        """Evenly spaced rows of the training split."""
+        count = self.training.count(self.training.splits[0]) if self.training else 0
+        return evenly_spaced(count, largest)
+
+    @cached_property
+    def training_latents(self) -> np.ndarray:
+        """[item latent] of `latent_rows`, NaN where an item can't be encoded."""
+        assert self.training is not None
+        return latents_of(self, self.training.items(self.training.splits[0]).take(self.latent_rows))
+
+    def _table(self, path: Path) -> dict[str, list[Any]]:
+        """References to files are found beside the table too, wherever the page is made."""
+        table = _read_parquet(path)
+        if needs_companion(self.domain):
+            table["item"] = [row.text for row in self.domain.read(path)]
+        return table
+
+    def _csv(self, name: str) -> dict[str, list[Any]]:
+        import pandas as pd
+
+        path = self.folder / name
+        return pd.read_csv(path).to_dict("list") if path.is_file() else {}  # type: ignore[return-value]
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _read_parquet(path: Path) -> dict[str, list[Any]]:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path).to_pydict()
+
+
+def latents_of(run: RunContents, texts: list[str]) -> np.ndarray:
+    """[item latent], a row of NaN where an item can't be encoded."""
+    assert run.model is not None
+    rows = [Row(line, text) for line, text in enumerate(texts, start=1)]
+    encoded = encode_rows(run.model, rows, Resources(threads=run.settings.threads))
+    latents = np.full((len(rows), run.model.space.size), np.nan)
+    latents[encoded.index] = encoded.latent
+    return latents

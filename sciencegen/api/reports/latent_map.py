@@ -1,0 +1,74 @@
+"""A run's latent map: candidates among the training items, which one of their numbers colours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sciencegen.api.reports.contents import latents_of
+from sciencegen.api.reports.sections import labels
+from sciencegen.data.labels import grouped
+from sciencegen.latent.geometry import principal_axes
+from sciencegen.report.content import LatentMap
+
+if TYPE_CHECKING:
+    from sciencegen.api.reports.contents import RunContents
+
+NOTHING = 0.02
+"""Variance of the centres along the latent's widest axis, where that of the prior is 1, below which the latent tells
+items apart by less than a hundredth of a nat: -log(1 - 0.02) / 2."""
+
+
+def latent_map(run: RunContents) -> LatentMap | None:
+    """Candidates on the plane in which the training items' latents vary most."""
+    if run.model is None or run.training is None or not run.items:
+        return None
+    split = run.training.splits[0]
+    known, found = run.training_latents, latents_of(run, run.candidates["item"][: len(run.items)])
+    encoded, missing = np.isfinite(known).all(1), ~np.isfinite(found).all(1)
+    known = known[encoded]
+    if len(known) < 3 or missing.all():
+        return None
+    semantic = run.model.model.semantic_size
+    plane = principal_axes(known[:, :semantic])
+    points = np.where(missing[:, None], np.nan, plane.project(np.nan_to_num(found[:, :semantic])))
+    note = f"The two axes hold {100 * sum(plane.shares):.0f} % of the variance."
+    if silent := says_nothing(known[:, :semantic]):
+        note = silent
+    if missing.any():
+        note += f" {missing.sum()} candidates have no latent and are not shown."
+    record = LatentMap(points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note)
+    asked = run.settings.report.colour_by
+    if asked is not None and asked not in run.training.property_names:
+        called = run.training.names(split).take(run.latent_rows[encoded])
+        name, groups = grouped(run.domain, asked, called, run.training.property_names)
+        return replace(record, groups=groups, value_name=name)
+    name = asked or _coloured_by(run)
+    values = run.training.values(split, [name])[run.latent_rows, 0][encoded].tolist() if name else ()
+    unit = run.domain.properties[name].unit if name in run.domain.properties else ""
+    return replace(record, values=values, value_name=name, unit=unit)
+
+
+def says_nothing(latents: np.ndarray) -> str:
+    """In words, that latents [item latent] tell items of each other apart by next to nothing; "" where they do."""
+    widest = float(np.linalg.eigvalsh(np.cov(latents, rowvar=False).reshape(latents.shape[1], -1))[-1])
+    if widest >= NOTHING:
+        return ""
+    return (
+        f"This latent carries next to nothing: items' centres vary by {widest:.2g} along its widest axis, where the "
+        "prior's variance is 1. The model found nothing that items have in common beside its conditions, and being "
+        "near each other on this map means nothing."
+    )
+
+
+def _coloured_by(run: RunContents) -> str:
+    """Which number of the training items tells most: a goal's, what was measured of some of them, a column of the
+    user's, else any but their weight."""
+    assert run.training is not None
+    assert run.model is not None
+    known = [name for name in run.training.property_names if name != run.model.recipe.weight]
+    measured = (run.training.summary.get("context") or {}).get("measured", "")
+    wanted = [*(goal.name for goal in run.goals), measured, *run.training.summary["columns"], *known]
+    return next((name for name in wanted if name in known), "")

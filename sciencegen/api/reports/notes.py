@@ -1,0 +1,171 @@
+"""What a run's page asks a reader to keep in mind: what was missed, and what the steps noted while they ran."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciencegen.api.criteria.conditions import parse_conditions
+from sciencegen.api.predictors.folder import CONFIG, load_predictor
+from sciencegen.api.sampling.generation import UNCHECKED
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.errors import in_keys
+from sciencegen.items import Refusal
+from sciencegen.optimization.goals import Goal
+from sciencegen.optimization.objective import score_safely
+
+if TYPE_CHECKING:
+    from sciencegen.api.reports.contents import RunContents
+
+NOTE = "note: "
+"""What the command line begins a note with."""
+
+JUDGED = 500
+"""Generated items at which a predictor looks."""
+
+MISSED, ASTRAY = 0.1, 0.25
+"""Shares of the range of asked values by which the centre of draws may be off, and draws on average, where a property
+has no tolerance of its own."""
+
+
+def warnings(run: RunContents) -> list[str]:
+    made = []
+    if len(run.candidates["item"]) < run.settings.optimize.n:
+        made.append(
+            "Fewer candidates than asked for: a goal is too strict for the budget, or the candidates too alike."
+        )
+    novel = run.candidates["novel"]
+    if novel and all(value is None for value in novel):
+        made.append("No training data was known to the search, so novelty is unknown.")
+    if run.summary.get("failed"):
+        made.append(f"{run.summary['failed']} items could not be scored; they are listed beside the candidates.")
+    noted = [note for one in run.summary.get("notes", ()) if (note := str(one).strip().rstrip("."))]
+    made += [_sentence(note) for note in noted]
+    made += [*lost_to_controls(run), *missed_conditions(run)]
+    judged = judged_by_predictors(run)
+    made += judged.values()
+    unchecked = tuple(UNCHECKED.format(name) for name in judged)
+    logged = [(step, note) for step, note in notes_of_logs(run) if note not in noted]
+    made += [_sentence(note, step) for step, note in logged if not note.startswith(unchecked)]
+    if run.settings.optimize.predictors:
+        made.append("Predicted properties are a regressor's opinion; trust them inside its domain, and measure.")
+    return made
+
+
+def _sentence(note: str, step: str = "") -> str:
+    told = in_keys(note)
+    return f"{step.capitalize()}: {told}." if step else f"{told[0].upper()}{told[1:]}."
+
+
+def notes_of_logs(run: RunContents) -> list[tuple[str, str]]:
+    """(step, note) of all that the steps said, each once; the page itself is a step that says nothing."""
+    found: dict[str, str] = {}
+    for path in sorted((run.folder / "logs").glob("*.log"), key=lambda path: (path.stat().st_mtime, path.name)):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(NOTE) and line[len(NOTE) :].strip():
+                found.setdefault(line[len(NOTE) :].strip().rstrip("."), path.stem)
+    return [(step, note) for note, step in found.items()]
+
+
+def lost_to_controls(run: RunContents) -> list[str]:
+    """In words, which control found better items than the search at the same budget, of the ten best and of all."""
+    told = {name: figures for name, figures in run.summary.get("controls", {}).items() if isinstance(figures, dict)}
+    own = told.get(run.summary.get("method"), {})
+    made = []
+    for name, figures in told.items():
+        better = [key for key in figures if key.startswith("top_") and _above(figures[key], own.get(key))]
+        if better and name != run.summary["method"]:
+            means = ", ".join(f"{figures[key]:.4g} against {own[key]:.4g} ({_of_best(key)})" for key in better)
+            rest = [key for key in figures if key.startswith("top_") and _above(own.get(key), figures[key])]
+            but = "".join(f"; {_of_best(key)} are the search's: {own[key]:.4g}, {figures[key]:.4g}" for key in rest)
+            made.append(
+                f"The control {name} beat the search ({run.summary['method']}) at the same budget: {means}{but}. "
+                f"Compared are means over the best items that each found{_measure(run)}."
+            )
+    return made
+
+
+def judged_by_predictors(run: RunContents) -> dict[str, str]:
+    """Name -> in words, how many generated items have what was asked of them, where only a predictor that the run
+    trained can say so."""
+    if run.model is None or not run.samples:
+        return {}
+    asked = parse_conditions(run.settings.generate.where, run.domain, run.model.representation)
+    told = {}
+    for condition in asked:
+        folder = run.folder / "predictors" / condition.name
+        if condition.name not in run.samples and (folder / CONFIG).is_file():
+            told[condition.name] = _judged(run, condition.goal, folder)
+    return {name: words for name, words in told.items() if words}
+
+
+def _judged(run: RunContents, goal: Goal, folder: Path) -> str:
+    """Empty where the predictor can judge none, such as molecules without the structures that it looks at."""
+    texts = run.samples["item"]
+    read = [run.domain.parse(texts[row]) for row in evenly_spaced(len(texts), JUDGED)]
+    items = [item for item in read if not isinstance(item, Refusal)]
+    scored = score_safely(load_predictor(run.settings.domain, folder).oracle(goal.name), items)
+    scores = [one for one in scored if not one.failed]
+    if not scores:
+        return ""
+    met, surely = (sum(goal.missed_by(one, cautious) == 0 for one in scores) for cautious in (False, True))
+    return (
+        f"Of {len(scores)} generated items, asked for '{goal.text}', {met} have it by the predictor {goal.name}, "
+        f"{surely} with their whole interval: predictions, which only a measurement confirms."
+    )
+
+
+def _above(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and one > other
+
+
+def _of_best(key: str) -> str:
+    return f"the {key.removeprefix('top_')} best".replace("the 10 best", "the ten best")
+
+
+def missed_conditions(run: RunContents) -> list[str]:
+    """In words, which asked values raw draws miss."""
+    made, predicted = [], {*run.settings.predict, *run.settings.evaluate.predictors}
+    for name, rows in run.metrics.get("conditions", {}).items():
+        rows = [row for row in rows if "lower" in row]
+        prop = run.domain.properties.get(name)
+        spread = float(np.ptp([row["asked"] for row in rows])) if rows else 0.0
+        near, far = (prop.tolerance, 2 * prop.tolerance) if prop else (MISSED * spread, ASTRAY * spread)
+        told = [text for row in rows if (text := _missed(row, near, far))] if near > 0 else []
+        if told:
+            by = f" (by the predictor {name})" if name in predicted else ""
+            made.append(f"Draws don't obey what is asked of {name}{by}: {'; '.join(told)}.")
+    return made
+
+
+def _missed(row: dict[str, Any], near: float, far: float) -> str:
+    parts = []
+    if abs(row["got"] - row["asked"]) > near:
+        parts.append(f"their centre is {row['got']:.3g}")
+    if row.get("mean_absolute_error", 0.0) > far:
+        parts.append(f"they are off by {row['mean_absolute_error']:.3g} on average")
+    return f"asked for {row['asked']:g}, {' and '.join(parts)}" if parts else ""
+
+
+def progress_name(run: RunContents) -> str:
+    """What the search's plot shows: the mean of the ten best, and of what; without an objective how many fit."""
+    if not any(goal.is_objective for goal in run.goals):
+        return "items that satisfy the wish"
+    return f"mean of the ten best{_measure(run)}"
+
+
+def _measure(run: RunContents) -> str:
+    """By what the search ranks."""
+    objectives = [goal for goal in run.goals if goal.is_objective]
+    if len(objectives) != 1:
+        return ", all objectives added up" if objectives else ""
+    (goal,) = objectives
+    end = "upper" if goal.direction == "minimize" else "lower"
+    column = f"{goal.name}_{end}"
+    cautious = run.settings.optimize.lower_bounds and column in run.candidates
+    of = f", by {column} (the interval's worse end)" if cautious else f", by {goal.name}"
+    of += ", sign turned" if goal.direction == "minimize" else ""
+    return of + ("" if math.isclose(goal.scale, 1.0) else f", in units of {goal.scale:g}")

@@ -1,0 +1,146 @@
+"""Parts of a run's report that are pictures of items: training data beside draws, and what the latent space holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.latent.explorer import is_refusal
+from sciencegen.latent.geometry import principal_axes
+from sciencegen.latent.noise import latent_noise
+from sciencegen.report.markup import decimals, number
+from sciencegen.report.picture_content import Gallery, Traversal
+
+if TYPE_CHECKING:
+    from sciencegen.api.reports.contents import RunContents
+
+DIRECTIONS, CONDITIONS = 3, 4
+"""Rows of each kind."""
+
+DEVIATIONS = (-2, -1, 0, 1, 2)
+
+QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Of the training items' values, at which a condition is asked for."""
+
+
+def gallery(run: RunContents) -> Gallery | None:
+    """Evenly spaced training items beside evenly spaced draws, of a domain whose pictures tell something then."""
+    shown = getattr(run.domain, "gallery", 0)
+    if not shown or run.training is None or not run.samples:
+        return None
+    texts = run.training.items(run.training.splits[0]).take(run.training_sample(shown))
+    groups = {"training data": _parsed(run, texts), **_draws(run, shown)}
+    if not all(groups.values()):
+        return None
+    drawn = iter(pictures_of(run.domain, [item for items in groups.values() for item in items]))
+    return Gallery({name: [next(drawn) for _ in items] for name, items in groups.items()})
+
+
+def _parsed(run: RunContents, texts: Sequence[str]) -> list[Any]:
+    parsed = [run.domain.parse(text) for text in texts if text]
+    return [item for item in parsed if not is_refusal(item)]
+
+
+def _draws(run: RunContents, shown: int) -> dict[str, list[Any]]:
+    """Draws as they are in the table, and as an instrument sees them where the table holds them without it."""
+    texts = run.samples["item"]
+    items = _parsed(run, [texts[row] for row in evenly_spaced(len(texts), shown)])
+    observed = getattr(run.model.representation, "observed", None) if run.model else None
+    if observed is None:
+        return {"draws of the model": items}
+    if not run.settings.generate.noise_free:
+        return {"draws of the model, as the instrument sees them": items}
+    seen = observed(items, run.settings.seed)
+    return {
+        "draws of the model, as the instrument would see them": seen,
+        "the same draws, as the model makes them": items,
+    }
+
+
+def pictures_of(science: Any, items: Sequence[Any]) -> list[str]:
+    """Pictures on one scale where the domain has such; "" of what is no item."""
+    present = [item for item in items if not is_refusal(item)]
+    drawn = iter(science.render_alike(present) if hasattr(science, "render_alike") else map(science.render, present))
+    return ["" if is_refusal(item) else next(drawn) for item in items]
+
+
+def traversals(run: RunContents) -> list[Traversal]:
+    """Along the directions of the latent space, then under changing conditions, where that says something."""
+    telling = getattr(run.domain, "traversals", False)
+    if not telling or run.training is None or run.model is None or not _is_quick(run.model):
+        return []
+    return [*_directions(run), *_conditions(run)]
+
+
+def _is_quick(loaded: Any) -> bool:
+    from sciencegen.diffusion.model import DiffusionModel  # on use: needs torch
+
+    diffuses = isinstance(getattr(loaded.model, "diffusion", loaded.model), DiffusionModel)
+    return not loaded.recipe.completes and not diffuses
+
+
+def _directions(run: RunContents) -> list[Traversal]:
+    """Through the mean of the training items, where they vary most."""
+    assert run.model is not None
+    known = run.training_latents[np.isfinite(run.training_latents).all(1)]
+    if len(known) < 3:
+        return []
+    size = run.model.model.semantic_size
+    axes = principal_axes(known[:, :size], DIRECTIONS)
+    varied = [axis for axis, deviation in enumerate(axes.deviations) if deviation > 0]
+    latents = np.repeat(known.mean(0, keepdims=True), len(varied) * len(DEVIATIONS), 0)
+    latents[:, :size] = [row for axis in varied for row in axes.along(axis, np.array(DEVIATIONS))]
+    pictures = _rows(pictures_of(run.domain, run.model.space.decode_items(latents)), len(DEVIATIONS))
+    labels = [f"{number(step)} σ" if step else "mean" for step in DEVIATIONS]
+    return [
+        Traversal(f"direction {axis + 1}", labels, drawn, note=f"{100 * axes.shares[axis]:.0f} % of the variance")
+        for axis, drawn in zip(varied, pictures, strict=True)
+    ]
+
+
+def _conditions(run: RunContents) -> list[Traversal]:
+    """One draw, asked for other values of each condition in turn: those of the training items, from low to high."""
+    assert run.model is not None
+    asked = _asked(run)
+    if not asked:
+        return []
+    space, count = run.model.space, len(asked) * len(QUANTILES)
+    conditions = [run.model.representation.condition({name: one}) for name, values in asked.items() for one in values]
+    noise = latent_noise(run.settings.seed, 0, space.size)[:1]
+    items = space.generate_items(np.repeat(noise, count, 0), np.stack(conditions).astype(np.float32))
+    made, drawn = (_rows(each, len(QUANTILES)) for each in (items, pictures_of(run.domain, items)))
+    rows = zip(asked.items(), made, drawn, strict=True)
+    return [_condition(run, name, values, items, pictures) for (name, values), items, pictures in rows]
+
+
+def _asked(run: RunContents) -> dict[str, list[float]]:
+    """Condition -> values of the training items, from low to high; what is wished for first."""
+    assert run.model is not None
+    assert run.training is not None
+    wanted, split = {goal.name for goal in run.goals}, run.training.splits[0]
+    known = [name for name in run.model.space.properties if name in run.training.property_names]
+    names = sorted(known, key=lambda name: name not in wanted)[:CONDITIONS]
+    values = {name: run.training.values(split, [name])[:, 0] for name in names}
+    return {
+        name: np.nanquantile(cells, QUANTILES).tolist() for name, cells in values.items() if np.isfinite(cells).any()
+    }
+
+
+def _condition(
+    run: RunContents, name: str, asked: Sequence[float], items: Sequence[Any], pictures: Sequence[str]
+) -> Traversal:  # fmt: skip
+    """What is measured of the items stands beside what was asked."""
+    places, prop = decimals(asked), run.domain.properties.get(name)
+    labels = [number(value, places) for value in asked]
+    if prop is None:
+        return Traversal(name, labels, pictures)
+    got = [math.nan if is_refusal(item) else float(run.domain.measure([item], [name])[0, 0]) for item in items]
+    return Traversal(name, labels, pictures, [f"got {number(value, places)}" for value in got], prop.unit)
+
+
+def _rows(values: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]

@@ -1,0 +1,197 @@
+"""The parts of a report, each made from a run's contents; a part whose files are missing is left out."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciencegen.api.reports.notes import progress_name
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.optimization.pareto import nondominated
+from sciencegen.report.content import (
+    Calibration,
+    Candidates,
+    Curve,
+    Distribution,
+    Fact,
+    Metric,
+    Objective,
+    Pareto,
+    Structures,
+    Trace,
+)
+from sciencegen.report.letters import picture
+
+if TYPE_CHECKING:
+    from sciencegen.api.reports.contents import RunContents
+
+TRAINING_POINTS, PARETO_POINTS = 5000, 2000
+
+
+def summary_sentence(run: RunContents) -> str:
+    found, wanted = len(run.candidates["item"]), run.settings.optimize.n
+    scored = run.summary.get("scored", run.settings.optimize.budget)
+    few = f" ({wanted} were asked for)" if found < wanted else ""
+    told = f"{found} candidates{few}, chosen among {scored} distinct items that were scored."
+    return f"{told} What to order is the next plate, further down." if run.plate.get("item") else told
+
+
+def facts(run: RunContents) -> list[Fact]:
+    table, made = run.candidates, [Fact(str(len(run.candidates["item"])), "candidates")]
+    for goal in run.goals:
+        if goal.is_objective and table["item"]:
+            best = (max if goal.direction == "maximize" else min)(table[goal.name])
+            predicted = "predicted " * (goal.name in {*run.settings.predict, *run.settings.optimize.predictors})
+            median = f"median {np.median(table[goal.name]):.3g}"
+            made.append(Fact(f"{best:.3g}", f"best {predicted}{goal.name}", median))
+    novel = [value for value in table["novel"] if value is not None]
+    if novel:
+        made.append(Fact(f"{100 * np.mean(novel):.0f} %", "novel", "not in the training set"))
+    if len(run.items) > 1:
+        similarity = run.domain.similarity(run.items, run.items)
+        distance = 1 - similarity[~np.eye(len(run.items), dtype=bool)].mean()
+        made.append(Fact(f"{distance:.2f}", "diversity", "mean distance between two candidates"))
+    return made
+
+
+def candidates(run: RunContents) -> Candidates:
+    shown = {name: column[: len(run.items)] for name, column in run.candidates.items()}
+    pictures = [picture(run.domain, item, run.frame) for item in run.items]
+    properties = run.domain.properties
+    return Candidates.from_table(
+        shown,
+        pictures,
+        units={name: properties[name].unit for name in shown if name in properties},
+        wished={goal.name: _bounds(goal) for goal in run.goals if goal.is_constraint},
+        directions={goal.name: goal.direction for goal in run.goals if goal.direction},
+        total=len(run.candidates["item"]),
+    )
+
+
+def structures(run: RunContents) -> Structures | None:
+    """The shown candidates in three dimensions, where the domain can tell them from the structure file."""
+    ending = run.settings.structures
+    path = run.folder / f"candidates{ending}"
+    if ending is None or not path.is_file() or not hasattr(run.domain, "structure_records"):
+        return None
+    kind, records = run.domain.structure_records(path)
+    shown = list(records)[: len(run.items)]
+    return Structures(labels(run)[: len(shown)], shown, kind)
+
+
+def distributions(run: RunContents) -> list[Distribution]:
+    """Each numeric property of the candidates that the training data has too."""
+    if run.training is None:
+        return []
+    rows, split = run.training_sample(TRAINING_POINTS), run.training.splits[0]
+    names = [name for name in run.training.property_names if name in run.candidates]
+    goals = {goal.name: goal for goal in run.goals if not goal.in_domain}
+    made = []
+    for name in names:
+        values = run.training.values(split, [name])[rows, 0]
+        goal = goals.get(name)
+        made.append(
+            Distribution(
+                name,
+                _finite(run.candidates[name]),
+                _finite(values.tolist()),
+                _finite(run.samples.get(name, [])),
+                unit=run.domain.properties[name].unit if name in run.domain.properties else "",
+                wished=_bounds(goal) if goal and not goal.is_objective else None,
+                direction=goal.direction if goal else None,
+            )
+        )
+    return made
+
+
+def pareto(run: RunContents) -> list[Pareto]:
+    """Pairs among the objectives and the one-sided constraints: what more of one costs of the other."""
+    axes = [axis for axis in map(_axis, run.goals) if axis is not None]
+    if len(axes) < 2 or not run.items:
+        return []
+    return [_pareto_plot(run, x, y) for x, y in list(combinations(axes, 2))[:3]]
+
+
+def _axis(goal: Any) -> Objective | None:
+    if goal.is_objective:
+        return Objective(goal.name, goal.direction)
+    if math.isfinite(goal.low) != math.isfinite(goal.high):
+        return Objective(goal.name, "maximize" if math.isfinite(goal.low) else "minimize")
+    return None
+
+
+def _pareto_plot(run: RunContents, x: Objective, y: Objective) -> Pareto:
+    points = np.array([run.candidates[axis.name][: len(run.items)] for axis in (x, y)], float).T
+    signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (x, y)])
+    scored = []
+    if run.scored:
+        everything = np.array([run.scored[axis.name] for axis in (x, y)], float).T
+        everything = everything[np.isfinite(everything).all(1)]
+        scored = everything[evenly_spaced(len(everything), PARETO_POINTS)].tolist()
+    return Pareto(x, y, points.tolist(), nondominated(points * signs).tolist(), scored, labels(run))
+
+
+def traces(run: RunContents) -> list[Trace]:
+    if not run.trace:
+        return []
+    table = {name: np.array(column) for name, column in run.trace.items()}
+    shown = "top_10" if any(goal.is_objective for goal in run.goals) else "feasible"  # without one all are equally good
+    curves = []
+    for method in dict.fromkeys(run.trace["method"]):
+        rows = (table["method"] == method) & np.isfinite(table[shown].astype(float))
+        control = method != run.settings.optimize.method
+        curves.append(Curve(method, table["call"][rows].tolist(), table[shown][rows].tolist(), control=control))
+    return [Trace(progress_name(run), curves)]
+
+
+def metrics(run: RunContents) -> list[Metric]:
+    """The evaluation's numbers, and those of the model's folder that this run didn't measure anew; with notes."""
+    notes = getattr(run.domain, "metric_notes", {})
+    against = run.metrics.get("against", "")
+    command = f"sciencegen evaluate {run.settings.domain} samples.parquet --against {against}" if against else ""
+    made = []
+    of_model = {name: value for name, value in run.model_metrics.items() if name not in run.metrics}
+    for source, values in ((command, run.metrics), ("", of_model)):
+        for name, value in values.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                meaning, direction, references = notes.get(name, ("", None, {}))
+                made.append(
+                    Metric(name, value, references=references, meaning=meaning, direction=direction, command=source)
+                )
+    return made
+
+
+def calibrations(run: RunContents) -> list[Calibration]:
+    made = []
+    for name, rows in run.metrics.get("conditions", {}).items():
+        kept = [row for row in rows if "lower" in row]
+        prop = run.domain.properties.get(name)
+        made.append(
+            Calibration(
+                name,
+                asked=[row["asked"] for row in kept],
+                got=[row["got"] for row in kept],
+                lower=[row["lower"] for row in kept],
+                upper=[row["upper"] for row in kept],
+                mean_absolute_error=[row["mean_absolute_error"] for row in kept],
+                hit_rate=[row["hit_rate"] for row in kept if "hit_rate" in row],
+                tolerance=prop.tolerance if prop else None,
+                unit=prop.unit if prop else "",
+            )
+        )
+    return made
+
+
+def labels(run: RunContents) -> list[str]:
+    return [str(name) for name in run.candidates["id"][: len(run.items)]]
+
+
+def _bounds(goal: Any) -> tuple[float | None, float | None]:
+    return (goal.low if math.isfinite(goal.low) else None, goal.high if math.isfinite(goal.high) else None)
+
+
+def _finite(values: list[Any]) -> list[float]:
+    return [float(value) for value in values if value is not None and math.isfinite(value)]

@@ -1,0 +1,66 @@
+"""Parts of a run's report: heat map, logo, and the next plate with its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciencegen.api.criteria.checks import NOT_TARGETS
+from sciencegen.report import heat_map_content as maps
+from sciencegen.report.candidate_content import Candidates
+from sciencegen.report.letters import lay, logo_of, picture
+from sciencegen.report.site_content import HeatMap, Logo
+
+if TYPE_CHECKING:
+    from sciencegen.api.reports.contents import RunContents
+
+LOGO_POINTS = 5000
+
+
+def heat_maps(run: RunContents) -> list[HeatMap]:
+    directions = {goal.name: goal.direction for goal in run.goals if goal.is_objective}
+    return maps.of_variants(run.domain, run.variants, directions)
+
+
+def logo(run: RunContents) -> Logo | None:
+    """Candidates beside training data, whose items count by their weight where training weighs them."""
+    found = [str(text) for text in run.candidates["item"]]
+    known, weights = _training(run) if run.training else ([], np.empty(0))
+    sites = lay(run.domain, [*found, *known], run.frame)
+    if sites is None or not found:
+        return None
+    groups = {"candidates": range(len(found)), "training data": range(len(found), len(sites.rows))}
+    return logo_of(run.domain, sites, groups, np.concatenate([np.ones(len(found)), weights]))
+
+
+def _training(run: RunContents) -> tuple[list[str], np.ndarray]:
+    """Evenly spaced texts of the training split, and their weights."""
+    assert run.training is not None
+    split, rows = run.training.splits[0], run.training_sample(LOGO_POINTS)
+    name = run.model.recipe.weight if run.model else ""
+    weights = run.training.values(split, [name])[rows, 0] if name in run.training.property_names else np.ones(len(rows))
+    return run.training.items(split).take(rows), np.nan_to_num(weights, nan=1.0)
+
+
+def plate(run: RunContents) -> Candidates | None:
+    """The next plate, as `propose` wrote it."""
+    if not run.plate or not run.plate.get("item"):
+        return None
+    return plate_of(run.domain, run.plate, run.frame, run.settings.report.candidates)
+
+
+def plate_of(science: Any, table: Mapping[str, Sequence[Any]], frame: Any, shown: int) -> Candidates:
+    """A plate as a table with pictures; the empty column that the lab fills names what is predicted."""
+    empty = [name for name in table if not any(map(_told, table[name]))]
+    targets = [name for name in empty if name not in (*NOT_TARGETS, "value")]
+    target = f"predicted {targets[0]}" if targets else "predicted"
+    names = {"predicted": target, "lower": f"{target}_lower", "upper": f"{target}_upper"}
+    kept = {names.get(name, name): list(table[name])[:shown] for name in table if name not in empty}
+    pictures = [picture(science, science.parse(text), frame) for text in kept["item"]]
+    return Candidates.from_table(kept, pictures, total=len(table["item"]), noun="items")
+
+
+def _told(cell: Any) -> bool:
+    return cell is not None and cell == cell and cell != ""

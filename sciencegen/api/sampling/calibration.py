@@ -1,0 +1,60 @@
+"""How well a model obeys a condition: raw draws at each asked value, nothing filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.models.folder import open_model
+from sciencegen.api.sampling.generation import Generation
+from sciencegen.config import EvaluateSettings, GenerateSettings
+from sciencegen.errors import ConfigError, unknown_name
+
+
+def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[str, float]]]:
+    """By property, for each asked value: mean, central 80 %, mean absolute error, share within the tolerance where
+    the domain has one."""
+    model = open_model(domain, settings.model, settings)
+    check_calibrated(settings.calibrate, model.space.properties)
+    return {
+        name: [calibrate_one(model, name, value, settings) for value in values]
+        for name, values in settings.calibrate.items()
+    }
+
+
+def check_calibrated(names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise unknown_name("condition of the model", name, known)
+
+
+def check_measured(name: str, measured: Collection[str]) -> None:
+    if name not in measured:
+        raise ConfigError(f"Expected what can measure '{name}' of draws. Pass --predictor {name}=FOLDER.")
+
+
+def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
+    asked = GenerateSettings(
+        n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
+        predictors=settings.predictors,
+    )  # fmt: skip
+    generation = Generation(model, asked, few=True)
+    check_measured(name, generation.names)
+    found = np.array([cell for chunk in generation for cell in chunk[name]], float)
+    got = found[np.isfinite(found)]
+    if not len(got):
+        return {"asked": value, "draws": len(found), "got": float("nan")}
+    low, high = np.quantile(got, [0.1, 0.9])
+    known = model.domain.properties.get(name)
+    hits = {} if known is None else {"hit_rate": float((np.abs(got - value) <= known.tolerance).mean())}
+    return {
+        "asked": value,
+        "draws": len(found),
+        "got": float(got.mean()),
+        "lower": float(low),
+        "upper": float(high),
+        "mean_absolute_error": float(np.abs(got - value).mean()),
+        **hits,
+    }

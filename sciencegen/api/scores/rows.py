@@ -1,0 +1,195 @@
+"""Score: properties and other oracles of every item of a file, row by row, whatever the rows are."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.science.forms import domain_of, plain_text
+from sciencegen.api.science.naming import Numbering, names_of, parse_texts
+from sciencegen.api.science.workers import InDomain
+from sciencegen.config import Resources
+from sciencegen.data.tables import PEEK_ROWS
+from sciencegen.data.threads import worker_count
+from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.data.writers import Refused
+from sciencegen.items import NAME_COLUMN, Refusal, Row
+from sciencegen.scoring.oracles import BESIDE, Oracle, Score, with_beside
+
+ROWS_PER_TASK = 256
+
+SHOWN = 5
+"""Lines that a note names."""
+
+
+@dataclass(frozen=True)
+class ScoreTexts(InDomain):
+    """Texts to (standardized text, scores) each, or why not; runs in the workers."""
+
+    names: tuple[str, ...]
+    predictors: tuple[tuple[str, str], ...]
+    whole: bool = False
+    """The text is that of the form, coordinates included; else the domain's own, as tables have it."""
+    wild_type: str = ""
+    """What the texts may be named against."""
+
+    def __call__(self, texts: Sequence[str]) -> list[Any]:
+        domain = domain_of(self.domain)
+        book = OracleBook(self.domain, dict(self.predictors))
+        parsed = parse_texts(domain, texts, self.wild_type)
+        items = [item for item in parsed if not isinstance(item, Refusal)]
+        columns = [book.resolve(name).score(items) if items else [] for name in self.names]
+        rows = iter(zip(*columns, strict=True) if columns else [()] * len(items))
+        text = domain.text if self.whole else partial(plain_text, self.domain)
+        return [item if isinstance(item, Refusal) else (text(item), next(rows)) for item in parsed]
+
+
+@dataclass(frozen=True)
+class ScoredChunk:
+    """values: columns of the scored rows. refused: rows that are no item, and scores that failed."""
+
+    values: dict[str, list[Any]]
+    refused: list[Refused]
+
+
+@dataclass(frozen=True)
+class OwnColumns:
+    """carried: a table's own columns that come along. lost: those whose names ours have, and say something else."""
+
+    carried: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    @property
+    def notes(self) -> list[str]:
+        told = f"columns of the table that aren't carried along, since ours have their names: {', '.join(self.lost)}"
+        return [told] if self.lost else []
+
+
+def own_columns(rows: Iterable[Mapping[str, Any]], ours: Sequence[str], alike: Collection[str]) -> OwnColumns:
+    """Of a table's first rows (`Row.cells`). alike: names of ours that say the same as theirs."""
+    theirs = dict.fromkeys(name for cells in rows for name in cells)
+    lost = tuple(name for name in theirs if name in ours and name not in alike)
+    return OwnColumns(tuple(name for name in theirs if name not in ours), lost)
+
+
+class Scoring:
+    """Chunks of scored rows in the order of the input; with the column `id` where one of the first rows has a name, of
+    names against a wild type where there is one, and those of `Row.cells`, whose names ours win over."""
+
+    def __init__(
+        self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
+        timeout_s: float, whole: bool = False, wild_type: str = "", further: Mapping[str, Oracle] | None = None,
+    ) -> None:  # fmt: skip
+        """further: oracles that workers don't have, a model's own."""
+        further = further or {}
+        chosen = [*(names or further), *predictors] or list(domain_of(domain).properties)
+        self.names = tuple(dict.fromkeys(chosen))
+        self.domain, self.resources, self.timeout_s, self.whole = domain, resources, timeout_s, whole
+        self.wild_type = wild_type
+        self._left_out = getattr(domain_of(domain), "left_out", lambda text: "")
+        self.predictors = tuple(sorted(predictors.items()))
+        book = OracleBook(domain, dict(predictors), own=further)
+        self.here = {name: further[name] for name in self.names if name in further and name not in predictors}
+        for name in self.names:  # a wrong name is an error before any row is read
+            book.resolve(name)
+        extra = with_beside(self.names, predictors)
+        peeked = list(islice(rows := iter(rows), PEEK_ROWS))
+        self.rows = chain(peeked, rows)
+        named = ["id"] if any(row.id for row in peeked) else []
+        self.variants = names_of(domain_of(domain), wild_type)
+        known = ["item", "line", *([] if self.variants is None else [NAME_COLUMN]), *named, *extra]
+        self.own = own_columns((row.cells for row in peeked), known, ("item", "id", NAME_COLUMN))
+        self.columns = [*known, *self.own.carried]
+        self.scored = self.refused = self.failed = self.valued = 0
+        self.numbering = Numbering(self.variants)
+        self.first_failure: Refused | None = None
+        self.left_out: Counter[str] = Counter()
+        self._first: dict[str, list[int]] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of rows that were scored, and what would make others fit; known once they are."""
+        return [*self.own.notes, *self._left_out_notes(), *self.numbering.notes]
+
+    def _left_out_notes(self) -> list[str]:
+        return [
+            f"{count} rows hold {what}: line {', '.join(map(str, self._first[what]))}{' ...' * (count > SHOWN)}"
+            for what, count in self.left_out.items()
+        ]
+
+    def __iter__(self) -> Iterator[ScoredChunk]:
+        waiting: deque[Row] = deque()
+
+        def texts() -> Iterator[str]:
+            for row in self.rows:
+                waiting.append(row)
+                yield row.text
+
+        elsewhere = tuple(name for name in self.names if name not in self.here)
+        task = ScoreTexts(self.domain, elsewhere, self.predictors, self.whole, self.wild_type)
+        workers = worker_count(self.resources.threads)
+        chunks = map_chunks_killable(task, texts(), processes=workers, chunk=ROWS_PER_TASK, timeout_s=self.timeout_s)
+        for _, members, results in chunks:
+            rows = [waiting.popleft() for _ in members]
+            yield self._chunk(rows, self._with_own([results] * len(rows) if isinstance(results, Failure) else results))
+
+    def _with_own(self, results: Sequence[Any]) -> Sequence[Any]:
+        """The same with the scores of the oracles that workers don't have, in the order of the names."""
+        texts = [result[0] for result in results if isinstance(result, tuple)]
+        if not self.here or not texts:
+            return results
+        items = [domain_of(self.domain).parse(text) for text in texts]
+        own = {name: iter(oracle.score(items)) for name, oracle in self.here.items()}
+
+        def whole(scores: Iterator[Score]) -> list[Score]:
+            return [next(own.get(name, scores)) for name in self.names]
+
+        return [(one[0], whole(iter(one[1]))) if isinstance(one, tuple) else one for one in results]
+
+    def _chunk(self, rows: Sequence[Row], results: Sequence[Any]) -> ScoredChunk:
+        values: dict[str, list[Any]] = {name: [] for name in self.columns}
+        refused: list[Refused] = []
+        for row, result in zip(rows, results, strict=True):
+            if not isinstance(result, tuple):
+                self.refused += 1
+                refused.append((row.line, row.text, result.reason))
+                continue
+            self.scored += 1
+            if what := self._left_out(row.text):
+                self.left_out[what] += 1
+                self._first[what] = [*self._first.get(what, ()), row.line][:SHOWN]
+            text, scores = result
+            values["item"].append(text)
+            values["line"].append(row.line)
+            if "id" in values:
+                values["id"].append(row.id)
+            if self.variants is not None:
+                values[NAME_COLUMN].append(self.variants.read(row.text)[0])
+            for name in self.own.carried:
+                values[name].append(row.cells.get(name))
+            for name, one in zip(self.names, scores, strict=True):
+                self._append(values, name, one)
+                self.valued += not one.failed
+                if one.failed:
+                    self.failed += 1
+                    refused.append((row.line, row.text, f"{name}: {one.failure}"))
+                    self.first_failure = self.first_failure or refused[-1]
+        read = [row.text for row, result in zip(rows, results, strict=True) if isinstance(result, tuple)]
+        self.numbering.look([row.text for row in rows], read, len(rows) - len(read))
+        return ScoredChunk(values, refused)
+
+    def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
+        cells = {name: one.value, **{f"{name}_{part}": getattr(one, part) for part in BESIDE}}
+        for column, cell in cells.items():
+            if column in values:
+                values[column].append(float("nan") if cell is None else cell)
+
+    def summary(self) -> dict[str, Any]:
+        counts = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
+        notes = self.numbering.notes
+        return counts | ({"notes": notes} if notes else {})

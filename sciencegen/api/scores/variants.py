@@ -1,0 +1,159 @@
+"""Variants of one item, chunk by chunk: what a family and predictors say of each, beside the user's own columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.science.forms import plain_of
+from sciencegen.api.science.naming import Numbering, columns_of
+from sciencegen.api.scores.rows import ScoredChunk, own_columns
+from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
+from sciencegen.items import NAME_COLUMN, Refusal, Row
+from sciencegen.scoring.oracles import BESIDE
+
+ALL_SINGLES = "all-singles"
+
+COLUMNS, SCORES = ("line", NAME_COLUMN), ("score", "score_sd")
+
+CHUNK = 1024
+"""Variants that are scored at once; those that need a pass of the networks of their own share it."""
+
+
+class VariantScoring:
+    """Iterates over `ScoredChunk`s with the columns `line` and of names; of a family `score`, `score_sd`; those of
+    classes; of each predictor x, x_lower, x_upper, x_in_domain; and the table's own, whose names ours win over.
+
+    scorer: of the family, or None. names: `Domain.variant_names`. classify: scores of all singles -> classes
+    (`Domain.variant_classes`). total: of rows, where it is known.
+    """
+
+    def __init__(
+        self, domain: str, scorer: Any, names: Any, rows: Iterator[Row], predictors: Mapping[str, str],
+        classify: Callable[[Sequence[float]], Any] | None = None, model: str | None = None, total: int | None = None,
+    ) -> None:  # fmt: skip
+        self.domain, self.scorer, self.names, self.model = plain_of(domain), scorer, names, model
+        self.total, self.doubts = total, [] if scorer is None else scorer.doubts()
+        book = OracleBook(domain, dict(predictors))
+        self.oracles = {name: book.resolve(name) for name in predictors}
+        self.scored = self.refused = self.predicted = 0
+        self.first_failure = ""
+        self.known: dict[str, Any] = {}
+        self.classes: Any = None
+        self.counts: Counter[str] = Counter()
+        self.numbering = Numbering(names)
+        if classify is not None:
+            singles = self.scorer.all_singles()
+            self.known = dict(zip(singles, self.scorer.score(singles), strict=True))
+            self.classes = classify([one.score for one in self.known.values()])
+            self.doubts = [*self.doubts, *self.classes.doubts()]
+        peeked = list(islice(rows, PEEK_ROWS))
+        self.rows = chain(peeked, rows)
+        self.own = own_columns(map(_own_cells, peeked), self.ours, (NAME_COLUMN,))
+
+    @property
+    def ours(self) -> tuple[str, ...]:
+        predicted = (column for name in self.oracles for column in (name, *(f"{name}_{part}" for part in BESIDE)))
+        classes = () if self.classes is None else self.classes.columns
+        return (*COLUMNS, *(() if self.scorer is None else SCORES), *classes, *predicted)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.ours, *self.own.carried)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is known before the first row."""
+        return [*self.doubts, *self.own.notes, *([] if self.classes is None else self.classes.notes())]
+
+    def __iter__(self) -> Iterator[ScoredChunk]:
+        while chunk := list(islice(self.rows, CHUNK)):
+            texts = [row.text for row in chunk]
+            pairs = list(zip(chunk, self._score(texts), strict=True))
+            refused = [(row.line, row.text, one.reason) for row, one in pairs if isinstance(one, Refusal)]
+            good = [(row, one) for row, one in pairs if not isinstance(one, Refusal)]
+            self.scored, self.refused = self.scored + len(good), self.refused + len(refused)
+            self.numbering.look(texts, [row.text for row, _ in good], len(refused))
+            yield ScoredChunk(self._values(good), refused)
+
+    def _score(self, texts: Sequence[str]) -> list[Any]:
+        """A record with `name`, or a Refusal. What classes looked at already isn't scored again."""
+        if self.scorer is None:
+            found = [self.names.read(text) for text in texts]
+            return [one if isinstance(one, Refusal) else _Named(one[0]) for one in found]
+        new = [text for text in texts if text not in self.known]
+        fresh = dict(zip(new, self.scorer.score(new) if new else [], strict=True))
+        return [fresh[text] if text in fresh else self.known[text] for text in texts]
+
+    def _values(self, good: Sequence[tuple[Row, Any]]) -> dict[str, list[Any]]:
+        values: dict[str, list[Any]] = {
+            "line": [row.line for row, _ in good],
+            NAME_COLUMN: [one.name for _, one in good],
+        }
+        if self.scorer is not None:
+            values |= {"score": [one.score for _, one in good], "score_sd": [one.deviation for _, one in good]}
+        if self.classes is not None:
+            values |= self.classes.values(values["score"])
+            self.counts.update(values["class"])
+        values |= self._predicted(values[NAME_COLUMN])
+        cells = [_own_cells(row) for row, _ in good]
+        return {name: values[name] if name in values else [own.get(name) for own in cells] for name in self.columns}
+
+    def _predicted(self, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Empty where a predictor has nothing to say, as of deletions."""
+        items = [self.domain.parse(self.names.read(name)[1]) for name in names] if self.oracles else []
+        good = [item for item in items if not isinstance(item, Refusal)]
+        values: dict[str, list[Any]] = {}
+        for name, oracle in self.oracles.items():
+            scores = iter(oracle.score(good) if good else [])
+            each = [None if isinstance(item, Refusal) else next(scores) for item in items]
+            told = [one for one in each if one is not None]
+            self.predicted += sum(not one.failed for one in told)
+            failures = (f"{name}: {one.failure}" for one in told if one.failed)
+            self.first_failure = self.first_failure or next(failures, "")
+            for column, part in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
+                values[column] = [None if one is None else getattr(one, part) for one in each]
+        return values
+
+    def summary(self) -> dict[str, Any]:
+        classes = {} if self.classes is None else {"classes": dict(sorted(self.counts.items()))}
+        made_by = {} if self.model is None else {"model": self.model}
+        notes = [*self.doubts, *self.numbering.notes]
+        told = {"notes": notes} if notes else {}
+        return {"scored": self.scored, "refused": self.refused} | made_by | classes | told
+
+
+@dataclass(frozen=True)
+class _Named:
+    name: str
+
+
+def _own_cells(row: Row) -> Mapping[str, Any]:
+    """A table's columns, or the name of a record."""
+    return row.cells or ({"id": row.id} if row.id else {})
+
+
+def variant_rows(variants: str | Path | Sequence[str], scorer: Any, science: Any, column: str | None) -> Iterator[Row]:
+    """All singles, names, or the rows of a file of variants, tables with all their cells."""
+    if variants == ALL_SINGLES:
+        return (Row(line, name) for line, name in enumerate(scorer.all_singles(), 1))
+    if not isinstance(variants, str | Path):
+        return (Row(line, name) for line, name in enumerate(variants, 1))
+    path = Path(variants)
+    if path.suffix == ".txt":
+        return _lines(path)
+    if path.name.lower().endswith(READ_TABLES):
+        return read_table(path, columns_of(science, True), column, whole=True)
+    return plain_of(science.name).read(path, column)
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig", errors="replace") as handle:
+        for line, text in enumerate(handle, 1):
+            if text.strip():
+                yield Row(line, text.strip())

@@ -1,0 +1,73 @@
+"""What is known already: training items by key, and how near a candidate is to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.workers import ParseAndMeasure
+from sciencegen.api.sources.datasets import read_texts
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.threads import worker_count
+from sciencegen.data.workers import map_chunks_killable
+
+LARGEST_REFERENCE = 200_000
+"""Training items kept for similarities: evenly spaced ones of a larger set."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """keys: of the training items read. committed: a set that the domain can ask by name, or None. items: parsed.
+    start: keys of what a search began with, which is no find of its either."""
+
+    domain: Any
+    keys: frozenset[str]
+    committed: Any
+    items: Sequence[Any]
+    start: frozenset[str] = frozenset()
+
+    @property
+    def empty(self) -> bool:
+        return not self.keys and self.committed is None
+
+    def holds(self, item: Any) -> bool:
+        key = self.domain.key(item)
+        return key in self.keys or key in self.start or (self.committed is not None and key in self.committed)
+
+    def nearest(self, items: Sequence[Any]) -> np.ndarray:
+        """[item] greatest similarity to a training item; NaN where none is known."""
+        if not self.items or not items:
+            return np.full(len(items), np.nan)
+        return np.asarray(self.domain.nearest(items, self.items), float)
+
+
+def read_known(
+    domain: str, training: str | None, committed: str | None, threads: int = 0, every: bool = True,
+    log: Callable[[str], None] = lambda text: None,
+) -> Known:  # fmt: skip
+    """training: a prepared folder, file or card to read. committed: the name of a set whose keys the domain ships.
+    every: else a set too large for similarities gives these alone, and no keys."""
+    science = domain_of(domain)
+    shipped = science.training_set(committed) if committed and hasattr(science, "training_set") else None
+    texts = list(read_texts(domain, training)) if training else []
+    whole = every or len(texts) <= LARGEST_REFERENCE
+    if training:
+        told = "" if whole else f"; {LARGEST_REFERENCE} are read, for similarities: novelty isn't asked for"
+        log(f"known: {len(texts)} items of {training}{told}")
+    texts = texts if whole else _spaced(texts)
+    keys, kept = [], []
+    task = ParseAndMeasure(domain, ())
+    for _, _, results in map_chunks_killable(task, texts, processes=worker_count(threads), chunk=1024):
+        good = [result for result in results if isinstance(result, tuple)] if isinstance(results, list) else []
+        keys += [key for _, key, *_ in good] if whole else []
+        kept += [text for text, *_ in good]
+    return Known(science, frozenset(keys), shipped, [science.parse(text) for text in _spaced(kept)])
+
+
+def _spaced(texts: Sequence[str]) -> list[str]:
+    """As many as similarities need, evenly spaced."""
+    return [texts[row] for row in evenly_spaced(len(texts), LARGEST_REFERENCE)]

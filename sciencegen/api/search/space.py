@@ -1,0 +1,65 @@
+"""What a search sees of a model and its domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.predictors.inputs import latents_of
+from sciencegen.api.science.forms import plain_name
+from sciencegen.api.science.naming import constraint_of, parse_texts
+from sciencegen.config import OptimizeSettings
+from sciencegen.errors import ConfigError
+from sciencegen.items import Refusal
+from sciencegen.latent.explorer import is_refusal
+from sciencegen.optimization.spaces import SearchSpace
+
+
+def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
+    """What a search sees of the model and its domain."""
+    domain, space, known = model.domain, model.space, model.representation
+    reference = getattr(known, "reference", None)
+    unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
+    noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
+    mutate = getattr(known, "mutate", domain.mutate)
+    edit, recombine = getattr(domain, "edit", None), getattr(domain, "recombine", None)
+    return SearchSpace(
+        latent_size=space.size,
+        semantic_size=model.model.semantic_size,
+        sample=lambda n, generator: space.from_noise(noise(n, generator)),
+        draw=lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))],
+        decode=lambda latents: [unrefused(item) for item in space.decode_items(latents)],
+        encode=lambda items: latents_of(model, items),
+        mutate=lambda item, generator: unrefused(mutate(item, generator)),
+        edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
+        recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
+        features=getattr(known, "differences", domain.features),
+        start=start_items(domain, settings.start or getattr(known, "start", ()), reference, reference and known.encode),
+        accept=constraint_of(domain, settings.keep, settings.forbid, reference),
+    )
+
+
+def start_items(
+    domain: Any, texts: Sequence[str], reference: Any = None, encode: Any = None, flag: str = "--start"
+) -> list[Any]:
+    """Items to begin with. reference: what they may be named against (`A42G`), and must have a name against. encode: of
+    the model that begins with them: one that it can't take is an error. flag: what the user named them by."""
+    items = parse_texts(domain, texts, reference)
+    if encode is not None:
+        items = [_refused(item, encode) for item in items]
+    for text, item in zip(texts, items, strict=True):
+        found = item if reference is None or isinstance(item, Refusal) else domain.name_of(reference, item)
+        if isinstance(found, Refusal):
+            raise ConfigError(
+                f"Expected an item of {plain_name(domain.name)} for {flag}, got '{text}': {found.reason}."
+            )
+    return items
+
+
+def _refused(item: Any, encode: Callable[[Sequence[Any]], list[Any]]) -> Any:
+    """Why a model can't take an item, else the item."""
+    (encoded,) = (item,) if isinstance(item, Refusal) else encode([item])
+    return encoded if isinstance(encoded, Refusal) else item

@@ -1,0 +1,173 @@
+"""What a search found, as tables and in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.search.novelty import Known
+from sciencegen.optimization.benchmark import top_k_curve
+from sciencegen.optimization.goals import Goal
+from sciencegen.optimization.objective import Evaluation, score_safely
+from sciencegen.scoring.oracles import Oracle, Score
+
+TRACE_POINTS = 100
+
+FLAGS = {"known": "pass --allow-known", "alike": "raise --maximum-similarity", "budget": "raise --budget"}
+
+KEYS = {"known": "set `novel: false`", "alike": "raise `maximum_similarity`", "budget": "raise `budget`"}
+"""Remedies, for the command line and for the section `optimize` of a config."""
+
+IN_DOMAIN = "_in_domain"
+"""How a column ends that says whether a predictor learned from the like of an item."""
+
+
+def candidates_table(
+    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known,
+    called: Callable[[Sequence[Any]], dict[str, list[str | None]]],
+) -> dict[str, list[Any]]:  # fmt: skip
+    """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
+
+    names: of the goals. further: what is measured beside them, of the candidates alone. called: a column of the items'
+    names, where they have some.
+    """
+    items = [evaluation.item for evaluation in picked]
+    table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
+    table["id"] = [f"candidate-{rank}" for rank in table["rank"]]
+    table["item"] = [domain.text(item) for item in items]
+    table |= called(items)
+    for name in names:
+        table |= score_columns(name, [evaluation.scores[name] for evaluation in picked])
+    for name, oracle in further.items():
+        if name not in table:
+            table |= score_columns(name, score_safely(oracle, items) if items else [])
+    table["novel"] = [None if known.empty else not known.holds(item) for item in items]
+    table["similarity_to_training"] = known.nearest(items).tolist()
+    table["feasible"] = [evaluation.feasible for evaluation in picked]
+    return table
+
+
+def score_columns(name: str, scores: Sequence[Score]) -> dict[str, list[Any]]:
+    """The values, and what the oracle says of them."""
+    columns = {name: [score.value for score in scores]}
+    if any(score.lower is not None or score.upper is not None for score in scores):
+        columns |= {f"{name}_lower": [s.lower for s in scores], f"{name}_upper": [s.upper for s in scores]}
+    if any(score.in_domain is not None for score in scores):
+        columns[f"{name}{IN_DOMAIN}"] = [score.in_domain for score in scores]
+    return columns
+
+
+def trace_table(traces: dict[str, list[Evaluation]]) -> dict[str, list[Any]]:
+    """How the mean of the ten best grew, for each method."""
+    rows: dict[str, list[Any]] = {"method": [], "call": [], "top_10": [], "feasible": []}
+    for method, trace in traces.items():
+        calls, means = top_k_curve(trace, 10, max(1, len(trace) // TRACE_POINTS))
+        counted = np.cumsum([evaluation.feasible for evaluation in trace])
+        rows["method"] += [method] * len(calls)
+        rows["call"] += calls
+        rows["top_10"] += means
+        rows["feasible"] += [int(counted[call - 1]) for call in calls]
+    return rows
+
+
+def scored_table(domain: Any, trace: Sequence[Evaluation], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Everything that was scored, in the order of calls."""
+    table: dict[str, list[Any]] = {"call": [e.call for e in trace], "item": [domain.text(e.item) for e in trace]}
+    for name in names:
+        values = [evaluation.scores[name].value for evaluation in trace]
+        table[name] = [float("nan") if value is None else value for value in values]
+    return table | {"feasible": [evaluation.feasible for evaluation in trace]}
+
+
+def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
+    best = sorted((e.scalar for e in trace if e.feasible), reverse=True)
+    return {
+        "scored": len(trace),
+        "feasible": len(best),
+        "top_10": float(np.mean(best[:10])) if best else None,
+        f"top_{n}": float(np.mean(best[:n])) if best else None,
+    }
+
+
+def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -> dict[str, int]:
+    """Goal that must hold -> how many of the scored items meet it. cautious: by the worse end of an interval."""
+    scored = [evaluation.scores for evaluation in trace if evaluation.failure is None]
+    return {
+        goal.text: sum(goal.missed_by(scores[goal.name], cautious) == 0 for scores in scored)
+        for goal in goals
+        if not goal.is_objective
+    }
+
+
+def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
+    """In words, of which predictors the candidates leave what was learned."""
+    notes = []
+    for name in (column.removesuffix(IN_DOMAIN) for column in table if column.endswith(IN_DOMAIN)):
+        far = [rank for rank, inside in enumerate(table[f"{name}{IN_DOMAIN}"], 1) if inside is False]
+        best = ", the best one too," if far[:1] == [1] else ""
+        if far:
+            notes.append(
+                f"{len(far)} of {len(table['rank'])} candidates{best} are unlike all that the predictor '{name}' "
+                f"learned from (column {name}{IN_DOMAIN}): its values and intervals may be wrong there"
+            )
+    return notes
+
+
+def beyond(table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: Mapping[str, Oracle]) -> list[str]:
+    """In words, which objectives are predicted to be better than all that their predictor learned from."""
+    notes = []
+    for goal in (goal for goal in goals if goal.is_objective and table["rank"]):
+        known = getattr(oracles[goal.name], "measured", None)
+        best = None if known is None else max(known, key=goal.gain)
+        better = sum(goal.gain(value) > goal.gain(best) for value in table[goal.name]) if best is not None else 0
+        if better:
+            notes.append(
+                f"{better} of {len(table['rank'])} candidates are predicted beyond the best '{goal.name}' that was "
+                f"measured, {best:.4g}: an extrapolation, to be measured before it is believed"
+            )
+    return notes
+
+
+def judged_by_intervals(goals: Sequence[Goal], table: Mapping[str, Sequence[Any]]) -> list[str]:
+    """In words, which end of an interval decided on each goal."""
+    told = [f"'{goal.text}' by {_end(goal)}" for goal in goals if not goal.in_domain and f"{goal.name}_lower" in table]
+    return [f"goals were judged by the worse end of the interval: {', '.join(told)}"] if told else []
+
+
+def _end(goal: Goal) -> str:
+    if goal.direction == "minimize" or (not goal.is_objective and goal.low == -math.inf):
+        return f"{goal.name}_upper"
+    return f"{goal.name}_lower" if goal.high == math.inf else f"{goal.name}_lower and {goal.name}_upper"
+
+
+def shortfall(summary: Mapping[str, Any], n: int, remedies: Mapping[str, str] = FLAGS) -> str:
+    """Why there are fewer candidates than n, in numbers, and what would bring most of them back."""
+    unmet = summary["scored"] - summary["failed"] - summary["feasible"]
+    met = sorted(summary["met_by"].items(), key=lambda pair: pair[1])
+    goals = ", ".join(f"'{text}' is met by {count}" for text, count in met)
+    hardest = met[0][0] if met else ""
+    limit = f"{summary['maximum_similarity']:g}"
+    causes = [
+        (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
+        (summary["failed"], "could not be scored", "look into the rejects"),
+        (summary["known"], "were known (training data, or what the search began with)", remedies["known"]),
+        (summary["alike"], f"are more than {limit} similar to a better one", remedies["alike"]),
+    ]
+    lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])
+    told = f", of which {'; '.join(f'{count} {what}' for count, what, _ in lost)}" if lost else ""
+    remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), remedies["budget"]])
+    return (
+        f"Found {summary['candidates']} of {n} candidates (all written) among {summary['scored']} scored items{told}. "
+        f"{remedy[0].upper()}{remedy[1:]}."
+    )
+
+
+def short_plate(found: int, batch: int) -> str:
+    """The same of a plate."""
+    return (
+        f"Found {found} of {batch} items that may be proposed (all written). Give a larger pool or a model, or loosen "
+        "keep, forbid, space, where, the limit of cost, of similarity or of the share."
+    )

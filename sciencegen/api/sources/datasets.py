@@ -1,0 +1,148 @@
+"""Prepare: a file or a dataset to standardized, distinct, measured items, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.science.forms import domain_of, in_form, plain_name, plain_of, plain_text
+from sciencegen.api.science.naming import read_rows_of
+from sciencegen.api.sources.simulated import obtain
+from sciencegen.config import PrepareSettings
+from sciencegen.data.cards import Card, load_card
+from sciencegen.data.fetch import is_fetched
+from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
+from sciencegen.items import Refusal, Row
+
+Rows = Iterator[Row] | dict[str, Iterator[Row]]
+
+
+def reference_of_card(science: Any, source: str) -> Any:
+    """What the items of a dataset are variants of, as its card says; None where it says nothing."""
+    card, _ = find_card(science.name, source)
+    return None if card.reference is None else science.reference(card.reference.sequence, card.reference.first)
+
+
+def known_of_card(domain: str, source: str, target: str) -> Iterator[Row]:
+    """What a dataset's card knows of what its items are variants of, where the set has no row of it."""
+    reference = find_card(domain, source)[0].reference
+    if reference is not None and target in reference.values:
+        yield Row(0, reference.sequence, {target: reference.values[target]})
+
+
+def open_source(domain: str, settings: PrepareSettings, path: Path | None = None) -> tuple[Rows, list[Path]]:
+    """Rows of a file, or of a dataset card by split; and the files that they come from."""
+    science, source = domain_of(domain), str(settings.source)
+    cut = (lambda rows: islice(rows, settings.limit)) if settings.limit else (lambda rows: rows)
+    file = path or Path(source)
+    if file.is_file():
+        reader = plain_of(domain) if settings.wild_type else science
+        return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file]
+    if is_folder_of(science, source):
+        return cut(science.read(file, settings.column)), []
+    card, split = find_part(domain, source, settings.sample)
+    rows = card_rows(card, science, settings.sample, settings.offline)
+    chosen = [split] if split else [name for name in card.disjoint_splits if name in rows]
+    return {name: cut(rows[name]) for name in chosen}, []
+
+
+def listed(rows: Rows) -> Iterator[Row]:
+    """Those of `open_source`, whatever their split."""
+    return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
+
+
+def is_folder_of(science: Any, source: str) -> bool:
+    """Whether a source is a folder of files, or one by the name of a file, and the domain reads such."""
+    told = "/" in source or "\\" in source or source.lower().endswith(tuple(science.formats))
+    return getattr(science, "reads_folders", False) and told and Path(source).is_dir()
+
+
+def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str | None]:
+    """`find_card`, of what there is: a sample has not every split."""
+    card, split = find_card(domain, source)
+    if sample and not card.samples:
+        raise DataError(f"Expected a committed sample of {card.full_name}, it has none. Fetch the whole set.")
+    if split and uses_sample(card, sample) and split not in card.sampled_splits:
+        raise unknown_name(f"sample of {card.full_name}", split, card.sampled_splits)
+    return card, split
+
+
+def check_source(domain: str, source: str, sample: bool | None = None) -> None:
+    """An error for what `open_source` couldn't open."""
+    if not Path(source).is_file() and not is_folder_of(domain_of(domain), source):
+        find_part(domain, source, sample)
+
+
+def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset, str | None] | None:
+    """The prepared dataset that a source is, or is a split of (`folder/train`), and that split; None for another.
+
+    limit: of `PreparedDataset`."""
+    path = Path(source)
+    for folder, split in ((path, None), (path.parent, path.name)):
+        if (folder / SUMMARY).is_file():
+            return PreparedDataset.load(folder, limit), split
+    return None
+
+
+def find_card(domain: str, source: str) -> tuple[Card, str | None]:
+    """The card and split that `set`, `set/split`, `domain/set` or `domain/set/split` means."""
+    domain = plain_name(domain)
+    parts = source.removeprefix(f"{domain}/").split("/")
+    try:
+        card = load_card(f"{domain}/{parts[0]}")
+    except SciencegenError as error:
+        raise type(error)(f"Expected a file or a dataset of {domain}, found no file '{source}'. {error}") from None
+    if len(parts) > 2 or (len(parts) == 2 and parts[1] not in card.splits):
+        raise ConfigError(f"Expected {card.name}/ and one of {', '.join(card.splits)}, got '{source}'.")
+    return card, parts[1] if len(parts) == 2 else None
+
+
+def card_rows(card: Card, science: Any, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:
+    """The whole set; or its committed sample: if asked for (True), or (None) if the whole isn't here yet."""
+    if uses_sample(card, sample):
+        return card.sample_rows(science.read)
+    return card.rows(science.read, obtain(card, offline))
+
+
+def uses_sample(card: Card, sample: bool | None = None) -> bool:
+    """Whether a set's sample stands for it here."""
+    return bool(card.samples) and (sample if sample is not None else not is_fetched(card))
+
+
+def read_texts(domain: str, source: str, *, column: str | None = None, offline: bool = False) -> Iterator[str]:
+    """The items of a prepared dataset (`folder` or `folder/split`), a file, or a dataset card, as text.
+
+    Those that are written in a form (such as aligned rows) come as the domain's own, unless that form is asked for.
+    """
+    if (found := prepared_at(source)) is not None:
+        prepared, split = found
+        form = str((prepared.summary.get("context") or {}).get("form", ""))
+        return _in_own_words(domain, form, prepared.items(split))
+    path = Path(source)
+    form = _form_of_file(domain, path)
+    if form:
+        return _in_own_words(domain, form, (row.text for row in domain_of(in_form(domain, form)).read(path, column)))
+    settings = PrepareSettings(source=source, column=column, offline=offline)
+    rows, _ = open_source(domain, settings)
+    return (row.text for row in listed(rows))
+
+
+def _form_of_file(domain: str, path: Path) -> str:
+    """The form that alone can read a file, "" where the domain can itself."""
+    science = domain_of(domain)
+    if not path.is_file() or path.name.lower().endswith(tuple(science.formats)):
+        return ""
+    forms = getattr(science, "forms", {})
+    return next((name for name, form in forms.items() if path.name.lower().endswith(tuple(form.formats))), "")
+
+
+def _in_own_words(domain: str, form: str, texts: Iterable[str]) -> Iterator[str]:
+    """Texts of items of a form as the domain's own; as they are where they are none, or the form is asked for."""
+    formed = in_form(domain, form)
+    if not form or domain != plain_name(domain):
+        return iter(texts)
+    parsed = ((text, domain_of(formed).parse(text)) for text in texts)
+    return (text if isinstance(item, Refusal) else plain_text(formed, item) for text, item in parsed)

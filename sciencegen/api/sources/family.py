@@ -1,0 +1,43 @@
+"""`--measured`: what was measured of variants of a family's first record, beside the family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.science.forms import plain_of
+from sciencegen.api.science.naming import read_rows_of
+from sciencegen.config import PrepareSettings
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Row
+
+TARGET = "value"
+
+
+def check_beside(science: Any, settings: PrepareSettings) -> None:
+    """An error for what can be refused before anything is read."""
+    if settings.measured is None:
+        if settings.target is not None:
+            raise ConfigError("Expected --measured with --target, the table of which this is a column.")
+        return
+    if not hasattr(science, "beside"):
+        raise ConfigError(f"Expected no --measured: {science.name} are no family. Of proteins, pass --form aligned.")
+    if not Path(settings.measured).is_file():
+        raise DataError(f"Expected a table of measured variants at {settings.measured}, found no file.")
+
+
+def with_measured(
+    science: Any, rows: Iterator[Row] | Mapping[str, Iterator[Row]], context: Any, settings: PrepareSettings
+) -> tuple[Iterator[Row], dict[str, Any], tuple[str, ...]]:
+    """The family's rows and the table's, what they have in common, and the columns of their numbers."""
+    if isinstance(rows, Mapping) or not context or settings.wild_type:
+        raise ConfigError(
+            f"Expected an alignment's file, whose first record is the wild type, beside --measured, got "
+            f"'{settings.source}'. A table alone trains a model as --data, with --wild-type."
+        )
+    path, name = Path(str(settings.measured)), settings.target or TARGET
+    table = partial(read_rows_of, plain_of(science.name), path, settings.column, True)
+    columns = tuple(dict.fromkeys([*(settings.columns or science.columns), name]))
+    return science.beside(rows, context, table, name), {**context, "measured": name}, columns

@@ -1,0 +1,89 @@
+"""Prepare: a file or a dataset to standardized, distinct, measured items, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science.naming import reference_of
+from sciencegen.api.science.workers import ParseAndMeasure
+from sciencegen.api.sources.datasets import Rows, open_source, reference_of_card
+from sciencegen.api.sources.family import check_beside, with_measured
+from sciencegen.config import PrepareSettings, build_settings
+from sciencegen.data.prepare import prepare as prepare_rows
+from sciencegen.data.prepared import PreparedDataset
+from sciencegen.data.threads import worker_count
+from sciencegen.errors import ConfigError
+from sciencegen.items import Row
+from sciencegen.runs import provenance
+
+
+def prepare(
+    domain: str, output: str | Path, settings: PrepareSettings | None = None, *, force: bool = False,
+    progress: Callable[[int], None] | None = None, path: Path | None = None, **flags: Any,
+) -> PreparedDataset:  # fmt: skip
+    """Write the prepared dataset folder `output`; the settings are those of `sciencegen datasets prepare`.
+
+    path: the file that holds the rows of a source that is none itself, such as "-".
+    """
+    chosen = settings or build_settings(PrepareSettings, flags)
+    domain = in_form(domain, chosen.form)
+    science = domain_of(domain)
+    if chosen.source is None:
+        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
+    check_beside(science, chosen)
+    names = property_names(science, chosen)  # an unknown one is an error before any row is read
+    rows, files = open_source(domain, chosen, path)
+    reference = reference_of_source(science, chosen, files)
+    if reference is not None:
+        rows = _each(rows, partial(science.variants, reference))
+    context, columns = _context(science, reference, files), chosen.columns
+    if chosen.measured:
+        rows, context, columns = with_measured(science, rows, context, chosen)
+    context = context and {"form": chosen.form, **context}
+    return prepare_rows(
+        rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=columns or None,
+        given_names=getattr(science, "given", ()),
+        split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source,
+        source_files=[*files, *([chosen.measured] if chosen.measured else [])],
+        provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
+        context=context,
+    )  # fmt: skip
+
+
+def property_names(science: Any, settings: PrepareSettings) -> tuple[str, ...]:
+    """What is computed of every item."""
+    names = tuple(science.properties) if settings.properties is None else settings.properties
+    for name in names:
+        science.oracle(name)
+    return names
+
+
+def reference_of_source(science: Any, settings: PrepareSettings, files: list[Path]) -> Any:
+    """What its items are variants of, as settings or the card say; None where they don't, or the form has none."""
+    if not hasattr(science, "variants"):
+        if settings.wild_type:
+            forms = [name for name, one in getattr(science, "forms", {}).items() if hasattr(one, "variants")]
+            remedy = f" Pass --form {forms[0]}." if forms else ""
+            raise ConfigError(f"Expected no --wild-type for {science.name} themselves.{remedy}")
+        return None
+    if settings.wild_type or files:
+        return reference_of(science, settings.wild_type)
+    return reference_of_card(science, str(settings.source))
+
+
+def _context(science: Any, reference: Any, files: list[Path]) -> Any:
+    if reference is not None:
+        return science.variant_context(reference)
+    return science.context(files[0]) if files and hasattr(science, "context") else None
+
+
+def _each(rows: Rows, change: Callable[[Iterator[Row]], Iterator[Row]]) -> Rows:
+    return {name: change(part) for name, part in rows.items()} if isinstance(rows, dict) else change(rows)
+
+
+def _split(rows: Rows, settings: PrepareSettings) -> Any:
+    return "train" if isinstance(rows, dict) else (dict(settings.fractions) or "train")

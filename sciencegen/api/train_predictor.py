@@ -1,0 +1,75 @@
+"""Train predictors: property regressors with intervals, from a user's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.predictors.folder import TrainedPredictor
+from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, seen_by, write_observing
+from sciencegen.api.predictors.tabular import _figures, _usable, _written
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.naming import reference_of
+from sciencegen.api.sources.tables import read_rows
+from sciencegen.config import PredictorSettings, build_settings
+from sciencegen.records import to_record
+from sciencegen.runs import RunFolder
+
+
+def train_predictor(
+    domain: str, table: str | Path, settings: PredictorSettings | None = None, *, folder: str | Path,
+    force: bool = False, log: Callable[[str], None] = lambda text: None, **flags: Any,
+) -> TrainedPredictor:  # fmt: skip
+    """Fit a predictor on the column `target` of a table, evaluate it on held-out rows, and write its folder.
+
+    With the setting `form`, networks that see items in that form (molecules: structures) learn one column or several,
+    `a,b,c`; force: in a folder that holds something else.
+    """
+    from sciencegen import prediction
+
+    chosen = settings or build_settings(PredictorSettings, {"table": str(table), **flags})
+    check_predictor(domain, chosen)
+    if chosen.form:
+        from sciencegen.api.predictors.points import train_point_predictor
+
+        return train_point_predictor(domain, str(table), chosen, folder, force, log)
+    rows, files = read_rows(domain, str(table), chosen)
+    model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
+    inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.recipe.informs else "features")
+    usable = _usable(domain, rows, chosen)
+    for note in usable.notes:
+        log(f"note: {note}")
+    if inputs != "features" and chosen.model:
+        log(f"asking {chosen.model} about {len(usable.texts)} items")
+    seen = seen_by(domain, chosen, inputs, usable, model)
+    wanted = {**seen.features.defaults, **chosen.settings, "inputs": inputs}
+    options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
+    log(f"{len(seen.values)} items with '{chosen.target}', {len(seen.refused)} refused")
+    known = {
+        **seen.tables, "values": seen.values, "groups": seen.groups, "settings": options, "split": seen.split,
+        "blocks": seen.features.blocks,
+    }  # fmt: skip
+    generator = np.random.default_rng(chosen.seed)
+    fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, log=log, **known)
+    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen, log)}
+    run, observing = RunFolder(folder), observing_of(domain, usable.texts)
+    write_observing(run, observing)
+    written = _written(domain, str(table), chosen, run, fitted, metrics, seen.refused, files)
+    return replace(written, observing=observing)
+
+
+def check_predictor(domain: str, chosen: PredictorSettings) -> None:
+    """What can be refused before the table is read."""
+    if chosen.form:
+        from sciencegen.api.predictors.points import check_point_predictor
+
+        return check_point_predictor(domain, chosen)
+    from sciencegen import prediction
+
+    check_split(domain, chosen.split)
+    to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
+    reference_of(domain_of(domain), chosen.wild_type)

@@ -1,0 +1,252 @@
+"""What is wrong in a workflow's config, told before a step runs: a step that begins gives up its earlier results.
+
+Every section is looked at by what its verb looks with before it reads data. What only data tell is left to the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from sciencegen.api.criteria.conditions import parse_conditions
+from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria.proposals import check_where
+from sciencegen.api.evaluate import check_against, shipped_set
+from sciencegen.api.models.completion import check_completes
+from sciencegen.api.models.folder import describe_model
+from sciencegen.api.models.plan import check_taken
+from sciencegen.api.optimize import check_wish
+from sciencegen.api.predictors.folder import check_goes_by
+from sciencegen.api.sampling.calibration import check_calibrated, check_measured
+from sciencegen.api.sampling.generation import check_noise_free, read_scaffold
+from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.score_variants import check_family, check_variants
+from sciencegen.api.search.space import start_items
+from sciencegen.api.sources.datasets import check_source, find_card, prepared_at
+from sciencegen.api.sources.family import check_beside
+from sciencegen.api.sources.preparation import property_names, reference_of_source
+from sciencegen.api.train_predictor import check_predictor
+from sciencegen.api.workflow.planned_model import ModelAhead, conditions_ahead, model_ahead, plan_ahead, source_columns
+from sciencegen.api.writing.formats import check_ending
+from sciencegen.config import PredictorSettings, RunSettings
+from sciencegen.data.labels import check_labels
+from sciencegen.data.prepare import check_columns, check_fractions
+from sciencegen.data.tables import column_names, find_column, no_numbers
+from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError, in_keys
+
+
+def check_run(settings: RunSettings, config: str) -> None:
+    """An error that names the config and the section for whatever its steps would refuse without a look at data."""
+    at = partial(_placed, config)
+    with at("structures"):
+        if settings.structures:
+            check_ending(settings.domain, "structures", f"candidates{settings.structures}")
+    with at("prepare"):
+        check_prepare(settings)
+    with at("train"):
+        model = model_ahead(settings)
+    if settings.complete is not None:
+        with at("complete"):
+            check_complete(settings)
+    for name in settings.predict:
+        with at(f"predict.{name}"):
+            check_predict(settings, name)
+    checks: dict[str, Callable[[RunSettings, ModelAhead], None]] = {
+        "generate": check_generate, "optimize": check_optimize, "variants": check_variants_of,
+        "propose": check_propose, "evaluate": check_evaluate,
+    }  # fmt: skip
+    for section, check in checks.items():
+        with at(section):
+            _check_wired(settings, section)
+            check(settings, model)
+    with at("report"):
+        check_labels(settings.report.colour_by)
+
+
+def _check_wired(settings: RunSettings, section: str) -> None:
+    """An error for a model that the workflow would put its own in the place of."""
+    if named := getattr(getattr(settings, section), "model", None):
+        raise ConfigError(
+            f"Expected no model here, got '{named}': the workflow's steps use the one of `train`. Name it there: "
+            f"`train: {{model: {named}}}`, or call `sciencegen {section}` by itself."
+        )
+    if section == "optimize" and settings.complete is not None and settings.optimize.complete is not None:
+        raise ConfigError(
+            f"Expected no complete here beside the section `complete`, whose model is used, got "
+            f"'{settings.optimize.complete}'. Leave one of them out."
+        )
+
+
+@contextmanager
+def _placed(config: str, section: str) -> Iterator[None]:
+    """An error of the block as one of the config's."""
+    try:
+        yield
+    except SciencegenError as error:
+        kind = IncompatibleError if isinstance(error, IncompatibleError) else ConfigError
+        raise kind(f"{config}, {section}: {in_keys(str(error))}") from None
+
+
+def check_prepare(settings: RunSettings) -> None:
+    chosen = settings.prepare
+    form = in_form(settings.domain, chosen.form)
+    science = domain_of(form)
+    if chosen.source is None:
+        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
+    check_source(form, chosen.source, chosen.sample)
+    check_beside(science, chosen)
+    names = property_names(science, chosen)
+    check_columns(chosen.columns, names)
+    if chosen.fractions:
+        check_fractions(chosen.fractions)
+    reference_of_source(science, chosen, _files(chosen.source))
+    _check_columns_of(settings.domain, chosen.source, chosen.columns, chosen.column)
+
+
+def check_complete(settings: RunSettings) -> None:
+    section, source = settings.complete, str(settings.prepare.source)
+    assert section is not None
+    if section.model is not None:
+        check_taken(section)
+        check_completes(describe_model(settings.domain, section.model).recipe, section.model)
+        return
+    plan = plan_ahead(settings.domain, source, section)
+    check_completes(plan.recipe, f"recipe '{plan.recipe.name}'")
+    conditions_ahead(settings, section, plan)
+
+
+def check_predict(settings: RunSettings, name: str) -> None:
+    chosen = settings.predict[name]
+    check_predictor(settings.domain, chosen)
+    if prepared_at(chosen.table) is None:
+        check_source(settings.domain, chosen.table, _sample(settings, chosen))
+    targets = [target.strip() for target in chosen.target.split(",")] if chosen.form else [chosen.target]
+    check_goes_by(name, targets, name)
+    _check_columns_of(settings.domain, chosen.table, targets, chosen.column)
+    if chosen.model is not None:
+        describe_model(settings.domain, chosen.model)
+
+
+def check_generate(settings: RunSettings, model: ModelAhead) -> None:
+    chosen = settings.generate
+    known = model.representation if model.trained else None
+    conditions = [one.name for one in parse_conditions(chosen.where, model.science, known)]
+    heard = conditions if model.conditions is None else model.conditions
+    book = OracleBook(model.science.name, chosen.predictors, own=model.own)
+    names = (*(name for name in conditions if name not in heard), *chosen.include, *chosen.predictors)
+    _check_names(book, names, model)
+    if chosen.noise_free and model.representation is not None:
+        check_noise_free(model.science, model.representation)
+    scaffold = read_scaffold(model.science, chosen)
+    model.science.constraint((*chosen.keep, *([scaffold.pattern] if scaffold else [])), chosen.forbid)
+    if chosen.complete is not None:
+        check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
+
+
+def check_optimize(settings: RunSettings, model: ModelAhead) -> None:
+    chosen = settings.optimize
+    goals, _ = check_wish(settings.domain, chosen, settings.predict)
+    folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
+    book = OracleBook(settings.domain, folders, chosen.oracles, model.own)
+    names = (*(goal.name for goal in goals), *chosen.include, *chosen.predictors)
+    _check_names(book, names, model, made=settings.predict)
+    if model.trained:
+        known = model.representation
+        reference = getattr(known, "reference", None)
+        start_items(model.science, chosen.start, reference, reference and known.encode)
+    elif not hasattr(domain_of(settings.domain), "reference"):  # else items may be named against what training finds
+        start_items(domain_of(settings.domain), chosen.start)
+    if chosen.complete is not None:
+        check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
+    if chosen.training is not None:
+        _check_texts(settings, chosen.training)
+
+
+def check_variants_of(settings: RunSettings, model: ModelAhead) -> None:
+    if settings.variants is not None:
+        check_variants(settings.domain, settings.variants.variants, settings.variants.classify)
+        check_family(model.recipe, settings.train.model or "what is trained here")
+
+
+def check_propose(settings: RunSettings, model: ModelAhead) -> None:
+    chosen = settings.propose
+    if chosen is None:
+        return
+    from sciencegen.api.propose import check_plan  # on use: BoTorch
+
+    check_plan(settings.domain, chosen, settings.predict)
+    folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
+    wishes = [wish.name for wish in check_where(settings.domain, chosen, settings.predict)]
+    _check_names(OracleBook(settings.domain, folders, own=model.own), wishes, model, made=settings.predict)
+    for source in chosen.also:
+        _check_texts(settings, source)
+    for source in chosen.measured:
+        check_source(settings.domain, source)
+        _check_columns_of(settings.domain, source, [chosen.target], chosen.column)
+    if chosen.pool is not None:
+        check_source(settings.domain, chosen.pool)
+        _check_columns_of(settings.domain, chosen.pool, [chosen.cost] if chosen.cost else [], chosen.column)
+
+
+def check_evaluate(settings: RunSettings, model: ModelAhead) -> None:
+    chosen = settings.evaluate
+    domain = in_form(settings.domain, chosen.form)
+    for source, shipped in ((check_against(chosen), "references"), (chosen.training, "training_sets")):
+        if source is not None and not shipped_set(domain, source, shipped):
+            _check_texts(settings, source)
+    if model.conditions is not None:
+        check_calibrated(chosen.calibrate, model.conditions)
+    for name, values in chosen.calibrate.items():
+        for value in values:
+            parse_conditions([f"{name} = {value:.12g}"], model.science)
+    made = set(settings.predict) & set(chosen.calibrate)  # only these take the place of folders that are named
+    _check_names(OracleBook(model.science.name, chosen.predictors), chosen.predictors, model, made)
+    predicted = (*chosen.predictors, *settings.predict)
+    if model.knows is not None:
+        for name in chosen.calibrate:
+            check_measured(name, (*predicted, *model.science.properties, *model.knows))
+
+
+def _check_names(book: OracleBook, names: Iterable[str], model: ModelAhead, made: Collection[str] = ()) -> None:
+    """made: predictors that the workflow trains itself."""
+    for name in names:
+        if name in made:
+            continue
+        try:
+            book.resolve(name)
+        except ConfigError:
+            if model.knows is not None or name in book.predictors:
+                raise
+
+
+def _check_texts(settings: RunSettings, source: str) -> None:
+    """Of items that a step reads, or of what another step makes first."""
+    path = Path(source)
+    if not path.is_relative_to(settings.folder) and prepared_at(source) is None:
+        check_source(settings.domain, source)
+
+
+def _check_columns_of(domain: str, source: str, names: Iterable[str], item_column: str | None) -> None:
+    known = source_columns(domain, source)
+    if known is None:
+        return
+    if item_column is not None and Path(source).is_file():
+        find_column(column_names(Path(source)), (), item_column, source)
+    for name in names:
+        if name not in known:
+            raise no_numbers(source, name, known)
+
+
+def _files(source: str) -> list[Path]:
+    return [Path(source)] if Path(source).is_file() else []
+
+
+def _sample(settings: RunSettings, chosen: PredictorSettings) -> bool | None:
+    """Whether a predictor's dataset is read from its sample: if nothing else is said, as `prepare` reads the same."""
+    prepared = str(settings.prepare.source)
+    if chosen.sample is not None or Path(chosen.table).is_file() or Path(prepared).exists():
+        return chosen.sample
+    same = find_card(settings.domain, chosen.table)[0].name == find_card(settings.domain, prepared)[0].name
+    return settings.prepare.sample if same else None

@@ -1,0 +1,95 @@
+"""What is known of a workflow's model before anything runs: which conditions it may hear, what it knows of items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.models.data import check_conditions
+from sciencegen.api.models.folder import describe_model
+from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
+from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.sources.datasets import find_card, is_folder_of, prepared_at
+from sciencegen.config import RunSettings, TrainSettings
+from sciencegen.data.tables import READ_TABLES, number_columns
+
+
+@dataclass(frozen=True)
+class ModelAhead:
+    """representation: the model's, or its class where it is to be trained, None where nobody says which.
+    conditions: all that it may be conditioned on; None: its data will tell. knows: names of what it may know of items
+    itself; None: it will tell."""
+
+    science: Any
+    recipe: Any
+    representation: Any
+    conditions: frozenset[str] | None
+    knows: tuple[str, ...] | None
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """Names of oracles, for a book that nothing is asked."""
+        return dict.fromkeys(self.knows or ())
+
+    @property
+    def trained(self) -> bool:
+        return self.representation is not None and not isinstance(self.representation, type)
+
+
+def model_ahead(settings: RunSettings) -> ModelAhead:
+    """An error for what is wrong with the section `train`."""
+    domain, chosen = settings.domain, settings.train
+    if chosen.model is not None:
+        check_taken(chosen)
+        told = describe_model(domain, chosen.model)
+        conditions: frozenset[str] | None = frozenset(told.representation.properties)
+        return _ahead(domain, told.recipe, told.representation, conditions)
+    plan = plan_ahead(domain, "", chosen)
+    if plan.halvings and plan.start:
+        conditions = frozenset(plan.start.representation.properties)
+    else:
+        conditions = conditions_ahead(settings, chosen, plan)
+    return _ahead(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions)
+
+
+def plan_ahead(domain: str, data: str, section: TrainSettings) -> Plan:
+    """Of a training that may run elsewhere: whether a device is there, its step asks."""
+    return make_plan(domain, data, None, section.model_copy(update={"device": "auto"}))
+
+
+def _ahead(domain: str, recipe: Any, representation: Any, conditions: frozenset[str] | None) -> ModelAhead:
+    knows = recipe.knows if recipe.knows or recipe.oracles is None else None
+    return ModelAhead(domain_of(in_form(domain, recipe.form)), recipe, representation, conditions, knows)
+
+
+def conditions_ahead(settings: RunSettings, section: TrainSettings, plan: Plan) -> frozenset[str] | None:
+    """All that a training of this section may be conditioned on; an error for what its data can't hold."""
+    known = data_names(settings, plan.recipe)
+    if section.conditions is not None:
+        check_conditions(section.conditions, section.conditions if known is None else known)
+        return frozenset(section.conditions)
+    if plan.recipe.conditions is None:
+        return frozenset()
+    usual = plan.start.representation.properties if plan.start else plan.recipe.conditions
+    return None if known is None else known | set(usual)
+
+
+def data_names(settings: RunSettings, recipe: Any) -> frozenset[str] | None:
+    """Names of all numbers that the prepared data may hold, None where only they tell."""
+    source, chosen = settings.prepare.source, settings.prepare
+    columns = frozenset(chosen.columns) or source_columns(settings.domain, str(source))
+    properties = domain_of(in_form(settings.domain, chosen.form)).properties
+    computed = properties if chosen.properties is None else chosen.properties
+    return None if columns is None else columns | set(computed) | set(recipe.conditions or ()) | set(recipe.columns)
+
+
+def source_columns(domain: str, source: str) -> frozenset[str] | None:
+    """Names of a source's columns of numbers; None of a file that isn't a table."""
+    if (found := prepared_at(source)) is not None:
+        return frozenset(found[0].property_names)
+    if Path(source).is_file():
+        return frozenset(number_columns(Path(source))) if source.lower().endswith(READ_TABLES) else None
+    if is_folder_of(domain_of(domain), source):
+        return None
+    return frozenset(column.name for column in find_card(domain, source)[0].columns)

@@ -1,0 +1,53 @@
+"""What may be written under which name, told before there is anything to write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sciencegen.api.science.forms import domain_of
+from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
+from sciencegen.errors import ConfigError
+
+LINES = (".smi", ".txt")
+"""Endings of files with one item in a line."""
+
+
+def check_endings(domain: str, output: str, structures: str | None = None) -> None:
+    """An error for files that `write_candidates` and `write_structures` can't write, before there is anything to."""
+    if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
+        check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
+    if structures is not None:
+        check_ending(domain, "--structures", structures)
+
+
+def check_complete(model: str | None, *outputs: str | None) -> None:
+    """An error where a model is named to give results their structures and no output holds any."""
+    if model is not None and not any(one is not None and writes_structures(one) for one in outputs):
+        given = ", ".join(one for one in outputs if one is not None)
+        raise ConfigError(f"Expected a file of structures (.sdf) with --complete, got {given}, which holds none.")
+
+
+def check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()) -> None:
+    """An error for what the domain doesn't write. others: what else may be."""
+    science = domain_of(domain)
+    if not _writes(science, Path(output).name):
+        own = [ending for ending in science.formats if ending not in READ_TABLES and _writes(science, f"x{ending}")]
+        raise ConfigError(f"Expected {flag} to end in {', '.join([*others, *own])}, got {output}.")
+
+
+def _writes(science: Any, name: str) -> bool:
+    """Whether a domain writes files with this name, which it is asked by writing nothing."""
+    with TemporaryDirectory() as folder:
+        try:
+            science.write(Path(folder) / name, [], [], {})
+        except ConfigError:
+            return False
+    return True
+
+
+def writes_structures(output: str) -> bool:
+    """Whether an output is the domain's own format with more than a text of each item, no table and no lines."""
+    return output != "-" and not output.lower().endswith((*WRITTEN_TABLES, *LINES))

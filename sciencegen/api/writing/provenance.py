@@ -1,0 +1,50 @@
+"""Where the items of a file come from, told in the file where its format has a place for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from sciencegen.api.models.folder import WEIGHTS, find_model, pretrained_root, shipped_names
+from sciencegen.files import sha256_of
+from sciencegen.items import Origin
+
+LONGEST = 200
+"""Characters told of one thing that was asked: an item may be its whole text."""
+
+_ITEM_OF_FILE = re.compile(r"(?P<path>.+?)(\[\d+\])?")
+
+
+def origin_of(
+    verb: str, domain: str, model: str | Path | None, asked: Iterable[str] = (), *, seed: int | None = None,
+    keep: Iterable[str] = (), forbid: Iterable[str] = (), given: Iterable[str] = (),
+) -> Origin:  # fmt: skip
+    """Of items that a verb makes with a model, the domain's own where none is named. given: items that it begins with,
+    which may stand among what it writes. Call it before the work: a folder may change meanwhile."""
+    weights = find_model(domain, model).resolve() / WEIGHTS
+    digest, starts = sha256_of(weights), tuple(f"from {plain_path(one)}" for one in given)
+    told = (*asked, *(f"keep {one}" for one in keep), *(f"forbid {one}" for one in forbid), *starts)
+    return Origin(verb, _name(weights, digest), digest, seed, tuple(map(_short, told)), made=not starts)
+
+
+def origin_of_given(verb: str, asked: Iterable[str], *, seed: int | None = None) -> Origin:
+    """Of items some of which may be given ones."""
+    return Origin(verb, "", "", seed, tuple(map(_short, asked)), made=False)
+
+
+def plain_path(text: str) -> str:
+    """A file's name without its folders, which are nobody's business; anything else as it is."""
+    match = _ITEM_OF_FILE.fullmatch(text) if len(text) < LONGEST else None
+    found = match is not None and Path(match["path"]).exists()
+    return Path(text).name if found else text
+
+
+def _name(weights: Path, digest: str) -> str:
+    """A shipped model's, wherever it was copied to; else the last two parts of its folder's path."""
+    shipped = (name for name in shipped_names() if sha256_of(pretrained_root() / name / WEIGHTS) == digest)
+    return next(shipped, "/".join(weights.parent.parts[-2:]))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

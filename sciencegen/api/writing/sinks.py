@@ -1,0 +1,121 @@
+"""Where rows go as they come: a table, lines, the domain's structures; whole or not at all, "-" being stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.naming import NameSuffixes
+from sciencegen.data.writers import Refused, TableWriter, line_of
+from sciencegen.files import atomic_write
+from sciencegen.items import Origin, Refusal
+
+Complete = Callable[[Sequence[Any]], list[Any]]
+
+
+class TableSink:
+    """cell: an item's text as a table holds it. exact: as of `TableWriter`."""
+
+    def __init__(
+        self, output: str, columns: Sequence[str], cell: Callable[[str], str] = str, exact: Collection[str] = ()
+    ) -> None:
+        self._columns, self._writer, self._stack = tuple(columns), TableWriter(output, exact), ExitStack()
+        self._cell = cell
+
+    def open(self) -> None:
+        self._stack.enter_context(self._writer)
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        chosen = {name: columns[name] for name in self._columns}
+        if "item" in chosen:
+            chosen["item"] = [self._cell(text) for text in chosen["item"]]
+        self._writer.write(chosen)
+
+    def close(self, kept: bool) -> list[Refused]:
+        if not kept:
+            self._stack.__exit__(Discard, Discard(), None)
+            return []
+        if self._writer.rows == 0:
+            self._writer.write({name: [] for name in self._columns})
+        self._stack.close()
+        return []
+
+
+class Discard(Exception):
+    """Tells a context that its half-written file is not wanted."""
+
+
+class LineSink:
+    """One item in a line, with its id after a space where the rows have one."""
+
+    def __init__(self, output: str) -> None:
+        self._output, self._stack = output, ExitStack()
+        self._file: IO[str] | None = None
+
+    def open(self) -> None:
+        self._file = self._stack.enter_context(atomic_write(self._output))
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        assert self._file is not None  # `open` comes first
+        ids = columns.get("id") or [""] * len(columns["item"])
+        self._file.writelines(line_of(item, name) for item, name in zip(columns["item"], ids, strict=True))
+
+    def close(self, kept: bool) -> list[Refused]:
+        if kept:
+            self._stack.close()
+        else:
+            self._stack.__exit__(Discard, Discard(), None)
+        return []
+
+
+class StructureSink:
+    """The domain's own format, written at the end: all items wait in memory."""
+
+    def __init__(
+        self, domain: str, output: str, columns: Sequence[str], complete: Complete | None, origin: Origin | None = None,
+        numbers: NameSuffixes | None = None,
+    ) -> None:  # fmt: skip
+        self._domain, self._output, self._complete = domain_of(domain), output, complete
+        self._origin, self._numbers = origin, numbers
+        self._rows: dict[str, list[Any]] = {name: [] for name in columns}
+
+    def open(self) -> None:
+        return
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        for name, values in self._rows.items():
+            values.extend(columns[name])
+
+    def close(self, kept: bool) -> list[Refused]:
+        if not kept:
+            return []
+        return write_structures(self._domain, self._output, self._rows, self._complete, self._origin, self._numbers)
+
+
+def write_structures(
+    domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
+    origin: Origin | None = None, numbers: NameSuffixes | None = None,
+) -> list[Refused]:  # fmt: skip
+    """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
+    written as it is, unless completing it was needed. Returns the rows that hold no item: they are left out, and the
+    others keep their numbers.
+    """
+    parsed = [domain.parse(text) for text in table["item"]]
+    rows = [row for row, item in enumerate(parsed) if not isinstance(item, Refusal)]
+    if complete is not None:
+        needed = getattr(complete, "needed", False)
+        for row, one in zip(rows, complete([parsed[row] for row in rows]), strict=True):
+            if needed or not isinstance(one, Refusal):
+                parsed[row] = one
+        rows = [row for row in rows if not isinstance(parsed[row], Refusal)]
+    items = [parsed[row] for row in rows]
+    names = table.get("id") or [str(number) for number in range(1, len(parsed) + 1)]
+    ends = numbers(items) if numbers is not None else [""] * len(items)
+    values = {name: [column[row] for row in rows] for name, column in table.items() if name not in ("item", "id")}
+    called = [f"{names[row]}{end}" for row, end in zip(rows, ends, strict=True)]
+    domain.write(Path(output), items, called, values, origin)
+    refused = ((row, item) for row, item in enumerate(parsed) if isinstance(item, Refusal))
+    return [(row + 1, table["item"][row], item.reason) for row, item in refused]

@@ -1,0 +1,237 @@
+"""Files that the verbs write: tables, lines, structures, latents; each whole or not at all, "-" being stdout."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.api.science.forms import domain_of, plain_text
+from sciencegen.api.science.naming import NameSuffixes, columns_of
+from sciencegen.api.writing.formats import LINES, check_ending
+from sciencegen.api.writing.sidecar import Companion, CompanionSink, needs_companion
+from sciencegen.api.writing.sinks import Complete, LineSink, StructureSink, TableSink, write_structures
+from sciencegen.data.writers import (
+    WRITTEN_TABLES,
+    Refused,
+    RejectsWriter,
+    is_parquet,
+    rejects_path,
+    replace_rejects,
+    write_rejects,
+    write_table,
+)
+from sciencegen.errors import ConfigError
+from sciencegen.files import atomic_write
+from sciencegen.items import Origin, Refusal
+
+DETAILS = ("trace.csv", "scored.parquet", "summary.json")
+"""How a search went, in a folder."""
+
+
+def input_ending(domain: str, ending: str | None, first_line: str = "", column: str | None = None) -> str:
+    """How stdin is read: the ending that the user says, else as CSV where its first line names an item's column (what
+    `generate` writes does; column: the user's own), or one of variants by name, else the domain's first format.
+    """
+    science = domain_of(domain)
+    if ending is None:
+        cells = {cell.strip(' "') for cell in re.split("[,;\t]", first_line.strip().lower())}
+        known = {*columns_of(science, hasattr(science, "reference")), (column or science.item_columns[0]).lower()}
+        return ".csv" if cells & known and ".csv" in science.formats else science.formats[0]
+    ending = ending if ending.startswith(".") else f".{ending}"
+    if ending not in science.formats:
+        raise ConfigError(f"Expected --format {', '.join(science.formats)}, got {ending}.")
+    return ending
+
+
+def open_output(
+    domain: str, output: str, columns: Sequence[str], complete: Complete | None = None,
+    origin: Origin | None = None, overwrite: bool = False, exact: Collection[str] = (),
+    numbers: NameSuffixes | None = None,
+) -> OutputWriter:  # fmt: skip
+    """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
+
+    complete: gives items what structures need and the items lack. origin: how they came to be.
+    overwrite: a file beside the table, too, which isn't known to be the table's. exact: columns of a table
+    whose numbers keep all their digits. numbers: how names end in the domain's own files.
+    """
+    name, science = output.lower(), domain_of(domain)
+    if output == "-" or name.endswith(WRITTEN_TABLES):
+        if needs_companion(science):
+            companion = Companion(science, output, overwrite, origin)
+            return OutputWriter(output, CompanionSink(TableSink(output, columns, exact=exact), columns, companion))
+        return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
+    if name.endswith(LINES) and name.endswith(science.formats):
+        return OutputWriter(output, LineSink(output))
+    check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
+    return OutputWriter(output, StructureSink(domain, output, columns, complete, origin, numbers))
+
+
+class OutputWriter:
+    """Rows to `output`, refusals to `<output>.rejects.csv` (stdout: nowhere). Ctrl-C keeps what is finished.
+
+    left_out: rows that were written to it but that the output could not hold, known when it is closed.
+    """
+
+    def __init__(self, output: str, sink: Any) -> None:
+        self.output, self._sink = output, sink
+        self.left_out = 0
+        self._rejects: RejectsWriter | None = None
+        self._stack = ExitStack()
+        self._wanted = True
+
+    def __enter__(self) -> OutputWriter:
+        self._sink.open()
+        return self
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        kept = self._wanted and (kind is None or issubclass(kind, KeyboardInterrupt))
+        try:
+            left_out = self._sink.close(kept)
+            self.left_out = len(left_out)
+            self.reject(left_out)
+        except BaseException as failure:
+            self._stack.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        if kind is None or kept:
+            self._stack.close()
+        else:
+            self._stack.__exit__(kind, *error)
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        if len(next(iter(columns.values()), ())):
+            self._sink.write(columns)
+
+    def reject(self, refused: Iterable[Refused]) -> None:
+        """List refused rows; the file appears with the first of them."""
+        for row in refused:
+            if self.output == "-":
+                break
+            if self._rejects is None:
+                self._rejects = self._stack.enter_context(RejectsWriter(rejects_path(self.output)))
+            self._rejects.add(*row)
+
+    def remove(self) -> None:
+        """Once closed: nothing usable came, and no empty file is to stand in the next run's way, nor an earlier one to
+        be taken for this run's."""
+        if self.output != "-":
+            Path(self.output).unlink(missing_ok=True)
+            if isinstance(self._sink, CompanionSink):
+                self._sink.companion.remove()
+
+    def give_up(self) -> None:
+        """Nothing usable came: leave no output, keep the rejects."""
+        self._wanted = False
+
+
+def _cell(domain: str, text: str) -> str:
+    """An item's text as a table holds it: of a form, that of the domain's own item, which every verb reads."""
+    science = domain_of(domain)
+    item = science.parse(text) if text and hasattr(science, "plain") else Refusal("")
+    return text if isinstance(item, Refusal) else plain_text(domain, item)
+
+
+def write_lines(
+    domain: str, output: str, items: Sequence[str], origin: Origin | None = None, overwrite: bool = False
+) -> None:
+    """One item in a line, in order, an empty line where there is none; or a table by the output's ending."""
+    if output != "-" and not output.lower().endswith(LINES):
+        with open_output(domain, output, ["item"], origin=origin, overwrite=overwrite) as writer:
+            writer.write({"item": list(items)})
+        return
+    lines = "".join(f"{item}\n" for item in items)
+    if output == "-":
+        sys.stdout.write(lines)
+        return
+    with atomic_write(output) as file:
+        file.write(lines)
+
+
+def write_rejected(output: str, refused: Sequence[Refused]) -> None:
+    """`<output>.rejects.csv`, if anything was refused."""
+    if output != "-" and refused:
+        write_rejects(rejects_path(output), refused)
+
+
+def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None:
+    """`<journal>.rejects.csv`: what is refused of a file now, with what was of others."""
+    replace_rejects(rejects_path(journal), source, refused)
+
+
+def write_latents(domain: str, output: str, encoded: Any) -> None:
+    """An .npz with `latent`, `index`, `item` and `name`, without pickles; equal latents give equal bytes. An item that
+    stands in a file is told by its place there (`stamps.fits[3]`)."""
+    science, items = domain_of(domain), encoded.item
+    if needs_companion(science):
+        items = Companion(science, "-").cells({"item": items})
+    item, name = (np.array(texts, dtype=np.str_) for texts in (items, encoded.name))
+    with atomic_write(output, "wb") as file:
+        np.savez(file, latent=encoded.latent, index=encoded.index, item=item, name=name)
+
+
+def write_json(output: str, values: Mapping[str, Any]) -> None:
+    text = json.dumps(values, indent=2, default=str) + "\n"
+    if output == "-":
+        sys.stdout.write(text)
+        return
+    with atomic_write(output) as file:
+        file.write(text)
+
+
+def csv_beside(output: str) -> list[str]:
+    """The CSV that goes beside candidates in Parquet."""
+    return [str(Path(output).with_suffix(".csv"))] if is_parquet(output) else []
+
+
+def search_files(output: str, structures: str | None, details: str | None) -> list[str]:
+    """Every file that `write_search` may write, the rejects apart."""
+    within = [] if details is None else [str(Path(details) / name) for name in DETAILS]
+    return [output, *csv_beside(output), *([] if structures is None else [structures]), *within]
+
+
+def write_search(
+    found: Any, output: str, *, structures: str | None = None, details: str | None = None, overwrite: bool = False,
+    origin: Origin | None = None,
+) -> None:  # fmt: skip
+    """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
+    domain = domain_of(found.domain)
+    refused = write_candidates(domain, output, found.table, found.complete, overwrite, found.numbers, origin)
+    if structures is not None:
+        lost = write_structures(domain, structures, found.table, found.complete, origin, found.numbers)
+        write_rejected(structures, lost)
+    if details is not None:
+        trace, scored, summary = (Path(details) / name for name in DETAILS)
+        write_table(trace, found.trace)
+        write_table(scored, found.scored)
+        write_json(str(summary), found.summary)
+    write_rejected(output, [*found.failed, *refused])
+
+
+def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
+    """The rejects of a search that found nothing, since nothing could be scored."""
+    science = domain_of(domain)
+    write_rejected(output, [(e.call, science.text(e.item), e.failure) for e in trace])
+
+
+def write_candidates(
+    domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
+    overwrite: bool = False, numbers: NameSuffixes | None = None, origin: Origin | None = None,
+) -> list[Refused]:  # fmt: skip
+    if output == "-" or output.lower().endswith(WRITTEN_TABLES):
+        if needs_companion(domain):
+            companion = Companion(domain, output, overwrite, origin)
+            table = {**table, "item": companion.cells(table)}
+            companion.write()
+        table = {**table, "item": [_cell(domain.name, text) for text in table["item"]]}
+        write_table(output, table)
+        for beside in csv_beside(output):
+            write_table(beside, table)
+        return []
+    return write_structures(domain, output, table, complete, origin, numbers)

@@ -1,0 +1,114 @@
+"""Heat maps: of single changes by name, and of measured items by what they have where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.items import NAME_COLUMN
+from sciencegen.report.letters import letters_at, letters_of
+from sciencegen.report.site_content import HeatMap
+from sciencegen.report.sites import Change, Sites
+
+SCORE = "score"
+
+WILD_TYPE = "the wild type"
+
+
+def of_variants(science: Any, table: Mapping[str, Sequence[Any]], directions: Mapping[str, Any]) -> list[HeatMap]:
+    """The single changes of a table with columns of names and `score`, or better a predicted property.
+
+    Colours part at the wild type, which has 0 as score; of a property its row (`WT`) tells, else they part at 0 where
+    values lie on both sides of it, or at the median.
+    """
+    name = next((one for one in table if f"{one}_lower" in table and f"{one}_upper" in table), SCORE)
+    if not hasattr(science, "changes") or NAME_COLUMN not in table or name not in table:
+        return []
+    values = np.asarray(table[name], float)
+    named = science.changes([_text(name) for name in table[NAME_COLUMN]])
+    singles = {index: one[0] for index, one in enumerate(named) if one is not None and len(one) == 1}
+    whole = [index for index, one in enumerate(named) if one == ()]
+    if not any(np.isfinite(values[index]) for index in singles):
+        return []
+    centre, centre_name = (float(values[whole[0]]), WILD_TYPE) if whole else _centre(name, values)
+    there = {change.site: change.reference for change in singles.values()}
+    columns = sorted(there)
+    rows = list(dict.fromkeys([*letters_of(science), *(change.letter for change in singles.values())]))
+    return [
+        HeatMap(
+            name, rows, [str(site) for site in columns], [there[site] for site in columns],
+            *_cells(singles, rows, columns, values, [_aside(table, name, index) for index in range(len(values))]),
+            unit=_unit(science, name), centre=centre, centre_name=centre_name,
+            direction=directions.get(name, "maximize"),
+        )
+    ]  # fmt: skip
+
+
+def _centre(name: str, values: Float[np.ndarray, " name"]) -> tuple[float, str]:
+    if name == SCORE:
+        return 0.0, WILD_TYPE
+    return (0.0, "") if np.nanmin(values) < 0 < np.nanmax(values) else (float(np.nanmedian(values)), "the median")
+
+
+def _text(name: Any) -> str:
+    """A name as read from a table; an empty cell, NaN there, is none."""
+    return name if isinstance(name, str) else ""
+
+
+def _cells(
+    singles: Mapping[int, Change],
+    rows: Sequence[str],
+    columns: Sequence[int],
+    values: Float[np.ndarray, " name"],
+    asides: Sequence[str],
+) -> tuple[list[list[float]], list[list[str]]]:
+    """[row column] of the values, and of what is said beside them."""
+    cells, told = np.full((len(rows), len(columns)), np.nan), [[""] * len(columns) for _ in rows]
+    row_of, column_of = ({one: place for place, one in enumerate(names)} for names in (rows, columns))
+    for index, change in singles.items():
+        row, column = row_of[change.letter], column_of[change.site]
+        cells[row, column], told[row][column] = values[index], asides[index]
+    return cells.tolist(), told
+
+
+def _unit(science: Any, name: str) -> str:
+    if name == SCORE:
+        return getattr(science, "variant_unit", "")
+    return science.properties[name].unit if name in science.properties else ""
+
+
+def _aside(table: Mapping[str, Sequence[Any]], name: str, index: int) -> str:
+    """How sure a value is."""
+    if f"{name}_lower" in table:
+        return f"({table[f'{name}_lower'][index]:.3g} to {table[f'{name}_upper'][index]:.3g})"
+    deviation = table[f"{name}_sd"][index] if f"{name}_sd" in table else np.nan
+    return f"± {deviation:.2g}" if deviation == deviation else ""
+
+
+def of_items(science: Any, sites: Sites, values: Sequence[float], name: str, direction: Any) -> list[HeatMap]:
+    """The mean value of the items that have a letter at a site, of the sites that vary; colours part at the wild
+    type's value where it has one, else at the mean of all."""
+    laid = [index for index, row in enumerate(sites.rows) if row is not None]
+    if len(laid) < 2:
+        return []
+    letters, known, rows = letters_at(sites, laid), np.asarray(values, float)[laid], letters_of(science)
+    columns = np.flatnonzero((letters != letters[:1]).any(0)).tolist()
+    if not columns:
+        return []
+    has = np.stack([letters[:, columns] == letter for letter in rows])  # [letter item column]
+    counts = has.sum(1)
+    means = np.einsum("lic,i->lc", has, known) / np.where(counts, counts, np.nan)
+    wild = [value for index, value in zip(laid, known.tolist(), strict=True) if sites.rows[index] == sites.reference]
+    return [
+        HeatMap(
+            f"mean {name}", rows, [sites.columns[at] for at in columns],
+            [sites.reference[at] if sites.reference else "" for at in columns], means.tolist(),
+            [[f"(of {count})" for count in row] for row in counts.tolist()],
+            centre=wild[0] if wild else float(known.mean()), direction=direction,
+            centre_name=WILD_TYPE if wild else "the mean of all",
+            note=f"Means over those of the {len(laid)} measured items that have the letter there, whatever else.",
+        )
+    ]  # fmt: skip

@@ -1,0 +1,84 @@
+"""Items that a domain lays in columns as pictures: against their reference, and as a logo. Others have none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from sciencegen.report.site_content import Logo
+from sciencegen.report.sites import Sites
+
+MOST_COLUMNS = 60
+"""Up to so many sites a logo shows all, of more those that vary."""
+
+
+def letters_of(science: Any) -> str:
+    """All letters, in the order in which a picture lists them."""
+    return "".join(science.letter_classes.values())
+
+
+def lay(science: Any, texts: Sequence[str], frame: Any) -> Sites | None:
+    return science.sites(texts, frame) if hasattr(science, "sites") and texts else None
+
+
+def changes_of(sites: Sites, row: str | None) -> str:
+    """What sets a row apart from the reference, "" where that can't be told."""
+    if row is None or not sites.reference:
+        return ""
+    triples = zip(sites.reference, sites.columns, row, strict=True)
+    return ":".join(f"{there}{site}{letter}" for there, site, letter in triples if there != letter) or "WT"
+
+
+def picture(science: Any, item: Any, frame: Any) -> str:
+    """An item drawn, against the reference where there is one."""
+    return science.render(item) if frame is None else science.render_against(item, frame)
+
+
+def letters_at(sites: Sites, laid: Sequence[int]) -> np.ndarray:
+    """[item column] of one letter each."""
+    return np.array([list(str(sites.rows[index])) for index in laid])
+
+
+def logo_of(
+    science: Any, sites: Sites, groups: Mapping[str, Sequence[int]], weights: Float[np.ndarray, " item"] | None = None
+) -> Logo | None:
+    """groups: name -> rows of `sites`, the first of them deciding which sites are shown. weights: of all the rows."""
+    rows = {name: [one for one in chosen if sites.rows[one] is not None] for name, chosen in groups.items()}
+    rows = {name: laid for name, laid in rows.items() if laid}
+    if not rows or next(iter(rows)) != next(iter(groups)):
+        return None
+    letters, (columns, note) = letters_of(science), _shown(sites, rows)
+    if not len(columns):
+        return None
+    counts = {}
+    for name, laid in rows.items():
+        weight = np.ones(len(laid)) if weights is None else weights[laid]
+        there = letters_at(sites, laid)[:, columns]
+        counts[name] = np.stack([(there == letter).T @ weight for letter in letters], 1).tolist()
+    reference = [sites.reference[at] for at in columns.tolist()] if sites.reference else []
+    return Logo(
+        letters, [sites.columns[at] for at in columns.tolist()], counts, reference, science.letter_classes, note
+    )
+
+
+def _shown(sites: Sites, rows: Mapping[str, Sequence[int]]) -> tuple[np.ndarray, str]:
+    """Which columns are drawn, and why not all: those in which anything varies if these are few; of a long item those
+    in which the first group does."""
+    first, everything = next(iter(rows)), [one for laid in rows.values() for one in laid]
+    total, vary = len(sites.columns), np.flatnonzero(_varied(sites, everything))
+    if total > MOST_COLUMNS:
+        vary = np.flatnonzero(_varied(sites, rows[first]))
+        return vary, f"The {len(vary)} of {total} sites in which the {first} vary."
+    if len(vary) <= total / 2:
+        return vary, f"The {len(vary)} of {total} sites in which anything varies."
+    return np.arange(total), ""
+
+
+def _varied(sites: Sites, laid: Sequence[int]) -> Bool[np.ndarray, " column"]:
+    """Sites at which these rows differ from the reference, or from each other."""
+    letters = letters_at(sites, laid)
+    first = np.array(list(sites.reference)) if sites.reference else letters[0]
+    return (letters != first).any(0)

@@ -1,0 +1,73 @@
+"""What is said of a plate."""
+
+import numpy as np
+import pytest
+
+from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters
+from sciencegen.domains.proteins import DOMAIN
+from sciencegen.domains.proteins.variants import Reference
+
+WILD = Reference("MKVLAW", 2)
+
+
+def test_one_letter_in_most_of_a_plate_is_said_with_how_many_measured_ones_have_it():
+    plate = ["MKVLAW", "MRVLAW", "MRVLCW", "MRVLAW", "MRALAW"]
+    (told,) = crowded_letters(DOMAIN, plate, ["MRVLAW", "MKALAW"], WILD)
+    assert told.startswith("4 of the plate's 5 items carry K3R, as 1 of 2 measured ones do")
+    assert crowded_letters(DOMAIN, plate, [], None) == []
+    assert crowded_letters(DOMAIN, ["MRVLAW", "MKALAW", "MKVLCW", "MRVLAC"], [], WILD) == [], "half is not most"
+
+
+def test_a_position_that_nearly_all_of_a_plate_changes_is_said_where_many_are_open():
+    wild = Reference("MKVLAWMKVLAW", 1)
+    letters = "ACDEFGHI"
+    spread = [
+        f"M{a}V{wild.sequence[3 : 4 + k]}{b}{wild.sequence[5 + k :]}"
+        for k, (a, b) in enumerate(zip(letters, "RRNNRRNN", strict=True))
+    ]
+    assert all(len(one) == 12 for one in spread)
+    (told,) = crowded_letters(DOMAIN, spread, ["MRVLAWMKVLAW"], wild)
+    assert told.startswith("8 of the plate's 8 items change K2, each to one of several letters, as 1 of 1 measured")
+    few = [f"M{a}VLAWMKVLAW" for a in letters]
+    assert crowded_letters(DOMAIN, few, [], wild) == [], "where one position is open each item changes it"
+
+
+@pytest.mark.parametrize(
+    ("minimize", "worse"),
+    [(False, "2 of the plate's 3 items (a, b) are expected below"), (True, "1 of the plate's 3 items (c)")],
+)
+def test_what_is_expected_to_be_worse_than_the_wild_type_is_counted(minimize, worse):
+    (told,) = against_wild_type("abc", [-1.0, -0.5, 2.0], minimize, (0.1, -0.2, 0.4), measured=True)
+    assert told.startswith(worse)
+
+
+def test_a_wild_type_that_was_not_measured_is_a_guess():
+    (told,) = against_wild_type("a", [1.0], False, (-1.1, -1.71, -0.53), measured=False)
+    assert "expected at -1.1 (-1.71 to -0.53)" in told
+    assert against_wild_type("a", [1.0], False, (np.nan,) * 3, measured=False) == []
+
+
+def plate(own, low, high, inside=None):
+    table = {
+        "id": ["r1-1", "r1-2"],
+        "item": ["A", "C"],
+        "predicted": [1.0, 2.0],
+        "lower": [0.0, 1.0],
+        "upper": [2.0, 3.0],
+    }
+    table |= {"predictor_y": own, "predictor_y_lower": low, "predictor_y_upper": high}
+    return table | ({} if inside is None else {"predictor_y_in_domain": inside})
+
+
+def test_models_that_disagree_are_named_and_those_that_agree_are_not():
+    assert by_predictors(plate([1.5, 2.5], [0.5, 1.5], [3.0, 4.0]), ["y"], "y") == []
+    (told,) = by_predictors(plate([1.5, 4.0], [0.5, 2.5], [3.0, 5.0]), ["y"], "y")
+    assert "disagree on 1 of 2 items (r1-2)" in told
+    assert "1.5 and 2.75" in told
+    assert by_predictors(plate([9.0, 9.0], [8.0, 8.0], [9.5, 9.5]), ["y"], "another") == []
+    assert by_predictors({"item": ["A"], "predicted": [1.0], "lower": [0.0], "upper": [2.0]}, ["y"], "y") == []
+
+
+def test_items_outside_of_a_predictor_s_domain_are_counted():
+    (told,) = by_predictors(plate([1.0, 2.0], [0.0, 1.0], [2.0, 3.0], [True, False]), ["y"], "other")
+    assert told.startswith("1 of the plate's 2 items are unlike all that the predictor 'y' learned from")

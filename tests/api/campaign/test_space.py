@@ -1,0 +1,75 @@
+"""What a domain may offer to design rounds: features of sequences of one length, and a space of its own."""
+
+from __future__ import annotations
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from pointclouds import DOMAIN
+
+from sciencegen.api.campaign.space import features_for
+from sciencegen.api.propose import propose
+from sciencegen.optimization.feature_rows import SiteRows
+
+
+def laid_out(words, reference=None):
+    if any(len(word) != len(reference) for word in words):
+        return None
+    return SiteRows(np.array([[ord(letter) - ord("a") for letter in word] for word in words], np.uint8), np.eye(4))
+
+
+WORDS = SimpleNamespace(features=lambda words: np.array([[len(word)] for word in words]), design_features=laid_out)
+
+
+def test_sequences_of_one_length_are_seen_site_by_site():
+    features, fits = features_for(WORDS, None, ["abc", "abd"])
+    assert features(["bbb"]).codes.tolist() == [[1, 1, 1]]
+    assert fits("cab")
+    assert not fits("ab")
+
+
+def test_others_are_seen_by_the_domains_features():
+    for seen, science in ((["abc", "ab"], WORDS), (["abc"], SimpleNamespace(features=WORDS.features)), ([], WORDS)):
+        features, fits = features_for(science, None, seen)
+        assert features(["abcd"]).tolist() == [[4]]
+        assert fits("anything")
+
+
+@pytest.fixture
+def corners(monkeypatch):
+    """A design space of the toy domain: clouds whose points lie on the corners of a square."""
+    corner = ("0 0", "0 1", "1 0", "1 1")
+
+    class Corners:
+        def __init__(self, highest: float = 1.0) -> None:
+            self.highest = highest
+
+        def accepts(self, cloud):
+            return cloud.array.max() <= self.highest and set(np.unique(cloud.array)) <= {0.0, 1.0}
+
+        def everything(self, limit):
+            clouds = [DOMAIN.parse(";".join(points)) for points in itertools.product(corner, repeat=5)]
+            return clouds if len(clouds) <= limit else None
+
+    space = lambda self, measured, **options: Corners(**options)  # noqa: E731
+    monkeypatch.setattr(type(DOMAIN), "design_space", space, raising=False)
+    monkeypatch.setattr(type(DOMAIN), "space_options", ("highest",), raising=False)
+
+
+def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):
+    items = [
+        ";".join(points) for points in (("0 0",) * 5, ("0 1",) * 5, ("0 0", "0 1", "0 1", "0 0", "0 0"), ("1 0",) * 5)
+    ]
+    path = tmp_path / "round1.csv"
+    heights = DOMAIN.measure([DOMAIN.parse(text) for text in items], ["height"])[:, 0]
+    pd.DataFrame({"item": items, "value": heights}).to_csv(path, index=False)
+    options = dict(batch=10, threads=1, surrogate="gp", scale="linear", space={"highest": 1.0}, acquisition="greedy")
+    table = propose("pointclouds", str(path), **options)
+    found = DOMAIN.measure([DOMAIN.parse(text) for text in table["item"]], ["height"])[:, 0]
+    assert set(table["source"]) == {"pool"}
+    assert not set(table["item"]) & set(items)
+    assert table.attrs["summary"]["candidates"] == 4**5 - 4
+    assert found.mean() > 0.6

@@ -1,0 +1,74 @@
+"""What is told of the fits that follow a training, and which settings they take."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from sciencegen.api.models import latent_priors as finishing
+from sciencegen.api.models.latent_priors import Told, check_finish, finish
+from sciencegen.config import COMPUTE_CHUNK, TrainSettings
+from sciencegen.errors import ConfigError
+from sciencegen.vae.images.image_vae import ImageVAE
+
+
+def test_few_lines_tell_of_the_first_step_the_last_and_now_and_then(monkeypatch):
+    clock, said = iter(range(0, 1000, 3)), []
+    monkeypatch.setattr(finishing, "monotonic", lambda: next(clock))
+    told = Told(said.append)
+    for what, steps in (("prior of codes", 20), ("prior of map 1 of 2", 1)):
+        for step in range(1, steps + 1):
+            told(what, step, steps, float(step))
+    told("posteriors", 1, 1, None)
+    assert said == [
+        "prior of codes: step 1/20  loss 1",
+        "prior of codes: step 8/20  loss 5",
+        "prior of codes: step 15/20  loss 12",
+        "prior of codes: step 20/20  loss 18",
+        "prior of map 1 of 2: step 1/1  loss 1",
+        "posteriors: step 1/1",
+    ]
+
+
+class Silent:
+    def to(self, device):
+        return self
+
+    def finish(self, batches, generator):
+        self.seen = list(batches)
+
+
+class Telling(Silent):
+    def finish(self, batches, generator, steps=2, progress=None):
+        super().finish(batches, generator)
+        for step in range(1, steps + 1):
+            progress("prior", step, steps, 0.5)
+
+
+def test_a_model_tells_if_it_can_and_its_batches_are_counted():
+    count = 2 * COMPUTE_CHUNK + 1
+    held = SimpleNamespace(arrays=range(count), once=lambda: iter("abc"))
+    for model, more in ((Silent(), []), (Telling(), [f"prior: step {n}/3  loss 0.5" for n in (1, 3)])):
+        said = []
+        finish(model, held, TrainSettings(finish={"steps": 3} if more else {}), said.append)
+        assert said == ["finishing: step 1/3", "finishing: step 3/3", *more]
+        assert model.seen == ["a", "b", "c"]
+    finish(SimpleNamespace(), held, TrainSettings(), said.append)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"precision": "bfloat"}, "Unknown finish.precision 'bfloat'. Did you mean 'bfloat16'"),
+        ({"batch": 0}, "Expected a value like 512 for finish.batch, got 0"),
+        ({"map_steps": -1}, "Expected a value like 5000 for finish.map_steps, got -1"),
+        ({"progress": 1}, "Unknown key in finish 'progress'"),
+    ],
+)
+def test_settings_that_would_spoil_a_trained_model_are_refused(values, told):
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        check_finish(ImageVAE, values)
+
+
+def test_settings_that_fit_are_taken():
+    check_finish(ImageVAE, {"steps": 1, "batch": 8, "map_steps": 10, "precision": "bfloat16"})

@@ -1,0 +1,93 @@
+"""Pictures of a run: of training data and draws on one scale, and along what its model has learned."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sciencegen.api.reports import pictures as report_pictures
+from sciencegen.api.reports.pictures import gallery, pictures_of, traversals
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.galaxies import DOMAIN as GALAXIES
+from sciencegen.domains.galaxies.image_representation import fit
+from sciencegen.domains.galaxies.models import RECIPES, stamp_vae
+from sciencegen.items import Refusal
+from sciencegen.latent.explorer import LatentSpace
+from sciencegen.networks.pyramid import PyramidSettings
+from sciencegen.vae.images.image_vae import ImageVAESettings
+
+SIDE, NAMES = 32, ("half_light_radius", "flux")
+MADE = GALAXIES.simulate({"side": SIDE}, 0, 0, 24)
+TEXTS = [text for text, _ in MADE]
+VALUES = np.array([[values[name] for name in NAMES] for _, values in MADE], np.float32)
+
+
+class Texts(list):
+    def take(self, rows):
+        return [self[row] for row in rows]
+
+
+def training():
+    return SimpleNamespace(
+        splits=("train",), items=lambda split: Texts(TEXTS), property_names=NAMES,
+        values=lambda split, names: VALUES[:, [NAMES.index(name) for name in names]],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    representation = fit(TEXTS, VALUES.astype(float), NAMES)
+    settings = ImageVAESettings(
+        code=4, pyramid=PyramidSettings(4, (1, 2), known=8), flow_layers=1, flow_width=8, corrections=1
+    )
+    model = stamp_vae(representation, settings).eval()
+    space = LatentSpace(model, representation, GALAXIES.parse, GALAXIES.text)
+    return SimpleNamespace(recipe=RECIPES["stamp-vae"], representation=representation, model=model, space=space)
+
+
+def run_of(loaded, noise_free=True, **others):
+    generated = SimpleNamespace(noise_free=noise_free)
+    latents = np.zeros((24, loaded.space.size))
+    latents[:, :4] = np.random.default_rng(0).standard_normal((24, 4)) * [3, 2, 1, 0]
+    record = dict(
+        domain=GALAXIES, training=training(), model=loaded, samples={"item": ["", *TEXTS[:6]]}, goals=[],
+        settings=SimpleNamespace(generate=generated, seed=0), training_latents=latents,
+        training_sample=lambda most: evenly_spaced(24, most),
+    )  # fmt: skip
+    return SimpleNamespace(**{**record, **others})
+
+
+def test_training_data_stands_beside_draws_and_what_the_instrument_sees_of_them(loaded):
+    found = gallery(run_of(loaded))
+    assert [len(pictures) for pictures in found.groups.values()] == [24, 6, 6]
+    assert len(gallery(run_of(loaded, noise_free=False)).groups) == 2
+    assert found == gallery(run_of(loaded))
+
+
+@pytest.mark.parametrize("missing", [{"samples": {}}, {"training": None}, {"domain": SimpleNamespace(name="x")}])
+def test_there_is_none_without_both_or_where_the_domain_has_none(loaded, missing):
+    assert gallery(run_of(loaded, **missing)) is None
+
+
+def test_what_is_no_item_has_no_picture():
+    items = [GALAXIES.parse(TEXTS[0]), Refusal("no"), GALAXIES.parse(TEXTS[1])]
+    first, none, second = pictures_of(GALAXIES, items)
+    assert none == ""
+    assert [first, second] == GALAXIES.render_alike([items[0], items[2]])
+
+
+def test_rows_along_the_directions_in_which_items_vary_then_under_each_condition(loaded):
+    rows = traversals(run_of(loaded, goals=[SimpleNamespace(name="flux")]))
+    assert [row.name for row in rows] == ["direction 1", "direction 2", "direction 3", "flux", "half_light_radius"]
+    assert list(rows[0].labels) == ["−2 σ", "−1 σ", "mean", "1 σ", "2 σ"]
+    assert rows[0].pictures[2] == rows[1].pictures[2]
+    assert len({*rows[0].pictures, *rows[1].pictures}) == 9
+    assert [row.unit for row in rows[3:]] == ["nJy", "arcsec"]
+    asked = [float(label) for label in rows[4].labels]
+    np.testing.assert_allclose(asked, np.quantile(VALUES[:, 0], report_pictures.QUANTILES), rtol=0.02)
+    assert all(aside.startswith("got ") for row in rows[3:] for aside in row.asides)
+
+
+def test_a_diffusion_is_not_walked_through(loaded, monkeypatch):
+    monkeypatch.setattr("sciencegen.diffusion.model.DiffusionModel", type(loaded.model))
+    assert traversals(run_of(loaded)) == []

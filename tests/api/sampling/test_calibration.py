@@ -1,0 +1,45 @@
+"""How well a model obeys its condition, where something can tell."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sciencegen.api.sampling import calibration
+from sciencegen.api.sampling.calibration import calibrate_one
+from sciencegen.config import EvaluateSettings
+from sciencegen.errors import ConfigError
+
+MODEL = SimpleNamespace(domain=SimpleNamespace(properties={"logp": SimpleNamespace(tolerance=0.5)}))
+
+
+class Draws:
+    """Four draws of two chunks; `names` are what can be measured of them."""
+
+    def __init__(self, model, settings, few=False):
+        self.names = ("logp", *settings.predictors)
+
+    def __iter__(self):
+        return iter([{name: [1.0, 2.0] for name in self.names}, {name: [3.0, float("nan")] for name in self.names}])
+
+
+@pytest.fixture(autouse=True)
+def generation(monkeypatch):
+    monkeypatch.setattr(calibration, "Generation", Draws)
+
+
+def test_a_domains_property_has_a_hit_rate():
+    found = calibrate_one(MODEL, "logp", 2.0, EvaluateSettings())
+    assert found["got"] == 2
+    assert found["mean_absolute_error"] == pytest.approx(2 / 3)
+    assert found["hit_rate"] == pytest.approx(1 / 3)
+
+
+def test_a_users_column_is_judged_by_its_predictor():
+    found = calibrate_one(MODEL, "fitness", 2.0, EvaluateSettings(predictors={"fitness": "folder"}))
+    assert found["mean_absolute_error"] == pytest.approx(2 / 3)
+    assert "hit_rate" not in found
+
+
+def test_what_nothing_can_measure_is_refused():
+    with pytest.raises(ConfigError, match="--predictor fitness=FOLDER"):
+        calibrate_one(MODEL, "fitness", 2.0, EvaluateSettings())

@@ -1,0 +1,41 @@
+"""What `generate` keeps of the shipped model's draws: without `raw`, molecules that are written as they were drawn."""
+
+from sciencegen.api.models.folder import load_model
+from sciencegen.api.sampling.generation import Generation
+from sciencegen.config import GenerateSettings
+from sciencegen.items import Refusal
+
+
+def draws(raw, n):
+    model = load_model("molecules", None, "cpu")
+    generation = Generation(model, GenerateSettings(n=n, raw=raw, seed=3, threads=1))
+    return [item for chunk in generation for item in chunk["item"]], generation.summary(), model
+
+
+def test_malformed_draws_are_passed_over_and_counted():
+    kept, summary, model = draws(False, 100)
+    parts = ("written", "undecoded", "malformed", "repeated", "rejected", "failed")
+    assert summary["written"] == len(kept) == 100
+    assert summary["drawn"] == sum(summary[name] for name in parts)
+    assert summary["malformed"] > 20
+    encoded = model.representation.encode([model.domain.parse(text) for text in kept])
+    assert not any(isinstance(one, Refusal) for one in encoded)
+    batch = model.representation.batch(encoded)
+    assert model.representation.well_formed(batch, model.representation.decode(batch)).all()
+    raw, told, _ = draws(True, 100)
+    assert told["malformed"] == 0
+    assert told["drawn"] == len(raw) == 100
+    assert 30 < len(set(raw) & set(kept)) < 90  # of the same noise, only the well formed are kept
+
+
+def test_what_no_data_have_is_told_beforehand():
+    model = load_model("molecules", None, "cpu")
+    notes = lambda *where: Generation(model, GenerateSettings(n=1, where=where, threads=1)).notes  # noqa: E731
+    assert notes("logp in 5..7", "qed >= 0.9") == []
+    (note,) = notes("logp = 30", "qed >= 0.9")
+    assert "'logp = 30' lies beyond the data's -2 to 6" in note
+
+
+def test_what_only_the_model_knows_is_told_with_what_would_check_it():
+    generation = Generation(load_model("molecules", "qm9-diffusion", "cpu"), GenerateSettings(n=1, where=("gap=6",)))
+    assert any("--predictor gap=qm9-properties filters" in note for note in generation.notes)
