@@ -195,7 +195,10 @@ def test_equal_content_makes_equal_bytes(tmp_path):
 
 def test_equal_bytes_in_another_process_and_under_another_matplotlib_style(tmp_path):
     (tmp_path / "matplotlibrc").write_text("axes.grid: False\nfont.size: 20\nsvg.fonttype: path\n")
-    code = "from tests.report import example; from sciencegen import report; report.write_report(example.full_report(), 'p.html')"
+    code = (
+        "from tests.report import example; from sciencegen import report; "
+        "report.write_report(example.full_report(), 'p.html')"
+    )
     environment = {"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7", "MPLCONFIGDIR": str(tmp_path), "PATH": ""}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     assert (tmp_path / "p.html").read_text(encoding="utf-8") == render_page(full_report())
