@@ -29,7 +29,7 @@ from sciencegen.api.search.tables import (
 )
 from sciencegen.config import OptimizeSettings, build_settings
 from sciencegen.optimization.goals import Goal
-from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, resolve_oracles
+from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
 from sciencegen.optimization.pareto import pareto_set
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
@@ -98,9 +98,8 @@ def search(
         log("note: similarity_to_training stays empty: only which items are known is shipped; pass --training")
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
-        objective = Objective(
-            goals, oracles, science.key, settings.budget, cautious=settings.lower_bounds, progress=_progress(advance)
-        )
+        scoring = ScoringOptions(cautious=settings.lower_bounds, progress=_progress(advance))
+        objective = Objective(goals, oracles, science.key, settings.budget, scoring)
         load_method(name)(space, objective, np.random.default_rng(settings.seed), options)
         objective.check_scores()
         traces[name] = objective.trace

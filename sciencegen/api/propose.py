@@ -24,9 +24,11 @@ from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.campaign import CampaignSettings, Plate, exploration_at, next_plate
+from sciencegen.optimization.campaign import Plate, next_plate
+from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
+from sciencegen.optimization.candidate_sources import CandidateSources
 from sciencegen.optimization.journal import Entry, append
-from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
 from sciencegen.records import to_record
 
@@ -94,8 +96,9 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     number = standing.history.next_round
     generator = np.random.default_rng((settings.seed, number))
     options = beside_controls(campaign_settings(settings, number), science, pool, controls)
-    waiting, beside = [*standing.waiting, *controls], [*wild_type(standing.space), *controls]
-    picked = next_plate(space, standing.known, waiting, options, generator, pool, standing.start, beside, offered)
+    waiting, extra = [*standing.waiting, *controls], [*wild_type(standing.space), *controls]
+    sources = CandidateSources(pool, standing.start, offered)
+    picked = next_plate(space, standing.known, waiting, options, generator, sources, extra)
     plate = with_controls(picked, controls)
     table = _table(domain, plate, settings, standing, pool)
     notes = _notes(science, plate, table, settings, standing)
@@ -190,7 +193,7 @@ def _notes(
     known = [science.text(one.item) for one in standing.known]
     found = _scale_notes(plate)
     found += crowded_letters(science, table["item"], known, getattr(standing.space, "reference", None))
-    for item, foretold in zip(wild_type(standing.space), plate.beside.T, strict=False):
+    for item, foretold in zip(wild_type(standing.space), plate.extra.T, strict=False):
         measured = science.text(item) in known
         hopes = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # nobody hopes for controls
         found += against_wild_type(table["id"], hopes.tolist(), settings.minimize, foretold.tolist(), measured)
@@ -198,7 +201,9 @@ def _notes(
 
 
 def _scale_notes(plate: Plate) -> list[str]:
-    if not plate.chosen.endswith(" log-from-above"):  # values to be minimized are turned round before they are fitted
+    if not plate.surrogate.endswith(
+        " log-from-above"
+    ):  # values to be minimized are turned round before they are fitted
         return []
     return [
         "the measured values crowd at their best end, so that the model's scale ends just beyond it: predictions rank "
@@ -215,11 +220,11 @@ def _summary(
     return {
         "round": standing.history.next_round,
         "proposed": len(plate.items),
-        "candidates": plate.considered,
+        "candidates": plate.candidate_count,
         "measured": len(standing.known),
         "best": best,
         "pending": len(standing.waiting),
-        "surrogate": plate.chosen,
+        "surrogate": plate.surrogate,
         "refused": refused,
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,

@@ -23,7 +23,7 @@ _BOUND = re.compile(rf"^(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>{_NUMBER})
 _EQUAL = re.compile(
     rf"^(?P<name>\S.*?)\s*(?<![<>=!])=\s*(?P<bound>{_NUMBER})(?:\s*(?:\+-|\+/-|±)\s*(?P<tolerance>{_NUMBER}))?$"
 )
-_KNOWN = re.compile(r"^(?P<name>\S.*?)\s+in\s+domain$", re.IGNORECASE)
+_IN_DOMAIN = re.compile(r"^(?P<name>\S.*?)\s+in\s+domain$", re.IGNORECASE)
 _ROUNDING = 1e-9
 """Half-width of an `=` without a tolerance: exact, up to the rounding of decimal input."""
 
@@ -65,13 +65,13 @@ class Goal:
         """Distance to [low, high] in units of `scale`; 0 where the constraint holds."""
         return max(self.low - value, value - self.high, 0.0) / self.scale
 
-    def missed_by(self, score: Score, cautious: bool = False) -> float:
+    def violation_of(self, score: Score, cautious: bool = False) -> float:
         """The violation of a score's value, or of the worse end of its interval; 1 for an item outside the domain."""
         if self.in_domain:
             return float(score.in_domain is False)
-        return self.violation(self.judged(score, cautious))
+        return self.violation(self.value_of(score, cautious))
 
-    def judged(self, score: Score, cautious: bool) -> float:
+    def value_of(self, score: Score, cautious: bool) -> float:
         return self.cautious_value(score) if cautious else float("nan" if score.value is None else score.value)
 
     def satisfied(self, value: float) -> bool:
@@ -100,7 +100,7 @@ def parse_goal(
         direction: Direction = "maximize" if match["direction"].lower().startswith("max") else "minimize"
         name = match["name"]
         return Goal(text, name, direction, scale=(scales or {}).get(name, 1.0))
-    if match := _KNOWN.match(stripped):
+    if match := _IN_DOMAIN.match(stripped):
         return Goal(text, match["name"], in_domain=True)
     name, low, high = _parse_interval(text, stripped, tolerances or {}, expected)
     return Goal(text, name, None, low, high, (scales or {}).get(name) or _default_scale(low, high))

@@ -59,12 +59,65 @@ def resolve_oracles(goals: Sequence[Goal], resolve: Callable[[str], Oracle]) -> 
     return {name: resolve(name) for name in dict.fromkeys(goal.name for goal in goals)}
 
 
-class Objective:
-    """Scores items against the goals until `budget` distinct ones (by `key`) have been scored.
+def score_here(oracle: Oracle, items: Sequence[Item]) -> list[Score]:
+    return oracle.score(items)
 
-    Asking again for a scored item is free. `cautious` scores each goal by the worse end of an oracle's interval.
-    `score_batch(oracle, items)` may run the oracle elsewhere (in parallel); by default it is `oracle.score(items)`.
-    `progress` is called after each batch. A run whose first `give_up_after` items all fail stops with the reason.
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How an objective calls its oracles.
+
+    Parameters
+    ----------
+    cautious : bool
+        Whether each goal is judged by the worse end of an oracle's interval.
+    score_batch : callable
+        (oracle, items) -> scores; it may run the oracle elsewhere, in parallel.
+    progress : callable, optional
+        Called with the objective after each batch.
+    give_up_after : int
+        A run whose first items, so many, all fail ends with the reason.
+    """
+
+    cautious: bool = False
+    score_batch: ScoreBatch = score_here
+    progress: Callable[[Objective], None] | None = None
+    give_up_after: int = 100
+
+
+class Objective:
+    """Scores items against goals until `budget` distinct ones have been scored; an item that was scored is free.
+
+    Parameters
+    ----------
+    goals : sequence of Goal
+    oracles : mapping
+        The oracle of each goal's name.
+    key : callable
+        item -> its identity.
+    budget : int
+        Number of distinct items.
+    options : ScoringOptions, optional
+
+    Attributes
+    ----------
+    trace : list of Evaluation
+        In the order of scoring.
+
+    Raises
+    ------
+    ConfigError
+        If a goal has no oracle or the budget is below 1.
+
+    Examples
+    --------
+    >>> from sciencegen.optimization.goals import parse_goals
+    >>> from sciencegen.scoring.oracles import FunctionOracle
+    >>> goals = parse_goals(["maximize length", "length <= 4"])
+    >>> objective = Objective(goals, {"length": FunctionOracle("length", len)}, key=str, budget=10)
+    >>> short, long = objective.evaluate(["CCO", "CCCCCO"])
+    >>> short.feasible, long.feasible, long.violation, objective.remaining
+    (True, False, 0.5, 8)
     """
 
     def __init__(
@@ -73,11 +126,7 @@ class Objective:
         oracles: Mapping[str, Oracle],
         key: Callable[[Item], str],
         budget: int,
-        *,
-        cautious: bool = False,
-        score_batch: ScoreBatch | None = None,
-        progress: Callable[[Objective], None] | None = None,
-        give_up_after: int = 100,
+        options: ScoringOptions | None = None,
     ) -> None:
         missing = [goal.name for goal in goals if goal.name not in oracles]
         if missing or not goals:
@@ -87,8 +136,7 @@ class Objective:
         if budget < 1:
             raise ConfigError(f"Expected a budget of at least 1 scored item, got {budget}.")
         self.goals, self.oracles, self.key, self.budget = tuple(goals), dict(oracles), key, budget
-        self.cautious, self.progress, self.give_up_after = cautious, progress, give_up_after
-        self.score_batch = score_batch or score_here
+        self.options = options or ScoringOptions()
         self.trace: list[Evaluation] = []
         self._by_key: dict[str, Evaluation] = {}
 
@@ -123,22 +171,23 @@ class Objective:
         return [self._by_key.get(key) for key in keys]
 
     def _record(self, keys: Sequence[str], items: Sequence[Item]) -> None:
-        columns = {name: score_safely(oracle, items, self.score_batch) for name, oracle in self.oracles.items()}
+        columns = {name: score_safely(oracle, items, self.options.score_batch) for name, oracle in self.oracles.items()}
         for row, (key, item) in enumerate(zip(keys, items, strict=True)):
             evaluation = self._judge(key, item, {name: column[row] for name, column in columns.items()})
             self.trace.append(evaluation)
             self._by_key[key] = evaluation
-        self.check_scores(self.give_up_after)
-        if self.progress:
-            self.progress(self)
+        self.check_scores(self.options.give_up_after)
+        if self.options.progress:
+            self.options.progress(self)
 
     def _judge(self, key: str, item: Item, scores: Mapping[str, Score]) -> Evaluation:
         call = len(self.trace) + 1
         failures = [f"{name}: {score.failure or 'no value'}" for name, score in scores.items() if score.failed]
         if failures:
             return Evaluation(call, key, item, scores, (), math.inf, -math.inf, "; ".join(failures))
-        gains = tuple(goal.gain(goal.judged(scores[goal.name], self.cautious)) for goal in self.objectives)
-        violation = sum((goal.missed_by(scores[goal.name], self.cautious) for goal in self.constraints), 0.0)
+        cautious = self.options.cautious
+        gains = tuple(goal.gain(goal.value_of(scores[goal.name], cautious)) for goal in self.objectives)
+        violation = sum((goal.violation_of(scores[goal.name], cautious) for goal in self.constraints), 0.0)
         scaled = sum(gain / goal.scale for gain, goal in zip(gains, self.objectives, strict=True))
         return Evaluation(call, key, item, scores, gains, violation, scaled - violation)
 
@@ -146,10 +195,6 @@ class Objective:
         """Raise where `least` or more items were scored and every one failed."""
         if len(self.trace) >= least and all(evaluation.failure is not None for evaluation in self.trace):
             raise AllFailed(self.trace)
-
-
-def score_here(oracle: Oracle, items: Sequence[Item]) -> list[Score]:
-    return oracle.score(items)
 
 
 def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch = score_here) -> list[Score]:

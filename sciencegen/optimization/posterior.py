@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,7 +89,7 @@ def fit_posterior(
     """
     from sciencegen.optimization.gaussian_process import log_density
 
-    models, shapes = allowed("surrogate", surrogate, MODELS), allowed("scale", scale, SHAPES)
+    models, shapes = names_for("surrogate", surrogate, MODELS), names_for("scale", scale, SHAPES)
     if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
         raise DataError(
             f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
@@ -122,9 +122,16 @@ def fit_posterior(
     return replace(fitted[best()], likelihoods=likelihoods)
 
 
-def allowed(what: str, name: str, known: Mapping[str, Any]) -> Sequence[str]:
+def names_for(setting: str, name: str, known: Mapping[str, object]) -> list[str]:
+    """The names that a setting allows: one of the known names, or all of them for "auto".
+
+    Examples
+    --------
+    >>> names_for("surrogate", "auto", {"gp": 1, "ensemble": 2})
+    ['gp', 'ensemble']
+    """
     if name != "auto" and name not in known:
-        raise unknown_name(what, name, [*known, "auto"])
+        raise unknown_name(setting, name, [*known, "auto"])
     return list(known) if name == "auto" else [name]
 
 

@@ -1,4 +1,4 @@
-"""Where candidates come from: a given pool, moves from the best items known, and the latent space of a model."""
+"""Candidates of a campaign: a given pool, moves from the best measured items, and draws of a generative model."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.quotas import Marks, first_within_quota
 
 Item = Any
-OFFERED = "offered"
-"""Source of candidates that were given beside those that are made."""
+"""What a domain makes of a text."""
+SUGGESTED = "offered"
+"""Source of candidates that the user suggested; the word stands in tables."""
 Move = Callable[[Sequence[Item], np.random.Generator], Sequence[Item | None]]
 """Children, one of each parent (or None); the parents come best first, some more than once."""
+Rating = Callable[[FeatureRows], Float[np.ndarray, " item"]]
 
 
 @dataclass(frozen=True)
 class Proposals:
-    """Distinct candidates, the row that each surrogate sees of it, and who made it."""
+    """Distinct candidates, their rows for a surrogate, and the source of each."""
 
     items: list[Item] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -34,11 +36,24 @@ class Proposals:
 
 @dataclass(frozen=True)
 class CampaignSpace:
-    """What a campaign sees of a domain and a model.
+    """What a campaign needs of a domain and a model.
 
-    key(item): identity. features(items): rows for the surrogate. accept(items): which may be proposed.
-    moves: name -> how children come of parents. draws: name -> draw(n, generator), items of nobody (None fails).
-    similarity: of items, for plates. marks(items): what each may have in common with others, for `maximum_share`.
+    Parameters
+    ----------
+    key : callable
+        item -> its identity.
+    features : callable
+        items -> rows for the surrogate.
+    similarity : callable
+        (items, references) -> array [item reference] in 0..1, of plates.
+    accept : callable
+        items -> which of them may be proposed.
+    moves : mapping
+        Name -> children of parents.
+    draws : mapping
+        Name -> draw(n, generator), items without parents; None where one fails.
+    marks : callable, optional
+        items -> marks of each that `PlateSettings.maximum_share` limits.
     """
 
     key: Callable[[Item], str]
@@ -50,15 +65,32 @@ class CampaignSpace:
     marks: Callable[[Sequence[Item]], Sequence[Marks]] | None = None
 
     def marks_of(self, items: Sequence[Item], share: float) -> Sequence[Marks]:
-        """Of each item; none where a share doesn't limit them."""
+        """Marks of each item; none where a share doesn't limit them."""
         return self.marks(items) if self.marks is not None and share < 1 else [()] * len(items)
+
+    def acceptable(self, items: Sequence[Item], keys: Sequence[str], excluded: set[str]) -> list[int]:
+        """Indices of the items that may be proposed and are not among the excluded keys."""
+        new = [index for index, key in enumerate(keys) if key not in excluded]
+        flags = self.accept([items[index] for index in new]) if new else []
+        return [index for index, accepted in zip(new, flags, strict=True) if accepted]
 
 
 @dataclass(frozen=True)
 class BreedingSettings:
-    """children: new candidates of a generation, all moves together. generations: each has the candidates that the
-    surrogate likes best among its parents. parents: how many breed. draws: new ones without parents. patience: rounds
-    of moves without a new child after which a generation is over.
+    """Sizes of a generation.
+
+    Parameters
+    ----------
+    children : int
+        New candidates of a generation, of all moves together.
+    generations : int
+        The candidates with the best ratings are among the parents of the next generation.
+    parents : int
+        Parents of a generation.
+    draws : int
+        Candidates without parents.
+    patience : int
+        Rounds of moves without a new child after which a generation ends.
     """
 
     children: int = 300
@@ -68,38 +100,73 @@ class BreedingSettings:
     patience: int = 3
 
 
+@dataclass(frozen=True)
+class Parents:
+    """Items that may be parents, with their ratings. share: greatest share of the parents that may have one mark."""
+
+    items: Sequence[Item] = ()
+    ratings: Sequence[float] = ()
+    share: float = 1.0
+
+
 def breed(
     space: CampaignSpace,
-    known: Sequence[Item],
-    hopes: Sequence[float],
-    forbidden: set[str],
-    liking: Callable[[FeatureRows], Float[np.ndarray, " item"]],
+    parents: Parents,
+    excluded: set[str],
+    rating: Rating,
     settings: BreedingSettings,
     generator: np.random.Generator,
-    offered: Sequence[Item] = (),
-    share: float = 1.0,
+    suggestions: Sequence[Item] = (),
 ) -> Proposals:
-    """Candidates that are offered, that are drawn, and from moves, generation after generation.
+    """Candidates that are suggested, drawn, and bred by moves, generation after generation.
 
-    known: items that may be parents with their hopes, on the scale of `liking`, which rates candidates by their rows.
-    forbidden: keys that must not be proposed; grows by those that were looked at. share: of the parents, that may bear
-    one mark.
+    Parameters
+    ----------
+    space : CampaignSpace
+    parents : Parents
+        Of the first generation.
+    excluded : set of str
+        Keys that must not be proposed; grows by those of all items that were considered.
+    rating : callable
+        Rows -> array [item] on the scale of the parents' ratings.
+    settings : BreedingSettings
+    generator : numpy.random.Generator
+    suggestions : sequence
+        Items that are candidates without being bred.
+
+    Returns
+    -------
+    Proposals
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> space = CampaignSpace(
+    ...     key=str, features=lambda items: np.array(items, float)[:, None],
+    ...     similarity=lambda some, others: np.zeros((len(some), len(others))),
+    ...     moves={"increment": lambda parents, generator: [parent + 1 for parent in parents]},
+    ... )
+    >>> settings = BreedingSettings(children=30, generations=1, parents=2)
+    >>> found = breed(space, Parents([3, 7], [0.0, 1.0]), {"3", "7"}, lambda rows: rows[:, 0], settings,
+    ...               np.random.default_rng(0))
+    >>> sorted(found.items), set(found.sources)
+    ([4, 8], {'increment'})
     """
     found = Proposals()
-    _add(space, found, offered, [OFFERED] * len(offered), forbidden)
+    _add(space, found, suggestions, [SUGGESTED] * len(suggestions), excluded)
     for name, draw in space.draws.items():
         drawn = draw(max(1, settings.draws // len(space.draws)), generator)
-        _add(space, found, drawn, [name] * len(drawn), forbidden)
-    liked: list[float] = liking(_rows_of(space, found, 0)).tolist() if len(found) else []
-    for _ in range(settings.generations if space.moves and known else 0):
-        pool, rated = [*known, *found.items], np.array([*hopes, *liked])
-        best = [pool[place] for place in np.argsort(-rated, kind="stable")]
-        parents = [best[place] for place in first_within_quota(space.marks_of(best, share), settings.parents, share)]
+        _add(space, found, drawn, [name] * len(drawn), excluded)
+    ratings: list[float] = rating(_add_rows(space, found, 0)).tolist() if len(found) else []
+    for _ in range(settings.generations if space.moves and parents.items else 0):
+        items, all_ratings = [*parents.items, *found.items], np.array([*parents.ratings, *ratings])
+        best = [items[index] for index in np.argsort(-all_ratings, kind="stable")]
+        within = first_within_quota(space.marks_of(best, parents.share), settings.parents, parents.share)
         before = len(found)
-        _generation(space, found, parents, forbidden, settings, generator)
+        _generation(space, found, [best[index] for index in within], excluded, settings, generator)
         if len(found) == before:
             break
-        liked += liking(_rows_of(space, found, before)).tolist()
+        ratings += rating(_add_rows(space, found, before)).tolist()
     return found
 
 
@@ -107,40 +174,40 @@ def _generation(
     space: CampaignSpace,
     found: Proposals,
     parents: Sequence[Item],
-    forbidden: set[str],
+    excluded: set[str],
     settings: BreedingSettings,
     generator: np.random.Generator,
 ) -> None:
     """Children by every move in turn, until there are enough; parents by rank, the better ones oftener."""
-    wanted, stalled = len(found) + settings.children, 0
+    target, stalled = len(found) + settings.children, 0
     share = max(8, settings.children // len(space.moves))
-    while len(found) < wanted and stalled < settings.patience:
+    while len(found) < target and stalled < settings.patience:
         before = len(found)
         for name, move in space.moves.items():
             places = np.sort((len(parents) * generator.random(share) ** 2).astype(int))
             children = move([parents[place] for place in places], generator)
-            _add(space, found, children[: wanted - len(found)], [name] * len(children), forbidden)
+            _add(space, found, children[: target - len(found)], [name] * len(children), excluded)
         stalled = stalled + 1 if len(found) == before else 0
 
 
 def _add(
-    space: CampaignSpace, found: Proposals, items: Iterable[Item | None], sources: Iterable[str], forbidden: set[str]
+    space: CampaignSpace, found: Proposals, items: Iterable[Item | None], sources: Iterable[str], excluded: set[str]
 ) -> None:
     fresh: dict[str, tuple[Item, str]] = {}
     for item, source in zip(items, sources, strict=False):
-        if item is not None and (key := space.key(item)) not in forbidden:
+        if item is not None and (key := space.key(item)) not in excluded:
             fresh.setdefault(key, (item, source))
-    forbidden.update(fresh)
-    may = space.accept([item for item, _ in fresh.values()]) if fresh else []
-    for (key, (item, source)), accepted in zip(fresh.items(), may, strict=True):
+    excluded.update(fresh)
+    flags = space.accept([item for item, _ in fresh.values()]) if fresh else []
+    for (key, (item, source)), accepted in zip(fresh.items(), flags, strict=True):
         if accepted:
             found.items.append(item)
             found.keys.append(key)
             found.sources.append(source)
 
 
-def _rows_of(space: CampaignSpace, found: Proposals, start: int) -> FeatureRows:
-    """Features of the candidates from `start` on, computed now and kept."""
+def _add_rows(space: CampaignSpace, found: Proposals, start: int) -> FeatureRows:
+    """Features of the candidates from `start` on; they are kept in `found`."""
     rows = space.features(found.items[start:])
     found.rows.append(rows)
     return rows

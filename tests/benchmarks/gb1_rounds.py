@@ -38,10 +38,13 @@ from scipy import stats
 
 from sciencegen.domains.proteins.design import design_features
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.optimization.campaign import CampaignSettings, CampaignSpace, Given, Plate, exploration_at, next_plate
+from sciencegen.optimization.campaign import Plate, next_plate
+from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
+from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.feature_rows import SiteRows
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.plate_builder import PlateSettings
+from sciencegen.optimization.proposers import CampaignSpace
 from tests.benchmarks.dataset_files import dataset_file
 from tests.benchmarks.latent_variants import LatentVariants
 
@@ -107,7 +110,7 @@ def space_of(landscape: dict[str, float], method: str, latent: LatentVariants | 
 
 
 def propose(
-    landscape: dict[str, float], known: Sequence[str], method: str, everything: Given, seed: int, number: int
+    landscape: dict[str, float], known: Sequence[str], method: str, everything: CandidatePool, seed: int, number: int
 ) -> Plate:
     """The next plate, by keys of what the method may see: the fitness of `known` alone."""
     generator = np.random.default_rng((seed, number))
@@ -121,10 +124,10 @@ def propose(
     acquisition, exploration = "greedy" if method == "one-shot" else "thompson", exploration_at(number + 1, ROUNDS + 1)
     settings = CampaignSettings(PLATE, plate=PlateSettings(acquisition, exploration))
     pool = None if method in ("moves", "latent") else everything
-    return next_plate(space_of(landscape, method, latent), measured, [], settings, generator, pool)
+    return next_plate(space_of(landscape, method, latent), measured, [], settings, generator, CandidateSources(pool))
 
 
-def repeat(landscape: dict[str, float], method: str, everything: Given, seed: int) -> dict[str, float | str]:
+def repeat(landscape: dict[str, float], method: str, everything: CandidatePool, seed: int) -> dict[str, float | str]:
     """One campaign; its first plate depends on the seed alone."""
     places = np.random.default_rng(seed).choice(len(landscape), PLATE, replace=False)
     known = [everything.items[place] for place in places]
@@ -177,7 +180,7 @@ def main() -> None:
     torch.set_num_threads(1)
     landscape = read_landscape(dataset_file(given.landscape))
     variants = list(landscape)
-    everything = Given(variants, variants, np.ones(len(variants)))
+    everything = CandidatePool(variants, variants, np.ones(len(variants)))
     rows: list[dict] = []
     if given.output.exists():
         with given.output.open(newline="") as file:

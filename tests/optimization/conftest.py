@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization.goals import parse_goal
-from sciencegen.optimization.objective import Objective
+from sciencegen.optimization.objective import Objective, ScoringOptions
 from sciencegen.optimization.spaces import SearchSpace
 from sciencegen.scoring.oracles import FunctionOracle
 
@@ -61,6 +61,6 @@ def objective():
     def make(*goals, budget=500, **settings):
         parsed = [parse_goal(goal) for goal in goals]
         oracles = {goal.name: FunctionOracle(goal.name, FUNCTIONS[goal.name]) for goal in parsed}
-        return Objective(parsed, oracles, repr, budget, **settings)
+        return Objective(parsed, oracles, repr, budget, ScoringOptions(**settings))
 
     return make

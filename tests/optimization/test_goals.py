@@ -96,7 +96,7 @@ def test_violation_is_zero_exactly_where_satisfied_and_relative_elsewhere():
 def test_a_goal_may_be_what_the_oracle_knows():
     goal = parse_goal("fitness in domain")
     assert (goal.name, goal.is_objective) == ("fitness", False)
-    asked = [goal.missed_by(Score(2.0, in_domain=inside), True) for inside in (True, None, False)]
+    asked = [goal.violation_of(Score(2.0, in_domain=inside), True) for inside in (True, None, False)]
     assert asked == [0.0, 0.0, 1.0]
     with pytest.raises(ConfigError, match="Expected a condition"):
         parse_condition("fitness in domain")

@@ -6,7 +6,7 @@ import pytest
 
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.goals import parse_goals
-from sciencegen.optimization.objective import Objective, resolve_oracles
+from sciencegen.optimization.objective import Objective, ScoringOptions, resolve_oracles
 from sciencegen.scoring.oracles import FunctionOracle, Score
 
 
@@ -24,7 +24,7 @@ class Recorder:
 
 
 def make(oracle, budget=10, goals=("maximize x",), **settings):
-    return Objective(parse_goals(goals), {"x": oracle}, str, budget, **settings)
+    return Objective(parse_goals(goals), {"x": oracle}, str, budget, ScoringOptions(**settings))
 
 
 def test_duplicates_and_known_items_spend_nothing():

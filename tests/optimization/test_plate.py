@@ -8,7 +8,8 @@ import pytest
 from sciencegen.errors import ConfigError
 from sciencegen.optimization import plate as plates
 from sciencegen.optimization.acquisition import ACQUISITIONS
-from sciencegen.optimization.plate import PlateSettings, Pool, pick_plate
+from sciencegen.optimization.plate import ContextRows, pick_plate
+from sciencegen.optimization.plate_builder import Candidates, PlateSettings
 from sciencegen.optimization.posterior import fit_posterior
 
 GENERATOR = np.random.default_rng(0)
@@ -27,10 +28,10 @@ def posterior():
 
 
 def pick(posterior, count=12, costs=None, seed=0, marks=(), **settings):
-    pool = Pool(list(range(40, 300)), ROWS[40:], np.ones(260) if costs is None else costs, marks)
+    candidates = Candidates(list(range(40, 300)), ROWS[40:], np.ones(260) if costs is None else costs, marks)
     return pick_plate(
-        pool, posterior, count, PlateSettings(**settings), np.random.default_rng(seed), similarity=similarity,
-        pending=ROWS[:2], baseline=ROWS[np.argsort(-VALUES[:40])[:5]],
+        candidates, posterior, count, PlateSettings(**settings), np.random.default_rng(seed), similarity,
+        ContextRows(ROWS[:2], ROWS[np.argsort(-VALUES[:40])[:5]]),
     )  # fmt: skip
 
 

@@ -15,24 +15,25 @@ from sciencegen.config import PrepareSettings, ProposeSettings
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Row
-from sciencegen.optimization.campaign import Given
+from sciencegen.optimization.candidate_sources import CandidatePool
 
 LARGEST_SPACE = 200_000
 """Items of a design space that are all looked at."""
 
 
-def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[Given | None, list[Refused]]:
+def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[CandidatePool | None, list[Refused]]:
     """The candidates of a file or dataset, or the whole of a design space that is small enough; and refused rows."""
     science = domain_of(domain)
     if settings.pool is None:
         items = space.everything(LARGEST_SPACE) if hasattr(space, "everything") else None
-        return (None if items is None else Given(items, [science.key(i) for i in items], np.ones(len(items)))), []
+        pool = None if items is None else CandidatePool(items, [science.key(i) for i in items], np.ones(len(items)))
+        return pool, []
     distinct, refused = _candidates(domain, settings, settings.pool, settings.column, space)
     if not distinct:
         reason = f"all rows were refused, the first: {refused[0][2]}" if refused else "it has none"
         raise DataError(f"Expected items in the pool {settings.pool}, {reason}.")
     costs = np.array([_cost(row, settings) for row, _ in distinct.values()])
-    return Given([science.parse(text) for _, text in distinct.values()], list(distinct), costs), refused
+    return CandidatePool([science.parse(text) for _, text in distinct.values()], list(distinct), costs), refused
 
 
 def offered_items(domain: str, settings: ProposeSettings, space: Any) -> tuple[list[Any], list[Refused]]:

@@ -11,7 +11,9 @@ import numpy as np
 from sciencegen.api.search.space import start_items
 from sciencegen.config import ProposeSettings
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.campaign import CampaignSettings, Given, Plate
+from sciencegen.optimization.campaign import Plate
+from sciencegen.optimization.campaign_settings import CampaignSettings
+from sciencegen.optimization.candidate_sources import CandidatePool
 from sciencegen.optimization.proposers import CampaignSpace
 
 CONTROL = "control"
@@ -32,7 +34,7 @@ def read_controls(
 
 
 def beside_controls(
-    options: CampaignSettings, science: Any, pool: Given | None, controls: Sequence[Any]
+    options: CampaignSettings, science: Any, pool: CandidatePool | None, controls: Sequence[Any]
 ) -> CampaignSettings:
     """Those of the picks: with what controls, whose costs are the pool's, leave of the limit."""
     costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
@@ -47,8 +49,8 @@ def with_controls(plate: Plate, controls: Sequence[Any]) -> Plate:
     if not controls:
         return plate
     count = len(controls)
-    told = plate.beside[:, -count:] if plate.beside.size else np.full((3, count), np.nan)
-    predicted, lower, upper = np.concatenate([[plate.predicted, plate.lower, plate.upper], told], axis=1)
+    of_controls = plate.extra[:, -count:] if plate.extra.size else np.full((3, count), np.nan)
+    predicted, lower, upper = np.concatenate([[plate.predicted, plate.lower, plate.upper], of_controls], axis=1)
     return replace(
         plate, items=[*plate.items, *controls], sources=[*plate.sources, *[CONTROL] * count],
         predicted=predicted, lower=lower, upper=upper,

@@ -27,7 +27,7 @@ def meeting(domain: str, settings: ProposeSettings, own: Mapping[str, Oracle]) -
         scores = {name: score_safely(oracle, items) if items else [] for name, oracle in oracles.items()}
         found = [[scores[wish.name][row] for wish in wishes] for row in range(len(items))]
         return [
-            all(not score.failed and wish.missed_by(score) == 0 for wish, score in zip(wishes, row, strict=True))
+            all(not score.failed and wish.violation_of(score) == 0 for wish, score in zip(wishes, row, strict=True))
             for row in found
         ]
 

@@ -111,7 +111,7 @@ def _judged(run: RunContents, goal: Goal, folder: Path) -> str:
     scores = [one for one in scored if not one.failed]
     if not scores:
         return ""
-    met, surely = (sum(goal.missed_by(one, cautious) == 0 for one in scores) for cautious in (False, True))
+    met, surely = (sum(goal.violation_of(one, cautious) == 0 for one in scores) for cautious in (False, True))
     return (
         f"Of {len(scores)} generated items, asked for '{goal.text}', {met} have it by the predictor {goal.name}, "
         f"{surely} with their whole interval: predictions, which only a measurement confirms."

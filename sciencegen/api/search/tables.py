@@ -96,7 +96,7 @@ def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -
     """Goal that must hold -> how many of the scored items meet it. cautious: by the worse end of an interval."""
     scored = [evaluation.scores for evaluation in trace if evaluation.failure is None]
     return {
-        goal.text: sum(goal.missed_by(scores[goal.name], cautious) == 0 for scores in scored)
+        goal.text: sum(goal.violation_of(scores[goal.name], cautious) == 0 for scores in scored)
         for goal in goals
         if not goal.is_objective
     }

@@ -1,0 +1,107 @@
+"""Candidates of a plate: those of a given pool, or suggested, drawn and bred ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.optimization.campaign_settings import CampaignSettings
+from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows, distinct_rows
+from sciencegen.optimization.plate_builder import Candidates
+from sciencegen.optimization.posterior import Posterior
+from sciencegen.optimization.proposers import CampaignSpace, Item, Parents, Proposals, breed
+
+POOL, START = "pool", "start"
+"""Sources of candidates."""
+OPTIMISM = 1.0
+"""Standard deviations added to the means by which parents are rated."""
+
+
+@dataclass(frozen=True)
+class CandidatePool:
+    """A finite pool: distinct items, their keys, and the cost of each (above 0)."""
+
+    items: Sequence[Item]
+    keys: Sequence[str]
+    costs: Float[np.ndarray, " item"]
+
+
+@dataclass(frozen=True)
+class CandidateSources:
+    """Where candidates come from, beside moves and draws.
+
+    Parameters
+    ----------
+    pool : CandidatePool, optional
+        The only candidates, where there is one.
+    start : sequence
+        Items of the first plate, and parents while nothing is measured.
+    suggestions : sequence
+        Further candidates.
+    """
+
+    pool: CandidatePool | None = None
+    start: Sequence[Item] = ()
+    suggestions: Sequence[Item] = ()
+
+
+@dataclass(frozen=True)
+class CandidateMaker:
+    """Makes the candidates of one plate. excluded: keys of measured and pending items."""
+
+    space: CampaignSpace
+    settings: CampaignSettings
+    generator: np.random.Generator
+    sources: CandidateSources
+    excluded: set[str]
+
+    def candidates(self, items: Sequence[Item], rows: FeatureRows, costs: Float[np.ndarray, " item"]) -> Candidates:
+        return Candidates(items, rows, costs, self.space.marks_of(items, self.settings.plate.maximum_share))
+
+    def from_pool(self, pool: CandidatePool) -> tuple[Candidates, list[str]]:
+        """What of the pool may be proposed."""
+        open_places = self.space.acceptable(pool.items, pool.keys, self.excluded)
+        items = [pool.items[place] for place in open_places]
+        return self.candidates(items, self.space.features(items), pool.costs[open_places]), [POOL] * len(items)
+
+    def bred(
+        self, measured: Sequence[Item], means: Float[np.ndarray, " item"], posterior: Posterior
+    ) -> tuple[Candidates, list[str]]:
+        """Candidates from moves of the measured items, of which one of each row."""
+
+        def rating(rows: FeatureRows) -> np.ndarray:
+            marginals = posterior.model.marginals(posterior.points(rows))
+            return marginals.mean + OPTIMISM * marginals.deviation
+
+        parents = Parents(measured, means.tolist(), self.settings.plate.maximum_share)
+        found = breed(
+            self.space, parents, set(self.excluded), rating, self.settings.breeding, self.generator,
+            self.sources.suggestions,
+        )  # fmt: skip
+        rows = _all_rows(found)
+        places = distinct_rows(rows)
+        items = [found.items[place] for place in places]
+        return self.candidates(items, rows[places], np.ones(len(items))), [found.sources[place] for place in places]
+
+    def for_first_plate(self) -> tuple[list[Item], list[str]]:
+        """Start items, then suggestions, draws and moves from the start items in random order; and their sources."""
+        space, settings, sources = self.space, self.settings, self.sources
+        new = {key: item for item in sources.start if (key := space.key(item)) not in self.excluded}
+        distinct = list(new.values())
+        first = [distinct[place] for place in space.acceptable(distinct, list(new), set())]
+        breeding = replace(settings.breeding, draws=2 * settings.count, children=2 * settings.count, generations=1)
+        excluded = self.excluded | set(map(space.key, first))
+        parents = Parents(sources.start, [0.0] * len(sources.start))
+        found = breed(
+            space, parents, excluded, lambda rows: np.zeros(len(rows)), breeding, self.generator, sources.suggestions
+        )
+        order = self.generator.permutation(len(found)).tolist()
+        items = [*first, *(found.items[place] for place in order)]
+        return items, [START] * len(first) + [found.sources[place] for place in order]
+
+
+def _all_rows(found: Proposals) -> FeatureRows:
+    return concatenate_rows(found.rows) if found.rows else np.empty((0, 0))

@@ -1,0 +1,159 @@
+"""A plate while it fills: what may still be picked, and the next pick by an acquisition's values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.optimization.acquisition import ACQUISITIONS, Acquisition
+from sciencegen.optimization.feature_rows import FeatureRows
+from sciencegen.optimization.quotas import Marks, Quota, quota_limit
+
+COMPARED = 200
+"""The best candidates of a block, whose median similarity is the typical one."""
+
+Similarity = Callable[[Sequence[Any], Sequence[Any]], Float[np.ndarray, "item reference"]]
+
+
+@dataclass(frozen=True)
+class PlateSettings:
+    """Limits and preferences of a plate.
+
+    Parameters
+    ----------
+    acquisition : str
+        A name in `ACQUISITIONS`.
+    exploration : float
+        Factor of the posterior's standard deviation where functions are drawn from it (Agrawal & Goyal 2013).
+        Candidates that look best among many tend to be overrated.
+    maximum_similarity : float
+        No two items of a plate are more similar, in (0, 1].
+    maximum_share : float
+        Greatest share of the plate that may have one mark (`CampaignSpace.marks`), in (0, 1].
+    diversity : float
+        Local penalization: each pick lowers its neighbours' values by diversity * nearness * (the values' standard
+        deviation among the block). Nearness is 1 at the pick and 0 at the typical similarity of two candidates.
+    cost_limit : float
+        Of the whole plate.
+
+    Raises
+    ------
+    ConfigError
+        If a number is outside its range or the acquisition is unknown.
+    """
+
+    acquisition: str = "thompson"
+    exploration: float = 1.4
+    maximum_similarity: float = 1.0
+    maximum_share: float = 1.0
+    diversity: float = 0.0
+    cost_limit: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.acquisition not in ACQUISITIONS:
+            raise unknown_name("acquisition", self.acquisition, ACQUISITIONS)
+        least, most = sorted((self.maximum_similarity, self.maximum_share))
+        if not 0 < least <= most <= 1 or min(self.diversity, self.exploration) < 0 or self.cost_limit <= 0:
+            raise ConfigError(
+                "Expected 0 < maximum_similarity <= 1, the same of maximum_share, diversity and exploration from 0, a "
+                f"cost limit above 0, got {self.maximum_similarity}, {self.maximum_share}, {self.diversity}, "
+                f"{self.exploration} and {self.cost_limit}."
+            )
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What may be picked.
+
+    Parameters
+    ----------
+    items : sequence
+    rows : SiteRows or array [item feature]
+    costs : array [item]
+        Above 0.
+    marks : sequence
+        Of each item; empty where they are not limited.
+    """
+
+    items: Sequence[Any]
+    rows: FeatureRows
+    costs: Float[np.ndarray, " item"]
+    marks: Sequence[Marks] = ()
+
+
+class PlateBuilder:
+    """A plate while it fills: the picked candidates, their cost, and which others may still be picked."""
+
+    def __init__(self, candidates: Candidates, settings: PlateSettings, similarity: Similarity, count: int) -> None:
+        self.candidates, self.settings, self.count = candidates, settings, count
+        self.picked: list[int] = []
+        self.cost = 0.0
+        self._similarity, self._quota = similarity, Quota(quota_limit(settings.maximum_share, count))
+        self._compares = settings.maximum_similarity < 1 or settings.diversity > 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.picked) >= self.count
+
+    def add(self, place: int) -> None:
+        self.picked.append(place)
+        self.cost += float(self.candidates.costs[place])
+        self._quota.add(self._marks(place))
+
+    def _marks(self, place: int) -> Marks:
+        return self.candidates.marks[place] if self.candidates.marks else ()
+
+    def typical_similarity(self, block: Int[np.ndarray, " candidate"]) -> float:
+        """Median similarity of two of the block's best candidates."""
+        if self.settings.diversity == 0 or len(block) < 2:
+            return 0.0
+        best = [self.candidates.items[place] for place in block[:COMPARED]]
+        return float(np.median(np.asarray(self._similarity(best, best))[~np.eye(len(best), dtype=bool)]))
+
+    def greatest_similarity(
+        self, block: Int[np.ndarray, " candidate"], before: Float[np.ndarray, " candidate"] | None
+    ) -> Float[np.ndarray, " candidate"]:
+        """Greatest similarity of each candidate to the plate. before: the same without the latest pick, if known."""
+        if not self._compares or not self.picked:
+            return np.zeros(len(block))
+        since = self.picked if before is None else self.picked[-1:]
+        items = [self.candidates.items[place] for place in block]
+        found = np.asarray(self._similarity(items, [self.candidates.items[place] for place in since])).max(1)
+        return found if before is None else np.maximum(before, found)
+
+    def pickable(
+        self, block: Int[np.ndarray, " candidate"], greatest_similarity: Float[np.ndarray, " candidate"]
+    ) -> Bool[np.ndarray, " candidate"]:
+        distant = greatest_similarity <= self.settings.maximum_similarity
+        affordable = self.cost + self.candidates.costs[block] <= self.settings.cost_limit * (1 + 1e-12)
+        found = distant & affordable & ~np.isin(block, self.picked)
+        if self.settings.maximum_share < 1:
+            found &= np.array([self._quota.allows(self._marks(place)) for place in block], bool)
+        return found
+
+
+def fill(builder: PlateBuilder, block: Int[np.ndarray, " candidate"], acquisition: Acquisition) -> None:
+    """Pick from the block until the plate is full or nothing in the block may be picked."""
+    greatest, typical = builder.greatest_similarity(block, None), builder.typical_similarity(block)
+    while not builder.full:
+        pickable = builder.pickable(block, greatest)
+        if not pickable.any():
+            return
+        values = acquisition.values()
+        finite = values[np.isfinite(values)]
+        if builder.settings.diversity > 0 and len(finite):
+            nearness = np.clip((greatest - typical) / max(1 - typical, 1e-9), 0, 1)
+            values = values - builder.settings.diversity * nearness * finite.std()
+        values = np.where(pickable, values, -np.inf)
+        index = int(np.argmax(values))
+        if values[index] == -np.inf:
+            return
+        builder.add(int(block[index]))
+        acquisition.pick(index)
+        greatest = builder.greatest_similarity(block, greatest)
