@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sciencegen.data.observation import IMAGE
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.schedules import Learned
 from sciencegen.diffusion.spaces import Euclidean
@@ -12,9 +13,6 @@ from sciencegen.diffusion.state import Field, State
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings
-
-IMAGE = "image"
-"""The field that is noised, [batch channel y x]; others of a Batch are given."""
 
 
 @dataclass(frozen=True)

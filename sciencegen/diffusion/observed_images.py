@@ -15,17 +15,16 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.images import IMAGE
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.diffusion.model import EVALUATION_SEED, Accept, Condition, DiffusionModel
 from sciencegen.diffusion.objectives import DiffusionBound
 from sciencegen.diffusion.state import with_fields
 from sciencegen.diffusion.stretch import log_slope, stretched, unstretched
 from sciencegen.errors import ConfigError, DataError, ShapeError
 
-PSF, VARIANCE, NOISE = "psf", "variance", "noise"
-"""Given fields of a Batch: [batch y x], zeros where nothing blurs; [batch band 1 1] or [batch band y x], above 0, in
-the image's unit squared. The network sees the psf over the greatest peak of those in `seen`, and as `noise` the
-logarithm of sigma, less the mean of those."""
+NOISE = "noise"
+"""The network sees the psf over the greatest peak of those in `seen`, and as `noise` the logarithm of sigma (of a
+variance above 0), less the mean of those. The other fields are those of `data.observation`."""
 
 
 class ObservedImageDiffusion(nn.Module):

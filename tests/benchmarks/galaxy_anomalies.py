@@ -25,9 +25,10 @@ from scipy.stats import mannwhitneyu
 
 from sciencegen.api.models.folder import open_model
 from sciencegen.config import Resources
+from sciencegen.data.observation import convolve
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.observation import observed
-from sciencegen.domains.galaxies.survey import Simulated, SurveySettings, convolve, simulate
+from sciencegen.domains.galaxies.survey import Simulated, SurveySettings, simulate
 from sciencegen.metrics.regression import spearman
 
 FIRST = 2_000_000

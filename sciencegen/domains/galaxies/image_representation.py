@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 
 from sciencegen.batch import Batch
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.items import Stamp, parse_text, standardize
 from sciencegen.domains.galaxies.observation import (
@@ -25,7 +26,6 @@ from sciencegen.domains.galaxies.observation import (
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Refusal
 from sciencegen.runs import check_format
-from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE
 
 LOGARITHMIC = ("flux", "half_light_radius", "signal_to_noise", "sersic_index")
 """Columns whose logarithm is told."""

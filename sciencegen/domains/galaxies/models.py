@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
 from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion
 from sciencegen.domains.base import Recipe
@@ -24,7 +25,7 @@ from sciencegen.items import Refusal
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.images.networks import FluxScale
-from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE, observed
+from sciencegen.vae.images.observation import observed
 from sciencegen.vae.images.warm_start import warm_start
 from sciencegen.vae.warmup import Warmup
 

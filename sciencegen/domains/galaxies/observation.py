@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.items import Stamp, standardize
-from sciencegen.domains.galaxies.survey import convolve, draw_psf, psf_half
+from sciencegen.domains.galaxies.survey import draw_psf, psf_half
 from sciencegen.domains.galaxies.surveys import Survey
 from sciencegen.items import Refusal
 from sciencegen.runs import check_format
@@ -37,9 +38,8 @@ def observed(
     image = stamp.image.astype(np.float64)
     if psf is not None:
         image = convolve(image, psf.astype(np.float64))
-    wide = variance if variance.ndim > 1 else variance[:, None, None]
-    noise = generator.standard_normal(image.shape) * np.sqrt(wide)
-    return standardize(replace(stamp, image=image + noise, psf=psf, variance=variance, source=""))
+    noisy = with_gaussian_noise(image, variance, generator)
+    return standardize(replace(stamp, image=noisy, psf=psf, variance=variance, source=""))
 
 
 def is_observed(stamp: Stamp) -> bool:

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.batch import Batch
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.domains.galaxies import image_representation
 from sciencegen.domains.galaxies.image_representation import EncodedStamp, ImageRepresentation
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.properties import GIVEN
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
-from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE
 
 NOISE_FREE = "a stamp without noise; this recipe tells pixels in units of their noise. Take the recipe stamp-vae"
 

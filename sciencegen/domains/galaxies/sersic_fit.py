@@ -12,10 +12,11 @@ from functools import lru_cache
 import numpy as np
 from scipy.optimize import least_squares
 
+from sciencegen.data.observation import convolve
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.measurements import adaptive_moments, curve_of_growth
 from sciencegen.domains.galaxies.population import Component
-from sciencegen.domains.galaxies.survey import binned, convolve, draw_profile
+from sciencegen.domains.galaxies.survey import binned, draw_profile
 
 INDICES = (0.3, 6.2)
 """What GalSim draws."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import galsim
 import numpy as np
-from scipy import fft
 from scipy.special import ndtr
 
+from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.domains.galaxies.items import SIDES, Stamp, flux_of, standardize
 from sciencegen.domains.galaxies.population import BLUER_KNOTS, REDDER_BULGE, Component, Galaxy, Knots, draw_galaxy
 from sciencegen.domains.galaxies.surveys import SURVEYS, Survey
@@ -94,10 +94,10 @@ def simulate_one(survey: Survey, settings: SurveySettings, seed: int, number: in
     seen = convolve(scene, fine / fine.sum())
     clean, sharp = (binned(one)[:, half:-half, half:-half] for one in (seen, scene))
     variance = _variance(survey, clean, settings.shot_noise)
-    noise = generator.standard_normal(clean.shape) * np.sqrt(variance if variance.ndim > 1 else variance[:, None, None])
+    noisy = with_gaussian_noise(clean, variance, generator)
     coarse = psf.drawImage(nx=2 * half + 1, ny=2 * half + 1, scale=survey.pixel_scale, method="no_pixel").array
     names = tuple(band.name for band in survey.bands)
-    observed = Stamp(clean + noise, survey.pixel_scale, coarse, variance, names, f"{survey.name}-{number}")
+    observed = Stamp(noisy, survey.pixel_scale, coarse, variance, names, f"{survey.name}-{number}")
     twin = replace(observed, image=sharp, psf=None, variance=np.zeros(len(names), np.float32))
     return Simulated(_sound(observed), _sound(twin), galaxy.truth)
 
@@ -175,13 +175,6 @@ def draw_knots(knots: Knots, pixel_scale: float, side: int, offset: np.ndarray) 
         for centre, shift in zip((knots.x, knots.y), offset, strict=True)
     ]
     return (along[1] * knots.shares[:, None]).T @ along[0]
-
-
-def convolve(scene: np.ndarray, psf: np.ndarray) -> np.ndarray:
-    """[band y x] convolved with a kernel of odd side; beyond the scene's edge there is nothing."""
-    half, shape = len(psf) // 2, [fft.next_fast_len(n + len(psf) - 1, real=True) for n in scene.shape[1:]]
-    full = fft.irfft2(fft.rfft2(scene, shape) * fft.rfft2(psf, shape), shape)
-    return full[:, half : half + scene.shape[1], half : half + scene.shape[2]]
 
 
 def binned(fine: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, untold
@@ -43,7 +44,7 @@ from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.images.map_flow import MapFlow, Precision
 from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
-from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE, observed
+from sciencegen.vae.images.observation import observed
 from sciencegen.vae.images.priors import PriorSteps, fit_priors
 from sciencegen.vae.images.warm_start import Pretrained
 from sciencegen.vae.prior_fitting import FlowFit

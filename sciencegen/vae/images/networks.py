@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP, linear
@@ -32,7 +33,6 @@ from sciencegen.networks.pyramid import (
     zero_convolution,
 )
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal, standard_normal_kl, standard_normal_log_prob
-from sciencegen.vae.images.observation import IMAGE, PSF, VARIANCE
 from sciencegen.vae.posteriors import GaussianPosterior
 
 SEEN = 1e-3

@@ -1,21 +1,17 @@
-"""What an instrument makes of an image: it blurs by a point spread function and adds noise of a known variance."""
+"""The likelihood of an image that an instrument blurs by a point spread function and gives noise of known variance."""
 
 from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from scipy.fft import next_fast_len
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from sciencegen.batch import Batch
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE, convolve
 from sciencegen.errors import ShapeError
 from sciencegen.vae.gaussian import standard_normal
 from sciencegen.vae.likelihoods import Gaussian
-
-IMAGE, PSF, VARIANCE = "image", "psf", "variance"
-"""Fields of a Batch: [batch band y x]; [batch y x] or [batch band y x], of odd side, its sum 1, missing or all zero
-where nothing blurs; [batch band y x] or [batch band 1 1], in the image's unit squared."""
 
 FAINTEST = 1e-4
 """Of the peak: brightness below which a model's granted error falls no further."""
@@ -24,10 +20,7 @@ FAINTEST = 1e-4
 def convolved(
     image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "batch *band v u"] | None
 ) -> Float[Tensor, "batch band y x"]:
-    """psf * image on the image's own pixels, zero outside of it; the psf's middle pixel moves nothing.
-
-    By the convolution theorem, padded so that nothing comes in again on the other side.
-    """
+    """psf * image (`data.observation.convolve`); an image whose psf is missing or all zero stays as it is."""
     if psf is None:
         return image
     psf = psf[:, None] if psf.ndim == 3 else psf
@@ -36,10 +29,7 @@ def convolved(
         raise ShapeError(f"Expected a psf of shape [batch y x] with y = x odd, got {list(psf.shape)}. Pad or crop it.")
     nothing = functional.pad(psf.new_ones(1, 1, 1, 1), [side // 2] * 4)
     psf = torch.where(psf.abs().sum((-2, -1), keepdim=True) > 0, psf, nothing).to(image)
-    sizes = [next_fast_len(length + side - 1, real=True) for length in image.shape[-2:]]
-    product = torch.fft.irfft2(torch.fft.rfft2(image, sizes) * torch.fft.rfft2(psf, sizes), sizes)
-    start = side // 2
-    return product[..., start : start + image.shape[-2], start : start + image.shape[-1]]
+    return convolve(image, psf, torch.fft)
 
 
 def observed(image: Float[Tensor, "batch band y x"], like: Batch, misfit: float = 0.0) -> Gaussian:

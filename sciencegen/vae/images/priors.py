@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
+from sciencegen.data.observation import VARIANCE
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import FitProgress, Progress
@@ -20,7 +21,6 @@ from sciencegen.networks.symmetry import SYMMETRIES
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal
 from sciencegen.vae.images.map_flow import LEAST, Precision, fit_map_flow
 from sciencegen.vae.images.networks import Condition
-from sciencegen.vae.images.observation import VARIANCE
 from sciencegen.vae.images.warm_start import augmented_conditions
 from sciencegen.vae.prior_fitting import GO_ON, FlowFit, FlowFitSettings, fit_flow_prior, steps_further
 

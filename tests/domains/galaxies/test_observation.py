@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sciencegen.data.observation import convolve
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import key
 from sciencegen.domains.galaxies.observation import observed as observe
 from sciencegen.domains.galaxies.observation import observed_by
-from sciencegen.domains.galaxies.survey import convolve
 from sciencegen.domains.galaxies.surveys import SURVEYS
 from sciencegen.items import Refusal
 

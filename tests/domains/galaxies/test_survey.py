@@ -6,6 +6,7 @@ import galsim
 import numpy as np
 import pytest
 
+from sciencegen.data.observation import convolve
 from sciencegen.domains.galaxies import survey as survey_module
 from sciencegen.domains.galaxies.items import AB_ZERO_POINT, key, text
 from sciencegen.domains.galaxies.population import COUNT_SLOPE, Component, axis_ratio, draw_disc_radius, draw_magnitude
@@ -14,7 +15,6 @@ from sciencegen.domains.galaxies.survey import (
     SurveySettings,
     binned,
     chosen_survey,
-    convolve,
     draw_profile,
     simulate,
 )

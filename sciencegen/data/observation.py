@@ -1,0 +1,71 @@
+"""An image as an instrument sees it: the names of its fields, the blur of a point spread function, Gaussian noise.
+
+observed = psf * image + noise,     noise ~ N(0, variance)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+import scipy.fft
+from jaxtyping import Float
+from scipy.fft import next_fast_len
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IMAGE, PSF, VARIANCE = "image", "psf", "variance"
+"""Fields of a Batch of images: [batch band y x]; the point spread function [batch y x] or [batch band y x], of odd side
+and sum 1, missing or all zero where nothing blurs; the variance of the noise [batch band y x] or [batch band 1 1], in
+the image's unit squared."""
+
+ArrayT = TypeVar("ArrayT", np.ndarray, "Tensor")
+
+
+class FourierTransform(Protocol):
+    """`scipy.fft`, `numpy.fft` or `torch.fft`."""
+
+    def rfft2(self, x: ArrayT, s: Sequence[int], /) -> ArrayT: ...
+
+    def irfft2(self, x: ArrayT, s: Sequence[int], /) -> ArrayT: ...
+
+
+def convolve(image: ArrayT, kernel: ArrayT, fft: FourierTransform = scipy.fft) -> ArrayT:
+    """Convolve images with a kernel on their own pixels, by the convolution theorem.
+
+    Parameters
+    ----------
+    image : array [... y x]
+    kernel : array [... k k]
+        k is odd; its middle pixel moves nothing.
+    fft : module
+        The transform of the arrays' library, `torch.fft` for tensors.
+
+    Returns
+    -------
+    array [... y x]
+        sum over v, u of kernel[v, u] image[y - v, x - u], where the image is 0 outside of its pixels: both are padded,
+        so that nothing enters on the opposite side.
+
+    Examples
+    --------
+    >>> convolve(np.eye(3), np.ones((3, 3))).round(6)
+    array([[2., 2., 1.],
+           [2., 3., 2.],
+           [1., 2., 2.]])
+    """
+    side, (height, width) = kernel.shape[-1], image.shape[-2:]
+    padded = [next_fast_len(length + side - 1, real=True) for length in (height, width)]
+    product = fft.irfft2(fft.rfft2(image, padded) * fft.rfft2(kernel, padded), padded)
+    start = side // 2
+    return product[..., start : start + height, start : start + width]
+
+
+def with_gaussian_noise(
+    image: Float[np.ndarray, "band y x"], variance: np.ndarray, generator: np.random.Generator
+) -> Float[np.ndarray, "band y x"]:
+    """The image with noise of this variance, [band] or [band y x]."""
+    wide = variance if variance.ndim > 1 else variance[:, None, None]
+    return image + generator.standard_normal(image.shape) * np.sqrt(wide)
