@@ -8,6 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Item = Any
+"""What the scientist holds: an RDKit molecule, a sequence, an image with its header. Only its domain looks inside."""
+
+Cell = Any
+"""A cell of a table: text, a number, a truth value, or None where it is empty."""
+
+Json = dict[str, Any]
+"""A JSON object: mappings, lists, text, numbers, truth values and None."""
+
 Direction = Literal["maximize", "minimize"]
 """Which end of a number is better."""
 

@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
-from sciencegen.errors import unknown_name
+from sciencegen.errors import ConfigError, unknown_name
+
+if TYPE_CHECKING:
+    from sciencegen.domains.base import Domain
 
 DOMAINS = {
-    "molecules": "sciencegen.domains.molecules",
-    "proteins": "sciencegen.domains.proteins",
-    "galaxies": "sciencegen.domains.galaxies",
+    "molecules": "sciencegen.domains.molecules:DOMAIN",
+    "proteins": "sciencegen.domains.proteins:DOMAIN",
+    "galaxies": "sciencegen.domains.galaxies:DOMAIN",
 }
+"""Name -> import string of its `Domain`."""
 
 
 def domain_names() -> list[str]:
@@ -20,17 +26,28 @@ def domain_names() -> list[str]:
     return sorted({*DOMAINS, *(entry.name for entry in entry_points(group="sciencegen.domains"))})
 
 
-def load_domain(name: str):
-    """The `Domain` object (`DOMAIN` in its package) with this name, or `name/form`: a form of it."""
-    name, _, form = name.partition("/")
+def load_domain(name: str) -> Domain:
+    """The domain with this name, or `name/form`: a form of it. Each is imported once."""
+    plain, _, form = name.partition("/")
     plugged = {entry.name: entry.value for entry in entry_points(group="sciencegen.domains")}
-    target = {**plugged, **DOMAINS}.get(name)
+    target = {**plugged, **DOMAINS}.get(plain)
     if target is None:
-        raise unknown_name("domain", name, domain_names())
-    domain = import_module(target).DOMAIN
+        raise unknown_name("domain", plain, domain_names())
+    domain = _imported(target)
     if not form:
         return domain
-    forms = getattr(domain, "forms", {})
-    if form not in forms:
-        raise unknown_name(f"form of {name}", form, forms or ["none"])
-    return forms[form]
+    if form not in domain.forms:
+        raise unknown_name(f"form of {plain}", form, domain.forms or ["none"])
+    return _imported(domain.forms[form])
+
+
+@cache
+def _imported(target: str) -> Domain:
+    """`module:attribute`; without an attribute `DOMAIN`."""
+    from sciencegen.domains.base import Domain
+
+    module, _, attribute = target.partition(":")
+    found = vars(import_module(module)).get(attribute or "DOMAIN")
+    if not isinstance(found, Domain):
+        raise ConfigError(f"Expected a `Domain` at {target}, found {type(found).__name__}.")
+    return found

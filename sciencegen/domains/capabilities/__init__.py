@@ -1,0 +1,18 @@
+"""Optional parts of a domain, one record in each file; a domain without an ability has None in its place."""
+
+from __future__ import annotations
+
+from sciencegen.domains.capabilities.design import Design, DesignSpace
+from sciencegen.domains.capabilities.forms import Family, Form
+from sciencegen.domains.capabilities.moves import Moves
+from sciencegen.domains.capabilities.observation import Instrument, Observation
+from sciencegen.domains.capabilities.pictures import Letters, Pictures
+from sciencegen.domains.capabilities.reference_sets import MetricNote, ReferenceSets
+from sciencegen.domains.capabilities.sidecar import Sidecar
+from sciencegen.domains.capabilities.structures import Points, Scaffold, Structures
+from sciencegen.domains.capabilities.variants import Reference, VariantClasses, VariantNames, Variants
+
+__all__ = [
+    "Design", "DesignSpace", "Family", "Form", "Instrument", "Letters", "MetricNote", "Moves", "Observation", "Pictures", "Points",
+    "Reference", "ReferenceSets", "Scaffold", "Sidecar", "Structures", "VariantClasses", "VariantNames", "Variants",
+]  # fmt: skip

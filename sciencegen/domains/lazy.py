@@ -1,0 +1,38 @@
+"""Tables that are imported on first use, so that a domain can be loaded without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class LazyTable(Mapping[str, Value], Generic[Value]):
+    """A mapping at `module:attribute`, imported when it is first looked into.
+
+    Examples
+    --------
+    >>> from sciencegen.domains.lazy import LazyTable
+    >>> "molecules" in LazyTable("sciencegen.domains:DOMAINS")
+    True
+    """
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    @cached_property
+    def _table(self) -> Mapping[str, Value]:
+        module, _, attribute = self.target.partition(":")
+        return vars(import_module(module))[attribute]
+
+    def __getitem__(self, name: str) -> Value:
+        return self._table[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
