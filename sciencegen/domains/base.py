@@ -128,7 +128,10 @@ class Similarity:
 
     def __post_init__(self) -> None:
         if self.nearest is None:
-            object.__setattr__(self, "nearest", lambda items, references: self.matrix(items, references).max(1))
+            object.__setattr__(self, "nearest", self._greatest)
+
+    def _greatest(self, items: Sequence[Item], references: Sequence[Item]) -> np.ndarray:
+        return self.matrix(items, references).max(1)
 
 
 @dataclass(frozen=True, kw_only=True)

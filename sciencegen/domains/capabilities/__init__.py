@@ -13,6 +13,7 @@ from sciencegen.domains.capabilities.structures import Points, Scaffold, Structu
 from sciencegen.domains.capabilities.variants import Reference, VariantClasses, VariantNames, Variants
 
 __all__ = [
-    "Design", "DesignSpace", "Family", "Form", "Instrument", "Letters", "MetricNote", "Moves", "Observation", "Pictures", "Points",
-    "Reference", "ReferenceSets", "Scaffold", "Sidecar", "Structures", "VariantClasses", "VariantNames", "Variants",
+    "Design", "DesignSpace", "Family", "Form", "Instrument", "Letters", "MetricNote", "Moves", "Observation",
+    "Pictures", "Points", "Reference", "ReferenceSets", "Scaffold", "Sidecar", "Structures",
+    "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip
