@@ -73,7 +73,7 @@ class Reading(Resources):
     wild_type: str | None = None
 
 
-class Beside(Settings):
+class FamilyMeasurements(Settings):
     """Of a family's alignment (proteins), what was measured of variants of its first record: their table, with the
     column `target`; none is `value`."""
 
@@ -81,7 +81,7 @@ class Beside(Settings):
     target: str | None = None
 
 
-class PrepareSettings(Reading, Beside):
+class PrepareSettings(Reading, FamilyMeasurements):
     """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
     columns: numeric columns of the file that become properties too; none means all of them.
     fractions: how a file is split, such as {train: 0.9, test: 0.1}; none leaves it whole.
@@ -96,7 +96,7 @@ class PrepareSettings(Reading, Beside):
     form: str = ""
 
 
-class TrainSettings(Reading, Beside):
+class TrainSettings(Reading, FamilyMeasurements):
     """model: take these weights as they are (a shipped name or a run folder) instead of training.
     from_model: go on from these weights. recipe, settings: which network, and its own settings.
     training: how long and how (steps, learning rate ...), the training room's own settings.

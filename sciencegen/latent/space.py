@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
     from torch import Generator, Tensor
@@ -13,7 +13,25 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
     Accept = Callable[[Batch], Tensor]
 
 
-class LatentModel(Protocol):
+@runtime_checkable
+class FitsPriors(Protocol):
+    """A model that fits something once after its weights, such as a prior over its latents."""
+
+    def finish(self, batches: Iterable[Batch], generator: Generator, *args: Any, **settings: Any) -> object:
+        """Fit what remains on every training item; may do nothing.
+
+        Further parameters have defaults: settings, and `progress` (`networks.descent.Progress`) where it takes long.
+        """
+
+
+@runtime_checkable
+class WeightedModel(Protocol):
+    """A model of weighted items, which needs to know how many independent items these are worth."""
+
+    effective_items: float
+
+
+class LatentModel(FitsPriors, Protocol):
     """A trained generative model seen through its latent space; a torch module.
 
     A latent is one row of a [batch latent] tensor whose prior is standard normal to good approximation, so that
@@ -42,7 +60,10 @@ class LatentModel(Protocol):
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalar terms; "loss" is the one to minimize."""
 
-    def finish(self, batches: Iterable[Batch], generator: Generator) -> object:
-        """What remains to be fitted once after training (a prior over the trained model's latents); may do nothing.
+    def to(self, device: str, /) -> Self: ...
 
-        Further parameters have defaults: settings, and `progress` (`networks.descent.Progress`) where it takes long."""
+    def eval(self) -> Self: ...
+
+    def state_dict(self) -> Mapping[str, Tensor]: ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], /) -> object: ...

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.checks import check_wishes
+from sciencegen.api.criteria.checks import check_goals
+from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Representation
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import Goal, parse_condition
 
@@ -38,20 +39,22 @@ NEAR = 0.1
 """Half-width of `name = x` for a column that only the model knows, in standard deviations of its training data."""
 
 
-def parse_conditions(texts: Sequence[str], domain: Any, representation: Any = None) -> list[Condition]:
+def parse_conditions(
+    texts: Sequence[str], domain: Domain, representation: Representation | None = None
+) -> list[Condition]:
     """One condition for each text; a property may be named once. representation: of the model, with its own columns."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
-    if hasattr(representation, "std"):
-        known = zip(representation.properties, representation.std, strict=True)
-        tolerances = {name: NEAR * float(std) for name, std in known} | tolerances
-    tolerances |= dict.fromkeys(getattr(representation, "measures", ()), 0.0)
+    ranges = {name: (prop.low, prop.high) for name, prop in domain.properties.items()}
+    if representation is not None:
+        tolerances = {name: NEAR * float(std) for name, std in representation.scales.items()} | tolerances
+    if representation is not None and (measures := representation.measures) is not None:
+        tolerances |= dict.fromkeys(measures.names, 0.0)
+        ranges |= measures.ranges
     goals = [parse_condition(text, tolerances) for text in texts]
-    check_wishes(domain, goals)
+    check_goals(domain, goals)
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
     if twice:
         raise ConfigError(f"Expected one condition for {', '.join(twice)}, got several. Write 'name in low..high'.")
-    ranges = {name: (prop.low, prop.high) for name, prop in domain.properties.items()}
-    ranges |= getattr(representation, "ranges", {})
     return [_condition(goal, ranges.get(goal.name)) for goal in goals]
 
 

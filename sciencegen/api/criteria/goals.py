@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from sciencegen.api.criteria.checks import check_wishes
+from sciencegen.api.criteria.checks import check_goals
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import Goal, parse_goals
 
@@ -20,10 +20,10 @@ def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
             )
 
 
-def read_goals(domain: Any, texts: Sequence[str]) -> list[Goal]:
+def read_goals(domain: Domain, texts: Sequence[str]) -> list[Goal]:
     """Goals with the domain's tolerances and ranges; a name that it keeps out of goals is an error."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
     scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
     goals = parse_goals(texts, tolerances, scales)
-    check_wishes(domain, goals)
+    check_goals(domain, goals)
     return goals

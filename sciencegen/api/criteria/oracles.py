@@ -42,7 +42,7 @@ class OracleBook:
         if name in self.own:
             return self.own[name]
         try:
-            return domain_of(self.domain).oracle(name)
+            return domain_of(self.domain).oracles.find(name)
         except ConfigError as error:
             if is_plugged(name):
                 return self._plugged(name, error)
@@ -56,14 +56,14 @@ class OracleBook:
             return adapted(self.domain, load_plugged(name))
         except ConfigError:
             family = name.partition(":")[0]
-            if any(own.partition(":")[0] == family for own in domain_of(self.domain).oracle_names()):
+            if any(own.partition(":")[0] == family for own in domain_of(self.domain).oracles.names()):
                 raise error from None
             raise
 
     def _others(self, name: str) -> str:
         """What the name may mean beside the domain's own."""
         beside = {*self.predictors, *self.commands, *self.own, *self.conditions, *plugged_names()}
-        others = sorted(beside - set(domain_of(self.domain).oracle_names()))
+        others = sorted(beside - set(domain_of(self.domain).oracles.names()))
         near = nearest_names(name, others)
         named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
         if shipped := self._shipped_like(name):
@@ -107,10 +107,10 @@ def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> O
 
 def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:
     science = domain_of(domain)
-    write: Write = lambda path, items, names: science.write(path, items, names, {})  # noqa: E731
+    write: Write = lambda path, items, names: science.items.write(path, items, names, {})  # noqa: E731
     return CommandOracle(
-        name, settings.command, write=write, text=science.text,
+        name, settings.command, write=write, text=science.items.text,
         value_column=settings.column, unit=settings.unit, direction=settings.direction, batch_size=settings.batch_size,
         parallel=settings.parallel, timeout_s=settings.timeout_s, retries=settings.retries,
-        input_ending=settings.input_format or science.formats[0],
+        input_ending=settings.input_format or science.items.formats[0],
     )  # fmt: skip

@@ -1,21 +1,20 @@
-"""What runs in killable workers: records of plain values, because a worker loads its domain by name."""
+"""Domains and their forms by name."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from sciencegen.domains import load_domain
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Family
+from sciencegen.items import Item
+from sciencegen.scoring.oracles import Oracle
 
 
 @cache
-def _cached_domain(name: str) -> Any:
+def domain_of(name: str) -> Domain:
+    """The domain with this name (`in_form` names a form of one), loaded once in a process."""
     return load_domain(name)
-
-
-def domain_of(name: str) -> Any:
-    """The `Domain` with this name (`in_form` names a form of one), loaded once in a process."""
-    return _cached_domain(name)
 
 
 def in_form(domain: str, form: str) -> str:
@@ -24,27 +23,32 @@ def in_form(domain: str, form: str) -> str:
 
 
 def plain_name(domain: str) -> str:
-    """The domain itself, of one of its forms."""
+    """The name of the domain itself, of one of its forms."""
     return domain.partition("/")[0]
 
 
-def plain_of(domain: str) -> Any:
-    """The domain itself of a form: what names an item's identity, whatever more a form knows of it."""
+def plain_of(domain: str) -> Domain:
+    """The domain itself of a form: it defines an item's identity, whatever more a form knows of it."""
     return domain_of(plain_name(domain))
 
 
-def plain_text(domain: str, item: Any) -> str:
+def family_of(science: Domain) -> Family | None:
+    """What items of a form have in common, where they are of one family; None of other forms and domains."""
+    return None if science.form is None else science.form.family
+
+
+def plain_text(domain: str, item: Item) -> str:
     """An item of a form as a table holds it: the domain's own text of it (molecules: SMILES)."""
-    science = domain_of(domain)
-    return plain_of(domain).text(science.plain(item) if hasattr(science, "plain") else item)
+    form = domain_of(domain).form
+    return plain_of(domain).items.text(item if form is None else form.plain(item))
 
 
-def adapted(domain: str, oracle: Any) -> Any:
+def adapted(domain: str, oracle: Oracle) -> Oracle:
     """An oracle of the domain's own items, for those of the form."""
-    science = domain_of(domain)
-    return science.adapt_oracle(oracle) if hasattr(science, "adapt_oracle") else oracle
+    form = domain_of(domain).form
+    return oracle if form is None else form.adapt_oracle(oracle)
 
 
 def reads_folders(domain: str) -> bool:
     """Whether the domain reads a folder as it does a file."""
-    return getattr(domain_of(domain), "reads_folders", False)
+    return domain_of(domain).items.reads_folders

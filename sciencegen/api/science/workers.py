@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TypeVar
+
+import numpy as np
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.data.writers import Refused
+from sciencegen.domains.recipes import Encoded, Representation
 from sciencegen.items import Refusal, Row
+
+Result = TypeVar("Result", bound=tuple[object, ...])
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class InDomain:
 
     domain: str
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Mapping[str, object]) -> None:
         self.__dict__.update(state)
         domain_of(self.domain)
 
@@ -30,13 +37,13 @@ class ParseAndMeasure(InDomain):
 
     names: tuple[str, ...]
 
-    def __call__(self, texts: Sequence[str]) -> list[Any]:
+    def __call__(self, texts: Sequence[str]) -> list[tuple[str, str, np.ndarray, None] | Refusal]:
         domain = domain_of(self.domain)
-        parsed = [domain.parse(text) for text in texts]
+        parsed = [domain.items.parse(text) for text in texts]
         items = [item for item in parsed if not isinstance(item, Refusal)]
         rows = iter(domain.measure(items, self.names) if items else [])
         return [
-            item if isinstance(item, Refusal) else (domain.text(item), domain.key(item), next(rows), None)
+            item if isinstance(item, Refusal) else (domain.items.text(item), domain.items.key(item), next(rows), None)
             for item in parsed
         ]
 
@@ -48,34 +55,37 @@ class Encode(InDomain):
     recipe: str
     representation: str
 
-    def __call__(self, texts: Sequence[str]) -> list[Any]:
+    def __call__(self, texts: Sequence[str]) -> list[tuple[str, Encoded] | Refusal]:
         domain = domain_of(self.domain)
-        representation = _representation(self.domain, self.recipe, self.representation)
-        parsed = [domain.parse(text) for text in texts]
+        representation = representation_of(self.domain, self.recipe, self.representation)
+        parsed = [domain.items.parse(text) for text in texts]
         items = [item for item in parsed if not isinstance(item, Refusal)]
         arrays = iter(representation.encode(items) if items else [])
-        results: list[Any] = []
+        results: list[tuple[str, Encoded] | Refusal] = []
         for item in parsed:
             array = item if isinstance(item, Refusal) else next(arrays)
-            results.append(array if isinstance(array, Refusal) else (domain.text(item), array))
+            results.append(array if isinstance(array, Refusal) else (domain.items.text(item), array))
         return results
 
 
 @cache
-def _representation(domain: str, recipe: str, text: str) -> Any:
-    import json
-
+def representation_of(domain: str, recipe: str, text: str) -> Representation:
+    """The representation of a recipe from its JSON, read once in a process."""
     return domain_of(domain).recipes[recipe].load_representation(json.loads(text))
 
 
 def describe(
-    task: InDomain, rows: Sequence[Row], threads: int
-) -> tuple[list[tuple[Row, Any]], list[tuple[int, str, str]]]:
+    task: Callable[[Sequence[str]], list[Result | Refusal]], rows: Sequence[Row], threads: int
+) -> tuple[list[tuple[Row, Result]], list[Refused]]:
     """The rows with what the task says of them, in killable workers, and the refused ones."""
-    found: list[Any] = []
+    found: list[Result | Refusal | Failure] = []
     texts, workers = [row.text for row in rows], worker_count(threads)
-    for _, members, results in map_chunks_killable(task, texts, processes=workers):  # type: ignore[arg-type]
+    for _, members, results in map_chunks_killable(task, texts, processes=workers):
         found += [results] * len(members) if isinstance(results, Failure) else results
-    pairs = list(zip(rows, found, strict=True))
-    refused = [(row.line, row.text, result.reason) for row, result in pairs if not isinstance(result, tuple)]
-    return [pair for pair in pairs if isinstance(pair[1], tuple)], refused
+    described, refused = list[tuple[Row, Result]](), list[Refused]()
+    for row, result in zip(rows, found, strict=True):
+        if isinstance(result, Refusal | Failure):
+            refused.append((row.line, row.text, result.reason))
+        else:
+            described.append((row, result))
+    return described, refused

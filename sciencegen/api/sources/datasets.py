@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from sciencegen.api.science.forms import domain_of, in_form, plain_name, plain_of, plain_text
 from sciencegen.api.science.naming import read_rows_of
@@ -14,20 +13,24 @@ from sciencegen.config import PrepareSettings
 from sciencegen.data.cards import Card, load_card
 from sciencegen.data.fetch import is_fetched
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
 from sciencegen.items import Refusal, Row
 
 Rows = Iterator[Row] | dict[str, Iterator[Row]]
 
 
-def reference_of_card(science: Any, source: str) -> Any:
+def reference_of_card(science: Domain, source: str) -> Reference | None:
     """What the items of a dataset are variants of, as its card says; None where it says nothing."""
-    card, _ = find_card(science.name, source)
-    return None if card.reference is None else science.reference(card.reference.sequence, card.reference.first)
+    reference = find_card(science.name, source)[0].reference
+    if reference is None or science.variants is None:
+        return None
+    return science.variants.read_reference(reference.sequence, reference.first)
 
 
-def known_of_card(domain: str, source: str, target: str) -> Iterator[Row]:
-    """What a dataset's card knows of what its items are variants of, where the set has no row of it."""
+def reference_row_of_card(domain: str, source: str, target: str) -> Iterator[Row]:
+    """The reference's own row with the measured value that a dataset's card gives it; the set has no row of it."""
     reference = find_card(domain, source)[0].reference
     if reference is not None and target in reference.values:
         yield Row(0, reference.sequence, {target: reference.values[target]})
@@ -42,22 +45,22 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
         reader = plain_of(domain) if settings.wild_type else science
         return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file]
     if is_folder_of(science, source):
-        return cut(science.read(file, settings.column)), []
+        return cut(science.items.read(file, settings.column)), []
     card, split = find_part(domain, source, settings.sample)
     rows = card_rows(card, science, settings.sample, settings.offline)
     chosen = [split] if split else [name for name in card.disjoint_splits if name in rows]
     return {name: cut(rows[name]) for name in chosen}, []
 
 
-def listed(rows: Rows) -> Iterator[Row]:
-    """Those of `open_source`, whatever their split."""
+def all_rows(rows: Rows) -> Iterator[Row]:
+    """Rows of `open_source`, whatever their split."""
     return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
 
 
-def is_folder_of(science: Any, source: str) -> bool:
+def is_folder_of(science: Domain, source: str) -> bool:
     """Whether a source is a folder of files, or one by the name of a file, and the domain reads such."""
-    told = "/" in source or "\\" in source or source.lower().endswith(tuple(science.formats))
-    return getattr(science, "reads_folders", False) and told and Path(source).is_dir()
+    is_path = "/" in source or "\\" in source or source.lower().endswith(tuple(science.items.formats))
+    return science.items.reads_folders and is_path and Path(source).is_dir()
 
 
 def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str | None]:
@@ -100,11 +103,11 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
     return card, parts[1] if len(parts) == 2 else None
 
 
-def card_rows(card: Card, science: Any, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:
+def card_rows(card: Card, science: Domain, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:
     """The whole set; or its committed sample: if asked for (True), or (None) if the whole isn't here yet."""
     if uses_sample(card, sample):
-        return card.sample_rows(science.read)
-    return card.rows(science.read, obtain(card, offline))
+        return card.sample_rows(science.items.read)
+    return card.rows(science.items.read, obtain(card, offline))
 
 
 def uses_sample(card: Card, sample: bool | None = None) -> bool:
@@ -124,19 +127,20 @@ def read_texts(domain: str, source: str, *, column: str | None = None, offline: 
     path = Path(source)
     form = _form_of_file(domain, path)
     if form:
-        return _in_own_words(domain, form, (row.text for row in domain_of(in_form(domain, form)).read(path, column)))
+        rows = domain_of(in_form(domain, form)).items.read(path, column)
+        return _in_own_words(domain, form, (row.text for row in rows))
     settings = PrepareSettings(source=source, column=column, offline=offline)
-    rows, _ = open_source(domain, settings)
-    return (row.text for row in listed(rows))
+    opened, _ = open_source(domain, settings)
+    return (row.text for row in all_rows(opened))
 
 
 def _form_of_file(domain: str, path: Path) -> str:
     """The form that alone can read a file, "" where the domain can itself."""
     science = domain_of(domain)
-    if not path.is_file() or path.name.lower().endswith(tuple(science.formats)):
+    if not path.is_file() or path.name.lower().endswith(tuple(science.items.formats)):
         return ""
-    forms = getattr(science, "forms", {})
-    return next((name for name, form in forms.items() if path.name.lower().endswith(tuple(form.formats))), "")
+    formats = ((name, domain_of(in_form(domain, name)).items.formats) for name in science.forms)
+    return next((name for name, endings in formats if path.name.lower().endswith(tuple(endings))), "")
 
 
 def _in_own_words(domain: str, form: str, texts: Iterable[str]) -> Iterator[str]:
@@ -144,5 +148,5 @@ def _in_own_words(domain: str, form: str, texts: Iterable[str]) -> Iterator[str]
     formed = in_form(domain, form)
     if not form or domain != plain_name(domain):
         return iter(texts)
-    parsed = ((text, domain_of(formed).parse(text)) for text in texts)
+    parsed = ((text, domain_of(formed).items.parse(text)) for text in texts)
     return (text if isinstance(item, Refusal) else plain_text(formed, item) for text, item in parsed)

@@ -5,39 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from sciencegen.api.science.forms import plain_of
+from sciencegen.api.science.forms import family_of, plain_of
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.config import PrepareSettings
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Row
+from sciencegen.items import Json, Row
 
 TARGET = "value"
 
 
-def check_beside(science: Any, settings: PrepareSettings) -> None:
+def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
     """An error for what can be refused before anything is read."""
     if settings.measured is None:
         if settings.target is not None:
             raise ConfigError("Expected --measured with --target, the table of which this is a column.")
         return
-    if not hasattr(science, "beside"):
+    if family_of(science) is None:
         raise ConfigError(f"Expected no --measured: {science.name} are no family. Of proteins, pass --form aligned.")
     if not Path(settings.measured).is_file():
         raise DataError(f"Expected a table of measured variants at {settings.measured}, found no file.")
 
 
 def with_measured(
-    science: Any, rows: Iterator[Row] | Mapping[str, Iterator[Row]], context: Any, settings: PrepareSettings
-) -> tuple[Iterator[Row], dict[str, Any], tuple[str, ...]]:
+    science: Domain, rows: Iterator[Row] | Mapping[str, Iterator[Row]], context: Json | None, settings: PrepareSettings
+) -> tuple[Iterator[Row], Json, tuple[str, ...]]:
     """The family's rows and the table's, what they have in common, and the columns of their numbers."""
-    if isinstance(rows, Mapping) or not context or settings.wild_type:
+    family = family_of(science)
+    if isinstance(rows, Mapping) or not context or settings.wild_type or family is None:
         raise ConfigError(
             f"Expected an alignment's file, whose first record is the wild type, beside --measured, got "
             f"'{settings.source}'. A table alone trains a model as --data, with --wild-type."
         )
     path, name = Path(str(settings.measured)), settings.target or TARGET
     table = partial(read_rows_of, plain_of(science.name), path, settings.column, True)
-    columns = tuple(dict.fromkeys([*(settings.columns or science.columns), name]))
-    return science.beside(rows, context, table, name), {**context, "measured": name}, columns
+    columns = tuple(dict.fromkeys([*(settings.columns or family.columns), name]))
+    return family.with_measured(rows, context, table, name), {**context, "measured": name}, columns

@@ -7,17 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science.forms import domain_of, family_of, in_form, plain_name
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.science.workers import ParseAndMeasure
 from sciencegen.api.sources.datasets import Rows, open_source, reference_of_card
-from sciencegen.api.sources.family import check_beside, with_measured
+from sciencegen.api.sources.family import check_measured_table, with_measured
 from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.threads import worker_count
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Family, Reference
 from sciencegen.errors import ConfigError
-from sciencegen.items import Row
+from sciencegen.items import Json, Row
 from sciencegen.runs import provenance
 
 
@@ -34,19 +36,19 @@ def prepare(
     science = domain_of(domain)
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    check_beside(science, chosen)
+    check_measured_table(science, chosen)
     names = property_names(science, chosen)  # an unknown one is an error before any row is read
     rows, files = open_source(domain, chosen, path)
-    reference = reference_of_source(science, chosen, files)
-    if reference is not None:
-        rows = _each(rows, partial(science.variants, reference))
-    context, columns = _context(science, reference, files), chosen.columns
+    family, reference = family_of(science), reference_of_source(science, chosen, files)
+    if family is not None and reference is not None:
+        rows = _each(rows, partial(family.variant_rows, reference))
+    context, columns = _context(family, reference, files), chosen.columns
     if chosen.measured:
         rows, context, columns = with_measured(science, rows, context, chosen)
     context = context and {"form": chosen.form, **context}
     return prepare_rows(
         rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=columns or None,
-        given_names=getattr(science, "given", ()),
+        given_names=science.items.given,
         split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source,
         source_files=[*files, *([chosen.measured] if chosen.measured else [])],
         provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
@@ -54,19 +56,20 @@ def prepare(
     )  # fmt: skip
 
 
-def property_names(science: Any, settings: PrepareSettings) -> tuple[str, ...]:
+def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...]:
     """What is computed of every item."""
     names = tuple(science.properties) if settings.properties is None else settings.properties
     for name in names:
-        science.oracle(name)
+        science.oracles.find(name)
     return names
 
 
-def reference_of_source(science: Any, settings: PrepareSettings, files: list[Path]) -> Any:
+def reference_of_source(science: Domain, settings: PrepareSettings, files: list[Path]) -> Reference | None:
     """What its items are variants of, as settings or the card say; None where they don't, or the form has none."""
-    if not hasattr(science, "variants"):
+    if family_of(science) is None:
         if settings.wild_type:
-            forms = [name for name, one in getattr(science, "forms", {}).items() if hasattr(one, "variants")]
+            domain = plain_name(science.name)
+            forms = [name for name in science.forms if family_of(domain_of(in_form(domain, name))) is not None]
             remedy = f" Pass --form {forms[0]}." if forms else ""
             raise ConfigError(f"Expected no --wild-type for {science.name} themselves.{remedy}")
         return None
@@ -75,15 +78,17 @@ def reference_of_source(science: Any, settings: PrepareSettings, files: list[Pat
     return reference_of_card(science, str(settings.source))
 
 
-def _context(science: Any, reference: Any, files: list[Path]) -> Any:
+def _context(family: Family | None, reference: Reference | None, files: list[Path]) -> Json | None:
+    if family is None:
+        return None
     if reference is not None:
-        return science.variant_context(reference)
-    return science.context(files[0]) if files and hasattr(science, "context") else None
+        return family.variant_context(reference)
+    return family.context(files[0]) if files else None
 
 
 def _each(rows: Rows, change: Callable[[Iterator[Row]], Iterator[Row]]) -> Rows:
     return {name: change(part) for name, part in rows.items()} if isinstance(rows, dict) else change(rows)
 
 
-def _split(rows: Rows, settings: PrepareSettings) -> Any:
+def _split(rows: Rows, settings: PrepareSettings) -> dict[str, float] | str:
     return "train" if isinstance(rows, dict) else (dict(settings.fractions) or "train")

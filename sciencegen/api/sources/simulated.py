@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.workers import InDomain
@@ -25,11 +24,14 @@ TIMEOUT_S = 600.0
 class SimulateRows(InDomain):
     """A pair (first row, end) to the rows' (text, values)."""
 
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     seed: int
 
     def __call__(self, span: tuple[int, int]) -> list[tuple[str, dict[str, float]]]:
-        return domain_of(self.domain).simulate(self.settings, self.seed, *span)
+        simulate = domain_of(self.domain).items.simulate
+        if simulate is None:
+            raise DataError(f"expected a domain that simulates items, {self.domain} has no simulation")
+        return simulate(self.settings, self.seed, *span)
 
 
 def obtain(card: Card, offline: bool = False, progress: Progress | None = None) -> Path:

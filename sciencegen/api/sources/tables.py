@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import read_rows_of
-from sciencegen.api.sources.datasets import known_of_card, listed, open_source, prepared_at
+from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.items import Row
@@ -23,7 +23,7 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
         return list(islice(rows, chosen.limit)), [Path(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
     opened, files = open_source(domain, PrepareSettings(source=table, **reading))
-    return [*listed(opened), *([] if files else known_of_card(domain, table, chosen.target))], files
+    return [*all_rows(opened), *([] if files else reference_row_of_card(domain, table, chosen.target))], files
 
 
 def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
