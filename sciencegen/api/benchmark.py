@@ -53,7 +53,7 @@ class SuitePlan:
     def _run(self, case: Case, space: Any) -> dict[str, Any]:
         domain, name, began = self.model.domain, f"{self.suite}:{case.task}", perf_counter()
         goal = Goal(f"maximize {name}", name, "maximize")
-        objective = Objective([goal], {name: domain.oracle(name)}, domain.key, self.budget)
+        objective = Objective([goal], {name: domain.oracles.find(name)}, domain.items.key, self.budget)
         load_method(case.method)(space, objective, np.random.default_rng(case.seed), SearchSettings())
         best = sorted((e.scalar for e in objective.trace if e.failure is None), reverse=True)
         area = auc_top_k(objective.trace, 10, self.budget)
@@ -107,7 +107,7 @@ def suite_tasks(domain: str, suite: str) -> list[str]:
 
 
 def _in_suites(domain: str) -> list[str]:
-    return [name for name in domain_of(domain).oracle_names() if ":" in name]
+    return [name for name in domain_of(domain).oracles.names() if ":" in name]
 
 
 def benchmark(suite: str, **settings: Any) -> Any:

@@ -38,7 +38,7 @@ def encode_file(
 ) -> Encoded:
     """Encode every row of a file that can be."""
     loaded = open_model(domain, model, resources)
-    return encode_rows(loaded, list(loaded.domain.read(path, column)), resources)
+    return encode_rows(loaded, list(loaded.domain.items.read(path, column)), resources)
 
 
 def read_latents(path: Path, size: int) -> np.ndarray:
@@ -76,7 +76,7 @@ def decode_file(
     rows = None if not asked else np.repeat(loaded.representation.condition(asked)[None], len(latents), 0)
     items, refused = [], []
     for number, item in enumerate(loaded.space.decode_items(latents, rows), start=1):
-        items.append("" if is_refusal(item) else loaded.domain.text(item))
+        items.append("" if is_refusal(item) else loaded.domain.items.text(item))
         if is_refusal(item):
             refused.append((number, "", item.reason))
     return Decoded(items, refused)
@@ -100,7 +100,7 @@ def interpolate(
     values = iter(measure_all(loaded.domain, good, names))
     table: dict[str, list[Any]] = {"step": list(range(steps)), "item": [], **{name: [] for name in names}}
     for item in items:
-        table["item"].append("" if is_refusal(item) else loaded.domain.text(item))
+        table["item"].append("" if is_refusal(item) else loaded.domain.items.text(item))
         row = [None] * len(names) if is_refusal(item) else next(values)
         for name, value in zip(names, row, strict=True):
             table[name].append(value)

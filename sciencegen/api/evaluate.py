@@ -12,6 +12,7 @@ from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.sources.datasets import read_texts
 from sciencegen.config import EvaluateSettings, build_settings
 from sciencegen.data.threads import use_threads
+from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.runs import sha256_of
 
@@ -33,12 +34,12 @@ def evaluate(
     science = domain_of(domain)
     against = check_against(chosen)
     use_threads(chosen.threads)
-    texts = [row.text for row in islice(science.read(Path(samples), column), chosen.limit)]
+    texts = [row.text for row in islice(science.items.read(Path(samples), column), chosen.limit)]
     if not any(texts):
         raise DataError(f"Expected items in {samples}, found none.")
     reference = _reference(domain, against, "references", chosen.offline)
     training = None if chosen.training is None else _reference(domain, chosen.training, "training_sets", chosen.offline)
-    metrics = science.evaluate(texts, reference, training)
+    metrics: dict[str, Any] = dict(science.evaluate(texts, reference, training))
     if chosen.calibrate:
         metrics = {**metrics, "conditions": calibrate(domain, chosen)}
     about = {"against": chosen.against, "samples": Path(samples).name, "samples_sha256": sha256_of(samples)}
@@ -54,13 +55,20 @@ def check_against(settings: EvaluateSettings) -> str:
 def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float, str, str]]:
     """(name, value, unit, what it is) of each metric that is a number."""
     science = domain_of(domain)
-    units, notes = getattr(science, "metric_units", {}), getattr(science, "metric_notes", {})
+    sets = science.reference_sets or ReferenceSets()
+    units, notes = sets.units, sets.notes
     rows = []
     for name, value in metrics.items():
         named = name.startswith(DISTANCE) and name not in notes
         prop = science.properties.get(name.removeprefix(DISTANCE)) if named else None
         unit = prop.unit if prop else units.get(name, "")
-        meaning = f"distance between distributions: {prop.description}" if prop else notes.get(name, ("",))[0]
+        meaning = (
+            f"distance between distributions: {prop.description}"
+            if prop
+            else notes[name].meaning
+            if name in notes
+            else ""
+        )
         if isinstance(value, (int, float)):
             rows.append((name, value, unit, meaning))
     return rows
@@ -74,4 +82,6 @@ def _reference(domain: str, source: str, shipped: str, offline: bool) -> Any:
 def shipped_set(domain: str, source: str, shipped: str) -> str:
     """The name of the set that the domain ships in compact form among its `shipped` ones, "" for another source."""
     name = source.removeprefix(f"{plain_name(domain)}/")
-    return name if name in getattr(domain_of(domain), shipped, ()) and not Path(source).exists() else ""
+    sets = domain_of(domain).reference_sets or ReferenceSets()
+    names = sets.held_out() if shipped == "references" else sets.training()
+    return name if name in names and not Path(source).exists() else ""

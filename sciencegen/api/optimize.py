@@ -11,10 +11,10 @@ import numpy as np
 from sciencegen.api.criteria.goals import check_domains, read_goals
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.completion import Complete, completer
-from sciencegen.api.models.folder import LoadedModel, name_columns, numbers, open_model
+from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import NameSuffixes, held
+from sciencegen.api.science.naming import NameSuffixes, constraint_of, exempt_motifs
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.tables import (
@@ -83,15 +83,17 @@ def search(
     model = open_model(domain, settings.model, settings)
     book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}  # before any work
-    oracles = {name: CachedOracle(oracle, science.key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
+    oracles = {
+        name: CachedOracle(oracle, science.items.key) for name, oracle in resolve_oracles(goals, book.resolve).items()
+    }
     space = search_space(model, settings)
-    for note in held(science, getattr(model.representation, "reference", None), settings.forbid):
+    for note in exempt_motifs(science, model.reference, settings.forbid):
         log(f"note: {note}")
     finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     training = settings.training or data_of(model.folder)
     every = settings.novel or settings.training is not None
     known = read_known(domain, training, model.config.get("training_data"), settings.threads, every, log)
-    known = replace(known, start=frozenset(map(science.key, space.start)))
+    known = replace(known, start=frozenset(map(science.items.key, space.start)))
     if settings.novel and known.empty:
         log("note: no training data is known, so novelty can't be checked; pass --training")
     elif known.committed is not None and training is None:
@@ -99,7 +101,7 @@ def search(
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         scoring = ScoringOptions(cautious=settings.lower_bounds, progress=_progress(advance))
-        objective = Objective(goals, oracles, science.key, settings.budget, scoring)
+        objective = Objective(goals, oracles, science.items.key, settings.budget, scoring)
         load_method(name)(space, objective, np.random.default_rng(settings.seed), options)
         objective.check_scores()
         traces[name] = objective.trace
@@ -109,7 +111,7 @@ def search(
     found.summary["notes"] = [*judged, *outside(found.table), *beyond(found.table, goals, oracles)]
     for note in found.summary["notes"]:
         log(f"note: {note}")
-    return replace(found, complete=finish, numbers=numbers(model.representation))
+    return replace(found, complete=finish, numbers=name_suffixes(model.representation))
 
 
 def check_wish(
@@ -122,7 +124,7 @@ def check_wish(
     science = domain_of(domain)
     for name in (settings.method, *settings.controls):
         load_method(name)
-    science.constraint(settings.keep, settings.forbid)
+    constraint_of(science, settings.keep, settings.forbid, None)
     options = to_record(SearchSettings, settings.settings, "search settings")
     goals = read_goals(science, settings.goals)
     check_domains(goals, {*settings.predictors, *further})
@@ -148,15 +150,14 @@ def _found(
     science, trace = model.domain, traces[settings.method]
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
-    alike = getattr(science, "maximum_similarity", 0.7)
-    alike = alike if settings.maximum_similarity is None else settings.maximum_similarity
-    picked = select(novel, settings.n, science.similarity, alike)
+    alike = science.similarity.maximum if settings.maximum_similarity is None else settings.maximum_similarity
+    picked = select(novel, settings.n, science.similarity.matrix, alike)
     front = {evaluation.key for evaluation in pareto_set(novel)}
     names = list(dict.fromkeys(goal.name for goal in goals))
     table = candidates_table(science, picked, names, further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = [evaluation.key in front for evaluation in picked]
-    failed = [(e.call, science.text(e.item), e.failure) for e in trace if e.failure is not None]
+    failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
     summary = {
         "candidates": len(picked),
         "scored": len(trace),

@@ -19,7 +19,7 @@ def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
 
     trained = load_predictor(domain, folder)
     items = as_texts(items)
-    found = [domain_of(domain).parse(item) for item in items]
+    found = [domain_of(domain).items.parse(item) for item in items]
     good = [row for row, item in enumerate(found) if not isinstance(item, Refusal)]
     table = pd.DataFrame({"item": list(items)})
     for name in trained.targets:

@@ -28,7 +28,7 @@ class Named:
 def properties_of(domain: str, model: str | None = None) -> Named:
     """Read from the domain and the folder of a model, by default the shipped one, if there is one."""
     science = domain_of(domain)
-    further = [name for name in science.oracle_names() if name not in science.properties]
+    further = [name for name in science.oracles.names() if name not in science.properties]
     conditions, knows = _known(domain, model)
     return Named(list(science.properties.values()), further, conditions, knows, shipped_targets(domain))
 
@@ -41,7 +41,7 @@ def _known(domain: str, model: str | None) -> tuple[list[str], list[str]]:
             raise
         return [], []
     found = describe_model(domain, model)
-    return list(found.representation.properties), list(found.recipe.knows)
+    return list(found.representation.properties), list(found.recipe.oracles.names if found.recipe.oracles else ())
 
 
 def range_text(low: float, high: float) -> str:

@@ -11,22 +11,25 @@ import numpy as np
 
 from sciencegen.api.campaign.candidates import check_costs, cost_column, given_pool, offered_items
 from sciencegen.api.campaign.controls import CONTROL, beside_controls, read_controls, with_controls
-from sciencegen.api.campaign.history import Standing, stand
+from sciencegen.api.campaign.history import CampaignState, campaign_state
 from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
 from sciencegen.api.campaign.space import campaign_space, design_space
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import check_where
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import name_column
+from sciencegen.api.science.naming import constraint_of, name_column, variants_of
 from sciencegen.api.search.space import start_items
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import DesignSpace
 from sciencegen.errors import ConfigError
+from sciencegen.items import Item
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
-from sciencegen.optimization.candidate_sources import CandidateSources
+from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
@@ -79,15 +82,15 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     """Read, fit, pick. Nothing is written: `Proposed.enter` is for when the plate is."""
     science = domain_of(domain)
     check_plan(domain, settings)
-    standing = stand(domain, settings, log)
+    standing = campaign_state(domain, settings, log)
     for note in standing.notes:
         log(f"note: {note}")
     inference_threads(settings.threads)
     pool, refused = given_pool(domain, settings, standing.space)
     whole = pool is not None and settings.pool is None
-    space = campaign_space(domain, settings, standing.space, standing.seen, whole)
+    space = campaign_space(domain, settings, standing.space, standing.items, whole)
     offered, strange = offered_items(domain, settings, standing.space)
-    controls = read_controls(science, settings, getattr(standing.space, "reference", None), space)
+    controls = read_controls(science, settings, standing.reference, space)
     if pool is None and not (space.draws or standing.known or standing.start or offered):
         raise ConfigError(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
@@ -104,15 +107,15 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     notes = _notes(science, plate, table, settings, standing)
     for note in notes:
         log(f"note: {note}")
-    named = name_column(getattr(standing.space, "reference", None))
+    named = name_column(standing.reference)
     entries = [*standing.history.new, *proposed_entries(table, number, named)]
     told = [*standing.history.refused, *refused, *strange]
     return Proposed(table, told, _summary(plate, settings, standing, notes, len(told)), entries, named)
 
 
-def wild_type(space: Any) -> list[Any]:
+def wild_type(space: DesignSpace | None) -> list[Item]:
     """What all of a design space are changes of, where that was named; none where it is the most frequent letters."""
-    return [space.origin] if getattr(space, "reference", None) is not None and hasattr(space, "origin") else []
+    return [] if space is None or space.reference is None else [space.origin]
 
 
 def check_plan(domain: str, settings: ProposeSettings, further: Collection[str] = ()) -> None:
@@ -126,8 +129,9 @@ def check_plan(domain: str, settings: ProposeSettings, further: Collection[str] 
         raise ConfigError("Expected either --pool, the only candidates, or --also, some beside those made, got both.")
     for name, folder in settings.predictors.items():
         predictor_oracle(domain, name, folder)
-    science.constraint(settings.keep, settings.forbid)
-    reference = getattr(design_space(science, settings), "reference", None)
+    constraint_of(science, settings.keep, settings.forbid, None)
+    space = design_space(science, settings)
+    reference = None if space is None else space.reference
     start_items(science, settings.start, reference)
     read_controls(science, settings, reference)
 
@@ -156,16 +160,18 @@ def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSetting
     return CampaignSettings(count, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
 
 
-def _table(domain: str, plate: Plate, settings: ProposeSettings, standing: Standing, pool: Any) -> dict[str, list]:
+def _table(
+    domain: str, plate: Plate, settings: ProposeSettings, standing: CampaignState, pool: CandidatePool | None
+) -> dict[str, list]:
     science = domain_of(domain)
     number, width = standing.history.next_round, len(str(len(plate.items)))
     table: dict[str, list[Any]] = {
         "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
-        "item": [science.text(item) for item in plate.items],
+        "item": [science.items.text(item) for item in plate.items],
     }
-    reference = getattr(standing.space, "reference", None)
+    reference = standing.reference
     if reference is not None:
-        table[name_column(reference)] = [science.name_of(reference, item) for item in plate.items]
+        table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
     table[settings.target] = [None] * len(plate.items)
     table["round"] = [number] * len(plate.items)
     table |= {name: getattr(plate, name).tolist() for name in ENDS}
@@ -173,7 +179,7 @@ def _table(domain: str, plate: Plate, settings: ProposeSettings, standing: Stand
     table["source"] = list(plate.sources)
     if pool is not None and cost_column(settings):
         costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-        table[str(cost_column(settings))] = [costs.get(science.key(item)) for item in plate.items]
+        table[str(cost_column(settings))] = [costs.get(science.items.key(item)) for item in plate.items]
     return table
 
 
@@ -188,13 +194,13 @@ def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") 
 
 
 def _notes(
-    science: Any, plate: Plate, table: dict[str, list], settings: ProposeSettings, standing: Standing
+    science: Domain, plate: Plate, table: dict[str, list], settings: ProposeSettings, standing: CampaignState
 ) -> list[str]:
-    known = [science.text(one.item) for one in standing.known]
+    known = [science.items.text(one.item) for one in standing.known]
     found = _scale_notes(plate)
-    found += crowded_letters(science, table["item"], known, getattr(standing.space, "reference", None))
+    found += crowded_letters(science, table["item"], known, standing.reference)
     for item, foretold in zip(wild_type(standing.space), plate.extra.T, strict=False):
-        measured = science.text(item) in known
+        measured = science.items.text(item) in known
         hopes = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # nobody hopes for controls
         found += against_wild_type(table["id"], hopes.tolist(), settings.minimize, foretold.tolist(), measured)
     return found + by_predictors(table, list(settings.predictors), settings.target)
@@ -212,7 +218,7 @@ def _scale_notes(plate: Plate) -> list[str]:
 
 
 def _summary(
-    plate: Plate, settings: ProposeSettings, standing: Standing, notes: Sequence[str], refused: int
+    plate: Plate, settings: ProposeSettings, standing: CampaignState, notes: Sequence[str], refused: int
 ) -> dict[str, Any]:
     values = [one.value for one in standing.known]
     best = None if not values else min(values) if settings.minimize else max(values)

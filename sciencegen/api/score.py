@@ -81,8 +81,8 @@ def own_oracles(domain: str, model: str | None, resources: Resources) -> Mapping
 
 def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
     science = domain_of(domain)
-    forms = getattr(science, "forms", {})
+    forms = {name: domain_of(in_form(domain, name)).form for name in science.forms}
     wanted = [load_predictor(domain, folder).form for folder in predictors.values()]
-    if not path.name.lower().endswith(tuple(science.formats)):
+    if not path.name.lower().endswith(tuple(science.items.formats)):
         wanted += list(forms)
-    return next((form for form in wanted if form and forms[form].holds(path)), "")
+    return next((form for form in wanted if (known := forms.get(form)) is not None and known.holds(path)), "")

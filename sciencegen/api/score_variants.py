@@ -8,18 +8,20 @@ from typing import Any
 
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.api.science.forms import domain_of, plain_of
-from sciencegen.api.science.naming import reference_of
+from sciencegen.api.science.naming import reference_of, variants_of
 from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, variant_rows
 from sciencegen.api.train import train
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, build_settings
 from sciencegen.data.tables import READ_TABLES
 from sciencegen.data.threads import use_threads
+from sciencegen.domains.capabilities import VariantNames
+from sciencegen.domains.recipes import Recipe, VariantScorer
 from sciencegen.errors import ConfigError, DataError
 
 
-def family_recipe(domain: str) -> Any:
+def family_recipe(domain: str) -> Recipe:
     """The domain's recipe of families."""
-    recipe = next((one for one in domain_of(domain).recipes.values() if one.variants), None)
+    recipe = next((one for one in domain_of(domain).recipes.values() if one.family), None)
     if recipe is None:
         raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
     return recipe
@@ -72,28 +74,30 @@ def score_variants(
     if made_by and alignment is None:
         raise ConfigError("Expected --set and --training with --alignment only: they say how its model is trained.")
     science = plain_of(domain)
-    loaded = None
+    loaded: LoadedModel | None = None
+    scorer: VariantScorer | None
+    names: VariantNames
     if wild_type is None:
         folder = model if alignment is None else family_model(domain, alignment, resources, log, **made_by)
         loaded = _load(domain, folder, resources)
-        scorer = loaded.recipe.variants(loaded.model, loaded.representation)
+        assert loaded.recipe.family is not None  # `_load` looked
+        scorer = loaded.recipe.family.scorer(loaded.model, loaded.representation)
         if scorer is None and (classify or not predictors):
             raise ConfigError(
                 f"Expected a family's model, trained on an alignment; {loaded.folder} learned from measured variants, "
                 "which tell effects by a predictor. Train one (`train predictor`) and pass --predictor."
             )
-        names = science.variant_names(loaded.representation.reference) if scorer is None else scorer.names
-        scorers: tuple[Any, Any] = (scorer, names)
+        names = variants_of(science).names(loaded.reference) if scorer is None else scorer.names
     else:
-        scorers = (None, science.variant_names(reference_of(science, wild_type)))
+        scorer, names = None, variants_of(science).names(reference_of(science, wild_type))
     use_threads(resources.threads)
-    scorer = scorers[0] or scorers[1]
-    total = len(scorer.all_singles()) if variants == ALL_SINGLES else None
+    singles = scorer or names
+    total = len(singles.all_singles()) if variants == ALL_SINGLES else None
     if classify:
         log("scoring all single substitutions, from which the classes follow")
     scoring = VariantScoring(
-        domain, *scorers, variant_rows(variants, scorer, science, column), predictors or {},
-        science.variant_classes if classify else None, None if loaded is None else str(loaded.folder), total,
+        domain, scorer, names, variant_rows(variants, singles, science, column), predictors or {},
+        variants_of(science).classes if classify else None, None if loaded is None else str(loaded.folder), total,
     )  # fmt: skip
     for note in scoring.notes:
         log(f"note: {note}")
@@ -115,14 +119,15 @@ def _check_wish(
 
 def check_variants(domain: str, variants: str | Path | Sequence[str], classify: bool) -> None:
     """An error for variants that are no file, and for classes that the domain doesn't know."""
-    if classify and not hasattr(plain_of(domain), "variant_classes"):
+    known = plain_of(domain).variants
+    if classify and (known is None or known.classes is None):
         raise ConfigError(f"Expected a domain with classes of variants (proteins), {domain} has none.")
     if isinstance(variants, str | Path) and variants != ALL_SINGLES and not Path(variants).is_file():
         raise DataError(f"Expected {ALL_SINGLES} or a file of variants, found no file '{variants}'.")
 
 
-def check_family(recipe: Any, model: str) -> None:
-    if recipe.variants is None:
+def check_family(recipe: Recipe, model: str) -> None:
+    if recipe.family is None:
         raise ConfigError(f"Expected a model of a family, {model} is of recipe '{recipe.name}'.")
 
 

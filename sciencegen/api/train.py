@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -22,16 +22,22 @@ from sciencegen.api.models.data import (
     read_training_data,
 )
 from sciencegen.api.models.identity import IDENTITY, clear, identity_of, is_same
-from sciencegen.api.models.latent_priors import check_finish, finish
+from sciencegen.api.models.latent_priors import check_prior_settings, fit_priors
 from sciencegen.api.models.plan import Plan, check_taken, drawing_as, make_plan
 from sciencegen.api.science.forms import domain_of
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.threads import use_threads
+from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import atomic_write, check_writable
+from sciencegen.latent.space import LatentModel, WeightedModel
 from sciencegen.records import to_plain
 from sciencegen.runs import RunFolder, run_name
 from sciencegen.training.progress import Steps
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FEW_EFFECTIVE = 100
 """Weighted items that tell fewer new things than this are too few to learn much from."""
@@ -122,7 +128,7 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
         else:
             representation = fit_representation(prepared, plan.recipe, plan.start, conditions)
         model = _build(plan, representation)
-        check_finish(model, plan.settings.finish)
+        check_prior_settings(model, plan.settings.finish)
         if not going_on:
             clear(run, plan.data)
             run.write_json(IDENTITY, identity)
@@ -134,26 +140,25 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
         raise
 
 
-def _fit(plan: Plan, run: RunFolder, model: Any, representation: Any, log: Log) -> Trained:
+def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Representation, log: Log) -> Trained:
     if not plan.halvings:
         _describe(run, plan, representation, plan.network)
     prepared = read_prepared(plan.data, run, plan.preparing.limit)
     held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log)
     if plan.halvings:
         return _distill(plan, run, model, held, log)
-    if held.weights is not None:
-        model.effective_items = float(held.weights.sum())
-        if model.effective_items < FEW_EFFECTIVE:
-            log(
-                f"note: the items are worth {model.effective_items:.0f} independent ones; a model of so few says little"
-            )
+    if held.weights is not None and isinstance(model, WeightedModel):
+        model.effective_items = worth = float(held.weights.sum())
+        if worth < FEW_EFFECTIVE:
+            log(f"note: the items are worth {worth:.0f} independent ones; a model of so few says little")
     _descend(plan, run, model, held, log)
-    if plan.start is None or len(held.arrays) >= plan.recipe.fewest:
-        finish(model, held, plan.settings, log)
+    adaptation = plan.recipe.adaptation
+    if plan.start is None or adaptation is None or len(held.arrays) >= adaptation.fewest:
+        fit_priors(model, held, plan.settings, log)
     return _save(run, model, held, domain_of(plan.formed), plan.recipe, log)
 
 
-def _distill(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Log) -> Trained:
+def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData, log: Log) -> Trained:
     """Halving after halving, each of which ends as a model folder: the last one as the training's own."""
     from sciencegen.diffusion.distillation import Distillation
 
@@ -164,22 +169,24 @@ def _distill(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Lo
             model = models.load_model(plan.domain, place.path, "cpu").model
             continue
         log(f"from {2 * steps} steps to {steps}")
-        halving = Distillation(model, steps)
-        model = halving.student
+        halving = Distillation(cast("nn.Module", model), steps)
+        model = cast(LatentModel, halving.student)
         _describe(place, plan, held.representation, drawing_as(model, plan.network))
         _descend(plan, place, halving, held, log)
         _save(place, model, held, domain_of(plan.formed), plan.recipe, log)
     return Trained(run.path, run.read_json(models.METRICS))
 
 
-def _descend(plan: Plan, run: RunFolder, model: Any, held: TrainingData, log: Log) -> None:
+def _descend(plan: Plan, run: RunFolder, model: LatentModel | nn.Module, held: TrainingData, log: Log) -> None:
     log(f"training: {plan.training.steps} steps of {plan.training.batch_size} items")
     from sciencegen.training.train import train as fit
 
-    fit(model, held.batches(plan.training), plan.training, run.path, plan.device, progress=Steps(log))
+    fit(
+        cast("nn.Module", model), held.batches(plan.training), plan.training, run.path, plan.device, progress=Steps(log)
+    )
 
 
-def _build(plan: Plan, representation: Any) -> Any:
+def _build(plan: Plan, representation: Representation) -> LatentModel:
     import torch
 
     if plan.start is not None and plan.halvings:
@@ -188,34 +195,32 @@ def _build(plan: Plan, representation: Any) -> Any:
         torch.manual_seed(plan.settings.seed)
         if plan.start is None:
             return plan.recipe.build(representation, plan.network)
-        return plan.recipe.adapt(plan.start.model, plan.start.representation, representation, plan.settings.seed)
+        assert plan.recipe.adaptation is not None  # `make_plan` looked
+        return plan.recipe.adaptation.adapt(
+            plan.start.model, plan.start.representation, representation, plan.settings.seed
+        )
 
 
-def _describe(run: RunFolder, plan: Plan, representation: Any, network: Any) -> None:
+def _describe(run: RunFolder, plan: Plan, representation: Representation, network: Any) -> None:
     config = models.model_config(plan.domain, plan.recipe.name, network)
     config |= {"training": to_plain(plan.training), "from": plan.settings.from_model, "seed": plan.settings.seed}
     run.write_yaml(models.CONFIG, config | ({"halvings": list(plan.halvings)} if plan.halvings else {}))
     run.write_json(models.REPRESENTATION, representation.to_json())
 
 
-def _save(run: RunFolder, model: Any, held: TrainingData, science: Any, recipe: Any, log: Log) -> Trained:
+def _save(run: RunFolder, model: LatentModel, held: TrainingData, science: Domain, recipe: Recipe, log: Log) -> Trained:
     """Metrics, card, and the weights last."""
-    from safetensors.torch import save as to_bytes
-
     model.to("cpu").eval()
     metrics = {"items": len(held.arrays), "refused": held.refused, **check(model, held, science, recipe)}
-    run.write_json(models.METRICS, metrics)
-    rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
-    run.write_text(models.CARD, f"# A model of {science.name}\n\nSettings in `{models.CONFIG}`. Measured:\n\n{rows}\n")
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    with atomic_write(run / models.WEIGHTS, "wb") as file:
-        file.write(to_bytes(state))
+    models.save_model(run, model, metrics, science.name)
     training_folder.drop_checkpoints(run)
     log(f"model in {run.path}")
     return Trained(run.path, metrics)
 
 
-def check(model: Any, held: TrainingData, science: Any, recipe: Any, largest: int = COMPUTE_CHUNK) -> dict[str, float]:
+def check(
+    model: LatentModel, held: TrainingData, science: Domain, recipe: Recipe, largest: int = COMPUTE_CHUNK
+) -> dict[str, float]:
     """The recipe's own figures, else reconstruction, of held-out items (of training items where none are held out)."""
     arrays, texts, where = held.sample_for_check(largest)
     if not arrays:
@@ -226,15 +231,17 @@ def check(model: Any, held: TrainingData, science: Any, recipe: Any, largest: in
 
 
 def reconstruction(
-    model: Any, held: TrainingData, science: Any, arrays: Sequence[Any], texts: Sequence[str]
+    model: LatentModel, held: TrainingData, science: Domain, arrays: Sequence[Any], texts: Sequence[str]
 ) -> dict[str, float]:
     """The shares of these items that come back the same, and as an item at all."""
     from sciencegen.latent.explorer import LatentSpace, is_refusal
 
-    space = LatentSpace(model, held.representation, science.parse, science.text)
+    space = LatentSpace(model, held.representation, science.items.parse, science.items.text)
     decoded = space.decode_items(space.encode_arrays(arrays))
-    original = [science.key(science.parse(text)) for text in texts]
-    same = [not is_refusal(item) and science.key(item) == key for item, key in zip(decoded, original, strict=True)]
+    original = [science.items.key(science.items.parse(text)) for text in texts]
+    same = [
+        not is_refusal(item) and science.items.key(item) == key for item, key in zip(decoded, original, strict=True)
+    ]
     valid = [not is_refusal(item) for item in decoded]
     return {"reconstruction": float(np.mean(same)), "decodable": float(np.mean(valid))}
 

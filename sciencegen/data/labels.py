@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sciencegen.data.rows import ID_COLUMNS
 from sciencegen.data.tables import READ_TABLES, column_names, read_table
 from sciencegen.errors import DataError, unknown_name
 
 
-def grouped(science: Any, asked: str, names: Sequence[str], numbers: Iterable[str] = ()) -> tuple[str, list[str]]:
-    """What the labels are called, and one for each name, "" where there is none. numbers: what else may be asked for.
+def grouped(
+    readers: Mapping[str, Callable[[str], str]], requested: str, names: Sequence[str], numbers: Iterable[str] = ()
+) -> tuple[str, list[str]]:
+    """What the labels are called, and one for each name, "" where there is none. numbers: what else may be requested.
 
     An item's name is looked for in a table as it stands, and without its range (`BLAT_ECOLX` for `BLAT_ECOLX/24-286`).
     """
-    readers = getattr(science, "labels", {})
-    if asked in readers:
-        found, what = [readers[asked](name) for name in names], asked
-    elif Path(asked).is_file():
-        what, table = read_labels(Path(asked))
+    if requested in readers:
+        found, what = [readers[requested](name) for name in names], requested
+    elif Path(requested).is_file():
+        what, table = read_labels(Path(requested))
         found = [table.get(name) or table.get(name.partition("/")[0], "") for name in names]
     else:
-        raise unknown_name("number, label or table to colour by", asked, [*numbers, *readers])
+        raise unknown_name("number, label or table to colour by", requested, [*numbers, *readers])
     if not any(found):
         said = f"such as '{next(filter(None, names))}'" if any(names) else "and none has one: prepare the data anew"
-        raise DataError(f"Expected a label of some items by their names, {said}; found none in '{asked}'.")
+        raise DataError(f"Expected a label of some items by their names, {said}; found none in '{requested}'.")
     return what, found
 
 
-def check_labels(asked: str | None) -> None:
+def check_labels(requested: str | None) -> None:
     """An error for a table of labels that isn't there."""
-    if asked is not None and asked.lower().endswith(READ_TABLES) and not Path(asked).is_file():
-        raise DataError(f"Expected a table of labels at {asked}, found no file.")
+    if requested is not None and requested.lower().endswith(READ_TABLES) and not Path(requested).is_file():
+        raise DataError(f"Expected a table of labels at {requested}, found no file.")
 
 
 def read_labels(path: Path) -> tuple[str, dict[str, str]]:

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from sciencegen.batch import concatenate
+from sciencegen.batch import Batch, concatenate
 from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.threads import map_threaded
 from sciencegen.errors import DataError, ShapeError, unknown_name
+from sciencegen.items import Item, Refusal
 from sciencegen.latent.geometry import arc, principal_axes
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
-from sciencegen.latent.space import LatentModel
+from sciencegen.latent.space import Accept, ItemCodec, LatentModel
 from sciencegen.memory import halved_to_fit
 
 Latents = Float[np.ndarray, "item latent"]
@@ -35,9 +36,9 @@ class LatentSpace:
     """
 
     model: LatentModel
-    representation: Any
-    parse: Callable[[str], Any]
-    text: Callable[[Any], str]
+    representation: ItemCodec
+    parse: Callable[[str], Item | Refusal]
+    text: Callable[[Item], str]
     device: str = "cpu"
     threads: int = 1
 
@@ -50,12 +51,12 @@ class LatentSpace:
         return f"LatentSpace(size={self.size}, properties={self.properties}, device={self.device!r})"
 
     @property
-    def _accept(self) -> Callable[[Any], torch.Tensor] | None:
+    def _accept(self) -> Accept | None:
         """Which rows of a Batch are well formed; None where the representation can't say."""
-        if not hasattr(self.representation, "well_formed"):
+        if not self.representation.canonical:
             return None
 
-        def accept(batch: Any) -> torch.Tensor:
+        def accept(batch: Batch) -> torch.Tensor:
             here = batch.to("cpu")
             flags = self.representation.well_formed(here, self.representation.decode(here))
             return torch.from_numpy(flags).to(self.device)
@@ -100,18 +101,18 @@ class LatentSpace:
         items = self.decode_items(latents, self._rows(condition, len(latents)))
         return ["" if is_refusal(item) else self.text(item) for item in items]
 
-    def decode_items(self, latents: Latents, condition: np.ndarray | None = None) -> list[Any]:
+    def decode_items(self, latents: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
         """Items or refusals. condition: standardized rows [item property], NaN where free."""
         latents = np.asarray(latents, np.float32)
         if latents.ndim != 2 or latents.shape[1] != self.size:
             raise ShapeError(f"Expected latents [item {self.size}], got {list(latents.shape)}.")
         return self._items(self.decode_batch, latents, condition)
 
-    def generate_items(self, noise: Latents, condition: np.ndarray | None = None) -> list[Any]:
+    def generate_items(self, noise: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
         """Standard normal noise to items or refusals; what `decode_items(from_noise(noise))` gives, quicker."""
         return self._items(self.generate_batch, noise, condition)
 
-    def _items(self, compute: Callable[..., Any], rows: Latents, condition: np.ndarray | None) -> list[Any]:
+    def _items(self, compute: Callable[..., Any], rows: Latents, condition: np.ndarray | None) -> list[Item | Refusal]:
         batches = map_threaded(
             lambda chunk: compute(rows[chunk], None if condition is None else condition[chunk]),
             self._chunks(len(rows)),
@@ -119,16 +120,18 @@ class LatentSpace:
         )
         return [item for batch in batches for item in self.representation.decode(batch)]
 
-    def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Any:
+    def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Batch:
         """The Batch on the CPU that the representation makes items of."""
         return self._batch(self.model.decode, latents, condition)
 
-    def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Any:
+    def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Batch:
         """Standard normal noise to the Batch on the CPU that the representation makes items of."""
         return self._batch(self.model.generate, noise, condition, self._accept)
 
-    def _batch(self, make: Callable[..., Any], rows: Latents, condition: np.ndarray | None, *others: Any) -> Any:
-        def compute(part: slice) -> Any:
+    def _batch(
+        self, make: Callable[..., Batch], rows: Latents, condition: np.ndarray | None, *others: Accept | None
+    ) -> Batch:
+        def compute(part: slice) -> Batch:
             asked = None if condition is None else condition[part]
             return make(self._tensor(rows[part]), self._condition(asked), *others).to("cpu")
 
@@ -208,7 +211,7 @@ class LatentSpace:
         return torch.as_tensor(np.asarray(values, np.float32)).to(self.device)
 
 
-def is_refusal(value: Any) -> bool:
+def is_refusal(value: Item | Refusal) -> bool:
     """Whether a result is a reason instead of an item."""
     return value is None or type(value).__name__ in ("Refusal", "Failure")
 

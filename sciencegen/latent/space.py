@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from sciencegen.items import Item, Refusal
 
 if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
     from torch import Generator, Tensor
 
     from sciencegen.batch import Batch
 
-    Accept = Callable[[Batch], Tensor]
+Accept = Callable[["Batch"], "Tensor"]
+"""(batch) -> [row] whether each row is well formed."""
+
+
+class ItemCodec(Protocol):
+    """Items to tensors and back, as a latent space needs it; `domains.recipes.Representation` has more."""
+
+    properties: tuple[str, ...]
+    """Names of the condition's columns, in order."""
+    canonical: bool
+    """Whether an item has one way to be written as a row, which `well_formed` checks."""
+
+    def encode(self, items: Sequence[Item]) -> list[Any]:
+        """Each item as an array or a record of arrays, or a Refusal."""
+
+    def batch(self, encoded: Sequence[Any], values: np.ndarray | None = None) -> Batch: ...
+
+    def decode(self, batch: Batch) -> list[Item | Refusal]: ...
+
+    def well_formed(self, batch: Batch, items: Sequence[Item | Refusal]) -> np.ndarray: ...
+
+    def condition(self, values: Mapping[str, float]) -> np.ndarray:
+        """Raw values by name as one standardized row [property], NaN where not given."""
 
 
 @runtime_checkable
@@ -59,6 +85,10 @@ class LatentModel(FitsPriors, Protocol):
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalar terms; "loss" is the one to minimize."""
+
+    def parameters(self) -> Iterator[Tensor]: ...
+
+    def modules(self) -> Iterator[Any]: ...
 
     def to(self, device: str, /) -> Self: ...
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.items import NAME_COLUMN
-from sciencegen.report.letters import letters_at, letters_of
+from sciencegen.items import NAME_COLUMN, Cell, Direction
+from sciencegen.report.letters import Letters, letters_at
 from sciencegen.report.site_content import HeatMap
 from sciencegen.report.sites import Change, Sites
 
@@ -18,17 +17,20 @@ SCORE = "score"
 WILD_TYPE = "the wild type"
 
 
-def of_variants(science: Any, table: Mapping[str, Sequence[Any]], directions: Mapping[str, Any]) -> list[HeatMap]:
+def of_variants(
+    letters: Letters, table: Mapping[str, Sequence[Cell]], unit_of: Callable[[str], str],
+    directions: Mapping[str, Direction],
+) -> list[HeatMap]:  # fmt: skip
     """The single changes of a table with columns of names and `score`, or better a predicted property.
 
     Colours part at the wild type, which has 0 as score; of a property its row (`WT`) tells, else they part at 0 where
     values lie on both sides of it, or at the median.
     """
     name = next((one for one in table if f"{one}_lower" in table and f"{one}_upper" in table), SCORE)
-    if not hasattr(science, "changes") or NAME_COLUMN not in table or name not in table:
+    if NAME_COLUMN not in table or name not in table:
         return []
     values = np.asarray(table[name], float)
-    named = science.changes([_text(name) for name in table[NAME_COLUMN]])
+    named = letters.changes([_text(name) for name in table[NAME_COLUMN]])
     singles = {index: one[0] for index, one in enumerate(named) if one is not None and len(one) == 1}
     whole = [index for index, one in enumerate(named) if one == ()]
     if not any(np.isfinite(values[index]) for index in singles):
@@ -36,12 +38,12 @@ def of_variants(science: Any, table: Mapping[str, Sequence[Any]], directions: Ma
     centre, centre_name = (float(values[whole[0]]), WILD_TYPE) if whole else _centre(name, values)
     there = {change.site: change.reference for change in singles.values()}
     columns = sorted(there)
-    rows = list(dict.fromkeys([*letters_of(science), *(change.letter for change in singles.values())]))
+    rows = list(dict.fromkeys([*letters.alphabet, *(change.letter for change in singles.values())]))
     return [
         HeatMap(
             name, rows, [str(site) for site in columns], [there[site] for site in columns],
             *_cells(singles, rows, columns, values, [_aside(table, name, index) for index in range(len(values))]),
-            unit=_unit(science, name), centre=centre, centre_name=centre_name,
+            unit=unit_of(name), centre=centre, centre_name=centre_name,
             direction=directions.get(name, "maximize"),
         )
     ]  # fmt: skip
@@ -53,7 +55,7 @@ def _centre(name: str, values: Float[np.ndarray, " name"]) -> tuple[float, str]:
     return (0.0, "") if np.nanmin(values) < 0 < np.nanmax(values) else (float(np.nanmedian(values)), "the median")
 
 
-def _text(name: Any) -> str:
+def _text(name: Cell) -> str:
     """A name as read from a table; an empty cell, NaN there, is none."""
     return name if isinstance(name, str) else ""
 
@@ -74,13 +76,7 @@ def _cells(
     return cells.tolist(), told
 
 
-def _unit(science: Any, name: str) -> str:
-    if name == SCORE:
-        return getattr(science, "variant_unit", "")
-    return science.properties[name].unit if name in science.properties else ""
-
-
-def _aside(table: Mapping[str, Sequence[Any]], name: str, index: int) -> str:
+def _aside(table: Mapping[str, Sequence[Cell]], name: str, index: int) -> str:
     """How sure a value is."""
     if f"{name}_lower" in table:
         return f"({table[f'{name}_lower'][index]:.3g} to {table[f'{name}_upper'][index]:.3g})"
@@ -88,17 +84,17 @@ def _aside(table: Mapping[str, Sequence[Any]], name: str, index: int) -> str:
     return f"± {deviation:.2g}" if deviation == deviation else ""
 
 
-def of_items(science: Any, sites: Sites, values: Sequence[float], name: str, direction: Any) -> list[HeatMap]:
+def of_items(letters: Letters, sites: Sites, values: Sequence[float], name: str, direction: Direction) -> list[HeatMap]:
     """The mean value of the items that have a letter at a site, of the sites that vary; colours part at the wild
     type's value where it has one, else at the mean of all."""
     laid = [index for index, row in enumerate(sites.rows) if row is not None]
     if len(laid) < 2:
         return []
-    letters, known, rows = letters_at(sites, laid), np.asarray(values, float)[laid], letters_of(science)
-    columns = np.flatnonzero((letters != letters[:1]).any(0)).tolist()
+    there, known, rows = letters_at(sites, laid), np.asarray(values, float)[laid], letters.alphabet
+    columns = np.flatnonzero((there != there[:1]).any(0)).tolist()
     if not columns:
         return []
-    has = np.stack([letters[:, columns] == letter for letter in rows])  # [letter item column]
+    has = np.stack([there[:, columns] == letter for letter in rows])  # [letter item column]
     counts = has.sum(1)
     means = np.einsum("lic,i->lc", has, known) / np.where(counts, counts, np.nan)
     wild = [value for index, value in zip(laid, known.tolist(), strict=True) if sites.rows[index] == sites.reference]

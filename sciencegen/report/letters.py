@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from sciencegen.items import Item, Reference
 from sciencegen.report.site_content import Logo
-from sciencegen.report.sites import Sites
+from sciencegen.report.sites import Change, Sites
 
 MOST_COLUMNS = 60
 """Up to so many sites a logo shows all, of more those that vary."""
 
 
-def letters_of(science: Any) -> str:
-    """All letters, in the order in which a picture lists them."""
-    return "".join(science.letter_classes.values())
+@dataclass(frozen=True, kw_only=True)
+class Letters:
+    """Items that are letters in columns, for logos and heat maps.
 
+    Parameters
+    ----------
+    classes : mapping
+        Name of a class -> its letters, like ones together, in the order in which a picture lists them.
+    align : (texts, reference) -> Sites or None
+        None where the items have no columns in common.
+    changes : (names) -> list of tuple of Change or None
+        Of each name of a variant; () for the reference itself, None for what is no name.
+    render_against : (item, reference, width, height) -> str
+        A picture of an item that shows what differs from a reference.
+    """
 
-def lay(science: Any, texts: Sequence[str], frame: Any) -> Sites | None:
-    return science.sites(texts, frame) if hasattr(science, "sites") and texts else None
+    classes: Mapping[str, str]
+    align: Callable[[Sequence[str], Reference | None], Sites | None]
+    changes: Callable[[Sequence[str]], list[tuple[Change, ...] | None]]
+    render_against: Callable[[Item, Reference, int, int], str]
+
+    @property
+    def alphabet(self) -> str:
+        """All letters, in the order in which a picture lists them."""
+        return "".join(self.classes.values())
 
 
 def changes_of(sites: Sites, row: str | None) -> str:
@@ -32,35 +51,33 @@ def changes_of(sites: Sites, row: str | None) -> str:
     return ":".join(f"{there}{site}{letter}" for there, site, letter in triples if there != letter) or "WT"
 
 
-def picture(science: Any, item: Any, frame: Any) -> str:
-    """An item drawn, against the reference where there is one."""
-    return science.render(item) if frame is None else science.render_against(item, frame)
-
-
 def letters_at(sites: Sites, laid: Sequence[int]) -> np.ndarray:
     """[item column] of one letter each."""
     return np.array([list(str(sites.rows[index])) for index in laid])
 
 
 def logo_of(
-    science: Any, sites: Sites, groups: Mapping[str, Sequence[int]], weights: Float[np.ndarray, " item"] | None = None
+    letters: Letters,
+    sites: Sites,
+    groups: Mapping[str, Sequence[int]],
+    weights: Float[np.ndarray, " item"] | None = None,
 ) -> Logo | None:
     """groups: name -> rows of `sites`, the first of them deciding which sites are shown. weights: of all the rows."""
     rows = {name: [one for one in chosen if sites.rows[one] is not None] for name, chosen in groups.items()}
     rows = {name: laid for name, laid in rows.items() if laid}
     if not rows or next(iter(rows)) != next(iter(groups)):
         return None
-    letters, (columns, note) = letters_of(science), _shown(sites, rows)
+    columns, note = _shown(sites, rows)
     if not len(columns):
         return None
     counts = {}
     for name, laid in rows.items():
         weight = np.ones(len(laid)) if weights is None else weights[laid]
         there = letters_at(sites, laid)[:, columns]
-        counts[name] = np.stack([(there == letter).T @ weight for letter in letters], 1).tolist()
+        counts[name] = np.stack([(there == letter).T @ weight for letter in letters.alphabet], 1).tolist()
     reference = [sites.reference[at] for at in columns.tolist()] if sites.reference else []
     return Logo(
-        letters, [sites.columns[at] for at in columns.tolist()], counts, reference, science.letter_classes, note
+        letters.alphabet, [sites.columns[at] for at in columns.tolist()], counts, reference, letters.classes, note
     )
 
 

@@ -34,6 +34,16 @@ BESIDE = ("lower", "upper", "in_domain")
 """What may be said of a value: the columns `<name>_lower`, `<name>_upper`, `<name>_in_domain` of a table."""
 
 
+def beside(name: str, score: Score) -> dict[str, float | bool | None]:
+    """The columns of what may be said of a value: `<name>_lower`, `<name>_upper`, `<name>_in_domain`."""
+    return {f"{name}_lower": score.lower, f"{name}_upper": score.upper, f"{name}_in_domain": score.in_domain}
+
+
+def cells_of(name: str, score: Score) -> dict[str, float | bool | None]:
+    """The value's column and those of `beside`."""
+    return {name: score.value, **beside(name, score)}
+
+
 @runtime_checkable
 class Oracle(Protocol):
     """Scores a batch; `unit` is "" for a pure number and `direction` is None where neither end is better."""
@@ -48,6 +58,20 @@ class Oracle(Protocol):
     def direction(self) -> Direction | None: ...
 
     def score(self, items: Sequence[Any]) -> list[Score]: ...
+
+
+@runtime_checkable
+class LearnedOracle(Protocol):
+    """An oracle that learned from measured values."""
+
+    @property
+    def measured(self) -> tuple[float, float] | None:
+        """The least and the greatest value that it learned from, None where it tells none."""
+
+
+def measured_range(oracle: Oracle) -> tuple[float, float] | None:
+    """The least and the greatest value that an oracle learned from, None where it tells none."""
+    return oracle.measured if isinstance(oracle, LearnedOracle) else None
 
 
 class OracleAround:
@@ -70,7 +94,7 @@ class OracleAround:
     @property
     def measured(self) -> tuple[float, float] | None:
         """The least and the greatest value that it learned from, None where it tells none."""
-        return getattr(self.oracle, "measured", None)
+        return measured_range(self.oracle)
 
 
 @dataclass(frozen=True)

@@ -3,54 +3,60 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import ReadItems, read_rows_of
 from sciencegen.api.science.workers import describe
-from sciencegen.api.sources.datasets import listed, open_source
+from sciencegen.api.sources.datasets import all_rows, open_source
 from sciencegen.config import PrepareSettings, ProposeSettings
 from sciencegen.data.writers import Refused
+from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Row
+from sciencegen.items import Item, Row
 from sciencegen.optimization.candidate_sources import CandidatePool
 
 LARGEST_SPACE = 200_000
 """Items of a design space that are all looked at."""
 
 
-def given_pool(domain: str, settings: ProposeSettings, space: Any) -> tuple[CandidatePool | None, list[Refused]]:
+def given_pool(
+    domain: str, settings: ProposeSettings, space: DesignSpace | None
+) -> tuple[CandidatePool | None, list[Refused]]:
     """The candidates of a file or dataset, or the whole of a design space that is small enough; and refused rows."""
     science = domain_of(domain)
     if settings.pool is None:
-        items = space.everything(LARGEST_SPACE) if hasattr(space, "everything") else None
-        pool = None if items is None else CandidatePool(items, [science.key(i) for i in items], np.ones(len(items)))
+        items = None if space is None else space.everything(LARGEST_SPACE)
+        pool = (
+            None if items is None else CandidatePool(items, [science.items.key(i) for i in items], np.ones(len(items)))
+        )
         return pool, []
     distinct, refused = _candidates(domain, settings, settings.pool, settings.column, space)
     if not distinct:
         reason = f"all rows were refused, the first: {refused[0][2]}" if refused else "it has none"
         raise DataError(f"Expected items in the pool {settings.pool}, {reason}.")
     costs = np.array([_cost(row, settings) for row, _ in distinct.values()])
-    return CandidatePool([science.parse(text) for _, text in distinct.values()], list(distinct), costs), refused
+    return CandidatePool([science.items.parse(text) for _, text in distinct.values()], list(distinct), costs), refused
 
 
-def offered_items(domain: str, settings: ProposeSettings, space: Any) -> tuple[list[Any], list[Refused]]:
+def offered_items(
+    domain: str, settings: ProposeSettings, space: DesignSpace | None
+) -> tuple[list[Item], list[Refused]]:
     """The candidates of `also`, and refused rows."""
-    found, refused = list[Any](), list[Refused]()
+    found, refused = list[Item](), list[Refused]()
     for source in settings.also:
         distinct, strange = _candidates(domain, settings, source, None, space)
-        found += [domain_of(domain).parse(text) for _, text in distinct.values()]
+        found += [domain_of(domain).items.parse(text) for _, text in distinct.values()]
         refused += strange
     return found, refused
 
 
 def _candidates(
-    domain: str, settings: ProposeSettings, source: str, column: str | None, space: Any
+    domain: str, settings: ProposeSettings, source: str, column: str | None, space: DesignSpace | None
 ) -> tuple[dict[str, tuple[Row, str]], list[Refused]]:
     """key -> the first row of it and its text, of a file or dataset; and refused rows."""
-    reference = getattr(space, "reference", None)
+    reference = None if space is None else space.reference
     rows = _rows(domain, settings, source, column, reference)
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
     distinct: dict[str, tuple[Row, str]] = {}
@@ -59,12 +65,14 @@ def _candidates(
     return distinct, refused
 
 
-def _rows(domain: str, settings: ProposeSettings, source: str, column: str | None, reference: Any) -> list[Row]:
+def _rows(
+    domain: str, settings: ProposeSettings, source: str, column: str | None, reference: Reference | None
+) -> list[Row]:
     path = Path(source)
     if reference is not None and path.is_file():
         return list(read_rows_of(domain_of(domain), path, column, reference))
     rows, _ = open_source(domain, PrepareSettings(source=source, column=column, threads=settings.threads))
-    return list(listed(rows))
+    return list(all_rows(rows))
 
 
 def check_costs(settings: ProposeSettings) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from sciencegen.api.campaign.measurements import keys_of
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.letters import align
 from sciencegen.api.science.naming import reference_of
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError
+from sciencegen.items import Direction
 from sciencegen.optimization.journal import Entry, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
-from sciencegen.report.letters import changes_of, lay
+from sciencegen.report.letters import changes_of
 from sciencegen.report.sites import Sites
 
 
@@ -30,7 +33,7 @@ class CampaignReportSettings:
     threads: int = 0
 
     @property
-    def direction(self) -> Any:
+    def direction(self) -> Direction:
         return "minimize" if self.minimize else "maximize"
 
 
@@ -44,18 +47,18 @@ class Campaign:
     settings: CampaignReportSettings
 
     @property
-    def science(self) -> Any:
+    def science(self) -> Domain:
         return domain_of(self.settings.domain)
 
     @cached_property
-    def frame(self) -> Any:
+    def frame(self) -> Reference | None:
         return reference_of(self.science, self.settings.wild_type)
 
     @cached_property
     def measured(self) -> list[Measurement]:
         """Replicates averaged, best first."""
         entries = self.journal.measured
-        items = {text: self.science.parse(text) for text in {entry.item for entry in entries}}
+        items = {text: self.science.items.parse(text) for text in {entry.item for entry in entries}}
         found = averaged(entries, [self.keys[one.item] for one in entries], [items[one.item] for one in entries])
         return sorted(found, key=lambda one: one.value if self.settings.minimize else -one.value)
 
@@ -89,7 +92,7 @@ class Campaign:
 
     @cached_property
     def sites(self) -> Sites | None:
-        return lay(self.science, [one.text for one in self.measured], self.frame)
+        return align(self.science, [one.text for one in self.measured], self.frame)
 
     @cached_property
     def names(self) -> list[str]:

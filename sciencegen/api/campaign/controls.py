@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from sciencegen.api.search.space import start_items
 from sciencegen.config import ProposeSettings
-from sciencegen.errors import ConfigError
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.items import Item
 from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool
@@ -21,30 +23,33 @@ CONTROL = "control"
 
 
 def read_controls(
-    science: Any, settings: ProposeSettings, reference: Any, space: CampaignSpace | None = None
-) -> list[Any]:
+    science: Domain, settings: ProposeSettings, reference: Reference | None, space: CampaignSpace | None = None
+) -> list[Item]:
     """The items. space: what the campaign sees, once that is known; what can't be laid on it is an error."""
     controls = start_items(science, settings.controls, reference, flag="--control")
-    if space is not None and controls and space.features(controls) is None:
-        raise ConfigError(
-            "Expected controls as long as the measured items, got another length. Pass --wild-type to name them (WT, "
-            "A42G)."
-        )
+    if space is not None and controls:
+        try:
+            space.features(controls)
+        except ShapeError:
+            raise ConfigError(
+                "Expected controls as long as the measured items, got another length. Pass --wild-type to name them "
+                "(WT, A42G)."
+            ) from None
     return controls
 
 
 def beside_controls(
-    options: CampaignSettings, science: Any, pool: CandidatePool | None, controls: Sequence[Any]
+    options: CampaignSettings, science: Domain, pool: CandidatePool | None, controls: Sequence[Item]
 ) -> CampaignSettings:
     """Those of the picks: with what controls, whose costs are the pool's, leave of the limit."""
     costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-    limit, spent = options.plate.cost_limit, sum(costs.get(science.key(one), 0.0) for one in controls)
+    limit, spent = options.plate.cost_limit, sum(costs.get(science.items.key(one), 0.0) for one in controls)
     if spent >= limit:
         raise ConfigError(f"Expected controls that cost less than --cost-limit {limit:g}, these cost {spent:g}.")
     return replace(options, plate=replace(options.plate, cost_limit=limit - spent))
 
 
-def with_controls(plate: Plate, controls: Sequence[Any]) -> Plate:
+def with_controls(plate: Plate, controls: Sequence[Item]) -> Plate:
     """The picks, then the controls with what is foretold of them."""
     if not controls:
         return plate

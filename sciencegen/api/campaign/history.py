@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sciencegen.api.campaign.measurements import keys_of, measured_entries, proposed_rounds, read_measured
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.campaign.space import comparable, design_space, origin_of
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import held
+from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.api.search.space import start_items
 from sciencegen.config import ProposeSettings
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import DesignSpace, Reference
+from sciencegen.items import Item
 from sciencegen.optimization.journal import Entry, not_there_yet, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
 
@@ -39,66 +41,75 @@ class History:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CampaignState:
     """Where a campaign stands. known: measured items; waiting: proposed ones; start: to begin from where none is
     measured. space: the domain's design space, or None. notes: what a person should know of it."""
 
     history: History
     known: list[Measurement]
-    waiting: list[Any]
-    start: list[Any]
-    space: Any
+    waiting: list[Item]
+    start: list[Item]
+    space: DesignSpace | None
     notes: list[str]
 
     @property
-    def seen(self) -> list[Any]:
+    def reference(self) -> Reference | None:
+        """What the user named as the reference of the design space."""
+        return None if self.space is None else self.space.reference
+
+    @property
+    def items(self) -> list[Item]:
+        """Measured, awaited and start items."""
         return [*(one.item for one in self.known), *self.waiting, *self.start]
 
 
-def stand(domain: str, settings: ProposeSettings, log: Log) -> Standing:
+def campaign_state(domain: str, settings: ProposeSettings, log: Log) -> CampaignState:
     """The campaign so far, in its design space."""
     science = domain_of(domain)
     space = design_space(science, settings)
-    reference = getattr(space, "reference", None)
+    reference = None if space is None else space.reference
     history = read_history(domain, settings, reference, log)
     known = _measurements(science, history)
-    waiting = [science.parse(text) for text in _pending(history)]
+    waiting = [science.items.parse(text) for text in _pending(history)]
     start = start_items(science, settings.start, reference)
-    space = space or design_space(science, settings, [science.parse(text) for text in _first_round(history)])
-    if space is not None and hasattr(space, "origin"):
+    space = space or design_space(science, settings, [science.items.parse(text) for text in _first_round(history)])
+    if space is not None:
         start = start or [space.origin]
-    strange = _strangers(science, space, [*(one.item for one in known), *waiting])
-    standing = Standing(
-        history, [one for one in known if one.item not in strange], [item for item in waiting if item not in strange],
+    unaligned = _unaligned(science, space, [*(one.item for one in known), *waiting])
+    standing = CampaignState(
+        history,
+        [one for one in known if one.item not in unaligned],
+        [item for item in waiting if item not in unaligned],
         start, space, [],
     )  # fmt: skip
-    standing.notes.extend(_notes(science, standing, strange))
+    standing.notes.extend(_notes(science, standing, unaligned))
     standing.notes.extend(_unread(science, settings, standing, reference))
-    standing.notes.extend(held(science, origin_of(science, space), settings.forbid))
+    standing.notes.extend(exempt_motifs(science, origin_of(science, space), settings.forbid))
     if settings.cost and settings.cost_limit is None and settings.acquisition != WEIGHS_COSTS:
         standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps --cost-limit, none was given")
     return standing
 
 
-def _strangers(science: Any, space: Any, items: Sequence[Any]) -> list[Any]:
-    """Items that can't be laid on what all others are changes of: nothing can be learned from them."""
-    origin, design = getattr(space, "origin", None), getattr(science, "design_features", None)
-    if origin is None or design is None:
+def _unaligned(science: Domain, space: DesignSpace | None, items: Sequence[Item]) -> list[Item]:
+    """Items that can't be aligned with what all others are changes of: nothing can be learned from them."""
+    if space is None or science.design is None:
         return []
-    return [item for item in items if design([item], origin) is None]
+    return [item for item in items if science.design.features([item], space.origin) is None]
 
 
-def _notes(science: Any, standing: Standing, strange: Sequence[Any]) -> list[str]:
-    space, found = standing.space, list(getattr(standing.space, "notes", ()))
-    if strange:
+def _notes(science: Domain, standing: CampaignState, unaligned: Sequence[Item]) -> list[str]:
+    space = standing.space
+    found = [] if space is None else list(space.notes)
+    if unaligned:
         found.append(
-            f"{len(strange)} measured or proposed items can't be laid on the wild type (another length) and are left "
-            f"out, the first: {science.text(strange[0])[:60]}"
+            f"{len(unaligned)} measured or proposed items can't be laid on the wild type (another length) and are left "
+            f"out, the first: {science.items.text(unaligned[0])[:60]}"
         )
-    outside = [one for one in standing.known if hasattr(space, "accepts") and not space.accepts(one.item)]
+    origin = None if space is None else space.origin
+    outside = [one for one in standing.known if space is not None and not space.accepts(one.item)]
     if outside:
         found.append(f"{len(outside)} measured items lie outside the design space; they are learned from all the same")
-    if hasattr(science, "design_features") and not comparable(science, getattr(space, "origin", None), standing.seen):
+    if science.design is not None and not comparable(science, origin, standing.items):
         found.append(
             "measured or proposed items have several lengths: they are compared by composition and the like, not "
             "residue by residue. Pass --wild-type to learn from those of its length alone"
@@ -123,10 +134,12 @@ def contradictions(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _unread(science: Any, settings: ProposeSettings, standing: Standing, reference: Any) -> list[str]:
+def _unread(
+    science: Domain, settings: ProposeSettings, standing: CampaignState, reference: Reference | None
+) -> list[str]:
     """Of what waits, what has a value that is no number."""
     listed = [] if settings.journal is None else list(rejected(settings.journal))
-    waiting = [(science.text(item), "") for item in standing.waiting]
+    waiting = [(science.items.text(item), "") for item in standing.waiting]
     count = count_unread(science, waiting, [*standing.history.refused, *listed], settings.target, reference)
     tables = ["the measured tables"] if standing.history.refused else []
     place = " or ".join([f"{settings.journal}.rejects.csv"] * bool(listed) + tables)
@@ -134,7 +147,7 @@ def _unread(science: Any, settings: ProposeSettings, standing: Standing, referen
     return [told] if count else []
 
 
-def read_history(domain: str, settings: ProposeSettings, reference: Any, log: Log) -> History:
+def read_history(domain: str, settings: ProposeSettings, reference: Reference | None, log: Log) -> History:
     """The journal, and the measured tables, which are to join it: rows that it holds add nothing."""
     entries: list[Entry] = []
     joining: list[Entry] = []
@@ -173,9 +186,9 @@ def _first_round(history: History) -> list[str]:
     return list({history.keys[text]: text for text in first}.values())
 
 
-def _measurements(science: Any, history: History) -> list[Measurement]:
+def _measurements(science: Domain, history: History) -> list[Measurement]:
     measured = [entry for entry in history.entries if entry.kind == "measured"]
-    items = {entry.item: science.parse(entry.item) for entry in measured}
+    items = {entry.item: science.items.parse(entry.item) for entry in measured}
     keys = [history.keys[entry.item] for entry in measured]
     return averaged(measured, keys, [items[entry.item] for entry in measured])
 

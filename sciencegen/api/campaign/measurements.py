@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from sciencegen.api.campaign.non_numeric import NOT_RECORDED
 from sciencegen.api.science.forms import domain_of
@@ -14,15 +13,17 @@ from sciencegen.api.science.naming import (
     Numbering,
     ReadItems,
     columns_of,
-    named_twice,
+    name_conflicts,
     names_of,
     read_rows_of,
 )
 from sciencegen.api.science.workers import describe
-from sciencegen.api.sources.datasets import known_of_card, listed, open_source
+from sciencegen.api.sources.datasets import all_rows, open_source, reference_row_of_card
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.items import Row
 from sciencegen.optimization.journal import Entry
@@ -56,7 +57,7 @@ class MeasuredTable:
 
 
 def read_measured(
-    domain: str, path: str | Path, settings: ProposeSettings | RecordSettings, reference: Any = None
+    domain: str, path: str | Path, settings: ProposeSettings | RecordSettings, reference: Reference | None = None
 ) -> MeasuredTable:
     """The rows of a table with the column `settings.target`, and perhaps `<target>_sd` and `round`.
 
@@ -73,7 +74,7 @@ def read_measured(
         )
     pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
     names = names_of(domain_of(domain), reference)
-    twice = named_twice(names, [(row, text) for row, (text, _, _) in pairs])
+    twice = name_conflicts(names, [(row, text) for row, (text, _, _) in pairs])
     numbering = Numbering(names)
     numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(refused))
     pairs, refused = twice.agreeing(pairs), numbering.hinted(refused) + twice.refused
@@ -87,7 +88,9 @@ def read_measured(
     return MeasuredTable(source, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
 
 
-def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, reference: Any) -> Iterator[Row]:
+def _rows(
+    science: Domain, path: Path, settings: ProposeSettings | RecordSettings, reference: Reference | None
+) -> Iterator[Row]:
     """Of a file, or of a dataset by its name; standard input is a table in CSV."""
     if str(path) == "-":
         return read_table(path, columns_of(science, reference), settings.column, whole=True)
@@ -95,12 +98,17 @@ def _rows(science: Any, path: Path, settings: ProposeSettings | RecordSettings, 
         return read_rows_of(science, path, settings.column, reference, whole=reference is not None)
     if path.suffix or path.exists():
         raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if path.is_dir() else 'none'}.")
-    reading = {name: getattr(settings, name) for name in ("sample", "limit", "offline")}
-    rows, _ = open_source(science.name, PrepareSettings(source=str(path), **reading))
-    return chain(listed(rows), known_of_card(science.name, str(path), settings.target))
+    wanted = PrepareSettings(
+        source=str(path), sample=settings.sample, limit=settings.limit, offline=settings.offline
+    )  # fmt: skip
+    rows, _ = open_source(science.name, wanted)
+    return chain(all_rows(rows), reference_row_of_card(science.name, str(path), settings.target))
 
 
-def _no_values(science: Any, path: Path, settings: Any, rows: Sequence[Row], reference: Any) -> DataError:
+def _no_values(
+    science: Domain, path: Path, settings: ProposeSettings | RecordSettings, rows: Sequence[Row],
+    reference: Reference | None,
+) -> DataError:  # fmt: skip
     """Whether the column is missing, empty, or holds no number."""
     target, remedy = settings.target, "Fill in what was measured, or name the column with --target."
     if path.is_file() and path.name.lower().endswith(READ_TABLES):

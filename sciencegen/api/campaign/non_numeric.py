@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from sciencegen.api.science.naming import parse_texts
 from sciencegen.data.writers import REJECT_COLUMNS, Refused, rejects_path, shown
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Refusal
 
 NOT_RECORDED = ": not recorded"
@@ -27,7 +28,11 @@ def rejected(journal: str | Path) -> Iterator[Refused]:
 
 
 def count_unread(
-    science: Any, waiting: Sequence[tuple[str, str]], refused: Sequence[Refused], target: str, reference: Any
+    science: Domain,
+    waiting: Sequence[tuple[str, str]],
+    refused: Sequence[Refused],
+    target: str,
+    reference: Reference | None,
 ) -> int:
     """How many of the waiting items, (text, name) each, were refused for a value that is no number. reference: what
     texts may be named against, or None."""
@@ -35,7 +40,10 @@ def count_unread(
     if not texts:
         return 0
     items = parse_texts(science, sorted(texts), reference)
-    keys = {science.key(item) for item in items if not isinstance(item, Refusal)}
+    keys = {science.items.key(item) for item in items if not isinstance(item, Refusal)}
     # A long item is cut in the rejects and no item any more: there it is known by how it is shown.
     known = [shown(text) in texts or name in texts - {""} for text, name in waiting]
-    return sum(one or science.key(science.parse(text)) in keys for one, (text, _) in zip(known, waiting, strict=True))
+    return sum(
+        one or science.items.key(science.items.parse(text)) in keys
+        for one, (text, _) in zip(known, waiting, strict=True)
+    )

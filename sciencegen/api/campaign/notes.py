@@ -11,9 +11,12 @@ import numpy as np
 from jaxtyping import Bool
 
 from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.science.letters import align
 from sciencegen.api.search.tables import IN_DOMAIN, score_columns
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
+from sciencegen.items import Item
 from sciencegen.optimization.objective import score_safely
-from sciencegen.report.letters import lay
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -36,7 +39,7 @@ PREFIX = "predictor_"
 """Of the columns in which a plate tells what predictors say of its items: the target's own is the lab's."""
 
 
-def predicted_columns(domain: str, predictors: Mapping[str, str], items: Sequence[Any]) -> dict[str, list[Any]]:
+def predicted_columns(domain: str, predictors: Mapping[str, str], items: Sequence[Item]) -> dict[str, list[Any]]:
     """predictor_<name>, _lower, _upper and _in_domain of each predictor (name -> folder)."""
     book = OracleBook(domain, predictors)
     columns: dict[str, list[Any]] = {}
@@ -45,10 +48,12 @@ def predicted_columns(domain: str, predictors: Mapping[str, str], items: Sequenc
     return columns
 
 
-def crowded_letters(science: Any, plate: Sequence[str], measured: Sequence[str], reference: Any) -> list[str]:
+def crowded_letters(
+    science: Domain, plate: Sequence[str], measured: Sequence[str], reference: Reference | None
+) -> list[str]:
     """In words, which letter at a position stands in most of a plate, and which position is changed in nearly all of it
     though many are; without a reference none is a change."""
-    sites = None if reference is None else lay(science, [*plate, *measured], reference)
+    sites = None if reference is None else align(science, [*plate, *measured], reference)
     if sites is None or len(plate) < FEWEST:
         return []
     changes = [_changes(sites.reference, row) for row in sites.rows]

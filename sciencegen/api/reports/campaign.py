@@ -12,18 +12,20 @@ from sciencegen import __version__
 from sciencegen.api.campaign.contents import Campaign, CampaignReportSettings, read_campaign
 from sciencegen.api.campaign.history import contradictions
 from sciencegen.api.reports.sites import plate_of
-from sciencegen.items import NAME_COLUMN
+from sciencegen.api.science.letters import align, letters_of, picture
+from sciencegen.items import NAME_COLUMN, Direction
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.report import heat_map_content as heat_maps
 from sciencegen.report.candidate_content import Candidates, Column
 from sciencegen.report.content import Fact, Provenance, ReportContent
-from sciencegen.report.letters import changes_of, lay, logo_of, picture
+from sciencegen.report.letters import changes_of, logo_of
 from sciencegen.report.page import write_report
 from sciencegen.report.round_content import Agreement, Rounds
 from sciencegen.report.round_plots import inside
 from sciencegen.report.site_content import Logo
 from sciencegen.runs import provenance, sha256_of
 
+FORETOLD = ("predicted", "lower", "upper")
 REACH = 1.6449
 """Standard errors to either end of a 90% interval."""
 
@@ -48,8 +50,9 @@ def campaign_content(campaign: Campaign) -> ReportContent:
     settings, measured = campaign.settings, campaign.measured
     expected = agreement(campaign)
     sites, values = campaign.sites, [one.value for one in measured]
-    maps = [] if sites is None else heat_maps.of_items(
-        campaign.science, sites, values, settings.target, settings.direction
+    letters = letters_of(campaign.science)
+    maps = [] if sites is None or letters is None else heat_maps.of_items(
+        letters, sites, values, settings.target, settings.direction
     )  # fmt: skip
     return ReportContent(
         title=f"{settings.domain}: {campaign.path.stem}",
@@ -103,7 +106,7 @@ def best_measured(campaign: Campaign) -> Candidates:
         columns.append(Column("replicates", [one.replicates for one in shown]))
     columns.append(Column("round", [one.round for one in shown]))
     if any(before):
-        told = {name: [getattr(one, name, None) for one in before] for name in ("predicted", "lower", "upper")}
+        told = {name: [None if one is None else vars(one)[name] for one in before] for name in FORETOLD}
         what = "what was expected of one measurement, with its 90 % interval"
         columns.append(
             Column("predicted", told["predicted"], lower=told["lower"], upper=told["upper"], description=what)
@@ -114,7 +117,7 @@ def best_measured(campaign: Campaign) -> Candidates:
     return Candidates(texts, columns, pictures, total=len(campaign.measured), noun="measured items")
 
 
-def _column(name: str, shown: Sequence[Measurement], direction: Any) -> Column:
+def _column(name: str, shown: Sequence[Measurement], direction: Direction) -> Column:
     """Means, with a 90 % interval by their standard error where it is known: of one kind with predictions'."""
     values, errors = np.array([one.value for one in shown]), np.array([one.error for one in shown])
     known = np.isfinite(errors).any()
@@ -145,23 +148,24 @@ def plate(campaign: Campaign) -> Candidates | None:
     waiting = campaign.pending
     if not waiting:
         return None
-    sites = lay(campaign.science, [one.item for one in waiting], campaign.frame)
+    sites = align(campaign.science, [one.item for one in waiting], campaign.frame)
     names = [] if sites is None else [changes_of(sites, row) for row in sites.rows]
     table: dict[str, list[Any]] = {"item": [one.item for one in waiting]}
     table |= {NAME_COLUMN: names} if any(names) else {}
-    table |= {name: [getattr(one, name) for one in waiting] for name in ("round", "predicted", "lower", "upper")}
+    table |= {name: [vars(one)[name] for one in waiting] for name in ("round", *FORETOLD)}
     table["source"] = [one.source for one in waiting]
     return plate_of(campaign.science, table, campaign.frame, campaign.settings.shown)
 
 
 def logo(campaign: Campaign) -> Logo | None:
     """The best measured items beside all of them."""
-    if campaign.sites is None:
+    letters = letters_of(campaign.science)
+    if campaign.sites is None or letters is None:
         return None
     count = len(campaign.measured)
     best = min(count, max(FEWEST, round(BEST_SHARE * count)))
     groups = {f"{best} best measured": range(best), f"all {count} measured": range(count)}
-    return logo_of(campaign.science, campaign.sites, groups, np.ones(count))
+    return logo_of(letters, campaign.sites, groups, np.ones(count))
 
 
 def _provenance(campaign: Campaign) -> Provenance:

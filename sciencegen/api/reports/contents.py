@@ -14,12 +14,15 @@ from sciencegen.api.criteria.goals import read_goals
 from sciencegen.api.models.encoding import encode_rows
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.writing.sidecar import needs_companion
+from sciencegen.api.science.letters import letters_of
 from sciencegen.config import Resources, RunSettings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities.variants import ReferenceLike
 from sciencegen.errors import DataError
-from sciencegen.items import Refusal, Row
+from sciencegen.items import Item, Refusal, Row
+from sciencegen.optimization.goals import Goal
 
 if TYPE_CHECKING:
     pass
@@ -39,7 +42,7 @@ class RunContents:
     settings: RunSettings
 
     @property
-    def domain(self) -> Any:
+    def domain(self) -> Domain:
         return domain_of(self.settings.domain)
 
     @cached_property
@@ -96,10 +99,10 @@ class RunContents:
         return self._csv("plate.csv")
 
     @cached_property
-    def frame(self) -> Any:
+    def frame(self) -> ReferenceLike | None:
         """What items in columns are held against: the context of the training data, or what the model remembers of it;
         None where there is nothing to hold them against."""
-        if not hasattr(self.domain, "sites"):
+        if letters_of(self.domain) is None:
             return None
         told = (self.training.summary.get("context") if self.training else None) or {}
         if "reference" not in told and self.model is not None:
@@ -107,13 +110,13 @@ class RunContents:
         return told if "reference" in told else None
 
     @cached_property
-    def goals(self) -> list[Any]:
+    def goals(self) -> list[Goal]:
         return read_goals(self.domain, self.settings.optimize.goals)
 
     @cached_property
-    def items(self) -> list[Any]:
+    def items(self) -> list[Item]:
         """The shown candidates, parsed."""
-        items = [self.domain.parse(text) for text in self.candidates["item"][: self.settings.report.candidates]]
+        items = [self.domain.items.parse(text) for text in self.candidates["item"][: self.settings.report.candidates]]
         if lost := next((item for item in items if isinstance(item, Refusal)), None):
             raise DataError(f"Expected the items of {CANDIDATES} in {self.folder}, one can't be read: {lost.reason}.")
         return items
@@ -137,8 +140,8 @@ class RunContents:
     def _table(self, path: Path) -> dict[str, list[Any]]:
         """References to files are found beside the table too, wherever the page is made."""
         table = _read_parquet(path)
-        if needs_companion(self.domain):
-            table["item"] = [row.text for row in self.domain.read(path)]
+        if self.domain.sidecar is not None:
+            table["item"] = [row.text for row in self.domain.items.read(path, None)]
         return table
 
     def _csv(self, name: str) -> dict[str, list[Any]]:

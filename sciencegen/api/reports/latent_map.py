@@ -43,7 +43,7 @@ def latent_map(run: RunContents) -> LatentMap | None:
     asked = run.settings.report.colour_by
     if asked is not None and asked not in run.training.property_names:
         called = run.training.names(split).take(run.latent_rows[encoded])
-        name, groups = grouped(run.domain, asked, called, run.training.property_names)
+        name, groups = grouped(run.domain.items.labels, asked, called, run.training.property_names)
         return replace(record, groups=groups, value_name=name)
     name = asked or _coloured_by(run)
     values = run.training.values(split, [name])[run.latent_rows, 0][encoded].tolist() if name else ()
@@ -68,7 +68,9 @@ def _coloured_by(run: RunContents) -> str:
     user's, else any but their weight."""
     assert run.training is not None
     assert run.model is not None
-    known = [name for name in run.training.property_names if name != run.model.recipe.weight]
+    family = run.model.recipe.family
+    weight = "" if family is None else family.weight
+    known = [name for name in run.training.property_names if name != weight]
     measured = (run.training.summary.get("context") or {}).get("measured", "")
     wanted = [*(goal.name for goal in run.goals), measured, *run.training.summary["columns"], *known]
     return next((name for name in wanted if name in known), "")

@@ -105,7 +105,7 @@ def judged_by_predictors(run: RunContents) -> dict[str, str]:
 def _judged(run: RunContents, goal: Goal, folder: Path) -> str:
     """Empty where the predictor can judge none, such as molecules without the structures that it looks at."""
     texts = run.samples["item"]
-    read = [run.domain.parse(texts[row]) for row in evenly_spaced(len(texts), JUDGED)]
+    read = [run.domain.items.parse(texts[row]) for row in evenly_spaced(len(texts), JUDGED)]
     items = [item for item in read if not isinstance(item, Refusal)]
     scored = score_safely(load_predictor(run.settings.domain, folder).oracle(goal.name), items)
     scores = [one for one in scored if not one.failed]

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.science.letters import HEIGHT, WIDTH, picture
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.base import Domain
+from sciencegen.items import Item, Refusal
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.latent.geometry import principal_axes
 from sciencegen.latent.noise import latent_noise
@@ -29,7 +33,7 @@ QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 def gallery(run: RunContents) -> Gallery | None:
     """Evenly spaced training items beside evenly spaced draws, of a domain whose pictures tell something then."""
-    shown = getattr(run.domain, "gallery", 0)
+    shown = 0 if run.domain.pictures is None else run.domain.pictures.gallery
     if not shown or run.training is None or not run.samples:
         return None
     texts = run.training.items(run.training.splits[0]).take(run.training_sample(shown))
@@ -41,7 +45,7 @@ def gallery(run: RunContents) -> Gallery | None:
 
 
 def _parsed(run: RunContents, texts: Sequence[str]) -> list[Any]:
-    parsed = [run.domain.parse(text) for text in texts if text]
+    parsed = [run.domain.items.parse(text) for text in texts if text]
     return [item for item in parsed if not is_refusal(item)]
 
 
@@ -49,38 +53,40 @@ def _draws(run: RunContents, shown: int) -> dict[str, list[Any]]:
     """Draws as they are in the table, and as an instrument sees them where the table holds them without it."""
     texts = run.samples["item"]
     items = _parsed(run, [texts[row] for row in evenly_spaced(len(texts), shown)])
-    observed = getattr(run.model.representation, "observed", None) if run.model else None
-    if observed is None:
+    observation = run.model.representation.observation if run.model else None
+    if observation is None or observation.instrument is None:
         return {"draws of the model": items}
     if not run.settings.generate.noise_free:
         return {"draws of the model, as the instrument sees them": items}
-    seen = observed(items, run.settings.seed)
+    seen = observation.instrument.observed(items, run.settings.seed)
     return {
         "draws of the model, as the instrument would see them": seen,
         "the same draws, as the model makes them": items,
     }
 
 
-def pictures_of(science: Any, items: Sequence[Any]) -> list[str]:
+def pictures_of(science: Domain, items: Sequence[Item | Refusal]) -> list[str]:
     """Pictures on one scale where the domain has such; "" of what is no item."""
     present = [item for item in items if not is_refusal(item)]
-    drawn = iter(science.render_alike(present) if hasattr(science, "render_alike") else map(science.render, present))
+    alike = None if science.pictures is None else science.pictures.render_alike
+    each = (picture(science, item, None) for item in present)
+    drawn = iter(alike(present, WIDTH, HEIGHT)) if alike is not None else each
     return ["" if is_refusal(item) else next(drawn) for item in items]
 
 
 def traversals(run: RunContents) -> list[Traversal]:
     """Along the directions of the latent space, then under changing conditions, where that says something."""
-    telling = getattr(run.domain, "traversals", False)
-    if not telling or run.training is None or run.model is None or not _is_quick(run.model):
+    if run.domain.pictures is None or not run.domain.pictures.traversals:
+        return []
+    if run.training is None or run.model is None or not _is_quick(run.model):
         return []
     return [*_directions(run), *_conditions(run)]
 
 
-def _is_quick(loaded: Any) -> bool:
+def _is_quick(loaded: LoadedModel) -> bool:
     from sciencegen.diffusion.model import DiffusionModel  # on use: needs torch
 
-    diffuses = isinstance(getattr(loaded.model, "diffusion", loaded.model), DiffusionModel)
-    return not loaded.recipe.completes and not diffuses
+    return not loaded.recipe.completes and not any(isinstance(one, DiffusionModel) for one in loaded.model.modules())
 
 
 def _directions(run: RunContents) -> list[Traversal]:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciencegen.api.reports.notes import progress_name
+from sciencegen.api.science.letters import picture
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.capabilities import MetricNote
+from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.pareto import nondominated
 from sciencegen.report.content import (
     Calibration,
@@ -23,7 +26,6 @@ from sciencegen.report.content import (
     Structures,
     Trace,
 )
-from sciencegen.report.letters import picture
 
 if TYPE_CHECKING:
     from sciencegen.api.reports.contents import RunContents
@@ -51,7 +53,7 @@ def facts(run: RunContents) -> list[Fact]:
     if novel:
         made.append(Fact(f"{100 * np.mean(novel):.0f} %", "novel", "not in the training set"))
     if len(run.items) > 1:
-        similarity = run.domain.similarity(run.items, run.items)
+        similarity = run.domain.similarity.matrix(run.items, run.items)
         distance = 1 - similarity[~np.eye(len(run.items), dtype=bool)].mean()
         made.append(Fact(f"{distance:.2f}", "diversity", "mean distance between two candidates"))
     return made
@@ -73,11 +75,12 @@ def candidates(run: RunContents) -> Candidates:
 
 def structures(run: RunContents) -> Structures | None:
     """The shown candidates in three dimensions, where the domain can tell them from the structure file."""
-    ending = run.settings.structures
+    ending, parts = run.settings.structures, run.domain.structures
+    records_of = None if parts is None else parts.records
     path = run.folder / f"candidates{ending}"
-    if ending is None or not path.is_file() or not hasattr(run.domain, "structure_records"):
+    if ending is None or not path.is_file() or records_of is None:
         return None
-    kind, records = run.domain.structure_records(path)
+    kind, records = records_of(path)
     shown = list(records)[: len(run.items)]
     return Structures(labels(run)[: len(shown)], shown, kind)
 
@@ -115,8 +118,8 @@ def pareto(run: RunContents) -> list[Pareto]:
     return [_pareto_plot(run, x, y) for x, y in list(combinations(axes, 2))[:3]]
 
 
-def _axis(goal: Any) -> Objective | None:
-    if goal.is_objective:
+def _axis(goal: Goal) -> Objective | None:
+    if goal.direction is not None:
         return Objective(goal.name, goal.direction)
     if math.isfinite(goal.low) != math.isfinite(goal.high):
         return Objective(goal.name, "maximize" if math.isfinite(goal.low) else "minimize")
@@ -149,7 +152,8 @@ def traces(run: RunContents) -> list[Trace]:
 
 def metrics(run: RunContents) -> list[Metric]:
     """The evaluation's numbers, and those of the model's folder that this run didn't measure anew; with notes."""
-    notes = getattr(run.domain, "metric_notes", {})
+    sets = run.domain.reference_sets
+    notes = {} if sets is None else sets.notes
     against = run.metrics.get("against", "")
     command = f"sciencegen evaluate {run.settings.domain} samples.parquet --against {against}" if against else ""
     made = []
@@ -157,7 +161,7 @@ def metrics(run: RunContents) -> list[Metric]:
     for source, values in ((command, run.metrics), ("", of_model)):
         for name, value in values.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
-                meaning, direction, references = notes.get(name, ("", None, {}))
+                meaning, direction, references = notes.get(name, MetricNote(""))
                 made.append(
                     Metric(name, value, references=references, meaning=meaning, direction=direction, command=source)
                 )
@@ -189,7 +193,7 @@ def labels(run: RunContents) -> list[str]:
     return [str(name) for name in run.candidates["id"][: len(run.items)]]
 
 
-def _bounds(goal: Any) -> tuple[float | None, float | None]:
+def _bounds(goal: Goal) -> tuple[float | None, float | None]:
     return (goal.low if math.isfinite(goal.low) else None, goal.high if math.isfinite(goal.high) else None)
 
 

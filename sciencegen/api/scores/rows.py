@@ -19,7 +19,7 @@ from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
 from sciencegen.items import NAME_COLUMN, Refusal, Row
-from sciencegen.scoring.oracles import BESIDE, Oracle, Score, with_beside
+from sciencegen.scoring.oracles import Oracle, Score, cells_of, with_beside
 
 ROWS_PER_TASK = 256
 
@@ -45,7 +45,7 @@ class ScoreTexts(InDomain):
         items = [item for item in parsed if not isinstance(item, Refusal)]
         columns = [book.resolve(name).score(items) if items else [] for name in self.names]
         rows = iter(zip(*columns, strict=True) if columns else [()] * len(items))
-        text = domain.text if self.whole else partial(plain_text, self.domain)
+        text = domain.items.text if self.whole else partial(plain_text, self.domain)
         return [item if isinstance(item, Refusal) else (text(item), next(rows)) for item in parsed]
 
 
@@ -82,8 +82,9 @@ class Scoring:
     names against a wild type where there is one, and those of `Row.cells`, whose names ours win over."""
 
     def __init__(
-        self, domain: str, rows: Any, names: Sequence[str], predictors: Mapping[str, str], resources: Resources,
-        timeout_s: float, whole: bool = False, wild_type: str = "", further: Mapping[str, Oracle] | None = None,
+        self, domain: str, rows: Iterable[Row], names: Sequence[str], predictors: Mapping[str, str],
+        resources: Resources, timeout_s: float, whole: bool = False, wild_type: str = "",
+        further: Mapping[str, Oracle] | None = None,
     ) -> None:  # fmt: skip
         """further: oracles that workers don't have, a model's own."""
         further = further or {}
@@ -91,7 +92,7 @@ class Scoring:
         self.names = tuple(dict.fromkeys(chosen))
         self.domain, self.resources, self.timeout_s, self.whole = domain, resources, timeout_s, whole
         self.wild_type = wild_type
-        self._left_out = getattr(domain_of(domain), "left_out", lambda text: "")
+        self._left_out = domain_of(domain).items.left_out
         self.predictors = tuple(sorted(predictors.items()))
         book = OracleBook(domain, dict(predictors), own=further)
         self.here = {name: further[name] for name in self.names if name in further and name not in predictors}
@@ -143,7 +144,7 @@ class Scoring:
         texts = [result[0] for result in results if isinstance(result, tuple)]
         if not self.here or not texts:
             return results
-        items = [domain_of(self.domain).parse(text) for text in texts]
+        items = [domain_of(self.domain).items.parse(text) for text in texts]
         own = {name: iter(oracle.score(items)) for name, oracle in self.here.items()}
 
         def whole(scores: Iterator[Score]) -> list[Score]:
@@ -169,7 +170,8 @@ class Scoring:
             if "id" in values:
                 values["id"].append(row.id)
             if self.variants is not None:
-                values[NAME_COLUMN].append(self.variants.read(row.text)[0])
+                found = self.variants.read(row.text)
+                values[NAME_COLUMN].append("" if isinstance(found, Refusal) else found[0])
             for name in self.own.carried:
                 values[name].append(row.cells.get(name))
             for name, one in zip(self.names, scores, strict=True):
@@ -184,8 +186,7 @@ class Scoring:
         return ScoredChunk(values, refused)
 
     def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
-        cells = {name: one.value, **{f"{name}_{part}": getattr(one, part) for part in BESIDE}}
-        for column, cell in cells.items():
+        for column, cell in cells_of(name, one).items():
             if column in values:
                 values[column].append(float("nan") if cell is None else cell)
 

@@ -14,6 +14,9 @@ from sciencegen.api.science.forms import plain_of
 from sciencegen.api.science.naming import Numbering, columns_of
 from sciencegen.api.scores.rows import ScoredChunk, own_columns
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import VariantClasses, VariantNames
+from sciencegen.domains.recipes import VariantScorer
 from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.scoring.oracles import BESIDE
 
@@ -34,8 +37,9 @@ class VariantScoring:
     """
 
     def __init__(
-        self, domain: str, scorer: Any, names: Any, rows: Iterator[Row], predictors: Mapping[str, str],
-        classify: Callable[[Sequence[float]], Any] | None = None, model: str | None = None, total: int | None = None,
+        self, domain: str, scorer: VariantScorer | None, names: VariantNames, rows: Iterator[Row],
+        predictors: Mapping[str, str], classify: Callable[[Sequence[float]], VariantClasses] | None = None,
+        model: str | None = None, total: int | None = None,
     ) -> None:  # fmt: skip
         self.domain, self.scorer, self.names, self.model = plain_of(domain), scorer, names, model
         self.total, self.doubts = total, [] if scorer is None else scorer.doubts()
@@ -44,12 +48,12 @@ class VariantScoring:
         self.scored = self.refused = self.predicted = 0
         self.first_failure = ""
         self.known: dict[str, Any] = {}
-        self.classes: Any = None
+        self.classes: VariantClasses | None = None
         self.counts: Counter[str] = Counter()
         self.numbering = Numbering(names)
-        if classify is not None:
-            singles = self.scorer.all_singles()
-            self.known = dict(zip(singles, self.scorer.score(singles), strict=True))
+        if classify is not None and scorer is not None:
+            singles = scorer.all_singles()
+            self.known = dict(zip(singles, scorer.score(singles), strict=True))
             self.classes = classify([one.score for one in self.known.values()])
             self.doubts = [*self.doubts, *self.classes.doubts()]
         peeked = list(islice(rows, PEEK_ROWS))
@@ -106,7 +110,7 @@ class VariantScoring:
 
     def _predicted(self, names: Sequence[str]) -> dict[str, list[Any]]:
         """Empty where a predictor has nothing to say, as of deletions."""
-        items = [self.domain.parse(self.names.read(name)[1]) for name in names] if self.oracles else []
+        items = [self.domain.items.parse(self._text_of(name)) for name in names] if self.oracles else []
         good = [item for item in items if not isinstance(item, Refusal)]
         values: dict[str, list[Any]] = {}
         for name, oracle in self.oracles.items():
@@ -119,6 +123,12 @@ class VariantScoring:
             for column, part in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
                 values[column] = [None if one is None else getattr(one, part) for one in each]
         return values
+
+    def _text_of(self, name: str) -> str:
+        """The item of a name that was read before."""
+        found = self.names.read(name)
+        assert not isinstance(found, Refusal)
+        return found[1]
 
     def summary(self) -> dict[str, Any]:
         classes = {} if self.classes is None else {"classes": dict(sorted(self.counts.items()))}
@@ -138,7 +148,9 @@ def _own_cells(row: Row) -> Mapping[str, Any]:
     return row.cells or ({"id": row.id} if row.id else {})
 
 
-def variant_rows(variants: str | Path | Sequence[str], scorer: Any, science: Any, column: str | None) -> Iterator[Row]:
+def variant_rows(
+    variants: str | Path | Sequence[str], scorer: VariantScorer | VariantNames, science: Domain, column: str | None
+) -> Iterator[Row]:
     """All singles, names, or the rows of a file of variants, tables with all their cells."""
     if variants == ALL_SINGLES:
         return (Row(line, name) for line, name in enumerate(scorer.all_singles(), 1))
@@ -149,7 +161,7 @@ def variant_rows(variants: str | Path | Sequence[str], scorer: Any, science: Any
         return _lines(path)
     if path.name.lower().endswith(READ_TABLES):
         return read_table(path, columns_of(science, True), column, whole=True)
-    return plain_of(science.name).read(path, column)
+    return plain_of(science.name).items.read(path, column)
 
 
 def _lines(path: Path) -> Iterator[Row]:

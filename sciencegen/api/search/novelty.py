@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from sciencegen.api.sources.datasets import read_texts
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import map_chunks_killable
+from sciencegen.domains.base import Domain
+from sciencegen.items import Item
 
 LARGEST_REFERENCE = 200_000
 """Training items kept for similarities: evenly spaced ones of a larger set."""
@@ -24,25 +25,25 @@ class Known:
     """keys: of the training items read. committed: a set that the domain can ask by name, or None. items: parsed.
     start: keys of what a search began with, which is no find of its either."""
 
-    domain: Any
+    domain: Domain
     keys: frozenset[str]
-    committed: Any
-    items: Sequence[Any]
+    committed: Container[str] | None
+    items: Sequence[Item]
     start: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:
         return not self.keys and self.committed is None
 
-    def holds(self, item: Any) -> bool:
-        key = self.domain.key(item)
+    def holds(self, item: Item) -> bool:
+        key = self.domain.items.key(item)
         return key in self.keys or key in self.start or (self.committed is not None and key in self.committed)
 
-    def nearest(self, items: Sequence[Any]) -> np.ndarray:
+    def nearest(self, items: Sequence[Item]) -> np.ndarray:
         """[item] greatest similarity to a training item; NaN where none is known."""
         if not self.items or not items:
             return np.full(len(items), np.nan)
-        return np.asarray(self.domain.nearest(items, self.items), float)
+        return np.asarray(self.domain.similarity.nearest(items, self.items), float)
 
 
 def read_known(
@@ -52,7 +53,8 @@ def read_known(
     """training: a prepared folder, file or card to read. committed: the name of a set whose keys the domain ships.
     every: else a set too large for similarities gives these alone, and no keys."""
     science = domain_of(domain)
-    shipped = science.training_set(committed) if committed and hasattr(science, "training_set") else None
+    sets = science.reference_sets
+    shipped = sets.load_training(committed) if committed and sets is not None else None
     texts = list(read_texts(domain, training)) if training else []
     whole = every or len(texts) <= LARGEST_REFERENCE
     if training:
@@ -65,7 +67,7 @@ def read_known(
         good = [result for result in results if isinstance(result, tuple)] if isinstance(results, list) else []
         keys += [key for _, key, *_ in good] if whole else []
         kept += [text for text, *_ in good]
-    return Known(science, frozenset(keys), shipped, [science.parse(text) for text in _spaced(kept)])
+    return Known(science, frozenset(keys), shipped, [science.items.parse(text) for text in _spaced(kept)])
 
 
 def _spaced(texts: Sequence[str]) -> list[str]:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
 from sciencegen.api.science.forms import plain_name
-from sciencegen.api.science.naming import constraint_of, parse_texts
+from sciencegen.api.science.naming import constraint_of, parse_texts, variants_of
 from sciencegen.config import OptimizeSettings
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError
-from sciencegen.items import Refusal
+from sciencegen.items import Item, Refusal
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.optimization.spaces import SearchSpace
+
+Encode = Callable[[Sequence[Item]], Sequence[object]]
+"""Items to arrays, or a Refusal for an item that a model can't take (`Representation.encode`)."""
 
 
 def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
     """What a search sees of the model and its domain."""
     domain, space, known = model.domain, model.space, model.representation
-    reference = getattr(known, "reference", None)
+    naming = known.naming
+    reference = None if naming is None else naming.reference
     unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
     noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
-    mutate = getattr(known, "mutate", domain.mutate)
-    edit, recombine = getattr(domain, "edit", None), getattr(domain, "recombine", None)
+    moves = domain.moves
+    mutate = naming.mutate if naming is not None else _no_move if moves is None else moves.mutate
+    edit, recombine = (None, None) if moves is None else (moves.edit, moves.recombine)
     return SearchSpace(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
@@ -36,22 +42,28 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         mutate=lambda item, generator: unrefused(mutate(item, generator)),
         edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
-        features=getattr(known, "differences", domain.features),
-        start=start_items(domain, settings.start or getattr(known, "start", ()), reference, reference and known.encode),
+        features=domain.regression.features if naming is None else naming.differences,
+        start=start_items(
+            domain, settings.start or (() if naming is None else naming.start), reference, naming and known.encode
+        ),
         accept=constraint_of(domain, settings.keep, settings.forbid, reference),
     )
 
 
 def start_items(
-    domain: Any, texts: Sequence[str], reference: Any = None, encode: Any = None, flag: str = "--start"
-) -> list[Any]:
+    domain: Domain,
+    texts: Sequence[str],
+    reference: Reference | None = None,
+    encode: Encode | None = None,
+    flag: str = "--start",
+) -> list[Item]:
     """Items to begin with. reference: what they may be named against (`A42G`), and must have a name against. encode: of
     the model that begins with them: one that it can't take is an error. flag: what the user named them by."""
     items = parse_texts(domain, texts, reference)
     if encode is not None:
         items = [_refused(item, encode) for item in items]
     for text, item in zip(texts, items, strict=True):
-        found = item if reference is None or isinstance(item, Refusal) else domain.name_of(reference, item)
+        found = item if reference is None or isinstance(item, Refusal) else variants_of(domain).name_of(reference, item)
         if isinstance(found, Refusal):
             raise ConfigError(
                 f"Expected an item of {plain_name(domain.name)} for {flag}, got '{text}': {found.reason}."
@@ -59,7 +71,12 @@ def start_items(
     return items
 
 
-def _refused(item: Any, encode: Callable[[Sequence[Any]], list[Any]]) -> Any:
+def _no_move(item: Item, generator: np.random.Generator) -> Refusal:
+    """Of a domain without moves: searches walk through the latent space alone."""
+    return Refusal("this domain has no moves")
+
+
+def _refused(item: Item | Refusal, encode: Encode) -> Item | Refusal:
     """Why a model can't take an item, else the item."""
     (encoded,) = (item,) if isinstance(item, Refusal) else encode([item])
     return encoded if isinstance(encoded, Refusal) else item

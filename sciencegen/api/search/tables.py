@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.search.novelty import Known
+from sciencegen.domains.base import Domain
 from sciencegen.optimization.benchmark import top_k_curve
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Evaluation, score_safely
-from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.scoring.oracles import Oracle, Score, measured_range
 
 TRACE_POINTS = 100
 
@@ -26,7 +27,7 @@ IN_DOMAIN = "_in_domain"
 
 
 def candidates_table(
-    domain: Any, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known,
+    domain: Domain, picked: Sequence[Evaluation], names: Sequence[str], further: Mapping[str, Oracle], known: Known,
     called: Callable[[Sequence[Any]], dict[str, list[str | None]]],
 ) -> dict[str, list[Any]]:  # fmt: skip
     """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
@@ -37,7 +38,7 @@ def candidates_table(
     items = [evaluation.item for evaluation in picked]
     table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
     table["id"] = [f"candidate-{rank}" for rank in table["rank"]]
-    table["item"] = [domain.text(item) for item in items]
+    table["item"] = [domain.items.text(item) for item in items]
     table |= called(items)
     for name in names:
         table |= score_columns(name, [evaluation.scores[name] for evaluation in picked])
@@ -73,9 +74,9 @@ def trace_table(traces: dict[str, list[Evaluation]]) -> dict[str, list[Any]]:
     return rows
 
 
-def scored_table(domain: Any, trace: Sequence[Evaluation], names: Sequence[str]) -> dict[str, list[Any]]:
+def scored_table(domain: Domain, trace: Sequence[Evaluation], names: Sequence[str]) -> dict[str, list[Any]]:
     """Everything that was scored, in the order of calls."""
-    table: dict[str, list[Any]] = {"call": [e.call for e in trace], "item": [domain.text(e.item) for e in trace]}
+    table: dict[str, list[Any]] = {"call": [e.call for e in trace], "item": [domain.items.text(e.item) for e in trace]}
     for name in names:
         values = [evaluation.scores[name].value for evaluation in trace]
         table[name] = [float("nan") if value is None else value for value in values]
@@ -120,7 +121,7 @@ def beyond(table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: M
     """In words, which objectives are predicted to be better than all that their predictor learned from."""
     notes = []
     for goal in (goal for goal in goals if goal.is_objective and table["rank"]):
-        known = getattr(oracles[goal.name], "measured", None)
+        known = measured_range(oracles[goal.name])
         best = None if known is None else max(known, key=goal.gain)
         better = sum(goal.gain(value) > goal.gain(best) for value in table[goal.name]) if best is not None else 0
         if better:

@@ -22,13 +22,20 @@ from sciencegen.api.predictors.folder import check_goes_by
 from sciencegen.api.sampling.calibration import check_calibrated, check_measured
 from sciencegen.api.sampling.generation import check_noise_free, read_scaffold
 from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science.naming import constraint_of
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.datasets import check_source, find_card, prepared_at
-from sciencegen.api.sources.family import check_beside
+from sciencegen.api.sources.family import check_measured_table
 from sciencegen.api.sources.preparation import property_names, reference_of_source
 from sciencegen.api.train_predictor import check_predictor
-from sciencegen.api.workflow.planned_model import ModelAhead, conditions_ahead, model_ahead, plan_ahead, source_columns
+from sciencegen.api.workflow.planned_model import (
+    PlannedModel,
+    planned_conditions,
+    planned_model,
+    planned_training,
+    source_columns,
+)
 from sciencegen.api.writing.formats import check_ending
 from sciencegen.config import PredictorSettings, RunSettings
 from sciencegen.data.labels import check_labels
@@ -46,14 +53,14 @@ def check_run(settings: RunSettings, config: str) -> None:
     with at("prepare"):
         check_prepare(settings)
     with at("train"):
-        model = model_ahead(settings)
+        model = planned_model(settings)
     if settings.complete is not None:
         with at("complete"):
             check_complete(settings)
     for name in settings.predict:
         with at(f"predict.{name}"):
             check_predict(settings, name)
-    checks: dict[str, Callable[[RunSettings, ModelAhead], None]] = {
+    checks: dict[str, Callable[[RunSettings, PlannedModel], None]] = {
         "generate": check_generate, "optimize": check_optimize, "variants": check_variants_of,
         "propose": check_propose, "evaluate": check_evaluate,
     }  # fmt: skip
@@ -96,7 +103,7 @@ def check_prepare(settings: RunSettings) -> None:
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
     check_source(form, chosen.source, chosen.sample)
-    check_beside(science, chosen)
+    check_measured_table(science, chosen)
     names = property_names(science, chosen)
     check_columns(chosen.columns, names)
     if chosen.fractions:
@@ -112,9 +119,9 @@ def check_complete(settings: RunSettings) -> None:
         check_taken(section)
         check_completes(describe_model(settings.domain, section.model).recipe, section.model)
         return
-    plan = plan_ahead(settings.domain, source, section)
+    plan = planned_training(settings.domain, source, section)
     check_completes(plan.recipe, f"recipe '{plan.recipe.name}'")
-    conditions_ahead(settings, section, plan)
+    planned_conditions(settings, section, plan)
 
 
 def check_predict(settings: RunSettings, name: str) -> None:
@@ -129,9 +136,9 @@ def check_predict(settings: RunSettings, name: str) -> None:
         describe_model(settings.domain, chosen.model)
 
 
-def check_generate(settings: RunSettings, model: ModelAhead) -> None:
+def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     chosen = settings.generate
-    known = model.representation if model.trained else None
+    known = model.fitted
     conditions = [one.name for one in parse_conditions(chosen.where, model.science, known)]
     heard = conditions if model.conditions is None else model.conditions
     book = OracleBook(model.science.name, chosen.predictors, own=model.own)
@@ -140,23 +147,22 @@ def check_generate(settings: RunSettings, model: ModelAhead) -> None:
     if chosen.noise_free and model.representation is not None:
         check_noise_free(model.science, model.representation)
     scaffold = read_scaffold(model.science, chosen)
-    model.science.constraint((*chosen.keep, *([scaffold.pattern] if scaffold else [])), chosen.forbid)
+    constraint_of(model.science, (*chosen.keep, *([scaffold.pattern] if scaffold else [])), chosen.forbid, None)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
 
 
-def check_optimize(settings: RunSettings, model: ModelAhead) -> None:
+def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     chosen = settings.optimize
     goals, _ = check_wish(settings.domain, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
     book = OracleBook(settings.domain, folders, chosen.oracles, model.own)
     names = (*(goal.name for goal in goals), *chosen.include, *chosen.predictors)
     _check_names(book, names, model, made=settings.predict)
-    if model.trained:
-        known = model.representation
-        reference = getattr(known, "reference", None)
-        start_items(model.science, chosen.start, reference, reference and known.encode)
-    elif not hasattr(domain_of(settings.domain), "reference"):  # else items may be named against what training finds
+    if (known := model.fitted) is not None:
+        naming = known.naming
+        start_items(model.science, chosen.start, naming and naming.reference, known.encode if naming else None)
+    elif domain_of(settings.domain).variants is None:  # else items may be named against what training finds
         start_items(domain_of(settings.domain), chosen.start)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
@@ -164,13 +170,13 @@ def check_optimize(settings: RunSettings, model: ModelAhead) -> None:
         _check_texts(settings, chosen.training)
 
 
-def check_variants_of(settings: RunSettings, model: ModelAhead) -> None:
+def check_variants_of(settings: RunSettings, model: PlannedModel) -> None:
     if settings.variants is not None:
         check_variants(settings.domain, settings.variants.variants, settings.variants.classify)
         check_family(model.recipe, settings.train.model or "what is trained here")
 
 
-def check_propose(settings: RunSettings, model: ModelAhead) -> None:
+def check_propose(settings: RunSettings, model: PlannedModel) -> None:
     chosen = settings.propose
     if chosen is None:
         return
@@ -190,7 +196,7 @@ def check_propose(settings: RunSettings, model: ModelAhead) -> None:
         _check_columns_of(settings.domain, chosen.pool, [chosen.cost] if chosen.cost else [], chosen.column)
 
 
-def check_evaluate(settings: RunSettings, model: ModelAhead) -> None:
+def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
     chosen = settings.evaluate
     domain = in_form(settings.domain, chosen.form)
     for source, shipped in ((check_against(chosen), "references"), (chosen.training, "training_sets")):
@@ -209,7 +215,7 @@ def check_evaluate(settings: RunSettings, model: ModelAhead) -> None:
             check_measured(name, (*predicted, *model.science.properties, *model.knows))
 
 
-def _check_names(book: OracleBook, names: Iterable[str], model: ModelAhead, made: Collection[str] = ()) -> None:
+def _check_names(book: OracleBook, names: Iterable[str], model: PlannedModel, made: Collection[str] = ()) -> None:
     """made: predictors that the workflow trains itself."""
     for name in names:
         if name in made:

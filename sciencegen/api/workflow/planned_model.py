@@ -13,17 +13,19 @@ from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.sources.datasets import find_card, is_folder_of, prepared_at
 from sciencegen.config import RunSettings, TrainSettings
 from sciencegen.data.tables import READ_TABLES, number_columns
+from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Recipe, Representation
 
 
 @dataclass(frozen=True)
-class ModelAhead:
+class PlannedModel:
     """representation: the model's, or its class where it is to be trained, None where nobody says which.
     conditions: all that it may be conditioned on; None: its data will tell. knows: names of what it may know of items
     itself; None: it will tell."""
 
-    science: Any
-    recipe: Any
-    representation: Any
+    science: Domain
+    recipe: Recipe
+    representation: Representation | type[Representation] | None
     conditions: frozenset[str] | None
     knows: tuple[str, ...] | None
 
@@ -33,11 +35,12 @@ class ModelAhead:
         return dict.fromkeys(self.knows or ())
 
     @property
-    def trained(self) -> bool:
-        return self.representation is not None and not isinstance(self.representation, type)
+    def fitted(self) -> Representation | None:
+        """The representation of a model that is trained already."""
+        return None if isinstance(self.representation, type) else self.representation
 
 
-def model_ahead(settings: RunSettings) -> ModelAhead:
+def planned_model(settings: RunSettings) -> PlannedModel:
     """An error for what is wrong with the section `train`."""
     domain, chosen = settings.domain, settings.train
     if chosen.model is not None:
@@ -45,25 +48,30 @@ def model_ahead(settings: RunSettings) -> ModelAhead:
         told = describe_model(domain, chosen.model)
         conditions: frozenset[str] | None = frozenset(told.representation.properties)
         return _ahead(domain, told.recipe, told.representation, conditions)
-    plan = plan_ahead(domain, "", chosen)
+    plan = planned_training(domain, "", chosen)
     if plan.halvings and plan.start:
         conditions = frozenset(plan.start.representation.properties)
     else:
-        conditions = conditions_ahead(settings, chosen, plan)
+        conditions = planned_conditions(settings, chosen, plan)
     return _ahead(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions)
 
 
-def plan_ahead(domain: str, data: str, section: TrainSettings) -> Plan:
+def planned_training(domain: str, data: str, section: TrainSettings) -> Plan:
     """Of a training that may run elsewhere: whether a device is there, its step asks."""
     return make_plan(domain, data, None, section.model_copy(update={"device": "auto"}))
 
 
-def _ahead(domain: str, recipe: Any, representation: Any, conditions: frozenset[str] | None) -> ModelAhead:
-    knows = recipe.knows if recipe.knows or recipe.oracles is None else None
-    return ModelAhead(domain_of(in_form(domain, recipe.form)), recipe, representation, conditions, knows)
+def _ahead(
+    domain: str,
+    recipe: Recipe,
+    representation: Representation | type[Representation] | None,
+    conditions: frozenset[str] | None,
+) -> PlannedModel:
+    knows = () if recipe.oracles is None else recipe.oracles.names or None
+    return PlannedModel(domain_of(in_form(domain, recipe.form)), recipe, representation, conditions, knows)
 
 
-def conditions_ahead(settings: RunSettings, section: TrainSettings, plan: Plan) -> frozenset[str] | None:
+def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan) -> frozenset[str] | None:
     """All that a training of this section may be conditioned on; an error for what its data can't hold."""
     known = data_names(settings, plan.recipe)
     if section.conditions is not None:
@@ -75,13 +83,20 @@ def conditions_ahead(settings: RunSettings, section: TrainSettings, plan: Plan) 
     return None if known is None else known | set(usual)
 
 
-def data_names(settings: RunSettings, recipe: Any) -> frozenset[str] | None:
+def data_names(settings: RunSettings, recipe: Recipe) -> frozenset[str] | None:
     """Names of all numbers that the prepared data may hold, None where only they tell."""
     source, chosen = settings.prepare.source, settings.prepare
     columns = frozenset(chosen.columns) or source_columns(settings.domain, str(source))
     properties = domain_of(in_form(settings.domain, chosen.form)).properties
     computed = properties if chosen.properties is None else chosen.properties
-    return None if columns is None else columns | set(computed) | set(recipe.conditions or ()) | set(recipe.columns)
+    return (
+        None
+        if columns is None
+        else columns
+        | set(computed)
+        | set(recipe.conditions or ())
+        | set(() if recipe.family is None else recipe.family.columns)
+    )
 
 
 def source_columns(domain: str, source: str) -> frozenset[str] | None:

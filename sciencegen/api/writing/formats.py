@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 
 LINES = (".smi", ".txt")
@@ -34,15 +34,17 @@ def check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()
     """An error for what the domain doesn't write. others: what else may be."""
     science = domain_of(domain)
     if not _writes(science, Path(output).name):
-        own = [ending for ending in science.formats if ending not in READ_TABLES and _writes(science, f"x{ending}")]
+        own = [
+            ending for ending in science.items.formats if ending not in READ_TABLES and _writes(science, f"x{ending}")
+        ]
         raise ConfigError(f"Expected {flag} to end in {', '.join([*others, *own])}, got {output}.")
 
 
-def _writes(science: Any, name: str) -> bool:
+def _writes(science: Domain, name: str) -> bool:
     """Whether a domain writes files with this name, which it is asked by writing nothing."""
     with TemporaryDirectory() as folder:
         try:
-            science.write(Path(folder) / name, [], [], {})
+            science.items.write(Path(folder) / name, [], [], {})
         except ConfigError:
             return False
     return True

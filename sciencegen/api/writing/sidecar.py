@@ -4,46 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from sciencegen.api.writing.sinks import TableSink
+from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Sidecar
 from sciencegen.errors import ConfigError
-from sciencegen.items import Origin, Refusal
+from sciencegen.items import Cell, Item, Origin, Refusal
 
 ENDINGS = (".csv.gz", ".csv", ".parquet", ".pq")
 
 
-def needs_companion(science: Any) -> bool:
-    """Whether a domain's items are too large for a table's cells (galaxies: images)."""
-    return bool(getattr(science, "companion", ""))
-
-
-class Companion:
+class SidecarFile:
     """The file beside a table: `catalogue.fits` of `catalogue.csv`. Nothing is written for items that stand in a file
     already, such as those that were read from one; standard output has no file beside it, so there texts stay."""
 
-    def __init__(self, science: Any, output: str | Path, overwrite: bool = False, origin: Origin | None = None) -> None:
-        self.science, self.output, self.origin = science, str(output), origin
+    def __init__(
+        self,
+        science: Domain,
+        sidecar: Sidecar,
+        output: str | Path,
+        overwrite: bool = False,
+        origin: Origin | None = None,
+    ) -> None:
+        self.science, self.sidecar, self.output, self.origin = science, sidecar, str(output), origin
         stem = next((self.output[: -len(end)] for end in ENDINGS if self.output.lower().endswith(end)), self.output)
-        self.path = Path(f"{stem}{science.companion}")
+        self.path = Path(f"{stem}{sidecar.ending}")
         ours = Path(self.output).exists() or not self.path.exists()  # else it is somebody's own file
         self._allowed = ours or overwrite
-        self._items: list[Any] = []
+        self._items: list[Item] = []
         self._names: list[str] = []
-        self._values: dict[str, list[Any]] = {}
+        self._values: dict[str, list[Cell]] = {}
 
-    def cells(self, columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    def cells(self, columns: Mapping[str, Sequence[Cell]]) -> list[str]:
         """What stands in the table's column `item`; texts that are no item stay."""
         return [self._cell(text, row, columns) for row, text in enumerate(columns["item"])]
 
-    def _cell(self, text: str, row: int, columns: Mapping[str, Sequence[Any]]) -> str:
-        item = self.science.parse(text) if text else Refusal("empty")
+    def _cell(self, text: str, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
+        item = self.science.items.parse(text) if text else Refusal("empty")
         if isinstance(item, Refusal):
             return text
-        if known := self.science.cell(item):
+        if known := self.sidecar.cell(item):
             return known
         return text if self.output == "-" else self._keep(item, row, columns)
 
-    def _keep(self, item: Any, row: int, columns: Mapping[str, Sequence[Any]]) -> str:
+    def _keep(self, item: Item, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
         if not self._allowed:
             raise ConfigError(
                 f"Expected no file at {self.path}, where the items of {self.output} go, but it exists. "
@@ -55,12 +60,12 @@ class Companion:
         for name, cells in columns.items():
             if name not in ("item", "id"):
                 self._values.setdefault(name, []).append(cells[row])
-        return self.science.placed(self.path, number)
+        return self.sidecar.text_at(self.path, number)
 
     def write(self) -> None:
         """The file, if any item needs it."""
         if self._items:
-            self.science.write(self.path, self._items, self._names, self._values, self.origin)
+            self.science.items.write(self.path, self._items, self._names, self._values, self.origin)
 
     def remove(self) -> None:
         """The file, where it may be overwritten."""
@@ -68,20 +73,20 @@ class Companion:
             self.path.unlink(missing_ok=True)
 
 
-class CompanionSink:
+class SidecarSink:
     """A table whose items go to a file beside it."""
 
-    def __init__(self, table: Any, columns: Sequence[str], companion: Companion) -> None:
-        self._table, self._columns, self.companion = table, tuple(columns), companion
+    def __init__(self, table: TableSink, columns: Sequence[str], sidecar: SidecarFile) -> None:
+        self._table, self._columns, self.sidecar = table, tuple(columns), sidecar
 
     def open(self) -> None:
         self._table.open()
 
-    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+    def write(self, columns: Mapping[str, Sequence[Cell]]) -> None:
         chosen = {name: columns[name] for name in self._columns}
-        self._table.write({**chosen, "item": self.companion.cells(chosen)} if "item" in chosen else chosen)
+        self._table.write({**chosen, "item": self.sidecar.cells(chosen)} if "item" in chosen else chosen)
 
-    def close(self, kept: bool) -> Any:
+    def close(self, kept: bool) -> list[Refused]:
         if kept:
-            self.companion.write()
+            self.sidecar.write()
         return self._table.close(kept)

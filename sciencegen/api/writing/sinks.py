@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Protocol
 
+from sciencegen.api.models.completion import Completer
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import NameSuffixes
 from sciencegen.data.writers import Refused, TableWriter, line_of
+from sciencegen.domains.base import Domain
 from sciencegen.files import atomic_write
-from sciencegen.items import Origin, Refusal
+from sciencegen.items import Cell, Origin, Refusal
 
-Complete = Callable[[Sequence[Any]], list[Any]]
+
+class Sink(Protocol):
+    """Where rows go. `close(kept)` returns the rows that the output could not hold."""
+
+    def open(self) -> None: ...
+
+    def write(self, columns: Mapping[str, Sequence[Cell]]) -> None: ...
+
+    def close(self, kept: bool) -> list[Refused]: ...
 
 
 class TableSink:
@@ -28,7 +38,7 @@ class TableSink:
     def open(self) -> None:
         self._stack.enter_context(self._writer)
 
-    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+    def write(self, columns: Mapping[str, Sequence[Cell]]) -> None:
         chosen = {name: columns[name] for name in self._columns}
         if "item" in chosen:
             chosen["item"] = [self._cell(text) for text in chosen["item"]]
@@ -58,7 +68,7 @@ class LineSink:
     def open(self) -> None:
         self._file = self._stack.enter_context(atomic_write(self._output))
 
-    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+    def write(self, columns: Mapping[str, Sequence[Cell]]) -> None:
         assert self._file is not None  # `open` comes first
         ids = columns.get("id") or [""] * len(columns["item"])
         self._file.writelines(line_of(item, name) for item, name in zip(columns["item"], ids, strict=True))
@@ -75,17 +85,17 @@ class StructureSink:
     """The domain's own format, written at the end: all items wait in memory."""
 
     def __init__(
-        self, domain: str, output: str, columns: Sequence[str], complete: Complete | None, origin: Origin | None = None,
-        numbers: NameSuffixes | None = None,
+        self, domain: str, output: str, columns: Sequence[str], complete: Completer | None,
+        origin: Origin | None = None, numbers: NameSuffixes | None = None,
     ) -> None:  # fmt: skip
         self._domain, self._output, self._complete = domain_of(domain), output, complete
         self._origin, self._numbers = origin, numbers
-        self._rows: dict[str, list[Any]] = {name: [] for name in columns}
+        self._rows: dict[str, list[Cell]] = {name: [] for name in columns}
 
     def open(self) -> None:
         return
 
-    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+    def write(self, columns: Mapping[str, Sequence[Cell]]) -> None:
         for name, values in self._rows.items():
             values.extend(columns[name])
 
@@ -96,17 +106,17 @@ class StructureSink:
 
 
 def write_structures(
-    domain: Any, output: str | Path, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
+    domain: Domain, output: str | Path, table: Mapping[str, Sequence[Cell]], complete: Completer | None = None,
     origin: Origin | None = None, numbers: NameSuffixes | None = None,
 ) -> list[Refused]:  # fmt: skip
     """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
     written as it is, unless completing it was needed. Returns the rows that hold no item: they are left out, and the
     others keep their numbers.
     """
-    parsed = [domain.parse(text) for text in table["item"]]
+    parsed = [domain.items.parse(text) for text in table["item"]]
     rows = [row for row, item in enumerate(parsed) if not isinstance(item, Refusal)]
     if complete is not None:
-        needed = getattr(complete, "needed", False)
+        needed = complete.needed
         for row, one in zip(rows, complete([parsed[row] for row in rows]), strict=True):
             if needed or not isinstance(one, Refusal):
                 parsed[row] = one
@@ -116,6 +126,6 @@ def write_structures(
     ends = numbers(items) if numbers is not None else [""] * len(items)
     values = {name: [column[row] for row in rows] for name, column in table.items() if name not in ("item", "id")}
     called = [f"{names[row]}{end}" for row, end in zip(rows, ends, strict=True)]
-    domain.write(Path(output), items, called, values, origin)
+    domain.items.write(Path(output), items, called, values, origin)
     refused = ((row, item) for row, item in enumerate(parsed) if isinstance(item, Refusal))
     return [(row + 1, table["item"][row], item.reason) for row, item in refused]

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.api.models.completion import Completer
+from sciencegen.api.models.encoding import Encoded
 from sciencegen.api.science.forms import domain_of, plain_text
 from sciencegen.api.science.naming import NameSuffixes, columns_of
 from sciencegen.api.writing.formats import LINES, check_ending
-from sciencegen.api.writing.sidecar import Companion, CompanionSink, needs_companion
-from sciencegen.api.writing.sinks import Complete, LineSink, StructureSink, TableSink, write_structures
+from sciencegen.api.writing.sidecar import SidecarFile, SidecarSink
+from sciencegen.api.writing.sinks import LineSink, Sink, StructureSink, TableSink, write_structures
 from sciencegen.data.writers import (
     WRITTEN_TABLES,
     Refused,
@@ -28,6 +30,7 @@ from sciencegen.data.writers import (
     write_rejects,
     write_table,
 )
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.items import Origin, Refusal
@@ -43,16 +46,16 @@ def input_ending(domain: str, ending: str | None, first_line: str = "", column: 
     science = domain_of(domain)
     if ending is None:
         cells = {cell.strip(' "') for cell in re.split("[,;\t]", first_line.strip().lower())}
-        known = {*columns_of(science, hasattr(science, "reference")), (column or science.item_columns[0]).lower()}
-        return ".csv" if cells & known and ".csv" in science.formats else science.formats[0]
+        known = {*columns_of(science, science.variants is not None), (column or science.items.columns[0]).lower()}
+        return ".csv" if cells & known and ".csv" in science.items.formats else science.items.formats[0]
     ending = ending if ending.startswith(".") else f".{ending}"
-    if ending not in science.formats:
-        raise ConfigError(f"Expected --format {', '.join(science.formats)}, got {ending}.")
+    if ending not in science.items.formats:
+        raise ConfigError(f"Expected --format {', '.join(science.items.formats)}, got {ending}.")
     return ending
 
 
 def open_output(
-    domain: str, output: str, columns: Sequence[str], complete: Complete | None = None,
+    domain: str, output: str, columns: Sequence[str], complete: Completer | None = None,
     origin: Origin | None = None, overwrite: bool = False, exact: Collection[str] = (),
     numbers: NameSuffixes | None = None,
 ) -> OutputWriter:  # fmt: skip
@@ -64,11 +67,11 @@ def open_output(
     """
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(WRITTEN_TABLES):
-        if needs_companion(science):
-            companion = Companion(science, output, overwrite, origin)
-            return OutputWriter(output, CompanionSink(TableSink(output, columns, exact=exact), columns, companion))
+        if science.sidecar is not None:
+            sidecar = SidecarFile(science, science.sidecar, output, overwrite, origin)
+            return OutputWriter(output, SidecarSink(TableSink(output, columns, exact=exact), columns, sidecar))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
-    if name.endswith(LINES) and name.endswith(science.formats):
+    if name.endswith(LINES) and name.endswith(science.items.formats):
         return OutputWriter(output, LineSink(output))
     check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
     return OutputWriter(output, StructureSink(domain, output, columns, complete, origin, numbers))
@@ -80,7 +83,7 @@ class OutputWriter:
     left_out: rows that were written to it but that the output could not hold, known when it is closed.
     """
 
-    def __init__(self, output: str, sink: Any) -> None:
+    def __init__(self, output: str, sink: Sink) -> None:
         self.output, self._sink = output, sink
         self.left_out = 0
         self._rejects: RejectsWriter | None = None
@@ -123,8 +126,8 @@ class OutputWriter:
         be taken for this run's."""
         if self.output != "-":
             Path(self.output).unlink(missing_ok=True)
-            if isinstance(self._sink, CompanionSink):
-                self._sink.companion.remove()
+            if isinstance(self._sink, SidecarSink):
+                self._sink.sidecar.remove()
 
     def give_up(self) -> None:
         """Nothing usable came: leave no output, keep the rejects."""
@@ -134,7 +137,7 @@ class OutputWriter:
 def _cell(domain: str, text: str) -> str:
     """An item's text as a table holds it: of a form, that of the domain's own item, which every verb reads."""
     science = domain_of(domain)
-    item = science.parse(text) if text and hasattr(science, "plain") else Refusal("")
+    item = science.items.parse(text) if text and science.form is not None else Refusal("")
     return text if isinstance(item, Refusal) else plain_text(domain, item)
 
 
@@ -165,12 +168,12 @@ def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None
     replace_rejects(rejects_path(journal), source, refused)
 
 
-def write_latents(domain: str, output: str, encoded: Any) -> None:
+def write_latents(domain: str, output: str, encoded: Encoded) -> None:
     """An .npz with `latent`, `index`, `item` and `name`, without pickles; equal latents give equal bytes. An item that
     stands in a file is told by its place there (`stamps.fits[3]`)."""
     science, items = domain_of(domain), encoded.item
-    if needs_companion(science):
-        items = Companion(science, "-").cells({"item": items})
+    if science.sidecar is not None:
+        items = SidecarFile(science, science.sidecar, "-").cells({"item": items})
     item, name = (np.array(texts, dtype=np.str_) for texts in (items, encoded.name))
     with atomic_write(output, "wb") as file:
         np.savez(file, latent=encoded.latent, index=encoded.index, item=item, name=name)
@@ -217,18 +220,18 @@ def write_search(
 def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
     """The rejects of a search that found nothing, since nothing could be scored."""
     science = domain_of(domain)
-    write_rejected(output, [(e.call, science.text(e.item), e.failure) for e in trace])
+    write_rejected(output, [(e.call, science.items.text(e.item), e.failure) for e in trace])
 
 
 def write_candidates(
-    domain: Any, output: str, table: Mapping[str, Sequence[Any]], complete: Complete | None = None,
+    domain: Domain, output: str, table: Mapping[str, Sequence[Any]], complete: Completer | None = None,
     overwrite: bool = False, numbers: NameSuffixes | None = None, origin: Origin | None = None,
 ) -> list[Refused]:  # fmt: skip
     if output == "-" or output.lower().endswith(WRITTEN_TABLES):
-        if needs_companion(domain):
-            companion = Companion(domain, output, overwrite, origin)
-            table = {**table, "item": companion.cells(table)}
-            companion.write()
+        if domain.sidecar is not None:
+            sidecar = SidecarFile(domain, domain.sidecar, output, overwrite, origin)
+            table = {**table, "item": sidecar.cells(table)}
+            sidecar.write()
         table = {**table, "item": [_cell(domain.name, text) for text in table["item"]]}
         write_table(output, table)
         for beside in csv_beside(output):
