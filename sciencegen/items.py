@@ -11,6 +11,10 @@ from typing import Any, Literal
 Item = Any
 """What the scientist holds: an RDKit molecule, a sequence, an image with its header. Only its domain looks inside."""
 
+Reference = Any
+"""What items are named against, as the domain reads it (proteins: a sequence with the number of its first residue).
+Only the domain looks inside."""
+
 Cell = Any
 """A cell of a table: text, a number, a truth value, or None where it is empty."""
 

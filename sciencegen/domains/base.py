@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -25,10 +25,9 @@ from sciencegen.domains.capabilities import (
     Structures,
     Variants,
 )
-from sciencegen.domains.capabilities.variants import Reference
 from sciencegen.domains.recipes import Recipe
 from sciencegen.errors import unknown_name
-from sciencegen.items import Cell, Item, Json, Origin, Property, Refusal, Row
+from sciencegen.items import Cell, Item, Json, Origin, Property, Reference, Refusal, Row
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
 
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
@@ -158,11 +157,11 @@ def property_oracles(
     others: Mapping[str, Oracle] | None = None,
 ) -> Oracles:
     """Oracles of a domain whose properties are all that it knows, beside `others` by name."""
-    known = {
-        name: ArrayOracle(name, lambda items, name=name: measure(items, [name])[:, 0], one.unit, one.direction)
-        for name, one in properties.items()
-    }
-    table: dict[str, Oracle] = {**known, **(others or {})}
+
+    def property_oracle(one: Property) -> Oracle:
+        return ArrayOracle(one.name, lambda items: measure(items, [one.name])[:, 0], one.unit, one.direction)
+
+    table = {**{name: property_oracle(one) for name, one in properties.items()}, **(others or {})}
 
     def find(name: str) -> Oracle:
         if name not in table:
@@ -192,7 +191,13 @@ class FittedFeatures(Protocol):
     def to_json(self) -> Json: ...
 
 
-MakeSplit = Callable[[Sequence[Item], FittedFeatures], "Split"]
+MakeSplit = Callable[[Sequence[Item], Any], "Split"]
+"""(items, the domain's own `FittedFeatures`) -> Split."""
+
+
+def all_alone(items: Sequence[Item]) -> list[str]:
+    """Labels of items of which none belongs to another."""
+    return [""] * len(items)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +219,7 @@ class Regression:
     """
 
     features: Callable[[Sequence[Item]], np.ndarray]
-    groups: Callable[[Sequence[Item]], list[str]] = lambda items: [""] * len(items)
+    groups: Callable[[Sequence[Item]], list[str]] = all_alone
     splits: Mapping[str, MakeSplit | None] = field(default_factory=dict)
     fit: Callable[[Sequence[Item], Reference | None], FittedFeatures | None] | None = None
     load: Callable[[Mapping[str, object]], FittedFeatures] | None = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from sciencegen.domains.capabilities.observation import Instrument
-from sciencegen.domains.capabilities.variants import Reference, VariantNames
-from sciencegen.items import Item, Json, Refusal
+from sciencegen.domains.capabilities.variants import VariantNames
+from sciencegen.items import Item, Json, Reference, Refusal
 from sciencegen.latent.space import LatentModel
 from sciencegen.scoring.oracles import Oracle
 
@@ -125,10 +125,13 @@ class Representation(Protocol):
 
     def decode(self, batch: Batch) -> list[Item | Refusal]: ...
 
-    def well_formed(self, batch: Batch, items: Sequence[Item | Refusal]) -> np.ndarray | None:
-        """[item] whether each row is how its item is written, where an item has one way to be written. items: what the
-        batch decodes to. None: every row is."""
-        return None
+    canonical: bool = False
+    """Whether an item has one way to be written as a row, which `well_formed` checks."""
+
+    def well_formed(self, batch: Batch, items: Sequence[Item | Refusal]) -> np.ndarray:
+        """[item] whether each row is how its item is written; items: what the batch decodes to. Training data could not
+        hold a row that isn't. Only of `canonical` representations."""
+        return np.ones(len(items), bool)
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         """Raw values by name as one standardized row [property], NaN where not given."""
@@ -136,6 +139,7 @@ class Representation(Protocol):
     def to_json(self) -> Json: ...
 
 
+@runtime_checkable
 class Completing(Representation, Protocol):
     """A representation of a recipe that completes items."""
 

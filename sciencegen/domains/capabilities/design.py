@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from sciencegen.domains.capabilities.variants import Reference
-from sciencegen.items import Item, Refusal
+from sciencegen.items import Item, Reference, Refusal
 
 if TYPE_CHECKING:
     from sciencegen.optimization.feature_rows import SiteRows
@@ -67,4 +66,4 @@ class Design:
     space: MakeDesignSpace
     options: tuple[str, ...]
     features: Callable[[Sequence[Item], Item | None], SiteRows | None]
-    marks: Callable[[Sequence[Item], Item], Sequence[set[Hashable]]]
+    marks: Callable[[Sequence[Item], Item], Sequence[Collection[Hashable]]]

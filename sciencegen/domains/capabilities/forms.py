@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sciencegen.domains.capabilities.variants import Reference
-from sciencegen.items import Item, Json, Row
+from sciencegen.items import Item, Json, Reference, Row
 from sciencegen.scoring.oracles import Oracle
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sciencegen.domains.capabilities.variants import Reference
 from sciencegen.errors import ConfigError
-from sciencegen.items import Item, Refusal
+from sciencegen.items import Item, Reference, Refusal
 
 Move = Callable[[Item, np.random.Generator], Item | Refusal]
 Crossover = Callable[[Item, Item, np.random.Generator], Item | Refusal]

@@ -6,11 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sciencegen.items import Cell, Item, Refusal
-
-Reference = object
-"""What items are named against, as the domain reads it (proteins: a sequence with the number of its first residue).
-Only the domain looks inside."""
+from sciencegen.items import Cell, Item, Reference, Refusal
 
 
 class VariantNames(Protocol):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
-from sciencegen.domains.proteins import Proteins, files, metrics
+from sciencegen.domains.base import ItemTable, Similarity
+from sciencegen.domains.capabilities import Family, Form
+from sciencegen.domains.capabilities.moves import Test
+from sciencegen.domains.proteins import DOMAIN as PROTEINS
+from sciencegen.domains.proteins import files
 from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
 from sciencegen.domains.proteins.alignments import Alignment, read_alignment
 from sciencegen.domains.proteins.bit_planes import BLOCK, differing, pack
@@ -26,7 +31,7 @@ from sciencegen.domains.proteins.items import (
     encode_rows,
     why_not_residues,
 )
-from sciencegen.domains.proteins.measured_family import beside
+from sciencegen.domains.proteins.measured_family import with_measured
 from sciencegen.domains.proteins.measured_variants import (
     DROPPED,
     MUTATIONS,
@@ -35,10 +40,16 @@ from sciencegen.domains.proteins.measured_variants import (
     variant_context,
     variant_rows,
 )
+from sciencegen.domains.proteins.metrics import Comparison, evaluate
+from sciencegen.domains.proteins.motifs import constraint
+from sciencegen.domains.proteins.mutations import MOVES
+from sciencegen.domains.proteins.oracles import ORACLES
+from sciencegen.domains.proteins.properties import measure
+from sciencegen.domains.proteins.regression import REGRESSION
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.items import Origin, Refusal, Row
+from sciencegen.items import Direction, Json, Origin, Refusal, Row
 from sciencegen.scoring.oracles import Oracle, Score
 
 FORMATS = (*ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), *READ_TABLES)
@@ -72,6 +83,17 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     return alignment_rows(read_alignment(path))
 
 
+def write(
+    path: Path, items: Sequence[str], names: Sequence[str], values: ItemTable, origin: Origin | None = None
+) -> None:
+    """Aligned FASTA. Read again, its first record is the focus: only the columns in which it has no gap stay."""
+    kind = files.ending(path).removesuffix(".gz")
+    if kind not in ALIGNMENT_ENDINGS or kind in STOCKHOLM_ENDINGS:
+        wanted = ", ".join(one for one in ALIGNMENT_ENDINGS if one not in STOCKHOLM_ENDINGS)
+        raise ConfigError(f"Expected a file ending in {wanted}, got '{path}'. Choose one of them.")
+    files.write_text(path, files.fasta_records(items, names, values))
+
+
 def alignment_rows(alignment: Alignment) -> Iterator[Row]:
     """In the order of the file, by the first of equal rows."""
     left_out = ((number, Row(number, f"{DROPPED}{name}: {why}", id=name)) for number, name, why in alignment.dropped)
@@ -96,7 +118,7 @@ def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
             yield number, Row(number, text, {WEIGHT: weight, MUTATIONS: changed}, alignment.names[row])
 
 
-def context(path: Path) -> dict[str, Any]:
+def context(path: Path) -> Json:
     """Of an alignment its focus: the letters, the number of the first, and which of them have columns; and what was
     done to the file, in words."""
     if files.ending(path) in READ_TABLES:
@@ -160,86 +182,58 @@ def holds_alignment(path: Path) -> bool:
     return kind.removesuffix(".gz") in ALIGNMENT_ENDINGS
 
 
-class Aligned(Proteins):
-    """An item is a row of an alignment; what asks for the protein sees it without gaps."""
-
-    name = "proteins/aligned"
-    formats: tuple[str, ...] = FORMATS
-
-    def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
-        return read(Path(path), column)
-
-    def write(
-        self, path: Path, items: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]],
-        origin: Origin | None = None,
-    ) -> None:  # fmt: skip
-        """Aligned FASTA. Read again, its first record is the focus: only the columns in which it has no gap stay."""
-        path = Path(path)
-        kind = files.ending(path).removesuffix(".gz")
-        if kind not in ALIGNMENT_ENDINGS or kind in STOCKHOLM_ENDINGS:
-            wanted = ", ".join(one for one in ALIGNMENT_ENDINGS if one not in STOCKHOLM_ENDINGS)
-            raise ConfigError(f"Expected a file ending in {wanted}, got '{path}'. Choose one of them.")
-        files.write_text(path, files.fasta_records(items, names, values))
-
-    def parse(self, text: str) -> str | Refusal:
-        return parse(text)
-
-    def plain(self, item: str) -> str:
-        return without_gaps(item)
-
-    def context(self, path: Path) -> dict[str, Any]:
-        return context(Path(path))
-
-    def variants(self, reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
-        return variant_rows(reference, rows)
-
-    def variant_context(self, reference: Reference) -> dict[str, Any]:
-        return variant_context(reference)
-
-    columns = (WEIGHT, MUTATIONS)
-
-    def beside(
-        self, rows: Iterable[Row], context: Mapping[str, Any], table: Callable[[], Iterable[Row]], name: str
-    ) -> Iterator[Row]:
-        return beside(rows, context, table, name)
-
-    def holds(self, path: Path) -> bool:
-        return holds_alignment(Path(path))
-
-    def similarity(self, items: Sequence[str], references: Sequence[str]) -> np.ndarray:
-        return similarity(items, references)
-
-    def nearest(self, items: Sequence[str], references: Sequence[str]) -> np.ndarray:
-        return nearest(items, references)
-
-    def measure(self, items: Sequence[str], names: Sequence[str]) -> np.ndarray:
-        return super().measure(_plain(items), names)
-
-    def oracle(self, name: str) -> Oracle:
-        return self.adapt_oracle(super().oracle(name))
-
-    def adapt_oracle(self, oracle: Oracle) -> Oracle:
-        return PlainOracle(oracle)
-
-    def features(self, items: Sequence[str]) -> np.ndarray:
-        return one_hot(items)
-
-    def constraint(
-        self, keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
-    ) -> Callable[[str], bool]:
-        accepted = super().constraint(keep, forbid, reference)
-        return lambda item: accepted(without_gaps(item))
-
-    @property
-    def comparison(self) -> metrics.Comparison:
-        return metrics.Comparison(parse, nearest, similarity, without_gaps)
+def measure_rows(items: Sequence[str], names: Sequence[str]) -> Float[np.ndarray, "item property"]:
+    """Properties of the sequences without gaps."""
+    return measure(_plain(items), names)
 
 
+def constraint_on_rows(
+    keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
+) -> Test:
+    """Motifs of the sequences without gaps."""
+    accepted = constraint(keep, forbid, reference)
+    return lambda item: accepted(without_gaps(item))
+
+
+@dataclass(frozen=True)
 class PlainOracle:
     """An oracle of proteins, asked about aligned rows."""
 
-    def __init__(self, oracle: Oracle) -> None:
-        self.oracle, self.name, self.unit, self.direction = oracle, oracle.name, oracle.unit, oracle.direction
+    oracle: Oracle
+
+    @property
+    def name(self) -> str:
+        return self.oracle.name
+
+    @property
+    def unit(self) -> str:
+        return self.oracle.unit
+
+    @property
+    def direction(self) -> Direction | None:
+        return self.oracle.direction
 
     def score(self, items: Sequence[str]) -> list[Score]:
         return self.oracle.score(_plain(items))
+
+
+FAMILY = Family(
+    context=context,
+    variant_rows=variant_rows,
+    variant_context=variant_context,
+    with_measured=with_measured,
+    columns=(WEIGHT, MUTATIONS),
+)
+DOMAIN = replace(
+    PROTEINS,
+    name="proteins/aligned",
+    items=replace(files.ITEMS, parse=parse, formats=FORMATS, read=read, write=write),
+    measure=measure_rows,
+    similarity=Similarity(matrix=similarity, nearest=nearest, maximum=1.0),
+    oracles=replace(ORACLES, find=lambda name: PlainOracle(ORACLES.find(name))),
+    regression=replace(REGRESSION, features=one_hot),
+    evaluate=partial(evaluate, comparison=Comparison(parse, nearest, similarity, without_gaps)),
+    moves=replace(MOVES, constraint=constraint_on_rows),
+    form=Form(plain=without_gaps, adapt_oracle=PlainOracle, holds=holds_alignment, family=FAMILY),
+    forms={},
+)

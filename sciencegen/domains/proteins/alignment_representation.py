@@ -14,13 +14,14 @@ from sciencegen.batch import Batch
 from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, in_columns, mutations
 from sciencegen.domains.proteins.variants import Reference, variant_name
+from sciencegen.domains.recipes import Measures, Naming, Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.items import Refusal
+from sciencegen.items import NAME_COLUMN, Json, Refusal
 from sciencegen.vae.alignments.alignment_vae import LETTERS
 
 
 @dataclass(eq=False)
-class AlignmentRepresentation:
+class AlignmentRepresentation(Representation):
     """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
     properties: `mutations` and measured ones; mean, std: of the training rows. gaps: the share of gaps in each column,
     by the family's weights. family: whether rows are a family's; else they are a lab's variants of one protein, and how
@@ -44,16 +45,26 @@ class AlignmentRepresentation:
         return "".join(self.reference.sequence[column] for column in self.columns)
 
     @property
-    def start(self) -> tuple[str, ...]:
-        """What a search begins with."""
-        return (self.reference.sequence,)
+    def naming(self) -> Naming:
+        """Items as variants of the reference; a search begins with it."""
+        return Naming(
+            reference=self.reference,
+            column=NAME_COLUMN,
+            names=self.names,
+            suffixes=self.suffixes,
+            mutate=self.mutate,
+            differences=self.differences,
+            start=(self.reference.sequence,),
+        )
 
     @property
-    def measures(self) -> tuple[str, ...]:
-        """Numbers that a row has beside its family's focus."""
-        return (MUTATIONS,)
+    def measures(self) -> Measures:
+        """`mutations` against the focus; a condition with one open end asks for 1 to all columns."""
+        return Measures(names=(MUTATIONS,), measure=self.measure, ranges={MUTATIONS: (1.0, float(len(self.columns)))})
 
-    name_column = "mutant"
+    @property
+    def scales(self) -> dict[str, float]:
+        return dict(zip(self.properties, self.std.tolist(), strict=True))
 
     def names(self, items: Sequence[str]) -> list[str | None]:
         """Of each sequence, what sets it apart from the reference: `A42G:K43R`, "WT" for the reference itself, None
@@ -61,7 +72,7 @@ class AlignmentRepresentation:
         found = [variant_name(self.reference, item) for item in items]
         return [None if isinstance(name, Refusal) else name for name in found]
 
-    def ranges_of(self, items: Sequence[str]) -> list[str]:
+    def suffixes(self, items: Sequence[str]) -> list[str]:
         """`/24-286` of each sequence as long as the reference, as it stands after a name in FASTA; "" of others."""
         first, length = self.reference.first, len(self.reference.sequence)
         return [f"/{first}-{first + length - 1}" if len(item) == length else "" for item in items]
@@ -93,16 +104,11 @@ class AlignmentRepresentation:
         parts = (letters.reshape(len(rows), -1), changed, np.ones((len(rows), 1)))
         return np.concatenate(parts, 1).astype(np.float32)
 
-    @property
-    def ranges(self) -> dict[str, tuple[float, float]]:
-        """What a measure's condition may ask for where one end is open."""
-        return {MUTATIONS: (1.0, float(len(self.columns)))}
-
     def measure(self, items: Sequence[str], names: Sequence[str]) -> Float[np.ndarray, "item name"]:
         """mutations: columns in which a row has another residue than the focus; a gap is none."""
         for name in names:
-            if name not in self.measures:
-                raise unknown_name("measure of an alignment's rows", name, self.measures)
+            if name != MUTATIONS:
+                raise unknown_name("measure of an alignment's rows", name, [MUTATIONS])
         counts = [count for count in self.changes(items) if not isinstance(count, Refusal)]
         if len(counts) < len(items):
             raise DataError("Expected rows of the family's alignment, or sequences as long as its reference.")
@@ -117,11 +123,11 @@ class AlignmentRepresentation:
         """The row of a sequence as long as the reference, which has the reference's letters outside the columns."""
         return in_columns(self.reference, self.columns, sequence)
 
-    def encode(self, items: Sequence[str]) -> list[Any]:
+    def encode(self, items: Sequence[str]) -> list[UInt8[np.ndarray, " column"] | Refusal]:
         """Letters [column] as uint8, GAP among them; a whole sequence of the reference's length is put in columns."""
         return [self._encode(item) for item in items]
 
-    def _encode(self, item: str) -> Any:
+    def _encode(self, item: str) -> UInt8[np.ndarray, " column"] | Refusal:
         row = item if len(item) == len(self.columns) else self.row_of(item)
         return row if isinstance(row, Refusal) else encode_rows([row])[0]
 
@@ -150,7 +156,7 @@ class AlignmentRepresentation:
         whole[:, self.columns] = letters
         return list(decode_rows(whole))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {
             "name": self.name,
             "alphabet": ALPHABET,
@@ -187,7 +193,7 @@ def load(data: Mapping[str, Any]) -> AlignmentRepresentation:
 def fit(
     texts: Sequence[str], values: np.ndarray, names: Sequence[str], context: Mapping[str, Any] | None = None
 ) -> AlignmentRepresentation:
-    """names: the conditions, then `weight`. context: of the alignment or the variants (`Aligned.context`)."""
+    """names: the conditions, then `weight`. context: of the alignment or the variants (`Family.context`)."""
     if not context:
         raise DataError(
             "Expected an alignment's file, whose first record is the wild type, or a table of variants with "

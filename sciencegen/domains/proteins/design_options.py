@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from sciencegen.domains.proteins.design import DesignSpace
+from sciencegen.domains.capabilities import Design
+from sciencegen.domains.proteins.design import DesignSpace, design_features, marks
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variant_tables import read_reference
 from sciencegen.domains.proteins.variants import Reference
@@ -26,7 +26,7 @@ _OTHER_NUMBERS = (
 _SEPARATORS = re.compile(r"[\s,;+]+")
 
 
-def design_space(measured: Sequence[str] = (), **options: Any) -> DesignSpace:
+def design_space(measured: Sequence[str] = (), **options: object) -> DesignSpace:
     """Substitutions of a wild type.
 
     reference: it, or its file; without, the residue most frequent at each position of the sequences measured first, if
@@ -53,7 +53,7 @@ def design_space(measured: Sequence[str] = (), **options: Any) -> DesignSpace:
     return DesignSpace(wild_type, others, min(most, len(others)), given=options.get("reference") is not None)
 
 
-def _wild_type(given: Any, measured: Sequence[str]) -> Reference:
+def _wild_type(given: object, measured: Sequence[str]) -> Reference:
     if isinstance(given, Reference):
         return given
     if given is not None:
@@ -68,16 +68,16 @@ def _wild_type(given: Any, measured: Sequence[str]) -> Reference:
     return Reference("".join(Counter(column).most_common(1)[0][0] for column in zip(*measured, strict=True)))
 
 
-def _whole(options: Mapping[str, Any], name: str, default: int, at_least: int | None = None) -> int:
+def _whole(options: Mapping[str, object], name: str, default: int, at_least: int | None = None) -> int:
     given = options.get(name, default)
     number = re.fullmatch(r"-?[0-9]{1,9}", str(given).strip())
-    if number is None or (at_least is not None and int(given) < at_least):
+    if number is None or (at_least is not None and int(number[0]) < at_least):
         wanted = "a whole number" + ("" if at_least is None else f" from {at_least}")
         raise ConfigError(f"Expected {wanted} as {name}, got '{given}'.")
-    return int(given)
+    return int(number[0])
 
 
-def _words(given: Any) -> list[str]:
+def _words(given: object) -> list[str]:
     """The parts of a text, of a list, or of a mapping by position."""
     if isinstance(given, bool):  # YAML reads YES so
         raise ConfigError(f"Expected positions or residues, got {given}. Put quotation marks around them: \"'YES'\".")
@@ -87,7 +87,7 @@ def _words(given: Any) -> list[str]:
     return [word for word in _SEPARATORS.split(text.strip().upper()) if word]
 
 
-def _places(wild_type: Reference, option: str, given: Any) -> list[int]:
+def _places(wild_type: Reference, option: str, given: object) -> list[int]:
     """Places from 0, in their order."""
     words = [f"{wild_type.first}-{wild_type.last}"] if given is None else _words(given)
     found = {place for word in words for place in _range(wild_type, option, word)}
@@ -116,7 +116,7 @@ def _range(wild_type: Reference, option: str, word: str) -> range:
     return range(start - wild_type.first, end - wild_type.first + 1)
 
 
-def _residues(wild_type: Reference, given: Any) -> tuple[str, dict[int, str]]:
+def _residues(wild_type: Reference, given: object) -> tuple[str, dict[int, str]]:
     """What may stand at every position that isn't named, and at those that are, by place."""
     common = ""
     own: dict[int, str] = {}
@@ -133,3 +133,6 @@ def _residues(wild_type: Reference, given: Any) -> tuple[str, dict[int, str]]:
         else:
             common += some
     return common or ALPHABET, own
+
+
+DESIGN = Design(space=design_space, options=OPTIONS, features=design_features, marks=marks)

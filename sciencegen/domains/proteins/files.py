@@ -9,15 +9,16 @@ import gzip
 import math
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, open_binary, read_table
 from sciencegen.data.writers import line_of, number_text, write_text
-from sciencegen.domains.proteins.items import MAX_RESIDUES
+from sciencegen.domains.base import ItemIO, ItemTable
+from sciencegen.domains.proteins.items import MAX_RESIDUES, key, parse, text
+from sciencegen.domains.proteins.record_names import taxon
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import VARIANT_COLUMNS, Row
+from sciencegen.items import VARIANT_COLUMNS, Cell, Origin, Row
 
 ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
 FASTA = (".fasta", ".fa", ".faa")
@@ -97,9 +98,9 @@ def lines(path: Path) -> Iterator[str]:
                 rest = line
                 while rest and not rest.endswith(b"\n"):
                     rest = stream.readline(MAX_LINE_BYTES)
-                text = line.decode("utf-8-sig" if first else "utf-8", errors="replace")
+                decoded = line.decode("utf-8-sig" if first else "utf-8", errors="replace")
                 first = False
-                yield text.rstrip("\r\n")
+                yield decoded.rstrip("\r\n")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"Expected a whole gzip file in {path}, found a damaged one ({error}).") from error
 
@@ -107,8 +108,8 @@ def lines(path: Path) -> Iterator[str]:
 def _read_lines(path: Path) -> Iterator[Row]:
     """One sequence a line, with a name after a blank."""
     for number, line in enumerate(lines(path), start=1):
-        text, _, name = line.strip().replace("\t", " ").partition(" ")
-        yield Row(number, text[:LONGEST_TEXT], id=name.strip())
+        sequence, _, name = line.strip().replace("\t", " ").partition(" ")
+        yield Row(number, sequence[:LONGEST_TEXT], id=name.strip())
 
 
 def read_fasta(path: Path) -> Iterator[Row]:
@@ -150,21 +151,21 @@ def header_values(words: Sequence[str]) -> dict[str, float]:
     return values
 
 
-def write(path: Path, sequences: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
+def write(
+    path: Path, items: Sequence[str], names: Sequence[str], values: ItemTable, origin: Origin | None = None
+) -> None:
     """Sequences as FASTA, each header with its name and `key=value` of every value that isn't missing, or as lines,
     written whole. The same content gives the same bytes, gzipped too."""
     kind = ending(path)
     if not kind.startswith((*FASTA, ".txt")):
         raise ConfigError(f"Expected a file ending in .fasta, .fa, .faa or .txt, got '{path}'. Choose one of them.")
     if kind.startswith(".txt"):
-        write_text(path, map(line_of, sequences, names))
+        write_text(path, map(line_of, items, names))
     else:
-        write_text(path, fasta_records(sequences, names, values))
+        write_text(path, fasta_records(items, names, values))
 
 
-def fasta_records(
-    sequences: Sequence[str], names: Sequence[str], values: Mapping[str, Sequence[Any]]
-) -> Iterator[str]:  # fmt: skip
+def fasta_records(sequences: Sequence[str], names: Sequence[str], values: ItemTable) -> Iterator[str]:
     for row, (sequence, name) in enumerate(zip(sequences, names, strict=True)):
         present = {key: cells[row] for key, cells in values.items() if not _missing(cells[row])}
         words = [_one_word(name), *(f"{_one_word(key)}={_one_word(value)}" for key, value in present.items())]
@@ -172,9 +173,21 @@ def fasta_records(
         yield "\n".join([">" + " ".join(words), *folded, ""])
 
 
-def _one_word(value: Any) -> str:
+def _one_word(value: Cell) -> str:
     return "_".join(number_text(value).split()) if isinstance(value, float) else "_".join(str(value).split())
 
 
-def _missing(value: Any) -> bool:
+def _missing(value: Cell) -> bool:
     return value is None or value != value or str(value).strip() == ""
+
+
+ITEMS = ItemIO(
+    parse=parse,
+    text=text,
+    key=key,
+    columns=ITEM_COLUMNS,
+    formats=FORMATS,
+    read=read,
+    write=write,
+    labels={"taxon": taxon},
+)

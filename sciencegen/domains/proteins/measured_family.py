@@ -23,7 +23,7 @@ Table = Callable[[], Iterable[Row]]
 """The rows of a table of variants, anew at each call: it is read twice rather than held."""
 
 
-def beside(rows: Iterable[Row], context: Mapping[str, Any], table: Table, name: str) -> Iterator[Row]:
+def with_measured(rows: Iterable[Row], context: Mapping[str, Any], table: Table, name: str) -> Iterator[Row]:
     """The family's rows, then the table's. name: the column of what was measured. A row of the family that was measured
     too has its number; a variant without one is refused."""
     if name in (WEIGHT, MUTATIONS):

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.capabilities import ReferenceSets
+from sciencegen.domains.capabilities.reference_sets import MetricNote
+from sciencegen.domains.proteins.items import parse
 from sciencegen.domains.proteins.properties import PROPERTIES, Residues, measure
+from sciencegen.domains.proteins.similarity import nearest, similarity
 from sciencegen.errors import DataError
-from sciencegen.items import Direction, Refusal
+from sciencegen.items import Refusal
 from sciencegen.metrics.coverage import novel_fraction
 from sciencegen.metrics.distances import jensen_shannon_distance, wasserstein_1d
 from sciencegen.metrics.diversity import unique_fraction
@@ -21,14 +25,14 @@ MOST_COMPARED = 1000
 MOST_PAIRED = 100
 """Items compared with each other: 4,950 pairs, which may have to be aligned."""
 
-METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
-    "valid": ("share of draws that are sequences of the 20 amino acids", "maximize", {}),
-    "unique": ("share of distinct ones", "maximize", {}),
-    "novelty": ("distinct ones that the training set lacks", "maximize", {}),
-    "nearest_training": ("mean identity to the nearest training sequence", None, {}),
-    "nearest_reference": ("mean identity to the nearest held-out sequence", None, {}),
-    "internal_diversity": ("mean share of positions in which two samples differ", "maximize", {}),
-    "composition_distance": ("Jensen-Shannon distance of the shares of amino acids", "minimize", {}),
+METRIC_NOTES = {
+    "valid": MetricNote("share of draws that are sequences of the 20 amino acids", "maximize"),
+    "unique": MetricNote("share of distinct ones", "maximize"),
+    "novelty": MetricNote("distinct ones that the training set lacks", "maximize"),
+    "nearest_training": MetricNote("mean identity to the nearest training sequence", None),
+    "nearest_reference": MetricNote("mean identity to the nearest held-out sequence", None),
+    "internal_diversity": MetricNote("mean share of positions in which two samples differ", "maximize"),
+    "composition_distance": MetricNote("Jensen-Shannon distance of the shares of amino acids", "minimize"),
 }
 
 
@@ -42,8 +46,14 @@ class Comparison:
     plain: Callable[[str], str] = str
 
 
+COMPARISON = Comparison(parse, nearest, similarity)
+
+
 def evaluate(
-    samples: Iterable[str], reference: Sequence[str], training: Sequence[str] | None, comparison: Comparison
+    samples: Iterable[str],
+    reference: Sequence[str],
+    training: Sequence[str] | None = None,
+    comparison: Comparison = COMPARISON,
 ) -> dict[str, float]:
     """Every metric by name, and the sizes of the sets behind them (`count_...`).
 
@@ -105,3 +115,6 @@ def _mean_nearest(found: Sequence[str], known: Sequence[str], comparison: Compar
         return float("nan")
     chosen = [found[row] for row in evenly_spaced(len(found), MOST_COMPARED)]
     return float(comparison.nearest(chosen, known).mean())
+
+
+REFERENCE_SETS = ReferenceSets(notes=METRIC_NOTES)

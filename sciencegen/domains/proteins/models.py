@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from sciencegen.domains.base import Recipe
 from sciencegen.domains.proteins import alignment_representation
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
+from sciencegen.domains.recipes import FamilyTraining, ModelOracles, Recipe
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.alignment_vae import AlignmentVAE, AlignmentVAESettings, WildTypeRow
 
@@ -65,13 +65,8 @@ RECIPES = {
         "Bayesian last layer: effects of mutations, new members.",
         form="aligned",
         check=check,
-        weight=WEIGHT,
-        columns=(WEIGHT,),
-        contextual=True,
-        variants=variant_scorer,
-        oracles=family_oracles,
-        knows=("family_score", MUTATIONS),
-        informs=True,
+        family=FamilyTraining(scorer=variant_scorer, weight=WEIGHT, columns=(WEIGHT,)),
+        oracles=ModelOracles(make=family_oracles, names=("family_score", MUTATIONS), inform_predictors=True),
         training=TRAINING,
     ),
 }

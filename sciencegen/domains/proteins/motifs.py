@@ -68,7 +68,7 @@ def _up_to(place: int) -> str:
     return f"(?<=\\A.{{{place}}})"
 
 
-def held(reference: Reference, forbid: Sequence[str]) -> list[str]:
+def exempt_motifs(reference: Reference, forbid: Sequence[str]) -> list[str]:
     """In words, which forbidden motifs the reference holds itself."""
     found = []
     for motif in forbid:

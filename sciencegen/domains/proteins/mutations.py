@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from sciencegen.domains.capabilities import Moves
 from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER
+from sciencegen.domains.proteins.motifs import constraint
 from sciencegen.items import Refusal
 
 
@@ -26,3 +28,6 @@ def recombine(sequence: str, other: str, generator: np.random.Generator) -> str 
         return Refusal("the two differ in fewer than two positions, so that a crossover gives nothing new")
     cut = int(generator.integers(unlike[0] + 1, unlike[-1] + 1))
     return sequence[:cut] + other[cut:]
+
+
+MOVES = Moves(mutate=mutate, recombine=recombine, constraint=constraint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sciencegen.domains.base import Oracles
 from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.domains.proteins.items import parse, text
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
@@ -27,3 +28,6 @@ def oracle(name: str) -> Oracle:
 
 def oracle_names() -> list[str]:
     return list(PROPERTIES)
+
+
+ORACLES = Oracles(find=oracle, names=oracle_names, not_goals=NOT_GOALS)

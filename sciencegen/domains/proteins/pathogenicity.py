@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.errors import ConfigError
+from sciencegen.items import Cell
 from sciencegen.prediction.mixture import TwoGroups, Unfit, fit_two_groups
 
 SET_ASIDE = 0.25
@@ -35,7 +35,7 @@ class VariantClasses:
     singles: Float[np.ndarray, " single"]
     columns = ("damaging", "class")
 
-    def values(self, scores: Sequence[float]) -> dict[str, list[Any]]:
+    def values(self, scores: Sequence[float]) -> dict[str, list[Cell]]:
         """damaging: probability, NaN where no groups were found. class: benign, uncertain or damaging."""
         index = -np.asarray(scores, float)
         if isinstance(self.groups, Unfit):

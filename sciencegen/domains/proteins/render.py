@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterator
 from itertools import groupby
 
+from sciencegen.domains.capabilities import Letters, Pictures
 from sciencegen.domains.proteins.render_changes import MOST_NAMED, changes_from, draw_changes
-from sciencegen.domains.proteins.residue_classes import COLOUR
+from sciencegen.domains.proteins.residue_classes import COLOUR, LETTER_CLASSES
+from sciencegen.domains.proteins.sites import Frame, align, as_reference, changes
 from sciencegen.domains.proteins.variants import Reference
 
 TALLER = 1.6
@@ -20,14 +22,19 @@ LARGEST = 16.0
 def render(sequence: str, width: int = 220, height: int = 160, reference: Reference | None = None) -> str:
     """One `<svg>` element. Of many changes from a reference each is framed among pale residues; a reference of another
     length is no help."""
-    changes = changes_from(reference, sequence)
-    if reference is not None and changes and len(changes) <= MOST_NAMED:
-        drawn = draw_changes(changes, reference, width, height)
+    found = changes_from(reference, sequence)
+    if reference is not None and found and len(found) <= MOST_NAMED:
+        drawn = draw_changes(found, reference, width, height)
     else:
-        places = None if changes is None or reference is None else {one.position - reference.first for one in changes}
+        places = None if found is None or reference is None else {one.position - reference.first for one in found}
         drawn = _all_residues(sequence, width, height, places)
     frame = f'width="{width}px" height="{height}px" viewBox="0 0 {width} {height}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>{drawn}</svg>'
+
+
+def render_against(item: str, frame: Frame, width: int = 220, height: int = 160) -> str:
+    """`render` with a reference, or with the context of an alignment."""
+    return render(item, width, height, as_reference(frame))
 
 
 def _all_residues(sequence: str, width: int, height: int, changed: set[int] | None) -> str:
@@ -75,3 +82,8 @@ def _letters(sequence: str, columns: int, size: float) -> Iterator[str]:
         line, column = divmod(place, columns)
         x, y = (column + 0.5) * size, (line + 0.65) * size * TALLER
         yield f'<text x="{x:.1f}" y="{y:.1f}">{letter}</text>'
+
+
+PICTURES = Pictures(
+    letters=Letters(classes=LETTER_CLASSES, align=align, changes=changes, render_against=render_against)
+)

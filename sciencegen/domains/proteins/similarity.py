@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 
+from sciencegen.domains.base import Similarity
 from sciencegen.domains.proteins.bit_planes import BLOCK, differing, pack
 from sciencegen.domains.proteins.items import ALPHABET, encode_rows
 
@@ -134,3 +135,7 @@ def _aligner() -> Any:
     aligner.substitution_matrix = substitution_matrices.load("BLOSUM62")
     aligner.open_gap_score, aligner.extend_gap_score = -10.0, -0.5
     return aligner
+
+
+SIMILARITY = Similarity(matrix=similarity, nearest=nearest, maximum=1.0)
+"""Variants of one protein are all alike, so that none is left out for being like another."""

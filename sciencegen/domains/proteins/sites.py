@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sciencegen.domains.proteins.residue_classes import COLOUR
 from sciencegen.domains.proteins.variants import Reference, parts_of, read_change
-from sciencegen.items import Refusal
+from sciencegen.items import Json, Refusal
 from sciencegen.report.sites import Change, Sites
 
-Frame = Reference | Mapping[str, Any] | None
-"""A reference, or what `context` tells of an alignment: a reference too, and which of its residues have columns."""
+Frame = Reference | Json | None
+"""A reference, or the context of an alignment: a reference too, and which of its residues have columns."""
 
 
 def as_reference(frame: Frame) -> Reference | None:
     return Reference(frame["reference"], int(frame["first"])) if isinstance(frame, Mapping) else frame
 
 
-def sites(texts: Sequence[str], frame: Frame = None) -> Sites | None:
+def align(texts: Sequence[str], frame: Frame = None) -> Sites | None:
     """Sequences, or rows of an alignment, in the columns of their reference.
 
     Without one the most frequent length decides, and residues count from 1. None where nothing can be laid.

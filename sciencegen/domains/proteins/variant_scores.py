@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from sciencegen.domains.base import Remember
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS
 from sciencegen.domains.proteins.variant_names import VariantNames
+from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
 from sciencegen.scoring.oracles import Oracle, Score
 from sciencegen.vae.alignments.alignment_vae import AlignmentVAE
@@ -136,8 +136,8 @@ class VariantScorer:
 
     def _bounds(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
         """Of a full chunk whatever the number of rows, since rounding depends on it."""
-        encoded = self.representation.encode([*rows, *[rows[0]] * (ROWS_AT_ONCE - len(rows))])
-        batch = self.representation.batch(encoded).to(self.model.first.output.weight.device)
+        letters = encode_rows([*rows, *[rows[0]] * (ROWS_AT_ONCE - len(rows))])
+        batch = self.representation.batch(list(letters)).to(self.model.first.output.weight.device)
         with torch.inference_mode():
             bounds = self.model.evidence(batch, self.samples, importance=True)
         return bounds[:, : len(rows)].double().cpu().numpy()

@@ -1,18 +1,26 @@
-"""Variants by name in a user's table, and how a set of them is split."""
+"""Variants by name in a user's table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from sciencegen.domains.capabilities import Variants
 from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import GAP_LETTER, parse
-from sciencegen.domains.proteins.variant_features import VariantFeatures
-from sciencegen.domains.proteins.variants import Reference, apply_variant, numbered, split_range, written_out
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.domains.proteins.motifs import exempt_motifs
+from sciencegen.domains.proteins.pathogenicity import variant_classes
+from sciencegen.domains.proteins.variant_names import VariantNames
+from sciencegen.domains.proteins.variants import (
+    Reference,
+    apply_variant,
+    numbered,
+    split_range,
+    variant_name,
+    written_out,
+)
+from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
-from sciencegen.prediction.splits import Split
 
 
 def read_reference(source: str, first: int = 1) -> Reference:
@@ -43,24 +51,12 @@ def variant_text(reference: Reference, text: str) -> str | Refusal:
     return sequence
 
 
-def by_positions(items: Sequence[str], features: VariantFeatures) -> Split:
-    """The positions at which each differs from the reference, as its alignment numbers them."""
-    changed = features.changed(items)
-    first = features.reference.first
-    return Split("positions", "parts", [tuple((row.nonzero()[0] + first).tolist()) for row in changed])
-
-
-def by_mutations(items: Sequence[str], features: VariantFeatures) -> Split:
-    """The number of positions at which each differs from the reference."""
-    counts = features.changed(items).sum(axis=1)
-    if len(found := set(counts[counts > 0].tolist())) < 2:
-        changes = " and ".join(f"{count:g} mutation{'s' * (count != 1)}" for count in found) or "none"
-        raise DataError(
-            "Expected variants with different numbers of mutations for --split mutations, which learns from those with "
-            f"fewer and judges by those with more; found {changes} in every one. Pass --split positions (what new "
-            "variants change was never changed before) or --split random."
-        )
-    return Split("mutations", "order", counts)
-
-
-SPLITS = {"positions": by_positions, "mutations": by_mutations}
+VARIANTS = Variants(
+    read_reference=read_reference,
+    text_of=variant_text,
+    name_of=variant_name,
+    names=VariantNames,
+    exempt_motifs=exempt_motifs,
+    classes=variant_classes,
+    unit="nats",
+)

@@ -24,8 +24,8 @@ def rows(generator):
 
 def test_distinct_rows_carry_the_weights_of_their_copies(tmp_path, rows):
     path = tmp_path / "in.a2m"
-    FORM.write(path, rows, [f"r{number}" for number in range(len(rows))], {})
-    found = list(FORM.read(path))
+    FORM.items.write(path, rows, [f"r{number}" for number in range(len(rows))], {})
+    found = list(FORM.items.read(path))
     assert [row.text for row in found] == list(dict.fromkeys(rows))
     weights = sequence_weights(read_alignment(path).rows)
     assert sum(row.values["weight"] for row in found) == pytest.approx(weights.sum())
@@ -33,15 +33,15 @@ def test_distinct_rows_carry_the_weights_of_their_copies(tmp_path, rows):
     assert found[7].values["weight"] == pytest.approx(weights[first].sum())
     assert len(first) > 1
     assert [row.line for row in found] == [rows.index(text) + 1 for text in dict.fromkeys(rows)]
-    assert all(FORM.parse(row.text) == row.text for row in found)
+    assert all(FORM.items.parse(row.text) == row.text for row in found)
 
 
 def test_what_the_rules_drop_is_refused_with_its_reason(tmp_path):
     path = tmp_path / "in.fasta"
     path.write_text(">F\nMKVW\n>a\nM---\n>b\nMKVA\n>c\nMKXA\n")
-    found = list(FORM.read(path))
+    found = list(FORM.items.read(path))
     assert [(row.line, row.id) for row in found] == [(1, "F"), (2, "a"), (3, "b"), (4, "c")]
-    refused = [FORM.parse(row.text) for row in found]
+    refused = [FORM.items.parse(row.text) for row in found]
     assert ["a" in found[1].text, "c" in found[3].text] == [True, True]  # the rejects show texts
     assert refused[1].reason == "more than half gaps"
     assert "beyond the 20" in refused[3].reason
@@ -56,7 +56,7 @@ def test_what_the_rules_drop_is_refused_with_its_reason(tmp_path):
     ],
 )  # fmt: skip
 def test_what_is_no_row_is_refused(text, reason):
-    found = FORM.parse(text)
+    found = FORM.items.parse(text)
     assert isinstance(found, Refusal)
     assert reason in found.reason
 
@@ -64,17 +64,17 @@ def test_what_is_no_row_is_refused(text, reason):
 def test_tables_of_rows_are_read(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("item,weight\nMK-V,0.5\n")
-    assert [(row.text, row.values) for row in FORM.read(path)] == [("MK-V", {"weight": 0.5})]
+    assert [(row.text, row.values) for row in FORM.items.read(path)] == [("MK-V", {"weight": 0.5})]
 
 
 def test_what_asks_for_the_protein_sees_it_without_gaps(rows, generator):
-    plain = [FORM.plain(row) for row in rows]
-    assert all(DOMAIN.parse(one) == one for one in plain)
+    plain = [FORM.form.plain(row) for row in rows]
+    assert all(DOMAIN.items.parse(one) == one for one in plain)
     assert np.array_equal(FORM.measure(rows, ["length", "charge"]), DOMAIN.measure(plain, ["length", "charge"]))
-    assert FORM.oracle("gravy").score(rows) == DOMAIN.oracle("gravy").score(plain)
-    assert FORM.constraint(["KV"], [])("AK-VA")
-    assert not FORM.constraint([], ["KV"])("AK-VA")
-    mutant = FORM.mutate(rows[3], generator)
+    assert FORM.oracles.find("gravy").score(rows) == DOMAIN.oracles.find("gravy").score(plain)
+    assert FORM.moves.constraint(["KV"], [])("AK-VA")
+    assert not FORM.moves.constraint([], ["KV"])("AK-VA")
+    mutant = FORM.moves.mutate(rows[3], generator)
     assert [place for place, letter in enumerate(mutant) if letter == "-"] == [
         place for place, letter in enumerate(rows[3]) if letter == "-"
     ]
@@ -84,23 +84,24 @@ def test_what_asks_for_the_protein_sees_it_without_gaps(rows, generator):
 def test_similarity_is_over_columns_with_a_residue(rows, monkeypatch):
     monkeypatch.setattr(aligned, "BLOCK", (7, 11))
     monkeypatch.setattr(aligned, "REFERENCES_AT_ONCE", 13)
-    table = FORM.similarity(rows, rows)
+    table = FORM.similarity.matrix(rows, rows)
     for i, first in enumerate(rows[:12]):
         for j, second in enumerate(rows):
             pairs = [(a, b) for a, b in zip(first, second, strict=True) if (a, b) != ("-", "-")]
             assert table[i, j] == pytest.approx(sum(a == b for a, b in pairs) / len(pairs))
     assert np.array_equal(table, table.T)
     assert np.array_equal(np.diag(table), np.ones(len(rows)))
-    assert np.array_equal(FORM.nearest(rows[:9], iter(rows[9:])), FORM.similarity(rows[:9], rows[9:]).max(1))
-    assert FORM.similarity(["MK--"], ["--VW"])[0, 0] == 0
+    greatest = FORM.similarity.matrix(rows[:9], rows[9:]).max(1)
+    assert np.array_equal(FORM.similarity.nearest(rows[:9], iter(rows[9:])), greatest)
+    assert FORM.similarity.matrix(["MK--"], ["--VW"])[0, 0] == 0
 
 
 def test_features_are_one_hot(rows):
-    table = FORM.features(rows)
+    table = FORM.regression.features(rows)
     assert table.shape == (len(rows), 40 * 21)
     assert (table.sum(1) == 40).all()
     assert len(np.unique(table, axis=0)) == len(set(rows))
-    for call in (FORM.features, lambda items: FORM.similarity(items, items)):
+    for call in (FORM.regression.features, lambda items: FORM.similarity.matrix(items, items)):
         with pytest.raises(ShapeError, match="one family, got rows of 3 to 4 columns"):
             call(["MKV", "MKVA"])
 
@@ -111,13 +112,13 @@ def test_alignments_are_told_from_other_files(tmp_path):
         ("b.fasta", ">a\nMKV\n", False), ("c.csv", "item\nMK-V\n", False), ("d.txt", "MK-V\n", False),
     ):  # fmt: skip
         (tmp_path / name).write_text(text)
-        assert FORM.holds(tmp_path / name) is expected, name
-    assert not any(ending in DOMAIN.formats for ending in (".a2m", ".a3m", ".sto"))
+        assert FORM.form.holds(tmp_path / name) is expected, name
+    assert not any(ending in DOMAIN.items.formats for ending in (".a2m", ".a3m", ".sto"))
 
 
 def test_wrong_files_are_explained(tmp_path):
     with pytest.raises(ConfigError, match="Expected an alignment"):
-        FORM.read(tmp_path / "a.pdb")
+        FORM.items.read(tmp_path / "a.pdb")
     for name in ("a.sto", "a.csv", "a.txt"):
         with pytest.raises(ConfigError, match=r"Expected a file ending in \.a2m"):
-            FORM.write(tmp_path / name, [], [], {})
+            FORM.items.write(tmp_path / name, [], [], {})

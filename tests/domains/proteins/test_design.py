@@ -17,7 +17,7 @@ SITES = (38, 39, 40, 53)
 
 
 def space(**options):
-    return DOMAIN.design_space(**({"reference": GB1} | options))
+    return DOMAIN.design.space(**({"reference": GB1} | options))
 
 
 def test_sequences_of_one_length_are_codes_of_the_alphabet():
@@ -81,16 +81,16 @@ def test_mistakes_are_told_with_their_remedy(options, message):
 
 
 def test_without_a_wild_type_changes_count_from_what_is_most_frequent():
-    found = DOMAIN.design_space([GB1, GB1[:-1] + "A", GB1], positions="39")
+    found = DOMAIN.design.space([GB1, GB1[:-1] + "A", GB1], positions="39")
     assert (found.origin, found.reference) == (GB1, None)
     assert any("no wild type was given" in note for note in found.notes)
     with pytest.raises(ConfigError, match="measured sequences of 55 to 56 residues"):
-        DOMAIN.design_space([GB1, GB1[1:]], positions="39")
+        DOMAIN.design.space([GB1, GB1[1:]], positions="39")
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_everything_is_what_is_accepted_once_each(most):
-    small = DOMAIN.design_space(reference="ACDE", residues="1:CD 3:FG 4:*", maximum_mutations=most)
+    small = DOMAIN.design.space(reference="ACDE", residues="1:CD 3:FG 4:*", maximum_mutations=most)
     every = ["".join(letters) for letters in itertools.product("ACDEFGHIKLMNPQRSTVWY", repeat=4)]
     found = small.everything(10**6)
     assert found[0] == "ACDE"
@@ -139,5 +139,5 @@ def test_what_was_understood_is_said():
 @pytest.mark.parametrize("name", ["V39A", "V39A:D40W", "M1A:E56K", "WT"])
 def test_a_name_is_that_of_the_sequence_that_it_stands_for(name):
     reference = Reference(GB1)
-    assert DOMAIN.name_of(reference, DOMAIN.of_reference(reference, name)) == name
-    assert isinstance(DOMAIN.name_of(reference, GB1[1:]), Refusal)
+    assert DOMAIN.variants.name_of(reference, DOMAIN.variants.text_of(reference, name)) == name
+    assert isinstance(DOMAIN.variants.name_of(reference, GB1[1:]), Refusal)

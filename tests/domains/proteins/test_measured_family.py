@@ -24,11 +24,11 @@ GOOD = tuple((f"A12{letter}", 1.0) for letter in "GVLICFYMHN")
 
 
 def joined(*rows: tuple[str, float | None]) -> list[Row]:
-    return list(FORM.beside(FAMILY, CONTEXT, table(*rows, *GOOD), "fitness"))[: 2 + len(rows)]
+    return list(FORM.form.family.with_measured(FAMILY, CONTEXT, table(*rows, *GOOD), "fitness"))[: 2 + len(rows)]
 
 
 def reason(row: Row) -> str:
-    found = FORM.parse(row.text)
+    found = FORM.items.parse(row.text)
     assert isinstance(found, Refusal)
     return found.reason
 
@@ -63,7 +63,7 @@ def test_tables_that_can_not_stand_beside_the_family_are_errors():
         ("weight", GOOD, ConfigError, "another name for the measured column 'weight'"),
     ):
         with pytest.raises(error, match=said):
-            FORM.beside(FAMILY, CONTEXT, table(*rows), name)
+            FORM.form.family.with_measured(FAMILY, CONTEXT, table(*rows), name)
 
 
 def test_a_representation_of_both_knows_what_only_variants_have():

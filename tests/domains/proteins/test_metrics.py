@@ -21,7 +21,7 @@ def test_a_set_against_itself(held_out):
     assert found["composition_distance"] == pytest.approx(0, abs=1e-7)
     assert all(value == 0 for name, value in found.items() if name.startswith("wasserstein_"))
     assert 0.9 < found["internal_diversity"] < 1
-    assert set(DOMAIN.metric_notes) <= set(found)
+    assert set(DOMAIN.reference_sets.notes) <= set(found)
 
 
 def test_invalid_texts_count_and_enter_nothing_else(held_out):

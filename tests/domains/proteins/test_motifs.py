@@ -9,12 +9,12 @@ GLYCOSYLATION = "N[^P][ST]"
 
 
 def test_motifs_are_regular_expressions_over_residues():
-    kept, forbidden = DOMAIN.constraint([GLYCOSYLATION], []), DOMAIN.constraint([], [GLYCOSYLATION, "^W"])
+    kept, forbidden = DOMAIN.moves.constraint([GLYCOSYLATION], []), DOMAIN.moves.constraint([], [GLYCOSYLATION, "^W"])
     assert [kept(protein) for protein in ("MNKSA", "MNPSA", "MKKSA")] == [True, False, False]
     assert [forbidden(protein) for protein in ("MNKSA", "MNPSA", "WKKSA")] == [False, True, False]
-    assert DOMAIN.constraint(["n[^p][st]"], [])("MNKSA"), "either case"
-    assert DOMAIN.constraint([], [])("M")
-    both = DOMAIN.constraint(["K", "S$"], ["W"])
+    assert DOMAIN.moves.constraint(["n[^p][st]"], [])("MNKSA"), "either case"
+    assert DOMAIN.moves.constraint([], [])("M")
+    both = DOMAIN.moves.constraint(["K", "S$"], ["W"])
     assert [both(protein) for protein in ("MKS", "MKSA", "MKWS")] == [True, False, False]
 
 
@@ -31,18 +31,18 @@ def test_motifs_are_regular_expressions_over_residues():
 )
 def test_a_bad_motif_is_named(motif, message):
     with pytest.raises(ConfigError, match=message):
-        DOMAIN.constraint([], [motif])
+        DOMAIN.moves.constraint([], [motif])
 
 
 def test_a_forbidden_motif_may_stay_where_the_wild_type_has_it_and_nowhere_else():
-    wild_type = DOMAIN.reference("MNKSACAAAC", 10)
-    free = DOMAIN.constraint([], [GLYCOSYLATION, "C.{1,3}C"], wild_type)
+    wild_type = DOMAIN.variants.read_reference("MNKSACAAAC", 10)
+    free = DOMAIN.moves.constraint([], [GLYCOSYLATION, "C.{1,3}C"], wild_type)
     assert all(map(free, ("MNKSACAAAC", "MNRTACAAAC"))), "its own places"
     assert all(map(free, ("MAKSACAAAC", "MNPSAAAAAC"))), "gone from them"
     assert not free("MNKSNCSAAC"), "a new one beside the old"
     assert not free("MNKSACACAC"), "a new one within the old"
     assert not free("AMNKSACAAAC"), "another length has no such places"
-    assert not DOMAIN.constraint([], [GLYCOSYLATION])("MNKSACAAAC")
+    assert not DOMAIN.moves.constraint([], [GLYCOSYLATION])("MNKSACAAAC")
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_a_forbidden_motif_may_stay_where_the_wild_type_has_it_and_nowhere_else(
     ],
 )
 def test_places_of_a_motif_are_those_of_the_whole_sequence(motif, wild_type, accepted, refused):
-    free = DOMAIN.constraint([], [motif], DOMAIN.reference(wild_type))
+    free = DOMAIN.moves.constraint([], [motif], DOMAIN.variants.read_reference(wild_type))
     assert [free(protein) for protein in (wild_type, accepted, refused)] == [True, True, False]
-    assert len(DOMAIN.held(DOMAIN.reference(wild_type), [motif])) == 1
+    assert len(DOMAIN.variants.exempt_motifs(DOMAIN.variants.read_reference(wild_type), [motif])) == 1
 
 
 def test_what_the_wild_type_holds_is_said_with_its_number_and_a_remedy_that_works():
-    wild_type = DOMAIN.reference("MNKSA", 10)
-    (note,) = DOMAIN.held(wild_type, [GLYCOSYLATION, "WW"])
+    wild_type = DOMAIN.variants.read_reference("MNKSA", 10)
+    (note,) = DOMAIN.variants.exempt_motifs(wild_type, [GLYCOSYLATION, "WW"])
     assert "NKS at 11" in note
-    strict = DOMAIN.constraint([note.split("'")[-2]], [])
+    strict = DOMAIN.moves.constraint([note.split("'")[-2]], [])
     assert [strict(protein) for protein in ("MNKSA", "MNPSA")] == [False, True]

@@ -27,7 +27,7 @@ def test_moves_stay_in_the_columns_and_keep_the_number_of_changes_in_reach(repre
     item = "MAVAATWGKE"
     counts = [0, 0, 0]
     for _ in range(400):
-        child = representation.mutate(item, generator)
+        child = representation.naming.mutate(item, generator)
         assert set(changed(child)) <= set(COLUMNS.tolist())
         assert sum(a != b for a, b in zip(item, child, strict=True)) <= 2
         counts[len(changed(child)) - 2] += 1
@@ -36,22 +36,22 @@ def test_moves_stay_in_the_columns_and_keep_the_number_of_changes_in_reach(repre
 
 def test_names_are_those_of_plates_and_scores_and_an_item_without_one_has_none(representation):
     items = [WILD, "MRVLATWGHE", WILD[:-1]]
-    assert representation.names(items) == ["WT", "K25R", None]
-    assert [DOMAIN.name_of(representation.reference, item) for item in items[:2]] == ["WT", "K25R"]
+    assert representation.naming.names(items) == ["WT", "K25R", None]
+    assert [DOMAIN.variants.name_of(representation.naming.reference, item) for item in items[:2]] == ["WT", "K25R"]
 
 
 def test_the_reference_itself_only_gains(representation):
     generator = np.random.default_rng(0)
-    assert {len(changed(representation.mutate(WILD, generator))) for _ in range(50)} == {1}
+    assert {len(changed(representation.naming.mutate(WILD, generator))) for _ in range(50)} == {1}
 
 
 def test_another_length_is_refused(representation):
-    assert isinstance(representation.mutate("MKV", np.random.default_rng(0)), Refusal)
+    assert isinstance(representation.naming.mutate("MKV", np.random.default_rng(0)), Refusal)
 
 
 def test_variants_are_alike_by_the_changes_that_they_share(representation):
     same, same_place, other = "MKVAATWGHE", "MKVGATWGHE", "MKVLATWGKE"
-    rows = representation.differences([same, same_place, other, WILD, same])
+    rows = representation.naming.differences([same, same_place, other, WILD, same])
     kernel = tanimoto_kernel(rows, rows)
     assert kernel[0, 4] == pytest.approx(1)
     assert kernel[0, 1] > kernel[0, 2] > 0

@@ -15,16 +15,16 @@ def changed(first, second):
 
 def test_a_mutation_changes_exactly_one_position(proteins, generator):
     for protein in proteins:
-        mutant = DOMAIN.mutate(protein, generator)
+        mutant = DOMAIN.moves.mutate(protein, generator)
         assert len(changed(protein, mutant)) == 1
-        assert DOMAIN.parse(mutant) == mutant
+        assert DOMAIN.items.parse(mutant) == mutant
 
 
 def test_mutations_follow_from_the_seed_and_reach_everything():
-    first, second = ([DOMAIN.mutate(GB1, np.random.default_rng(seed)) for seed in range(20)] for _ in range(2))
+    first, second = ([DOMAIN.moves.mutate(GB1, np.random.default_rng(seed)) for seed in range(20)] for _ in range(2))
     assert first == second
     generator = np.random.default_rng(0)
-    reached = {DOMAIN.mutate("AC", generator) for _ in range(1000)}
+    reached = {DOMAIN.moves.mutate("AC", generator) for _ in range(1000)}
     assert reached == {f"{letter}C" for letter in ALPHABET if letter != "A"} | {
         f"A{letter}" for letter in ALPHABET if letter != "C"
     }
@@ -33,16 +33,16 @@ def test_mutations_follow_from_the_seed_and_reach_everything():
 def test_a_crossover_begins_as_one_and_ends_as_the_other(generator):
     for _ in range(50):
         first, second = random_protein(generator, 40), random_protein(generator, 40)
-        child = DOMAIN.recombine(first, second, generator)
+        child = DOMAIN.moves.recombine(first, second, generator)
         assert child not in (first, second)
         assert any(child == first[:cut] + second[cut:] for cut in range(1, 40))
 
 
 def test_every_cut_between_two_differences_occurs():
     generator = np.random.default_rng(0)
-    children = {DOMAIN.recombine("AAKAA", "CAKAC", generator) for _ in range(50)}
+    children = {DOMAIN.moves.recombine("AAKAA", "CAKAC", generator) for _ in range(50)}
     assert children == {"AAKAC"}
-    children = {DOMAIN.recombine("AAKAA", "CAKCC", generator) for _ in range(50)}
+    children = {DOMAIN.moves.recombine("AAKAA", "CAKCC", generator) for _ in range(50)}
     assert children == {"AAKCC", "AAKAC"}
 
 
@@ -51,6 +51,6 @@ def test_every_cut_between_two_differences_occurs():
     [("MKV", "MKVA", "one length"), ("MKV", "MKV", "fewer than two"), ("MKV", "MKA", "fewer than two")],
 )
 def test_what_can_t_be_crossed_is_refused(first, second, reason, generator):
-    found = DOMAIN.recombine(first, second, generator)
+    found = DOMAIN.moves.recombine(first, second, generator)
     assert isinstance(found, Refusal)
     assert reason in found.reason

@@ -15,4 +15,4 @@ from sciencegen.domains.proteins.record_names import taxon
 )  # fmt: skip
 def test_the_species_in_an_entrys_name(name, expected):
     assert taxon(name) == expected
-    assert load_domain("proteins/aligned").labels["taxon"](name) == expected
+    assert load_domain("proteins/aligned").items.labels["taxon"](name) == expected

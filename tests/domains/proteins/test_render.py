@@ -40,7 +40,7 @@ def test_changes_stand_there_by_name_and_inside(count, first):
     reference = Reference(GB1, first)
     variant = "".join("A" if place % 2 and place < 2 * count else letter for place, letter in enumerate(GB1))
     names = str(variant_name(reference, variant)).split(":")
-    picture = DOMAIN.render_against(variant, reference)
+    picture = DOMAIN.pictures.letters.render_against(variant, reference)
     words = texts(picture).split()[: 2 * len(names)]
     assert [wild + letter for wild, letter in zip(words[::2], words[1::2], strict=True)] == names
     boxes = [box.attrib for box in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}rect")]

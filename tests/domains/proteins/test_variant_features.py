@@ -43,7 +43,7 @@ def parts_of(features, rows: np.ndarray) -> list[np.ndarray]:
 
 def test_each_row_follows_from_its_item_alone():
     items = variants(60)
-    features = DOMAIN.fit_features(items)
+    features = DOMAIN.regression.fit(items)
     together = rows_of(features, items)
     assert together.dtype == np.float32
     alone = [rows_of(features, [item])[0] for item in items]
@@ -53,23 +53,23 @@ def test_each_row_follows_from_its_item_alone():
 
 def test_the_order_of_the_known_items_does_not_matter():
     items = variants(60)
-    first, second = DOMAIN.fit_features(items, Reference(GB1)), DOMAIN.fit_features(items[::-1], Reference(GB1))
+    first, second = DOMAIN.regression.fit(items, Reference(GB1)), DOMAIN.regression.fit(items[::-1], Reference(GB1))
     assert first == second
 
 
 def test_saved_and_loaded_they_make_the_same_bytes():
     items = variants(60)
-    features = DOMAIN.fit_features(items, Reference(GB1, 5))
-    again = DOMAIN.load_features(json.loads(json.dumps(features.to_json())))
+    features = DOMAIN.regression.fit(items, Reference(GB1, 5))
+    again = DOMAIN.regression.load(json.loads(json.dumps(features.to_json())))
     assert again == features
     assert rows_of(again, items).tobytes() == rows_of(features, items).tobytes()
     with pytest.raises(IncompatibleError, match="variants"):
-        DOMAIN.load_features({**features.to_json(), "alphabet": "ACGT"})
+        DOMAIN.regression.load({**features.to_json(), "alphabet": "ACGT"})
 
 
 def test_the_sequence_can_be_read_off_the_residues():
     items = variants(60)
-    features = DOMAIN.fit_features(items)
+    features = DOMAIN.regression.fit(items)
     site, letter = features.columns
     for item, row in zip(items, rows_of(features, items), strict=True):
         ones = np.flatnonzero(row[: len(site)])
@@ -82,18 +82,18 @@ def test_the_sequence_can_be_read_off_the_residues():
 
 def test_sites_are_where_variants_differ_from_each_other_or_from_the_wild_type():
     items = variants(80)
-    assert tuple(DOMAIN.fit_features(items).sites) == SITES
+    assert tuple(DOMAIN.regression.fit(items).sites) == SITES
     other = "A" + GB1[1:]
-    assert tuple(DOMAIN.fit_features(items, Reference(other)).sites) == (0, *SITES)
+    assert tuple(DOMAIN.regression.fit(items, Reference(other)).sites) == (0, *SITES)
 
 
 def test_without_a_wild_type_the_most_frequent_residues_are_one():
-    assert DOMAIN.fit_features(variants(80, most=1)).reference.sequence == GB1
+    assert DOMAIN.regression.fit(variants(80, most=1)).reference.sequence == GB1
 
 
 def test_pairs_are_products_and_only_those_that_occur_twice():
     items = variants(200, letters="AGV")
-    features = DOMAIN.fit_features(items)
+    features = DOMAIN.regression.fit(items)
     residues, _, pairs, _ = parts_of(features, rows_of(features, items))
     site, letter = features.columns
     place = {pair: column for column, pair in enumerate(zip(site.tolist(), letter.tolist(), strict=True))}
@@ -102,11 +102,11 @@ def test_pairs_are_products_and_only_those_that_occur_twice():
         assert np.array_equal(pairs[:, column], product)
         assert 2 <= product.sum() < len(items)
     assert len(features.pairs) <= MOST_PAIRS
-    assert not DOMAIN.fit_features(variants(60, sites=range(7), most=7)).pairs  # more than six sites
+    assert not DOMAIN.regression.fit(variants(60, sites=range(7), most=7)).pairs  # more than six sites
 
 
 def test_changes_at_different_positions_add_up():
-    features = DOMAIN.fit_features(variants(60), Reference(GB1))
+    features = DOMAIN.regression.fit(variants(60), Reference(GB1))
     names = ["V39A:D40W", "G41P:V54K", "V39A:D40W:G41P:V54K", "WT"]
     one, other, both, none = (
         parts_of(features, rows_of(features, [apply_variant(Reference(GB1), name)]))[-1][0] for name in names
@@ -120,7 +120,7 @@ def test_what_was_not_seen_is_as_far_as_if_it_had_columns():
     """A position that never varied, and a residue that was never seen: the squared distances to every known variant in
     residues and in scales are those in the columns of features that know them."""
     items, strange = variants(60, letters="AGVDK"), [*variants(20, seed=3, sites=(3, 38, 50), most=3), GB1]
-    few, all_ = DOMAIN.fit_features(items), DOMAIN.fit_features([*items, *strange])
+    few, all_ = DOMAIN.regression.fit(items), DOMAIN.regression.fit([*items, *strange])
     distances = []
     for features in (few, all_):
         known, new = (parts_of(features, rows_of(features, rows))[:2] for rows in (items, strange))
@@ -131,7 +131,7 @@ def test_what_was_not_seen_is_as_far_as_if_it_had_columns():
 
 
 def test_novel_is_what_has_a_residue_that_no_known_variant_had_there():
-    features = DOMAIN.fit_features(variants(200, letters="AGV"), Reference(GB1))
+    features = DOMAIN.regression.fit(variants(200, letters="AGV"), Reference(GB1))
     name = lambda text: apply_variant(Reference(GB1), text)  # noqa: E731
     asked = [GB1, name("V39A"), name("V39W"), name("K4A"), name("V39G:D40A"), GB1[:-1]]
     assert features.novel(asked).tolist() == [False, False, True, True, False, True]
@@ -140,7 +140,7 @@ def test_novel_is_what_has_a_residue_that_no_known_variant_had_there():
 
 @pytest.mark.parametrize("item", [GB1[:-1], GB1 + "A", "MKV"])
 def test_another_length_is_refused(item):
-    features = DOMAIN.fit_features(variants(60))
+    features = DOMAIN.regression.fit(variants(60))
     found = features.encode([GB1, item])
     assert isinstance(found[0], np.ndarray)
     assert found[1] == Refusal(f"{len(item)} residues, where this predictor sees variants of 56")
@@ -148,11 +148,11 @@ def test_another_length_is_refused(item):
 
 def test_what_are_no_variants_of_one_protein_keeps_the_plain_features():
     generator = np.random.default_rng(0)
-    assert DOMAIN.fit_features([*variants(10), GB1 + "A"]) is None
-    assert DOMAIN.fit_features([GB1] * 10) is None
-    assert DOMAIN.fit_features([random_protein(generator, 900) for _ in range(40)]) is None
-    assert DOMAIN.fit_features([]) is None
-    assert DOMAIN.fit_features([*variants(10), GB1 + "A"], Reference(GB1)) is not None  # which refuse the longer one
+    assert DOMAIN.regression.fit([*variants(10), GB1 + "A"]) is None
+    assert DOMAIN.regression.fit([GB1] * 10) is None
+    assert DOMAIN.regression.fit([random_protein(generator, 900) for _ in range(40)]) is None
+    assert DOMAIN.regression.fit([]) is None
+    assert DOMAIN.regression.fit([*variants(10), GB1 + "A"], Reference(GB1)) is not None  # which refuse the longer one
 
 
 def test_descriptors_are_in_the_order_of_the_alphabet():
@@ -175,7 +175,7 @@ def additive(items: list[str]) -> np.ndarray:
 def test_a_landscape_of_effects_that_add_up_is_recovered(shape):
     items = variants(400, most=2)
     new = variants(200, seed=9, most=4)
-    features = DOMAIN.fit_features(items, Reference(GB1))
+    features = DOMAIN.regression.fit(items, Reference(GB1))
     values = shape(additive(items))
     known = fit_predictor(
         rows_of(features, items), values, None, SETTINGS, np.random.default_rng(0), blocks=features.blocks
@@ -190,11 +190,11 @@ def test_intervals_hold_at_positions_where_nothing_was_measured():
     noise = np.random.default_rng(1)
     items = variants(450, seed=2, sites=range(0, 56, 2), most=1)
     new = [item for item in variants(500, seed=7, sites=range(1, 56, 2), most=1) if item != GB1]
-    features = DOMAIN.fit_features(items, Reference(GB1))
+    features = DOMAIN.regression.fit(items, Reference(GB1))
     values, truth = (additive(rows) + 0.3 * noise.standard_normal(len(rows)) for rows in (items, new))
     held = {}
     for name in ("positions", "random"):
-        split = DOMAIN.splits[name](items, features) if name == "positions" else None
+        split = DOMAIN.regression.splits[name](items, features) if name == "positions" else None
         known = fit_predictor(
             rows_of(features, items), values, None, SETTINGS, np.random.default_rng(0), blocks=features.blocks,
             split=split,
@@ -207,15 +207,8 @@ def test_intervals_hold_at_positions_where_nothing_was_measured():
 
 def test_sums_and_products_are_nothing_that_distances_see():
     items = variants(60)
-    features = DOMAIN.fit_features(items)
+    features = DOMAIN.regression.fit(items)
     columns = fit_columns(rows_of(features, items), features.blocks)
     sizes = [block.size for block in features.blocks]
     assert columns.near is not None
     assert set(columns.kept[columns.near]) == set(range(sizes[0] + sizes[1]))
-
-
-def test_splits_are_read_off_the_variants():
-    items = [apply_variant(Reference(GB1, 5), name) for name in ("V43A:D44W", "WT", "G45P", "V43A:V58K:G45P")]
-    features = DOMAIN.fit_features(items, Reference(GB1, 5))
-    assert DOMAIN.splits["positions"](items, features).labels == [(43, 44), (), (45,), (43, 45, 58)]
-    assert list(DOMAIN.splits["mutations"](items, features).labels) == [2, 0, 1, 3]

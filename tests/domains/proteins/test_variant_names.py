@@ -7,7 +7,7 @@ from sciencegen.domains.proteins.variants import Reference
 from sciencegen.items import Refusal
 from tests.domains.proteins.examples import GB1
 
-NAMES = DOMAIN.variant_names(Reference(GB1, 5))
+NAMES = DOMAIN.variants.names(Reference(GB1, 5))
 
 
 @pytest.mark.parametrize("text", ["V43A", "Val43Ala", "p.Val43Ala", "p.(VAL43ALA)", GB1[:38] + "A" + GB1[39:] + "*"])

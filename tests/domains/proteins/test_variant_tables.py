@@ -22,7 +22,7 @@ WILD = Reference(GB1, 5)
     ],
 )
 def test_a_name_and_a_sequence_stand_for_a_sequence(text, expected):
-    assert DOMAIN.of_reference(WILD, text) == expected
+    assert DOMAIN.variants.text_of(WILD, text) == expected
 
 
 @pytest.mark.parametrize(
@@ -42,34 +42,34 @@ def test_a_name_and_a_sequence_stand_for_a_sequence(text, expected):
     ],
 )
 def test_what_is_no_variant_says_why(text, reason):
-    found = DOMAIN.of_reference(WILD, text)
+    found = DOMAIN.variants.text_of(WILD, text)
     assert isinstance(found, Refusal)
     assert reason in found.reason
 
 
 def test_a_wild_type_is_a_sequence_or_the_first_record_of_a_file(tmp_path):
-    assert DOMAIN.reference(GB1.lower()) == Reference(GB1)
-    assert DOMAIN.reference(f" {GB1.lower()}/5-60") == WILD
+    assert DOMAIN.variants.read_reference(GB1.lower()) == Reference(GB1)
+    assert DOMAIN.variants.read_reference(f" {GB1.lower()}/5-60") == WILD
     path = tmp_path / "gb1.fasta"
     path.write_text(f">GB1/5-60 something\n{GB1[:30]}\n{GB1[30:]}\n")
-    assert DOMAIN.reference(str(path)).sequence == GB1
+    assert DOMAIN.variants.read_reference(str(path)).sequence == GB1
     (tmp_path / "ranged.a2m").write_text(f">GB1/5-60\n{GB1}\n>other\n{GB1[:50]}------\n")
-    assert DOMAIN.reference(str(tmp_path / "ranged.a2m")) == WILD
+    assert DOMAIN.variants.read_reference(str(tmp_path / "ranged.a2m")) == WILD
 
 
 def test_a_long_sequence_is_no_name_of_a_file():
-    assert DOMAIN.reference("MKV" * 1000).sequence == "MKV" * 1000
+    assert DOMAIN.variants.read_reference("MKV" * 1000).sequence == "MKV" * 1000
 
 
 @pytest.mark.parametrize("source", ["nowhere.fasta", "MKVX", "", "MK V"])
 def test_what_is_neither_is_told(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="a sequence, or a file"):
-        DOMAIN.reference(source)
+        DOMAIN.variants.read_reference(source)
 
 
 def test_a_file_without_a_sequence_is_told(tmp_path):
     path = tmp_path / "empty.fasta"
     path.write_text(">nothing\n")
     with pytest.raises(DataError):
-        DOMAIN.reference(str(path))
+        DOMAIN.variants.read_reference(str(path))

@@ -18,7 +18,7 @@ def test_naming_inverts_applying(reference, generator):
         assert variant_name(reference, apply_variant(reference, name)) == name
     sequence = reference.sequence
     for _ in range(30):
-        sequence = DOMAIN.mutate(sequence, generator)
+        sequence = DOMAIN.moves.mutate(sequence, generator)
         assert apply_variant(reference, variant_name(reference, sequence)) == sequence
     deleted = "-" + reference.sequence[1:]
     assert apply_variant(reference, variant_name(reference, deleted)) == deleted

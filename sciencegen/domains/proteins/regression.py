@@ -1,0 +1,38 @@
+"""What property regressors see of sequences, and how a set of variants is split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sciencegen.domains.base import Regression
+from sciencegen.domains.proteins.features import features
+from sciencegen.domains.proteins.variant_features import VariantFeatures, fit_variant_features, load_variant_features
+from sciencegen.errors import DataError
+from sciencegen.prediction.splits import Split
+
+
+def by_positions(items: Sequence[str], fitted: VariantFeatures) -> Split:
+    """The positions at which each differs from the reference, as its alignment numbers them."""
+    changed = fitted.changed(items)
+    first = fitted.reference.first
+    return Split("positions", "parts", [tuple((row.nonzero()[0] + first).tolist()) for row in changed])
+
+
+def by_mutations(items: Sequence[str], fitted: VariantFeatures) -> Split:
+    """The number of positions at which each differs from the reference."""
+    counts = fitted.changed(items).sum(axis=1)
+    if len(found := set(counts[counts > 0].tolist())) < 2:
+        changes = " and ".join(f"{count:g} mutation{'s' * (count != 1)}" for count in found) or "none"
+        raise DataError(
+            "Expected variants with different numbers of mutations for --split mutations, which learns from those with "
+            f"fewer and judges by those with more; found {changes} in every one. Pass --split positions (what new "
+            "variants change was never changed before) or --split random."
+        )
+    return Split("mutations", "order", counts)
+
+
+SPLITS = {"positions": by_positions, "mutations": by_mutations}
+
+REGRESSION = Regression(features=features, splits=SPLITS, fit=fit_variant_features, load=load_variant_features)
+"""Every sequence is a group of its own: variants of one protein are all alike, and what splits them well, such as the
+mutated positions, needs a reference."""
