@@ -17,11 +17,11 @@ from sciencegen.optimization.goals import Goal, parse_condition
 
 @dataclass(frozen=True)
 class Condition:
-    """low <= value <= high. ask_low, ask_high: the range that targets for the model are drawn from."""
+    """low <= value <= high. requested_low, requested_high: the range that targets for the model are drawn from."""
 
     goal: Goal
-    ask_low: float
-    ask_high: float
+    requested_low: float
+    requested_high: float
 
     @property
     def name(self) -> str:
@@ -31,8 +31,8 @@ class Condition:
         return self.goal.satisfied(value)
 
     def target(self, uniform: np.ndarray) -> np.ndarray:
-        """Uniform numbers in 0..1 to targets in the asked-for range."""
-        return self.ask_low + (self.ask_high - self.ask_low) * uniform
+        """Uniform numbers in 0..1 to targets in the requested range."""
+        return self.requested_low + (self.requested_high - self.requested_low) * uniform
 
 
 NEAR = 0.1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,9 +15,17 @@ from sciencegen.api.models.folder import LoadedModel, find_model, load_model
 from sciencegen.batch import Batch, concatenate
 from sciencegen.config import Resources
 from sciencegen.data.threads import inference_threads, map_threaded
+from sciencegen.domains.capabilities import Scaffold
+from sciencegen.domains.capabilities.structures import Placement
+from sciencegen.domains.recipes import Completing, Encoded, Recipe
 from sciencegen.errors import ConfigError
-from sciencegen.items import Refusal
+from sciencegen.items import Item, Refusal
+from sciencegen.latent.space import LatentModel
 from sciencegen.memory import halved_to_fit
+
+if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
+    from sciencegen.diffusion.model import Bend
+    from sciencegen.diffusion.state import Fields, State
 
 ROWS = 32
 """Items of one compute chunk, all of one size."""
@@ -25,10 +33,20 @@ ROWS = 32
 ATTEMPTS = 4
 """Draws for an item until one is confirmed to be it."""
 
-Complete = Callable[[Sequence[Any]], list[Any]]
+Complete = Callable[[Sequence[Item]], list[Item | Refusal]]
 
-Known = Mapping[str, tuple[Sequence[int], np.ndarray]]
-"""Field -> (positions, their values): what is known of an item beforehand."""
+NOT_PLACED: Placement = MappingProxyType({})
+
+
+@runtime_checkable
+class CompletingModel(LatentModel, Protocol):
+    """A model that gives items what they lack. state: the fields that it makes."""
+
+    @property
+    def state(self) -> State: ...
+
+    def complete(self, like: Batch, noise: Fields, bend: Bend | None = None) -> Batch:
+        """Each field of the state from its noise, given the other fields of `like`. bend: further guidance."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +55,19 @@ class Completer:
 
     model: LoadedModel
     seed: int
-    scaffold: Any = None
+    scaffold: Scaffold | None = None
 
     @property
     def needed(self) -> bool:
         """Whether an item that can't be completed is of no use."""
         return self.scaffold is not None
 
-    def __call__(self, items: Sequence[Any]) -> list[Any]:
+    def __call__(self, items: Sequence[Item]) -> list[Item | Refusal]:
         return complete(self.model, items, self.seed, scaffold=self.scaffold)
 
 
 def completer(
-    domain: str, model: str | Path | None, seed: int, resources: Resources, scaffold: Any = None
+    domain: str, model: str | Path | None, seed: int, resources: Resources, scaffold: Scaffold | None = None
 ) -> Completer | None:
     """The completer by the model with this name; None for no name."""
     if model is None:
@@ -60,88 +78,102 @@ def completer(
     loaded = load_model(domain, folder, resources.device, inference_threads(resources.threads))
     check_completes(loaded.recipe, str(folder))
     if scaffold is not None:
-        (known,) = loaded.representation.given([scaffold.item])
-        if isinstance(known, Refusal):
-            raise ConfigError(f"Expected a scaffold that {folder} can draw around, it {known.reason}.")
+        (encoded,) = completing_parts(loaded)[0].given([scaffold.item])
+        if isinstance(encoded, Refusal):
+            raise ConfigError(f"Expected a scaffold that {folder} can draw around, it {encoded.reason}.")
     return Completer(loaded, seed, scaffold)
 
 
-def check_completes(recipe: Any, model: str) -> None:
+def check_completes(recipe: Recipe, model: str) -> None:
     if not recipe.completes:
         raise ConfigError(f"Expected a model that completes items (such as conformers), {model} makes new ones.")
 
 
+def completing_parts(model: LoadedModel) -> tuple[Completing, CompletingModel]:
+    """Representation and network of a model that completes items."""
+    representation, network = model.representation, model.model
+    if not isinstance(representation, Completing) or not isinstance(network, CompletingModel):
+        raise ConfigError(f"Expected a model that completes items (such as conformers), {model.folder} can't.")
+    return representation, network
+
+
 def complete(
-    model: LoadedModel, items: Sequence[Any], seed: int = 0, attempts: int = ATTEMPTS, scaffold: Any = None
-) -> list[Any]:
+    model: LoadedModel, items: Sequence[Item], seed: int = 0, attempts: int = ATTEMPTS, scaffold: Scaffold | None = None
+) -> list[Item | Refusal]:
     """Each item completed, or why it couldn't be. A draw that isn't confirmed to be its item is drawn again.
 
     Noise is keyed by (seed, row, attempt), and chunks hold items of one size: no result depends on threads.
     """
-    known = model.representation.given(items)
-    results: list[Any] = [one if isinstance(one, Refusal) else None for one in known]
+    representation, _ = completing_parts(model)
+    given = representation.given(items)
+    results: list[Item | Refusal | None] = [one if isinstance(one, Refusal) else None for one in given]
     left = [row for row, one in enumerate(results) if one is None]
     for attempt in range(attempts):
-        places = {} if scaffold is None else {row: scaffold.place(items[row], attempt) for row in left}
-        results = [places[row] if isinstance(places.get(row), Refusal) else one for row, one in enumerate(results)]
-        left = [row for row in left if not isinstance(places.get(row), Refusal)]
-        for row, made in draws(model, known, left, seed, attempt, places):
-            good = made if isinstance(made, Refusal) else model.representation.confirmed(items[row], made)
-            fits = scaffold is not None and not isinstance(good, Refusal)
-            results[row] = scaffold.fit(items[row], good, places[row]) if fits else good
+        placed = {} if scaffold is None else {row: scaffold.place(items[row], attempt) for row in left}
+        for row, one in placed.items():
+            results[row] = one if isinstance(one, Refusal) else results[row]
+        places = {row: one for row, one in placed.items() if not isinstance(one, Refusal)}
+        left = [row for row in left if scaffold is None or row in places]
+        for row, made in draws(model, given, left, seed, attempt, places):
+            good = made if isinstance(made, Refusal) else representation.confirmed(items[row], made)
+            if scaffold is not None and not isinstance(good, Refusal):
+                good = scaffold.fit(items[row], good, places[row])
+            results[row] = good
         left = [row for row in left if isinstance(results[row], Refusal)]
     return results
 
 
 def draws(
-    model: LoadedModel, known: Sequence[Any], rows: Sequence[int], seed: int = 0, attempt: int = 0,
-    places: Mapping[int, Known] = MappingProxyType({}),
-) -> Iterator[tuple[int, Any]]:  # fmt: skip
+    model: LoadedModel, given: Sequence[Encoded | Refusal], rows: Sequence[int], seed: int = 0, attempt: int = 0,
+    places: Mapping[int, Placement] = MappingProxyType({}),
+) -> Iterator[tuple[int, Item | Refusal]]:  # fmt: skip
     """(row, one draw as it comes) for each of these rows of `representation.given`, which hold no refusals.
 
     places: what else is known of a row, kept in the draw.
     """
     draw = lambda alike: _draw(  # noqa: E731
-        model, [known[row] for row in alike], alike, (seed, attempt), [places.get(row, {}) for row in alike]
+        model, [given[row] for row in alike], alike, (seed, attempt), [places.get(row, NOT_PLACED) for row in alike]
     )
-    for alike, made in map_threaded(draw, _chunks(known, rows), model.threads):
+    for alike, made in map_threaded(draw, _chunks(given, rows), model.threads):
         yield from zip(alike, made, strict=True)
 
 
-def _chunks(known: Sequence[Any], rows: Sequence[int]) -> Iterator[list[int]]:
+def _chunks(given: Sequence[Encoded | Refusal], rows: Sequence[int]) -> Iterator[list[int]]:
     """Rows of one size together."""
-    sizes: Mapping[int, list[int]] = defaultdict(list)
+    sizes: dict[int, list[int]] = defaultdict(list)
     for row in rows:
-        sizes[len(known[row])].append(row)
+        encoded: Encoded = given[row]
+        sizes[len(encoded)].append(row)
     for _, alike in sorted(sizes.items()):
         yield from (alike[start : start + ROWS] for start in range(0, len(alike), ROWS))
 
 
 def _draw(
-    model: LoadedModel, known: Sequence[Any], rows: Sequence[int], key: tuple[int, int], places: Sequence[Known]
-) -> tuple[Sequence[int], Any]:
+    model: LoadedModel, given: Sequence[Encoded], rows: Sequence[int], key: tuple[int, int], places: Sequence[Placement]
+) -> tuple[Sequence[int], list[Item | Refusal]]:
     import torch
 
-    batch = model.representation.batch(known)
+    representation, network = completing_parts(model)
+    batch = representation.batch(given)
     seed, attempt = key
     generators = [np.random.default_rng([seed, row, attempt]) for row in rows]
     noise = {
         name: torch.from_numpy(
             np.stack([one.standard_normal(tuple(batch[name].shape[1:]), dtype=np.float32) for one in generators])
         )
-        for name in model.model.state.fields
+        for name in network.state.fields
     }
 
     def compute(part: slice) -> Batch:
-        given = {name: value[part].to(model.device) for name, value in noise.items()}
+        fields = {name: value[part].to(model.device) for name, value in noise.items()}
         here = batch.select(part)
-        kept = {"bend": _keeping(model, here, places[part])} if any(places) else {}
-        return model.model.complete(here.to(model.device), given, **kept).to("cpu")
+        bend = _keeping(model, here, places[part]) if any(places) else None
+        return network.complete(here.to(model.device), fields, bend).to("cpu")
 
-    return rows, model.representation.decode(halved_to_fit(compute, len(batch), concatenate))
+    return rows, representation.decode(halved_to_fit(compute, len(batch), concatenate))
 
 
-def _keeping(model: LoadedModel, batch: Batch, places: Sequence[Known]) -> Callable[[Any], Any]:
+def _keeping(model: LoadedModel, batch: Batch, places: Sequence[Placement]) -> Bend:
     """Denoiser in, denoiser out: its estimate with what is known of each row put in place."""
     import torch
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,9 +23,14 @@ from sciencegen.data.prepared import REJECTS, ItemColumn, PreparedDataset
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import map_killable
+from sciencegen.domains.recipes import Encoded, Recipe, Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import replace_folder
 from sciencegen.runs import RunFolder
+
+if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
+    from sciencegen.batch import Batch
+    from sciencegen.training import TrainingSettings
 
 LARGEST_FIT = 50_000
 """Items that a representation is fitted on: evenly spaced ones of a larger set."""
@@ -35,17 +40,21 @@ HELD_OUT = ("validation", "test")
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Encoded training items with raw values [item property], and a few held-out ones to check on."""
+    """Encoded training items with raw values [item property], and a few held-out ones to check on.
 
-    representation: Any
-    arrays: Sequence[np.ndarray]
+    held_out: arrays and texts. refused: items that the representation can't encode. weights: [item] by which items are
+    drawn; None: all alike.
+    """
+
+    representation: Representation
+    arrays: Sequence[Encoded]
     values: np.ndarray
     texts: Sequence[str]
-    held_out: tuple[Sequence[np.ndarray], Sequence[str]]
+    held_out: tuple[Sequence[Encoded], Sequence[str]]
     refused: int
     weights: np.ndarray | None = None
 
-    def batches(self, training: Any) -> Callable[[int], Iterator[Any]]:
+    def batches(self, training: TrainingSettings) -> Callable[[int], Iterator[Batch]]:
         """step -> the batches from that step on; a function of (seed, step) alone."""
         from sciencegen.training import batch_order, weighted_order
 
@@ -59,15 +68,15 @@ class TrainingData:
         ordered = partial(batch_order, len(self.arrays), size, seed, lengths=lengths)
         return lambda step: map(self._batch, ordered(step))
 
-    def once(self) -> Iterator[Any]:
+    def once(self) -> Iterator[Batch]:
         """Every item once, in order."""
         for start in range(0, len(self.arrays), COMPUTE_CHUNK):
             yield self._batch(range(start, min(start + COMPUTE_CHUNK, len(self.arrays))))
 
-    def _batch(self, rows: Any) -> Any:
+    def _batch(self, rows: Iterable[int]) -> Batch:
         return self.representation.batch([self.arrays[row] for row in rows], self.values[list(rows)])
 
-    def sample_for_check(self, largest: int) -> tuple[Sequence[np.ndarray], Sequence[str], str]:
+    def sample_for_check(self, largest: int) -> tuple[Sequence[Encoded], Sequence[str], str]:
         arrays, texts = self.held_out
         if len(arrays):
             return arrays[:largest], texts[:largest], "held_out"
@@ -75,7 +84,7 @@ class TrainingData:
 
 
 @contextmanager
-def opened(
+def open_prepared(
     domain: str, data: str | Path, chosen: PrepareSettings, run: RunFolder, going_on: bool, log: Callable[[str], None]
 ) -> Iterator[PreparedDataset]:
     """The prepared dataset at `data`; else the one that a killed training has in its folder; else a new one.
@@ -115,7 +124,7 @@ def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> Prepar
 
 
 def read_training_data(
-    prepared: PreparedDataset, domain: str, recipe: Any, representation: Any, threads: int, log: Callable[[str], None]
+    prepared: PreparedDataset, domain: str, recipe: Recipe, representation: Representation, threads: int, log: Callable[[str], None]
 ) -> TrainingData:
     """Encode the training split, and a few held-out items; values in the order of the representation's properties."""
     texts, values = _training_split(prepared, representation.properties)
@@ -138,52 +147,59 @@ def read_training_data(
 
 
 def condition_names(
-    prepared: PreparedDataset, recipe: Any, start: models.LoadedModel | None, settings: TrainSettings
+    prepared: PreparedDataset, recipe: Recipe, start: models.LoadedModel | None, settings: TrainSettings
 ) -> tuple[str, ...]:
-    """What a teacher hears, or is asked for; else what the model had or the recipe wants, and the user's own columns;
-    or nothing."""
+    """The conditions of a teacher, or those requested; else those of the model that training starts from or of the
+    recipe, and the user's own columns; or none."""
     known = prepared.property_names
-    asked = start.representation.properties if start and settings.distill else settings.conditions
-    if asked is not None:
-        check_conditions(asked, known)
-        return asked
+    requested = start.representation.properties if start and settings.distill else settings.conditions
+    if requested is not None:
+        check_conditions(requested, known)
+        return requested
     if recipe.conditions is None:
         return ()
     usual = start.representation.properties if start else recipe.conditions
     columns = [name for name in prepared.summary["columns"] if prepared.summary["columns"][name]["count"]]
     named = dict.fromkeys([*(name for name in usual if name in known), *columns])
-    return tuple(name for name in named if name not in recipe.columns)
+    return tuple(name for name in named if name not in family_columns(recipe))
 
 
-def check_conditions(asked: Sequence[str], known: Collection[str]) -> None:
-    for name in asked:
+def check_conditions(requested: Sequence[str], known: Collection[str]) -> None:
+    for name in requested:
         if name not in known:
             raise unknown_name("condition (property or column of the data)", name, known)
 
 
 def fit_representation(
-    prepared: PreparedDataset, recipe: Any, start: models.LoadedModel | None, conditions: Sequence[str]
-) -> Any:
+    prepared: PreparedDataset, recipe: Recipe, start: models.LoadedModel | None, conditions: Sequence[str]
+) -> Representation:
     """Fitted on the training split, or adapted to it from that of the weights that training starts from.
 
     It is read back as a resumed run reads it, so that both round alike.
     """
-    names = (*conditions, *(name for name in recipe.columns if name in prepared.property_names))
+    names = (*conditions, *(name for name in family_columns(recipe) if name in prepared.property_names))
     texts, values = _training_split(prepared, names)
     rows = evenly_spaced(len(texts), LARGEST_FIT)
     if start is None:
-        context = {"context": prepared.summary.get("context")} if recipe.contextual else {}
+        context = {} if recipe.family is None else {"context": prepared.summary.get("context")}
         fitted = recipe.fit(texts.take(rows), values[rows], names, **context)
+    elif recipe.adaptation is None:
+        raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
     else:
-        fitted = recipe.adapt_representation(start.representation, texts.take(rows), values[rows], names)
+        fitted = recipe.adaptation.adapt_representation(start.representation, texts.take(rows), values[rows], names)
     return recipe.load_representation(json.loads(json.dumps(fitted.to_json())))
 
 
-def _weights(prepared: PreparedDataset, recipe: Any, kept: np.ndarray) -> np.ndarray | None:
+def family_columns(recipe: Recipe) -> tuple[str, ...]:
+    """Columns of numbers that are no conditions."""
+    return () if recipe.family is None else recipe.family.columns
+
+
+def _weights(prepared: PreparedDataset, recipe: Recipe, kept: np.ndarray) -> np.ndarray | None:
     """By which these items are drawn; None: all alike."""
-    if not recipe.weight:
+    if recipe.family is None or not recipe.family.weight:
         return None
-    _, values = _training_split(prepared, (recipe.weight,))
+    _, values = _training_split(prepared, (recipe.family.weight,))
     return np.nan_to_num(values[kept, 0].astype(np.float64))
 
 
@@ -193,8 +209,8 @@ def _training_split(prepared: PreparedDataset, conditions: Sequence[str]) -> tup
 
 
 def _encode(
-    domain: str, recipe: Any, representation: Any, texts: Any, threads: int
-) -> tuple[np.ndarray, list[np.ndarray]]:
+    domain: str, recipe: Recipe, representation: Representation, texts: ItemColumn | Sequence[str], threads: int
+) -> tuple[np.ndarray, list[Encoded]]:
     """Rows that can be encoded, and their arrays."""
     task = EncodeOne(Encode(domain, recipe.name, json.dumps(representation.to_json())))
     found = map_killable(task, texts, processes=worker_count(threads)) if len(texts) else iter(())

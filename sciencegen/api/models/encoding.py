@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,8 @@ from sciencegen.config import Resources
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import map_killable
 from sciencegen.data.writers import Refused
-from sciencegen.items import Row
+from sciencegen.domains import recipes
+from sciencegen.items import Refusal, Row
 
 
 @dataclass(frozen=True)
@@ -53,5 +53,5 @@ class EncodeOne:
 
     encode: Encode
 
-    def __call__(self, text: str) -> Any:
+    def __call__(self, text: str) -> tuple[str, recipes.Encoded] | Refusal:
         return self.encode([text])[0]

@@ -6,17 +6,27 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import NameSuffixes
 from sciencegen.config import Resources
 from sciencegen.data.model_cache import remembered
 from sciencegen.data.threads import inference_threads
+from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
+from sciencegen.files import atomic_write
+from sciencegen.items import Item, Json, Reference
 from sciencegen.latent.explorer import LatentSpace
+from sciencegen.latent.space import LatentModel
 from sciencegen.records import to_plain, to_record
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
+from sciencegen.scoring.oracles import Oracle
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from torch.nn import Module
 
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
@@ -30,23 +40,28 @@ UNREADABLE = (RuntimeError, KeyError, TypeError, ValueError, ConfigError)
 class LoadedModel:
     """A trained model with its representation; `config` is the folder's config.yaml."""
 
-    domain: Any
-    representation: Any
-    model: Any
+    domain: Domain
+    representation: Representation
+    model: LatentModel
     folder: Path
     config: Mapping[str, Any]
     device: str
     threads: int = 1
 
     @property
-    def recipe(self) -> Any:
+    def recipe(self) -> Recipe:
         return find_recipe(self.domain, self.config.get("recipe"))
 
     @property
-    def oracles(self) -> Mapping[str, Any]:
+    def oracles(self) -> Mapping[str, Oracle]:
         """What the model itself knows of items, by name."""
         found = self.recipe.oracles
-        return found(self.model, self.representation, self._remember) if found else {}
+        return {} if found is None else found.make(self.model, self.representation, self._remember)
+
+    @property
+    def reference(self) -> Reference | None:
+        """What the model's items are named against, if they are."""
+        return None if self.representation.naming is None else self.representation.naming.reference
 
     def _remember(self, name: str, make: Callable[[], Any]) -> Any:
         """`remembered` of this model; its numbers round as the device and its threads do."""
@@ -63,7 +78,7 @@ class LoadedModel:
                 "Name it with --complete, beside a --model that makes them."
             )
         return LatentSpace(
-            self.model, self.representation, self.domain.parse, self.domain.text, self.device, self.threads
+            self.model, self.representation, self.domain.items.parse, self.domain.items.text, self.device, self.threads
         )
 
 
@@ -91,8 +106,9 @@ def find_model(domain: str, model: str | Path | None) -> Path:
         return pretrained_root() / name
     if model is None:
         science = domain_of(domain)
-        flags = "--model or --alignment" if any(one.variants for one in science.recipes.values()) else "--model"
-        without = f" `sciencegen propose {domain}` needs no model." if hasattr(science, "design_space") else ""
+        families = any(one.family is not None for one in science.recipes.values())
+        flags = "--model or --alignment" if families else "--model"
+        without = "" if science.design is None else f" `sciencegen propose {domain}` needs no model."
         raise ConfigError(
             f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass {flags}.{without}"
         )
@@ -140,8 +156,8 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    told = describe_model(domain, model)
-    run, config, recipe, representation = told.run, told.config, told.recipe, told.representation
+    found = describe_model(domain, model)
+    run, config, recipe, representation = found.run, found.config, found.recipe, found.representation
     try:
         network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
         if not run.has(WEIGHTS):
@@ -161,8 +177,8 @@ class ModelDescription:
 
     run: RunFolder
     config: Mapping[str, Any]
-    recipe: Any
-    representation: Any
+    recipe: Recipe
+    representation: Representation
 
 
 def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
@@ -186,32 +202,27 @@ def open_model(domain: str, model: str | Path | None, resources: Resources) -> L
     return load_model(domain, model, resources.device, inference_threads(resources.threads))
 
 
-def save_model(
-    folder: str | Path, *, domain: str, recipe: str, settings: Any, representation: Any, model: Any,
-    metrics: Mapping[str, Any] | None = None, card: str = "", extra: Mapping[str, Any] | None = None,
-) -> Path:  # fmt: skip
-    """Write a model folder whole, the weights last."""
+def save_model(run: RunFolder, model: LatentModel, metrics: Mapping[str, Any], science: str) -> None:
+    """Write what a finished training adds to a model folder: metrics, card, and the weights last.
+
+    `config.yaml` and `representation.json` are there from its beginning. science: name of the domain or of its form.
+    """
     from safetensors.torch import save as to_bytes
 
-    from sciencegen.files import atomic_write
-
-    run = RunFolder(folder)
+    run.write_json(METRICS, metrics)
+    rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
+    run.write_text(CARD, f"# A model of {science}\n\nSettings in `{CONFIG}`. Measured:\n\n{rows}\n")
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    run.write_yaml(CONFIG, model_config(domain, recipe, settings) | dict(extra or {}))
-    run.write_json(REPRESENTATION, representation.to_json())
-    run.write_json(METRICS, metrics or {})
-    run.write_text(CARD, card or f"# {recipe} for {domain}\n\nMade by `sciencegen train {domain}`; see `{CONFIG}`.\n")
-    with atomic_write(run / WEIGHTS, "wb") as handle:
-        handle.write(to_bytes(state))
-    return run.path
+    with atomic_write(run / WEIGHTS, "wb") as file:
+        file.write(to_bytes(state))
 
 
-def model_config(domain: str, recipe: str, settings: Any) -> dict[str, Any]:
+def model_config(domain: str, recipe: str, settings: DataclassInstance) -> Json:
     """What config.yaml must say for `load_model`."""
     return {"format_version": FORMAT_VERSION, "domain": domain, "recipe": recipe, "settings": to_plain(settings)}
 
 
-def find_recipe(domain: Any, name: str | None, error: type[Exception] = ConfigError) -> Any:
+def find_recipe(domain: Domain, name: str | None, error: type[Exception] = ConfigError) -> Recipe:
     """The domain's recipe with this name, its default for None."""
     chosen = name or domain.default_recipe
     if chosen not in domain.recipes:
@@ -219,20 +230,29 @@ def find_recipe(domain: Any, name: str | None, error: type[Exception] = ConfigEr
     return domain.recipes[chosen]
 
 
-def recipe_settings(recipe: Any, values: Mapping[str, Any]) -> Any:
+def recipe_settings(recipe: Recipe, values: Mapping[str, Any]) -> DataclassInstance:
     """The recipe's strict record of settings."""
     return to_record(recipe.settings, values, f"settings of recipe '{recipe.name}'")
 
 
-def name_columns(representation: Any) -> Callable[[Sequence[Any]], dict[str, list[str | None]]]:
-    """items -> a column of what they are called against the representation's reference, or no column."""
-    column = getattr(representation, "name_column", "")
-    return lambda items: {column: representation.names(items)} if column else {}
+def name_columns(representation: Representation) -> Callable[[Sequence[Item]], dict[str, list[str | None]]]:
+    """items -> a column of their names against the representation's reference, or no column."""
+    naming = representation.naming
+    return lambda items: {} if naming is None else {naming.column: naming.names(items)}
 
 
-def numbers(representation: Any) -> NameSuffixes | None:
+def name_suffixes(representation: Representation) -> NameSuffixes | None:
     """items -> what stands after a name in the domain's files where the items' parts are numbered, if they are."""
-    return getattr(representation, "ranges_of", None)
+    return None if representation.naming is None else representation.naming.suffixes
+
+
+def module_of(model: LatentModel) -> Module:
+    """The model as the torch module that it is, for what trains or copies it."""
+    from torch.nn import Module
+
+    if not isinstance(model, Module):
+        raise TypeError(f"Expected a torch module, got a {type(model).__name__}.")
+    return model
 
 
 def _first_line(error: Exception) -> str:

@@ -6,15 +6,15 @@ import json
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from sciencegen.api.models.folder import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.sources.datasets import find_card, is_folder_of, uses_sample
-from sciencegen.config import Beside, PredictorSettings, Reading, TrainSettings
+from sciencegen.config import FamilyMeasurements, PredictorSettings, Reading, TrainSettings
 from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, IncompatibleError
 from sciencegen.files import sha256_of, temporary_sibling
+from sciencegen.items import Json
 from sciencegen.runs import RunFolder
 from sciencegen.training.settings import CHECKPOINT
 
@@ -30,7 +30,7 @@ LATER = ("distill", "teacher_steps", "measured", "target")
 
 def identity_of(
     domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings
-) -> dict[str, Any]:
+) -> Json:
     """Everything that the trained weights depend on, but for the device and the threads."""
     apart = {"device", "threads", "batch_size", *Reading.__annotations__}
     chosen = settings.model_dump(mode="json", exclude=apart)
@@ -46,14 +46,14 @@ def _weights_of(domain: str, model: str) -> str:
     return sha256_of(weights) if weights.is_file() else ""
 
 
-def _data_identity(domain: str, data: str | Path, column: str | None, reading: Reading) -> dict[str, Any]:
+def _data_identity(domain: str, data: str | Path, column: str | None, reading: Reading) -> Json:
     """The name, and the checksum of a file, of a folder of such or of what a prepared folder says of itself, or which
     rows of a card."""
     name = {"name": str(data)}
     if reading.wild_type:
         file = Path(reading.wild_type)
         name["wild_type"] = sha256_of(file) if _is_file(file) else reading.wild_type
-    if isinstance(reading, Beside) and reading.measured and _is_file(Path(reading.measured)):
+    if isinstance(reading, FamilyMeasurements) and reading.measured and _is_file(Path(reading.measured)):
         name["measured"] = sha256_of(reading.measured)
     cut = {} if reading.limit is None else {"limit": reading.limit}
     if is_prepared(data):
@@ -76,12 +76,12 @@ def is_prepared(data: str | Path) -> bool:
     return (Path(data) / SUMMARY).is_file()
 
 
-def is_same(run: RunFolder, identity: Mapping[str, Any]) -> bool:
+def is_same(run: RunFolder, identity: Mapping[str, object]) -> bool:
     """Whether the folder is this very training's, finished or not."""
     return run.has(IDENTITY) and _read_identity(run) == json.loads(json.dumps(identity))
 
 
-def _read_identity(run: RunFolder) -> dict[str, Any]:
+def _read_identity(run: RunFolder) -> Json:
     found = run.read_json(IDENTITY)
     if not isinstance(found, dict) or "train" not in found or not isinstance(found.get("data"), dict):
         raise IncompatibleError(f"Expected a training in {run / IDENTITY}, found something else. Pass another -o.")

@@ -1,4 +1,4 @@
-"""What a model fits after its weights are trained, such as priors of its latents: its settings, and how far it is."""
+"""What a model fits after its weights are trained, such as priors of its latents: its settings and its progress."""
 
 from __future__ import annotations
 
@@ -10,54 +10,56 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.latent.space import FitsPriors, LatentModel
 
 if TYPE_CHECKING:
     from sciencegen.api.models.data import TrainingData
+    from sciencegen.batch import Batch
 
 PROGRESS = "progress"
-"""The parameter of `finish` that hears how far it is (`networks.descent.Progress`), of models that tell."""
+"""The parameter of `finish` that takes a `FitProgress` (`networks.descent.Progress`), of models that report theirs."""
 
 SILENCE_S = 20.0
-"""Seconds after which a log hears of a fit again."""
+"""Seconds after which a fit is logged again."""
 
 Log = Callable[[str], None]
 
 
-class Told:
-    """Tells a log of the first and the last step of each fit, and of one now and then, with the mean loss since."""
+class FitProgress:
+    """Logs the first and the last step of each fit, and one now and then, with the mean loss since the last line."""
 
     def __init__(self, log: Log) -> None:
-        self.log, self.losses, self.said = log, list[float](), monotonic()
+        self.log, self.losses, self.logged_at = log, list[float](), monotonic()
 
     def __call__(self, what: str, step: int, steps: int, loss: float | None) -> None:
         self.losses += [] if loss is None else [loss]
-        if step not in (1, steps) and monotonic() - self.said < SILENCE_S:
+        if step not in (1, steps) and monotonic() - self.logged_at < SILENCE_S:
             return
         self.log(f"{what}: step {step}/{steps}" + (f"  loss {fmean(self.losses):.4g}" if self.losses else ""))
-        self.losses, self.said = [], monotonic()
+        self.losses, self.logged_at = [], monotonic()
 
 
-def finish(model: Any, held: TrainingData, settings: TrainSettings, log: Log) -> None:
+def fit_priors(model: LatentModel, data: TrainingData, settings: TrainSettings, log: Log) -> None:
     """What remains to be fitted once, if anything."""
-    if not hasattr(model, "finish"):
+    if not isinstance(model, FitsPriors):
         return
     import torch
 
-    told, count = Told(log), -(-len(held.arrays) // COMPUTE_CHUNK)
+    progress, count = FitProgress(log), -(-len(data.arrays) // COMPUTE_CHUNK)
 
-    def batches() -> Iterator[Any]:
-        for done, batch in enumerate(held.once(), 1):
+    def batches() -> Iterator[Batch]:
+        for number, batch in enumerate(data.once(), 1):
             yield batch
-            told("finishing", done, count, None)
+            progress("finishing", number, count, None)
 
-    more = {PROGRESS: told} if PROGRESS in inspect.signature(model.finish).parameters else {}
+    reported = {PROGRESS: progress} if PROGRESS in inspect.signature(model.finish).parameters else {}
     model.to("cpu")
-    model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **more)
+    model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **reported)
 
 
-def check_finish(model: Any, values: Mapping[str, Any]) -> None:
+def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[str, Any]) -> None:
     """An error for settings that the last fit of a model, or of a class of models, doesn't have or can't take."""
-    parameters = list(inspect.signature(model.finish).parameters.values()) if hasattr(model, "finish") else []
+    parameters = list(inspect.signature(model.finish).parameters.values())
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
     defaults = {
@@ -74,7 +76,7 @@ def check_finish(model: Any, values: Mapping[str, Any]) -> None:
             raise unknown_name(f"finish.{name}", value, choices)
 
 
-def _is_like(value: Any, default: Any) -> bool:
+def _is_like(value: object, default: object) -> bool:
     """Of the same type, and not below 1 where a number of something is asked for."""
     if default is None:
         return True
@@ -85,7 +87,7 @@ def _is_like(value: Any, default: Any) -> bool:
     return isinstance(value, (int, float) if isinstance(default, float) else type(default))
 
 
-def _choices(function: Callable[..., Any], name: str) -> tuple[Any, ...]:
+def _choices(function: Callable[..., object], name: str) -> tuple[str, ...]:
     """The texts of a hint that lists them."""
     try:
         found = get_args(get_type_hints(function).get(name))

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Protocol, get_type_hints, runtime_checkable
 
 from sciencegen.api.models import folder as models
-from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.models.folder import LoadedModel, module_of
 from sciencegen.api.models.identity import is_prepared
-from sciencegen.api.models.latent_priors import check_finish
+from sciencegen.api.models.latent_priors import check_prior_settings
 from sciencegen.api.science.forms import domain_of, in_form
-from sciencegen.config import Beside, PrepareSettings, Reading, TrainSettings
+from sciencegen.config import FamilyMeasurements, PrepareSettings, Reading, TrainSettings
+from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError
+from sciencegen.latent.space import FitsPriors, LatentModel
 from sciencegen.records import to_record
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a plan of a workflow may need none
+    from _typeshed import DataclassInstance
+
+    from sciencegen.diffusion.model import DiffusionSettings
+    from sciencegen.training import TrainingSettings
 
 FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
 """What `--from` changes of the training defaults: a few hundred items seen thirty times; more obeys a new column
@@ -35,16 +43,16 @@ class Plan:
     data: str | Path
     column: str | None
     settings: TrainSettings
-    training: Any
+    training: TrainingSettings
     device: str
-    start: models.LoadedModel | None
-    recipe: Any
-    network: Any
+    start: LoadedModel | None
+    recipe: Recipe
+    network: DataclassInstance
     halvings: tuple[int, ...] = ()
 
     @property
     def preparing(self) -> PrepareSettings:
-        names = ("threads", *Reading.__annotations__, *Beside.__annotations__)
+        names = ("threads", *Reading.__annotations__, *FamilyMeasurements.__annotations__)
         chosen = {name: getattr(self.settings, name) for name in names}
         return PrepareSettings(source=str(self.data), column=self.column, form=self.recipe.form, **chosen)
 
@@ -55,11 +63,11 @@ class Plan:
 
 def check_taken(settings: TrainSettings) -> None:
     """An error for what says how to train, beside a `model` whose weights are taken as they are."""
-    told = settings.model_dump(include=set(OF_TRAINING), by_alias=True, exclude_defaults=True)
-    if told:
+    chosen = settings.model_dump(include=set(OF_TRAINING), by_alias=True, exclude_defaults=True)
+    if chosen:
         raise ConfigError(
             f"Expected nothing on training beside `model: {settings.model}`, whose weights are taken as they are, got "
-            f"{', '.join(told)}. Leave that out; or leave `model` out to train, or say `from` for it to adapt weights."
+            f"{', '.join(chosen)}. Leave that out; or leave `model` out to train, or say `from` for it to adapt weights."
         )
 
 
@@ -78,15 +86,15 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
     halvings, network = plan_halvings(start, settings), model_settings(recipe, start, settings)
     if halvings and start:
         network = drawing_as(start.model, network)
-    elif start and (recipe.adapt is None or recipe.adapt_representation is None):
+    elif start and recipe.adaptation is None:
         raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
     model = start.model if start else class_made_by(recipe.build)
-    if start or hasattr(model, "finish"):
-        check_finish(model, settings.finish)
+    if isinstance(model, FitsPriors):
+        check_prior_settings(model, settings.finish)
     return Plan(domain, data, column, settings, training, device, start, recipe, network, halvings)
 
 
-def _training_settings(settings: TrainSettings, recipe: Any) -> Any:
+def _training_settings(settings: TrainSettings, recipe: Recipe) -> TrainingSettings:
     """How long and how, checked."""
     from sciencegen.training import TrainingSettings
 
@@ -95,7 +103,7 @@ def _training_settings(settings: TrainSettings, recipe: Any) -> Any:
     return to_record(TrainingSettings, defaults, "training")
 
 
-def model_settings(recipe: Any, start: models.LoadedModel | None, settings: TrainSettings) -> Any:
+def model_settings(recipe: Recipe, start: LoadedModel | None, settings: TrainSettings) -> DataclassInstance:
     """The recipe's settings: those of the weights that training starts from, and the user's over them."""
     base = dict(start.config.get("settings") or {}) if start else {}
     if start and settings.settings:
@@ -103,13 +111,13 @@ def model_settings(recipe: Any, start: models.LoadedModel | None, settings: Trai
     return models.recipe_settings(recipe, {**base, **settings.settings})
 
 
-def class_made_by(function: Callable[..., Any]) -> type | None:
-    """The class of what a recipe's function returns, None where it doesn't say."""
+def class_made_by(function: Callable[..., object]) -> type | None:
+    """The class that a recipe's function says it returns, None where it names none or only the protocol."""
     try:
         made = get_type_hints(function).get("return")
     except (NameError, TypeError):  # a hint that only the type checker sees; a callable that has none
         return None
-    return made if isinstance(made, type) and not getattr(made, "_is_protocol", False) else None
+    return made if isinstance(made, type) and made not in (LatentModel, Representation) else None
 
 
 DISTILLING = {"steps": 2000, "learning_rate": 3e-4, "final_rate": 0.0, "warmup_steps": 50, "ema_decay": 0.99}
@@ -127,7 +135,7 @@ def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[i
 
     if start is None:
         raise ConfigError("Expected a diffusion to distill, got none. Pass --from: a shipped name or a run folder.")
-    own = diffusion_of(start.model).settings
+    own = diffusion_of(module_of(start.model)).settings
     if settings.conditions is not None:
         raise ConfigError("Expected no --condition with --distill (a student hears what its teacher hears), got some.")
     wanted, steps = settings.distill, settings.teacher_steps or _usual_steps(own, settings.distill)
@@ -140,7 +148,7 @@ def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[i
     return tuple(steps >> halving for halving in range(1, ratio.bit_length()))
 
 
-def _usual_steps(own: Any, wanted: int) -> int:
+def _usual_steps(own: DiffusionSettings, wanted: int) -> int:
     """Of a DDIM sampler its own, as what is distilled knows no others; else at least twice the model's own, which a
     sampler of higher order takes, such that halvings lead to `wanted`."""
     if own.sampler == "ddim":
@@ -151,14 +159,22 @@ def _usual_steps(own: Any, wanted: int) -> int:
     return steps
 
 
-def drawing_as(model: Any, network: Any) -> Any:
+@runtime_checkable
+class HasDiffusion(Protocol):
+    """Settings of a recipe that hold those of its diffusion."""
+
+    @property
+    def diffusion(self) -> object: ...
+
+
+def drawing_as(model: LatentModel, network: DataclassInstance) -> DataclassInstance:
     """The recipe's settings `network` for a diffusion that draws as this one; it has a field for that."""
     from sciencegen.diffusion.distillation import diffusion_of
     from sciencegen.diffusion.model import DiffusionSettings
 
-    if not isinstance(getattr(network, "diffusion", None), DiffusionSettings):
+    if not isinstance(network, HasDiffusion) or not isinstance(network.diffusion, DiffusionSettings):
         raise ConfigError(
             f"Expected a recipe whose settings say how to draw, {type(network).__name__} has no `diffusion` of type "
             "DiffusionSettings. Distill another model."
         )
-    return replace(network, diffusion=diffusion_of(model).settings)
+    return replace(network, diffusion=diffusion_of(module_of(model)).settings)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import numpy as np
 
-from sciencegen.api.models.folder import open_model
+from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.config import EvaluateSettings, GenerateSettings
 from sciencegen.errors import ConfigError, unknown_name
@@ -35,12 +34,12 @@ def check_measured(name: str, measured: Collection[str]) -> None:
         raise ConfigError(f"Expected what can measure '{name}' of draws. Pass --predictor {name}=FOLDER.")
 
 
-def calibrate_one(model: Any, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
-    asked = GenerateSettings(
+def calibrate_one(model: LoadedModel, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
+    requested = GenerateSettings(
         n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
         predictors=settings.predictors,
     )  # fmt: skip
-    generation = Generation(model, asked, few=True)
+    generation = Generation(model, requested, few=True)
     check_measured(name, generation.names)
     found = np.array([cell for chunk in generation for cell in chunk[name]], float)
     got = found[np.isfinite(found)]

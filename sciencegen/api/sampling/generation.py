@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.models.completion import Complete, completer
-from sciencegen.api.models.folder import LoadedModel, name_columns, numbers
+from sciencegen.api.models.completion import Completer, completer
+from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes
 from sciencegen.api.predictors.folder import shipped_for
+from sciencegen.api.sampling.checks import check_noise_free, check_unobserved, read_scaffold
 from sciencegen.api.sampling.judge import Judge, Judged, split_rows
-from sciencegen.api.science.forms import plain_name
-from sciencegen.api.science.naming import NameSuffixes, held
+from sciencegen.api.science.naming import NameSuffixes, constraint_of, exempt_motifs
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.data.deduplication import FirstOccurrences, hash_keys
 from sciencegen.data.threads import map_threaded, worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.errors import ConfigError
+from sciencegen.items import Cell, Refusal
 from sciencegen.latent.noise import latent_noise, uniform_targets
-from sciencegen.scoring.oracles import with_beside
+from sciencegen.scoring.oracles import Oracle, with_beside
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from sciencegen.batch import Batch
+
+Result = Judged | Refusal | Failure
+"""Of one draw."""
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
 """Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked, couldn't be
@@ -33,32 +38,6 @@ UNCHECKED = "the model is told '{}', but nothing here can check it"
 
 ROWS_PER_TASK = 64
 """Decoded rows that a worker judges at once; it divides the compute chunk."""
-
-
-def check_noise_free(science: Any, representation: Any) -> None:
-    """representation: of the model, or its class."""
-    if not hasattr(representation, "observed"):
-        instead = getattr(representation, "as_seen", f"what models of {science.name} make has no noise.")
-        raise ConfigError(f"Expected no --noise-free: {instead}")
-
-
-def check_unobserved(science: Any, names: Sequence[str]) -> None:
-    for name in names:
-        if name in science.properties and science.properties[name].observed:
-            raise ConfigError(
-                f"Expected no '{name}' with --noise-free: it is of an observation. Leave one of both out."
-            )
-
-
-def read_scaffold(science: Any, settings: GenerateSettings) -> Any:
-    """The part that every item shall hold, None where none is asked for."""
-    if settings.scaffold is None:
-        return None
-    if settings.raw:
-        raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
-    if not hasattr(science, "scaffold"):
-        raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {plain_name(science.name)} don't.")
-    return science.scaffold(Path(settings.scaffold))
 
 
 class Generation:
@@ -74,12 +53,12 @@ class Generation:
         known = model.space.properties
         self.book = OracleBook(model.domain.name, settings.predictors, own=model.oracles, conditions=known)
         self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]
-        asked = [condition.name for condition in self.checked]
-        names = dict.fromkeys([*asked, *settings.include, *settings.predictors])
+        requested = [condition.name for condition in self.checked]
+        names = dict.fromkeys([*requested, *settings.include, *settings.predictors])
         self.names = tuple(names)
-        self.called = name_columns(model.representation)
+        self.naming = name_columns(model.representation)
         self.values = with_beside(self.names, settings.predictors)
-        self.columns = ["item", *self.called([]), *self.values]
+        self.columns = ["item", *self.naming([]), *self.values]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
         for name in self.names:  # a wrong one is an error before any work
@@ -90,12 +69,13 @@ class Generation:
             check_unobserved(model.domain, self.names)
         self.scaffold = read_scaffold(model.domain, settings)
         self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
-        model.domain.constraint(self.keep, settings.forbid)  # a pattern's error comes before any work
+        constraint_of(model.domain, self.keep, settings.forbid)  # a pattern's error comes before any work
 
     @property
     def observes(self) -> bool:
         """Whether items are written as an instrument sees them, where the model makes them as they are."""
-        return not self.settings.noise_free and hasattr(self.model.representation, "observed")
+        observation = self.model.representation.observation
+        return not self.settings.noise_free and observation is not None and observation.instrument is not None
 
     @property
     def form(self) -> str:
@@ -103,31 +83,31 @@ class Generation:
         return self.model.domain.name
 
     @property
-    def complete(self) -> Complete | None:
+    def complete(self) -> Completer | None:
         """What gives items their structures, where a model is named for it."""
         name = self.settings.complete or self.model.config.get("complete")
         return completer(self.model.config["domain"], name, self.settings.seed, self.settings, self.scaffold)
 
     @property
-    def numbers(self) -> NameSuffixes | None:
+    def name_suffixes(self) -> NameSuffixes | None:
         """How names in the domain's own files end."""
-        return numbers(self.model.representation)
+        return name_suffixes(self.model.representation)
 
     @property
     def notes(self) -> list[str]:
         """What a user may not expect."""
         free = [c.name for c in self.conditions if c.name not in self.model.space.properties]
         known = ", ".join(self.model.space.properties) or "nothing"
-        told = [c.name for c in self.conditions if c not in self.checked]
+        unchecked = [c.name for c in self.conditions if c not in self.checked]
         return [
             *(f"the model isn't conditioned on '{name}' (but on {known}): it only filters" for name in free),
             *(
                 f"{UNCHECKED.format(name)}; --predictor {name}={shipped_for(self.form, name) or 'FOLDER'} "
                 "filters by a prediction"
-                for name in told
+                for name in unchecked
             ),
             *self._beyond,
-            *held(self.model.domain, getattr(self.model.representation, "reference", None), self.settings.forbid),
+            *exempt_motifs(self.model.domain, self.model.reference, self.settings.forbid),
         ]
 
     @property
@@ -138,20 +118,22 @@ class Generation:
             f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none may meet it, "
             "and those that do are extrapolated"
             for c in self.conditions
-            if (one := properties.get(c.name)) and (c.ask_low > one.high or c.ask_high < one.low)
+            if (one := properties.get(c.name)) and (c.requested_low > one.high or c.requested_high < one.low)
         ]
 
     def _can_compute(self, name: str) -> bool:
-        if name in getattr(self.model.representation, "hidden", ()):
+        observation = self.model.representation.observation
+        if observation is not None and name in observation.hidden:
             return name in self.settings.predictors
         return name in (*self.settings.predictors, *self.model.domain.properties, *self.measures, *self.book.own)
 
     @property
     def measures(self) -> tuple[str, ...]:
         """What the model's representation measures itself."""
-        return tuple(getattr(self.model.representation, "measures", ()))
+        measures = self.model.representation.measures
+        return () if measures is None else measures.names
 
-    def __iter__(self) -> Iterator[dict[str, list[Any]]]:
+    def __iter__(self) -> Iterator[dict[str, list[Cell]]]:
         judged = map_chunks_killable(
             self._judge(), self._rows(), processes=worker_count(self.settings.threads), chunk=ROWS_PER_TASK
         )
@@ -177,7 +159,7 @@ class Generation:
         return Judge(self.model.domain.name, recipe, text, self._judged_names, *filters, strict, predictors, observe)
 
     @property
-    def _own(self) -> dict[str, Any]:
+    def _own(self) -> dict[str, Oracle]:
         """Oracles that need the model itself, which workers don't have."""
         elsewhere = (*self.measures, *self.settings.predictors)
         return {name: self.book.own[name] for name in self.names if name in self.book.own and name not in elsewhere}
@@ -186,12 +168,12 @@ class Generation:
     def _judged_names(self) -> tuple[str, ...]:
         return tuple(name for name in self.names if name not in self._own)
 
-    def _with_own(self, results: Sequence[Any]) -> Sequence[Any]:
+    def _with_own(self, results: Sequence[Result]) -> Sequence[Result]:
         """The same with the values of the model's own oracles."""
         judged = [result for result in results if isinstance(result, Judged)]
         if not self._own or not judged:
             return results
-        items = [self.model.domain.parse(result.text) for result in judged]
+        items = [self.model.domain.items.parse(result.text) for result in judged]
         own = {name: iter(oracle.score(items)) for name, oracle in self._own.items()}
 
         def whole(result: Judged) -> Judged:
@@ -216,7 +198,7 @@ class Generation:
         chunks = range(-(-wanted // COMPUTE_CHUNK))
         return ((chunk, slice(min(wanted - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK))) for chunk in chunks)
 
-    def _decode(self, part: tuple[int, slice]) -> Any:
+    def _decode(self, part: tuple[int, slice]) -> Batch:
         (chunk, rows), space, seed = part, self.model.space, self.settings.seed
         condition = self._condition(chunk)
         noise = self.settings.noise_scale * latent_noise(seed, chunk, space.size)
@@ -234,9 +216,9 @@ class Generation:
         rows = [representation.condition(dict(zip(names, row, strict=True))) for row in targets.tolist()]
         return np.stack(rows).astype(np.float32)
 
-    def _take(self, results: Sequence[Any], seen: FirstOccurrences) -> dict[str, list[Any]]:
+    def _take(self, results: Sequence[Result], seen: FirstOccurrences) -> dict[str, list[Cell]]:
         """The rows that are kept of these draws, and the counts."""
-        chunk: dict[str, list[Any]] = {name: [] for name in self.columns}
+        chunk: dict[str, list[Cell]] = {name: [] for name in self.columns}
         fresh = self._fresh(results, seen)
         for index, result in enumerate(results):
             if self.written >= self.settings.n:
@@ -256,7 +238,7 @@ class Generation:
                 self.rejected += 1
         return chunk
 
-    def _count_lost(self, result: Any) -> None:
+    def _count_lost(self, result: Refusal | Failure) -> None:
         """A draw that is no item, or one that could not be judged."""
         if not isinstance(result, Failure):
             self.undecoded += 1
@@ -264,21 +246,22 @@ class Generation:
         self.failed += 1
         self.first_failure = self.first_failure or result.reason
 
-    def _fresh(self, results: Sequence[Any], seen: FirstOccurrences) -> dict[int, bool]:
+    def _fresh(self, results: Sequence[Result], seen: FirstOccurrences) -> dict[int, bool]:
         """Which draws satisfy everything that is asked, and whether each is new."""
         if self.settings.raw:
             return {}
-        good = [index for index, result in enumerate(results) if isinstance(result, Judged) and self._satisfies(result)]
-        first = seen.first_lines(hash_keys([results[index].key for index in good]), np.array(good, np.int64))
+        judged = {index: result for index, result in enumerate(results) if isinstance(result, Judged)}
+        good = {index: result.key for index, result in judged.items() if self._satisfies(result)}
+        first = seen.first_lines(hash_keys(list(good.values())), np.array(list(good), np.int64))
         return dict(zip(good, (first < 0).tolist(), strict=True))
 
     def _satisfies(self, result: Judged) -> bool:
         known = dict(zip(self.values, result.values, strict=True))
         return result.well_formed and result.accepted and all(c.satisfied(known[c.name]) for c in self.checked)
 
-    def _append(self, chunk: dict[str, list[Any]], text: str, values: Sequence[Any]) -> None:
+    def _append(self, chunk: dict[str, list[Cell]], text: str, values: Sequence[Cell]) -> None:
         self.written += 1
-        called = [names[0] for names in self.called([text]).values()]
+        called = [names[0] for names in self.naming([text]).values()]
         for name, value in zip(self.columns, [text, *called, *values], strict=True):
             chunk[name].append(value)
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.science.forms import domain_of, plain_of
-from sciencegen.api.science.workers import InDomain, _representation
-from sciencegen.items import Refusal
+from sciencegen.api.science.naming import constraint_of
+from sciencegen.api.science.workers import InDomain, representation_of
+from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Representation
+from sciencegen.items import Cell, Item, Refusal
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
-from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.oracles import Oracle
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from sciencegen.batch import Batch
 
 
 class Judged(NamedTuple):
@@ -22,14 +29,14 @@ class Judged(NamedTuple):
 
     text: str
     key: str
-    values: list[Any]
+    values: list[Cell]
     well_formed: bool
     accepted: bool
 
 
 @dataclass(frozen=True)
 class Judge(InDomain):
-    """Decoded rows to `Judged`, or why a row is no item. The domain itself names an item's key.
+    """Decoded rows to `Judged`, or why a row is no item. The domain itself defines an item's key.
 
     A row's tensors come as arrays: a tensor would travel between processes as shared memory.
     """
@@ -40,46 +47,56 @@ class Judge(InDomain):
     keep: tuple[str, ...]
     forbid: tuple[str, ...]
     strict: bool = True
-    """Whether to look if rows are well formed (`Representation.decode`); else all count as such."""
+    """Whether to look if rows are well formed (`Representation.well_formed`); else all count as such."""
     predictors: tuple[tuple[str, str], ...] = ()
     observe: int | None = None
-    """The seed by which items become what an instrument sees of them (`Representation.observed`), once judged; None:
-    they stay as they are."""
+    """The seed by which items become what an instrument sees of them, once judged; None: they stay as they are."""
 
-    def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
-        from sciencegen.api.criteria.oracles import OracleBook  # on use: these import this module
-        from sciencegen.api.science.naming import constraint_of
-
+    def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Judged | Refusal]:
         domain, plain = domain_of(self.domain), plain_of(self.domain)
         book = OracleBook(self.domain, dict(self.predictors))
-        batch, representation = join_rows(rows), _representation(self.domain, self.recipe, self.representation)
+        batch, representation = join_rows(rows), representation_of(self.domain, self.recipe, self.representation)
         decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]
-        reference = getattr(representation, "reference", None)
-        patterns = self.keep or self.forbid
-        accept = constraint_of(domain, self.keep, self.forbid, reference) if patterns else lambda item: True
-        told = tuple(name for name, _ in self.predictors)
-        seen = items if self.observe is None else representation.observed(items, self.observe)
-        values = iter(measure_all(domain, items, self.names, book.resolve, representation, told, seen))
-        check = getattr(representation, "well_formed", None) if self.strict else None
-        good = [True] * len(decoded) if check is None else check(batch, decoded).tolist()
-        written = iter(seen)
+        predictors = tuple(name for name, _ in self.predictors)
+        observed = self._observed(representation, items)
+        values = iter(measure_all(domain, items, self.names, book.resolve, representation, predictors, observed))
+        accept = self._accept(domain, representation)
+        strict = self.strict and representation.canonical
+        well_formed = representation.well_formed(batch, decoded).tolist() if strict else [True] * len(decoded)
+        written = iter(observed)
         return [
             item
             if isinstance(item, Refusal)
-            else Judged(domain.text(next(written)), plain.key(item), next(values), ok, accept(item))
-            for item, ok in zip(decoded, good, strict=True)
+            else Judged(domain.items.text(next(written)), plain.items.key(item), next(values), good, accept(item))
+            for item, good in zip(decoded, well_formed, strict=True)
         ]
 
+    def _observed(self, representation: Representation, items: Sequence[Item]) -> Sequence[Item]:
+        """The items as they are written."""
+        observation = representation.observation
+        if self.observe is None or observation is None or observation.instrument is None:
+            return items
+        observed = observation.instrument.observed(items, self.observe)
+        if refusal := next((one for one in observed if isinstance(one, Refusal)), None):
+            raise RuntimeError(f"An observed item is none: {refusal.reason}.")
+        return observed
 
-def split_rows(batch: Any) -> list[dict[str, np.ndarray]]:
+    def _accept(self, domain: Domain, representation: Representation) -> Callable[[Item], bool]:
+        if not self.keep and not self.forbid:
+            return lambda item: True
+        naming = representation.naming
+        return constraint_of(domain, self.keep, self.forbid, None if naming is None else naming.reference)
+
+
+def split_rows(batch: Batch) -> list[dict[str, np.ndarray]]:
     """Each item of a Batch as named arrays; the mask is called "" here."""
     tensors = {**batch.fields, **({} if batch.mask is None else {"": batch.mask})}
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     return [{name: array[row] for name, array in arrays.items()} for row in range(len(batch))]
 
 
-def join_rows(rows: Sequence[Mapping[str, np.ndarray]]) -> Any:
+def join_rows(rows: Sequence[Mapping[str, np.ndarray]]) -> Batch:
     """The Batch of such rows."""
     import torch
 
@@ -90,41 +107,46 @@ def join_rows(rows: Sequence[Mapping[str, np.ndarray]]) -> Any:
 
 
 def _measured(
-    domain: Any, items: Sequence[Any], names: Sequence[str], seen: Sequence[Any] | None
-) -> dict[str, list[float]]:  # fmt: skip
+    domain: Domain, items: Sequence[Item], names: Sequence[str], observed: Sequence[Item] | None
+) -> dict[str, list[float]]:
     """Property -> its value of each item."""
     found: dict[str, list[float]] = {}
-    for observed in (False, True):
-        chosen = [name for name in names if domain.properties[name].observed == observed]
-        asked = seen if observed and seen is not None else items
-        values = domain.measure(asked, chosen) if asked and chosen else np.empty((0, len(chosen)))
+    for of_observation in (False, True):
+        chosen = [name for name in names if domain.properties[name].observed == of_observation]
+        measured = observed if of_observation and observed is not None else items
+        values = domain.measure(measured, chosen) if measured and chosen else np.empty((0, len(chosen)))
         found |= dict(zip(chosen, values.T.tolist(), strict=True))
     return found
 
 
 def measure_all(
-    domain: Any, items: Sequence[Any], names: Sequence[str], oracle: Callable[[str], Any] | None = None,
-    representation: Any = None, told: Collection[str] = (), seen: Sequence[Any] | None = None,
-) -> list[list[Any]]:  # fmt: skip
-    """[item column] of properties, of what the representation measures, and of other oracles (the domain's, or those of
-    `oracle`), NaN where one fails; the columns are `with_beside(names, told)`.
-    seen: the items as they are written, where an instrument sees them so: what learned from such is asked of these, and
-    so are properties of an observation."""
-    own = [name for name in names if name in getattr(representation, "measures", ()) and name not in told]
-    relative = representation.measure(items, own) if items and own else None
-    columns: list[list[Any]] = []
-    measured = _measured(
-        domain, items, [name for name in names if name in domain.properties and name not in told], seen
-    )
+    domain: Domain, items: Sequence[Item], names: Sequence[str], oracle: Callable[[str], Oracle] | None = None,
+    representation: Representation | None = None, predictors: Collection[str] = (),
+    observed: Sequence[Item] | None = None,
+) -> list[list[Cell]]:  # fmt: skip
+    """[item column] of properties, of what the representation measures, and of other oracles, NaN where one fails.
+
+    The columns are `with_beside(names, predictors)`. oracle: finds oracles by name; None: those of the domain.
+    observed: the items as they are written, where an instrument sees them so. Oracles that learned from such items
+    score these, and properties of an observation are measured of them.
+    """
+    measures = None if representation is None else representation.measures
+    own = [] if measures is None else [name for name in names if name in measures.names and name not in predictors]
+    relative = measures.measure(items, own) if measures is not None and items and own else None
+    columns: list[list[Cell]] = []
+    properties = [name for name in names if name in domain.properties and name not in predictors]
+    measured = _measured(domain, items, properties, observed)
     for name in names:
         if name in own:
             columns.append([] if relative is None else relative[:, own.index(name)].tolist())
         elif name in measured:
             columns.append(measured[name])
         else:
-            judge = (oracle or domain.oracle)(name)
-            asked = seen if seen is not None and isinstance(judge, ForwardModelOracle) else items
-            scores = judge.score(asked) if items else []
+            judge = (oracle or domain.oracles.find)(name)
+            scored = observed if observed is not None and isinstance(judge, ForwardModelOracle) else items
+            scores = judge.score(scored) if items else []
             columns.append([float("nan") if score.failed else score.value for score in scores])
-            columns += [[getattr(score, part) for score in scores] for part in BESIDE if name in told]
+            if name in predictors:
+                bounds = ((score.lower, score.upper, score.in_domain) for score in scores)
+                columns += map(list, zip(*bounds, strict=True)) if scores else [[], [], []]
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in items]

@@ -1,0 +1,46 @@
+"""What `generate` refuses before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sciencegen.api.science.forms import plain_name
+from sciencegen.config import GenerateSettings
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Scaffold
+from sciencegen.domains.recipes import Representation
+from sciencegen.errors import ConfigError
+
+
+def check_noise_free(science: Domain, representation: Representation | type[Representation]) -> None:
+    """An error for a model whose items an instrument doesn't see. representation: of the model, or, of a model that is
+    not trained yet, its class."""
+    if isinstance(representation, type):
+        if representation.observation is not Representation.observation:  # else only training tells
+            return
+        observation = None
+    else:
+        observation = representation.observation
+    if observation is None or observation.instrument is None:
+        made = "" if observation is None else observation.as_seen
+        raise ConfigError(f"Expected no --noise-free: {made or f'what models of {science.name} make has no noise.'}")
+
+
+def check_unobserved(science: Domain, names: Sequence[str]) -> None:
+    for name in names:
+        if name in science.properties and science.properties[name].observed:
+            raise ConfigError(
+                f"Expected no '{name}' with --noise-free: it is of an observation. Leave one of both out."
+            )
+
+
+def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | None:
+    """The part that every item shall hold, None where none is requested."""
+    if settings.scaffold is None:
+        return None
+    if settings.raw:
+        raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
+    if science.structures is None or science.structures.read_scaffold is None:
+        raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {plain_name(science.name)} don't.")
+    return science.structures.read_scaffold(Path(settings.scaffold))
