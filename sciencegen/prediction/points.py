@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -33,13 +33,24 @@ PAIRS = 250_000
 
 
 class Points(Protocol):
-    """An item: what its points are, and where; and it may have `charges` [point], of which the sum counts."""
+    """An item: the type of each point, and where it is."""
 
-    numbers: Int[np.ndarray, " point"]
-    positions: Float[np.ndarray, "point 3"]
+    @property
+    def numbers(self) -> Int[np.ndarray, " point"]: ...
+
+    @property
+    def positions(self) -> Float[np.ndarray, "point 3"]: ...
 
 
-def point_batch(items: Sequence[Any], types: Int[np.ndarray, " type"], values: np.ndarray | None = None) -> Batch:
+@runtime_checkable
+class ChargedPoints(Points, Protocol):
+    """Points with charges, of which the sum counts."""
+
+    @property
+    def charges(self) -> Int[np.ndarray, " point"]: ...
+
+
+def point_batch(items: Sequence[Points], types: Int[np.ndarray, " type"], values: np.ndarray | None = None) -> Batch:
     """Fields positions [batch point 3] and types [batch point type] (one-hot); zero where the mask is False.
     values: [batch target], standardized, as the condition."""
     sizes = np.array([len(one.numbers) for one in items])
@@ -52,15 +63,15 @@ def point_batch(items: Sequence[Any], types: Int[np.ndarray, " type"], values: n
     return Batch({k: torch.from_numpy(v) for k, v in fields.items()}, torch.from_numpy(mask), condition)
 
 
-def type_counts(items: Sequence[Any], types: Int[np.ndarray, " type"]) -> Float[np.ndarray, "item type"]:
+def type_counts(items: Sequence[Points], types: Int[np.ndarray, " type"]) -> Float[np.ndarray, "item type"]:
     """How many points of each type an item has."""
     counts = [(one.numbers[:, None] == types).sum(0) for one in items]
     return np.array(counts, np.float64).reshape(len(items), len(types))
 
 
-def total_charge(item: Any) -> int:
+def total_charge(item: Points) -> int:
     """The sum of an item's charges, 0 where it has none."""
-    return int(np.sum(getattr(item, "charges", 0)))
+    return int(np.sum(item.charges)) if isinstance(item, ChargedPoints) else 0
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ class PointPredictor:
             for k, name in enumerate(self.targets)
         }
 
-    def why_unknown(self, item: Any) -> str | None:
+    def why_unknown(self, item: Points) -> str | None:
         """What the training set had nothing of, in an item that has no prediction."""
         other = sorted(set(item.numbers.tolist()) - set(self.types.tolist()))
         if other:
@@ -141,7 +152,7 @@ class PointPredictor:
 
 @torch.no_grad()
 def opinions(
-    networks: Sequence[PropertyNetwork], baseline: Baseline, types: np.ndarray, items: Sequence[Any]
+    networks: Sequence[PropertyNetwork], baseline: Baseline, types: np.ndarray, items: Sequence[Points]
 ) -> tuple[Float[np.ndarray, "item target"], Float[np.ndarray, "item target"]]:
     """Mean and standard deviation of the networks' answers, in the unit of the values."""
     if not networks:

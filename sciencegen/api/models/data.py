@@ -124,8 +124,9 @@ def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> Prepar
 
 
 def read_training_data(
-    prepared: PreparedDataset, domain: str, recipe: Recipe, representation: Representation, threads: int, log: Callable[[str], None]
-) -> TrainingData:
+    prepared: PreparedDataset, domain: str, recipe: Recipe, representation: Representation, threads: int,
+    log: Callable[[str], None],
+) -> TrainingData:  # fmt: skip
     """Encode the training split, and a few held-out items; values in the order of the representation's properties."""
     texts, values = _training_split(prepared, representation.properties)
     log(f"encoding {len(texts)} items")

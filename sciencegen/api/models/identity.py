@@ -28,9 +28,7 @@ LATER = ("distill", "teacher_steps", "measured", "target")
 """Settings that trainings of before didn't have: not given, they are no part of an identity."""
 
 
-def identity_of(
-    domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings
-) -> Json:
+def identity_of(domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings) -> Json:
     """Everything that the trained weights depend on, but for the device and the threads."""
     apart = {"device", "threads", "batch_size", *Reading.__annotations__}
     chosen = settings.model_dump(mode="json", exclude=apart)

@@ -63,11 +63,11 @@ class Plan:
 
 def check_taken(settings: TrainSettings) -> None:
     """An error for what says how to train, beside a `model` whose weights are taken as they are."""
-    chosen = settings.model_dump(include=set(OF_TRAINING), by_alias=True, exclude_defaults=True)
-    if chosen:
+    given = settings.model_dump(include=set(OF_TRAINING), by_alias=True, exclude_defaults=True)
+    if given:
         raise ConfigError(
             f"Expected nothing on training beside `model: {settings.model}`, whose weights are taken as they are, got "
-            f"{', '.join(chosen)}. Leave that out; or leave `model` out to train, or say `from` for it to adapt weights."
+            f"{', '.join(given)}. Leave that out; or leave `model` out to train, or say `from` for it to adapt weights."
         )
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sciencegen.api.models.folder import pretrained_root, referred_to
 from sciencegen.api.predictors.inputs import ModelInputs, predictor_oracle, read_observing
-from sciencegen.api.science.forms import adapted, domain_of, in_form, plain_name
+from sciencegen.api.science.forms import adapted, in_form, plain_name, points_of
 from sciencegen.data.threads import inference_threads
+from sciencegen.domains.capabilities import Instrument
 from sciencegen.errors import DataError, IncompatibleError, nearest_names, unknown_name
 from sciencegen.runs import RunFolder, check_format
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
+from sciencegen.scoring.oracles import Oracle
+
+if TYPE_CHECKING:  # they import libraries that many verbs don't need
+    from sciencegen.prediction import Predictor
+    from sciencegen.prediction.points import PointPredictor
 
 CONFIG = "config.yaml"
 
@@ -30,38 +36,45 @@ class TrainedPredictor:
 
     domain: str
     folder: Path
-    predictor: Any
+    predictor: Predictor | PointPredictor
     target: str
     model: str | None
     metrics: Mapping[str, Any]
     form: str = ""
-    """Of the domain, in which the predictor sees items; then it may have several targets, `a,b,c`."""
-    observing: Any = None
+    """Of the domain, in which the predictor sees items; then it is a `PointPredictor` and may have several targets,
+    `a,b,c`."""
+    observing: Instrument | None = None
     """How an instrument saw the items that it learned from, if one did."""
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return self.predictor.targets if self.form else (self.target,)
+        return split_targets(self.target) if self.form else (self.target,)
 
-    def oracle(self, name: str) -> Any:
+    def oracle(self, name: str) -> Oracle:
         """Under any name; one of several targets under its own."""
         if self.form:
             return self._point_oracle(name)
-        oracle = adapted(self.domain, predictor_oracle(self.domain, name, self.predictor, self._model))
+        predictor = cast("Predictor", self.predictor)
+        oracle = adapted(self.domain, predictor_oracle(self.domain, name, predictor, self._model))
         return oracle if self.observing is None else ForwardModelOracle(oracle, self.observing)
 
-    def _point_oracle(self, name: str) -> Any:
+    def _point_oracle(self, name: str) -> Oracle:
         from sciencegen.prediction.point_oracle import PointOracle
 
         check_goes_by(name, self.targets, self.folder.name)
         target = name if name in self.targets else self.targets[0]
         inference_threads(1)  # how products round depends on it
-        points = domain_of(in_form(plain_name(self.domain), self.form)).points
-        return PointOracle(name, self.predictor, target, points)
+        points = points_of(in_form(plain_name(self.domain), self.form))
+        return PointOracle(name, cast("PointPredictor", self.predictor), target, points)
 
     @property
     def _model(self) -> ModelInputs:
         return ModelInputs(self.domain, self.model)
+
+
+def split_targets(target: str) -> tuple[str, ...]:
+    """Names of several targets, `a,b,c`."""
+    return tuple(name.strip() for name in target.split(","))
 
 
 def check_goes_by(name: str, targets: Sequence[str], folder: str) -> None:
@@ -81,7 +94,7 @@ def shipped_targets(domain: str) -> dict[str, str]:
     for name in shipped_predictors():
         config = RunFolder(find_predictor(name), create=False).read_yaml(CONFIG)
         if config["domain"] == plain_name(domain):
-            found = dict.fromkeys(config["target"].split(","), name) | found
+            found = dict.fromkeys(split_targets(config["target"]), name) | found
     return found
 
 
@@ -116,8 +129,6 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
     if config.get("domain") != plain_name(domain) or "target" not in config:
         raise IncompatibleError(f"Expected a predictor for {domain} in {folder}, found one for {config.get('domain')}.")
     if config.get("form"):
-        pass
-
         return load_point_predictor(domain, run)
     metrics, observing = run.read_json(METRICS), read_observing(domain, run)
     target, model = config["target"], referred_to(config.get("model"), run.path)

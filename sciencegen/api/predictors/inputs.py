@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +14,22 @@ from sciencegen.api.science.naming import reference_of
 from sciencegen.config import PredictorSettings
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.threads import inference_threads
-from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.items import Refusal, Row
+from sciencegen.data.writers import Refused
+from sciencegen.domains.base import FittedFeatures, MakeSplit
+from sciencegen.domains.capabilities import Instrument
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, unknown_name
+from sciencegen.items import Item, Reference, Refusal, Row
 from sciencegen.runs import RunFolder
+from sciencegen.scoring.oracles import Oracle
+
+if TYPE_CHECKING:  # they import libraries that many verbs don't need
+    from sciencegen.api.models.folder import LoadedModel
+    from sciencegen.prediction import Predictor, PredictorOracle
+    from sciencegen.prediction.blocks import Block
+    from sciencegen.prediction.splits import Split
+
+MakeTable = Callable[[Sequence[Item]], np.ndarray]
+"""items -> [item column]"""
 
 GENERIC_SPLITS = ("random", "grouped", "low-high")
 
@@ -39,39 +52,39 @@ class ModelInputs:
     device: str = "cpu"
 
     @cached_property
-    def loaded(self) -> Any:
+    def loaded(self) -> LoadedModel:
         from sciencegen.api.models.folder import load_model
 
         threads = 1 if self.threads is None else inference_threads(self.threads)
         return load_model(plain_name(self.domain), self.model, self.device, threads)
 
     @cached_property
-    def scorers(self) -> Mapping[str, Any]:
+    def scorers(self) -> Mapping[str, Oracle]:
         scorers = dict(self.loaded.oracles)
         if not scorers:
             raise ConfigError(f"Expected a model that scores items, {self.model} has no scores. Pass inputs=features.")
         return scorers
 
-    def latents(self, items: Sequence[Any]) -> np.ndarray:
+    def latents(self, items: Sequence[Item]) -> np.ndarray:
         return latents_of(self.loaded, items)
 
-    def scores(self, items: Sequence[Any]) -> np.ndarray:
+    def scores(self, items: Sequence[Item]) -> np.ndarray:
         """[item scorer], NaN where one fails."""
         columns = [[score.value for score in scorer.score(items)] for scorer in self.scorers.values()]
         return np.array(columns, dtype=float).T.reshape(len(items), len(columns))
 
-    def why_unscored(self, item: Any) -> str | None:
+    def why_unscored(self, item: Item) -> str | None:
         found = [scorer.score([item])[0] for scorer in self.scorers.values()]
         return next((score.failure for score in found if score.failed), None)
 
 
-def latents_of(loaded: Any, items: Sequence[Any]) -> np.ndarray:
+def latents_of(loaded: LoadedModel, items: Sequence[Item]) -> np.ndarray:
     """Latents of items, a row of NaN where one can't be encoded."""
     arrays = loaded.representation.encode(list(items))
-    good = [row for row, array in enumerate(arrays) if not isinstance(array, Refusal)]
+    good = {row: array for row, array in enumerate(arrays) if not isinstance(array, Refusal)}
     latents = np.full((len(arrays), loaded.space.size), np.nan, np.float32)
     if good:
-        latents[good] = loaded.space.encode_arrays([arrays[row] for row in good])
+        latents[list(good)] = loaded.space.encode_arrays(list(good.values()))
     return latents
 
 
@@ -80,40 +93,46 @@ class FeatureInputs:
     """A domain's features; fitted: the record that makes them, where the domain fits one to the items."""
 
     domain: str
-    fitted: Any = None
+    fitted: FittedFeatures | None = None
 
-    def __call__(self, items: Sequence[Any]) -> np.ndarray:
+    def __call__(self, items: Sequence[Item]) -> np.ndarray:
         """[item feature], a row of NaN where there are none."""
         if self.fitted is None:
-            return plain_of(self.domain).features(items)
+            return plain_of(self.domain).regression.features(items)
         rows = self.fitted.encode(items)
         missing = np.full(sum(block.size for block in self.fitted.blocks), np.nan, np.float32)
         return np.stack([missing if isinstance(row, Refusal) else row for row in rows])
 
     @property
-    def blocks(self) -> Sequence[Any]:
+    def blocks(self) -> Sequence[Block]:
         return () if self.fitted is None else self.fitted.blocks
 
     @property
-    def defaults(self) -> Mapping[str, Any]:
+    def defaults(self) -> Mapping[str, object]:
         return {} if self.fitted is None else self.fitted.defaults
 
     @property
-    def made_by(self) -> Mapping[str, Any]:
+    def made_by(self) -> Mapping[str, object]:
         return {} if self.fitted is None else self.fitted.to_json()
 
 
-def features_as_saved(domain: str, predictor: Any) -> FeatureInputs:
-    return FeatureInputs(domain, plain_of(domain).load_features(predictor.made_by) if predictor.made_by else None)
+def features_as_saved(domain: str, predictor: Predictor) -> FeatureInputs:
+    """The features that a predictor was trained on."""
+    if not predictor.made_by:
+        return FeatureInputs(domain)
+    load = plain_of(domain).regression.load
+    if load is None:
+        raise IncompatibleError(f"Expected a predictor with features of {domain}, got one with fitted features.")
+    return FeatureInputs(domain, load(predictor.made_by))
 
 
-def fitted_features(domain: str, items: Sequence[Any], reference: Any) -> FeatureInputs:
+def fitted_features(domain: str, items: Sequence[Item], reference: Reference | None) -> FeatureInputs:
     """The domain's own, fitted to these items where it fits them."""
-    science = plain_of(domain)
-    return FeatureInputs(domain, science.fit_features(items, reference) if hasattr(science, "fit_features") else None)
+    fit = plain_of(domain).regression.fit
+    return FeatureInputs(domain, None if fit is None else fit(items, reference))
 
 
-def predictor_oracle(domain: str, name: str, predictor: Any, model: ModelInputs) -> Any:
+def predictor_oracle(domain: str, name: str, predictor: Predictor, model: ModelInputs) -> PredictorOracle:
     """A trained predictor under a name, with why it has nothing to say of an item."""
     from sciencegen.prediction.oracle import PredictorOracle
 
@@ -121,7 +140,7 @@ def predictor_oracle(domain: str, name: str, predictor: Any, model: ModelInputs)
     latents = model.latents if "latents" in wanted else None
     scores = model.scores if "scores" in wanted else None
 
-    def reason(item: Any) -> str | None:
+    def reason(item: Item) -> str | None:
         why = None if features.fitted is None else features.fitted.refusal(item)
         return why or (model.why_unscored(item) if scores else None)
 
@@ -129,27 +148,32 @@ def predictor_oracle(domain: str, name: str, predictor: Any, model: ModelInputs)
     return PredictorOracle(name, predictor, features, latents=latents, scores=scores, novel=novel, reason=reason)
 
 
-def observing_of(domain: str, texts: Sequence[str]) -> Any:
+def observing_of(domain: str, texts: Sequence[str]) -> Instrument | None:
     """How an instrument saw such items, None where they are as they are."""
     science = plain_of(domain)
-    if not hasattr(science, "observing"):
+    if science.observation is None:
         return None
-    return science.observing([science.parse(texts[row]) for row in evenly_spaced(len(texts), LOOKED_AT)])
+    return science.observation.fit([science.items.parse(texts[row]) for row in evenly_spaced(len(texts), LOOKED_AT)])
 
 
-def write_observing(run: RunFolder, observing: Any) -> None:
+def write_observing(run: RunFolder, observing: Instrument | None) -> None:
     if observing is None:
         (run / OBSERVING).unlink(missing_ok=True)
     else:
         run.write_json(OBSERVING, observing.to_json())
 
 
-def read_observing(domain: str, run: RunFolder) -> Any:
-    return plain_of(domain).load_observing(run.read_json(OBSERVING)) if run.has(OBSERVING) else None
+def read_observing(domain: str, run: RunFolder) -> Instrument | None:
+    if not run.has(OBSERVING):
+        return None
+    observation = plain_of(domain).observation
+    if observation is None:
+        raise IncompatibleError(f"Expected a predictor of {domain} without an instrument, found {run / OBSERVING}.")
+    return observation.load(run.read_json(OBSERVING))
 
 
 @dataclass(frozen=True)
-class Usable:
+class UsableRows:
     """Rows that are items and have a value. features: [item feature] that the workers computed; None where the domain
     fits its own. refused: (line, text, reason) of the others; notes: on these, in words."""
 
@@ -158,24 +182,24 @@ class Usable:
     values: np.ndarray
     groups: list[str]
     features: np.ndarray | None
-    refused: list[tuple[int, str, str]]
+    refused: list[Refused]
     notes: list[str]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is learned from: each table that the predictor looks at, values, groups, and the split."""
+class TrainingTables:
+    """What a predictor is trained on: tables by kind of input, values, groups, and the split."""
 
     tables: Mapping[str, np.ndarray | None]
     values: np.ndarray
     groups: list[str]
     features: FeatureInputs
-    split: Any
-    refused: list[tuple[int, str, str]]
+    split: Split | None
+    refused: list[Refused]
 
 
 def known_splits(domain: str) -> list[str]:
-    return [*GENERIC_SPLITS, *getattr(plain_of(domain), "splits", {})]
+    return [*GENERIC_SPLITS, *plain_of(domain).regression.splits]
 
 
 def check_split(domain: str, name: str | None) -> None:
@@ -184,8 +208,9 @@ def check_split(domain: str, name: str | None) -> None:
 
 
 def split_of(
-    domain: str, name: str | None, items: Sequence[Any], fitted: Any, groups: Sequence[str], values: np.ndarray
-) -> Any:
+    domain: str, name: str | None, items: Sequence[Item], fitted: FittedFeatures | None, groups: Sequence[str],
+    values: np.ndarray,
+) -> Split | None:  # fmt: skip
     """The split with this name; None: as the predictor's settings say."""
     from sciencegen.prediction.splits import Split
 
@@ -195,7 +220,8 @@ def split_of(
         return Split()
     if name == "low-high":
         return Split(name, "order", values)
-    make = {"grouped": None, **getattr(plain_of(domain), "splits", {})}[name]
+    splits: Mapping[str, MakeSplit | None] = {"grouped": None, **plain_of(domain).regression.splits}
+    make = splits[name]
     if make is None:
         if not any(groups):
             raise ConfigError(f"Expected a domain with groups for --split {name}, {plain_name(domain)} has none.")
@@ -208,25 +234,27 @@ def split_of(
     return make(items, fitted)
 
 
-def seen_by(domain: str, chosen: PredictorSettings, inputs: str, usable: Usable, model: ModelInputs) -> Seen:
-    """What a predictor with these `inputs` sees of the usable rows; what it sees nothing of is refused."""
+def training_tables(
+    domain: str, chosen: PredictorSettings, inputs: str, usable: UsableRows, model: ModelInputs
+) -> TrainingTables:
+    """The tables of a predictor with these `inputs`; rows for which they can't be computed are refused."""
     from sciencegen.prediction.predictor import INPUTS
 
     science = domain_of(domain)
-    items = [science.parse(text) for text in usable.texts]
+    items = [science.items.parse(text) for text in usable.texts]
     reference = reference_of(science, chosen.wild_type)
     made = fitted_features(domain, items, reference) if usable.features is None else FeatureInputs(domain)
-    makers = {"features": made, "latents": model.latents, "scores": model.scores}
+    makers: dict[str, MakeTable] = {"features": made, "latents": model.latents, "scores": model.scores}
     tables = {name: _in_parts(makers[name], items) for name in INPUTS[inputs] if name != "features"}
     if "features" in INPUTS[inputs]:
         tables["features"] = _in_parts(made, items) if usable.features is None else usable.features
-    why = _unseen(items, made, tables.get("scores"), model)
+    why = _not_computed(items, made, tables.get("scores"), model)
     good = np.array([row for row in range(len(items)) if row not in why], dtype=int)
     if not len(good):
         raise DataError(f"Expected items that the predictor can see, found none; the first: {why[0]}.")
     groups = [usable.groups[row] for row in good]
     looked_at = made if "features" in tables else FeatureInputs(domain)
-    return Seen(
+    return TrainingTables(
         {name: tables[name][good] if name in tables else None for name in makers}, usable.values[good], groups,
         looked_at,
         split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, usable.values[good]),
@@ -234,13 +262,15 @@ def seen_by(domain: str, chosen: PredictorSettings, inputs: str, usable: Usable,
     )  # fmt: skip
 
 
-def _in_parts(function: Any, items: Sequence[Any]) -> np.ndarray:
+def _in_parts(function: MakeTable, items: Sequence[Item]) -> np.ndarray:
     parts = [function(items[start : start + ITEMS_AT_ONCE]) for start in range(0, len(items), ITEMS_AT_ONCE)]
     return np.concatenate(parts)
 
 
-def _unseen(items: Sequence[Any], made: FeatureInputs, scores: np.ndarray | None, model: ModelInputs) -> dict[int, str]:
-    """Rows of which a fitted record or a model's scores say nothing, and why."""
+def _not_computed(
+    items: Sequence[Item], made: FeatureInputs, scores: np.ndarray | None, model: ModelInputs
+) -> dict[int, str]:
+    """Rows without features or scores, and why."""
     fitted = made.fitted
     found = {} if fitted is None else {row: why for row, item in enumerate(items) if (why := fitted.refusal(item))}
     for row in [] if scores is None else np.flatnonzero(np.isnan(scores).any(axis=1)).tolist():

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sciencegen.api.science.forms import domain_of, plain_of
+from sciencegen.api.predictors.folder import split_targets
+from sciencegen.api.science.forms import domain_of, plain_of, points_of
 from sciencegen.api.science.workers import InDomain, describe
 from sciencegen.api.sources.tables import read_rows
 from sciencegen.config import PredictorSettings
+from sciencegen.data.writers import Refused
+from sciencegen.domains.capabilities import Points
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Refusal
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings
@@ -31,7 +33,7 @@ class PointPredictorSettings:
     held_out: float = 0.1
     level: float = 0.9
     network: HarmonicSettings = field(default_factory=lambda: HarmonicSettings(96, 32, 8, reach=4.0, narrowing=4))
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.members < 1 or not 0 < self.held_out <= 0.5:
@@ -43,12 +45,12 @@ class Locate(InDomain):
     """Texts to (identity, points) each, or why not; runs in the workers. The domain itself names the identity: items
     that are one to it (conformers of a molecule) are held out together."""
 
-    def __call__(self, texts: Sequence[str]) -> list[Any]:
+    def __call__(self, texts: Sequence[str]) -> list[tuple[str, Points] | Refusal]:
         domain, plain = domain_of(self.domain), plain_of(self.domain)
-        parsed = [domain.parse(text) for text in texts]
+        parsed = [domain.items.parse(text) for text in texts]
         items = [item for item in parsed if not isinstance(item, Refusal)]
-        located = zip(items, domain.points(items), strict=True) if items else ()
-        rows = iter([one if isinstance(one, Refusal) else (plain.key(item), one) for item, one in located])
+        located = zip(items, points_of(self.domain)(items), strict=True) if items else ()
+        rows = iter([one if isinstance(one, Refusal) else (plain.items.key(item), one) for item, one in located])
         return [item if isinstance(item, Refusal) else next(rows) for item in parsed]
 
 
@@ -57,13 +59,13 @@ class Located:
     """Items with points and values [item target] (NaN: unknown). part: 0 trains, 1 calibrates, 2 tests."""
 
     targets: tuple[str, ...]
-    items: Sequence[Any]
+    items: Sequence[Points]
     values: np.ndarray
     part: np.ndarray
-    refused: list[tuple[int, str, str]]
+    refused: list[Refused]
     files: list[Path]
 
-    def of(self, part: int) -> tuple[list[Any], np.ndarray]:
+    def of(self, part: int) -> tuple[list[Points], np.ndarray]:
         rows = np.flatnonzero(self.part == part)
         return [self.items[row] for row in rows.tolist()], self.values[rows]
 
@@ -71,7 +73,7 @@ class Located:
 def read_located(form: str, table: str, chosen: PredictorSettings, options: PointPredictorSettings) -> Located:
     """The usable rows, and which of them are held out: a function of the table and the seed alone."""
     rows, files = read_rows(form, table, chosen)
-    targets = tuple(name.strip() for name in chosen.target.split(","))
+    targets = split_targets(chosen.target)
     columns = sorted({name for row in rows for name in row.values})
     for name in targets:
         if name not in columns:
@@ -89,7 +91,7 @@ def read_located(form: str, table: str, chosen: PredictorSettings, options: Poin
 
 
 def _parts(
-    keys: Sequence[str], items: Sequence[Any], values: np.ndarray, seed: int, options: PointPredictorSettings
+    keys: Sequence[str], items: Sequence[Points], values: np.ndarray, seed: int, options: PointPredictorSettings
 ) -> np.ndarray:
     """0, 1 or 2 for each row; equal keys stay together, and types of points that no other item has are trained on."""
     from sciencegen.prediction.conformal import ranks

@@ -6,17 +6,18 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sciencegen.api.models.identity import IDENTITY, identity_of, is_prepared, is_same
 from sciencegen.api.predictors.folder import CONFIG, METRICS, REJECTS, TrainedPredictor, load_point_predictor
 from sciencegen.api.predictors.point_data import TRAINING, Located, PointPredictorSettings, read_located
-from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science.forms import domain_of, in_form, points_of
 from sciencegen.config import PredictorSettings
 from sciencegen.data.threads import use_threads
 from sciencegen.data.writers import write_rejects
+from sciencegen.domains.capabilities import Points
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.prediction.predictor import Prediction
@@ -24,6 +25,13 @@ from sciencegen.prediction.storage import ARRAYS, NUMBERS
 from sciencegen.records import to_record
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
 from sciencegen.training.progress import Steps
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from sciencegen.batch import Batch
+    from sciencegen.networks.equivariant.properties import PropertyNetwork
+    from sciencegen.prediction.baselines import Baseline
+    from sciencegen.prediction.points import PointPredictor
+    from sciencegen.training import TrainingSettings
 
 Log = Callable[[str], None]
 
@@ -72,8 +80,7 @@ def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
     """What can be refused before the table is read."""
     from sciencegen.training import TrainingSettings
 
-    if not hasattr(domain_of(in_form(domain, chosen.form)), "points"):
-        raise ConfigError(f"Expected a form of {domain} that has points, '{chosen.form}' has none.")
+    points_of(in_form(domain, chosen.form))
     options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
     to_record(TrainingSettings, {**TRAINING, **options.training}, "training settings")
 
@@ -116,7 +123,8 @@ def _train(
 
     items, values = data.of(0)
     types = np.unique(np.concatenate([one.numbers for one in items]))
-    named = domain_of(in_form(domain, chosen.form)).readouts
+    structures = domain_of(in_form(domain, chosen.form)).structures
+    named = {} if structures is None else structures.readouts
     counts = type_counts(items, types)
     baseline = fit_baseline(counts, values, [named.get(name) for name in data.targets])
     log(", ".join(f"{name} by {one}" for name, one in zip(data.targets, baseline.readouts, strict=True)))
@@ -139,17 +147,17 @@ def _train(
 class Batches:
     """step -> the batches from that step on, of like size; answers: [item target], standardized."""
 
-    items: Sequence[Any]
+    items: Sequence[Points]
     types: np.ndarray
     answers: np.ndarray
 
-    def of(self, training: Any) -> Callable[[int], Iterator[Any]]:
+    def of(self, training: TrainingSettings) -> Callable[[int], Iterator[Batch]]:
         from sciencegen.prediction.points import point_batch
         from sciencegen.training import batch_order
 
         sizes = np.array([len(one.numbers) for one in self.items])
 
-        def start(step: int) -> Iterator[Any]:
+        def start(step: int) -> Iterator[Batch]:
             for rows in batch_order(len(sizes), training.batch_size, training.seed, step, sizes):
                 yield point_batch([self.items[row] for row in rows], self.types, self.answers[rows])
 
@@ -157,9 +165,9 @@ class Batches:
 
 
 def _member(
-    run: RunFolder, number: int, batches: Batches, baseline: Any, chosen: PredictorSettings,
+    run: RunFolder, number: int, batches: Batches, baseline: Baseline, chosen: PredictorSettings,
     options: PointPredictorSettings, log: Log,
-) -> Any:  # fmt: skip
+) -> PropertyNetwork:  # fmt: skip
     """One network, trained in a folder of its own, or read from there where it is finished."""
     import torch
     from safetensors.torch import load_file, save
@@ -178,15 +186,15 @@ def _member(
     if weights.exists():
         network.load_state_dict(load_file(weights))
         return network.eval()
-    told = Steps(log, f"network {number + 1}, ")
-    fit(network, batches.of(training), training, weights.parent, resolve_device(chosen.device), told)
+    progress = Steps(log, f"network {number + 1}, ")
+    fit(network, batches.of(training), training, weights.parent, resolve_device(chosen.device), progress)
     network.to("cpu")
     with atomic_write(weights, "wb") as file:
         file.write(save({name: value.detach().contiguous() for name, value in network.state_dict().items()}))
     return network.eval()
 
 
-def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings, fitted: Any) -> None:
+def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings, fitted: PointPredictor) -> None:
     """Everything that the folder holds, the arrays last; what served training goes, but for the logs."""
     from sciencegen.prediction.point_storage import save_points
 
@@ -202,7 +210,7 @@ def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
-def _figures(fitted: Any, data: Located) -> dict[str, Any]:
+def _figures(fitted: PointPredictor, data: Located) -> dict[str, dict[str, float]]:
     """By target: errors beside those of guessing the mean, and coverage, on items that nothing was fitted on."""
     from sciencegen.prediction.evaluation import summarize
 

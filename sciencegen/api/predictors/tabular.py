@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sciencegen.api.models.folder import reference_to
-from sciencegen.api.predictors.folder import CONFIG, REJECTS, TrainedPredictor
-from sciencegen.api.predictors.inputs import Usable
+from sciencegen.api.predictors.folder import CONFIG, METRICS, REJECTS, TrainedPredictor
+from sciencegen.api.predictors.inputs import UsableRows
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import Numbering, named_twice, names_of, parse_texts
+from sciencegen.api.science.naming import Numbering, name_conflicts, names_of, parse_texts
 from sciencegen.api.science.workers import InDomain, describe
 from sciencegen.config import PredictorSettings
 from sciencegen.data.tables import no_numbers
-from sciencegen.data.writers import write_rejects
+from sciencegen.data.writers import Refused, write_rejects
 from sciencegen.errors import DataError
-from sciencegen.items import Refusal, Row
+from sciencegen.items import Json, Refusal, Row
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
+
+if TYPE_CHECKING:  # it imports libraries that many verbs don't need
+    from sciencegen.prediction import Predictor
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,22 @@ class Describe(InDomain):
 
     wild_type: str = ""
 
-    def __call__(self, texts: Sequence[str]) -> list[Any]:
+    def __call__(self, texts: Sequence[str]) -> list[tuple[str, np.ndarray | None, str] | Refusal]:
         domain = domain_of(self.domain)
         parsed = parse_texts(domain, texts, self.wild_type)
         items = [item for item in parsed if not isinstance(item, Refusal)]
-        features = [None] * len(items) if hasattr(domain, "fit_features") else domain.features(items) if items else ()
-        rows = iter(zip(features, domain.groups(items), strict=True) if items else ())
-        return [item if isinstance(item, Refusal) else (domain.text(item), *next(rows)) for item in parsed]
+        regression = domain.regression
+        features: Sequence[np.ndarray | None] = [None] * len(items)
+        if regression.fit is None and items:
+            features = list(regression.features(items))
+        rows = iter(zip(features, regression.groups(items), strict=True) if items else ())
+        return [item if isinstance(item, Refusal) else (domain.items.text(item), *next(rows)) for item in parsed]
 
 
-def _figures(known: Mapping[str, Any], chosen: PredictorSettings, log: Callable[[str], None]) -> dict[str, Any]:
+def evaluation_figures(
+    known: Mapping[str, Any], chosen: PredictorSettings, log: Callable[[str], None]
+) -> dict[str, dict[str, float]]:
+    """Held-out figures by split. known: arguments that `fit_predictor` and `evaluate_predictor` have in common."""
     from sciencegen import prediction
 
     found = prediction.evaluate_predictor(
@@ -56,27 +65,39 @@ def _figures(known: Mapping[str, Any], chosen: PredictorSettings, log: Callable[
     return {split: evaluation.figures() for split, evaluation in found.items()}
 
 
-def _written(
-    domain: str, table: str, chosen: PredictorSettings, run: RunFolder, fitted: Any, metrics: Mapping[str, Any],
-    refused: Sequence[tuple[int, str, str]], files: Sequence[Path],
-) -> TrainedPredictor:  # fmt: skip
+@dataclass(frozen=True)
+class FittedPredictor:
+    """What a predictor's folder holds. refused: rows that weren't learned from. files: where the rows come from."""
+
+    predictor: Predictor
+    metrics: Json
+    refused: Sequence[Refused]
+    files: Sequence[Path]
+
+
+def write_predictor(
+    domain: str, table: str, chosen: PredictorSettings, run: RunFolder, fitted: FittedPredictor
+) -> TrainedPredictor:
+    """Write everything that a predictor's folder holds."""
     from sciencegen.prediction import save
 
-    if refused:
-        write_rejects(run / REJECTS, refused)
+    if fitted.refused:
+        write_rejects(run / REJECTS, fitted.refused)
     else:  # the refusals of an earlier run would read as this one's
         (run / REJECTS).unlink(missing_ok=True)
+    files = fitted.files
     inputs = {file.name if chosen.table == "-" else str(file): file for file in files}  # stdin lies in a temporary file
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, inputs)
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target}
     config["model"] = reference_to(domain, chosen.model, run.path)
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
-    run.write_json("metrics.json", metrics)
-    save(fitted, run.path)
-    return TrainedPredictor(domain, run.path, fitted, chosen.target, chosen.model, metrics)
+    run.write_json(METRICS, fitted.metrics)
+    save(fitted.predictor, run.path)
+    return TrainedPredictor(domain, run.path, fitted.predictor, chosen.target, chosen.model, fitted.metrics)
 
 
-def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Usable:
+def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> UsableRows:
+    """Rows that are items and have a value; an error where there are none."""
     table, target = settings.table, settings.target
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:
@@ -86,18 +107,18 @@ def _usable(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> Us
     pairs, unreadable = describe(task, [row for row in rows if target in row.values], settings.threads)
     numbering = Numbering(names_of(domain_of(domain), settings.wild_type))
     numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(unreadable))
-    if (hint := numbering.hint) and len(unreadable) > len(pairs):
+    if numbering.names is not None and (hint := numbering.hint) and len(unreadable) > len(pairs):
         chance = "; those that fit may do so by chance" if pairs else ""
         raise DataError(
             f"Expected rows of {table} that fit the wild type, {len(unreadable)} of {len(pairs) + len(unreadable)} "
             f"were refused, and their {hint}{chance}. {numbering.names.remedy}."
         )
-    twice = named_twice(numbering.names, [(row, text) for row, (text, _, _) in pairs])
-    pairs, refused = twice.agreeing(pairs), [*refused, *numbering.hinted(unreadable), *twice.refused]
+    conflicts = name_conflicts(numbering.names, [(row, text) for row, (text, _, _) in pairs])
+    pairs, refused = conflicts.agreeing(pairs), [*refused, *numbering.hinted(unreadable), *conflicts.refused]
     if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
     own = None if features[0] is None else np.stack(features)
-    notes = [*numbering.notes, *twice.notes]
-    return Usable([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)
+    notes = [*numbering.notes, *conflicts.notes]
+    return UsableRows([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import Family
-from sciencegen.items import Item
+from sciencegen.domains.capabilities import Family, Points
+from sciencegen.errors import ConfigError
+from sciencegen.items import Item, Refusal
 from sciencegen.scoring.oracles import Oracle
+
+ReadPoints = Callable[[Sequence[Item]], Sequence[Points | Refusal]]
 
 
 @cache
@@ -35,6 +39,15 @@ def plain_of(domain: str) -> Domain:
 def family_of(science: Domain) -> Family | None:
     """What items of a form have in common, where they are of one family; None of other forms and domains."""
     return None if science.form is None else science.form.family
+
+
+def points_of(name: str) -> ReadPoints:
+    """How a form of a domain reads the points of items."""
+    structures = domain_of(name).structures
+    if structures is None or structures.points is None:
+        domain, _, form = name.partition("/")
+        raise ConfigError(f"Expected a form of {domain} that has points, '{form}' has none.")
+    return structures.points
 
 
 def plain_text(domain: str, item: Item) -> str:

@@ -38,10 +38,10 @@ def test_what_is_possible_holds_the_data_and_what_is_measured(name):
         for wish in (f"{one.name} >= {one.low}", f"{one.name} <= {one.high}", f"maximize {one.name}"):
             assert len(read_goals(science, [wish])) == 1
     if name == "galaxies":
-        texts = [text for text, _ in science.simulate({"side": 32}, 0, 0, 3)]
+        texts = [text for text, _ in science.items.simulate({"side": 32}, 0, 0, 3)]
     else:
         texts = {"molecules": ["C", "[Na+].[Cl-]", "CCO"], "proteins": ["M", "WWWW", "KKKK", "IIII", "RRRRR"]}[name]
-    items = [science.parse(text) for text in texts]
+    items = [science.items.parse(text) for text in texts]
     values = science.measure(items, list(science.properties))
     for column, one in zip(values.T, science.properties.values(), strict=True):
         assert ((column >= one.possible[0]) & (column <= one.possible[1]) | np.isnan(column)).all(), one.name

@@ -16,7 +16,7 @@ from tests.toy import write_clouds
 def test_a_predictor_that_is_trained_anew_is_read_anew(tmp_path, monkeypatch):
     table = pd.read_csv(write_clouds(tmp_path / "clouds.csv", 60, extra=True))
     table.assign(measured=100 + table["measured"]).to_csv(tmp_path / "shifted.csv", index=False)
-    item = DOMAIN.parse(table["cloud"][0])
+    item = DOMAIN.items.parse(table["cloud"][0])
     means = []
     for source in ("clouds.csv", "shifted.csv"):
         few = {"evaluation_repeats": 1, "settings": {"families": ["ridge"], "folds": 3}}

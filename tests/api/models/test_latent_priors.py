@@ -1,12 +1,12 @@
-"""What is told of the fits that follow a training, and which settings they take."""
+"""What is logged of the fits that follow a training, and which settings they take."""
 
 import re
 from types import SimpleNamespace
 
 import pytest
 
-from sciencegen.api.models import latent_priors as finishing
-from sciencegen.api.models.latent_priors import Told, check_finish, finish
+from sciencegen.api.models import latent_priors
+from sciencegen.api.models.latent_priors import FitProgress, check_prior_settings, fit_priors
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings
 from sciencegen.errors import ConfigError
 from sciencegen.vae.images.image_vae import ImageVAE
@@ -14,12 +14,12 @@ from sciencegen.vae.images.image_vae import ImageVAE
 
 def test_few_lines_tell_of_the_first_step_the_last_and_now_and_then(monkeypatch):
     clock, said = iter(range(0, 1000, 3)), []
-    monkeypatch.setattr(finishing, "monotonic", lambda: next(clock))
-    told = Told(said.append)
+    monkeypatch.setattr(latent_priors, "monotonic", lambda: next(clock))
+    progress = FitProgress(said.append)
     for what, steps in (("prior of codes", 20), ("prior of map 1 of 2", 1)):
         for step in range(1, steps + 1):
-            told(what, step, steps, float(step))
-    told("posteriors", 1, 1, None)
+            progress(what, step, steps, float(step))
+    progress("posteriors", 1, 1, None)
     assert said == [
         "prior of codes: step 1/20  loss 1",
         "prior of codes: step 8/20  loss 5",
@@ -50,10 +50,10 @@ def test_a_model_tells_if_it_can_and_its_batches_are_counted():
     held = SimpleNamespace(arrays=range(count), once=lambda: iter("abc"))
     for model, more in ((Silent(), []), (Telling(), [f"prior: step {n}/3  loss 0.5" for n in (1, 3)])):
         said = []
-        finish(model, held, TrainSettings(finish={"steps": 3} if more else {}), said.append)
+        fit_priors(model, held, TrainSettings(finish={"steps": 3} if more else {}), said.append)
         assert said == ["finishing: step 1/3", "finishing: step 3/3", *more]
         assert model.seen == ["a", "b", "c"]
-    finish(SimpleNamespace(), held, TrainSettings(), said.append)
+    fit_priors(SimpleNamespace(), held, TrainSettings(), said.append)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_a_model_tells_if_it_can_and_its_batches_are_counted():
 )
 def test_settings_that_would_spoil_a_trained_model_are_refused(values, told):
     with pytest.raises(ConfigError, match=re.escape(told)):
-        check_finish(ImageVAE, values)
+        check_prior_settings(ImageVAE, values)
 
 
 def test_settings_that_fit_are_taken():
-    check_finish(ImageVAE, {"steps": 1, "batch": 8, "map_steps": 10, "precision": "bfloat16"})
+    check_prior_settings(ImageVAE, {"steps": 1, "batch": 8, "map_steps": 10, "precision": "bfloat16"})
