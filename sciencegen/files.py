@@ -160,3 +160,22 @@ def check_writable(path: str | Path, flag: str) -> None:
         raise ConfigError(
             f"Expected a place for {flag} that can be written to, got {path}: {error.strerror}. Pass another {flag}."
         ) from None
+
+
+def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
+    """Refuse an output that exists or can't be written, before anything is computed. Folders are made when there is
+    something to write into them: a command that fails leaves none."""
+    if output == "-":
+        return
+    check_writable(output, "-o")
+    path = Path(output)
+    if path.exists() and not force and not (folder and path.is_dir() and not any(path.iterdir())):
+        raise ConfigError(f"{output} exists. Pass --force to overwrite it, or another -o.")
+    if path.is_file() and folder:
+        raise ConfigError(f"Expected a folder for -o, {output} is a file. Pass another -o.")
+    if path.is_dir() and not folder:
+        raise ConfigError(f"Expected a file for -o, {output} is a folder.")
+    if path.exists() and not path.is_file() and not path.is_dir():  # a file would come in place of it
+        raise ConfigError(f"Expected a file for -o, {output} is a device or a pipe. Pass -o - and redirect it.")
+    if not folder:  # the refusals of an earlier run would read as this one's
+        Path(f"{output}.rejects.csv").unlink(missing_ok=True)

@@ -95,13 +95,13 @@ def interpolate(
         _, item, reason = encoded.refused[0]
         raise DataError(f"Expected two items that can be encoded, got '{item}': {reason}.")
     first, last = encoded.latent
-    items = loaded.space.decode_items(arc(first, last, steps))
-    good = [item for item in items if not is_refusal(item)]
+    decoded = loaded.space.decode_items(arc(first, last, steps))
+    good = [item for item in decoded if not is_refusal(item)]
     values = iter(measure_all(loaded.domain, good, names))
     table: dict[str, list[Any]] = {"step": list(range(steps)), "item": [], **{name: [] for name in names}}
-    for item in items:
-        table["item"].append("" if is_refusal(item) else loaded.domain.items.text(item))
-        row = [None] * len(names) if is_refusal(item) else next(values)
+    for one in decoded:
+        table["item"].append("" if is_refusal(one) else loaded.domain.items.text(one))
+        row = [None] * len(names) if is_refusal(one) else next(values)
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
     return table

@@ -17,7 +17,7 @@ from sciencegen.api.models.data import (
     TrainingData,
     condition_names,
     fit_representation,
-    opened,
+    open_prepared,
     read_prepared,
     read_training_data,
 )
@@ -119,7 +119,7 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
     """Claim the folder once the data are prepared and a model for them is built; then train it."""
     use_threads(plan.settings.threads)
     before = training_folder.present(run) if going_on else frozenset[str]()
-    with opened(plan.domain, plan.data, plan.preparing, run, going_on, log) as prepared:
+    with open_prepared(plan.domain, plan.data, plan.preparing, run, going_on, log) as prepared:
         conditions = condition_names(prepared, plan.recipe, plan.start, plan.settings)
         if plan.halvings and plan.start:
             representation = plan.start.representation

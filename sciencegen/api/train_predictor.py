@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.predictors.folder import TrainedPredictor
-from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, seen_by, write_observing
-from sciencegen.api.predictors.tabular import _figures, _usable, _written
+from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, training_tables, write_observing
+from sciencegen.api.predictors.tabular import FittedPredictor, evaluation_figures, usable_rows, write_predictor
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.sources.tables import read_rows
@@ -39,13 +39,13 @@ def train_predictor(
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
     rows, files = read_rows(domain, str(table), chosen)
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
-    inputs = chosen.settings.get("inputs", "scored" if chosen.model and model.loaded.recipe.informs else "features")
-    usable = _usable(domain, rows, chosen)
+    inputs = chosen.settings.get("inputs", "scored" if chosen.model and _informs(model) else "features")
+    usable = usable_rows(domain, rows, chosen)
     for note in usable.notes:
         log(f"note: {note}")
     if inputs != "features" and chosen.model:
         log(f"asking {chosen.model} about {len(usable.texts)} items")
-    seen = seen_by(domain, chosen, inputs, usable, model)
+    seen = training_tables(domain, chosen, inputs, usable, model)
     wanted = {**seen.features.defaults, **chosen.settings, "inputs": inputs}
     options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
     log(f"{len(seen.values)} items with '{chosen.target}', {len(seen.refused)} refused")
@@ -55,11 +55,18 @@ def train_predictor(
     }  # fmt: skip
     generator = np.random.default_rng(chosen.seed)
     fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, log=log, **known)
-    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **_figures(known, chosen, log)}
+    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **evaluation_figures(known, chosen, log)}
     run, observing = RunFolder(folder), observing_of(domain, usable.texts)
     write_observing(run, observing)
-    written = _written(domain, str(table), chosen, run, fitted, metrics, seen.refused, files)
+    made = FittedPredictor(fitted, metrics, seen.refused, files)
+    written = write_predictor(domain, str(table), chosen, run, made)
     return replace(written, observing=observing)
+
+
+def _informs(model: ModelInputs) -> bool:
+    """Whether a predictor learns from what the model says of items, unless told otherwise."""
+    oracles = model.loaded.recipe.oracles
+    return oracles is not None and oracles.inform_predictors
 
 
 def check_predictor(domain: str, chosen: PredictorSettings) -> None:

@@ -11,7 +11,8 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, summarize
-from sciencegen.cli.output import claim_output, input_path
+from sciencegen.cli.output import input_path
+from sciencegen.files import claim_output
 
 app = typer.Typer(no_args_is_help=True, help="Where data comes from, and getting it ready for training.")
 

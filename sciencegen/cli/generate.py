@@ -10,7 +10,8 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
-from sciencegen.cli.output import FewerResults, claim_output, reasons
+from sciencegen.cli.output import FewerResults, reasons
+from sciencegen.files import claim_output
 
 Where = Annotated[
     list[str] | None,
@@ -97,9 +98,16 @@ def generate(
         "generate", domain, generation.model.folder, asked, seed=record.seed, keep=record.keep, forbid=record.forbid
     )
     if generation.observes:
-        origin = replace(origin, notes=getattr(generation.model.representation, "observed_notes", ()))
+        observation = generation.model.representation.observation
+        origin = replace(origin, notes=() if observation is None else observation.notes)
     writing = open_output(
-        generation.form, output, generation.columns, generation.complete, origin, force, numbers=generation.numbers
+        generation.form,
+        output,
+        generation.columns,
+        generation.complete,
+        origin,
+        force,
+        numbers=generation.name_suffixes,
     )
     for note in generation.notes:
         say(f"note: {note}")

@@ -9,8 +9,9 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
-from sciencegen.cli.output import claim_output, input_path, reasons
+from sciencegen.cli.output import input_path, reasons
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import claim_output
 
 Input = Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)]
 Latents = Annotated[str, typer.Argument(help="A .npz file with an array `latent`.", show_default=False)]

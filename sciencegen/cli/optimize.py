@@ -9,7 +9,8 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
-from sciencegen.cli.output import FewerResults, claim_output
+from sciencegen.cli.output import FewerResults
+from sciencegen.files import claim_output
 
 Goal = Annotated[
     list[str] | None,

@@ -9,33 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sciencegen.errors import ConfigError, DataError, SciencegenError
-from sciencegen.files import check_writable
+from sciencegen.errors import DataError, SciencegenError
 
 
 class FewerResults(SciencegenError):
     """Fewer results than asked; what there is has been written."""
 
     exit_code = 5
-
-
-def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
-    """Refuse an output that exists or can't be written, before anything is computed. Folders are made when there is
-    something to write into them: a command that fails leaves none."""
-    if output == "-":
-        return
-    check_writable(output, "-o")
-    path = Path(output)
-    if path.exists() and not force and not (folder and path.is_dir() and not any(path.iterdir())):
-        raise ConfigError(f"{output} exists. Pass --force to overwrite it, or another -o.")
-    if path.is_file() and folder:
-        raise ConfigError(f"Expected a folder for -o, {output} is a file. Pass another -o.")
-    if path.is_dir() and not folder:
-        raise ConfigError(f"Expected a file for -o, {output} is a folder.")
-    if path.exists() and not path.is_file() and not path.is_dir():  # a file would come in place of it
-        raise ConfigError(f"Expected a file for -o, {output} is a device or a pipe. Pass -o - and redirect it.")
-    if not folder:  # the refusals of an earlier run would read as this one's
-        Path(f"{output}.rejects.csv").unlink(missing_ok=True)
 
 
 def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.output import claim_output
 from sciencegen.cli.score import score_items
+from sciencegen.files import claim_output
 
 
 def predict(

@@ -44,7 +44,10 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=domain.regression.features if naming is None else naming.differences,
         start=start_items(
-            domain, settings.start or (() if naming is None else naming.start), reference, naming and known.encode
+            domain,
+            settings.start or (() if naming is None else naming.start),
+            reference,
+            None if naming is None else known.encode,
         ),
         accept=constraint_of(domain, settings.keep, settings.forbid, reference),
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sciencegen.files import claim_output
+
 if TYPE_CHECKING:  # pandas takes most of a second to import
     import pandas as pd
 
@@ -52,9 +54,7 @@ class Result:
         ConfigError
             For an ending that the domain doesn't write, or a file that exists.
         """
-        from sciencegen.api.writing.writer import claim_output
-
-        claim_output(path, overwrite)
+        claim_output(str(path), overwrite)
         assert self.writer is not None  # every verb gives one
         self.writer(Path(path), overwrite)
         return Path(path)
@@ -74,5 +74,7 @@ class Result:
         return getattr(self._as_table(), name)
 
     def _as_table(self) -> pd.DataFrame:
-        warnings.warn("use the result's `.table`: a result is no table from version 0.3 on", FutureWarning, stacklevel=3)
+        warnings.warn(
+            "use the result's `.table`: a result is no table from version 0.3 on", FutureWarning, stacklevel=3
+        )
         return self.table
