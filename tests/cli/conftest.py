@@ -135,7 +135,7 @@ def galaxy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model of galaxies: of 24 stamps of 32 pixels."""
     place = tmp_path_factory.mktemp("stamps")
     made = [one.observed for one in simulate(SurveySettings(side=32), 0, 0, 24)]
-    DOMAIN.write(place / "stamps.fits", made, [one.name for one in made], {})
+    DOMAIN.items.write(place / "stamps.fits", made, [one.name for one in made], {})
     learn = ("--data", place / "stamps.fits", "--settings", TINY, "--threads", 1)
     result = run("train", "galaxies", "--recipe", "stamp-vae", *learn, "-o", place / "model")
     assert result.code == 0, result.err

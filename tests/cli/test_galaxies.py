@@ -13,7 +13,6 @@ import yaml
 from astropy.io import fits
 
 from sciencegen.api.models.identity import identity_of
-from sciencegen.api.predictors import tabular as predictor_training
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.config import TrainSettings
 from sciencegen.data.cards import load_card
@@ -30,7 +29,7 @@ SETTINGS = {"survey": "euclid", "side": 32}
 @pytest.fixture
 def stamps(tmp_path):
     made = [one.observed for one in simulate(SurveySettings(**SETTINGS), 0, 0, 6)]
-    DOMAIN.write(tmp_path / "stamps.fits", made, [one.name for one in made], {"z": list(np.arange(6.0))})
+    DOMAIN.items.write(tmp_path / "stamps.fits", made, [one.name for one in made], {"z": list(np.arange(6.0))})
     return made
 
 
@@ -67,7 +66,7 @@ def test_standard_input_has_no_file_afterwards(cli, stamps, tmp_path):
     assert result.code == 0, result.err
     cells = pd.read_csv("scores.csv")["item"].tolist()
     assert cells == [f"scores.fits[{n}]" for n in range(6)]
-    assert [DOMAIN.key(DOMAIN.parse(cell)) for cell in cells] == [DOMAIN.key(one) for one in stamps]
+    assert [DOMAIN.items.key(DOMAIN.items.parse(cell)) for cell in cells] == [DOMAIN.items.key(one) for one in stamps]
 
 
 def test_a_folder_of_files(cli, stamps, tmp_path):
@@ -88,7 +87,7 @@ def test_a_folder_of_files(cli, stamps, tmp_path):
 def test_a_store_of_arrays_is_read_as_a_file_is(cli, stamps, tmp_path):
     """A folder by name alone, without a slash."""
     zarr = pytest.importorskip("zarr", minversion="3")
-    DOMAIN.write(tmp_path / "cube.h5", stamps, [one.name for one in stamps], {"z": list(np.arange(6.0))})
+    DOMAIN.items.write(tmp_path / "cube.h5", stamps, [one.name for one in stamps], {"z": list(np.arange(6.0))})
     with h5py.File("cube.h5") as file:
         made = zarr.open_group("cube.zarr", mode="w", attributes=dict(file["images"].attrs))
         for name, array in file.items():
@@ -156,7 +155,7 @@ def test_a_simulated_dataset_is_made_prepared_and_knows_its_twins(cli, tmp_path)
 
 def test_evaluate_against_the_sample(cli, stamps):
     made = DOMAIN.simulate({}, 5, 0, 40)
-    DOMAIN.write("some.fits", [DOMAIN.parse(text) for text, _ in made], [str(n) for n in range(40)], {})
+    DOMAIN.items.write("some.fits", [DOMAIN.items.parse(text) for text, _ in made], [str(n) for n in range(40)], {})
     result = cli("evaluate", "galaxies", "some.fits", "--against", "simulated/test", "-o", "metrics.json")
     assert result.code == 0, result.err
     found = json.loads(Path("metrics.json").read_text())
@@ -167,11 +166,11 @@ def test_evaluate_against_the_sample(cli, stamps):
 def test_a_predictor_that_is_given_the_model_of_stamps_learns_from_features(cli, stamps, monkeypatch):
     asked = []
 
-    def seen_by(domain, chosen, inputs, *more):
+    def training_tables(domain, chosen, inputs, *more):
         asked.append(inputs)
         raise DataError("asked")
 
-    monkeypatch.setattr(predictor_training, "seen_by", seen_by)
+    monkeypatch.setattr("sciencegen.api.train_predictor.training_tables", training_tables)
     learn = ("train", "predictor", "galaxies", "stamps.fits", "--target", "z", "--threads", 1, "-o", "runs/z")
     for more in ((), ("--set", "inputs=scored")):
         cli(*learn, "--model", "galaxies", *more)
@@ -182,9 +181,11 @@ def test_a_predictor_of_seen_stamps_sees_a_noise_free_one_as_seen(cli, tmp_path)
     """Trained on noisy stamps with what their twins had; asked of twins, which it observes first."""
     made = list(simulate(SurveySettings(**SETTINGS), 3, 0, 90))
     names, truth = [one.observed.name for one in made], DOMAIN.measure([one.twin for one in made], ["flux"])[:, 0]
-    DOMAIN.write(tmp_path / "seen.fits", [one.observed for one in made[:70]], names[:70], {"flux": list(truth[:70])})
-    DOMAIN.write(tmp_path / "twins.fits", [one.twin for one in made[70:]], names[70:], {})
-    DOMAIN.write(tmp_path / "noisy.fits", [one.observed for one in made[70:]], names[70:], {})
+    DOMAIN.items.write(
+        tmp_path / "seen.fits", [one.observed for one in made[:70]], names[:70], {"flux": list(truth[:70])}
+    )
+    DOMAIN.items.write(tmp_path / "twins.fits", [one.twin for one in made[70:]], names[70:], {})
+    DOMAIN.items.write(tmp_path / "noisy.fits", [one.observed for one in made[70:]], names[70:], {})
     trained = cli(
         "train", "predictor", "galaxies", "seen.fits", "--target", "flux", "--set", "folds=3",
         "-o", "runs/f", "--threads", 1,
@@ -199,6 +200,6 @@ def test_a_predictor_of_seen_stamps_sees_a_noise_free_one_as_seen(cli, tmp_path)
         assert np.corrcoef(np.log(table["brightness"].clip(1)), np.log(truth[70:]))[0, 1] > 0.8
     assert not np.allclose(found["twins"]["brightness"], found["noisy"]["brightness"])
     oracle = load_predictor("galaxies", "runs/f").oracle("brightness")
-    observing = DOMAIN.load_observing(json.loads(Path("runs/f/observing.json").read_text()))
+    observing = DOMAIN.observation.load(json.loads(Path("runs/f/observing.json").read_text()))
     seen = observing.observed([one.twin for one in made[70:]], SEED)
     assert [one.value for one in oracle.score(seen)] == pytest.approx(found["twins"]["brightness"].tolist())

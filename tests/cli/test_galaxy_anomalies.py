@@ -18,7 +18,7 @@ def stamps(tmp_path):
     """stamps.fits: one as seen, one without noise and PSF, and one as seen, the latter two of other galaxies."""
     made = list(simulate(SurveySettings(side=32), 1, 0, 3))
     stamps = [made[0].observed, made[1].twin, made[2].observed]
-    DOMAIN.write(tmp_path / "stamps.fits", stamps, ["a", "b", "c"], {})
+    DOMAIN.items.write(tmp_path / "stamps.fits", stamps, ["a", "b", "c"], {})
     return stamps
 
 
@@ -45,7 +45,7 @@ def test_a_model_says_how_odd_stamps_are(cli, galaxy_model, stamps):
 
 def test_what_a_model_can_t_judge_is_listed(cli, galaxy_model, tmp_path):
     large = [one.observed for one in simulate(SurveySettings(), 1, 0, 2)]
-    DOMAIN.write(tmp_path / "large.h5", large, ["a", "b"], {})
+    DOMAIN.items.write(tmp_path / "large.h5", large, ["a", "b"], {})
     result = cli("score", "galaxies", "large.h5", "--model", galaxy_model, "--with", "flux,anomaly", "-o", "odd.csv")
     assert result.code == 0, result.err
     assert pd.read_csv("odd.csv")["anomaly"].isna().all()

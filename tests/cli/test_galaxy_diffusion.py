@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
     made = list(simulate(SurveySettings(side=32), 0, 0, 24))
     known = DOMAIN.measure([one.twin for one in made], CONDITIONS)
     values = dict(zip(CONDITIONS, known.T.tolist(), strict=True))
-    DOMAIN.write(place / "stamps.fits", [one.observed for one in made], [str(row) for row in range(24)], values)
+    DOMAIN.items.write(place / "stamps.fits", [one.observed for one in made], [str(row) for row in range(24)], values)
     wanted = ("--recipe", "stamp-diffusion", "--settings", TINY, "--threads", 1, "-o", place / "model")
     result = run("train", "galaxies", "--data", place / "stamps.fits", *wanted)
     assert result.code == 0, result.err
@@ -50,13 +50,13 @@ def test_draws_are_seen_through_a_training_stamps_psf_and_noise(draw, folder):
     result = draw("--where", "half_light_radius=0.3", "-o", "drawn.fits")
     assert result.code == 0, result.err
     assert "nothing here can check it" in result.err
-    stamps = [DOMAIN.parse(row.text) for row in DOMAIN.read("drawn.fits")]
-    seen = {float(DOMAIN.parse(row.text).variance[0]) for row in DOMAIN.read(folder / "stamps.fits")}
+    stamps = [DOMAIN.items.parse(row.text) for row in DOMAIN.items.read("drawn.fits")]
+    seen = {float(DOMAIN.items.parse(row.text).variance[0]) for row in DOMAIN.items.read(folder / "stamps.fits")}
     assert len(stamps) == 3
     assert all(one.psf is not None and float(one.variance[0]) in seen for one in stamps)
     assert draw("--where", "half_light_radius=0.3", "-o", "again.fits", "--batch-size", 1).code == 0
-    again = [DOMAIN.parse(row.text) for row in DOMAIN.read("again.fits")]
-    assert [DOMAIN.key(one) for one in again] == [DOMAIN.key(one) for one in stamps]
+    again = [DOMAIN.items.parse(row.text) for row in DOMAIN.items.read("again.fits")]
+    assert [DOMAIN.items.key(one) for one in again] == [DOMAIN.items.key(one) for one in stamps]
 
 
 def test_noise_free_draws_are_refused_with_the_recipe_that_makes_them(draw):
@@ -81,8 +81,8 @@ def test_stamps_come_back_from_their_latents(cli, folder):
     assert cli("encode", "galaxies", folder / "stamps.fits", *model, "-o", "z.npz").code == 0
     result = cli("decode", "galaxies", "z.npz", *model, "-o", "back.fits")
     assert result.code == 0, result.err
-    for back, row in zip(DOMAIN.read("back.fits"), DOMAIN.read(folder / "stamps.fits"), strict=True):
-        one, other = DOMAIN.parse(back.text), DOMAIN.parse(row.text)
+    for back, row in zip(DOMAIN.items.read("back.fits"), DOMAIN.items.read(folder / "stamps.fits"), strict=True):
+        one, other = DOMAIN.items.parse(back.text), DOMAIN.items.parse(row.text)
         sigma = float(other.variance[0]) ** 0.5
         np.testing.assert_allclose(one.image, other.image, rtol=0.02, atol=0.2 * sigma)
 

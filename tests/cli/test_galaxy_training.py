@@ -17,7 +17,7 @@ from tests.cli.conftest import TINY
 def test_a_model_learns_from_a_store_what_it_learns_from_a_file(cli, tmp_path):
     zarr = pytest.importorskip("zarr", minversion="3")
     made = [one.observed for one in simulate(SurveySettings(side=32), 0, 0, 24)]
-    DOMAIN.write(tmp_path / "cube.h5", made, [one.name for one in made], {"z": list(np.arange(24) / 10)})
+    DOMAIN.items.write(tmp_path / "cube.h5", made, [one.name for one in made], {"z": list(np.arange(24) / 10)})
     with h5py.File("cube.h5") as file:
         store = zarr.open_group("cube.zarr", mode="w", attributes=dict(file["images"].attrs))
         for name, array in file.items():

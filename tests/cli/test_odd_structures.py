@@ -92,8 +92,8 @@ def test_sound_ones_are_prepared_and_scored(cli, name):
     done = prepared(cli, path)
     assert done.code == 0, done.err
     domain = load_domain("molecules/structures")
-    (row,) = domain.read(path)
-    assert Chem.MolToSmiles(with_implicit_hydrogens(domain.parse(row.text))) == smiles
+    (row,) = domain.items.read(path)
+    assert Chem.MolToSmiles(with_implicit_hydrogens(domain.items.parse(row.text))) == smiles
     if name.endswith(".xyz"):  # which no SMILES reader knows: the form that does is taken
         done = cli("score", "molecules", path, "--with", "mw", "-o", "mw.csv", "--threads", 1)
         assert done.code == 0, done.err
@@ -152,7 +152,7 @@ def test_completing_gives_coordinates_or_the_reason_why_not():
     texts = ["C", "O", "F", "N#N", "[NH4+]", "C[N+](C)(C)C", "CC(=O)[O-].[Na+]", *REFUSED]
     complete = completer("molecules", "qm9-conformers", 0, Resources(threads=1, device="cpu"))
     assert complete is not None
-    made = dict(zip(texts, complete([domain.parse(text) for text in texts]), strict=True))
+    made = dict(zip(texts, complete([domain.items.parse(text) for text in texts]), strict=True))
     for text, one in made.items():
         if text in REFUSED:
             assert isinstance(one, Refusal)
@@ -161,7 +161,7 @@ def test_completing_gives_coordinates_or_the_reason_why_not():
             assert text in ("O", "F", "N#N", "[NH4+]")
         else:
             assert np.isfinite(one.GetConformer().GetPositions()).all()
-            assert Chem.MolToSmiles(Chem.RemoveHs(one)) == domain.text(domain.parse(text))
+            assert Chem.MolToSmiles(Chem.RemoveHs(one)) == domain.items.text(domain.items.parse(text))
     assert complete([]) == []
 
 

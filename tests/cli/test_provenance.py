@@ -21,7 +21,7 @@ KEYWORDS = ("SYNTHET", "MODEL", "MODELSHA", "SEED")
 def seen(tmp_path):
     """seen.fits: three stamps that a survey saw."""
     made = [one.observed for one in simulate(SurveySettings(side=32), 5, 0, 3)]
-    DOMAIN.write(tmp_path / "seen.fits", made, ["a", "b", "c"], {})
+    DOMAIN.items.write(tmp_path / "seen.fits", made, ["a", "b", "c"], {})
 
 
 def told(path="out.fits"):
@@ -46,7 +46,7 @@ def test_a_wish_for_what_only_an_observation_has(cli, galaxy_model):
     assert result.code == 0, result.err
     assert told()[1][-2:] == list(OBSERVED_NOTES)
     with fits.open("out.fits") as hdus:
-        own = DOMAIN.measure([DOMAIN.parse(f"out.fits[{row}]") for row in range(2)], ["signal_to_noise"])
+        own = DOMAIN.measure([DOMAIN.items.parse(f"out.fits[{row}]") for row in range(2)], ["signal_to_noise"])
         assert hdus["CATALOG"].data["signal_to_noise"] == pytest.approx(own[:, 0], rel=1e-5)
     result = cli(*call, "--noise-free", "-o", "none.fits")
     assert result.code == 2

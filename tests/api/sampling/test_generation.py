@@ -18,7 +18,7 @@ def test_malformed_draws_are_passed_over_and_counted():
     assert summary["written"] == len(kept) == 100
     assert summary["drawn"] == sum(summary[name] for name in parts)
     assert summary["malformed"] > 20
-    encoded = model.representation.encode([model.domain.parse(text) for text in kept])
+    encoded = model.representation.encode([model.domain.items.parse(text) for text in kept])
     assert not any(isinstance(one, Refusal) for one in encoded)
     batch = model.representation.batch(encoded)
     assert model.representation.well_formed(batch, model.representation.decode(batch)).all()

@@ -33,7 +33,7 @@ def structures():
 def test_a_plugin_sees_the_domain_s_own_items(structures, tmp_path, monkeypatch):
     (tmp_path / "heavy.py").write_text("def count(item): return item.GetNumAtoms()")
     monkeypatch.chdir(tmp_path)
-    for domain, items in (("molecules", map(DOMAIN.parse, SMILES)), (FORM, structures)):
+    for domain, items in (("molecules", map(DOMAIN.items.parse, SMILES)), (FORM, structures)):
         scores = OracleBook(domain).resolve("heavy:count").score(list(items))
         assert [score.value for score in scores] == [3, 6]
 
@@ -51,7 +51,7 @@ class OfLatents:
 
 def test_a_predictor_of_latents_sees_the_same_item_in_a_structure(structures):
     values = []
-    for domain, items in (("molecules", list(map(DOMAIN.parse, SMILES))), (FORM, structures)):
+    for domain, items in (("molecules", list(map(DOMAIN.items.parse, SMILES))), (FORM, structures)):
         trained = TrainedPredictor(domain, Path("p"), OfLatents(), "y", "molecules", {})
         values.append([score.value for score in trained.oracle("y").score(items)])
     assert values[0][0] is not None  # the other has a stereocentre, which the model has not
@@ -59,19 +59,19 @@ def test_a_predictor_of_latents_sees_the_same_item_in_a_structure(structures):
 
 
 def test_a_table_has_the_domain_s_own_text_and_the_record_s_title(structures, tmp_path):
-    DOMAIN.write(tmp_path / "in.sdf", structures, ["first", "second"], {})
-    rows = list(load_domain(FORM).read(tmp_path / "in.sdf"))
+    DOMAIN.items.write(tmp_path / "in.sdf", structures, ["first", "second"], {})
+    rows = list(load_domain(FORM).items.read(tmp_path / "in.sdf"))
     assert [row.id for row in rows] == ["first", "second"]
     (chunk,) = Scoring(FORM, rows, ["mw"], {}, Resources(threads=1), 600.0)
     assert chunk.values["item"] == [Chem.CanonSmiles(one) for one in SMILES]
     assert chunk.values["id"] == ["first", "second"]
-    assert not any(isinstance(DOMAIN.parse(item), Refusal) for item in chunk.values["item"])
+    assert not any(isinstance(DOMAIN.items.parse(item), Refusal) for item in chunk.values["item"])
 
 
 def test_a_file_of_structures_keeps_their_coordinates(structures, tmp_path):
     assert [writes_structures(name) for name in ("-", "a.csv", "a.smi", "a.parquet", "a.sdf")] == [False] * 4 + [True]
-    DOMAIN.write(tmp_path / "in.sdf", structures, ["first", "second"], {})
-    rows = list(load_domain(FORM).read(tmp_path / "in.sdf"))
+    DOMAIN.items.write(tmp_path / "in.sdf", structures, ["first", "second"], {})
+    rows = list(load_domain(FORM).items.read(tmp_path / "in.sdf"))
     scoring = Scoring(FORM, rows, ["mw"], {}, Resources(threads=1), 600.0, whole=True)
     with open_output(FORM, str(tmp_path / "out.sdf"), scoring.columns) as writer:
         for chunk in scoring:

@@ -28,4 +28,4 @@ def test_properties_of_an_observation_are_measured_of_what_is_seen():
         (["noise", "size"], None, [[1.0, 1.0], [2.0, 2.0]]),
         (["size"], ["3", "4"], [[1.0], [2.0]]),
     ):
-        assert measure_all(domain, ["1", "2"], names, seen=seen) == expected
+        assert measure_all(domain, ["1", "2"], names, observed=seen) == expected
