@@ -139,7 +139,7 @@ def test_a_simulated_dataset_is_made_prepared_and_knows_its_twins(cli, tmp_path)
     assert result.code == 0, result.err
     prepared = PreparedDataset.load("data")
     assert prepared.summary["counts"]["splits"] == {"train": 70, "validation": 3, "test": 4}
-    made = DOMAIN.simulate({"survey": "euclid", "side": 64}, 0, 2_000_000, 2_000_004)
+    made = DOMAIN.items.simulate({"survey": "euclid", "side": 64}, 0, 2_000_000, 2_000_004)
     assert list(prepared.items("test")) == [text for text, _ in made]
     names = ["half_light_radius", "e1", "redshift", "sersic_index"]
     sources = ["half_light_radius", "e1", "redshift", "true_sersic_index"]
@@ -154,7 +154,7 @@ def test_a_simulated_dataset_is_made_prepared_and_knows_its_twins(cli, tmp_path)
 
 
 def test_evaluate_against_the_sample(cli, stamps):
-    made = DOMAIN.simulate({}, 5, 0, 40)
+    made = DOMAIN.items.simulate({}, 5, 0, 40)
     DOMAIN.items.write("some.fits", [DOMAIN.items.parse(text) for text, _ in made], [str(n) for n in range(40)], {})
     result = cli("evaluate", "galaxies", "some.fits", "--against", "simulated/test", "-o", "metrics.json")
     assert result.code == 0, result.err
