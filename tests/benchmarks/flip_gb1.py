@@ -43,7 +43,7 @@ REST = 20_000
 
 
 def one_hot(sequences: Sequence[str]) -> np.ndarray:
-    features = DOMAIN.fit_features(sequences)
+    features = DOMAIN.regression.fit(sequences, None)
     assert features is not None
     return np.stack(features.encode(sequences))[:, : features.blocks[0].size]
 
@@ -60,10 +60,10 @@ def ridge_on_one_hot(train: Sequence[str], values: np.ndarray, test: Sequence[st
 def predictor_of(
     sequences: Sequence[str], values: np.ndarray, name: str | None, wild_type: str, folds: int
 ) -> tuple[Predictor, Sequence[str]]:
-    features = DOMAIN.fit_features(sequences, Reference(wild_type))
+    features = DOMAIN.regression.fit(sequences, Reference(wild_type))
     assert features is not None
     split = Split(name, "order", values) if name == "low-high" else None
-    split = DOMAIN.splits["mutations"](sequences, features) if name == "mutations" else split
+    split = DOMAIN.regression.splits["mutations"](sequences, features) if name == "mutations" else split
     settings = PredictorSettings(**features.defaults, folds=folds)
     table = np.stack(features.encode(sequences))
     return fit_predictor(
@@ -113,7 +113,7 @@ def doubles(path: Path, shares: Sequence[float], folds: int) -> None:
         print(f"{share:g}% of the doubles: {len(rows)} to learn from, {len(rest)} of the rest to predict")
         train, test = sequences[rows].tolist(), sequences[rest].tolist()
         began = time.perf_counter()
-        features = DOMAIN.fit_features(train)
+        features = DOMAIN.regression.fit(train, None)
         assert features is not None
         known, features = predictor_of(train, values[rows], None, features.reference.sequence, folds)
         say("sciencegen", values[rest], known.predict(np.stack(features.encode(test))))

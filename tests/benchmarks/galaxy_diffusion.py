@@ -58,11 +58,11 @@ def crops(data: str, split: str, count: int) -> Iterator[tuple[Stamp, np.ndarray
     prepared = PreparedDataset.load(data)
     texts, values = prepared.items(split)[:count], prepared.values(split, CONDITIONS)
     for text, row in zip(texts, values, strict=False):
-        yield cropped(DOMAIN.parse(text)), row
+        yield cropped(DOMAIN.items.parse(text)), row
 
 
 def cut(given: argparse.Namespace) -> None:
-    rows = [(DOMAIN.text(stamp), *row) for stamp, row in crops(given.data, "train", given.n)]
+    rows = [(DOMAIN.items.text(stamp), *row) for stamp, row in crops(given.data, "train", given.n)]
     pd.DataFrame(rows, columns=["item", *CONDITIONS]).to_parquet(given.output)
 
 
@@ -93,7 +93,7 @@ def train_one(given: argparse.Namespace) -> None:
     texts, values = prepared.items(prepared.splits[0])[:BATCH], prepared.values(prepared.splits[0], CONDITIONS)[:BATCH]
     representation = recipe.fit(texts, values, CONDITIONS)
     settings = network_settings(given.symmetry, representation)
-    stamps = representation.encode([DOMAIN.parse(text) for text in texts])
+    stamps = representation.encode([DOMAIN.items.parse(text) for text in texts])
     model = recipe.build(representation, settings)
     one = seconds_of_a_step(model, representation.batch(stamps, values))
     steps = round(given.minutes * 60 / one)

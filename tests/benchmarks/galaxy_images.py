@@ -134,7 +134,7 @@ def main() -> None:
         "each": dict(zip(STATISTICS, distance.each.round(3).tolist(), strict=True)),
         "auc": classifier_auc(table, real, given.seed),
     }
-    seen = model.representation.observed(free, given.seed)
+    seen = model.representation.observation.instrument.observed(free, given.seed)
     floor = float(np.median([one.variance.mean() for one in stamps]))
     spectra = [log_spectra(np.stack([one.image[0] for one in side]), floor) for side in (seen, stamps)]
     of_spectra = table_distance(*spectra, generator)

@@ -79,7 +79,7 @@ def main() -> None:
     found: dict = {"own_error": own_error(given.profiles, 0)}
     if given.predictor:
         rows = list(islice(card_rows(load_card("galaxies/simulated"), DOMAIN, given.sample, True)["test"], given.n))
-        stamps = [DOMAIN.parse(row.text) for row in rows]
+        stamps = [DOMAIN.items.parse(row.text) for row in rows]
         noise = DOMAIN.measure(stamps, ["signal_to_noise"])[:, 0]
         for one in given.predictor:
             target, _, folder = one.partition("=")

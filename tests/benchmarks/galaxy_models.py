@@ -24,7 +24,7 @@ from galaxy_diffusion import distances
 from galaxy_images import drawn, held_out
 
 from sciencegen.api.models.folder import LoadedModel, load_model, recipe_settings
-from sciencegen.domains.galaxies.metrics import as_seen
+from sciencegen.domains.galaxies.metrics import as_observed
 from sciencegen.domains.galaxies.morphology import morphology, morphology_distance
 from sciencegen.vae.images.image_vae import ImageVAE
 
@@ -41,7 +41,7 @@ def compared(model: LoadedModel, stamps: list, seed: int) -> dict:
     start = time.process_time()
     made = [one for one in drawn(model, len(stamps), None, seed) if one is not None]
     seconds = (time.process_time() - start) / len(stamps)
-    seen, _ = as_seen(made, stamps)
+    seen, _ = as_observed(made, stamps)
     found, whole = distances(seen, stamps), morphology_distance(morphology(seen), morphology(stamps))
     if whole is not None:
         found |= {"frechet": whole.frechet, "frechet_of_two_halves": whole.halves}

@@ -62,10 +62,10 @@ def draw_starts(count: int, seed: int) -> list[Row]:
     """The first `count` of a random order of MOSES test whose QED is that of a start."""
     texts, rows = list(moses("test")), []
     for place in np.random.default_rng(seed).permutation(len(texts)).tolist():
-        item = DOMAIN.parse(texts[place])
+        item = DOMAIN.items.parse(texts[place])
         if isinstance(item, Refusal) or not START_QED[0] <= QED.qed(item) <= START_QED[1]:
             continue
-        rows.append({"start": DOMAIN.text(item), "start_qed": QED.qed(item)})
+        rows.append({"start": DOMAIN.items.text(item), "start_qed": QED.qed(item)})
         if len(rows) == count:
             break
     return rows
@@ -82,13 +82,13 @@ def look_up(rows: Sequence[Row], texts: Iterator[str]) -> int:
     read = 0
     while chunk := list(islice(texts, CHUNK)):
         read += len(chunk)
-        items = [item for item in map(DOMAIN.parse, chunk) if not isinstance(item, Refusal)]
+        items = [item for item in map(DOMAIN.items.parse, chunk) if not isinstance(item, Refusal)]
         for item, fingerprint in zip(items, fingerprints(items), strict=True):
             alike = np.array(DataStructs.BulkTanimotoSimilarity(fingerprint, starts))
             near = np.flatnonzero(alike >= LEAST_SIMILARITY).tolist()
             if near and (qed := QED.qed(item)) >= LEAST_QED:
                 for place in near:
-                    _note_known(rows[place], DOMAIN.text(item), qed, float(alike[place]))
+                    _note_known(rows[place], DOMAIN.items.text(item), qed, float(alike[place]))
     for row in rows:
         row["known_similarity"] = row["known_similarity"] or ""
     return read

@@ -32,7 +32,7 @@ DRAWN = 2_000
 def batches(representation, texts: Sequence[str], values: np.ndarray) -> Iterator[Batch]:
     domain = load_domain("molecules")
     for start in range(0, len(texts), ROWS):
-        arrays = representation.encode([domain.parse(text) for text in texts[start : start + ROWS]])
+        arrays = representation.encode([domain.items.parse(text) for text in texts[start : start + ROWS]])
         good = [row for row, one in enumerate(arrays) if not isinstance(one, Refusal)]
         yield representation.batch([arrays[row] for row in good], values[start : start + ROWS][good])
 

@@ -34,16 +34,16 @@ from sciencegen.latent.noise import latent_noise
 def graphs(chosen: argparse.Namespace) -> list[Any]:
     domain = load_domain("molecules")
     if chosen.graphs:
-        texts = [row.text for row, _ in zip(domain.read(chosen.graphs), range(chosen.n), strict=False)]
+        texts = [row.text for row, _ in zip(domain.items.read(chosen.graphs), range(chosen.n), strict=False)]
     else:
         where = {"where": chosen.where} if chosen.where else {}
         texts = generate("molecules", chosen.n, model=chosen.model, raw=chosen.raw, seed=chosen.seed, **where)["item"]
-    return [item for item in map(domain.parse, filter(None, texts)) if not isinstance(item, Refusal)]
+    return [item for item in map(domain.items.parse, filter(None, texts)) if not isinstance(item, Refusal)]
 
 
 def texts_of(made: Iterator[tuple[int, Any]] | Any) -> list[str]:
     """Each structure as the text that the metrics read; "" for none."""
-    write = load_domain("molecules/structures").text
+    write = load_domain("molecules/structures").items.text
     return ["" if isinstance(one, Refusal) else write(one) for _, one in made]
 
 

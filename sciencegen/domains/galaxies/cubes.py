@@ -22,7 +22,7 @@ from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.provenance import history, provenance
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
-from sciencegen.items import Origin, Refusal, Row
+from sciencegen.items import Cell, Origin, Refusal, Row
 
 HDF5 = (".h5", ".hdf5")
 ENDINGS = (*HDF5, ".npz", ".npy", *zarr_stores.ENDINGS)
@@ -48,7 +48,7 @@ class Cube:
                 "Name the data set in stamps.yaml beside it: images: NAME."
             )
         self.images = self.arrays.pop(name)
-        self.header = {**self.header, **{key: value for key, value in getattr(self.images, "attrs", {}).items()}}
+        self.header = {**self.header, **({} if isinstance(self.images, np.ndarray) else dict(self.images.attrs))}
         self.scales = next((self.arrays[one] for one in SCALES if self._is_column(one)), None)
         header = {**self.header, **({} if self.scales is None else {"PIXSCALE": 1.0})}
         self.about: About | Refusal = about(header, told)
@@ -96,7 +96,7 @@ def _arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return arrays, {name: array.item() for name, array in arrays.items() if array.ndim == 0}
 
 
-def _text(cell: Any) -> str:
+def _text(cell: bytes | str | np.generic) -> str:
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
 
 
@@ -149,7 +149,7 @@ def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndar
 
 
 def write_hdf5(
-    path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+    path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
     """images [n band y x], psf [n y x], variance, pixel_scale, id and the columns of numbers; as attributes the unit,

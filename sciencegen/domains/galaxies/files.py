@@ -11,13 +11,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sciencegen.data.tables import open_binary, read_table
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
-from sciencegen.items import Origin, Refusal, Row
+from sciencegen.items import Cell, Origin, Refusal, Row
 
 ITEM_COLUMNS = ("item", "stamp", "image", "file", "path")
 TABLES = (".csv", ".csv.gz", ".parquet")
@@ -135,7 +134,7 @@ def cell(stamp: Stamp) -> str:
     return stamp.source
 
 
-def placed(path: Path, number: int) -> str:
+def text_at(path: Path, number: int) -> str:
     """The reference to a stamp of a file that `write` wrote."""
     return f"{path}[{number}]"
 
@@ -146,10 +145,10 @@ def check_writable(path: Path) -> None:
 
 
 def write(
-    path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+    path: Path, items: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
     """Stamps as FITS or HDF5, written whole; the same stamps give the same bytes."""
     check_writable(path)
     writer: Callable[..., None] = cubes.write_hdf5 if ending(path) in cubes.HDF5 else fits_writing.write
-    writer(Path(path), stamps, names, values, origin)
+    writer(Path(path), items, names, values, origin)

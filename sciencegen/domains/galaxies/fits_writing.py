@@ -16,14 +16,14 @@ from sciencegen.domains.galaxies.provenance import history, provenance
 from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
-from sciencegen.items import Origin
+from sciencegen.items import Cell, Origin
 
 SUFFIXES = ("_lower", "_upper")
 """Ends of a predictor's interval, in the unit of what it predicts."""
 
 
 def write(
-    path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]],
+    path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
     """A cube of stamps [n y x], or [n band y x], with the cubes PSF and VARIANCE where stamps have such images, and a
@@ -111,7 +111,7 @@ def _header(stamps: Sequence[Stamp], origin: Origin | None) -> Any:
     return header
 
 
-def _table(stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Any:
+def _table(stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]]) -> Any:
     from astropy.io import fits
 
     columns = [_column("id", [str(name) for name in names])]
@@ -124,7 +124,7 @@ def _table(stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, S
     return fits.BinTableHDU.from_columns(columns, name="CATALOG")
 
 
-def _column(name: str, cells: list[Any]) -> Any:
+def _column(name: str, cells: list[Cell]) -> Any:
     """Numbers as doubles, missing ones as NaN, with the unit of what is known by this name; else ASCII text."""
     from astropy.io import fits
 

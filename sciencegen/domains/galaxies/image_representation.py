@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,16 @@ from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.items import Stamp, parse_text, standardize
 from sciencegen.domains.galaxies.observation import (
     SAME_SCALE,
+    Exposure,
     ObservingConditions,
-    Seen,
+    exposures_of,
+    exposures_to_json,
+    load_exposures,
     mean_variance,
-    seen_from,
-    seen_of,
-    seen_to_json,
 )
+from sciencegen.domains.recipes import ObservedItems, Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.items import Refusal
+from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
 LOGARITHMIC = ("flux", "half_light_radius", "signal_to_noise", "sersic_index")
@@ -77,29 +78,31 @@ OBSERVED_NOTES = (
 """What a file of stamps says that this made and an instrument was then made to see."""
 
 
-@dataclass(eq=False)
-class ImageRepresentation:
-    """bands, side, pixel_scale (arcsec): those of every stamp. columns: of the condition, in order. flux_mean,
-    flux_std: of the logarithm of the images' sums in nJy. seen: PSFs and variances of a few training stamps."""
+@dataclass(frozen=True, eq=False)
+class ImageRepresentation(Representation):
+    """bands, side: those of every stamp. columns: of the condition, in order. flux_mean, flux_std: of the logarithm of
+    the images' sums in nJy. instrument: the pixel scale of every stamp, and exposures of a few training stamps."""
 
     bands: tuple[str, ...]
     side: int
-    pixel_scale: float
     columns: tuple[Column, ...]
     flux_mean: float
     flux_std: float
-    seen: Seen
-    name: str = "image"
-    observed_notes = OBSERVED_NOTES
-    properties: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.properties = tuple(column.name for column in self.columns)
+    instrument: ObservingConditions
+    name = "image"
 
     @property
-    def std(self) -> Float[np.ndarray, " property"]:
+    def properties(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def observation(self) -> ObservedItems:
+        return ObservedItems(instrument=self.instrument, notes=OBSERVED_NOTES)
+
+    @property
+    def scales(self) -> Mapping[str, float]:
         """Of each property's own values."""
-        return np.array([c.std * np.exp(c.mean) if c.logarithmic else c.std for c in self.columns])
+        return {c.name: float(c.std * np.exp(c.mean)) if c.logarithmic else c.std for c in self.columns}
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -114,8 +117,9 @@ class ImageRepresentation:
             bands, side, _ = self.shape
             got = f"{len(stamp.bands)} of {stamp.side}"
             return Refusal(f"expected {bands} band(s) of {side} x {side} pixels, got {got}; cut or bin it")
-        if abs(stamp.pixel_scale / self.pixel_scale - 1) > SAME_SCALE:
-            return Refusal(f'expected pixels of {self.pixel_scale:g}", got {stamp.pixel_scale:g}"; resample it')
+        scale = self.instrument.pixel_scale
+        if abs(stamp.pixel_scale / scale - 1) > SAME_SCALE:
+            return Refusal(f'expected pixels of {scale:g}", got {stamp.pixel_scale:g}"; resample it')
         return EncodedStamp(stamp.image, stamp.psf, stamp.variance)
 
     def batch(self, encoded: Sequence[EncodedStamp], values: np.ndarray | None = None) -> Batch:
@@ -149,22 +153,14 @@ class ImageRepresentation:
 
     def stamp(self, image: Float[np.ndarray, "band y x"]) -> Stamp | Refusal:
         nothing = np.zeros(len(self.bands), np.float32)
-        return standardize(Stamp(image.astype(np.float32), self.pixel_scale, None, nothing, self.bands))
+        return standardize(Stamp(image.astype(np.float32), self.instrument.pixel_scale, None, nothing, self.bands))
 
-    def observed(self, items: Sequence[Stamp], seed: int) -> list[Stamp]:
-        """Noise-free stamps as the training stamps were seen: each with the PSF and the noise of one of them, chosen,
-        as its noise is, by (seed, pixels)."""
-        found = ObservingConditions(self.pixel_scale, self.seen).observed(items, seed)
-        if refusal := next((one for one in found if isinstance(one, Refusal)), None):
-            raise RuntimeError(f"An observed stamp is none: {refusal.reason}.")
-        return [one for one in found if isinstance(one, Stamp)]
-
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {
             "format": 1, "name": self.name, "bands": list(self.bands), "side": self.side,
-            "pixel_scale": self.pixel_scale, "flux": {"mean": self.flux_mean, "std": self.flux_std},
+            "pixel_scale": self.instrument.pixel_scale, "flux": {"mean": self.flux_mean, "std": self.flux_std},
             "properties": {one.name: {"mean": one.mean, "std": one.std} for one in self.columns},
-            "seen": seen_to_json(self.seen),
+            "seen": exposures_to_json(self.instrument.exposures),
         }  # fmt: skip
 
 
@@ -187,10 +183,8 @@ def load(data: Mapping[str, Any]) -> ImageRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
     columns = tuple(Column(name, one["mean"], one["std"]) for name, one in data["properties"].items())
-    seen, flux = seen_from(data["seen"]), data["flux"]
-    return ImageRepresentation(
-        tuple(data["bands"]), data["side"], data["pixel_scale"], columns, flux["mean"], flux["std"], seen
-    )
+    instrument, flux = ObservingConditions(data["pixel_scale"], load_exposures(data["seen"])), data["flux"]
+    return ImageRepresentation(tuple(data["bands"]), data["side"], columns, flux["mean"], flux["std"], instrument)
 
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ImageRepresentation:
@@ -202,7 +196,8 @@ def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> Image
     sums = np.log([_positive_sum(one) for one in alike])
     columns = alike_pairs([_column(name, values[:, number]) for number, name in enumerate(names)])
     mean, std = float(sums.mean()), float(sums.std()) or 1.0
-    return ImageRepresentation(first.bands, first.side, first.pixel_scale, columns, mean, std, _seen(alike))
+    instrument = ObservingConditions(first.pixel_scale, _exposures(alike))
+    return ImageRepresentation(first.bands, first.side, columns, mean, std, instrument)
 
 
 def adapt(
@@ -223,7 +218,8 @@ def adapt(
     given = dict(zip(names, values.T, strict=True))
     known = {one.name: one for one in old.columns}
     new = {one.name: one for one in alike_pairs([_column(name, given[name]) for name in names if name not in known])}
-    return replace(old, bands=bands, columns=tuple((known | new)[name] for name in names), seen=_seen(fitting))
+    instrument = replace(old.instrument, exposures=_exposures(fitting))
+    return replace(old, bands=bands, columns=tuple((known | new)[name] for name in names), instrument=instrument)
 
 
 def _check_pair(names: Sequence[str]) -> None:
@@ -239,9 +235,9 @@ def _some_stamps(texts: Sequence[str]) -> list[Stamp]:
     raise DataError("Expected stamps to learn from, found none.")
 
 
-def _seen(stamps: Sequence[Stamp]) -> Seen:
-    """Of what an instrument saw, where some stamps are sharp."""
-    return seen_of([one for one in stamps if not one.noise_free] or stamps)
+def _exposures(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
+    """Of the stamps with noise, where some have none."""
+    return exposures_of([one for one in stamps if not one.noise_free] or stamps)
 
 
 def _positive_sum(stamp: Stamp) -> float:

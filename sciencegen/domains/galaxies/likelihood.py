@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,19 +23,23 @@ from scipy import ndimage
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.domains.base import Remember
+from sciencegen.diffusion.observed_images import ObservedImageDiffusion
+from sciencegen.domains.galaxies.image_representation import ImageRepresentation
 from sciencegen.domains.galaxies.items import LARGEST_PSF, Stamp
 from sciencegen.domains.galaxies.observation import ObservingConditions, observed
+from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
+from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.vae.images.image_vae import ImageVAE
 
 NAMES = ("log_likelihood", "anomaly")
 SAMPLES = 4
 """Importance samples of a variational autoencoder's bound."""
 TIMES = 8
 """Noise levels at which a diffusion's bound is taken, evenly spread."""
-DRAWS, SEEN_ALIKE, AT_ONCE = 384, 128, 32
+DRAWS, OBSERVED_ALIKE, AT_ONCE = 384, 128, 32
 """Of a model, beside which stamps are judged: with fewer the fit of what is expected is felt, unless they are all seen
 alike, as a diffusion's are. How many are drawn together."""
 SEED = 1810_0999
@@ -50,6 +53,9 @@ often that is looked at."""
 Reading = Callable[[Batch], Float[Tensor, " batch"]]
 """A Batch of one stamp to a lower bound of log p of its pixels, in nats; the same one each time."""
 
+StampModel = ImageVAE | ObservedImageDiffusion
+StampRepresentation = ImageRepresentation | ObservedRepresentation
+
 
 @dataclass(frozen=True)
 class StampBound:
@@ -58,8 +64,8 @@ class StampBound:
     others are asked for."""
 
     reading: Reading
-    model: Any
-    representation: Any
+    model: StampModel
+    representation: StampRepresentation
 
     def __call__(self, stamp: Stamp) -> float | Refusal:
         """In nats of the whole stamp, whose pixels are in nJy."""
@@ -89,7 +95,7 @@ class LogLikelihood:
 
 
 @dataclass(frozen=True, eq=False)
-class Usual:
+class ExpectedBound:
     """What is expected of stamps that are seen like this. low, high: of what was fitted, beyond which nothing is
     extrapolated. centre, scale: that `t` is standardized by. expected, spread: coefficients."""
 
@@ -106,7 +112,7 @@ class Usual:
         return (terms @ self.expected - bounds) / np.exp(terms[:, :4] @ self.spread)
 
 
-def fit_usual(seen: Float[np.ndarray, "draw 3"], bounds: Float[np.ndarray, " draw"]) -> Usual:
+def fit_expected_bound(seen: Float[np.ndarray, "draw 3"], bounds: Float[np.ndarray, " draw"]) -> ExpectedBound:
     """By least squares on the draws that aren't outlying."""
     centre, scale = seen.mean(0), seen.std(0).clip(min=0.05)  # of what doesn't differ nothing is told
     terms, kept = _terms((seen - centre) / scale), np.ones(len(seen), bool)
@@ -116,7 +122,7 @@ def fit_usual(seen: Float[np.ndarray, "draw 3"], bounds: Float[np.ndarray, " dra
         kept = misses < OUTLYING * np.median(misses)
     spread = np.linalg.lstsq(terms[kept, :4], np.log(misses[kept] + LEAST * np.median(misses)))[0]
     spread[0] += math.log(1.4826 * np.median(misses / np.exp(terms[:, :4] @ spread)))
-    return Usual(seen.min(0), seen.max(0), centre, scale, expected, spread)
+    return ExpectedBound(seen.min(0), seen.max(0), centre, scale, expected, spread)
 
 
 def _terms(t: Float[np.ndarray, "stamp 3"]) -> Float[np.ndarray, "stamp 10"]:
@@ -135,17 +141,17 @@ class Anomaly:
         self.bound, self.draws, self.remember = bound, draws, remember
 
     @cached_property
-    def usual(self) -> Usual | None:
+    def expected_bound(self) -> ExpectedBound | None:
         """None of a model whose draws have no likelihood: it learned from stamps without noise."""
-        found = self.remember(f"usual-{DRAWS}-{SEEN_ALIKE}", self._usual)
-        return None if found is None else Usual(**{name: np.array(values) for name, values in found.items()})
+        found = self.remember(f"usual-{DRAWS}-{OBSERVED_ALIKE}", self._expected_bound)
+        return None if found is None else ExpectedBound(**{name: np.array(values) for name, values in found.items()})
 
-    def _usual(self) -> dict[str, list[float]] | None:
+    def _expected_bound(self) -> dict[str, list[float]] | None:
         read = ((one, self._bound(one)) for one in self.draws() if isinstance(one, Stamp))
-        known = [(how_seen(one), bound) for one, bound in read if not isinstance(bound, Refusal)]
+        known = [(exposure_statistics(one), bound) for one, bound in read if not isinstance(bound, Refusal)]
         if len(known) < AT_ONCE:
             return None
-        found = fit_usual(*map(np.stack, zip(*known, strict=True)))
+        found = fit_expected_bound(*map(np.stack, zip(*known, strict=True)))
         return {each.name: getattr(found, each.name).tolist() for each in fields(found)}
 
     def score(self, items: Sequence[Stamp]) -> list[Score]:
@@ -155,9 +161,9 @@ class Anomaly:
         bound = self._bound(stamp)
         if isinstance(bound, Refusal):
             return bound
-        if self.usual is None:
+        if self.expected_bound is None:
             return Refusal("the model draws nothing that has a likelihood: it learned from stamps without noise")
-        return float(self.usual.deviation(how_seen(stamp)[None], np.array([bound]))[0])
+        return float(self.expected_bound.deviation(exposure_statistics(stamp)[None], np.array([bound]))[0])
 
     def _bound(self, stamp: Stamp) -> float | Refusal:
         """Nats, of pixels in units of their noise."""
@@ -165,7 +171,7 @@ class Anomaly:
         return bound if isinstance(bound, Refusal) else bound + 0.5 * float(np.log(_map(stamp)).sum())
 
 
-def how_seen(stamp: Stamp) -> Float[np.ndarray, "3"]:
+def exposure_statistics(stamp: Stamp) -> Float[np.ndarray, "3"]:
     """Logarithms of the signal-to-noise ratio of the sum of the pixels (at least 1), of the noise (nJy) and of the
     PSF's width (pixels)."""
     variance = _map(stamp)
@@ -188,14 +194,14 @@ def _score(value: float | Refusal) -> Score:
     return Score(None, failure=value.reason) if isinstance(value, Refusal) else Score(value)
 
 
-def _device(model: Any) -> torch.device:
+def _device(model: StampModel) -> torch.device:
     return next(model.parameters()).device
 
 
 # --- Draws ------------------------------------------------------------------------------------------------------------
 
 
-def drawn(model: Any, representation: Any, count: int) -> Iterator[Stamp | Refusal]:
+def drawn(model: StampModel, representation: StampRepresentation, count: int) -> Iterator[Stamp | Refusal]:
     """What the model makes."""
     generator = Generator().manual_seed(SEED)
     for _ in range(count // AT_ONCE):
@@ -205,12 +211,12 @@ def drawn(model: Any, representation: Any, count: int) -> Iterator[Stamp | Refus
         yield from representation.decode(made)
 
 
-def seen_variously(model: Any, representation: Any) -> Iterator[Stamp | Refusal]:
+def variously_observed(model: ImageVAE, representation: ImageRepresentation) -> Iterator[Stamp | Refusal]:
     """What a model makes that knows neither PSF nor noise, seen through those of training stamps, made wider, stronger
     and weaker."""
-    generator = np.random.default_rng(SEED)
+    generator, exposures = np.random.default_rng(SEED), representation.instrument.exposures
     for stamp in drawn(model, representation, DRAWS):
-        psf, variance = representation.seen[generator.integers(len(representation.seen))]
+        psf, variance = exposures[generator.integers(len(exposures))]
         noisier, wider = NOISIER ** generator.uniform(-2, 2), generator.uniform(0, WIDER)
         if isinstance(stamp, Stamp):
             yield observed(stamp, _blurred(psf, wider), variance * noisier, generator)
@@ -226,7 +232,7 @@ def _blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
 # --- Recipes ----------------------------------------------------------------------------------------------------------
 
 
-def vae_oracles(model: Any, representation: Any, remember: Remember) -> Mapping[str, Oracle]:
+def vae_oracles(model: ImageVAE, representation: ImageRepresentation, remember: Remember) -> Mapping[str, Oracle]:
     """Of an `ImageVAE`: the bound in the strict sense, and how odd the one is that it was trained by, which grants the
     model an error."""
 
@@ -234,22 +240,23 @@ def vae_oracles(model: Any, representation: Any, remember: Remember) -> Mapping[
         return lambda batch: model.bound(batch, SAMPLES, misfit=misfit)
 
     strict, trained = (StampBound(reading(misfit), model, representation) for misfit in (0.0, None))
-    anomaly = Anomaly(trained, lambda: seen_variously(model, representation), remember)
-    return _oracles(strict, anomaly, representation)
+    anomaly = Anomaly(trained, lambda: variously_observed(model, representation), remember)
+    return _oracles(strict, anomaly, representation.instrument)
 
 
-def diffusion_oracles(model: Any, representation: Any, remember: Remember) -> Mapping[str, Oracle]:
+def diffusion_oracles(
+    model: ObservedImageDiffusion, representation: ObservedRepresentation, remember: Remember
+) -> Mapping[str, Oracle]:
     """Of an `ObservedImageDiffusion`, whose draws are as the training stamps were seen."""
 
     def reading(batch: Batch) -> Tensor:
         return -model.terms(batch.repeat_interleave(TIMES)).nats.mean(0, keepdim=True)
 
     bound = StampBound(reading, model, representation)
-    anomaly = Anomaly(bound, lambda: drawn(model, representation, SEEN_ALIKE), remember)
-    return _oracles(bound, anomaly, representation.images)
+    anomaly = Anomaly(bound, lambda: drawn(model, representation, OBSERVED_ALIKE), remember)
+    return _oracles(bound, anomaly, representation.images.instrument)
 
 
-def _oracles(bound: StampBound, anomaly: Anomaly, images: Any) -> Mapping[str, Oracle]:
-    """A stamp without noise and PSF is judged as the training stamps were seen."""
-    observing = ObservingConditions(images.pixel_scale, images.seen)
-    return {one.name: ForwardModelOracle(one, observing) for one in (LogLikelihood(bound), anomaly)}
+def _oracles(bound: StampBound, anomaly: Anomaly, instrument: ObservingConditions) -> Mapping[str, Oracle]:
+    """A stamp without noise and PSF is judged as the training stamps were observed."""
+    return {one.name: ForwardModelOracle(one, instrument) for one in (LogLikelihood(bound), anomaly)}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.capabilities import MetricNote
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, key
 from sciencegen.domains.galaxies.morphology import morphology, morphology_distance
@@ -16,7 +17,7 @@ from sciencegen.domains.galaxies.observation import observing_conditions
 from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.galaxies.similarity import nearest
 from sciencegen.errors import DataError
-from sciencegen.items import Direction, Refusal
+from sciencegen.items import Refusal
 from sciencegen.metrics.copying import copying_scores
 from sciencegen.metrics.distances import wasserstein_1d
 
@@ -31,28 +32,29 @@ MOST_COMPARED, MOST_DESCRIBED = 1000, 5000
 SEED = 0
 """Of the noise that samples without it are compared with."""
 
-METRIC_NOTES: dict[str, tuple[str, Direction | None, dict[str, float]]] = {
-    "valid": ("share of draws that are stamps", "maximize", {}),
-    "measured": ("share of stamps of which every statistic can be measured", "maximize", {}),
-    "unique": ("share of distinct ones", "maximize", {}),
-    "novelty": ("distinct ones that the training set lacks", "maximize", {}),
-    "nearest_training": ("mean similarity to the most similar training stamp", None, {}),
-    "copied": ("share nearer to a training stamp than all but 1% of the reference's; 0.01: nothing is", "minimize", {}),
-    "nearer": ("chance to be nearer to the training stamps than one of the reference; 0.5: alike", None, {}),
-    "frechet_morphology": (
+METRIC_NOTES: dict[str, MetricNote] = {
+    "valid": MetricNote("share of draws that are stamps", "maximize"),
+    "measured": MetricNote("share of stamps of which every statistic can be measured", "maximize"),
+    "unique": MetricNote("share of distinct ones", "maximize"),
+    "novelty": MetricNote("distinct ones that the training set lacks", "maximize"),
+    "nearest_training": MetricNote("mean similarity to the most similar training stamp"),
+    "copied": MetricNote(
+        "share nearer to a training stamp than all but 1% of the reference's; 0.01: nothing is", "minimize"
+    ),
+    "nearer": MetricNote("chance to be nearer to the training stamps than one of the reference; 0.5: alike"),
+    "frechet_morphology": MetricNote(
         "squared Fréchet distance of scattering coefficients and flux, in standard deviations of the reference; "
         "no trained weights",
         "minimize",
-        {},
     ),
-    "frechet_morphology_halves": ("the same between two halves of the reference: what chance alone makes", None, {}),
-    "precision": ("share of stamps that lie where the reference's do, by the same numbers", "maximize", {}),
-    "recall": ("share of the reference's stamps that lie where the samples do", "maximize", {}),
-    "density": ("how many of the reference's neighbourhoods a stamp lies in; 1 where they are alike", None, {}),
-    "coverage": ("share of the reference's stamps with a sample in their neighbourhood", "maximize", {}),
-    f"{DISTANCE}mean": ("Wasserstein distance of the statistics, in standard deviations, mean", "minimize", {}),
+    "frechet_morphology_halves": MetricNote("the same between two halves of the reference: what chance alone makes"),
+    "precision": MetricNote("share of stamps that lie where the reference's do, by the same numbers", "maximize"),
+    "recall": MetricNote("share of the reference's stamps that lie where the samples do", "maximize"),
+    "density": MetricNote("how many of the reference's neighbourhoods a stamp lies in; 1 where they are alike"),
+    "coverage": MetricNote("share of the reference's stamps with a sample in their neighbourhood", "maximize"),
+    f"{DISTANCE}mean": MetricNote("Wasserstein distance of the statistics, in standard deviations, mean", "minimize"),
     **{
-        f"{DISTANCE}{name}": (f"Wasserstein distance of {name}, in standard deviations", "minimize", {})
+        f"{DISTANCE}{name}": MetricNote(f"Wasserstein distance of {name}, in standard deviations", "minimize")
         for name in STATISTICS
     },
 }
@@ -75,7 +77,7 @@ def evaluate(
     result |= {"valid": len(found) / len(samples)}
     if found:
         keys = {key(stamp) for stamp in found}
-        found, result["count_observed"] = as_seen(found, known)
+        found, result["count_observed"] = as_observed(found, known)
         measured, expected = (measure(group, STATISTICS) for group in (found, known))
         result |= {"count_unique": len(keys), "unique": len(keys) / len(found)}
         result["measured"] = float(np.isfinite(measured).all(1).mean())
@@ -96,7 +98,7 @@ def standardized_distances(measured: np.ndarray, expected: np.ndarray) -> dict[s
     return found | ({f"{DISTANCE}mean": float(np.mean(list(found.values())))} if found else {})
 
 
-def as_seen(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[list[Stamp], int]:
+def as_observed(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[list[Stamp], int]:
     """The stamps, those without PSF and noise seen as the references are, if these were observed; and how many of them
     that is. One that can't be seen so (of other pixels) stays as it is."""
     conditions = observing_conditions(references)

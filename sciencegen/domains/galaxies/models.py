@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +13,13 @@ from torch import Tensor
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
 from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion
-from sciencegen.domains.base import Recipe
-from sciencegen.domains.galaxies import image_representation, likelihood, seen_representation
+from sciencegen.domains.galaxies import image_representation, likelihood, observed_representation
 from sciencegen.domains.galaxies.dependences import settled
-from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
+from sciencegen.domains.galaxies.image_representation import SPIN_2, EncodedStamp, ImageRepresentation
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA
+from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
-from sciencegen.domains.galaxies.seen_representation import SeenRepresentation
+from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe
 from sciencegen.items import Refusal
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
@@ -37,7 +36,7 @@ CONDITIONS = (
 TRAINING = {"steps": 4000, "batch_size": 64, "learning_rate": 1e-3, "ema_decay": 0.995}
 
 
-def condition_kinds(representation: ImageRepresentation | SeenRepresentation) -> ConditionKinds:
+def condition_kinds(representation: ImageRepresentation | ObservedRepresentation) -> ConditionKinds:
     """Ellipticity's components turn with the image; all else doesn't."""
     names = representation.properties
     pairs = ((names.index(SPIN_2[0]), names.index(SPIN_2[1])),) if SPIN_2[0] in names else ()
@@ -72,7 +71,7 @@ def adapt_stamp_vae(model: ImageVAE, old: ImageRepresentation, new: ImageReprese
     return adapted
 
 
-def check(model: Any, representation: ImageRepresentation, arrays: Sequence[Any]) -> Mapping[str, float]:
+def check(model: ImageVAE, representation: ImageRepresentation, arrays: Sequence[EncodedStamp]) -> Mapping[str, float]:
     """The bound of -log p of held-out stamps without their conditions, in nats a pixel; what is left of them.
 
     chi_squared: mean square of (stamp - what the model makes of it, as seen) over the noise, of stamps that have noise:
@@ -90,14 +89,16 @@ def check(model: Any, representation: ImageRepresentation, arrays: Sequence[Any]
     }
 
 
-def stamp_diffusion(representation: SeenRepresentation, settings: ImageDiffusionSettings) -> ObservedImageDiffusion:
+def stamp_diffusion(representation: ObservedRepresentation, settings: ImageDiffusionSettings) -> ObservedImageDiffusion:
     """A variational diffusion of stamps as they were seen, which knows PSF and noise of each."""
     context = {PSF: 1, NOISE: representation.shape[0]}
     diffusion = image_diffusion(representation.shape, condition_kinds(representation), context, settings)
-    return ObservedImageDiffusion(diffusion, representation.seen, STEPS_PER_SIGMA)
+    return ObservedImageDiffusion(diffusion, representation.exposures, STEPS_PER_SIGMA)
 
 
-def check_diffusion(model: Any, representation: SeenRepresentation, arrays: Sequence[Any]) -> Mapping[str, float]:
+def check_diffusion(
+    model: ObservedImageDiffusion, representation: ObservedRepresentation, arrays: Sequence[EncodedStamp]
+) -> Mapping[str, float]:
     """Bits a pixel of held-out stamps without their conditions, as they are quantized: in steps of a sixteenth of the
     noise; and what the noise alone takes of it."""
     bits = model.bits_per_pixel(representation.batch(arrays))
@@ -112,26 +113,22 @@ RECIPES = {
         build=stamp_vae,
         settings=ImageVAESettings,
         conditions=CONDITIONS,
-        adapt_representation=image_representation.adapt,
-        adapt=adapt_stamp_vae,
-        fewest=0,
+        adaptation=Adaptation(adapt_representation=image_representation.adapt, adapt=adapt_stamp_vae, fewest=0),
         description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
         check=check,
-        oracles=likelihood.vae_oracles,
-        knows=likelihood.NAMES,
+        oracles=ModelOracles(make=likelihood.vae_oracles, names=likelihood.NAMES),
         training=TRAINING,
     ),
     "stamp-diffusion": Recipe(
         name="stamp-diffusion",
-        fit=seen_representation.fit,
-        load_representation=seen_representation.load,
+        fit=observed_representation.fit,
+        load_representation=observed_representation.load,
         build=stamp_diffusion,
         settings=ImageDiffusionSettings,
         conditions=CONDITIONS,
         description="Variational diffusion of stamps as they were seen, with PSF and noise; a likelihood in bits.",
         check=check_diffusion,
-        oracles=likelihood.diffusion_oracles,
-        knows=likelihood.NAMES,
+        oracles=ModelOracles(make=likelihood.diffusion_oracles, names=likelihood.NAMES),
         training=TRAINING,
     ),
 }

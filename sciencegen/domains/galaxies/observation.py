@@ -10,7 +10,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -20,7 +20,7 @@ from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.survey import draw_psf, psf_half
 from sciencegen.domains.galaxies.surveys import Survey
-from sciencegen.items import Refusal
+from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
 KEPT = 16
@@ -59,68 +59,71 @@ def observed_by(stamp: Stamp, survey: Survey, generator: np.random.Generator) ->
     return observed(stamp, drawn / drawn.sum(), variance, generator)
 
 
-Seen = tuple[tuple[np.ndarray | None, np.ndarray], ...]
-"""PSF [y x] (None: there is none) and variance of the noise (nJy², [band]) of a few stamps."""
+class Exposure(NamedTuple):
+    """How one stamp was observed. psf: [y x], None where there is none. variance: of the noise, nJy² [band]."""
+
+    psf: np.ndarray | None
+    variance: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class ObservingConditions:
-    """How stamps were seen. pixel_scale: arcsec. seen: of a few of them."""
+    """How stamps were observed. pixel_scale: arcsec. exposures: of a few of them."""
 
     pixel_scale: float
-    seen: Seen
+    exposures: tuple[Exposure, ...]
 
-    def observed(self, stamps: Sequence[Stamp], seed: int) -> list[Stamp | Refusal]:
-        """Stamps as those were seen: one without PSF and noise gets the PSF and the noise of one of them, chosen, as
-        its noise is, by (seed, pixels); one that was observed already stays as it is."""
-        return [stamp if is_observed(stamp) else self._observed(stamp, seed) for stamp in stamps]
+    def observed(self, items: Sequence[Stamp], seed: int) -> list[Stamp | Refusal]:
+        """The observation of each stamp. A stamp without PSF and noise gets the PSF and the noise of one exposure,
+        which (seed, pixels) choose, as they do its noise; a stamp that was observed already stays as it is."""
+        return [stamp if is_observed(stamp) else self._observed(stamp, seed) for stamp in items]
 
     def _observed(self, stamp: Stamp, seed: int) -> Stamp | Refusal:
-        bands = len(self.seen[0][1])
+        bands = len(self.exposures[0].variance)
         if abs(stamp.pixel_scale / self.pixel_scale - 1) > SAME_SCALE:
             return Refusal(f'has pixels of {stamp.pixel_scale:g}", those learned from have {self.pixel_scale:g}"')
         if len(stamp.bands) != bands:
             return Refusal(f"has {len(stamp.bands)} band(s), those learned from have {bands}")
         digest = hashlib.blake2b(np.ascontiguousarray(stamp.image).tobytes(), digest_size=8).digest()
         generator = np.random.default_rng([seed, int.from_bytes(digest, "little")])
-        psf, variance = self.seen[generator.integers(len(self.seen))]
+        psf, variance = self.exposures[generator.integers(len(self.exposures))]
         return observed(stamp, psf, variance, generator)
 
-    def to_json(self) -> dict[str, Any]:
-        return {"format": 1, "pixel_scale": self.pixel_scale, "seen": seen_to_json(self.seen)}
+    def to_json(self) -> Json:
+        return {"format": 1, "pixel_scale": self.pixel_scale, "seen": exposures_to_json(self.exposures)}
 
 
 def observing_conditions(stamps: Sequence[Stamp]) -> ObservingConditions | None:
     """Those of the stamps, by evenly spaced ones of the first one's pixels and bands; None where most have neither PSF
     nor noise."""
-    seen = [stamp for stamp in stamps if is_observed(stamp)]
-    if not seen or 2 * len(seen) < len(stamps):
+    found = [stamp for stamp in stamps if is_observed(stamp)]
+    if not found or 2 * len(found) < len(stamps):
         return None
-    first = seen[0]
+    first = found[0]
     scale = first.pixel_scale
-    alike = [s for s in seen if s.bands == first.bands and abs(s.pixel_scale / scale - 1) <= SAME_SCALE]
-    return ObservingConditions(scale, seen_of(alike))
+    alike = [s for s in found if s.bands == first.bands and abs(s.pixel_scale / scale - 1) <= SAME_SCALE]
+    return ObservingConditions(scale, exposures_of(alike))
 
 
 def load_observing(data: Mapping[str, Any]) -> ObservingConditions:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "observing conditions")
-    return ObservingConditions(data["pixel_scale"], seen_from(data["seen"]))
+    return ObservingConditions(data["pixel_scale"], load_exposures(data["seen"]))
 
 
-def seen_of(stamps: Sequence[Stamp]) -> Seen:
+def exposures_of(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
     """PSF and noise of evenly spaced ones."""
     kept = [stamps[row] for row in evenly_spaced(len(stamps), KEPT)]
-    return tuple((one.psf, mean_variance(one)) for one in kept)
+    return tuple(Exposure(one.psf, mean_variance(one)) for one in kept)
 
 
-def seen_to_json(seen: Seen) -> list[dict[str, Any]]:
-    return [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in seen]
+def exposures_to_json(exposures: Sequence[Exposure]) -> list[Json]:
+    return [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in exposures]
 
 
-def seen_from(data: Sequence[Mapping[str, Any]]) -> Seen:
-    """The inverse of `seen_to_json`."""
-    return tuple((unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data)
+def load_exposures(data: Sequence[Mapping[str, Any]]) -> tuple[Exposure, ...]:
+    """The inverse of `exposures_to_json`."""
+    return tuple(Exposure(unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data)
 
 
 def mean_variance(stamp: Stamp) -> Float[np.ndarray, " band"]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from rdkit import Chem
-
-from sciencegen.domains.base import Recipe
+from sciencegen.domains.base import Domain, ItemIO, Oracles, Regression, Similarity
+from sciencegen.domains.capabilities import Moves, Pictures, ReferenceSets, Scaffold, Structures
+from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.molecules import (
     edits,
     features,
@@ -23,140 +20,83 @@ from sciencegen.domains.molecules import (
     render,
     similarity,
 )
+from sciencegen.domains.molecules.metric_notes import METRIC_NOTES, METRIC_UNITS
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
-from sciencegen.items import Origin, Property, Refusal, Row
-from sciencegen.scoring.oracles import Oracle
+
+__all__ = ["DOMAIN"]
 
 
-class Molecules:
-    """The `Domain` of molecules: each member is one of this folder's functions."""
+def evaluate(
+    samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
+) -> dict[str, float]:
+    """`metrics.evaluate`, imported on use: it needs torch."""
+    from sciencegen.domains.molecules import metrics
 
-    name = "molecules"
-    item_columns = files.ITEM_COLUMNS
-    formats: tuple[str, ...] = files.FORMATS
-    properties: Mapping[str, Property] = PROPERTIES
-    splits: Mapping[str, Any] = {"scaffold": None}
-    gallery = 18
-
-    @cached_property
-    def recipes(self) -> Mapping[str, Recipe]:
-        from sciencegen.domains.molecules.models import RECIPES  # on use: needs torch
-
-        return RECIPES
-
-    @cached_property
-    def forms(self) -> Mapping[str, Any]:
-        from sciencegen.domains.molecules.structured import Structures
-
-        return {"structures": Structures()}
-
-    @property
-    def default_recipe(self) -> str:
-        return next(iter(self.recipes))
-
-    @cached_property
-    def metric_notes(self) -> Mapping[str, tuple]:
-        from sciencegen.domains.molecules.metric_notes import METRIC_NOTES
-
-        return METRIC_NOTES
-
-    metric_units: Mapping[str, str] = {
-        "lengths": "Å", "angles": "°", "dihedrals": "°", "strain": "kcal/mol", "reference_strain": "kcal/mol",
-    }  # fmt: skip
-
-    @property
-    def references(self) -> Sequence[str]:
-        """Held-out sets that come in compact form; `evaluate` takes their names."""
-        from sciencegen.domains.molecules.reference_sets import REFERENCES
-
-        return tuple(REFERENCES)
-
-    @property
-    def training_sets(self) -> Sequence[str]:
-        from sciencegen.domains.molecules.reference_sets import TRAINING_SETS
-
-        return tuple(TRAINING_SETS)
-
-    def training_set(self, name: str) -> Any:
-        """The keys of a training set, to ask with `in`; None where it isn't shipped."""
-        from sciencegen.domains.molecules.reference_sets import load_training_filter
-
-        return load_training_filter(name) if name in self.training_sets else None
-
-    def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
-        return files.read(Path(path), column)
-
-    def write(
-        self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]],
-        origin: Origin | None = None,
-    ) -> None:  # fmt: skip
-        files.write(Path(path), items, names, values)
-
-    def structure_records(self, path: Path) -> tuple[str, Iterator[str]]:
-        """The name of the format and each molecule's record, without its data items; "" for one that is flat."""
-        return "sdf", files.drawable_records(Path(path))
-
-    def parse(self, text: str) -> Chem.Mol | Refusal:
-        return items.parse(text)
-
-    def left_out(self, text: str) -> str:
-        return "several molecules (salts, solvents, mixtures), of which the largest organic one is taken" * (
-            "." in text
-        )
-
-    def text(self, item: Chem.Mol) -> str:
-        return items.text(item)
-
-    def key(self, item: Chem.Mol) -> str:
-        return items.key(item)
-
-    def similarity(self, items: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
-        return similarity.similarity(items, references)
-
-    def nearest(self, items: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
-        return similarity.nearest(items, references)
-
-    def mutate(self, item: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-        return mutations.mutate(item, generator)
-
-    def edit(self, item: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-        return edits.edit(item, generator)
-
-    def recombine(self, item: Chem.Mol, other: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-        return recombination.recombine(item, other, generator)
-
-    def measure(self, items: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
-        return measure(items, names)
-
-    def oracle(self, name: str) -> Oracle:
-        return oracles.oracle(name)
-
-    def oracle_names(self) -> Sequence[str]:
-        return oracles.oracle_names()
-
-    def features(self, items: Sequence[Chem.Mol]) -> np.ndarray:
-        return features.features(items)
-
-    def groups(self, items: Sequence[Chem.Mol]) -> list[str]:
-        return features.groups(items)
-
-    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Chem.Mol], bool]:
-        return patterns.constraint(keep, forbid)
-
-    def scaffold(self, path: Path) -> Any:
-        from sciencegen.domains.molecules.scaffolds import read_scaffold
-
-        return read_scaffold(Path(path))
-
-    def evaluate(
-        self, samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
-    ) -> dict[str, float]:
-        from sciencegen.domains.molecules.metrics import evaluate  # on use: needs torch
-
-        return evaluate(samples, reference, training)
-
-    def render(self, item: Chem.Mol, width: int = 220, height: int = 160) -> str:
-        return render.render(item, width, height)
+    return metrics.evaluate(samples, reference, training)
 
 
-DOMAIN = Molecules()
+def held_out_sets() -> tuple[str, ...]:
+    """Names of the shipped held-out sets, imported on use."""
+    from sciencegen.domains.molecules.reference_sets import REFERENCES
+
+    return tuple(REFERENCES)
+
+
+def training_sets() -> tuple[str, ...]:
+    """Names of the shipped training sets, imported on use."""
+    from sciencegen.domains.molecules.reference_sets import TRAINING_SETS
+
+    return tuple(TRAINING_SETS)
+
+
+def load_training_set(name: str) -> Container[str] | None:
+    """The keys of a training set; None where it isn't shipped."""
+    from sciencegen.domains.molecules.reference_sets import load_training_filter
+
+    return load_training_filter(name) if name in training_sets() else None
+
+
+def read_scaffold(path: Path) -> Scaffold:
+    """`scaffolds.read_scaffold`, imported on use."""
+    from sciencegen.domains.molecules import scaffolds
+
+    return scaffolds.read_scaffold(path)
+
+
+DOMAIN = Domain(
+    name="molecules",
+    items=ItemIO(
+        parse=items.parse,
+        text=items.text,
+        key=items.key,
+        columns=files.ITEM_COLUMNS,
+        formats=files.FORMATS,
+        read=files.read,
+        write=files.write,
+        left_out=items.left_out,
+    ),
+    properties=PROPERTIES,
+    measure=measure,
+    recipes=LazyTable("sciencegen.domains.molecules.models:RECIPES"),
+    similarity=Similarity(matrix=similarity.similarity, nearest=similarity.nearest),
+    oracles=Oracles(find=oracles.oracle, names=oracles.oracle_names),
+    regression=Regression(features=features.features, groups=features.groups, splits={"scaffold": None}),
+    evaluate=evaluate,
+    render=render.render,
+    moves=Moves(
+        mutate=mutations.mutate,
+        edit=edits.edit,
+        recombine=recombination.recombine,
+        constraint=patterns.constraint,
+    ),
+    structures=Structures(records=files.structure_records, read_scaffold=read_scaffold),
+    pictures=Pictures(gallery=18),
+    reference_sets=ReferenceSets(
+        held_out=held_out_sets,
+        training=training_sets,
+        load_training=load_training_set,
+        notes=METRIC_NOTES,
+        units=METRIC_UNITS,
+    ),
+    forms={"structures": "sciencegen.domains.molecules.structured:DOMAIN"},
+)

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
@@ -20,7 +19,7 @@ from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, te
 from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Refusal, Row
+from sciencegen.items import Cell, Origin, Refusal, Row
 
 ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "mol")
 FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", *READ_TABLES)
@@ -39,6 +38,7 @@ def ending(path: Path) -> str:
 
 def read(path: Path, column: str | None = None) -> Iterator[Row]:
     """Stream the rows of a file of molecules; what can't be read as a molecule is still a row, for the rejects."""
+    path = Path(path)
     kind = ending(path)
     if kind not in FORMATS:
         raise ConfigError(
@@ -106,8 +106,13 @@ def split_records(path: Path) -> Iterator[tuple[int, list[str]]]:
         yield number, record
 
 
-def drawable_records(path: Path) -> Iterator[str]:
-    """The molfile blocks of an .sdf file as text, "" for one that has no third dimension."""
+def structure_records(path: Path) -> tuple[str, Iterator[str]]:
+    """The name of the format, and the molfile block of each molecule of an .sdf file; "" for one without a third
+    dimension."""
+    return "sdf", _molfile_blocks(path)
+
+
+def _molfile_blocks(path: Path) -> Iterator[str]:
     for _, record in split_records(path):
         block = record[: record.index("M  END") + 1] if "M  END" in record else []
         flat = len(block) > 1 and block[1][20:22] != "3D"
@@ -150,13 +155,17 @@ def sdf_values(record: Sequence[str]) -> dict[str, float]:
     return values
 
 
-def write(path: Path, molecules: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> None:
-    """Molecules as .smi (SMILES and name) or .sdf (3D structure, name, every value as an SD tag), perhaps gzipped."""
+def write(
+    path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
+    origin: Origin | None = None,
+) -> None:  # fmt: skip
+    """Molecules as .smi (SMILES and name) or .sdf (3D structure, name, every value as an SD tag), perhaps gzipped.
+    Neither has a place for `origin`."""
     writers = {".smi": _smi_lines, ".sdf": _sdf_records}
     kind = ending(path).removesuffix(".gz")
     if kind not in writers:
         raise ConfigError(f"Expected a structure file ending in .smi or .sdf, got '{path}'. Choose one of the two.")
-    write_text(path, writers[kind](molecules, names, values))
+    write_text(path, writers[kind](items, names, values))
 
 
 def _smi_lines(molecules, names, values) -> Iterator[str]:
@@ -172,7 +181,7 @@ def _sdf_records(molecules, names, values) -> Iterator[str]:
         structure = with_structure(molecule)
         molecule = _asked(molecule)
         block = Chem.MolToMolBlock(structure.molecule, forceV3000=structure.molecule.GetNumAtoms() > 999)
-        tags: dict[str, Any] = {"smiles": text(molecule), "structure": structure.method}
+        tags: dict[str, Cell] = {"smiles": text(molecule), "structure": structure.method}
         chosen = rdMolDescriptors.CalcNumUnspecifiedAtomStereoCenters(molecule)
         tags |= {"stereocentres_chosen": chosen} if chosen and structure.failure is None else {}
         tags |= {column: cells[row] for column, cells in values.items()}
@@ -186,9 +195,9 @@ def _asked(molecule: Chem.Mol) -> Chem.Mol:
     return asked or with_implicit_hydrogens(molecule)
 
 
-def _one_line(value: Any) -> str:
+def _one_line(value: Cell) -> str:
     return " ".join(number_text(value).split()) if isinstance(value, float) else " ".join(str(value).split())
 
 
-def _missing(value: Any) -> bool:
+def _missing(value: Cell) -> bool:
     return value is None or value != value or str(value).strip() == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from rdkit import Chem
 
 from sciencegen.batch import Batch
-from sciencegen.domains.molecules import known_distances
+from sciencegen.domains.molecules import known_distances, standardization
 from sciencegen.domains.molecules.confirmation import confirmed, speaks
 from sciencegen.domains.molecules.geometry import (
     BOND_TYPES,
@@ -24,43 +24,42 @@ from sciencegen.domains.molecules.geometry import (
     symbols,
 )
 from sciencegen.domains.molecules.known_distances import KnownDistances
-from sciencegen.domains.molecules.representations import moments, standardized
+from sciencegen.domains.molecules.standardization import Standardization
 from sciencegen.domains.molecules.structure_files import parse_structure
+from sciencegen.domains.recipes import Completing
 from sciencegen.errors import DataError
-from sciencegen.items import Refusal
+from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
 PRIOR_ITEMS = 10
 
 
-class GeometryRepresentation:
+@dataclass(frozen=True, eq=False)
+class GeometryRepresentation(Completing):
     """Which elements there are, how many atoms molecules have, and how the condition's columns are standardized.
 
-    elements: atomic numbers; their order is that of the columns of `types`. sizes: how many molecules of the training
-    data have how many atoms; size_mean, size_std [size property]: the standardized properties of those of each size.
-    bonded: whether batches hold bonds. distances: those that the training data's atoms have; None: they aren't known.
+    elements: atomic numbers, ascending; the order of the columns of `types`. sizes: number of atoms -> molecules of the
+    training data that have so many, ascending; size_mean, size_std: the standardized properties of those of each size.
+    bonded: whether batches hold bonds. distances: between the atoms of the training data; None: they aren't known.
     """
 
+    elements: Int[np.ndarray, " element"]
+    sizes: Mapping[int, int]
+    standardization: Standardization
+    size_mean: Float[np.ndarray, "size property"]
+    size_std: Float[np.ndarray, "size property"]
+    bonded: bool = True
+    distances: KnownDistances | None = None
     name = "geometry"
+    canonical = True
 
-    def __init__(
-        self,
-        elements: Sequence[int],
-        sizes: Mapping[int, int],
-        properties: Sequence[str] = (),
-        mean: np.ndarray | Sequence[float] = (),
-        std: np.ndarray | Sequence[float] = (),
-        bonded: bool = True,
-        size_mean: np.ndarray | Sequence[Sequence[float]] | None = None,
-        size_std: np.ndarray | Sequence[Sequence[float]] | None = None,
-        distances: KnownDistances | None = None,
-    ) -> None:
-        self.elements, self.sizes = np.array(sorted(elements)), dict(sorted(sizes.items()))
-        self.properties, self.bonded, self.distances = tuple(properties), bonded, distances
-        self.mean, self.std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
-        alike = np.zeros((len(self.sizes), len(self.properties)))  # unless told: as if no property knew of the size
-        self.size_mean = alike if size_mean is None else np.asarray(size_mean, np.float64).reshape(alike.shape)
-        self.size_std = alike + 1 if size_std is None else np.asarray(size_std, np.float64).reshape(alike.shape)
+    @property
+    def properties(self) -> tuple[str, ...]:
+        return self.standardization.names
+
+    @property
+    def scales(self) -> Mapping[str, float]:
+        return self.standardization.scales
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
         """Each molecule's arrays, or why it has none that the model knows."""
@@ -99,9 +98,7 @@ class GeometryRepresentation:
         fields = {"positions": positions, "types": types, "charges": charges}
         if self.bonded:
             fields["bonds"] = _bond_field(encoded, mask)
-        condition = None
-        if values is not None:
-            condition = torch.from_numpy(((np.asarray(values) - self.mean) / self.std).astype(np.float32))
+        condition = None if values is None else torch.from_numpy(self.standardization.rows(values))
         return Batch({k: torch.from_numpy(v) for k, v in fields.items()}, torch.from_numpy(mask), condition)
 
     def geometries(self, batch: Batch) -> list[Geometry]:
@@ -132,14 +129,14 @@ class GeometryRepresentation:
         return np.array(sound, bool)
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        return standardized(values, self.properties, self.mean, self.std)
+        return self.standardization.row(values)
 
     def draw_sizes(self, count: int, generator: np.random.Generator) -> Int[np.ndarray, " count"]:
         """Numbers of atoms, as often as in the training data."""
         frequency = np.array(list(self.sizes.values()), np.float64)
         return generator.choice(np.array(list(self.sizes)), count, p=frequency / frequency.sum())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {
             "format": 1,
             "name": self.name,
@@ -148,23 +145,25 @@ class GeometryRepresentation:
             "bonded": self.bonded,
             **({"distances": self.distances.to_json()} if self.distances else {}),
             **({"size_mean": self.size_mean.tolist(), "size_std": self.size_std.tolist()} if self.properties else {}),
-            "properties": {
-                name: {"mean": float(mean), "std": float(std)}
-                for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
-            },
+            "properties": self.standardization.to_json(),
         }
 
 
 def load(data: Mapping[str, Any]) -> GeometryRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
-    columns = data["properties"]
-    mean, std = (np.array([column[key] for column in columns.values()], np.float64) for key in ("mean", "std"))
     elements = [number for number in map(atomic_number, data["elements"]) if number is not None]
     sizes = {int(size): count for size, count in data["sizes"].items()}
-    by_size = data.get("size_mean"), data.get("size_std")
-    distances = known_distances.load(data["distances"]) if "distances" in data else None  # older files have none
-    return GeometryRepresentation(elements, sizes, list(columns), mean, std, data["bonded"], *by_size, distances)
+    shape = (len(sizes), len(data["properties"]))
+    return GeometryRepresentation(
+        np.array(sorted(elements)),
+        dict(sorted(sizes.items())),
+        standardization.load(data["properties"]),
+        np.array(data.get("size_mean", np.zeros(shape)), np.float64).reshape(shape),  # older files have neither
+        np.array(data.get("size_std", np.ones(shape)), np.float64).reshape(shape),
+        data["bonded"],
+        known_distances.load(data["distances"]) if "distances" in data else None,
+    )
 
 
 def fit(
@@ -185,12 +184,9 @@ def fit_geometries(
         raise DataError("Expected structures to learn elements and sizes from, found none with 3D coordinates.")
     elements = np.unique(np.concatenate([one.numbers for one in geometries]))
     sizes, place, counts = np.unique([len(one) for one in geometries], return_inverse=True, return_counts=True)
-    histogram, distances = dict(zip(sizes.tolist(), counts.tolist(), strict=True)), known_distances.fit(geometries)
-    if not len(properties):
-        return GeometryRepresentation(elements.tolist(), histogram, bonded=bonded, distances=distances)
-    mean, std = moments(values, properties)
-    by_size = _moments_by_size((values - mean) / std, place, len(sizes))
-    return GeometryRepresentation(elements.tolist(), histogram, properties, mean, std, bonded, *by_size, distances)
+    histogram, scales = dict(zip(sizes.tolist(), counts.tolist(), strict=True)), standardization.fit(values, properties)
+    by_size = _moments_by_size((values - scales.mean) / scales.std, place, len(sizes))
+    return GeometryRepresentation(elements, histogram, scales, *by_size, bonded, known_distances.fit(geometries))
 
 
 def _moments_by_size(

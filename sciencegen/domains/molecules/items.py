@@ -146,5 +146,10 @@ def key(molecule: Chem.Mol) -> str:
     return text(molecule)
 
 
+def left_out(text: str) -> str:
+    """What `parse` leaves out of a SMILES string, in words; "" where it leaves out nothing."""
+    return "several molecules (salts, solvents, mixtures), of which the largest organic one is taken" * ("." in text)
+
+
 def _first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciencegen.domains.base import Recipe
 from sciencegen.domains.molecules import conformers, geometry_representation, joint, representations
 from sciencegen.domains.molecules.representations import SelfiesRepresentation
+from sciencegen.domains.recipes import Adaptation, Recipe
 from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
 
 CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
@@ -73,8 +73,7 @@ RECIPES = {
         build=selfies_vae,
         settings=SequenceVAESettings,
         conditions=CONDITIONS,
-        adapt_representation=representations.adapt,
-        adapt=adapt_selfies_vae,
+        adaptation=Adaptation(adapt_representation=representations.adapt, adapt=adapt_selfies_vae),
         description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
     ),
     "conformers": Recipe(

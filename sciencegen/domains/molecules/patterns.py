@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from rdkit import Chem, rdBase
 
 from sciencegen.errors import ConfigError
+from sciencegen.items import Reference
 
 MAX_MATCHES = 10_000
 
 
-def constraint(keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Chem.Mol], bool]:
-    """A test that a molecule holds every pattern of `keep` and none of `forbid`."""
+def constraint(
+    keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
+) -> Callable[[Chem.Mol], bool]:
+    """A test that a molecule holds every pattern of `keep` and none of `forbid`. Molecules have no references."""
     kept = [KeptPattern.compile(pattern) for pattern in keep]
     forbidden = [compile_smarts(pattern, "forbid") for pattern in forbid]
 

@@ -15,7 +15,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from sciencegen.domains.molecules.chemnet import activation_moments
 from sciencegen.domains.molecules.descriptions import (
     PROPERTIES,
     Description,
@@ -88,9 +87,13 @@ def build_reference(texts: Iterable[str], device: str = "cpu") -> Reference:
 def reference_of(description: Description, device: str = "cpu", chemnet: Moments | None = None) -> Reference:
     if not description.canonical:
         raise DataError(f"Expected a reference of valid molecules, got none among {description.total} texts.")
+    if chemnet is None:
+        from sciencegen.domains.molecules.chemnet import activation_moments  # on use: needs torch
+
+        chemnet = activation_moments(description.canonical, device)
     return Reference(
         description.canonical,
-        chemnet or activation_moments(description.canonical, device),
+        chemnet,
         description.fragments,
         description.scaffolds,
         {
@@ -134,9 +137,8 @@ def _open(source: Path | str | IO[bytes]) -> dict[str, np.ndarray]:
         arrays = dict(archive)
     found = int(arrays.get("format_version", 0))
     if found != FORMAT_VERSION:
-        raise IncompatibleError(
-            f"Expected format {FORMAT_VERSION} in {getattr(source, 'name', source)}, found {found}. Rebuild it."
-        )
+        place = source if isinstance(source, (str, Path)) else source.name
+        raise IncompatibleError(f"Expected format {FORMAT_VERSION} in {place}, found {found}. Rebuild it.")
     return arrays
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,13 @@ import torch
 from rdkit import Chem
 
 from sciencegen.batch import Batch
+from sciencegen.domains.molecules import standardization
 from sciencegen.domains.molecules.items import parse, text
+from sciencegen.domains.molecules.standardization import Standardization
 from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
-from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.items import Refusal
+from sciencegen.domains.recipes import Representation
+from sciencegen.errors import DataError
+from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 from sciencegen.vae.sequences.sequence_vae import END
 
@@ -26,21 +29,23 @@ MERGES = 256
 LENGTH = 64
 
 
-class SelfiesRepresentation:
-    """A vocabulary, and how the condition's columns are standardized: (value - mean) / std."""
+@dataclass(frozen=True, eq=False)
+class SelfiesRepresentation(Representation):
+    """Groups of SELFIES symbols as tokens. length: of the longest sequence, in tokens."""
 
+    vocabulary: Vocabulary
+    standardization: Standardization
+    length: int = LENGTH
     name = "selfies"
+    canonical = True
 
-    def __init__(
-        self,
-        vocabulary: Vocabulary,
-        properties: Sequence[str],
-        mean: np.ndarray,
-        std: np.ndarray,
-        length: int = LENGTH,
-    ) -> None:
-        self.vocabulary, self.properties, self.length = vocabulary, tuple(properties), length
-        self.mean, self.std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
+    @property
+    def properties(self) -> tuple[str, ...]:
+        return self.standardization.names
+
+    @property
+    def scales(self) -> Mapping[str, float]:
+        return self.standardization.scales
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[np.ndarray | Refusal]:
         """Tokens (int16, the end token included), checked to decode to the same molecule; else why they don't."""
@@ -68,9 +73,7 @@ class SelfiesRepresentation:
         mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
         tokens = np.full(mask.shape, END, np.int64)
         tokens[mask] = np.concatenate(encoded) if len(encoded) else []
-        condition = None
-        if values is not None:
-            condition = torch.from_numpy(((np.asarray(values) - self.mean) / self.std).astype(np.float32))
+        condition = None if values is None else torch.from_numpy(self.standardization.rows(values))
         return Batch({"tokens": torch.from_numpy(tokens)}, torch.from_numpy(mask), condition)
 
     def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
@@ -96,18 +99,15 @@ class SelfiesRepresentation:
         return self.vocabulary.write(tokens.tolist())
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        return standardized(values, self.properties, self.mean, self.std)
+        return self.standardization.row(values)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {
             "format": 1,
             "name": self.name,
             "groups": ["".join(group) for group in self.vocabulary.groups],
             "length": self.length,
-            "properties": {
-                name: {"mean": float(mean), "std": float(std)}
-                for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
-            },
+            "properties": self.standardization.to_json(),
         }
 
 
@@ -122,9 +122,8 @@ def load(data: Mapping[str, Any]) -> SelfiesRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
     groups = [tuple(selfies.split_selfies(group)) for group in data["groups"]]
-    columns = data["properties"]
-    mean, std = (np.array([column[key] for column in columns.values()], np.float64) for key in ("mean", "std"))
-    return SelfiesRepresentation(Vocabulary(groups, FIRST_TOKEN), list(columns), mean, std, data["length"])
+    scales = standardization.load(data["properties"])
+    return SelfiesRepresentation(Vocabulary(groups, FIRST_TOKEN), scales, data["length"])
 
 
 def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> SelfiesRepresentation:
@@ -132,8 +131,8 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
     sequences = [symbols for symbols in map(_read_symbols, texts) if not isinstance(symbols, Refusal)]
     if not sequences:
         raise DataError("Expected molecules to learn a vocabulary from, found none that can be written as SELFIES.")
-    mean, std = moments(values, properties)
-    return SelfiesRepresentation(Vocabulary(learn_groups(sequences, MERGES), FIRST_TOKEN), properties, mean, std)
+    scales = standardization.fit(values, properties)
+    return SelfiesRepresentation(Vocabulary(learn_groups(sequences, MERGES), FIRST_TOKEN), scales)
 
 
 def adapt(
@@ -141,38 +140,8 @@ def adapt(
 ) -> SelfiesRepresentation:
     """For fine-tuning: new symbols at the vocabulary's end, new properties' moments from this data, old ones kept."""
     symbols = [symbol for item in map(_read_symbols, texts) if not isinstance(item, Refusal) for symbol in item]
-    mean, std = moments(values, properties)
-    for column, name in enumerate(properties):
-        if name in representation.properties:
-            old = representation.properties.index(name)
-            mean[column], std[column] = representation.mean[old], representation.std[old]
-    vocabulary = representation.vocabulary.extended(symbols)
-    return SelfiesRepresentation(vocabulary, properties, mean, std, representation.length)
-
-
-def moments(values: np.ndarray, properties: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column without its missing values; constant columns get 1."""
-    values = np.asarray(values, np.float64)
-    if values.ndim != 2 or values.shape[1] != len(properties):
-        raise ConfigError(f"Expected values [item {len(properties)}] for {list(properties)}, got {values.shape}.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value is said below
-        mean, std = np.nanmean(values, 0), np.nanstd(values, 0)
-    for name, value in zip(properties, mean, strict=True):
-        if np.isnan(value):
-            raise DataError(f"Expected some values of '{name}', found none. Leave the property out or give its column.")
-    return mean, np.where(std > 1e-8, std, 1.0)
-
-
-def standardized(
-    values: Mapping[str, float], properties: Sequence[str], mean: np.ndarray, std: np.ndarray
-) -> np.ndarray:
-    """Raw values by name as one row [property] of (value - mean) / std, NaN where not given."""
-    for name in values:
-        if name not in properties:
-            raise unknown_name("condition", name, properties)
-    raw = np.array([values.get(name, np.nan) for name in properties])
-    return ((raw - mean) / std).astype(np.float32)
+    scales = standardization.fit_new(representation.standardization, values, properties)
+    return replace(representation, vocabulary=representation.vocabulary.extended(symbols), standardization=scales)
 
 
 def to_symbols(smiles: str) -> list[str] | Refusal:

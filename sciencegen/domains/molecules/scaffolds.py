@@ -5,7 +5,6 @@ Bonds and elements of the file's heavy atoms make the pattern that a molecule mu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem, rdBase
 
+from sciencegen.domains.capabilities.structures import Placement
 from sciencegen.domains.molecules.files import ending
 from sciencegen.domains.molecules.geometry import why_unusable, with_implicit_hydrogens
 from sciencegen.domains.molecules.molfiles import read_molfile
@@ -24,9 +24,6 @@ from sciencegen.items import Refusal
 FARTHEST_RMSD = 0.1
 """Ångström, of the scaffold's atoms from where the file has them."""
 MAX_MATCHES = 1_000
-
-Known = Mapping[str, tuple[list[int], np.ndarray]]
-"""Field -> (atoms of `representation.given(item)`, their values)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Scaffold:
     def positions(self) -> Float[np.ndarray, "atom 3"]:
         return np.asarray(self.item.GetConformer().GetPositions())
 
-    def place(self, item: Chem.Mol, attempt: int = 0) -> Known | Refusal:
+    def place(self, item: Chem.Mol, attempt: int = 0) -> Placement | Refusal:
         """Which atoms of a molecule are the scaffold's, and where they are; further attempts take further matches."""
         found = item.GetSubstructMatches(self.query, uniquify=False, maxMatches=MAX_MATCHES)
         matches = [match for match in found if _bonds_within(item, match) == self.query.GetNumBonds()]
@@ -54,7 +51,7 @@ class Scaffold:
             return Refusal(f"{what} ({Chem.MolToSmiles(self.item)})")
         return {"positions": (list(matches[attempt % len(matches)]), self.positions)}
 
-    def fit(self, item: Chem.Mol, made: Chem.Mol, known: Known) -> Chem.Mol | Refusal:
+    def fit(self, item: Chem.Mol, made: Chem.Mol, known: Placement) -> Chem.Mol | Refusal:
         """The structure moved and turned so that the scaffold lies where the file has it; or its mirror image, where
         that is the item too."""
         rows, places = known["positions"]

@@ -1,123 +1,137 @@
-"""Molecules with their coordinates: the form of the domain in which an item is a structure."""
+"""Molecules with their coordinates: the form of the domain in which an item is a structure.
+
+An item is a molecule with every hydrogen and one conformer; what asks for the molecule alone sees it without either.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.molecules import Molecules, property_networks, structure_files
-from sciencegen.domains.molecules.geometry import Geometry, with_implicit_hydrogens
-from sciencegen.domains.molecules.metric_notes import STRUCTURE_NOTES
+from sciencegen.domains.base import Oracles, Regression, Similarity
+from sciencegen.domains.capabilities import Form, Moves, ReferenceSets, Structures
+from sciencegen.domains.molecules import DOMAIN as MOLECULES
+from sciencegen.domains.molecules import (
+    edits,
+    features,
+    files,
+    items,
+    mutations,
+    oracles,
+    patterns,
+    properties,
+    property_networks,
+    recombination,
+    similarity,
+    structure_files,
+)
+from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
+from sciencegen.domains.molecules.metric_notes import METRIC_UNITS, STRUCTURE_NOTES
+from sciencegen.domains.molecules.scaffolds import read_scaffold
 from sciencegen.domains.molecules.structure_peek import holds_structures
 from sciencegen.domains.molecules.structures import METHOD
-from sciencegen.items import Origin, Refusal, Row
-from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.items import Cell, Origin, Reference
+from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 
-class Structures(Molecules):
-    """An item is a molecule with every hydrogen and one conformer; what asks for the molecule alone sees it without."""
-
-    name = "molecules/structures"
-    formats: tuple[str, ...] = structure_files.STRUCTURE_FORMATS
-
-    def read(self, path: Path, column: str | None = None) -> Iterator[Row]:
-        return structure_files.read_structures(Path(path), column)
-
-    def parse(self, text: str) -> Chem.Mol | Refusal:
-        return structure_files.parse_structure(text)
-
-    def text(self, item: Chem.Mol) -> str:
-        return structure_files.structure_text(item)
-
-    def key(self, item: Chem.Mol) -> str:
-        return structure_files.structure_key(item)
-
-    def write(
-        self, path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Any]],
-        origin: Origin | None = None,
-    ) -> None:  # fmt: skip
-        if structure_files.ending(Path(path)).startswith(".xyz"):
-            return structure_files.write_xyz(Path(path), items, names)
-        if origin is not None and origin.made and origin.model:
-            for item in items:
-                item.SetProp(METHOD, f"drawn together with the molecule, by {origin.model}")
-        return super().write(path, items, names, values, origin)
-
-    def measure(self, items: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
-        return super().measure(_flat(items), names)
-
-    def similarity(self, items: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
-        return super().similarity(_flat(items), _flat(references))
-
-    def nearest(self, items: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
-        return super().nearest(_flat(items), _flat(references))
-
-    def features(self, items: Sequence[Chem.Mol]) -> np.ndarray:
-        return super().features(_flat(items))
-
-    def groups(self, items: Sequence[Chem.Mol]) -> list[str]:
-        return super().groups(_flat(items))
-
-    def oracle(self, name: str) -> Oracle:
-        return self.adapt_oracle(super().oracle(name))
-
-    def adapt_oracle(self, oracle: Oracle) -> Oracle:
-        return FlatOracle(oracle)
-
-    def plain(self, item: Chem.Mol) -> Chem.Mol:
-        return with_implicit_hydrogens(item)
-
-    @property
-    def metric_notes(self) -> Mapping[str, tuple]:
-        return STRUCTURE_NOTES
-
-    def left_out(self, text: str) -> str:
-        line = "" if "\n" in text else text.partition(" |")[0]  # coordinates have points too
-        return super().left_out(line)
-
-    def points(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
-        return property_networks.points(items)
-
-    @property
-    def readouts(self) -> Mapping[str, str]:
-        return property_networks.READOUTS
-
-    def holds(self, path: Path) -> bool:
-        return holds_structures(Path(path))
-
-    @property
-    def references(self) -> Sequence[str]:
-        return ()
-
-    @property
-    def training_sets(self) -> Sequence[str]:
-        return ()
-
-    def evaluate(
-        self, samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
-    ) -> dict[str, float]:
-        from sciencegen.domains.molecules.structure_metrics import evaluate_structures
-
-        return evaluate_structures(samples, reference, training)
-
-    def constraint(self, keep: Sequence[str] = (), forbid: Sequence[str] = ()) -> Callable[[Chem.Mol], bool]:
-        accepted = super().constraint(keep, forbid)
-        return lambda item: accepted(with_implicit_hydrogens(item))
+def write(
+    path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
+    origin: Origin | None = None,
+) -> None:  # fmt: skip
+    """Structures as .xyz, or as `files.write` has them; the records of a model's draws name the model."""
+    if structure_files.ending(path).startswith(".xyz"):
+        return structure_files.write_xyz(path, items, names)
+    if origin is not None and origin.made and origin.model:
+        for item in items:
+            item.SetProp(METHOD, f"drawn together with the molecule, by {origin.model}")
+    return files.write(path, items, names, values, origin)
 
 
-class FlatOracle:
-    """An oracle of molecules, asked about structures: it sees them without their hydrogens, as it expects."""
+def left_out(text: str) -> str:
+    """What `parse` leaves out of the SMILES string in front of coordinates; these have points too."""
+    return items.left_out("" if "\n" in text else text.partition(" |")[0])
 
-    def __init__(self, oracle: Oracle) -> None:
-        self.oracle, self.name, self.unit, self.direction = oracle, oracle.name, oracle.unit, oracle.direction
+
+def measure(structures: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
+    """[structure property] of the molecules."""
+    return properties.measure(molecules_of(structures), names)
+
+
+def similarities(structures: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
+    """[structure reference] of the molecules."""
+    return similarity.similarity(molecules_of(structures), molecules_of(references))
+
+
+def nearest(structures: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
+    """[structure] greatest similarity of the molecules."""
+    return similarity.nearest(molecules_of(structures), molecules_of(references))
+
+
+def constraint(keep: Sequence[str], forbid: Sequence[str], reference: Reference | None) -> Callable[[Chem.Mol], bool]:
+    """The test of the molecules."""
+    accepts = patterns.constraint(keep, forbid, reference)
+    return lambda structure: accepts(with_implicit_hydrogens(structure))
+
+
+@dataclass(frozen=True)
+class MoleculeOracle(OracleAround):
+    """An oracle of molecules for structures: it sees them without their hydrogens, as it expects."""
+
+    oracle: Oracle
 
     def score(self, items: Sequence[Chem.Mol]) -> list[Score]:
-        return self.oracle.score(_flat(items))
+        return self.oracle.score(molecules_of(items))
 
 
-def _flat(items: Sequence[Chem.Mol]) -> list[Chem.Mol]:
-    return [with_implicit_hydrogens(item) for item in items]
+def molecules_of(structures: Sequence[Chem.Mol]) -> list[Chem.Mol]:
+    """The molecule of each structure, hydrogens only counted."""
+    return [with_implicit_hydrogens(structure) for structure in structures]
+
+
+def evaluate(
+    samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
+) -> dict[str, float]:
+    """`structure_metrics.evaluate_structures`, imported on use."""
+    from sciencegen.domains.molecules.structure_metrics import evaluate_structures
+
+    return evaluate_structures(samples, reference, training)
+
+
+DOMAIN = replace(
+    MOLECULES,
+    name="molecules/structures",
+    items=replace(
+        MOLECULES.items,
+        parse=structure_files.parse_structure,
+        text=structure_files.structure_text,
+        key=structure_files.structure_key,
+        formats=structure_files.STRUCTURE_FORMATS,
+        read=structure_files.read_structures,
+        write=write,
+        left_out=left_out,
+    ),
+    measure=measure,
+    similarity=Similarity(matrix=similarities, nearest=nearest),
+    oracles=Oracles(find=lambda name: MoleculeOracle(oracles.oracle(name)), names=oracles.oracle_names),
+    regression=Regression(
+        features=lambda structures: features.features(molecules_of(structures)),
+        groups=lambda structures: features.groups(molecules_of(structures)),
+        splits={"scaffold": None},
+    ),
+    evaluate=evaluate,
+    moves=Moves(mutate=mutations.mutate, edit=edits.edit, recombine=recombination.recombine, constraint=constraint),
+    structures=Structures(
+        records=files.structure_records,
+        read_scaffold=read_scaffold,
+        points=property_networks.points,
+        readouts=property_networks.READOUTS,
+    ),
+    reference_sets=ReferenceSets(notes=STRUCTURE_NOTES, units=METRIC_UNITS),
+    form=Form(plain=with_implicit_hydrogens, adapt_oracle=MoleculeOracle, holds=holds_structures),
+    forms={},
+)
+"""The molecules of the domain, with more of each."""

@@ -1,5 +1,7 @@
 """Conditions that say the same twice agree, and follow what is told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,13 @@ import torch
 from sciencegen.domains.galaxies.dependences import settled
 from sciencegen.domains.galaxies.image_representation import Column, ImageRepresentation
 from sciencegen.domains.galaxies.items import magnitude
+from sciencegen.domains.galaxies.observation import ObservingConditions
 
 COLUMNS = (
     Column("flux", 8.0, 1.0), Column("magnitude", 22.0, 0.9), Column("e1", 0.0, 0.2), Column("e2", 0.0, 0.2),
     Column("ellipticity", 0.3, 0.15), Column("m20", -1.9, 0.4),
 )  # fmt: skip
-STAMPS = ImageRepresentation(("VIS",), 64, 0.1, COLUMNS, 8.0, 1.0, ())
+STAMPS = ImageRepresentation(("VIS",), 64, COLUMNS, 8.0, 1.0, ObservingConditions(0.1, ()))
 
 
 def raw(rows):
@@ -45,6 +48,6 @@ def test_what_is_told_stays_and_the_rest_agrees(names):
 
 
 def test_a_model_without_them_is_left_alone():
-    alone = ImageRepresentation(("VIS",), 64, 0.1, COLUMNS[-1:], 8.0, 1.0, ())
+    alone = replace(STAMPS, columns=COLUMNS[-1:])
     found = draws(1)
     assert torch.equal(settled(alone, torch.full_like(found, torch.nan), found), found)

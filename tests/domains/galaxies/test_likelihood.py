@@ -11,11 +11,18 @@ import torch
 from sciencegen.api.models.folder import load_model
 from sciencegen.diffusion.images import ImageDiffusionSettings
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.domains.galaxies import likelihood, seen_representation
+from sciencegen.domains.galaxies import likelihood, observed_representation
 from sciencegen.domains.galaxies.items import Stamp, standardize, text
-from sciencegen.domains.galaxies.likelihood import SAMPLES, TIMES, Anomaly, StampBound, fit_usual, how_seen
+from sciencegen.domains.galaxies.likelihood import (
+    SAMPLES,
+    TIMES,
+    Anomaly,
+    StampBound,
+    exposure_statistics,
+    fit_expected_bound,
+)
 from sciencegen.domains.galaxies.models import RECIPES
-from sciencegen.domains.galaxies.observation import ObservingConditions, observed
+from sciencegen.domains.galaxies.observation import observed
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.items import Refusal
 from sciencegen.networks.unet import UNetSettings
@@ -34,7 +41,7 @@ def oracles(loaded, tmp_path_factory):
         patch.setattr(likelihood, "DRAWS", 64)
         patch.setenv("SCIENCEGEN_CACHE", str(tmp_path_factory.mktemp("cache")))
         found = loaded.oracles
-        found["anomaly"].oracle.usual  # noqa: B018
+        found["anomaly"].oracle.expected_bound  # noqa: B018
         yield found
 
 
@@ -60,7 +67,7 @@ def invented(generator: np.random.Generator, count: int) -> tuple[np.ndarray, np
 
 def test_a_deviation_is_in_standard_deviations_whatever_the_brightness():
     generator = np.random.default_rng(0)
-    usual = fit_usual(*invented(generator, 2000))
+    usual = fit_expected_bound(*invented(generator, 2000))
     seen, bounds = invented(generator, 3000)
     deviations = usual.deviation(seen, bounds)
     for part in np.array_split(deviations[np.argsort(seen[:, 0])], 3):
@@ -72,12 +79,12 @@ def test_odd_draws_are_no_measure_of_what_is_usual():
     generator = np.random.default_rng(1)
     seen, bounds = invented(generator, 2000)
     bounds[::20] -= 1e5
-    assert abs(np.median(fit_usual(seen, bounds).deviation(*invented(generator, 2000)))) < 0.15
+    assert abs(np.median(fit_expected_bound(seen, bounds).deviation(*invented(generator, 2000)))) < 0.15
 
 
 def test_beyond_the_draws_nothing_is_extrapolated():
     seen, bounds = invented(np.random.default_rng(2), 500)
-    usual = fit_usual(seen, bounds)
+    usual = fit_expected_bound(seen, bounds)
     (edge, beyond) = usual.deviation(np.array([seen.max(0), seen.max(0) + 9]), np.zeros(2))
     assert edge == beyond
 
@@ -85,7 +92,7 @@ def test_beyond_the_draws_nothing_is_extrapolated():
 def test_draws_that_are_all_seen_alike_are_a_measure_too():
     seen, bounds = invented(np.random.default_rng(3), 500)
     seen[:, 1:] = 2.0
-    deviations = fit_usual(seen, bounds).deviation(seen, bounds)
+    deviations = fit_expected_bound(seen, bounds).deviation(seen, bounds)
     assert np.isfinite(deviations).all()
     assert abs(np.median(deviations)) < 0.2
 
@@ -94,10 +101,10 @@ def test_how_a_stamp_is_seen():
     psf = np.zeros((9, 9), np.float32)
     psf[3:7, 3:7] = 1 / 16
     stamp = Stamp(np.full((2, 8, 8), 3.0), 0.1, psf, np.array([4.0, 1.0]), ("g", "r"))
-    ratio, noise, width = how_seen(stamp)
+    ratio, noise, width = exposure_statistics(stamp)
     assert ratio == pytest.approx(np.log(128 * 3 / np.sqrt(64 * 5)))
     assert (noise, width) == (pytest.approx(np.log(2) / 2), pytest.approx(np.log(4)))
-    assert how_seen(replace(stamp, image=-stamp.image, psf=None))[[0, 2]].tolist() == [0, 0]
+    assert exposure_statistics(replace(stamp, image=-stamp.image, psf=None))[[0, 2]].tolist() == [0, 0]
 
 
 # --- the variational autoencoder --------------------------------------------------------------------------------------
@@ -127,7 +134,7 @@ def test_each_reading_of_the_model_says_the_same_and_only_the_first_draws(
     with monkeypatch.context() as patch:
         patch.setattr(likelihood, "drawn", None)
         assert values(loaded.oracles["anomaly"], observed[:2]) == known
-    for change in ("DRAWS", "SEEN_ALIKE"):
+    for change in ("DRAWS", "OBSERVED_ALIKE"):
         with monkeypatch.context() as patch:
             patch.setattr(likelihood, "drawn", None)
             patch.setattr(likelihood, change, 32)
@@ -165,7 +172,7 @@ def test_noise_and_blur_change_the_likelihood_and_hardly_the_anomaly(oracles, si
 
 
 def test_a_stamp_without_noise_is_judged_as_the_training_stamps_were_seen(loaded, oracles, twins):
-    seen = loaded.representation.observed(twins[:2], SEED)
+    seen = loaded.representation.observation.instrument.observed(twins[:2], SEED)
     for oracle in oracles.values():
         assert values(oracle, twins[:2]) == values(oracle, seen)
 
@@ -193,12 +200,12 @@ def test_a_model_of_stamps_without_noise_has_nothing_to_judge_by(loaded, observe
 
 def test_draws_are_seen_through_wider_psfs_and_other_noise(loaded, monkeypatch):
     monkeypatch.setattr(likelihood, "DRAWS", 64)
-    made = list(likelihood.seen_variously(loaded.model, loaded.representation))
+    made = list(likelihood.variously_observed(loaded.model, loaded.representation))
     kept = [
-        how_seen(Stamp(np.ones((1, 64, 64)), 0.1, psf, variance, ("r",)))
-        for psf, variance in loaded.representation.seen
+        exposure_statistics(Stamp(np.ones((1, 64, 64)), 0.1, psf, variance, ("r",)))
+        for psf, variance in loaded.representation.instrument.exposures
     ]
-    (_, noise, width), (low, high) = np.array([how_seen(one) for one in made]).T, np.exp(np.ptp(kept, 0)[1:])
+    (_, noise, width), (low, high) = np.array([exposure_statistics(one) for one in made]).T, np.exp(np.ptp(kept, 0)[1:])
     assert 3 < np.exp(np.ptp(noise)) / low <= 16.01
     assert 2 < np.exp(np.ptp(width)) / high < 3.5
 
@@ -209,7 +216,7 @@ def test_draws_are_seen_through_wider_psfs_and_other_noise(loaded, monkeypatch):
 @pytest.fixture(scope="module")
 def diffusion():
     stamps = [one.observed for one in simulate(SurveySettings(side=32), 4, 0, 12)]
-    fitted = seen_representation.fit([text(stamp) for stamp in stamps], np.empty((12, 0)), ())
+    fitted = observed_representation.fit([text(stamp) for stamp in stamps], np.empty((12, 0)), ())
     unet = UNetSettings(symmetry="none", width=4, multipliers=(1, 2), known=8)
     torch.manual_seed(0)
     settings = ImageDiffusionSettings(unet=unet, diffusion=DiffusionSettings(weighting="elbo", steps=2))
@@ -217,14 +224,14 @@ def diffusion():
 
 
 def test_a_diffusion_s_bound_is_that_of_its_noise_levels(diffusion, monkeypatch):
-    monkeypatch.setattr(likelihood, "SEEN_ALIKE", 32)
+    monkeypatch.setattr(likelihood, "OBSERVED_ALIKE", 32)
     model, fitted, stamps = diffusion
-    oracles = RECIPES["stamp-diffusion"].oracles(model, fitted, afresh)
-    assert tuple(oracles) == RECIPES["stamp-diffusion"].knows
+    oracles = RECIPES["stamp-diffusion"].oracles.make(model, fitted, afresh)
+    assert tuple(oracles) == RECIPES["stamp-diffusion"].oracles.names
     batch = fitted.batch(fitted.encode(stamps[:1])).repeat_interleave(TIMES)
     (found,) = values(oracles["log_likelihood"], stamps[:1])
     assert found == pytest.approx(-float(model.terms(batch).nats.mean()) / 32**2)
     assert np.isfinite(values(oracles["anomaly"], stamps)).all()
     twin = next(simulate(SurveySettings(side=32), 4, 0, 1)).twin
-    seen = ObservingConditions(0.1, fitted.images.seen).observed([twin], SEED)
+    seen = fitted.images.instrument.observed([twin], SEED)
     assert values(oracles["log_likelihood"], [twin]) == values(oracles["log_likelihood"], seen)

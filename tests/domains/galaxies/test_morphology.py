@@ -90,18 +90,18 @@ def test_what_has_no_light_has_no_description(galaxies):
 
 
 def test_evaluate_sees_noise_free_samples_as_the_reference_and_finds_copies(galaxies, held_out):
-    conditions = DOMAIN.observing([one.observed for one in _observed(3)])
-    texts = [[DOMAIN.text(one) for one in conditions.observed(part, 1)] for part in (held_out, galaxies)]
+    conditions = DOMAIN.observation.fit([one.observed for one in _observed(3)])
+    texts = [[DOMAIN.items.text(one) for one in conditions.observed(part, 1)] for part in (held_out, galaxies)]
     reference, training = texts
-    free = DOMAIN.evaluate([DOMAIN.text(one) for one in galaxies], reference, training)
+    free = DOMAIN.evaluate([DOMAIN.items.text(one) for one in galaxies], reference, training)
     assert free["count_observed"] == COUNT
-    unseen = morphology_distance(morphology(galaxies), morphology([DOMAIN.parse(text) for text in reference]))
+    unseen = morphology_distance(morphology(galaxies), morphology([DOMAIN.items.parse(text) for text in reference]))
     assert free["frechet_morphology"] < unseen.frechet / 5
     assert free["nearer"] > 0.7  # the training stamps are these galaxies, with other noise
     copies = DOMAIN.evaluate(training[:60], reference, training)
     assert (copies["copied"], copies["novelty"], copies["count_observed"]) == (1, 0, 0)
     assert 0.5 < free["coverage"] <= 1
-    assert set(DOMAIN.metric_notes) >= {name for name in free if not name.startswith("count")}
+    assert set(DOMAIN.reference_sets.notes) >= {name for name in free if not name.startswith("count")}
 
 
 def _observed(count):

@@ -46,7 +46,7 @@ class TestObservingConditions:
     """Stamps are seen as those that conditions were taken from, and only once."""
 
     def test_their_psf_and_noise_are_those_of_some_stamp(self, observed, twins):
-        found = DOMAIN.observing(observed)
+        found = DOMAIN.observation.fit(observed)
         seen = found.observed(twins[:6], 3)
         psfs = [one.psf.tobytes() for one in observed]
         for one, twin in zip(seen, twins, strict=False):
@@ -57,18 +57,18 @@ class TestObservingConditions:
         assert key(found.observed(twins[:1], 4)[0]) != key(seen[0])
 
     def test_a_seen_stamp_stays(self, observed):
-        assert DOMAIN.observing(observed).observed(observed[:2], 0) == observed[:2]
+        assert DOMAIN.observation.fit(observed).observed(observed[:2], 0) == observed[:2]
 
     def test_they_are_kept_as_json(self, observed, twins):
-        found = DOMAIN.observing(observed)
-        again = DOMAIN.load_observing(json.loads(json.dumps(found.to_json())))
+        found = DOMAIN.observation.fit(observed)
+        again = DOMAIN.observation.load(json.loads(json.dumps(found.to_json())))
         assert key(again.observed(twins[:1], 0)[0]) == key(found.observed(twins[:1], 0)[0])
 
     def test_stamps_without_noise_have_none(self, twins):
-        assert DOMAIN.observing(twins) is None
+        assert DOMAIN.observation.fit(twins) is None
 
     def test_other_pixels_and_bands_are_refused(self, observed, twins):
-        found = DOMAIN.observing(observed)
+        found = DOMAIN.observation.fit(observed)
         coarse = replace(twins[0], pixel_scale=0.2)
         colour = replace(twins[0], image=np.repeat(twins[0].image, 2, 0), bands=("a", "b"), variance=np.zeros(2))
         reasons = [one.reason for one in found.observed([coarse, colour], 0)]

@@ -40,12 +40,12 @@ def test_intervals_hold_the_truth(index):
 
 def test_it_is_an_oracle():
     one = observed(1.0, 0)
-    (score,) = DOMAIN.oracle("sersic_index").score([one])
+    (score,) = DOMAIN.oracles.find("sersic_index").score([one])
     assert score.lower < score.value < score.upper
-    assert DOMAIN.oracle("sersic_radius").score([one])[0].value == pytest.approx(0.4, rel=0.05)
-    assert DOMAIN.oracle("sersic_radius").unit == "arcsec"
+    assert DOMAIN.oracles.find("sersic_radius").score([one])[0].value == pytest.approx(0.4, rel=0.05)
+    assert DOMAIN.oracles.find("sersic_radius").unit == "arcsec"
     empty = stamp(np.random.default_rng(3).normal(0, 1, (32, 32)) - 5, 1.0)
-    assert DOMAIN.oracle("sersic_index").score([empty])[0].failed
+    assert DOMAIN.oracles.find("sersic_index").score([empty])[0].failed
 
 
 def test_fits_of_galaxies_of_several_parts_leave_where_they_began():
@@ -59,7 +59,7 @@ def test_fits_of_galaxies_of_several_parts_leave_where_they_began():
 def test_a_fit_that_ends_at_the_limit_of_indices_is_no_measurement():
     y, x = np.mgrid[-31.5:32, -31.5:32]
     ring = stamp(np.exp(-((np.hypot(x, y) - 12) ** 2) / 8))
-    (score,) = DOMAIN.oracle("sersic_index").score([ring])
+    (score,) = DOMAIN.oracles.find("sersic_index").score([ring])
     assert score.failed
     assert "limit" in score.failure
-    assert not DOMAIN.oracle("sersic_chi2").score([ring])[0].failed
+    assert not DOMAIN.oracles.find("sersic_chi2").score([ring])[0].failed

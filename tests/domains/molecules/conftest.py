@@ -26,7 +26,7 @@ DRUGS = [
 
 @pytest.fixture(scope="session")
 def drugs():
-    return [DOMAIN.parse(smiles) for smiles in DRUGS]
+    return [DOMAIN.items.parse(smiles) for smiles in DRUGS]
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +36,10 @@ def mutants(drugs):
     walkers, found = list(drugs), {}
     while len(found) < 2000:
         for index, walker in enumerate(walkers):
-            mutant = DOMAIN.mutate(walker, generator)
+            mutant = DOMAIN.moves.mutate(walker, generator)
             if not isinstance(mutant, Refusal) and mutant.GetNumAtoms() > 5:
                 walkers[index] = mutant
-                found[DOMAIN.key(mutant)] = mutant
+                found[DOMAIN.items.key(mutant)] = mutant
             else:
                 walkers[index] = drugs[index]
     return list(found.values())[:2000]

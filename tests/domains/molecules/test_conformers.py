@@ -130,7 +130,7 @@ def test_a_file_keeps_the_molecule_that_was_asked_for(representation, tmp_path):
     """Its open stereocentre stays open in the record's SMILES, and the record says that one was chosen."""
     asked = Chem.MolFromSmiles("CC(O)F")
     found = representation.confirmed(asked, with_structure(asked).molecule)
-    DOMAIN.write(tmp_path / "x.sdf", [found], ["one"], {})
+    DOMAIN.items.write(tmp_path / "x.sdf", [found], ["one"], {})
     (record,) = Chem.SDMolSupplier(str(tmp_path / "x.sdf"))
     assert record.GetProp("smiles") == "CC(O)F"
     assert record.GetProp("stereocentres_chosen") == "1"
@@ -152,8 +152,8 @@ def test_a_draw_turns_with_its_noise_and_keeps_what_is_given(representation, qm9
 
 def test_forms_of_the_domain(qm9_molecules):
     structures = load_domain("molecules/structures")
-    text = structures.text(qm9_molecules[3])
-    assert structures.key(structures.parse(text)) == structures.key(qm9_molecules[3])
+    text = structures.items.text(qm9_molecules[3])
+    assert structures.items.key(structures.items.parse(text)) == structures.items.key(qm9_molecules[3])
     flat = DOMAIN.measure([with_implicit_hydrogens(qm9_molecules[3])], ["logp", "tpsa"])
     np.testing.assert_allclose(structures.measure([qm9_molecules[3]], ["logp", "tpsa"]), flat)
     with pytest.raises(ConfigError, match="form of molecules"):

@@ -46,7 +46,7 @@ def test_counts_tell_elements_with_the_same_first_letter_and_read_charges_and_is
     ],
 )
 def test_descriptors_equal_rdkit(table, mutants, name, function):
-    expected = np.array([function(Chem.MolFromSmiles(DOMAIN.text(molecule))) for molecule in mutants], np.float32)
+    expected = np.array([function(Chem.MolFromSmiles(DOMAIN.items.text(molecule))) for molecule in mutants], np.float32)
     assert np.allclose(column(table, name), expected, rtol=1e-6, atol=1e-5)
 
 

@@ -4,6 +4,7 @@ import gzip
 
 import pytest
 
+from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Origin
@@ -12,123 +13,127 @@ from sciencegen.items import Origin
 def test_smi_rows_keep_their_line_numbers(tmp_path):
     path = tmp_path / "in.smi"
     path.write_bytes(b"\xef\xbb\xbfCCO ethanol\r\n\nc1ccccc1\tbenzene ring\n  CN\nC\xff\nC1CC")
-    rows = list(DOMAIN.read(path))
+    rows = list(DOMAIN.items.read(path))
     assert [(row.line, row.text) for row in rows[:4]] == [(1, "CCO"), (2, ""), (3, "c1ccccc1"), (4, "CN")]
     assert [row.id for row in rows[:4]] == ["ethanol", "", "benzene ring", ""]
-    assert "not allowed" in DOMAIN.parse(rows[4].text).reason
+    assert "not allowed" in DOMAIN.items.parse(rows[4].text).reason
     assert rows[5].text == "C1CC"
 
 
 def test_a_cxsmiles_extension_is_not_dropped_in_silence(tmp_path):
     path = tmp_path / "in.smi"
     path.write_text("CC |^1:0| ethyl\nC[C@H](F)Cl\t|o1:1|\nCCO a|b|\n")
-    rows = list(DOMAIN.read(path))
+    rows = list(DOMAIN.items.read(path))
     assert [row.text for row in rows] == ["CC |^1:0| ethyl", "C[C@H](F)Cl |o1:1|", "CCO"]
-    assert all("CXSMILES" in DOMAIN.parse(row.text).reason for row in rows[:2])
+    assert all("CXSMILES" in DOMAIN.items.parse(row.text).reason for row in rows[:2])
 
 
 def test_a_huge_line_is_one_refused_row(tmp_path):
     path = tmp_path / "in.smi"
     path.write_text("CCO\n" + "C" * 5_000_000 + "\nCCN\n")
-    rows = list(DOMAIN.read(path))
+    rows = list(DOMAIN.items.read(path))
     assert [row.line for row in rows] == [1, 2, 3]
-    assert "characters" in DOMAIN.parse(rows[1].text).reason
+    assert "characters" in DOMAIN.items.parse(rows[1].text).reason
     assert rows[2].text == "CCN"
 
 
 def test_gzipped_smi(tmp_path):
     path = tmp_path / "in.smi.gz"
     path.write_bytes(gzip.compress(b"CCO\nCCN\n"))
-    assert [row.text for row in DOMAIN.read(path)] == ["CCO", "CCN"]
+    assert [row.text for row in DOMAIN.items.read(path)] == ["CCO", "CCN"]
     path.write_bytes(path.read_bytes()[:-6])
     with pytest.raises(DataError, match="gzip"):
-        list(DOMAIN.read(path))
+        list(DOMAIN.items.read(path))
 
 
 def test_sdf_goes_out_and_in(tmp_path, drugs):
     path, again = tmp_path / "out.sdf", tmp_path / "again.sdf"
     molecules = [drugs[0], drugs[1], drugs[4]]
     values = {"qed": [0.5, None, 0.25], "note": ["two\nlines", "", "x"]}
-    DOMAIN.write(path, molecules, ["a", "b", "c"], values)
-    DOMAIN.write(again, molecules, ["a", "b", "c"], values)
+    DOMAIN.items.write(path, molecules, ["a", "b", "c"], values)
+    DOMAIN.items.write(again, molecules, ["a", "b", "c"], values)
     assert path.read_bytes() == again.read_bytes()
     assert ">  <structure>\nETKDGv3 + MMFF94" in path.read_text()
-    rows = list(DOMAIN.read(path))
+    rows = list(DOMAIN.items.read(path))
     assert [(row.line, row.id) for row in rows] == [(1, "a"), (2, "b"), (3, "c")]
-    assert [DOMAIN.key(DOMAIN.parse(row.text)) for row in rows] == [DOMAIN.key(molecule) for molecule in molecules]
+    assert [DOMAIN.items.key(DOMAIN.items.parse(row.text)) for row in rows] == [
+        DOMAIN.items.key(molecule) for molecule in molecules
+    ]
     assert [row.values for row in rows] == [{"qed": 0.5}, {}, {"qed": 0.25}]
 
 
 def test_a_structure_says_how_many_stereocentres_it_had_to_choose(tmp_path, drugs):
     path = tmp_path / "out.sdf"
-    DOMAIN.write(path, [drugs[2], drugs[0]], ["ibuprofen", "aspirin"], {})
-    assert [row.values for row in DOMAIN.read(path)] == [{"stereocentres_chosen": 1.0}, {}]
+    DOMAIN.items.write(path, [drugs[2], drugs[0]], ["ibuprofen", "aspirin"], {})
+    assert [row.values for row in DOMAIN.items.read(path)] == [{"stereocentres_chosen": 1.0}, {}]
 
 
 def test_a_bad_sdf_record_does_not_stop_the_file(tmp_path, drugs):
     good, path = tmp_path / "good.sdf", tmp_path / "in.sdf"
-    DOMAIN.write(good, drugs[:1], ["a"], {})
+    DOMAIN.items.write(good, drugs[:1], ["a"], {})
     record = good.read_text()
     huge = "huge\n\n\n999  0  0  0  0  0  0  0  0  0999 V2000\n$$$$\n"
     path.write_text(record + "broken\n\n\nnonsense\n$$$$\n" + huge + record)
-    rows = list(DOMAIN.read(path))
+    rows = list(DOMAIN.items.read(path))
     assert [row.line for row in rows] == [1, 2, 3, 4]
-    assert DOMAIN.parse(rows[1].text).reason.startswith("unreadable molfile record")
-    assert "999 atoms" in DOMAIN.parse(rows[2].text).reason
+    assert DOMAIN.items.parse(rows[1].text).reason.startswith("unreadable molfile record")
+    assert "999 atoms" in DOMAIN.items.parse(rows[2].text).reason
     assert rows[0].text == rows[3].text
 
 
 def test_smi_goes_out(tmp_path, drugs):
     path = tmp_path / "out.smi"
-    DOMAIN.write(path, drugs[:2], ["first one", ""], {})
-    assert path.read_text() == f"{DOMAIN.text(drugs[0])} first one\n{DOMAIN.text(drugs[1])}\n"
+    DOMAIN.items.write(path, drugs[:2], ["first one", ""], {})
+    assert path.read_text() == f"{DOMAIN.items.text(drugs[0])} first one\n{DOMAIN.items.text(drugs[1])}\n"
 
 
 def test_tables_find_the_smiles_column_in_any_case(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text("SMILES,y\nCCO,1.5\nCCN,2\n")
-    rows = list(DOMAIN.read(path))
+    rows = list(DOMAIN.items.read(path))
     assert [(row.text, row.values["y"]) for row in rows] == [("CCO", 1.5), ("CCN", 2.0)]
 
 
 def test_wrong_files_are_explained(tmp_path):
     with pytest.raises(ConfigError, match="xyz"):
-        DOMAIN.read(tmp_path / "a.xyz")
+        DOMAIN.items.read(tmp_path / "a.xyz")
     with pytest.raises(DataError, match="nothing"):
-        DOMAIN.read(tmp_path / "missing.smi")
+        DOMAIN.items.read(tmp_path / "missing.smi")
     (tmp_path / "empty.sdf").touch()
     with pytest.raises(DataError, match="empty"):
-        DOMAIN.read(tmp_path / "empty.sdf")
+        DOMAIN.items.read(tmp_path / "empty.sdf")
     with pytest.raises(ConfigError, match=r"\.sdf"):
-        DOMAIN.write(tmp_path / "out.mol2", [], [], {})
+        DOMAIN.items.write(tmp_path / "out.mol2", [], [], {})
 
 
 @pytest.mark.parametrize("ending", [".smi.gz", ".sdf.gz"])
 def test_gzipped_files_go_out_and_in(tmp_path, drugs, ending):
     path = tmp_path / f"out{ending}"
-    DOMAIN.write(path, drugs[:2], ["a", "b"], {"x": [12.0, 0.5]})
+    DOMAIN.items.write(path, drugs[:2], ["a", "b"], {"x": [12.0, 0.5]})
     with gzip.open(path, "rt") as file:
         text = file.read()
     assert ending.startswith(".smi") or ">  <x>\n12\n" in text  # a whole number is written as one
-    assert [DOMAIN.key(DOMAIN.parse(row.text)) for row in DOMAIN.read(path)] == [DOMAIN.key(one) for one in drugs[:2]]
+    assert [DOMAIN.items.key(DOMAIN.items.parse(row.text)) for row in DOMAIN.items.read(path)] == [
+        DOMAIN.items.key(one) for one in drugs[:2]
+    ]
 
 
 def test_what_is_left_out_is_told_and_coordinates_have_points_too(tmp_path, drugs):
-    form = DOMAIN.forms["structures"]
-    assert "salts" in DOMAIN.left_out("CCO.Cl")
-    assert DOMAIN.left_out("CCO") == ""
-    form.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})
-    (row,) = form.read(tmp_path / "a.sdf")
+    form = load_domain("molecules/structures")
+    assert "salts" in DOMAIN.items.left_out("CCO.Cl")
+    assert DOMAIN.items.left_out("CCO") == ""
+    form.items.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})
+    (row,) = form.items.read(tmp_path / "a.sdf")
     assert "." in row.text
-    assert form.left_out(row.text) == form.left_out("1\n\nC 0.0 0.0 0.0\n") == ""
+    assert form.items.left_out(row.text) == form.items.left_out("1\n\nC 0.0 0.0 0.0\n") == ""
 
 
 def test_a_structure_that_a_model_drew_says_so(tmp_path, drugs):
     from sciencegen.api.writing.writer import open_output
 
-    form = DOMAIN.forms["structures"]
-    form.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})
-    (row,) = form.read(tmp_path / "a.sdf")
+    form = load_domain("molecules/structures")
+    form.items.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})
+    (row,) = form.items.read(tmp_path / "a.sdf")
     drawn, scored = Origin("generate", "my-model"), Origin("score", made=False)
     for name, origin, told in (("m.sdf", drawn, "by my-model"), ("s.sdf", scored, "given"), ("g.sdf", None, "given")):
         with open_output("molecules/structures", str(tmp_path / name), ["item"], origin=origin) as writer:

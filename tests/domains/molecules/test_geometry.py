@@ -51,7 +51,7 @@ def test_perceived_bonds_are_those_of_force_field_structures(drugs):
         structure = with_structure(drug).molecule
         arrays = geometry_of(structure)
         found = perceive_bonds(arrays.numbers, arrays.positions)
-        assert DOMAIN.text(Chem.RemoveHs(found)).count("c") == DOMAIN.text(drug).count("c")
+        assert DOMAIN.items.text(Chem.RemoveHs(found)).count("c") == DOMAIN.items.text(drug).count("c")
         assert Chem.MolToSmiles(Chem.RemoveHs(found), isomericSmiles=False) == Chem.MolToSmiles(
             drug, isomericSmiles=False
         )
@@ -88,7 +88,7 @@ def test_what_is_no_geometry(numbers, positions, reason):
 
 def test_hydrogens_become_implicit_even_those_that_define_a_double_bond():
     imine = with_structure(Chem.MolFromSmiles("C/C(C#N)=N/[H]")).molecule
-    assert DOMAIN.parse(Chem.MolToSmiles(with_implicit_hydrogens(imine))).GetNumAtoms() == 5
+    assert DOMAIN.items.parse(Chem.MolToSmiles(with_implicit_hydrogens(imine))).GetNumAtoms() == 5
     assert with_implicit_hydrogens(imine).GetNumAtoms() == 5
     assert with_implicit_hydrogens(imine).GetConformer().Is3D()
 

@@ -1,5 +1,5 @@
 import json
-from itertools import islice
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,14 +9,11 @@ from rdkit import Chem
 from sciencegen.domains.molecules import geometry_representation as module
 from sciencegen.domains.molecules.confirmation import speaks
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of
-from sciencegen.domains.molecules.geometry_representation import GeometryRepresentation, fit, fit_geometries
-from sciencegen.domains.molecules.packed_geometries import PackedGeometries, pack_texts
+from sciencegen.domains.molecules.geometry_representation import fit, fit_geometries
 from sciencegen.domains.molecules.structure_files import structure_text
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
 from sciencegen.items import Refusal
-from sciencegen.training import batch_order
-from tests.padding import padded_fraction
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +37,7 @@ def test_decode_inverts_batch(representation, arrays, qm9_molecules):
 
 
 def test_bonds_are_perceived_where_the_batch_has_none(representation, arrays, qm9_molecules):
-    plain = GeometryRepresentation(representation.elements, representation.sizes, bonded=False)
+    plain = replace(representation, bonded=False)
     batch = plain.batch(arrays[:40])
     assert set(batch.fields) == {"positions", "types", "charges"}
     found = [Chem.MolToSmiles(one, isomericSmiles=False) for one in plain.decode(batch)]
@@ -56,7 +53,8 @@ def test_what_the_fields_hold(representation, arrays):
     assert torch.equal(batch["bonds"].sum(-1), pairs)
     assert torch.equal(batch["bonds"], batch["bonds"].transpose(1, 2))
     assert (batch["positions"][~real] == 0).all()
-    assert batch.condition[0] == pytest.approx((3.0 - representation.mean) / representation.std, rel=1e-5)
+    scales = representation.standardization
+    assert batch.condition[0] == pytest.approx((3.0 - scales.mean) / scales.std, rel=1e-5)
 
 
 def test_saved_and_loaded_is_the_same(representation):
@@ -86,7 +84,7 @@ def test_what_counts_as_well_formed_has_known_distances(representation, arrays):
 
 
 def test_conditions_and_sizes(representation):
-    row = representation.condition({"gap": float(representation.mean[0])})
+    row = representation.condition({"gap": float(representation.standardization.mean[0])})
     assert row[0] == 0
     assert np.isnan(row[1])
     with pytest.raises(ConfigError, match="Unknown condition 'gab'"):
@@ -123,36 +121,7 @@ def test_fitting_reads_texts_and_needs_structures(qm9_molecules):
         fit(["CCO"], np.empty((1, 0)), ())
 
 
-def test_packed_geometries_come_back_from_a_file(tmp_path, arrays):
-    packed = PackedGeometries.pack(arrays)
-    packed.save(tmp_path / "geometries.npz")
-    loaded = PackedGeometries.load(tmp_path / "geometries.npz")
-    assert len(loaded) == len(arrays)
-    for index in (0, 7, -1):
-        np.testing.assert_allclose(loaded[index].positions, arrays[index].positions, atol=1e-6)
-        assert np.array_equal(loaded[index].bonds, arrays[index].bonds)
-        assert np.array_equal(loaded[index].numbers, arrays[index].numbers)
-    assert loaded.sizes.tolist() == [len(one) for one in arrays]
-    assert [len(one) for one in loaded.take([3, 1])] == [len(arrays[3]), len(arrays[1])]
-    batches = islice(batch_order(len(arrays), 32, 0, lengths=loaded.sizes), len(arrays) // 32)
-    assert padded_fraction(loaded.sizes, list(batches)) < 0.1
-    with pytest.raises(IndexError):
-        loaded[len(arrays)]
-
-
-def test_texts_are_packed(qm9_molecules):
-    packed = pack_texts([structure_text(one) for one in qm9_molecules[:3]])
-    assert packed.sizes.tolist() == [one.GetNumAtoms() for one in qm9_molecules[:3]]
-    with pytest.raises(DataError, match="text of a structure, got 'CCO': no 3D coordinates"):
-        pack_texts(["CCO"])
-
-
-def test_packing_needs_bonds_and_a_right_file(tmp_path, representation):
+def test_a_bonded_batch_needs_bonds(representation):
     unbonded = Geometry(np.array([1]), np.zeros((1, 3)), np.zeros(1, int))
-    with pytest.raises(DataError, match="got 0 such of 1"):
-        PackedGeometries.pack([unbonded])
     with pytest.raises(DataError, match="molecule 0 has none"):
         representation.batch([unbonded])
-    np.savez(tmp_path / "other.npz", numbers=np.zeros(3))
-    with pytest.raises(IncompatibleError, match="something else"):
-        PackedGeometries.load(tmp_path / "other.npz")

@@ -41,14 +41,14 @@ REFUSED = {
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:12]))
 def test_refusals_say_why(text):
-    result = DOMAIN.parse(text)
+    result = DOMAIN.items.parse(text)
     assert isinstance(result, Refusal)
     assert REFUSED[text] in result.reason
 
 
 @pytest.mark.parametrize("value", [None, 3.5, float("nan"), b"CCO"])
 def test_only_text_is_a_molecule(value):
-    assert "expected a SMILES string" in DOMAIN.parse(value).reason
+    assert "expected a SMILES string" in DOMAIN.items.parse(value).reason
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_only_text_is_a_molecule(value):
     ],
 )
 def test_standard_form(text, standard):
-    assert DOMAIN.text(DOMAIN.parse(text)) == standard
+    assert DOMAIN.items.text(DOMAIN.items.parse(text)) == standard
 
 
 def test_stereoisomers_and_isotopes_are_different_things():
     keys = {
-        DOMAIN.key(DOMAIN.parse(text))
+        DOMAIN.items.key(DOMAIN.items.parse(text))
         for text in ("F[C@](Cl)(Br)I", "F[C@@](Cl)(Br)I", "FC(Cl)(Br)I", "F[13C](Cl)(Br)I")
     }
     assert len(keys) == 4
@@ -83,24 +83,24 @@ def test_stereoisomers_and_isotopes_are_different_things():
 
 def test_text_is_read_back_as_the_same_item(mutants):
     for molecule in mutants[:500]:
-        assert DOMAIN.key(DOMAIN.parse(DOMAIN.text(molecule))) == DOMAIN.key(molecule)
+        assert DOMAIN.items.key(DOMAIN.items.parse(DOMAIN.items.text(molecule))) == DOMAIN.items.key(molecule)
 
 
 def test_key_does_not_depend_on_how_the_molecule_was_written(mutants):
     for number, molecule in enumerate(mutants[:300]):
         shuffled = Chem.MolToRandomSmilesVect(molecule, 1, randomSeed=number + 1)[0]
-        assert DOMAIN.key(DOMAIN.parse(shuffled)) == DOMAIN.key(molecule)
+        assert DOMAIN.items.key(DOMAIN.items.parse(shuffled)) == DOMAIN.items.key(molecule)
 
 
 def test_the_remembered_text_is_the_canonical_smiles(mutants):
     for molecule in mutants[:100]:
-        DOMAIN.text(molecule)
-        assert DOMAIN.text(molecule) == Chem.MolToSmiles(molecule)
+        DOMAIN.items.text(molecule)
+        assert DOMAIN.items.text(molecule) == Chem.MolToSmiles(molecule)
 
 
 def test_200_heavy_atoms_are_accepted_and_hydrogens_do_not_count():
-    assert DOMAIN.parse("C" * items.MAX_HEAVY_ATOMS).GetNumAtoms() == 200
-    assert DOMAIN.parse("[H]" + "C" * 150 + "[H]").GetNumAtoms() == 150
+    assert DOMAIN.items.parse("C" * items.MAX_HEAVY_ATOMS).GetNumAtoms() == 200
+    assert DOMAIN.items.parse("[H]" + "C" * 150 + "[H]").GetNumAtoms() == 150
 
 
 PIECES = [
@@ -162,12 +162,12 @@ def test_5000_exotic_texts_give_a_molecule_or_a_reason():
     assert len(texts) == 5000
     accepted = 0
     for text in texts:
-        result = DOMAIN.parse(text)
+        result = DOMAIN.items.parse(text)
         if isinstance(result, Refusal):
             assert result.reason
             continue
         accepted += 1
         assert 0 < result.GetNumHeavyAtoms() <= items.MAX_HEAVY_ATOMS
         assert len(Chem.GetMolFrags(result)) == 1
-        assert DOMAIN.parse(DOMAIN.text(result)) is not None
+        assert DOMAIN.items.parse(DOMAIN.items.text(result)) is not None
     assert accepted > 200

@@ -33,8 +33,8 @@ def test_molecules_survive_the_latent_space(base):
 
 def test_adapting_starts_from_the_same_model(base):
     recipe, old, model = base
-    new = recipe.adapt_representation(old, [*SMILES, "CCI"], np.ones((7, 4)), ("c", "potency", "a", "b"))
-    adapted = recipe.adapt(model, old, new, 0).eval()
+    new = recipe.adaptation.adapt_representation(old, [*SMILES, "CCI"], np.ones((7, 4)), ("c", "potency", "a", "b"))
+    adapted = recipe.adaptation.adapt(model, old, new, 0).eval()
     noise = torch.randn(8, model.latent_size, generator=torch.Generator().manual_seed(0))
     batch = old.batch(old.encode([items.parse(smiles) for smiles in SMILES]))
     before = model.posterior(model.encoder(batch["tokens"], batch.mask)).mean

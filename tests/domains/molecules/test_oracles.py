@@ -13,12 +13,12 @@ from sciencegen.scoring.oracles import Oracle
 
 
 def score(name, smiles):
-    return DOMAIN.oracle(name).score([DOMAIN.parse(smiles)])[0].value
+    return DOMAIN.oracles.find(name).score([DOMAIN.items.parse(smiles)])[0].value
 
 
-@pytest.mark.parametrize("name", DOMAIN.oracle_names())
+@pytest.mark.parametrize("name", DOMAIN.oracles.names())
 def test_every_oracle_scores_every_drug(name, drugs):
-    oracle = DOMAIN.oracle(name)
+    oracle = DOMAIN.oracles.find(name)
     assert isinstance(oracle, Oracle)
     assert oracle.name == name
     scores = oracle.score(drugs)
@@ -78,7 +78,7 @@ def test_atom_pairs_and_features_equal_the_benchmarks_fingerprints():
 
 
 def test_multi_property_tasks_at_their_own_drug():
-    logp = {name: DOMAIN.measure([DOMAIN.parse(getattr(pmo, name))], ["logp", "tpsa"])[0]
+    logp = {name: DOMAIN.measure([DOMAIN.items.parse(getattr(pmo, name))], ["logp", "tpsa"])[0]
             for name in ("OSIMERTINIB", "FEXOFENADINE", "RANOLAZINE", "SITAGLIPTIN")}  # fmt: skip
 
     def bell(x, mean, width):
@@ -122,23 +122,23 @@ def test_hops_at_their_start():
 
 def test_similarity_to_a_molecule():
     assert score("similarity to CCO", "OCC") == 1.0
-    oracle = DOMAIN.oracle("similarity to CCO")
+    oracle = DOMAIN.oracles.find("similarity to CCO")
     bits = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     first, second = (bits.GetFingerprint(Chem.MolFromSmiles(smiles)) for smiles in ("CCO", "CCN"))
-    assert oracle.score([DOMAIN.parse("CCN")])[0].value == DataStructs.TanimotoSimilarity(first, second)
+    assert oracle.score([DOMAIN.items.parse("CCN")])[0].value == DataStructs.TanimotoSimilarity(first, second)
     with pytest.raises(ConfigError, match="not a valid SMILES"):
-        DOMAIN.oracle("similarity to C1CC")
+        DOMAIN.oracles.find("similarity to C1CC")
 
 
 def test_alerts_by_catalog():
-    rhodanine = DOMAIN.parse("O=C1NC(=S)SC1=Cc1ccccc1")
-    assert DOMAIN.oracle("alerts").score([rhodanine])[0].value == 3
-    assert DOMAIN.oracle("alerts:PAINS").score([rhodanine])[0].value == 1
+    rhodanine = DOMAIN.items.parse("O=C1NC(=S)SC1=Cc1ccccc1")
+    assert DOMAIN.oracles.find("alerts").score([rhodanine])[0].value == 3
+    assert DOMAIN.oracles.find("alerts:PAINS").score([rhodanine])[0].value == 1
     assert alerts_oracle(["BRENK"]).score([rhodanine])[0].value == 2
 
 
 def test_an_unknown_oracle_names_the_nearest():
     with pytest.raises(ConfigError, match="pmo:zaleplon_mpo"):
-        DOMAIN.oracle("zaleplon_mpo")
+        DOMAIN.oracles.find("zaleplon_mpo")
     with pytest.raises(ConfigError, match="zaleplon_mpo"):
-        DOMAIN.oracle("pmo:zaleplon")
+        DOMAIN.oracles.find("pmo:zaleplon")

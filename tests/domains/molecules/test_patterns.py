@@ -30,11 +30,11 @@ CASES = [
 
 @pytest.mark.parametrize(("keep", "forbid", "smiles", "expected"), CASES)
 def test_constraint(keep, forbid, smiles, expected):
-    assert DOMAIN.constraint(keep, forbid)(DOMAIN.parse(smiles)) is expected
+    assert DOMAIN.moves.constraint(keep, forbid, None)(DOMAIN.items.parse(smiles)) is expected
 
 
 @pytest.mark.parametrize("pattern", ["", "c1ccccc", "[C", "not smarts", None])
 @pytest.mark.parametrize("purpose", ["keep", "forbid"])
 def test_a_bad_pattern_is_named(pattern, purpose):
     with pytest.raises(ConfigError, match=f"'{purpose}'"):
-        DOMAIN.constraint(**{"keep": (), "forbid": (), purpose: (pattern,)})
+        DOMAIN.moves.constraint(**{"keep": (), "forbid": (), "reference": None, purpose: (pattern,)})

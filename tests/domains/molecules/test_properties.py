@@ -41,7 +41,7 @@ def sascorer():
 
 def fresh(molecules):
     """Copies without anything that RDKit remembers."""
-    return [Chem.MolFromSmiles(DOMAIN.text(molecule)) for molecule in molecules]
+    return [Chem.MolFromSmiles(DOMAIN.items.text(molecule)) for molecule in molecules]
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -63,7 +63,7 @@ def test_the_fragment_table_is_rdkits(sascorer):
 
 
 def test_qed_of_explicit_hydrogens():
-    molecule = Chem.AddHs(DOMAIN.parse("CC(=O)Oc1ccccc1C(=O)O"))
+    molecule = Chem.AddHs(DOMAIN.items.parse("CC(=O)Oc1ccccc1C(=O)O"))
     assert DOMAIN.measure([molecule], ["qed"])[0, 0] == pytest.approx(QED.qed(molecule), abs=1e-12)
 
 
@@ -88,7 +88,7 @@ def test_alerts_equal_rdkits_catalog(catalogs, mutants):
 
 def test_every_catalog_loads():
     for name in CATALOGS:
-        assert alert_catalog((name,)).count(DOMAIN.parse("CCO")) == 0
+        assert alert_catalog((name,)).count(DOMAIN.items.parse("CCO")) == 0
     with pytest.raises(ConfigError, match="PAINS"):
         alert_catalog(("PAIN",))
 
@@ -124,7 +124,7 @@ def test_the_screen_never_loses_a_match(smarts, smiles):
 
 
 def test_a_failing_molecule_is_nan_alone():
-    good = DOMAIN.parse("CCO")
+    good = DOMAIN.items.parse("CCO")
     bad = Chem.MolFromSmiles("CCO", sanitize=False)  # no rings perceived: descriptors refuse it
     values = DOMAIN.measure([good, bad, good], ["logp", "rings"])
     assert np.isnan(values[1]).any()

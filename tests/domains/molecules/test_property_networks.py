@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from sciencegen.data.cards import load_card
+from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.property_networks import READOUTS
 from sciencegen.domains.molecules.structure_peek import holds_structures
 from sciencegen.items import Refusal
 from sciencegen.networks.equivariant import properties
 
-FORM = DOMAIN.forms["structures"]
+FORM = load_domain("molecules/structures")
 
 
 def test_readouts_are_known_and_their_columns_are_qm9s():
@@ -19,17 +20,17 @@ def test_readouts_are_known_and_their_columns_are_qm9s():
 
 
 def test_a_molecule_without_coordinates_is_given_some():
-    first, second = FORM.points([DOMAIN.parse("OCC"), DOMAIN.parse("CCO")])
+    first, second = FORM.structures.points([DOMAIN.items.parse("OCC"), DOMAIN.items.parse("CCO")])
     assert sorted(first.numbers.tolist()) == [1] * 6 + [6, 6, 8]
     np.testing.assert_array_equal(first.positions, second.positions)  # however the molecule was written
     assert np.ptp(first.positions, axis=0).min() > 0.5
 
 
 def test_its_own_coordinates_count():
-    molecule = FORM.parse("2\n\nH 0 0 0\nF 0 0 0.95\n")
-    (found,) = FORM.points([molecule])
+    molecule = FORM.items.parse("2\n\nH 0 0 0\nF 0 0 0.95\n")
+    (found,) = FORM.structures.points([molecule])
     assert found.positions[:, 2].tolist() == [0.0, 0.95]
-    kept = FORM.points([FORM.parse(FORM.text(molecule))])[0]
+    kept = FORM.structures.points([FORM.items.parse(FORM.items.text(molecule))])[0]
     np.testing.assert_array_equal(kept.positions, found.positions)
 
 
@@ -39,7 +40,7 @@ def test_what_has_no_structure_says_why(monkeypatch):
 
     fail = lambda molecule: Structure(molecule, "flat", None, "no conformer found")  # noqa: E731
     monkeypatch.setattr(property_networks, "with_structure", fail)
-    (found,) = FORM.points([DOMAIN.parse("CCCCCCCCCCCCCCCCCCC")])
+    (found,) = FORM.structures.points([DOMAIN.items.parse("CCCCCCCCCCCCCCCCCCC")])
     assert isinstance(found, Refusal)
     assert found.reason == "no conformer found"
 
@@ -65,8 +66,8 @@ def test_a_file_of_drawings_has_none(tmp_path):
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
 
-    molecule = DOMAIN.parse("CC(C)O")
-    DOMAIN.write(tmp_path / "deep.sdf", [molecule], ["a"], {})
+    molecule = DOMAIN.items.parse("CC(C)O")
+    DOMAIN.items.write(tmp_path / "deep.sdf", [molecule], ["a"], {})
     rdDepictor.Compute2DCoords(molecule)
     (tmp_path / "flat.sdf").write_text(Chem.MolToMolBlock(molecule) + "$$$$\n")
     assert holds_structures(tmp_path / "deep.sdf")
@@ -74,10 +75,10 @@ def test_a_file_of_drawings_has_none(tmp_path):
 
 
 def test_oracles_see_structures_without_their_hydrogens():
-    flat = DOMAIN.parse("CCO")
-    structure = FORM.parse("9\n\nC -0.888 0.167 -0.027\nC 0.466 -0.518 -0.037\nO 1.441 0.346 0.552\n"
+    flat = DOMAIN.items.parse("CCO")
+    structure = FORM.items.parse("9\n\nC -0.888 0.167 -0.027\nC 0.466 -0.518 -0.037\nO 1.441 0.346 0.552\n"
                            "H -1.166 0.437 0.998\nH -0.857 1.079 -0.632\nH -1.653 -0.504 -0.433\n"
                            "H 0.404 -1.456 0.526\nH 0.761 -0.775 -1.060\nH 2.280 -0.139 0.527\n")  # fmt: skip
     assert not isinstance(structure, Refusal)
     for name in ("logp", "alerts", "similarity to CCO", "qed"):
-        assert FORM.oracle(name).score([structure]) == DOMAIN.oracle(name).score([flat])
+        assert FORM.oracles.find(name).score([structure]) == DOMAIN.oracles.find(name).score([flat])

@@ -44,28 +44,34 @@ def test_children_are_molecules_and_never_a_parent(mutants):
             assert child.reason
             continue
         made += 1
-        again = DOMAIN.parse(DOMAIN.text(child))
-        assert DOMAIN.key(again) == DOMAIN.key(child) not in (DOMAIN.key(first), DOMAIN.key(second))
+        again = DOMAIN.items.parse(DOMAIN.items.text(child))
+        assert (
+            DOMAIN.items.key(again)
+            == DOMAIN.items.key(child)
+            not in (DOMAIN.items.key(first), DOMAIN.items.key(second))
+        )
         assert len(Chem.GetMolFrags(child)) == 1
         assert child.GetNumAtoms() <= 1.3 * max(first.GetNumAtoms(), second.GetNumAtoms())
     assert made > 400
 
 
 def test_children_follow_from_the_seed(drugs):
-    texts = [[getattr(c, "reason", None) or DOMAIN.text(c) for *_, c in children(drugs, 5, 100)] for _ in range(2)]
+    texts = [
+        [getattr(c, "reason", None) or DOMAIN.items.text(c) for *_, c in children(drugs, 5, 100)] for _ in range(2)
+    ]
     assert texts[0] == texts[1]
 
 
 def test_a_child_has_a_piece_of_each_parent():
-    first, second = DOMAIN.parse("FC(F)(F)c1ccncc1"), DOMAIN.parse("C1CCSCC1C(=O)O")
+    first, second = DOMAIN.items.parse("FC(F)(F)c1ccncc1"), DOMAIN.items.parse("C1CCSCC1C(=O)O")
     generator = np.random.default_rng(0)
-    found = {DOMAIN.key(recombine(first, second, generator)) for _ in range(200)}
-    assert DOMAIN.key(DOMAIN.parse("C1CCSCC1c1ccncc1")) in found
+    found = {DOMAIN.items.key(recombine(first, second, generator)) for _ in range(200)}
+    assert DOMAIN.items.key(DOMAIN.items.parse("C1CCSCC1c1ccncc1")) in found
     assert len(found) > 5
 
 
 def test_rings_are_cut_where_both_parents_have_one():
-    first, second = DOMAIN.parse("C1CCCCC1"), DOMAIN.parse("C1CNCCNCC1")
+    first, second = DOMAIN.items.parse("C1CCCCC1"), DOMAIN.items.parse("C1CNCCNCC1")
     assert not chain_bonds(first)
     assert len(ring_cuts(first)) == 9  # pairs of six bonds that don't touch
     generator = np.random.default_rng(1)
@@ -75,16 +81,16 @@ def test_rings_are_cut_where_both_parents_have_one():
 
 
 def test_a_bridged_ring_that_stays_whole_is_refused():
-    assert isinstance(recombine(*[DOMAIN.parse("C12C3C4C1C5C2C3C45")] * 2, np.random.default_rng(0)), Refusal)
+    assert isinstance(recombine(*[DOMAIN.items.parse("C12C3C4C1C5C2C3C45")] * 2, np.random.default_rng(0)), Refusal)
 
 
 @pytest.mark.parametrize(("first", "second"), itertools.product(ODD, repeat=2))
 def test_odd_parents_give_a_molecule_or_a_reason(first, second):
-    parents = [parsed for parsed in map(DOMAIN.parse, (first, second)) if not isinstance(parsed, Refusal)]
+    parents = [parsed for parsed in map(DOMAIN.items.parse, (first, second)) if not isinstance(parsed, Refusal)]
     for seed in range(3 * (len(parents) == 2)):
-        child = DOMAIN.recombine(*parents, np.random.default_rng(seed))
+        child = DOMAIN.moves.recombine(*parents, np.random.default_rng(seed))
         if isinstance(child, Refusal):
             assert child.reason
         else:
             assert 0 < child.GetNumHeavyAtoms() <= MAX_HEAVY_ATOMS
-            assert DOMAIN.key(DOMAIN.parse(DOMAIN.text(child))) == DOMAIN.key(child)
+            assert DOMAIN.items.key(DOMAIN.items.parse(DOMAIN.items.text(child))) == DOMAIN.items.key(child)

@@ -49,7 +49,7 @@ def test_refusals_say_why(fitted):
 
 
 def test_conditions_are_standardized_and_may_be_missing(fitted):
-    row = fitted.condition({"a": fitted.mean[0] + 2 * fitted.std[0]})
+    row = fitted.condition({"a": fitted.standardization.mean[0] + 2 * fitted.scales["a"]})
     assert row[0] == pytest.approx(2)
     assert np.isnan(row[1])
     with pytest.raises(ConfigError, match="Known: a, b"):
@@ -66,8 +66,8 @@ def test_json_round_trip_is_the_same_representation(fitted):
 def test_adapting_keeps_old_tokens_and_adds_symbols_and_columns(fitted):
     new = representations.adapt(fitted, ["CCI", "CCO"], np.array([[1.0, 5.0], [3.0, 6.0]]), ("b", "potency"))
     assert new.properties == ("b", "potency")
-    assert new.mean[0] == fitted.mean[1]
-    assert new.mean[1] == 5.5
+    assert new.standardization.mean[0] == fitted.standardization.mean[1]
+    assert new.standardization.mean[1] == 5.5
     old = fitted.encode([items.parse("CCO")])[0]
     assert np.array_equal(new.encode([items.parse("CCO")])[0], old)
     assert not isinstance(new.encode([items.parse("CCI")])[0], Refusal)

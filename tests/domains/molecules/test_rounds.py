@@ -17,7 +17,7 @@ FAST = dict(threads=1, surrogate="gp", batch=24)
 
 
 def tpsa(texts):
-    return DOMAIN.measure([DOMAIN.parse(text) for text in texts], ["tpsa"])[:, 0]
+    return DOMAIN.measure([DOMAIN.items.parse(text) for text in texts], ["tpsa"])[:, 0]
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def test_a_plate_of_moves_beats_the_measured_and_holds_the_patterns(tables):
     options = dict(keep=["c1ccccc1"], forbid=["[N+](=O)[O-]"], breeding={"children": 100, "generations": 2})
     table = propose("molecules", str(measured), maximum_similarity=0.6, **options, **FAST)
     assert tpsa(table["item"]).mean() > tpsa(pd.read_csv(measured)["item"]).mean() + 20
-    items = [DOMAIN.parse(text) for text in table["item"]]
-    assert all(map(DOMAIN.constraint(options["keep"], options["forbid"]), items))
-    alike = DOMAIN.similarity(items, items)[~np.eye(len(items), dtype=bool)]
+    items = [DOMAIN.items.parse(text) for text in table["item"]]
+    assert all(map(DOMAIN.moves.constraint(options["keep"], options["forbid"], None), items))
+    alike = DOMAIN.similarity.matrix(items, items)[~np.eye(len(items), dtype=bool)]
     assert alike.max() <= 0.6
     assert set(table["source"]) <= {"mutation", "edit", "recombination"}

@@ -22,7 +22,7 @@ def embedded(smiles: str, hydrogens: bool = True) -> Chem.Mol:
 
 def scaffold(folder, molecule):
     (folder / "part.sdf").write_text(Chem.MolToMolBlock(molecule) + "$$$$\n")
-    return DOMAIN.scaffold(folder / "part.sdf")
+    return DOMAIN.structures.read_scaffold(folder / "part.sdf")
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,17 @@ def scaffold(folder, molecule):
 def test_the_pattern_leaves_hydrogens_open(tmp_path, part, held, lacking):
     for hydrogens in (True, False):
         pattern = scaffold(tmp_path, embedded(part, hydrogens)).pattern
-        holds = DOMAIN.constraint([pattern], [])
+        holds = DOMAIN.moves.constraint([pattern], [], None)
         assert [holds(Chem.MolFromSmiles(one)) for one in held] == [True] * len(held)
         assert not any(holds(Chem.MolFromSmiles(one)) for one in lacking)
 
 
 def test_an_xyz_of_a_whole_molecule_is_a_scaffold_too(tmp_path):
     (tmp_path / "part.xyz").write_text(xyz_block(embedded("O=C1CCCC1")))
-    assert DOMAIN.scaffold(tmp_path / "part.xyz").pattern == scaffold(tmp_path, embedded("O=C1CCCC1")).pattern
+    assert (
+        DOMAIN.structures.read_scaffold(tmp_path / "part.xyz").pattern
+        == scaffold(tmp_path, embedded("O=C1CCCC1")).pattern
+    )
 
 
 def test_atoms_end_where_the_file_has_them_or_the_structure_is_refused(tmp_path):
@@ -98,4 +101,4 @@ def test_what_does_not_hold_it_is_refused(tmp_path):
 def test_a_file_that_is_no_scaffold_says_why(tmp_path, text, message):
     (tmp_path / "part.sdf").write_text(text)
     with pytest.raises(DataError, match=message):
-        DOMAIN.scaffold(tmp_path / "part.sdf")
+        DOMAIN.structures.read_scaffold(tmp_path / "part.sdf")

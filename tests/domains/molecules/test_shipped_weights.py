@@ -25,8 +25,8 @@ def space():
 
 @pytest.fixture(scope="module")
 def held_out():
-    rows = load_card("molecules/moses").sample_rows(DOMAIN.read)["test"]
-    return [DOMAIN.text(DOMAIN.parse(row.text)) for row in islice(rows, HELD_OUT)]
+    rows = load_card("molecules/moses").sample_rows(DOMAIN.items.read)["test"]
+    return [DOMAIN.items.text(DOMAIN.items.parse(row.text)) for row in islice(rows, HELD_OUT)]
 
 
 def test_they_are_small_and_have_a_card():
@@ -43,11 +43,11 @@ def test_held_out_molecules_come_back(space, held_out):
 def test_a_small_step_stays_near_and_a_large_one_goes_far(space, held_out):
     latents = space.encode(held_out[:100])
     noise = np.random.default_rng(0).standard_normal(latents.shape).astype(np.float32)
-    start = [DOMAIN.parse(text) for text in held_out[:100]]
+    start = [DOMAIN.items.parse(text) for text in held_out[:100]]
 
     def similarity(radius):
         moved = space.decode_items(np.sqrt(1 - radius**2) * latents + radius * noise)
-        return np.mean([DOMAIN.similarity([a], [b])[0, 0] for a, b in zip(start, moved, strict=True)])
+        return np.mean([DOMAIN.similarity.matrix([a], [b])[0, 0] for a, b in zip(start, moved, strict=True)])
 
     assert similarity(0.1) > 0.6
     assert similarity(0.1) > similarity(0.3) > similarity(1.0)
@@ -88,9 +88,9 @@ def test_the_predictor_of_quantum_chemistry_has_a_name_and_knows_the_ground():
     """By its name, on structures of QM9's own test sample, far better than guessing the mean."""
     from sciencegen.api.predictors.folder import load_predictor
 
-    rows = list(islice(load_card("molecules/qm9").sample_rows(STRUCTURES.read)["test"], 60))
+    rows = list(islice(load_card("molecules/qm9").sample_rows(STRUCTURES.items.read)["test"], 60))
     trained = load_predictor("molecules", "qm9-properties")
-    items = [STRUCTURES.parse(row.text) for row in rows]
+    items = [STRUCTURES.items.parse(row.text) for row in rows]
     for name in ("gap", "polarizability", "cv"):
         values = np.array([row.values[name] for row in rows])
         found = np.array([score.value for score in trained.oracle(name).score(items)])

@@ -9,7 +9,7 @@ import torch
 from sciencegen.api.models.folder import recipe_settings
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
-from sciencegen.domains.galaxies.seen_representation import fit, load
+from sciencegen.domains.galaxies.observed_representation import fit, load
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
@@ -26,12 +26,12 @@ def known(simulated):
 
 @pytest.fixture(scope="module")
 def representation(observed, known):
-    return fit([DOMAIN.text(one) for one in observed], known, CONDITIONS)
+    return fit([DOMAIN.items.text(one) for one in observed], known, CONDITIONS)
 
 
 def test_stamps_come_back_with_psf_and_noise(representation, observed):
     back = representation.decode(representation.batch(representation.encode(observed)))
-    assert [DOMAIN.text(one).partition(":")[0] for one in back] == ["stamp1"] * len(observed)
+    assert [DOMAIN.items.text(one).partition(":")[0] for one in back] == ["stamp1"] * len(observed)
     for one, other in zip(back, observed, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
         np.testing.assert_allclose(one.psf, other.psf, atol=1e-6)
@@ -40,7 +40,7 @@ def test_stamps_come_back_with_psf_and_noise(representation, observed):
 
 def test_variance_maps_come_back():
     rows = [one.observed for one in simulate(SurveySettings(side=32, shot_noise=True), 3, 0, 4)]
-    made = fit([DOMAIN.text(one) for one in rows], np.zeros((4, 0)), ())
+    made = fit([DOMAIN.items.text(one) for one in rows], np.zeros((4, 0)), ())
     for one, other in zip(made.decode(made.batch(made.encode(rows))), rows, strict=True):
         np.testing.assert_array_equal(one.variance, other.variance)
 
@@ -50,19 +50,19 @@ def test_it_is_read_back_whole(representation):
     assert again.to_json() == representation.to_json()
     assert again.properties == CONDITIONS
     for name in ("psf", "variance"):
-        torch.testing.assert_close(again.seen[name], representation.seen[name])
+        torch.testing.assert_close(again.exposures[name], representation.exposures[name])
 
 
 def test_noise_free_stamps_are_refused(representation, twins):
     refused = representation.encode(twins[:2])
     assert all(isinstance(one, Refusal) and "stamp-vae" in one.reason for one in refused)
     with pytest.raises(DataError, match="stamp-vae"):
-        fit([DOMAIN.text(one) for one in twins[:3]], np.zeros((3, 0)), ())
+        fit([DOMAIN.items.text(one) for one in twins[:3]], np.zeros((3, 0)), ())
 
 
 def test_what_a_catalogue_knows_is_hidden_by_the_noise(representation):
-    assert representation.hidden == set(CONDITIONS)
-    assert not hasattr(representation, "observed")
+    assert representation.observation.hidden == set(CONDITIONS)
+    assert representation.observation.instrument is None
     with pytest.raises(ConfigError, match="ellipticity"):
         representation.condition({"elipticity": 0.2})
 

@@ -1,9 +1,9 @@
-"""Stamps as they were seen to tensors and back: PSF and noise are part of what a model makes."""
+"""Stamps as they were observed to tensors and back: PSF and noise are part of what a model makes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,45 +15,49 @@ from sciencegen.domains.galaxies import image_representation
 from sciencegen.domains.galaxies.image_representation import EncodedStamp, ImageRepresentation
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.properties import GIVEN
+from sciencegen.domains.recipes import ObservedItems, Representation
 from sciencegen.errors import DataError
-from sciencegen.items import Refusal
+from sciencegen.items import Json, Refusal
 
 NOISE_FREE = "a stamp without noise; this recipe tells pixels in units of their noise. Take the recipe stamp-vae"
 
 
-@dataclass(eq=False)
-class SeenRepresentation:
+AS_SEEN = (
+    "this model makes stamps with the PSF and the noise through which its training stamps were seen. "
+    "Pass --model with one of the recipe stamp-vae, such as `galaxies`."
+)
+"""For users who ask for noise-free stamps."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedRepresentation(Representation):
     """What `images` knows of a family of stamps; but what is decoded has the PSF and the noise of its Batch."""
 
     images: ImageRepresentation
-    name: str = "seen-image"
-    properties: tuple[str, ...] = field(init=False)
-    as_seen: str = (
-        "this model makes stamps with the PSF and the noise through which its training stamps were seen. "
-        "Pass --model with one of the recipe stamp-vae, such as `galaxies`."
-    )
-
-    def __post_init__(self) -> None:
-        self.properties = self.images.properties
+    name = "seen-image"
 
     @property
-    def hidden(self) -> frozenset[str]:
-        """A catalogue knows these of the galaxy; blurred and noisy pixels don't tell them."""
-        return GIVEN & set(self.properties)
+    def properties(self) -> tuple[str, ...]:
+        return self.images.properties
 
     @property
-    def std(self) -> Float[np.ndarray, " property"]:
-        return self.images.std
+    def observation(self) -> ObservedItems:
+        """A catalogue knows the hidden conditions of the galaxy; blurred and noisy pixels don't show them."""
+        return ObservedItems(hidden=GIVEN & set(self.properties), as_seen=AS_SEEN)
+
+    @property
+    def scales(self) -> Mapping[str, float]:
+        return self.images.scales
 
     @property
     def shape(self) -> tuple[int, int, int]:
         return self.images.shape
 
     @property
-    def seen(self) -> Batch:
-        """PSFs and variances of a few training stamps, one of which each draw is seen with."""
+    def exposures(self) -> Batch:
+        """PSFs and variances of a few training stamps, one of which each draw is observed with."""
         nothing = np.zeros(self.shape, np.float32)
-        return self.images.batch([EncodedStamp(nothing, psf, variance) for psf, variance in self.images.seen])
+        return self.images.batch([EncodedStamp(nothing, *one) for one in self.images.instrument.exposures])
 
     def encode(self, items: Sequence[Stamp]) -> list[EncodedStamp | Refusal]:
         found = zip(self.images.encode(items), items, strict=True)
@@ -75,22 +79,22 @@ class SeenRepresentation:
 
     def _stamp(self, image: np.ndarray, psf: np.ndarray, variance: np.ndarray) -> Stamp | Refusal:
         flat = variance.shape[-1] == 1 and self.images.side > 1
-        seen = variance[:, 0, 0] if flat else variance
-        return standardize(Stamp(image, self.images.pixel_scale, psf if psf.any() else None, seen, self.images.bands))
+        noise, scale = variance[:, 0, 0] if flat else variance, self.images.instrument.pixel_scale
+        return standardize(Stamp(image, scale, psf if psf.any() else None, noise, self.images.bands))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {**self.images.to_json(), "name": self.name}
 
 
-def load(data: Mapping[str, Any]) -> SeenRepresentation:
+def load(data: Mapping[str, Any]) -> ObservedRepresentation:
     """The inverse of `to_json`."""
-    return SeenRepresentation(image_representation.load(data))
+    return ObservedRepresentation(image_representation.load(data))
 
 
-def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> SeenRepresentation:
+def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ObservedRepresentation:
     """As `image_representation.fit`; the PSFs and the noise that it keeps must have some."""
     fitted = image_representation.fit(texts, values, names)
-    noisy = tuple((psf, variance) for psf, variance in fitted.seen if (variance > 0).all())
+    noisy = tuple(one for one in fitted.instrument.exposures if (one.variance > 0).all())
     if not noisy:
         raise DataError(f"Expected stamps with noise, got {NOISE_FREE}.")
-    return SeenRepresentation(replace(fitted, seen=noisy))
+    return ObservedRepresentation(replace(fitted, instrument=replace(fitted.instrument, exposures=noisy)))

@@ -1,0 +1,71 @@
+"""Values of properties as a model is told them: (value - mean) / standard deviation of the training data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.errors import ConfigError, DataError, unknown_name
+
+
+@dataclass(frozen=True, eq=False)
+class Standardization:
+    """names: of the properties, in order. mean, std: of their values in the training data."""
+
+    names: tuple[str, ...]
+    mean: Float[np.ndarray, " property"]
+    std: Float[np.ndarray, " property"]
+
+    @property
+    def scales(self) -> dict[str, float]:
+        """Standard deviation by property."""
+        return dict(zip(self.names, self.std.tolist(), strict=True))
+
+    def rows(self, values: np.ndarray) -> Float[np.ndarray, "item property"]:
+        """Raw values [item property] as float32."""
+        return ((np.asarray(values) - self.mean) / self.std).astype(np.float32)
+
+    def row(self, values: Mapping[str, float]) -> Float[np.ndarray, " property"]:
+        """Raw values by name, NaN where not given."""
+        for name in values:
+            if name not in self.names:
+                raise unknown_name("condition", name, self.names)
+        return self.rows(np.array([values.get(name, np.nan) for name in self.names]))
+
+    def to_json(self) -> dict[str, dict[str, float]]:
+        columns = zip(self.names, self.mean.tolist(), self.std.tolist(), strict=True)
+        return {name: {"mean": mean, "std": std} for name, mean, std in columns}
+
+
+def load(data: Mapping[str, Mapping[str, float]]) -> Standardization:
+    """The inverse of `to_json`."""
+    mean, std = (np.array([column[key] for column in data.values()], np.float64) for key in ("mean", "std"))
+    return Standardization(tuple(data), mean, std)
+
+
+def fit(values: np.ndarray, names: Sequence[str]) -> Standardization:
+    """Moments of each column [item property] without its missing values; constant columns get a deviation of 1."""
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise ConfigError(f"Expected values [item {len(names)}] for {list(names)}, got {values.shape}.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value is said below
+        mean, std = np.nanmean(values, 0), np.nanstd(values, 0)
+    for name, value in zip(names, mean, strict=True):
+        if np.isnan(value):
+            raise DataError(f"Expected some values of '{name}', found none. Leave the property out or give its column.")
+    return Standardization(tuple(names), mean, np.where(std > 1e-8, std, 1.0))
+
+
+def fit_new(known: Standardization, values: np.ndarray, names: Sequence[str]) -> Standardization:
+    """`fit`, but properties that are known keep their moments."""
+    fitted = fit(values, names)
+    for column, name in enumerate(names):
+        if name in known.names:
+            old = known.names.index(name)
+            fitted.mean[column], fitted.std[column] = known.mean[old], known.std[old]
+    return fitted
