@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from sciencegen.data.threads import inference_threads
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Refusal, Row
 from sciencegen.runs import RunFolder
+
+if TYPE_CHECKING:
+    from sciencegen.prediction.training_tables import TrainingTables
 
 GENERIC_SPLITS = ("random", "grouped", "low-high")
 
@@ -163,14 +166,11 @@ class Usable:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is learned from: each table that the predictor looks at, values, groups, and the split."""
+class PredictorData:
+    """What a predictor is fitted on. features: what makes the features of other items."""
 
-    tables: Mapping[str, np.ndarray | None]
-    values: np.ndarray
-    groups: list[str]
+    tables: TrainingTables
     features: FeatureInputs
-    split: Any
     refused: list[tuple[int, str, str]]
 
 
@@ -208,9 +208,11 @@ def split_of(
     return make(items, fitted)
 
 
-def seen_by(domain: str, chosen: PredictorSettings, inputs: str, usable: Usable, model: ModelInputs) -> Seen:
+def predictor_data(
+    domain: str, chosen: PredictorSettings, inputs: str, usable: Usable, model: ModelInputs
+) -> PredictorData:
     """What a predictor with these `inputs` sees of the usable rows; what it sees nothing of is refused."""
-    from sciencegen.prediction.predictor import INPUTS
+    from sciencegen.prediction.training_tables import INPUTS, TrainingTables
 
     science = domain_of(domain)
     items = [science.parse(text) for text in usable.texts]
@@ -226,12 +228,16 @@ def seen_by(domain: str, chosen: PredictorSettings, inputs: str, usable: Usable,
         raise DataError(f"Expected items that the predictor can see, found none; the first: {why[0]}.")
     groups = [usable.groups[row] for row in good]
     looked_at = made if "features" in tables else FeatureInputs(domain)
-    return Seen(
-        {name: tables[name][good] if name in tables else None for name in makers}, usable.values[good], groups,
+    values = usable.values[good]
+    split = split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, values)
+    kept = {name: table[good] for name, table in tables.items()}
+    return PredictorData(
+        TrainingTables(
+            kept.get("features"), values, groups, kept.get("latents"), kept.get("scores"), looked_at.blocks, split
+        ),
         looked_at,
-        split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, usable.values[good]),
         sorted([*usable.refused, *((usable.rows[row].line, usable.rows[row].text, one) for row, one in why.items())]),
-    )  # fmt: skip
+    )
 
 
 def _in_parts(function: Any, items: Sequence[Any]) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from sciencegen.data.writers import write_rejects
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal, Row
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
+
+if TYPE_CHECKING:
+    from sciencegen import prediction
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,14 @@ class Describe(InDomain):
         return [item if isinstance(item, Refusal) else (domain.text(item), *next(rows)) for item in parsed]
 
 
-def _figures(known: Mapping[str, Any], chosen: PredictorSettings, log: Callable[[str], None]) -> dict[str, Any]:
-    from sciencegen import prediction
+def _figures(
+    tables: prediction.TrainingTables, options: prediction.PredictorSettings, chosen: PredictorSettings,
+    log: Callable[[str], None],
+) -> dict[str, Any]:  # fmt: skip
+    from sciencegen.prediction import EvaluationPlan, evaluate_predictor
 
-    found = prediction.evaluate_predictor(
-        **known, generator=np.random.default_rng(chosen.seed + 1), folds=chosen.evaluation_folds,
-        repeats=chosen.evaluation_repeats, log=log,
-    )  # fmt: skip
+    plan = EvaluationPlan(folds=chosen.evaluation_folds, repeats=chosen.evaluation_repeats)
+    found = evaluate_predictor(tables, options, np.random.default_rng(chosen.seed + 1), plan, log)
     for split, one in found.items():
         log(
             f"{split}: Spearman {one.spearman:.3g}, error {one.rmse:.3g} (guessing the mean: {one.baseline_rmse:.3g}), "
