@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.bounds import BoundTerms, free_bits, kl_terms, segment_logsumexp
+from sciencegen.vae.bounds import BoundTerms, kl_terms, negative_elbo, segment_logsumexp
 from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.likelihoods import Likelihood
 from sciencegen.vae.semi_supervised import Completion, as_given
@@ -139,7 +139,7 @@ class ConditionalVAE(nn.Module):
         else:
             reconstruction, groups, condition_kl = self._elbo(batch, features, settings.dropout, generator)
             kl = groups.sum(-1) + condition_kl
-            loss = -reconstruction.mean() + beta * free_bits(groups, settings.free_bits) + condition_kl.mean()
+            loss = negative_elbo(reconstruction, groups, beta, settings.free_bits) + condition_kl.mean()
             shown = {"reconstruction": -reconstruction, "kl": kl, "bound": reconstruction - kl}
             terms = {"loss": loss, **{name: value.mean().detach() for name, value in shown.items()}}
             terms["beta"] = loss.new_tensor(beta).detach()

@@ -37,7 +37,7 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, untold
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
-from sciencegen.vae.bounds import BoundTerms, free_bits, importance_weighted_bound
+from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound, negative_elbo
 from sciencegen.vae.condition_correction import Measure, corrected
 from sciencegen.vae.condition_imputation import ConditionImputation, Settle
 from sciencegen.vae.flow_prior import FlowPrior
@@ -139,9 +139,9 @@ class ImageVAE(nn.Module):
         """Named scalars per item in nats: loss, reconstruction, kl of all, and kl of the maps where there are any."""
         s, batch = self.settings, self.oriented(batch, generator)
         found = self.networks.infer(batch, s.dropout(batch.condition, generator), generator)
-        reconstruction, groups = -self._log_prob(found.image, batch).mean(), found.kl()
-        loss = reconstruction + s.beta(step) * free_bits(groups, s.free_bits)
-        shown = {"reconstruction": reconstruction, "kl": groups.sum(1).mean()}
+        log_prob, groups = self._log_prob(found.image, batch), found.kl()
+        loss = negative_elbo(log_prob, groups, s.beta(step), s.free_bits)
+        shown = {"reconstruction": -log_prob.mean(), "kl": groups.sum(1).mean()}
         if groups.shape[1] > 1:
             shown["kl_maps"] = groups[:, 1:].sum(1).mean()
         return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}

@@ -32,7 +32,7 @@ from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.descent import Progress, untold
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
-from sciencegen.vae.bounds import BoundTerms
+from sciencegen.vae.bounds import BoundTerms, negative_elbo
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import check_latents, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
@@ -117,18 +117,14 @@ class SequenceVAE(nn.Module):
         condition = s.dropout(batch.condition, generator)
         spoken = code.new_zeros(len(batch), s.code).masked_scatter(~silent[:, None], code)
         expected = self._expected(batch)
-        surprise = -self._likelihood(spoken, condition, batch, expected).log_prob(batch["tokens"])
+        log_prob = self._likelihood(spoken, condition, batch, expected).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
         errors = {
             "code_error": property_head.property_error(self.properties(code), heard.condition),
             "reading_error": property_head.error(expected, batch),
         }
-        loss = surprise.mean() + s.beta(step) * kl.sum() / len(batch) + s.property_weight * sum(errors.values())
-        shares = {
-            "reconstruction": surprise[~silent],
-            "kl": kl,
-            "language": surprise[silent],
-        }
+        loss = negative_elbo(log_prob, kl, s.beta(step), items=len(batch)) + s.property_weight * sum(errors.values())
+        shares = {"reconstruction": -log_prob[~silent], "kl": kl, "language": -log_prob[silent]}
         shown = {name: value.mean() for name, value in shares.items() if len(value)}
         return {"loss": loss, **shown, **errors}
 
