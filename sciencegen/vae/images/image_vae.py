@@ -40,7 +40,7 @@ from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound, negative_elbo
 from sciencegen.vae.condition_correction import Measure, corrected
 from sciencegen.vae.condition_imputation import ConditionImputation, Settle
-from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.images.map_flow import MapFlow, Precision
 from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
@@ -125,7 +125,7 @@ class ImageVAE(nn.Module):
         self.conditions, self.measure = conditions or ConditionKinds(), measure
         count = self.conditions.count
         self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
-        self.prior = FlowPrior(s.code, count, s.flow_layers, s.flow_width)
+        self.prior = FlowPrior(s.code, count, FlowSettings(s.flow_layers, s.flow_width))
         self.wishes = ConditionImputation(count, s.wish_layers, s.wish_width, settle)
         levels = zip(self.networks.map_shapes, map_widths(s.pyramid), strict=True)
         flows = [MapFlow(shape, above, self.conditions, s.map_width, s.map_steps) for shape, (above, _) in levels]
