@@ -129,8 +129,8 @@ class LatentSpace:
 
     def _batch(self, make: Callable[..., Any], rows: Latents, condition: np.ndarray | None, *others: Any) -> Any:
         def compute(part: slice) -> Any:
-            asked = None if condition is None else condition[part]
-            return make(self._tensor(rows[part]), self._condition(asked), *others).to("cpu")
+            own = None if condition is None else condition[part]
+            return make(self._tensor(rows[part]), self._condition(own), *others).to("cpu")
 
         with torch.inference_mode():
             return halved_to_fit(compute, len(rows), concatenate)
@@ -139,9 +139,11 @@ class LatentSpace:
         """n latents of the prior; item i depends on the seed and on i only."""
         if n < 1:
             raise ShapeError(f"Expected at least 1 sample, got {n}.")
-        asked = self._rows(condition, COMPUTE_CHUNK)
+        conditions = self._rows(condition, COMPUTE_CHUNK)
         drawn = [
-            self.from_noise(latent_noise(seed, chunk, self.size)[rows], None if asked is None else asked[rows])
+            self.from_noise(
+                latent_noise(seed, chunk, self.size)[rows], None if conditions is None else conditions[rows]
+            )
             for chunk, rows in self.parts(n)
         ]
         return np.concatenate(drawn)[:n]
@@ -158,8 +160,8 @@ class LatentSpace:
         """Standard normal noise to latents of the (conditional) prior."""
 
         def compute(part: slice) -> Latents:
-            asked = None if condition is None else condition[part]
-            return self.model.sample(self._tensor(noise[part]), self._condition(asked), self._accept).cpu().numpy()
+            own = None if condition is None else condition[part]
+            return self.model.sample(self._tensor(noise[part]), self._condition(own), self._accept).cpu().numpy()
 
         with torch.inference_mode():
             return halved_to_fit(compute, len(noise), np.concatenate)
@@ -193,7 +195,7 @@ class LatentSpace:
         return principal_axes(self.encode(reference) if reference is not None else latents).project(latents)
 
     def _rows(self, condition: Mapping[str, float] | None, count: int) -> np.ndarray | None:
-        """One condition for `count` items, standardized; None where nothing is asked."""
+        """One condition for `count` items, standardized; None without a condition."""
         if not condition:
             return None
         for name in condition:

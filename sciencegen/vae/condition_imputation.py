@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from sciencegen.networks.descent import FitProgress, untold
+from sciencegen.networks.descent import FitProgress, no_progress
 from sciencegen.vae.condition_correction import wished
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import standard_normal
@@ -52,7 +52,7 @@ class ConditionImputation(nn.Module):
         generator: Generator,
         settings: FlowFitSettings,
         signs: Float[Tensor, "orientation property"] | None = None,
-        progress: FitProgress = untold,
+        progress: FitProgress = no_progress,
     ) -> FlowFit | None:
         """From the rows that are known whole; None where they are too few. settings.dropout: what of them is told.
         signs: of their columns in each orientation that they are seen in. A flow that is fitted goes on from what it

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import DescentSettings, FitProgress, descend, untold
+from sciencegen.networks.descent import DescentSettings, FitProgress, descend, no_progress
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
 
@@ -83,7 +83,7 @@ def fit_flow_prior(
     *,
     log_std: Float[Tensor, "item latent"] | None = None,
     settings: FlowFitSettings | None = None,
-    progress: FitProgress = untold,
+    progress: FitProgress = no_progress,
 ) -> FlowFit:
     """Minimize -E log p(z | c) in place, with conditions forgotten at random so that any subset can be asked for.
 

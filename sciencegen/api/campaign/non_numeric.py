@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.science.naming import parse_texts
-from sciencegen.data.writers import REJECT_COLUMNS, Refused, rejects_path, shown
+from sciencegen.data.writers import REJECT_COLUMNS, Refused, escape, rejects_path
 from sciencegen.items import Refusal
 
 NOT_RECORDED = ": not recorded"
@@ -37,5 +37,5 @@ def count_unread(
     items = parse_texts(science, sorted(texts), reference)
     keys = {science.key(item) for item in items if not isinstance(item, Refusal)}
     # A long item is cut in the rejects and no item any more: there it is known by how it is shown.
-    known = [shown(text) in texts or name in texts - {""} for text, name in waiting]
+    known = [escape(text) in texts or name in texts - {""} for text, name in waiting]
     return sum(one or science.key(science.parse(text)) in keys for one, (text, _) in zip(known, waiting, strict=True))

@@ -54,7 +54,7 @@ def campaign_content(campaign: Campaign) -> ReportContent:
     return ReportContent(
         title=f"{settings.domain}: {campaign.path.stem}",
         summary=f"{len(measured)} items measured up to round {campaign.journal.last_round}.",
-        wish=[f"{settings.direction} {settings.target}"],
+        goals=[f"{settings.direction} {settings.target}"],
         facts=facts(campaign, expected),
         warnings=warnings(campaign),
         candidates=best_measured(campaign),

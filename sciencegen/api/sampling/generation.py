@@ -23,7 +23,7 @@ from sciencegen.data.threads import map_threaded, worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.errors import ConfigError
 from sciencegen.latent.noise import latent_noise, uniform_targets
-from sciencegen.scoring.oracles import with_beside
+from sciencegen.scoring.oracles import with_annotations
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
 """Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked, couldn't be
@@ -78,7 +78,7 @@ class Generation:
         names = dict.fromkeys([*asked, *settings.include, *settings.predictors])
         self.names = tuple(names)
         self.called = name_columns(model.representation)
-        self.values = with_beside(self.names, settings.predictors)
+        self.values = with_annotations(self.names, settings.predictors)
         self.columns = ["item", *self.called([]), *self.values]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
@@ -195,7 +195,8 @@ class Generation:
         own = {name: iter(oracle.score(items)) for name, oracle in self._own.items()}
 
         def whole(result: Judged) -> Judged:
-            known = dict(zip(with_beside(self._judged_names, self.settings.predictors), result.values, strict=True))
+            columns = with_annotations(self._judged_names, self.settings.predictors)
+            known = dict(zip(columns, result.values, strict=True))
             scores = {name: next(scores) for name, scores in own.items()}
             known |= {name: float("nan") if score.value is None else score.value for name, score in scores.items()}
             return result._replace(values=[known[name] for name in self.values])

@@ -12,12 +12,12 @@ from sciencegen.api.science.forms import domain_of, plain_of
 from sciencegen.api.science.workers import InDomain, _representation
 from sciencegen.items import Refusal
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
-from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.oracles import ANNOTATIONS
 
 
 class Judged(NamedTuple):
-    """Of a decoded row: the item as text, its identity and properties (`with_beside` of the names), whether the row is
-    how it is written, and whether it has what is to be kept and nothing forbidden.
+    """Of a decoded row: the item as text, its key, properties (`with_annotations` of the names), whether the row is how
+    it is written, and whether it has what is to be kept and nothing forbidden.
     """
 
     text: str
@@ -107,7 +107,7 @@ def measure_all(
     representation: Any = None, told: Collection[str] = (), seen: Sequence[Any] | None = None,
 ) -> list[list[Any]]:  # fmt: skip
     """[item column] of properties, of what the representation measures, and of other oracles (the domain's, or those of
-    `oracle`), NaN where one fails; the columns are `with_beside(names, told)`.
+    `oracle`), NaN where one fails; the columns are `with_annotations(names, told)`.
     seen: the items as they are written, where an instrument sees them so: what learned from such is asked of these, and
     so are properties of an observation."""
     own = [name for name in names if name in getattr(representation, "measures", ()) and name not in told]
@@ -126,5 +126,5 @@ def measure_all(
             asked = seen if seen is not None and isinstance(judge, ForwardModelOracle) else items
             scores = judge.score(asked) if items else []
             columns.append([float("nan") if score.failed else score.value for score in scores])
-            columns += [[getattr(score, part) for score in scores] for part in BESIDE if name in told]
+            columns += [[getattr(score, part) for score in scores] for part in ANNOTATIONS if name in told]
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in items]

@@ -11,7 +11,7 @@ from typing import Any
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.workers import InDomain
 from sciencegen.data.tables import READ_TABLES, read_table
-from sciencegen.data.writers import Refused, shown
+from sciencegen.data.writers import Refused, escape
 from sciencegen.errors import ConfigError
 from sciencegen.items import NAME_COLUMN, NAMES_OR_COUNTS, VARIANT_COLUMNS, Refusal, Row
 
@@ -119,8 +119,8 @@ def named_twice(names: Any, rows: Sequence[tuple[Row, str]]) -> NamedTwice:
                 strange += bool(names.places([cell]))
             elif said[1] != item:
                 own = names.read(item)
-                named = "no variant of the wild type" if isinstance(own, Refusal) else shown(own[0])
-                reason = f"the item is {named}, its '{column}' says {shown(cell)}: correct one of them, or empty it"
+                named = "no variant of the wild type" if isinstance(own, Refusal) else escape(own[0])
+                reason = f"the item is {named}, its '{column}' says {escape(cell)}: correct one of them, or empty it"
                 refused.append((row.line, row.text, reason))
                 break
     told = f"{strange} names beside an item name no variant of the wild type: the item counts, they are not read"

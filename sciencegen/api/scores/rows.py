@@ -19,7 +19,7 @@ from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
 from sciencegen.items import NAME_COLUMN, Refusal, Row
-from sciencegen.scoring.oracles import BESIDE, Oracle, Score, with_beside
+from sciencegen.scoring.oracles import ANNOTATIONS, Oracle, Score, with_annotations
 
 ROWS_PER_TASK = 256
 
@@ -97,7 +97,7 @@ class Scoring:
         self.here = {name: further[name] for name in self.names if name in further and name not in predictors}
         for name in self.names:  # a wrong name is an error before any row is read
             book.resolve(name)
-        extra = with_beside(self.names, predictors)
+        extra = with_annotations(self.names, predictors)
         peeked = list(islice(rows := iter(rows), PEEK_ROWS))
         self.rows = chain(peeked, rows)
         named = ["id"] if any(row.id for row in peeked) else []
@@ -184,7 +184,7 @@ class Scoring:
         return ScoredChunk(values, refused)
 
     def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
-        cells = {name: one.value, **{f"{name}_{part}": getattr(one, part) for part in BESIDE}}
+        cells = {name: one.value, **{f"{name}_{part}": getattr(one, part) for part in ANNOTATIONS}}
         for column, cell in cells.items():
             if column in values:
                 values[column].append(float("nan") if cell is None else cell)

@@ -15,7 +15,7 @@ from sciencegen.api.science.naming import Numbering, columns_of
 from sciencegen.api.scores.rows import ScoredChunk, own_columns
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
 from sciencegen.items import NAME_COLUMN, Refusal, Row
-from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.oracles import ANNOTATIONS
 
 ALL_SINGLES = "all-singles"
 
@@ -58,7 +58,7 @@ class VariantScoring:
 
     @property
     def ours(self) -> tuple[str, ...]:
-        predicted = (column for name in self.oracles for column in (name, *(f"{name}_{part}" for part in BESIDE)))
+        predicted = (column for name in self.oracles for column in (name, *(f"{name}_{part}" for part in ANNOTATIONS)))
         classes = () if self.classes is None else self.classes.columns
         return (*COLUMNS, *(() if self.scorer is None else SCORES), *classes, *predicted)
 
@@ -116,7 +116,7 @@ class VariantScoring:
             self.predicted += sum(not one.failed for one in told)
             failures = (f"{name}: {one.failure}" for one in told if one.failed)
             self.first_failure = self.first_failure or next(failures, "")
-            for column, part in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
+            for column, part in {name: "value", **{f"{name}_{part}": part for part in ANNOTATIONS}}.items():
                 values[column] = [None if one is None else getattr(one, part) for one in each]
         return values
 
@@ -148,7 +148,7 @@ def variant_rows(variants: str | Path | Sequence[str], scorer: Any, science: Any
     if path.suffix == ".txt":
         return _lines(path)
     if path.name.lower().endswith(READ_TABLES):
-        return read_table(path, columns_of(science, True), column, whole=True)
+        return read_table(path, columns_of(science, True), column, with_cells=True)
     return plain_of(science.name).read(path, column)
 
 

@@ -29,7 +29,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
-from sciencegen.networks.descent import Progress, untold
+from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.inverse_cdf import letters_at_quantile, midpoint_quantile
 from sciencegen.vae.alignments.local_evidence import LocalEvidence, local_evidence
@@ -128,7 +128,7 @@ class AlignmentVAE(nn.Module):
         weights = member.output.kl(self.settings.prior_std) / self.effective_items
         return negative_elbo(log_prob, kl, beta) + weights, -log_prob.mean(), kl.mean(), weights
 
-    def finish(self, batches: Iterable[Batch], generator: Generator, progress: Progress = untold) -> None:
+    def finish(self, batches: Iterable[Batch], generator: Generator, progress: Progress = no_progress) -> None:
         """Fit the landscape, where there is one."""
         if self.landscape is not None:
             self.landscape.learn(batches, self.members, self.known(None, 1), partial(progress, "landscape"))

@@ -34,7 +34,7 @@ from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import Progress, untold
+from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound, negative_elbo
@@ -165,7 +165,7 @@ class ImageVAE(nn.Module):
         batch: int = 512,
         map_steps: int = 5000,
         precision: Precision = "float32",
-        progress: Progress = untold,
+        progress: Progress = no_progress,
     ) -> FlowFit:
         """Fit the priors that draws are of; call once after training. The fit of the code's prior. map_steps, precision
         (float32 or bfloat16): of each map's. Those of an adapted model go on from what they are, fewer steps where

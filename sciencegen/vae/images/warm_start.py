@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.networks.descent import FitProgress, untold
+from sciencegen.networks.descent import FitProgress, no_progress
 from sciencegen.vae.condition_imputation import Condition, ConditionImputation
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.flows import Coupling
@@ -112,7 +112,7 @@ def augmented_conditions(
     generator: Generator,
     settings: FlowFitSettings,
     signs: Float[Tensor, "orientation property"],
-    progress: FitProgress = untold,
+    progress: FitProgress = no_progress,
 ) -> Float[Tensor, "item property"]:
     """Many whole conditions like these, in which numbers may be missing; these themselves where they are many, or where
     there is nothing to draw others by. Further arguments: of `ConditionImputation.learn`."""

@@ -29,7 +29,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
-from sciencegen.networks.descent import Progress, untold
+from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
 from sciencegen.vae.bounds import BoundTerms, negative_elbo
@@ -178,7 +178,7 @@ class SequenceVAE(nn.Module):
         generator: Generator,
         steps: int = 3000,
         batch: int = 512,
-        progress: Progress = untold,
+        progress: Progress = no_progress,
     ) -> FlowFit:
         """Fit the flow prior p(z | c) to the trained model's codes; call once after training."""
         mean, log_std, condition = self.posteriors(batches)

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import DescentSettings, descend, untold
+from sciencegen.networks.descent import DescentSettings, descend, no_progress
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.vae.condition_imputation import FEWEST_MORE, ConditionImputation
@@ -195,7 +195,7 @@ def test_maps_that_noise_hides_keep_their_priors(generator, monkeypatch):
 def test_maps_are_of_no_more_items_than_memory_holds(generator, monkeypatch):
     monkeypatch.setattr(image_priors, "MOST_MAPS", 10)
     batches = [Blobs(noise=0.0).draw(size, generator).with_condition(None) for size in (7, 1, 1, 10)]
-    maps = image_priors.posterior_maps(stirred(), 0, batches, generator, untold)
+    maps = image_priors.posterior_maps(stirred(), 0, batches, generator, no_progress)
     assert len(maps.mean) == len(maps.log_std) == len(maps.above) == 10
 
 
