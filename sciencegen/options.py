@@ -200,7 +200,9 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
             inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True),
+                default=inspect.Parameter.empty
+                if field.is_required()
+                else field.get_default(call_default_factory=True),
                 annotation=field.annotation,
             )
             for name, field in record.model_fields.items()

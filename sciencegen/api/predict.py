@@ -10,7 +10,7 @@ from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.science.forms import domain_of
 from sciencegen.config import as_texts
 from sciencegen.items import Refusal
-from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.oracles import ANNOTATIONS
 
 
 def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
@@ -24,7 +24,7 @@ def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
     table = pd.DataFrame({"item": list(items)})
     for name in trained.targets:
         scores = trained.oracle(name).score([found[row] for row in good])
-        for column, field in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
+        for column, field in {name: "value", **{f"{name}_{part}": part for part in ANNOTATIONS}}.items():
             cells = [getattr(score, field) for score in scores]
             table[column] = pd.Series(cells, index=good, dtype=object if field == "in_domain" else float)
     return table

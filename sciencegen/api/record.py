@@ -51,7 +51,7 @@ def record(domain: str, journal: str | Path, results: str | Path, settings: Reco
     awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {
         "recorded": appended.added - len(waiting),
-        "known": appended.known,
+        "known": appended.already_present,
         "unmeasured": table.unmeasured,
         "refused": len(table.refused),
         "awaited": len((awaited | set(waiting)) - {row.key for row in table.rows if row.value is not None}),

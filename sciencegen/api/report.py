@@ -44,7 +44,7 @@ def content_of(contents: RunContents) -> ReportContent:
     return ReportContent(
         title=settings.report.title or f"{settings.domain}: {settings.name}",
         summary=sections.summary_sentence(contents),
-        wish=list(settings.optimize.goals),
+        goals=list(settings.optimize.goals),
         facts=sections.facts(contents),
         warnings=report_notes.warnings(contents),
         candidates=sections.candidates(contents),

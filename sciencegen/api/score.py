@@ -64,7 +64,7 @@ def stream(
     formed = domain if wild_type else in_form(domain, _form_of(domain, path, predictors))
     rows = read_rows_of(domain_of(formed), path, column, wild_type)
     if carried and formed == domain and path.name.lower().endswith(READ_TABLES):
-        whole_rows = read_table(path, columns_of(domain_of(domain), wild_type), column, whole=True)
+        whole_rows = read_table(path, columns_of(domain_of(domain), wild_type), column, with_cells=True)
         rows = (replace(row, cells=one.cells) for row, one in zip(rows, whole_rows, strict=True))
     return Scoring(formed, rows, names, predictors, resources, timeout_s, whole, wild_type, further)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.predictors.folder import TrainedPredictor
-from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, training_tables, write_observing
+from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, predictor_data, write_observing
 from sciencegen.api.predictors.tabular import FittedPredictor, evaluation_figures, usable_rows, write_predictor
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
@@ -45,20 +45,17 @@ def train_predictor(
         log(f"note: {note}")
     if inputs != "features" and chosen.model:
         log(f"asking {chosen.model} about {len(usable.texts)} items")
-    seen = training_tables(domain, chosen, inputs, usable, model)
-    wanted = {**seen.features.defaults, **chosen.settings, "inputs": inputs}
+    data = predictor_data(domain, chosen, inputs, usable, model)
+    wanted = {**data.features.defaults, **chosen.settings, "inputs": inputs}
     options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
-    log(f"{len(seen.values)} items with '{chosen.target}', {len(seen.refused)} refused")
-    known = {
-        **seen.tables, "values": seen.values, "groups": seen.groups, "settings": options, "split": seen.split,
-        "blocks": seen.features.blocks,
-    }  # fmt: skip
+    log(f"{len(data.tables.values)} items with '{chosen.target}', {len(data.refused)} refused")
     generator = np.random.default_rng(chosen.seed)
-    fitted = prediction.fit_predictor(generator=generator, made_by=seen.features.made_by, log=log, **known)
-    metrics = {"rows": len(seen.values), "refused": len(seen.refused), **evaluation_figures(known, chosen, log)}
+    fitted = prediction.fit_predictor(data.tables, options, generator, data.features.made_by, log)
+    figures = evaluation_figures(data.tables, options, chosen, log)
+    metrics = {"rows": len(data.tables.values), "refused": len(data.refused), **figures}
     run, observing = RunFolder(folder), observing_of(domain, usable.texts)
     write_observing(run, observing)
-    made = FittedPredictor(fitted, metrics, seen.refused, files)
+    made = FittedPredictor(fitted, metrics, data.refused, files)
     written = write_predictor(domain, str(table), chosen, run, made)
     return replace(written, observing=observing)
 

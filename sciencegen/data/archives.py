@@ -25,7 +25,7 @@ def extract(archive: Path, files: Mapping[Path, SourceFile]) -> None:
 
     The whole archive is refused if any of its names points out of it: who packed that isn't to be trusted.
     """
-    with _opened(archive) as members:
+    with _open_archive(archive) as members:
         for name in members.names:
             _check_name(name, archive)
         for target, file in files.items():
@@ -84,8 +84,8 @@ class _Rejoined(io.RawIOBase):
 
 
 def _check_name(name: str, archive: Path) -> None:
-    plain = name.replace("\\", "/")
-    if plain.startswith("/") or ":" in plain.split("/")[0] or ".." in PurePosixPath(plain).parts:
+    slashed = name.replace("\\", "/")
+    if slashed.startswith("/") or ":" in slashed.split("/")[0] or ".." in PurePosixPath(slashed).parts:
         raise DataError(
             f"Expected names inside the archive {archive.name}, found '{name}', which points out of it. "
             "Don't unpack this file; get it from the source that the dataset's card names."
@@ -121,7 +121,7 @@ class _Members:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Members]:
+def _open_archive(path: Path) -> Iterator[_Members]:
     try:
         archive = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path)  # noqa: SIM115
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from sciencegen.data.tables import lines_where
+from sciencegen.data.tables import lines_matching
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Row
 
@@ -228,18 +228,18 @@ class Card(_Strict):
 
     def _file_rows(self, file: CardFile, read: ReadRows, folder: Path) -> Iterator[Row]:
         columns = {column.source or column.name: (column.name, column.factor) for column in self.columns}
-        wanted = lines_where(folder / file.name, file.where) if file.where else None
+        lines = lines_matching(folder / file.name, file.where) if file.where else None
         for row in read(folder / file.name, file.item_column):
-            if wanted is not None and row.line not in wanted:
+            if lines is not None and row.line not in lines:
                 continue
-            known = [(*columns[name], value) for name, value in row.values.items() if name in columns]
-            yield replace(row, values={name: factor * value for name, factor, value in known})
+            numbers = [(*columns[name], value) for name, value in row.values.items() if name in columns]
+            yield replace(row, values={name: factor * value for name, factor, value in numbers})
 
     def _part_rows(self, part: np.ndarray, read: ReadRows, folder: Path) -> Iterator[Row]:
         """The rows with these numbers of all files in order; `line` counts over all of them, from 1."""
         stream = chain.from_iterable(self._file_rows(file, read, folder) for file in self.files.values())
-        wanted = set(part.tolist())
-        return (replace(row, line=number + 1) for number, row in enumerate(stream) if number in wanted)
+        lines = set(part.tolist())
+        return (replace(row, line=number + 1) for number, row in enumerate(stream) if number in lines)
 
 
 def divide(divisions: Sequence[Division], rows: int) -> dict[str, np.ndarray]:
@@ -248,11 +248,11 @@ def divide(divisions: Sequence[Division], rows: int) -> dict[str, np.ndarray]:
 
     parts: dict[str | None, np.ndarray] = {None: np.arange(rows)}
     for division in divisions:
-        whole = parts[division.of]
-        order = np.random.RandomState(division.seed).permutation(len(whole))
+        parent = parts[division.of]
+        order = np.random.RandomState(division.seed).permutation(len(parent))
         cuts = np.cumsum(list(division.counts.values()))[:-1]
         for name, chosen in zip(division.counts, np.split(order, cuts), strict=True):
-            parts[name] = whole[np.sort(chosen)]
+            parts[name] = parent[np.sort(chosen)]
     return {name: part for name, part in parts.items() if name is not None}
 
 
@@ -282,8 +282,8 @@ def workflow_root() -> Path:
 
 def _roots() -> list[Path]:
     """Where cards lie: the folders in $SCIENCEGEN_DATASETS (domain/name/card.yaml in each), then our own."""
-    own = [Path(entry) for entry in os.environ.get("SCIENCEGEN_DATASETS", "").split(os.pathsep) if entry]
-    return [*own, dataset_root()]
+    configured = [Path(entry) for entry in os.environ.get("SCIENCEGEN_DATASETS", "").split(os.pathsep) if entry]
+    return [*configured, dataset_root()]
 
 
 def _card_paths() -> dict[str, Path]:

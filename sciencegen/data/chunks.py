@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 
 from sciencegen.data.deduplication import hash_keys
 
-ParseAndMeasure = Callable[[list[str]], list[Any]]
-"""Texts to (text, key, values, encoded or None) each, or why not: a string or an object with `reason`."""
+ParseAndMeasure = Callable[[list[str]], Sequence[Any]]
+"""Texts to (text, key, values, encoded or None) each, or why not: a string or a record with `reason`."""
+Encode = Callable[[list[str]], Sequence[Any]]
+"""Texts to one row of whole numbers each, or why not."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class PrepareChunk:
     """The function that runs in the workers; it must be picklable, so it is a record of picklable functions."""
 
     parse_and_measure: ParseAndMeasure
-    encode: Callable[[list[str]], list[Any]] | None
+    encode: Encode | None
     properties: int
 
     def __call__(self, texts: list[str]) -> PreparedChunk:

@@ -41,7 +41,7 @@ def find_distribution(project: str, filename: str) -> str:
         base, kind, body = answer.geturl(), answer.headers.get_content_type(), answer.read()
     links = _json_links(body) if kind.endswith("json") else _html_links(body)
     if filename not in links:
-        raise DataError(f"Expected {filename} on {plain(page)}, found {len(links)} other files.")
+        raise DataError(f"Expected {filename} on {without_credentials(page)}, found {len(links)} other files.")
     return urllib.parse.urljoin(base, links[filename])
 
 
@@ -82,7 +82,7 @@ def download(
                 break
         if attempt + 1 < ATTEMPTS:
             time.sleep(2.0**attempt * RETRY_WAIT_S)
-    raise DataError(f"Expected a file at {plain(url)}, got: {problem}.")
+    raise DataError(f"Expected a file at {without_credentials(url)}, got: {problem}.")
 
 
 RETRY_WAIT_S = 1.0
@@ -95,7 +95,7 @@ def _download_once(url: str, target: Path, sha256: str | None, progress) -> None
         if expected >= 0 and size != expected:
             raise http.client.IncompleteRead(b"", expected - size)
         if sha256 is not None and found != sha256:
-            raise DataError(f"Expected sha256 {sha256} of {plain(url)}, found {found}.")
+            raise DataError(f"Expected sha256 {sha256} of {without_credentials(url)}, found {found}.")
 
 
 def _copy(source: IO[bytes], sink: IO[bytes], expected: int, progress) -> tuple[int, str]:
@@ -113,7 +113,7 @@ def open_url(url: str, accept: str = "*/*"):
     """An open answer; proxies and certificates as the environment says, a name and password in the URL as a header."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https", "file"):
-        raise DataError(f"Expected an https:, http: or file: address, got {plain(url)}.")
+        raise DataError(f"Expected an https:, http: or file: address, got {without_credentials(url)}.")
     headers = {"Accept": accept, "User-Agent": "sciencegen", "Accept-Encoding": "identity"}
     if parts.username:
         secret = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
@@ -132,7 +132,7 @@ def _certificates() -> ssl.SSLContext:
     return context
 
 
-def plain(url: str) -> str:
+def without_credentials(url: str) -> str:
     """A URL without the name and password in it, for messages."""
     parts = urllib.parse.urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

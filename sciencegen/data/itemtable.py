@@ -18,20 +18,32 @@ NAME = "name"
 
 @dataclass(frozen=True)
 class Plan:
-    """What stays the same for all rows. splits: names in order; edges: cumulative fractions, None if given by row.
-    given: properties of which a row's own value takes the place of the computed one."""
+    """What is the same for all rows.
+
+    Parameters
+    ----------
+    properties, columns : tuple of str
+        Computed properties, and numbers of the rows.
+    splits : tuple of str
+        Names in order.
+    edges : array [split - 1], optional
+        Cumulative fractions; None where each row says its split.
+    report_duplicates : bool
+    supplied : tuple of str
+        Properties of which a row's own value replaces the computed one.
+    """
 
     properties: tuple[str, ...]
     columns: tuple[str, ...]
     splits: tuple[str, ...]
     edges: np.ndarray | None
     report_duplicates: bool
-    given: tuple[str, ...] = ()
+    supplied: tuple[str, ...] = ()
 
 
-class Known(NamedTuple):
-    """What the parent keeps of a row while its text is at work. split: the number of its stream. values: columns, then
-    `given`."""
+class PendingRow(NamedTuple):
+    """What the parent keeps of a row while a worker has its text. split: number of its stream. values: of the plan's
+    columns, then of its supplied properties."""
 
     split: int
     line: int
@@ -60,21 +72,21 @@ class ItemsWriter:
         if self._writer is not None:
             self._writer.close()
 
-    def add(self, chunk: PreparedChunk, fresh: np.ndarray, known: list[Known]) -> None:
-        """Append the fresh items of a chunk; `known` is of their rows."""
-        if not known:
+    def add(self, chunk: PreparedChunk, fresh: np.ndarray, rows: list[PendingRow]) -> None:
+        """Append the fresh items of a chunk; `rows` are theirs."""
+        if not rows:
             return
-        own = np.array([row.values for row in known], np.float32).reshape(len(known), -1)
+        own = np.array([row.values for row in rows], np.float32).reshape(len(rows), -1)
         columns = len(self.plan.columns)
         values = np.concatenate([chunk.values[fresh], own[:, :columns]], 1)
-        for name, cells in zip(self.plan.given, own[:, columns:].T, strict=True):
+        for name, cells in zip(self.plan.supplied, own[:, columns:].T, strict=True):
             place = self.plan.properties.index(name)
             values[:, place] = np.where(np.isnan(cells), values[:, place], cells)
-        split = self._split(chunk.hashes[fresh], [row.split for row in known])
+        split = self._split(chunk.hashes[fresh], [row.split for row in rows])
         self.statistics = self.statistics.add(values[split == 0])
         self.counts += np.bincount(split, minlength=len(self.counts))
-        self._buffer.append(self._batch(chunk, fresh, [row.name for row in known], values, split))
-        self._buffered += len(known)
+        self._buffer.append(self._batch(chunk, fresh, [row.name for row in rows], values, split))
+        self._buffered += len(rows)
         if self._buffered >= ROWS_PER_GROUP:
             self._flush()
 

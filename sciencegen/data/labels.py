@@ -43,5 +43,5 @@ def read_labels(path: Path) -> tuple[str, dict[str, str]]:
     label = next((name for name in columns if name != named), None)
     if named is None or label is None:
         raise DataError(f"Expected columns 'name' and a label in {path}, found {', '.join(columns) or 'nothing'}.")
-    rows = read_table(path, accepted, named, whole=True)
+    rows = read_table(path, accepted, named, with_cells=True)
     return label, {row.text: str(row.cells[label]) for row in rows if row.text}

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sciencegen.data.chunks import ParseAndMeasure, PrepareChunk, PreparedChunk
+from sciencegen.data.chunks import PrepareChunk, PreparedChunk
 from sciencegen.data.deduplication import FirstOccurrences
-from sciencegen.data.itemtable import ItemsWriter, Known, Plan
+from sciencegen.data.itemtable import ItemsWriter, PendingRow, Plan
+from sciencegen.data.preparation import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
 from sciencegen.data.prepared import DATASET_FORMAT, FIXED_COLUMNS, ITEMS, REJECTS, SUMMARY, PreparedDataset
 from sciencegen.data.tables import no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -32,67 +33,96 @@ PEEK_ROWS = 200
 
 def prepare(
     rows: Iterable[Row] | Mapping[str, Iterable[Row]],
-    parse_and_measure: ParseAndMeasure,
+    functions: ItemFunctions,
     output: str | Path,
-    *,
-    property_names: Sequence[str],
-    given_names: Collection[str] = (),
-    column_names: Sequence[str] | None = None,
-    encode: Callable[[list[str]], list[Any]] | None = None,
-    split: Mapping[str, float] | str = "train",
-    processes: int = 2,
-    chunk: int = 512,
-    timeout_s: float = 60.0,
-    initializer: Callable[[], None] | None = None,
-    report_duplicates: bool = False,
-    source: str = "the table",
-    source_files: Sequence[str | Path] = (),
-    provenance: Mapping[str, Any] | None = None,
+    options: PreparationOptions | None = None,
+    source: SourceDescription | None = None,
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
-    context: Mapping[str, Any] | None = None,
 ) -> PreparedDataset:
-    """Write a prepared dataset to the folder `output` and open it.
+    """Write a prepared dataset to a folder and open it.
 
-    rows: a stream (then `split` says where each item goes: one name, or fractions by name, drawn from the item's own
-      key), or named streams, one for each split. The first of two equal items stays, so a test split never holds an
-      item of a split before it.
-    parse_and_measure: texts to (text, key, values, encoded or None) each, or why not; runs in the workers.
-    given_names: properties of which a row's own value, where it has one, takes the place of the computed one.
-    encode: texts of the accepted items to whole numbers each, or why not; runs in the workers too.
-    column_names: which numbers of the rows to keep; None takes those of the first rows, except names of properties.
-    report_duplicates: list them in rejects.csv too (they are always counted).
-    progress: called with the number of rows done. context: what the items have in common, kept in dataset.json.
+    Parameters
+    ----------
+    rows : iterable of Row, or mapping
+        A stream, or named streams, one for each split. The first of two equal items stays, so a test split never holds
+        an item of a split before it.
+    functions : ItemFunctions
+        Run in worker processes.
+    output : str or Path
+        The folder; it appears when it is complete.
+    options : PreparationOptions, optional
+    source : SourceDescription, optional
+    overwrite : bool
+        Whether an existing folder is replaced.
+    progress : callable, optional
+        Called with the number of rows done.
+
+    Returns
+    -------
+    PreparedDataset
+
+    Raises
+    ------
+    ConfigError
+        If the folder exists, or fractions or column names make no sense.
+    DataError
+        If no row is usable, or a column that was asked for has no number.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sciencegen.data.preparation import ItemFunctions, PreparationOptions, WorkerSettings
+    >>> from sciencegen.data.prepare import prepare
+    >>> from sciencegen.items import Row
+    >>> def lengths(texts):
+    ...     return [(text, text, [len(text)], None) if text else "empty" for text in texts]
+    >>> here = PreparationOptions(workers=WorkerSettings(processes=0))
+    >>> folder = tempfile.mkdtemp()
+    >>> rows = [Row(2, "fig"), Row(3, ""), Row(4, "plum"), Row(5, "fig")]
+    >>> dataset = prepare(rows, ItemFunctions(lengths, ["length"]), f"{folder}/words", here)
+    >>> list(dataset.items()), dataset.values().ravel().tolist()
+    (['fig', 'plum'], [3.0, 4.0])
+    >>> dataset.summary["counts"]["refused"], dataset.summary["counts"]["duplicates"]
+    (1, 1)
     """
-    output = Path(output)
+    output, options, source = Path(output), options or PreparationOptions(), source or SourceDescription()
     if output.exists() and not overwrite:
         raise ConfigError(f"Expected a new folder, but {output} exists. Pass --force to replace it, or another name.")
-    stream, splits, edges = _streams(rows, split)
+    stream, splits, edges = _streams(rows, options.split)
     peeked = list(islice(stream, PEEK_ROWS))
-    columns = _column_names(column_names, peeked, property_names)
-    given = tuple(name for name in property_names if name in given_names)
-    plan = Plan(tuple(property_names), columns, splits, edges, report_duplicates, given)
+    properties = tuple(functions.property_names)
+    columns = _column_names(options.column_names, peeked, properties)
+    supplied = tuple(name for name in properties if name in options.supplied_names)
+    plan = Plan(properties, columns, splits, edges, options.report_duplicates, supplied)
     run = _Run(plan, chain(peeked, stream), isinstance(rows, Mapping))
-    worker = PrepareChunk(parse_and_measure, encode, len(plan.properties))
+    worker = PrepareChunk(functions.parse_and_measure, functions.encode, len(properties))
     with atomic_folder(output) as folder:
-        chunks = map_chunks_killable(
-            worker, run.texts(), processes=processes, chunk=chunk, timeout_s=timeout_s, initializer=initializer
-        )
         with RejectsWriter(folder / REJECTS) as rejects, ItemsWriter(folder / ITEMS, plan) as items:
-            for _, texts, result in chunks:
+            for _, texts, result in _results(worker, run.texts(), options.workers):
                 run.take(texts, result, items, rejects)
                 if progress is not None:
                     progress(run.rows)
-        run.check_usable(source, rejects)
-        summary = run.summary(items, source, source_files, provenance)
-        _check_found(column_names or (), summary["columns"], source, peeked)
-        summary |= {"context": dict(context)} if context else {}
+        run.check_usable(source.name, rejects)
+        summary = run.summary(items, source)
+        _check_found(options.column_names or (), summary["columns"], source.name, peeked)
         with atomic_write(folder / SUMMARY) as handle:
             json.dump(summary, handle, indent=2, ensure_ascii=False)
     return PreparedDataset.load(output)
 
 
-def _streams(rows, split: Mapping[str, float] | str) -> tuple[Iterator[tuple[int, Row]], tuple[str, ...], Any]:
+def _results(
+    worker: PrepareChunk, texts: Iterable[str], settings: WorkerSettings
+) -> Iterator[tuple[int, list[str], PreparedChunk | Failure]]:
+    return map_chunks_killable(
+        worker, texts, processes=settings.processes, chunk=settings.chunk, timeout_s=settings.timeout_s,
+        initializer=settings.initializer,
+    )  # fmt: skip
+
+
+def _streams(
+    rows: Iterable[Row] | Mapping[str, Iterable[Row]], split: Mapping[str, float] | str
+) -> tuple[Iterator[tuple[int, Row]], tuple[str, ...], np.ndarray | None]:
     """Rows as one stream of (number of the split, row), the splits' names, and the edges of the fractions."""
     if isinstance(rows, Mapping):
         tagged = chain.from_iterable(((number, row) for row in part) for number, part in enumerate(rows.values()))
@@ -107,7 +137,9 @@ def check_fractions(fractions: Mapping[str, float]) -> None:
         raise ConfigError(f"Expected split fractions that sum to 1, got {dict(fractions)}.")
 
 
-def _column_names(wanted, peeked: Sequence[tuple[int, Row]], properties: Sequence[str]) -> tuple[str, ...]:
+def _column_names(
+    wanted: Sequence[str] | None, peeked: Sequence[tuple[int, Row]], properties: Sequence[str]
+) -> tuple[str, ...]:
     if wanted is None:
         found = dict.fromkeys(name for _, row in peeked for name in row.values)
         return tuple(name for name in found if name not in {*properties, *FIXED_COLUMNS})
@@ -132,32 +164,32 @@ def _check_found(
 
 
 class _Run:
-    """What is known of the rows that are at work, and the counts."""
+    """The rows whose texts the workers have, and the counts."""
 
     def __init__(self, plan: Plan, stream: Iterator[tuple[int, Row]], by_split: bool) -> None:
         self.plan, self.stream, self.by_split = plan, stream, by_split
-        self.pending: deque[Known] = deque()
-        self.seen = FirstOccurrences()
+        self.pending: deque[PendingRow] = deque()
+        self.first = FirstOccurrences()
         self.rows = self.refused = self.duplicates = 0
 
     def texts(self) -> Iterator[str]:
         """The texts to send to the workers; the rest of each row waits here for its result."""
-        kept = (*self.plan.columns, *self.plan.given)
+        names = (*self.plan.columns, *self.plan.supplied)
         for number, row in self.stream:
-            values = [row.values.get(name, math.nan) for name in kept] if kept else []
-            self.pending.append(Known(number, row.line, row.id, values))
+            values = [row.values.get(name, math.nan) for name in names] if names else []
+            self.pending.append(PendingRow(number, row.line, row.id, values))
             yield row.text
 
     def take(
         self, texts: list[str], result: PreparedChunk | Failure, items: ItemsWriter, rejects: RejectsWriter
     ) -> None:
         """Write one chunk's result: new items to the table, refusals to the rejects."""
-        known = [self.pending.popleft() for _ in texts]
+        rows = [self.pending.popleft() for _ in texts]
         self.rows += len(texts)
         if isinstance(result, Failure):
-            return self._refuse(0, known, texts, result.reason, rejects)
-        lines = np.array([known[i].line for i in result.kept], np.int64)
-        earlier = self.seen.first_lines(result.hashes, lines)
+            return self._refuse(0, rows, texts, result.reason, rejects)
+        lines = np.array([rows[i].line for i in result.kept], np.int64)
+        earlier = self.first.first_lines(result.hashes, lines)
         fresh = earlier < 0
         refusals = list(result.refused)
         self.duplicates += int((~fresh).sum())
@@ -166,17 +198,19 @@ class _Run:
             refusals = sorted(refusals + again)
             self.refused -= len(again)  # counted as duplicates already
         for position, reason in refusals:
-            self._refuse(position, known, texts, reason, rejects)
-        items.add(result, fresh, [known[i] for i in result.kept[fresh]])
+            self._refuse(position, rows, texts, reason, rejects)
+        items.add(result, fresh, [rows[i] for i in result.kept[fresh]])
         return None
 
-    def _refuse(self, position: int, known, texts: list[str], reason: str, rejects: RejectsWriter) -> None:
-        row = known[position]
-        where = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # line numbers repeat over several sources
+    def _refuse(
+        self, position: int, rows: Sequence[PendingRow], texts: list[str], reason: str, rejects: RejectsWriter
+    ) -> None:
+        row = rows[position]
+        split = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # line numbers repeat over several sources
         text = texts[position]
         if text.endswith(tail := f": {reason}"):  # what a domain knew before it came here: `# name: reason`
             text = text.removesuffix(tail).removeprefix("# ")
-        rejects.add(row.line, text, where + reason)
+        rejects.add(row.line, text, split + reason)
         self.refused += 1
 
     def check_usable(self, source: str, rejects: RejectsWriter) -> None:
@@ -186,13 +220,13 @@ class _Run:
         found = f"{self.rows} rows, all refused ({first})" if self.rows else "no row"
         raise DataError(f"Expected at least one usable row in {source}, found {found}.")
 
-    def summary(self, items: ItemsWriter, source: str, files: Sequence[str | Path], provenance) -> dict[str, Any]:
+    def summary(self, items: ItemsWriter, source: SourceDescription) -> dict[str, Any]:
         described = items.statistics.describe((*self.plan.properties, *self.plan.columns))
         splits = {name: int(count) for name, count in zip(self.plan.splits, items.counts, strict=True)}
         return {
             "format_version": DATASET_FORMAT,
-            "source": source,
-            "source_files": {Path(path).name: sha256_of(path) for path in files},
+            "source": source.name,
+            "source_files": {Path(path).name: sha256_of(path) for path in source.files},
             "counts": {
                 "rows": self.rows,
                 "usable": sum(splits.values()),
@@ -204,5 +238,6 @@ class _Run:
             "properties": {name: described[name] for name in self.plan.properties},
             "columns": {name: described[name] for name in self.plan.columns},
             "encoded": items.encoded,
-            "provenance": dict(provenance or {}),
+            "provenance": dict(source.provenance),
+            **({"context": dict(source.context)} if source.context else {}),
         }

@@ -94,8 +94,8 @@ class PreparedDataset:
 
     def count(self, split: str | None = None) -> int:
         counts = self.summary["counts"]["splits"]
-        chosen = counts.values() if split is None else [counts.get(split, 0)]
-        return sum(chosen if self.limit is None else (min(count, self.limit) for count in chosen))
+        counts_used = counts.values() if split is None else [counts.get(split, 0)]
+        return sum(counts_used if self.limit is None else (min(count, self.limit) for count in counts_used))
 
     def items(self, split: str | None = None) -> ItemColumn:
         """The texts of a split (all of them for None), in the order of the source."""
@@ -145,6 +145,6 @@ class PreparedDataset:
         filters = None if split is None else [("split", "==", split)]
         if self.limit is None:
             return pq.read_table(self.items_path, columns=names, filters=filters)
-        whole = pq.read_table(self.items_path, columns=[*names, "split"], filters=filters)
-        splits = whole["split"].to_pandas()
-        return whole.filter((splits.groupby(splits).cumcount() < self.limit).to_numpy()).select(names)
+        limited = pq.read_table(self.items_path, columns=[*names, "split"], filters=filters)
+        splits = limited["split"].to_pandas()
+        return limited.filter((splits.groupby(splits).cumcount() < self.limit).to_numpy()).select(names)

@@ -22,7 +22,7 @@ def csv_records(text: Iterator[str], separator: str, source: str) -> Iterator[tu
     """
     lines, number = _RecordLines(text), 1
     reader = csv.reader(lines, delimiter=separator, strict=True)
-    with damage_named(source):
+    with reporting_damage(source):
         while True:
             lines.begin()
             try:
@@ -34,7 +34,7 @@ def csv_records(text: Iterator[str], separator: str, source: str) -> Iterator[tu
                 return
             if cells:
                 yield number, cells
-            number += len(lines.taken)
+            number += len(lines.lines_of_record)
 
 
 class _RecordLines:
@@ -42,28 +42,28 @@ class _RecordLines:
 
     def __init__(self, text: Iterator[str]) -> None:
         self._text, self._returned = text, deque[str]()
-        self.taken: list[str] = []
+        self.lines_of_record: list[str] = []
 
     def __iter__(self) -> _RecordLines:
         return self
 
     def __next__(self) -> str:
-        if len(self.taken) >= LONGEST_RECORD:
+        if len(self.lines_of_record) >= LONGEST_RECORD:
             raise StopIteration
-        self.taken.append(self._returned.popleft() if self._returned else next(self._text))
-        return self.taken[-1]
+        self.lines_of_record.append(self._returned.popleft() if self._returned else next(self._text))
+        return self.lines_of_record[-1]
 
     def begin(self) -> None:
-        self.taken.clear()
+        self.lines_of_record.clear()
 
     def put_back(self) -> str:
         """The record's first line; the others will be read again."""
-        self._returned.extendleft(reversed(self.taken[1:]))
-        del self.taken[1:]
-        return self.taken[0]
+        self._returned.extendleft(reversed(self.lines_of_record[1:]))
+        del self.lines_of_record[1:]
+        return self.lines_of_record[0]
 
 
-class damage_named:
+class reporting_damage:
     """What a broken gzip or a NUL in a strict reader raises, as a DataError that names the file."""
 
     def __init__(self, source: str) -> None:

@@ -13,55 +13,55 @@ ID_COLUMNS = ("id", "name")
 
 @dataclass(frozen=True)
 class Columns:
-    """Where in a record things stand. items: the first of these that isn't empty holds the row's item. named: its name.
-    numbers, cells: by name."""
+    """Indices of a record's cells. items: the first of these that isn't empty holds the row's item. name_column: its
+    name. numbers, cells: by name."""
 
     items: Sequence[int]
-    named: int | None
+    name_column: int | None
     numbers: Mapping[str, int]
     cells: Mapping[str, int]
 
 
 class NoItemColumn(DataError):
-    """A table without a column of items; `found` are the names of its columns."""
+    """A table without a column of items; `columns` are the names that it has."""
 
-    def __init__(self, message: str, found: Sequence[str]) -> None:
+    def __init__(self, message: str, columns: Sequence[str]) -> None:
         super().__init__(message)
-        self.found = tuple(found)
+        self.columns = tuple(columns)
 
 
 @dataclass(frozen=True)
 class TableReading:
-    """item_columns, column: as of `read_table`. source: the file, in words. whole: rows with all their `cells`."""
+    """item_columns, column, with_cells: as of `read_table`. source: the file, in words."""
 
     item_columns: Sequence[str]
     column: str | None
     source: str
-    whole: bool = False
+    with_cells: bool = False
 
     def columns(self, names: Sequence[str], numeric: Collection[int], empty: Collection[int] = ()) -> Columns:
         """numeric: which columns may hold numbers; empty: of these, in which none was seen yet, nor anything else."""
         guess = next((name for index, name in enumerate(names) if index not in numeric), "")
         item = find_column(names, self.item_columns, self.column, self.source, guess)
-        plain = [name.strip().lower() for name in names]
-        further = [plain.index(name) for name in self.item_columns if self.column is None and name in plain]
-        named = (plain.index(name) for name in ID_COLUMNS if name in plain and plain.index(name) != item)
+        lower = [name.strip().lower() for name in names]
+        alternatives = [lower.index(name) for name in self.item_columns if self.column is None and name in lower]
+        name_column = (lower.index(name) for name in ID_COLUMNS if name in lower and lower.index(name) != item)
         return Columns(
-            [item, *(index for index in further if index != item and (index in empty or index not in numeric))],
-            next(named, None),
+            [item, *(index for index in alternatives if index != item and (index in empty or index not in numeric))],
+            next(name_column, None),
             {names[index].strip(): index for index in sorted(numeric) if index != item},
-            {name.strip(): index for index, name in enumerate(names) if self.whole and name.strip()},
+            {name.strip(): index for index, name in enumerate(names) if self.with_cells and name.strip()},
         )
 
 
 def find_column(names: Sequence[str], accepted: Sequence[str], column: str | None, source: str, guess: str = "") -> int:
-    """Where the item's column is; the error names the columns found and the flag to pass."""
-    plain = [name.strip().lower() for name in names]
-    for wanted in [column] if column is not None else accepted:
-        if wanted in names:
-            return list(names).index(wanted)
-        if wanted.strip().lower() in plain:
-            return plain.index(wanted.strip().lower())
+    """Index of the item's column; the error names the columns found and the flag to pass."""
+    lower = [name.strip().lower() for name in names]
+    for candidate in [column] if column is not None else accepted:
+        if candidate in names:
+            return list(names).index(candidate)
+        if candidate.strip().lower() in lower:
+            return lower.index(candidate.strip().lower())
     expected = repr(column) if column is not None else " or ".join(map(repr, accepted))
     found = ", ".join(repr(name[:60]) for name in names[:30]) + (", ..." if len(names) > 30 else "")
     raise NoItemColumn(

@@ -1,4 +1,4 @@
-"""TableReading tables: CSV (also gzipped, tab- or semicolon-separated) and Parquet, streamed row by row."""
+"""Reading tables: CSV (also gzipped, tab- or semicolon-separated) and Parquet, streamed row by row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
-from sciencegen.data.records import csv_records, damage_named
+from sciencegen.data.records import csv_records, reporting_damage
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
@@ -26,7 +26,7 @@ __all__ = [
     "TableWriter",
     "column_names",
     "find_column",
-    "lines_where",
+    "lines_matching",
     "no_numbers",
     "number_columns",
     "open_binary",
@@ -43,19 +43,45 @@ PEEK_ROWS = 200
 
 
 def read_table(
-    path: str | Path, item_columns: Sequence[str], column: str | None = None, whole: bool = False
+    path: str | Path, item_columns: Sequence[str], column: str | None = None, with_cells: bool = False
 ) -> Iterator[Row]:
-    """Stream the rows of a .csv or .parquet file; what the file is, its first bytes tell, not its ending.
+    """Stream the rows of a .csv or .parquet file. The first bytes tell what a file is, not its ending.
 
-    item_columns: accepted names of the item's column, most preferred first, in any case; a row that is empty there is
-    read from the next one. column: the user's own choice. whole: rows with all their `cells`, text but for Parquet's
-    numbers. Columns of numbers come in `values`, what in them is no finite number in `unread`. "-" reads CSV from
-    standard input. Errors about the file as a whole come from this call, before the first row.
+    Parameters
+    ----------
+    path : str or Path
+        "-" reads CSV from standard input.
+    item_columns : sequence of str
+        Names of the item's column, most preferred first, in any case. A row that is empty there is read from the next
+        one.
+    column : str, optional
+        The user's own choice of the item's column.
+    with_cells : bool
+        Whether rows have all their `cells`: text, of Parquet's numbers the numbers.
+
+    Yields
+    ------
+    Row
+        `values` holds the columns of numbers, `unread` what in these is no finite number.
+
+    Raises
+    ------
+    DataError
+        Errors about the file come from this call, before the first row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "table.csv")
+    >>> _ = path.write_text("smiles,activity\\nCCO,1.5\\nCCN,low\\n")
+    >>> first, second = read_table(path, ["smiles"])
+    >>> first.text, first.values, second.unread
+    ('CCO', {'activity': 1.5}, {'activity': 'low'})
     """
     if str(path) == "-":
-        return _read_csv(sys.stdin.buffer, TableReading(item_columns, column, "standard input", whole))
+        return _read_csv(sys.stdin.buffer, TableReading(item_columns, column, "standard input", with_cells))
     path = Path(path)
-    reading = TableReading(item_columns, column, str(path), whole)
+    reading = TableReading(item_columns, column, str(path), with_cells)
     return _read_parquet(path, reading) if _is_parquet(path) else _read_csv(open_binary(path), reading)
 
 
@@ -78,13 +104,13 @@ def number_columns(path: Path) -> list[str]:
         return [names[at].strip() for at in sorted(numbers | empty)]
 
 
-def no_numbers(source: str | Path, name: str, known: Iterable[str]) -> DataError:
-    """The error for a column that isn't among the `known` ones of numbers, with what it holds where a table has it."""
+def no_numbers(source: str | Path, name: str, columns: Iterable[str]) -> DataError:
+    """The error for a column that is none of the columns of numbers, with its first cell if the source is a table."""
     path = Path(source)
-    held = _first_cell(path, name) if path.is_file() and path.name.lower().endswith(READ_TABLES) else ""
-    first = f" Its first cell: {Row(0, '', unread={name: held}).why_no_number(name)}." if held else ""
-    known = list(known) or ["none found"]
-    return DataError(str(unknown_name(f"column of numbers in {source}", name, known)) + first)
+    first_cell = _first_cell(path, name) if path.is_file() and path.name.lower().endswith(READ_TABLES) else ""
+    first = f" Its first cell: {Row(0, '', unread={name: first_cell}).why_no_number(name)}." if first_cell else ""
+    columns = list(columns) or ["none found"]
+    return DataError(str(unknown_name(f"column of numbers in {source}", name, columns)) + first)
 
 
 def _first_cell(path: Path, name: str) -> str:
@@ -117,12 +143,12 @@ def open_binary(path: Path) -> io.BufferedIOBase:
     return gzip.GzipFile(fileobj=handle) if is_gzip else handle
 
 
-def lines_where(path: Path, wanted: Mapping[str, str]) -> set[int]:
-    """The lines of a comma-separated file on which every named column holds the wanted text."""
+def lines_matching(path: Path, values: Mapping[str, str]) -> set[int]:
+    """The lines of a comma-separated file on which every named column holds the given text."""
     with io.TextIOWrapper(io.BufferedReader(open_binary(path)), encoding="utf-8-sig", newline="") as text:
         records = csv_records(text, ",", str(path))
         _, names = next(records, (1, []))
-        places = {find_column(names, (), name, str(path)): value for name, value in wanted.items()}
+        places = {find_column(names, (), name, str(path)): value for name, value in values.items()}
         return {line for line, cells in records if all(cells[at : at + 1] == [value] for at, value in places.items())}
 
 
@@ -137,16 +163,16 @@ def _peek(names: Sequence[str], separator: str, records) -> tuple[list[tuple[int
     """The first records, the decimal mark, which columns hold numbers there, and which nothing."""
     peeked = list(islice(records, PEEK_ROWS))
     decimal = "," if separator == ";" else "."
-    seen = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
-    empty = {index for index, cells in enumerate(seen) if not cells}
-    numbers = {index for index, cells in enumerate(seen) if any(_number(cell, decimal) is not None for cell in cells)}
+    filled = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
+    empty = {index for index, cells in enumerate(filled) if not cells}
+    numbers = {index for index, cells in enumerate(filled) if any(_number(cell, decimal) is not None for cell in cells)}
     return peeked, decimal, numbers, empty
 
 
 def _open_csv(binary, source: str) -> tuple[list[str], str, Iterator[tuple[int, list[str]]]]:
     """The header's names, the separator, and the records after the header."""
     buffered = io.BufferedReader(binary) if isinstance(binary, gzip.GzipFile) else binary
-    with damage_named(source):
+    with reporting_damage(source):
         head = buffered.peek(1 << 16)[: 1 << 16]
     _check_is_text(head, source)
     csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by its row's reason, not by the reader
@@ -160,20 +186,20 @@ def _open_csv(binary, source: str) -> tuple[list[str], str, Iterator[tuple[int, 
 
 
 def _csv_rows(records, width: int, columns: Columns, separator: str, decimal: str) -> Iterator[Row]:
-    """A record with more cells than the header has shifted ones, and perhaps half an item: it is given whole, so that
-    the domain refuses it."""
+    """A record with more cells than the header has shifted ones, and perhaps half an item: it is kept as one text,
+    which the domain refuses."""
     for line, cells in records:
         if any(cell.strip() for cell in cells[width:]):
             yield Row(line, separator.join(cells))
             continue
         cells = [*map(str.strip, cells), *[""] * (width - len(cells))]
-        read = {name: _number(cells[index], decimal) for name, index in columns.numbers.items() if cells[index]}
+        parsed = {name: _number(cells[index], decimal) for name, index in columns.numbers.items() if cells[index]}
         yield Row(
             line,
             next((cells[index] for index in columns.items if cells[index]), ""),
-            {name: number for name, number in read.items() if number is not None},
-            "" if columns.named is None else cells[columns.named],
-            {name: cells[columns.numbers[name]] for name, number in read.items() if number is None},
+            {name: number for name, number in parsed.items() if number is not None},
+            "" if columns.name_column is None else cells[columns.name_column],
+            {name: cells[columns.numbers[name]] for name, number in parsed.items() if number is None},
             {name: cells[index] for name, index in columns.cells.items()},
         )
 
@@ -230,23 +256,24 @@ def _number_fields(schema) -> set[int]:
 def _parquet_rows(file, path: Path, names: Sequence[str], columns: Columns) -> Iterator[Row]:
     import pyarrow as pa
 
-    named = [] if columns.named is None else [columns.named]
-    wanted = sorted({*columns.items, *named, *columns.numbers.values(), *columns.cells.values()})
+    named = [] if columns.name_column is None else [columns.name_column]
+    needed = sorted({*columns.items, *named, *columns.numbers.values(), *columns.cells.values()})
     numeric, line = set(columns.numbers.values()), 0
     try:
-        for batch in file.iter_batches(4096, columns=[names[index] for index in wanted]):
-            known = {at: _cells(batch.column(names[at]), at in numeric) for at in wanted}
+        for batch in file.iter_batches(4096, columns=[names[index] for index in needed]):
+            cells_of = {at: _cells(batch.column(names[at]), at in numeric) for at in needed}
             for row in range(batch.num_rows):
                 line += 1
-                texts = (known[at][row] for at in columns.items)
-                read = {name: known[at][row] for name, at in columns.numbers.items() if known[at][row] is not None}
+                texts = (cells_of[at][row] for at in columns.items)
+                numbers = ((name, cells_of[at][row]) for name, at in columns.numbers.items())
+                parsed = {name: number for name, number in numbers if number is not None}
                 yield Row(
                     line,
                     next((text for text in texts if text), ""),
-                    {name: float(number) for name, number in read.items() if math.isfinite(number)},
-                    known[named[0]][row] if named else "",
-                    {name: str(number) for name, number in read.items() if math.isinf(number)},
-                    {name: known[at][row] for name, at in columns.cells.items()},
+                    {name: float(number) for name, number in parsed.items() if math.isfinite(number)},
+                    cells_of[named[0]][row] if named else "",
+                    {name: str(number) for name, number in parsed.items() if math.isinf(number)},
+                    {name: cells_of[at][row] for name, at in columns.cells.items()},
                 )
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"Expected a whole Parquet table in {path}, found a damaged one: {error}.") from error

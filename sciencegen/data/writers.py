@@ -157,8 +157,8 @@ def _cell(value: Any, exact: bool) -> Any:
 def number_text(value: Any) -> str:
     """A number for people: 7 significant digits, a whole one in full: 12 for 12.0, 0.3333333."""
     number = float(value)
-    whole = number.is_integer() and abs(number) < LARGEST_WHOLE
-    return str(int(number)) if whole else f"{number:.7g}"
+    is_whole_number = number.is_integer() and abs(number) < LARGEST_WHOLE
+    return str(int(number)) if is_whole_number else f"{number:.7g}"
 
 
 def rejects_path(output: str | Path) -> Path:
@@ -185,8 +185,8 @@ class RejectsWriter:
     def add(self, line: int, item: str, reason: str) -> None:
         self.count += 1
         if len(self.first) < 3:
-            self.first.append((line, shown(reason)))
-        self._table.write({"line": [line], "item": [shown(item)], "reason": [shown(reason, LONGEST_REASON)]})
+            self.first.append((line, escape(reason)))
+        self._table.write({"line": [line], "item": [escape(item)], "reason": [escape(reason, LONGEST_REASON)]})
 
 
 def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int:
@@ -208,7 +208,7 @@ def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]
                 for row in csv.DictReader(handle):
                     cells = tuple(row.get(name) or "" for name in columns)
                     by_source.setdefault(cells[0], []).append(cells)
-        by_source[source] = [(source, str(line), shown(item), shown(why, LONGEST_REASON)) for line, item, why in rows]
+        by_source[source] = [(source, str(line), escape(item), escape(why, LONGEST_REASON)) for line, item, why in rows]
         kept = list(chain.from_iterable(by_source.values()))
         if kept:
             write_table(path, dict(zip(columns, map(list, zip(*kept, strict=True)), strict=True)))
@@ -216,7 +216,7 @@ def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]
             path.unlink(missing_ok=True)
 
 
-def shown(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
+def escape(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
     """An item as a cell: control characters as escapes, and a very long one cut, with its length said."""
-    plain = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in item[:longest])
-    return plain if len(item) <= longest else f"{plain}... ({len(item)} characters)"
+    text = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in item[:longest])
+    return text if len(item) <= longest else f"{text}... ({len(item)} characters)"

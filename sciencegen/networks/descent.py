@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 FitProgress = Callable[[int, int, float | None], None]
-"""Hears after each step of a fit: (steps done, steps in all, that step's loss if it has one)."""
+"""Called after each step of a fit: (steps done, steps in all, that step's loss if it has one)."""
 Progress = Callable[[str, int, int, float | None], None]
 """The same of several fits, each by its name."""
 
 
-def untold(*told: object) -> None:
-    """Of either kind, where nobody hears."""
+def no_progress(*arguments: object) -> None:
+    """Progress of either kind, ignored."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,20 @@ def descend(
     loss: Callable[[int], Tensor],
     steps: int,
     settings: DescentSettings,
-    progress: FitProgress = untold,
+    progress: FitProgress = no_progress,
 ) -> list[float]:
     """Minimize loss(step) in place; the losses of all steps. A step whose gradient isn't finite is left out."""
-    chosen = [parameter for parameter in parameters if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(chosen, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay)
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
+        trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     losses = []
     for step in range(steps):
         value = loss(step)
         optimizer.zero_grad(set_to_none=True)
         value.backward()
-        if nn.utils.clip_grad_norm_(chosen, settings.largest_gradient).isfinite():
+        if nn.utils.clip_grad_norm_(trained, settings.largest_gradient).isfinite():
             optimizer.step()
         schedule.step()
         losses.append(float(value.detach()))

@@ -1,7 +1,8 @@
-"""Fully connected networks: plain and residual, and the masked one whose outputs are autoregressive."""
+"""Fully connected networks, and the masked one whose outputs are autoregressive."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -34,8 +35,38 @@ def linear(inputs: int, outputs: int, generator: Generator | None = None, zero: 
     return layer
 
 
+@dataclass(frozen=True)
+class LayerSettings:
+    """Of hidden layers. activation: a name in ACTIVATIONS. residual: whether a layer's input is added to its output,
+    where both have one size."""
+
+    activation: str = "silu"
+    dropout: float = 0.0
+    residual: bool = False
+
+
 class MLP(nn.Module):
-    """`depth` hidden layers of `width`; depth 0 is one linear map. `residual` adds each equal-sized layer's input."""
+    """A fully connected network.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Sizes of the last dimension.
+    width, depth : int
+        Size and number of hidden layers; depth 0 is one linear map.
+    zero_output : bool
+        Whether it starts as the zero function.
+    generator : torch.Generator, optional
+        Of the initial weights.
+    layers : LayerSettings, optional
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sciencegen.networks.mlp import MLP
+    >>> MLP(inputs=3, outputs=2, width=8, depth=1)(torch.zeros(5, 3)).shape
+    torch.Size([5, 2])
+    """
 
     def __init__(
         self,
@@ -43,18 +74,16 @@ class MLP(nn.Module):
         outputs: int,
         width: int = 128,
         depth: int = 2,
-        activation_name: str = "silu",
-        dropout: float = 0.0,
-        residual: bool = False,
         zero_output: bool = False,
         generator: Generator | None = None,
+        layers: LayerSettings | None = None,
     ) -> None:
         super().__init__()
-        sizes = [inputs, *[width] * depth]
-        self.inputs, self.residual = inputs, residual
+        sizes, layers = [inputs, *[width] * depth], layers or LayerSettings()
+        self.inputs, self.residual = inputs, layers.residual
         self.hidden = nn.ModuleList([linear(size, following, generator) for size, following in pairwise(sizes)])
-        self.activation = activation(activation_name)
-        self.dropout = nn.Dropout(dropout)
+        self.activation = activation(layers.activation)
+        self.dropout = nn.Dropout(layers.dropout)
         self.output = linear(sizes[-1], outputs, generator, zero=zero_output)
 
     def forward(self, values: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:

@@ -1,4 +1,4 @@
-"""Images beside images: what is given of an item, brought to the pixels of its image."""
+"""Context fields of an image, such as a point spread function, as channels on its pixels."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def on_pixels(
     return functional.pad(value, (margin, margin, margin, margin))
 
 
-def joined(
+def with_context(
     image: Float[Tensor, "batch channel y x"], fields: Mapping[str, Tensor], context: Mapping[str, int]
 ) -> Float[Tensor, "batch channels y x"]:
-    """The image with what is given beside it, `context` being names of fields and their numbers of channels."""
+    """The image and its context fields as channels. context: numbers of channels by name of the field."""
     parts = [image]
     for name, channels in context.items():
         if name not in fields:

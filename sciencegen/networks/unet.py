@@ -20,7 +20,7 @@ from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.denoiser import LevelEmbedding
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.pixels import joined
+from sciencegen.networks.pixels import with_context
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricConvolution, SymmetricNorm, turned
 
 
@@ -33,7 +33,8 @@ class UNetSettings:
     time.
     multipliers: of the width, for each level; a level has half the side of the one before, and its weights cost a
     quarter of the time. blocks: in each level, each way. patch: side of the square of pixels that is one position of
-    the finest level; halving it takes four times as long. known: width of what is told.
+    the finest level; halving it takes four times as long. known: width of the embedding of
+    noise level and condition.
     """
 
     symmetry: str = "none"
@@ -81,8 +82,8 @@ class ResidualBlock(nn.Module):
     ) -> Float[Tensor, "batch output y x"]:
         hidden = self.second_norm(self.first(functional.silu(self.first_norm(values))))
         if self.modulation is not None:
-            told = self.modulation(known).transpose(1, 2).flatten(1)[..., None, None]  # channel by channel
-            scale, shift = told.chunk(2, 1)
+            modulation = self.modulation(known).transpose(1, 2).flatten(1)[..., None, None]  # channel by channel
+            scale, shift = modulation.chunk(2, 1)
             hidden = (1 + scale) * hidden + shift
         return self.skip(values) + self.second(functional.silu(hidden))
 
@@ -139,7 +140,7 @@ class UNetDenoiser(nn.Module):
         if tuple(image.shape[1:]) != self.shape:
             raise ShapeError(f"Expected '{self.name}' of shape [batch, *{list(self.shape)}], got {list(image.shape)}.")
         known = self._known(log_snr.to(image), condition)
-        hidden, saved, blocks = self.inward(joined(image, z, self.context)), [], self.settings.blocks
+        hidden, saved, blocks = self.inward(with_context(image, z, self.context)), [], self.settings.blocks
         for number, block in enumerate(self.down):
             if number and number % blocks == 0:
                 hidden = functional.avg_pool2d(hidden, 2)  # of even sides: a strided 3 x 3 would not commute
@@ -153,15 +154,15 @@ class UNetDenoiser(nn.Module):
         return {self.name: self.outward(functional.silu(self.norm(hidden)))}
 
     def _known(self, log_snr: Float[Tensor, " batch"], condition: Tensor | None) -> Tensor:
-        """What each element h of the group is told, [batch element known]: the level, and h^-1 condition.
+        """[batch element known] embedding of the level and of h^-1 condition for each element h of the group.
 
-        g condition then tells h what the condition told g^-1 h: a regular representation. (The signs of an element and
-        of its inverse agree.)
+        g condition gives h what the condition gives g^-1 h: a regular representation. (The signs of an element and of
+        its inverse agree.)
         """
         level, kinds = self.level(log_snr), self.conditions
         read = [condition_features(kinds.turned(condition, h), level, kinds.count) for h in self.elements]
-        told = torch.stack([torch.cat([level, features], 1) for features in read], 1)
-        return functional.silu(self.known(told))
+        inputs = torch.stack([torch.cat([level, features], 1) for features in read], 1)
+        return functional.silu(self.known(inputs))
 
 
 @torch.no_grad()

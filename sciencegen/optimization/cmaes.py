@@ -107,5 +107,5 @@ def _losses(items: list, evaluations: list[Evaluation | None]) -> list[float]:
 
 
 def _leader(evaluations: list[Evaluation | None]) -> Evaluation | None:
-    known = [e for e in evaluations if e is not None]
-    return known[int(best_first(known)[0])] if known else None
+    scored = [e for e in evaluations if e is not None]
+    return scored[int(best_first(scored)[0])] if scored else None

@@ -110,8 +110,8 @@ def _by_rank(pool: Sequence[Parent], generator: np.random.Generator) -> Parent:
 
 def _located(space: SearchSpace, ranked: Sequence[Individual], before: Sequence[Individual]) -> list[Individual]:
     """The population with a latent for each newcomer; whoever was there before keeps what it has."""
-    known = {individual.evaluation.key for individual in before}
-    new = locate(space, [individual for individual in ranked if individual.evaluation.key not in known])
+    keys_before = {individual.evaluation.key for individual in before}
+    new = locate(space, [individual for individual in ranked if individual.evaluation.key not in keys_before])
     found = {individual.evaluation.key: individual for individual in new}
     return [found.get(individual.evaluation.key, individual) for individual in ranked]
 

@@ -93,13 +93,13 @@ class GaussianProcess:
         inverse = torch.linalg.solve_triangular(
             self._factor, torch.eye(len(self._factor)).to(self._factor), upper=False
         ).float()
-        weights, known = self._weights.float(), self._points.float()
+        weights, training_points = self._weights.float(), self._points.float()
         means, deviations = np.empty(len(points)), np.empty(len(points))
         with torch.no_grad():
             for start in range(0, len(points), BLOCK):
                 rows = slice(start, min(start + BLOCK, len(points)))
                 block = torch.as_tensor(points[rows], dtype=torch.float32)
-                cross = kernel(block, known).to_dense().float()
+                cross = kernel(block, training_points).to_dense().float()
                 variance = kernel(block, diag=True) - (cross @ inverse.T).square().sum(1)
                 means[rows] = (cross @ weights + self._constant).double().numpy()
                 deviations[rows] = variance.clamp_min(1e-9).sqrt().double().numpy()

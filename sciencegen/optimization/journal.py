@@ -28,9 +28,23 @@ LONGEST_SHOWN = 80
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. item: as text. value, value_sd: a measured number and its standard error. predicted, lower, upper: what
-    was expected of a proposal. source: of a proposal who made it, of a measurement the file that it came in. name: what
-    people call the item."""
+    """One line.
+
+    Parameters
+    ----------
+    round : int
+    item : str
+    kind : str
+        "proposed" or "measured".
+    value, value_sd : float, optional
+        A measured number and its standard error.
+    predicted, lower, upper : float, optional
+        Median and interval of a proposal.
+    source : str
+        What made a proposal, or the file of a measurement.
+    name : str
+        The item's name.
+    """
 
     round: int
     item: str
@@ -50,11 +64,21 @@ NUMBERS = COLUMNS[3:-1]
 
 @dataclass(frozen=True)
 class Journal:
-    """What a file holds. torn: a last line that was not written to its end, "" where there is none. header: the file's
-    columns, `COLUMNS` and perhaps others of the user's. text: the whole lines, as they stand."""
+    """The content of a file.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+    incomplete_line : str
+        A last line that was not written to its end; "" where there is none.
+    header : tuple of str
+        The file's columns: `COLUMNS`, and perhaps others of the user's.
+    text : str
+        The complete lines, unchanged.
+    """
 
     entries: tuple[Entry, ...] = ()
-    torn: str = ""
+    incomplete_line: str = ""
     header: tuple[str, ...] = COLUMNS
     text: str = ""
 
@@ -73,15 +97,31 @@ class Journal:
 
 @dataclass(frozen=True)
 class Appended:
-    """How many lines were added, how many the journal held already, and the torn line that was taken out of it."""
+    """Number of added lines and of those already present, and the incomplete line that was removed."""
 
     added: int
-    known: int
-    torn: str = ""
+    already_present: int
+    incomplete_line: str = ""
 
 
 def read_journal(path: str | Path) -> Journal:
-    """The journal in a file, an empty one where there is none. A torn last line is told, any other is an error."""
+    """The journal in a file, an empty one where there is none.
+
+    Parameters
+    ----------
+    path : str or Path
+        A CSV file in UTF-8.
+
+    Returns
+    -------
+    Journal
+        An incomplete last line is in `incomplete_line`.
+
+    Raises
+    ------
+    DataError
+        If another line is damaged, or the file is no journal.
+    """
     path = Path(path)
     if path.is_dir():
         raise DataError(f"Expected a journal (a CSV file) at {path}, found a folder. Name a file in it.")
@@ -93,12 +133,12 @@ def read_journal(path: str | Path) -> Journal:
         raise DataError(
             f"Expected a journal in UTF-8 at {path}, got other bytes ({error}). Save it as UTF-8."
         ) from None
-    whole, _, last = text.rpartition("\n")
-    lines = whole.split("\n") if whole else []
+    complete, _, last = text.rpartition("\n")
+    lines = complete.split("\n") if complete else []
     if last and lines and len(_cells(last)) == len(_cells(lines[0])):  # an editor that drops the last line feed
         lines, last = [*lines, last], ""
     if not lines:
-        return Journal(torn=last)
+        return Journal(incomplete_line=last)
     header = _checked_header(lines[0], path)
     numbered = [(number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
     entries = tuple(_entry(line, header, f"line {number} of {path}") for number, line in numbered)
@@ -106,33 +146,54 @@ def read_journal(path: str | Path) -> Journal:
 
 
 def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appended:
-    """Add lines, all or none of them: the file is written anew beside itself and renamed, one process at a time.
+    """Add lines, all or none of them: the file is written to a temporary name and renamed, one process at a time.
 
-    Adding again what is there adds nothing: a proposal is known by its round and item, a measurement by item, value,
-    error and source, counted, so that equal replicates of one file stay two. A torn line goes to `<path>.torn`. names:
-    the column of names, of a new journal and of one that has it.
+    Entries that are present are not added again. A proposal is identified by its round and item, a measurement by item,
+    value, error and source. Measurements are counted, so that equal replicates of one file stay two.
+
+    Parameters
+    ----------
+    path : str or Path
+        Created with its folder if it doesn't exist. An incomplete last line is moved to `<path>.torn`.
+    entries : iterable of Entry
+    names : str
+        The column of names, of a new journal and of one that has it; "" for none.
+
+    Returns
+    -------
+    Appended
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "journal.csv")
+    >>> entry = Entry(1, "CCO", "measured", 0.31, source="round1.csv")
+    >>> append(path, [entry]).added, append(path, [entry]).already_present
+    (1, 1)
+    >>> read_journal(path).measured[0].value
+    0.31
     """
     path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     wanted = list(entries)
     with turn_at(path.parent):
         journal = read_journal(path)
-        fresh = not_there_yet(journal.entries, wanted)
-        if journal.torn:
+        fresh = missing_entries(journal.entries, wanted)
+        if journal.incomplete_line:
             with open(f"{path}.torn", "a", encoding="utf-8") as file:
-                file.write(f"{journal.torn}\n")
-        if fresh or journal.torn or not path.exists():
+                file.write(f"{journal.incomplete_line}\n")
+        if fresh or journal.incomplete_line or not path.exists():
             header = journal.header if journal.text else _new_header(names)
             with atomic_write(path) as file:
                 file.write(journal.text or ",".join(header) + "\n")
                 file.writelines(_line(entry, header, names) for entry in fresh)
-    return Appended(len(fresh), len(wanted) - len(fresh), journal.torn)
+    return Appended(len(fresh), len(wanted) - len(fresh), journal.incomplete_line)
 
 
-def not_there_yet(known: Sequence[Entry], wanted: Sequence[Entry]) -> list[Entry]:
-    """Entries of `wanted` that aren't among `known`, each as often as it is wanted more than it is there."""
-    there, fresh = Counter(map(_identity, known)), []
-    for entry in wanted:
+def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
+    """Entries that are not already present; a measurement as often as it occurs more often than it is present."""
+    there, fresh = Counter(map(_identity, already_present)), []
+    for entry in entries:
         identity = _identity(entry)
         if there[identity] == 0:
             fresh.append(entry)

@@ -114,17 +114,17 @@ def power_sums(logarithms: Tensor, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tens
     column, place = torch.unique(site * kinds + x2[row, site], return_inverse=True)
     at = column // kinds
     sites = torch.arange(len(common))
-    usual = logarithms[sites, :, common].gather(1, x1.T)  # [site n]
-    others = logarithms[at, :, column % kinds].gather(1, x1.T[at])  # [column n]
-    ones = torch.ones(len(row), dtype=others.dtype)
+    most_frequent = logarithms[sites, :, common].gather(1, x1.T)  # [site n]
+    rarer = logarithms[at, :, column % kinds].gather(1, x1.T[at])  # [column n]
+    ones = torch.ones(len(row), dtype=rarer.dtype)
     shape = (len(x2), len(column))
     taken = torch.sparse_coo_tensor(torch.stack([row, place]), ones, shape, check_invariants=False)
 
-    def summed(usual: Tensor, others: Tensor) -> Tensor:
-        return usual.sum(0)[:, None] + torch.sparse.mm(taken, others - usual[at]).T
+    def summed(most_frequent: Tensor, rarer: Tensor) -> Tensor:
+        return most_frequent.sum(0)[:, None] + torch.sparse.mm(taken, rarer - most_frequent[at]).T
 
-    once, twice = (usual.exp(), others.exp()), ((2 * usual).exp(), (2 * others).exp())
-    return summed(*once), summed(*twice), summed(usual, others)
+    once, twice = (most_frequent.exp(), rarer.exp()), ((2 * most_frequent).exp(), (2 * rarer).exp())
+    return summed(*once), summed(*twice), summed(most_frequent, rarer)
 
 
 def symmetric_sums(terms: list[Tensor], one: Tensor, ones: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -145,7 +145,7 @@ class TanimotoKernel(Kernel):
     """<x, y> / (|x|^2 + |y|^2 - <x, y>) of counts and bits (Ralaivola et al. 2005, eq. 7); 1 for two zero rows."""
 
     has_lengthscale = False
-    _known: tuple[Tensor, Tensor, Tensor] | None = None
+    _cache: tuple[Tensor, Tensor, Tensor] | None = None
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options) -> Tensor:
         """Nothing here is fitted: in a fit, which asks for the same matrix at each step, it is computed once."""
@@ -153,9 +153,9 @@ class TanimotoKernel(Kernel):
             return torch.ones(x1.shape[:-1], dtype=x1.dtype)
         if not self.training:
             return self._similarity(x1, x2)
-        if self._known is None or not (torch.equal(x1, self._known[0]) and torch.equal(x2, self._known[1])):
-            self._known = (x1, x2, self._similarity(x1, x2))
-        return self._known[2]
+        if self._cache is None or not (torch.equal(x1, self._cache[0]) and torch.equal(x2, self._cache[1])):
+            self._cache = (x1, x2, self._similarity(x1, x2))
+        return self._cache[2]
 
     @staticmethod
     def _similarity(x1: Tensor, x2: Tensor) -> Tensor:

@@ -49,9 +49,9 @@ def averaged(entries: Sequence[Entry], keys: Sequence[str], items: Sequence[Any]
         n = len(rows)
         by_spread = spread / math.sqrt(n)
         by_statement = math.sqrt(float(np.square(stated[rows]).sum())) / n
-        known = [error for error in (by_spread, by_statement) if error == error]
+        known_errors = [error for error in (by_spread, by_statement) if error == error]
         first = entries[rows[0]]
-        error = max(known) if known else math.nan
+        error = max(known_errors) if known_errors else math.nan
         found.append(Measurement(first.item, items[rows[0]], float(values[rows].mean()), error, n, first.round))
     return found
 
@@ -75,10 +75,10 @@ def discordant(entries: Sequence[Entry], keys: Sequence[str]) -> list[str]:
     found = []
     for key, rows in groups.items():
         others = spare - (len(rows) - 1)
-        known = [math.sqrt(float(np.square(stated[rows]).mean()))]
+        deviations = [math.sqrt(float(np.square(stated[rows]).mean()))]
         if others >= FEWEST_SPARE:
-            known.append(math.sqrt(max(total - squares[key], 0.0) / others))
-        limit = FAR * max((one for one in known if one > 0), default=among / FAR)
+            deviations.append(math.sqrt(max(total - squares[key], 0.0) / others))
+        limit = FAR * max((one for one in deviations if one > 0), default=among / FAR)
         if len(rows) > 1 and limit > 0 and float(np.ptp(values[rows])) > limit:
             found.append(key)
     return found

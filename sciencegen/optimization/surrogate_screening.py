@@ -41,8 +41,8 @@ class SurrogateScreen:
         new = [one for one in chosen if one.evaluation.key not in self._scored]
         self._scored |= self._table({one.evaluation.key: one for one in new}, self._round)
         self._round = {}
-        known = np.stack([self._scored[one.evaluation.key] for one in chosen])
-        self._process = TanimotoProcess().fit(known, targets[rows])
+        features = np.stack([self._scored[one.evaluation.key] for one in chosen])
+        self._process = TanimotoProcess().fit(features, targets[rows])
 
     def best(self, children: Sequence[Child], count: int) -> list[Child]:
         """The children with the greatest expected score, best first."""
@@ -78,11 +78,11 @@ class SurrogateScreen:
         self._round |= self._table({k: c for k, c in zip(keys, children, strict=True) if k not in self._round}, {})
         return self._process.predict(np.stack([self._round[key] for key in keys]))
 
-    def _table(self, things: dict[str, Any], known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _table(self, things: dict[str, Any], features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Features by key, those that are known or computed now."""
-        missing = {key: thing for key, thing in things.items() if key not in known}
+        missing = {key: thing for key, thing in things.items() if key not in features}
         rows: Sequence[np.ndarray] = list(self._features_of(list(missing.values()))) if missing else []
-        return {key: known[key].copy() for key in things if key in known} | dict(zip(missing, rows, strict=True))
+        return {key: features[key].copy() for key in things if key in features} | dict(zip(missing, rows, strict=True))
 
     def _features_of(self, things: Sequence[Any]) -> Float[np.ndarray, "item feature"]:
         items = [thing.item for thing in things]

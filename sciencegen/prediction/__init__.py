@@ -1,17 +1,20 @@
 """Property regressors with intervals that can be believed, and a word on where they can't."""
 
-from sciencegen.prediction.evaluation import Evaluation, evaluate_predictor
+from sciencegen.prediction.evaluation import Evaluation, EvaluationPlan, evaluate_predictor
 from sciencegen.prediction.fitting import fit_predictor
 from sciencegen.prediction.oracle import PredictorOracle
 from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSettings
 from sciencegen.prediction.storage import load, save
+from sciencegen.prediction.training_tables import TrainingTables
 
 __all__ = [
     "Evaluation",
+    "EvaluationPlan",
     "Prediction",
     "Predictor",
     "PredictorOracle",
     "PredictorSettings",
+    "TrainingTables",
     "evaluate_predictor",
     "fit_predictor",
     "load",

@@ -50,8 +50,8 @@ def fit_baseline(
 
 
 def _fit_one(counts: np.ndarray, values: np.ndarray, named: str | None) -> tuple[np.ndarray, float, str]:
-    known = np.isfinite(values)
-    counts, values = counts[known], values[known]
+    present = np.isfinite(values)
+    counts, values = counts[present], values[present]
     if len(values) < 2 or values.std() == 0:
         raise DataError(f"Expected two or more different values to learn from, found {len(values)} values.")
     if named not in (None, "sum", "mean"):
@@ -62,5 +62,5 @@ def _fit_one(counts: np.ndarray, values: np.ndarray, named: str | None) -> tuple
     readout = named or ("sum" if explains else "mean")
     if readout == "mean":
         weights = np.linalg.lstsq(design, values, rcond=None)[0]
-    left = float((values - design @ weights).std())
-    return weights, left if left > 1e-9 * values.std() else float(values.std()), readout
+    residual = float((values - design @ weights).std())
+    return weights, residual if residual > 1e-9 * values.std() else float(values.std()), readout

@@ -74,12 +74,13 @@ def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Bl
         raise DataError("Expected features that vary, found constant columns only. Check how they were computed.")
     measures = ~of_columns(blocks, "scaled") & of_columns(blocks, "near") & ~np.isnan(values).all(axis=0)
     kept = np.flatnonzero(varies | measures)
-    scaled, near, told = (of_columns(blocks, name)[kept] for name in ("scaled", "near", "sparse"))
+    scaled, near, sparse_setting = (of_columns(blocks, name)[kept] for name in ("scaled", "near", "sparse"))
     values = values[:, kept]
     fill = np.nanmedian(values, axis=0)
     values = np.where(np.isnan(values), fill, values)
     zero = (values == 0).mean(axis=0) >= 0.75
-    sparse = np.array([found if said is None else said for found, said in zip(zero, told, strict=True)], bool)
+    settings = zip(zero, sparse_setting, strict=True)
+    sparse = np.array([mostly_zero if setting is None else setting for mostly_zero, setting in settings], bool)
     deviation = np.abs(values - values.mean(axis=0)).max(axis=0) / np.where(varies[kept], values.std(axis=0), 1.0)
     bent = (deviation > CLIP) & scaled
     typical = np.where(values == 0, np.nan, np.abs(values))

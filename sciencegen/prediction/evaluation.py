@@ -1,9 +1,9 @@
-"""How a predictor does on items it has not seen, at random and in new groups, beside guessing the mean."""
+"""Held-out figures of a predictor: at random, in new groups or under a split, beside predicting the mean."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float, Int
 from sciencegen.errors import unknown_name
 from sciencegen.metrics.calibration import interval_coverage, mean_interval_width
 from sciencegen.metrics.regression import REGRESSION_METRICS
-from sciencegen.prediction.blocks import Block
 from sciencegen.prediction.conformal import required_rows, signed_level
-from sciencegen.prediction.fitting import check_values, fit_predictor, usable_rows
-from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSettings, select_inputs
+from sciencegen.prediction.fitting import check_values, fit_predictor
+from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSettings
 from sciencegen.prediction.splits import FEWEST_ROWS, Split, below_cut, has_cut, split_folds
+from sciencegen.prediction.training_tables import TrainingTables
 
 SPLITS = ("random", "grouped")
 
@@ -55,106 +55,144 @@ class Evaluation:
         return {name: value for name, value in asdict(self).items() if not isinstance(value, np.ndarray)}
 
 
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """Which test sets are predicted.
+
+    Parameters
+    ----------
+    splits : sequence of str
+        "random", and "grouped" for new groups; for tables without a split of their own.
+    folds : int
+        Test sets of a split; an order has one, beyond its cut.
+    repeats : int, optional
+        Number of these that are predicted; all by default.
+    """
+
+    splits: Sequence[str] = SPLITS
+    folds: int = 5
+    repeats: int | None = None
+
+
 def evaluate_predictor(
-    features: np.ndarray | None,
-    values: Sequence[float] | np.ndarray,
-    groups: Sequence[Hashable] | np.ndarray | None,
+    tables: TrainingTables,
     settings: PredictorSettings,
     generator: np.random.Generator,
-    latents: np.ndarray | None = None,
-    splits: Sequence[str] = SPLITS,
-    folds: int = 5,
-    repeats: int | None = None,
-    *,
-    scores: np.ndarray | None = None,
-    blocks: Sequence[Block] = (),
-    split: Split | None = None,
+    plan: EvaluationPlan | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Evaluation]:
-    """Held-out figures by split: at random, and in new groups ("grouped": left out where there are no groups, or only
-    one) or, instead of these, under `split`.
+    """Held-out figures by split; each test set is predicted by a predictor that is fitted on the rest.
 
-    Each of `repeats` (default all) of `folds` test sets is predicted by a predictor fitted on the rest; an order has
-    one test set, what lies beyond its cut. Intervals are those that `fit_predictor` makes for the same split; of an
-    order that has no second cut below the first, those at random.
+    Intervals are those that `fit_predictor` makes for the same split; of an order that has no second cut below the
+    first, those at random.
+
+    Parameters
+    ----------
+    tables : TrainingTables
+        Where they have a split, it is evaluated beside "random", in place of the plan's splits.
+    settings : PredictorSettings
+    generator : numpy.random.Generator
+    plan : EvaluationPlan, optional
+    log : callable
+        Called with a line of text before each test set.
+
+    Returns
+    -------
+    dict
+        Split -> Evaluation. "grouped" is absent where there are no groups, or only one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sciencegen.prediction import EvaluationPlan, PredictorSettings, TrainingTables, evaluate_predictor
+    >>> generator = np.random.default_rng(0)
+    >>> features = generator.normal(size=(80, 3))
+    >>> tables = TrainingTables(features, features @ [1.0, -2.0, 0.0])
+    >>> settings = PredictorSettings(("ridge",), folds=5)
+    >>> found = evaluate_predictor(tables, settings, generator, EvaluationPlan(folds=2))
+    >>> found["random"].rows, bool(found["random"].r2 > 0.95)
+    (80, True)
     """
-    given = select_inputs(settings.inputs, features, latents, scores)
-    target = np.asarray(values, dtype=np.float64)
-    kept = np.flatnonzero(usable_rows(given, target, groups)[0])
-    given, target = {name: array[kept] for name, array in given.items()}, target[kept]
-    check_values(target, settings.level)
-    labels = None if groups is None else [groups[int(index)] for index in kept]
+    plan = plan or EvaluationPlan()
+    kept = np.flatnonzero(tables.usable_rows(settings.inputs)[0])
+    used = tables.take(kept)
+    check_values(used.target, settings.level)
     results = {}
-    for name in dict.fromkeys(["random", split.name] if split else splits):
-        if split is None and name not in SPLITS:
-            raise unknown_name("split", name, SPLITS)
-        if name == "grouped" and split is None and (labels is None or len(set(labels)) < 2):
-            continue
-        chosen = split.of(kept) if split and name == split.name else Split()
-        if name == "grouped" and split is None:
-            chosen = Split(name, "groups", labels)
-        data = Rows(given, target, labels, kept, blocks, chosen if split else None, log)
-        results[name] = _held_out(name, data, chosen, settings, generator, folds, repeats)
+    for split in _splits(used, plan):
+        data = _Held(used, split, kept, log)
+        results[split.name] = _evaluate(data, settings, generator, plan)
     return results
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What is learned from and tested on. split: what intervals are calibrated for; None: what the settings say. log:
-    hears which part is tested."""
+def _splits(tables: TrainingTables, plan: EvaluationPlan) -> list[Split]:
+    """The splits to evaluate, each once."""
+    if tables.split is not None:
+        return [tables.split] if tables.split.name == "random" else [Split(), tables.split]
+    found = []
+    for name in dict.fromkeys(plan.splits):
+        if name not in SPLITS:
+            raise unknown_name("split", name, SPLITS)
+        if name == "random":
+            found.append(Split())
+        elif tables.groups is not None and len(set(tables.groups)) > 1:
+            found.append(Split(name, "groups", list(tables.groups)))
+    return found
 
-    given: dict[str, np.ndarray]
-    target: np.ndarray
-    groups: Sequence[Hashable] | None
+
+@dataclass(frozen=True)
+class _Held:
+    """What is learned from and tested on under a split. number: of each row among all. log: called before each test."""
+
+    tables: TrainingTables
+    split: Split
     number: np.ndarray
-    blocks: Sequence[Block]
-    split: Split | None
     log: Callable[[str], None]
 
-    @property
-    def inputs(self) -> np.ndarray:
-        return np.concatenate(list(self.given.values()), axis=1)
+    def inputs(self, settings: PredictorSettings) -> np.ndarray:
+        return np.concatenate(list(self.tables.inputs(settings.inputs).values()), axis=1)
 
     def fit(self, rows: np.ndarray, settings: PredictorSettings, generator: np.random.Generator) -> Predictor:
-        groups = None if self.groups is None else [self.groups[int(index)] for index in rows]
-        split = None if self.split is None else self.split.of(rows)
-        above = required_rows(signed_level(settings.level))
-        if split and split.kind == "order" and not has_cut(split, self.inputs[rows], above):
-            split = Split()
-        known: dict[str, Any] = {"features": None, **{name: array[rows] for name, array in self.given.items()}}
-        return fit_predictor(
-            values=self.target[rows], groups=groups, settings=settings, generator=generator, blocks=self.blocks,
-            split=split, **known,
-        )  # fmt: skip
+        """Intervals are calibrated for the split, where the tables have one of their own; else as the settings say."""
+        part = self.tables.take(rows)
+        if self.tables.split is not None:
+            part = replace(part, split=self._calibration(rows, settings))
+        return fit_predictor(part, settings, generator)
+
+    def _calibration(self, rows: np.ndarray, settings: PredictorSettings) -> Split:
+        split, above = self.split.of(rows), required_rows(signed_level(settings.level))
+        return Split() if split.kind == "order" and not has_cut(split, self.inputs(settings)[rows], above) else split
 
 
-def _held_out(
-    name: str, data: Rows, split: Split, settings: PredictorSettings, generator: np.random.Generator, folds: int,
-    repeats: int | None,
-) -> Evaluation:  # fmt: skip
+def _evaluate(
+    data: _Held, settings: PredictorSettings, generator: np.random.Generator, plan: EvaluationPlan
+) -> Evaluation:
     parts: list[Prediction] = []
     tested, baseline = [], []
-    divisions = _divisions(data, split, settings, generator, folds)[:repeats]
+    target, name = data.tables.target, data.split.name
+    divisions = _divisions(data, settings, generator, plan.folds)[: plan.repeats]
     for number, (train, test) in enumerate(divisions, start=1):
         data.log(f"testing on held-out rows, {name}: part {number} of {len(divisions)}")
         predictor = data.fit(train, settings, generator)
-        parts.append(predictor.predict(**{name: array[test] for name, array in data.given.items()}))
+        parts.append(predictor.predict(**data.tables.take(test).inputs(settings.inputs)))
         tested.append(test)
-        baseline.append(np.full(len(test), data.target[train].mean()))
-    join = lambda name: np.concatenate([getattr(part, name) for part in parts])  # noqa: E731
-    joined = Prediction(*map(join, Prediction.__annotations__))
+        baseline.append(np.full(len(test), target[train].mean()))
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Prediction)
+    }
     index = np.concatenate(tested)
-    return summarize(name, data.target[index], joined, np.concatenate(baseline), settings.level, data.number[index])
+    predicted = Prediction(**columns)
+    return summarize(name, target[index], predicted, np.concatenate(baseline), settings.level, data.number[index])
 
 
 def _divisions(
-    data: Rows, split: Split, settings: PredictorSettings, generator: np.random.Generator, folds: int
+    data: _Held, settings: PredictorSettings, generator: np.random.Generator, folds: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(rows to learn from, rows to test on) of each test set."""
-    if split.kind == "order":
-        below = below_cut(split, data.inputs, data.target, FEWEST_ROWS)
+    inputs = data.inputs(settings)
+    if data.split.kind == "order":
+        below = below_cut(data.split, inputs, data.tables.target, FEWEST_ROWS)
         return [(np.flatnonzero(below), np.flatnonzero(~below))]
-    found = split_folds(split, data.inputs, folds, generator)
+    found = split_folds(data.split, inputs, folds, generator)
     return [
         (np.flatnonzero(~found.left_out[:, k]), np.flatnonzero(found.fold == k)) for k in range(found.left_out.shape[1])
     ]

@@ -42,7 +42,7 @@ def extrapolation_errors(
     above = np.sort(generator.permutation(np.flatnonzero(~below))[: settings.reference_rows])
     parts = []
     for start in range(0, len(above), ROWS_PER_PASS):
-        query = lower.asked(training.inputs[above[start : start + ROWS_PER_PASS]])
+        query = lower.query_of(training.inputs[above[start : start + ROWS_PER_PASS]])
         each = np.stack([family.predict(query) for family in families.values()])
         parts.append(combine(each, weights)[0].mean(axis=1))
     return training.target[above] - np.concatenate(parts)

@@ -70,7 +70,7 @@ def _fit_trees(training: Training, generator: np.random.Generator, grow: Callabl
     columns = np.arange(training.inputs.shape[1]) if training.grown is None else np.flatnonzero(training.grown)
     inputs = training.inputs[:, columns].astype(np.float32)
     for fold in range(training.folds):
-        kept = training.kept(fold)
+        kept = training.rows_in(fold)
         base.append(training.target[kept].mean())
         seed = int(generator.integers(2**31))
         grown.append(grow(inputs[kept], training.target[kept] - base[-1], seed))

@@ -7,20 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from sciencegen.errors import DataError, ShapeError
+from sciencegen.errors import DataError
 from sciencegen.prediction.blocks import Block, Roles, joined_roles, roles_of
 from sciencegen.prediction.calibration import calibrate, family_weights, out_of_fold
-from sciencegen.prediction.columns import Columns, fit_columns, mostly_missing
+from sciencegen.prediction.columns import Columns, fit_columns
 from sciencegen.prediction.conformal import required_rows
 from sciencegen.prediction.extrapolation_calibration import extrapolation_errors
 from sciencegen.prediction.families import FAMILIES
 from sciencegen.prediction.folds import joined_groups, row_groups
-from sciencegen.prediction.predictor import Predictor, PredictorSettings, select_inputs, standardized
+from sciencegen.prediction.predictor import Predictor, PredictorSettings, standardized
 from sciencegen.prediction.splits import FEWEST_ROWS, Folds, Split, split_folds
 from sciencegen.prediction.targets import fit_scale
 from sciencegen.prediction.task import Training
+from sciencegen.prediction.training_tables import TrainingTables
 
 LARGEST_GROUP = 1 / 3
 """Share of the rows above which "auto" doesn't leave out groups: the models without that group would be no models."""
@@ -29,36 +30,58 @@ SCORE = Block(1, emphasis=10.0)
 
 
 def fit_predictor(
-    features: np.ndarray | None,
-    values: Sequence[float] | np.ndarray,
-    groups: Sequence[Hashable] | np.ndarray | None,
+    tables: TrainingTables,
     settings: PredictorSettings,
     generator: np.random.Generator,
-    latents: np.ndarray | None = None,
-    *,
-    scores: np.ndarray | None = None,
-    blocks: Sequence[Block] = (),
-    split: Split | None = None,
     made_by: Mapping[str, Any] | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> Predictor:
-    """A predictor of `values` [item]. groups: a label per item, None where there are none.
+    """Fit a predictor of the tables' values.
 
-    Rows without a finite value or with mostly missing features are dropped and counted in `summary`. Items with
-    equal features are repeated measurements: all are used, and never stand on both sides of a split.
-    scores: [item score] of other models. blocks: of the features' columns. split: what intervals are to hold under;
-    None: as the settings' `calibration` says. made_by: plain data, kept with the predictor. log: hears what is done.
+    Rows without a finite value or with mostly missing features are dropped and counted in `summary`. Items with equal
+    features are repeated measurements: all are used, and never stand on both sides of a split.
+
+    Parameters
+    ----------
+    tables : TrainingTables
+    settings : PredictorSettings
+    generator : numpy.random.Generator
+    made_by : mapping, optional
+        Plain data that is kept with the predictor: what made the features.
+    log : callable
+        Called with a line of text before each family is fitted.
+
+    Returns
+    -------
+    Predictor
+
+    Raises
+    ------
+    ShapeError
+        If the tables don't have equal numbers of rows.
+    DataError
+        If there are too few values, or all are equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
+    >>> generator = np.random.default_rng(0)
+    >>> features = generator.normal(size=(60, 3))
+    >>> tables = TrainingTables(features, features @ [1.0, -2.0, 0.0])
+    >>> predictor = fit_predictor(tables, PredictorSettings(("ridge",), folds=5), generator)
+    >>> prediction = predictor.predict(np.array([[1.0, 0.0, 0.0]]))
+    >>> bool(abs(prediction.mean[0] - 1) < 0.1), bool(prediction.lower[0] < 1 < prediction.upper[0])
+    (True, True)
     """
-    given = select_inputs(settings.inputs, features, latents, scores)
-    target = np.asarray(values, dtype=np.float64)
-    kept, dropped = usable_rows(given, target, groups)
-    given, target = {name: array[kept] for name, array in given.items()}, target[kept]
-    labels = None if groups is None else [group for group, keep in zip(groups, kept, strict=True) if keep]
+    kept, dropped = tables.usable_rows(settings.inputs)
+    used = tables.take(np.flatnonzero(kept))
+    inputs_of, target = used.inputs(settings.inputs), used.target
     check_values(target, settings.level)
-    columns, roles = _columns(given, blocks)
-    inputs = standardized(columns, given)
-    named = split.of(np.flatnonzero(kept)) if split else calibration_split(inputs, labels, settings)
-    folds = split_folds(named, inputs, settings.folds, generator)
+    columns, roles = _columns(inputs_of, used.blocks)
+    inputs = standardized(columns, inputs_of)
+    split = used.split or calibration_split(inputs, used.groups, settings)
+    folds = split_folds(split, inputs, settings.folds, generator)
     scale = fit_scale(settings.scale, target, inputs)
     sparse = np.concatenate([column.sparse for column in columns.values()])
     training = _training(inputs, scale.forward(target), folds, sparse, roles, settings, generator)
@@ -68,16 +91,17 @@ def fit_predictor(
         families[name] = FAMILIES[name](training, generator)
     held_out, distance = out_of_fold(families, training)
     weights = family_weights(held_out, training.target)
-    calibration = calibrate(held_out, weights, distance, training, settings, generator, named.kind)
-    if named.kind == "order":
-        calibration = replace(calibration, beyond=extrapolation_errors(training, named, settings, generator))
+    calibration = calibrate(held_out, weights, distance, training, settings, generator, split.kind)
+    if split.kind == "order":
+        errors_beyond = extrapolation_errors(training, split, settings, generator)
+        calibration = replace(calibration, extrapolation_errors=errors_beyond)
     errors = np.sqrt(((scale.inverse(held_out) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),
         "measured": (float(target.min()), float(target.max())),
         "distinct_items": len(set(row_groups(inputs).tolist())),
         "dropped": dropped,
-        "calibration": named.name,
+        "calibration": split.name,
         "out_of_fold_rmse": dict(zip(families, errors.tolist(), strict=True)),
     }
     return Predictor(
@@ -87,15 +111,15 @@ def fit_predictor(
     )  # fmt: skip
 
 
-def _columns(given: Mapping[str, np.ndarray], blocks: Sequence[Block]) -> tuple[dict[str, Columns], Roles]:
+def _columns(tables: Mapping[str, np.ndarray], blocks: Sequence[Block]) -> tuple[dict[str, Columns], Roles]:
     """Of each table its columns, and of all of them what families do with each."""
-    known = {name: [Block(array.shape[1])] for name, array in given.items()}
-    if "scores" in given:
-        known["scores"] = [SCORE] * given["scores"].shape[1]
-    if "features" in given and blocks:
-        known["features"] = list(blocks)
-    columns = {name: fit_columns(array, known[name]) for name, array in given.items()}
-    return columns, joined_roles([roles_of(known[name], columns[name].kept) for name in given])
+    blocks_by_table = {name: [Block(array.shape[1])] for name, array in tables.items()}
+    if "scores" in tables:
+        blocks_by_table["scores"] = [SCORE] * tables["scores"].shape[1]
+    if "features" in tables and blocks:
+        blocks_by_table["features"] = list(blocks)
+    columns = {name: fit_columns(array, blocks_by_table[name]) for name, array in tables.items()}
+    return columns, joined_roles([roles_of(blocks_by_table[name], columns[name].kept) for name in tables])
 
 
 def _training(
@@ -105,19 +129,6 @@ def _training(
     reference = np.sort(generator.permutation(len(target))[: settings.reference_rows])
     emphasis = None if (roles.emphasis == 1).all() else roles.emphasis
     return Training(inputs, target, folds.fold, reference, sparse, roles.near, roles.grown, emphasis, folds.left_out)
-
-
-def usable_rows(
-    given: Mapping[str, np.ndarray], target: np.ndarray, groups: Sequence[Hashable] | np.ndarray | None
-) -> tuple[Bool[np.ndarray, " item"], dict[str, int]]:
-    """Which rows can be learned from, and how many cannot, by reason."""
-    rows = len(next(iter(given.values())))
-    if target.shape != (rows,) or (groups is not None and len(groups) != rows):
-        found = f"values of shape {target.shape}" + ("" if groups is None else f" and {len(groups)} groups")
-        raise ShapeError(f"Expected one value and one group for each of {rows} rows of features, got {found}.")
-    no_value = ~np.isfinite(target)
-    no_features = np.stack([mostly_missing(array) for array in given.values()]).any(axis=0) & ~no_value
-    return ~(no_value | no_features), {"value": int(no_value.sum()), "features": int(no_features.sum())}
 
 
 def check_values(target: Float[np.ndarray, " item"], level: float) -> None:

@@ -40,9 +40,9 @@ def make_query(
     near: Bool[np.ndarray, " column"] | None = None,
 ) -> Query:
     """near: the columns that distances look at; None: all."""
-    looked_at = np.ones_like(sparse) if near is None or not near.any() else near
+    columns_used = np.ones_like(sparse) if near is None or not near.any() else near
     block = lambda columns: _mean_squared_difference(inputs[:, columns], reference[:, columns])  # noqa: E731
-    return Query(inputs, block(~sparse & looked_at), block(sparse & looked_at))
+    return Query(inputs, block(~sparse & columns_used), block(sparse & columns_used))
 
 
 def _mean_squared_difference(items: np.ndarray, reference: np.ndarray) -> Float[np.ndarray, "item reference"] | None:

@@ -65,9 +65,9 @@ class PredictorOracle:
 
     def _predict(self, items: Sequence[Any]):
         tables = {"features": self.features, "latents": self.latents, "scores": self.scores}
-        wanted = self.predictor.columns
-        given = {n: f(items) for n, f in tables.items() if f is not None and n in wanted}
-        prediction = self.predictor.predict(**given, novel=None if self.novel is None else self.novel(items))
+        used = self.predictor.columns
+        inputs = {n: f(items) for n, f in tables.items() if f is not None and n in used}
+        prediction = self.predictor.predict(**inputs, novel=None if self.novel is None else self.novel(items))
         if len(prediction) != len(items):
             raise ShapeError(f"Expected one row of features for each of {len(items)} items, got {len(prediction)}.")
         return prediction

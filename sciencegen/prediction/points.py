@@ -91,10 +91,10 @@ def calibrate(
     """From items that no network has seen; NaN where a value is unknown."""
     difficulty, quantile = [], []
     for measured, centre, width in zip(values.T, mean.T, spread.T, strict=True):
-        known = np.isfinite(measured)
-        errors = np.abs(measured - centre)[known]
-        difficulty.append(fit_difficulty(errors, width[known, None]))
-        sigma = difficulty[-1][0] + difficulty[-1][1] * width[known]
+        present = np.isfinite(measured)
+        errors = np.abs(measured - centre)[present]
+        difficulty.append(fit_difficulty(errors, width[present, None]))
+        sigma = difficulty[-1][0] + difficulty[-1][1] * width[present]
         quantile.append(np.sort(errors / sigma)[ranks(level, len(errors))[1]])
     return Conformal(np.stack(difficulty), np.array(quantile))
 
@@ -121,16 +121,16 @@ class PointPredictor:
 
     def predict(self, items: Sequence[Points]) -> dict[str, Prediction]:
         """By target. Thousands of items a minute on one core; the distance is that of sizes from the training's."""
-        known = np.array([self.why_unknown(one) is None for one in items], bool)
+        present = np.array([self.why_unknown(one) is None for one in items], bool)
         mean, spread = np.full((2, len(items), len(self.targets)), np.nan)
-        if known.any():
-            rows = np.flatnonzero(known)
+        if present.any():
+            rows = np.flatnonzero(present)
             some = [items[row] for row in rows.tolist()]
             mean[rows], spread[rows] = opinions(self.networks, self.baseline, self.types, some)
         half = self.conformal.half_width(spread)
         sizes = np.array([len(one.numbers) for one in items])
-        inside: Bool[np.ndarray, " item"] = known & (sizes >= self.smallest) & (sizes <= self.largest)
-        distance = np.where(known, np.maximum(sizes / self.largest, self.smallest / np.maximum(sizes, 1)), np.nan)
+        inside: Bool[np.ndarray, " item"] = present & (sizes >= self.smallest) & (sizes <= self.largest)
+        distance = np.where(present, np.maximum(sizes / self.largest, self.smallest / np.maximum(sizes, 1)), np.nan)
         least = np.where([name == "dipole" for name in self.baseline.readouts], 0.0, -np.inf)  # a length
         lower = np.maximum(mean - half, least)
         return {
@@ -145,8 +145,8 @@ class PointPredictor:
             return f"holds points of type {', '.join(map(str, other))}, which the predictor's training set has not"
         charge = total_charge(item)
         if self.charges is not None and charge not in self.charges:
-            seen = ", ".join(f"{one:+d}" if one else "0" for one in self.charges)
-            return f"has a charge of {charge:+d}; the predictor's training set has {seen}, and it sees no charges"
+            charges = ", ".join(f"{one:+d}" if one else "0" for one in self.charges)
+            return f"has a charge of {charge:+d}; the predictor's training set has {charges}, and it sees no charges"
         return None
 
 

@@ -21,18 +21,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.errors import ConfigError
 from sciencegen.metrics.warps import Warp
 from sciencegen.prediction.columns import Columns, mostly_missing
 from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
 from sciencegen.prediction.geometry import distance_to_left_in, make_query
 from sciencegen.prediction.targets import SCALES
+from sciencegen.prediction.training_tables import INPUTS, select_inputs
 
-INPUTS = {
-    "features": ("features",), "latents": ("latents",), "both": ("features", "latents"),
-    "scored": ("features", "scores"), "all": ("features", "latents", "scores"),
-}  # fmt: skip
-"""Which tables a predictor looks at, by the setting `inputs`."""
 CHUNK = 128
 """Items per compute chunk; the last is padded. One size of matrix product rounds one way, so that a prediction does
 not depend on which others were asked for with it."""
@@ -66,10 +62,10 @@ class PredictorSettings:
         from sciencegen.errors import unknown_name
         from sciencegen.prediction.families import FAMILIES
 
-        known = {"inputs": INPUTS, "calibration": ("auto", "grouped", "random"), "scale": SCALES}
-        for name, allowed in known.items():
-            if getattr(self, name) not in allowed:
-                raise unknown_name(name, getattr(self, name), allowed)
+        choices_of = {"inputs": INPUTS, "calibration": ("auto", "grouped", "random"), "scale": SCALES}
+        for name, choices in choices_of.items():
+            if getattr(self, name) not in choices:
+                raise unknown_name(name, getattr(self, name), choices)
         for family in self.families:
             if family not in FAMILIES:
                 raise unknown_name("family of regressors", family, FAMILIES)
@@ -98,10 +94,20 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Out-of-fold facts. residuals: normalized (conformal.py), each with the fold that left its item out.
+    """Out-of-fold facts.
 
-    kind: of the split (splits.py) under which they were found. beyond: of an order, whose folds are random ones, the
-    signed errors beyond a cut (extrapolation_calibration.py).
+    Parameters
+    ----------
+    residuals, folds : array [row]
+        Normalized residuals (conformal.py), and the fold that left each item out.
+    difficulty : array [3]
+        Coefficients of sigma.
+    border : float
+        Distance at the border of the domain.
+    kind : str
+        Of the split (splits.py).
+    extrapolation_errors : array [row], optional
+        Of an order, whose folds are random ones: signed errors beyond a cut (extrapolation_calibration.py).
     """
 
     residuals: Float[np.ndarray, " row"]
@@ -109,7 +115,7 @@ class Calibration:
     difficulty: Float[np.ndarray, "3"]
     border: float
     kind: str = "random"
-    beyond: Float[np.ndarray, " row"] | None = None
+    extrapolation_errors: Float[np.ndarray, " row"] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,9 +151,9 @@ class Predictor:
         novel: which items have something that no training item had, of which features say nothing: they lie outside the
         domain, twice as far as its border at least; unless it is for new parts that intervals were calibrated.
         """
-        given = select_inputs(self.settings.inputs, features, latents, scores)
-        missing = np.stack([mostly_missing(values) for values in given.values()]).any(axis=0)
-        inputs = standardized(self.columns, given)
+        tables = select_inputs(self.settings.inputs, features, latents, scores)
+        missing = np.stack([mostly_missing(values) for values in tables.values()]).any(axis=0)
+        inputs = standardized(self.columns, tables)
         expected = novel is None or self.calibration.kind == "parts"
         strange = np.zeros(len(inputs), bool) if expected else np.asarray(novel, bool)
         starts = range(0, len(inputs), CHUNK)
@@ -160,21 +166,23 @@ class Predictor:
         self, inputs: Float[np.ndarray, "item column"], novel: Bool[np.ndarray, " item"]
     ) -> Float[np.ndarray, "4 item"]:
         """Rows mean, lower, upper (of the standardized target) and distance."""
-        count, known = len(inputs), self.calibration
+        count, calibration = len(inputs), self.calibration
         padded = np.concatenate([inputs, np.zeros((CHUNK - count, inputs.shape[1]))])
         query = make_query(padded, self.reference, self.sparse, self.near)
         each = np.stack([self.families[name].predict(query) for name in self.weights])
         means, spread = combine(each, list(self.weights.values()))
         distance = distance_to_left_in(query, self.reference_left_in)
-        distance[:count][novel] = np.maximum(distance[:count][novel], NOVEL * known.border)
-        sigma = difficulty(known.difficulty, spread, distance, known.border)
+        distance[:count][novel] = np.maximum(distance[:count][novel], NOVEL * calibration.border)
+        sigma = difficulty(calibration.difficulty, spread, distance, calibration.border)
         mean = means.mean(axis=1)
-        lower, upper = cross_validated_interval(means, sigma, known.residuals, known.folds, self.settings.level)
+        lower, upper = cross_validated_interval(
+            means, sigma, calibration.residuals, calibration.folds, self.settings.level
+        )
         lower, upper = np.minimum(lower, mean), np.maximum(upper, mean)
-        if known.beyond is not None:
-            below, above = signed_interval(mean, known.beyond, self.settings.level)
+        if calibration.extrapolation_errors is not None:
+            below, above = signed_interval(mean, calibration.extrapolation_errors, self.settings.level)
             lower, upper = np.minimum(lower, below), np.maximum(upper, above)
-        return np.stack([mean, lower, upper, distance.mean(axis=1) / known.border])[:, :count]
+        return np.stack([mean, lower, upper, distance.mean(axis=1) / calibration.border])[:, :count]
 
     @property
     def near(self) -> Bool[np.ndarray, " column"]:
@@ -186,23 +194,8 @@ class Predictor:
         return np.concatenate([columns.sparse for columns in self.columns.values()])
 
 
-def select_inputs(
-    inputs: str, features: np.ndarray | None, latents: np.ndarray | None, scores: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """The arrays that `inputs` names, checked to be tables with the same number of rows."""
-    given = {"features": features, "latents": latents, "scores": scores}
-    wanted = INPUTS[inputs]
-    chosen = {name: np.asarray(given[name], dtype=np.float64) for name in wanted if given[name] is not None}
-    if set(chosen) != set(wanted):
-        raise ShapeError(f"Expected {' and '.join(wanted)} (inputs={inputs!r}), got {', '.join(chosen) or 'neither'}.")
-    shapes = {name: values.shape for name, values in chosen.items()}
-    if any(len(shape) != 2 for shape in shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
-        raise ShapeError(f"Expected tables (item, column) with equal numbers of items, got shapes {shapes}.")
-    return chosen
-
-
-def standardized(columns: Mapping[str, Columns], given: Mapping[str, np.ndarray]) -> Float[np.ndarray, "item column"]:
-    return np.concatenate([columns[name].transform(given[name]) for name in columns], axis=1)
+def standardized(columns: Mapping[str, Columns], tables: Mapping[str, np.ndarray]) -> Float[np.ndarray, "item column"]:
+    return np.concatenate([columns[name].transform(tables[name]) for name in columns], axis=1)
 
 
 def combine(

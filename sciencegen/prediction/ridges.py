@@ -38,7 +38,7 @@ class Ridge:
 def fit_ridge(training: Training, generator: np.random.Generator) -> Ridge:
     inputs, target = emphasized(training), training.target
     penalty = ridge_penalty(inputs, target, generator)
-    models = [_plain_ridge(inputs[kept], target[kept], penalty) for kept in map(training.kept, range(training.folds))]
+    models = [_fit_ridge(inputs[kept], target[kept], penalty) for kept in map(training.rows_in, range(training.folds))]
     weights = np.stack([weights for weights, _ in models], axis=1)
     return Ridge(_unemphasized(weights, training), np.array([intercept for _, intercept in models]))
 
@@ -59,7 +59,7 @@ def ridge_penalty(inputs: np.ndarray, target: np.ndarray, generator: np.random.G
     return float(RidgeCV(PENALTIES).fit(inputs[tuning], target[tuning]).alpha_)
 
 
-def _plain_ridge(inputs: np.ndarray, target: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+def _fit_ridge(inputs: np.ndarray, target: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
     from sklearn.linear_model import Ridge as RidgeRegression
 
     model = RidgeRegression(penalty).fit(inputs, target)
@@ -87,7 +87,7 @@ class Curve:
 def fit_curve(training: Training, generator: np.random.Generator) -> Curve:
     inputs, target = emphasized(training), training.target
     penalty = ridge_penalty(inputs, target, generator)
-    models = [_fit_one(inputs[kept], target[kept], penalty) for kept in map(training.kept, range(training.folds))]
+    models = [_fit_one(inputs[kept], target[kept], penalty) for kept in map(training.rows_in, range(training.folds))]
     weights, intercept, knots, heights = zip(*models, strict=True)
     columns = [np.stack(parts, axis=1) for parts in (weights, knots, heights)]
     return Curve(_unemphasized(columns[0], training), np.array(intercept), *columns[1:])
@@ -100,7 +100,7 @@ def _fit_one(
 
     y ~ g(sum) + s (new sum - sum), so that new sum ~ sum + (y - g) / s with weight s^2
     """
-    weights, intercept = _plain_ridge(inputs, target, penalty)
+    weights, intercept = _fit_ridge(inputs, target, penalty)
     for _ in range(ROUNDS):
         sums = inputs @ weights + intercept
         reached, slope = on_curve(sums, *rising_curve(sums, target))

@@ -37,13 +37,14 @@ def save(predictor: Predictor, folder: str | Path) -> Path:
     """Write a predictor into a run folder, whole: the arrays last, with their checksum in the numbers."""
     from safetensors.numpy import save as to_bytes
 
+    beyond = predictor.calibration.extrapolation_errors
     arrays = {
         "reference": predictor.reference.astype(np.float32),  # standardized columns hold single precision
         "reference_seen": predictor.reference_left_in,
         "calibration.residuals": predictor.calibration.residuals,
         "calibration.folds": predictor.calibration.folds,
         "calibration.difficulty": predictor.calibration.difficulty,
-        **({} if predictor.calibration.beyond is None else {"calibration.beyond": predictor.calibration.beyond}),
+        **({} if beyond is None else {"calibration.beyond": beyond}),
         **{f"columns.{k}.{n}": a for k, c in predictor.columns.items() for n, a in _arrays(c).items()},
         **{f"family.{k}.{n}": a for k, f in predictor.families.items() for n, a in _arrays(f).items()},
     }
@@ -101,7 +102,8 @@ def _numbers(predictor: Predictor) -> dict[str, Any]:
 def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Predictor:
     settings = {**numbers["settings"], "families": tuple(numbers["settings"]["families"])}
     numbers, arrays = _as_now(numbers, arrays)
-    names, found = numbers["families"], _within(arrays, "calibration.")
+    names, calibration = numbers["families"], _within(arrays, "calibration.")
+    beyond = calibration.pop("beyond", None)
     return Predictor(
         settings=PredictorSettings(**settings),
         columns={k: Columns(size=n, **_within(arrays, f"columns.{k}.")) for k, n in numbers["columns"].items()},
@@ -109,7 +111,9 @@ def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
         reference_left_in=arrays["reference_seen"],
         families={name: _family(name, _within(arrays, f"family.{name}.")) for name in names},
         weights={name: numbers["weights"][name] for name in names},
-        calibration=Calibration(**found, border=numbers["border"], kind=numbers["calibrated"]),
+        calibration=Calibration(
+            **calibration, border=numbers["border"], kind=numbers["calibrated"], extrapolation_errors=beyond
+        ),
         scale=_scale(numbers["scale"]),
         summary=numbers["summary"],
         made_by=numbers["made_by"],

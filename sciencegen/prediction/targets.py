@@ -27,12 +27,12 @@ Judge = Callable[[Values, Warp, Values], float]
 """(measured values, scale, leave-one-out errors on the scale) -> the more, the better the scale."""
 
 
-def fit_scale(wanted: str, values: Values, inputs: Float[np.ndarray, "item column"]) -> Warp:
+def fit_scale(scale_name: str, values: Values, inputs: Float[np.ndarray, "item column"]) -> Warp:
     """wanted: a name of `SCALES`. "auto" asks a sum over columns about items that it hasn't seen. Of values of 0 or
     more: whether it ranks them better on the logarithm; of others, which mostly are logarithms: whether they are
     likelier on a saturating scale."""
-    if wanted != "auto":
-        return log_scale(values) if wanted == "log" else fit_warp(wanted, values)
+    if scale_name != "auto":
+        return log_scale(values) if scale_name == "log" else fit_warp(scale_name, values)
     linear = fit_warp("linear", values)
     if values.min() >= 0:
         return _better(linear, log_scale(values), values, inputs, _rank_agreement)
@@ -57,13 +57,13 @@ def _better(one: Warp, other: Warp, values: Values, inputs: Float[np.ndarray, "i
     centred = inputs[rows] - inputs[rows].mean(axis=0)
     eigenvalues, vectors = np.linalg.eigh(centred @ centred.T)
 
-    def judged(scale: Warp) -> float:
+    def score(scale: Warp) -> float:
         target = scale.forward(values[rows])
         target = target - target.mean()
         errors = [leave_one_out(eigenvalues, vectors, target, penalty) for penalty in PENALTIES]
         return judge(values[rows], scale, min(errors, key=lambda one: float((one**2).mean())))
 
-    return other if judged(other) > judged(one) else one
+    return other if score(other) > score(one) else one
 
 
 def _rank_agreement(values: Values, scale: Warp, errors: Values) -> float:

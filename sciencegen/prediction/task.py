@@ -42,13 +42,13 @@ class Training:
         """Which items each fold's model is fitted on."""
         return self.fold[:, None] != np.arange(self.folds) if self.left_out is None else ~self.left_out
 
-    def kept(self, fold: int) -> Int[np.ndarray, " kept"]:
+    def rows_in(self, fold: int) -> Int[np.ndarray, " row"]:
         return np.flatnonzero(self.left_in[:, fold])
 
     def query(self, rows: Int[np.ndarray, " row"] | slice) -> Query:
-        return self.asked(self.inputs[rows])
+        return self.query_of(self.inputs[rows])
 
-    def asked(self, inputs: Float[np.ndarray, "asked column"]) -> Query:
+    def query_of(self, inputs: Float[np.ndarray, "query column"]) -> Query:
         """The same of other items."""
         return make_query(inputs, self.inputs[self.reference], self.sparse, self.near)
 

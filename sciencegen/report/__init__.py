@@ -1,6 +1,6 @@
 """One self-contained HTML page from plain records; knows no science."""
 
-from sciencegen.report.candidate_content import Candidates, Column
+from sciencegen.report.candidate_content import Candidates, Column, ColumnDescription
 from sciencegen.report.content import (
     Calibration,
     Curve,
@@ -25,6 +25,7 @@ __all__ = [
     "Calibration",
     "Candidates",
     "Column",
+    "ColumnDescription",
     "Curve",
     "Distribution",
     "Fact",

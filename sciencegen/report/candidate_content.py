@@ -6,13 +6,13 @@ Text is escaped by the page. `Candidates.pictures` alone are markup (an SVG elem
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sciencegen.report.lengths import require_length
 
 Bounds = tuple[float | None, float | None]
-"""A wished range; None where one side is open."""
+"""Range of a goal; None where one side is open."""
 
 Direction = Literal["maximize", "minimize"]
 
@@ -26,12 +26,21 @@ class Column:
     unit: str = ""
     lower: Sequence[float | None] = ()
     upper: Sequence[float | None] = ()
-    wished: Bounds | None = None
+    goal_range: Bounds | None = None
     direction: Direction | None = None
     description: str = ""
 
     def __post_init__(self) -> None:
         require_length(f"Column('{self.name}')", len(self.values), lower=self.lower, upper=self.upper)
+
+
+@dataclass(frozen=True)
+class ColumnDescription:
+    """Units, ranges and directions of goals, by column."""
+
+    units: Mapping[str, str] = field(default_factory=dict)
+    goal_ranges: Mapping[str, Bounds] = field(default_factory=dict)
+    directions: Mapping[str, Direction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,34 +66,51 @@ class Candidates:
         cls,
         table: Mapping[str, Sequence],
         pictures: Sequence[str] = (),
-        *,
-        units: Mapping[str, str] | None = None,
-        wished: Mapping[str, Bounds] | None = None,
-        directions: Mapping[str, Direction] | None = None,
-        item_label: str = "Item",
+        description: ColumnDescription | None = None,
         total: int | None = None,
         noun: str = "candidates",
     ) -> Candidates:
-        """A candidates table as written: `rank, id, item, <property>, <property>_lower, <property>_upper, ...`."""
+        """Candidates from a table as it is written.
+
+        Parameters
+        ----------
+        table : mapping
+            Columns `rank, id, item, <property>, <property>_lower, <property>_upper, ...`; only `item` is needed.
+        pictures : sequence of str
+            Markup, one for each item.
+        description : ColumnDescription, optional
+        total : int, optional
+            Number of items of which the table holds the first.
+        noun : str
+            What the items are called.
+
+        Examples
+        --------
+        >>> table = {"item": ["CCO"], "mass": [46.1], "mass_lower": [45.0], "mass_upper": [47.2]}
+        >>> (column,) = Candidates.from_table(table, description=ColumnDescription({"mass": "Da"})).columns
+        >>> column.name, column.unit, column.upper
+        ('mass', 'Da', [47.2])
+        """
+        described = description or ColumnDescription()
         bounds = {f"{name}_{side}" for name in table for side in ("lower", "upper")}
         names = [name for name in table if name not in bounds and name not in ("rank", "id", "item")]
         columns = [
             Column(
                 name,
-                _plain(table[name]),
-                unit=(units or {}).get(name, ""),
-                lower=_plain(table.get(f"{name}_lower", ())),
-                upper=_plain(table.get(f"{name}_upper", ())),
-                wished=(wished or {}).get(name),
-                direction=(directions or {}).get(name),
+                _as_list(table[name]),
+                unit=described.units.get(name, ""),
+                lower=_as_list(table.get(f"{name}_lower", ())),
+                upper=_as_list(table.get(f"{name}_upper", ())),
+                goal_range=described.goal_ranges.get(name),
+                direction=described.directions.get(name),
             )
             for name in names
         ]
-        ids = [str(value) for value in _plain(table.get("id", ()))]
-        items = [str(value) for value in _plain(table["item"])]
-        return cls(items, columns, pictures, ids, item_label, total, noun)
+        ids = [str(value) for value in _as_list(table.get("id", ()))]
+        items = [str(value) for value in _as_list(table["item"])]
+        return cls(items, columns, pictures, ids, total=total, noun=noun)
 
 
-def _plain(values: Any) -> list:
+def _as_list(values: Any) -> list:
     """Python numbers out of arrays, series and lists alike."""
     return values.tolist() if hasattr(values, "tolist") else list(values)

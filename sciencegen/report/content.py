@@ -44,7 +44,7 @@ class Distribution:
     training: Sequence[float]
     generated: Sequence[float] = ()
     unit: str = ""
-    wished: Bounds | None = None
+    goal_range: Bounds | None = None
     direction: Direction | None = None
 
 
@@ -141,11 +141,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the model gave when asked for a value: centre and spread of raw draws for each asked value."""
+    """Observed against requested values of a property: centre and spread of raw draws for each requested value."""
 
     name: str
-    asked: Sequence[float]
-    got: Sequence[float]
+    requested: Sequence[float]
+    observed: Sequence[float]
     lower: Sequence[float] = ()
     upper: Sequence[float] = ()
     mean_absolute_error: Sequence[float] = ()
@@ -155,8 +155,10 @@ class Calibration:
     spread: str = "central 80 % of the draws"
 
     def __post_init__(self) -> None:
-        sequences = {name: getattr(self, name) for name in ("got", "lower", "upper", "mean_absolute_error", "hit_rate")}
-        require_length(f"Calibration('{self.name}')", len(self.asked), **sequences)
+        sequences = {
+            name: getattr(self, name) for name in ("observed", "lower", "upper", "mean_absolute_error", "hit_rate")
+        }
+        require_length(f"Calibration('{self.name}')", len(self.requested), **sequences)
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ class ReportContent:
 
     title: str
     summary: str = ""
-    wish: Sequence[str] = ()
+    goals: Sequence[str] = ()
     facts: Sequence[Fact] = ()
     warnings: Sequence[str] = ()
     notes: Sequence[str] = ()

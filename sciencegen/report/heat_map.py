@@ -38,8 +38,8 @@ class Scale:
 
 def scale_of(record: HeatMap) -> Scale:
     distances = np.abs(_values(record) - record.centre)
-    known = distances[np.isfinite(distances)]
-    limits = np.quantile(known, [LIMIT_QUANTILE, 1.0], method="lower") if len(known) else [1.0]
+    finite = distances[np.isfinite(distances)]
+    limits = np.quantile(finite, [LIMIT_QUANTILE, 1.0], method="lower") if len(finite) else [1.0]
     return Scale(record.centre, next((float(limit) for limit in limits if limit), 1.0))
 
 
@@ -78,7 +78,7 @@ def _strip(record: HeatMap, columns: slice, width: int) -> str:
     values, names = _values(record)[:, columns], record.columns[columns]
     numbered = [escape(name) for name in names]
     size = (LEFT + len(names) * width + RIGHT, TOP + (len(record.rows) + 1) * HEIGHT + GAP + 2)
-    drawn = "".join(
+    content = "".join(
         (
             *_shaded(record, values, width),
             _blank(record, columns, width),
@@ -87,15 +87,15 @@ def _strip(record: HeatMap, columns: slice, width: int) -> str:
             *_labels(record, columns, width),
         )
     )
-    told = f"{readable(record.name)} of each letter at {numbered[0]} to {numbered[-1]}" if names else record.name
+    description = f"{readable(record.name)} of each letter at {numbered[0]} to {numbered[-1]}" if names else record.name
     attributes = {"data_grid": f"{LEFT} {TOP} {width} {HEIGHT}", "data_rows": "|".join(record.rows)}
     attributes |= {"data_columns": "|".join(names), "data_reference": "|".join(record.reference[columns])}
-    attributes |= {"data_cells": _told(record, columns), "data_unit": record.unit, "class_": "heat"}
+    attributes |= {"data_cells": _cell_texts(record, columns), "data_unit": record.unit, "class_": "heat"}
     frame = {"viewBox": f"0 0 {size[0]} {size[1]}", "style": f"--width:{size[0]}px"}
-    return element("svg", drawn, role="img", aria_label=clean(told), **frame, **attributes)
+    return element("svg", content, role="img", aria_label=clean(description), **frame, **attributes)
 
 
-def _told(record: HeatMap, columns: slice) -> str:
+def _cell_texts(record: HeatMap, columns: slice) -> str:
     """What hovering says of each cell, "" where there is nothing to say."""
     places = decimals(_values(record).ravel().tolist())
     rows = []
@@ -110,8 +110,8 @@ def _shaded(record: HeatMap, values: Float[np.ndarray, "row column"], width: int
     """All cells of one colour are one path; the means of the columns stand below."""
     scale = scale_of(record)
     yield from _paths(scale.shade(values), width, TOP)
-    known = np.isfinite(values)
-    means = np.where(known, values, 0).sum(0) / np.where(known.any(0), known.sum(0), np.nan)
+    finite = np.isfinite(values)
+    means = np.where(finite, values, 0).sum(0) / np.where(finite.any(0), finite.sum(0), np.nan)
     yield from _paths(scale.shade(means[None]), width, TOP + len(record.rows) * HEIGHT + GAP)
 
 
@@ -183,10 +183,10 @@ def numbered_columns(names: Sequence[str], every: bool) -> list[int]:
     tens = [name.isdigit() and int(name) % 10 == 0 for name in names]
     chosen: list[int] = []
     for at in range(len(names)):
-        beside = bool(chosen) and at - chosen[-1] < 2
-        if beside and breaks[at] and not breaks[chosen[-1]]:
+        adjacent = bool(chosen) and at - chosen[-1] < 2
+        if adjacent and breaks[at] and not breaks[chosen[-1]]:
             chosen[-1] = at
-        elif not beside and (breaks[at] or tens[at]):
+        elif not adjacent and (breaks[at] or tens[at]):
             chosen.append(at)
     return chosen
 

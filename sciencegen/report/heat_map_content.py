@@ -68,12 +68,12 @@ def _cells(
     asides: Sequence[str],
 ) -> tuple[list[list[float]], list[list[str]]]:
     """[row column] of the values, and of what is said beside them."""
-    cells, told = np.full((len(rows), len(columns)), np.nan), [[""] * len(columns) for _ in rows]
+    cells, asides_by_cell = np.full((len(rows), len(columns)), np.nan), [[""] * len(columns) for _ in rows]
     row_of, column_of = ({one: place for place, one in enumerate(names)} for names in (rows, columns))
     for index, change in singles.items():
         row, column = row_of[change.letter], column_of[change.site]
-        cells[row, column], told[row][column] = values[index], asides[index]
-    return cells.tolist(), told
+        cells[row, column], asides_by_cell[row][column] = values[index], asides[index]
+    return cells.tolist(), asides_by_cell
 
 
 def _aside(table: Mapping[str, Sequence[Cell]], name: str, index: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sciencegen.report.canvas import COLOUR, plot
 from sciencegen.report.content import Bounds, Distribution
-from sciencegen.report.markup import clean, finite, number, readable, wished_text, with_unit
+from sciencegen.report.markup import clean, finite, goal_text, number, readable, with_unit
 
 BINS = 32
 FARTHER = 8.0
@@ -19,7 +19,7 @@ axis is logarithmic."""
 
 
 def histogram(record: Distribution) -> str:
-    """Histograms of candidates and training set, each over its own highest bar, the wished range shaded."""
+    """Histograms of candidates and training set, each over its own highest bar, the goal's range shaded."""
     groups = [
         ("training", finite(record.training)),
         ("generated", finite(record.generated)),
@@ -30,7 +30,7 @@ def histogram(record: Distribution) -> str:
     edges = _decade_edges(present) if decades else _bin_edges(present)
 
     def paint(axes: Any) -> None:
-        _shade(axes, record.wished, edges[0], edges[-1])
+        _shade(axes, record.goal_range, edges[0], edges[-1])
         for role, values in groups:
             if values:
                 inside = np.clip(values, edges[0], edges[-1])
@@ -50,8 +50,8 @@ def histogram(record: Distribution) -> str:
             axes.locator_params(axis="x", nbins=6)
 
     medians = ", ".join(f"{role} median {number(float(np.median(values)))}" for role, values in groups if values)
-    wish = f"; wished {wished_text(record.wished, record.direction)}" if record.wished or record.direction else ""
-    return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{wish}.", paint, (3.9, 2.5))
+    goal = f"; wished {goal_text(record.goal_range, record.direction)}" if record.goal_range or record.direction else ""
+    return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{goal}.", paint, (3.9, 2.5))
 
 
 def _name_decades(axes: Any, ratio: float) -> None:
@@ -82,20 +82,20 @@ def _bin_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
         return np.linspace(0.0, 1.0, 2)
     low = min(np.quantile(values, 0.001) for values in groups)
     high = max(np.quantile(values, 0.999) for values in groups)
-    whole = all(float(value).is_integer() for values in groups for value in values)
-    if whole and high - low <= 2 * BINS:
+    all_whole = all(float(value).is_integer() for values in groups for value in values)
+    if all_whole and high - low <= 2 * BINS:
         return np.arange(math.floor(low) - 0.5, math.ceil(high) + 1)
     if high - low < 1e-12 * max(abs(low), abs(high), 1e-12):
         low, high = low - 0.5, high + 0.5
     return np.linspace(low, high, BINS + 1)
 
 
-def _shade(axes: Any, wished: Bounds | None, left: float, right: float) -> None:
-    """The wished range as a pale band with its edges drawn; an open side reaches to the end of the axis."""
-    if wished is None:
+def _shade(axes: Any, goal_range: Bounds | None, start: float, end: float) -> None:
+    """The goal's range as a pale band with its edges drawn; an open side reaches to the end of the axis."""
+    if goal_range is None:
         return
-    low, high = (left if wished[0] is None else wished[0]), (right if wished[1] is None else wished[1])
-    axes.axvspan(max(low, left), min(high, right), color=COLOUR["wish"], alpha=0.13, linewidth=0)
-    for edge in wished:
-        if edge is not None and left <= edge <= right:
+    low, high = (start if goal_range[0] is None else goal_range[0]), (end if goal_range[1] is None else goal_range[1])
+    axes.axvspan(max(low, start), min(high, end), color=COLOUR["wish"], alpha=0.13, linewidth=0)
+    for edge in goal_range:
+        if edge is not None and start <= edge <= end:
             axes.axvline(edge, color=COLOUR["wish"], linewidth=1.1)

@@ -33,8 +33,8 @@ def heights(counts: Float[np.ndarray, "column letter"]) -> Float[np.ndarray, "co
     entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(1, keepdims=True)
     s = counts.shape[1]
     correction = (s - 1) / (2 * math.log(2) * np.where(n > 0, n, np.inf))
-    told = np.where(n > 0, math.log2(s) - (entropy + correction), 0)
-    return shares * np.maximum(told, 0)
+    tip_text = np.where(n > 0, math.log2(s) - (entropy + correction), 0)
+    return shares * np.maximum(tip_text, 0)
 
 
 def logo(record: Logo) -> list[str]:
@@ -100,9 +100,9 @@ def _tips(record: Logo, name: str, columns: slice, floor: int, width: int) -> It
     for column, row in enumerate(counts):
         ranked = [letter for letter in np.argsort(-row, kind="stable")[:5] if row[letter] > 0]
         shares = ", ".join(f"{record.letters[one]} {100 * row[one] / row.sum():.0f} %" for one in ranked)
-        told = f"{name}, {record.columns[columns][column]}: {shares or 'nothing'}"
+        tip_text = f"{name}, {record.columns[columns][column]}: {shares or 'nothing'}"
         box = {"x": LEFT + column * width, "y": floor - STACK, "width": width, "height": STACK}
-        yield element("rect", class_="tip", data_tip=told, **box)
+        yield element("rect", class_="tip", data_tip=tip_text, **box)
 
 
 def glyph_id(letter: str) -> str:

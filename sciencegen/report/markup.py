@@ -87,9 +87,9 @@ def with_unit(text: str, unit: str) -> str:
     return f"{text} ({unit})" if unit else text
 
 
-def wished_text(wished: Bounds | None, direction: str | None = None) -> str:
+def goal_text(goal_range: Bounds | None, direction: str | None = None) -> str:
     """A range or direction in words: "1 to 3", "≤ 3", "maximize"."""
-    low, high = wished or (None, None)
+    low, high = goal_range or (None, None)
     if low is not None and high is not None:
         return number(low) if low == high else f"{number(low)} to {number(high)}"
     if high is not None:
@@ -99,11 +99,11 @@ def wished_text(wished: Bounds | None, direction: str | None = None) -> str:
     return direction or ""
 
 
-def within(value: Any, wished: Bounds | None) -> bool:
-    """Whether a number lies in a wished range; a missing number does not."""
-    if wished is None:
+def within(value: Any, goal_range: Bounds | None) -> bool:
+    """Whether a number lies in a goal's range; a missing number does not."""
+    if goal_range is None:
         return True
-    low, high = wished
+    low, high = goal_range
     if not is_number(value) or not math.isfinite(value):
         return False
     return (low is None or value >= low) and (high is None or value <= high)

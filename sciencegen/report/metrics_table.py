@@ -38,8 +38,8 @@ def _metric_row(record: Metric, referred: bool, directed: bool) -> str:
     if record.lower is not None and record.upper is not None:
         value += element("span", f"{escape(number(record.lower))} to {escape(number(record.upper))}", class_="interval")
     references = "".join(_reference(record, label, reference) for label, reference in record.references.items())
-    held_against = element("ul", references, class_="references") if references else MISSING
-    more = element("td", held_against) if referred else ""
+    reference_list = element("ul", references, class_="references") if references else MISSING
+    more = element("td", reference_list) if referred else ""
     more += element("td", ARROWS.get(record.direction or "", ""), class_="way") if directed else ""
     return f'<tr><th scope="row">{name}</th><td class="number big">{value}</td>{more}</tr>'
 

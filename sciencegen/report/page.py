@@ -81,12 +81,12 @@ def _section(section: Section, body: str, content: ReportContent) -> str:
 
 
 def _header(content: ReportContent, present: list[Section]) -> str:
-    """Title, the wish, the figures that matter, warnings, and links to what the page holds."""
+    """Title, goals, figures, warnings, and links to the sections."""
     parts = [element("h1", escape(content.title))]
     if content.summary:
         parts.append(element("p", escape(content.summary), class_="summary"))
-    if content.wish:
-        goals = "".join(element("li", escape(_readable(goal))) for goal in content.wish)
+    if content.goals:
+        goals = "".join(element("li", escape(_readable(goal))) for goal in content.goals)
         parts.append(f'<div class="goals" id="wish"><h2>The wish</h2><ul>{goals}</ul></div>')
     if content.facts:
         facts = "".join(_fact(fact.value, fact.label, fact.note) for fact in content.facts)

@@ -42,7 +42,7 @@ def _cells(record: Traversal) -> Iterator[str]:
     yield element("th", name + note, scope="row")
     asides = record.asides or [""] * len(record.labels)
     for label, picture, aside in zip(record.labels, record.pictures, asides, strict=True):
-        drawn = element("div", embedded(picture), class_="picture", role="img", aria_label=f"{record.name}: {label}")
-        shown = drawn if picture else element("div", "none", class_="picture none")
-        told = element("span", escape(aside), class_="interval") if aside else ""
-        yield element("td", shown + escape(label) + told)
+        image = element("div", embedded(picture), class_="picture", role="img", aria_label=f"{record.name}: {label}")
+        picture_element = image if picture else element("div", "none", class_="picture none")
+        aside_element = element("span", escape(aside), class_="interval") if aside else ""
+        yield element("td", picture_element + escape(label) + aside_element)

@@ -101,8 +101,8 @@ def marks(
     usable = np.isfinite(array).all(axis=1) & (True if keep is None else np.asarray(keep, dtype=bool))
     rows = np.flatnonzero(usable).tolist()
     names = [labels[row] if len(labels) else f"candidate {row + 1}" for row in rows]
-    told = [table_rows[row] for row in rows] if len(table_rows) else rows
-    return Marks(array[usable].tolist(), names, told, kind)
+    description = [table_rows[row] for row in rows] if len(table_rows) else rows
+    return Marks(array[usable].tolist(), names, description, kind)
 
 
 def pareto(record: Pareto) -> str:
@@ -185,21 +185,21 @@ def _thin(length: int) -> np.ndarray:
 
 
 def calibration(record: Calibration) -> str:
-    """What was got against what was asked, on the diagonal if the model obeys."""
+    """Observed against requested values; on the diagonal where the model follows its condition."""
 
     def paint(axes: Any) -> None:
-        asked, got = (np.asarray(side, dtype=float) for side in (record.asked, record.got))
-        ends = np.array([np.nanmin(asked), np.nanmax(asked)]) if asked.size else np.array([0.0, 1.0])
+        requested, observed = (np.asarray(side, dtype=float) for side in (record.requested, record.observed))
+        ends = np.array([np.nanmin(requested), np.nanmax(requested)]) if requested.size else np.array([0.0, 1.0])
         if record.tolerance is not None:
             band = (ends - record.tolerance, ends + record.tolerance)
             axes.fill_between(ends, *band, color=COLOUR["wish"], alpha=0.16, linewidth=0)
         axes.plot(ends, ends, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
         if len(record.lower) and len(record.upper):
-            axes.vlines(asked, record.lower, record.upper, color=COLOUR["candidate"], linewidth=2.2, alpha=0.45)
-        axes.plot(asked, got, "o", color=COLOUR["candidate"], markersize=5)
+            axes.vlines(requested, record.lower, record.upper, color=COLOUR["candidate"], linewidth=2.2, alpha=0.45)
+        axes.plot(requested, observed, "o", color=COLOUR["candidate"], markersize=5)
         axes.set_xlabel(clean(with_unit(f"{record.name} asked", record.unit)))
         axes.set_ylabel(clean(with_unit(f"{record.name} got", record.unit)))
         axes.margins(0.08)
 
-    pairs = ", ".join(f"{number(a)} gave {number(g)}" for a, g in zip(record.asked, record.got, strict=True))
+    pairs = ", ".join(f"{number(a)} gave {number(g)}" for a, g in zip(record.requested, record.observed, strict=True))
     return plot(f"calibration {record.name}", f"{record.name}, asked and got: {pairs}.", paint, (3.9, 3.1))

@@ -40,8 +40,8 @@ def rounds(record: Rounds) -> str:
         points = np.stack([own + _offsets(own, values), values], 1)
         return [marks(points.tolist(), record.labels, "candidate", table_rows=record.table_rows)]
 
-    told = ", ".join(f"{number(value)} after round {one}" for one, value in best.items())
-    return plot("rounds", f"{readable(record.name)} by round; the best so far is {told}.", paint, (5.2, 3.8))
+    description = ", ".join(f"{number(value)} after round {one}" for one, value in best.items())
+    return plot("rounds", f"{readable(record.name)} by round; the best so far is {description}.", paint, (5.2, 3.8))
 
 
 def _offsets(own: np.ndarray, values: Float[np.ndarray, " item"]) -> Float[np.ndarray, " item"]:

@@ -11,7 +11,7 @@ from sciencegen.report import round_plots
 from sciencegen.report.content import ReportContent
 from sciencegen.report.markup import MISSING, decimals, element, escape, number, readable, with_unit
 from sciencegen.report.round_content import Agreement, Rounds
-from sciencegen.report.table import plain_table
+from sciencegen.report.table import static_table
 
 
 def rounds(content: ReportContent) -> str:
@@ -79,4 +79,4 @@ def _rank_correlation(expected: Agreement, mine: np.ndarray) -> str:
 
 def plate(content: ReportContent) -> str:
     record = content.plate
-    return plain_table(record, "plate") if record is not None and record.items else ""
+    return static_table(record, "plate") if record is not None and record.items else ""

@@ -9,7 +9,7 @@ from typing import Any
 from sciencegen.report import plots
 from sciencegen.report.content import Calibration, ReportContent, Trace
 from sciencegen.report.histograms import histogram
-from sciencegen.report.markup import MISSING, decimals, element, escape, number, readable, wished_text, with_unit
+from sciencegen.report.markup import MISSING, decimals, element, escape, goal_text, number, readable, with_unit
 from sciencegen.report.metrics_table import metrics_table
 from sciencegen.report.table import candidates_table
 
@@ -53,10 +53,10 @@ def distributions(content: ReportContent) -> str:
     entries = [("training", "training set")]
     entries += [("generated", "raw draws of the model")] if any(len(r.generated) for r in records) else []
     entries += [("candidate", "candidates")]
-    entries += [("wish", "wished range")] if any(r.wished for r in records) else []
+    entries += [("wish", "wished range")] if any(r.goal_range for r in records) else []
     panels = []
     for record in records:
-        want = wished_text(record.wished, record.direction)
+        want = goal_text(record.goal_range, record.direction)
         caption = f"<b>{escape(readable(record.name))}</b>" + (f" wished: {escape(want)}" if want else "")
         panels.append(_figure(histogram(record), caption))
     return _legend(entries) + element("div", "".join(panels), class_="panels")
@@ -127,7 +127,7 @@ def calibrations(content: ReportContent) -> str:
 
 def _calibration_table(record: Calibration) -> str:
     """The same figures to read off."""
-    columns = [("asked", _column(record.asked)), ("got", _column(record.got))]
+    columns = [("asked", _column(record.requested)), ("got", _column(record.observed))]
     if len(record.mean_absolute_error):
         columns.append(("mean abs. error", _column(record.mean_absolute_error)))
     if len(record.hit_rate):

@@ -16,10 +16,10 @@ from sciencegen.report.markup import (
     element,
     escape,
     finite,
+    goal_text,
     is_number,
     number,
     readable,
-    wished_text,
     with_unit,
     within,
 )
@@ -79,7 +79,7 @@ def _count(record: Candidates) -> str:
     return f"{len(record.items)} {record.noun}"
 
 
-def plain_table(record: Candidates, key: str) -> str:
+def static_table(record: Candidates, key: str) -> str:
     """The same rows without a toolbar. key: what the rows' ids begin with."""
     names = [*(["picture"] if record.pictures else []), record.item_label]
     heads = [element("th", escape(readable(name)), scope="col") for name in ("", *names)]
@@ -127,7 +127,7 @@ def _header(record: Candidates) -> str:
     for column in record.columns:
         kind = "number" if is_numeric(column) else "flag" if is_flag(column) else "text"
         falls = column.direction == "maximize" or kind == "flag"
-        want = wished_text(column.wished, column.direction)
+        want = goal_text(column.goal_range, column.direction)
         cells.append(
             _heading(
                 len(cells),
@@ -143,7 +143,7 @@ def _header(record: Candidates) -> str:
 
 
 def _heading(index: int, name: str, unit: str, kind: str, first: str, want: str = "", description: str = "") -> str:
-    """A column's head: a button that sorts, the unit, and what is wished of it. first: the order of the first click."""
+    """A column's head: a button that sorts, the unit, and its goal. first: the order of the first click."""
     button = element(
         "button", escape(readable(name)), type="button", data_column=index, data_first=first, title=description or None
     )
@@ -202,7 +202,7 @@ def _cell(column: Column, row: int, places: int) -> str:
         return element("td", escape(MISSING if value is None else value), class_="text", **attributes)
     shown = escape(number(value, places)) + _interval(column.lower, column.upper, row, places)
     classes = "number"
-    if column.wished is not None and not within(value, column.wished):
+    if column.goal_range is not None and not within(value, column.goal_range):
         classes += " outside"
         shown = f'<i class="ring"></i>{shown}<span class="sr"> outside the wish</span>'
     raw = repr(float(value)) if is_number(value) and value == value else ""  # type: ignore[arg-type]

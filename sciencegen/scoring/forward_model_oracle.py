@@ -44,7 +44,7 @@ class ForwardModelOracle(OracleAround):
     observing: ForwardModel
 
     def score(self, items: Sequence[Any]) -> list[Score]:
-        observed = self.observing.observed(items, SEED)
-        reasons = [getattr(one, "reason", None) for one in observed]
-        found = iter(self.oracle.score([one for one, why in zip(observed, reasons, strict=True) if why is None]))
+        observations = self.observing.observed(items, SEED)
+        reasons = [getattr(one, "reason", None) for one in observations]
+        found = iter(self.oracle.score([one for one, why in zip(observations, reasons, strict=True) if why is None]))
         return [next(found) if why is None else Score(None, failure=why) for why in reasons]

@@ -30,8 +30,8 @@ class Score:
         return self.value is None
 
 
-BESIDE = ("lower", "upper", "in_domain")
-"""What may be said of a value: the columns `<name>_lower`, `<name>_upper`, `<name>_in_domain` of a table."""
+ANNOTATIONS = ("lower", "upper", "in_domain")
+"""Fields of a score beside its value: the columns `<name>_lower`, `<name>_upper`, `<name>_in_domain` of a table."""
 
 
 def beside(name: str, score: Score) -> dict[str, float | bool | None]:
@@ -131,7 +131,13 @@ class ArrayOracle:
         return [Score(value) if value == value else Score(None, failure="can't be computed") for value in values]
 
 
-def with_beside(names: Sequence[str], told: Collection[str]) -> list[str]:
-    """The columns of these names; told: those of which a table also tells what is said of a value (`BESIDE`)."""
-    beside = {name: [f"{name}_{part}" for part in BESIDE] for name in told}
-    return [column for name in names for column in (name, *beside.get(name, ()))]
+def with_annotations(names: Sequence[str], annotated: Collection[str]) -> list[str]:
+    """Columns of a table of scores.
+
+    Examples
+    --------
+    >>> with_annotations(["qed", "fitness"], annotated=["fitness"])
+    ['qed', 'fitness', 'fitness_lower', 'fitness_upper', 'fitness_in_domain']
+    """
+    annotations = {name: [f"{name}_{part}" for part in ANNOTATIONS] for name in annotated}
+    return [column for name in names for column in (name, *annotations.get(name, ()))]

@@ -16,7 +16,7 @@ from sciencegen.errors import Stopped
 from sciencegen.runs import atomic_write
 from sciencegen.training.module import TrainedModule
 from sciencegen.training.settings import TrainingSettings
-from sciencegen.training.stopping import Wish
+from sciencegen.training.stopping import StopRequest
 
 CHECKPOINT_S = 60.0
 """A killed run has lost no more seconds than that."""
@@ -50,14 +50,14 @@ class Averaging(lightning.Callback):
 
 
 class Checkpoints(lightning.Callback):
-    """Saves every so many steps, once a minute, and before it ends a training that was told to stop."""
+    """Saves every so many steps, once a minute, and before it ends a training that is to stop."""
 
-    def __init__(self, path: Path, settings: TrainingSettings, wish: Wish) -> None:
-        self.path, self.settings, self.wish = path, settings, wish
+    def __init__(self, path: Path, settings: TrainingSettings, stop_request: StopRequest) -> None:
+        self.path, self.settings, self.stop_request = path, settings, stop_request
         self.saved = time.monotonic()
 
     def on_train_start(self, trainer, module: TrainedModule) -> None:
-        self.wish.listen()  # Lightning has set a handler of its own, which ends the process with 0
+        self.stop_request.listen()  # Lightning has set a handler of its own, which ends the process with 0
 
     def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
         late = time.monotonic() - self.saved > CHECKPOINT_S
@@ -67,16 +67,16 @@ class Checkpoints(lightning.Callback):
             self.saved = time.monotonic()
         if stops:
             done = f"after {module.step:,} of {self.settings.steps:,} steps. The same call goes on from there"
-            raise Stopped(self.wish.signal or signal.SIGTERM, done)
+            raise Stopped(self.stop_request.signal or signal.SIGTERM, done)
 
     def on_train_end(self, trainer, module: TrainedModule) -> None:
-        if self.wish.signal:
+        if self.stop_request.signal:
             self.on_train_batch_end(trainer, module, None, None, 0)
 
     def _stops(self, trainer) -> bool:
         """The same on every process of a distributed run, so that none waits for another that has ended."""
-        wished = self.wish.signal is not None
-        return wished if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(wished, all=False)
+        requested = self.stop_request.signal is not None
+        return requested if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(requested, all=False)
 
 
 class Log(lightning.Callback):
@@ -87,7 +87,7 @@ class Log(lightning.Callback):
         self.path, self.every, self.total, self.progress = path, every, total, progress
         self.sums: dict[str, float] = {}
         self.count, self.items, self.began = 0, 0, time.monotonic()
-        self.told = -math.inf
+        self.reported_at = -math.inf
 
     def on_train_start(self, trainer, module: TrainedModule) -> None:
         if module.start == 0:
@@ -108,18 +108,18 @@ class Log(lightning.Callback):
         self.items += len(batch)
         if module.step % self.every == 0 or module.step == self.total:
             self._flush(module.step)
-        elif time.monotonic() - self.told > SILENCE_S:
-            self._tell(module.step, *self._means())
+        elif time.monotonic() - self.reported_at > SILENCE_S:
+            self._report(module.step, *self._means())
 
     def _means(self) -> tuple[dict[str, float], float]:
         """Of the steps since the last row; and items per second."""
         means = {name: value / self.count for name, value in self.sums.items()}
         return means, self.items / max(time.monotonic() - self.began, 1e-9)
 
-    def _tell(self, step: int, means: dict[str, float], rate: float) -> None:
+    def _report(self, step: int, means: dict[str, float], rate: float) -> None:
         if self.progress is not None:
             self.progress(step, self.total, {**means, "items_per_second": rate})
-        self.told = time.monotonic()
+        self.reported_at = time.monotonic()
 
     def _flush(self, step: int) -> None:
         means, rate = self._means()
@@ -129,5 +129,5 @@ class Log(lightning.Callback):
             if new:
                 writer.writerow(["step", *means, "items_per_second"])
             writer.writerow([step, *(f"{value:.6g}" for value in means.values()), f"{rate:.1f}"])
-        self._tell(step, means, rate)
+        self._report(step, means, rate)
         self.sums, self.count, self.items, self.began = {}, 0, 0, time.monotonic()

@@ -57,8 +57,8 @@ class TrainedModule(lightning.LightningModule):
     def configure_optimizers(self) -> dict:
         s = self.settings
         decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
-        plain = [p for p in self.model.parameters() if p.requires_grad and p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": s.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        not_decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": s.weight_decay}, {"params": not_decayed, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=s.learning_rate, betas=(0.9, 0.98))
         if self.optimizer_state is not None:
             optimizer.load_state_dict(self.optimizer_state)
@@ -72,11 +72,11 @@ class TrainedModule(lightning.LightningModule):
         decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step)) if self.settings.ema_decay else 0.0
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
-                kept = self.average[name] = self.average[name].to(value.device)
+                average_value = self.average[name] = self.average[name].to(value.device)
                 if value.is_floating_point():
-                    kept.lerp_(value, 1 - decay)
+                    average_value.lerp_(value, 1 - decay)
                 else:
-                    kept.copy_(value)
+                    average_value.copy_(value)
 
 
 def learning_rate(step: int, settings: TrainingSettings) -> float:

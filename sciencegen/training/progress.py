@@ -17,8 +17,8 @@ class Steps:
         self.first = self.first or (step, monotonic())
         begun, since = self.first
         left = [] if step in (begun, total) else [in_words((monotonic() - since) * (total - step) / (step - begun))]
-        told = [f"{name} {value:.4g}" for name, value in terms.items()]
-        self.log("  ".join([f"{self.what}step {step}/{total}", *told, *(f"{one} left" for one in left)]))
+        parts = [f"{name} {value:.4g}" for name, value in terms.items()]
+        self.log("  ".join([f"{self.what}step {step}/{total}", *parts, *(f"{one} left" for one in left)]))
 
 
 def in_words(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""A training that is told to end ends between two steps, so that what it saves is a whole step."""
+"""Signals end a training between two steps, so that its checkpoint is a complete step."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C; what a cluster or Snakemake sends; a terminal that was closed."""
 
 
-class Wish:
-    """Which signal came, None before. A second one ends the training at once, in the middle of a step."""
+class StopRequest:
+    """The signal that came, None before. A second one ends the training at once, in the middle of a step.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Signals to handle.
+    """
 
     def __init__(self, numbers: Sequence[int]) -> None:
         self.numbers = numbers
@@ -32,18 +38,35 @@ class Wish:
 
 
 @contextmanager
-def wish_to_stop() -> Iterator[Wish]:
-    """Signals only set the wish within the block; those that this process ignores (`nohup`) stay ignored. Only the
-    main thread hears signals. One that comes when all steps are done ends the block with Stopped."""
-    heard = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in SIGNALS if heard}
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Within the block signals only set the request.
+
+    Signals that this process ignores (`nohup`) stay ignored, and only the main thread handles any.
+
+    Yields
+    ------
+    StopRequest
+
+    Raises
+    ------
+    Stopped
+        At the end of the block, if a signal came.
+
+    Examples
+    --------
+    >>> with stop_on_signals() as stop_request:
+    ...     print(stop_request.signal)
+    None
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in SIGNALS if in_main_thread}
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
-    wish = Wish(list(before))
-    wish.listen()
+    stop_request = StopRequest(list(before))
+    stop_request.listen()
     try:
-        yield wish
-        if wish.signal is not None:
-            raise Stopped(wish.signal, "after the last step. The same call goes on from there")
+        yield stop_request
+        if stop_request.signal is not None:
+            raise Stopped(stop_request.signal, "after the last step. The same call goes on from there")
     finally:
         for number, handler in before.items():
             with suppress(TypeError):  # a handler that Python didn't set can't be set again

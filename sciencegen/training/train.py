@@ -16,7 +16,7 @@ from sciencegen.batch import Batch
 from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
 from sciencegen.training.module import Steps, TrainedModule
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
-from sciencegen.training.stopping import wish_to_stop
+from sciencegen.training.stopping import stop_on_signals
 
 
 def train(
@@ -47,11 +47,11 @@ def train(
         for network in model.children():
             network.compile(dynamic=True)
     if start < settings.steps:
-        with wish_to_stop() as wish:
+        with stop_on_signals() as stop_request:
             callbacks = [
                 Averaging(),
                 Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress),
-                Checkpoints(checkpoint, settings, wish),
+                Checkpoints(checkpoint, settings, stop_request),
             ]
             _fit(module, batches, settings, folder, device, callbacks)
     model.load_state_dict(module.average)

@@ -53,7 +53,7 @@ def kl_terms(
     return (log_posterior - log_prior)[:, None]
 
 
-def free_bits(kl: Float[Tensor, "batch group"], minimum: float) -> Float[Tensor, ""]:
+def free_bits(kl: Float[Tensor, "batch ..."], minimum: float) -> Float[Tensor, ""]:
     """sum_j max(minimum, mean over the batch of KL_j), in nats. Kingma et al. 2016, eq. 15.
 
     A group below `minimum` costs a constant: its gradient is zero, so it isn't pressed down any further.
@@ -64,6 +64,54 @@ def free_bits(kl: Float[Tensor, "batch group"], minimum: float) -> Float[Tensor,
     # Not clamp: its gradient passes at equality, where the group must be free too. A one-sample estimate may be
     # negative, so nothing is held at 0 where no free bits are asked for.
     return torch.where(mean > minimum, mean, torch.full_like(mean, minimum)).sum() if minimum > 0 else mean.sum()
+
+
+def negative_elbo(
+    reconstruction: Float[Tensor, " batch"],
+    kl: Float[Tensor, "latents ..."],
+    beta: float = 1.0,
+    minimum: float = 0.0,
+    items: int | None = None,
+) -> Float[Tensor, ""]:
+    """The loss of the models of this package: the negative evidence lower bound with a weighted divergence.
+
+        -mean_i log p(x_i | z_i, c_i) + beta sum_j max(minimum, mean_i KL_ij)
+
+    Parameters
+    ----------
+    reconstruction : Tensor [batch]
+        log p(x | z, c) of each item in nats, at one sample of z.
+    kl : Tensor [latents] or [latents group]
+        KL(q(z | x, c) || p(z | c)) of each latent, in nats; perhaps in groups whose sum is the whole.
+    beta : float
+        Weight of the divergence [2]_. The negative is a bound of log p(x | c) for beta >= 1 and `minimum` 0.
+    minimum : float
+        Nats of each group that cost nothing (`free_bits`, [3]_).
+    items : int, optional
+        How many items the divergence is averaged over, where some have no latent and thus no divergence. Without free
+        bits only.
+
+    Returns
+    -------
+    Tensor []
+        Nats per item.
+
+    References
+    ----------
+    .. [1] Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014, eq. 3.
+    .. [2] Higgins et al., "beta-VAE", ICLR 2017, eq. 4.
+    .. [3] Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NeurIPS 2016, eq. 15.
+
+    Examples
+    --------
+    >>> negative_elbo(torch.tensor([-3.0, -5.0]), torch.tensor([[0.5, 2.0], [0.5, 2.0]]), beta=0.5, minimum=1.0)
+    tensor(5.5000)
+    """
+    if items is None:
+        return -reconstruction.mean() + beta * free_bits(kl, minimum)
+    if minimum:
+        raise ConfigError(f"Expected no free bits where some items have no latent, got {minimum}.")
+    return -reconstruction.mean() + beta * kl.sum() / items
 
 
 def importance_weighted_bound(log_weights: Float[Tensor, "batch sample"]) -> Float[Tensor, " batch"]:

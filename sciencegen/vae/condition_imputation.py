@@ -10,10 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import FitProgress, untold
+from sciencegen.networks.descent import FitProgress, no_progress
 from sciencegen.vae.condition_correction import wished
-from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import standard_normal
 from sciencegen.vae.normal_scores import NormalScores
 from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior, steps_further
@@ -44,30 +43,30 @@ class ConditionImputation(nn.Module):
         super().__init__()
         self.count, self.settle = count, settle
         self.marginals = NormalScores(count)
-        self.flow = FlowPrior(count, count, layers, width, transform="spline") if count else None
+        self.flow = FlowPrior(count, count, FlowSettings(layers, width, transform="spline")) if count else None
         self.register_buffer("fitted", torch.tensor(False))
 
     def learn(
         self,
         conditions: Condition,
-        dropout: ConditionDropout,
-        steps: int,
-        batch: int,
         generator: Generator,
+        settings: FlowFitSettings,
         signs: Float[Tensor, "orientation property"] | None = None,
-        progress: FitProgress = untold,
+        progress: FitProgress = no_progress,
     ) -> FlowFit | None:
-        """From the rows that are known whole; None where they are too few. dropout: what of them is told. signs: of
-        their columns in each orientation that they are seen in. A flow that is fitted goes on from what it is."""
+        """From the rows that are known whole; None where they are too few. settings.dropout: what of them is told.
+        signs: of their columns in each orientation that they are seen in. A flow that is fitted goes on from what it
+        is."""
         rows = conditions[~conditions.isnan().any(1)]
         if self.flow is None or len(rows) < (FEWEST_MORE if self.fitted else FEWEST):
             return None
         whole = rows if signs is None else torch.cat([rows * one for one in signs])
-        steps = steps_further(len(rows), steps) if self.fitted else steps
-        settings = FlowFitSettings(dropout=replace(dropout, everything=UNTOLD), anew=not bool(self.fitted))
+        steps = steps_further(len(rows), settings.steps) if self.fitted else settings.steps
+        dropout = replace(settings.dropout, everything=UNTOLD)
+        settings = replace(settings, steps=steps, dropout=dropout, anew=not bool(self.fitted))
         blur = torch.full_like(whole, math.log(BLUR))
         self.marginals.fit(whole)
-        data = (self.marginals.to_scores(whole, generator), whole, steps, batch, generator)
+        data = (self.marginals.to_scores(whole, generator), whole, generator)
         fit = fit_flow_prior(self.flow, *data, log_std=blur, settings=settings, progress=progress)
         self.marginals.fit(whole, drawn_scores(self.flow, generator))
         self.fitted.fill_(True)

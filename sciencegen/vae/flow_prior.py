@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 from jaxtyping import Float
@@ -17,39 +18,68 @@ Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None
 
 
-class FlowPrior(nn.Module):
-    """A normalizing flow p(z | c) over the latents of a trained model: whitening, then `layers` of matrix and coupling.
+@dataclass(frozen=True)
+class FlowSettings:
+    """layers: pairs of a matrix and a coupling. width, depth: of each coupling's network. transform: of a coupling,
+    "affine" or "spline" with so many bins. context_size: features of the condition that each coupling sees."""
 
-    log p(z | c) = log N(u; 0, I) + log |du/dz|, u = inverse(z, c). Dinh et al. 2017, eq. 2; fit it with
-    `fit_flow_prior`, which gives the model an honest prior where the aggregate posterior isn't N(0, I).
-    The starting weights follow from `seed` alone.
+    layers: int = 8
+    width: int = 128
+    depth: int = 2
+    transform: str = "affine"
+    bins: int = 8
+    context_size: int = 64
+
+    def __post_init__(self) -> None:
+        if self.layers < 1:
+            raise ConfigError(f"Expected 1 or more flow layers, got {self.layers}.")
+
+
+class FlowPrior(nn.Module):
+    """A normalizing flow p(z | c) over the latents of a trained model.
+
+        log p(z | c) = log N(u; 0, I) + log |du/dz|,     u = inverse(z, c)
+
+    Whitening, then layers of an invertible matrix and a coupling. `fit_flow_prior` fits it to a model's posteriors:
+    where the aggregate posterior isn't N(0, I), this is the prior of draws. The starting weights follow from `seed`
+    alone.
+
+    Parameters
+    ----------
+    latent_size, property_count : int
+        Columns of z and of c.
+    settings : FlowSettings, optional
+    seed : int
+
+    References
+    ----------
+    .. [1] Dinh et al., "Density estimation using Real NVP", ICLR 2017, eq. 2.
+
+    Examples
+    --------
+    >>> flow = FlowPrior(latent_size=2, property_count=1, settings=FlowSettings(layers=2, width=16))
+    >>> noise, condition = torch.zeros(3, 2), torch.tensor([[0.5], [1.0], [float("nan")]])
+    >>> latent = flow(noise, condition)
+    >>> torch.allclose(flow.inverse(latent, condition), noise, atol=1e-6)
+    True
+    >>> flow.log_prob(latent, condition).shape
+    torch.Size([3])
     """
 
     def __init__(
-        self,
-        latent_size: int,
-        property_count: int,
-        layers: int = 8,
-        width: int = 128,
-        depth: int = 2,
-        transform: str = "affine",
-        bins: int = 8,
-        context_size: int = 64,
-        seed: int = 0,
+        self, latent_size: int, property_count: int, settings: FlowSettings | None = None, seed: int = 0
     ) -> None:
         super().__init__()
-        if layers < 1:
-            raise ConfigError(f"Expected 1 or more flow layers, got {layers}.")
-        generator = Generator().manual_seed(seed)
+        s, generator = settings or FlowSettings(), Generator().manual_seed(seed)
         self.latent_size, self.property_count = latent_size, property_count
-        context_size = context_size if property_count else 0
+        context_size = s.context_size if property_count else 0
         read = lambda: MLP(2 * property_count, context_size, context_size, 1, generator=generator)  # noqa: E731
         self.context = read() if context_size else None
         self.whitening = Whitening(latent_size)
         steps: list[nn.Module] = []
-        for _ in range(layers):
+        for _ in range(s.layers):
             steps.append(Mixing(latent_size, generator))
-            steps.append(Coupling(latent_size, context_size, width, depth, transform, bins, generator))
+            steps.append(Coupling(latent_size, context_size, s.width, s.depth, s.transform, s.bins, generator))
         self.steps = nn.ModuleList(steps)
 
     def standardize(self, latents: Latent) -> None:

@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.bounds import BoundTerms, free_bits, kl_terms, segment_logsumexp
+from sciencegen.vae.bounds import BoundTerms, kl_terms, negative_elbo, segment_logsumexp
 from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.likelihoods import Likelihood
 from sciencegen.vae.semi_supervised import Completion, as_given
@@ -57,14 +57,28 @@ class _Entries:
     kl: Tensor
 
 
+@dataclass(frozen=True)
+class VAEParts:
+    """The networks of a `ConditionalVAE`.
+
+    encoder: batch -> features [batch feature]; must not read the condition where `inference` is given.
+    decoder: (z, condition, batch) -> a Likelihood of the batch's field; batch is None when there is no item yet.
+    posterior: (features, condition) -> a Posterior. prior: a Prior.
+    inference: q(c | x) for conditions that are missing; None marginalizes them.
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+    posterior: nn.Module
+    prior: nn.Module
+    inference: nn.Module | None = None
+
+
 class ConditionalVAE(nn.Module):
     """p(x | c) = integral of p(x | z, c) p(z | c). Sohn et al. 2015, eq. 4; Kingma & Welling 2014 without a condition.
 
-    encoder(batch) -> features [batch feature]; must not read batch.condition where `inference` is given.
-    posterior(features, condition) -> a Posterior.   prior: a Prior.
-    decoder(z, condition, batch) -> a Likelihood of batch[field]; batch is None when there is no item yet.
-    inference: q(c | x) for conditions that are missing; None marginalizes them.
-    emit(likelihood, condition) -> Batch: what `decode` returns; by default the likelihood's mode as `field`.
+    field: of the Batch, what is modelled. emit(likelihood, condition) -> Batch: what `decode` returns; by default the
+    likelihood's mode as `field`.
     """
 
     # Modules to torch, and protocols (Posterior, Prior, Likelihood, ConditionInference) to us: no type says both.
@@ -76,18 +90,14 @@ class ConditionalVAE(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        posterior: nn.Module,
-        prior: nn.Module,
+        parts: VAEParts,
         field: str,
         settings: VAESettings | None = None,
-        inference: nn.Module | None = None,
         emit: Callable[[Likelihood, Tensor | None], Batch] | None = None,
     ) -> None:
         super().__init__()
-        self.encoder, self.decoder, self.posterior, self.prior = encoder, decoder, posterior, prior
-        self.inference = inference
+        self.encoder, self.decoder, self.inference = parts.encoder, parts.decoder, parts.inference
+        self.posterior, self.prior = parts.posterior, parts.prior
         self.field, self.settings, self.emit = field, settings or VAESettings(), emit
         self.latent_size = self.semantic_size = self.prior.latent_size
         if self.posterior.latent_size != self.latent_size:
@@ -139,7 +149,7 @@ class ConditionalVAE(nn.Module):
         else:
             reconstruction, groups, condition_kl = self._elbo(batch, features, settings.dropout, generator)
             kl = groups.sum(-1) + condition_kl
-            loss = -reconstruction.mean() + beta * free_bits(groups, settings.free_bits) + condition_kl.mean()
+            loss = negative_elbo(reconstruction, groups, beta, settings.free_bits) + condition_kl.mean()
             shown = {"reconstruction": -reconstruction, "kl": kl, "bound": reconstruction - kl}
             terms = {"loss": loss, **{name: value.mean().detach() for name, value in shown.items()}}
             terms["beta"] = loss.new_tensor(beta).detach()

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import DescentSettings, FitProgress, descend, untold
+from sciencegen.networks.descent import DescentSettings, FitProgress, descend, no_progress
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import standard_normal
 
@@ -30,9 +30,11 @@ class FlowFit:
 
 @dataclass(frozen=True)
 class FlowFitSettings(DescentSettings):
-    """dropout: conditions to forget, so that any subset can be asked for. held_out is a share of the rows. anew: start
-    from the latents' Gaussian fit; else the flow goes on from what it is."""
+    """steps, batch: of the descent. dropout: conditions to forget, so that any subset can be asked for. held_out: share
+    of the rows that are not trained on. anew: start from the latents' Gaussian fit, else from the flow's weights."""
 
+    steps: int = 3000
+    batch: int = 512
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1))
     held_out: float = 0.02
     anew: bool = True
@@ -77,13 +79,11 @@ def fit_flow_prior(
     prior: FlowPrior,
     latents: Float[Tensor, "item latent"],
     conditions: Float[Tensor, "_ property"] | None,
-    steps: int,
-    batch: int,
     generator: Generator,
     *,
     log_std: Float[Tensor, "item latent"] | None = None,
     settings: FlowFitSettings | None = None,
-    progress: FitProgress = untold,
+    progress: FitProgress = no_progress,
 ) -> FlowFit:
     """Minimize -E log p(z | c) in place, with conditions forgotten at random so that any subset can be asked for.
 
@@ -92,10 +92,10 @@ def fit_flow_prior(
     The outcome follows from the arguments and the generator's state.
     """
     settings = settings or FlowFitSettings()
-    data = _Latents(latents, log_std, conditions)
+    steps, data = settings.steps, _Latents(latents, log_std, conditions)
 
     def loss(step: int) -> Tensor:
-        drawn = torch.randint(len(rows), (batch,), generator=generator, device=generator.device)
+        drawn = torch.randint(len(rows), (settings.batch,), generator=generator, device=generator.device)
         latent, condition = data.draw(rows[drawn.to(rows.device)], generator)
         return -prior.log_prob(latent, settings.dropout(condition, generator)).mean()
 

@@ -1,4 +1,4 @@
-"""p(z | c): standard normal, conditional Gaussian, VampPrior and a learned flow.
+"""p(z | c): standard normal, conditional Gaussian and VampPrior; a learned flow is in `flow_prior`.
 
 All share one signature: `log_prob(z, c)` and `forward(noise, c)`, which carries standard normal noise to latents of the
 prior. c is [batch property] with NaN where a value is missing, or None. Where the prior is a diagonal Gaussian,
@@ -16,20 +16,7 @@ from torch import Tensor, nn
 
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, standard_normal_log_prob
-from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
-
-__all__ = [
-    "ConditionalGaussianPrior",
-    "FlowFit",
-    "FlowFitSettings",
-    "FlowPrior",
-    "Prior",
-    "StandardNormalPrior",
-    "VampPrior",
-    "fit_flow_prior",
-]
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None

@@ -24,7 +24,7 @@ from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.metrics.calibration import interval_coverage, mean_interval_width
 from sciencegen.metrics.regression import r2, spearman
-from sciencegen.prediction import Predictor, PredictorSettings, fit_predictor
+from sciencegen.prediction import Predictor, PredictorSettings, TrainingTables, fit_predictor
 from sciencegen.prediction.blocks import Block
 from sciencegen.prediction.splits import Split
 from tests.benchmarks.dataset_files import dataset_file
@@ -53,7 +53,8 @@ def ridge_on_one_hot(train: Sequence[str], values: np.ndarray, test: Sequence[st
     columns = one_hot([*train, *test])
     settings = PredictorSettings(families=("ridge",), folds=folds)
     blocks = [Block(columns.shape[1], scaled=False, sparse=True)]
-    known = fit_predictor(columns[: len(train)], values, None, settings, np.random.default_rng(0), blocks=blocks)
+    tables = TrainingTables(columns[: len(train)], values, blocks=blocks)
+    known = fit_predictor(tables, settings, np.random.default_rng(0))
     return known.predict(columns[len(train) :])
 
 
@@ -66,10 +67,8 @@ def predictor_of(
     split = DOMAIN.regression.splits["mutations"](sequences, features) if name == "mutations" else split
     settings = PredictorSettings(**features.defaults, folds=folds)
     table = np.stack(features.encode(sequences))
-    return fit_predictor(
-        table, values, None, settings, np.random.default_rng(0), blocks=features.blocks, split=split,
-        made_by=features.to_json(),
-    ), features  # fmt: skip
+    tables = TrainingTables(table, values, blocks=features.blocks, split=split)
+    return fit_predictor(tables, settings, np.random.default_rng(0), features.to_json()), features
 
 
 def say(name: str, measured: np.ndarray, prediction) -> None:

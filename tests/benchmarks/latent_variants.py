@@ -17,7 +17,7 @@ from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
 from sciencegen.optimization.moves import crank_nicolson_step
 from sciencegen.vae.likelihoods import Categorical
-from sciencegen.vae.model import ConditionalVAE, VAESettings
+from sciencegen.vae.model import ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.priors import StandardNormalPrior
 from sciencegen.vae.warmup import Warmup
@@ -60,10 +60,9 @@ class LatentVariants:
         self._noise = torch.Generator().manual_seed(int(generator.integers(2**62)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(generator.integers(2**31)))  # initial weights come from the global generator
-            self.model = ConditionalVAE(
-                Encoder(sites), Decoder(sites), GaussianPosterior(WIDTH, LATENT, 1), StandardNormalPrior(LATENT),
-                "codes", VAESettings(Warmup("linear", STEPS // 2, 0.1, 1.0)),
-            )  # fmt: skip
+            posterior, prior = GaussianPosterior(WIDTH, LATENT, 1), StandardNormalPrior(LATENT)
+            settings = VAESettings(Warmup("linear", STEPS // 2, 0.1, 1.0))
+            self.model = ConditionalVAE(VAEParts(Encoder(sites), Decoder(sites), posterior, prior), "codes", settings)
         condition = torch.tensor([[self._fitness[one]] for one in known], dtype=torch.float32)
         self._train(Batch({"codes": torch.as_tensor(rows.codes.astype(np.int64))}, None, condition))
 

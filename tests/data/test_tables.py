@@ -150,7 +150,7 @@ def test_a_column_of_items_may_begin_late_and_a_column_of_numbers_is_none(tmp_pa
 def test_whole_rows_have_every_cell(tmp_path, ending):
     path = tmp_path / f"t.{ending}"
     write_table(path, {"Item": ["a", "b"], "size": [1.5, None], "note": ["x", ""]})
-    found = [dict(row.cells) for row in read_table(path, NAMES, whole=True)]
+    found = [dict(row.cells) for row in read_table(path, NAMES, with_cells=True)]
     assert [one["Item"] for one in found] == ["a", "b"]
     assert [one["note"] for one in found] == ["x", ""]
     assert float(found[0]["size"]) == 1.5

@@ -17,7 +17,7 @@ from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, State
-from sciencegen.networks.descent import DescentSettings, descend, untold
+from sciencegen.networks.descent import DescentSettings, descend, no_progress
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.networks.symmetry import ConditionKinds, turned
 from sciencegen.networks.unet import UNetSettings
@@ -155,7 +155,7 @@ def test_a_diffusion_prior_sits_on_the_autoencoder_of_images(generator):
     loss = lambda step: vae.loss(blobs.draw(16, generator), step, generator)["loss"]  # noqa: E731
     descend(vae.parameters(), loss, 30, DescentSettings(5e-3))
     batches = [blobs.draw(128, generator) for _ in range(4)]
-    mean, log_std, condition = posteriors(vae, batches, generator, untold)
+    mean, log_std, condition = posteriors(vae, batches, generator, no_progress)
     prior = DiffusionPrior(4, 4, width=32, depth=2, steps=8)
     fit = fit_diffusion_prior(prior, mean, condition, 60, 64, generator, log_std=log_std)
     assert math.isfinite(fit.end)

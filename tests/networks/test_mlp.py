@@ -3,13 +3,13 @@ import torch
 from torch import Generator
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.mlp import ACTIVATIONS, MLP, MaskedAutoregressiveMLP
+from sciencegen.networks.mlp import ACTIVATIONS, MLP, LayerSettings, MaskedAutoregressiveMLP
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("residual", [False, True])
 def test_any_leading_dimensions(name, residual):
-    network = MLP(3, 2, 8, 3, name, residual=residual)
+    network = MLP(3, 2, 8, 3, layers=LayerSettings(name, residual=residual))
     values = torch.randn(5, 4, 3)
     assert network(values).shape == (5, 4, 2)
     torch.testing.assert_close(network(values)[1, 2], network(values[1, 2]))
@@ -30,7 +30,7 @@ def test_what_is_refused():
     with pytest.raises(ShapeError, match=r"Expected 3 features in the last dimension, got \[5, 4\]"):
         MLP(3, 2)(torch.zeros(5, 4))
     with pytest.raises(ConfigError, match="Unknown activation 'rely'"):
-        MLP(3, 2, activation_name="rely")
+        MLP(3, 2, layers=LayerSettings("rely"))
     with pytest.raises(ShapeError, match=r"Expected values \[batch 4\] and context \[batch 2\]"):
         MaskedAutoregressiveMLP(4, 2)(torch.zeros(1, 4), torch.zeros(1, 3))
 

@@ -18,7 +18,7 @@ def test_what_is_written_is_read_again(tmp_path):
     journal = read_journal(path)
     assert journal.entries == (MEASURED, PROPOSED, odd)
     assert (journal.measured, journal.proposed, journal.last_round) == ([MEASURED, odd], [PROPOSED], 2)
-    assert not journal.torn
+    assert not journal.incomplete_line
 
 
 def test_a_column_of_names_is_for_people_and_old_journals_stay_as_they_are(tmp_path):
@@ -53,7 +53,7 @@ def test_adding_again_adds_nothing_but_replicates_count(tmp_path):
     assert append(path, twice).added == 3  # two equal replicates, one proposal
     before = path.read_bytes()
     found = append(path, twice)
-    assert (found.added, found.known) == (0, 4)
+    assert (found.added, found.already_present) == (0, 4)
     assert path.read_bytes() == before
     elsewhere = Entry(1, "CCO", "measured", value=MEASURED.value, value_sd=0.01, source="again.csv")
     assert append(path, [elsewhere]).added == 1
@@ -68,10 +68,10 @@ def test_a_torn_last_line_is_told_left_out_and_kept_aside(tmp_path, cut):
     path.write_bytes(whole[: len(whole) - len(last) - 1 + min(cut, len(last) - 12)])
     journal = read_journal(path)
     assert journal.entries == (MEASURED,)
-    assert journal.torn
-    assert append(path, [PROPOSED]).torn == journal.torn
+    assert journal.incomplete_line
+    assert append(path, [PROPOSED]).incomplete_line == journal.incomplete_line
     assert path.read_bytes() == whole
-    assert (tmp_path / "campaign.csv.torn").read_text().strip() == journal.torn
+    assert (tmp_path / "campaign.csv.torn").read_text().strip() == journal.incomplete_line
 
 
 def test_a_last_line_without_its_line_feed_has_lost_no_number(tmp_path):

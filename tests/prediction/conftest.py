@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.prediction import PredictorSettings, fit_predictor
+from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
 from tests.prediction.known_truth import table
 
 
@@ -21,4 +21,4 @@ def predictor():
     """One with every family, on 120 rows."""
     features, values = table(120, seed=0)
     settings = PredictorSettings(families=("ridge", "kernel", "boosting", "forest"), folds=3)
-    return fit_predictor(features, values, None, settings, np.random.default_rng(0))
+    return fit_predictor(TrainingTables(features, values), settings, np.random.default_rng(0))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.prediction import PredictorSettings, fit_predictor
+from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
 from sciencegen.prediction.conformal import cross_validated_interval, fit_difficulty, ranks, required_rows
 from tests.prediction.known_truth import table
 
@@ -14,7 +14,7 @@ def test_intervals_cover_as_often_as_stated(level):
     for seed in range(4):
         features, values = table(200, seed)
         settings = PredictorSettings(families=("ridge", "kernel"), folds=5, level=level)
-        predictor = fit_predictor(features, values, None, settings, np.random.default_rng(seed))
+        predictor = fit_predictor(TrainingTables(features, values), settings, np.random.default_rng(seed))
         new, truth = table(500, 100 + seed)
         prediction = predictor.predict(new)
         hits.append(np.mean((prediction.lower <= truth) & (truth <= prediction.upper)))
@@ -54,9 +54,8 @@ def test_difficulty_finds_what_errors_depend_on_and_is_never_zero():
 
 def test_intervals_are_wider_for_harder_items():
     features, values = table(250, 1, noise=1.0)
-    predictor = fit_predictor(
-        features, values, None, PredictorSettings(families=("ridge", "kernel"), folds=5), np.random.default_rng(0)
-    )
+    settings = PredictorSettings(families=("ridge", "kernel"), folds=5)
+    predictor = fit_predictor(TrainingTables(features, values), settings, np.random.default_rng(0))
     far = features.copy()
     far[:, :6] *= 1.7
     widths = [

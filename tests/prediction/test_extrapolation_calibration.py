@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from sciencegen.prediction import PredictorSettings, evaluate_predictor, fit_predictor, load, save
+from sciencegen.prediction import (
+    EvaluationPlan,
+    PredictorSettings,
+    TrainingTables,
+    evaluate_predictor,
+    fit_predictor,
+    load,
+    save,
+)
 from sciencegen.prediction.splits import Split
 from tests.prediction.known_truth import table
 
@@ -19,7 +27,7 @@ def lows(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def fit(features, values, split):
-    return fit_predictor(features, values, None, SETTINGS, np.random.default_rng(0), split=split)
+    return fit_predictor(TrainingTables(features, values, split=split), SETTINGS, np.random.default_rng(0))
 
 
 def test_intervals_hold_above_all_that_was_seen():
@@ -41,12 +49,12 @@ def test_intervals_hold_above_all_that_was_seen():
 def test_they_are_nowhere_narrower_than_for_items_like_the_known_ones():
     features, values, new, _ = lows(0)
     known = fit(features, values, Split("low-high", "order", values))
-    beyond = known.predict(new)
-    within = replace(known, calibration=replace(known.calibration, beyond=None)).predict(new)
-    assert np.array_equal(beyond.mean, within.mean)
-    assert (beyond.lower <= within.lower).all()
-    assert (beyond.upper >= within.upper).all()
-    assert (beyond.upper - within.upper).mean() > 2 * (within.lower - beyond.lower).mean()  # the truth is higher
+    widened = known.predict(new)
+    within = replace(known, calibration=replace(known.calibration, extrapolation_errors=None)).predict(new)
+    assert np.array_equal(widened.mean, within.mean)
+    assert (widened.lower <= within.lower).all()
+    assert (widened.upper >= within.upper).all()
+    assert (widened.upper - within.upper).mean() > 2 * (within.lower - widened.lower).mean()  # the truth is higher
 
 
 def test_a_predictor_of_an_order_is_stored_with_what_was_rehearsed(tmp_path):
@@ -61,7 +69,9 @@ def test_a_predictor_of_an_order_is_stored_with_what_was_rehearsed(tmp_path):
 def test_evaluation_of_an_order_tests_what_lies_above_all_that_was_learned_from():
     features, values = table(200, 3)
     split = Split("low-high", "order", values)
-    found = evaluate_predictor(features, values, None, SETTINGS, np.random.default_rng(0), folds=3, split=split)
+    found = evaluate_predictor(
+        TrainingTables(features, values, split=split), SETTINGS, np.random.default_rng(0), EvaluationPlan(folds=3)
+    )
     assert set(found) == {"random", "low-high"}
     tested = found["low-high"]
     assert tested.measured.min() > np.delete(values, tested.row).max()
@@ -71,7 +81,6 @@ def test_evaluation_of_an_order_tests_what_lies_above_all_that_was_learned_from(
 def test_an_order_with_one_cut_only_is_evaluated_with_intervals_at_random():
     features, values = table(120, 3)
     order = np.repeat([1, 2], [40, 80])  # none of the first 40 lies beyond another
-    found = evaluate_predictor(
-        features, values, None, SETTINGS, np.random.default_rng(0), folds=3, split=Split("mutations", "order", order)
-    )
+    tables = TrainingTables(features, values, split=Split("mutations", "order", order))
+    found = evaluate_predictor(tables, SETTINGS, np.random.default_rng(0), EvaluationPlan(folds=3))
     assert found["mutations"].rows == 80

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError, DataError, ShapeError
-from sciencegen.prediction import PredictorSettings, evaluate_predictor, fit_predictor
+from sciencegen.prediction import EvaluationPlan, PredictorSettings, TrainingTables, evaluate_predictor, fit_predictor
 from tests.prediction.known_truth import QUICK, table
 
 
 def fit(features, values, groups=None, settings=QUICK, **more):
-    return fit_predictor(features, values, groups, settings, np.random.default_rng(0), **more)
+    return fit_predictor(TrainingTables(features, values, groups, **more), settings, np.random.default_rng(0))
 
 
 def test_far_items_are_flagged_and_their_intervals_wider(predictor):
@@ -126,7 +126,9 @@ def test_latents_alone_and_together_with_features():
 def test_evaluation_finds_the_signal_and_beats_the_mean():
     features, values = table(200, 0)
     groups = [f"{k % 20}" for k in range(200)]
-    result = evaluate_predictor(features, values, groups, QUICK, np.random.default_rng(0), folds=4)
+    result = evaluate_predictor(
+        TrainingTables(features, values, groups), QUICK, np.random.default_rng(0), EvaluationPlan(folds=4)
+    )
     assert set(result) == {"random", "grouped"}
     for evaluation in result.values():
         assert sorted(evaluation.row) == list(range(200))
@@ -144,10 +146,13 @@ def test_evaluation_by_groups_is_harder_where_groups_matter():
     features = centres[groups] + 0.05 * generator.standard_normal((160, 3))
     values = generator.standard_normal(20)[groups] + 0.05 * generator.standard_normal(160)
     settings = PredictorSettings(families=("kernel",), folds=5, calibration="random")
-    result = evaluate_predictor(features, values, groups, settings, generator, repeats=2)
+    result = evaluate_predictor(
+        TrainingTables(features, values, groups), settings, generator, EvaluationPlan(repeats=2)
+    )
     assert result["grouped"].rmse > 2 * result["random"].rmse
 
 
 def test_without_groups_there_is_no_grouped_split():
     features, values = table(60, 0)
-    assert set(evaluate_predictor(features, values, None, QUICK, np.random.default_rng(0), repeats=1)) == {"random"}
+    tables, plan = TrainingTables(features, values), EvaluationPlan(repeats=1)
+    assert set(evaluate_predictor(tables, QUICK, np.random.default_rng(0), plan)) == {"random"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError, IncompatibleError
-from sciencegen.prediction import fit_predictor, load, save
+from sciencegen.prediction import TrainingTables, fit_predictor, load, save
 from sciencegen.prediction.storage import ARRAYS, NUMBERS
 from tests.prediction.known_truth import QUICK, table
 
@@ -23,7 +23,7 @@ def test_one_seed_gives_the_same_bytes(tmp_path):
     features, values = table(80, 0)
     for name in ("a", "b", "c"):
         seed = 1 if name == "c" else 0
-        save(fit_predictor(features, values, None, QUICK, np.random.default_rng(seed)), tmp_path / name)
+        save(fit_predictor(TrainingTables(features, values), QUICK, np.random.default_rng(seed)), tmp_path / name)
     read = lambda name: [(tmp_path / name / file).read_bytes() for file in (NUMBERS, ARRAYS)]  # noqa: E731
     assert read("a") == read("b")
     assert read("a") != read("c")

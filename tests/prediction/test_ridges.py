@@ -51,7 +51,7 @@ def test_effects_that_add_up_below_a_curve_are_found_again():
     new, truth = landscape(300, 1)
     truth = (truth - values.mean()) / values.std()
     sums, curve = (
-        fit(known, np.random.default_rng(0)).predict(known.asked(new)).mean(axis=1) for fit in (fit_ridge, fit_curve)
+        fit(known, np.random.default_rng(0)).predict(known.query_of(new)).mean(axis=1) for fit in (fit_ridge, fit_curve)
     )
     assert np.mean((curve - truth) ** 2) < 0.03
     assert np.mean((curve - truth) ** 2) < 0.2 * np.mean((sums - truth) ** 2)

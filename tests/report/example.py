@@ -7,6 +7,7 @@ import numpy as np
 from sciencegen.report import (
     Calibration,
     Candidates,
+    ColumnDescription,
     Curve,
     Distribution,
     Fact,
@@ -39,9 +40,8 @@ def candidates(count: int = 12) -> Candidates:
         "novel": np.arange(count) % 2 == 0,
         "note_of_origin": ["left" if i % 3 else "right" for i in range(count)],
     }
-    return Candidates.from_table(
-        table, [PICTURE] * count, units={"mass": "kg"}, wished={"mass": (1.0, 9.0)}, directions={"score": "maximize"}
-    )
+    description = ColumnDescription({"mass": "kg"}, {"mass": (1.0, 9.0)}, {"score": "maximize"})
+    return Candidates.from_table(table, [PICTURE] * count, description)
 
 
 def full_report(count: int = 12) -> ReportContent:
@@ -52,7 +52,7 @@ def full_report(count: int = 12) -> ReportContent:
     return ReportContent(
         title="A report",
         summary="What was done.",
-        wish=["maximize score", "mass <= 9"],
+        goals=["maximize score", "mass <= 9"],
         facts=[Fact("12", "candidates", "of 40")],
         warnings=["Mind the gap."],
         notes=["A footnote."],

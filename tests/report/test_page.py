@@ -109,7 +109,7 @@ PARTS = {
     "notes": "notes",
     "settings": "settings",
     "provenance": "provenance",
-    "wish": "wish",
+    "goals": "wish",
     "warnings": "warnings",
 }
 
@@ -144,12 +144,12 @@ EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&$\\frac{\x00\u
 
 def evil_report() -> ReportContent:
     report = full_report(2)
-    column = Column(EVIL, [1.0, 2.0], unit=EVIL, description=EVIL, wished=(0.0, 1.0))
+    column = Column(EVIL, [1.0, 2.0], unit=EVIL, description=EVIL, goal_range=(0.0, 1.0))
     return replace(
         report,
         title=EVIL,
         summary=EVIL,
-        wish=[EVIL],
+        goals=[EVIL],
         warnings=[EVIL],
         notes=[EVIL],
         candidates=Candidates([EVIL, "b"], [column, Column("text", [EVIL, None])], ids=[EVIL, "b"], item_label=EVIL),

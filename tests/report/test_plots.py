@@ -24,7 +24,7 @@ WEST, EAST = ("minimize", "maximize")
 def plots() -> dict[str, str]:
     calls = np.arange(1, 20)
     return {
-        "distribution": histogram(Distribution("mass", [1.0, 2.5], [1.5, 3.0, 2.2], unit="kg", wished=(1.0, 2.0))),
+        "distribution": histogram(Distribution("mass", [1.0, 2.5], [1.5, 3.0, 2.2], unit="kg", goal_range=(1.0, 2.0))),
         "map": latent_map(LatentMap([(0, 0), (1, 1)], [(0, 1), (2, 2)])),
         "pareto": pareto(Pareto(Objective("a", EAST), Objective("b", WEST), [(0, 1), (1, 0)], [False, True])),
         "trace": trace(
@@ -94,7 +94,7 @@ def test_the_staircase_is_the_set_that_no_point_beats(x, y):
     [
         (histogram, Distribution("x", [], [])),
         (histogram, Distribution("x", [3.0], [3.0, 3.0])),
-        (histogram, Distribution("x", [math.nan], [1, 2, 3], wished=(None, None))),
+        (histogram, Distribution("x", [math.nan], [1, 2, 3], goal_range=(None, None))),
         (histogram, Distribution("x", [1e-300, 1e300], [5.0])),
         (latent_map, LatentMap([])),
         (pareto, Pareto(Objective("a", EAST), Objective("b", EAST), [], [])),

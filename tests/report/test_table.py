@@ -9,7 +9,7 @@ import pytest
 from sciencegen.errors import ShapeError
 from sciencegen.report import Candidates, Column, Curve, Pareto, ReportContent, render_page
 from sciencegen.report.content import Objective
-from sciencegen.report.markup import decimals, number, wished_text, within
+from sciencegen.report.markup import decimals, goal_text, number, within
 from sciencegen.report.table import candidates_table, embedded
 from tests.report.example import candidates, full_report
 
@@ -124,10 +124,10 @@ def test_one_precision_per_column():
 
 
 def test_wishes_in_words():
-    assert wished_text((1, 3)) == "1 to 3"
-    assert wished_text((None, 3)) == "≤ 3"
-    assert wished_text((0.9, None)) == "≥ 0.9"
-    assert wished_text(None, "maximize") == "maximize"
+    assert goal_text((1, 3)) == "1 to 3"
+    assert goal_text((None, 3)) == "≤ 3"
+    assert goal_text((0.9, None)) == "≥ 0.9"
+    assert goal_text(None, "maximize") == "maximize"
     assert within(3.0, (1, 3))
     assert not within(math.nan, (None, 3))
 

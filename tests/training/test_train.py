@@ -16,7 +16,7 @@ from sciencegen.errors import ConfigError, Stopped
 from sciencegen.training import TrainingSettings
 from sciencegen.training.module import TrainedModule
 from sciencegen.training.settings import CHECKPOINT
-from sciencegen.training.stopping import SIGNALS, wish_to_stop
+from sciencegen.training.stopping import SIGNALS, stop_on_signals
 from sciencegen.training.train import train
 
 
@@ -143,9 +143,9 @@ def test_a_signal_between_steps_is_heard_too(tmp_path, monkeypatch, hook, number
 def test_ignored_signals_stay_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with wish_to_stop() as wish:
+        with stop_on_signals() as stop_request:
             signal.raise_signal(signal.SIGHUP)
-        assert wish.signal is None
+        assert stop_request.signal is None
     finally:
         signal.signal(signal.SIGHUP, before)
 

@@ -12,6 +12,7 @@ from sciencegen.vae.bounds import (
     effective_sample_size,
     free_bits,
     importance_weighted_bound,
+    negative_elbo,
     segment_logsumexp,
 )
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_log_prob
@@ -133,3 +134,19 @@ def test_bits_per_dimension_of_uniform_bytes_is_eight():
     torch.testing.assert_close(bits_per_dimension(log_prob, 5), torch.tensor([8.0]))
     density_on_unit_interval = torch.zeros(1)
     torch.testing.assert_close(bits_per_dimension(density_on_unit_interval, 5, 1 / 256), torch.tensor([8.0]))
+
+
+def test_the_loss_is_the_negative_bound_with_a_weighted_divergence():
+    log_prob, kl = torch.tensor([-3.0, -5.0]), torch.tensor([[0.5, 2.0], [0.7, 4.0]])
+    assert negative_elbo(log_prob, kl).item() == pytest.approx(-BoundTerms(log_prob, kl.sum(1)).elbo.mean().item())
+    assert negative_elbo(log_prob, kl, 0.5).item() == pytest.approx(4 + 0.5 * 3.6)
+    assert negative_elbo(log_prob, kl, 0.5, minimum=1.0).item() == pytest.approx(4 + 0.5 * (1 + 3))
+    assert negative_elbo(log_prob, kl.sum(1), 2.0).item() == pytest.approx(4 + 2 * 3.6)
+
+
+def test_an_item_without_a_latent_costs_no_divergence():
+    log_prob, kl = torch.tensor([-3.0, -5.0, -1.0]), torch.tensor([2.0, 4.0])
+    whole = negative_elbo(log_prob, torch.tensor([2.0, 4.0, 0.0]), 0.5)
+    torch.testing.assert_close(negative_elbo(log_prob, kl, 0.5, items=3), whole)
+    with pytest.raises(ConfigError, match="no free bits"):
+        negative_elbo(log_prob, kl, minimum=0.1, items=3)

@@ -3,8 +3,8 @@ import torch
 from torch import Generator
 
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.flows import COUPLINGS, Whitening
-from sciencegen.vae.priors import FlowPrior
 from sciencegen.vae.splines import BOUND, rational_quadratic_spline
 from tests.vae.test_posteriors import shaken
 
@@ -18,7 +18,7 @@ TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 @pytest.mark.parametrize("size", [1, 5, 64])
 def test_a_flow_inverts(transform, size, dtype, generator):
     torch.set_default_dtype(dtype)
-    flow = shaken(FlowPrior(size, 3, layers=4, width=32, transform=transform), generator, 0.3)
+    flow = shaken(FlowPrior(size, 3, FlowSettings(layers=4, width=32, transform=transform)), generator, 0.3)
     latents = torch.randn(200, size, generator=generator) @ torch.randn(size, size, generator=generator) + 3.0
     flow.standardize(latents)
     condition = torch.randn(200, 3, generator=generator)
@@ -33,7 +33,7 @@ def test_a_flow_inverts(transform, size, dtype, generator):
 
 @pytest.mark.parametrize("transform", COUPLINGS)
 def test_the_log_determinant_is_autograds(transform, generator):
-    flow = shaken(FlowPrior(5, 2, layers=3, width=16, transform=transform), generator)
+    flow = shaken(FlowPrior(5, 2, FlowSettings(layers=3, width=16, transform=transform)), generator)
     flow.standardize(torch.randn(100, 5, generator=generator) @ torch.randn(5, 5, generator=generator))
     latent, condition = torch.randn(5, generator=generator), torch.tensor([[0.3, torch.nan]])
     jacobian = torch.autograd.functional.jacobian(lambda v: flow.inverse(v[None], condition)[0], latent)
@@ -41,7 +41,7 @@ def test_the_log_determinant_is_autograds(transform, generator):
 
 
 def test_the_density_integrates_to_one(generator):
-    flow = shaken(FlowPrior(2, 0, layers=3, width=16, transform="spline"), generator, 0.25)
+    flow = shaken(FlowPrior(2, 0, FlowSettings(layers=3, width=16, transform="spline")), generator, 0.25)
     line = torch.linspace(-12, 12, 300)
     grid = torch.cartesian_prod(line, line)
     with torch.no_grad():
@@ -90,7 +90,7 @@ def test_the_start_follows_from_the_seed_alone():
 
 def test_what_is_refused():
     with pytest.raises(ConfigError, match=r"Unknown coupling transform 'splines'\. Did you mean 'spline'"):
-        FlowPrior(4, 2, transform="splines")
+        FlowPrior(4, 2, FlowSettings(transform="splines"))
     with pytest.raises(ShapeError, match=r"Expected latents \[batch 4\], got \[2, 3\]"):
         FlowPrior(4, 2).log_prob(torch.zeros(2, 3), torch.zeros(2, 2))
     with pytest.raises(ShapeError, match=r"Expected 2 or more latents \[n 4\], got \[1, 4\]"):

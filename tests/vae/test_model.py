@@ -8,7 +8,7 @@ from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.mlp import MLP
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.likelihoods import Gaussian
-from sciencegen.vae.model import ConditionalVAE, VAESettings
+from sciencegen.vae.model import ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import FlowPosterior, GaussianPosterior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior
 from sciencegen.vae.warmup import Warmup
@@ -40,7 +40,7 @@ class ExactPosterior(nn.Module):
 
 def exact_model(shift=0.0, **settings):
     parts = Field(), LinearDecoder(ORTHOGONAL), ExactPosterior(shift), StandardNormalPrior(2)
-    return ConditionalVAE(*parts, "x", VAESettings(**settings))
+    return ConditionalVAE(VAEParts(*parts), "x", VAESettings(**settings))
 
 
 @pytest.fixture
@@ -77,7 +77,8 @@ def test_free_bits_leave_the_posterior_alone_below_the_threshold(batch, generato
     def gradient(free):
         head = GaussianPosterior(4, 2)
         prior = StandardNormalPrior(2)
-        model = ConditionalVAE(Field(), LinearDecoder(ORTHOGONAL), head, prior, "x", VAESettings(free_bits=free))
+        parts = VAEParts(Field(), LinearDecoder(ORTHOGONAL), head, prior)
+        model = ConditionalVAE(parts, "x", VAESettings(free_bits=free))
         model.decoder.weight.data.zero_()  # the latent says nothing, so that only the KL has a gradient
         model.loss(batch, 0, generator)["loss"].backward()
         return max(float(p.grad.abs().max()) for p in head.parameters())
@@ -109,13 +110,14 @@ def test_latents_go_out_and_come_back(batch, generator):
 
 def test_a_flow_posterior_gives_one_kl_group(batch, generator):
     parts = Field(), LinearDecoder(ORTHOGONAL), FlowPosterior(4, 2), StandardNormalPrior(2)
-    terms = ConditionalVAE(*parts, "x", VAESettings(free_bits=1e6)).loss(batch, 0, generator)
+    terms = ConditionalVAE(VAEParts(*parts), "x", VAESettings(free_bits=1e6)).loss(batch, 0, generator)
     torch.testing.assert_close(terms["loss"].detach(), terms["reconstruction"] + 1e6)
 
 
 def test_what_is_refused(batch):
+    parts = VAEParts(Field(), LinearDecoder(ORTHOGONAL), GaussianPosterior(4, 3), StandardNormalPrior(2))
     with pytest.raises(ConfigError, match="one latent size, got 3 and 2"):
-        ConditionalVAE(Field(), LinearDecoder(ORTHOGONAL), GaussianPosterior(4, 3), StandardNormalPrior(2), "x")
+        ConditionalVAE(parts, "x")
     with pytest.raises(ShapeError, match=r"Expected latents \[batch 2\], got \[1, 5\]"):
         exact_model().decode(torch.zeros(1, 5))
     with pytest.raises(ConfigError, match="build it with `inference`"):
@@ -158,9 +160,8 @@ def test_condition_dropout_makes_one_model_conditional_and_unconditional(generat
         return Batch({"x": c * slope + std * torch.randn(128, 2, generator=generator)}, condition=c)
 
     parts = MLPField(2), ConditionalDecoder(2, 1, 2), GaussianPosterior(32, 2, 1), ConditionalGaussianPrior(2, 1, 16)
-    model = train(
-        ConditionalVAE(*parts, "x", VAESettings(dropout=ConditionDropout(everything=0.5))), draw, 500, generator
-    )
+    settings = VAESettings(dropout=ConditionDropout(everything=0.5))
+    model = train(ConditionalVAE(VAEParts(*parts), "x", settings), draw, 500, generator)
 
     def sample(value):
         condition = torch.full((20_000, 1), value)

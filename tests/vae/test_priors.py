@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from sciencegen.errors import ShapeError
+from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.posteriors import GaussianPosterior
-from sciencegen.vae.priors import ConditionalGaussianPrior, FlowPrior, Prior, StandardNormalPrior, VampPrior
+from sciencegen.vae.priors import ConditionalGaussianPrior, Prior, StandardNormalPrior, VampPrior
 from tests.vae.test_posteriors import shaken
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -21,7 +22,7 @@ PRIORS = {
     "standard": lambda size, properties, generator: StandardNormalPrior(size),
     "gaussian": lambda size, properties, generator: ConditionalGaussianPrior(size, properties),
     "vamp": vamp,
-    "flow": lambda size, properties, generator: FlowPrior(size, properties, layers=3, width=16),
+    "flow": lambda size, properties, generator: FlowPrior(size, properties, FlowSettings(layers=3, width=16)),
 }
 
 

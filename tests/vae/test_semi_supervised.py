@@ -10,7 +10,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_log_prob
 from sciencegen.vae.likelihoods import Gaussian
-from sciencegen.vae.model import ConditionalVAE, VAESettings
+from sciencegen.vae.model import ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior
 from sciencegen.vae.semi_supervised import ConditionInference, DiscreteInference, GaussianInference
@@ -91,7 +91,7 @@ class ExactOfTwoMeans(nn.Module):
 
 
 def model_of_two_means(head):
-    return ConditionalVAE(Field(), TwoMeans(), ExactOfTwoMeans(), StandardNormalPrior(1), "x", inference=head)
+    return ConditionalVAE(VAEParts(Field(), TwoMeans(), ExactOfTwoMeans(), StandardNormalPrior(1), head), "x")
 
 
 def log_normal(x, mean, variance):
@@ -151,7 +151,7 @@ def test_ten_percent_of_the_labels_tell_the_classes(generator):
     assert 5 < int((~torch.isnan(batch.condition)).sum()) < 16
     parts = MLPField(5), ConditionalDecoder(2, 1, 5), GaussianPosterior(32, 2, 1), StandardNormalPrior(2)
     head = DiscreteInference(32, 1, [-1.0, 1.0], width=16)
-    train(model := ConditionalVAE(*parts, "x", inference=head), lambda: batch, 200, generator)
+    train(model := ConditionalVAE(VAEParts(*parts, head), "x"), lambda: batch, 200, generator)
     test = 2.0 * torch.randint(2, (2000, 1), generator=generator) - 1
     unseen = Batch({"x": test * centre + torch.randn(2000, 5, generator=generator)})
     with torch.no_grad():
@@ -166,7 +166,7 @@ def test_ten_percent_of_the_labels_tell_a_number(generator):
     batch = Batch({"x": x}, condition=mostly_unlabelled(c, generator))
     parts = MLPField(4), ConditionalDecoder(1, 1, 4), GaussianPosterior(32, 1, 1), ConditionalGaussianPrior(1, 1, 16)
     settings = VAESettings(label_weight=5.0, dropout=ConditionDropout(everything=0.1))
-    model = ConditionalVAE(*parts, "x", settings, GaussianInference(32, 1, 16))
+    model = ConditionalVAE(VAEParts(*parts, GaussianInference(32, 1, 16)), "x", settings)
     train(model, lambda: batch, 300, generator)
     hidden = torch.isnan(batch.condition)
     with torch.no_grad():
@@ -186,7 +186,7 @@ def test_without_a_head_a_missing_condition_is_marginalized(generator):
         return Batch({"x": x}, condition=c.masked_fill(torch.rand(128, 1, generator=generator) < 0.5, torch.nan))
 
     parts = MLPField(1), ConditionalDecoder(1, 1, 1), GaussianPosterior(32, 1, 1), ConditionalGaussianPrior(1, 1, 16)
-    model = train(ConditionalVAE(*parts, "x"), draw, 400, generator)
+    model = train(ConditionalVAE(VAEParts(*parts), "x"), draw, 400, generator)
     fresh = torch.randn(2000, 1, generator=generator)
     observed = 2 * fresh + 0.5 * torch.randn(2000, 1, generator=generator)
     free = model.bound(Batch({"x": observed}, condition=torch.full((2000, 1), torch.nan)), 20).mean()

@@ -16,7 +16,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.items import Item
-from sciencegen.optimization.journal import Entry, not_there_yet, read_journal
+from sciencegen.optimization.journal import Entry, missing_entries, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
 
 WEIGHS_COSTS = "noisy-ei"
@@ -154,8 +154,9 @@ def read_history(domain: str, settings: ProposeSettings, reference: Reference | 
     if settings.journal is not None:
         journal = read_journal(settings.journal)
         entries += journal.entries
-        if journal.torn:
-            log(f"note: the last line of {settings.journal} was cut off and is left out: '{journal.torn[:80]}'")
+        if journal.incomplete_line:
+            line = journal.incomplete_line[:80]
+            log(f"note: the last line of {settings.journal} was cut off and is left out: '{line}'")
     place = settings.journal or "the measured tables"
     keys = keys_of(domain, [entry.item for entry in entries], settings.threads, place)
     refused: list[Refused] = []
@@ -168,7 +169,7 @@ def read_history(domain: str, settings: ProposeSettings, reference: Reference | 
         default = 0 if settings.journal is not None else number
         new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
         if settings.journal is not None:
-            fresh = not_there_yet(entries, new)
+            fresh = missing_entries(entries, new)
             log(f"{path}: {len(fresh)} measurements for {settings.journal}, {len(new) - len(fresh)} were there")
             joining, new = [*joining, *fresh], fresh
         entries += new

@@ -93,7 +93,7 @@ def _rows(
 ) -> Iterator[Row]:
     """Of a file, or of a dataset by its name; standard input is a table in CSV."""
     if str(path) == "-":
-        return read_table(path, columns_of(science, reference), settings.column, whole=True)
+        return read_table(path, columns_of(science, reference), settings.column, with_cells=True)
     if path.is_file():
         return read_rows_of(science, path, settings.column, reference, whole=reference is not None)
     if path.suffix or path.exists():
@@ -112,7 +112,7 @@ def _no_values(
     """Whether the column is missing, empty, or holds no number."""
     target, remedy = settings.target, "Fill in what was measured, or name the column with --target."
     if path.is_file() and path.name.lower().endswith(READ_TABLES):
-        rows = list(read_table(path, columns_of(science, reference), settings.column, whole=True))
+        rows = list(read_table(path, columns_of(science, reference), settings.column, with_cells=True))
     held = [row.cells[target] for row in rows if target in row.cells]
     cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in held]
     if not cells:

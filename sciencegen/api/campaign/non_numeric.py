@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sciencegen.api.science.naming import parse_texts
-from sciencegen.data.writers import REJECT_COLUMNS, Refused, rejects_path, shown
+from sciencegen.data.writers import REJECT_COLUMNS, Refused, escape, rejects_path
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Refusal
@@ -42,7 +42,7 @@ def count_unread(
     items = parse_texts(science, sorted(texts), reference)
     keys = {science.items.key(item) for item in items if not isinstance(item, Refusal)}
     # A long item is cut in the rejects and no item any more: there it is known by how it is shown.
-    known = [shown(text) in texts or name in texts - {""} for text, name in waiting]
+    known = [escape(text) in texts or name in texts - {""} for text, name in waiting]
     return sum(
         one or science.items.key(science.items.parse(text)) in keys
         for one, (text, _) in zip(known, waiting, strict=True)

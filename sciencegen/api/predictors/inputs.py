@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # they import libraries that many verbs don't need
     from sciencegen.prediction import Predictor, PredictorOracle
     from sciencegen.prediction.blocks import Block
     from sciencegen.prediction.splits import Split
+    from sciencegen.prediction.training_tables import TrainingTables
 
 MakeTable = Callable[[Sequence[Item]], np.ndarray]
 """items -> [item column]"""
@@ -187,14 +188,11 @@ class UsableRows:
 
 
 @dataclass(frozen=True)
-class TrainingTables:
-    """What a predictor is trained on: tables by kind of input, values, groups, and the split."""
+class PredictorData:
+    """What a predictor is fitted on. features: what makes the features of other items."""
 
-    tables: Mapping[str, np.ndarray | None]
-    values: np.ndarray
-    groups: list[str]
+    tables: TrainingTables
     features: FeatureInputs
-    split: Split | None
     refused: list[Refused]
 
 
@@ -234,11 +232,11 @@ def split_of(
     return make(items, fitted)
 
 
-def training_tables(
+def predictor_data(
     domain: str, chosen: PredictorSettings, inputs: str, usable: UsableRows, model: ModelInputs
-) -> TrainingTables:
+) -> PredictorData:
     """The tables of a predictor with these `inputs`; rows for which they can't be computed are refused."""
-    from sciencegen.prediction.predictor import INPUTS
+    from sciencegen.prediction.training_tables import INPUTS, TrainingTables
 
     science = domain_of(domain)
     items = [science.items.parse(text) for text in usable.texts]
@@ -254,12 +252,16 @@ def training_tables(
         raise DataError(f"Expected items that the predictor can see, found none; the first: {why[0]}.")
     groups = [usable.groups[row] for row in good]
     looked_at = made if "features" in tables else FeatureInputs(domain)
-    return TrainingTables(
-        {name: tables[name][good] if name in tables else None for name in makers}, usable.values[good], groups,
+    values = usable.values[good]
+    split = split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, values)
+    kept = {name: table[good] for name, table in tables.items()}
+    return PredictorData(
+        TrainingTables(
+            kept.get("features"), values, groups, kept.get("latents"), kept.get("scores"), looked_at.blocks, split
+        ),
         looked_at,
-        split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, usable.values[good]),
         sorted([*usable.refused, *((usable.rows[row].line, usable.rows[row].text, one) for row, one in why.items())]),
-    )  # fmt: skip
+    )
 
 
 def _in_parts(function: MakeTable, items: Sequence[Item]) -> np.ndarray:

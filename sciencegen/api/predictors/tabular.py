@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from sciencegen.items import Json, Refusal, Row
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
 
 if TYPE_CHECKING:  # it imports libraries that many verbs don't need
+    from sciencegen import prediction
     from sciencegen.prediction import Predictor
 
 
@@ -48,15 +49,14 @@ class Describe(InDomain):
 
 
 def evaluation_figures(
-    known: Mapping[str, Any], chosen: PredictorSettings, log: Callable[[str], None]
-) -> dict[str, dict[str, float]]:
-    """Held-out figures by split. known: arguments that `fit_predictor` and `evaluate_predictor` have in common."""
-    from sciencegen import prediction
+    tables: prediction.TrainingTables, options: prediction.PredictorSettings, chosen: PredictorSettings,
+    log: Callable[[str], None],
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """Held-out figures by split."""
+    from sciencegen.prediction import EvaluationPlan, evaluate_predictor
 
-    found = prediction.evaluate_predictor(
-        **known, generator=np.random.default_rng(chosen.seed + 1), folds=chosen.evaluation_folds,
-        repeats=chosen.evaluation_repeats, log=log,
-    )  # fmt: skip
+    plan = EvaluationPlan(folds=chosen.evaluation_folds, repeats=chosen.evaluation_repeats)
+    found = evaluate_predictor(tables, options, np.random.default_rng(chosen.seed + 1), plan, log)
     for split, one in found.items():
         log(
             f"{split}: Spearman {one.spearman:.3g}, error {one.rmse:.3g} (guessing the mean: {one.baseline_rmse:.3g}), "

@@ -57,7 +57,7 @@ def campaign_content(campaign: Campaign) -> ReportContent:
     return ReportContent(
         title=f"{settings.domain}: {campaign.path.stem}",
         summary=f"{len(measured)} items measured up to round {campaign.journal.last_round}.",
-        wish=[f"{settings.direction} {settings.target}"],
+        goals=[f"{settings.direction} {settings.target}"],
         facts=facts(campaign, expected),
         warnings=warnings(campaign),
         candidates=best_measured(campaign),
@@ -72,13 +72,14 @@ def campaign_content(campaign: Campaign) -> ReportContent:
 
 
 def warnings(campaign: Campaign) -> list[str]:
-    torn = f"The journal's last line was cut off and is left out: '{campaign.journal.torn[:80]}'."
+    cut_off = f"The journal's last line was cut off and is left out: '{campaign.journal.incomplete_line[:80]}'."
     unread = (
         f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
         f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they teach nothing."
     )
     apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
-    return [*([torn] if campaign.journal.torn else []), *([unread] if campaign.unread else []), *apart]
+    found = [cut_off] if campaign.journal.incomplete_line else []
+    return [*found, *([unread] if campaign.unread else []), *apart]
 
 
 def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:

@@ -14,6 +14,7 @@ from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.capabilities import MetricNote
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.pareto import nondominated
+from sciencegen.report.candidate_content import ColumnDescription
 from sciencegen.report.content import (
     Calibration,
     Candidates,
@@ -63,14 +64,12 @@ def candidates(run: RunContents) -> Candidates:
     shown = {name: column[: len(run.items)] for name, column in run.candidates.items()}
     pictures = [picture(run.domain, item, run.frame) for item in run.items]
     properties = run.domain.properties
-    return Candidates.from_table(
-        shown,
-        pictures,
-        units={name: properties[name].unit for name in shown if name in properties},
-        wished={goal.name: _bounds(goal) for goal in run.goals if goal.is_constraint},
-        directions={goal.name: goal.direction for goal in run.goals if goal.direction},
-        total=len(run.candidates["item"]),
+    description = ColumnDescription(
+        {name: properties[name].unit for name in shown if name in properties},
+        {goal.name: _bounds(goal) for goal in run.goals if goal.is_constraint},
+        {goal.name: goal.direction for goal in run.goals if goal.direction},
     )
+    return Candidates.from_table(shown, pictures, description, len(run.candidates["item"]))
 
 
 def structures(run: RunContents) -> Structures | None:
@@ -103,7 +102,7 @@ def distributions(run: RunContents) -> list[Distribution]:
                 _finite(values.tolist()),
                 _finite(run.samples.get(name, [])),
                 unit=run.domain.properties[name].unit if name in run.domain.properties else "",
-                wished=_bounds(goal) if goal and not goal.is_objective else None,
+                goal_range=_bounds(goal) if goal and not goal.is_objective else None,
                 direction=goal.direction if goal else None,
             )
         )
@@ -176,8 +175,8 @@ def calibrations(run: RunContents) -> list[Calibration]:
         made.append(
             Calibration(
                 name,
-                asked=[row["asked"] for row in kept],
-                got=[row["got"] for row in kept],
+                requested=[row["asked"] for row in kept],
+                observed=[row["got"] for row in kept],
                 lower=[row["lower"] for row in kept],
                 upper=[row["upper"] for row in kept],
                 mean_absolute_error=[row["mean_absolute_error"] for row in kept],

@@ -22,7 +22,7 @@ from sciencegen.data.threads import map_threaded, worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.items import Cell, Refusal
 from sciencegen.latent.noise import latent_noise, uniform_targets
-from sciencegen.scoring.oracles import Oracle, with_beside
+from sciencegen.scoring.oracles import Oracle, with_annotations
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from sciencegen.batch import Batch
@@ -57,7 +57,7 @@ class Generation:
         names = dict.fromkeys([*requested, *settings.include, *settings.predictors])
         self.names = tuple(names)
         self.naming = name_columns(model.representation)
-        self.values = with_beside(self.names, settings.predictors)
+        self.values = with_annotations(self.names, settings.predictors)
         self.columns = ["item", *self.naming([]), *self.values]
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
@@ -177,7 +177,8 @@ class Generation:
         own = {name: iter(oracle.score(items)) for name, oracle in self._own.items()}
 
         def whole(result: Judged) -> Judged:
-            known = dict(zip(with_beside(self._judged_names, self.settings.predictors), result.values, strict=True))
+            columns = with_annotations(self._judged_names, self.settings.predictors)
+            known = dict(zip(columns, result.values, strict=True))
             scores = {name: next(scores) for name, scores in own.items()}
             known |= {name: float("nan") if score.value is None else score.value for name, score in scores.items()}
             return result._replace(values=[known[name] for name in self.values])

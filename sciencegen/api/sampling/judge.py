@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 
 class Judged(NamedTuple):
-    """Of a decoded row: the item as text, its identity and properties (`with_beside` of the names), whether the row is
+    """Of a decoded row: the item as text, its identity and properties (`with_annotations` of the
+    names), whether the row is
     how it is written, and whether it has what is to be kept and nothing forbidden.
     """
 
@@ -126,7 +127,7 @@ def measure_all(
 ) -> list[list[Cell]]:  # fmt: skip
     """[item column] of properties, of what the representation measures, and of other oracles, NaN where one fails.
 
-    The columns are `with_beside(names, predictors)`. oracle: finds oracles by name; None: those of the domain.
+    The columns are `with_annotations(names, predictors)`. oracle: finds oracles by name; None: those of the domain.
     observed: the items as they are written, where an instrument sees them so. Oracles that learned from such items
     score these, and properties of an observation are measured of them.
     """

@@ -11,7 +11,7 @@ from typing import TypeVar
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.workers import InDomain
 from sciencegen.data.tables import READ_TABLES, read_table
-from sciencegen.data.writers import Refused, shown
+from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference, VariantNames, Variants
 from sciencegen.domains.capabilities.moves import no_patterns
@@ -137,8 +137,8 @@ def name_conflicts(names: VariantNames | None, rows: Sequence[tuple[Row, str]]) 
                 strange += bool(names.places([cell]))
             elif found[1] != item:
                 own = names.read(item)
-                named = "no variant of the wild type" if isinstance(own, Refusal) else shown(own[0])
-                reason = f"the item is {named}, its '{column}' says {shown(cell)}: correct one of them, or empty it"
+                named = "no variant of the wild type" if isinstance(own, Refusal) else escape(own[0])
+                reason = f"the item is {named}, its '{column}' says {escape(cell)}: correct one of them, or empty it"
                 refused.append((row.line, row.text, reason))
                 break
     note = f"{strange} names beside an item name no variant of the wild type: the item counts, they are not read"

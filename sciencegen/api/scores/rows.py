@@ -19,7 +19,7 @@ from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
 from sciencegen.items import NAME_COLUMN, Refusal, Row
-from sciencegen.scoring.oracles import Oracle, Score, cells_of, with_beside
+from sciencegen.scoring.oracles import Oracle, Score, cells_of, with_annotations
 
 ROWS_PER_TASK = 256
 
@@ -98,7 +98,7 @@ class Scoring:
         self.here = {name: further[name] for name in self.names if name in further and name not in predictors}
         for name in self.names:  # a wrong name is an error before any row is read
             book.resolve(name)
-        extra = with_beside(self.names, predictors)
+        extra = with_annotations(self.names, predictors)
         peeked = list(islice(rows := iter(rows), PEEK_ROWS))
         self.rows = chain(peeked, rows)
         named = ["id"] if any(row.id for row in peeked) else []

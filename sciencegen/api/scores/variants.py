@@ -18,7 +18,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import VariantClasses, VariantNames
 from sciencegen.domains.recipes import VariantScorer
 from sciencegen.items import NAME_COLUMN, Refusal, Row
-from sciencegen.scoring.oracles import BESIDE
+from sciencegen.scoring.oracles import ANNOTATIONS
 
 ALL_SINGLES = "all-singles"
 
@@ -62,7 +62,7 @@ class VariantScoring:
 
     @property
     def ours(self) -> tuple[str, ...]:
-        predicted = (column for name in self.oracles for column in (name, *(f"{name}_{part}" for part in BESIDE)))
+        predicted = (column for name in self.oracles for column in (name, *(f"{name}_{part}" for part in ANNOTATIONS)))
         classes = () if self.classes is None else self.classes.columns
         return (*COLUMNS, *(() if self.scorer is None else SCORES), *classes, *predicted)
 
@@ -120,7 +120,7 @@ class VariantScoring:
             self.predicted += sum(not one.failed for one in told)
             failures = (f"{name}: {one.failure}" for one in told if one.failed)
             self.first_failure = self.first_failure or next(failures, "")
-            for column, part in {name: "value", **{f"{name}_{part}": part for part in BESIDE}}.items():
+            for column, part in {name: "value", **{f"{name}_{part}": part for part in ANNOTATIONS}}.items():
                 values[column] = [None if one is None else getattr(one, part) for one in each]
         return values
 
@@ -160,7 +160,7 @@ def variant_rows(
     if path.suffix == ".txt":
         return _lines(path)
     if path.name.lower().endswith(READ_TABLES):
-        return read_table(path, columns_of(science, True), column, whole=True)
+        return read_table(path, columns_of(science, True), column, with_cells=True)
     return plain_of(science.name).items.read(path, column)
 
 

@@ -13,6 +13,7 @@ from sciencegen.api.science.workers import ParseAndMeasure
 from sciencegen.api.sources.datasets import Rows, open_source, reference_of_card
 from sciencegen.api.sources.family import check_measured_table, with_measured
 from sciencegen.config import PrepareSettings, build_settings
+from sciencegen.data.preparation import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.threads import worker_count
@@ -46,14 +47,16 @@ def prepare(
     if chosen.measured:
         rows, context, columns = with_measured(science, rows, context, chosen)
     context = context and {"form": chosen.form, **context}
-    return prepare_rows(
-        rows, ParseAndMeasure(domain, names), output, property_names=names, column_names=columns or None,
-        given_names=science.items.given,
-        split=_split(rows, chosen), processes=worker_count(chosen.threads), source=chosen.source,
-        source_files=[*files, *([chosen.measured] if chosen.measured else [])],
-        provenance=provenance(["sciencegen", "datasets", "prepare"], chosen.seed), overwrite=force, progress=progress,
-        context=context,
+    options = PreparationOptions(
+        columns or None, science.items.given, _split(rows, chosen),
+        workers=WorkerSettings(worker_count(chosen.threads)),
     )  # fmt: skip
+    source = SourceDescription(
+        chosen.source, [*files, *([chosen.measured] if chosen.measured else [])],
+        provenance(["sciencegen", "datasets", "prepare"], chosen.seed), context or {},
+    )  # fmt: skip
+    functions = ItemFunctions(ParseAndMeasure(domain, names), names)
+    return prepare_rows(rows, functions, output, options, source, force, progress)
 
 
 def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...]:

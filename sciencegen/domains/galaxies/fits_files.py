@@ -23,7 +23,7 @@ from sciencegen.errors import DataError
 from sciencegen.items import Refusal, Row
 
 ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fz")
-BESIDE = {
+ANNOTATIONS = {
     "PSF": "psf", "VARIANCE": "variance", "VAR": "variance", "IVAR": "inverse", "WHT": "inverse", "WEIGHT": "inverse",
     "ERR": "sigma", "SIGMA": "sigma", "RMS": "sigma",
 }  # fmt: skip
@@ -87,9 +87,9 @@ class FitsFile:
         """PSF and noise images that go with an image."""
         version, alone = self.hdus[number].ver, len(self.images) == 1
         return {
-            BESIDE[hdu.name.upper()]: hdu
+            ANNOTATIONS[hdu.name.upper()]: hdu
             for hdu in self.hdus
-            if hdu.name.upper() in BESIDE and getattr(hdu, "is_image", False) and (alone or hdu.ver == version)
+            if hdu.name.upper() in ANNOTATIONS and getattr(hdu, "is_image", False) and (alone or hdu.ver == version)
         }
 
 
@@ -119,7 +119,7 @@ def rows(path: Path) -> Iterator[Row]:
 
 def _is_image(hdu: Any) -> bool:
     two = getattr(hdu, "is_image", False) and len(hdu.shape) in (2, 3, 4)
-    return bool(two and hdu.name.upper() not in BESIDE and hdu.name.upper() not in PASSED_OVER)
+    return bool(two and hdu.name.upper() not in ANNOTATIONS and hdu.name.upper() not in PASSED_OVER)
 
 
 def _stack_size(hdu: Any) -> int | None:

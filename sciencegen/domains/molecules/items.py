@@ -13,7 +13,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from sciencegen.data.writers import shown
+from sciencegen.data.writers import escape
 from sciencegen.items import Refusal
 
 MAX_CHARACTERS = 1000
@@ -60,8 +60,8 @@ def _refuse_text(text: str) -> Refusal | None:
         return Refusal(f"expected a SMILES string, got {type(text).__name__}")
     if not text:
         return Refusal("empty")
-    if text.startswith(RECORD_ERROR):  # whoever wrote it, the reason is short and printable
-        return Refusal(shown(text.removeprefix(RECORD_ERROR).strip()) or "unreadable record")
+    if text.startswith(RECORD_ERROR):  # whoever wrote it, the reason is short and escape
+        return Refusal(escape(text.removeprefix(RECORD_ERROR).strip()) or "unreadable record")
     if len(text) > MAX_CHARACTERS:
         return Refusal(f"{len(text)} characters; at most {MAX_CHARACTERS} are accepted")
     if " |" in text:

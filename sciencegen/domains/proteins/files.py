@@ -57,7 +57,7 @@ def _read_table(path: Path, column: str | None) -> Iterator[Row]:
     try:
         return read_table(path, ITEM_COLUMNS, column)
     except NoItemColumn as error:
-        named = next((name for name in error.found if name.strip().lower() in VARIANT_COLUMNS), None)
+        named = next((name for name in error.columns if name.strip().lower() in VARIANT_COLUMNS), None)
         if named is None or column is not None:
             raise
         raise DataError(

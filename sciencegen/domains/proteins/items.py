@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from sciencegen.data.writers import shown
+from sciencegen.data.writers import escape
 from sciencegen.errors import ShapeError
 from sciencegen.items import Refusal
 
@@ -67,7 +67,7 @@ def looks_like_dna(letters: set[str], length: int) -> bool:
 def why_not_residues(sequence: str, allowed: frozenset[str] = _RESIDUES) -> str:
     """The first letter that is none of the allowed ones, and where it stands."""
     place = next(place for place, letter in enumerate(sequence) if letter not in allowed)
-    named = _NAMED.get(sequence[place], f"'{shown(sequence[place])}', no amino acid")
+    named = _NAMED.get(sequence[place], f"'{escape(sequence[place])}', no amino acid")
     return f"holds {named}, at position {place + 1}; only the 20 amino acids {ALPHABET} are accepted"
 
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.errors import DataError
-from sciencegen.networks.descent import FitProgress, untold
+from sciencegen.networks.descent import FitProgress, no_progress
 from sciencegen.vae.alignments.inverse_cdf import Quantile, letters_at_quantile, with_changes
 from sciencegen.vae.alignments.networks import LETTERS, Known
 
@@ -68,7 +68,7 @@ class AdditiveFitness(nn.Module):
 
     @torch.no_grad()
     def learn(
-        self, batches: Iterable[Batch], members: Iterable[Any], known: Known, progress: FitProgress = untold
+        self, batches: Iterable[Batch], members: Iterable[Any], known: Known, progress: FitProgress = no_progress
     ) -> None:
         """From rows without gaps of which it was measured. members: models that know no measurement, told `known`."""
         some = [_measured(batch, self.place) for batch in batches]
@@ -83,7 +83,7 @@ class AdditiveFitness(nn.Module):
 
     def fit(
         self, letters: Letters, values: Float[Tensor, " item"], ratios: Float[Tensor, "column letter"],
-        progress: FitProgress = untold,
+        progress: FitProgress = no_progress,
     ) -> None:  # fmt: skip
         """letters, values: what was measured. ratios: r."""
         rows, reference = letters.cpu().numpy(), self.reference.cpu().numpy()

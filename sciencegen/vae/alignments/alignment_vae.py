@@ -29,13 +29,13 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
-from sciencegen.networks.descent import Progress, untold
+from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.inverse_cdf import letters_at_quantile, midpoint_quantile
 from sciencegen.vae.alignments.local_evidence import LocalEvidence, local_evidence
 from sciencegen.vae.alignments.networks import LETTERS, Known, Letters, Mask, Member
 from sciencegen.vae.alignments.wild_type_row import WildTypeRow
-from sciencegen.vae.bounds import BoundTerms
+from sciencegen.vae.bounds import BoundTerms, negative_elbo
 from sciencegen.vae.gaussian import check_latents, standard_normal, standard_normal_kl
 from sciencegen.vae.warmup import Warmup
 
@@ -110,25 +110,25 @@ class AlignmentVAE(nn.Module):
         known = self.known(self._forgetting(batch.condition, generator), len(batch))
         shares = zip(batch[LETTERS].split(share), _mask(batch).split(share), known.split(share), strict=True)
         pairs = zip(self.members, shares, strict=False)
-        each = [self._terms(member, *rows, generator) for member, rows in pairs]
-        reconstruction, kl, weights = (torch.stack(terms) for terms in zip(*each, strict=True))
-        loss = (reconstruction + s.beta(step) * kl + weights).sum()
-        shown = {"reconstruction": reconstruction, "kl": kl, "weights": weights}
-        return {"loss": loss, **{name: value.mean().detach() for name, value in shown.items()}}
+        each = [self._loss(member, rows, s.beta(step), generator) for member, rows in pairs]
+        loss, *shown = (torch.stack(terms) for terms in zip(*each, strict=True))
+        named = zip(("reconstruction", "kl", "weights"), shown, strict=True)
+        return {"loss": loss.sum(), **{name: value.mean().detach() for name, value in named}}
 
     def _forgetting(self, condition: Condition, generator: Generator) -> Condition:
         return self.settings.dropout(condition, generator) if self.heard else None
 
-    def _terms(
-        self, member: Any, letters: Letters, mask: Mask, known: Known, generator: Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        posterior = member.posterior(letters, mask, known)
-        z = posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)
-        reconstruction = -member.log_prob(z, letters, mask, known, generator).mean()
+    def _loss(
+        self, member: Any, rows: tuple[Letters, Mask, Known], beta: float, generator: Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """One member's loss, and its parts: reconstruction, KL(q(z)) and KL(q(w)) of a row."""
+        posterior = member.posterior(*rows)
+        z, _ = posterior.sample(generator)
+        log_prob, kl = member.log_prob(z, *rows, generator), standard_normal_kl(posterior)
         weights = member.output.kl(self.settings.prior_std) / self.effective_items
-        return reconstruction, standard_normal_kl(posterior).mean(), weights
+        return negative_elbo(log_prob, kl, beta) + weights, -log_prob.mean(), kl.mean(), weights
 
-    def finish(self, batches: Iterable[Batch], generator: Generator, progress: Progress = untold) -> None:
+    def finish(self, batches: Iterable[Batch], generator: Generator, progress: Progress = no_progress) -> None:
         """Fit the landscape, where there is one."""
         if self.landscape is not None:
             self.landscape.learn(batches, self.members, self.known(None, 1), partial(progress, "landscape"))

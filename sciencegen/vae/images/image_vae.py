@@ -34,13 +34,13 @@ from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import Progress, untold
+from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
-from sciencegen.vae.bounds import BoundTerms, free_bits, importance_weighted_bound
+from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound, negative_elbo
 from sciencegen.vae.condition_correction import Measure, corrected
 from sciencegen.vae.condition_imputation import ConditionImputation, Settle
-from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.images.map_flow import MapFlow, Precision
 from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
@@ -125,7 +125,7 @@ class ImageVAE(nn.Module):
         self.conditions, self.measure = conditions or ConditionKinds(), measure
         count = self.conditions.count
         self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
-        self.prior = FlowPrior(s.code, count, s.flow_layers, s.flow_width)
+        self.prior = FlowPrior(s.code, count, FlowSettings(s.flow_layers, s.flow_width))
         self.wishes = ConditionImputation(count, s.wish_layers, s.wish_width, settle)
         levels = zip(self.networks.map_shapes, map_widths(s.pyramid), strict=True)
         flows = [MapFlow(shape, above, self.conditions, s.map_width, s.map_steps) for shape, (above, _) in levels]
@@ -139,9 +139,9 @@ class ImageVAE(nn.Module):
         """Named scalars per item in nats: loss, reconstruction, kl of all, and kl of the maps where there are any."""
         s, batch = self.settings, self.oriented(batch, generator)
         found = self.networks.infer(batch, s.dropout(batch.condition, generator), generator)
-        reconstruction, groups = -self._log_prob(found.image, batch).mean(), found.kl()
-        loss = reconstruction + s.beta(step) * free_bits(groups, s.free_bits)
-        shown = {"reconstruction": reconstruction, "kl": groups.sum(1).mean()}
+        log_prob, groups = self._log_prob(found.image, batch), found.kl()
+        loss = negative_elbo(log_prob, groups, s.beta(step), s.free_bits)
+        shown = {"reconstruction": -log_prob.mean(), "kl": groups.sum(1).mean()}
         if groups.shape[1] > 1:
             shown["kl_maps"] = groups[:, 1:].sum(1).mean()
         return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
@@ -165,7 +165,7 @@ class ImageVAE(nn.Module):
         batch: int = 512,
         map_steps: int = 5000,
         precision: Precision = "float32",
-        progress: Progress = untold,
+        progress: Progress = no_progress,
     ) -> FlowFit:
         """Fit the priors that draws are of; call once after training. The fit of the code's prior. map_steps, precision
         (float32 or bfloat16): of each map's. Those of an adapted model go on from what they are, fewer steps where

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from sciencegen.networks.descent import DescentSettings, FitProgress, descend, untold
+from sciencegen.networks.descent import DescentSettings, FitProgress, descend, no_progress
 from sciencegen.networks.symmetry import ConditionKinds, SymmetricNorm, turned
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings
 from sciencegen.vae.gaussian import standard_normal
@@ -92,7 +92,7 @@ def fit_map_flow(
     steps: int,
     generator: Generator,
     precision: Precision = "float32",
-    progress: FitProgress = untold,
+    progress: FitProgress = no_progress,
 ) -> list[float]:
     """Fit in place to what `draw(step)` gives: maps of a trained posterior, what is known above them, what was told.
     The losses of all steps. precision: of the network's products; bfloat16 is twice as fast where a machine has it."""

@@ -47,20 +47,25 @@ def fit_priors(
     model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
 ) -> FlowFit:
     """Fit an `ImageVAE`'s in place; the fit of the code's prior. Those of an adapted one go on from what they were."""
-    count, anew, steps, batch = sum(map(len, batches)), model.pretrained is None, how.steps, how.batch
+    count, anew = sum(map(len, batches)), model.pretrained is None
     mean, log_std, condition = posteriors(model, batches, generator, partial(progress, "posteriors"))
-    settings = replace(FlowFitSettings() if anew else GO_ON, dropout=ConditionDropout())  # dropped already
-    data = (mean, condition, steps if anew else steps_further(count, steps), batch, generator)
+    settings = replace(
+        FlowFitSettings() if anew else GO_ON, steps=how.steps if anew else steps_further(count, how.steps),
+        batch=how.batch, dropout=ConditionDropout(),  # conditions are dropped already
+    )  # fmt: skip
     told_of = partial(progress, "prior of codes")
-    fit = fit_flow_prior(model.prior, *data, log_std=log_std, settings=settings, progress=told_of)
+    fit = fit_flow_prior(model.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=told_of)
     if condition is not None:
         told = torch.cat([one.condition for one in batches if one.condition is not None])
-        kinds, dropout = model.conditions, model.settings.dropout
+        kinds, learning = (
+            model.conditions,
+            FlowFitSettings(steps=how.steps, batch=how.batch, dropout=model.settings.dropout),
+        )
         signs = told.new_tensor([kinds.signs(g) for g in SYMMETRIES[model.settings.symmetry]])
         if model.pretrained is not None and not model.wishes.fitted:
             old = partial(progress, "prior of old conditions")
-            told = augmented_conditions(model.pretrained, told, dropout, steps, batch, generator, signs, old)
-        model.wishes.learn(told, dropout, steps, batch, generator, signs, partial(progress, "prior of conditions"))
+            told = augmented_conditions(model.pretrained, told, generator, learning, signs, old)
+        model.wishes.learn(told, generator, learning, signs, partial(progress, "prior of conditions"))
     _fit_maps(model, batches, generator, how, progress)
     return fit
 

@@ -21,12 +21,12 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import FitProgress, untold
+from sciencegen.networks.descent import FitProgress, no_progress
 from sciencegen.vae.condition_imputation import Condition, ConditionImputation
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.flows import Coupling
 from sciencegen.vae.gaussian import standard_normal
+from sciencegen.vae.prior_fitting import FlowFitSettings
 
 MANY = 10_000
 """Conditions from which the new flow learns; more items than this need no draws beside them."""
@@ -109,12 +109,10 @@ def _told_nothing(old: FlowPrior, new: FlowPrior) -> None:
 def augmented_conditions(
     pretrained: Pretrained,
     few: Float[Tensor, "row property"],
-    dropout: ConditionDropout,
-    steps: int,
-    batch: int,
     generator: Generator,
+    settings: FlowFitSettings,
     signs: Float[Tensor, "orientation property"],
-    progress: FitProgress = untold,
+    progress: FitProgress = no_progress,
 ) -> Float[Tensor, "item property"]:
     """Many whole conditions like these, in which numbers may be missing; these themselves where they are many, or where
     there is nothing to draw others by. Further arguments: of `ConditionImputation.learn`."""
@@ -125,7 +123,7 @@ def augmented_conditions(
     known, turns = (one.new_full((len(one), wishes.count), torch.nan) for one in (whole, signs))
     known[:, there], turns[:, there] = whole[:, here], signs[:, here]
     known = _drawn(wishes, known, generator)
-    wishes.learn(known, dropout, steps, batch, generator, turns.nan_to_num(1.0), progress)
+    wishes.learn(known, generator, settings, turns.nan_to_num(1.0), progress)
     made = few.new_full((MANY, len(pretrained.columns)), torch.nan)
     made[:, here] = _drawn(wishes, few.new_full((MANY, wishes.count), torch.nan), generator)[:, there]
     new = [number for number, there in enumerate(pretrained.columns) if there is None]

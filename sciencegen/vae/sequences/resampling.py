@@ -14,6 +14,7 @@ oracle is asked.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -30,9 +31,19 @@ MALFORMED = 1e6
 """Added to the miss of a draw that isn't well formed: it is kept only where none is. Double precision keeps both."""
 
 
+@dataclass(frozen=True)
+class Resampling:
+    """tries: most draws for each row. near: a miss that is good enough, in standard deviations of the data. lean: by
+    what share of the condition the last try asks for more."""
+
+    tries: int
+    near: float
+    lean: float
+
+
 def resample(
     draw: Draw, miss: Miss, accept: Accept | None, noise: Float[Tensor, "batch position"],
-    condition: Float[Tensor, "batch property"], tries: int, near: float, lean: float,
+    condition: Float[Tensor, "batch property"], settings: Resampling,
 ) -> Batch:  # fmt: skip
     """The best draw of each row. miss: how far a draw is read from a condition; infinite where it is no sequence.
 
@@ -42,14 +53,14 @@ def resample(
     rows = torch.arange(len(noise), device=noise.device)
     least = torch.full((len(noise),), torch.inf, dtype=torch.float64, device=noise.device)
     best: Batch | None = None
-    for number in range(tries):
-        asked = condition[rows] * (1 + lean * number / max(tries - 1, 1))
+    for number in range(settings.tries):
+        asked = condition[rows] * (1 + settings.lean * number / max(settings.tries - 1, 1))
         drawn = draw(shift(noise[rows], number), asked)
         found = _judged(drawn, miss(drawn, condition[rows]).double(), least[rows], accept)
         better = found < least[rows]
         best = drawn if best is None else placed(best, rows[better], drawn.select(better))
         least[rows[better]] = found[better]
-        rows = rows[least[rows] > near]
+        rows = rows[least[rows] > settings.near]
         if not len(rows):
             break
     assert best is not None  # there is at least one try

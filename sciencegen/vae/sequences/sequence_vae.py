@@ -29,17 +29,17 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
-from sciencegen.networks.descent import Progress, untold
+from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
-from sciencegen.vae.bounds import BoundTerms
-from sciencegen.vae.flow_prior import FlowPrior
+from sciencegen.vae.bounds import BoundTerms, negative_elbo
+from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import check_latents, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
-from sciencegen.vae.prior_fitting import FlowFit, fit_flow_prior
+from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
 from sciencegen.vae.sequences import autoregressive, property_head
 from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, State, Step, filled
-from sciencegen.vae.sequences.resampling import Accept, placed, resample
+from sciencegen.vae.sequences.resampling import Accept, Resampling, placed, resample
 from sciencegen.vae.warmup import Warmup
 
 END, START = 0, 1
@@ -100,7 +100,7 @@ class SequenceVAE(nn.Module):
         self.reader = PropertyReader(vocabulary, property_count, 96, 320)
         self.decoder = RecurrentDecoder(vocabulary, 256, s.hidden, s.code + 64, 2 * property_count)
         self.properties = MLP(s.code, property_count, 128, 1)
-        self.prior = FlowPrior(s.code, property_count, s.flow_layers, s.flow_width)
+        self.prior = FlowPrior(s.code, property_count, FlowSettings(s.flow_layers, s.flow_width))
         self.semantic_size, self.latent_size = s.code, s.code + s.length
 
     # --- training -----------------------------------------------------------------------------------------------------
@@ -117,18 +117,14 @@ class SequenceVAE(nn.Module):
         condition = s.dropout(batch.condition, generator)
         spoken = code.new_zeros(len(batch), s.code).masked_scatter(~silent[:, None], code)
         expected = self._expected(batch)
-        surprise = -self._likelihood(spoken, condition, batch, expected).log_prob(batch["tokens"])
+        log_prob = self._likelihood(spoken, condition, batch, expected).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
         errors = {
             "code_error": property_head.property_error(self.properties(code), heard.condition),
             "reading_error": property_head.error(expected, batch),
         }
-        loss = surprise.mean() + s.beta(step) * kl.sum() / len(batch) + s.property_weight * sum(errors.values())
-        shares = {
-            "reconstruction": surprise[~silent],
-            "kl": kl,
-            "language": surprise[silent],
-        }
+        loss = negative_elbo(log_prob, kl, s.beta(step), items=len(batch)) + s.property_weight * sum(errors.values())
+        shares = {"reconstruction": -log_prob[~silent], "kl": kl, "language": -log_prob[silent]}
         shown = {name: value.mean() for name, value in shares.items() if len(value)}
         return {"loss": loss, **shown, **errors}
 
@@ -182,12 +178,12 @@ class SequenceVAE(nn.Module):
         generator: Generator,
         steps: int = 3000,
         batch: int = 512,
-        progress: Progress = untold,
+        progress: Progress = no_progress,
     ) -> FlowFit:
         """Fit the flow prior p(z | c) to the trained model's codes; call once after training."""
         mean, log_std, condition = self.posteriors(batches)
-        told = partial(progress, "prior of codes")
-        return fit_flow_prior(self.prior, mean, condition, steps, batch, generator, log_std=log_std, progress=told)
+        settings, told = FlowFitSettings(steps=steps, batch=batch), partial(progress, "prior of codes")
+        return fit_flow_prior(self.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=told)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
@@ -221,7 +217,9 @@ class SequenceVAE(nn.Module):
         asked = ~condition.isnan().all(1)
         if not asked.any():
             return self._draw(noise, condition)
-        found = resample(self._draw, self._miss, accept, noise[asked], condition[asked], s.tries, s.near, s.lean)
+        found = resample(
+            self._draw, self._miss, accept, noise[asked], condition[asked], Resampling(s.tries, s.near, s.lean)
+        )
         # rows without a condition are drawn once, whatever stands beside them
         return found if asked.all() else placed(self._draw(noise, condition), asked, found)
 

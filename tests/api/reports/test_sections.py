@@ -62,7 +62,7 @@ def test_a_goal_of_a_predictor_s_domain_hides_no_other_of_its_name(tmp_path):
     goals = ["maximize fitness", "fitness >= 1", "fitness in domain"]
     run = RunContents(tmp_path, RunSettings(domain="proteins", optimize={"goals": goals}))
     (column,) = [column for column in candidates(run).columns if column.name == "fitness"]
-    assert (column.wished, column.direction) == ((1.0, None), "maximize")
+    assert (column.goal_range, column.direction) == ((1.0, None), "maximize")
 
 
 def test_every_other_method_is_a_control(tmp_path):

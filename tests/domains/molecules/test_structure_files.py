@@ -6,6 +6,7 @@ from rdkit import Chem
 
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cached_folder, is_fetched
+from sciencegen.data.preparation import ItemFunctions, PreparationOptions, WorkerSettings
 from sciencegen.data.prepare import prepare
 from sciencegen.domains.molecules.files import write
 from sciencegen.domains.molecules.structure_files import (
@@ -132,7 +133,9 @@ def test_other_files_are_refused(tmp_path):
 def test_structures_are_prepared_like_any_items(tmp_path):
     rows = load_card("molecules/qm9").sample_rows(read_structures)
     chosen = {"train": [*rows["validation"]][:60], "test": [*rows["test"]][:40]}
-    prepared = prepare(chosen, parse_structures, tmp_path / "out", property_names=(), processes=1)
+    prepared = prepare(
+        chosen, ItemFunctions(parse_structures), tmp_path / "out", PreparationOptions(workers=WorkerSettings(1))
+    )
     assert prepared.count("train") + prepared.count("test") + prepared.summary["counts"]["refused"] == 100
     assert prepared.values("train", ["gap"]).mean() == pytest.approx(6.9, abs=0.5)
     assert parse_structure(prepared.items("test")[0]).GetNumConformers() == 1

@@ -102,12 +102,12 @@ def test_more_is_never_answered_by_less(fitted):
 
 def test_without_a_wish_nothing_is_led(fitted):
     made, noise = model(fitted), noise_of(100)
-    untold = torch.full((100, 1), torch.nan, dtype=torch.float64)
-    assert torch.equal(made.generate(noise, untold)[LETTERS], model(None).generate(noise)[LETTERS])
+    no_progress = torch.full((100, 1), torch.nan, dtype=torch.float64)
+    assert torch.equal(made.generate(noise, no_progress)[LETTERS], model(None).generate(noise)[LETTERS])
     assert torch.equal(made.generate(noise)[LETTERS], model(None).generate(noise)[LETTERS])
     rows = few_changes(100, 5, most=COLUMNS)
     assert torch.equal(made.decode(made.encode(Batch({LETTERS: rows})))[LETTERS], rows)
-    mixed = torch.where(torch.arange(100)[:, None] < 50, untold, 1.0)
+    mixed = torch.where(torch.arange(100)[:, None] < 50, no_progress, 1.0)
     assert torch.equal(made.generate(noise, mixed)[LETTERS][:50], made.generate(noise)[LETTERS][:50])
 
 

@@ -17,7 +17,7 @@ from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.images.networks import FluxScale, Inference
 from sciencegen.vae.images.observation import convolved, observed
-from sciencegen.vae.model import ConditionalVAE
+from sciencegen.vae.model import ConditionalVAE, VAEParts
 from sciencegen.vae.priors import StandardNormalPrior
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import KINDS, Blobs, gaussian_image, moments
@@ -109,7 +109,7 @@ def test_with_the_code_alone_it_is_the_plain_autoencoder(double_precision, gener
         def forward(self, code, condition, batch):
             return observed(model.networks.image_of(code, [], condition), batch, 0.02)
 
-    plain = ConditionalVAE(Encoder(), Decoder(), model.networks.posterior, model.prior, "image")
+    plain = ConditionalVAE(VAEParts(Encoder(), Decoder(), model.networks.posterior, model.prior), "image")
     batch = Blobs().draw(5, generator)
     pairs = (one.terms(batch, Generator().manual_seed(3)) for one in (model, plain))
     first, second = pairs

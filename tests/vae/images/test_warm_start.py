@@ -7,13 +7,14 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import DescentSettings, descend, untold
+from sciencegen.networks.descent import DescentSettings, descend, no_progress
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.vae.condition_imputation import FEWEST_MORE, ConditionImputation
 from sciencegen.vae.images import priors as image_priors
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.images.warm_start import MANY, augmented_conditions, matched, warm_start
+from sciencegen.vae.prior_fitting import FlowFitSettings
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import Blobs, moments
 
@@ -110,7 +111,8 @@ def pairs(count, generator, shift=0.0):
 def pretrained():
     torch.manual_seed(0)
     wishes = ConditionImputation(2, 4, 64)
-    wishes.learn(pairs(4000, Generator().manual_seed(0)), DROPOUT, 150, 128, Generator().manual_seed(1))
+    settings = FlowFitSettings(steps=150, batch=128, dropout=DROPOUT)
+    wishes.learn(pairs(4000, Generator().manual_seed(0)), Generator().manual_seed(1), settings)
     model = ImageVAE((1, 16, 16), ConditionKinds((0, 1)), SETTINGS)
     model.wishes = wishes
     return model
@@ -124,9 +126,8 @@ def few(count, generator):
 
 def many(pretrained, rows, columns=(0, 1, None)):
     fresh = begun(pretrained, ConditionKinds(tuple(range(len(columns)))), columns)
-    return augmented_conditions(
-        fresh.pretrained, rows, DROPOUT, 500, 64, Generator().manual_seed(2), torch.ones(1, len(columns))
-    )
+    signs, settings = torch.ones(1, len(columns)), FlowFitSettings(steps=500, batch=64, dropout=DROPOUT)
+    return augmented_conditions(fresh.pretrained, rows, Generator().manual_seed(2), settings, signs)
 
 
 def test_draws_are_like_the_few_and_have_the_new_column(pretrained, generator):
@@ -194,7 +195,7 @@ def test_maps_that_noise_hides_keep_their_priors(generator, monkeypatch):
 def test_maps_are_of_no_more_items_than_memory_holds(generator, monkeypatch):
     monkeypatch.setattr(image_priors, "MOST_MAPS", 10)
     batches = [Blobs(noise=0.0).draw(size, generator).with_condition(None) for size in (7, 1, 1, 10)]
-    maps = image_priors.posterior_maps(stirred(), 0, batches, generator, untold)
+    maps = image_priors.posterior_maps(stirred(), 0, batches, generator, no_progress)
     assert len(maps.mean) == len(maps.log_std) == len(maps.above) == 10
 
 

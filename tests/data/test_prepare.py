@@ -1,8 +1,7 @@
-import csv
-import json
+"""Every row is used, refused or a duplicate; the folder appears whole; nothing depends on workers."""
+
 import subprocess
 import sys
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,34 +9,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.deduplication import FirstOccurrences, hash_keys
-from sciencegen.data.prepare import prepare as prepare_dataset
+from sciencegen.data.preparation import SourceDescription
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.data.statistics import ColumnStatistics
 from sciencegen.data.tables import read_table, write_table
-from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import sha256_of
 from sciencegen.items import Row
 from tests.data import words
+from tests.data.preparing import as_rows, letters, prepare, rejects
 
-prepare = partial(
-    prepare_dataset,
-    parse_and_measure=words.parse_and_measure,
-    property_names=("length", "vowels"),
-    processes=1,
-    chunk=4,
-    timeout_s=0.5,
-)
 NAMES = ["Apple", "pear", "x7", "apple", "plum", "crash", "fig", "raise", "hang", "PEAR", "extraordinarily", "kiwi"]
-
-
-def as_rows(names, **columns):
-    return [Row(i + 2, name, {k: v[i] for k, v in columns.items()}) for i, name in enumerate(names)]
-
-
-def rejects(dataset):
-    with open(dataset.rejects_path, newline="") as handle:
-        return [(int(row["line"]), row["item"], row["reason"]) for row in csv.DictReader(handle)]
 
 
 def test_every_row_is_used_refused_or_a_duplicate(tmp_path):
@@ -92,7 +73,7 @@ def test_names_stay_with_their_items(tmp_path):
 def test_a_value_that_the_file_knows_better_wins(tmp_path):
     rows = as_rows(["one", "two", "three"], vowels=[9, 9, 9], length=[7, 8, 9], activity=[1.5, 2.5, 3.5])
     rows[1] = Row(3, "two", {"activity": 2.5})
-    dataset = prepare(rows, output=tmp_path / "words", given_names={"length", "breadth"})
+    dataset = prepare(rows, output=tmp_path / "words", supplied_names={"length", "breadth"})
     assert dataset.property_names == ("length", "vowels", "activity")
     np.testing.assert_array_equal(dataset.values(), [[7, 2, 1.5], [3, 1, 2.5], [9, 2, 3.5]])  # two: none given
     assert dataset.summary["properties"]["length"]["max"] == 9
@@ -110,10 +91,6 @@ def test_named_streams_become_splits_without_leaks(tmp_path):
     assert (dataset.count(), dataset.count("test"), len(dataset.values("none"))) == (4, 1, 0)
     with pytest.raises(ConfigError, match="Unknown split"):
         dataset.items("validation")
-
-
-def letters(number):
-    return "".join(chr(97 + int(digit)) for digit in str(number))
 
 
 def test_fractions_follow_the_item_not_its_place(tmp_path):
@@ -169,13 +146,15 @@ def test_an_error_on_the_way_leaves_the_old_dataset(tmp_path):
 SCRIPT = """
 import os, sys; sys.path.insert(0, {folder!r})
 from tests.data import words
+from sciencegen.data.preparation import ItemFunctions, PreparationOptions, WorkerSettings
 from sciencegen.data.prepare import prepare
 from sciencegen.items import Row
 def rows():
     for number in range(10**9):
         if number == 20000: print("at work", flush=True)
         yield Row(number, "word" if number else "first")
-prepare(rows(), words.parse_and_measure, {output!r}, property_names=("length", "vowels"), processes=1, overwrite=True)
+functions = ItemFunctions(words.parse_and_measure, ("length", "vowels"))
+prepare(rows(), functions, {output!r}, PreparationOptions(workers=WorkerSettings(1)), overwrite=True)
 """
 
 
@@ -199,8 +178,7 @@ def test_from_a_file_with_its_checksum(tmp_path):
     dataset = prepare(
         read_table(table, ("item",)),
         output=tmp_path / "words",
-        source=str(table),
-        source_files=[table],
+        source=SourceDescription(str(table), [table]),
         progress=done.append,
     )
     assert dataset.summary["source_files"] == {"in.csv": sha256_of(table)}
@@ -208,82 +186,3 @@ def test_from_a_file_with_its_checksum(tmp_path):
     assert (len(dataset), dataset.encoded) == (2, False)
     with pytest.raises(DataError, match="encoding"):
         dataset.tokens()
-
-
-def test_load_says_what_is_wrong(tmp_path):
-    with pytest.raises(DataError, match="datasets prepare"):
-        PreparedDataset.load(tmp_path)
-    prepare(as_rows(["a"]), output=tmp_path / "words")
-    summary = tmp_path / "words" / "dataset.json"
-    summary.write_text(json.dumps({**json.loads(summary.read_text()), "format_version": 99}))
-    with pytest.raises(IncompatibleError, match="upgrade"):
-        PreparedDataset.load(tmp_path / "words")
-    summary.write_text("[]")
-    with pytest.raises(SciencegenError, match="something else"):
-        PreparedDataset.load(tmp_path / "words")
-
-
-def test_item_column_behaves_like_a_list(tmp_path):
-    items = prepare(as_rows(["a", "b", "c", "d"]), output=tmp_path / "words").items()
-    assert (len(items), items[0], items[-1], items[1:3], items[::-1]) == (4, "a", "d", ["b", "c"], ["d", "c", "b", "a"])
-    assert items.take([3, 0]) == ["d", "a"]
-    assert "c" in items
-    with pytest.raises(IndexError):
-        items[4]
-
-
-def test_several_row_groups_read_as_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("sciencegen.data.itemtable.ROWS_PER_GROUP", 64)
-    names = [letters(number) for number in range(300)]
-    fractions = {"train": 0.5, "test": 0.5}
-    dataset = prepare(as_rows(names), output=tmp_path / "words", encode=words.encode, chunk=25, split=fractions)
-    for split in (None, "train", "test"):
-        flat, offsets = dataset.tokens(split)
-        found = [bytes(flat[a:b].astype(np.uint8)).decode() for a, b in pairwise(offsets)]
-        assert found == list(dataset.items(split))
-        assert dataset.values(split)[:, 0].tolist() == [len(name) for name in found]
-
-
-@pytest.mark.parametrize("limit", [1, 40, 1000])
-def test_a_limit_leaves_the_first_of_each_split(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr("sciencegen.data.itemtable.ROWS_PER_GROUP", 64)
-    names = [letters(number) for number in range(300)]
-    whole = prepare(as_rows(names), output=tmp_path / "words", encode=words.encode, split={"train": 0.7, "test": 0.3})
-    cut = PreparedDataset.load(tmp_path / "words", limit)
-    kept = {split: list(whole.items(split))[:limit] for split in whole.splits}
-    together = [name for name in names if any(name in part for part in kept.values())]
-    for split, expected in (*kept.items(), (None, together)):
-        assert list(cut.items(split)) == expected
-        assert cut.count(split) == len(expected)
-        assert cut.values(split)[:, 0].tolist() == [len(name) for name in expected]
-        flat, offsets = cut.tokens(split)
-        assert [bytes(flat[a:b].astype(np.uint8)).decode() for a, b in pairwise(offsets)] == expected
-    assert len(cut) == len(together)
-
-
-def test_seen_keys_agree_with_a_dictionary():
-    generator = np.random.default_rng(0)
-    seen, first, line = FirstOccurrences(), {}, 0
-    for size in generator.integers(0, 200, 60):
-        keys = [str(number) for number in generator.integers(0, 3000, size)]
-        lines = np.arange(line, line + size)
-        line += int(size)
-        expected = []
-        for key, number in zip(keys, lines, strict=True):
-            expected.append(first.get(key, -1))
-            first.setdefault(key, number)
-        assert seen.first_lines(hash_keys(keys), lines).tolist() == expected
-
-
-def test_statistics_in_pieces_agree_with_the_whole():
-    values = np.random.default_rng(1).normal(1e4, 1, (1000, 3))
-    values[::7, 1] = np.nan
-    values[:, 2] = np.nan
-    statistics = ColumnStatistics.empty(3)
-    for piece in np.split(values, [0, 1, 1, 400]):
-        statistics = statistics.add(piece)
-    found = statistics.describe(("a", "b", "c"))
-    assert found["a"]["mean"] == pytest.approx(values[:, 0].mean(), rel=1e-12)
-    assert found["b"]["std"] == pytest.approx(np.nanstd(values[:, 1]), rel=1e-9)
-    assert (found["b"]["min"], found["b"]["count"]) == (np.nanmin(values[:, 1]), np.isfinite(values[:, 1]).sum())
-    assert found["c"] == {"count": 0, "mean": None, "std": None, "min": None, "max": None}
