@@ -22,7 +22,7 @@ def main() -> None:
     given = parser.parse_args()
     loaded = load_model(given.domain, given.model, "cpu")
     science, space, representation = loaded.domain, loaded.space, loaded.representation
-    items = [science.parse(row.text) for row in science.read(given.table)]
+    items = [science.items.parse(row.text) for row in science.items.read(given.table)]
     names = [name for name in representation.properties if name in science.properties]
     values = science.measure(items, names)
     rows = [representation.condition(dict(zip(names, row, strict=True))) for row in values.tolist()]
@@ -32,7 +32,7 @@ def main() -> None:
     for title, asked in (("nothing", batch), (f"all of {', '.join(names)}", known)):
         print(f"bits an item, given {title}: {-float(loaded.model.log_prob(asked).mean()) / np.log(2):.1f}")
     latents = space.encode_arrays(arrays)
-    keys = [science.key(item) for item in items]
+    keys = [science.items.key(item) for item in items]
     whole = _same(space.decode(latents), keys, science)
     latents[:, loaded.model.semantic_size :] = 0
     print(f"the same again: {whole:.1%}; from the code alone, the noise at its median: ", end="")
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _same(texts: list[str], keys: list[str], science) -> float:
-    back = [science.key(science.parse(text)) if text else "" for text in texts]
+    back = [science.items.key(science.items.parse(text)) if text else "" for text in texts]
     return float(np.mean([one == key for one, key in zip(back, keys, strict=True)]))
 
 

@@ -54,7 +54,7 @@ def test_where_goals_are_read_each_name_is_refused(form, name):
 
 def test_no_oracle_has_such_a_name():
     domain = load_domain("proteins")
-    assert not set(NOT_GOALS) & set(domain.oracle_names())
+    assert not set(NOT_GOALS) & set(domain.oracles.names())
 
 
 def test_other_names_and_other_domains_are_as_before():

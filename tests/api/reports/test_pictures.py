@@ -17,7 +17,7 @@ from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.vae.images.image_vae import ImageVAESettings
 
 SIDE, NAMES = 32, ("half_light_radius", "flux")
-MADE = GALAXIES.simulate({"side": SIDE}, 0, 0, 24)
+MADE = GALAXIES.items.simulate({"side": SIDE}, 0, 0, 24)
 TEXTS = [text for text, _ in MADE]
 VALUES = np.array([[values[name] for name in NAMES] for _, values in MADE], np.float32)
 
@@ -41,7 +41,7 @@ def loaded():
         code=4, pyramid=PyramidSettings(4, (1, 2), known=8), flow_layers=1, flow_width=8, corrections=1
     )
     model = stamp_vae(representation, settings).eval()
-    space = LatentSpace(model, representation, GALAXIES.parse, GALAXIES.text)
+    space = LatentSpace(model, representation, GALAXIES.items.parse, GALAXIES.items.text)
     return SimpleNamespace(recipe=RECIPES["stamp-vae"], representation=representation, model=model, space=space)
 
 
@@ -70,10 +70,10 @@ def test_there_is_none_without_both_or_where_the_domain_has_none(loaded, missing
 
 
 def test_what_is_no_item_has_no_picture():
-    items = [GALAXIES.parse(TEXTS[0]), Refusal("no"), GALAXIES.parse(TEXTS[1])]
+    items = [GALAXIES.items.parse(TEXTS[0]), Refusal("no"), GALAXIES.items.parse(TEXTS[1])]
     first, none, second = pictures_of(GALAXIES, items)
     assert none == ""
-    assert [first, second] == GALAXIES.render_alike([items[0], items[2]])
+    assert [first, second] == GALAXIES.pictures.render_alike([items[0], items[2]])
 
 
 def test_rows_along_the_directions_in_which_items_vary_then_under_each_condition(loaded):

@@ -45,13 +45,15 @@ def test_novelty_is_unknown_only_where_there_is_a_candidate(tmp_path, novel, sai
 
 
 def test_items_in_a_file_beside_the_table_are_found_from_anywhere(tmp_path, monkeypatch):
-    made = [text for text, _ in GALAXIES.simulate({"side": 32}, 0, 0, 3)]
+    made = [text for text, _ in GALAXIES.items.simulate({"side": 32}, 0, 0, 3)]
     (tmp_path / "results").mkdir()
     monkeypatch.chdir(tmp_path)
     write_candidates(GALAXIES, "results/candidates.parquet", {"item": made})
     monkeypatch.chdir("/")
     run = RunContents(tmp_path / "results", RunSettings(domain="galaxies"))
-    assert [GALAXIES.key(item) for item in run.items] == [GALAXIES.key(GALAXIES.parse(text)) for text in made]
+    assert [GALAXIES.items.key(item) for item in run.items] == [
+        GALAXIES.items.key(GALAXIES.items.parse(text)) for text in made
+    ]
     (tmp_path / "results/candidates.fits").unlink()
     with pytest.raises(DataError, match=r"there is no file .*candidates.fits"):
         _ = RunContents(tmp_path / "results", RunSettings(domain="galaxies")).items

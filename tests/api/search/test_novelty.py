@@ -23,7 +23,7 @@ def test_what_is_read_is_told(tmp_path, monkeypatch, every, largest, keys, items
     said = []
     known = novelty.read_known("molecules", "t.csv", None, 1, every, said.append)
     assert (len(known.keys), len(known.items), said) == (keys, items, [told])
-    assert known.holds(known.domain.parse("CC")) is (keys > 0)
+    assert known.holds(known.domain.items.parse("CC")) is (keys > 0)
 
 
 def test_without_a_set_nothing_is_read_or_said():

@@ -10,11 +10,11 @@ from sciencegen.api.writing.writer import open_output, write_candidates
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.errors import ConfigError
 
-MADE = [text for text, _ in DOMAIN.simulate({"side": 32}, 0, 0, 3)]
+MADE = [text for text, _ in DOMAIN.items.simulate({"side": 32}, 0, 0, 3)]
 
 
 def keys(texts):
-    return [DOMAIN.key(DOMAIN.parse(text)) for text in texts]
+    return [DOMAIN.items.key(DOMAIN.items.parse(text)) for text in texts]
 
 
 @pytest.mark.parametrize("name", ["best.csv", "best.csv.gz", "best.parquet"])
@@ -26,15 +26,15 @@ def test_cells_say_where_the_items_stand(tmp_path, monkeypatch, name):
     table = pd.read_parquet(name) if name.endswith("parquet") else pd.read_csv(name)
     assert table["item"].tolist() == ["best.fits[0]", "best.fits[1]", "best.fits[2]"]
     assert keys(table["item"]) == keys(MADE)
-    rows = list(DOMAIN.read(tmp_path / "best.fits"))
+    rows = list(DOMAIN.items.read(tmp_path / "best.fits"))
     assert [(row.id, row.values) for row in rows] == [("1", {"flux": 1.5}), ("2", {"flux": 2.5}), ("3", {})]
-    assert keys(row.text for row in DOMAIN.read(tmp_path / name)) == keys(MADE)
+    assert keys(row.text for row in DOMAIN.items.read(tmp_path / name)) == keys(MADE)
 
 
 def test_items_of_a_file_stay_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    DOMAIN.write(tmp_path / "in.fits", [DOMAIN.parse(text) for text in MADE], ["a", "b", "c"], {})
-    read = [DOMAIN.text(DOMAIN.parse(f"in.fits[{number}]")) for number in range(3)]
+    DOMAIN.items.write(tmp_path / "in.fits", [DOMAIN.items.parse(text) for text in MADE], ["a", "b", "c"], {})
+    read = [DOMAIN.items.text(DOMAIN.items.parse(f"in.fits[{number}]")) for number in range(3)]
     with open_output("galaxies", "out.csv", ["item"]) as writer:
         writer.write({"item": read})
     assert pd.read_csv("out.csv")["item"].tolist() == ["in.fits[0]", "in.fits[1]", "in.fits[2]"]
@@ -56,7 +56,7 @@ def test_with_leave_the_file_beside_a_lost_table_is_written_anew(tmp_path):
     for items in (MADE, MADE[:2]):
         with open_output("galaxies", str(table), ["item"], overwrite=True) as writer:
             writer.write({"item": items})
-        assert keys(row.text for row in DOMAIN.read(table)) == keys(items)
+        assert keys(row.text for row in DOMAIN.items.read(table)) == keys(items)
         table.unlink()
 
 

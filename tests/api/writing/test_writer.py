@@ -33,7 +33,7 @@ def test_every_table_that_is_written_is_read_again_whatever_the_case(tmp_path, d
     with open_output("molecules", str(written), ["item"]) as writer:
         writer.write({"item": [item]})
     path = written.rename(tmp_path / f"plate.v1{ending.upper()}")
-    assert [row.text for row in domain_of(domain).read(path)] == [item]
+    assert [row.text for row in domain_of(domain).items.read(path)] == [item]
     assert [row.text for row in read_rows_of(domain_of("proteins"), path, None, "MKV")] == [item]
 
 
@@ -56,22 +56,25 @@ def test_no_id_breaks_its_line_or_extends_the_item(tmp_path):
     ids = ["one\ntwo", "|$R1$|", "  | x | y", "", "plain"]
     with open_output("molecules", str(tmp_path / "x.smi"), ["item", "id"]) as writer:
         writer.write({"item": ["CCO"] * 4 + [""], "id": ids})
-    rows = list(DOMAIN.read(tmp_path / "x.smi"))
+    rows = list(DOMAIN.items.read(tmp_path / "x.smi"))
     assert [row.text for row in rows] == ["CCO"] * 4 + [""]
     assert [row.id for row in rows] == ["one two", "$R1$|", "x | y", "", ""]
-    DOMAIN.write(tmp_path / "y.smi", [DOMAIN.parse("CCO")] * 2, ids[:2], {})
-    assert [(row.text, row.id) for row in DOMAIN.read(tmp_path / "y.smi")] == [("CCO", "one two"), ("CCO", "$R1$|")]
+    DOMAIN.items.write(tmp_path / "y.smi", [DOMAIN.items.parse("CCO")] * 2, ids[:2], {})
+    assert [(row.text, row.id) for row in DOMAIN.items.read(tmp_path / "y.smi")] == [
+        ("CCO", "one two"),
+        ("CCO", "$R1$|"),
+    ]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".sdf"])
 def test_candidates_of_a_form_are_plain_in_tables_and_whole_in_structures(tmp_path, ending):
     form = DOMAIN.forms["structures"]
-    DOMAIN.write(tmp_path / "in.sdf", [DOMAIN.parse("CCO")], ["a"], {})
+    DOMAIN.items.write(tmp_path / "in.sdf", [DOMAIN.items.parse("CCO")], ["a"], {})
     (text,) = [row.text for row in form.read(tmp_path / "in.sdf")]
     found = Found("molecules/structures", {"rank": [1], "item": [text]}, {}, {}, [], {})
     path = tmp_path / f"out{ending}"
     write_search(found, str(path), origin=Origin("optimize", "my-model"))
     assert not list(tmp_path.glob("*.rejects.csv"))
-    (row,) = DOMAIN.read(path)
+    (row,) = DOMAIN.items.read(path)
     assert row.text == "CCO"
     assert ending == ".csv" or "by my-model" in path.read_text()
