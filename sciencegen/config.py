@@ -375,7 +375,7 @@ def _known_keys(record: type[BaseModel], path: list[str]) -> list[str]:
 
 def read_settings(text: str) -> dict[str, Any]:
     """A mapping from YAML or JSON text, or from a file given as `@path`."""
-    place = text[1:] if text.startswith("@") else "--settings"
+    place = text[1:] if text.startswith("@") else "`settings`"
     try:
         values = yaml.safe_load(Path(place).read_text() if text.startswith("@") else text)
     except FileNotFoundError:

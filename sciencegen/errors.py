@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 
 class SciencegenError(Exception):
-    """Base of every error this package raises on purpose; `exit_code` is what the shell sees."""
+    """Base of every error this package raises on purpose.
+
+    A message names settings in backticks, such as `wild_type`; the command line shows them as its flags.
+
+    Parameters
+    ----------
+    message : str
+    names_keys : bool
+        Whether the settings are keys of a config file, which stay as they are.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the shell sees.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, names_keys: bool = False) -> None:
+        super().__init__(message)
+        self.names_keys = names_keys
 
 
 class ConfigError(SciencegenError):
@@ -77,22 +94,3 @@ def _by_family(names: Sequence[str]) -> list[str]:
     families = Counter(name.partition(":")[0] for name in names if ":" in name)
     alone = [name for name in names if families[name.partition(":")[0]] < 2]
     return [*alone, *(f"{family}:... ({count})" for family, count in families.items() if count > 1)]
-
-
-KEYS_OF_FLAGS = {
-    "control": "controls",
-    "condition": "conditions",
-    "item-column": "column",
-    "predictor": "predictors",
-    "set": "settings",
-}
-"""Flags whose key in a config has another name; of the others dashes become underscores."""
-
-
-def in_keys(message: str) -> str:
-    """What a message says of flags, said of the keys of a config: `noise_free` for --noise-free."""
-    return re.sub(r"(?<![^\s(])--([a-z]+(?:-[a-z]+)*)", lambda flag: f"`{_key(flag[1])}`", message)
-
-
-def _key(flag: str) -> str:
-    return KEYS_OF_FLAGS.get(flag, flag.replace("-", "_"))

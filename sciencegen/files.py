@@ -170,12 +170,14 @@ def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
     check_writable(output, "-o")
     path = Path(output)
     if path.exists() and not force and not (folder and path.is_dir() and not any(path.iterdir())):
-        raise ConfigError(f"{output} exists. Pass --force to overwrite it, or another -o.")
+        raise ConfigError(f"{output} exists. Pass `force` to overwrite it, or another `output`.")
     if path.is_file() and folder:
-        raise ConfigError(f"Expected a folder for -o, {output} is a file. Pass another -o.")
+        raise ConfigError(f"Expected a folder for `output`, {output} is a file. Pass another `output`.")
     if path.is_dir() and not folder:
-        raise ConfigError(f"Expected a file for -o, {output} is a folder.")
+        raise ConfigError(f"Expected a file for `output`, {output} is a folder.")
     if path.exists() and not path.is_file() and not path.is_dir():  # a file would come in place of it
-        raise ConfigError(f"Expected a file for -o, {output} is a device or a pipe. Pass -o - and redirect it.")
+        raise ConfigError(
+            f"Expected a file for `output`, {output} is a device or a pipe. Pass `output` - and redirect it."
+        )
     if not folder:  # the refusals of an earlier run would read as this one's
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 HALVED = (
     "The accelerator's memory is too small for a whole chunk, so chunks are computed in halves: slower, and rounded "
-    "otherwise in the last digits. --device cpu computes them whole."
+    "otherwise in the last digits. `device` cpu computes them whole."
 )
 
 
@@ -37,7 +37,7 @@ def _halved(compute: Callable[[slice], Result], rows: slice, join: Callable[[Seq
     if middle == rows.start:
         raise ConfigError(
             f"Expected room for one item in the accelerator's memory, got: {reason} "
-            "Pass --device cpu, or free the memory that other programs hold."
+            "Pass `device` cpu, or free the memory that other programs hold."
         )
     warnings.warn(HALVED, stacklevel=1)  # from one line with one text, so that Python shows it once
     parts = [_halved(compute, half, join) for half in (slice(rows.start, middle), slice(middle, rows.stop))]

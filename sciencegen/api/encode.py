@@ -55,7 +55,7 @@ def read_latents(path: Path, size: int) -> np.ndarray:
     if latents.shape[1] != size:
         raise IncompatibleError(
             f"Expected latents of {size} numbers for this model, {path} holds {latents.shape[1]}. "
-            "Pass --model with the model that made them."
+            "Pass `model` with the model that made them."
         )
     return latents.astype(np.float32)
 

@@ -48,7 +48,7 @@ def evaluate(
 
 def check_against(settings: EvaluateSettings) -> str:
     if settings.against is None:
-        raise ConfigError("Expected what to compare with, got nothing. Pass --against with a set/split or a file.")
+        raise ConfigError("Expected what to compare with, got nothing. Pass `against` with a set/split or a file.")
     return settings.against
 
 

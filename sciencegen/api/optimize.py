@@ -95,9 +95,9 @@ def search(
     known = read_known(domain, training, model.config.get("training_data"), settings.threads, every, log)
     known = replace(known, start=frozenset(map(science.items.key, space.start)))
     if settings.novel and known.empty:
-        log("note: no training data is known, so novelty can't be checked; pass --training")
+        log("note: no training data is known, so novelty can't be checked; pass `training`")
     elif known.committed is not None and training is None:
-        log("note: similarity_to_training stays empty: only which items are known is shipped; pass --training")
+        log("note: similarity_to_training stays empty: only which items are known is shipped; pass `training`")
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         scoring = ScoringOptions(cautious=settings.lower_bounds, progress=_progress(advance))

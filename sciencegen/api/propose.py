@@ -94,7 +94,7 @@ def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None
     if pool is None and not (space.draws or standing.known or standing.start or offered):
         raise ConfigError(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
-            "Pass --measured, --journal, --pool, --also, --model or --start."
+            "Pass `measured`, `journal`, `pool`, `also`, `model` or `start`."
         )
     number = standing.history.next_round
     generator = np.random.default_rng((settings.seed, number))
@@ -126,7 +126,7 @@ def check_plan(domain: str, settings: ProposeSettings, further: Collection[str] 
     check_costs(settings)
     check_where(domain, settings, further)
     if settings.pool is not None and settings.also:
-        raise ConfigError("Expected either --pool, the only candidates, or --also, some beside those made, got both.")
+        raise ConfigError("Expected either `pool`, the only candidates, or `also`, some beside those made, got both.")
     for name, folder in settings.predictors.items():
         predictor_oracle(domain, name, folder)
     constraint_of(science, settings.keep, settings.forbid, None)

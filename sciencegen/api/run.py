@@ -49,7 +49,7 @@ def run(
         raise unknown_name("domain", domain, domain_names())
     root = workflow_root()
     settings, raw = read_config(domain, Path(config) if config else default_config(root, domain), results)
-    check_writable(Path(settings.folder) / WORKFLOW, "--results")
+    check_writable(Path(settings.folder) / WORKFLOW, "`results`")
     folder = RunFolder(settings.folder)
     with folder.lock():
         supervision.stop_left_over(folder.path)
@@ -102,7 +102,7 @@ def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...
 def default_config(root: Path, domain: str) -> Path:
     path = root / "config" / f"{domain}.yaml"
     if not path.is_file():
-        raise ConfigError(f"No default workflow for {domain} comes with sciencegen. Pass --config with one of yours.")
+        raise ConfigError(f"No default workflow for {domain} comes with sciencegen. Pass `config` with one of yours.")
     return path
 
 

@@ -40,7 +40,7 @@ def family_model(
         raise DataError(f"Expected an alignment (.a2m, .a3m, .sto, .fasta) at {alignment}, found no file.")
     if str(alignment).lower().endswith(READ_TABLES):
         raise ConfigError(
-            f"Expected an alignment (.a2m, .a3m, .sto, .fasta) for --alignment, got the table {alignment}. A table of "
+            f"Expected an alignment (.a2m, .a3m, .sto, .fasta) for `alignment`, got the table {alignment}. A table of "
             "variants goes to `score --variants`, one of measured values to `train predictor` or `propose --measured`."
         )
     chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **settings}
@@ -72,7 +72,9 @@ def score_variants(
     check_variants(domain, variants, classify)
     made_by = {key: dict(given) for key, given in (("settings", settings), ("training", training)) if given}
     if made_by and alignment is None:
-        raise ConfigError("Expected --set and --training with --alignment only: they say how its model is trained.")
+        raise ConfigError(
+            "Expected `settings` and `training` with `alignment` only: they say how its model is trained."
+        )
     science = plain_of(domain)
     loaded: LoadedModel | None = None
     scorer: VariantScorer | None
@@ -85,7 +87,7 @@ def score_variants(
         if scorer is None and (classify or not predictors):
             raise ConfigError(
                 f"Expected a family's model, trained on an alignment; {loaded.folder} learned from measured variants, "
-                "which tell effects by a predictor. Train one (`train predictor`) and pass --predictor."
+                "which tell effects by a predictor. Train one (`train predictor`) and pass `predictors`."
             )
         names = variants_of(science).names(loaded.reference) if scorer is None else scorer.names
     else:
@@ -110,11 +112,11 @@ def _check_wish(
     wild_type = sources[-1]
     if sum(source is not None for source in sources) != 1:
         raise ConfigError(
-            "Expected an alignment or a model trained on one (--alignment or --model), or --wild-type with "
-            "--predictor, and one of them only."
+            "Expected an alignment or a model trained on one (`alignment` or `model`), or `wild_type` with "
+            "`predictors`, and one of them only."
         )
     if wild_type is not None and (classify or not predictors):
-        raise ConfigError("Expected --predictor, and no --classify, with --wild-type: no family scores the variants.")
+        raise ConfigError("Expected `predictors`, and no `classify`, with `wild_type`: no family scores the variants.")
 
 
 def check_variants(domain: str, variants: str | Path | Sequence[str], classify: bool) -> None:

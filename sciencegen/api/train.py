@@ -70,11 +70,11 @@ def train(
         check_taken(chosen)
         return take_model(domain, chosen.model, folder, force)
     if data is None:
-        raise ConfigError("Expected data to train on, got none. Pass --data: a prepared folder, a file or a dataset.")
+        raise ConfigError("Expected data to train on, got none. Pass `data`: a prepared folder, a file or a dataset.")
     identity = identity_of(domain, data, column, chosen) | defaults_of(domain, chosen)
     path = Path(folder or Path("runs") / run_name(identity, domain))
     if os.path.isdir(path) and not force and _is_finished(run := RunFolder(path), identity):
-        log(f"{path} is finished already; --force trains it anew")
+        log(f"{path} is finished already; `force` trains it anew")
         return Trained(path, run.read_json(models.METRICS))
     check_writable(path / IDENTITY, "-o")
     plan = make_plan(domain, data, column, chosen)

@@ -10,6 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+from sciencegen.cli.flags import in_flags
+
 Value = TypeVar("Value")
 
 REFUSED = ("refused", "failed_scores")
@@ -18,11 +20,12 @@ FIRST_S, SILENCE_S = 2.0, 20.0
 """Seconds after which a log hears how far the work is: at first, and from then on."""
 
 
-def say(message: str, style: str = "") -> None:
-    """One line on stderr."""
+def say(message: str, style: str = "", names_keys: bool = False) -> None:
+    """One line on stderr. Settings are shown as flags, unless it names the keys of a config."""
     from rich.console import Console
 
-    Console(stderr=True, highlight=False).print(message, style=style, markup=False, soft_wrap=True)
+    shown = message if names_keys or "`" not in message else in_flags(message)
+    Console(stderr=True, highlight=False).print(shown, style=style, markup=False, soft_wrap=True)
 
 
 def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:

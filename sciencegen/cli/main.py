@@ -88,7 +88,7 @@ def main() -> None:
     try:
         app()
     except SciencegenError as error:
-        say(f"error: {error}", style="red")
+        say(f"error: {error}", style="red", names_keys=error.names_keys)
         code = error.exit_code
     except Stopped as stop:
         say(f"stopped {stop}".rstrip(), style="yellow")

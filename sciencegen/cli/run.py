@@ -36,9 +36,9 @@ def run(
         )
         print(finished.report, flush=True)
         for note in finished.notes:
-            say(f"note: {note}")
+            say(f"note: {note}", names_keys=True)
         if finished.fewer:
-            raise FewerResults(" ".join(finished.fewer))
+            raise FewerResults(" ".join(finished.fewer), names_keys=True)
     elif finished.code:
         say(f"stopped early; what each step said is in {finished.folder / 'logs'}. The same command goes on.")
     raise typer.Exit(finished.code)

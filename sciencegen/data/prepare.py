@@ -88,7 +88,7 @@ def prepare(
     """
     output, options, source = Path(output), options or PreparationOptions(), source or SourceDescription()
     if output.exists() and not overwrite:
-        raise ConfigError(f"Expected a new folder, but {output} exists. Pass --force to replace it, or another name.")
+        raise ConfigError(f"Expected a new folder, but {output} exists. Pass `force` to replace it, or another name.")
     stream, splits, edges = _streams(rows, options.split)
     peeked = list(islice(stream, PEEK_ROWS))
     properties = tuple(functions.property_names)

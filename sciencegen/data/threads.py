@@ -36,7 +36,7 @@ def map_threaded(
 
 
 def worker_count(threads: int) -> int:
-    """Processes for `--threads`: 0 is every core that this process may use."""
+    """Processes for `threads`: 0 is every core that this process may use."""
     if threads:
         return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,7 @@
 """What the scientist wishes, as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`, and of a
 predictor, that it knows things like this: `fitness in domain`.
 
-The left side names an oracle and is kept word for word; the domain knows what it means. `--goal` and `--where` share
+The left side names an oracle and is kept word for word; the domain knows what it means. `goals` and `where` share
 this grammar, a condition being a goal that isn't `maximize` or `minimize`.
 """
 
@@ -109,7 +109,7 @@ def parse_goal(
 def parse_condition(
     text: str, tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
 ) -> Goal:
-    """A goal that must be a constraint (`--where`)."""
+    """A goal that must be a constraint (`where`)."""
     goal = parse_goal(text, tolerances, scales, f"a condition like {CONDITIONS}")
     if goal.is_objective or goal.in_domain:
         raise ConfigError(f"Expected a condition such as '{goal.name} >= 1' or '{goal.name} in 1..3', got '{text}'.")
@@ -122,7 +122,7 @@ def parse_goals(
     """Several goals, each stated once."""
     goals = [parse_goal(text, tolerances, scales) for text in texts]
     if not goals:
-        raise ConfigError(f"Expected at least one goal, got none. Pass --goal with {GRAMMAR}.")
+        raise ConfigError(f"Expected at least one goal, got none. Pass `goals` with {GRAMMAR}.")
     objectives = [goal.name for goal in goals if goal.is_objective]
     twice = sorted({name for name in objectives if objectives.count(name) > 1})
     if twice:

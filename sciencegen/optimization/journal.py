@@ -236,7 +236,7 @@ def _checked_header(line: str, path: Path) -> tuple[str, ...]:
     if missing:
         raise DataError(
             f"Expected a journal with the columns {','.join(COLUMNS)} in {path}, found {line[:LONGEST_SHOWN]!r} "
-            f"without {', '.join(missing)}. Name another file with --journal: it is made by the first entry. "
+            f"without {', '.join(missing)}. Name another file with `journal`: it is made by the first entry. "
             "A table of measurements goes in by `sciencegen record`."
         )
     return header

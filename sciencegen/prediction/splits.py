@@ -69,7 +69,7 @@ def _folds_of_parts(split: Split, same: np.ndarray, folds: int, generator: np.ra
     labels = [tuple(parts) for parts in split.labels or ()]
     parts = sorted({part for item in labels for part in item}, key=str)
     if len(parts) < 2:
-        raise DataError(f"Expected at least 2 {split.name} to split by, found {len(parts)}. Pass --split random.")
+        raise DataError(f"Expected at least 2 {split.name} to split by, found {len(parts)}. Pass `split` random.")
     count = min(folds, len(parts))
     dealt = dict(zip(parts, generator.permutation(len(parts)) % count, strict=True))
     own = generator.integers(count, size=int(same.max()) + 1)[same]
@@ -80,7 +80,7 @@ def _folds_of_parts(split: Split, same: np.ndarray, folds: int, generator: np.ra
     if fewest < FEWEST_ROWS:
         raise DataError(
             f"Expected {FEWEST_ROWS} items or more without each of the {split.name}, found {fewest}: nearly every item "
-            "has one of those that are left out together. Pass another --split."
+            "has one of those that are left out together. Pass another `split`."
         )
     drawn = generator.random((int(same.max()) + 1, count))[same]
     return Folds(np.where(left_out, drawn, -1.0).argmax(axis=1), left_out)
@@ -105,7 +105,7 @@ def below_cut(
         raise DataError(
             f"Expected items of different {split.name} to learn from the lower and judge by the higher, found "
             f"{len(values)} ({values[0]:g} to {values[-1]:g}), none with {FEWEST_ROWS} different items or more up to "
-            f"it and {fewest_above} or more beyond. Pass another --split."
+            f"it and {fewest_above} or more beyond. Pass another `split`."
         )
     count, variance = _below(order, values, target)
     varied = possible & (variance >= LEAST_VARIANCE * target.var())

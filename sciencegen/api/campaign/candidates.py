@@ -77,7 +77,7 @@ def _rows(
 
 def check_costs(settings: ProposeSettings) -> None:
     if cost_column(settings) and settings.pool is None:
-        raise ConfigError("Expected a pool with a column of costs beside --cost and --cost-limit. Pass --pool.")
+        raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
 
 
 def cost_column(settings: ProposeSettings) -> str | None:

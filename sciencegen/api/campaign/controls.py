@@ -26,13 +26,13 @@ def read_controls(
     science: Domain, settings: ProposeSettings, reference: Reference | None, space: CampaignSpace | None = None
 ) -> list[Item]:
     """The items. space: what the campaign sees, once that is known; what can't be laid on it is an error."""
-    controls = start_items(science, settings.controls, reference, flag="--control")
+    controls = start_items(science, settings.controls, reference, flag="`controls`")
     if space is not None and controls:
         try:
             space.features(controls)
         except ShapeError:
             raise ConfigError(
-                "Expected controls as long as the measured items, got another length. Pass --wild-type to name them "
+                "Expected controls as long as the measured items, got another length. Pass `wild_type` to name them "
                 "(WT, A42G)."
             ) from None
     return controls
@@ -45,7 +45,7 @@ def beside_controls(
     costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
     limit, spent = options.plate.cost_limit, sum(costs.get(science.items.key(one), 0.0) for one in controls)
     if spent >= limit:
-        raise ConfigError(f"Expected controls that cost less than --cost-limit {limit:g}, these cost {spent:g}.")
+        raise ConfigError(f"Expected controls that cost less than `cost_limit` {limit:g}, these cost {spent:g}.")
     return replace(options, plate=replace(options.plate, cost_limit=limit - spent))
 
 

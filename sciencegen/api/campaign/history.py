@@ -86,7 +86,7 @@ def campaign_state(domain: str, settings: ProposeSettings, log: Log) -> Campaign
     standing.notes.extend(_unread(science, settings, standing, reference))
     standing.notes.extend(exempt_motifs(science, origin_of(science, space), settings.forbid))
     if settings.cost and settings.cost_limit is None and settings.acquisition != WEIGHS_COSTS:
-        standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps --cost-limit, none was given")
+        standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps `cost_limit`, none was given")
     return standing
 
 
@@ -112,7 +112,7 @@ def _notes(science: Domain, standing: CampaignState, unaligned: Sequence[Item]) 
     if science.design is not None and not comparable(science, origin, standing.items):
         found.append(
             "measured or proposed items have several lengths: they are compared by composition and the like, not "
-            "residue by residue. Pass --wild-type to learn from those of its length alone"
+            "residue by residue. Pass `wild_type` to learn from those of its length alone"
         )
     measured = [entry for entry in standing.history.entries if entry.kind == "measured"]
     keys = standing.history.keys

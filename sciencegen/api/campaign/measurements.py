@@ -110,7 +110,7 @@ def _no_values(
     reference: Reference | None,
 ) -> DataError:  # fmt: skip
     """Whether the column is missing, empty, or holds no number."""
-    target, remedy = settings.target, "Fill in what was measured, or name the column with --target."
+    target, remedy = settings.target, "Fill in what was measured, or name the column with `target`."
     if path.is_file() and path.name.lower().endswith(READ_TABLES):
         rows = list(read_table(path, columns_of(science, reference), settings.column, with_cells=True))
     held = [row.cells[target] for row in rows if target in row.cells]

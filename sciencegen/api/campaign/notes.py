@@ -65,7 +65,7 @@ def crowded_letters(
             letters.add(place)
             found.append(
                 f"{count} of the plate's {len(plate)} items carry {old(place)}{letter}, as {known[place, letter]} of "
-                f"{len(measured)} measured ones do: if that is an error, so is most of the plate. --maximum-share 0.25 "
+                f"{len(measured)} measured ones do: if that is an error, so is most of the plate. `maximum_share` 0.25 "
                 "spreads the risk"
             )
     for place, count in Counter(place for row in changes[: len(plate)] for place, _ in row).most_common():
@@ -119,7 +119,7 @@ def by_predictors(table: Table, predictors: Sequence[str], target: str) -> list[
         if count := inside.count(False):
             found.append(
                 f"{count} of the plate's {len(inside)} items are unlike all that the predictor '{name}' learned from "
-                f"(column {PREFIX}{name}{IN_DOMAIN}), such as more changes at once than were measured. --where "
+                f"(column {PREFIX}{name}{IN_DOMAIN}), such as more changes at once than were measured. `where` "
                 f"'{name} in domain' leaves such out"
             )
         if name == target:

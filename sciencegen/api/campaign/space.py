@@ -45,8 +45,8 @@ def design_space(
     if settings.wild_type:
         if str(options.get("reference", settings.wild_type)) != settings.wild_type:
             raise ConfigError(
-                f"Expected one wild type, got --wild-type {settings.wild_type} and --space "
-                f"reference={options['reference']}. Pass --wild-type alone."
+                f"Expected one wild type, got `wild_type` {settings.wild_type} and `space` "
+                f"reference={options['reference']}. Pass `wild_type` alone."
             )
         options["reference"] = reference_of(science, settings.wild_type)
     elif "reference" not in options and (known := _reference_of_measured(science, settings)) is not None:
@@ -54,7 +54,7 @@ def design_space(
     if not options:
         return None
     if science.design is None:
-        raise ConfigError(f"Expected no --space, since {science.name} has no design space. Use --keep and --forbid.")
+        raise ConfigError(f"Expected no `space`, since {science.name} has no design space. Use `keep` and `forbid`.")
     for name in options:
         if name not in science.design.options:
             raise unknown_name(f"option of the design space of {science.name}", name, science.design.options)
@@ -117,7 +117,7 @@ def marks_for(
     if design is None:
         return lambda items: [{label} - {""} for label in science.regression.groups(items)]
     if space is None:
-        raise ConfigError("Expected a wild type beside --maximum-share, which counts changes of it. Pass --wild-type.")
+        raise ConfigError("Expected a wild type beside `maximum_share`, which counts changes of it. Pass `wild_type`.")
     return lambda items: design.marks(items, space.origin)
 
 

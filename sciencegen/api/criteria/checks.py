@@ -39,7 +39,7 @@ def _check_possible(domain: Domain, goal: Goal) -> None:
 def check_target(domain: Domain, target: str) -> None:
     """The same for the column of measured values that design rounds learn from, which a plate leaves to the lab."""
     if target in NOT_TARGETS:
-        raise ConfigError(f"Expected a --target beside a plate's own columns, got '{target}'. Give it another name.")
+        raise ConfigError(f"Expected a `target` beside a plate's own columns, got '{target}'. Give it another name.")
     _check_name(domain, target, "the target of a plate")
 
 

@@ -1,4 +1,4 @@
-"""`--where`: what a generated item's properties must be. The grammar is that of the goals."""
+"""`where`: what a generated item's properties must be. The grammar is that of the goals."""
 
 from __future__ import annotations
 

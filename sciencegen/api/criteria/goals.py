@@ -15,7 +15,7 @@ def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
     for goal in goals:
         if goal.in_domain and goal.name not in predictors:
             raise ConfigError(
-                f"Expected a predictor in '{goal.text}', {goal.name} is none. Pass --predictor {goal.name}=FOLDER, "
+                f"Expected a predictor in '{goal.text}', {goal.name} is none. Pass `predictors` {goal.name}=FOLDER, "
                 "or leave the goal out."
             )
 

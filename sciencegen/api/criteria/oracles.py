@@ -67,8 +67,8 @@ class OracleBook:
         near = nearest_names(name, others)
         named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
         if shipped := self._shipped_like(name):
-            return f"{named} A shipped predictor knows {shipped[0]}: --predictor {shipped[0]}={shipped[1]}."
-        return named or " One of yours: --predictor NAME=FOLDER."
+            return f"{named} A shipped predictor knows {shipped[0]}: `predictors` {shipped[0]}={shipped[1]}."
+        return named or " One of yours: `predictors` NAME=FOLDER."
 
     def _shipped_like(self, name: str) -> tuple[str, str] | None:
         """A target of a shipped predictor that this name is like, or holds; and the predictor."""

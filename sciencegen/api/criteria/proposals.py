@@ -41,7 +41,7 @@ def check_where(domain: str, settings: ProposeSettings, further: Collection[str]
         if goal.is_objective:
             raise ConfigError(
                 f"Expected conditions of proposals, such as '{goal.name} >= 1' or 'NAME in domain', got '{goal.text}'. "
-                "What is to be the most or the least is the --target."
+                "What is to be the most or the least is the `target`."
             )
     check_domains(goals, {*settings.predictors, *further})
     return goals

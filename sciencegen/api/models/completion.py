@@ -72,7 +72,7 @@ def completer(
     """The completer by the model with this name; None for no name."""
     if model is None:
         if scaffold is not None:
-            raise ConfigError("Expected a model that draws around the scaffold, got none. Name it with --complete.")
+            raise ConfigError("Expected a model that draws around the scaffold, got none. Name it with `complete`.")
         return None
     folder = find_model(domain, model)
     loaded = load_model(domain, folder, resources.device, inference_threads(resources.threads))

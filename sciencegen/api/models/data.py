@@ -97,7 +97,7 @@ def open_prepared(
     if run.has(DATA) and not has_own_data(run):
         raise ConfigError(
             f"Expected no folder {run / DATA} but the training's own, found another. "
-            "Pass it as --data if it is the prepared dataset, or pass another -o."
+            "Pass it as `data` if it is the prepared dataset, or pass another `output`."
         )
     log(f"preparing {data}")
     work = run / ".preparing"
@@ -185,7 +185,7 @@ def fit_representation(
         context = {} if recipe.family is None else {"context": prepared.summary.get("context")}
         fitted = recipe.fit(texts.take(rows), values[rows], names, **context)
     elif recipe.adaptation is None:
-        raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
+        raise ConfigError(f"Expected a recipe that `from` can adapt, '{recipe.name}' can't be. Train without `from`.")
     else:
         fitted = recipe.adaptation.adapt_representation(start.representation, texts.take(rows), values[rows], names)
     return recipe.load_representation(json.loads(json.dumps(fitted.to_json())))

@@ -75,7 +75,7 @@ class LoadedModel:
         if self.recipe.completes:
             raise ConfigError(
                 f"Expected a model that makes new items, {self.folder} only completes given ones. "
-                "Name it with --complete, beside a --model that makes them."
+                "Name it with `complete`, beside a `model` that makes them."
             )
         return LatentSpace(
             self.model, self.representation, self.domain.items.parse, self.domain.items.text, self.device, self.threads
@@ -107,7 +107,7 @@ def find_model(domain: str, model: str | Path | None) -> Path:
     if model is None:
         science = domain_of(domain)
         families = any(one.family is not None for one in science.recipes.values())
-        flags = "--model or --alignment" if families else "--model"
+        flags = "`model` or `alignment`" if families else "`model`"
         without = "" if science.design is None else f" `sciencegen propose {domain}` needs no model."
         raise ConfigError(
             f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass {flags}.{without}"
@@ -144,7 +144,7 @@ def resolve_device(device: str) -> str:
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available.get(device, False):
         here = ", ".join(name for name, present in available.items() if present)
-        raise ConfigError(f"Expected a device that is here ({here}), got '{device}'. Pass --device auto.")
+        raise ConfigError(f"Expected a device that is here ({here}), got '{device}'. Pass `device` auto.")
     return device
 
 

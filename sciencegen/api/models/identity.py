@@ -82,7 +82,9 @@ def is_same(run: RunFolder, identity: Mapping[str, object]) -> bool:
 def _read_identity(run: RunFolder) -> Json:
     found = run.read_json(IDENTITY)
     if not isinstance(found, dict) or "train" not in found or not isinstance(found.get("data"), dict):
-        raise IncompatibleError(f"Expected a training in {run / IDENTITY}, found something else. Pass another -o.")
+        raise IncompatibleError(
+            f"Expected a training in {run / IDENTITY}, found something else. Pass another `output`."
+        )
     return found
 
 
@@ -93,11 +95,11 @@ def refuse_taken(run: RunFolder, force: bool) -> None:
     if force:
         return
     if run.has(IDENTITY):
-        raise ConfigError(f"{run.path} holds another training. Pass --force to start anew, or another -o.")
+        raise ConfigError(f"{run.path} holds another training. Pass `force` to start anew, or another `output`.")
     if found := [name for name in MADE if run.has(name)] + [folder.name for folder in halving_folders(run.path)]:
         raise ConfigError(
             f"Expected no other model's files in {run.path}, found {', '.join(found)}. "
-            "Pass --force to overwrite them, or another -o."
+            "Pass `force` to overwrite them, or another `output`."
         )
 
 
@@ -105,10 +107,14 @@ def refuse_inputs(folder: Path, data: str | Path, start: Path | None) -> None:
     """An error for an input that lies where the training writes, the folder's prepared dataset itself apart."""
     place, written = Path(data).resolve(), [(folder / name).resolve() for name in (IDENTITY, *MADE, DATA)]
     if any(place.is_relative_to(name) for name in written) and not (place == written[-1] and is_prepared(place)):
-        raise ConfigError(f"Expected data where {folder} isn't written, got {data}. Pass another -o, or move them.")
+        raise ConfigError(
+            f"Expected data where {folder} isn't written, got {data}. Pass another `output`, or move them."
+        )
     models = [folder.resolve(), *(made.resolve() for made in halving_folders(folder))]
     if start is not None and start.resolve() in models:
-        raise ConfigError(f"Expected another folder than that of the weights to start from, got {folder}. Pass -o.")
+        raise ConfigError(
+            f"Expected another folder than that of the weights to start from, got {folder}. Pass `output`."
+        )
 
 
 def has_own_data(run: RunFolder) -> bool:

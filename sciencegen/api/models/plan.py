@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a plan of a workflow may
     from sciencegen.training import TrainingSettings
 
 FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
-"""What `--from` changes of the training defaults: a few hundred items seen thirty times; more obeys a new column
+"""What `from` changes of the training defaults: a few hundred items seen thirty times; more obeys a new column
 better and repeats itself more."""
 
 OF_TRAINING = (
@@ -75,19 +75,19 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
     """Everything that can be refused without the data is refused here; nothing is written."""
     device = models.resolve_device(settings.device)
     if settings.measured and is_prepared(data):
-        raise ConfigError(f"Expected no --measured with the prepared {data}. Prepare it with --measured instead.")
+        raise ConfigError(f"Expected no `measured` with the prepared {data}. Prepare it with `measured` instead.")
     start = models.load_model(domain, settings.from_model, "cpu") if settings.from_model else None
     recipe = models.find_recipe(domain_of(domain), str(start.config["recipe"]) if start else settings.recipe)
     if settings.recipe not in (None, recipe.name):
         raise ConfigError(
-            f"Expected no --recipe with --from, whose recipe is '{recipe.name}', got '{settings.recipe}'."
+            f"Expected no `recipe` with `from`, whose recipe is '{recipe.name}', got '{settings.recipe}'."
         )
     training = _training_settings(settings, recipe)
     halvings, network = plan_halvings(start, settings), model_settings(recipe, start, settings)
     if halvings and start:
         network = drawing_as(start.model, network)
     elif start and recipe.adaptation is None:
-        raise ConfigError(f"Expected a recipe that --from can adapt, '{recipe.name}' can't be. Train without --from.")
+        raise ConfigError(f"Expected a recipe that `from` can adapt, '{recipe.name}' can't be. Train without `from`.")
     model = start.model if start else class_made_by(recipe.build)
     if isinstance(model, FitsPriors):
         check_prior_settings(model, settings.finish)
@@ -107,7 +107,9 @@ def model_settings(recipe: Recipe, start: LoadedModel | None, settings: TrainSet
     """The recipe's settings: those of the weights that training starts from, and the user's over them."""
     base = dict(start.config.get("settings") or {}) if start else {}
     if start and settings.settings:
-        raise ConfigError(f"Expected no --set with --from (the network is given), got {sorted(settings.settings)}.")
+        raise ConfigError(
+            f"Expected no `settings` with `from` (the network is given), got {sorted(settings.settings)}."
+        )
     return models.recipe_settings(recipe, {**base, **settings.settings})
 
 
@@ -121,7 +123,7 @@ def class_made_by(function: Callable[..., object]) -> type | None:
 
 
 DISTILLING = {"steps": 2000, "learning_rate": 3e-4, "final_rate": 0.0, "warmup_steps": 50, "ema_decay": 0.99}
-"""What `--distill` changes of the training defaults, for each halving: a student that starts as its teacher has little
+"""What `distill` changes of the training defaults, for each halving: a student that starts as its teacher has little
 to learn."""
 
 
@@ -129,21 +131,21 @@ def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[i
     """The steps that are left after each halving, the wanted number last; none without `distill`."""
     if settings.distill is None:
         if settings.teacher_steps is not None:
-            raise ConfigError("Expected no teacher_steps without distill. Pass --distill too, or leave it out.")
+            raise ConfigError("Expected no teacher_steps without distill. Pass `distill` too, or leave it out.")
         return ()
     from sciencegen.diffusion.distillation import diffusion_of
 
     if start is None:
-        raise ConfigError("Expected a diffusion to distill, got none. Pass --from: a shipped name or a run folder.")
+        raise ConfigError("Expected a diffusion to distill, got none. Pass `from`: a shipped name or a run folder.")
     own = diffusion_of(module_of(start.model)).settings
     if settings.conditions is not None:
-        raise ConfigError("Expected no --condition with --distill (a student hears what its teacher hears), got some.")
+        raise ConfigError("Expected no `conditions` with `distill` (a student hears what its teacher hears), got some.")
     wanted, steps = settings.distill, settings.teacher_steps or _usual_steps(own, settings.distill)
     ratio = steps // wanted
     if ratio < 2 or ratio * wanted != steps or ratio & (ratio - 1):
         raise ConfigError(
-            f"Expected --distill to be a half, a quarter, an eighth ... of the teacher's {steps} steps, got {wanted}. "
-            f"Pass another, or another number for the teacher: --settings '{{teacher_steps: {4 * wanted}}}'."
+            f"Expected `distill` to be a half, a quarter, an eighth ... of the teacher's {steps} steps, got {wanted}. "
+            f"Pass another, or another number of the teacher: `teacher_steps: {4 * wanted}`."
         )
     return tuple(steps >> halving for halving in range(1, ratio.bit_length()))
 

@@ -222,12 +222,12 @@ def split_of(
     make = splits[name]
     if make is None:
         if not any(groups):
-            raise ConfigError(f"Expected a domain with groups for --split {name}, {plain_name(domain)} has none.")
+            raise ConfigError(f"Expected a domain with groups for `split` {name}, {plain_name(domain)} has none.")
         return Split(name, "groups", list(groups))
     if fitted is None:
         raise DataError(
-            f"Expected items that have one reference in common for --split {name} (proteins: variants of one length), "
-            "found others. Pass --split random."
+            f"Expected items that have one reference in common for `split` {name} (proteins: variants of one length), "
+            "found others. Pass `split` random."
         )
     return make(items, fitted)
 

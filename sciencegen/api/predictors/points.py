@@ -63,7 +63,7 @@ def train_point_predictor(
         finished = run.has(ARRAYS, CONFIG)
         going_on = is_same(run, identity) and not (force and finished)  # a killed one goes on, forced or not
         if going_on and finished:
-            log(f"{run.path} is finished already; --force trains it anew")
+            log(f"{run.path} is finished already; `force` trains it anew")
             return load_point_predictor(domain, run)
         if not going_on:
             _refuse_taken(run, force)
@@ -88,12 +88,12 @@ def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
 def _refuse_taken(run: RunFolder, force: bool) -> None:
     """An error for a folder that holds anything; under `force`, if it would be written over and is no predictor's."""
     if not force and any(path.name != ".lock" for path in run.path.iterdir()):
-        raise ConfigError(f"{run.path} holds something else. Pass --force to overwrite it, or another -o.")
+        raise ConfigError(f"{run.path} holds something else. Pass `force` to overwrite it, or another `output`.")
     ours = _made_here(run)
     if foreign := [name for name in MADE if name not in ours and run.has(name)]:
         raise ConfigError(
             f"Expected a predictor's folder or none in {run.path}, found {', '.join(foreign)} of something else. "
-            "Pass another -o, or move them."
+            "Pass another `output`, or move them."
         )
 
 

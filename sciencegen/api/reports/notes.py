@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.predictors.folder import CONFIG, load_predictor
 from sciencegen.api.sampling.generation import UNCHECKED
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.errors import in_keys
 from sciencegen.items import Refusal
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import score_safely
@@ -56,7 +56,7 @@ def warnings(run: RunContents) -> list[str]:
 
 
 def _sentence(note: str, step: str = "") -> str:
-    told = in_keys(note)
+    told = _with_setting_names(note)
     return f"{step.capitalize()}: {told}." if step else f"{told[0].upper()}{told[1:]}."
 
 
@@ -169,3 +169,22 @@ def _measure(run: RunContents) -> str:
     of = f", by {column} (the interval's worse end)" if cautious else f", by {goal.name}"
     of += ", sign turned" if goal.direction == "minimize" else ""
     return of + ("" if math.isclose(goal.scale, 1.0) else f", in units of {goal.scale:g}")
+
+
+FLAGS = {
+    "control": "controls",
+    "condition": "conditions",
+    "item-column": "column",
+    "predictor": "predictors",
+    "set": "settings",
+}
+"""Flags whose setting has another name; of the others dashes become underscores."""
+
+
+def _with_setting_names(note: str) -> str:
+    """A note of a step's log, which names flags, as one that names the keys of a config."""
+
+    def name(flag: re.Match[str]) -> str:
+        return f"`{FLAGS.get(flag[1], flag[1].replace('-', '_'))}`"
+
+    return re.sub(r"(?<![^\s(])--([a-z]+(?:-[a-z]+)*)", name, note)

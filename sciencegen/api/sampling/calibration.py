@@ -31,7 +31,7 @@ def check_calibrated(names: Iterable[str], known: Collection[str]) -> None:
 
 def check_measured(name: str, measured: Collection[str]) -> None:
     if name not in measured:
-        raise ConfigError(f"Expected what can measure '{name}' of draws. Pass --predictor {name}=FOLDER.")
+        raise ConfigError(f"Expected what can measure '{name}' of draws. Pass `predictors` {name}=FOLDER.")
 
 
 def calibrate_one(model: LoadedModel, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:

@@ -24,14 +24,14 @@ def check_noise_free(science: Domain, representation: Representation | type[Repr
         observation = representation.observation
     if observation is None or observation.instrument is None:
         made = "" if observation is None else observation.as_seen
-        raise ConfigError(f"Expected no --noise-free: {made or f'what models of {science.name} make has no noise.'}")
+        raise ConfigError(f"Expected no `noise_free`: {made or f'what models of {science.name} make has no noise.'}")
 
 
 def check_unobserved(science: Domain, names: Sequence[str]) -> None:
     for name in names:
         if name in science.properties and science.properties[name].observed:
             raise ConfigError(
-                f"Expected no '{name}' with --noise-free: it is of an observation. Leave one of both out."
+                f"Expected no '{name}' with `noise_free`: it is of an observation. Leave one of both out."
             )
 
 
@@ -40,7 +40,7 @@ def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | Non
     if settings.scaffold is None:
         return None
     if settings.raw:
-        raise ConfigError("Expected --raw or --scaffold: raw draws are kept without a look at what they hold.")
+        raise ConfigError("Expected `raw` or `scaffold`: raw draws are kept without a look at what they hold.")
     if science.structures is None or science.structures.read_scaffold is None:
         raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {plain_name(science.name)} don't.")
     return science.structures.read_scaffold(Path(settings.scaffold))

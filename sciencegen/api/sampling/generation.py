@@ -102,7 +102,7 @@ class Generation:
         return [
             *(f"the model isn't conditioned on '{name}' (but on {known}): it only filters" for name in free),
             *(
-                f"{UNCHECKED.format(name)}; --predictor {name}={shipped_for(self.form, name) or 'FOLDER'} "
+                f"{UNCHECKED.format(name)}; `predictors` {name}={shipped_for(self.form, name) or 'FOLDER'} "
                 "filters by a prediction"
                 for name in unchecked
             ),

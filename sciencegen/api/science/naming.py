@@ -1,4 +1,4 @@
-"""Items that a table names against one of them: `--wild-type`."""
+"""Items that a table names against one of them: `wild_type`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Described = TypeVar("Described")
 def variants_of(science: Domain) -> Variants:
     """The variants of a domain; an error for a domain without."""
     if science.variants is None:
-        raise ConfigError(f"Expected no --wild-type: {science.name} have no variants by name.")
+        raise ConfigError(f"Expected no `wild_type`: {science.name} have no variants by name.")
     return science.variants
 
 

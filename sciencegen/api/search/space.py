@@ -58,7 +58,7 @@ def start_items(
     texts: Sequence[str],
     reference: Reference | None = None,
     encode: Encode | None = None,
-    flag: str = "--start",
+    flag: str = "`start`",
 ) -> list[Item]:
     """Items to begin with. reference: what they may be named against (`A42G`), and must have a name against. encode: of
     the model that begins with them: one that it can't take is an error. flag: what the user named them by."""

@@ -1,4 +1,4 @@
-"""`--measured`: what was measured of variants of a family's first record, beside the family."""
+"""`measured`: what was measured of variants of a family's first record, beside the family."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
     """An error for what can be refused before anything is read."""
     if settings.measured is None:
         if settings.target is not None:
-            raise ConfigError("Expected --measured with --target, the table of which this is a column.")
+            raise ConfigError("Expected `measured` with `target`, the table of which this is a column.")
         return
     if family_of(science) is None:
-        raise ConfigError(f"Expected no --measured: {science.name} are no family. Of proteins, pass --form aligned.")
+        raise ConfigError(f"Expected no `measured`: {science.name} are no family. Of proteins, pass `form` aligned.")
     if not Path(settings.measured).is_file():
         raise DataError(f"Expected a table of measured variants at {settings.measured}, found no file.")
 
@@ -35,8 +35,8 @@ def with_measured(
     family = family_of(science)
     if isinstance(rows, Mapping) or not context or settings.wild_type or family is None:
         raise ConfigError(
-            f"Expected an alignment's file, whose first record is the wild type, beside --measured, got "
-            f"'{settings.source}'. A table alone trains a model as --data, with --wild-type."
+            f"Expected an alignment's file, whose first record is the wild type, beside `measured`, got "
+            f"'{settings.source}'. A table alone trains a model as `data`, with `wild_type`."
         )
     path, name = Path(str(settings.measured)), settings.target or TARGET
     table = partial(read_rows_of, plain_of(science.name), path, settings.column, True)

@@ -73,8 +73,8 @@ def reference_of_source(science: Domain, settings: PrepareSettings, files: list[
         if settings.wild_type:
             domain = plain_name(science.name)
             forms = [name for name in science.forms if family_of(domain_of(in_form(domain, name))) is not None]
-            remedy = f" Pass --form {forms[0]}." if forms else ""
-            raise ConfigError(f"Expected no --wild-type for {science.name} themselves.{remedy}")
+            remedy = f" Pass `form` {forms[0]}." if forms else ""
+            raise ConfigError(f"Expected no `wild_type` for {science.name} themselves.{remedy}")
         return None
     if settings.wild_type or files:
         return reference_of(science, settings.wild_type)

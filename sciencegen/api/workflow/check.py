@@ -41,7 +41,7 @@ from sciencegen.config import PredictorSettings, RunSettings
 from sciencegen.data.labels import check_labels
 from sciencegen.data.prepare import check_columns, check_fractions
 from sciencegen.data.tables import column_names, find_column, no_numbers
-from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError, in_keys
+from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError
 
 
 def check_run(settings: RunSettings, config: str) -> None:
@@ -93,7 +93,7 @@ def _placed(config: str, section: str) -> Iterator[None]:
         yield
     except SciencegenError as error:
         kind = IncompatibleError if isinstance(error, IncompatibleError) else ConfigError
-        raise kind(f"{config}, {section}: {in_keys(str(error))}") from None
+        raise kind(f"{config}, {section}: {error}", names_keys=True) from None
 
 
 def check_prepare(settings: RunSettings) -> None:

@@ -20,14 +20,14 @@ def check_endings(domain: str, output: str, structures: str | None = None) -> No
     if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
         check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
     if structures is not None:
-        check_ending(domain, "--structures", structures)
+        check_ending(domain, "`structures`", structures)
 
 
 def check_complete(model: str | None, *outputs: str | None) -> None:
     """An error where a model is named to give results their structures and no output holds any."""
     if model is not None and not any(one is not None and writes_structures(one) for one in outputs):
         given = ", ".join(one for one in outputs if one is not None)
-        raise ConfigError(f"Expected a file of structures (.sdf) with --complete, got {given}, which holds none.")
+        raise ConfigError(f"Expected a file of structures (.sdf) with `complete`, got {given}, which holds none.")
 
 
 def check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()) -> None:

@@ -36,7 +36,7 @@ class Result:
     writer: Callable[[Path, bool], None] | None = field(default=None, repr=False)
 
     def write(self, path: str | Path, overwrite: bool = False) -> Path:
-        """Write what the command writes with `-o path`, provenance included.
+        """Write what the command writes with `output`, provenance included.
 
         Parameters
         ----------

@@ -52,7 +52,7 @@ class SidecarFile:
         if not self._allowed:
             raise ConfigError(
                 f"Expected no file at {self.path}, where the items of {self.output} go, but it exists. "
-                "Pass --force to overwrite it, or another -o."
+                "Pass `force` to overwrite it, or another `output`."
             )
         number = len(self._items)
         self._items.append(item)

@@ -50,7 +50,7 @@ def input_ending(domain: str, ending: str | None, first_line: str = "", column: 
         return ".csv" if cells & known and ".csv" in science.items.formats else science.items.formats[0]
     ending = ending if ending.startswith(".") else f".{ending}"
     if ending not in science.items.formats:
-        raise ConfigError(f"Expected --format {', '.join(science.items.formats)}, got {ending}.")
+        raise ConfigError(f"Expected `format` {', '.join(science.items.formats)}, got {ending}.")
     return ending
 
 

@@ -41,7 +41,7 @@ class DesignSpace(Protocol):
 class MakeDesignSpace(Protocol):
     """(items measured so far, options in the domain's language) -> design space.
 
-    The option `reference` is what `--wild-type` was read as.
+    The option `reference` is what `wild_type` was read as.
     """
 
     def __call__(self, measured: Sequence[Item] = (), **options: object) -> DesignSpace: ...

@@ -21,7 +21,7 @@ itself holds may stay where it has them."""
 def no_patterns(keep: Sequence[str], forbid: Sequence[str], reference: Reference | None) -> Test:
     """The test of a domain without patterns: any pattern is an error."""
     if pattern := next(iter((*keep, *forbid)), None):
-        raise ConfigError(f"Expected no patterns, got '{pattern}': this domain has none. Use --where.")
+        raise ConfigError(f"Expected no patterns, got '{pattern}': this domain has none. Use `where`.")
     return lambda item: True
 
 

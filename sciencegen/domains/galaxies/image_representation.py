@@ -211,7 +211,7 @@ def adapt(
     if not fitting:
         refusal = old.encode(stamps[:1])[0]
         assert isinstance(refusal, Refusal)
-        raise DataError(f"The weights can't be adapted to these stamps: {refusal.reason}, or train without --from.")
+        raise DataError(f"The weights can't be adapted to these stamps: {refusal.reason}, or train without `from`.")
     bands = fitting[0].bands
     if bands != old.bands and set(bands) == set(old.bands):
         raise DataError(f"Expected bands in the order {', '.join(old.bands)}, got {', '.join(bands)}. Reorder them.")

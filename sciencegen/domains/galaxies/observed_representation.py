@@ -24,7 +24,7 @@ NOISE_FREE = "a stamp without noise; this recipe tells pixels in units of their 
 
 AS_SEEN = (
     "this model makes stamps with the PSF and the noise through which its training stamps were seen. "
-    "Pass --model with one of the recipe stamp-vae, such as `galaxies`."
+    "Pass `model` with one of the recipe stamp-vae, such as `galaxies`."
 )
 """For users who ask for noise-free stamps."""
 

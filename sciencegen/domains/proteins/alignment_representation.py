@@ -197,7 +197,7 @@ def fit(
     if not context:
         raise DataError(
             "Expected an alignment's file, whose first record is the wild type, or a table of variants with "
-            "--wild-type, found neither. Pass that file itself, or --wild-type with a sequence or its file."
+            "`wild_type`, found neither. Pass that file itself, or `wild_type` with a sequence or its file."
         )
     reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
     if len(texts) < 2:

@@ -157,6 +157,6 @@ class DesignSpace:
         if not self.given:
             found.append(
                 f"no wild type was given: mutations count from what is most frequent in the first round, numbered from "
-                f"{first}: {self.origin}. Pass --wild-type"
+                f"{first}: {self.origin}. Pass `wild_type`"
             )
         return found

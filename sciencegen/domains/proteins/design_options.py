@@ -21,7 +21,7 @@ OPTIONS = ("reference", "positions", "residues", "maximum_mutations")
 ANY = "*"
 _RANGE = re.compile(r"([A-Z]?)(-?[0-9]{1,9})(?:(?:-|\.\.)([A-Z]?)(-?[0-9]{1,9}))?")
 _OTHER_NUMBERS = (
-    "If its numbers are others, say so: --wild-type SEQUENCE/2-56 or the name of its file's first record (>GB1/2-56)."
+    "If its numbers are others, say so: `wild_type` SEQUENCE/2-56 or the name of its file's first record (>GB1/2-56)."
 )
 _SEPARATORS = re.compile(r"[\s,;+]+")
 
@@ -63,7 +63,7 @@ def _wild_type(given: object, measured: Sequence[str]) -> Reference:
         found = f"measured sequences of {min(lengths)} to {max(lengths)} residues" if lengths else "nothing measured"
         raise ConfigError(
             f"Expected a wild type for the design space, got none, and {found}. "
-            "Pass --wild-type SEQUENCE (or its FASTA file)."
+            "Pass `wild_type` SEQUENCE (or its FASTA file)."
         )
     return Reference("".join(Counter(column).most_common(1)[0][0] for column in zip(*measured, strict=True)))
 

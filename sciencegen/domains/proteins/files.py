@@ -62,7 +62,7 @@ def _read_table(path: Path, column: str | None) -> Iterator[Row]:
             raise
         raise DataError(
             f"Expected sequences (column {' or '.join(ITEM_COLUMNS)}) in {path}, found variants by name ('{named}'). "
-            "Pass --wild-type, what they are named against: a sequence or its file."
+            "Pass `wild_type`, what they are named against: a sequence or its file."
         ) from None
 
 
@@ -85,7 +85,7 @@ def _check_is_fasta(path: Path) -> None:
     if not first.startswith(">"):
         raise DataError(
             f"Expected FASTA in {path}, whose records start with '>', found {first[:40]!a}. "
-            "Name it .txt if it holds one sequence a line, .csv if it is a table (of a pipe: --format .csv)."
+            "Name it .txt if it holds one sequence a line, .csv if it is a table (of a pipe: `format` .csv)."
         )
 
 

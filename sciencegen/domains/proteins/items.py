@@ -54,7 +54,7 @@ def parse(text: str) -> str | Refusal:
     sequence = sequence.upper()
     letters = set(sequence)
     if letters & {"-", "."}:
-        return Refusal("holds gaps: an aligned sequence; read it with --form aligned")
+        return Refusal("holds gaps: an aligned sequence; read it with `form` aligned")
     if looks_like_dna(letters, len(sequence)):
         return Refusal("looks like DNA, translate it first")
     return sequence if letters <= _RESIDUES else Refusal(why_not_residues(sequence))

@@ -79,7 +79,7 @@ def exempt_motifs(reference: Reference, forbid: Sequence[str]) -> list[str]:
             shown = ", ".join(named[:SHOWN]) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
             found.append(
                 f"the wild type holds the forbidden '{motif}' ({shown}): it may stay there, and none may be new. "
-                f"To have it mutated away, open these positions and pass --keep '^(?!.*({motif})).+'"
+                f"To have it mutated away, open these positions and pass `keep` '^(?!.*({motif})).+'"
             )
     return found
 

@@ -64,7 +64,7 @@ class VariantClasses:
         spread, why = float(np.nanstd(self.singles)), self.groups.doubts(self.singles)
         why += [f"they spread by {spread:.2g} nats only"] if spread < LEAST_SPREAD else []
         told = f"the classes and their chances mean little, by the scores of single substitutions: {'; '.join(why)}"
-        return [f"{told}. Train longer (--training steps=...), or on more sequences"] if why else []
+        return [f"{told}. Train longer (`training` steps=...), or on more sequences"] if why else []
 
 
 def variant_classes(scores: Sequence[float], set_aside: float = SET_ASIDE) -> VariantClasses:

@@ -24,9 +24,9 @@ def by_mutations(items: Sequence[str], fitted: VariantFeatures) -> Split:
     if len(found := set(counts[counts > 0].tolist())) < 2:
         changes = " and ".join(f"{count:g} mutation{'s' * (count != 1)}" for count in found) or "none"
         raise DataError(
-            "Expected variants with different numbers of mutations for --split mutations, which learns from those with "
-            f"fewer and judges by those with more; found {changes} in every one. Pass --split positions (what new "
-            "variants change was never changed before) or --split random."
+            "Expected variants with different numbers of mutations for `split` mutations, which learns from those with "
+            f"fewer and judges by those with more; found {changes} in every one. Pass `split` positions (what new "
+            "variants change was never changed before) or `split` random."
         )
     return Split("mutations", "order", counts)
 

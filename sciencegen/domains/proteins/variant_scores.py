@@ -73,7 +73,9 @@ class VariantScorer:
 
     def doubts(self) -> list[str]:
         """Why the scores, or their spread, mean little, in words; empty where nothing speaks against them."""
-        alone = ["score_sd is empty: it is the spread between models, and this is one. Train several (--set members=5)"]
+        alone = [
+            "score_sd is empty: it is the spread between models, and this is one. Train several (`settings` members=5)"
+        ]
         return [*self._unlearned(), *(alone if len(self.near) == 1 else [])]
 
     def _unlearned(self) -> list[str]:
@@ -85,7 +87,7 @@ class VariantScorer:
             return []
         return [
             f"{share:.0%} of single substitutions score above the wild type, where a family that was learned has few: "
-            "these scores mean little. Train longer (--training steps=...), or on more sequences"
+            "these scores mean little. Train longer (`training` steps=...), or on more sequences"
         ]
 
     def score(self, texts: Sequence[str]) -> list[VariantScore | Refusal]:

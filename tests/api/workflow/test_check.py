@@ -7,7 +7,7 @@ import yaml
 
 from sciencegen.api.run import read_config
 from sciencegen.config import load_run
-from sciencegen.errors import ConfigError, in_keys
+from sciencegen.errors import ConfigError
 from tests.workflows.conftest import WORKFLOWS
 
 CONFIGS = sorted(path for path in (WORKFLOWS / "config").rglob("*.yaml") if path.stem != "default")
@@ -203,16 +203,3 @@ def test_two_models_that_complete_are_told(tmp_path, monkeypatch):
     config["optimize"]["complete"] = "qm9-conformers"
     with pytest.raises(ConfigError, match="optimize: Expected no complete here"):
         read(tmp_path, config)
-
-
-@pytest.mark.parametrize(
-    ("message", "said"),
-    [
-        ("Pass --wild-type, or (--form).", "Pass `wild_type`, or (`form`)."),
-        ("One of yours: --predictor NAME=FOLDER.", "One of yours: `predictors` NAME=FOLDER."),
-        ("Pass --item-column smiles", "Pass `column` smiles"),
-        ("found '--raw', C--c and - -- -o", "found '--raw', C--c and - -- -o"),
-    ],
-)
-def test_flags_are_told_as_keys_and_nothing_else_changes(message, said):
-    assert in_keys(message) == said
