@@ -6,11 +6,13 @@ from sciencegen.domains.capabilities.design import Design, DesignSpace
 from sciencegen.domains.capabilities.forms import Family, Form
 from sciencegen.domains.capabilities.moves import Moves
 from sciencegen.domains.capabilities.observation import Instrument, Observation
-from sciencegen.domains.capabilities.pictures import Letters, Pictures
+from sciencegen.domains.capabilities.pictures import Pictures
 from sciencegen.domains.capabilities.reference_sets import MetricNote, ReferenceSets
 from sciencegen.domains.capabilities.sidecar import Sidecar
 from sciencegen.domains.capabilities.structures import Points, Scaffold, Structures
-from sciencegen.domains.capabilities.variants import Reference, VariantClasses, VariantNames, Variants
+from sciencegen.domains.capabilities.variants import VariantClasses, VariantNames, Variants
+from sciencegen.items import Reference
+from sciencegen.report.letters import Letters
 
 __all__ = [
     "Design", "DesignSpace", "Family", "Form", "Instrument", "Letters", "MetricNote", "Moves", "Observation",

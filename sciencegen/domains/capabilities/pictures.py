@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sciencegen.domains.capabilities.variants import ReferenceLike
 from sciencegen.items import Item
-from sciencegen.report.sites import Change, Sites
-
-
-@dataclass(frozen=True, kw_only=True)
-class Letters:
-    """Items that are letters in columns, for logos and heat maps.
-
-    Parameters
-    ----------
-    classes : mapping
-        Name of a class -> its letters, like ones together, in the order in which a picture lists them.
-    align : (texts, reference) -> Sites or None
-        None where the items have no columns in common.
-    changes : (names) -> list of tuple of Change or None
-        Of each name of a variant; () for the reference itself, None for what is no name.
-    render_against : (item, reference, width, height) -> str
-        `Domain.render` that shows what differs from a reference.
-    """
-
-    classes: Mapping[str, str]
-    align: Callable[[Sequence[str], ReferenceLike | None], Sites | None]
-    changes: Callable[[Sequence[str]], list[tuple[Change, ...] | None]]
-    render_against: Callable[[Item, ReferenceLike, int, int], str]
+from sciencegen.report.letters import Letters
 
 
 @dataclass(frozen=True, kw_only=True)
