@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
-FLAGS = {
+OTHER_FLAGS = {
     "output": "-o",
     "controls": "--control",
     "conditions": "--condition",
@@ -14,33 +13,33 @@ FLAGS = {
     "settings": "--set",
     "goals": "--goal",
 }
-"""Settings whose flag has another name; of the others underscores become dashes."""
+"""Settings whose flag has another name."""
+SAME_NAME = frozenset({
+    "acquisition", "against", "alignment", "allow_known", "also", "attempts", "batch", "batch_size", "budget",
+    "calibrate", "classify", "color_by", "colour_by", "columns", "complete", "condition", "conditions", "config",
+    "control", "cost", "cost_limit", "data", "details", "device", "distill", "diversity", "domain", "draws", "forbid",
+    "force", "form", "format", "from", "goal", "include", "install_completion", "item_column", "journal", "json",
+    "keep", "limit", "maximum_share", "maximum_similarity", "measured", "method", "minimize", "model", "noise_free",
+    "noise_scale", "offline", "pool", "predictor", "profile", "raw", "recipe", "results", "round", "rounds", "sample",
+    "scaffold", "seed", "seeds", "set", "settings", "show_completion", "space", "split", "start", "steps",
+    "structures", "surrogate", "target", "tasks", "threads", "timeout", "training", "variants", "where", "wild_type",
+    "with",
+})  # fmt: skip
+"""Settings whose flag is the name with dashes."""
 
 
 def in_flags(message: str) -> str:
-    """A message that names settings (`wild_type`) as one that names flags (--wild-type).
+    """A message that names settings (`wild_type`) as one that names flags (--wild-type); other words stay.
 
-    What is no flag of any command stays as it is.
+    Examples
+    --------
+    >>> from sciencegen.cli.flags import in_flags
+    >>> in_flags("Pass `wild_type`, or `predictors` NAME=FOLDER.")
+    'Pass --wild-type, or --predictor NAME=FOLDER.'
     """
     return re.sub(r"`([a-z][a-z_]*)`", lambda found: _flag(found[1]) or found[0], message)
 
 
 def _flag(name: str) -> str:
     """The flag of a setting, "" where there is none."""
-    flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
-    return flag if flag in _known_flags() else ""
-
-
-@cache
-def _known_flags() -> frozenset[str]:
-    """Every flag of every command."""
-    from typer.main import get_command
-
-    from sciencegen.cli.main import app
-
-    found, left = set[str](), [get_command(app)]
-    while left:
-        command = left.pop()
-        found |= {flag for parameter in command.params for flag in parameter.opts}
-        left += vars(command).get("commands", {}).values()
-    return frozenset(found)
+    return OTHER_FLAGS.get(name) or (f"--{name.replace('_', '-')}" if name in SAME_NAME else "")

@@ -1,8 +1,10 @@
 """Messages name settings; the command line shows them as its flags."""
 
 import pytest
+from typer.main import get_command
 
-from sciencegen.cli.flags import in_flags
+from sciencegen.cli.flags import OTHER_FLAGS, SAME_NAME, in_flags
+from sciencegen.cli.main import app
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,15 @@ from sciencegen.cli.flags import in_flags
 )
 def test_settings_are_shown_as_flags_and_nothing_else_changes(message, shown):
     assert in_flags(message) == shown
+
+
+def test_every_flag_of_every_command_is_known():
+    found, left = set(), [get_command(app)]
+    while left:
+        command = left.pop()
+        found |= {flag for parameter in command.params for flag in parameter.opts if flag.startswith("-")}
+        left += getattr(command, "commands", {}).values()
+    assert {f"--{name.replace('_', '-')}" for name in SAME_NAME} | {"--help", "--version", "--output"} == {
+        flag for flag in found if flag.startswith("--")
+    }
+    assert set(OTHER_FLAGS.values()) <= found
