@@ -166,7 +166,7 @@ def test_completing_gives_coordinates_or_the_reason_why_not():
 
 
 def test_nothing_to_write_is_an_empty_file(tmp_path):
-    load_domain("molecules").write(tmp_path / "none.sdf", [], [], {})
+    load_domain("molecules").items.write(tmp_path / "none.sdf", [], [], {})
     assert (tmp_path / "none.sdf").read_text() == ""
 
 

@@ -62,8 +62,8 @@ class OracleBook:
 
     def _others(self, name: str) -> str:
         """What the name may mean beside the domain's own."""
-        beside = {*self.predictors, *self.commands, *self.own, *self.conditions, *plugged_names()}
-        others = sorted(beside - set(domain_of(self.domain).oracles.names()))
+        known = {*self.predictors, *self.commands, *self.own, *self.conditions, *plugged_names()}
+        others = sorted(known - set(domain_of(self.domain).oracles.names()))
         near = nearest_names(name, others)
         named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
         if shipped := self._shipped_like(name):

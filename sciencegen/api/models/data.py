@@ -135,13 +135,13 @@ def read_training_data(
         raise DataError(f"Expected items that recipe '{recipe.name}' can encode in {prepared.path}, found none.")
     other = next((name for name in HELD_OUT if prepared.count(name)), None)
     checked = prepared.items(other)[:COMPUTE_CHUNK] if other else []
-    good, held = _encode(domain, recipe, representation, checked, threads)
+    good, checked_arrays = _encode(domain, recipe, representation, checked, threads)
     return TrainingData(
         representation,
         arrays,
         values[kept],
         texts.take(kept),
-        (held, [checked[i] for i in good]),
+        (checked_arrays, [checked[i] for i in good]),
         len(texts) - len(kept),
         _weights(prepared, recipe, kept),
     )

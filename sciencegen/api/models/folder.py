@@ -26,7 +26,6 @@ from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-    from torch.nn import Module
 
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
@@ -130,9 +129,9 @@ def referred_to(reference: str | None, folder: Path) -> str | None:
     """The model that such a reference means; earlier ones, which count from where the command ran, are tried last."""
     if reference is None or (pretrained_root() / reference / CONFIG).is_file():
         return reference
-    beside = folder / reference
-    earlier = not (beside / CONFIG).is_file() and (Path(reference) / CONFIG).is_file()
-    return reference if earlier else str(beside)
+    path = folder / reference
+    earlier = not (path / CONFIG).is_file() and (Path(reference) / CONFIG).is_file()
+    return reference if earlier else str(path)
 
 
 def resolve_device(device: str) -> str:
@@ -244,15 +243,6 @@ def name_columns(representation: Representation) -> Callable[[Sequence[Item]], d
 def name_suffixes(representation: Representation) -> NameSuffixes | None:
     """items -> what stands after a name in the domain's files where the items' parts are numbered, if they are."""
     return None if representation.naming is None else representation.naming.suffixes
-
-
-def module_of(model: LatentModel) -> Module:
-    """The model as the torch module that it is, for what trains or copies it."""
-    from torch.nn import Module
-
-    if not isinstance(model, Module):
-        raise TypeError(f"Expected a torch module, got a {type(model).__name__}.")
-    return model
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, get_type_hints, runtime_checkable
 
 from sciencegen.api.models import folder as models
-from sciencegen.api.models.folder import LoadedModel, module_of
+from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.models.identity import is_prepared
 from sciencegen.api.models.latent_priors import check_prior_settings
 from sciencegen.api.science.forms import domain_of, in_form
@@ -20,6 +20,7 @@ from sciencegen.records import to_record
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a plan of a workflow may need none
     from _typeshed import DataclassInstance
+    from torch.nn import Module
 
     from sciencegen.diffusion.model import DiffusionSettings
     from sciencegen.training import TrainingSettings
@@ -137,7 +138,9 @@ def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[i
         raise ConfigError("Expected a diffusion to distill, got none. Pass --from: a shipped name or a run folder.")
     own = diffusion_of(module_of(start.model)).settings
     if settings.conditions is not None:
-        raise ConfigError("Expected no --condition with --distill (a student hears what its teacher hears), got some.")
+        raise ConfigError(
+            "Expected no --condition with --distill (a student has the conditions of its teacher), got some."
+        )
     wanted, steps = settings.distill, settings.teacher_steps or _usual_steps(own, settings.distill)
     ratio = steps // wanted
     if ratio < 2 or ratio * wanted != steps or ratio & (ratio - 1):
@@ -157,6 +160,15 @@ def _usual_steps(own: DiffusionSettings, wanted: int) -> int:
     while steps < 2 * own.steps:
         steps *= 2
     return steps
+
+
+def module_of(model: LatentModel) -> Module:
+    """The model as the torch module that it is, for what trains or copies it."""
+    from torch.nn import Module
+
+    if not isinstance(model, Module):
+        raise TypeError(f"Expected a torch module, got a {type(model).__name__}.")
+    return model
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciencegen.api.predictors.features import FeatureInputs, features_as_saved, fitted_features
 from sciencegen.api.science.forms import domain_of, plain_name, plain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.config import PredictorSettings
@@ -18,14 +19,13 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.base import FittedFeatures, MakeSplit
 from sciencegen.domains.capabilities import Instrument
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, unknown_name
-from sciencegen.items import Item, Reference, Refusal, Row
+from sciencegen.items import Item, Refusal, Row
 from sciencegen.runs import RunFolder
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
     from sciencegen.api.models.folder import LoadedModel
     from sciencegen.prediction import Predictor, PredictorOracle
-    from sciencegen.prediction.blocks import Block
     from sciencegen.prediction.splits import Split
 
 MakeTable = Callable[[Sequence[Item]], np.ndarray]
@@ -36,7 +36,7 @@ GENERIC_SPLITS = ("random", "grouped", "low-high")
 ITEMS_AT_ONCE = 4096
 
 LOOKED_AT = 64
-"""Items by which is told whether an instrument saw them, and how."""
+"""Items from which the instrument is estimated."""
 
 OBSERVING = "observing.json"
 
@@ -86,50 +86,6 @@ def latents_of(loaded: LoadedModel, items: Sequence[Item]) -> np.ndarray:
     if good:
         latents[list(good)] = loaded.space.encode_arrays(list(good.values()))
     return latents
-
-
-@dataclass(frozen=True)
-class FeatureInputs:
-    """A domain's features; fitted: the record that makes them, where the domain fits one to the items."""
-
-    domain: str
-    fitted: FittedFeatures | None = None
-
-    def __call__(self, items: Sequence[Item]) -> np.ndarray:
-        """[item feature], a row of NaN where there are none."""
-        if self.fitted is None:
-            return plain_of(self.domain).regression.features(items)
-        rows = self.fitted.encode(items)
-        missing = np.full(sum(block.size for block in self.fitted.blocks), np.nan, np.float32)
-        return np.stack([missing if isinstance(row, Refusal) else row for row in rows])
-
-    @property
-    def blocks(self) -> Sequence[Block]:
-        return () if self.fitted is None else self.fitted.blocks
-
-    @property
-    def defaults(self) -> Mapping[str, object]:
-        return {} if self.fitted is None else self.fitted.defaults
-
-    @property
-    def made_by(self) -> Mapping[str, object]:
-        return {} if self.fitted is None else self.fitted.to_json()
-
-
-def features_as_saved(domain: str, predictor: Predictor) -> FeatureInputs:
-    """The features that a predictor was trained on."""
-    if not predictor.made_by:
-        return FeatureInputs(domain)
-    load = plain_of(domain).regression.load
-    if load is None:
-        raise IncompatibleError(f"Expected a predictor with features of {domain}, got one with fitted features.")
-    return FeatureInputs(domain, load(predictor.made_by))
-
-
-def fitted_features(domain: str, items: Sequence[Item], reference: Reference | None) -> FeatureInputs:
-    """The domain's own, fitted to these items where it fits them."""
-    fit = plain_of(domain).regression.fit
-    return FeatureInputs(domain, None if fit is None else fit(items, reference))
 
 
 def predictor_oracle(domain: str, name: str, predictor: Predictor, model: ModelInputs) -> PredictorOracle:

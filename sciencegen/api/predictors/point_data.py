@@ -101,13 +101,13 @@ def _parts(
     part = np.where(draws < options.held_out / 2, 1, np.where(draws < options.held_out, 2, 0))
     types = set[int]().union(*(one.numbers.tolist() for one, place in zip(items, part, strict=True) if place == 0))
     part[[not types.issuperset(one.numbers.tolist()) for one in items]] = 0
-    for column in values.T:  # too few is told before anything is trained
+    for column in values.T:  # too few are refused before anything is trained
         ranks(options.level, int(np.isfinite(column[part == 1]).sum()))
     return part
 
 
 def check_parts(part: np.ndarray, values: np.ndarray, targets: Sequence[str]) -> None:
-    """What would end in a figure of nothing is told before anything is trained."""
+    """An error for a target without values to train or test on."""
     for place, what in ((0, "to train on"), (2, "to test on")):
         known = np.isfinite(values[part == place]).any(0)
         if missing := [name for name, one in zip(targets, known, strict=True) if not one]:

@@ -131,8 +131,8 @@ def _train(
     batches = Batches(items, types, baseline.standardized(counts, values))
     networks = tuple(_member(run, number, batches, baseline, chosen, options, log) for number in range(options.members))
     log("calibrating and evaluating on held-out rows")
-    held, measured = data.of(1)
-    conformal = calibrate(measured, *opinions(networks, baseline, types, held), options.level)
+    items_to_calibrate, measured = data.of(1)
+    conformal = calibrate(measured, *opinions(networks, baseline, types, items_to_calibrate), options.level)
     sizes = [len(one.numbers) for one in items]
     charges = tuple(sorted(set(map(total_charge, items))))
     fitted = PointPredictor(

@@ -1,4 +1,4 @@
-"""How well a model obeys a condition: raw draws at each asked value, nothing filtered."""
+"""How well a model obeys a condition: raw draws at each requested value, nothing filtered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sciencegen.errors import ConfigError, unknown_name
 
 
 def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[str, float]]]:
-    """By property, for each asked value: mean, central 80 %, mean absolute error, share within the tolerance where
+    """By property, for each requested value: mean, central 80 %, mean absolute error, share within the tolerance where
     the domain has one."""
     model = open_model(domain, settings.model, settings)
     check_calibrated(settings.calibrate, model.space.properties)

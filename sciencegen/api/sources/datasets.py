@@ -104,7 +104,7 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
 
 
 def card_rows(card: Card, science: Domain, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:
-    """The whole set; or its committed sample: if asked for (True), or (None) if the whole isn't here yet."""
+    """The whole set or its committed sample. sample: True takes it, None takes it while the whole set isn't here."""
     if uses_sample(card, sample):
         return card.sample_rows(science.items.read)
     return card.rows(science.items.read, obtain(card, offline))
@@ -127,11 +127,11 @@ def read_texts(domain: str, source: str, *, column: str | None = None, offline: 
     path = Path(source)
     form = _form_of_file(domain, path)
     if form:
-        rows = domain_of(in_form(domain, form)).items.read(path, column)
-        return _in_own_words(domain, form, (row.text for row in rows))
+        formed = domain_of(in_form(domain, form)).items.read(path, column)
+        return _in_own_words(domain, form, (row.text for row in formed))
     settings = PrepareSettings(source=source, column=column, offline=offline)
-    opened, _ = open_source(domain, settings)
-    return (row.text for row in all_rows(opened))
+    rows, _ = open_source(domain, settings)
+    return (row.text for row in all_rows(rows))
 
 
 def _form_of_file(domain: str, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""`--measured`: what was measured of variants of a family's first record, beside the family."""
+"""`--measured`: a family with a table of measured variants of its first record."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
         rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type, whole=True)
         return list(islice(rows, chosen.limit)), [Path(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
-    opened, files = open_source(domain, PrepareSettings(source=table, **reading))
-    return [*all_rows(opened), *([] if files else reference_row_of_card(domain, table, chosen.target))], files
+    rows_by_split, files = open_source(domain, PrepareSettings(source=table, **reading))
+    return [*all_rows(rows_by_split), *([] if files else reference_row_of_card(domain, table, chosen.target))], files
 
 
 def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:

@@ -1,0 +1,62 @@
+"""Features of items for regressors: the domain's own, or features that are fitted to the training items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sciencegen.api.science.forms import plain_of
+from sciencegen.domains.base import FittedFeatures
+from sciencegen.errors import IncompatibleError
+from sciencegen.items import Item, Reference, Refusal
+
+if TYPE_CHECKING:  # they import libraries that many verbs don't need
+    from sciencegen.prediction import Predictor
+    from sciencegen.prediction.blocks import Block
+
+
+@dataclass(frozen=True)
+class FeatureInputs:
+    """A domain's features; fitted: the record that makes them, where the domain fits one to the items."""
+
+    domain: str
+    fitted: FittedFeatures | None = None
+
+    def __call__(self, items: Sequence[Item]) -> np.ndarray:
+        """[item feature], a row of NaN where there are none."""
+        if self.fitted is None:
+            return plain_of(self.domain).regression.features(items)
+        rows = self.fitted.encode(items)
+        missing = np.full(sum(block.size for block in self.fitted.blocks), np.nan, np.float32)
+        return np.stack([missing if isinstance(row, Refusal) else row for row in rows])
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        return () if self.fitted is None else self.fitted.blocks
+
+    @property
+    def defaults(self) -> Mapping[str, object]:
+        return {} if self.fitted is None else self.fitted.defaults
+
+    @property
+    def made_by(self) -> Mapping[str, object]:
+        return {} if self.fitted is None else self.fitted.to_json()
+
+
+def features_as_saved(domain: str, predictor: Predictor) -> FeatureInputs:
+    """The features that a predictor was trained on."""
+    if not predictor.made_by:
+        return FeatureInputs(domain)
+    load = plain_of(domain).regression.load
+    if load is None:
+        raise IncompatibleError(f"Expected a predictor with features of {domain}, got one with fitted features.")
+    return FeatureInputs(domain, load(predictor.made_by))
+
+
+def fitted_features(domain: str, items: Sequence[Item], reference: Reference | None) -> FeatureInputs:
+    """The domain's own, fitted to these items where it fits them."""
+    fit = plain_of(domain).regression.fit
+    return FeatureInputs(domain, None if fit is None else fit(items, reference))
