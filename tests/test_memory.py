@@ -7,11 +7,12 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from pointclouds import DOMAIN, Network, NetworkSettings, Representation
 
 from sciencegen.errors import ConfigError
 from sciencegen.latent.explorer import LatentSpace
 from sciencegen.memory import HALVED, halved_to_fit
+from sciencegen.vae.array_vae import ArrayVAE
+from tests.toy.models import latent_space, untrained
 
 ROOM = 5
 
@@ -21,11 +22,11 @@ def _check_room(rows: int, room: int = ROOM) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nand more")
 
 
-class Cramped(Network):
+class Cramped(ArrayVAE):
     """Has room for a few rows at once; `asked` are the numbers of rows that it was called with."""
 
     def __init__(self) -> None:
-        super().__init__(1, NetworkSettings())
+        super().__init__(10, 1, 4)
         self.asked: list[int] = []
 
     def encode(self, batch):
@@ -78,11 +79,9 @@ def test_other_errors_pass():
 @pytest.fixture(scope="module")
 def spaces() -> tuple[LatentSpace, LatentSpace]:
     """One with room for everything, one without, of the same weights."""
-    torch.manual_seed(0)
-    roomy, cramped = Network(1, NetworkSettings()).eval(), Cramped().eval()
+    (roomy, representation), cramped = untrained(), Cramped().eval()
     cramped.load_state_dict(roomy.state_dict())
-    representation = Representation(["radius"], [1.0], [0.5])
-    return tuple(LatentSpace(model, representation, DOMAIN.parse, DOMAIN.text) for model in (roomy, cramped))
+    return latent_space(roomy, representation), latent_space(cramped, representation)
 
 
 @pytest.mark.filterwarnings("ignore:The accelerator")
@@ -94,7 +93,7 @@ def test_a_latent_space_gives_the_same_items(spaces, condition):
     items = roomy.decode(latents, condition)
     assert _numbers(cramped.decode(latents, condition)) == pytest.approx(_numbers(items), abs=1e-4)
     made = cramped.generate_batch(latents)
-    assert made["points"].numpy() == pytest.approx(roomy.generate_batch(latents)["points"].numpy(), abs=1e-5)
+    assert made["values"].numpy() == pytest.approx(roomy.generate_batch(latents)["values"].numpy(), abs=1e-5)
     assert cramped.encode(items) == pytest.approx(roomy.encode(items), abs=1e-5)
     assert cramped.model.asked[:3] == [23, 11, 5]
 

@@ -30,6 +30,7 @@ __all__ = [
     "no_numbers",
     "number_columns",
     "open_binary",
+    "read_lines",
     "read_table",
     "rejects_path",
     "write_rejects",
@@ -57,6 +58,18 @@ def read_table(
     path = Path(path)
     reading = TableReading(item_columns, column, str(path), whole)
     return _read_parquet(path, reading) if _is_parquet(path) else _read_csv(open_binary(path), reading)
+
+
+def read_lines(path: Path) -> Iterator[Row]:
+    """A file of texts with one item in each line; a file that isn't there is an error before the first row."""
+    if not path.is_file():
+        raise DataError(f"Expected a file at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+    return _read_lines(path)
+
+
+def _read_lines(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        yield from (Row(number, line.strip()) for number, line in enumerate(lines, start=1))
 
 
 def column_names(path: Path) -> list[str]:

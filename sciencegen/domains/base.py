@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sciencegen.data.tables import read_table, write_table
+from sciencegen.data.tables import READ_TABLES, read_lines, read_table, write_table
 from sciencegen.domains.capabilities import (
     Design,
     Form,
@@ -26,9 +27,8 @@ from sciencegen.domains.capabilities import (
     Variants,
 )
 from sciencegen.domains.recipes import Recipe
-from sciencegen.errors import unknown_name
 from sciencegen.items import Cell, Item, Json, Origin, Property, Reference, Refusal, Row
-from sciencegen.scoring.oracles import ArrayOracle, Oracle
+from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
     from sciencegen.prediction.blocks import Block
@@ -38,12 +38,24 @@ ItemTable = Mapping[str, Sequence[Cell]]
 """Columns of a table by name."""
 
 
+LINES = ".txt"
+"""The ending of files with an item in each line."""
+
+
 class WriteItems(Protocol):
     """(path, items, their names, further columns, how they came to be): a file in the format of the path's ending."""
 
     def __call__(
         self, path: Path, items: Sequence[Item], names: Sequence[str], values: ItemTable, origin: Origin | None = None
     ) -> None: ...
+
+
+def _set_defaults(record: object, defaults: Mapping[str, object]) -> None:
+    """Methods in place of functions that are None; `dataclasses.replace` hands over the methods of another record."""
+    for name, default in defaults.items():
+        value = vars(record)[name]
+        if value is None or (isinstance(value, MethodType) and type(value.__self__) is type(record)):
+            object.__setattr__(record, name, default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +75,8 @@ class ItemIO:
     formats : tuple of str
         File endings that `read` accepts, such as ".smi".
     read : (path, column) -> rows, optional
-        Stream the rows of a user's file; numeric columns of tables come in `Row.values`. Default: tables.
+        Stream the rows of a user's file; numeric columns of tables come in `Row.values`. Default: tables, and .txt with
+        an item in each line.
     write : (path, items, names, values, origin) -> None, optional
         Default: tables.
     reads_folders : bool
@@ -84,7 +97,7 @@ class ItemIO:
     text: Callable[[Item], str]
     key: Callable[[Item], str] = None  # type: ignore[assignment]  # `text`, set below
     columns: tuple[str, ...] = ("item",)
-    formats: tuple[str, ...] = (".csv", ".parquet")
+    formats: tuple[str, ...] = (LINES, *READ_TABLES)
     read: Callable[[Path, str | None], Iterator[Row]] = None  # type: ignore[assignment]  # tables, set below
     write: WriteItems = None  # type: ignore[assignment]  # tables, set below
     reads_folders: bool = False
@@ -94,13 +107,13 @@ class ItemIO:
     simulate: Callable[[Mapping[str, object], int, int, int], list[tuple[str, dict[str, float]]]] | None = None
 
     def __post_init__(self) -> None:
-        defaults = {"key": self.text, "read": self._read_table, "write": self._write_table}
-        for name, default in defaults.items():
-            if self.__dict__[name] is None:
-                object.__setattr__(self, name, default)
+        _set_defaults(self, {"key": self._text_as_key, "read": self._read_table, "write": self._write_table})
+
+    def _text_as_key(self, item: Item) -> str:
+        return self.text(item)
 
     def _read_table(self, path: Path, column: str | None = None) -> Iterator[Row]:
-        return read_table(path, self.columns, column)
+        return read_lines(path) if path.suffix == LINES else read_table(path, self.columns, column)
 
     def _write_table(
         self, path: Path, items: Sequence[Item], names: Sequence[str], values: ItemTable, origin: Origin | None = None
@@ -126,8 +139,7 @@ class Similarity:
     maximum: float = 0.7
 
     def __post_init__(self) -> None:
-        if self.nearest is None:
-            object.__setattr__(self, "nearest", self._greatest)
+        _set_defaults(self, {"nearest": self._greatest})
 
     def _greatest(self, items: Sequence[Item], references: Sequence[Item]) -> np.ndarray:
         return self.matrix(items, references).max(1)
@@ -149,26 +161,6 @@ class Oracles:
     find: Callable[[str], Oracle]
     names: Callable[[], Sequence[str]]
     not_goals: Mapping[str, str] = field(default_factory=dict)
-
-
-def property_oracles(
-    properties: Mapping[str, Property],
-    measure: Callable[[Sequence[Item], Sequence[str]], np.ndarray],
-    others: Mapping[str, Oracle] | None = None,
-) -> Oracles:
-    """Oracles of a domain whose properties are all that it knows, beside `others` by name."""
-
-    def property_oracle(one: Property) -> Oracle:
-        return ArrayOracle(one.name, lambda items: measure(items, [one.name])[:, 0], one.unit, one.direction)
-
-    table = {**{name: property_oracle(one) for name, one in properties.items()}, **(others or {})}
-
-    def find(name: str) -> Oracle:
-        if name not in table:
-            raise unknown_name("oracle", name, table)
-        return table[name]
-
-    return Oracles(find=find, names=lambda: list(table))
 
 
 class FittedFeatures(Protocol):

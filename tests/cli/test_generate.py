@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def test_an_oracle_that_breaks_is_told_from_a_draw_that_is_no_item(cli, workspac
             raise RuntimeError("no licence")
 
     monkeypatch.setattr("sciencegen.data.workers.AVAILABLE", False)  # here, where the patch below is known
-    monkeypatch.setattr(type(DOMAIN), "oracle", lambda self, name: Broken())
+    monkeypatch.setitem(vars(DOMAIN), "oracles", replace(DOMAIN.oracles, find=lambda name: Broken()))
     result = generate(cli, workspace, "-n", 2, "--attempts", 3, "--with", "far", "-o", "b.csv", "--json")
     summary = json.loads(result.out)
     assert result.code == 5

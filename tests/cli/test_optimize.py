@@ -38,8 +38,8 @@ def test_candidates_satisfy_the_wish_and_are_ranked_distinct_and_new(cli, worksp
     )
     result = optimize(cli, workspace, *WISH, *flags)
     table, summary = pd.read_parquet("best.parquet"), json.loads(result.out)
-    items = [DOMAIN.parse(text) for text in table["item"]]
-    similarity = DOMAIN.similarity(items, items) - np.eye(len(items))
+    items = [DOMAIN.items.parse(text) for text in table["item"]]
+    similarity = DOMAIN.similarity.matrix(items, items) - np.eye(len(items))
     assert result.code == 0, result.err
     assert list(table)[:3] == ["rank", "id", "item"]
     assert {"novel", "similarity_to_training", "feasible"} <= set(table)

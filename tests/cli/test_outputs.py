@@ -48,8 +48,8 @@ def test_an_existing_output_is_kept_without_force(cli, workspace, tmp_path):
         ({"format_version": 99}, "newer"),
         ({"domain": "molecules"}, "molecules"),
         ({"recipe": "nonesuch"}, "autoencoder"),
-        ({"settings": {"hidden": 17}}, "loaded"),
-        ({"settings": {"hiden": 16}}, "hidden"),
+        ({"settings": {"width": 17}}, "loaded"),
+        ({"settings": {"widht": 64}}, "width"),
     ],
 )
 def test_incompatible_weights_are_4(cli, workspace, tmp_path, change, said):

@@ -27,14 +27,14 @@ BATCH = ("--batch", 8)
 
 
 def measure(texts):
-    return [radius(DOMAIN.parse(text)) for text in texts]
+    return [radius(DOMAIN.items.parse(text)) for text in texts]
 
 
 @pytest.fixture
 def round_one(tmp_path):
     """40 clouds with their radius, the target."""
     table = pd.read_csv(write_clouds(tmp_path / "clouds.csv", 40))
-    table = pd.DataFrame({"item": [DOMAIN.text(DOMAIN.parse(text)) for text in table["cloud"]]})
+    table = pd.DataFrame({"item": [DOMAIN.items.text(DOMAIN.items.parse(text)) for text in table["cloud"]]})
     table.assign(value=measure(table["item"])).to_csv("round1.csv", index=False)
     return table
 
@@ -199,7 +199,7 @@ def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):
     assert result.code in (0, 5), result.err
     assert table["price"].sum() <= 12
     assert set(table["source"]) == {"pool"}
-    assert all(DOMAIN.constraint(["right"], [])(DOMAIN.parse(text)) for text in table["item"])
+    assert all(DOMAIN.moves.constraint(["right"], [])(DOMAIN.items.parse(text)) for text in table["item"])
     costly = ("--measured", "round1.csv", "--pool", "pool.csv", "--cost", "price", *BATCH, *FAST)
     assert "costs change nothing: thompson only keeps --cost-limit" in cli("propose", "pointclouds", *costly).err
     wrong = cli("propose", "pointclouds", "--measured", "round1.csv", "--pool", "pool.csv", "--cost", "prize", *FAST)
@@ -221,9 +221,9 @@ def test_a_model_brings_candidates_of_its_latent_space(cli, workspace, round_one
 
 def test_steps_in_the_latent_space_stay_near_the_parent(workspace, round_one):
     near, draw = latent_moves(load_model("pointclouds", workspace.model, "cpu", 1))
-    parents = [DOMAIN.parse(text) for text in round_one["item"][:20]]
+    parents = [DOMAIN.items.parse(text) for text in round_one["item"][:20]]
     children, strangers = near(parents, np.random.default_rng(0)), draw(20, np.random.default_rng(0))
-    distance = lambda some: np.mean([np.abs(a.array - b.array).mean() for a, b in zip(parents, some, strict=True)])  # noqa: E731
+    distance = lambda some: np.mean([np.abs(a - b).mean() for a, b in zip(parents, some, strict=True)])  # noqa: E731
     assert distance(children) < 0.7 * distance(strangers)
 
 

@@ -41,7 +41,7 @@ def test_scores_are_the_domains_and_rows_keep_their_lines(cli, workspace):
     text = "\n".join(["junk", *lines])
     result = cli("score", "pointclouds", "-", "--with", "height,toy:far", "-o", "s.csv", stdin=text.encode())
     table = pd.read_csv("s.csv")
-    items = [DOMAIN.parse(line) for line in lines]
+    items = [DOMAIN.items.parse(line) for line in lines]
     assert result.code == 0
     assert table["line"].tolist() == [2, 3, 4, 5]
     assert table["height"].tolist() == pytest.approx(DOMAIN.measure(items, ["height"])[:, 0])

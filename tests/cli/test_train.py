@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from pointclouds import DOMAIN, Network, NetworkSettings
+from pointclouds import DOMAIN, Settings
 
 from sciencegen.api.models import folder as models
 from sciencegen.api.models.data import condition_names, fit_representation, read_training_data
@@ -19,6 +20,7 @@ from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.runs import RunFolder
+from sciencegen.vae.array_vae import ArrayVAE
 from tests.cli.test_score_and_predict import write_card
 from tests.toy import write_clouds
 
@@ -296,7 +298,7 @@ def test_a_model_is_taken_onto_itself(cli, tmp_path, workspace, force):
 def fits_last(monkeypatch):
     """The toy network with a last fit that has a setting; and how often training began."""
     begun: list[int] = []
-    monkeypatch.setattr(Network, "finish", lambda self, batches, generator, rounds=3: None)
+    monkeypatch.setattr(ArrayVAE, "finish", lambda self, batches, generator, rounds=3: None)
     monkeypatch.setattr("sciencegen.training.train._fit", lambda *arguments: begun.append(1))
     return begun
 
@@ -306,15 +308,15 @@ def fits_last(monkeypatch):
 def test_a_wrong_setting_of_the_last_fit_is_said_first(tmp_path, clouds, fits_last, finish, hinted, monkeypatch):
     recipe = DOMAIN.recipes["autoencoder"]
 
-    def build(representation, settings) -> Network:
+    def build(representation, settings) -> ArrayVAE:
         return recipe.build(representation, settings)
 
     def prepare(*arguments, **named):
         raise AssertionError("data were read")
 
     if hinted:  # then it is told before the data are read, too
-        build.__annotations__["return"] = Network
-        monkeypatch.setitem(DOMAIN.recipes, "autoencoder", recipe.__class__(**{**vars(recipe), "build": build}))
+        build.__annotations__["return"] = ArrayVAE
+        monkeypatch.setitem(DOMAIN.recipes, "autoencoder", replace(recipe, build=build))
         monkeypatch.setattr("sciencegen.api.models.data.prepare", prepare)
     with pytest.raises(ConfigError, match="round"):
         fit(clouds, tmp_path / "run", finish=finish)
@@ -357,4 +359,4 @@ def teacher_of(properties):
 
 def test_a_recipe_that_cannot_say_how_to_draw_is_not_distilled():
     with pytest.raises(ConfigError, match="diffusion"):
-        drawing_as(None, NetworkSettings())
+        drawing_as(None, Settings())

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from pointclouds import DOMAIN, Network, NetworkSettings, Representation
 
 from sciencegen.config import COMPUTE_CHUNK
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.latent.explorer import LatentSpace
 from sciencegen.latent.geometry import arc, principal_axes
 from sciencegen.latent.noise import latent_noise, uniform_targets
+from tests.toy.models import latent_space, untrained
 
 RNG = np.random.default_rng(0)
 
@@ -68,9 +67,7 @@ def test_steps_along_an_axis_are_standard_deviations_of_the_items_there():
 
 @pytest.fixture(scope="module")
 def space() -> LatentSpace:
-    torch.manual_seed(0)
-    representation = Representation(["radius"], [1.0], [0.5])
-    return LatentSpace(Network(1, NetworkSettings()).eval(), representation, DOMAIN.parse, DOMAIN.text)
+    return latent_space(*untrained())
 
 
 def test_samples_depend_on_their_number_only(space):
@@ -101,7 +98,7 @@ def test_a_condition_changes_what_is_decoded(space):
 
 
 def test_what_can_not_be_encoded_is_an_error(space):
-    with pytest.raises(DataError, match="expected 'x y"):
+    with pytest.raises(DataError, match="expected 5 x 2 numbers"):
         space.encode(["junk"])
     with pytest.raises(ShapeError, match="4"):
         space.decode(np.zeros((2, 3)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sciencegen.api.campaign.measurements import keys_of, measured_entries, proposed_rounds, read_measured
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
-from sciencegen.api.campaign.space import comparable, design_space, origin_of
+from sciencegen.api.campaign.space import aligned_features, comparable, design_space, origin_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.api.search.space import start_items
@@ -76,10 +76,11 @@ def campaign_state(domain: str, settings: ProposeSettings, log: Log) -> Campaign
     if space is not None:
         start = start or [space.origin]
     unaligned = _unaligned(science, space, [*(one.item for one in known), *waiting])
+    apart = {science.items.key(item) for item in unaligned}
     standing = CampaignState(
         history,
-        [one for one in known if one.item not in unaligned],
-        [item for item in waiting if item not in unaligned],
+        [one for one in known if science.items.key(one.item) not in apart],
+        [item for item in waiting if science.items.key(item) not in apart],
         start, space, [],
     )  # fmt: skip
     standing.notes.extend(_notes(science, standing, unaligned))
@@ -92,9 +93,10 @@ def campaign_state(domain: str, settings: ProposeSettings, log: Log) -> Campaign
 
 def _unaligned(science: Domain, space: DesignSpace | None, items: Sequence[Item]) -> list[Item]:
     """Items that can't be aligned with what all others are changes of: nothing can be learned from them."""
-    if space is None or science.design is None:
+    features = aligned_features(science)
+    if space is None or features is None:
         return []
-    return [item for item in items if science.design.features([item], space.origin) is None]
+    return [item for item in items if features([item], space.origin) is None]
 
 
 def _notes(science: Domain, standing: CampaignState, unaligned: Sequence[Item]) -> list[str]:
@@ -109,7 +111,7 @@ def _notes(science: Domain, standing: CampaignState, unaligned: Sequence[Item]) 
     outside = [one for one in standing.known if space is not None and not space.accepts(one.item)]
     if outside:
         found.append(f"{len(outside)} measured items lie outside the design space; they are learned from all the same")
-    if science.design is not None and not comparable(science, origin, standing.items):
+    if aligned_features(science) is not None and not comparable(science, origin, standing.items):
         found.append(
             "measured or proposed items have several lengths: they are compared by composition and the like, not "
             "residue by residue. Pass --wild-type to learn from those of its length alone"

@@ -113,12 +113,12 @@ def marks_for(
     """What items of a plate may have in common, where a share limits it."""
     if settings.maximum_share == 1:
         return None
-    design = science.design
-    if design is None:
+    marks = None if science.design is None else science.design.marks
+    if marks is None:
         return lambda items: [{label} - {""} for label in science.regression.groups(items)]
     if space is None:
         raise ConfigError("Expected a wild type beside --maximum-share, which counts changes of it. Pass --wild-type.")
-    return lambda items: design.marks(items, space.origin)
+    return lambda items: marks(items, space.origin)
 
 
 def origin_of(science: Domain, space: DesignSpace | None) -> Reference | None:
@@ -134,9 +134,9 @@ def features_for(
     """The domain's features for designs where all known items can be aligned, and whether an item can be; else its
     features for predictors, which every item has."""
     first = origin if origin is not None else next(iter(known_items), None)
-    if science.design is None or first is None or not comparable(science, first, known_items):
+    design = aligned_features(science)
+    if design is None or first is None or not comparable(science, first, known_items):
         return science.regression.features, lambda item: True
-    design = science.design.features
 
     def aligned(items: Sequence[Item]) -> FeatureRows:
         rows = design(items, first)
@@ -150,9 +150,13 @@ def features_for(
 def comparable(science: Domain, origin: Item | None, known_items: Sequence[Item]) -> bool:
     """Whether all items can be aligned with the origin, or, without one, with each other."""
     first = origin if origin is not None else next(iter(known_items), None)
-    return science.design is not None and (
-        first is None or science.design.features([first, *known_items], first) is not None
-    )
+    design = aligned_features(science)
+    return design is not None and (first is None or design([first, *known_items], first) is not None)
+
+
+def aligned_features(science: Domain) -> Callable[[Sequence[Item], Item | None], FeatureRows | None] | None:
+    """`Design.features` where the domain has such."""
+    return None if science.design is None else science.design.features
 
 
 def moves_of(science: Domain, space: DesignSpace | None) -> dict[str, Move]:

@@ -56,14 +56,15 @@ class Design:
     space : (measured, **options) -> DesignSpace
     options : tuple of str
         Names of the options of `space`.
-    features : (items, origin) -> SiteRows or None
+    features : (items, origin) -> SiteRows or None, optional
         Letters of sequences of one length with features of each letter; None where an item can't be aligned with the
-        origin. Regressors then see `Regression.features`.
-    marks : (items, origin) -> list of set
-        Of each item what other items of a plate may have in common with it beside the origin.
+        origin. Regressors then see `Regression.features`. Default: they always do.
+    marks : (items, origin) -> list of set, optional
+        Of each item what other items of a plate may have in common with it beside the origin. Default: its label in
+        `Regression.groups`.
     """
 
     space: MakeDesignSpace
-    options: tuple[str, ...]
-    features: Callable[[Sequence[Item], Item | None], SiteRows | None]
-    marks: Callable[[Sequence[Item], Item], Sequence[Collection[Hashable]]]
+    options: tuple[str, ...] = ()
+    features: Callable[[Sequence[Item], Item | None], SiteRows | None] | None = None
+    marks: Callable[[Sequence[Item], Item], Sequence[Collection[Hashable]]] | None = None

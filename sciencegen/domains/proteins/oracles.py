@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from sciencegen.domains.base import Oracles
-from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
-from sciencegen.domains.proteins.items import parse, text
+from sciencegen.domains.oracles import property_oracles
+from sciencegen.domains.proteins.files import ITEMS
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
-from sciencegen.domains.proteins.similarity import similarity
-from sciencegen.errors import unknown_name
-from sciencegen.scoring.oracles import Oracle
+from sciencegen.domains.proteins.similarity import SIMILARITY
 
 _ESCAPE = "escape from immunity is a risk to watch in observed variants; designing toward it, or by it, is out of scope"
 NOT_GOALS = dict.fromkeys(
@@ -16,18 +13,4 @@ NOT_GOALS = dict.fromkeys(
 )
 """Names that no goal or condition may have, with the reason."""
 
-
-def oracle(name: str) -> Oracle:
-    """A built-in oracle by name; "similarity to <sequence>" too."""
-    if name in PROPERTIES:
-        return property_oracle(PROPERTIES[name], measure)
-    if name.startswith(SIMILARITY_PREFIX):
-        return similarity_oracle("protein", name.removeprefix(SIMILARITY_PREFIX), parse, text, similarity)
-    raise unknown_name("property of proteins", name, oracle_names())
-
-
-def oracle_names() -> list[str]:
-    return list(PROPERTIES)
-
-
-ORACLES = Oracles(find=oracle, names=oracle_names, not_goals=NOT_GOALS)
+ORACLES = property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, noun="protein", not_goals=NOT_GOALS)

@@ -12,6 +12,8 @@ from pointclouds import DOMAIN
 
 from sciencegen.api.campaign.space import features_for
 from sciencegen.api.propose import propose
+from sciencegen.domains.base import Regression
+from sciencegen.domains.capabilities import Design
 from sciencegen.optimization.feature_rows import SiteRows
 
 
@@ -21,7 +23,8 @@ def laid_out(words, reference=None):
     return SiteRows(np.array([[ord(letter) - ord("a") for letter in word] for word in words], np.uint8), np.eye(4))
 
 
-WORDS = SimpleNamespace(features=lambda words: np.array([[len(word)] for word in words]), design_features=laid_out)
+LENGTHS = Regression(features=lambda words: np.array([[len(word)] for word in words]))
+WORDS = SimpleNamespace(regression=LENGTHS, design=Design(space=lambda measured=(), **options: None, features=laid_out))
 
 
 def test_sequences_of_one_length_are_seen_site_by_site():
@@ -32,7 +35,8 @@ def test_sequences_of_one_length_are_seen_site_by_site():
 
 
 def test_others_are_seen_by_the_domains_features():
-    for seen, science in ((["abc", "ab"], WORDS), (["abc"], SimpleNamespace(features=WORDS.features)), ([], WORDS)):
+    plain = SimpleNamespace(regression=LENGTHS, design=None)
+    for seen, science in ((["abc", "ab"], WORDS), (["abc"], plain), ([], WORDS)):
         features, fits = features_for(science, None, seen)
         assert features(["abcd"]).tolist() == [[4]]
         assert fits("anything")
@@ -47,16 +51,24 @@ def corners(monkeypatch):
         def __init__(self, highest: float = 1.0) -> None:
             self.highest = highest
 
+        origin = reference = None
+        notes = ()
+
+        def mutate(self, cloud, generator):
+            return DOMAIN.moves.mutate(cloud, generator)
+
         def accepts(self, cloud):
-            return cloud.array.max() <= self.highest and set(np.unique(cloud.array)) <= {0.0, 1.0}
+            return cloud.max() <= self.highest and set(np.unique(cloud)) <= {0.0, 1.0}
 
         def everything(self, limit):
-            clouds = [DOMAIN.parse(";".join(points)) for points in itertools.product(corner, repeat=5)]
+            clouds = [DOMAIN.items.parse(";".join(points)) for points in itertools.product(corner, repeat=5)]
             return clouds if len(clouds) <= limit else None
 
-    space = lambda self, measured, **options: Corners(**options)  # noqa: E731
-    monkeypatch.setattr(type(DOMAIN), "design_space", space, raising=False)
-    monkeypatch.setattr(type(DOMAIN), "space_options", ("highest",), raising=False)
+    design = Design(
+        space=lambda measured=(), **options: Corners(**options),
+        options=("highest",),
+    )
+    monkeypatch.setitem(vars(DOMAIN), "design", design)
 
 
 def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):
@@ -64,11 +76,11 @@ def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):
         ";".join(points) for points in (("0 0",) * 5, ("0 1",) * 5, ("0 0", "0 1", "0 1", "0 0", "0 0"), ("1 0",) * 5)
     ]
     path = tmp_path / "round1.csv"
-    heights = DOMAIN.measure([DOMAIN.parse(text) for text in items], ["height"])[:, 0]
+    heights = DOMAIN.measure([DOMAIN.items.parse(text) for text in items], ["height"])[:, 0]
     pd.DataFrame({"item": items, "value": heights}).to_csv(path, index=False)
     options = dict(batch=10, threads=1, surrogate="gp", scale="linear", space={"highest": 1.0}, acquisition="greedy")
     table = propose("pointclouds", str(path), **options)
-    found = DOMAIN.measure([DOMAIN.parse(text) for text in table["item"]], ["height"])[:, 0]
+    found = DOMAIN.measure([DOMAIN.items.parse(text) for text in table["item"]], ["height"])[:, 0]
     assert set(table["source"]) == {"pool"}
     assert not set(table["item"]) & set(items)
     assert table.attrs["summary"]["candidates"] == 4**5 - 4

@@ -1,0 +1,218 @@
+"""Items that are arrays of one shape: as text, as tensors, and a recipe that learns them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.domains.base import ItemIO
+from sciencegen.domains.recipes import Adaptation, Recipe, Representation
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import Item, Json, Refusal
+
+if TYPE_CHECKING:
+    from sciencegen.batch import Batch
+    from sciencegen.vae.array_vae import ArrayVAE
+
+
+def array_items(shape: tuple[int, ...], decimals: int = 4, columns: tuple[str, ...] = ("item",)) -> ItemIO:
+    """Items that are float arrays, written as numbers with blanks between columns and ";" between rows.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of every item: (columns,) or (rows, columns).
+    decimals : int
+        Digits behind the point; items are rounded to them.
+    columns : tuple of str
+        Accepted names of the item's column in a table, most preferred first.
+
+    Examples
+    --------
+    >>> from sciencegen.domains.arrays import array_items
+    >>> items = array_items((2, 2), decimals=1)
+    >>> items.text(items.parse("0 1; 2.04 -3"))
+    '0 1;2 -3'
+    >>> items.parse("0 1").reason
+    'expected 2 x 2 numbers, got 1 x 2'
+    """
+    rows, width = (1, *shape)[-2:]
+
+    def parse(text: str) -> np.ndarray | Refusal:
+        try:
+            values = np.array([[float(word) for word in row.split()] for row in str(text).split(";")])
+        except ValueError:
+            return Refusal(f"expected {rows} x {width} numbers, columns parted by blanks and rows by ;")
+        if values.shape != (rows, width):
+            return Refusal(f"expected {rows} x {width} numbers, got {' x '.join(map(str, values.shape))}")
+        if not np.isfinite(values).all():
+            return Refusal("a number is not finite")
+        return rounded(values.reshape(shape), decimals)
+
+    def text(item: np.ndarray) -> str:
+        numbers = rounded(item.reshape(rows, width), decimals)
+        return ";".join(" ".join(np.format_float_positional(x, decimals, trim="-") for x in row) for row in numbers)
+
+    return ItemIO(parse=parse, text=text, columns=columns)
+
+
+def rounded(values: Float[np.ndarray, "..."], decimals: int) -> Float[np.ndarray, "..."]:
+    """To so many decimals, without -0."""
+    return values.round(decimals) + 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayRepresentation(Representation):
+    """Items as standardized vectors.
+
+    Parameters
+    ----------
+    codec : ArrayCodec
+    properties : tuple of str
+    moments : [2 property]
+        Mean and standard deviation of each property.
+    values : [2 value]
+        Mean and standard deviation of each number of the arrays.
+    """
+
+    codec: ArrayCodec
+    properties: tuple[str, ...]
+    moments: Float[np.ndarray, "2 property"]
+    values: Float[np.ndarray, "2 value"]
+    name: str = "array"
+
+    @property
+    def scales(self) -> dict[str, float]:
+        return dict(zip(self.properties, self.moments[1].tolist(), strict=True))
+
+    def encode(self, items: Sequence[Item]) -> list[Any]:
+        arrays = [self.codec.array(item) for item in items]
+        return [array if isinstance(array, Refusal) else self._standardized(array) for array in arrays]
+
+    def _standardized(self, array: np.ndarray) -> Float[np.ndarray, " value"]:
+        return ((array.ravel() - self.values[0]) / self.values[1]).astype(np.float32)
+
+    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
+        import torch
+
+        from sciencegen.batch import Batch
+        from sciencegen.vae.array_vae import VALUES
+
+        condition = None if values is None or not self.properties else torch.from_numpy(self._condition(values))
+        return Batch({VALUES: torch.from_numpy(np.stack(encoded))}, None, condition)
+
+    def decode(self, batch: Batch) -> list[Item | Refusal]:
+        from sciencegen.vae.array_vae import VALUES
+
+        rows = batch[VALUES].cpu().numpy().astype(float) * self.values[1] + self.values[0]
+        return [self.codec.item(row) if np.isfinite(row).all() else Refusal("not finite") for row in rows]
+
+    def condition(self, values: Mapping[str, float]) -> Float[np.ndarray, " property"]:
+        for name in values:
+            if name not in self.properties:
+                raise unknown_name("condition of the model", name, self.properties or ["none"])
+        return self._condition(np.array([values.get(name, np.nan) for name in self.properties]))
+
+    def _condition(self, values: np.ndarray) -> np.ndarray:
+        return ((values - self.moments[0]) / self.moments[1]).astype(np.float32)
+
+    def to_json(self) -> Json:
+        moments, values = self.moments.tolist(), self.values.tolist()
+        return {"name": self.name, "properties": list(self.properties), "moments": moments, "values": values}
+
+
+@dataclass(frozen=True)
+class ArrayVAESettings:
+    """latent: its size. width, depth: of the hidden layers of encoder and decoder."""
+
+    latent: int = 8
+    width: int = 64
+    depth: int = 2
+
+
+@dataclass(frozen=True)
+class ArrayCodec:
+    """Items as arrays of one shape.
+
+    Parameters
+    ----------
+    items : ItemIO
+    array : (item) -> array or Refusal
+    item : (vector of the array's numbers) -> item or Refusal
+    """
+
+    items: ItemIO
+    array: Callable[[Item], np.ndarray | Refusal]
+    item: Callable[[np.ndarray], Item | Refusal]
+
+    def fit(self, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> ArrayRepresentation:
+        parsed = [item for item in map(self.items.parse, texts) if not isinstance(item, Refusal)]
+        arrays = [array.ravel() for array in map(self.array, parsed) if not isinstance(array, Refusal)]
+        if not arrays:
+            raise DataError(f"Expected items to learn from, found none among {len(texts)} rows.")
+        return ArrayRepresentation(self, tuple(properties), _moments(values), _moments(np.stack(arrays)))
+
+    def load(self, data: Mapping[str, Any]) -> ArrayRepresentation:
+        moments = np.array(data["moments"]).reshape(2, len(data["properties"]))
+        return ArrayRepresentation(self, tuple(data["properties"]), moments, np.array(data["values"]))
+
+
+def _moments(table: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "2 column"]:
+    """Mean and standard deviation of each column, 1 in place of 0."""
+    std = np.nanstd(table, 0)
+    return np.stack([np.nanmean(table, 0), np.where(std > 0, std, 1.0)])
+
+
+def array_recipe(
+    codec: ArrayCodec,
+    name: str = "array-vae",
+    conditions: tuple[str, ...] | None = (),
+    settings: type = ArrayVAESettings,
+) -> Recipe:
+    """A conditional VAE of items that are arrays of one shape (`vae.array_vae`).
+
+    Parameters
+    ----------
+    codec : ArrayCodec
+    name : str
+    conditions : tuple of str, optional
+        Properties that the model is conditioned on unless told otherwise.
+    settings : type
+        A frozen record with the fields of `ArrayVAESettings`.
+    """
+    return Recipe(
+        name=name,
+        fit=codec.fit,
+        load_representation=codec.load,
+        build=_build,
+        settings=settings,
+        conditions=conditions,
+        description="A VAE of vectors, conditioned on properties.",
+        adaptation=Adaptation(adapt_representation=_same_representation, adapt=_adapt),
+    )
+
+
+def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> ArrayVAE:
+    from sciencegen.vae.array_vae import ArrayVAE
+
+    size, conditions = representation.values.shape[1], len(representation.properties)
+    return ArrayVAE(size, conditions, settings.latent, settings.width, settings.depth)
+
+
+def _same_representation(
+    old: ArrayRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
+) -> ArrayRepresentation:
+    """The weights were learned with the old scales."""
+    if tuple(properties) != old.properties:
+        raise ConfigError(f"Expected the model's own conditions {list(old.properties)}, got {list(properties)}.")
+    return old
+
+
+def _adapt(model: ArrayVAE, old: ArrayRepresentation, new: ArrayRepresentation, seed: int) -> ArrayVAE:
+    from copy import deepcopy
+
+    return deepcopy(model)
