@@ -12,7 +12,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, summarize
 from sciencegen.cli.output import input_path
-from sciencegen.files import claim_output
+from sciencegen.files import check_writable, claim_output
 
 app = typer.Typer(no_args_is_help=True, help="Where data comes from, and getting it ready for training.")
 
@@ -68,7 +68,6 @@ def fetch(
     """Download a dataset into the cache and check it against its sha256. If a source fails, the next one is tried. A
     simulated dataset is made."""
     from sciencegen.api.datasets import fetch as fetch_card
-    from sciencegen.api.places import check_writable
 
     if output is not None:
         check_writable(output, "-o")

@@ -54,10 +54,8 @@ def array_items(shape: tuple[int, ...], decimals: int = 4, columns: tuple[str, .
         return rounded(values.reshape(shape), decimals)
 
     def text(item: np.ndarray) -> str:
-        return ";".join(
-            " ".join(f"{value:.{decimals}f}".rstrip("0").rstrip(".") for value in row)
-            for row in item.reshape(rows, width) + 0.0
-        )
+        numbers = rounded(item.reshape(rows, width), decimals)
+        return ";".join(" ".join(np.format_float_positional(x, decimals, trim="-") for x in row) for row in numbers)
 
     return ItemIO(parse=parse, text=text, columns=columns)
 

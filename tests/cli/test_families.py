@@ -212,7 +212,7 @@ def test_a_number_of_mutations_is_met_exactly(cli, model, focus, tmp_path, asked
 
 def test_the_recipe_names_what_its_models_know(model):
     loaded = load_model("proteins", model)
-    assert {*loaded.oracles, *loaded.representation.measures} == set(loaded.recipe.knows)
+    assert {*loaded.oracles, *loaded.representation.measures.names} == set(loaded.recipe.oracles.names)
 
 
 @pytest.mark.parametrize("verb", ["optimize", "generate"])

@@ -35,11 +35,8 @@ def test_sequences_of_one_length_are_seen_site_by_site():
 
 
 def test_others_are_seen_by_the_domains_features():
-    for seen, science in (
-        (["abc", "ab"], WORDS),
-        (["abc"], SimpleNamespace(regression=LENGTHS, design=None)),
-        ([], WORDS),
-    ):
+    plain = SimpleNamespace(regression=LENGTHS, design=None)
+    for seen, science in ((["abc", "ab"], WORDS), (["abc"], plain), ([], WORDS)):
         features, fits = features_for(science, None, seen)
         assert features(["abcd"]).tolist() == [[4]]
         assert fits("anything")
