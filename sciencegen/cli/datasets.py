@@ -67,7 +67,7 @@ def fetch(
     """Download a dataset into the cache and check it against its sha256. If a source fails, the next one is tried. A
     simulated dataset is made."""
     from sciencegen.api.datasets import fetch as fetch_card
-    from sciencegen.api.places import check_writable
+    from sciencegen.files import check_writable
 
     if output is not None:
         check_writable(output, "-o")

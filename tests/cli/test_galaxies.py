@@ -12,8 +12,8 @@ import pytest
 import yaml
 from astropy.io import fits
 
+from sciencegen.api import train_predictor
 from sciencegen.api.models.identity import identity_of
-from sciencegen.api.predictors import tabular as predictor_training
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.config import TrainSettings
 from sciencegen.data.cards import load_card
@@ -167,11 +167,11 @@ def test_evaluate_against_the_sample(cli, stamps):
 def test_a_predictor_that_is_given_the_model_of_stamps_learns_from_features(cli, stamps, monkeypatch):
     asked = []
 
-    def seen_by(domain, chosen, inputs, *more):
+    def predictor_data(domain, chosen, inputs, *more):
         asked.append(inputs)
         raise DataError("asked")
 
-    monkeypatch.setattr(predictor_training, "seen_by", seen_by)
+    monkeypatch.setattr(train_predictor, "predictor_data", predictor_data)
     learn = ("train", "predictor", "galaxies", "stamps.fits", "--target", "z", "--threads", 1, "-o", "runs/z")
     for more in ((), ("--set", "inputs=scored")):
         cli(*learn, "--model", "galaxies", *more)
