@@ -14,13 +14,13 @@ from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 Search = Callable[[SearchSpace, Objective, np.random.Generator, SearchSettings], None]
 
 METHODS = {
-    "evolution": "evolution:search_evolution",
-    "latent_evolution": "evolution:search_latent_evolution",
-    "bayes": "bayes:search_bayes",
-    "cma": "cmaes:search_cma",
-    "ascent": "ascent:search_ascent",
-    "hill_climb": "controls:search_hill_climb",
-    "prior": "controls:search_prior",
+    "evolution": "sciencegen.optimization.evolution:search_evolution",
+    "latent_evolution": "sciencegen.optimization.evolution:search_latent_evolution",
+    "bayes": "sciencegen.optimization.bayes:search_bayes",
+    "cma": "sciencegen.optimization.cmaes:search_cma",
+    "ascent": "sciencegen.optimization.ascent:search_ascent",
+    "hill_climb": "sciencegen.optimization.controls:search_hill_climb",
+    "prior": "sciencegen.optimization.controls:search_prior",
 }
 """The default first, the controls last. Import strings: torch and BoTorch load only for the method that needs them."""
 
@@ -28,11 +28,17 @@ DEFAULT_METHOD = "evolution"
 
 
 def load_method(name: str) -> Search:
-    """The search with this name."""
+    """The search with this name.
+
+    Examples
+    --------
+    >>> load_method("evolution").__name__
+    'search_evolution'
+    """
     if name not in METHODS:
         raise unknown_name("method", name, METHODS)
     module, function = METHODS[name].split(":")
-    return getattr(import_module(f"sciencegen.optimization.{module}"), function)
+    return getattr(import_module(module), function)
 
 
 def search(
@@ -42,5 +48,39 @@ def search(
     settings: SearchSettings | None = None,
     method: str = DEFAULT_METHOD,
 ) -> None:
-    """Search by a named method until the budget is spent or nothing new turns up; results are in `objective.trace`."""
+    """Search by a named method until the budget is spent or nothing new turns up.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    objective : Objective
+        Its `trace` holds the results.
+    generator : numpy.random.Generator
+    settings : SearchSettings, optional
+    method : str
+        A name in `METHODS`.
+
+    Raises
+    ------
+    ConfigError
+        If the method is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sciencegen.optimization.goals import parse_goals
+    >>> from sciencegen.optimization.objective import Objective
+    >>> from sciencegen.optimization.search import search
+    >>> from sciencegen.optimization.spaces import SearchSpace
+    >>> from sciencegen.scoring.oracles import FunctionOracle
+    >>> space = SearchSpace(
+    ...     2, 2, sample=lambda n, generator: generator.standard_normal((n, 2)),
+    ...     decode=lambda latents: [tuple(latent) for latent in latents.round(3).tolist()],
+    ... )
+    >>> oracle = FunctionOracle("closeness", lambda item: -abs(item[0] - 1) - abs(item[1]))
+    >>> objective = Objective(parse_goals(["maximize closeness"]), {"closeness": oracle}, str, budget=300)
+    >>> search(space, objective, np.random.default_rng(0))
+    >>> max(evaluation.scalar for evaluation in objective.trace) > -0.2
+    True
+    """
     load_method(method)(space, objective, generator, settings or SearchSettings())

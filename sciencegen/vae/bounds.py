@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.vae.gaussian import DiagonalGaussian
+from sciencegen.vae.warmup import Warmup
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,14 @@ def negative_elbo(
 def importance_weighted_bound(log_weights: Float[Tensor, "batch sample"]) -> Float[Tensor, " batch"]:
     """log 1/K sum_k w_k with w_k = p(x, z_k) / q(z_k | x). Burda et al. 2016, eq. 8."""
     return torch.logsumexp(log_weights, -1) - math.log(log_weights.shape[-1])
+
+
+def check_importance_samples(count: int, beta: Warmup, free_bits: float = 0.0) -> None:
+    """Settings of a bound: one sample with any weights of the divergence, or several without."""
+    if count < 1:
+        raise ConfigError(f"Expected 1 or more importance samples, got {count}.")
+    if count > 1 and (free_bits > 0 or beta != Warmup()):
+        raise ConfigError("Expected beta 1 and no free bits with several importance samples: set one or the other.")
 
 
 def effective_sample_size(log_weights: Float[Tensor, "batch sample"]) -> Float[Tensor, " batch"]:

@@ -62,6 +62,12 @@ class DiagonalGaussian:
         noise = standard_normal(mean.shape, generator, mean)
         return mean + log_std.exp() * noise, standard_normal_log_prob(noise) - log_std.sum(-1)
 
+    def reparameterized(
+        self, noise: Float[Tensor, "_ latent"]
+    ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " _"]]:
+        """z = mean + std * noise and log |dz/dnoise|; either the noise or the distribution may be one row for all."""
+        return self.mean + self.log_std.exp() * noise, self.log_std.sum(-1)
+
     def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]:
         """log q(z), for one or several latents of each item (several in a row)."""
         check_latents(latent, self.mean.shape[-1])

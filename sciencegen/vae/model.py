@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.bounds import BoundTerms, kl_terms, negative_elbo, segment_logsumexp
+from sciencegen.vae.bounds import BoundTerms, check_importance_samples, kl_terms, negative_elbo, segment_logsumexp
 from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.likelihoods import Likelihood
 from sciencegen.vae.semi_supervised import Completion, as_given
@@ -41,10 +41,7 @@ class VAESettings:
     label_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.importance_samples < 1:
-            raise ConfigError(f"Expected 1 or more importance samples, got {self.importance_samples}.")
-        if self.importance_samples > 1 and (self.free_bits > 0 or self.beta != Warmup()):
-            raise ConfigError("Expected beta 1 and no free bits with several importance samples: set one or the other.")
+        check_importance_samples(self.importance_samples, self.beta, self.free_bits)
 
 
 @dataclass(frozen=True)

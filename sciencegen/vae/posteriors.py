@@ -13,7 +13,13 @@ from torch.nn import functional
 
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP, MaskedAutoregressiveMLP
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, repeats
+from sciencegen.vae.gaussian import (
+    DiagonalGaussian,
+    check_latents,
+    repeats,
+    standard_normal_kl,
+    standard_normal_log_prob,
+)
 
 LOG_STD_RANGE = (-9.0, 4.0)
 """Posterior log standard deviations are held in here, so that no early step overflows."""
@@ -33,6 +39,14 @@ class Posterior(Protocol):
 
     def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]: ...
 
+    def reparameterized(
+        self, noise: Float[Tensor, "_ latent"]
+    ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " _"]]:
+        """z(noise) of standard normal noise, and log |dz/dnoise|: log q(z) = log N(noise; 0, I) - log |dz/dnoise|.
+
+        Either the noise or the distribution may be one row for all.
+        """
+
 
 @dataclass(frozen=True)
 class AutoregressiveFlowPosterior:
@@ -46,6 +60,14 @@ class AutoregressiveFlowPosterior:
     base: DiagonalGaussian
     steps: Sequence[MaskedAutoregressiveMLP]
     context: Float[Tensor, "batch context"]
+
+    def reparameterized(
+        self, noise: Float[Tensor, "_ latent"]
+    ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " _"]]:
+        """z_T and log |dz_T/dnoise| = sum log std + sum_t sum_d log gate_t."""
+        latent, log_volume = self.base.reparameterized(noise)
+        latent, log_det = self._carry(latent, len(latent) // len(self.context))
+        return latent, log_volume + log_det
 
     @property
     def mean(self) -> Float[Tensor, "batch latent"]:
@@ -86,6 +108,16 @@ class AutoregressiveFlowPosterior:
             gate = logit.sigmoid()
             before = (after - (1 - gate) * shift) / gate
         return before
+
+
+def kl_to_standard_normal(
+    posterior: Posterior, latent: Float[Tensor, "samples latent"], log_posterior: Float[Tensor, " samples"]
+) -> Float[Tensor, " _"]:
+    """KL(q(z) || N(0, I)): exact of a diagonal Gaussian, one for each item; else log q(z) - log N(z; 0, I) of each
+    sample."""
+    if isinstance(posterior, DiagonalGaussian):
+        return standard_normal_kl(posterior)
+    return log_posterior - standard_normal_log_prob(latent)
 
 
 def _shift_and_logit(step: MaskedAutoregressiveMLP, latent: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:

@@ -65,6 +65,19 @@ def test_it_tells_residues_better_than_by_chance(model):
     assert 0 < metrics["mixture_nats_per_residue_training"] < np.log(20) - 0.5
 
 
+def test_posterior_and_bound_are_settings(cli, alignment, tmp_path):
+    """Inverse autoregressive flow and five importance samples; the model scores variants like any other."""
+    chosen = ("--set", "posterior=iaf", "--set", "importance_samples=5", "--threads", 1, "-o", tmp_path / "model")
+    done = cli("train", "proteins", "--data", alignment, "--settings", TINY.replace("150", "60"), *chosen)
+    assert done.code == 0, done.err
+    loaded = load_model("proteins", tmp_path / "model", "cpu")
+    assert (loaded.model.settings.posterior, loaded.model.settings.importance_samples) == ("iaf", 5)
+    scores = tmp_path / "scores.csv"
+    scored = cli("score", "proteins", "--model", tmp_path / "model", "--variants", "all-singles", "-o", scores)
+    assert scored.code == 0, scored.err
+    assert np.isfinite([float(row["score"]) for row in read(scores)]).all()
+
+
 def test_every_single_substitution_is_scored_and_numbered_as_the_header_says(cli, model, focus, tmp_path):
     done = cli("score", "proteins", "--model", model, "--variants", "all-singles", "-o", tmp_path / "scores.csv")
     assert done.code == 0, done.err

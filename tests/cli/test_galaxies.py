@@ -166,11 +166,11 @@ def test_evaluate_against_the_sample(cli, stamps):
 def test_a_predictor_that_is_given_the_model_of_stamps_learns_from_features(cli, stamps, monkeypatch):
     asked = []
 
-    def training_tables(domain, chosen, inputs, *more):
+    def predictor_data(domain, chosen, inputs, *more):
         asked.append(inputs)
         raise DataError("asked")
 
-    monkeypatch.setattr("sciencegen.api.train_predictor.training_tables", training_tables)
+    monkeypatch.setattr("sciencegen.api.train_predictor.predictor_data", predictor_data)
     learn = ("train", "predictor", "galaxies", "stamps.fits", "--target", "z", "--threads", 1, "-o", "runs/z")
     for more in ((), ("--set", "inputs=scored")):
         cli(*learn, "--model", "galaxies", *more)

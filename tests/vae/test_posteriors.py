@@ -3,7 +3,7 @@ import torch
 
 from sciencegen.errors import ShapeError
 from sciencegen.vae.gaussian import standard_normal_log_prob
-from sciencegen.vae.posteriors import FlowPosterior, GaussianPosterior, Posterior
+from sciencegen.vae.posteriors import FlowPosterior, GaussianPosterior, Posterior, kl_to_standard_normal
 from tests.vae.linear_gaussian import CORRELATED
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -27,6 +27,26 @@ def test_samples_carry_their_own_density(name, generator):
     z, log_prob = posterior.sample(generator, 6)
     assert z.shape == (18, 4)
     torch.testing.assert_close(posterior.log_prob(z), log_prob, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+@pytest.mark.parametrize("items", [1, 6])
+def test_a_latent_of_given_noise_has_the_density_of_the_change_of_variables(name, items, generator):
+    posterior = shaken(POSTERIORS[name](5, 4), generator)(torch.randn(items, 5, generator=generator))
+    noise = torch.randn(6, 4, generator=generator)
+    latent, log_volume = posterior.reparameterized(noise)
+    log_prob = posterior.log_prob(latent)
+    torch.testing.assert_close(standard_normal_log_prob(noise) - log_volume, log_prob, rtol=0, atol=1e-10)
+    centre, _ = posterior.reparameterized(torch.zeros(1, 4))
+    torch.testing.assert_close(centre, posterior.mean)
+
+
+def test_the_divergence_of_one_sample_is_that_of_a_gaussian_on_average(generator):
+    posterior = shaken(GaussianPosterior(5, 4), generator)(torch.randn(1, 5, generator=generator))
+    z, log_q = posterior.sample(generator, 100_000)
+    exact = kl_to_standard_normal(posterior, z, log_q)
+    assert exact.shape == (1,)
+    assert (log_q - standard_normal_log_prob(z)).mean().item() == pytest.approx(exact.item(), rel=0.02)
 
 
 @pytest.mark.parametrize("name", POSTERIORS)

@@ -19,7 +19,8 @@ from sciencegen.domains.galaxies.similarity import nearest
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from sciencegen.metrics.copying import copying_scores
-from sciencegen.metrics.distances import wasserstein_1d
+from sciencegen.metrics.spectra import log_spectra
+from sciencegen.metrics.tables import classifier_auc, standardized_wasserstein, table_distance
 
 STATISTICS = (
     "magnitude", "half_light_radius", "e1", "e2", "ellipticity",
@@ -29,8 +30,10 @@ STATISTICS = (
 DISTANCE = "standardized_wasserstein_"
 MOST_COMPARED, MOST_DESCRIBED = 1000, 5000
 """Stamps whose nearest other is looked for, and those that are described as a whole: evenly spaced ones of more."""
+FEWEST_CLASSIFIED = 20
+"""Stamps on each side for a classifier and for spectra."""
 SEED = 0
-"""Of the noise that samples without it are compared with."""
+"""Of the noise that samples without it are compared with, and of the classifier."""
 
 METRIC_NOTES: dict[str, MetricNote] = {
     "valid": MetricNote("share of draws that are stamps", "maximize"),
@@ -38,6 +41,15 @@ METRIC_NOTES: dict[str, MetricNote] = {
     "unique": MetricNote("share of distinct ones", "maximize"),
     "novelty": MetricNote("distinct ones that the training set lacks", "maximize"),
     "nearest_training": MetricNote("mean similarity to the most similar training stamp"),
+    "classifier_auc": MetricNote(
+        "how well boosted trees tell the statistics from the reference's; 0.5: not at all",
+        "minimize",
+    ),
+    "spectra": MetricNote(
+        "Wasserstein distance of radial power spectra, in standard deviations, mean over scales",
+        "minimize",
+    ),
+    "spectra_halves": MetricNote("the same between two halves of the reference: what chance alone makes"),
     "copied": MetricNote(
         "share nearer to a training stamp than all but 1% of the reference's; 0.01: nothing is", "minimize"
     ),
@@ -82,6 +94,8 @@ def evaluate(
         result |= {"count_unique": len(keys), "unique": len(keys) / len(found)}
         result["measured"] = float(np.isfinite(measured).all(1).mean())
         result |= standardized_distances(measured, expected)
+        result |= classifier_score(measured, expected)
+        result |= spectral_distances(found, known)
         result |= compared_as_a_whole(found, known)
         if training is not None:
             result |= _against_training(found, keys, known, _parsed(training))
@@ -90,15 +104,34 @@ def evaluate(
 
 def standardized_distances(measured: np.ndarray, expected: np.ndarray) -> dict[str, float]:
     """[stamp statistic] each: Wasserstein-1 distances over the reference's standard deviation, and their mean."""
-    found: dict[str, float] = {}
-    for column, name in enumerate(STATISTICS):
-        own, other = (values[np.isfinite(values[:, column]), column] for values in (measured, expected))
-        if len(own) and len(other) and other.std() > 0:
-            found[f"{DISTANCE}{name}"] = wasserstein_1d(own, other) / float(other.std())
+    varies = [bool(np.nanstd(values) > 0) if np.isfinite(values).any() else False for values in expected.T]
+    distances = standardized_wasserstein(measured, expected)
+    rows = zip(STATISTICS, distances.tolist(), varies, strict=True)
+    found = {f"{DISTANCE}{name}": distance for name, distance, varied in rows if varied and math.isfinite(distance)}
     return found | ({f"{DISTANCE}mean": float(np.mean(list(found.values())))} if found else {})
 
 
-def as_observed(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[list[Stamp], int]:
+def classifier_score(measured: np.ndarray, expected: np.ndarray) -> dict[str, float]:
+    """A classifier two-sample test of the statistics [stamp statistic]; nothing of too few stamps."""
+    if min(len(measured), len(expected)) < FEWEST_CLASSIFIED:
+        return {}
+    return {"classifier_auc": classifier_auc(measured, expected, SEED)}
+
+
+def spectral_distances(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[str, float]:
+    """Distance of the first band's radial power spectra; nothing where the reference has no noise, stamps have several
+    sides or there are too few."""
+    floor = float(np.median([stamp.variance[0].mean() for stamp in known]))
+    sides = {stamp.side for stamp in (*found, *known)}
+    if len(sides) > 1 or floor <= 0 or len(known) < FEWEST_CLASSIFIED:
+        return {}
+    images = (np.stack([stamp.image[0] for stamp in _some(group, MOST_DESCRIBED)]) for group in (found, known))
+    spectra, references = (log_spectra(group, floor) for group in images)
+    distance = table_distance(spectra, references, np.random.default_rng(SEED))
+    return {"spectra": distance.mean, "spectra_halves": distance.halves}
+
+
+def as_seen(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[list[Stamp], int]:
     """The stamps, those without PSF and noise seen as the references are, if these were observed; and how many of them
     that is. One that can't be seen so (of other pixels) stays as it is."""
     conditions = observing_conditions(references)

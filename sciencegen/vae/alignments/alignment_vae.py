@@ -27,16 +27,17 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.inverse_cdf import letters_at_quantile, midpoint_quantile
 from sciencegen.vae.alignments.local_evidence import LocalEvidence, local_evidence
-from sciencegen.vae.alignments.networks import LETTERS, Known, Letters, Mask, Member
+from sciencegen.vae.alignments.networks import LETTERS, POSTERIORS, Known, Letters, Mask, Member
 from sciencegen.vae.alignments.wild_type_row import WildTypeRow
-from sciencegen.vae.bounds import BoundTerms, negative_elbo
-from sciencegen.vae.gaussian import check_latents, standard_normal, standard_normal_kl
+from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.gaussian import check_latents, standard_normal_log_prob
+from sciencegen.vae.posteriors import kl_to_standard_normal
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1802_0604
@@ -53,6 +54,9 @@ class AlignmentVAESettings:
     members: models trained side by side, each on a share of every batch. hidden: width of the two layers on each side.
     prior_std: of the last weights' prior, the strongest regularizer here. beta: weight of KL(q(z | x)) by step.
     dropout: what of the measured properties to forget in training, so that one model answers any of them and none.
+    posterior: `gaussian`, or `iaf` for one that inverse autoregressive flow follows (Kingma et al. 2016).
+    importance_samples: latents of each row that training draws; more than 1 train the importance-weighted bound (Burda
+    et al. 2016), to which beta doesn't apply.
     """
 
     members: int = 5
@@ -61,8 +65,13 @@ class AlignmentVAESettings:
     prior_std: float = 0.08
     beta: Warmup = field(default_factory=Warmup)
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.3, everything=0.1))
+    posterior: str = "gaussian"
+    importance_samples: int = 1
 
     def __post_init__(self) -> None:
+        if self.posterior not in POSTERIORS:
+            raise unknown_name("posterior", self.posterior, POSTERIORS)
+        check_importance_samples(self.importance_samples, self.beta)
         if min(self.members, self.hidden, self.latent) < 1 or not self.prior_std > 0:
             raise ConfigError(
                 "Expected members, hidden and latent of 1 or more and prior_std above 0, got "
@@ -87,7 +96,7 @@ class AlignmentVAE(nn.Module):
         s = self.settings = settings
         self.columns, self.letters, self.reference, self.effective_items = columns, letters, reference, 1.0
         self.heard, self.semantic_size, self.latent_size = list(heard), s.latent, s.latent + columns
-        made = [Member(columns, letters, s.hidden, s.latent, 2 * len(heard)) for _ in range(s.members)]
+        made = [Member(columns, letters, s.hidden, s.latent, 2 * len(heard), s.posterior) for _ in range(s.members)]
         self.members, self.landscape = nn.ModuleList(made), landscape
 
     @property
@@ -122,11 +131,18 @@ class AlignmentVAE(nn.Module):
         self, member: Any, rows: tuple[Letters, Mask, Known], beta: float, generator: Generator
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One member's loss, and its parts: reconstruction, KL(q(z)) and KL(q(w)) of a row."""
-        posterior = member.posterior(*rows)
-        z, _ = posterior.sample(generator)
-        log_prob, kl = member.log_prob(z, *rows, generator), standard_normal_kl(posterior)
+        posterior, count = member.posterior(*rows), self.settings.importance_samples
+        z, log_posterior = posterior.sample(generator, count)
+        letters, mask, known = (part.repeat_interleave(count, 0) for part in rows)
+        log_prob = member.log_prob(z, letters, mask, known, generator)  # of one draw of the last weights
+        kl = kl_to_standard_normal(posterior, z, log_posterior)
         weights = member.output.kl(self.settings.prior_std) / self.effective_items
-        return negative_elbo(log_prob, kl, beta) + weights, -log_prob.mean(), kl.mean(), weights
+        if count > 1:
+            log_weights = log_prob + standard_normal_log_prob(z) - log_posterior
+            loss = -importance_weighted_bound(log_weights.unflatten(0, (-1, count))).mean()
+        else:
+            loss = negative_elbo(log_prob, kl, beta)
+        return loss + weights, -log_prob.mean(), kl.mean(), weights
 
     def finish(self, batches: Iterable[Batch], generator: Generator, progress: Progress = no_progress) -> None:
         """Fit the landscape, where there is one."""
@@ -163,8 +179,8 @@ class AlignmentVAE(nn.Module):
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         rows = self._rows(batch)
         posterior = self.first.posterior(*rows)
-        z = posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)
-        return BoundTerms(self.first.log_prob(z, *rows), standard_normal_kl(posterior))
+        z, log_posterior = posterior.sample(generator)
+        return BoundTerms(self.first.log_prob(z, *rows), kl_to_standard_normal(posterior, z, log_posterior))
 
     def _rows(self, batch: Batch) -> tuple[Letters, Mask, Known]:
         return batch[LETTERS], _mask(batch), self.known(batch.condition, len(batch))

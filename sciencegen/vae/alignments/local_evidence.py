@@ -55,8 +55,8 @@ def local_evidence(
     whole, like = torch.ones_like(letters, dtype=torch.bool)[None], member.output.weight
     posterior = member.posterior(letters[None], whole, known)
     noise = torch.randn(draws, member.latent, generator=generator, dtype=like.dtype).to(like)
-    z = posterior.mean + posterior.log_std.exp() * noise
-    log_weights = 0.5 * (noise.square() - z.square()).sum(1)
+    z, log_volume = posterior.reparameterized(noise)
+    log_weights = 0.5 * (noise.square() - z.square()).sum(1) + (log_volume - log_volume[:1])  # up to a constant
 
     def log_prob(part: Tensor) -> Tensor:
         rows = len(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,7 +11,9 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.networks.bayesian import BayesianLinear
+from sciencegen.networks.mlp import MaskedAutoregressiveMLP
 from sciencegen.vae.gaussian import DiagonalGaussian
+from sciencegen.vae.posteriors import AutoregressiveFlowPosterior
 
 LETTERS = "letters"
 """The field of a Batch: [batch column] whole numbers, anything where the mask is False."""
@@ -20,10 +23,18 @@ Known = Float[Tensor, "item feature"]
 """What is known of each row: its `condition_features`, perhaps of no property at all."""
 
 
-class Member(nn.Module):
-    """One model: an encoder, a decoder, a belief about the decoder's last weights. known: features of both."""
+POSTERIORS = ("gaussian", "iaf")
+"""A diagonal Gaussian, and one that inverse autoregressive flow follows (Kingma et al. 2016)."""
+FLOW_STEPS, FLOW_CONTEXT = 2, 32
 
-    def __init__(self, columns: int, letters: int, hidden: int, latent: int, known: int = 0) -> None:
+
+class Member(nn.Module):
+    """One model: an encoder, a decoder, a belief about the decoder's last weights. known: features of both. posterior:
+    one of `POSTERIORS`."""
+
+    def __init__(
+        self, columns: int, letters: int, hidden: int, latent: int, known: int = 0, posterior: str = "gaussian"
+    ) -> None:
         super().__init__()
         self.columns, self.letters, self.latent = columns, letters, latent
         self.encoder = nn.ModuleList([_linear(columns * letters + known, hidden), _linear(hidden, hidden)])
@@ -32,14 +43,22 @@ class Member(nn.Module):
         self.output = BayesianLinear(hidden, columns * letters)
         nn.init.normal_(self.output.weight, std=0.1 / math.sqrt(hidden))
         nn.init.zeros_(self.output.bias)
+        self.flow: nn.ModuleList | None = None
+        if posterior == "iaf":
+            self.context = _linear(hidden, FLOW_CONTEXT, 1.0)
+            self.flow = nn.ModuleList([MaskedAutoregressiveMLP(latent, FLOW_CONTEXT) for _ in range(FLOW_STEPS)])
 
-    def posterior(self, letters: Letters, mask: Mask, known: Known) -> DiagonalGaussian:
+    def posterior(self, letters: Letters, mask: Mask, known: Known) -> DiagonalGaussian | AutoregressiveFlowPosterior:
         """q(z | x, c); a gap is a column of zeros."""
         one_hot = functional.one_hot(letters.clamp(0, self.letters - 1).long(), self.letters) * mask[..., None]
         hidden = torch.cat([one_hot.flatten(1).to(self.output.weight), known], 1)
         for layer in self.encoder:
             hidden = functional.relu(layer(hidden))
-        return DiagonalGaussian(self.mean(hidden), self.log_std(hidden).clamp(-8, 3))
+        gaussian = DiagonalGaussian(self.mean(hidden), self.log_std(hidden).clamp(-8, 3))
+        if self.flow is None:
+            return gaussian
+        steps = cast(list[MaskedAutoregressiveMLP], list(self.flow))
+        return AutoregressiveFlowPosterior(gaussian, steps, self.context(hidden))
 
     def logits(
         self, z: Float[Tensor, "item latent"], known: Known, generator: Generator | None = None
@@ -62,12 +81,12 @@ class Member(nn.Module):
     def evidence(
         self, letters: Letters, mask: Mask, known: Known, noise: Float[Tensor, "sample one latent"]
     ) -> Float[Tensor, "sample item"]:
-        """log p(x | z, c) p(z) / q(z | x, c) at z = mean + std * noise."""
+        """log p(x | z, c) p(z) / q(z | x, c) at the latents that the posterior makes of the noise."""
         posterior = self.posterior(letters, mask, known)
 
         def weight(one: Tensor) -> Tensor:
-            z = posterior.mean + posterior.log_std.exp() * one
-            log_ratio = 0.5 * (one.square() - z.square()).sum(-1) + posterior.log_std.sum(-1)
+            z, log_volume = posterior.reparameterized(one)
+            log_ratio = 0.5 * (one.square() - z.square()).sum(-1) + log_volume
             return self.log_prob(z, letters, mask, known) + log_ratio
 
         return torch.stack([weight(one) for one in noise])

@@ -101,6 +101,8 @@ def test_evaluate_sees_noise_free_samples_as_the_reference_and_finds_copies(gala
     copies = DOMAIN.evaluate(training[:60], reference, training)
     assert (copies["copied"], copies["novelty"], copies["count_observed"]) == (1, 0, 0)
     assert 0.5 < free["coverage"] <= 1
+    assert free["spectra"] < 2 * free["spectra_halves"]
+    assert abs(free["classifier_auc"] - 0.5) < abs(copies["classifier_auc"] - 0.5) + 0.2
     assert set(DOMAIN.reference_sets.notes) >= {name for name in free if not name.startswith("count")}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,14 +14,19 @@ from sciencegen.errors import ConfigError
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train
 from sciencegen.vae.alignments.alignment_vae import LETTERS, AlignmentVAE, AlignmentVAESettings, WildTypeRow
+from sciencegen.vae.alignments.networks import POSTERIORS
+from sciencegen.vae.warmup import Warmup
+from tests.vae.test_posteriors import shaken
 
 SMALL = AlignmentVAESettings(members=2, hidden=16, latent=2)
 
 
-def model(columns=3, letters=2, reference=None, seed=0):
+def model(columns=3, letters=2, reference=None, seed=0, settings=SMALL):
     torch.manual_seed(seed)
-    made = AlignmentVAE(columns, letters, SMALL, reference).double().eval()
+    made = AlignmentVAE(columns, letters, settings, reference).double().eval()
     for member in made.members:
+        if member.flow is not None:
+            shaken(member.flow, torch.Generator().manual_seed(seed), 0.3)
         torch.nn.init.normal_(member.output.weight, std=1.0)
         for layer in (member.mean, member.log_std):  # the prior as proposal: importance weights are bounded
             torch.nn.init.zeros_(layer.weight)
@@ -43,8 +49,9 @@ def exact(made, rows):
     return (picked.exp() * prior[None, :, None]).sum(1).log()
 
 
-def test_evidence_lies_below_the_exact_one_and_importance_weighting_reaches_it():
-    made, rows = model(), every_row(3, 2)
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_evidence_lies_below_the_exact_one_and_importance_weighting_reaches_it(posterior):
+    made, rows = model(settings=replace(SMALL, posterior=posterior)), every_row(3, 2)
     truth = exact(made, rows)
     torch.testing.assert_close(truth.exp().sum(1), torch.ones(2, dtype=torch.float64), atol=1e-4, rtol=0)
     batch = Batch({LETTERS: rows})
@@ -52,6 +59,27 @@ def test_evidence_lies_below_the_exact_one_and_importance_weighting_reaches_it()
     assert (plain < truth).all()
     assert (weighted > plain).all()
     torch.testing.assert_close(weighted, truth, atol=0.15, rtol=0)
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_training_with_several_samples_is_the_importance_weighted_bound(posterior):
+    """At the means of the last weights: the loss is -log p(x), nearer with more samples, and its gradient is finite."""
+    rows = every_row(3, 2).repeat(400, 1)
+    losses = []
+    for count in (1, 10, 100):
+        made = model(settings=replace(SMALL, posterior=posterior, importance_samples=count))
+        made.effective_items = torch.inf  # no price of the weights
+        for member in made.members:
+            torch.nn.init.constant_(member.output.weight_log_std, -20.0)
+            torch.nn.init.constant_(member.output.bias_log_std, -20.0)
+        terms = made.loss(Batch({LETTERS: rows}), 0, torch.Generator().manual_seed(0))
+        terms["loss"].backward()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in made.parameters())
+        losses.append(terms["loss"].item())
+    truth = -exact(made, every_row(3, 2)).mean(1).sum().item()
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] > truth + 0.1
+    assert losses[-1] == pytest.approx(truth, abs=0.05)
 
 
 def test_what_stands_at_a_gap_says_nothing():
@@ -116,6 +144,15 @@ def test_training_learns_what_columns_have_in_common(tmp_path):
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match="members, hidden and latent of 1 or more"):
         AlignmentVAESettings(**wrong)
+
+
+def test_a_bound_of_several_samples_has_no_weighted_divergence():
+    with pytest.raises(ConfigError, match="set one or the other"):
+        AlignmentVAESettings(importance_samples=5, beta=Warmup("linear", 10))
+    with pytest.raises(ConfigError, match="1 or more importance samples, got 0"):
+        AlignmentVAESettings(importance_samples=0)
+    with pytest.raises(ConfigError, match="posterior"):
+        AlignmentVAESettings(posterior="flow")
 
 
 def test_a_batch_without_a_row_for_each_member_is_refused():

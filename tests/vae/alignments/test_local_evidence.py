@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,15 +12,16 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.vae.alignments.alignment_vae import LETTERS
 from sciencegen.vae.alignments.local_evidence import local_evidence, resampled, truncated_shares
-from tests.vae.alignments.test_alignment_vae import every_row, exact
+from sciencegen.vae.alignments.networks import POSTERIORS
+from tests.vae.alignments.test_alignment_vae import SMALL, every_row, exact
 from tests.vae.alignments.test_alignment_vae import model as sharp_model
 
 FOCUS = torch.tensor([0, 1, 1])
 
 
-def model(seed=0):
+def model(seed=0, posterior="gaussian"):
     """One in which the posterior of a row reaches every other row."""
-    made = sharp_model(seed=seed)
+    made = sharp_model(seed=seed, settings=replace(SMALL, posterior=posterior))
     for member in made.members:
         member.output.weight.data.mul_(0.4)
     return made
@@ -29,10 +31,11 @@ def near(made, draws=40_000, kept=20_000):
     return made.local_evidence(FOCUS, draws, kept)
 
 
+@pytest.mark.parametrize("posterior", POSTERIORS)
 @pytest.mark.parametrize("shift", [0.0, 0.3])
-def test_it_is_the_difference_of_exact_evidences(shift):
+def test_it_is_the_difference_of_exact_evidences(shift, posterior):
     """shift: of the encoder's mean, since whichever posterior draws come from, their weights make up for it."""
-    made, rows = model(), every_row(3, 2)
+    made, rows = model(posterior=posterior), every_row(3, 2)
     for member in made.members:
         torch.nn.init.constant_(member.mean.bias, shift)
     truth = exact(made, rows) - exact(made, FOCUS[None])
