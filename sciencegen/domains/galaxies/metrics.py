@@ -131,7 +131,7 @@ def spectral_distances(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[s
     return {"spectra": distance.mean, "spectra_halves": distance.halves}
 
 
-def as_seen(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[list[Stamp], int]:
+def as_observed(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[list[Stamp], int]:
     """The stamps, those without PSF and noise seen as the references are, if these were observed; and how many of them
     that is. One that can't be seen so (of other pixels) stays as it is."""
     conditions = observing_conditions(references)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from sciencegen.api.writing.sidecar import Companion
+from sciencegen.api.writing.sidecar import SidecarFile
 from sciencegen.api.writing.writer import open_output, write_candidates
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.errors import ConfigError
@@ -85,7 +85,7 @@ def test_candidates_have_one_file_for_both_tables(tmp_path):
 
 
 def test_what_is_no_item_stays_as_it_is(tmp_path):
-    companion = Companion(DOMAIN, tmp_path / "x.csv")
+    companion = SidecarFile(DOMAIN, DOMAIN.sidecar, tmp_path / "x.csv")
     assert companion.cells({"item": ["", "junk"]}) == ["", "junk"]
     companion.write()
     assert not list(tmp_path.iterdir())
