@@ -63,7 +63,7 @@ def test_halves_give_the_whole(count):
 def test_one_row_that_does_not_fit_is_an_error_with_a_remedy():
     with (
         pytest.warns(UserWarning, match="in halves"),
-        pytest.raises(ConfigError, match=r"one item.*Tried to allocate 20.00 GiB\..*--device cpu"),
+        pytest.raises(ConfigError, match=r"one item.*Tried to allocate 20.00 GiB\..*`device` cpu"),
     ):
         halved_to_fit(lambda rows: _check_room(rows.stop - rows.start, room=0), 3, list)
 

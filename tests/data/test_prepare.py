@@ -133,7 +133,7 @@ def test_an_error_on_the_way_leaves_the_old_dataset(tmp_path):
         yield from as_rows(["new"] * 500)
         raise DataError("the file ends in the middle")
 
-    with pytest.raises(ConfigError, match="--force"):
+    with pytest.raises(ConfigError, match="`force`"):
         prepare(as_rows(["new"]), output=tmp_path / "words")
     with pytest.raises(DataError, match="in the middle"):
         prepare(broken(), output=tmp_path / "words", overwrite=True)

@@ -196,13 +196,11 @@ def test_parquet_text_that_is_not_utf8_or_only_bytes_is_a_row(tmp_path):
 
 def test_a_missing_column_names_what_is_there_and_the_flag(tmp_path):
     path = write(tmp_path / "hits.csv", "pIC50,Structure\n6.5,apple\n")
-    with pytest.raises(
-        DataError, match=r"'item' or 'word' in .*hits.csv, found 'pIC50', 'Structure'.*--item-column Struc"
-    ):
+    with pytest.raises(DataError, match=r"'item' or 'word' in .*hits.csv, found 'pIC50', 'Structure'.*`column` Struc"):
         read_table(path, NAMES)
     assert rows(path, "Structure") == [(2, "apple", {"pIC50": 6.5})]
     write_table(tmp_path / "hits.parquet", {"pIC50": [6.5], "Structure": ["apple"]})
-    with pytest.raises(DataError, match=r"found 'pIC50', 'Structure'.*--item-column Structure"):
+    with pytest.raises(DataError, match=r"found 'pIC50', 'Structure'.*`column` Structure"):
         read_table(tmp_path / "hits.parquet", NAMES)
 
 

@@ -64,7 +64,9 @@ def test_training_data_stands_beside_draws_and_what_the_instrument_sees_of_them(
     assert found == gallery(run_of(loaded))
 
 
-@pytest.mark.parametrize("missing", [{"samples": {}}, {"training": None}, {"domain": SimpleNamespace(name="x")}])
+@pytest.mark.parametrize(
+    "missing", [{"samples": {}}, {"training": None}, {"domain": SimpleNamespace(name="x", pictures=None)}]
+)
 def test_there_is_none_without_both_or_where_the_domain_has_none(loaded, missing):
     assert gallery(run_of(loaded, **missing)) is None
 

@@ -41,5 +41,5 @@ def test_a_users_column_is_judged_by_its_predictor():
 
 
 def test_what_nothing_can_measure_is_refused():
-    with pytest.raises(ConfigError, match="--predictor fitness=FOLDER"):
+    with pytest.raises(ConfigError, match="`predictors` fitness=FOLDER"):
         calibrate_one(MODEL, "fitness", 2.0, EvaluateSettings())

@@ -38,4 +38,4 @@ def test_what_no_data_have_is_told_beforehand():
 
 def test_what_only_the_model_knows_is_told_with_what_would_check_it():
     generation = Generation(load_model("molecules", "qm9-diffusion", "cpu"), GenerateSettings(n=1, where=("gap=6",)))
-    assert any("--predictor gap=qm9-properties filters" in note for note in generation.notes)
+    assert any("`predictors` gap=qm9-properties filters" in note for note in generation.notes)

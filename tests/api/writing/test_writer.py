@@ -11,13 +11,23 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.writing.writer import OutputWriter, open_output, write_search
 from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
+from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.items import Origin
 
 
+class Unchanged:
+    """Gives items nothing; those that can't be completed would be written as they are."""
+
+    needed = False
+
+    def __call__(self, items):
+        return items
+
+
 def test_a_row_without_an_item_is_listed_and_the_others_keep_their_names_and_values(tmp_path):
     path = tmp_path / "x.sdf"
-    with open_output("molecules", str(path), ["item", "qed"], lambda items: items) as writer:
+    with open_output("molecules", str(path), ["item", "qed"], Unchanged()) as writer:
         writer.write({"item": ["CCO", ""], "qed": [0.4, float("nan")]})
         writer.write({"item": ["c1ccccc1"], "qed": [0.5]})
     molecules = list(Chem.SDMolSupplier(str(path)))
@@ -68,9 +78,9 @@ def test_no_id_breaks_its_line_or_extends_the_item(tmp_path):
 
 @pytest.mark.parametrize("ending", [".csv", ".sdf"])
 def test_candidates_of_a_form_are_plain_in_tables_and_whole_in_structures(tmp_path, ending):
-    form = DOMAIN.forms["structures"]
+    form = load_domain("molecules/structures")
     DOMAIN.items.write(tmp_path / "in.sdf", [DOMAIN.items.parse("CCO")], ["a"], {})
-    (text,) = [row.text for row in form.read(tmp_path / "in.sdf")]
+    (text,) = [row.text for row in form.items.read(tmp_path / "in.sdf")]
     found = Found("molecules/structures", {"rank": [1], "item": [text]}, {}, {}, [], {})
     path = tmp_path / f"out{ending}"
     write_search(found, str(path), origin=Origin("optimize", "my-model"))

@@ -59,7 +59,7 @@ def test_options_open_places_for_residues(options, residues):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"positions": "57"}, "from 1 to 56, the numbers of the wild type.*--wild-type SEQUENCE/2-56"),
+        ({"positions": "57"}, "from 1 to 56, the numbers of the wild type.*`wild_type` SEQUENCE/2-56"),
         ({"positions": "A39"}, "Expected V at 39, as in the wild type, got 'A39'.*SEQUENCE/2-56"),
         ({"positions": "41-39"}, "Write 39-41"),
         ({"positions": "39;x"}, "such as 39-41,54 or V39,D40, got 'X'"),

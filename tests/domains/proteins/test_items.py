@@ -26,8 +26,8 @@ def test_blanks_at_the_ends_case_and_a_final_stop_don_t_count(text):
     [
         ("", "empty"),
         (" * ", "empty"),
-        ("MK-VLA", "--form aligned"),
-        ("MK.VLA", "--form aligned"),
+        ("MK-VLA", "`form` aligned"),
+        ("MK.VLA", "`form` aligned"),
         ("MKXVLA", "unknown residue 'X', at position 3"),
         ("MKB", "'B', asparagine or aspartate, at position 3"),
         ("zMK", "'Z', glutamine or glutamate, at position 1"),
