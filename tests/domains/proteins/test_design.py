@@ -72,7 +72,7 @@ def test_options_open_places_for_residues(options, residues):
         ({"maximum_mutations": "two"}, "got 'two'"),
         ({"reference": f"{GB1}/2-56"}, "Expected the range of the wild type .* span its 56 letters, found 2-56, 55"),
         ({"reference": "MKZ"}, "Expected a wild type"),
-        ({"reference": None}, "got none, and nothing measured. Pass --wild-type"),
+        ({"reference": None}, "got none, and nothing measured. Pass `wild_type`"),
     ],
 )
 def test_mistakes_are_told_with_their_remedy(options, message):
