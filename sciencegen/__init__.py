@@ -21,6 +21,7 @@ PUBLIC_NAMES = {
     "predict": "sciencegen.api.predict",
     "generate": "sciencegen.api.generate",
     "score": "sciencegen.api.score",
+    "score_variants": "sciencegen.api.score_variants",
     "optimize": "sciencegen.api.optimize",
     "propose": "sciencegen.api.propose",
     "record": "sciencegen.api.record",
@@ -28,6 +29,11 @@ PUBLIC_NAMES = {
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",
     "LatentSpace": "sciencegen.latent.explorer",
+    "Result": "sciencegen.api.writing.results",
+    "SciencegenError": "sciencegen.errors",
+    "ConfigError": "sciencegen.errors",
+    "DataError": "sciencegen.errors",
+    "IncompatibleError": "sciencegen.errors",
 }
 """Each public name and the module that holds it."""
 

@@ -289,6 +289,56 @@ class EvaluateSettings(Resources):
     predictors: dict[str, str] = {}
 
 
+class PredictSettings(Resources):
+    """wild_type: what rows are named against, as text or its file. column: the item's column. timeout_s: seconds that
+    one item may take."""
+
+    wild_type: str | None = None
+    column: str | None = None
+    timeout_s: float = Field(30.0, gt=0)
+
+
+class ScoreSettings(PredictSettings):
+    """names: properties and oracles; none are all properties, or with `model` what it knows. predictors: name ->
+    folder. model: whose own oracles may be named (galaxies: anomaly).
+    """
+
+    names: tuple[str, ...] = ()
+    predictors: dict[str, str] = {}
+    model: str | None = None
+
+
+class VariantScoringSettings(Resources):
+    """alignment: of a family, whose model is trained on the way; model: one that was. wild_type: what the variants are
+    of, where predictors alone (name -> folder) score them. column: of their names. classify: with the domain's classes,
+    which follow from the scores of all singles. settings, training: of the alignment's model, such as {members: 1} and
+    {steps: 300}.
+    """
+
+    alignment: str | None = None
+    model: str | None = None
+    wild_type: str | None = None
+    predictors: dict[str, str] = {}
+    column: str | None = None
+    classify: bool = False
+    settings: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+
+
+class BenchmarkSettings(Resources):
+    """tasks, methods: of the suite and of searching; none are all tasks, and the default method. budget: distinct
+    scored items for each task and seed. seeds: runs of each task, with seeds 0, 1 ... domain: None is the one that has
+    the suite. model: whose latent space is searched; None is the domain's shipped one.
+    """
+
+    tasks: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    budget: int = Field(10_000, ge=1)
+    seeds: int = Field(5, ge=1)
+    domain: str | None = None
+    model: str | None = None
+
+
 class VariantsSettings(Settings):
     """Of which variants a family's model says the effects: "all-singles", or a file of them. classify: with classes."""
 

@@ -8,10 +8,13 @@ and notebooks list them.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict, TypeVar
+from functools import wraps
+from typing import Any, Required, TypedDict, TypeVar
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from sciencegen.config import Device, OracleSettings
 
@@ -151,7 +154,7 @@ class TrainOptions(ReadingOptions, FamilyOptions, total=False):
 class PredictorOptions(ReadingOptions, total=False):
     """`config.PredictorSettings` without its table."""
 
-    target: str
+    target: Required[str]
     form: str
     column: str | None
     model: str | None
@@ -175,8 +178,47 @@ class EvaluateOptions(ResourceOptions, total=False):
     predictors: Mapping[str, str]
 
 
+class PredictOptions(ResourceOptions, total=False):
+    """`config.PredictSettings`."""
+
+    wild_type: str | None
+    column: str | None
+    timeout_s: float
+
+
+class ScoreOptions(PredictOptions, total=False):
+    """`config.ScoreSettings` without its names."""
+
+    predictors: Mapping[str, str]
+    model: str | None
+
+
+class VariantOptions(ResourceOptions, total=False):
+    """`config.VariantScoringSettings`."""
+
+    alignment: str | None
+    model: str | None
+    wild_type: str | None
+    predictors: Mapping[str, str]
+    column: str | None
+    classify: bool
+    settings: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+
+class BenchmarkOptions(ResourceOptions, total=False):
+    """`config.BenchmarkSettings` without its tasks and methods."""
+
+    budget: int
+    seeds: int
+    domain: str | None
+    model: str | None
+
+
 def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
     """A decorator: the signature of `verb(..., **options)` lists the fields of a settings record with their defaults.
+
+    Until version 0.3 the record itself may be passed in place of the options, with a warning.
 
     Parameters
     ----------
@@ -187,6 +229,7 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
     --------
     >>> import inspect
     >>> from sciencegen.config import Resources
+    >>> from sciencegen.options import takes
     >>> @takes(Resources)
     ... def verb(domain: str, **options): ...
     >>> list(inspect.signature(verb).parameters)
@@ -194,21 +237,38 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
     """
 
     def decorate(verb: Verb) -> Verb:
+        @wraps(verb)
+        def call(*arguments: Any, **options: Any) -> Any:
+            return verb(*_without(record, arguments), **_expanded(record, arguments, options))
+
         own = inspect.signature(verb)
         named = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
-        fields = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=inspect.Parameter.empty
-                if field.is_required()
-                else field.get_default(call_default_factory=True),
-                annotation=field.annotation,
-            )
-            for name, field in record.model_fields.items()
-            if name not in own.parameters
-        ]
-        vars(verb)["__signature__"] = own.replace(parameters=[*named, *fields])
-        return verb
+        fields = [_parameter(name, field) for name, field in record.model_fields.items() if name not in own.parameters]
+        vars(call)["__signature__"] = own.replace(parameters=[*named, *fields])
+        return call  # type: ignore[return-value]
 
     return decorate
+
+
+def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.annotation)
+
+
+def _without(record: type[BaseModel], arguments: Sequence[Any]) -> list[Any]:
+    return [one for one in arguments if not isinstance(one, record)]
+
+
+def _expanded(record: type[BaseModel], arguments: Sequence[Any], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of a record that was passed as the argument `settings`, beside the others."""
+    given = [one for one in (*arguments, options.get("settings")) if isinstance(one, record)]
+    if not given:
+        return options
+    warnings.warn(
+        f"pass the fields of {record.__name__} as keyword arguments: the record itself is no argument from version "
+        "0.3 on",
+        FutureWarning,
+        stacklevel=3,
+    )
+    others = {name: value for name, value in options.items() if value is not given[0]}
+    return {**given[0].model_dump(exclude_unset=True), **others}

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.search.space import search_space
-from sciencegen.config import DEFAULT_RESOURCES, OptimizeSettings, Resources, as_texts
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.writer import OutputWriter, open_output
+from sciencegen.config import BenchmarkSettings, OptimizeSettings, as_texts, build_settings
 from sciencegen.domains import domain_names
 from sciencegen.errors import unknown_name
 from sciencegen.optimization.benchmark import auc_top_k
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Objective
 from sciencegen.optimization.search import DEFAULT_METHOD, load_method
-from sciencegen.optimization.spaces import SearchSettings
+from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+from sciencegen.options import BenchmarkOptions, takes
 
 COLUMNS = ("task", "method", "seed", "auc_top_10", "top_1", "top_10", "scored", "seconds")
 
@@ -50,7 +54,7 @@ class SuitePlan:
             self.rows.append(self._run(case, space))
             yield self.rows[-1]
 
-    def _run(self, case: Case, space: Any) -> dict[str, Any]:
+    def _run(self, case: Case, space: SearchSpace) -> dict[str, Any]:
         domain, name, began = self.model.domain, f"{self.suite}:{case.task}", perf_counter()
         goal = Goal(f"maximize {name}", name, "maximize")
         objective = Objective([goal], {name: domain.oracles.find(name)}, domain.items.key, self.budget)
@@ -62,6 +66,10 @@ class SuitePlan:
         return dict(
             zip(COLUMNS, (case.task, case.method, case.seed, *figures, len(objective.trace), seconds), strict=True)
         )
+
+    def open(self, output: str, overwrite: bool = False) -> OutputWriter:
+        """The writer of the rows."""
+        return open_output(self.domain, output, COLUMNS, overwrite=overwrite)
 
     def summary(self) -> dict[str, Any]:
         """By method: the sum over tasks of the mean over seeds, as the suite's table does."""
@@ -76,30 +84,27 @@ class SuitePlan:
         return {"runs": len(self.rows), "budget": self.budget, **sums}
 
 
-def plan(
-    suite: str, tasks: str | Sequence[str] = (), methods: str | Sequence[str] = (), budget: int = 10_000,
-    seeds: int = 5, domain: str | None = None, model: str | None = None, resources: Resources = DEFAULT_RESOURCES,
-) -> SuitePlan:  # fmt: skip
+def resolve_benchmark(suite: str, settings: BenchmarkSettings) -> SuitePlan:
     """Check every name, load the model once."""
-    tasks, methods = as_texts(tasks), as_texts(methods)
-    found = {name: suite_tasks(name, suite) for name in ([domain] if domain else domain_names())}
+    domains = [settings.domain] if settings.domain else domain_names()
+    found = {name: suite_tasks(name, suite) for name in domains}
     science = next((name for name, known in found.items() if known), None)
     if science is None:
         raise unknown_name(
             "benchmark suite", suite, {oracle.split(":")[0] for name in found for oracle in _in_suites(name)}
         )
-    for task in tasks:
+    for task in settings.tasks:
         if task not in found[science]:
             raise unknown_name(f"task of {suite}", task, found[science])
-    for method in methods:
+    for method in settings.methods:
         load_method(method)
-    chosen = [
+    cases = [
         Case(task, method, seed)
-        for task in (tasks or found[science])
-        for method in (methods or [DEFAULT_METHOD])
-        for seed in range(seeds)
+        for task in (settings.tasks or found[science])
+        for method in (settings.methods or [DEFAULT_METHOD])
+        for seed in range(settings.seeds)
     ]
-    return SuitePlan(open_model(science, model, resources), suite, chosen, budget)
+    return SuitePlan(open_model(science, settings.model, settings), suite, cases, settings.budget)
 
 
 def suite_tasks(domain: str, suite: str) -> list[str]:
@@ -110,8 +115,23 @@ def _in_suites(domain: str) -> list[str]:
     return [name for name in domain_of(domain).oracles.names() if ":" in name]
 
 
-def benchmark(suite: str, **settings: Any) -> Any:
-    """A pandas table with a row for each task, method and seed; the settings are those of `plan`."""
+@takes(BenchmarkSettings)
+def benchmark(
+    suite: str,
+    tasks: str | Sequence[str] = (),
+    methods: str | Sequence[str] = (),
+    **options: Unpack[BenchmarkOptions],
+) -> Result:
+    """Measure search methods on a suite of oracles: a row for each task, method and seed."""
     import pandas as pd
 
-    return pd.DataFrame(list(plan(suite, **settings)), columns=list(COLUMNS))
+    named = {"tasks": as_texts(tasks), "methods": as_texts(methods)}
+    plan = resolve_benchmark(suite, build_settings(BenchmarkSettings, {**options, **named}))
+    rows = list(plan)
+
+    def write(path: Path, overwrite: bool) -> None:
+        with plan.open(str(path), overwrite) as writer:
+            for row in rows:
+                writer.write({name: [value] for name, value in row.items()})
+
+    return Result(pd.DataFrame(rows, columns=list(COLUMNS)), plan.summary(), (), write)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from sciencegen.api.sampling.calibration import calibrate
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
@@ -14,22 +14,23 @@ from sciencegen.config import EvaluateSettings, build_settings
 from sciencegen.data.threads import use_threads
 from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.options import EvaluateOptions, takes
 from sciencegen.runs import sha256_of
 
 DISTANCE = "wasserstein_"
 """A metric of this name and a property's is a distance in that property's unit, unless the domain says what it is."""
 
 
+@takes(EvaluateSettings)
 def evaluate(
-    domain: str,
-    samples: str | Path,
-    *,
-    column: str | None = None,
-    settings: EvaluateSettings | None = None,
-    **flags: Any,
+    domain: str, samples: str | Path, *, column: str | None = None, **options: Unpack[EvaluateOptions]
 ) -> dict[str, Any]:
     """The domain's distribution metrics by name. A reference may be a set that the domain ships, a card or a file."""
-    chosen = settings or build_settings(EvaluateSettings, flags)
+    return compare(domain, samples, build_settings(EvaluateSettings, options), column)
+
+
+def compare(domain: str, samples: str | Path, chosen: EvaluateSettings, column: str | None = None) -> dict[str, Any]:
+    """`evaluate` with its settings as one record."""
     domain = in_form(domain, chosen.form)
     science = domain_of(domain)
     against = check_against(chosen)

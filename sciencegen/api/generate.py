@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.config import GenerateSettings, build_settings
+from sciencegen.options import GenerateOptions, takes
 
 
-def generate(domain: str, n: int = 1000, **settings: Any) -> Any:
+@takes(GenerateSettings)
+def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> Any:
     """n distinct accepted items as a pandas table; the settings are those of `sciencegen generate`."""
     import pandas as pd
 
-    generation = stream(domain, build_settings(GenerateSettings, {"n": n, **settings}))
+    generation = stream(domain, build_settings(GenerateSettings, {"n": n, **options}))
     columns: dict[str, list[Any]] = {name: [] for name in generation.columns}
     for chunk in generation:
         for name, values in chunk.items():

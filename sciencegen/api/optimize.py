@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from sciencegen.optimization.pareto import pareto_set
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings
+from sciencegen.options import OptimizeOptions, takes
 from sciencegen.records import to_record
 from sciencegen.scoring.cache import CachedOracle
 from sciencegen.scoring.oracles import Oracle
@@ -57,11 +58,12 @@ class Found:
     numbers: NameSuffixes | None = None
 
 
-def optimize(domain: str, goals: str | Sequence[str] = (), **settings: Any) -> Any:
+@takes(OptimizeSettings)
+def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[OptimizeOptions]) -> Any:
     """The candidates as a pandas table; the settings are those of `sciencegen optimize`."""
     import pandas as pd
 
-    found = search(domain, build_settings(OptimizeSettings, {"goals": goals, **settings}))
+    found = search(domain, build_settings(OptimizeSettings, {"goals": goals, **options}))
     table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary
     return table

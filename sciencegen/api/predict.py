@@ -1,30 +1,31 @@
-"""Predict: what a trained property regressor says of items."""
+"""Predict: what trained property regressors say of items."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.science.forms import domain_of
-from sciencegen.config import as_texts
-from sciencegen.items import Refusal
-from sciencegen.scoring.oracles import ANNOTATIONS
+from sciencegen.api.score import Items, collect, resolve_score
+from sciencegen.api.writing.results import Scored
+from sciencegen.config import PredictSettings, ScoreSettings, build_settings
+from sciencegen.options import PredictOptions, takes
 
 
-def predict(domain: str, items: str | Sequence[str], folder: str | Path) -> Any:
-    """A pandas table with a row for each item: its value, lower and upper bound, whether it is in domain."""
-    import pandas as pd
+@takes(PredictSettings)
+def predict(
+    domain: str, items: Items, predictors: str | Path | Mapping[str, str], **options: Unpack[PredictOptions]
+) -> Scored:
+    """Predict properties of items."""
+    chosen = build_settings(PredictSettings, options)
+    settings = ScoreSettings(predictors=_by_name(domain, predictors), **chosen.model_dump(exclude_unset=True))
+    return collect(resolve_score(domain, items, settings, verb="predict", carried=True))
 
-    trained = load_predictor(domain, folder)
-    items = as_texts(items)
-    found = [domain_of(domain).items.parse(item) for item in items]
-    good = [row for row, item in enumerate(found) if not isinstance(item, Refusal)]
-    table = pd.DataFrame({"item": list(items)})
-    for name in trained.targets:
-        scores = trained.oracle(name).score([found[row] for row in good])
-        for column, field in {name: "value", **{f"{name}_{part}": part for part in ANNOTATIONS}}.items():
-            cells = [getattr(score, field) for score in scores]
-            table[column] = pd.Series(cells, index=good, dtype=object if field == "in_domain" else float)
-    return table
+
+def _by_name(domain: str, predictors: str | Path | Mapping[str, str]) -> dict[str, str]:
+    """Name -> folder; of one folder each of its targets."""
+    if isinstance(predictors, Mapping):
+        return dict(predictors)
+    trained = load_predictor(domain, predictors)
+    return dict.fromkeys(trained.targets, str(trained.folder))

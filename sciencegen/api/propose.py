@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSo
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
+from sciencegen.options import ProposeOptions, takes
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]
@@ -58,7 +59,8 @@ class Proposed:
             append(journal, self.entries, self.names)
 
 
-def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) -> Any:
+@takes(ProposeSettings)
+def propose(domain: str, measured: str | Sequence[str] = (), **options: Unpack[ProposeOptions]) -> Any:
     """The next plate as a pandas table; the settings are those of `sciencegen propose`.
 
         import sciencegen as sg
@@ -70,7 +72,7 @@ def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) ->
     """
     import pandas as pd
 
-    chosen = build_settings(ProposeSettings, {"measured": measured, **settings})
+    chosen = build_settings(ProposeSettings, {"measured": measured, **options})
     found = plan(domain, chosen)
     found.enter(chosen.journal)
     table = pd.DataFrame(found.table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from sciencegen.api.campaign.measurements import _waiting, keys_of, measured_entries, proposed_rounds, read_measured
 from sciencegen.api.criteria.checks import check_target
@@ -17,6 +17,7 @@ from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Appended, append, read_journal
+from sciencegen.options import RecordOptions, takes
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,17 @@ class Recorded:
     summary: dict[str, Any]
 
 
-def record(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings | None = None, **flags: Any):
+@takes(RecordSettings)
+def record(domain: str, journal: str | Path, results: str | Path, **options: Unpack[RecordOptions]) -> Recorded:
     """Add a table of measurements to a journal; rows that it holds from a file of that name add nothing.
 
-    Returns a `Recorded`. The settings are those of `sciencegen record`.
+    The settings are those of `sciencegen record`.
     """
-    chosen = settings or build_settings(RecordSettings, flags)
+    return record_from(domain, journal, results, build_settings(RecordSettings, options))
+
+
+def record_from(domain: str, journal: str | Path, results: str | Path, chosen: RecordSettings) -> Recorded:
+    """`record` with its settings as one record."""
     science = domain_of(domain)
     check_target(science, chosen.target)
     reference = reference_of(science, chosen.wild_type)

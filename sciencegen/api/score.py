@@ -2,71 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import columns_of, read_rows_of
-from sciencegen.api.scores.rows import Scoring
-from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
+from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
+from sciencegen.api.writing.provenance import origin_of_given, plain_path
+from sciencegen.api.writing.results import Scored, scored_table, write_chunks
+from sciencegen.api.writing.writer import OutputWriter, open_output
+from sciencegen.config import Resources, ScoreSettings, as_texts, build_settings
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.errors import ConfigError
-from sciencegen.items import Row
+from sciencegen.items import Origin, Row
+from sciencegen.options import ScoreOptions, takes
 from sciencegen.scoring.oracles import Oracle
 
-
-def score(
-    domain: str,
-    items: str | Sequence[str],
-    names: str | Sequence[str] = (),
-    predictors: Mapping[str, str] | None = None,
-    model: str | None = None,
-) -> Any:
-    """The items' scores as a pandas table with one row each; an item that is refused has empty cells and its reason.
-
-    model: a shipped name or a folder, for what it knows of items itself (galaxies: anomaly)."""
-    import pandas as pd
-
-    texts = as_texts(items)
-    rows = [Row(line, text) for line, text in enumerate(texts, start=1)]
-    further = own_oracles(domain, model, DEFAULT_RESOURCES)
-    scoring = Scoring(domain, rows, as_texts(names), predictors or {}, Resources(), 30.0, further=further)
-    columns: dict[str, list[Any]] = {name: [] for name in scoring.columns}
-    refused: dict[int, str] = {}
-    for chunk in scoring:
-        refused |= {line: reason for line, _, reason in chunk.refused}
-        for name, values in chunk.values.items():
-            columns[name].extend(values)
-    table = pd.DataFrame(columns).set_index("line").reindex(range(1, len(rows) + 1))
-    table["item"] = table["item"].fillna(pd.Series(texts, index=table.index))
-    table["refused"] = [refused.get(line) for line in table.index]
-    return table.reset_index(drop=True)
+Items = str | Path | Sequence[str]
+"""Items of a verb: the text of one, of several, or the path of a file."""
 
 
-def stream(
-    domain: str, path: Path, names: Sequence[str], predictors: Mapping[str, str], *, column: str | None = None,
-    timeout_s: float = 30.0, resources: Resources = DEFAULT_RESOURCES, whole: bool = False, wild_type: str = "",
-    carried: bool = False, model: str | None = None,
-) -> Scoring:  # fmt: skip
-    """The scoring of a file, chunk by chunk; in the form that a predictor sees items in, if the file has it,
-    or in one that alone can read it.
+@dataclass(frozen=True)
+class ScoreRequest:
+    """What is scored, looked up and checked.
 
-    whole: items come as the texts of that form, to be written as its files; else as the domain's own, for tables.
-    wild_type: what the rows are named against (proteins: column mutant); then their names are a column.
-    carried: a table's own columns come along.
-    model: whose own oracles may be named; without names, they are those asked.
+    domain: the name of the items' domain. task: names, predictors and oracles. source: the file, or the rows
+    themselves. column: the item's, in a file. carried: a table's own columns come along. origin: for files that say
+    where their items come from.
     """
-    further = own_oracles(domain, model, resources)
-    formed = domain if wild_type else in_form(domain, _form_of(domain, path, predictors))
-    rows = read_rows_of(domain_of(formed), path, column, wild_type)
-    if carried and formed == domain and path.name.lower().endswith(READ_TABLES):
-        whole_rows = read_table(path, columns_of(domain_of(domain), wild_type), column, with_cells=True)
-        rows = (replace(row, cells=one.cells) for row, one in zip(rows, whole_rows, strict=True))
-    return Scoring(formed, rows, names, predictors, resources, timeout_s, whole, wild_type, further)
+
+    domain: str
+    task: ScoringTask
+    source: Path | Sequence[Row]
+    origin: Origin
+    column: str | None = None
+    carried: bool = False
+
+    def scoring(self) -> Scoring:
+        """The scores, chunk by chunk."""
+        return Scoring(self.task, self._rows())
+
+    def open(self, scoring: Scoring, output: str, overwrite: bool = False) -> OutputWriter:
+        """The writer of these scores."""
+        domain = self.task.domain if self.task.whole else self.domain
+        carried = scoring.own.carried
+        return open_output(domain, output, scoring.columns, origin=self.origin, overwrite=overwrite, exact=carried)
+
+    def _rows(self) -> Iterator[Row]:
+        if not isinstance(self.source, Path):
+            return iter(self.source)
+        path, wild_type = self.source, self.task.wild_type
+        rows = read_rows_of(domain_of(self.task.domain), path, self.column, wild_type)
+        if not self.carried or self.task.domain != self.domain or not path.name.lower().endswith(READ_TABLES):
+            return rows
+        table = read_table(path, columns_of(domain_of(self.domain), wild_type), self.column, with_cells=True)
+        return (replace(row, cells=one.cells) for row, one in zip(rows, table, strict=True))
+
+
+@takes(ScoreSettings)
+def score(domain: str, items: Items, names: str | Sequence[str] = (), **options: Unpack[ScoreOptions]) -> Scored:
+    """Score items by properties, predictors and other oracles."""
+    settings = build_settings(ScoreSettings, {**options, "names": as_texts(names)})
+    return collect(resolve_score(domain, items, settings))
+
+
+def resolve_score(
+    domain: str, items: Items, settings: ScoreSettings, *, verb: str = "score", whole: bool = False,
+    carried: bool = False, called: str = "",
+) -> ScoreRequest:  # fmt: skip
+    """Look up what a file or given texts are scored by; a wrong name is an error before a row is read.
+
+    A file's items are read in the form that a predictor sees items in, if the file has it, or in one that alone can
+    read it. whole: write the texts of that form. called: what the origin calls the source.
+    """
+    further = own_oracles(domain, settings.model, settings)
+    path = items if isinstance(items, Path) else None
+    formed = domain if settings.wild_type or path is None else in_form(domain, _form_of(domain, path, settings))
+    source = path if path is not None else [Row(line, text) for line, text in enumerate(as_texts(items), start=1)]  # type: ignore[arg-type]
+    origin = origin_of_given(verb, [f"of {called or (plain_path(str(path)) if path else 'given items')}"])
+    task = scoring_task(formed, settings, whole, further)
+    return ScoreRequest(domain, task, source, origin, settings.column, carried)
+
+
+def collect(request: ScoreRequest) -> Scored:
+    """Everything at once, with one row for each given text, or those of a file that could be scored."""
+    scoring = request.scoring()
+    chunks = list(scoring)
+    given = None if isinstance(request.source, Path) else [row.text for row in request.source]
+    table = scored_table(scoring.columns, chunks, given)
+    refused = tuple(row for chunk in chunks for row in chunk.refused)
+
+    def write(path: Path, overwrite: bool) -> None:
+        write_chunks(request.open(scoring, str(path), overwrite), chunks)
+
+    return Scored(table, scoring.summary(), tuple(scoring.notes), write, refused)
 
 
 def own_oracles(domain: str, model: str | None, resources: Resources) -> Mapping[str, Oracle]:
@@ -79,10 +112,13 @@ def own_oracles(domain: str, model: str | None, resources: Resources) -> Mapping
     return found
 
 
-def _form_of(domain: str, path: Path, predictors: Mapping[str, str]) -> str:
+def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:
     science = domain_of(domain)
     forms = {name: domain_of(in_form(domain, name)).form for name in science.forms}
-    wanted = [load_predictor(domain, folder).form for folder in predictors.values()]
+    wanted = [load_predictor(domain, folder).form for folder in settings.predictors.values()]
     if not path.name.lower().endswith(tuple(science.items.formats)):
         wanted += list(forms)
     return next((form for form in wanted if (known := forms.get(form)) is not None and known.holds(path)), "")
+
+
+__all__ = ["Items", "ScoreRequest", "ScoredChunk", "collect", "resolve_score", "score"]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.api.science.forms import domain_of, plain_of
 from sciencegen.api.science.naming import reference_of, variants_of
-from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, variant_rows
-from sciencegen.api.train import train
-from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, build_settings
+from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, VariantTask, variant_rows
+from sciencegen.api.train import Log, train_model
+from sciencegen.api.writing.results import Scored, scored_table, write_chunks
+from sciencegen.api.writing.writer import OutputWriter, open_output
+from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
 from sciencegen.data.tables import READ_TABLES
 from sciencegen.data.threads import use_threads
-from sciencegen.domains.capabilities import VariantNames
 from sciencegen.domains.recipes import Recipe, VariantScorer
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.options import VariantOptions, takes
 
 
 def family_recipe(domain: str) -> Recipe:
@@ -31,10 +34,10 @@ def family_model(
     domain: str,
     alignment: str | Path,
     resources: Resources = DEFAULT_RESOURCES,
-    log: Callable[[str], None] = print,
-    **settings: Any,
+    log: Log = print,
+    made_by: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
-    """The folder of the model of an alignment's family: trained into `runs/`, or found there. settings: of `train`."""
+    """The folder of the model of an alignment's family: trained into `runs/`, or found there. made_by: of `train`."""
     recipe = family_recipe(domain)
     if not Path(alignment).is_file():
         raise DataError(f"Expected an alignment (.a2m, .a3m, .sto, .fasta) at {alignment}, found no file.")
@@ -43,80 +46,106 @@ def family_model(
             f"Expected an alignment (.a2m, .a3m, .sto, .fasta) for `alignment`, got the table {alignment}. A table of "
             "variants goes to `score --variants`, one of measured values to `train predictor` or `propose --measured`."
         )
-    chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **settings}
-    return train(domain, alignment, build_settings(TrainSettings, chosen), log=log).folder
+    chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **(made_by or {})}
+    return train_model(domain, alignment, build_settings(TrainSettings, chosen), log=log).folder
 
 
+@takes(VariantScoringSettings)
 def score_variants(
+    domain: str, variants: str | Path | Sequence[str] = ALL_SINGLES, **options: Unpack[VariantOptions]
+) -> Scored:
+    """Score variants of one item by a model of its family, or by predictors."""
+    request = resolve_score_variants(domain, variants, build_settings(VariantScoringSettings, options))
+    scoring = request.scoring()
+    chunks = list(scoring)
+
+    def write(path: Path, overwrite: bool) -> None:
+        write_chunks(request.open(scoring, str(path), overwrite), chunks)
+
+    refused = tuple(row for chunk in chunks for row in chunk.refused)
+    notes = (*scoring.notes, *scoring.numbering.notes)
+    return Scored(scored_table(scoring.columns, chunks), scoring.summary(), notes, write, refused)
+
+
+@dataclass(frozen=True)
+class VariantRequest:
+    """Which variants are scored, and by what: `task`. column: of their names, in a file."""
+
+    domain: str
+    task: VariantTask
+    variants: str | Path | Sequence[str]
+    column: str | None = None
+
+    def scoring(self) -> VariantScoring:
+        """The scores, chunk by chunk."""
+        task, science = self.task, plain_of(self.domain)
+        return VariantScoring(task, variant_rows(self.variants, task.scorer or task.names, science, self.column))
+
+    def open(self, scoring: VariantScoring, output: str, overwrite: bool = False) -> OutputWriter:
+        """The writer of these scores."""
+        return open_output(self.domain, output, scoring.columns, overwrite=overwrite, exact=scoring.own.carried)
+
+
+def resolve_score_variants(
     domain: str,
-    variants: str | Path | Sequence[str] = ALL_SINGLES,
-    *,
-    alignment: str | Path | None = None,
-    model: str | Path | None = None,
-    wild_type: str | None = None,
-    predictors: Mapping[str, str] | None = None,
-    column: str | None = None,
-    classify: bool = False,
-    settings: Mapping[str, Any] | None = None,
-    training: Mapping[str, Any] | None = None,
-    resources: Resources = DEFAULT_RESOURCES,
-    log: Callable[[str], None] = lambda text: None,
-) -> VariantScoring:
-    """Scores chunk by chunk. variants: "all-singles", a table or text file of variants, or their names.
+    variants: str | Path | Sequence[str],
+    settings: VariantScoringSettings,
+    log: Log = lambda text: None,
+) -> VariantRequest:
+    """Look up what variants are scored by; an alignment's model is trained on the way.
 
-    wild_type: what they are variants of, where no family scores them but predictors alone (name -> folder).
-    classify: with the domain's classes, which follow from the scores of all singles, whatever is asked for.
-    settings, training: of the alignment's model, such as {"members": 1} and {"steps": 300}.
+    variants: "all-singles", a table or text file of variants, or their names.
     """
-    _check_wish(domain, (alignment, model, wild_type), predictors or {}, classify)
-    check_variants(domain, variants, classify)
-    made_by = {key: dict(given) for key, given in (("settings", settings), ("training", training)) if given}
-    if made_by and alignment is None:
-        raise ConfigError(
-            "Expected `settings` and `training` with `alignment` only: they say how its model is trained."
-        )
-    science = plain_of(domain)
-    loaded: LoadedModel | None = None
-    scorer: VariantScorer | None
-    names: VariantNames
-    if wild_type is None:
-        folder = model if alignment is None else family_model(domain, alignment, resources, log, **made_by)
-        loaded = _load(domain, folder, resources)
-        assert loaded.recipe.family is not None  # `_load` looked
-        scorer = loaded.recipe.family.scorer(loaded.model, loaded.representation)
-        if scorer is None and (classify or not predictors):
-            raise ConfigError(
-                f"Expected a family's model, trained on an alignment; {loaded.folder} learned from measured variants, "
-                "which tell effects by a predictor. Train one (`train predictor`) and pass `predictors`."
-            )
-        names = variants_of(science).names(loaded.reference) if scorer is None else scorer.names
+    check_score_variants(domain, variants, settings)
+    science, loaded, scorer = plain_of(domain), None, None
+    if settings.wild_type is not None:
+        names = variants_of(science).names(reference_of(science, settings.wild_type))
     else:
-        scorer, names = None, variants_of(science).names(reference_of(science, wild_type))
-    use_threads(resources.threads)
-    singles = scorer or names
-    total = len(singles.all_singles()) if variants == ALL_SINGLES else None
-    if classify:
+        loaded, scorer = _family(domain, settings, log)
+        names = variants_of(science).names(loaded.reference) if scorer is None else scorer.names
+    use_threads(settings.threads)
+    total = len((scorer or names).all_singles()) if variants == ALL_SINGLES else None
+    if settings.classify:
         log("scoring all single substitutions, from which the classes follow")
-    scoring = VariantScoring(
-        domain, scorer, names, variant_rows(variants, singles, science, column), predictors or {},
-        variants_of(science).classes if classify else None, None if loaded is None else str(loaded.folder), total,
-    )  # fmt: skip
-    for note in scoring.notes:
-        log(f"note: {note}")
-    return scoring
+    classes = variants_of(science).classes if settings.classify else None
+    folder = None if loaded is None else str(loaded.folder)
+    task = VariantTask(domain, scorer, names, settings.predictors, classes, folder, total)
+    return VariantRequest(domain, task, variants, settings.column)
 
 
-def _check_wish(
-    domain: str, sources: Sequence[str | Path | None], predictors: Mapping[str, str], classify: bool
-) -> None:
-    wild_type = sources[-1]
+def check_score_variants(domain: str, variants: str | Path | Sequence[str], settings: VariantScoringSettings) -> None:
+    """What can be refused before a model is read, or trained."""
+    sources = (settings.alignment, settings.model, settings.wild_type)
     if sum(source is not None for source in sources) != 1:
         raise ConfigError(
             "Expected an alignment or a model trained on one (`alignment` or `model`), or `wild_type` with "
             "`predictors`, and one of them only."
         )
-    if wild_type is not None and (classify or not predictors):
+    if settings.wild_type is not None and (settings.classify or not settings.predictors):
         raise ConfigError("Expected `predictors`, and no `classify`, with `wild_type`: no family scores the variants.")
+    check_variants(domain, variants, settings.classify)
+    if (settings.settings or settings.training) and settings.alignment is None:
+        raise ConfigError(
+            "Expected `settings` and `training` with `alignment` only: they say how its model is trained."
+        )
+
+
+def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[LoadedModel, VariantScorer | None]:
+    """The family's model, and what it scores variants by, which one of measured variants hasn't."""
+    made_by = {"settings": settings.settings, "training": settings.training}
+    folder = settings.model
+    if settings.alignment is not None:
+        given = {key: values for key, values in made_by.items() if values}
+        folder = str(family_model(domain, settings.alignment, settings, log, given))
+    loaded = _load(domain, folder, settings)
+    assert loaded.recipe.family is not None  # `_load` looked
+    scorer = loaded.recipe.family.scorer(loaded.model, loaded.representation)
+    if scorer is None and (settings.classify or not settings.predictors):
+        raise ConfigError(
+            f"Expected a family's model, trained on an alignment; {loaded.folder} learned from measured variants, "
+            "which tell effects by a predictor. Train one (`train predictor`) and pass `predictors`."
+        )
+    return loaded, scorer
 
 
 def check_variants(domain: str, variants: str | Path | Sequence[str], classify: bool) -> None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import atomic_write, check_writable
 from sciencegen.latent.space import LatentModel, WeightedModel
+from sciencegen.options import TrainOptions, takes
 from sciencegen.records import to_plain
 from sciencegen.runs import RunFolder, run_name
 from sciencegen.training.progress import Steps
@@ -53,18 +54,32 @@ class Trained:
     metrics: Mapping[str, Any]
 
 
+@takes(TrainSettings)
 def train(
-    domain: str, data: str | Path | None = None, settings: TrainSettings | None = None, *,
-    folder: str | Path | None = None, column: str | None = None, force: bool = False, log: Log = lambda text: None,
-    **flags: Any,
-) -> Trained:  # fmt: skip
+    domain: str,
+    data: str | Path | None = None,
+    *,
+    folder: str | Path | None = None,
+    column: str | None = None,
+    force: bool = False,
+    log: Log = lambda text: None,
+    **options: Unpack[TrainOptions],
+) -> Trained:
     """Train a generative model on a prepared dataset, a file or a dataset card; or adapt the weights of `from`, or
     `distill` them to a faster model.
 
     Whatever is wrong is found before anything is written, or what was written goes again; an earlier training that
     `force` gives up stays until the new one's data are prepared.
     """
-    chosen = settings or build_settings(TrainSettings, flags)
+    chosen = build_settings(TrainSettings, options)
+    return train_model(domain, data, chosen, folder=folder, column=column, force=force, log=log)
+
+
+def train_model(
+    domain: str, data: str | Path | None, chosen: TrainSettings, *, folder: str | Path | None = None,
+    column: str | None = None, force: bool = False, log: Log = lambda text: None,
+) -> Trained:  # fmt: skip
+    """`train` with its settings as one record."""
     domain_of(domain)  # an unknown one is the first thing to say
     if chosen.model is not None:
         check_taken(chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
@@ -16,22 +16,37 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.sources.tables import read_rows
 from sciencegen.config import PredictorSettings, build_settings
+from sciencegen.options import PredictorOptions, takes
 from sciencegen.records import to_record
 from sciencegen.runs import RunFolder
 
 
+@takes(PredictorSettings)
 def train_predictor(
-    domain: str, table: str | Path, settings: PredictorSettings | None = None, *, folder: str | Path,
-    force: bool = False, log: Callable[[str], None] = lambda text: None, **flags: Any,
-) -> TrainedPredictor:  # fmt: skip
+    domain: str,
+    table: str | Path,
+    *,
+    folder: str | Path,
+    force: bool = False,
+    log: Callable[[str], None] = lambda text: None,
+    **options: Unpack[PredictorOptions],
+) -> TrainedPredictor:
     """Fit a predictor on the column `target` of a table, evaluate it on held-out rows, and write its folder.
 
     With the setting `form`, networks that see items in that form (molecules: structures) learn one column or several,
     `a,b,c`; force: in a folder that holds something else.
     """
+    chosen = build_settings(PredictorSettings, {**options, "table": str(table)})
+    return fit_predictor(domain, table, chosen, folder=folder, force=force, log=log)
+
+
+def fit_predictor(
+    domain: str, table: str | Path, chosen: PredictorSettings, *, folder: str | Path, force: bool = False,
+    log: Callable[[str], None] = lambda text: None,
+) -> TrainedPredictor:  # fmt: skip
+    """`train_predictor` with its settings as one record."""
     from sciencegen import prediction
 
-    chosen = settings or build_settings(PredictorSettings, {"table": str(table), **flags})
     check_predictor(domain, chosen)
     if chosen.form:
         from sciencegen.api.predictors.points import train_point_predictor

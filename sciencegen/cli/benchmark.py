@@ -26,19 +26,18 @@ def benchmark(
     as_json: options.Json = False,
 ) -> None:
     """Measure search methods: a row for each task, method and seed, with the area under the top-10 curve."""
-    from sciencegen.config import Resources
+    from sciencegen.config import BenchmarkSettings
 
-    record = options.settings_from(Resources, None, device=device, threads=threads)
+    flags = dict(tasks=options.names(tasks), methods=options.names(method), budget=budget, seeds=seeds, domain=domain)
+    record = options.settings_from(BenchmarkSettings, None, model=model, device=device, threads=threads, **flags)
     claim_output(output, force)
 
-    from sciencegen.api.benchmark import plan
-    from sciencegen.api.writing.writer import open_output
+    from sciencegen.api.benchmark import resolve_benchmark
 
-    suite_plan = plan(suite, options.names(tasks), options.names(method), budget, seeds, domain, model, record)
-    sink = open_output(suite_plan.domain, output, suite_plan.columns)
-    with progress("tasks", len(suite_plan)) as advance, sink as writer:
-        for row in suite_plan:
+    plan = resolve_benchmark(suite, record)
+    with progress("tasks", len(plan)) as advance, plan.open(output) as writer:
+        for row in plan:
             writer.write({name: [value] for name, value in row.items()})
             say("{task}  {method}  seed {seed}  auc_top_10 {auc_top_10:.4f}  {seconds} s".format(**row))
             advance()
-    summarize(suite_plan.summary(), output, as_json)
+    summarize(plan.summary(), output, as_json)

@@ -118,7 +118,7 @@ def prepare(
     record = options.settings_from(PrepareSettings, settings, source=source, threads=threads, offline=offline, **flags)
     claim_output(output, force, folder=True)
 
-    from sciencegen.api.sources.preparation import prepare as prepare_table
+    from sciencegen.api.sources.preparation import prepare_source
     from sciencegen.api.writing.writer import input_ending
 
     stdin = (
@@ -133,6 +133,6 @@ def prepare(
             advance(rows - done[0])
             done[0] = rows
 
-        prepared = prepare_table(domain, output, record, force=force, progress=show, path=path)
+        prepared = prepare_source(domain, output, record, force=force, progress=show, path=path)
     counts = prepared.summary["counts"]
     summarize({**counts, "rejects": str(prepared.rejects_path)}, output, as_json)

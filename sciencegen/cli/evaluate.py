@@ -45,13 +45,12 @@ def evaluate(
         raise ConfigError("Expected --model and --draws with --calibrate only: they say whose draws are asked.")
     claim_output(output, force)
 
-    from sciencegen.api.evaluate import evaluate as compare
-    from sciencegen.api.evaluate import explained
+    from sciencegen.api.evaluate import compare, explained
     from sciencegen.api.science.forms import in_form, reads_folders
     from sciencegen.api.writing.writer import input_ending, write_json
 
     with input_path(samples, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
-        metrics = compare(domain, path, column=column, settings=record)
+        metrics = compare(domain, path, record, column)
     write_json(output, metrics)
     if as_json:
         summarize(metrics, output, as_json)

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.score import score_items
-from sciencegen.files import claim_output
+from sciencegen.cli.score import Destination, score_items
 
 
 def predict(
@@ -27,12 +26,5 @@ def predict(
 
     A table's own columns come along.
     """
-    from sciencegen.config import Resources
-
-    resources = options.settings_from(Resources, None, threads=threads)
-    predictors = options.folders(predictor)
-    claim_output(output, force)
-    score_items(
-        domain, source, [], predictors, wild_type, column, format, resources, 30.0, output, force, as_json,
-        carried=True, verb="predict",
-    )  # fmt: skip
+    flags = dict(predictors=options.folders(predictor), wild_type=wild_type, column=column, threads=threads)
+    score_items(domain, source, format, Destination(output, force, as_json), flags, "predict")

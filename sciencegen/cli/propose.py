@@ -167,10 +167,10 @@ def record(
     flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 
-    from sciencegen.api.record import record as record_results
+    from sciencegen.api.record import record_from
     from sciencegen.api.writing.writer import keep_rejected
 
-    found = record_results(domain, journal, results, chosen)
+    found = record_from(domain, journal, results, chosen)
     keep_rejected(journal, found.source, found.refused)
     for note in found.notes:
         say(f"note: {note}")

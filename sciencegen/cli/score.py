@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +16,6 @@ from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import input_path, reasons
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import claim_output
-
-if TYPE_CHECKING:
-    from sciencegen.config import Resources
 
 
 def score(
@@ -70,106 +68,99 @@ def score(
 
     What can't be read is listed in `<output>.rejects.csv`.
     """
-    from sciencegen.config import Resources
-
-    record = options.settings_from(Resources, None, threads=threads, device=device)
-    predictors = options.folders(predictor)
     if (source is None) == (variants is None):
         raise ConfigError("Expected a file of items or --variants, and not both.")
     if classify and variants is None:
         raise ConfigError("Expected --variants with --classify: classes are those of variants.")
     if variants is None and (alignment, setting, training) != (None, None, None):
         raise ConfigError("Expected --alignment, --set and --training with --variants only: pass the file so.")
-    if variants is not None:
-        _check_variants(variants, output, {"--with": names, "--format": None if variants == "-" else format})
-    claim_output(output, force)
-    if variants is not None:
-        sources = {"alignment": alignment, "model": model, "wild_type": wild_type, "predictors": predictors}
-        sources |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
-        from sciencegen.api.writing.writer import input_ending
+    flags: dict[str, Any] = dict(predictors=options.folders(predictor), model=model, wild_type=wild_type)
+    flags |= dict(column=column, threads=threads, device=device)
+    place = Destination(output, force, as_json)
+    if source is not None:
+        score_items(domain, source, format, place, dict(names=options.names(names), timeout_s=timeout, **flags))
+        return
+    assert variants is not None  # one of the two was given
+    _check_variants(variants, output, {"--with": names, "--format": None if variants == "-" else format})
+    flags |= dict(settings=options.pairs(setting, "--set"), training=options.pairs(training, "--training"))
+    _score_variants(domain, variants, format, place, dict(alignment=alignment, classify=classify or None, **flags))
 
-        ending = partial(input_ending, domain, format or ".csv")
-        with input_path(variants, ending) if variants == "-" else nullcontext(variants) as path:
-            return _score_variants(domain, path, sources, column, classify, record, output, as_json)
 
-    assert source is not None  # one of the two was given
-    score_items(
-        domain, source, options.names(names), predictors, wild_type, column, format, record, timeout, output, force,
-        as_json, model=model,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Destination:
+    """Where results go, and their summary."""
+
+    output: str
+    force: bool
+    as_json: bool
 
 
 def score_items(
-    domain: str, source: str, wanted: list[str], predictors: dict[str, str], wild_type: str | None,
-    column: str | None, format: str | None, resources: Resources, timeout: float, output: str, force: bool,
-    as_json: bool, carried: bool = False, model: str | None = None, verb: str = "score",
-) -> None:  # fmt: skip
-    """Every item of a file; carried: a table's own columns come along into tables. model: of `score.stream`."""
-    from sciencegen.api.science.forms import reads_folders
-    from sciencegen.api.score import stream
-    from sciencegen.api.writing.formats import writes_structures
-    from sciencegen.api.writing.provenance import origin_of_given, plain_path
-    from sciencegen.api.writing.writer import input_ending, open_output
+    domain: str, source: str, format: str | None, place: Destination, flags: Mapping[str, Any], verb: str = "score"
+) -> None:
+    """Every item of a file; of `predict`, a table's own columns come along into tables."""
+    from sciencegen.config import ScoreSettings
 
-    with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
-        whole = writes_structures(output)
-        scoring = stream(
-            domain, path, wanted, predictors, column=column, timeout_s=timeout, resources=resources, whole=whole,
-            wild_type=wild_type or "", carried=carried and not whole, model=model,
-        )  # fmt: skip
-        place = scoring.domain if whole else domain
-        first = None
-        origin = origin_of_given(verb, [f"of {'standard input' if source == '-' else plain_path(source)}"])
-        sink = open_output(place, output, scoring.columns, origin=origin, overwrite=force, exact=scoring.own.carried)
-        with progress("scoring") as advance, sink as writer:
-            for chunk in scoring:
-                writer.write(chunk.values)
-                writer.reject(chunk.refused)
-                first = first or next(iter(chunk.refused), None)
-                advance(len(chunk.values["item"]))
-            if not scoring.scored:
-                writer.give_up()
+    record = options.settings_from(ScoreSettings, None, **flags)
+    claim_output(place.output, place.force)
+
+    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.score import resolve_score
+    from sciencegen.api.writing.formats import writes_structures
+    from sciencegen.api.writing.results import write_chunks
+    from sciencegen.api.writing.writer import input_ending
+
+    whole, called = writes_structures(place.output), "standard input" if source == "-" else ""
+    ending = partial(input_ending, domain, format, column=record.column)
+    with input_path(source, ending, reads_folders(domain)) as path:
+        carried = verb == "predict" and not whole
+        request = resolve_score(domain, path, record, verb=verb, whole=whole, carried=carried, called=called)
+        scoring = request.scoring()
+        writer = request.open(scoring, place.output, place.force)
+        with progress("scoring") as advance:
+            write_chunks(writer, scoring, advance)
     for note in scoring.notes:
         say(f"note: {note}")
     if not scoring.scored:
-        raise DataError(f"No row of {source} could be used; {reasons(output, first)}.")
-    summarize(scoring.summary(), output, as_json)
+        raise DataError(f"No row of {source} could be used; {reasons(place.output, scoring.first_refused)}.")
+    summarize(scoring.summary(), place.output, place.as_json)
     if scoring.first_failure is not None and not scoring.valued:
         line, _, reason = scoring.first_failure
-        told = reasons(output)
+        told = reasons(place.output)
         raise DataError(f"No row of {source} has a score, the first, line {line}: {reason}; {told}.")
 
 
 def _score_variants(
-    domain: str, variants: str | Path, sources: dict[str, Any], column: str | None, classify: bool,
-    resources: Resources, output: str, as_json: bool,
-) -> None:  # fmt: skip
+    domain: str, variants: str, format: str | None, place: Destination, flags: Mapping[str, Any]
+) -> None:
     """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble; with
     `classify` also damaging, a probability, and class: benign, uncertain or damaging."""
-    from sciencegen.api.score_variants import score_variants
-    from sciencegen.api.writing.writer import open_output
+    from sciencegen.config import VariantScoringSettings
 
-    scoring = score_variants(
-        domain, variants, column=column, classify=classify, resources=resources, log=say, **sources
-    )  # fmt: skip
-    first = None
-    sink = open_output(domain, output, scoring.columns, exact=scoring.own.carried)
-    with progress("scoring variants", scoring.total) as advance, sink as writer:
-        for chunk in scoring:
-            writer.write(chunk.values)
-            writer.reject(chunk.refused)
-            first = first or next(iter(chunk.refused), None)
-            advance(len(chunk.values["line"]))
+    record = options.settings_from(VariantScoringSettings, None, **flags)
+    claim_output(place.output, place.force)
+
+    from sciencegen.api.score_variants import resolve_score_variants
+    from sciencegen.api.writing.results import write_chunks
+    from sciencegen.api.writing.writer import input_ending
+
+    ending = partial(input_ending, domain, format or ".csv")
+    with input_path(variants, ending) if variants == "-" else nullcontext(variants) as path:
+        request = resolve_score_variants(domain, path, record, say)
+        scoring = request.scoring()
+        for note in scoring.notes:
+            say(f"note: {note}")
+        writer = request.open(scoring, place.output)
+        with progress("scoring variants", scoring.total) as advance:
+            write_chunks(writer, scoring, advance)
+        for note in scoring.numbering.notes:
+            say(f"note: {note}")
         if not scoring.scored:
-            writer.give_up()
-    for note in scoring.numbering.notes:
-        say(f"note: {note}")
-    if not scoring.scored:
-        raise DataError(f"No variant of {variants} could be scored; {reasons(output, first)}.")
-    summarize(scoring.summary(), output, as_json)
-    if scoring.scorer is None and not scoring.predicted:
-        reason = scoring.first_failure or "a deletion has none"
-        raise DataError(f"No variant of {variants} has a prediction, the first: {reason}.")
+            raise DataError(f"No variant of {path} could be scored; {reasons(place.output, scoring.first_refused)}.")
+        summarize(scoring.summary(), place.output, place.as_json)
+        if scoring.scorer is None and not scoring.predicted:
+            reason = scoring.first_failure or "a deletion has none"
+            raise DataError(f"No variant of {path} has a prediction, the first: {reason}.")
 
 
 def _check_variants(variants: str, output: str, others: Mapping[str, object]) -> None:

@@ -73,9 +73,9 @@ def model(
     flags |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
     record = options.settings_from(TrainSettings, settings, seed=seed, device=device, threads=threads, **flags)
 
-    from sciencegen.api.train import train
+    from sciencegen.api.train import train_model
 
-    trained = train(domain, data, record, folder=output, column=column, force=force, log=say)
+    trained = train_model(domain, data, record, folder=output, column=column, force=force, log=say)
     summarize(trained.metrics, str(trained.folder), as_json)
 
 
@@ -127,10 +127,10 @@ def predictor(
     else:
         claim_output(output, force, folder=True)
 
-    from sciencegen.api.train_predictor import train_predictor
+    from sciencegen.api.train_predictor import fit_predictor
     from sciencegen.api.writing.writer import input_ending
 
     source = input_path(table, partial(input_ending, domain, ".csv")) if table == "-" else nullcontext(table)
     with source as path:
-        trained = train_predictor(domain, path, record, folder=output, force=force, log=say)
+        trained = fit_predictor(domain, path, record, folder=output, force=force, log=say)
     summarize(trained.metrics, output, as_json)

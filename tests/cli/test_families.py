@@ -258,7 +258,7 @@ def test_an_alignment_is_trained_on_once(alignment, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
     tiny = {"settings": {"members": 2, "hidden": 8, "latent": 2}, "training": {"steps": 5, "batch_size": 8}}
-    folders = [family_model("proteins", alignment, log=said.append, **tiny) for _ in range(2)]
+    folders = [family_model("proteins", alignment, log=said.append, made_by=tiny) for _ in range(2)]
     assert folders[0] == folders[1]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [folders[0].name]
     assert "finished already" in said[-1]

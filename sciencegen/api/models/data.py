@@ -17,7 +17,7 @@ from sciencegen.api.models import folder as models
 from sciencegen.api.models.encoding import EncodeOne
 from sciencegen.api.models.identity import DATA, has_own_data, is_prepared
 from sciencegen.api.science.workers import Encode
-from sciencegen.api.sources.preparation import prepare
+from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
 from sciencegen.data.prepared import REJECTS, ItemColumn, PreparedDataset
 from sciencegen.data.spacing import evenly_spaced
@@ -103,7 +103,7 @@ def open_prepared(
     work = run / ".preparing"
     shutil.rmtree(work, ignore_errors=True)  # a killed call's
     try:
-        prepared = prepare(domain, work, chosen)
+        prepared = prepare_source(domain, work, chosen)
         for note in (prepared.summary.get("context") or {}).get("notes", ()):
             log(f"note: {note}")
         counts = prepared.summary["counts"]

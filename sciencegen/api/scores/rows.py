@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -13,7 +13,7 @@ from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.science.forms import domain_of, plain_text
 from sciencegen.api.science.naming import Numbering, names_of, parse_texts
 from sciencegen.api.science.workers import InDomain
-from sciencegen.config import Resources
+from sciencegen.config import ScoreSettings
 from sciencegen.data.tables import PEEK_ROWS
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -77,37 +77,59 @@ def own_columns(rows: Iterable[Mapping[str, Any]], ours: Sequence[str], alike: C
     return OwnColumns(tuple(name for name in theirs if name not in ours), lost)
 
 
+@dataclass(frozen=True)
+class ScoringTask:
+    """What every row is scored by, checked.
+
+    domain: of the items, its name or that of a form. names: of all columns of scores. predictors: name -> folder.
+    here: oracles that workers don't have, a model's own. wild_type: what rows may be named against, "" for nothing.
+    whole: items come as the texts of the form, to be written as its files; else as the domain's own, for tables.
+    threads, timeout_s: of the workers.
+    """
+
+    domain: str
+    names: tuple[str, ...]
+    predictors: Mapping[str, str] = field(default_factory=dict)
+    here: Mapping[str, Oracle] = field(default_factory=dict)
+    wild_type: str = ""
+    whole: bool = False
+    threads: int = 0
+    timeout_s: float = 30.0
+
+
+def scoring_task(
+    domain: str, settings: ScoreSettings, whole: bool = False, further: Mapping[str, Oracle] | None = None
+) -> ScoringTask:
+    """The task that settings ask for; a wrong name is an error. further: a model's own oracles."""
+    further, predictors = further or {}, settings.predictors
+    chosen = [*(settings.names or further), *predictors] or list(domain_of(domain).properties)
+    names = tuple(dict.fromkeys(chosen))
+    book = OracleBook(domain, dict(predictors), own=further)
+    for name in names:
+        book.resolve(name)
+    here = {name: further[name] for name in names if name in further and name not in predictors}
+    wild_type = settings.wild_type or ""
+    return ScoringTask(domain, names, predictors, here, wild_type, whole, settings.threads, settings.timeout_s)
+
+
 class Scoring:
     """Chunks of scored rows in the order of the input; with the column `id` where one of the first rows has a name, of
     names against a wild type where there is one, and those of `Row.cells`, whose names ours win over."""
 
-    def __init__(
-        self, domain: str, rows: Iterable[Row], names: Sequence[str], predictors: Mapping[str, str],
-        resources: Resources, timeout_s: float, whole: bool = False, wild_type: str = "",
-        further: Mapping[str, Oracle] | None = None,
-    ) -> None:  # fmt: skip
-        """further: oracles that workers don't have, a model's own."""
-        further = further or {}
-        chosen = [*(names or further), *predictors] or list(domain_of(domain).properties)
-        self.names = tuple(dict.fromkeys(chosen))
-        self.domain, self.resources, self.timeout_s, self.whole = domain, resources, timeout_s, whole
-        self.wild_type = wild_type
-        self._left_out = domain_of(domain).items.left_out
-        self.predictors = tuple(sorted(predictors.items()))
-        book = OracleBook(domain, dict(predictors), own=further)
-        self.here = {name: further[name] for name in self.names if name in further and name not in predictors}
-        for name in self.names:  # a wrong name is an error before any row is read
-            book.resolve(name)
-        extra = with_annotations(self.names, predictors)
+    def __init__(self, task: ScoringTask, rows: Iterable[Row]) -> None:
+        self.task, science = task, domain_of(task.domain)
+        self._left_out = science.items.left_out
+        extra = with_annotations(task.names, task.predictors)
         peeked = list(islice(rows := iter(rows), PEEK_ROWS))
         self.rows = chain(peeked, rows)
         named = ["id"] if any(row.id for row in peeked) else []
-        self.variants = names_of(domain_of(domain), wild_type)
+        self.variants = names_of(science, task.wild_type)
         known = ["item", "line", *([] if self.variants is None else [NAME_COLUMN]), *named, *extra]
         self.own = own_columns((row.cells for row in peeked), known, ("item", "id", NAME_COLUMN))
         self.columns = [*known, *self.own.carried]
         self.scored = self.refused = self.failed = self.valued = 0
         self.numbering = Numbering(self.variants)
+        self.first_refused: Refused | None = None
         self.first_failure: Refused | None = None
         self.left_out: Counter[str] = Counter()
         self._first: dict[str, list[int]] = {}
@@ -131,10 +153,12 @@ class Scoring:
                 waiting.append(row)
                 yield row.text
 
-        elsewhere = tuple(name for name in self.names if name not in self.here)
-        task = ScoreTexts(self.domain, elsewhere, self.predictors, self.whole, self.wild_type)
-        workers = worker_count(self.resources.threads)
-        chunks = map_chunks_killable(task, texts(), processes=workers, chunk=ROWS_PER_TASK, timeout_s=self.timeout_s)
+        asked = self.task
+        elsewhere = tuple(name for name in asked.names if name not in asked.here)
+        predictors = tuple(sorted(asked.predictors.items()))
+        task = ScoreTexts(asked.domain, elsewhere, predictors, asked.whole, asked.wild_type)
+        workers = worker_count(asked.threads)
+        chunks = map_chunks_killable(task, texts(), processes=workers, chunk=ROWS_PER_TASK, timeout_s=asked.timeout_s)
         for _, members, results in chunks:
             rows = [waiting.popleft() for _ in members]
             yield self._chunk(rows, self._with_own([results] * len(rows) if isinstance(results, Failure) else results))
@@ -142,13 +166,13 @@ class Scoring:
     def _with_own(self, results: Sequence[Any]) -> Sequence[Any]:
         """The same with the scores of the oracles that workers don't have, in the order of the names."""
         texts = [result[0] for result in results if isinstance(result, tuple)]
-        if not self.here or not texts:
+        if not self.task.here or not texts:
             return results
-        items = [domain_of(self.domain).items.parse(text) for text in texts]
-        own = {name: iter(oracle.score(items)) for name, oracle in self.here.items()}
+        items = [domain_of(self.task.domain).items.parse(text) for text in texts]
+        own = {name: iter(oracle.score(items)) for name, oracle in self.task.here.items()}
 
         def whole(scores: Iterator[Score]) -> list[Score]:
-            return [next(own.get(name, scores)) for name in self.names]
+            return [next(own.get(name, scores)) for name in self.task.names]
 
         return [(one[0], whole(iter(one[1]))) if isinstance(one, tuple) else one for one in results]
 
@@ -174,13 +198,14 @@ class Scoring:
                 values[NAME_COLUMN].append("" if isinstance(found, Refusal) else found[0])
             for name in self.own.carried:
                 values[name].append(row.cells.get(name))
-            for name, one in zip(self.names, scores, strict=True):
+            for name, one in zip(self.task.names, scores, strict=True):
                 self._append(values, name, one)
                 self.valued += not one.failed
                 if one.failed:
                     self.failed += 1
                     refused.append((row.line, row.text, f"{name}: {one.failure}"))
                     self.first_failure = self.first_failure or refused[-1]
+        self.first_refused = self.first_refused or next(iter(refused), None)
         read = [row.text for row, result in zip(rows, results, strict=True) if isinstance(result, tuple)]
         self.numbering.look([row.text for row in rows], read, len(rows) - len(read))
         return ScoredChunk(values, refused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sciencegen.api.science.forms import plain_of
 from sciencegen.api.science.naming import Numbering, columns_of
 from sciencegen.api.scores.rows import ScoredChunk, own_columns
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
+from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import VariantClasses, VariantNames
 from sciencegen.domains.recipes import VariantScorer
@@ -28,29 +29,41 @@ CHUNK = 1024
 """Variants that are scored at once; those that need a pass of the networks of their own share it."""
 
 
+@dataclass(frozen=True)
+class VariantTask:
+    """What variants are scored by, looked up.
+
+    scorer: of the family, or None. names: how the domain names variants. predictors: name -> folder. classify: scores
+    of all singles -> classes. model: the family's folder. total: of rows, where it is known.
+    """
+
+    domain: str
+    scorer: VariantScorer | None
+    names: VariantNames
+    predictors: Mapping[str, str] = field(default_factory=dict)
+    classify: Callable[[Sequence[float]], VariantClasses] | None = None
+    model: str | None = None
+    total: int | None = None
+
+
 class VariantScoring:
     """Iterates over `ScoredChunk`s with the columns `line` and of names; of a family `score`, `score_sd`; those of
     classes; of each predictor x, x_lower, x_upper, x_in_domain; and the table's own, whose names ours win over.
-
-    scorer: of the family, or None. names: `Domain.variant_names`. classify: scores of all singles -> classes
-    (`Domain.variant_classes`). total: of rows, where it is known.
     """
 
-    def __init__(
-        self, domain: str, scorer: VariantScorer | None, names: VariantNames, rows: Iterator[Row],
-        predictors: Mapping[str, str], classify: Callable[[Sequence[float]], VariantClasses] | None = None,
-        model: str | None = None, total: int | None = None,
-    ) -> None:  # fmt: skip
-        self.domain, self.scorer, self.names, self.model = plain_of(domain), scorer, names, model
-        self.total, self.doubts = total, [] if scorer is None else scorer.doubts()
-        book = OracleBook(domain, dict(predictors))
-        self.oracles = {name: book.resolve(name) for name in predictors}
+    def __init__(self, task: VariantTask, rows: Iterator[Row]) -> None:
+        self.domain, self.scorer, self.names, self.model = plain_of(task.domain), task.scorer, task.names, task.model
+        scorer, classify = task.scorer, task.classify
+        self.total, self.doubts = task.total, [] if scorer is None else scorer.doubts()
+        book = OracleBook(task.domain, dict(task.predictors))
+        self.oracles = {name: book.resolve(name) for name in task.predictors}
         self.scored = self.refused = self.predicted = 0
         self.first_failure = ""
+        self.first_refused: Refused | None = None
         self.known: dict[str, Any] = {}
         self.classes: VariantClasses | None = None
         self.counts: Counter[str] = Counter()
-        self.numbering = Numbering(names)
+        self.numbering = Numbering(task.names)
         if classify is not None and scorer is not None:
             singles = scorer.all_singles()
             self.known = dict(zip(singles, scorer.score(singles), strict=True))
@@ -80,6 +93,7 @@ class VariantScoring:
             texts = [row.text for row in chunk]
             pairs = list(zip(chunk, self._score(texts), strict=True))
             refused = [(row.line, row.text, one.reason) for row, one in pairs if isinstance(one, Refusal)]
+            self.first_refused = self.first_refused or next(iter(refused), None)
             good = [(row, one) for row, one in pairs if not isinstance(one, Refusal)]
             self.scored, self.refused = self.scored + len(good), self.refused + len(refused)
             self.numbering.look(texts, [row.text for row, _ in good], len(refused))

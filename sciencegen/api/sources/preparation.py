@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sciencegen.api.science.forms import domain_of, family_of, in_form, plain_name
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.science.workers import ParseAndMeasure
 from sciencegen.api.sources.datasets import Rows, open_source, reference_of_card
 from sciencegen.api.sources.family import check_measured_table, with_measured
-from sciencegen.config import PrepareSettings, build_settings
+from sciencegen.config import PrepareSettings
 from sciencegen.data.preparation import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import PreparedDataset
@@ -24,15 +23,14 @@ from sciencegen.items import Json, Row
 from sciencegen.runs import provenance
 
 
-def prepare(
-    domain: str, output: str | Path, settings: PrepareSettings | None = None, *, force: bool = False,
-    progress: Callable[[int], None] | None = None, path: Path | None = None, **flags: Any,
+def prepare_source(
+    domain: str, output: str | Path, chosen: PrepareSettings, *, force: bool = False,
+    progress: Callable[[int], None] | None = None, path: Path | None = None,
 ) -> PreparedDataset:  # fmt: skip
-    """Write the prepared dataset folder `output`; the settings are those of `sciencegen datasets prepare`.
+    """Write the prepared dataset folder `output`.
 
     path: the file that holds the rows of a source that is none itself, such as "-".
     """
-    chosen = settings or build_settings(PrepareSettings, flags)
     domain = in_form(domain, chosen.form)
     science = domain_of(domain)
     if chosen.source is None:

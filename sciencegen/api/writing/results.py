@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sciencegen.api.scores.rows import ScoredChunk
+from sciencegen.api.writing.writer import OutputWriter
+from sciencegen.data.writers import Refused
 from sciencegen.files import claim_output
 
 if TYPE_CHECKING:  # pandas takes most of a second to import
@@ -78,3 +81,51 @@ class Result:
             "use the result's `.table`: a result is no table from version 0.3 on", FutureWarning, stacklevel=3
         )
         return self.table
+
+
+@dataclass(frozen=True)
+class Scored(Result):
+    """A table of scores.
+
+    Parameters
+    ----------
+    refused : tuple of (line, item, reason)
+        Rows that hold no item, and scores that failed.
+    """
+
+    refused: tuple[Refused, ...] = ()
+
+
+def scored_table(
+    columns: Sequence[str], chunks: Sequence[ScoredChunk], given: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The scores as a table; of given texts with a row for each of them, empty but for its reason where one is refused,
+    and without the column `line`, which counts rows of files."""
+    import pandas as pd
+
+    table = pd.DataFrame({name: [cell for chunk in chunks for cell in chunk.values[name]] for name in columns})
+    if given is None:
+        return table
+    refused = {line: reason for chunk in chunks for line, _, reason in chunk.refused}
+    table = table.set_index("line").reindex(range(1, len(given) + 1))
+    table["item"] = table["item"].fillna(pd.Series(given, index=table.index))
+    table["refused"] = [refused.get(line) for line in table.index]
+    return table.reset_index(drop=True)
+
+
+def write_chunks(
+    writer: OutputWriter, chunks: Iterable[ScoredChunk], advance: Callable[[int], None] = lambda rows: None
+) -> None:
+    """Rows to an output and refusals beside it; of an output without a row nothing is left.
+
+    advance: is told how many rows were written.
+    """
+    written = 0
+    with writer:
+        for chunk in chunks:
+            writer.write(chunk.values)
+            writer.reject(chunk.refused)
+            written += (rows := len(next(iter(chunk.values.values()), ())))
+            advance(rows)
+        if not written:
+            writer.give_up()

@@ -10,10 +10,9 @@ from rdkit import Chem
 
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.predictors.folder import TrainedPredictor
-from sciencegen.api.scores.rows import Scoring
+from sciencegen.api.scores.rows import Scoring, ScoringTask
 from sciencegen.api.writing.formats import writes_structures
 from sciencegen.api.writing.writer import open_output
-from sciencegen.config import Resources
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.structure_files import structure_key
@@ -62,7 +61,7 @@ def test_a_table_has_the_domain_s_own_text_and_the_record_s_title(structures, tm
     DOMAIN.items.write(tmp_path / "in.sdf", structures, ["first", "second"], {})
     rows = list(load_domain(FORM).items.read(tmp_path / "in.sdf"))
     assert [row.id for row in rows] == ["first", "second"]
-    (chunk,) = Scoring(FORM, rows, ["mw"], {}, Resources(threads=1), 600.0)
+    (chunk,) = Scoring(ScoringTask(FORM, ("mw",), threads=1, timeout_s=600.0), rows)
     assert chunk.values["item"] == [Chem.CanonSmiles(one) for one in SMILES]
     assert chunk.values["id"] == ["first", "second"]
     assert not any(isinstance(DOMAIN.items.parse(item), Refusal) for item in chunk.values["item"])
@@ -72,7 +71,7 @@ def test_a_file_of_structures_keeps_their_coordinates(structures, tmp_path):
     assert [writes_structures(name) for name in ("-", "a.csv", "a.smi", "a.parquet", "a.sdf")] == [False] * 4 + [True]
     DOMAIN.items.write(tmp_path / "in.sdf", structures, ["first", "second"], {})
     rows = list(load_domain(FORM).items.read(tmp_path / "in.sdf"))
-    scoring = Scoring(FORM, rows, ["mw"], {}, Resources(threads=1), 600.0, whole=True)
+    scoring = Scoring(ScoringTask(FORM, ("mw",), whole=True, threads=1, timeout_s=600.0), rows)
     with open_output(FORM, str(tmp_path / "out.sdf"), scoring.columns) as writer:
         for chunk in scoring:
             writer.write(chunk.values)
