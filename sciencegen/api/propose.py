@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, Unpack
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from sciencegen.api.campaign.candidates import check_costs, cost_column, given_pool, offered_items
-from sciencegen.api.campaign.controls import CONTROL, beside_controls, read_controls, with_controls
+from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
+from sciencegen.api.campaign.controls import CONTROL, check_controls, with_controls, without_controls
 from sciencegen.api.campaign.history import CampaignState, campaign_state
 from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
-from sciencegen.api.campaign.space import campaign_space, design_space
+from sciencegen.api.campaign.request import (
+    HistorySources,
+    Patterns,
+    PlateOptions,
+    ProposeRequest,
+    SuppliedCandidates,
+    TableReading,
+)
+from sciencegen.api.campaign.space import campaign_space, design_space, space_options
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
-from sciencegen.api.criteria.proposals import check_where
+from sciencegen.api.criteria.proposals import read_constraints
+from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, name_column, variants_of
 from sciencegen.api.search.space import start_items
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
-from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace
 from sciencegen.errors import ConfigError
-from sciencegen.items import Item
+from sciencegen.items import Cell, Item
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
-from sciencegen.options import ProposeOptions, takes
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]
-ENDS = ("predicted", "lower", "upper")
+WEIGHS_COSTS = "noisy-ei"
+"""The acquisition that weighs costs; the others keep within the limit."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,7 @@ class Proposed:
             append(journal, self.entries, self.names)
 
 
-@takes(ProposeSettings)
-def propose(domain: str, measured: str | Sequence[str] = (), **options: Unpack[ProposeOptions]) -> Any:
+def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) -> Any:
     """The next plate as a pandas table; the settings are those of `sciencegen propose`.
 
         import sciencegen as sg
@@ -72,7 +80,7 @@ def propose(domain: str, measured: str | Sequence[str] = (), **options: Unpack[P
     """
     import pandas as pd
 
-    chosen = build_settings(ProposeSettings, {"measured": measured, **options})
+    chosen = build_settings(ProposeSettings, {"measured": measured, **settings})
     found = plan(domain, chosen)
     found.enter(chosen.journal)
     table = pd.DataFrame(found.table)
@@ -81,38 +89,124 @@ def propose(domain: str, measured: str | Sequence[str] = (), **options: Unpack[P
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
+    """Resolve the settings, then read, fit and pick."""
+    return plan_plate(resolve(domain, settings), log)
+
+
+def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> list[Goal]:
+    """What can be refused before a model or a table is read; the constraints of proposals.
+
+    Parameters
+    ----------
+    domain : str
+    settings : ProposeSettings
+    trained : collection of str
+        Names of predictors beside the settings'.
+    """
+    science, cost = domain_of(domain), _cost_column(settings)
+    check_target(science, settings.target)
+    if cost and settings.pool is None:
+        raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
+    if settings.pool is not None and settings.also:
+        raise ConfigError("Expected either `pool`, the only candidates, or `also`, some beside those made, got both.")
+    constraint_of(science, settings.keep, settings.forbid, None)
+    return read_constraints(science, settings.where, {*settings.predictors, *trained})
+
+
+def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> ProposeRequest:
+    """Look everything up that the settings name, and check it, before a table is read."""
+    goals, science = check_plan(domain, settings, trained), domain_of(domain)
+    options = space_options(science, settings.space, settings.wild_type, settings.measured)
+    space = design_space(science, options)
+    reference = None if space is None else space.reference
+    reading = TableReading(
+        settings.target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline
+    )  # fmt: skip
+    return ProposeRequest(
+        domain=science,
+        space_options=options,
+        space=space,
+        history=HistorySources(settings.measured, settings.journal, reading),
+        supplied=SuppliedCandidates(
+            settings.pool, settings.also, settings.column, _cost_column(settings), settings.threads
+        ),
+        patterns=Patterns(settings.keep, settings.forbid),
+        goals=goals,
+        predictors={name: predictor_oracle(domain, name, folder) for name, folder in settings.predictors.items()},
+        start=start_items(science, settings.start, reference),
+        controls=start_items(science, settings.controls, reference, flag="`controls`"),
+        plate=_plate_options(settings),
+        model=None if settings.model is None else open_model(domain, settings.model, settings),
+    )
+
+
+def _cost_column(settings: ProposeSettings) -> str | None:
+    """The pool's column of costs, where costs count."""
+    return settings.cost or ("cost" if settings.cost_limit is not None else None)
+
+
+def _plate_options(settings: ProposeSettings) -> PlateOptions:
+    """The records of the mathematics."""
+    count = settings.batch - len(settings.controls)
+    if count < 1:
+        raise ConfigError(
+            f"Expected fewer controls than items of the plate, got {len(settings.controls)} in a batch of "
+            f"{settings.batch}."
+        )
+    plate = PlateSettings(
+        settings.acquisition,
+        maximum_similarity=settings.maximum_similarity,
+        maximum_share=settings.maximum_share,
+        diversity=settings.diversity,
+        cost_limit=math.inf if settings.cost_limit is None else settings.cost_limit,
+    )
+    breeding = to_record(BreedingSettings, settings.breeding, "breeding")
+    campaign = CampaignSettings(count, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
+    return PlateOptions(settings.batch, campaign, settings.exploration, settings.rounds, settings.seed)
+
+
+def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
+    """Settings of the plate of this number: exploration follows from how many rounds are left."""
+    exploration = options.exploration
+    if exploration is None:
+        exploration = PlateSettings.exploration if options.rounds is None else exploration_at(number, options.rounds)
+    return replace(options.campaign, plate=replace(options.campaign.plate, exploration=exploration))
+
+
+def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Proposed:
     """Read, fit, pick. Nothing is written: `Proposed.enter` is for when the plate is."""
-    science = domain_of(domain)
-    check_plan(domain, settings)
-    standing = campaign_state(domain, settings, log)
-    for note in standing.notes:
+    science = request.domain
+    state = campaign_state(request, log)
+    state.notes.extend(_cost_notes(request))
+    for note in state.notes:
         log(f"note: {note}")
-    inference_threads(settings.threads)
-    pool, refused = given_pool(domain, settings, standing.space)
-    whole = pool is not None and settings.pool is None
-    space = campaign_space(domain, settings, standing.space, standing.items, whole)
-    offered, strange = offered_items(domain, settings, standing.space)
-    controls = read_controls(science, settings, standing.reference, space)
-    if pool is None and not (space.draws or standing.known or standing.start or offered):
+    inference_threads(request.supplied.threads)
+    pool, refused = candidate_pool(science, request.supplied, state.space)
+    whole = pool is not None and request.supplied.pool is None
+    space = campaign_space(request, state.space, state.items, whole)
+    suggested, strange = suggested_items(science, request.supplied, state.space)
+    controls = request.controls
+    check_controls(space, controls)
+    if pool is None and not (space.draws or state.known or state.start or suggested):
         raise ConfigError(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
             "Pass `measured`, `journal`, `pool`, `also`, `model` or `start`."
         )
-    number = standing.history.next_round
-    generator = np.random.default_rng((settings.seed, number))
-    options = beside_controls(campaign_settings(settings, number), science, pool, controls)
-    waiting, extra = [*standing.waiting, *controls], [*wild_type(standing.space), *controls]
-    sources = CandidateSources(pool, standing.start, offered)
-    picked = next_plate(space, standing.known, waiting, options, generator, sources, extra)
+    number = state.history.next_round
+    generator = np.random.default_rng((request.plate.seed, number))
+    options = without_controls(campaign_settings(request.plate, number), science, pool, controls)
+    waiting, extra = [*state.waiting, *controls], [*wild_type(state.space), *controls]
+    sources = CandidateSources(pool, state.start, suggested)
+    picked = next_plate(space, state.known, waiting, options, generator, sources, extra)
     plate = with_controls(picked, controls)
-    table = _table(domain, plate, settings, standing, pool)
-    notes = _notes(science, plate, table, settings, standing)
+    table = _table(request, plate, state, pool)
+    notes = _notes(request, plate, table, state)
     for note in notes:
         log(f"note: {note}")
-    named = name_column(standing.reference)
-    entries = [*standing.history.new, *proposed_entries(table, number, named)]
-    told = [*standing.history.refused, *refused, *strange]
-    return Proposed(table, told, _summary(plate, settings, standing, notes, len(told)), entries, named)
+    named = name_column(state.reference)
+    entries = [*state.history.new, *proposed_entries(table, number, named)]
+    every_refusal = [*state.history.refused, *refused, *strange]
+    return Proposed(table, every_refusal, _summary(request, plate, state, notes, len(every_refusal)), entries, named)
 
 
 def wild_type(space: DesignSpace | None) -> list[Item]:
@@ -120,68 +214,32 @@ def wild_type(space: DesignSpace | None) -> list[Item]:
     return [] if space is None or space.reference is None else [space.origin]
 
 
-def check_plan(domain: str, settings: ProposeSettings, further: Collection[str] = ()) -> None:
-    """What can be refused before a table is read. further: names of predictors beside the settings'."""
-    science = domain_of(domain)
-    check_target(science, settings.target)
-    campaign_settings(settings, 1)
-    check_costs(settings)
-    check_where(domain, settings, further)
-    if settings.pool is not None and settings.also:
-        raise ConfigError("Expected either `pool`, the only candidates, or `also`, some beside those made, got both.")
-    for name, folder in settings.predictors.items():
-        predictor_oracle(domain, name, folder)
-    constraint_of(science, settings.keep, settings.forbid, None)
-    space = design_space(science, settings)
-    reference = None if space is None else space.reference
-    start_items(science, settings.start, reference)
-    read_controls(science, settings, reference)
-
-
-def campaign_settings(settings: ProposeSettings, number: int) -> CampaignSettings:
-    """The records of the mathematics, for the plate of this number."""
-    exploration = settings.exploration
-    if exploration is None:
-        exploration = PlateSettings.exploration if settings.rounds is None else exploration_at(number, settings.rounds)
-    limit = math.inf if settings.cost_limit is None else settings.cost_limit
-    plate = PlateSettings(
-        settings.acquisition,
-        exploration,
-        settings.maximum_similarity,
-        settings.maximum_share,
-        settings.diversity,
-        limit,
-    )
-    breeding = to_record(BreedingSettings, settings.breeding, "breeding")
-    count = settings.batch - len(settings.controls)
-    if count < 1:
-        raise ConfigError(
-            f"Expected fewer controls than items of the plate, got {len(settings.controls)} in a batch of "
-            f"{settings.batch}."
-        )
-    return CampaignSettings(count, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
+def _cost_notes(request: ProposeRequest) -> list[str]:
+    plate = request.plate.campaign.plate
+    if not request.supplied.cost or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS:
+        return []
+    return [f"costs change nothing: {plate.acquisition} only keeps `cost_limit`, none was given"]
 
 
 def _table(
-    domain: str, plate: Plate, settings: ProposeSettings, standing: CampaignState, pool: CandidatePool | None
-) -> dict[str, list]:
-    science = domain_of(domain)
-    number, width = standing.history.next_round, len(str(len(plate.items)))
-    table: dict[str, list[Any]] = {
+    request: ProposeRequest, plate: Plate, state: CampaignState, pool: CandidatePool | None
+) -> dict[str, list[Cell]]:
+    science, reference = request.domain, state.reference
+    number, width = state.history.next_round, len(str(len(plate.items)))
+    table: dict[str, list[Cell]] = {
         "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
         "item": [science.items.text(item) for item in plate.items],
     }
-    reference = standing.reference
     if reference is not None:
         table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
-    table[settings.target] = [None] * len(plate.items)
+    table[request.target] = [None] * len(plate.items)
     table["round"] = [number] * len(plate.items)
-    table |= {name: getattr(plate, name).tolist() for name in ENDS}
-    table |= predicted_columns(domain, settings.predictors, plate.items)
+    table |= {"predicted": plate.predicted.tolist(), "lower": plate.lower.tolist(), "upper": plate.upper.tolist()}
+    table |= predicted_columns(request.predictors, plate.items)
     table["source"] = list(plate.sources)
-    if pool is not None and cost_column(settings):
+    if pool is not None and request.supplied.cost:
         costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-        table[str(cost_column(settings))] = [costs.get(science.items.key(item)) for item in plate.items]
+        table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
     return table
 
 
@@ -195,17 +253,16 @@ def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") 
     ]
 
 
-def _notes(
-    science: Domain, plate: Plate, table: dict[str, list], settings: ProposeSettings, standing: CampaignState
-) -> list[str]:
-    known = [science.items.text(one.item) for one in standing.known]
+def _notes(request: ProposeRequest, plate: Plate, table: dict[str, list[Cell]], state: CampaignState) -> list[str]:
+    science = request.domain
+    known = [science.items.text(one.item) for one in state.known]
     found = _scale_notes(plate)
-    found += crowded_letters(science, table["item"], known, standing.reference)
-    for item, foretold in zip(wild_type(standing.space), plate.extra.T, strict=False):
+    found += crowded_letters(science, table["item"], known, state.reference)
+    for item, prediction in zip(wild_type(state.space), plate.extra.T, strict=False):
         measured = science.items.text(item) in known
         hopes = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # nobody hopes for controls
-        found += against_wild_type(table["id"], hopes.tolist(), settings.minimize, foretold.tolist(), measured)
-    return found + by_predictors(table, list(settings.predictors), settings.target)
+        found += against_wild_type(table["id"], hopes.tolist(), request.minimize, prediction.tolist(), measured)
+    return found + by_predictors(table, list(request.predictors), request.target)
 
 
 def _scale_notes(plate: Plate) -> list[str]:
@@ -220,22 +277,22 @@ def _scale_notes(plate: Plate) -> list[str]:
 
 
 def _summary(
-    plate: Plate, settings: ProposeSettings, standing: CampaignState, notes: Sequence[str], refused: int
+    request: ProposeRequest, plate: Plate, state: CampaignState, notes: Sequence[str], refused: int
 ) -> dict[str, Any]:
-    values = [one.value for one in standing.known]
-    best = None if not values else min(values) if settings.minimize else max(values)
+    values = [one.value for one in state.known]
+    best = None if not values else min(values) if request.minimize else max(values)
     sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
     return {
-        "round": standing.history.next_round,
+        "round": state.history.next_round,
         "proposed": len(plate.items),
         "candidates": plate.candidate_count,
-        "measured": len(standing.known),
+        "measured": len(state.known),
         "best": best,
-        "pending": len(standing.waiting),
+        "pending": len(state.waiting),
         "surrogate": plate.surrogate,
         "refused": refused,
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
-        "seed": settings.seed,
-        "notes": [*standing.notes, *notes],
+        "seed": request.plate.seed,
+        "notes": [*state.notes, *notes],
     }

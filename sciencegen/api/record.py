@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-from sciencegen.api.campaign.measurements import _waiting, keys_of, measured_entries, proposed_rounds, read_measured
+from sciencegen.api.campaign.measurements import (
+    awaiting_entries,
+    keys_of,
+    measured_entries,
+    proposed_rounds,
+    read_measured,
+)
+from sciencegen.api.campaign.request import TableReading
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import (
@@ -46,13 +53,16 @@ def record_from(domain: str, journal: str | Path, results: str | Path, chosen: R
     check_target(science, chosen.target)
     reference = reference_of(science, chosen.wild_type)
     before = read_journal(journal)
-    table = read_measured(domain, results, chosen, reference)
+    reading = TableReading(
+        chosen.target, chosen.column, chosen.threads, chosen.sample, chosen.limit, chosen.offline
+    )  # fmt: skip
+    table = read_measured(science, results, reading, reference)
     keys = keys_of(domain, [entry.item for entry in before.entries], chosen.threads, str(journal))
     entries = measured_entries(table, proposed_rounds(before.entries, keys), chosen.round)
     if not entries:
         reason = f", the first: {table.refused[0][2]}" if table.refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
-    waiting = _waiting(table, {keys[entry.item] for entry in before.entries})
+    waiting = awaiting_entries(table, {keys[entry.item] for entry in before.entries})
     appended = append(journal, [*entries, *waiting.values()], name_column(reference))
     awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {

@@ -7,10 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sciencegen.api.search.space import start_items
-from sciencegen.config import ProposeSettings
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.items import Item
 from sciencegen.optimization.campaign import Plate
@@ -22,26 +19,22 @@ CONTROL = "control"
 """Their source."""
 
 
-def read_controls(
-    science: Domain, settings: ProposeSettings, reference: Reference | None, space: CampaignSpace | None = None
-) -> list[Item]:
-    """The items. space: what the campaign sees, once that is known; what can't be laid on it is an error."""
-    controls = start_items(science, settings.controls, reference, flag="`controls`")
-    if space is not None and controls:
-        try:
+def check_controls(space: CampaignSpace, controls: Sequence[Item]) -> None:
+    """An error for controls that can't be aligned with the measured items."""
+    try:
+        if controls:
             space.features(controls)
-        except ShapeError:
-            raise ConfigError(
-                "Expected controls as long as the measured items, got another length. Pass `wild_type` to name them "
-                "(WT, A42G)."
-            ) from None
-    return controls
+    except ShapeError:
+        raise ConfigError(
+            "Expected controls as long as the measured items, got another length. Pass `wild_type` to name them (WT, "
+            "A42G)."
+        ) from None
 
 
-def beside_controls(
+def without_controls(
     options: CampaignSettings, science: Domain, pool: CandidatePool | None, controls: Sequence[Item]
 ) -> CampaignSettings:
-    """Those of the picks: with what controls, whose costs are the pool's, leave of the limit."""
+    """Settings of the picks: what the controls, whose costs are the pool's, leave of the limit of costs."""
     costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
     limit, spent = options.plate.cost_limit, sum(costs.get(science.items.key(one), 0.0) for one in controls)
     if spent >= limit:

@@ -7,20 +7,15 @@ from dataclasses import dataclass
 
 from sciencegen.api.campaign.measurements import keys_of, measured_entries, proposed_rounds, read_measured
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
+from sciencegen.api.campaign.request import HistorySources, ProposeRequest
 from sciencegen.api.campaign.space import aligned_features, comparable, design_space, origin_of
-from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import exempt_motifs
-from sciencegen.api.search.space import start_items
-from sciencegen.config import ProposeSettings
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.items import Item
 from sciencegen.optimization.journal import Entry, missing_entries, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
-
-WEIGHS_COSTS = "noisy-ei"
-"""The acquisition that does; the others keep within the limit."""
 
 Log = Callable[[str], None]
 
@@ -63,32 +58,27 @@ class CampaignState:
         return [*(one.item for one in self.known), *self.waiting, *self.start]
 
 
-def campaign_state(domain: str, settings: ProposeSettings, log: Log) -> CampaignState:
+def campaign_state(request: ProposeRequest, log: Log) -> CampaignState:
     """The campaign so far, in its design space."""
-    science = domain_of(domain)
-    space = design_space(science, settings)
-    reference = None if space is None else space.reference
-    history = read_history(domain, settings, reference, log)
+    science, reference = request.domain, request.reference
+    history = read_history(science, request.history, reference, log)
     known = _measurements(science, history)
     waiting = [science.items.parse(text) for text in _pending(history)]
-    start = start_items(science, settings.start, reference)
-    space = space or design_space(science, settings, [science.items.parse(text) for text in _first_round(history)])
-    if space is not None:
-        start = start or [space.origin]
+    first_round = [science.items.parse(text) for text in _first_round(history)]
+    space = request.space or design_space(science, request.space_options, first_round)
+    start = list(request.start) or ([] if space is None else [space.origin])
     unaligned = _unaligned(science, space, [*(one.item for one in known), *waiting])
     apart = {science.items.key(item) for item in unaligned}
-    standing = CampaignState(
+    state = CampaignState(
         history,
         [one for one in known if science.items.key(one.item) not in apart],
         [item for item in waiting if science.items.key(item) not in apart],
         start, space, [],
     )  # fmt: skip
-    standing.notes.extend(_notes(science, standing, unaligned))
-    standing.notes.extend(_unread(science, settings, standing, reference))
-    standing.notes.extend(exempt_motifs(science, origin_of(science, space), settings.forbid))
-    if settings.cost and settings.cost_limit is None and settings.acquisition != WEIGHS_COSTS:
-        standing.notes.append(f"costs change nothing: {settings.acquisition} only keeps `cost_limit`, none was given")
-    return standing
+    state.notes.extend(_notes(science, state, unaligned))
+    state.notes.extend(_non_numeric(request, state))
+    state.notes.extend(exempt_motifs(science, origin_of(science, space), request.patterns.forbid))
+    return state
 
 
 def _unaligned(science: Domain, space: DesignSpace | None, items: Sequence[Item]) -> list[Item]:
@@ -99,8 +89,8 @@ def _unaligned(science: Domain, space: DesignSpace | None, items: Sequence[Item]
     return [item for item in items if features([item], space.origin) is None]
 
 
-def _notes(science: Domain, standing: CampaignState, unaligned: Sequence[Item]) -> list[str]:
-    space = standing.space
+def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> list[str]:
+    space = state.space
     found = [] if space is None else list(space.notes)
     if unaligned:
         found.append(
@@ -108,20 +98,20 @@ def _notes(science: Domain, standing: CampaignState, unaligned: Sequence[Item]) 
             f"out, the first: {science.items.text(unaligned[0])[:60]}"
         )
     origin = None if space is None else space.origin
-    outside = [one for one in standing.known if space is not None and not space.accepts(one.item)]
+    outside = [one for one in state.known if space is not None and not space.accepts(one.item)]
     if outside:
         found.append(f"{len(outside)} measured items lie outside the design space; they are learned from all the same")
-    if aligned_features(science) is not None and not comparable(science, origin, standing.items):
+    if aligned_features(science) is not None and not comparable(science, origin, state.items):
         found.append(
             "measured or proposed items have several lengths: they are compared by composition and the like, not "
             "residue by residue. Pass `wild_type` to learn from those of its length alone"
         )
-    measured = [entry for entry in standing.history.entries if entry.kind == "measured"]
-    keys = standing.history.keys
+    measured = [entry for entry in state.history.entries if entry.kind == "measured"]
+    keys = state.history.keys
     apart = set(discordant(measured, [keys[entry.item] for entry in measured]))
-    found += contradictions([one.text for one in standing.known if keys[one.text] in apart])
-    if standing.waiting:
-        found.append(f"{len(standing.waiting)} proposed items have no value yet; they are proposed no more")
+    found += contradictions([one.text for one in state.known if keys[one.text] in apart])
+    if state.waiting:
+        found.append(f"{len(state.waiting)} proposed items have no value yet; they are proposed no more")
     return found
 
 
@@ -136,43 +126,43 @@ def contradictions(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _unread(
-    science: Domain, settings: ProposeSettings, standing: CampaignState, reference: Reference | None
-) -> list[str]:
+def _non_numeric(request: ProposeRequest, state: CampaignState) -> list[str]:
     """Of what waits, what has a value that is no number."""
-    listed = [] if settings.journal is None else list(rejected(settings.journal))
-    waiting = [(science.items.text(item), "") for item in standing.waiting]
-    count = count_unread(science, waiting, [*standing.history.refused, *listed], settings.target, reference)
-    tables = ["the measured tables"] if standing.history.refused else []
-    place = " or ".join([f"{settings.journal}.rejects.csv"] * bool(listed) + tables)
-    told = f"{count} of the proposed items without a value have one in {place} that is no number: they teach nothing"
-    return [told] if count else []
+    science, journal = request.domain, request.history.journal
+    listed = [] if journal is None else list(rejected(journal))
+    waiting = [(science.items.text(item), "") for item in state.waiting]
+    refused = [*state.history.refused, *listed]
+    count = count_unread(science, waiting, refused, request.target, request.reference)
+    tables = ["the measured tables"] if state.history.refused else []
+    place = " or ".join([f"{journal}.rejects.csv"] * bool(listed) + tables)
+    note = f"{count} of the proposed items without a value have one in {place} that is no number: they teach nothing"
+    return [note] if count else []
 
 
-def read_history(domain: str, settings: ProposeSettings, reference: Reference | None, log: Log) -> History:
+def read_history(science: Domain, sources: HistorySources, reference: Reference | None, log: Log) -> History:
     """The journal, and the measured tables, which are to join it: rows that it holds add nothing."""
     entries: list[Entry] = []
     joining: list[Entry] = []
-    if settings.journal is not None:
-        journal = read_journal(settings.journal)
+    if sources.journal is not None:
+        journal = read_journal(sources.journal)
         entries += journal.entries
         if journal.incomplete_line:
             line = journal.incomplete_line[:80]
-            log(f"note: the last line of {settings.journal} was cut off and is left out: '{line}'")
-    place = settings.journal or "the measured tables"
-    keys = keys_of(domain, [entry.item for entry in entries], settings.threads, place)
+            log(f"note: the last line of {sources.journal} was cut off and is left out: '{line}'")
+    place = sources.journal or "the measured tables"
+    keys = keys_of(science.name, [entry.item for entry in entries], sources.reading.threads, place)
     refused: list[Refused] = []
     waiting: list[Entry] = []  # rows without a value: no journal holds them
-    for number, path in enumerate(settings.measured, start=1):
-        table = read_measured(domain, path, settings, reference)
+    for number, path in enumerate(sources.tables, start=1):
+        table = read_measured(science, path, sources.reading, reference)
         refused += table.refused
         for note in table.notes:
             log(f"note: {path}: {note}")
-        default = 0 if settings.journal is not None else number
+        default = 0 if sources.journal is not None else number
         new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
-        if settings.journal is not None:
+        if sources.journal is not None:
             fresh = missing_entries(entries, new)
-            log(f"{path}: {len(fresh)} measurements for {settings.journal}, {len(new) - len(fresh)} were there")
+            log(f"{path}: {len(fresh)} measurements for {sources.journal}, {len(new) - len(fresh)} were there")
             joining, new = [*joining, *fresh], fresh
         entries += new
         unmeasured = [row for row in table.rows if row.value is None]

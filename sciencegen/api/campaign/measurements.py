@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from sciencegen.api.campaign.non_numeric import NOT_RECORDED
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.campaign.request import TableReading
 from sciencegen.api.science.naming import (
     Numbering,
     ReadItems,
@@ -19,7 +19,7 @@ from sciencegen.api.science.naming import (
 )
 from sciencegen.api.science.workers import describe
 from sciencegen.api.sources.datasets import all_rows, open_source, reference_row_of_card
-from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings
+from sciencegen.config import PrepareSettings
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
@@ -57,23 +57,23 @@ class MeasuredTable:
 
 
 def read_measured(
-    domain: str, path: str | Path, settings: ProposeSettings | RecordSettings, reference: Reference | None = None
+    science: Domain, path: str | Path, reading: TableReading, reference: Reference | None = None
 ) -> MeasuredTable:
-    """The rows of a table with the column `settings.target`, and perhaps `<target>_sd` and `round`.
+    """The rows of a table with the column `reading.target`, and perhaps `<target>_sd` and `round`.
 
     reference: what the rows may be named against; those that are no variants of it are refused then.
     """
-    file, target = Path(path), settings.target
-    rows = list(_rows(domain_of(domain), file, settings, reference))
+    file, target = Path(path), reading.target
+    rows = list(_rows(science, file, reading, reference))
     if not any(target in row.values for row in rows):
-        raise _no_values(domain_of(domain), file, settings, rows, reference)
+        raise _no_values(science, file, reading, rows, reference)
     if {f"{target}_lower", f"{target}_upper"} <= {name for row in rows for name in row.values}:
         raise DataError(
             f"Expected measured values in column '{target}' of {file}, got some with {target}_lower and "
             f"{target}_upper, as predictions have. Hand in what a lab measured; if this was, drop these two columns."
         )
-    pairs, refused = describe(ReadItems(domain, reference), rows, settings.threads)
-    names = names_of(domain_of(domain), reference)
+    pairs, refused = describe(ReadItems(science.name, reference), rows, reading.threads)
+    names = names_of(science, reference)
     twice = name_conflicts(names, [(row, text) for row, (text, _, _) in pairs])
     numbering = Numbering(names)
     numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(refused))
@@ -88,31 +88,28 @@ def read_measured(
     return MeasuredTable(source, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
 
 
-def _rows(
-    science: Domain, path: Path, settings: ProposeSettings | RecordSettings, reference: Reference | None
-) -> Iterator[Row]:
+def _rows(science: Domain, path: Path, reading: TableReading, reference: Reference | None) -> Iterator[Row]:
     """Of a file, or of a dataset by its name; standard input is a table in CSV."""
     if str(path) == "-":
-        return read_table(path, columns_of(science, reference), settings.column, with_cells=True)
+        return read_table(path, columns_of(science, reference), reading.column, with_cells=True)
     if path.is_file():
-        return read_rows_of(science, path, settings.column, reference, whole=reference is not None)
+        return read_rows_of(science, path, reading.column, reference, whole=reference is not None)
     if path.suffix or path.exists():
         raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if path.is_dir() else 'none'}.")
     wanted = PrepareSettings(
-        source=str(path), sample=settings.sample, limit=settings.limit, offline=settings.offline
+        source=str(path), sample=reading.sample, limit=reading.limit, offline=reading.offline
     )  # fmt: skip
     rows, _ = open_source(science.name, wanted)
-    return chain(all_rows(rows), reference_row_of_card(science.name, str(path), settings.target))
+    return chain(all_rows(rows), reference_row_of_card(science.name, str(path), reading.target))
 
 
 def _no_values(
-    science: Domain, path: Path, settings: ProposeSettings | RecordSettings, rows: Sequence[Row],
-    reference: Reference | None,
-) -> DataError:  # fmt: skip
+    science: Domain, path: Path, reading: TableReading, rows: Sequence[Row], reference: Reference | None
+) -> DataError:
     """Whether the column is missing, empty, or holds no number."""
-    target, remedy = settings.target, "Fill in what was measured, or name the column with `target`."
+    target, remedy = reading.target, "Fill in what was measured, or name the column with `target`."
     if path.is_file() and path.name.lower().endswith(READ_TABLES):
-        rows = list(read_table(path, columns_of(science, reference), settings.column, with_cells=True))
+        rows = list(read_table(path, columns_of(science, reference), reading.column, with_cells=True))
     held = [row.cells[target] for row in rows if target in row.cells]
     cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in held]
     if not cells:
@@ -154,7 +151,7 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
     ]  # fmt: skip
 
 
-def _waiting(table: MeasuredTable, known: Collection[str]) -> dict[str, Entry]:
+def awaiting_entries(table: MeasuredTable, known: Collection[str]) -> dict[str, Entry]:
     """Lines by key of what has a round, no value yet and isn't in the journal: a plate that was proposed without one.
     Without a round a row may as well be of a library that was measured in part."""
     measured = {row.key for row in table.rows if row.value is not None}

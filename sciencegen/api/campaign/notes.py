@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.science.letters import align
 from sciencegen.api.search.tables import IN_DOMAIN, score_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Item
 from sciencegen.optimization.objective import score_safely
+from sciencegen.scoring.oracles import Oracle
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -39,12 +39,11 @@ PREFIX = "predictor_"
 """Of the columns in which a plate tells what predictors say of its items: the target's own is the lab's."""
 
 
-def predicted_columns(domain: str, predictors: Mapping[str, str], items: Sequence[Item]) -> dict[str, list[Any]]:
-    """predictor_<name>, _lower, _upper and _in_domain of each predictor (name -> folder)."""
-    book = OracleBook(domain, predictors)
+def predicted_columns(predictors: Mapping[str, Oracle], items: Sequence[Item]) -> dict[str, list[Any]]:
+    """predictor_<name>, _lower, _upper and _in_domain of each predictor."""
     columns: dict[str, list[Any]] = {}
-    for name in predictors:
-        columns |= score_columns(f"{PREFIX}{name}", score_safely(book.resolve(name), items) if items else [])
+    for name, oracle in predictors.items():
+        columns |= score_columns(f"{PREFIX}{name}", score_safely(oracle, items) if items else [])
     return columns
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from sciencegen.api.campaign.request import ProposeRequest
+from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.criteria.proposals import ConstraintTest, constraint_test
-from sciencegen.api.models.folder import LoadedModel, open_model
+from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
-from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, reference_of
 from sciencegen.api.sources.datasets import reference_of_card
-from sciencegen.config import ProposeSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.domains.capabilities.moves import Crossover
@@ -23,6 +23,7 @@ from sciencegen.items import Item, Refusal
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.moves import crank_nicolson_step
+from sciencegen.optimization.objective import resolve_oracles
 from sciencegen.optimization.proposers import CampaignSpace, Move
 from sciencegen.optimization.quotas import Marks
 
@@ -33,63 +34,80 @@ STEPS = (0.1, 0.25, 0.5)
 """Of latents, in prior standard deviations."""
 
 
+def space_options(
+    science: Domain, options: Mapping[str, object], wild_type: str | None, tables: Sequence[str]
+) -> dict[str, object]:
+    """Options of the domain's design space, checked, with the reference read.
+
+    Parameters
+    ----------
+    science : Domain
+    options : mapping
+        As the user gave them.
+    wild_type : str, optional
+        The reference as text or its file.
+    tables : sequence of str
+        Measured tables and datasets; a dataset's card may name the reference.
+    """
+    found = dict(options)
+    if wild_type:
+        if str(found.get("reference", wild_type)) != wild_type:
+            raise ConfigError(
+                f"Expected one wild type, got `wild_type` {wild_type} and `space` reference={found['reference']}. "
+                "Pass `wild_type` alone."
+            )
+        found["reference"] = reference_of(science, wild_type)
+    elif "reference" not in found and (known := _reference_of_tables(science, tables)) is not None:
+        found["reference"] = known
+    known_options = () if science.design is None else science.design.options
+    if found and science.design is None:
+        raise ConfigError(f"Expected no `space`, since {science.name} has no design space. Use `keep` and `forbid`.")
+    for name in found:
+        if name not in known_options:
+            raise unknown_name(f"option of the design space of {science.name}", name, known_options)
+    return found
+
+
 def design_space(
-    science: Domain, settings: ProposeSettings, measured: Sequence[Item] | None = None
+    science: Domain, options: Mapping[str, object], measured: Sequence[Item] | None = None
 ) -> DesignSpace | None:
-    """The domain's own, by the user's options; None where there are none.
+    """The domain's own, by checked options; None where there are none.
 
     measured: items, None while they aren't read: they may be named against the space's reference. A space without one
     is made of them, and is None until then.
     """
-    options = dict(settings.space)
-    if settings.wild_type:
-        if str(options.get("reference", settings.wild_type)) != settings.wild_type:
-            raise ConfigError(
-                f"Expected one wild type, got `wild_type` {settings.wild_type} and `space` "
-                f"reference={options['reference']}. Pass `wild_type` alone."
-            )
-        options["reference"] = reference_of(science, settings.wild_type)
-    elif "reference" not in options and (known := _reference_of_measured(science, settings)) is not None:
-        options["reference"] = known
-    if not options:
-        return None
-    if science.design is None:
-        raise ConfigError(f"Expected no `space`, since {science.name} has no design space. Use `keep` and `forbid`.")
-    for name in options:
-        if name not in science.design.options:
-            raise unknown_name(f"option of the design space of {science.name}", name, science.design.options)
-    if "reference" not in options and measured is None:
+    if not options or science.design is None or ("reference" not in options and measured is None):
         return None
     return science.design.space(measured or (), **options)
 
 
-def _reference_of_measured(science: Domain, settings: ProposeSettings) -> Reference | None:
+def _reference_of_tables(science: Domain, tables: Sequence[str]) -> Reference | None:
     """The wild type that the first measured dataset's card names, None where a file was measured."""
-    named = [one for one in settings.measured if one != "-" and not Path(one).exists() and not Path(one).suffix]
+    named = [one for one in tables if one != "-" and not Path(one).exists() and not Path(one).suffix]
     return reference_of_card(science, named[0]) if named and science.variants is not None else None
 
 
 def campaign_space(
-    domain: str, settings: ProposeSettings, space: DesignSpace | None, known_items: Sequence[Item], whole: bool = False
+    request: ProposeRequest, space: DesignSpace | None, known_items: Sequence[Item], whole: bool = False
 ) -> CampaignSpace:
-    """known_items: measured or awaited; their shape tells which features can be learned from.
-    whole: candidates are the items of the space itself, so that only patterns and constraints are left to be tested."""
-    science = domain_of(domain)
-    model = None if settings.model is None else open_model(domain, settings.model, settings)
+    """What a campaign sees of the domain and the model.
+
+    known_items: measured or awaited; their shape tells which features can be learned from.
+    whole: candidates are the items of the space itself, so that only patterns and constraints are left to be tested.
+    """
+    science, model, patterns = request.domain, request.model, request.patterns
     features, fits = features_for(science, None if space is None else space.origin, known_items)
-    patterns = settings.keep or settings.forbid
-    wanted = constraint_of(science, settings.keep, settings.forbid, origin_of(science, space)) if patterns else None
-    tests = [
-        test
-        for test in (wanted, *(() if whole else (None if space is None else space.accepts, fits)))
-        if test is not None
-    ]
-    met = constraint_test(domain, settings, model.oracles if model is not None and settings.where else {})
-    marks = marks_for(science, space, settings)
-    moves = moves_of(science, space)
+    tests = [] if whole else [fits] if space is None else [space.accepts, fits]
+    if patterns.keep or patterns.forbid:
+        tests.insert(0, constraint_of(science, patterns.keep, patterns.forbid, origin_of(science, space)))
+    own = model.oracles if model is not None and request.goals else {}
+    book = OracleBook(science.name, own={**own, **request.predictors})
+    met = constraint_test(request.goals, resolve_oracles(request.goals, book.resolve))
+    marks = marks_for(science, space, request.plate.campaign.plate.maximum_share)
     found = CampaignSpace(
-        science.items.key, features, science.similarity.matrix, _accepting(tests, met), moves, marks=marks
-    )
+        science.items.key, features, science.similarity.matrix, _accepting(tests, met), moves_of(science, space),
+        marks=marks,
+    )  # fmt: skip
     if model is None:
         return found
     near, draw = latent_moves(model)
@@ -108,10 +126,10 @@ def _accepting(tests: Sequence[Callable[[Item], bool]], met: ConstraintTest) -> 
 
 
 def marks_for(
-    science: Domain, space: DesignSpace | None, settings: ProposeSettings
+    science: Domain, space: DesignSpace | None, maximum_share: float
 ) -> Callable[[Sequence[Item]], Sequence[Marks]] | None:
     """What items of a plate may have in common, where a share limits it."""
-    if settings.maximum_share == 1:
+    if maximum_share == 1:
         return None
     marks = None if science.design is None else science.design.marks
     if marks is None:

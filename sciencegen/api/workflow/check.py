@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.criteria.proposals import check_where
 from sciencegen.api.evaluate import check_against, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.folder import describe_model
@@ -180,12 +179,12 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
     chosen = settings.propose
     if chosen is None:
         return
-    from sciencegen.api.propose import check_plan  # on use: BoTorch
+    from sciencegen.api.propose import resolve  # on use: BoTorch
 
-    check_plan(settings.domain, chosen, settings.predict)
+    request = resolve(settings.domain, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
-    wishes = [wish.name for wish in check_where(settings.domain, chosen, settings.predict)]
-    _check_names(OracleBook(settings.domain, folders, own=model.own), wishes, model, made=settings.predict)
+    names = [goal.name for goal in request.goals]
+    _check_names(OracleBook(settings.domain, folders, own=model.own), names, model, made=settings.predict)
     for source in chosen.also:
         _check_texts(settings, source)
     for source in chosen.measured:
