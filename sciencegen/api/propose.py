@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -29,12 +30,16 @@ from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, name_column, variants_of
 from sciencegen.api.search.space import start_items
+from sciencegen.api.writing.provenance import origin_of_given, plain_path
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.writer import write_candidates, write_rejected
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace
 from sciencegen.errors import ConfigError
-from sciencegen.items import Cell, Item
+from sciencegen.items import Cell, Item, Origin
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
@@ -42,6 +47,7 @@ from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
+from sciencegen.options import ProposeOptions, Texts, takes
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]
@@ -51,46 +57,98 @@ WEIGHS_COSTS = "noisy-ei"
 
 @dataclass(frozen=True)
 class Proposed:
-    """table: the plate, its column of values empty for the lab. summary: what it stands on. entries: what the
-    campaign's journal is to hold of it; names: that journal's column of names."""
+    """A plate that is neither written nor entered yet.
 
-    table: dict[str, list[Any]]
+    Parameters
+    ----------
+    domain : Domain
+    table : mapping
+        The plate, its column of values empty for the laboratory.
+    refused : list
+        (line, text, reason) of rows that were not understood.
+    summary : mapping
+        What the plate is based on.
+    entries : list of Entry
+        What the campaign's journal is to hold of it.
+    origin : Origin
+        How it came to be, for the formats that have a place for that.
+    names : str
+        The journal's column of names.
+    """
+
+    domain: Domain
+    table: dict[str, list[Cell]]
     refused: list[Refused]
     summary: dict[str, Any]
     entries: list[Entry]
+    origin: Origin
     names: str = ""
+
+    def write(self, path: str | Path, overwrite: bool = False) -> None:
+        """The plate as a table, and `<path>.rejects.csv` if a row was refused."""
+        refused = write_candidates(self.domain, str(path), self.table, overwrite=overwrite, origin=self.origin)
+        write_rejected(str(path), [*self.refused, *refused])
 
     def enter(self, journal: str | None) -> None:
         """Add what was measured and what is proposed to the journal, where there is one; adding it again adds nothing.
 
-        Last of all: a plate that nobody got hold of must not stand there, since its items are proposed no more."""
+        Do it last: an item of a plate that nobody got hold of must not stand there, since it is proposed no more."""
         if journal is not None:
             append(journal, self.entries, self.names)
 
 
-def propose(domain: str, measured: str | Sequence[str] = (), **settings: Any) -> Any:
-    """The next plate as a pandas table; the settings are those of `sciencegen propose`.
+@takes(ProposeSettings)
+def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]) -> Result:
+    """Propose the next plate of a design campaign from what a laboratory measured.
 
-        import sciencegen as sg
+    Parameters
+    ----------
+    domain : str
+        Such as "proteins".
+    measured : str or sequence of str
+        Tables of measured items with the column `target`, or datasets by name.
+    **options
+        Fields of `config.ProposeSettings`: `journal`, `target`, `batch`, `pool`, `model`, `wild_type`, `space` and
+        others.
 
-        plate = sg.propose("proteins", "round1.csv", wild_type="gb1.fasta", space={"positions": "39-41,54"}, batch=96)
-        plate[["item", "mutant", "predicted", "lower", "upper"]]
+    Returns
+    -------
+    Result
+        The plate as a table with `id`, `item`, an empty column of values, `predicted` with its 90 % interval `lower`
+        to `upper`, and `source`. With a `journal` the plate is entered there.
 
-    `plate.attrs["summary"]` says what it stands on, and in `notes` what else is worth knowing.
+    Raises
+    ------
+    ConfigError
+        For settings that are unknown or contradict each other.
+    DataError
+        For tables without a usable row.
+
+    References
+    ----------
+    Kandasamy et al., Parallelised Bayesian optimisation via Thompson sampling, AISTATS 2018.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> plate = sg.propose("proteins", wild_type="MKVLA", space={"positions": "2-4"}, batch=3)
+    >>> list(plate.table["round"])
+    [1, 1, 1]
     """
     import pandas as pd
 
-    chosen = build_settings(ProposeSettings, {"measured": measured, **settings})
-    found = plan(domain, chosen)
-    found.enter(chosen.journal)
+    settings = build_settings(ProposeSettings, {"measured": measured, **options})
+    found = plan(domain, settings)
+    found.enter(settings.journal)
     table = pd.DataFrame(found.table)
-    table.attrs["summary"] = found.summary
-    return table
+    table.attrs["summary"] = found.summary  # where it stood before version 0.2
+    return Result(table, found.summary, tuple(found.summary["notes"]), found.write)
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
     """Resolve the settings, then read, fit and pick."""
-    return plan_plate(resolve(domain, settings), log)
+    request = resolve(domain, settings)
+    return plan_plate(request, log)
 
 
 def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> list[Goal]:
@@ -137,6 +195,7 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         controls=start_items(science, settings.controls, reference, flag="`controls`"),
         plate=_plate_options(settings),
         model=None if settings.model is None else open_model(domain, settings.model, settings),
+        model_name=settings.model or "",
     )
 
 
@@ -206,12 +265,27 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Propose
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(table, number, named)]
     every_refusal = [*state.history.refused, *refused, *strange]
-    return Proposed(table, every_refusal, _summary(request, plate, state, notes, len(every_refusal)), entries, named)
+    summary = _summary(request, plate, state, notes, len(every_refusal))
+    return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)
 
 
 def wild_type(space: DesignSpace | None) -> list[Item]:
     """What all of a design space are changes of, where that was named; none where it is the most frequent letters."""
     return [] if space is None or space.reference is None else [space.origin]
+
+
+def _origin(request: ProposeRequest) -> Origin:
+    """For files that say how their items came to be."""
+    end = "lowest" if request.minimize else "highest"
+    sources = {
+        "measured": request.history.tables,
+        "also": request.supplied.also,
+        "pool": [request.supplied.pool],
+        "model": [None if request.model is None else request.model_name],
+    }
+    named = [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
+    goals = [goal.text for goal in request.goals]
+    return origin_of_given("propose", [f"{end} {request.target}", *goals, *named], seed=request.plate.seed)
 
 
 def _cost_notes(request: ProposeRequest) -> list[str]:

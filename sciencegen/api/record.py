@@ -40,25 +40,54 @@ class Recorded:
 
 @takes(RecordSettings)
 def record(domain: str, journal: str | Path, results: str | Path, **options: Unpack[RecordOptions]) -> Recorded:
-    """Add a table of measurements to a journal; rows that it holds from a file of that name add nothing.
+    """Add a table of measurements to the journal of a campaign.
 
-    The settings are those of `sciencegen record`.
+    Rows that the journal holds from a file of that name add nothing; rows of one item are replicates.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "proteins".
+    journal : str or Path
+        The campaign's table; made where there is none.
+    results : str or Path
+        The table of measured items; "-" is standard input.
+    **options
+        Fields of `config.RecordSettings`: `target`, `column`, `wild_type`, `round`.
+
+    Returns
+    -------
+    Recorded
+        With `summary`, `notes` and the `refused` rows.
+
+    Raises
+    ------
+    DataError
+        For a table without a measured item.
+
+    Examples
+    --------
+    >>> import sciencegen as sg, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "plate.csv").write_text("item,value\\nMKV,1.5\\nMKL,0.5\\n")
+    >>> sg.record("proteins", folder / "journal.csv", folder / "plate.csv").summary["recorded"]
+    2
     """
     return record_from(domain, journal, results, build_settings(RecordSettings, options))
 
 
-def record_from(domain: str, journal: str | Path, results: str | Path, chosen: RecordSettings) -> Recorded:
-    """`record` with its settings as one record."""
+def record_from(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings) -> Recorded:
+    """`record` with a settings record."""
     science = domain_of(domain)
-    check_target(science, chosen.target)
-    reference = reference_of(science, chosen.wild_type)
+    check_target(science, settings.target)
+    reference = reference_of(science, settings.wild_type)
     before = read_journal(journal)
     reading = TableReading(
-        chosen.target, chosen.column, chosen.threads, chosen.sample, chosen.limit, chosen.offline
+        settings.target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline
     )  # fmt: skip
     table = read_measured(science, results, reading, reference)
-    keys = keys_of(domain, [entry.item for entry in before.entries], chosen.threads, str(journal))
-    entries = measured_entries(table, proposed_rounds(before.entries, keys), chosen.round)
+    keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
+    entries = measured_entries(table, proposed_rounds(before.entries, keys), settings.round)
     if not entries:
         reason = f", the first: {table.refused[0][2]}" if table.refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")

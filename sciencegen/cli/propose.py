@@ -120,20 +120,12 @@ def propose(
             raise ConfigError(f"Expected another file for -o than the journal, got {output} for both.")
 
     from sciencegen.api.propose import plan
-    from sciencegen.api.science.forms import domain_of
     from sciencegen.api.search.tables import short_plate
     from sciencegen.api.writing.formats import check_endings
-    from sciencegen.api.writing.provenance import origin_of_given, plain_path
-    from sciencegen.api.writing.writer import write_candidates, write_rejected
 
     check_endings(domain, output)
     found = plan(domain, record, log=say)
-    asked = [f"{'lowest' if record.minimize else 'highest'} {record.target}", *record.where]
-    sources = {"measured": record.measured, "also": record.also, "pool": [record.pool], "model": [record.model]}
-    asked += [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
-    origin = origin_of_given("propose", asked, seed=record.seed)
-    refused = write_candidates(domain_of(domain), output, found.table, overwrite=force, origin=origin)
-    write_rejected(output, [*found.refused, *refused])
+    found.write(output, force)
     sys.stdout.flush()  # a plate that didn't get out stops here
     found.enter(record.journal)
     summarize(found.summary, output, as_json)

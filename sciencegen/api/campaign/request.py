@@ -114,6 +114,8 @@ class ProposeRequest:
         Items to begin from where nothing is measured, and items that are on the plate in any case.
     model : LoadedModel, optional
         A generative model that makes candidates.
+    model_name : str
+        As the user named it, "" without one.
     plate : PlateOptions
     """
 
@@ -128,6 +130,7 @@ class ProposeRequest:
     start: Sequence[Item]
     controls: Sequence[Item]
     model: LoadedModel | None
+    model_name: str
     plate: PlateOptions
 
     @property
