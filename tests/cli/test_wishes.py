@@ -1,6 +1,5 @@
 """Names that a domain keeps out of goals and conditions: no verb that designs takes them, whatever they would mean."""
 
-
 import pytest
 
 from sciencegen.api.criteria.conditions import parse_conditions
