@@ -14,8 +14,8 @@ from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.search.space import search_space
 from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import OutputWriter, open_output
-from sciencegen.config import BenchmarkSettings, OptimizeSettings, as_texts, build_settings
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
+from sciencegen.config import BenchmarkSettings, as_texts, build_settings
 from sciencegen.domains import domain_names
 from sciencegen.errors import unknown_name
 from sciencegen.optimization.benchmark import auc_top_k
@@ -49,7 +49,7 @@ class SuitePlan:
         return len(self.cases)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        space = search_space(self.model, OptimizeSettings())
+        space = search_space(self.model)
         for case in self.cases:
             self.rows.append(self._run(case, space))
             yield self.rows[-1]
@@ -69,7 +69,7 @@ class SuitePlan:
 
     def open(self, output: str, overwrite: bool = False) -> OutputWriter:
         """The writer of the rows."""
-        return open_output(self.domain, output, COLUMNS, overwrite=overwrite)
+        return open_output(self.domain, output, COLUMNS, OutputOptions(overwrite=overwrite))
 
     def summary(self) -> dict[str, Any]:
         """By method: the sum over tasks of the mean over seeds, as the suite's table does."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Unpack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from sciencegen.api.criteria.goals import check_domains, read_goals
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.models.completion import Complete, completer
+from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import NameSuffixes, constraint_of, exempt_motifs
+from sciencegen.api.science.naming import constraint_of, exempt_motifs
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.tables import (
@@ -27,96 +28,172 @@ from sciencegen.api.search.tables import (
     scored_table,
     trace_table,
 )
-from sciencegen.config import OptimizeSettings, build_settings
+from sciencegen.api.writing.provenance import Criteria, origin_of
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
+from sciencegen.config import OptimizeSettings, as_texts, build_settings
+from sciencegen.items import Origin
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
 from sciencegen.optimization.pareto import pareto_set
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
-from sciencegen.optimization.spaces import SearchSettings
+from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.options import OptimizeOptions, takes
 from sciencegen.records import to_record
 from sciencegen.scoring.cache import CachedOracle
 from sciencegen.scoring.oracles import Oracle
 
+if TYPE_CHECKING:  # pandas takes most of a second to import
+    import pandas as pd
+
 Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Found:
-    """table: the candidates. trace: method, call, top_10, feasible. scored: everything that the search looked at.
-    domain: of the items: its name, or that of the form that the model makes. complete: gives candidates the structures
-    that files hold, where a model is named for it. numbers: how their names end there."""
+class OptimizeRequest:
+    """A search, looked up and checked.
 
-    domain: str
-    table: dict[str, list[Any]]
-    trace: dict[str, list[Any]]
-    scored: dict[str, list[Any]]
-    failed: list[tuple[int, str, str]]
-    summary: dict[str, Any]
-    complete: Complete | None = None
-    numbers: NameSuffixes | None = None
+    goals, options: what is searched for, and how the methods do it. oracles: by goal; further: by column, of the
+    candidates alone. known: what is no find. complete: gives candidates their structures. origin: for their files.
+    """
+
+    settings: OptimizeSettings
+    goals: Sequence[Goal]
+    options: SearchSettings
+    model: LoadedModel
+    oracles: Mapping[str, Oracle]
+    further: Mapping[str, Oracle]
+    space: SearchSpace
+    known: Known
+    complete: Completer | None
+    origin: Origin
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Optimized(Result):
+    """Ranked candidates.
+
+    Parameters
+    ----------
+    trace : pandas.DataFrame
+        How the mean of the ten best grew with the number of scored items, for each method.
+    scored : pandas.DataFrame
+        Every item that the search scored, in order.
+    """
+
+    trace: pd.DataFrame = field(kw_only=True)
+    scored: pd.DataFrame = field(kw_only=True)
+    record: SearchRecord = field(kw_only=True, repr=False)
+
+    def write(
+        self,
+        path: str | Path,
+        overwrite: bool = False,
+        *,
+        structures: str | Path | None = None,
+        details: str | Path | None = None,
+    ) -> Path:
+        """Write what the command writes.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of the candidates: a table (.csv; .parquet with a .csv beside it), or one of the domain's own formats.
+        overwrite : bool
+            Whether files that exist may be replaced.
+        structures : str or Path, optional
+            The candidates again, in the format of this ending.
+        details : str or Path, optional
+            A folder for `trace.csv`, `scored.parquet` and `summary.json`.
+
+        Returns
+        -------
+        Path
+            That of the candidates.
+        """
+        files = SearchFiles(str(path), *(None if one is None else str(one) for one in (structures, details)))
+        files.claim(self.record.domain, overwrite)
+        self.record.write(files, overwrite)
+        return Path(path)
 
 
 @takes(OptimizeSettings)
-def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[OptimizeOptions]) -> Any:
-    """The candidates as a pandas table; the settings are those of `sciencegen optimize`."""
+def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[OptimizeOptions]) -> Optimized:
+    """Search for items that satisfy goals."""
     import pandas as pd
 
-    found = search(domain, build_settings(OptimizeSettings, {"goals": goals, **options}))
-    table = pd.DataFrame(found.table)
-    table.attrs["summary"] = found.summary
-    return table
+    settings = build_settings(OptimizeSettings, {**options, "goals": as_texts(goals)})
+    request = resolve_optimize(domain, settings)
+    found = search(request)
+    trace, scored = pd.DataFrame(found.trace), pd.DataFrame(found.scored)
+    notes = (*request.notes, *found.summary["notes"])
+    return Optimized(pd.DataFrame(found.table), found.summary, notes, trace=trace, scored=scored, record=found)
+
+
+def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:
+    """Look up all that a search needs: what is wrong is an error before an item is scored."""
+    science = domain_of(domain)
+    goals, options = check_search(domain, settings)
+    criteria = Criteria(
+        [*settings.goals, f"method {settings.method}, budget {settings.budget}"],
+        settings.keep,
+        settings.forbid,
+        settings.start,
+    )
+    origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
+    model = open_model(domain, settings.model, settings)
+    book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
+    further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
+    key = science.items.key
+    oracles = {name: CachedOracle(oracle, key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
+    space = search_space(model, settings.start, settings.keep, settings.forbid)
+    complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
+    known, notes = _known(domain, settings, model, log)
+    known = replace(known, start=frozenset(map(key, space.start)))
+    notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
+    return OptimizeRequest(settings, goals, options, model, oracles, further, space, known, complete, origin, notes)
+
+
+def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log) -> tuple[Known, tuple[str, ...]]:
+    """What is no find, and what to say of it."""
+    training = settings.training or data_of(model.folder)
+    every = settings.novel or settings.training is not None
+    known = read_known(domain, training, model.config.get("training_data"), settings.threads, every, log)
+    if settings.novel and known.empty:
+        return known, ("no training data is known, so novelty can't be checked; pass `training`",)
+    if known.committed is not None and training is None:
+        return known, ("similarity_to_training stays empty: only which items are known is shipped; pass `training`",)
+    return known, ()
 
 
 def search(
-    domain: str,
-    settings: OptimizeSettings,
+    request: OptimizeRequest,
     *,
     log: Log = lambda text: None,
     advance: Callable[[int], None] | None = None,
-) -> Found:
+) -> SearchRecord:
     """Run the method (and the controls beside it, each with its own budget), then select among what it scored.
 
     Raises `AllFailed` where no item could be scored.
     """
-    science = domain_of(domain)
-    goals, options = check_wish(domain, settings)
-    model = open_model(domain, settings.model, settings)
-    book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
-    further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}  # before any work
-    oracles = {
-        name: CachedOracle(oracle, science.items.key) for name, oracle in resolve_oracles(goals, book.resolve).items()
-    }
-    space = search_space(model, settings)
-    for note in exempt_motifs(science, model.reference, settings.forbid):
-        log(f"note: {note}")
-    finish = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
-    training = settings.training or data_of(model.folder)
-    every = settings.novel or settings.training is not None
-    known = read_known(domain, training, model.config.get("training_data"), settings.threads, every, log)
-    known = replace(known, start=frozenset(map(science.items.key, space.start)))
-    if settings.novel and known.empty:
-        log("note: no training data is known, so novelty can't be checked; pass `training`")
-    elif known.committed is not None and training is None:
-        log("note: similarity_to_training stays empty: only which items are known is shipped; pass `training`")
+    settings, key = request.settings, request.model.domain.items.key
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         scoring = ScoringOptions(cautious=settings.lower_bounds, progress=_progress(advance))
-        objective = Objective(goals, oracles, science.items.key, settings.budget, scoring)
-        load_method(name)(space, objective, np.random.default_rng(settings.seed), options)
+        objective = Objective(request.goals, request.oracles, key, settings.budget, scoring)
+        load_method(name)(request.space, objective, np.random.default_rng(settings.seed), request.options)
         objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
-    found = _found(settings, goals, traces, known, model, further)
-    judged = judged_by_intervals(goals, found.table) if settings.lower_bounds else []
-    found.summary["notes"] = [*judged, *outside(found.table), *beyond(found.table, goals, oracles)]
-    for note in found.summary["notes"]:
-        log(f"note: {note}")
-    return replace(found, complete=finish, numbers=name_suffixes(model.representation))
+    found = _found(request, traces)
+    judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
+    found.summary["notes"] = [*judged, *outside(found.table), *beyond(found.table, request.goals, request.oracles)]
+    return found
 
 
-def check_wish(
+def check_search(
     domain: str, settings: OptimizeSettings, further: Collection[str] = ()
 ) -> tuple[list[Goal], SearchSettings]:
     """The goals and the methods' settings; what is wrong is told before a model is read, or trained.
@@ -145,10 +222,8 @@ def _progress(advance: Callable[[int], None] | None) -> Callable[[Objective], No
     return show
 
 
-def _found(
-    settings: OptimizeSettings, goals: list[Goal], traces: dict[str, list[Evaluation]], known: Known,
-    model: LoadedModel, further: Mapping[str, Oracle],
-) -> Found:  # fmt: skip
+def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> SearchRecord:
+    settings, goals, model, known = request.settings, request.goals, request.model, request.known
     science, trace = model.domain, traces[settings.method]
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
@@ -156,7 +231,7 @@ def _found(
     picked = select(novel, settings.n, science.similarity.matrix, alike)
     front = {evaluation.key for evaluation in pareto_set(novel)}
     names = list(dict.fromkeys(goal.name for goal in goals))
-    table = candidates_table(science, picked, names, further, known, name_columns(model.representation))
+    table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = [evaluation.key in front for evaluation in picked]
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
@@ -175,7 +250,9 @@ def _found(
         "model": str(model.folder),
         "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
     }
-    return Found(science.name, table, trace_table(traces), scored_table(science, trace, names), failed, summary)
+    tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
+    how = request.complete, name_suffixes(model.representation), request.origin
+    return SearchRecord(science.name, *tables, failed, summary, *how)
 
 
-__all__ = ["AllFailed", "Found", "check_wish", "optimize", "search"]
+__all__ = ["AllFailed", "OptimizeRequest", "Optimized", "check_search", "optimize", "resolve_optimize", "search"]

@@ -14,7 +14,7 @@ from sciencegen.api.science.naming import columns_of, read_rows_of
 from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored_table, write_chunks
-from sciencegen.api.writing.writer import OutputWriter, open_output
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import Resources, ScoreSettings, as_texts, build_settings
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.errors import ConfigError
@@ -49,8 +49,8 @@ class ScoreRequest:
     def open(self, scoring: Scoring, output: str, overwrite: bool = False) -> OutputWriter:
         """The writer of these scores."""
         domain = self.task.domain if self.task.whole else self.domain
-        carried = scoring.own.carried
-        return open_output(domain, output, scoring.columns, origin=self.origin, overwrite=overwrite, exact=carried)
+        options = OutputOptions(origin=self.origin, overwrite=overwrite, exact=scoring.own.carried)
+        return open_output(domain, output, scoring.columns, options)
 
     def _rows(self) -> Iterator[Row]:
         if not isinstance(self.source, Path):

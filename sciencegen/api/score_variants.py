@@ -13,7 +13,7 @@ from sciencegen.api.science.naming import reference_of, variants_of
 from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, VariantTask, variant_rows
 from sciencegen.api.train import Log, train_model
 from sciencegen.api.writing.results import Scored, scored_table, write_chunks
-from sciencegen.api.writing.writer import OutputWriter, open_output
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
 from sciencegen.data.tables import READ_TABLES
 from sciencegen.data.threads import use_threads
@@ -83,7 +83,8 @@ class VariantRequest:
 
     def open(self, scoring: VariantScoring, output: str, overwrite: bool = False) -> OutputWriter:
         """The writer of these scores."""
-        return open_output(self.domain, output, scoring.columns, overwrite=overwrite, exact=scoring.own.carried)
+        options = OutputOptions(overwrite=overwrite, exact=scoring.own.carried)
+        return open_output(self.domain, output, scoring.columns, options)
 
 
 def resolve_score_variants(

@@ -85,8 +85,8 @@ def generate(
     from sciencegen.api.generate import stream
     from sciencegen.api.science.forms import domain_of
     from sciencegen.api.writing.formats import check_complete
-    from sciencegen.api.writing.provenance import origin_of
-    from sciencegen.api.writing.writer import open_output
+    from sciencegen.api.writing.provenance import Criteria, origin_of
+    from sciencegen.api.writing.writer import OutputOptions, open_output
 
     check_complete(complete_by, output)
     if alignment is not None:
@@ -94,21 +94,13 @@ def generate(
         record = of_family(domain, record, alignment, output)
     generation = stream(domain, record)
     asked = [*record.where, *["noise-free"] * record.noise_free]
-    origin = origin_of(
-        "generate", domain, generation.model.folder, asked, seed=record.seed, keep=record.keep, forbid=record.forbid
-    )
+    criteria = Criteria(asked, record.keep, record.forbid)
+    origin = origin_of("generate", domain, generation.model.folder, criteria, record.seed)
     if generation.observes:
         observation = generation.model.representation.observation
         origin = replace(origin, notes=() if observation is None else observation.notes)
-    writing = open_output(
-        generation.form,
-        output,
-        generation.columns,
-        generation.complete,
-        origin,
-        force,
-        numbers=generation.name_suffixes,
-    )
+    how = OutputOptions(generation.complete, origin, force, name_suffixes=generation.name_suffixes)
+    writing = open_output(generation.form, output, generation.columns, how)
     for note in generation.notes:
         say(f"note: {note}")
     with (

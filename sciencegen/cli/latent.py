@@ -70,10 +70,10 @@ def decode(
     claim_output(output, force)
 
     from sciencegen.api.encode import decode_file
-    from sciencegen.api.writing.provenance import origin_of, plain_path
+    from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
     from sciencegen.api.writing.writer import write_lines, write_rejected
 
-    origin = origin_of("decode", domain, model, [*(where or ()), f"from {plain_path(latents)}"])
+    origin = origin_of("decode", domain, model, Criteria([*(where or ()), f"from {plain_path(latents)}"]))
     with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_file(domain, path, model=model, where=where or (), resources=record)
     write_lines(domain, output, decoded.item, origin, force)
@@ -101,13 +101,13 @@ def interpolate(
     claim_output(output, force)
 
     from sciencegen.api.encode import interpolate as path_between
-    from sciencegen.api.writing.provenance import origin_of, plain_path
-    from sciencegen.api.writing.writer import open_output
+    from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
+    from sciencegen.api.writing.writer import OutputOptions, open_output
 
-    origin = origin_of("interpolate", domain, model, [f"from {plain_path(start)}", f"to {plain_path(end)}"])
+    origin = origin_of("interpolate", domain, model, Criteria([f"from {plain_path(start)}", f"to {plain_path(end)}"]))
     table = path_between(domain, start, end, steps, model=model, include=options.names(include), resources=record)
     if not any(table["item"]):
         say("note: no point of the path could be decoded")
-    with open_output(domain, output, list(table), origin=origin, overwrite=force) as writer:
+    with open_output(domain, output, list(table), OutputOptions(origin=origin, overwrite=force)) as writer:
         writer.write(table)
     summarize({"steps": steps, "distinct": len(set(table["item"]) - {""})}, output, as_json)

@@ -10,7 +10,6 @@ from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
 from sciencegen.cli.output import FewerResults
-from sciencegen.files import claim_output
 
 Goal = Annotated[
     list[str] | None,
@@ -73,31 +72,29 @@ def optimize(
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
-    from sciencegen.api.writing.formats import check_complete, check_endings
-    from sciencegen.api.writing.provenance import origin_of
-    from sciencegen.api.writing.writer import search_files, write_failures, write_search
+    from sciencegen.api.writing.search_files import SearchFiles, write_failures
 
-    for path in search_files(output, structures, details):
-        claim_output(path, force)
-    check_endings(domain, output, structures)
-    check_complete(complete_by, output, structures)
+    files = SearchFiles(output, structures, details)
+    files.claim(domain, force, complete_by)
 
-    from sciencegen.api.optimize import AllFailed, check_wish, search
+    from sciencegen.api.optimize import AllFailed, check_search, resolve_optimize, search
     from sciencegen.api.search.tables import shortfall
 
-    check_wish(domain, record)
     if alignment is not None:
+        check_search(domain, record)  # what is wrong is told before minutes of training
         record = of_family(domain, record, alignment, output)
-    asked = [*record.goals, f"method {record.method}, budget {record.budget}"]
-    designed = dict(keep=record.keep, forbid=record.forbid, given=record.start)
-    origin = origin_of("optimize", domain, record.model, asked, seed=record.seed, **designed)
+    request = resolve_optimize(domain, record, say)
+    for note in request.notes:
+        say(f"note: {note}")
     try:
         with progress("scoring", record.budget * (1 + len(record.controls))) as advance:
-            found = search(domain, record, log=say, advance=advance)
+            found = search(request, log=say, advance=advance)
     except AllFailed as error:
         write_failures(domain, output, error.trace)
         raise
-    write_search(found, output, structures=structures, details=details, overwrite=force, origin=origin)
+    for note in found.summary["notes"]:
+        say(f"note: {note}")
+    found.write(files, force)
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.n:
         raise FewerResults(shortfall(found.summary, record.n))

@@ -31,9 +31,10 @@ import numpy as np
 from rdkit import Chem, DataStructs
 from rdkit.Chem import QED
 
-from sciencegen.api.optimize import Found, search
+from sciencegen.api.optimize import resolve_optimize, search
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.sources.datasets import card_rows, find_card
+from sciencegen.api.writing.search_files import SearchRecord
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.similarity import fingerprints
@@ -108,7 +109,7 @@ def improve(row: Row, method: str, budget: int, known: Known, chosen: argparse.N
         method=method, budget=budget, n=1, model=chosen.model, seed=chosen.seed, threads=chosen.threads,
     )  # fmt: skip
     began = perf_counter()
-    found = search("molecules", settings)
+    found = search(resolve_optimize("molecules", settings))
     row[f"{method}_seconds"] = float(row.get(f"{method}_seconds") or 0) + perf_counter() - began
     row[f"{method}_spent"] = budget
     qeds, alike = np.array(found.scored["qed"]), np.array(found.scored[wish])
@@ -116,7 +117,7 @@ def improve(row: Row, method: str, budget: int, known: Known, chosen: argparse.N
     row |= {f"{method}_{name}": value for name, value in first_solution(found, row["start"], known).items()}
 
 
-def first_solution(found: Found, start: str, known: Known) -> Row:
+def first_solution(found: SearchRecord, start: str, known: Known) -> Row:
     """The first scored molecule that is good enough, similar enough and new; empty if there is none."""
     reference = fingerprints([Chem.MolFromSmiles(start)])[0]
     for call, text, feasible in zip(*(found.scored[name] for name in ("call", "item", "feasible")), strict=True):

@@ -317,7 +317,7 @@ def test_a_wrong_setting_of_the_last_fit_is_said_first(tmp_path, clouds, fits_la
     if hinted:  # then it is told before the data are read, too
         build.__annotations__["return"] = ArrayVAE
         monkeypatch.setitem(DOMAIN.recipes, "autoencoder", replace(recipe, build=build))
-        monkeypatch.setattr("sciencegen.api.models.data.prepare", prepare)
+        monkeypatch.setattr("sciencegen.api.models.data.prepare_source", prepare)
     with pytest.raises(ConfigError, match="round"):
         fit(clouds, tmp_path / "run", finish=finish)
     assert not fits_last

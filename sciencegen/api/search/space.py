@@ -10,7 +10,6 @@ from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
 from sciencegen.api.science.forms import plain_name
 from sciencegen.api.science.naming import constraint_of, parse_texts, variants_of
-from sciencegen.config import OptimizeSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError
@@ -22,8 +21,11 @@ Encode = Callable[[Sequence[Item]], Sequence[object]]
 """Items to arrays, or a Refusal for an item that a model can't take (`Representation.encode`)."""
 
 
-def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
-    """What a search sees of the model and its domain."""
+def search_space(
+    model: LoadedModel, start: Sequence[str] = (), keep: Sequence[str] = (), forbid: Sequence[str] = ()
+) -> SearchSpace:
+    """What a search sees of the model and its domain. start: items to begin with; none are the model's own. keep,
+    forbid: patterns."""
     domain, space, known = model.domain, model.space, model.representation
     naming = known.naming
     reference = None if naming is None else naming.reference
@@ -45,11 +47,11 @@ def search_space(model: LoadedModel, settings: OptimizeSettings) -> SearchSpace:
         features=domain.regression.features if naming is None else naming.differences,
         start=start_items(
             domain,
-            settings.start or (() if naming is None else naming.start),
+            start or (() if naming is None else naming.start),
             reference,
             None if naming is None else known.encode,
         ),
-        accept=constraint_of(domain, settings.keep, settings.forbid, reference),
+        accept=constraint_of(domain, keep, forbid, reference),
     )
 
 

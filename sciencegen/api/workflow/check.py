@@ -16,7 +16,7 @@ from sciencegen.api.evaluate import check_against, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.folder import describe_model
 from sciencegen.api.models.plan import check_taken
-from sciencegen.api.optimize import check_wish
+from sciencegen.api.optimize import check_search
 from sciencegen.api.predictors.folder import check_goes_by
 from sciencegen.api.sampling.calibration import check_calibrated, check_measured
 from sciencegen.api.sampling.generation import check_noise_free, read_scaffold
@@ -153,7 +153,7 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
 
 def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     chosen = settings.optimize
-    goals, _ = check_wish(settings.domain, chosen, settings.predict)
+    goals, _ = check_search(settings.domain, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
     book = OracleBook(settings.domain, folders, chosen.oracles, model.own)
     names = (*(goal.name for goal in goals), *chosen.include, *chosen.predictors)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sciencegen.api.models.folder import WEIGHTS, find_model, pretrained_root, shipped_names
@@ -16,16 +17,31 @@ LONGEST = 200
 _ITEM_OF_FILE = re.compile(r"(?P<path>.+?)(\[\d+\])?")
 
 
+@dataclass(frozen=True)
+class Criteria:
+    """What a user asks of items, as it was written: goals and conditions, patterns to keep and to forbid. start: items
+    to begin with, which may stand among what is written."""
+
+    texts: Sequence[str] = ()
+    keep: Sequence[str] = ()
+    forbid: Sequence[str] = ()
+    start: Sequence[str] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        patterns = (*(f"keep {one}" for one in self.keep), *(f"forbid {one}" for one in self.forbid))
+        words = (*self.texts, *patterns, *(f"from {plain_path(one)}" for one in self.start))
+        return tuple(map(_short, words))
+
+
 def origin_of(
-    verb: str, domain: str, model: str | Path | None, asked: Iterable[str] = (), *, seed: int | None = None,
-    keep: Iterable[str] = (), forbid: Iterable[str] = (), given: Iterable[str] = (),
-) -> Origin:  # fmt: skip
-    """Of items that a verb makes with a model, the domain's own where none is named. given: items that it begins with,
-    which may stand among what it writes. Call it before the work: a folder may change meanwhile."""
-    weights = find_model(domain, model).resolve() / WEIGHTS
-    digest, starts = sha256_of(weights), tuple(f"from {plain_path(one)}" for one in given)
-    told = (*asked, *(f"keep {one}" for one in keep), *(f"forbid {one}" for one in forbid), *starts)
-    return Origin(verb, _name(weights, digest), digest, seed, tuple(map(_short, told)), made=not starts)
+    verb: str, domain: str, model: str | Path | None, criteria: Criteria | None = None, seed: int | None = None
+) -> Origin:
+    """Of items that a verb makes with a model, the domain's own where none is named. Call it before the work: a folder
+    may change meanwhile."""
+    weights, criteria = find_model(domain, model).resolve() / WEIGHTS, criteria or Criteria()
+    digest = sha256_of(weights)
+    return Origin(verb, _name(weights, digest), digest, seed, criteria.words, made=not criteria.start)
 
 
 def origin_of_given(verb: str, asked: Iterable[str], *, seed: int | None = None) -> Origin:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,6 @@ from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.items import Origin, Refusal
 
-DETAILS = ("trace.csv", "scored.parquet", "summary.json")
-"""How a search went, in a folder."""
-
 
 def input_ending(domain: str, ending: str | None, first_line: str = "", column: str | None = None) -> str:
     """How stdin is read: the ending that the user says, else as CSV where its first line names an item's column (what
@@ -54,27 +52,33 @@ def input_ending(domain: str, ending: str | None, first_line: str = "", column: 
     return ending
 
 
-def open_output(
-    domain: str, output: str, columns: Sequence[str], complete: Completer | None = None,
-    origin: Origin | None = None, overwrite: bool = False, exact: Collection[str] = (),
-    numbers: NameSuffixes | None = None,
-) -> OutputWriter:  # fmt: skip
-    """The writer that the ending of `output` asks for: a table, lines, or the domain's structures.
+@dataclass(frozen=True)
+class OutputOptions:
+    """complete: gives items what structures need and the items lack. origin: how they came to be. overwrite: a file
+    beside the table, too, which isn't known to be the table's. exact: columns of a table whose numbers keep all their
+    digits. name_suffixes: how names end in the domain's own files."""
 
-    complete: gives items what structures need and the items lack. origin: how they came to be.
-    overwrite: a file beside the table, too, which isn't known to be the table's. exact: columns of a table
-    whose numbers keep all their digits. numbers: how names end in the domain's own files.
-    """
+    complete: Completer | None = None
+    origin: Origin | None = None
+    overwrite: bool = False
+    exact: Collection[str] = ()
+    name_suffixes: NameSuffixes | None = None
+
+
+def open_output(domain: str, output: str, columns: Sequence[str], options: OutputOptions | None = None) -> OutputWriter:
+    """The writer that the ending of `output` asks for: a table, lines, or the domain's structures."""
+    options = options or OutputOptions()
+    exact, origin = options.exact, options.origin
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(WRITTEN_TABLES):
         if science.sidecar is not None:
-            sidecar = SidecarFile(science, science.sidecar, output, overwrite, origin)
+            sidecar = SidecarFile(science, science.sidecar, output, options.overwrite, origin)
             return OutputWriter(output, SidecarSink(TableSink(output, columns, exact=exact), columns, sidecar))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
     if name.endswith(LINES) and name.endswith(science.items.formats):
         return OutputWriter(output, LineSink(output))
     check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
-    return OutputWriter(output, StructureSink(domain, output, columns, complete, origin, numbers))
+    return OutputWriter(output, StructureSink(domain, output, columns, options.complete, origin, options.name_suffixes))
 
 
 class OutputWriter:
@@ -146,7 +150,8 @@ def write_lines(
 ) -> None:
     """One item in a line, in order, an empty line where there is none; or a table by the output's ending."""
     if output != "-" and not output.lower().endswith(LINES):
-        with open_output(domain, output, ["item"], origin=origin, overwrite=overwrite) as writer:
+        options = OutputOptions(origin=origin, overwrite=overwrite)
+        with open_output(domain, output, ["item"], options) as writer:
             writer.write({"item": list(items)})
         return
     lines = "".join(f"{item}\n" for item in items)
@@ -191,36 +196,6 @@ def write_json(output: str, values: Mapping[str, Any]) -> None:
 def csv_beside(output: str) -> list[str]:
     """The CSV that goes beside candidates in Parquet."""
     return [str(Path(output).with_suffix(".csv"))] if is_parquet(output) else []
-
-
-def search_files(output: str, structures: str | None, details: str | None) -> list[str]:
-    """Every file that `write_search` may write, the rejects apart."""
-    within = [] if details is None else [str(Path(details) / name) for name in DETAILS]
-    return [output, *csv_beside(output), *([] if structures is None else [structures]), *within]
-
-
-def write_search(
-    found: Any, output: str, *, structures: str | None = None, details: str | None = None, overwrite: bool = False,
-    origin: Origin | None = None,
-) -> None:  # fmt: skip
-    """The candidates (as Parquet with CSV beside it, or CSV alone), their structures, and how the search went."""
-    domain = domain_of(found.domain)
-    refused = write_candidates(domain, output, found.table, found.complete, overwrite, found.numbers, origin)
-    if structures is not None:
-        lost = write_structures(domain, structures, found.table, found.complete, origin, found.numbers)
-        write_rejected(structures, lost)
-    if details is not None:
-        trace, scored, summary = (Path(details) / name for name in DETAILS)
-        write_table(trace, found.trace)
-        write_table(scored, found.scored)
-        write_json(str(summary), found.summary)
-    write_rejected(output, [*found.failed, *refused])
-
-
-def write_failures(domain: str, output: str, trace: Sequence[Any]) -> None:
-    """The rejects of a search that found nothing, since nothing could be scored."""
-    science = domain_of(domain)
-    write_rejected(output, [(e.call, science.items.text(e.item), e.failure) for e in trace])
 
 
 def write_candidates(

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from sciencegen.api.models.folder import CONFIG, WEIGHTS, pretrained_root
-from sciencegen.api.writing.provenance import LONGEST, origin_of, origin_of_given, plain_path
+from sciencegen.api.writing.provenance import LONGEST, Criteria, origin_of, origin_of_given, plain_path
 from sciencegen.errors import ConfigError
 from sciencegen.files import sha256_of
 from sciencegen.items import Origin
@@ -26,7 +26,8 @@ def test_shipped_weights_have_their_name_wherever_they_were_copied_to(tmp_path):
     digest = sha256_of(SHIPPED / WEIGHTS)
     expected = Origin("generate", "galaxies", digest, 3, ("gini=0.5", "noise-free", "keep a", "forbid b"))
     for model in (None, "galaxies", str(folder_of(tmp_path / "results/model"))):
-        made = origin_of("generate", "galaxies", model, ["gini=0.5", "noise-free"], seed=3, keep=["a"], forbid=["b"])
+        criteria = Criteria(["gini=0.5", "noise-free"], keep=["a"], forbid=["b"])
+        made = origin_of("generate", "galaxies", model, criteria, seed=3)
         assert made == expected
 
 
@@ -47,7 +48,7 @@ def test_what_was_given_may_have_been_observed_and_long_texts_are_cut(tmp_path, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "seen.fits").touch()
     for start in ("seen.fits[2]", str(tmp_path / "seen.fits[2]")):
-        begun = origin_of("optimize", "galaxies", None, ["gini >= 0.5"], given=[start])
+        begun = origin_of("optimize", "galaxies", None, Criteria(["gini >= 0.5"], start=[start]))
         assert not begun.made  # the start may be among what is found
         assert begun.asked == ("gini >= 0.5", "from seen.fits[2]")
     assert plain_path("F/C=C/F") == "F/C=C/F"

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from sciencegen.api.writing.sidecar import SidecarFile
-from sciencegen.api.writing.writer import open_output, write_candidates
+from sciencegen.api.writing.writer import OutputOptions, open_output, write_candidates
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.errors import ConfigError
 
@@ -54,7 +54,7 @@ def test_nobodys_file_is_overwritten(tmp_path, monkeypatch):
 def test_with_leave_the_file_beside_a_lost_table_is_written_anew(tmp_path):
     table = tmp_path / "samples.parquet"
     for items in (MADE, MADE[:2]):
-        with open_output("galaxies", str(table), ["item"], overwrite=True) as writer:
+        with open_output("galaxies", str(table), ["item"], OutputOptions(overwrite=True)) as writer:
             writer.write({"item": items})
         assert keys(row.text for row in DOMAIN.items.read(table)) == keys(items)
         table.unlink()

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
-from sciencegen.api.optimize import Found
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import read_rows_of
-from sciencegen.api.writing.writer import OutputWriter, open_output, write_search
+from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
@@ -27,7 +27,7 @@ class Unchanged:
 
 def test_a_row_without_an_item_is_listed_and_the_others_keep_their_names_and_values(tmp_path):
     path = tmp_path / "x.sdf"
-    with open_output("molecules", str(path), ["item", "qed"], Unchanged()) as writer:
+    with open_output("molecules", str(path), ["item", "qed"], OutputOptions(Unchanged())) as writer:
         writer.write({"item": ["CCO", ""], "qed": [0.4, float("nan")]})
         writer.write({"item": ["c1ccccc1"], "qed": [0.5]})
     molecules = list(Chem.SDMolSupplier(str(path)))
@@ -81,9 +81,10 @@ def test_candidates_of_a_form_are_plain_in_tables_and_whole_in_structures(tmp_pa
     form = load_domain("molecules/structures")
     DOMAIN.items.write(tmp_path / "in.sdf", [DOMAIN.items.parse("CCO")], ["a"], {})
     (text,) = [row.text for row in form.items.read(tmp_path / "in.sdf")]
-    found = Found("molecules/structures", {"rank": [1], "item": [text]}, {}, {}, [], {})
+    table, origin = {"rank": [1], "item": [text]}, Origin("optimize", "my-model")
+    found = SearchRecord("molecules/structures", table, {}, {}, [], {}, origin=origin)
     path = tmp_path / f"out{ending}"
-    write_search(found, str(path), origin=Origin("optimize", "my-model"))
+    found.write(SearchFiles(str(path)))
     assert not list(tmp_path.glob("*.rejects.csv"))
     (row,) = DOMAIN.items.read(path)
     assert row.text == "CCO"

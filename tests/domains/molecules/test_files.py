@@ -129,13 +129,15 @@ def test_what_is_left_out_is_told_and_coordinates_have_points_too(tmp_path, drug
 
 
 def test_a_structure_that_a_model_drew_says_so(tmp_path, drugs):
-    from sciencegen.api.writing.writer import open_output
+    from sciencegen.api.writing.writer import OutputOptions, open_output
 
     form = load_domain("molecules/structures")
     form.items.write(tmp_path / "a.sdf", drugs[:1], ["a"], {})
     (row,) = form.items.read(tmp_path / "a.sdf")
     drawn, scored = Origin("generate", "my-model"), Origin("score", made=False)
     for name, origin, told in (("m.sdf", drawn, "by my-model"), ("s.sdf", scored, "given"), ("g.sdf", None, "given")):
-        with open_output("molecules/structures", str(tmp_path / name), ["item"], origin=origin) as writer:
+        with open_output(
+            "molecules/structures", str(tmp_path / name), ["item"], OutputOptions(origin=origin)
+        ) as writer:
             writer.write({"item": [row.text]})
         assert told in (tmp_path / name).read_text().split("<structure>\n")[1].split("\n")[0]

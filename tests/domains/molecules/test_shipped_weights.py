@@ -66,11 +66,12 @@ def test_qm9_molecules_get_sound_coordinates(tmp_path):
     from rdkit import Chem
 
     from sciencegen.api.generate import stream
-    from sciencegen.api.writing.writer import open_output
+    from sciencegen.api.writing.writer import OutputOptions, open_output
     from sciencegen.config import GenerateSettings
 
     generation = stream("molecules", GenerateSettings(n=24, model="qm9-diffusion", where=("gap=6.5",), threads=1))
-    with open_output("molecules", str(tmp_path / "out.sdf"), generation.columns, generation.complete) as writer:
+    structures = OutputOptions(generation.complete)
+    with open_output("molecules", str(tmp_path / "out.sdf"), generation.columns, structures) as writer:
         for chunk in generation:
             writer.write(chunk)
     made = list(Chem.SDMolSupplier(str(tmp_path / "out.sdf"), removeHs=False))
