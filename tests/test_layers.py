@@ -25,7 +25,7 @@ ALLOWED = {
     **{name: FLOOR | DATA | MATHEMATICS for name in JOINERS},
     "domains": FLOOR | DATA | MATHEMATICS | JOINERS,
     "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
-    "cli": {"api", "config", "errors", "files", "__init__"},
+    "cli": {"api", "config", "errors", "files", "notes", "__init__"},
 }
 """Room -> the rooms that it may import beside itself."""
 

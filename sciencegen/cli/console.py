@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+from sciencegen import notes
 from sciencegen.cli.flags import in_flags
 
 Value = TypeVar("Value")
@@ -24,6 +25,7 @@ def say(message: str, style: str = "", names_keys: bool = False) -> None:
     """One line on stderr. Settings are shown as flags, unless it names the keys of a config."""
     from rich.console import Console
 
+    notes.record(message)
     shown = message if names_keys or "`" not in message else in_flags(message)
     Console(stderr=True, highlight=False).print(shown, style=style, markup=False, soft_wrap=True)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import typer
 
+from sciencegen import notes
 from sciencegen.cli import (
     benchmark,
     datasets,
@@ -106,6 +107,7 @@ def main() -> None:
         code = ConfigError.exit_code
     else:
         code = 0
+    notes.leave(sys.argv[1:])
     sys.exit(code)
 
 

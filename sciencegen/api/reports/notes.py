@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from pathlib import Path
@@ -14,14 +15,12 @@ from sciencegen.api.predictors.folder import CONFIG, load_predictor
 from sciencegen.api.sampling.generation import UNCHECKED
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.items import Refusal
+from sciencegen.notes import FOLDER, NOTE
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import score_safely
 
 if TYPE_CHECKING:
     from sciencegen.api.reports.contents import RunContents
-
-NOTE = "note: "
-"""What the command line begins a note with."""
 
 JUDGED = 500
 """Generated items at which a predictor looks."""
@@ -48,7 +47,7 @@ def warnings(run: RunContents) -> list[str]:
     judged = judged_by_predictors(run)
     made += judged.values()
     unchecked = tuple(UNCHECKED.format(name) for name in judged)
-    logged = [(step, note) for step, note in notes_of_logs(run) if note not in noted]
+    logged = [(step, note) for step, note in notes_of_steps(run) if note not in noted]
     made += [_sentence(note, step) for step, note in logged if not note.startswith(unchecked)]
     if run.settings.optimize.predictors:
         made.append("Predicted properties are a regressor's opinion; trust them inside its domain, and measure.")
@@ -56,18 +55,32 @@ def warnings(run: RunContents) -> list[str]:
 
 
 def _sentence(note: str, step: str = "") -> str:
-    told = _with_setting_names(note)
-    return f"{step.capitalize()}: {told}." if step else f"{told[0].upper()}{told[1:]}."
+    return f"{step.capitalize()}: {note}." if step else f"{note[0].upper()}{note[1:]}."
 
 
-def notes_of_logs(run: RunContents) -> list[tuple[str, str]]:
-    """(step, note) of all that the steps said, each once; the page itself is a step that says nothing."""
+def notes_of_steps(run: RunContents) -> list[tuple[str, str]]:
+    """(step, note) of all that the steps noted, each once, in the order of their time."""
     found: dict[str, str] = {}
-    for path in sorted((run.folder / "logs").glob("*.log"), key=lambda path: (path.stat().st_mtime, path.name)):
+    for path in _by_time(run.folder / FOLDER, "*.json"):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        for note in kept["notes"]:
+            found.setdefault(note.strip().rstrip("."), kept["step"])
+    return [(step, note) for note, step in found.items()] or _notes_of_logs(run)
+
+
+def _notes_of_logs(run: RunContents) -> list[tuple[str, str]]:
+    """The same of a run by a version before 0.2, which left notes in its logs alone. To be removed with version 0.4."""
+    found: dict[str, str] = {}
+    for path in _by_time(run.folder / "logs", "*.log"):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(NOTE) and line[len(NOTE) :].strip():
-                found.setdefault(line[len(NOTE) :].strip().rstrip("."), path.stem)
+                note = _with_setting_names(line[len(NOTE) :].strip().rstrip("."))
+                found.setdefault(note, path.stem)
     return [(step, note) for note, step in found.items()]
+
+
+def _by_time(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern), key=lambda path: (path.stat().st_mtime, path.name))
 
 
 def lost_to_controls(run: RunContents) -> list[str]:

@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import Stopped
+from sciencegen.notes import RUN
 
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
-
-MARK = "SCIENCEGEN_RUN"
-"""The environment variable with the folder of the run that a process works for."""
 
 PATIENCE_S = 10.0
 """How long a process may take to end by itself."""
@@ -30,7 +28,7 @@ PATIENCE_S = 10.0
 def job_environment(folder: Path) -> dict[str, str]:
     """This environment with the mark, in which jobs find the `sciencegen` command of this very Python first."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    return {**os.environ, "PATH": path, MARK: str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PATH": path, RUN: str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
 
 
 def call(command: Sequence[str], folder: Path) -> int:
@@ -100,7 +98,7 @@ def _marked(folder: str) -> Iterator[Any]:
     ours = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.pid not in ours and process.environ().get(MARK) == folder:
+            if process.pid not in ours and process.environ().get(RUN) == folder:
                 yield process
 
 

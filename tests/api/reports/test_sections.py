@@ -135,6 +135,16 @@ def test_conditions_that_draws_miss_are_named_and_met_ones_are_not(tmp_path):
     assert "of fitness (by the predictor fitness): asked" in warnings(RunContents(tmp_path, judged))[0]
 
 
+def test_notes_of_the_steps_are_repeated_once(tmp_path):
+    (tmp_path / "notes").mkdir()
+    for step, notes in (("generate", ["few draws."]), ("propose", ["few draws", "`maximum_share` 0.25 spreads it"])):
+        (tmp_path / f"notes/{step}.json").write_text(json.dumps({"step": step, "notes": notes}))
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/generate.log").write_text("note: of an earlier version\n")
+    expected = ["Generate: few draws.", "Propose: `maximum_share` 0.25 spreads it."]
+    assert sorted(warnings(run_of(tmp_path))) == expected
+
+
 def test_notes_that_only_the_logs_hold_are_repeated_once(tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/generate.log").write_text("note: nothing here can check it\nwritten 5\n")
