@@ -44,8 +44,20 @@ def toy_folder() -> Path:
     return Path(_FOLDER.name)
 
 
+def compute_by(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws come by so many rows: a shipped model takes seconds for 512, requested or not."""
+    for module in ("latent.noise", "latent.explorer", "api.sampling.generation"):
+        monkeypatch.setattr(importlib.import_module(f"sciencegen.{module}"), "COMPUTE_CHUNK", rows)
+
+
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draws come by 64: a shipped model takes seconds for 512, asked for or not."""
-    for module in ("latent.noise", "latent.explorer", "api.sampling.generation"):
-        monkeypatch.setattr(importlib.import_module(f"sciencegen.{module}"), "COMPUTE_CHUNK", 64)
+    compute_by(64, monkeypatch)
+
+
+@pytest.fixture
+def tiny_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that look at no distribution of draws: 16 at a time, on one core, so that none are drawn ahead."""
+    compute_by(16, monkeypatch)
+    if hasattr(os, "sched_getaffinity"):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})

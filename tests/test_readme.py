@@ -1,60 +1,124 @@
-"""What the README shows works: its commands parse, its Python runs, its paths exist."""
+"""What README and pages show works: commands parse, the README's Python runs, paths, links and settings exist."""
 
 from __future__ import annotations
 
 import re
-import shlex
-from pathlib import Path
 
 import pytest
-import typer.main
 import yaml
 
 from sciencegen.api.models.folder import shipped_names
-from sciencegen.cli.main import app
-from sciencegen.config import OptimizeSettings, build_settings
+from sciencegen.config import OptimizeSettings, RunSettings, build_settings
+from tests.documentation import (
+    OTHERS,
+    PAGES,
+    REPOSITORY,
+    Command,
+    blocks,
+    commands,
+    parse_script,
+    parse_verb,
+    tiny_python,
+)
 
-REPOSITORY = Path(__file__).parents[1]
-README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for kind, block in BLOCKS if not kind for line in block.splitlines() if line.startswith("sciencegen ")]
+README, *DOCS = PAGES
+EVERY_PAGE = [page for page in (*PAGES, *OTHERS) if page.exists()]
+SHELL = ("bash", "console", "sh", "")
+COMMANDS = [
+    command
+    for page in EVERY_PAGE
+    for block in blocks(page)
+    if block.kind in SHELL
+    for command in (commands(block) if block.kind or block.text.startswith(("sciencegen ", "python ")) else ())
+]
+TOOLS = (
+    "awk", "cat", "cd", "chmod", "conda", "cp", "cut", "git", "make", "mkdir", "mypy", "pip", "printf", "pytest",
+    "python3", "ruff", "snakefmt", "zcat", ".",
+)  # fmt: skip
+"""Other programs that the pages may use."""
+
+
+def program(command: Command) -> tuple[str, ...]:
+    """The words without variables and /usr/bin/time before them."""
+    words = list(command.words)
+    while words and (words[0] in ("time", "/usr/bin/time", "-v") or re.match(r"[A-Z_]+=", words[0])):
+        words.pop(0)
+    return tuple(words)
 
 
 def test_there_are_commands():
-    assert len(COMMANDS) > 12
+    verbs = [command for command in COMMANDS if program(command)[0] == "sciencegen"]
+    assert len([command for command in verbs if command.block.page != README]) > 60
+    assert len({program(command)[1] for command in verbs}) > 15
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_parses(line):
-    """Down to the verb's own arguments, without running it: an unknown flag or a missing argument raises."""
-    words, command, context = shlex.split(line)[1:], typer.main.get_command(app), None
-    while hasattr(command, "commands"):
-        context = command.make_context(command.name or "sciencegen", list(words), parent=context)
-        rest = [*getattr(context, "_protected_args", []), *context.args]
-        _, command, words = command.resolve_command(context, rest)
-    assert command.make_context(command.name, list(words), parent=context).params
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_every_command_parses(command):
+    name, *words = program(command)
+    if name == "sciencegen":
+        parse_verb(words)
+    elif name == "python":
+        parse_script(words)
+    else:
+        assert name in TOOLS or name.startswith("./"), f"an unknown program in {command}"
+
+
+def test_readme_is_short():
+    text = README.read_text()
+    assert len(text.splitlines()) <= 150
+    assert len(text.encode()) <= 10_000
+    example = next(block.text for block in blocks(README) if block.kind == "python")
+    assert len(example.splitlines()) <= 15
 
 
 def test_make_targets_exist():
     makefile = (REPOSITORY / "Makefile").read_text()
-    for first, second in re.findall(r"^make (\w+)|`make (\w+)`", README, re.MULTILINE):
-        assert f"\n{first or second}:" in makefile
+    targets = {word for page in EVERY_PAGE for pair in MAKE.findall(page.read_text()) for word in pair if word}
+    assert {"design", "test", "cpu"} <= targets
+    for target in targets:
+        assert f"\n{target}:" in makefile
 
 
-def test_paths_exist():
-    for path in re.findall(r"`((?:workflows|datasets|tests|sciencegen)/[\w./-]+)`", README):
+MAKE = re.compile(r"^make (\w+)|`make (\w+)`", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_paths_exist(page):
+    for path in re.findall(r"`((?:workflows|datasets|tests|sciencegen|docs)/[\w./-]+)`", page.read_text()):
         assert (REPOSITORY / path).exists(), path
 
 
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(page):
+    """To a file that exists, and to a heading in it."""
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        name, _, heading = target.partition("#")
+        there = (page.parent / name).resolve() if name else page
+        assert there.exists(), target
+        if heading:
+            lines = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
+            assert heading in anchors, target
+
+
+def test_every_page_is_reached():
+    text = README.read_text()
+    for page in DOCS:
+        assert f"(docs/{page.name})" in text, page.name
+
+
 def test_settings_are_known():
-    for kind, block in BLOCKS:
-        if kind == "yaml":
-            build_settings(OptimizeSettings, yaml.safe_load(block))
+    """YAML blocks are settings of a search (with oracles) or a workflow's config, unless they are a card's."""
+    for page in PAGES:
+        for block in blocks(page):
+            if block.kind == "yaml":
+                content = yaml.safe_load(block.text)
+                build_settings(RunSettings if "domain" in content else OptimizeSettings, content)
 
 
 @pytest.mark.skipif("molecules" not in shipped_names(), reason="no weights of molecules are shipped")
 def test_the_python_example_runs(capsys, small_chunks):
-    for kind, block in BLOCKS:
-        if kind == "python":
-            exec(compile(block, "README.md", "exec"), {})
+    for block in blocks(README):
+        if block.kind == "python":
+            exec(compile(tiny_python(block.text), "README.md", "exec"), {})
     assert "qed" in capsys.readouterr().out

@@ -20,13 +20,13 @@ import time
 from dataclasses import replace
 
 import torch
-from galaxy_diffusion import distances
-from galaxy_images import drawn, held_out
 
 from sciencegen.api.models.folder import LoadedModel, load_model, recipe_settings
 from sciencegen.domains.galaxies.metrics import as_observed
 from sciencegen.domains.galaxies.morphology import morphology, morphology_distance
 from sciencegen.vae.images.image_vae import ImageVAE
+from tests.benchmarks.galaxy_diffusion import distances
+from tests.benchmarks.galaxy_images import drawn, held_out
 
 
 def without_priors(model: LoadedModel) -> LoadedModel:

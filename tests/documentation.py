@@ -1,0 +1,133 @@
+"""What the pages of the documentation hold: fenced blocks, the commands in them, and how a command is parsed.
+
+A fence may carry the word `slow` after its language: its commands are parsed, never run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import runpy
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from sciencegen.cli.main import app
+
+REPOSITORY = Path(__file__).parents[1]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+"""Pages for users: their commands are run with tiny settings."""
+OTHERS = [
+    *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "datasets/README.md")),
+    *sorted((REPOSITORY / "sciencegen").rglob("*.md")),
+]
+"""Pages whose commands are parsed only."""
+FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+HEREDOC = re.compile(r"<<'?(\w+)'?")
+SEPARATORS = ("|", "||", "&&", ";", "&")
+
+
+@dataclass(frozen=True)
+class Block:
+    """kind: the fence's language. line: where its text begins, from 1."""
+
+    page: Path
+    kind: str
+    slow: bool
+    text: str
+    line: int
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(REPOSITORY)}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A simple command of a shell statement, without pipes and redirections."""
+
+    block: Block
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.block.place} {shlex.join(self.words)[:90]}"
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text()
+    return [
+        Block(page, found[1], "slow" in found[2].split(), found[3], text[: found.start(3)].count("\n") + 1)
+        for found in FENCE.finditer(text)
+    ]
+
+
+def statements(text: str) -> Iterator[str]:
+    """Shell statements: continued lines and here-documents in one piece, comments and empty lines left out."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        while line.endswith("\\"):
+            line = f"{line[:-1].rstrip()} {next(lines).strip()}"
+        if end := HEREDOC.search(line):
+            body = [line, *iter(lambda: next(lines), end[1]), end[1]]
+            line = "\n".join(body)
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield line
+
+
+def commands(block: Block) -> Iterator[Command]:
+    for statement in statements(block.text):
+        lexer = shlex.shlex(statement.split("\n")[0], posix=True, punctuation_chars="|&;<>")
+        lexer.whitespace_split = True
+        lexer.commenters = "#"
+        words: list[str] = []
+        skip = False
+        for word in [*lexer, ";"]:
+            if word in SEPARATORS:
+                if words:
+                    yield Command(block, tuple(words))
+                words = []
+            elif skip or set(word) <= set("<>&"):
+                skip = not skip  # a redirection and its target
+            else:
+                words.append(word)
+
+
+def parse_verb(words: Sequence[str]) -> None:
+    """Down to the verb's own arguments, without running it: an unknown flag or a missing argument raises."""
+    rest, command, context = list(words), typer.main.get_command(app), None
+    while hasattr(command, "commands"):
+        context = command.make_context(command.name or "sciencegen", list(rest), parent=context)
+        left = [*getattr(context, "_protected_args", []), *context.args]
+        _, command, rest = command.resolve_command(context, left)
+    assert command.make_context(command.name, list(rest), parent=context).params is not None
+
+
+class _Parsed(Exception):
+    """The arguments of a script were read."""
+
+
+def parse_script(words: Sequence[str]) -> None:
+    """A benchmark's own argument parser reads the words; the script then ends."""
+    path = REPOSITORY / words[0]
+    assert path.is_file(), f"no script {words[0]}"
+    original = argparse.ArgumentParser.parse_args
+
+    def parse(self: argparse.ArgumentParser, args: object = None, namespace: object = None) -> None:
+        original(self, list(words[1:]))
+        raise _Parsed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, "parse_args", parse)
+        patch.setattr(sys, "argv", list(words))
+        with pytest.raises(_Parsed):
+            runpy.run_path(str(path), run_name="__main__")
+
+
+def tiny_python(text: str) -> str:
+    """The same with few items and a small budget."""
+    return re.sub(r"\bbudget=\d+", "budget=24", re.sub(r"\bn=\d+", "n=1", text))

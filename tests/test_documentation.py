@@ -1,0 +1,207 @@
+"""The pages' commands and Python run, each page as one script in a folder of its own, with tiny settings.
+
+README and quickstart, which have each command once, belong to every run; the other pages are slow. What a fence marks
+`slow` is parsed only (`test_readme.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sciencegen.cli.main import main
+from tests.documentation import PAGES, Block, blocks, statements, tiny_python
+
+EVERY_RUN = ("README.md", "quickstart.md")
+
+VALUES = {
+    "-n": "3", "--budget": "24", "--batch": "3", "--draws": "8", "--seeds": "1", "--distill": "16", "--steps": "3",
+}  # fmt: skip
+"""Flags whose values are made small."""
+WORDS = [
+    (r"steps=\d+", "steps=3"), (r"steps: \d+", "steps: 3"), (r"batch_size=\d+", "batch_size=8"),
+    (r"hidden=\d+", "hidden=16"), (r"moses/train", "moses/test"),
+]  # fmt: skip
+"""Parts of words that are made small."""
+NETWORK = "{width: 32, pair_width: 8, layers: 2, heads: 2, vectors: 2, radial: 8, context: 16}"
+SEQUENCES = "{width: 32, heads: 2, layers: 1, hidden: 48, code: 16, flow_layers: 2, flow_width: 32}"
+STAMPS = (
+    "{code: 4, pyramid: {width: 4, multipliers: [1, 2], known: 8}, flow_layers: 2, flow_width: 8, wish_layers: 2, "
+    "wish_width: 8, corrections: 0}"
+)
+REGRESSOR = "evaluation_folds: 2, evaluation_repeats: 1, limit: 60"
+EXTRA: list[tuple[str, list[str]]] = [
+    ("train predictor .*--form", ["--settings", f"{{{REGRESSOR}, settings: {{network: {{scalars: 8}}}}}}"]),
+    ("train predictor galaxies", ["--settings", f"{{{REGRESSOR}, settings: {{families: [ridge], folds: 2}}}}"]),
+    ("train predictor", ["--settings", f"{{{REGRESSOR}, settings: {{families: [ridge], folds: 2}}}}"]),
+    ("train molecules .*--distill", ["--settings", "{teacher_steps: 32}"]),
+    ("train molecules .*--from", ["--settings", "{finish: {steps: 2}}"]),
+    ("train molecules .*conformers", ["--settings", f"{{settings: {{network: {NETWORK}}}}}"]),
+    ("train molecules", ["--settings", f"{{settings: {SEQUENCES}, finish: {{steps: 2}}}}"]),
+    ("train galaxies .*--from", ["--settings", "{finish: {steps: 2}}"]),
+    ("train galaxies", ["--settings", f"{{settings: {STAMPS}, finish: {{steps: 2}}}}"]),
+    ("train proteins", ["--set", "members=1", "--set", "hidden=16", "--set", "latent=2", "--training", "steps=20"]),
+    ("generate", ["--attempts", "5"]),
+    ("datasets prepare", ["--limit", "60"]),
+    ("propose", ["--settings", "{limit: 60, surrogate: ensemble, breeding: {children: 20, generations: 1}}"]),
+]
+"""Arguments that make a verb small, by a pattern of its command; the first that fits."""
+INSTEAD = [
+    (r"(generate|optimize|score) proteins --alignment \S+", r"\1 proteins --model runs/family"),
+    (r"^sciencegen datasets fetch .*", "true"),
+]
+"""Commands that are another one here: a family's model is trained before the page, and nothing is downloaded."""
+DONE = (0, 5)
+"""Exit codes: fewer results than requested are what tiny settings give."""
+
+
+def tiny(statement: str) -> str:
+    """The same command with tiny settings."""
+    for pattern, other in INSTEAD:
+        statement = re.sub(pattern, other, statement)
+    words = shlex.split(statement)
+    if words[0] != "sciencegen":
+        return statement
+    for place in range(len(words)):
+        if place and words[place - 1] in VALUES:
+            words[place] = VALUES[words[place - 1]]
+        for pattern, other in WORDS:
+            words[place] = re.sub(pattern, other, words[place])
+    more = next((more for pattern, more in EXTRA if re.match(pattern, " ".join(words[1:]))), [])
+    return shlex.join([*words, *more])
+
+
+def in_process(words: list[str]) -> None:
+    """`sciencegen` without a new process: its imports are paid for once."""
+    out, before = io.StringIO(), sys.argv
+    sys.argv = words
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        sys.argv = before
+    assert int(ended.value.code or 0) in DONE, f"{shlex.join(words)}\n{out.getvalue()[-2000:]}"
+
+
+def in_shell(statement: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(["bash", "-ec", statement], env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode in DONE, f"{statement}\n{done.stdout[-500:]}{done.stderr[-1500:]}"
+
+
+def run(block: Block) -> None:
+    if block.kind == "python" and block.page.name != "README.md":  # that one runs in test_readme.py
+        exec(compile(tiny_python(block.text), block.place, "exec"), {"__name__": "documentation"})
+    elif block.kind == "yaml" and (name := re.match(r"# (\S+\.yaml)\n", block.text)):
+        Path(name[1]).write_text(block.text)
+    elif block.kind == "bash" and not block.slow:
+        for statement in map(tiny, statements(block.text)):
+            if statement.startswith("sciencegen ") and not set("|<>") & set(shlex.split(statement)):
+                in_process(shlex.split(statement))
+            else:
+                in_shell(statement)
+
+
+def molecules(folder: Path) -> None:
+    from rdkit import Chem
+    from rdkit.Chem import rdDistGeom
+
+    texts = ["CCO", "CCN", "Oc1ccccc1", "CC(=O)O", "CCCC", "c1ccncc1", "CC(C)O", "CCOC", "NCCO", "C1CCOC1"] * 6
+    lines = [f"{text},{5 + place % 5}" for place, text in enumerate(texts)]
+    (folder / "actives.csv").write_text("\n".join(["smiles,activity", *lines]) + "\n")
+    made = []
+    for text in texts[:10]:
+        made.append(Chem.AddHs(Chem.MolFromSmiles(text)))
+        assert rdDistGeom.EmbedMolecule(made[-1], randomSeed=1) == 0
+    with Chem.SDWriter(str(folder / "structures.sdf")) as file:
+        for molecule in made:
+            file.write(molecule)
+    part = Chem.AddHs(Chem.MolFromSmiles("C1CO1"))
+    rdDistGeom.EmbedMolecule(part, randomSeed=3)
+    (folder / "part.sdf").write_text(Chem.MolToMolBlock(Chem.RemoveHs(part)) + "$$$$\n")
+
+
+def proteins(folder: Path) -> None:
+    """A small family in place of beta-lactamase's, its measured variants, and a table of variants of GB1."""
+    from sciencegen.domains.proteins.items import decode_rows
+    from tests.domains.proteins.examples import family
+
+    rows = decode_rows(family(np.random.default_rng(0), 200, 20))
+    names = ["FOCUS/24-43", *(f"r{number}" for number in range(1, 200))]
+    (folder / "data").mkdir()
+    text = "".join(f">{name}\n{row}\n" for name, row in zip(names, rows, strict=True))
+    (folder / "data" / "BLAT_ECOLX.a2m").write_text(text)
+    letters = "ACDEFGHIKLMNPQRSTVWY"
+    changes = [f"{rows[0][i]}{24 + i}{x},{-(i + j) % 7 / 2}" for i in range(6) for j, x in enumerate(letters)]
+    kept = [one for one in changes if one[0] != one.split(",")[0][-1]]
+    (folder / "data" / "BLAT_ECOLX_Stiffler2015.csv").write_text("\n".join(["mutant,log_fitness", *kept]) + "\n")
+    wild_type, first = "QYKLILNGKTLKGETTTEAVDAATAEKVFKQYANDNGVDGEWTYDDATKTFTVTE", 2
+    plate = [f"{wild_type[i]}{first + i}{x}" for i in range(37, 43) for x in letters if x != wild_type[i]]
+    lines = [f"{name},{place % 9 / 3:.2f}" for place, name in enumerate(plate)]
+    (folder / "plate.csv").write_text("\n".join(["mutant,fitness", *lines]) + "\n")
+    (folder / "variants.csv").write_text("mutant\nV39A\nD40N\n")
+    small = "{settings: {members: 1, hidden: 16, latent: 2}, training: {steps: 30, warmup_steps: 5}}"
+    in_process(
+        shlex.split(f"sciencegen train proteins --alignment data/BLAT_ECOLX.a2m --settings '{small}' -o runs/family")
+    )
+
+
+def galaxies(folder: Path) -> None:
+    from sciencegen.domains.galaxies import DOMAIN
+    from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+
+    made = [one.observed for one in simulate(SurveySettings(side=64), 0, 0, 12)]
+    (folder / "my-stamps").mkdir()
+    DOMAIN.items.write(folder / "my-stamps" / "night.fits", made, [one.name for one in made], {})
+
+
+OWN_FILES: dict[str, Callable[[Path], None]] = {
+    "molecules.md": molecules, "predictors.md": molecules, "proteins.md": proteins, "galaxies.md": galaxies,
+}  # fmt: skip
+"""Pages whose commands read files of the user's own, or of a dataset that is not committed."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.name, marks=[] if page.name in EVERY_RUN else pytest.mark.slow) for page in PAGES],
+)
+def test_page_runs(page, tmp_path, monkeypatch, tiny_draws):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCIENCEGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SCIENCEGEN_OFFLINE", "1")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    OWN_FILES.get(page.name, lambda folder: None)(tmp_path)
+    if page.name == "predictors.md":
+        proteins(tmp_path)
+    for block in blocks(page):
+        run(block)
+
+
+def test_every_verb_is_run():
+    """By the pages that belong to every run: each verb of the command line but the workflow."""
+    from typer.main import get_command
+
+    from sciencegen.cli.main import app
+
+    shown = [
+        s for page in PAGES if page.name in EVERY_RUN for b in blocks(page) if not b.slow for s in statements(b.text)
+    ]
+    verbs = set(get_command(app).commands) - {"run"}
+    assert {verb for verb in verbs if not any(s.startswith(f"sciencegen {verb}") for s in shown)} == set()
+
+
+def test_settings_become_tiny():
+    assert tiny("sciencegen optimize molecules -n 500 -o a.csv") == "sciencegen optimize molecules -n 3 -o a.csv"
+    assert "steps=3" in tiny("sciencegen train molecules --data x --training steps=2000 -o y")
+    assert tiny("awk 1 a.csv") == "awk 1 a.csv"
