@@ -28,6 +28,7 @@ PUBLIC_NAMES = {
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",
     "LatentSpace": "sciencegen.latent.explorer",
+    "check_domain": "sciencegen.domains.checks",
 }
 """Each public name and the module that holds it."""
 
