@@ -34,6 +34,7 @@ PUBLIC_NAMES = {
     "ConfigError": "sciencegen.errors",
     "DataError": "sciencegen.errors",
     "IncompatibleError": "sciencegen.errors",
+    "check_domain": "sciencegen.domains.checks",
 }
 """Each public name and the module that holds it."""
 

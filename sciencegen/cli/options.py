@@ -27,7 +27,7 @@ WildType = Annotated[
     typer.Option(
         "--wild-type",
         help="What rows are named against (proteins: column mutant, A42G): its sequence (SEQUENCE/2-56 numbers it), or "
-        "its file (>NAME/2-56).",
+        "its file (>NAME/2-56; 1pga.pdb:A).",
     ),
 ]
 Measured = Annotated[

@@ -45,7 +45,7 @@ def propose(
         list[str] | None,
         typer.Option(
             help="name=value of the design space. Repeatable. Proteins: positions=39-41,54, residues=AVLI (or "
-            "'39:AVLI 40:*'), maximum_mutations=4."
+            "'39:AVLI 40:*'), maximum_mutations=4, structure=1pga.pdb:A with exposure=0.25.. (at its surface)."
         ),
     ] = None,
     start: Annotated[

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from sciencegen.domains.lazy import imported
 from sciencegen.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def _imported(target: str) -> Domain:
     """`module:attribute`; without an attribute `DOMAIN`."""
     from sciencegen.domains.base import Domain
 
-    module, _, attribute = target.partition(":")
-    found = vars(import_module(module)).get(attribute or "DOMAIN")
+    found = imported(target, "DOMAIN")
     if not isinstance(found, Domain):
         raise ConfigError(f"Expected a `Domain` at {target}, found {type(found).__name__}.")
     return found

@@ -142,7 +142,7 @@ class Similarity:
         _set_defaults(self, {"nearest": self._greatest})
 
     def _greatest(self, items: Sequence[Item], references: Sequence[Item]) -> np.ndarray:
-        return self.matrix(items, references).max(1)
+        return self.matrix(items, references).max(1, initial=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)

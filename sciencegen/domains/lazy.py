@@ -10,6 +10,12 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
+def imported(target: str, default: str = "") -> object:
+    """What stands at `module:attribute`, None where nothing does. default: an attribute for a module alone."""
+    module, _, attribute = target.partition(":")
+    return vars(import_module(module)).get(attribute or default)
+
+
 class LazyTable(Mapping[str, Value], Generic[Value]):
     """A mapping at `module:attribute`, imported when it is first looked into.
 
@@ -25,8 +31,9 @@ class LazyTable(Mapping[str, Value], Generic[Value]):
 
     @cached_property
     def _table(self) -> Mapping[str, Value]:
-        module, _, attribute = self.target.partition(":")
-        return vars(import_module(module))[attribute]
+        found = imported(self.target)
+        assert isinstance(found, Mapping), f"expected a mapping at {self.target}"
+        return found
 
     def __getitem__(self, name: str) -> Value:
         return self._table[name]

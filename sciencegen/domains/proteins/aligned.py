@@ -47,6 +47,7 @@ from sciencegen.domains.proteins.oracles import ORACLES
 from sciencegen.domains.proteins.properties import measure
 from sciencegen.domains.proteins.regression import REGRESSION
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
+from sciencegen.domains.proteins.variant_features import VariantFeatures, fit_variant_features
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.items import Direction, Json, Origin, Refusal, Row
@@ -187,6 +188,11 @@ def measure_rows(items: Sequence[str], names: Sequence[str]) -> Float[np.ndarray
     return measure(_plain(items), names)
 
 
+def fit_plain(items: Sequence[str], reference: Reference | None = None) -> VariantFeatures | None:
+    """Features of variants, of the sequences without gaps."""
+    return fit_variant_features(_plain(items), reference)
+
+
 def constraint_on_rows(
     keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
 ) -> Test:
@@ -231,7 +237,7 @@ DOMAIN = replace(
     measure=measure_rows,
     similarity=Similarity(matrix=similarity, nearest=nearest, maximum=1.0),
     oracles=replace(ORACLES, find=lambda name: PlainOracle(ORACLES.find(name))),
-    regression=replace(REGRESSION, features=one_hot),
+    regression=replace(REGRESSION, features=one_hot, fit=fit_plain, splits={}),
     evaluate=partial(evaluate, comparison=Comparison(parse, nearest, similarity, without_gaps)),
     moves=replace(MOVES, constraint=constraint_on_rows),
     form=Form(plain=without_gaps, adapt_oracle=PlainOracle, holds=holds_alignment, family=FAMILY),

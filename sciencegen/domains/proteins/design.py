@@ -71,12 +71,14 @@ class DesignSpace:
 
     others: by place in the sequence (from 0) the residues, beside the wild type's, that may stand there.
     maximum_mutations: of one sequence. given: the user named the wild type; else it is what is most frequent.
+    structure_notes: what was made of a structure that says which positions are open.
     """
 
     wild_type: Reference
     others: Mapping[int, str]
     maximum_mutations: int
     given: bool = True
+    structure_notes: tuple[str, ...] = ()
 
     @property
     def reference(self) -> Reference | None:
@@ -152,7 +154,8 @@ class DesignSpace:
         count = f"{size:,}" if size < 1e9 else f"10^{math.log10(size):.0f}"  # a float ends at 10^308
         found = [
             f"{len(named)} of {len(self.origin)} positions are open{but}: {shown}; "
-            f"at most {self.maximum_mutations} of them changed at once: {count} sequences"
+            f"at most {self.maximum_mutations} of them changed at once: {count} sequences",
+            *self.structure_notes,
         ]
         if not self.given:
             found.append(

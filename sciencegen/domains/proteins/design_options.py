@@ -1,7 +1,7 @@
 """Options of the design space in the user's language: which positions are open, for which residues, how many changes.
 
 reference=gb1.fasta   positions=39-41,54   residues=ACDEFGHIKLMNPQRSTVWY   residues="39:AVLI 40:*"
-maximum_mutations=4
+maximum_mutations=4   structure=1pga.pdb   exposure=0.25..
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sciencegen.domains.capabilities import Design
 from sciencegen.domains.proteins.design import DesignSpace, design_features, marks
+from sciencegen.domains.proteins.exposed_positions import MEASURES, ExposedPositions, exposed_positions
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variant_tables import read_reference
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError
 
-OPTIONS = ("reference", "positions", "residues", "maximum_mutations")
+OPTIONS = ("reference", "positions", "residues", "maximum_mutations", "structure", *MEASURES)
 ANY = "*"
 _RANGE = re.compile(r"([A-Z]?)(-?[0-9]{1,9})(?:(?:-|\.\.)([A-Z]?)(-?[0-9]{1,9}))?")
 _OTHER_NUMBERS = (
@@ -35,6 +36,8 @@ def design_space(measured: Sequence[str] = (), **options: object) -> DesignSpace
         without, those of `residues`, else all.
     residues: what may stand at all of them, or by position, `39:AVLI 40:*`. The wild type's may stand always.
     maximum_mutations: of one sequence; without, as many as there are open positions.
+    structure, exposure, contacts: a structure of the wild type, and within which limits its residues may be changed
+        (`exposed_positions`).
     """
     wild_type = _wild_type(options.get("reference"), measured)
     common, own = _residues(wild_type, options.get("residues"))
@@ -43,14 +46,26 @@ def design_space(measured: Sequence[str] = (), **options: object) -> DesignSpace
     if strange := sorted(set(own) - set(places)):
         number = strange[0] + wild_type.first
         raise ConfigError(f"Expected residues of open positions, got some for {number}. Add {number} to positions.")
-    allowed = {place: own.get(place, common) for place in places}
+    exposed = _exposed(wild_type, options)
+    allowed = {place: own.get(place, common) for place in places if exposed is None or place in exposed.places}
     sorted_letters = {p: "".join(letter for letter in ALPHABET if letter in some) for p, some in allowed.items()}
     others = {place: some.replace(wild_type.sequence[place], "") for place, some in sorted_letters.items()}
     others = {place: some for place, some in others.items() if some}
     if not others:
         raise ConfigError("Expected open positions with residues beside the wild type's, got none. Widen residues.")
     most = _whole(options, "maximum_mutations", len(others), at_least=1)
-    return DesignSpace(wild_type, others, min(most, len(others)), given=options.get("reference") is not None)
+    given, notes = options.get("reference") is not None, () if exposed is None else exposed.notes
+    return DesignSpace(wild_type, others, min(most, len(others)), given, notes)
+
+
+def _exposed(wild_type: Reference, options: Mapping[str, object]) -> ExposedPositions | None:
+    limits = {name: str(options[name]) for name in MEASURES if options.get(name) is not None}
+    structure = options.get("structure")
+    if structure is None:
+        if limits:
+            raise ConfigError(f"Expected a structure beside {' and '.join(limits)}, got none. Pass structure=1abc.pdb.")
+        return None
+    return exposed_positions(wild_type, str(structure), limits)
 
 
 def _wild_type(given: object, measured: Sequence[str]) -> Reference:

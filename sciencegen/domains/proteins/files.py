@@ -1,4 +1,4 @@
-"""Files of proteins: FASTA and one sequence a line, streamed; tables through `data.tables`.
+"""Files of proteins: FASTA and one sequence a line, streamed; tables through `data.tables`; chains of structures.
 
 What stands as `key=number` in a FASTA header comes as a value of its record, and is written so.
 """
@@ -17,12 +17,13 @@ from sciencegen.data.writers import line_of, number_text, write_text
 from sciencegen.domains.base import ItemIO, ItemTable
 from sciencegen.domains.proteins.items import MAX_RESIDUES, key, parse, text
 from sciencegen.domains.proteins.record_names import taxon
+from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS, chain_rows
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import VARIANT_COLUMNS, Cell, Origin, Row
 
 ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
 FASTA = (".fasta", ".fa", ".faa")
-FORMATS = (*FASTA, *(f"{ending}.gz" for ending in FASTA), *READ_TABLES, ".txt", ".txt.gz")
+FORMATS = (*FASTA, *(f"{ending}.gz" for ending in FASTA), *READ_TABLES, ".txt", ".txt.gz", *STRUCTURE_FORMATS)
 LONGEST_TEXT = 2 * MAX_RESIDUES
 """What is read of a record: more is refused for its length anyway."""
 MAX_LINE_BYTES = 1 << 20
@@ -49,6 +50,8 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     check_exists(path)
     if kind.startswith(".txt"):
         return _read_lines(path)
+    if kind in STRUCTURE_FORMATS:
+        return chain_rows(path)
     _check_is_fasta(path)
     return read_fasta(path)
 

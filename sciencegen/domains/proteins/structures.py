@@ -18,6 +18,8 @@ from sciencegen.errors import DataError
 
 SHORTEST_CHAIN = 10
 """Residues from which a chain is taken for a protein, unless all are shorter or it is asked for."""
+MOST_MISSING = 1000
+"""Residues that a gap is written with."""
 SHOWN = 5
 
 
@@ -66,6 +68,15 @@ class ProteinChain:
     def sequence(self) -> str:
         """One letter for each residue that has coordinates, 'X' for one that is none of the 20."""
         return "".join(residue.letter for residue in self.residues)
+
+    @property
+    def whole_sequence(self) -> str:
+        """`sequence` with an 'X' for each residue that numbers have and coordinates lack, at most `MOST_MISSING` for a
+        gap, and one where the number of residues isn't known."""
+        letters = list(self.sequence)
+        for gap in reversed(self.gaps):
+            letters.insert(gap.index + 1, UNKNOWN * min(max(gap.missing or 0, 1), MOST_MISSING))
+        return "".join(letters)
 
     @property
     def labels(self) -> list[str]:
@@ -122,17 +133,29 @@ class ProteinChain:
 
 def read_structure(path: str | Path, chain: str | None = None) -> ProteinChain:
     """One protein chain of a file: the asked one, else the first; of the first model."""
-    path = Path(path)
+    parsed, selected = _read(Path(path))
+    asked = None if chain is None else chain.strip() or "_"
+    return _chain(_chosen(selected, asked, Path(path))[0], asked is not None, parsed, selected, Path(path))
+
+
+def read_chains(path: str | Path) -> list[ProteinChain]:
+    """Every protein chain of a file's first model."""
+    parsed, selected = _read(Path(path))
+    return [_chain(name, True, parsed, selected, Path(path)) for name in _chosen(selected, None, Path(path))]
+
+
+def _read(path: Path) -> tuple[Parsed, dict[str, Selected]]:
     parsed = read_structure_file(path)
-    found = {one.id.strip() or "_": one for one in next(iter(parsed.structure))}
-    selected = {name: select_residues(one) for name, one in found.items()}
-    counts = {name: len(one.residues) for name, one in selected.items()}
-    name = _chosen(counts, selected, chain, path)
+    return parsed, {one.id.strip() or "_": select_residues(one) for one in next(iter(parsed.structure))}
+
+
+def _chain(name: str, chosen: bool, parsed: Parsed, selected: dict[str, Selected], path: Path) -> ProteinChain:
     residues = selected[name].residues
     if not all(np.isfinite(place).all() for residue in residues for place in residue.atoms.values()):
         raise DataError(f"Expected finite coordinates in chain {name} of {path}, found some that aren't.")
     gaps, renumbered = find_gaps(residues)
-    return ProteinChain(residues, gaps, _report(name, counts, chain is not None, parsed, selected[name], renumbered))
+    counts = {other: len(one.residues) for other, one in selected.items()}
+    return ProteinChain(residues, gaps, _report(name, counts, chosen, parsed, selected[name], renumbered))
 
 
 def find_gaps(residues: Sequence[Residue]) -> tuple[list[Gap], int]:
@@ -148,20 +171,20 @@ def find_gaps(residues: Sequence[Residue]) -> tuple[list[Gap], int]:
     return gaps, renumbered
 
 
-def _chosen(counts: dict[str, int], selected: dict[str, Selected], chain: str | None, path: Path) -> str:
-    """The name of the asked chain, or of the first that is a protein."""
+def _chosen(selected: dict[str, Selected], chain: str | None, path: Path) -> list[str]:
+    """The name of the asked chain, or of all that are proteins."""
+    counts = {name: len(one.residues) for name, one in selected.items()}
     listed = ", ".join(f"{name} ({count} residues)" for name, count in counts.items() if count) or "none"
     if chain is not None:
-        chain = chain.strip() or "_"
         if not counts.get(chain):
             what = f"no amino acids, but {_listed(selected[chain].left_out) or 'water'}," if chain in counts else "none"
             raise DataError(f"Expected a protein chain '{chain}' in {path}, found {what}. Protein chains: {listed}.")
-        return chain
+        return [chain]
     long = [name for name, count in counts.items() if count >= SHORTEST_CHAIN] or [n for n, c in counts.items() if c]
     if not long:
         held = sum((Counter(one.left_out) for one in selected.values()), Counter())
         raise DataError(f"Expected a protein chain in {path}, found none: it holds {_listed(held) or 'water'}.")
-    return long[0]
+    return long
 
 
 def _report(
@@ -187,4 +210,4 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-__all__ = ["UNKNOWN", "Gap", "ProteinChain", "Report", "find_gaps", "read_structure"]
+__all__ = ["UNKNOWN", "Gap", "ProteinChain", "Report", "find_gaps", "read_chains", "read_structure"]

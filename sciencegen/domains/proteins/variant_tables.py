@@ -10,6 +10,7 @@ from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import GAP_LETTER, parse
 from sciencegen.domains.proteins.motifs import exempt_motifs
 from sciencegen.domains.proteins.pathogenicity import variant_classes
+from sciencegen.domains.proteins.structure_sequences import chain_reference, split_chain
 from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import (
     Reference,
@@ -24,9 +25,12 @@ from sciencegen.items import Refusal
 
 
 def read_reference(source: str, first: int = 1) -> Reference:
-    """A wild type: its sequence, or the first record of a FASTA file or an alignment. Either may say its numbers
-    (`MKV.../24-286`, the record at the end of its name); a sequence that doesn't is numbered from `first`."""
+    """A wild type: its sequence, the first record of a FASTA file or an alignment, or a chain of a structure file
+    (`1abc.pdb:A`), which has its numbers. The others may say theirs (`MKV.../24-286`, the record at the end of its
+    name); a sequence that doesn't is numbered from `first`."""
     with suppress(OSError):  # a long sequence is no name of a file
+        if (found_chain := split_chain(source)) is not None:
+            return chain_reference(*found_chain)
         if Path(source).is_file():
             return read_focus(Path(source))[0]
     text, span = split_range(source.strip())

@@ -1,0 +1,46 @@
+"""Whether a domain keeps the contract of `domains.base`, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sciencegen.domains.base import Domain
+from sciencegen.domains.core_laws import CORE_LAWS
+from sciencegen.domains.item_laws import ITEM_LAWS
+from sciencegen.domains.laws import ContractError, Law, Subject
+from sciencegen.domains.model_laws import MODEL_LAWS
+from sciencegen.domains.part_laws import PART_LAWS
+
+__all__ = ["LAWS", "ContractError", "check_domain"]
+
+LAWS: tuple[Law, ...] = (*ITEM_LAWS, *CORE_LAWS, *PART_LAWS, *MODEL_LAWS)
+
+
+def check_domain(domain: Domain, examples: Sequence[str], models: bool = True) -> None:
+    """Check that a domain keeps the contract.
+
+    The laws of each part are looked at in turn, as scikit-learn's `check_estimator` does with an estimator. A part that
+    is None has no laws. Nothing is trained.
+
+    Parameters
+    ----------
+    domain : Domain
+    examples : sequence of str
+        Texts of two or more different items, as `items.text` writes them; a few usual ones suffice.
+    models : bool
+        Whether to build the model of each recipe with its default settings, which takes memory and time.
+
+    Raises
+    ------
+    ContractError
+        Of the first law that is broken: which part, what was expected, what was found, what to do.
+
+    Examples
+    --------
+    >>> from sciencegen.domains import load_domain
+    >>> from sciencegen.domains.checks import check_domain
+    >>> check_domain(load_domain("proteins"), ["MKVLAT", "MKVLAS", "MRVLAT"])
+    """
+    subject = Subject(domain, tuple(examples))
+    for law in (*ITEM_LAWS, *CORE_LAWS, *PART_LAWS, *(MODEL_LAWS if models else MODEL_LAWS[:-1])):
+        law.check(subject)

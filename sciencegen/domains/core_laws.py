@@ -1,0 +1,179 @@
+"""Laws of recipes, similarity, oracles, what predictors see, metrics and pictures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import is_dataclass
+
+import numpy as np
+
+from sciencegen.domains.laws import CLOSE, Law, Subject, is_picture, shape_breach
+from sciencegen.errors import DataError, UnknownNameError
+from sciencegen.items import Refusal
+from sciencegen.prediction.splits import Split
+
+NO_NAME = "no such name"
+NEARLY = 1e-2
+"""What single precision may take from the similarity of an item with itself, of a square root."""
+
+
+def bad_recipes(subject: Subject) -> str:
+    for name, recipe in subject.domain.recipes.items():
+        settings = recipe.settings
+        if name != recipe.name:
+            return f"a recipe '{recipe.name}' under the name '{name}'"
+        if not is_dataclass(settings) or not vars(settings)["__dataclass_params__"].frozen:
+            return f"{name}: settings of type {settings.__name__}"
+        settings()
+    return ""
+
+
+def unknown_conditions(subject: Subject) -> str:
+    for name, recipe in subject.domain.recipes.items():
+        columns = recipe.oracles.names if recipe.oracles else ()
+        unknown = set(recipe.conditions or ()) - set(subject.domain.properties) - set(columns)
+        if unknown:
+            return f"{sorted(unknown)} of {name}"
+    return ""
+
+
+def unlike_shape(subject: Subject) -> str:
+    matrix, items = subject.domain.similarity.matrix, subject.items
+    count = len(items)
+    return shape_breach(matrix(items, items[:1]), (count, 1)) or shape_breach(matrix([], items), (0, count))
+
+
+def unlike_itself(subject: Subject) -> str:
+    table = subject.domain.similarity.matrix(subject.items, subject.items)
+    if table.min() < -CLOSE or table.max() > 1 + CLOSE:
+        return f"values from {table.min():g} to {table.max():g}"
+    return "" if np.allclose(np.diag(table), 1, atol=NEARLY) else f"{np.diag(table).min():g} of an item with itself"
+
+
+def not_nearest(subject: Subject) -> str:
+    similarity, items = subject.domain.similarity, subject.items
+    found, expected = similarity.nearest(items, items[1:]), similarity.matrix(items, items[1:]).max(1)
+    if wrong := shape_breach(found, (len(items),)):
+        return wrong
+    if not np.allclose(found, expected, atol=CLOSE):
+        return f"{found.tolist()} where `matrix` has {expected.tolist()}"
+    return "" if not similarity.nearest(items, []).any() else "more than 0 where there are no references"
+
+
+def bad_maximum(subject: Subject) -> str:
+    maximum = subject.domain.similarity.maximum
+    return "" if 0 < maximum <= 1 else f"{maximum}"
+
+
+def missing_oracles(subject: Subject) -> str:
+    missing = set(subject.domain.properties) - set(subject.domain.oracles.names())
+    return f"none of {sorted(missing)}" if missing else ""
+
+
+def other_oracles(subject: Subject) -> str:
+    for known in subject.domain.properties.values():
+        oracle = subject.domain.oracles.find(known.name)
+        if (oracle.name, oracle.unit, oracle.direction) != (known.name, known.unit, known.direction):
+            return f"'{oracle.name}' in '{oracle.unit}', {oracle.direction}, as the oracle of {known}"
+    return ""
+
+
+def other_scores(subject: Subject) -> str:
+    for name in subject.domain.properties:
+        scores = [score.value for score in subject.domain.oracles.find(name).score(subject.items)]
+        values = subject.domain.measure(subject.items, [name])[:, 0]
+        found = np.array([math.nan if score is None else score for score in scores])
+        if found.shape != values.shape or not np.allclose(found, values, rtol=CLOSE, equal_nan=True):
+            return f"scores {scores} of {name}, measured {values.tolist()}"
+    return ""
+
+
+def unknown_oracle(subject: Subject) -> str:
+    try:
+        found = subject.domain.oracles.find(NO_NAME)
+    except UnknownNameError:
+        return ""
+    return f"{found!r:.60} for '{NO_NAME}'"
+
+
+def feature_rows(subject: Subject) -> str:
+    features, count = subject.domain.regression.features, len(subject.items)
+    table = features(subject.items)
+    if wrong := shape_breach(table, (count, None)):
+        return wrong
+    return (
+        "" if np.isfinite(table).all() and len(features([])) == 0 else "numbers that aren't finite, or rows of no items"
+    )
+
+
+def group_labels(subject: Subject) -> str:
+    groups = subject.domain.regression.groups(subject.items)
+    right = len(groups) == len(subject.items) and all(isinstance(label, str) for label in groups)
+    return "" if right else f"{groups!r:.60}"
+
+
+def fitted_features(subject: Subject) -> str:
+    regression = subject.domain.regression
+    fitted = regression.fit(subject.items, None) if regression.fit else None
+    if fitted is None:
+        return ""
+    if regression.load is None:
+        return "no `load` beside `fit`"
+    rows, again = fitted.encode(subject.items), regression.load(fitted.to_json()).encode(subject.items)
+    size = sum(block.size for block in fitted.blocks)
+    known = [(a, b) for a, b in zip(rows, again, strict=True) if not isinstance(a, Refusal)]
+    right = all(not isinstance(b, Refusal) and len(a) == size and np.array_equal(a, b) for a, b in known)
+    return "" if right and len(rows) == len(subject.items) else "other rows after `load`, or blocks of another size"
+
+
+def split_labels(subject: Subject) -> str:
+    regression = subject.domain.regression
+    fitted = regression.fit(subject.items, None) if regression.fit else None
+    for name, make in regression.splits.items():
+        if make is None or fitted is None:
+            continue
+        try:
+            split = make(subject.items, fitted)
+        except DataError:  # not of these items
+            continue
+        if not isinstance(split, Split) or (split.labels is not None and len(split.labels) != len(subject.items)):
+            return f"{split!r:.60} of '{name}'"
+    return ""
+
+
+def bad_metrics(subject: Subject) -> str:
+    texts = [subject.domain.items.text(item) for item in subject.items]
+    found = subject.domain.evaluate(texts, texts, texts)
+    numbers = all(isinstance(name, str) and math.isfinite(value) for name, value in found.items())
+    return "" if found and numbers else f"{found!r:.80}"
+
+
+def bad_pictures(subject: Subject) -> str:
+    pictures = [subject.domain.render(item, 220, 160) for item in subject.items[:3]]
+    wrong = [picture for picture in pictures if not is_picture(picture)]
+    return f"{wrong[0]!r:.60}" if wrong else ""
+
+
+CORE_LAWS = (
+    Law("recipes", "each has its own name and a frozen record of settings", bad_recipes,
+        "Decorate it `@dataclass(frozen=True)`."),
+    Law("recipes", "conditions are properties", unknown_conditions, "Add a Property, or leave the condition out."),
+    Law("similarity.matrix", "there is a row for each item, a column for each reference", unlike_shape,
+        "Return [item reference]."),
+    Law("similarity.matrix", "values are in 0..1, 1 of an item with itself", unlike_itself, "Scale them."),
+    Law("similarity.nearest", "it is the maximum of `matrix`, 0 without references", not_nearest,
+        "Leave it out: it has a default."),
+    Law("similarity.maximum", "it is above 0, at most 1", bad_maximum, "Choose one in between."),
+    Law("oracles.names", "every property is an oracle", missing_oracles, "Use `domains.oracles.property_oracles`."),
+    Law("oracles.find", "a property's oracle has its name, unit and direction", other_oracles,
+        "Use `property_oracles`."),
+    Law("oracles.find", "a property's oracle scores what `measure` does", other_scores, "Use `property_oracles`."),
+    Law("oracles.find", "an unknown name is an UnknownNameError", unknown_oracle, "Raise `errors.unknown_name`."),
+    Law("regression.features", "there is a finite row for each item", feature_rows, "Put a number in place of NaN."),
+    Law("regression.groups", "there is a text for each item", group_labels, "Return '' for an item that is alone."),
+    Law("regression.fit", "fitted features are the same once loaded", fitted_features,
+        "Write all that they need in `to_json`."),
+    Law("regression.splits", "a split has a label for each item", split_labels, "Return `prediction.splits.Split`."),
+    Law("evaluate", "metrics are finite numbers by name", bad_metrics, "Leave a metric out that can't be had."),
+    Law("render", "a picture is an SVG element or an <img>", bad_pictures, "Return '<svg ...>...</svg>'."),
+)  # fmt: skip

@@ -1,0 +1,163 @@
+"""Laws of items, their files, and their properties."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from sciencegen.data.tables import write_table
+from sciencegen.domains.laws import CLOSE, FEWEST_EXAMPLES, Law, Subject, shape_breach
+from sciencegen.errors import SciencegenError
+from sciencegen.items import Property, Refusal
+
+
+def unnamed(subject: Subject) -> str:
+    name = subject.domain.name
+    return "" if name and ("/" in name) == (subject.domain.form is not None) else f"'{name}'"
+
+
+def unread_examples(subject: Subject) -> str:
+    refused = {text: subject.domain.items.parse(text) for text in subject.texts}
+    found = [f"'{text[:40]}': {one.reason}" for text, one in refused.items() if isinstance(one, Refusal)]
+    return found[0] if found else "" if len(subject.items) >= FEWEST_EXAMPLES else f"{len(subject.items)} examples"
+
+
+def not_inverse(subject: Subject) -> str:
+    wrong = [item for item in subject.items if not subject.parses(item)]
+    return f"another item or a refusal of '{subject.domain.items.text(wrong[0])[:60]}'" if wrong else ""
+
+
+def no_single_cell(subject: Subject) -> str:
+    texts = [subject.domain.items.text(item) for item in subject.items]
+    wrong = [text for text in texts if not isinstance(text, str) or not text or "\n" in text]
+    return f"{wrong[0]!r:.60}" if wrong else ""
+
+
+def no_refusal_of_nothing(subject: Subject) -> str:
+    found = subject.domain.items.parse("")
+    return "" if isinstance(found, Refusal) and found.reason else f"{found!r:.60}"
+
+
+def bad_formats(subject: Subject) -> str:
+    items = subject.domain.items
+    wrong = [ending for ending in items.formats if not ending.startswith(".")]
+    return (
+        f"formats {items.formats} and columns {items.columns}"
+        if wrong or not items.formats or not items.columns
+        else ""
+    )
+
+
+def unread_tables(subject: Subject) -> str:
+    items = subject.domain.items
+    if ".csv" not in items.formats or subject.domain.form is not None:  # whose tables may have columns of their own
+        return ""
+    with tempfile.TemporaryDirectory() as folder:
+        texts = [items.text(item) for item in subject.items]
+        path = Path(folder) / "items.csv"
+        write_table(path, {items.columns[0]: texts, "measured": list(map(float, range(len(texts))))})
+        rows = list(items.read(path, None))
+    found = [row.text for row in rows] == texts and [row.values.get("measured") for row in rows] == list(
+        range(len(texts))
+    )
+    return "" if found else f"{len(rows)} rows, the first {rows[:1]!r:.120}"
+
+
+def unread_files(subject: Subject) -> str:
+    """Of the formats those that `write` takes."""
+    items, expected, written = subject.domain.items, len(set(subject.keys(subject.items))), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for ending in items.formats:
+            path = Path(folder) / f"items{ending}"
+            try:
+                items.write(path, subject.items, [f"i{row}" for row in range(len(subject.items))], {}, None)
+            except (SciencegenError, ValueError):
+                continue
+            written += 1
+            found = [items.parse(row.text) for row in items.read(path, None)]
+            refused = [one.reason for one in found if isinstance(one, Refusal)]
+            if refused or len(found) < expected:
+                return (
+                    f"{refused[0] if refused else f'{len(found)} items of {expected}'} in what was written as {ending}"
+                )
+    return "" if written else f"no format among {items.formats} that it writes"
+
+
+def unknown_given(subject: Subject) -> str:
+    unknown = subject.domain.items.given - set(subject.domain.properties)
+    return f"{sorted(unknown)}" if unknown else ""
+
+
+def labels_without_text(subject: Subject) -> str:
+    found = {name: label("row 1") for name, label in subject.domain.items.labels.items()}
+    wrong = {name: value for name, value in found.items() if not isinstance(value, str)}
+    return f"{wrong}" if wrong else ""
+
+
+def simulated_together(subject: Subject) -> str:
+    simulate = subject.domain.items.simulate
+    if simulate is None:
+        return ""
+    both, apart = simulate({}, 0, 0, 2), [*simulate({}, 0, 0, 1), *simulate({}, 0, 1, 2)]
+    return "" if both == apart else "other rows where they are made one by one"
+
+
+def bad_properties(subject: Subject) -> str:
+    wrong = [name for name, one in subject.domain.properties.items() if name != one.name or not _sensible(one)]
+    return f"{subject.domain.properties[wrong[0]]}" if wrong else "" if subject.domain.properties else "none"
+
+
+def _sensible(known: Property) -> bool:
+    ordered = known.low < known.high and known.possible[0] <= known.possible[1] and known.tolerance >= 0
+    return ordered and known.direction in (None, "maximize", "minimize")
+
+
+def measured_shape(subject: Subject) -> str:
+    names = list(subject.domain.properties)
+    found = subject.domain.measure(subject.items, names)
+    return shape_breach(found, (len(subject.items), len(names))) or _no_rows(subject, found.shape[1])
+
+
+def _no_rows(subject: Subject, columns: int) -> str:
+    return shape_breach(subject.domain.measure([], list(subject.domain.properties)), (0, columns))
+
+
+def measured_apart(subject: Subject) -> str:
+    names = list(subject.domain.properties)
+    whole = subject.domain.measure(subject.items, names)
+    for column, name in enumerate(names):
+        alone = subject.domain.measure(subject.items[::-1], [name])[::-1, 0]
+        if not np.allclose(alone, whole[:, column], rtol=CLOSE, atol=CLOSE, equal_nan=True):
+            return f"other values of {name} where it is measured alone, or of the items in another order"
+    return ""
+
+
+def impossible_values(subject: Subject) -> str:
+    for name, known in subject.domain.properties.items():
+        values = subject.domain.measure(subject.items, [name])[:, 0]
+        outside = values[(values < known.possible[0]) | (values > known.possible[1])]
+        if len(outside):
+            return f"{name} = {outside[0]:g}, possible are {known.possible[0]:g} to {known.possible[1]:g}"
+    return ""
+
+
+ITEM_LAWS = (
+    Law("name", "a domain has a name, and a form of one `domain/form`", unnamed, "Name it as its entry point."),
+    Law("items.parse", f"{FEWEST_EXAMPLES} or more examples are items", unread_examples,
+        "Correct the examples or `parse`."),
+    Law("items.parse", "parse(text(item)) is the item again, by its key", not_inverse, "Write all that `parse` reads."),
+    Law("items.parse", "nothing is refused with a reason", no_refusal_of_nothing, "Return a Refusal for ''."),
+    Law("items.text", "a text is one cell of a table", no_single_cell, "Write text without line ends."),
+    Law("items.formats", "there are formats (.csv) and columns", bad_formats, "Name one at least."),
+    Law("items.read", "a table of texts and numbers is read with both", unread_tables, "Read it by `data.tables`."),
+    Law("items.write", "what is written is read again", unread_files, "Write what `read` takes."),
+    Law("items.given", "what a file may know better are properties", unknown_given, "Take other names out."),
+    Law("items.labels", "a label of any name is text", labels_without_text, "Return '' for none."),
+    Law("items.simulate", "a row has random numbers of its own", simulated_together, "Seed by (seed, row)."),
+    Law("properties", "each has its own name, a range, a direction", bad_properties, "Correct the Property."),
+    Law("measure", "there is a row for each item, a column for each name", measured_shape, "Return [item property]."),
+    Law("measure", "a value follows from its item alone", measured_apart, "Measure items one by one."),
+    Law("measure", "values are possible ones", impossible_values, "Widen `possible`, or return NaN for a failure."),
+)  # fmt: skip

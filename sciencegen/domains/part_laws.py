@@ -1,0 +1,245 @@
+"""Laws of the optional parts. A domain without a part keeps the laws of it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Form
+from sciencegen.domains.laws import Law, Subject, is_picture, parses
+from sciencegen.domains.lazy import imported
+from sciencegen.items import Item, Refusal
+
+DRAWS = 20
+
+
+def bad_moves(subject: Subject) -> str:
+    moves, items = subject.domain.moves, subject.items
+    if moves is None:
+        return ""
+    for name, move in (("mutate", moves.mutate), ("edit", moves.edit)):
+        generator = subject.generator
+        made = [] if move is None else [move(items[row % len(items)], generator) for row in range(DRAWS)]
+        if wrong := _unparsed(subject, made):
+            return f"{wrong} from `{name}`"
+        if made and all(isinstance(one, Refusal) for one in made):
+            return f"{DRAWS} refusals from `{name}`, the first: {made[0].reason}"
+    generator, cross = subject.generator, moves.recombine
+    return "" if cross is None else _unparsed(subject, [cross(items[0], items[1], generator) for _ in range(DRAWS)])
+
+
+def _unparsed(subject: Subject, made: list[Item | Refusal]) -> str:
+    base, plain = _plain(subject)
+    wrong = [plain(one) for one in made if not isinstance(one, Refusal) and not parses(base, plain(one))]
+    return f"'{base.items.text(wrong[0])[:60]}', which is read as another item or as none" if wrong else ""
+
+
+def _plain(subject: Subject) -> tuple[Domain, Callable[[Item], Item]]:
+    """The domain that a form is of and its own item of one of the form's: moves may leave what only the form knows."""
+    form, domain = subject.domain.form, subject.domain
+    return (domain, lambda item: item) if form is None else (domain_of_form(domain), form.plain)
+
+
+def moves_without_seed(subject: Subject) -> str:
+    (base, plain), moves, items = _plain(subject), subject.domain.moves, subject.items
+    for move in () if moves is None else filter(None, (moves.mutate, moves.edit)):
+        made = [move(items[0], subject.generator) for _ in range(2)]
+        if len({one.reason if isinstance(one, Refusal) else base.items.key(plain(one)) for one in made}) > 1:
+            return "two items from one seed"
+    return ""
+
+
+def strict_constraint(subject: Subject) -> str:
+    moves = subject.domain.moves
+    test = None if moves is None else moves.constraint([], [], None)
+    refused = [item for item in subject.items if test is not None and not test(item)]
+    return f"'{subject.domain.items.text(refused[0])[:60]}' refused" if refused else ""
+
+
+def _plain_text(subject: Subject) -> str:
+    """Of the first example, as the domain itself writes it."""
+    base, plain = _plain(subject)
+    return base.items.text(plain(subject.items[0]))
+
+
+def bad_names(subject: Subject) -> str:
+    variants = subject.domain.variants
+    if variants is None:
+        return ""
+    reference = variants.read_reference(_plain_text(subject), 1)
+    names = variants.names(reference)
+    for name in islice(names.all_singles(), DRAWS):
+        text, read = variants.text_of(reference, name), names.read(name)
+        if isinstance(text, Refusal) or isinstance(read, Refusal) or read != (name, text):
+            return f"{text!r:.40} and {read!r:.40} for '{name}'"
+        if variants.name_of(reference, text) != name:
+            return f"{variants.name_of(reference, text)!r} for the variant '{name}'"
+    return "" if names.all_singles() else "no single changes"
+
+
+def bad_classes(subject: Subject) -> str:
+    make = None if subject.domain.variants is None else subject.domain.variants.classes
+    if make is None:
+        return ""
+    scores = subject.generator.normal(-3, 2, 200).tolist()
+    classes = make(scores)
+    found = classes.values(scores)
+    right = "class" in classes.columns and set(found) == set(classes.columns) and {*map(len, found.values())} == {200}
+    return "" if right else f"columns {classes.columns}, values of {sorted(found)}"
+
+
+def bad_space(subject: Subject) -> str:
+    design = subject.domain.design
+    if design is None:
+        return ""
+    space, generator = design.space([subject.items[0]]), subject.generator
+    origin = space.origin
+    if not space.accepts(origin):
+        return "its origin refused"
+    made = [space.mutate(origin, generator) for _ in range(DRAWS)]
+    outside = [one for one in made if not isinstance(one, Refusal) and not space.accepts(one)]
+    return "an item of its own `mutate` refused" if outside else ""
+
+
+def bad_design_rows(subject: Subject) -> str:
+    design, items = subject.domain.design, subject.items[:1]
+    if design is None:
+        return ""
+    rows = design.features(items, items[0]) if design.features else None
+    marks = design.marks(items, items[0]) if design.marks else [set()]
+    return "" if len(marks) == 1 and (rows is None or len(rows) == 1) else f"{rows!r:.40}, {marks!r:.40} of one item"
+
+
+def bad_instrument(subject: Subject) -> str:
+    observation, items = subject.domain.observation, subject.items
+    instrument = None if observation is None else observation.fit(items)
+    if observation is None or instrument is None:
+        return ""
+    loaded = observation.load(json.loads(json.dumps(instrument.to_json())))
+    first, second = instrument.observed(items, 0), loaded.observed(items, 0)
+    if len(first) != len(items):
+        return f"{len(first)} items of {len(items)}"
+    same = all(
+        isinstance(a, Refusal) or subject.keys([a]) == subject.keys([b]) for a, b in zip(first, second, strict=True)
+    )
+    return "" if same else "other items from a loaded instrument, or of the same seed"
+
+
+def misplaced_texts(subject: Subject) -> str:
+    sidecar, items = subject.domain.sidecar, subject.domain.items
+    if sidecar is None:
+        return ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"items{sidecar.ending}"
+        items.write(path, subject.items, [f"i{row}" for row in range(len(subject.items))], {}, None)
+        found = [items.parse(sidecar.text_at(path, row)) for row in range(len(subject.items))]
+        refused = [one.reason for one in found if isinstance(one, Refusal)]
+        same = not refused and subject.keys(found) == subject.keys(subject.items)
+    return "" if same else f"{refused[0] if refused else 'another item'}"
+
+
+def bad_points(subject: Subject) -> str:
+    structures = subject.domain.structures
+    if structures is None or structures.points is None:
+        return ""
+    found = structures.points(subject.items)
+    wrong = [
+        one for one in found
+        if not isinstance(one, Refusal) and np.shape(one.positions) != (len(one.numbers), 3)
+    ]  # fmt: skip
+    return f"{wrong[0]!r:.60}" if wrong or len(found) != len(subject.items) else ""
+
+
+def bad_galleries(subject: Subject) -> str:
+    pictures, items = subject.domain.pictures, subject.items[:3]
+    if pictures is None or pictures.render_alike is None:
+        return ""
+    found = pictures.render_alike(items, 220, 160)
+    return "" if len(found) == len(items) and all(map(is_picture, found)) else f"{found!r:.60}"
+
+
+def bad_letters(subject: Subject) -> str:
+    letters = subject.domain.pictures.letters if subject.domain.pictures else None
+    if letters is None:
+        return ""
+    known, texts = letters.alphabet, [subject.domain.items.text(item) for item in subject.items]
+    if len(set(known)) != len(known):
+        return f"a letter in two classes, among {known}"
+    sites = letters.align(texts, None)
+    rows = [] if sites is None else [row for row in sites.rows if row is not None]
+    right = sites is None or (len(sites.rows) == len(texts) and all(len(row) == len(sites.columns) for row in rows))
+    return "" if right else f"{sites!r:.60}"
+
+
+def bad_notes(subject: Subject) -> str:
+    sets = subject.domain.reference_sets
+    if sets is None:
+        return ""
+    wrong = {name: one for name, one in sets.notes.items() if one.direction not in (None, "maximize", "minimize")}
+    names = [*sets.held_out(), *sets.training()]
+    return f"{wrong}, {names}" if wrong or not all(isinstance(name, str) for name in names) else ""
+
+
+def bad_form(subject: Subject) -> str:
+    form = subject.domain.form
+    if form is None:
+        return ""
+    base, _ = _plain(subject)
+    texts = [base.items.text(item) for item in form.plain_items(subject.items)]
+    refused = [found.reason for found in map(base.items.parse, texts) if isinstance(found, Refusal)]
+    if refused:
+        return f"a plain item that {base.name} refuses: {refused[0]}"
+    name = next(iter(base.properties))
+    plain = base.oracles.find(name)
+    adapted = form.adapt_oracle(plain)
+    same = adapted.score(subject.items) == plain.score(form.plain_items(subject.items))
+    return "" if same and adapted.name == name else f"other scores of {name}"
+
+
+def domain_of_form(domain: Domain) -> Domain:
+    """The domain that a form is of."""
+    from sciencegen.domains import load_domain
+
+    return load_domain(domain.name.partition("/")[0])
+
+
+def bad_forms(subject: Subject) -> str:
+    for name, target in subject.domain.forms.items():
+        found = imported(target)
+        expected = f"{subject.domain.name}/{name}"
+        if not isinstance(found, Domain) or not isinstance(found.form, Form) or found.name != expected:
+            return f"{found!r:.60} at {target}, for '{expected}'"
+    return ""
+
+
+PART_LAWS = (
+    Law("form", "plain items and oracles are the domain's own", bad_form,
+        "Take from an item what only the form knows."),
+    Law("moves", "each gives items, or refusals now and then", bad_moves,
+        "Return a Refusal where nothing can be made."),
+    Law("moves", "one seed gives one item", moves_without_seed, "Draw from the generator that is handed over."),
+    Law("moves.constraint", "no patterns accept every item", strict_constraint, "Test patterns only."),
+    Law("variants", "names of single changes are read, written and told back", bad_names, "Write one name for each."),
+    Law("variants.classes", "there is a cell for each score, `class` among them", bad_classes,
+        "Return lists by column."),
+    Law("design.space", "a space accepts its origin and its own moves", bad_space, "Move within the space."),
+    Law("design", "there is a row and a set of marks for each item", bad_design_rows, "Return one for each item."),
+    Law("observation", "a loaded instrument observes as the fitted one does", bad_instrument,
+        "Write all it needs in `to_json`."),
+    Law("sidecar.text_at", "it tells the text of each item that was written", misplaced_texts, "Count items from 0."),
+    Law("structures.points", "there are numbers [point] and positions [point 3] of each item", bad_points,
+        "Return one for each."),
+    Law("pictures.render_alike", "there is an SVG element or an <img> for each item", bad_galleries,
+        "Return '<svg ...>...</svg>'."),
+    Law("pictures.letters", "letters have one class, aligned rows a letter in each column", bad_letters,
+        "None for no columns."),
+    Law("reference_sets", "notes are `MetricNote`s, sets have names", bad_notes, "Use `capabilities.MetricNote`."),
+    Law("forms", "each import string leads to a form with its own name", bad_forms,
+        "Give it `form=Form(...)` and its name."),
+)  # fmt: skip
