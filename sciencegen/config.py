@@ -289,6 +289,27 @@ class EvaluateSettings(Resources):
     predictors: dict[str, str] = {}
 
 
+class EncodeSettings(Resources):
+    """model: None is the domain's shipped one. column: the item's column of a file."""
+
+    model: str | None = None
+    column: str | None = None
+
+
+class DecodeSettings(Resources):
+    """model: the one that made the latents; None is the domain's shipped one. where: conditions of the decoder."""
+
+    model: str | None = None
+    where: tuple[str, ...] = ()
+
+
+class InterpolateSettings(Resources):
+    """model: None is the domain's shipped one. include: properties of the items on the way."""
+
+    model: str | None = None
+    include: tuple[str, ...] = ()
+
+
 class PredictSettings(Resources):
     """wild_type: what rows are named against, as text or its file. column: the item's column. timeout_s: seconds that
     one item may take."""

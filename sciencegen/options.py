@@ -178,6 +178,27 @@ class EvaluateOptions(ResourceOptions, total=False):
     predictors: Mapping[str, str]
 
 
+class EncodeOptions(ResourceOptions, total=False):
+    """`config.EncodeSettings`."""
+
+    model: str | None
+    column: str | None
+
+
+class DecodeOptions(ResourceOptions, total=False):
+    """`config.DecodeSettings`."""
+
+    model: str | None
+    where: Texts
+
+
+class InterpolateOptions(ResourceOptions, total=False):
+    """`config.InterpolateSettings`."""
+
+    model: str | None
+    include: Texts
+
+
 class PredictOptions(ResourceOptions, total=False):
     """`config.PredictSettings`."""
 
