@@ -30,7 +30,7 @@ def here(tmp_path, monkeypatch):
 
 
 def test_scores(workspace):
-    Path("in.txt").write_text("0 1;1 0;0 0\nno cloud\n0 0;3 1;1 1\n")
+    Path("in.txt").write_text("0 1;1 0;0 0;1 1;2 2\nno cloud\n0 0;3 1;1 1;2 0;0 2\n")
     command("score", "pointclouds", "in.txt", "--with", "height", "-o", "command.csv")
     found = sg.score("pointclouds", Path("in.txt"), "height", **QUICK)
     found.write("python.csv")
@@ -52,17 +52,6 @@ def test_predictions_with_the_tables_own_columns(workspace):
     found.write("python.csv")
     assert same("command.csv", "python.csv")
     assert "measured_lower" in found.table
-
-
-@pytest.mark.parametrize("ending", [".csv", ".parquet", ".txt"])
-def test_generated_items(workspace, ending):
-    model = str(workspace.model)
-    words = ("generate", "pointclouds", "-n", 6, "--model", model, "--with", "height", "--seed", 3)
-    command(*words, "-o", f"command{ending}")
-    found = sg.generate("pointclouds", 6, model=model, include="height", seed=3, **QUICK)
-    found.write(f"python{ending}")
-    assert same(f"command{ending}", f"python{ending}")
-    assert len(found.table) == found.summary["written"] == 6
 
 
 def test_a_search_with_its_structures_and_details(workspace):
@@ -114,7 +103,7 @@ def test_metrics_and_their_meaning(workspace):
 
 
 def test_nothing_is_overwritten_unless_asked(workspace):
-    found = sg.score("pointclouds", "0 1;1 0;0 0", "height", **QUICK)
+    found = sg.score("pointclouds", "0 1;1 0;0 0;1 1;2 2", "height", **QUICK)
     found.write("x.csv")
     with pytest.raises(sg.ConfigError, match="exists"):
         found.write("x.csv")
@@ -122,6 +111,6 @@ def test_nothing_is_overwritten_unless_asked(workspace):
 
 
 def test_a_result_still_stands_for_its_table_with_a_warning():
-    found = sg.score("pointclouds", "0 1;1 0;0 0", "height", **QUICK)
+    found = sg.score("pointclouds", "0 1;1 0;0 0;1 1;2 2", "height", **QUICK)
     with pytest.warns(FutureWarning, match=r"`\.table`"):
         assert found["height"].tolist() == found.table["height"].tolist()
