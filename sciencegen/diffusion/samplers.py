@@ -29,7 +29,8 @@ from sciencegen.diffusion.process import (
     predict,
 )
 from sciencegen.diffusion.state import Fields, State, with_fields
-from sciencegen.errors import ConfigError, ShapeError, unknown_name
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.plugins import installed_part
 
 Noise = Callable[[int, Batch], Fields]
 Path = Float[Tensor, " point"]
@@ -157,15 +158,24 @@ SAMPLERS: Mapping[str, Sampler] = {
     "dpm-solver": sample_dpm_solver,
     "churn": sample_churn,
 }
+GROUP = "sciencegen.samplers"
+"""Entry points of samplers that other packages add."""
 DETERMINISTIC = ("ddim", "heun", "dpm-solver")
 """Samplers that ask for no noise."""
 
 
 def sampler(name: str) -> Sampler:
-    """The sampler with this name."""
-    if name not in SAMPLERS:
-        raise unknown_name("sampler", name, SAMPLERS)
-    return SAMPLERS[name]
+    """The sampler with this name: built in (`SAMPLERS`), or an entry point of the group `sciencegen.samplers`.
+
+    Examples
+    --------
+    >>> sampler("heun") is sample_heun
+    True
+    >>> sampler("huen")
+    Traceback (most recent call last):
+    sciencegen.errors.UnknownNameError: Unknown sampler 'huen'. Did you mean 'heun'?
+    """
+    return SAMPLERS[name] if name in SAMPLERS else installed_part("sampler", GROUP, name, SAMPLERS)
 
 
 def clean(denoise: Denoiser, state: State, z: Batch, log_snr: Tensor) -> Batch:
