@@ -56,6 +56,13 @@ class GenerateOptions(ResourceOptions, total=False):
     scaffold: str | None
     noise_free: bool
     predictors: Mapping[str, str]
+    sampler: str | None
+    steps: int | None
+    guidance: float | None
+    steer: Texts
+    best_of: int
+    particles: int | None
+    strength: float
 
 
 class OptimizeOptions(ResourceOptions, total=False):

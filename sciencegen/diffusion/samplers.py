@@ -49,8 +49,7 @@ def noise_of(state: State, generator: Generator) -> Noise:
 def noise_of_start(state: State, start: Batch) -> Noise:
     """Noise that follows from each item's own start (its noisiest z) and the step: a draw is a function of its start,
     whatever stands beside it in the batch. Philox, keyed by a hash of the start."""
-    field = start[next(iter(state.fields))].cpu().numpy()
-    keys = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in field]
+    keys = start_keys(state, start)
 
     def noise(step: int, like: Batch) -> Fields:
         rows = [np.random.Generator(np.random.Philox(key=[key, step])) for key in keys]
@@ -61,6 +60,12 @@ def noise_of_start(state: State, start: Batch) -> Noise:
         return {name: draw(like[name]) for name in state.fields}
 
     return noise
+
+
+def start_keys(state: State, start: Batch) -> list[int]:
+    """A hash of each item's start, of 64 bits."""
+    field = start[next(iter(state.fields))].cpu().numpy()
+    return [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in field]
 
 
 def no_noise(step: int, like: Batch) -> Fields:
