@@ -178,7 +178,7 @@ def sampler(name: str) -> Sampler:
     True
     >>> sampler("huen")
     Traceback (most recent call last):
-    sciencegen.errors.UnknownNameError: Unknown sampler 'huen'. Did you mean 'heun'?
+    sciencegen.errors.UnknownNameError: Unknown sampler 'huen'. Did you mean 'heun' or 'churn'?
     """
     return SAMPLERS[name] if name in SAMPLERS else installed_part("sampler", GROUP, name, SAMPLERS)
 
