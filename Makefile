@@ -12,7 +12,7 @@ design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
 
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

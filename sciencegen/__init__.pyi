@@ -1,6 +1,9 @@
 """What editors and type checkers see of the public names, each of which is fetched on first use."""
 
 from sciencegen.api.benchmark import benchmark as benchmark
+from sciencegen.api.encode import decode as decode
+from sciencegen.api.encode import encode as encode
+from sciencegen.api.encode import interpolate as interpolate
 from sciencegen.api.evaluate import evaluate as evaluate
 from sciencegen.api.generate import generate as generate
 from sciencegen.api.models.folder import load as load

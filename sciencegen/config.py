@@ -127,6 +127,11 @@ class GenerateSettings(Resources):
     item holds, and that stays where it is in structures. predictors: name -> folder, for
     conditions and further properties that the domain can't compute. noise_free: write items as they are, not as the
     training data's instrument would see them (galaxies: without PSF and noise). Conditions are checked without noise.
+    sampler, steps, guidance: how a diffusion draws, where it is not as it was trained to; the same for that of
+    `complete`. steer: goals of the draws. best_of: draws for each item, of which the best by `steer` is kept, or
+    without it the nearest to `where`. particles: of each draw of a diffusion, resampled at every step by how well their
+    estimates meet `steer` (Feynman-Kac steering); None is 8 where only `steer` is given. strength: of that, in nats for
+    the whole range of a goal's property.
     """
 
     n: int = Field(1000, ge=1)
@@ -142,6 +147,13 @@ class GenerateSettings(Resources):
     scaffold: str | None = None
     noise_free: bool = False
     predictors: dict[str, str] = {}
+    sampler: str | None = None
+    steps: int | None = Field(None, ge=1)
+    guidance: float | None = Field(None, ge=0)
+    steer: tuple[str, ...] = ()
+    best_of: int = Field(1, ge=1)
+    particles: int | None = Field(None, ge=1)
+    strength: float = Field(10.0, gt=0)
 
 
 class OracleSettings(Settings):
@@ -287,6 +299,27 @@ class EvaluateSettings(Resources):
     calibrate: dict[str, tuple[float, ...]] = {}
     draws: int = Field(512, ge=1)
     predictors: dict[str, str] = {}
+
+
+class EncodeSettings(Resources):
+    """model: None is the domain's shipped one. column: the item's column of a file."""
+
+    model: str | None = None
+    column: str | None = None
+
+
+class DecodeSettings(Resources):
+    """model: the one that made the latents; None is the domain's shipped one. where: conditions of the decoder."""
+
+    model: str | None = None
+    where: tuple[str, ...] = ()
+
+
+class InterpolateSettings(Resources):
+    """model: None is the domain's shipped one. include: properties of the items on the way."""
+
+    model: str | None = None
+    include: tuple[str, ...] = ()
 
 
 class PredictSettings(Resources):

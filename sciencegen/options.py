@@ -56,6 +56,13 @@ class GenerateOptions(ResourceOptions, total=False):
     scaffold: str | None
     noise_free: bool
     predictors: Mapping[str, str]
+    sampler: str | None
+    steps: int | None
+    guidance: float | None
+    steer: Texts
+    best_of: int
+    particles: int | None
+    strength: float
 
 
 class OptimizeOptions(ResourceOptions, total=False):
@@ -176,6 +183,27 @@ class EvaluateOptions(ResourceOptions, total=False):
     calibrate: Mapping[str, Sequence[float]]
     draws: int
     predictors: Mapping[str, str]
+
+
+class EncodeOptions(ResourceOptions, total=False):
+    """`config.EncodeSettings`."""
+
+    model: str | None
+    column: str | None
+
+
+class DecodeOptions(ResourceOptions, total=False):
+    """`config.DecodeSettings`."""
+
+    model: str | None
+    where: Texts
+
+
+class InterpolateOptions(ResourceOptions, total=False):
+    """`config.InterpolateSettings`."""
+
+    model: str | None
+    include: Texts
 
 
 class PredictOptions(ResourceOptions, total=False):

@@ -20,6 +20,9 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")
 """Here and in every process below, for the whole suite: tensors are tiny, and threads would wait for each other. The
 limit holds where a command asks torch for every core."""
 
+LONGEST_FIRST = ("workflows", "test_fourth_domain.py", "test_readme.py", "cli", "domains/molecules")
+"""Files come one by one to the workers, and the last one should be short."""
+
 _FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
 
 
@@ -38,6 +41,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _FOLDER.cleanup()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        matching = (number for number, name in enumerate(LONGEST_FIRST) if item.path.is_relative_to(here / name))
+        return next(matching, len(LONGEST_FIRST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def toy_folder() -> Path:
     """The folder with the toy domain's package, for PYTHONPATH."""
@@ -46,13 +59,13 @@ def toy_folder() -> Path:
 
 def compute_by(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws come by so many rows: a shipped model takes seconds for 512, requested or not."""
-    for module in ("latent.noise", "latent.explorer", "api.sampling.generation"):
+    for module in ("latent.noise", "latent.explorer", "api.sampling.draws"):
         monkeypatch.setattr(importlib.import_module(f"sciencegen.{module}"), "COMPUTE_CHUNK", rows)
 
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    compute_by(64, monkeypatch)
+    compute_by(32, monkeypatch)
 
 
 @pytest.fixture

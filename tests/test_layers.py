@@ -12,7 +12,7 @@ from sciencegen.domains import DOMAINS
 
 PACKAGE = Path(__file__).parents[1] / "sciencegen"
 
-FLOOR = {"batch", "config", "errors", "files", "items", "memory", "notes", "options", "records"}
+FLOOR = {"batch", "config", "errors", "files", "items", "memory", "notes", "options", "plugins", "records"}
 PROTOCOLS = {"sciencegen.scoring.oracles", "sciencegen.latent.space"}
 MATHEMATICS = {"vae", "diffusion", "networks", "metrics"}
 JOINERS = {"report", "training", "prediction", "latent", "optimization", "scoring"}

@@ -17,6 +17,9 @@ from sciencegen import config, options
 PACKAGE = Path(sg.__file__).parent
 
 VERBS = {
+    "encode": (options.EncodeOptions, config.EncodeSettings),
+    "decode": (options.DecodeOptions, config.DecodeSettings),
+    "interpolate": (options.InterpolateOptions, config.InterpolateSettings),
     "benchmark": (options.BenchmarkOptions, config.BenchmarkSettings),
     "evaluate": (options.EvaluateOptions, config.EvaluateSettings),
     "generate": (options.GenerateOptions, config.GenerateSettings),

@@ -1,11 +1,11 @@
-"""Encode, decode, interpolate: files of items to latents, and back."""
+"""Encode, decode, interpolate: items to latents, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
@@ -13,32 +13,119 @@ from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.models.encoding import Encoded, encode_rows
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.sampling.judge import measure_all
-from sciencegen.config import DEFAULT_RESOURCES, Resources, as_texts
+from sciencegen.api.sources.tables import given_rows
+from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
+from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSettings, build_settings
 from sciencegen.data.writers import Refused
-from sciencegen.errors import DataError, IncompatibleError
-from sciencegen.items import Row
+from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.items import Cell, Item, Origin, Refusal, Row
 from sciencegen.latent.explorer import is_refusal
+from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
+
+
+@dataclass(frozen=True)
+class Latents(Result):
+    """Items in the latent space.
+
+    Parameters
+    ----------
+    latent : numpy.ndarray
+        [item latent], without a unit: a draw of the prior has zero mean and unit variance.
+    refused : tuple of (line, item, reason)
+        Rows that have no latent.
+    """
+
+    latent: np.ndarray = field(kw_only=True, repr=False)
+    refused: tuple[Refused, ...] = ()
+
+
+@takes(EncodeSettings)
+def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[EncodeOptions]) -> Latents:
+    """Encode items by a model's latent space."""
+    import pandas as pd
+
+    encoded = encode_items(domain, items, build_settings(EncodeSettings, options))
+    table = pd.DataFrame({"index": encoded.index, "item": encoded.item, "name": encoded.name})
+
+    def write(path: Path, overwrite: bool) -> None:
+        write_encoded(domain, str(path), encoded)
+
+    refused = tuple(encoded.refused)
+    return Latents(table, summary_of(encoded), (), write, latent=encoded.latent, refused=refused)
+
+
+def encode_items(domain: str, items: str | Path | Sequence[str], settings: EncodeSettings) -> Encoded:
+    """Encode each of the given items, or every row of a file, that can be."""
+    loaded = open_model(domain, settings.model, settings)
+    rows = loaded.domain.items.read(items, settings.column) if isinstance(items, Path) else given_rows(items)
+    return encode_rows(loaded, list(rows), settings)
+
+
+def summary_of(encoded: Encoded) -> dict[str, int]:
+    return {"encoded": len(encoded.index), "refused": len(encoded.refused)}
+
+
+def write_encoded(domain: str, output: str, encoded: Encoded) -> None:
+    """The latents, if there are any, and what was refused."""
+    if not output.endswith(".npz"):
+        raise ConfigError(f"Expected a name that ends in .npz for latents, got {output}.")
+    write_rejected(output, encoded.refused)
+    if len(encoded.index):
+        write_latents(domain, output, encoded)
 
 
 @dataclass(frozen=True)
 class Decoded:
     """One text for each latent, "" where it stands for none; refused counts latents from 1."""
 
+    domain: str
     item: list[str]
     refused: list[Refused]
+    origin: Origin
+
+    @property
+    def summary(self) -> dict[str, int]:
+        return {"decoded": len(self.item) - len(self.refused), "refused": len(self.refused)}
+
+    def write(self, output: str, overwrite: bool = False) -> None:
+        """One item in a line, or a table by the output's ending; what stands for none is listed beside it."""
+        write_lines(self.domain, output, self.item, self.origin, overwrite)
+        write_rejected(output, self.refused)
 
 
-def encode_file(
-    domain: str,
-    path: Path,
-    *,
-    model: str | None = None,
-    column: str | None = None,
-    resources: Resources = DEFAULT_RESOURCES,
-) -> Encoded:
-    """Encode every row of a file that can be."""
-    loaded = open_model(domain, model, resources)
-    return encode_rows(loaded, list(loaded.domain.items.read(path, column)), resources)
+@takes(DecodeSettings)
+def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[DecodeOptions]) -> Result:
+    """Decode latents into items."""
+    import pandas as pd
+
+    decoded = decode_latents(domain, latents, build_settings(DecodeSettings, options))
+    write = lambda path, overwrite: decoded.write(str(path), overwrite)  # noqa: E731
+    return Result(pd.DataFrame({"item": decoded.item}), decoded.summary, (), write)
+
+
+def decode_latents(
+    domain: str, latents: str | Path | np.ndarray, settings: DecodeSettings, called: str = ""
+) -> Decoded:
+    """Decode every latent of an array, or of a file, in order. called: what the origin calls them."""
+    if not called:
+        called = "given latents" if isinstance(latents, np.ndarray) else plain_path(str(latents))
+    origin = origin_of("decode", domain, settings.model, Criteria([*settings.where, f"from {called}"]))
+    loaded = open_model(domain, settings.model, settings)
+    size = loaded.space.size
+    values = (
+        check_latents(latents, size, "the array")
+        if isinstance(latents, np.ndarray)
+        else read_latents(Path(latents), size)
+    )
+    conditions = parse_conditions(settings.where, loaded.domain, loaded.representation)
+    requested = {c.name: float(c.target(np.array(0.5))) for c in conditions}
+    rows = None if not requested else np.repeat(loaded.representation.condition(requested)[None], len(values), 0)
+    decoded = list(loaded.space.decode_items(values, rows))
+    refused = [(number, "", item.reason) for number, item in enumerate(decoded, 1) if isinstance(item, Refusal)]
+    items = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in decoded]
+    return Decoded(domain, items, refused, origin)
 
 
 def read_latents(path: Path, size: int) -> np.ndarray:
@@ -50,58 +137,72 @@ def read_latents(path: Path, size: int) -> np.ndarray:
         raise DataError(
             f"Expected an .npz with an array `latent` in {path}, found something else. Make one with encode."
         ) from None
+    return check_latents(latents, size, str(path))
+
+
+def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
+    """Latents [item size] as the model takes them; an error for others."""
     if latents.ndim != 2 or latents.dtype.kind != "f" or not np.isfinite(latents).all():
-        raise DataError(f"Expected finite numbers [item latent] in {path}, got {latents.dtype} {latents.shape}.")
+        raise DataError(f"Expected finite numbers [item latent] in {place}, got {latents.dtype} {latents.shape}.")
     if latents.shape[1] != size:
         raise IncompatibleError(
-            f"Expected latents of {size} numbers for this model, {path} holds {latents.shape[1]}. "
+            f"Expected latents of {size} numbers for this model, {place} holds {latents.shape[1]}. "
             "Pass `model` with the model that made them."
         )
     return latents.astype(np.float32)
 
 
-def decode_file(
-    domain: str,
-    path: Path,
-    *,
-    model: str | None = None,
-    where: str | Sequence[str] = (),
-    resources: Resources = DEFAULT_RESOURCES,
-) -> Decoded:
-    """Decode every latent of a file, in order."""
-    loaded = open_model(domain, model, resources)
-    latents = read_latents(path, loaded.space.size)
-    conditions = parse_conditions(as_texts(where), loaded.domain, loaded.representation)
-    asked = {c.name: float(c.target(np.array(0.5))) for c in conditions}
-    rows = None if not asked else np.repeat(loaded.representation.condition(asked)[None], len(latents), 0)
-    items, refused = [], []
-    for number, item in enumerate(loaded.space.decode_items(latents, rows), start=1):
-        items.append("" if is_refusal(item) else loaded.domain.items.text(item))
-        if is_refusal(item):
-            refused.append((number, "", item.reason))
-    return Decoded(items, refused)
+@dataclass(frozen=True)
+class Interpolated:
+    """table: columns `step`, `item` and properties, along the arc between two latents."""
+
+    domain: str
+    table: dict[str, list[Cell]]
+    origin: Origin
+
+    @property
+    def summary(self) -> dict[str, int]:
+        return {"steps": len(self.table["item"]), "distinct": len(set(self.table["item"]) - {""})}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return () if any(self.table["item"]) else ("no point of the path could be decoded",)
+
+    def write(self, output: str, overwrite: bool = False) -> None:
+        """A table, or one of the domain's own formats."""
+        options = OutputOptions(origin=self.origin, overwrite=overwrite)
+        with open_output(self.domain, output, list(self.table), options) as writer:
+            writer.write(self.table)
 
 
-def interpolate(
-    domain: str, start: str, end: str, steps: int = 9, *, model: str | None = None, include: str | Sequence[str] = (),
-    resources: Resources = DEFAULT_RESOURCES,
-) -> dict[str, list[Any]]:  # fmt: skip
-    """Columns `step`, `item` and the properties that are asked for, along the arc between two latents."""
+@takes(InterpolateSettings)
+def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Unpack[InterpolateOptions]) -> Result:
+    """Decode the items on the way from one item to another."""
+    import pandas as pd
+
+    found = interpolate_items(domain, start, end, steps, build_settings(InterpolateSettings, options))
+    write = lambda path, overwrite: found.write(str(path), overwrite)  # noqa: E731
+    return Result(pd.DataFrame(found.table), found.summary, found.notes, write)
+
+
+def interpolate_items(domain: str, start: str, end: str, steps: int, settings: InterpolateSettings) -> Interpolated:
+    """Decode `steps` points of the arc between the latents of two items, both ends included."""
     from sciencegen.latent.geometry import arc
 
-    names, loaded = as_texts(include), open_model(domain, model, resources)
-    encoded = encode_rows(loaded, [Row(1, start), Row(2, end)], resources)
+    criteria = Criteria([f"from {plain_path(start)}", f"to {plain_path(end)}"])
+    origin, names = origin_of("interpolate", domain, settings.model, criteria), settings.include
+    loaded = open_model(domain, settings.model, settings)
+    encoded = encode_rows(loaded, [Row(1, start), Row(2, end)], settings)
     if encoded.refused:
         _, item, reason = encoded.refused[0]
         raise DataError(f"Expected two items that can be encoded, got '{item}': {reason}.")
     first, last = encoded.latent
-    decoded = loaded.space.decode_items(arc(first, last, steps))
-    good = [item for item in decoded if not is_refusal(item)]
-    values = iter(measure_all(loaded.domain, good, names))
-    table: dict[str, list[Any]] = {"step": list(range(steps)), "item": [], **{name: [] for name in names}}
+    decoded: list[Item | Refusal] = list(loaded.space.decode_items(arc(first, last, steps)))
+    values = iter(measure_all(loaded.domain, [item for item in decoded if not is_refusal(item)], names))
+    table: dict[str, list[Cell]] = {"step": list(range(steps)), "item": [], **{name: [] for name in names}}
     for one in decoded:
         table["item"].append("" if is_refusal(one) else loaded.domain.items.text(one))
         row = [None] * len(names) if is_refusal(one) else next(values)
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
-    return table
+    return Interpolated(domain, table, origin)

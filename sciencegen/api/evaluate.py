@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Unpack
 
-from sciencegen.api.sampling.calibration import calibrate
+from sciencegen.api.criteria.conditions import parse_conditions
+from sciencegen.api.models.folder import describe_model
+from sciencegen.api.sampling.calibration import calibrate, check_calibrated
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.sources.datasets import read_texts
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.writer import write_json
 from sciencegen.config import EvaluateSettings, build_settings
 from sciencegen.data.threads import use_threads
+from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.options import EvaluateOptions, takes
@@ -21,30 +27,92 @@ DISTANCE = "wasserstein_"
 """A metric of this name and a property's is a distance in that property's unit, unless the domain says what it is."""
 
 
+@dataclass(frozen=True)
+class Evaluated(Result):
+    """Metrics of generated items.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row for each metric: its name, value, unit and meaning.
+    metrics : mapping
+        All figures, as they are written: also what the samples were compared with, and the calibration.
+
+    Until version 0.3 it stands for its metrics too (`result["fcd"]`), with a warning.
+    """
+
+    metrics: Mapping[str, Any] = field(kw_only=True, repr=False)
+
+    def _earlier(self) -> Mapping[str, Any]:
+        return self.metrics
+
+
 @takes(EvaluateSettings)
 def evaluate(
     domain: str, samples: str | Path, *, column: str | None = None, **options: Unpack[EvaluateOptions]
-) -> dict[str, Any]:
-    """The domain's distribution metrics by name. A reference may be a set that the domain ships, a card or a file."""
-    return compare(domain, samples, build_settings(EvaluateSettings, options), column)
+) -> Evaluated:
+    """Compare generated items with held-out ones."""
+    import pandas as pd
+
+    request = resolve_evaluate(domain, samples, build_settings(EvaluateSettings, options), column)
+    metrics = compare(request)
+    table = pd.DataFrame(explained(request.domain, metrics), columns=["metric", "value", "unit", "meaning"])
+    return Evaluated(table, metrics, (), lambda path, overwrite: write_json(str(path), metrics), metrics=metrics)
 
 
-def compare(domain: str, samples: str | Path, chosen: EvaluateSettings, column: str | None = None) -> dict[str, Any]:
-    """`evaluate` with its settings as one record."""
-    domain = in_form(domain, chosen.form)
-    science = domain_of(domain)
-    against = check_against(chosen)
-    use_threads(chosen.threads)
-    texts = [row.text for row in islice(science.items.read(Path(samples), column), chosen.limit)]
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """A comparison, looked up and checked. domain: of the items, its name or that of a form. texts: the samples.
+    reference, training: names of sets that the domain ships, else items as text."""
+
+    domain: str
+    settings: EvaluateSettings
+    samples: Path
+    texts: Sequence[str]
+    reference: str | Sequence[str]
+    training: str | Sequence[str] | None
+
+
+def resolve_evaluate(
+    domain: str, samples: str | Path, settings: EvaluateSettings, column: str | None = None
+) -> EvaluateRequest:
+    """Read what is compared; a condition that the model isn't told is an error."""
+    domain, path = in_form(domain, settings.form), Path(samples)
+    science, against = domain_of(domain), check_against(settings)
+    if settings.calibrate:
+        known = describe_model(domain, settings.model).representation.properties
+        check_calibration(science, settings.calibrate, known)
+    texts = [row.text for row in islice(science.items.read(path, column), settings.limit)]
     if not any(texts):
         raise DataError(f"Expected items in {samples}, found none.")
-    reference = _reference(domain, against, "references", chosen.offline)
-    training = None if chosen.training is None else _reference(domain, chosen.training, "training_sets", chosen.offline)
-    metrics: dict[str, Any] = dict(science.evaluate(texts, reference, training))
-    if chosen.calibrate:
-        metrics = {**metrics, "conditions": calibrate(domain, chosen)}
-    about = {"against": chosen.against, "samples": Path(samples).name, "samples_sha256": sha256_of(samples)}
-    return {**metrics, **about, **({"training": chosen.training} if chosen.training else {})}
+    reference = _reference(domain, against, "references", settings.offline)
+    training = settings.training and _reference(domain, settings.training, "training_sets", settings.offline)
+    return EvaluateRequest(domain, settings, path, texts, reference, training)
+
+
+def check_calibration(science: Domain, calibrate: Mapping[str, Sequence[float]], conditions: Collection[str]) -> None:
+    """An error for a property that a model isn't told, or a value that it can't have."""
+    check_calibrated(calibrate, conditions)
+    for name, values in calibrate.items():
+        for value in values:
+            parse_conditions([f"{name} = {value:.12g}"], science)
+
+
+def compare(request: EvaluateRequest) -> dict[str, Any]:
+    """The domain's distribution metrics by name, the calibration, and what was compared."""
+    settings = request.settings
+    use_threads(settings.threads)
+    metrics: dict[str, Any] = dict(
+        domain_of(request.domain).evaluate(request.texts, request.reference, request.training)
+    )
+    if settings.calibrate:
+        metrics = {**metrics, "conditions": calibrate(request.domain, settings)}
+    about = {
+        "against": settings.against,
+        "samples": request.samples.name,
+        "samples_sha256": sha256_of(request.samples),
+    }
+    return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
 
 
 def check_against(settings: EvaluateSettings) -> str:
@@ -75,7 +143,7 @@ def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float,
     return rows
 
 
-def _reference(domain: str, source: str, shipped: str, offline: bool) -> Any:
+def _reference(domain: str, source: str, shipped: str, offline: bool) -> str | list[str]:
     """The name of a set that the domain ships in compact form, else the items as text."""
     return shipped_set(domain, source, shipped) or list(read_texts(domain, source, offline=offline))
 

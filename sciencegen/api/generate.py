@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from sciencegen.api.models.folder import open_model
+from sciencegen.api.sampling.drawing import set_drawing
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.config import GenerateSettings, build_settings
 from sciencegen.options import GenerateOptions, takes
@@ -27,4 +28,6 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
 
 def stream(domain: str, settings: GenerateSettings) -> Generation:
     """A generation that yields its rows chunk by chunk."""
-    return Generation(open_model(domain, settings.model, settings), settings)
+    model = open_model(domain, settings.model, settings)
+    set_drawing(model, settings, required=not (settings.complete or model.config.get("complete")))
+    return Generation(model, settings)

@@ -12,6 +12,7 @@ from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import columns_of, read_rows_of
 from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
+from sciencegen.api.sources.tables import given_rows
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored_table, write_chunks
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
@@ -82,7 +83,7 @@ def resolve_score(
     further = own_oracles(domain, settings.model, settings)
     path = items if isinstance(items, Path) else None
     formed = domain if settings.wild_type or path is None else in_form(domain, _form_of(domain, path, settings))
-    source = path if path is not None else [Row(line, text) for line, text in enumerate(as_texts(items), start=1)]  # type: ignore[arg-type]
+    source: Path | Sequence[Row] = items if isinstance(items, Path) else given_rows(items)
     origin = origin_of_given(verb, [f"of {called or (plain_path(str(path)) if path else 'given items')}"])
     task = scoring_task(formed, settings, whole, further)
     return ScoreRequest(domain, task, source, origin, settings.column, carried)

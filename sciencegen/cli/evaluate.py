@@ -45,16 +45,17 @@ def evaluate(
         raise ConfigError("Expected --model and --draws with --calibrate only: they say whose draws are asked.")
     claim_output(output, force)
 
-    from sciencegen.api.evaluate import compare, explained
-    from sciencegen.api.science.forms import in_form, reads_folders
+    from sciencegen.api.evaluate import compare, explained, resolve_evaluate
+    from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.writing.writer import input_ending, write_json
 
     with input_path(samples, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
-        metrics = compare(domain, path, record, column)
+        request = resolve_evaluate(domain, path, record, column)
+        metrics = compare(request)
     write_json(output, metrics)
     if as_json:
         summarize(metrics, output, as_json)
     else:
-        show(("metric", "value", "unit", "what it is"), explained(in_form(domain, record.form), metrics))
+        show(("metric", "value", "unit", "what it is"), explained(request.domain, metrics))
         for name, rows in metrics.get("conditions", {}).items():
             show(tuple(rows[0]), [tuple(row.values()) for row in rows], f"draws of the model, asked for {name}")

@@ -18,6 +18,9 @@ Where = Annotated[
     typer.Option(help='"name=2.5", "name in 40..90", "name >= 1" (names: `sciencegen properties DOMAIN`). Repeatable.'),
 ]
 
+SAMPLERS = ("ancestral", "ddim", "heun", "dpm-solver", "churn")
+"""Those of `diffusion.samplers`, whose import takes seconds."""
+
 LOST = {
     "rejected": "failed what is asked",
     "malformed": "were malformed",
@@ -51,6 +54,27 @@ def generate(
         str | None,
         typer.Option(help="A file with one structure: results hold its heavy atoms, and structures keep their places."),
     ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help=f"Of a diffusion: {', '.join(SAMPLERS)}, or an installed one. [default: the model's]"),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Of a diffusion, from noise to data. [default: the model's]")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(help="Of a diffusion: how far draws lean towards --where; 0 not at all. [default: the model's]"),
+    ] = None,
+    best_of: Annotated[
+        int | None, typer.Option(help="Draws per item; the best by --steer is kept, or the nearest to --where.")
+    ] = None,
+    steer: Annotated[
+        list[str] | None,
+        typer.Option(help='A goal, "maximize qed", for --best-of, or for the particles of a diffusion. Repeatable.'),
+    ] = None,
+    particles: Annotated[
+        int | None, typer.Option(help="Of each draw of a diffusion under --steer. [default: 8 without --best-of]")
+    ] = None,
     seed: options.Seed = None,
     device: options.Device = None,
     threads: options.Threads = None,
@@ -74,7 +98,8 @@ def generate(
         attempts=attempts,
         noise_free=noise_free or None,
     )
-    flags |= dict(predictors=options.folders(predictor))
+    flags |= dict(predictors=options.folders(predictor), sampler=sampler, steps=steps, guidance=guidance)
+    flags |= dict(best_of=best_of, steer=steer, particles=particles)
     flags |= dict(
         noise_scale=noise_scale, model=model, complete=complete_by, scaffold=scaffold, seed=seed, device=device
     )
@@ -83,6 +108,7 @@ def generate(
 
     from sciencegen.api.criteria.conditions import parse_conditions
     from sciencegen.api.generate import stream
+    from sciencegen.api.sampling.drawing import drawing_words
     from sciencegen.api.science.forms import domain_of
     from sciencegen.api.writing.formats import check_complete
     from sciencegen.api.writing.provenance import Criteria, origin_of
@@ -93,7 +119,7 @@ def generate(
         parse_conditions(record.where, domain_of(domain))  # a wrong one is told before minutes of training
         record = of_family(domain, record, alignment, output)
     generation = stream(domain, record)
-    asked = [*record.where, *["noise-free"] * record.noise_free]
+    asked = [*record.where, *["noise-free"] * record.noise_free, *drawing_words(record)]
     criteria = Criteria(asked, record.keep, record.forbid)
     origin = origin_of("generate", domain, generation.model.folder, criteria, record.seed)
     if generation.observes:

@@ -31,24 +31,24 @@ def encode(
     as_json: options.Json = False,
 ) -> None:
     """Items to latents: arrays `latent` (n, size), `index` (row in the input, from 0), `item` and its `name` there."""
-    from sciencegen.config import Resources
+    from sciencegen.config import EncodeSettings
 
-    record = options.settings_from(Resources, None, device=device, threads=threads, batch_size=batch_size)
+    flags = dict(column=column, model=model, device=device, threads=threads, batch_size=batch_size)
+    record = options.settings_from(EncodeSettings, None, **flags)
     if not output.endswith(".npz"):
         raise ConfigError(f"Expected a name that ends in .npz for -o, got {output}.")
     claim_output(output, force)
 
-    from sciencegen.api.encode import encode_file
+    from sciencegen.api.encode import encode_items, summary_of, write_encoded
     from sciencegen.api.science.forms import reads_folders
-    from sciencegen.api.writing.writer import input_ending, write_latents, write_rejected
+    from sciencegen.api.writing.writer import input_ending
 
     with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
-        encoded = encode_file(domain, path, model=model, column=column, resources=record)
-    write_rejected(output, encoded.refused)
+        encoded = encode_items(domain, path, record)
+    write_encoded(domain, output, encoded)
     if not len(encoded.index):
         raise DataError(f"No row of {source} could be encoded; {reasons(output, next(iter(encoded.refused), None))}.")
-    write_latents(domain, output, encoded)
-    summarize({"encoded": len(encoded.index), "refused": len(encoded.refused)}, output, as_json)
+    summarize(summary_of(encoded), output, as_json)
 
 
 def decode(
@@ -64,21 +64,19 @@ def decode(
     as_json: options.Json = False,
 ) -> None:
     """Latents to items, one line for each in order; an empty line where one can't be decoded."""
-    from sciencegen.config import Resources
+    from sciencegen.config import DecodeSettings
 
-    record = options.settings_from(Resources, None, device=device, threads=threads, batch_size=batch_size)
+    flags = dict(where=where, model=model, device=device, threads=threads, batch_size=batch_size)
+    record = options.settings_from(DecodeSettings, None, **flags)
     claim_output(output, force)
 
-    from sciencegen.api.encode import decode_file
-    from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
-    from sciencegen.api.writing.writer import write_lines, write_rejected
+    from sciencegen.api.encode import decode_latents
+    from sciencegen.api.writing.provenance import plain_path
 
-    origin = origin_of("decode", domain, model, Criteria([*(where or ()), f"from {plain_path(latents)}"]))
     with input_path(latents, lambda line: ".npz") as path:
-        decoded = decode_file(domain, path, model=model, where=where or (), resources=record)
-    write_lines(domain, output, decoded.item, origin, force)
-    write_rejected(output, decoded.refused)
-    summarize({"decoded": len(decoded.item) - len(decoded.refused), "refused": len(decoded.refused)}, output, as_json)
+        decoded = decode_latents(domain, path, record, plain_path(latents))
+    decoded.write(output, force)
+    summarize(decoded.summary, output, as_json)
 
 
 def interpolate(
@@ -95,19 +93,16 @@ def interpolate(
     as_json: options.Json = False,
 ) -> None:
     """The items on the way from one to the other, along the arc between their latents."""
-    from sciencegen.config import Resources
+    from sciencegen.config import InterpolateSettings
 
-    record = options.settings_from(Resources, None, device=device, threads=threads)
+    flags = dict(include=options.names(include), model=model, device=device, threads=threads)
+    record = options.settings_from(InterpolateSettings, None, **flags)
     claim_output(output, force)
 
-    from sciencegen.api.encode import interpolate as path_between
-    from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
-    from sciencegen.api.writing.writer import OutputOptions, open_output
+    from sciencegen.api.encode import interpolate_items
 
-    origin = origin_of("interpolate", domain, model, Criteria([f"from {plain_path(start)}", f"to {plain_path(end)}"]))
-    table = path_between(domain, start, end, steps, model=model, include=options.names(include), resources=record)
-    if not any(table["item"]):
-        say("note: no point of the path could be decoded")
-    with open_output(domain, output, list(table), OutputOptions(origin=origin, overwrite=force)) as writer:
-        writer.write(table)
-    summarize({"steps": steps, "distinct": len(set(table["item"]) - {""})}, output, as_json)
+    found = interpolate_items(domain, start, end, steps, record)
+    for note in found.notes:
+        say(f"note: {note}")
+    found.write(output, force)
+    summarize(found.summary, output, as_json)

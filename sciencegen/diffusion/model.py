@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
 from sciencegen.diffusion.samplers import DETERMINISTIC, Noise, Path, clean, no_noise, noise_of_start, sampler
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
+from sciencegen.diffusion.steering import Steering, best_particles, sample_steered
 from sciencegen.diffusion.weightings import weighting
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
@@ -192,6 +193,25 @@ class DiffusionModel(nn.Module):
             noise = no_noise if name in DETERMINISTIC else noise_of_start(self.state, z)
         last = sampler(name)(denoise, self.state, z, path, noise)
         return self.state.read(clean(denoise, self.state, last, path[-1]))
+
+    @torch.no_grad()
+    def steered(
+        self,
+        noise: Float[Tensor, "particle latent"],
+        steering: Steering,
+        condition: Condition = None,
+        like: Batch | None = None,
+    ) -> Batch:
+        """An item for each `steering.count` rows: the best particle of p(x | c) e^reward(x). like: as of `generate`,
+        one row for each particle."""
+        return best_particles(self.draw_steered(self.start(noise, condition, like), steering), steering)
+
+    @torch.no_grad()
+    def draw_steered(self, z: Batch, steering: Steering) -> Batch:
+        """Noisy particles to items, by ancestral steps of the settings' number and guidance."""
+        inside = replace(steering, reward=lambda x: steering.reward(self.state.read(x)))
+        path, noise = self.path(self.settings.steps, z), noise_of_start(self.state, z)
+        return self.state.read(sample_steered(self.denoiser(), self.state, z, path, noise, inside))
 
     def path(self, steps: int, like: Batch) -> Path:
         """Log-SNR values of `steps` steps from noise to data, for samplers, steering and distillation."""

@@ -19,6 +19,7 @@ from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.diffusion.model import EVALUATION_SEED, Accept, Condition, DiffusionModel
 from sciencegen.diffusion.objectives import DiffusionBound
 from sciencegen.diffusion.state import with_fields
+from sciencegen.diffusion.steering import Steering, best_particles
 from sciencegen.diffusion.stretch import log_slope, stretched, unstretched
 from sciencegen.errors import ConfigError, DataError, ShapeError
 
@@ -144,6 +145,18 @@ class ObservedImageDiffusion(nn.Module):
         the noise chooses from `seen` unless given."""
         like = self._like(noise) if like is None else like
         return self._read(self.diffusion.generate(noise[:, 1:], condition, like=self._context(like)), like)
+
+    @torch.no_grad()
+    def steered(
+        self, noise: Float[Tensor, "particle latent"], steering: Steering, condition: Condition = None
+    ) -> Batch:
+        """An item for each `steering.count` rows, seen as the first of them says."""
+        noise = noise.clone()
+        noise[:, 0] = noise[:: steering.count, 0].repeat_interleave(steering.count)
+        like = self._like(noise)
+        inside = replace(steering, reward=lambda x: steering.reward(self._read(x, like)))
+        drawn = self.diffusion.draw_steered(self.diffusion.start(noise[:, 1:], condition, self._context(like)), inside)
+        return best_particles(self._read(drawn, like), steering)
 
     def _like(self, latent: Float[Tensor, "batch latent"]) -> Batch:
         if latent.ndim != 2 or latent.shape[1] != self.latent_size:

@@ -29,7 +29,8 @@ from sciencegen.diffusion.process import (
     predict,
 )
 from sciencegen.diffusion.state import Fields, State, with_fields
-from sciencegen.errors import ConfigError, ShapeError, unknown_name
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.plugins import installed_part
 
 Noise = Callable[[int, Batch], Fields]
 Path = Float[Tensor, " point"]
@@ -48,8 +49,7 @@ def noise_of(state: State, generator: Generator) -> Noise:
 def noise_of_start(state: State, start: Batch) -> Noise:
     """Noise that follows from each item's own start (its noisiest z) and the step: a draw is a function of its start,
     whatever stands beside it in the batch. Philox, keyed by a hash of the start."""
-    field = start[next(iter(state.fields))].cpu().numpy()
-    keys = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in field]
+    keys = start_keys(state, start)
 
     def noise(step: int, like: Batch) -> Fields:
         rows = [np.random.Generator(np.random.Philox(key=[key, step])) for key in keys]
@@ -60,6 +60,12 @@ def noise_of_start(state: State, start: Batch) -> Noise:
         return {name: draw(like[name]) for name in state.fields}
 
     return noise
+
+
+def start_keys(state: State, start: Batch) -> list[int]:
+    """A hash of each item's start, of 64 bits."""
+    field = start[next(iter(state.fields))].cpu().numpy()
+    return [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in field]
 
 
 def no_noise(step: int, like: Batch) -> Fields:
@@ -157,15 +163,24 @@ SAMPLERS: Mapping[str, Sampler] = {
     "dpm-solver": sample_dpm_solver,
     "churn": sample_churn,
 }
+GROUP = "sciencegen.samplers"
+"""Entry points of samplers that other packages add."""
 DETERMINISTIC = ("ddim", "heun", "dpm-solver")
 """Samplers that ask for no noise."""
 
 
 def sampler(name: str) -> Sampler:
-    """The sampler with this name."""
-    if name not in SAMPLERS:
-        raise unknown_name("sampler", name, SAMPLERS)
-    return SAMPLERS[name]
+    """The sampler with this name: built in (`SAMPLERS`), or an entry point of the group `sciencegen.samplers`.
+
+    Examples
+    --------
+    >>> sampler("heun") is sample_heun
+    True
+    >>> sampler("huen")
+    Traceback (most recent call last):
+    sciencegen.errors.UnknownNameError: Unknown sampler 'huen'. Did you mean 'heun' or 'churn'?
+    """
+    return SAMPLERS[name] if name in SAMPLERS else installed_part("sampler", GROUP, name, SAMPLERS)
 
 
 def clean(denoise: Denoiser, state: State, z: Batch, log_snr: Tensor) -> Batch:

@@ -6,7 +6,7 @@ Items of one size are worked on together, so that nothing is computed for paddin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from torch.nn import functional
 from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.likelihood import check_continuous, decode, encode
 from sciencegen.diffusion.model import Accept, Condition, DiffusionModel
+from sciencegen.diffusion.steering import Steering, best_particles
 from sciencegen.errors import ConfigError, ShapeError
 
 
@@ -124,6 +125,28 @@ class SizedDiffusion(nn.Module):
             return self.diffusion.draw(z, settings.sampler, settings.steps)
 
         return self._by_size(self._noise(noise, condition), counts, self._projected(items))
+
+    @torch.no_grad()
+    def steered(
+        self, noise: Float[Tensor, "particle latent"], steering: Steering, condition: Condition = None
+    ) -> Batch:
+        """An item for each `steering.count` rows, of the size that the first of them says."""
+        quantile = noise[:: steering.count, 0].repeat_interleave(steering.count)
+
+        def items(z: Batch) -> Batch:
+            inside = replace(steering, reward=lambda x: steering.reward(self._whole(x)))
+            return self.diffusion.draw_steered(z, inside)
+
+        counts = self.counts(quantile, condition)
+        found = self._by_size(self._noise(noise, condition), counts, self._projected(items))
+        return best_particles(found, steering)
+
+    def _whole(self, x: Batch) -> Batch:
+        """Items of one size, padded and masked."""
+        count = x[next(iter(self.state.fields))].shape[1]
+        padded = self._padded(x, count)
+        mask = (torch.arange(self.largest) < count).expand(len(x), -1)
+        return Batch(padded.fields, mask.to(x[next(iter(self.state.fields))].device), x.condition)
 
     def _noise(self, latent: Tensor, condition: Condition) -> Batch:
         """A latent's fields as they stand in it, behind its size."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Denoiser, ancestral_step, levels, predict
-from sciencegen.diffusion.samplers import Noise, Path, check_path
+from sciencegen.diffusion.samplers import Noise, Path, check_path, start_keys
 from sciencegen.diffusion.state import State, with_fields
 from sciencegen.errors import ConfigError, ShapeError
 
@@ -35,18 +37,42 @@ def best_of_n(x: Batch, scores: Float[Tensor, " particle"], count: int) -> Batch
     return x.select(first + worth.argmax(1))
 
 
+Uniform = Callable[[int, int], Float[Tensor, " item"]]
+"""(step, items) -> a number in 0..1 for each item, for resampling."""
+
+
 @dataclass(frozen=True)
 class Steering:
     """How particles are steered towards p(x) e^reward(x).
 
-    uniform(step, items): a number in 0..1 for each item, for resampling. resample_below: the share of particles that
-    must count (effective sample size) else they are resampled; 1 always, 0 only at the end. every: steps from one
-    reward to the next, for those that take their time; at the end it is always asked.
+    Parameters
+    ----------
+    reward : Reward
+        Of items as the model makes them, in nats.
+    count : int
+        Particles of each item.
+    uniform : Uniform, optional
+        Default: numbers that follow from the start of each item's first particle.
+    resample_below : float
+        Share of particles that must count (effective sample size), else they are resampled. 1: always; 0: only at the
+        end.
+    every : int
+        Steps from one reward to the next, for rewards that take their time. The end always has one.
+
+    Raises
+    ------
+    ConfigError
+        If a number is outside its range.
+
+    Examples
+    --------
+    >>> Steering(lambda x: x["x"].sum(1), count=8).resample_below
+    0.5
     """
 
     reward: Reward
     count: int
-    uniform: Callable[[int, int], Float[Tensor, " item"]]
+    uniform: Uniform | None = None
     resample_below: float = 0.5
     every: int = 1
 
@@ -59,9 +85,36 @@ class Steering:
             raise ConfigError(f"Expected a reward every 1 or more steps, got {self.every}.")
 
 
-def uniform_of(generator: Generator) -> Callable[[int, int], Float[Tensor, " item"]]:
+@runtime_checkable
+class SteeredModel(Protocol):
+    """A model that draws in steps, each of which may be steered."""
+
+    def steered(
+        self, noise: Float[Tensor, "particle latent"], steering: Steering, condition: Tensor | None = None
+    ) -> Batch:
+        """One item for each `steering.count` rows of standard normal noise: the particle with the greatest reward.
+        The rows of an item have one condition."""
+
+
+def uniform_of(generator: Generator) -> Uniform:
     """Numbers of a generator, for when items need not be independent of their batch."""
     return lambda step, items: torch.rand(items, generator=generator, device=generator.device)
+
+
+def uniform_of_start(state: State, start: Batch, count: int) -> Uniform:
+    """Numbers that follow from the start of each item's first particle and the step. Philox, as `noise_of_start`."""
+    keys = start_keys(state, start)[::count]
+    draw = lambda key, step: np.random.Generator(np.random.Philox(key=[key, RESAMPLING + step])).random()  # noqa: E731
+    return lambda step, items: torch.tensor([draw(key, step) for key in keys])
+
+
+RESAMPLING = 1 << 32
+"""Streams of resampling; those of noise are the numbers of steps."""
+
+
+def best_particles(x: Batch, steering: Steering) -> Batch:
+    """Of each item's steered particles the one with the greatest reward."""
+    return best_of_n(x, steering.reward(x), steering.count)
 
 
 def sample_steered(
@@ -70,24 +123,42 @@ def sample_steered(
     """Sequential Monte Carlo with ancestral steps and the potentials e^(reward(x^_s) - reward(x^_t)).
 
     Their product along the way is e^reward(x), so with many particles the clean x that are returned, equally weighted,
-    are draws from p(x) e^reward(x) / Z, whatever x^ was on the way. Wu et al. 2023 (twisted diffusion sampler);
-    Singhal et al. 2025 (Feynman-Kac steering, difference potentials).
+    are draws from p(x) e^reward(x) / Z, whatever x^ was on the way.
+
+    Parameters
+    ----------
+    z : Batch
+        Noise at log_snrs[0], each item's `steering.count` particles in a row.
+    log_snrs, noise
+        As of any sampler.
+
+    Returns
+    -------
+    Batch
+        As many particles as came, resampled.
+
+    References
+    ----------
+    .. [1] Wu et al., "Practical and asymptotically exact conditional sampling in diffusion models", NeurIPS 2023.
+    .. [2] Singhal et al., "A general framework for inference-time scaling and steering of diffusion models", 2025
+       (Feynman-Kac steering, difference potentials).
     """
     check_path(log_snrs)
     count = steering.count
+    draw_uniform = steering.uniform or uniform_of_start(state, z, count)
     reward = log_weight = _by_item(z[next(iter(state.fields))].new_zeros(len(z)), count)
     for step, (t, s) in enumerate(pairwise(log_snrs)):
         x = with_fields(z, predict(denoise, state, z, levels(t, z)))
         if step % steering.every == 0:
             reward, log_weight = _reweighted(x, steering, reward, log_weight)
-            uniform = steering.uniform(step, len(log_weight))
+            uniform = draw_uniform(step, len(log_weight))
             chosen, log_weight = _resampled(log_weight, uniform, steering.resample_below)
             z, x, reward = z.select(chosen), x.select(chosen), _by_item(reward.flatten()[chosen], count)
         fresh = state.project(noise(step, z), z.mask, "noise")
         z = ancestral_step(state, z, x.fields, levels(t, z), levels(s, z), fresh)
     x = with_fields(z, predict(denoise, state, z, levels(log_snrs[-1], z)))
     _, log_weight = _reweighted(x, steering, reward, log_weight)
-    return x.select(_resampled(log_weight, steering.uniform(len(log_snrs) - 1, len(log_weight)), 1.0)[0])
+    return x.select(_resampled(log_weight, draw_uniform(len(log_snrs) - 1, len(log_weight)), 1.0)[0])
 
 
 def _reweighted(x: Batch, steering: Steering, before: Tensor, log_weight: Tensor) -> tuple[Tensor, Tensor]:

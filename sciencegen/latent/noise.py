@@ -11,14 +11,15 @@ LATENT, TARGET, STEP = 0, 1, 2
 """Streams: numbers drawn for different purposes must not repeat one another."""
 
 
-def chunk_generator(seed: int, stream: int, chunk: int) -> np.random.Generator:
-    """The generator of one compute chunk: Philox keyed by (seed, stream, chunk)."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, chunk))))
+def chunk_generator(seed: int, stream: int, chunk: int, *further: int) -> np.random.Generator:
+    """The generator of one compute chunk: Philox keyed by (seed, stream, chunk) and what else tells it from others."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, chunk, *further))))
 
 
-def latent_noise(seed: int, chunk: int, size: int) -> Float[np.ndarray, "chunk latent"]:
-    """Standard normal noise of items chunk * COMPUTE_CHUNK and following."""
-    return chunk_generator(seed, LATENT, chunk).standard_normal((COMPUTE_CHUNK, size), dtype=np.float32)
+def latent_noise(seed: int, chunk: int, size: int, again: int = 0) -> Float[np.ndarray, "chunk latent"]:
+    """Standard normal noise of items chunk * COMPUTE_CHUNK and following. again: the number of an item's draw."""
+    generator = chunk_generator(seed, LATENT, chunk, *([again] if again else []))
+    return generator.standard_normal((COMPUTE_CHUNK, size), dtype=np.float32)
 
 
 def uniform_targets(seed: int, chunk: int, count: int) -> Float[np.ndarray, "chunk target"]:

@@ -1,6 +1,6 @@
 """Which candidate to measure next, given those picked already: values over a finite set, pick after pick.
 
-acquisition = ACQUISITIONS[name](state, generator)
+acquisition = load_acquisition(name)(state, generator)
 acquisition.values() -> [candidate], the greatest is the next pick
 acquisition.pick(index)
 """
@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.optimization.gaussian_process import Joint, draws_of
+from sciencegen.plugins import installed_part
 
 BETA = 2.0
 """Standard deviations of optimism."""
@@ -125,10 +126,25 @@ class NoisyImprovement:
         self._reference.append(index)
 
 
-ACQUISITIONS: dict[str, Callable[[State, np.random.Generator], Acquisition]] = {
+MakeAcquisition = Callable[[State, np.random.Generator], Acquisition]
+
+ACQUISITIONS: dict[str, MakeAcquisition] = {
     "thompson": Thompson,
     "ucb": UpperBound,
     "noisy-ei": NoisyImprovement,
     "greedy": Greedy,
 }
 """The default first."""
+GROUP = "sciencegen.acquisitions"
+"""Entry points of acquisitions that other packages add."""
+
+
+def load_acquisition(name: str) -> MakeAcquisition:
+    """The acquisition with this name: built in (`ACQUISITIONS`), or an entry point of `sciencegen.acquisitions`.
+
+    Examples
+    --------
+    >>> load_acquisition("greedy") is Greedy
+    True
+    """
+    return ACQUISITIONS[name] if name in ACQUISITIONS else installed_part("acquisition", GROUP, name, ACQUISITIONS)

@@ -88,6 +88,35 @@ class Goal:
         return max((lower, upper), key=self.violation)
 
 
+def desirability(goals: Sequence[Goal], scores: Mapping[str, Score], cautious: bool = False) -> float:
+    """The objectives' gains less the constraints' violations, each in its goal's scale.
+
+    Parameters
+    ----------
+    goals : sequence of Goal
+    scores : mapping
+        The score of each goal's name.
+    cautious : bool
+        Whether each goal is judged by the worse end of its score's interval.
+
+    Returns
+    -------
+    float
+        NaN where a score failed.
+
+    Examples
+    --------
+    >>> goals = parse_goals(["maximize qed", "sa <= 4"])
+    >>> desirability(goals, {"qed": Score(0.9), "sa": Score(5.0)})
+    0.65
+    """
+    if any(scores[goal.name].failed for goal in goals):
+        return math.nan
+    gains = [goal.gain(goal.value_of(scores[goal.name], cautious)) / goal.scale for goal in goals if goal.is_objective]
+    others = [goal.violation_of(scores[goal.name], cautious) for goal in goals if not goal.is_objective]
+    return sum(gains) - sum(others, 0.0)
+
+
 def parse_goal(
     text: str,
     tolerances: Mapping[str, float] | None = None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, Acquisition, State
+from sciencegen.optimization.acquisition import BETA, Acquisition, State, load_acquisition
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows
 from sciencegen.optimization.plate_builder import Candidates, PlateBuilder, PlateSettings, Similarity, fill
 from sciencegen.optimization.posterior import Posterior
@@ -81,7 +81,7 @@ def pick_plate(
     marginals = posterior.model.marginals(posterior.points(candidates.rows))
     reach = {"greedy": 0.0, "thompson": BETA * settings.exploration}.get(settings.acquisition, BETA)
     optimistic = marginals.mean + reach * marginals.deviation
-    acquisition = ACQUISITIONS[settings.acquisition]
+    acquisition = load_acquisition(settings.acquisition)
 
     def of_block(block: Int[np.ndarray, " candidate"]) -> Acquisition:
         state = _state(posterior, candidates, block, context or ContextRows(), settings.exploration)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.optimization.acquisition import ACQUISITIONS, Acquisition
+from sciencegen.errors import ConfigError
+from sciencegen.optimization.acquisition import Acquisition, load_acquisition
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.quotas import Marks, Quota, quota_limit
 
@@ -28,7 +28,7 @@ class PlateSettings:
     Parameters
     ----------
     acquisition : str
-        A name in `ACQUISITIONS`.
+        A name that `load_acquisition` knows.
     exploration : float
         Factor of the posterior's standard deviation where functions are drawn from it (Agrawal & Goyal 2013).
         Candidates that look best among many tend to be overrated.
@@ -56,8 +56,7 @@ class PlateSettings:
     cost_limit: float = math.inf
 
     def __post_init__(self) -> None:
-        if self.acquisition not in ACQUISITIONS:
-            raise unknown_name("acquisition", self.acquisition, ACQUISITIONS)
+        load_acquisition(self.acquisition)  # an unknown one is an error
         least, most = sorted((self.maximum_similarity, self.maximum_share))
         if not 0 < least <= most <= 1 or min(self.diversity, self.exploration) < 0 or self.cost_limit <= 0:
             raise ConfigError(

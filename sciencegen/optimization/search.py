@@ -7,9 +7,9 @@ from importlib import import_module
 
 import numpy as np
 
-from sciencegen.errors import unknown_name
 from sciencegen.optimization.objective import Objective
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+from sciencegen.plugins import installed_part
 
 Search = Callable[[SearchSpace, Objective, np.random.Generator, SearchSettings], None]
 
@@ -24,11 +24,13 @@ METHODS = {
 }
 """The default first, the controls last. Import strings: torch and BoTorch load only for the method that needs them."""
 
+GROUP = "sciencegen.search_methods"
+"""Entry points of searches that other packages add."""
 DEFAULT_METHOD = "evolution"
 
 
 def load_method(name: str) -> Search:
-    """The search with this name.
+    """The search with this name: built in (`METHODS`), or an entry point of the group `sciencegen.search_methods`.
 
     Examples
     --------
@@ -36,7 +38,7 @@ def load_method(name: str) -> Search:
     'search_evolution'
     """
     if name not in METHODS:
-        raise unknown_name("method", name, METHODS)
+        return installed_part("method", GROUP, name, METHODS)
     module, function = METHODS[name].split(":")
     return getattr(import_module(module), function)
 

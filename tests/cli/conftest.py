@@ -18,6 +18,7 @@ from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.proteins.items import decode_rows
 from tests.domains.proteins.examples import family
+from tests.shared import made_once
 from tests.toy import write_clouds
 
 
@@ -60,7 +61,10 @@ class Workspace:
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Prepared, trained and fitted once for all tests, by the command line."""
-    folder = tmp_path_factory.mktemp("toy")
+    return Workspace(made_once(tmp_path_factory, "toy", make_workspace))
+
+
+def make_workspace(folder: Path) -> None:
     write_clouds(folder / "clouds.csv", 300, extra=True)
     split = "{fractions: {train: 0.8, test: 0.2}}"
     steps = [
@@ -73,7 +77,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     for step in steps:
         result = run(*step)
         assert result.code == 0, result.err
-    return Workspace(folder)
 
 
 SMALL = "{settings: {network: {width: 32, pair_width: 8, layers: 2, heads: 2, vectors: 2, radial: 8, context: 16}}}"
@@ -82,19 +85,24 @@ SMALL = "{settings: {network: {width: 32, pair_width: 8, layers: 2, heads: 2, ve
 @pytest.fixture(scope="session")
 def conformers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model of coordinates, which has hardly begun to learn, beside the data that it prepared."""
-    folder = tmp_path_factory.mktemp("conformers") / "model"
+    return made_once(tmp_path_factory, "conformers", make_conformers) / "model"
+
+
+def make_conformers(folder: Path) -> None:
     training = ("--training", "steps=5", "--training", "batch_size=16", "--settings", SMALL, "--threads", 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SCIENCEGEN_CACHE", str(folder.parent / "cache"))  # empty: the committed sample is what there is
-        result = run("train", "molecules", "--recipe", "conformers", "--data", "qm9", *training, "-o", folder)
+        patch.setenv("SCIENCEGEN_CACHE", str(folder / "cache"))  # empty: the committed sample is what there is
+        result = run("train", "molecules", "--recipe", "conformers", "--data", "qm9", *training, "-o", folder / "model")
     assert result.code == 0, result.err
-    return folder
 
 
 @pytest.fixture(scope="session")
 def family_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model of a family of proteins in which half of the columns never change."""
-    folder = tmp_path_factory.mktemp("family")
+    return made_once(tmp_path_factory, "family", make_family_model) / "model"
+
+
+def make_family_model(folder: Path) -> None:
     rows = family(np.random.default_rng(0), 400, 30)
     rows[:, ::2] = rows[0, ::2]
     names = ["FOCUS/5-34", *(f"r{number}" for number in range(1, 400))]
@@ -106,7 +114,6 @@ def family_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--training", "steps=150", "--training", "warmup_steps=5", "--settings", small, "--threads", 1,
     )  # fmt: skip
     assert result.code == 0, result.err
-    return folder / "model"
 
 
 @pytest.fixture(autouse=True)
@@ -133,10 +140,12 @@ TINY = """{
 @pytest.fixture(scope="session")
 def galaxy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model of galaxies: of 24 stamps of 32 pixels."""
-    place = tmp_path_factory.mktemp("stamps")
+    return made_once(tmp_path_factory, "stamps", make_galaxy_model) / "model"
+
+
+def make_galaxy_model(place: Path) -> None:
     made = [one.observed for one in simulate(SurveySettings(side=32), 0, 0, 24)]
     DOMAIN.items.write(place / "stamps.fits", made, [one.name for one in made], {})
     learn = ("--data", place / "stamps.fits", "--settings", TINY, "--threads", 1)
     result = run("train", "galaxies", "--recipe", "stamp-vae", *learn, "-o", place / "model")
     assert result.code == 0, result.err
-    return place / "model"

@@ -213,7 +213,7 @@ def test_a_missing_column_names_what_is_there_and_the_flag(tmp_path):
         ("t.csv", "item\na\n".encode("utf-16"), "UTF-16"),
         ("t.parquet", b"PAR1 and then nothing of the kind PAR1", "damaged"),
         ("t.csv.gz", gzip.compress(b"item\n" + bytes(range(32, 127)) * 900, mtime=0)[:-20], "damaged"),
-        ("t.csv.gz", gzip.compress(b""), "empty file"),
+        ("t.csv.gz", gzip.compress(b"", mtime=0), "empty file"),
     ],
 )
 def test_unusable_files(tmp_path, name, content, message):

@@ -12,6 +12,7 @@ from sciencegen.diffusion.samplers import SAMPLERS, no_noise, noise_of
 from sciencegen.diffusion.schedules import Cosine, Learned
 from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
 from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.denoiser import VectorDenoiser
@@ -202,3 +203,20 @@ def test_wrong_models_and_latents_are_refused():
     for setting in ({"prediction": "w"}, {"weighting": "none"}, {"sampler": "leapfrog"}, {"steps": 0}):
         with pytest.raises(ConfigError):
             DiffusionSettings(**setting)
+
+
+def test_steered_draws_tilt_the_density_and_follow_from_their_own_noise(generator):
+    """p(x) e^(x_1): the mean of a Gaussian moves by its variance. The best of an item's particles lies beyond it."""
+    model, noise = known(), torch.randn(4000, 2, generator=generator)
+    reward = lambda x: x["x"][:, 0]  # noqa: E731
+    all_particles = model.draw_steered(Batch({"x": noise}), Steering(reward, 4000))["x"]
+    torch.testing.assert_close(all_particles.mean(0), torch.tensor([0.36, 0.0]), rtol=0, atol=0.05)
+    best = model.steered(noise, Steering(reward, 8))["x"]
+    assert best.shape == (500, 2)
+    assert best[:, 0].mean() > 0.5
+    torch.testing.assert_close(model.steered(noise[80:160], Steering(reward, 8))["x"], best[10:20])
+    asked = torch.tensor([[0.0, 3.0]]).expand(4000, -1)
+    torch.testing.assert_close(
+        model.steered(noise, Steering(reward, 8), asked)["x"][:, 1].mean(), torch.tensor(3.0), rtol=0.03, atol=0
+    )
+    assert isinstance(model, SteeredModel)

@@ -17,6 +17,7 @@ from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.networks.symmetry import turned
 from sciencegen.networks.unet import UNetSettings
@@ -172,3 +173,13 @@ def test_noise_that_is_none_and_latents_of_another_size_are_refused():
 def test_settings_of_drawing_can_be_changed():
     settings = ImageDiffusionSettings()
     assert replace(settings, diffusion=replace(settings.diffusion, guidance=1.0)).diffusion.guidance == 1
+
+
+def test_steered_images_are_seen_as_their_first_particle_and_have_a_greater_reward(generator):
+    images = model()
+    noise = torch.randn(12 * 3, images.latent_size, generator=generator)
+    reward = lambda x: 50 * x["image"].mean((1, 2, 3))  # noqa: E731
+    steered = images.steered(noise, Steering(reward, 3))
+    assert isinstance(images, SteeredModel)
+    torch.testing.assert_close(steered["psf"], images.generate(noise[::3])["psf"])
+    assert reward(steered).mean() > reward(images.generate(noise)).mean()

@@ -10,6 +10,7 @@ from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
 from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.errors import ConfigError, ShapeError
 
 SIZES, COUNTS = torch.tensor([2, 3, 5]), torch.tensor([60.0, 30.0, 10.0])
@@ -113,3 +114,14 @@ def test_sizes_that_the_model_does_not_know_are_refused(count):
         one.generate(torch.zeros(2, 3))
     with pytest.raises(ConfigError):
         SizeTable(torch.tensor([0, 2]), torch.ones(2), torch.zeros(2, 0), torch.ones(2, 0))
+
+
+def test_steered_items_have_the_size_of_their_first_particle_and_a_greater_reward(generator):
+    sized = model()
+    noise = torch.randn(200 * 4, sized.latent_size, generator=generator)
+    reward = lambda x: 4 * x["places"][:, 0, 0]  # noqa: E731
+    steered = sized.steered(noise, Steering(reward, 4))
+    assert steered.mask.sum(1).tolist() == sized.counts(noise[::4, 0]).tolist()
+    assert reward(steered).mean() > reward(sized.generate(noise)).mean() + 0.4
+    torch.testing.assert_close(sized.steered(noise[:40], Steering(reward, 4))["places"], steered["places"][:10])
+    assert isinstance(sized, SteeredModel)

@@ -1,4 +1,4 @@
-"""What the tests of the front share: a toy fourth domain, installed like anybody's plugin."""
+"""What the tests of the front share: a toy fourth domain and a few parts, installed like anybody's plugins."""
 
 from __future__ import annotations
 
@@ -14,13 +14,24 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 
 
+ENTRY_POINTS = {
+    "pointclouds": "[sciencegen.domains]\npointclouds = pointclouds\n",
+    "parts": (
+        "[sciencegen.samplers]\nmidpoint = parts:sample_midpoint\n"
+        "[sciencegen.search_methods]\ndraws = parts:search_draws\n"
+        "[sciencegen.acquisitions]\nexplore = parts:Explore\n"
+    ),
+}
+
+
 def install_toy(folder: Path) -> Path:
-    """A folder for PYTHONPATH with the package and its entry point, as pip would leave them."""
-    shutil.copytree(HERE / "pointclouds", folder / "pointclouds", ignore=shutil.ignore_patterns("__pycache__"))
-    about = folder / "pointclouds-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: pointclouds\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[sciencegen.domains]\npointclouds = pointclouds\n")
+    """A folder for PYTHONPATH with the packages and their entry points, as pip would leave them."""
+    for name, entry_points in ENTRY_POINTS.items():
+        shutil.copytree(HERE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        about = folder / f"{name}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(entry_points)
     return folder
 
 

@@ -4,7 +4,6 @@ import copy
 import json
 import os
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.workflows.snakemake_process import snakemake
+
 HERE = Path(__file__).parent
-WORKFLOWS = HERE.parents[1] / "workflows"
 
 CONFIG = {
     "domain": "molecules",
@@ -57,19 +57,7 @@ class Place:
 
     def snakemake(self, *flags, config=CONFIG):
         self.write(config)
-        words = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "-s",
-            WORKFLOWS / "Snakefile",
-            "--configfile",
-            "config.yaml",
-            *flags,
-        ]
-        return subprocess.run(
-            [*map(str, words)], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120
-        )
+        return snakemake("--configfile", "config.yaml", *flags, cwd=self.folder, environment=self.environment)
 
     def would_run(self, config=CONFIG):
         """Names of the rules that a run with this config would execute."""

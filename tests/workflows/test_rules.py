@@ -12,10 +12,12 @@ import typer
 import yaml
 
 from sciencegen import api, config
+from sciencegen.api.run import read_config
 from sciencegen.cli.main import app
-from sciencegen.config import load_run
+from sciencegen.config import RunSettings, load_run
 from sciencegen.domains import domain_names
-from tests.workflows.conftest import RULES, WORKFLOWS, rules_in
+from tests.workflows.conftest import RULES, rules_in
+from tests.workflows.snakemake_process import WORKFLOWS, call_snakemake, snakemake
 
 FILES = [WORKFLOWS / "Snakefile", *sorted((WORKFLOWS / "rules").glob("*.smk"))]
 CONFIGS = [path for path in sorted((WORKFLOWS / "config").rglob("*.yaml")) if path.name != "default.yaml"]
@@ -55,9 +57,9 @@ def test_no_rule_knows_a_domain(path):
 
 
 def test_lint_is_clean(tmp_path):
-    words = [sys.executable, "-m", "snakemake", "-s", WORKFLOWS / "Snakefile", "--lint"]
-    done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True)
+    done = snakemake("--lint", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "good condition" in done.stdout + done.stderr
 
 
 def test_format_is_clean():
@@ -90,9 +92,10 @@ def understand(words, monkeypatch):
 def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path, monkeypatch):
     settings = load_run(path)
     assert settings.domain == path.stem.split("-")[0]
-    words = [sys.executable, "-m", "snakemake", "-s", WORKFLOWS / "Snakefile", "--configfile", path, "-n", "-p"]
-    done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True)
+    done = snakemake("--dry-run", "--printshellcmds", "--configfile", path, "--cores", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    for rule in ("prepare", "train", "generate", "optimize", "evaluate", "report"):
+        assert f"rule {rule}:" in done.stdout + done.stderr
     absent = {name for name in ("predict", "complete", "variants", "propose") if not getattr(settings, name)}
     assert rules_in(done.stdout + done.stderr) == RULES - absent
     commands = re.findall(r"^Shell command: sciencegen (.*?) 2>&1", done.stdout + done.stderr, re.MULTILINE)
@@ -105,8 +108,7 @@ def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path, monkeyp
 
 def test_without_a_config_the_default_domain_runs(tmp_path):
     default = yaml.safe_load((WORKFLOWS / "config" / "default.yaml").read_text())["domain"]
-    words = [sys.executable, "-m", "snakemake", "-s", WORKFLOWS / "Snakefile", "-n", "--config", "seed=3"]
-    done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True)
+    done = snakemake("--dry-run", "--config", "seed=3", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"results/{default}/" in done.stdout + done.stderr
 
@@ -116,3 +118,31 @@ def test_a_profile_names_rules_that_exist(profile):
     values = yaml.safe_load((WORKFLOWS / "profiles" / profile / "config.yaml").read_text())
     assert set(values.get("set-threads", {})) <= RULES
     assert "code" not in values["rerun-triggers"]  # an upgrade of the rules alone retrains nothing
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: str(path.relative_to(WORKFLOWS / "config")))
+def test_every_config_is_known_to_the_settings(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "family.a2m").touch()  # a user's own
+    domain = yaml.safe_load(config.read_text())["domain"]
+    settings, _ = read_config(domain, config, None)
+    assert isinstance(settings, RunSettings)
+    assert settings.optimize.goals
+
+
+@pytest.mark.parametrize("path", FILES[1:], ids=lambda path: path.name)
+def test_rules_call_the_command_only(path):
+    text = path.read_text()
+    rules = text.count("\nrule ") + text.startswith("rule ")
+    for directive in ("log:", "benchmark:", "conda:", "shell:"):
+        assert text.count(f"    {directive}") == rules, directive
+    assert not any(word in text for word in ("    script:", "    run:", "import sciencegen", "configfile"))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profiles_use_flags_that_snakemake_has(profile, tmp_path):
+    done = call_snakemake("--help", cwd=tmp_path)
+    flags = yaml.safe_load((WORKFLOWS / "profiles" / profile / "config.yaml").read_text())
+    assert flags
+    for name in flags:
+        assert f"--{name}" in done.stdout

@@ -11,15 +11,18 @@ import psutil
 import pytest
 import yaml
 
-from sciencegen.api.run import find_profile, read_config, run
-from sciencegen.config import load_run
+from sciencegen.api.workflow import supervision
+from sciencegen.api.run import find_profile, read_config, run, snakemake_command
+from sciencegen.cli.main import main
+from sciencegen.config import RunSettings, load_run
 from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
-from tests.workflows.conftest import WORKFLOWS, edited
+from tests.workflows.conftest import edited
+from tests.workflows.snakemake_process import WORKFLOWS
 
 DRIVER = """
 import os, sys
-from sciencegen.api import supervision
+from sciencegen.api.workflow import supervision
 from sciencegen.cli.main import main
 real = supervision.job_environment
 def with_stand_in(folder):
@@ -58,6 +61,28 @@ def finish(process):
     return process.returncode, said, heard
 
 
+@pytest.fixture
+def call(place, monkeypatch, capfd):
+    """The same command in this process, which has imported everything: for runs that nobody kills."""
+    found = supervision.job_environment
+
+    def with_stand_in(folder):
+        there = found(folder)
+        return {**there, "PATH": os.pathsep.join((str(place.folder / "bin"), there["PATH"]))}
+
+    def run_here(*flags, config=RUNNABLE):
+        place.write(config)
+        monkeypatch.setattr(sys, "argv", ["sciencegen", "run", "molecules", "--config", "config.yaml", *flags])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capfd.readouterr()
+
+    monkeypatch.setattr(supervision, "job_environment", with_stand_in)
+    monkeypatch.chdir(place.folder)
+    return run_here
+
+
 def wait_for(place, verb, timeout_s=60):
     """The pid of the stand-in that was called with this verb."""
     end = time.monotonic() + timeout_s
@@ -76,15 +101,15 @@ def test_a_run_prints_its_report_and_nothing_else_on_stdout(place):
     assert "train speaks" in heard
 
 
-def test_a_dry_run_computes_nothing(place):
-    code, said, heard = finish(start(place, "--", "-n"))
+def test_a_dry_run_computes_nothing(call, place):
+    code, said, heard = call("--", "-n")
     assert code == 0, heard
     assert said == ""
     assert not (place.folder / "calls.jsonl").exists()
 
 
 @pytest.mark.parametrize("victim", ["run", "snakemake", pytest.param("job", marks=pytest.mark.slow)])
-def test_the_same_command_goes_on_after_kill_9(place, victim):
+def test_the_same_command_goes_on_after_kill_9(call, place, victim):
     (place.folder / "slow").write_text("train 100")
     process = start(place)
     job = wait_for(place, "train")
@@ -92,7 +117,7 @@ def test_the_same_command_goes_on_after_kill_9(place, victim):
     os.kill({"run": process.pid, "snakemake": snakemake.pid, "job": job}[victim], signal.SIGKILL)
     process.wait(60)
     (place.folder / "slow").unlink()
-    code, _, heard = finish(start(place))
+    code, _, heard = call()
     assert code == 0, heard
     assert not psutil.pid_exists(job), "a job of the killed run lives on"
     assert not snakemake.is_running()
@@ -123,58 +148,58 @@ def test_two_runs_never_share_a_folder(place):
         ("propose", "Found 2 of 96 items that may be proposed"),
     ],
 )
-def test_fewer_than_asked_are_told_with_the_report(place, verb, told):
+def test_fewer_than_asked_are_told_with_the_report(call, place, verb, told):
     (place.folder / "found").write_text(f"{verb} 2")
-    code, said, heard = finish(start(place))
+    code, said, heard = call()
     assert code == 5, heard
     assert said == "results/molecules/test/report.html\n"
     assert told in heard
     assert "--" not in heard[heard.index("error: Found") :], "remedies are keys of the config, no flags"
-    assert finish(start(place, "--", "-n"))[0] == 0
+    assert call("--", "-n")[0] == 0
 
 
-def test_fewer_samples_than_asked_are_a_note(place):
+def test_fewer_samples_than_asked_are_a_note(call, place):
     (place.folder / "found").write_text("generate 2")
-    code, said, heard = finish(start(place))
+    code, said, heard = call()
     assert (code, said) == (0, "results/molecules/test/report.html\n"), heard
     assert "note: 2 of 7 samples were drawn. Loosen where" in heard
 
 
-def test_no_sample_at_all_ends_in_the_generation(place):
+def test_no_sample_at_all_ends_in_the_generation(call, place):
     (place.folder / "found").write_text("generate 0")
     (place.folder / "exit").write_text("generate 5")
-    code, _, heard = finish(start(place))
+    code, _, heard = call()
     assert code != 0
     assert "rule generate" in heard
     assert "MissingOutputException" not in heard
 
 
-def test_a_search_that_did_not_run_is_held_against_nothing_new(place):
+def test_a_search_that_did_not_run_is_held_against_nothing_new(call, place):
     (place.folder / "found").write_text("optimize 2")
     config = changed("optimize", "n", value=2)
-    assert finish(start(place, config=config))[0] == 0
+    assert call(config=config)[0] == 0
     more = changed("optimize", "n", value=3)
-    code, _, heard = finish(start(place, "--", "--until", "train", config=more))
+    code, _, heard = call("--", "--until", "train", config=more)
     assert (code, "Found 2" in heard) == (0, False), heard
     told = load_run(place.folder / "config.yaml").model_dump(mode="json", by_alias=True)
     (place.results / "config.yaml").write_text(yaml.safe_dump(told))
-    code, _, heard = finish(start(place, "--", "--until", "train", config=more))
+    code, _, heard = call("--", "--until", "train", config=more)
     assert (code, "Found 2 of 3" in heard) == (5, True), "what the report is of, is told again"
 
 
-def test_a_typo_costs_no_earlier_result(place):
-    code, _, heard = finish(start(place))
+def test_a_typo_costs_no_earlier_result(call, place):
+    code, _, heard = call()
     assert code == 0, heard
     before = {path: path.stat().st_mtime_ns for path in place.results.rglob("*")}
-    code, said, heard = finish(start(place, config=changed("train", "settings", value={"latnt": 8})))
+    code, said, heard = call(config=changed("train", "settings", value={"latnt": 8}))
     assert (code, said) == (2, "")
     assert "config.yaml, train: Unknown key in settings of recipe 'selfies-vae' 'latnt'." in heard
     assert {path: path.stat().st_mtime_ns for path in place.results.rglob("*")} == before
 
 
-def test_a_failed_step_is_told_with_where_its_log_is(place):
+def test_a_failed_step_is_told_with_where_its_log_is(call, place):
     (place.folder / "exit").write_text("evaluate 3")
-    code, said, heard = finish(start(place))
+    code, said, heard = call()
     assert code != 0
     assert said == ""
     assert "results/molecules/test/logs" in heard
@@ -204,6 +229,17 @@ def test_unknown_names_are_errors_that_help(config):
         run("molecule", config)
     with pytest.raises(ConfigError, match="Did you mean 'slurm'"):
         find_profile(WORKFLOWS, "slrum")
+
+
+def test_flags_of_the_user_come_last_and_cores_are_not_given_twice(tmp_path):
+    settings = RunSettings(domain="pointclouds", threads=3)
+    ours = snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "default", settings, [])
+    theirs = snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "default", settings, ["--cores", "1", "-n"])
+    assert ours[-2:] == ["--cores", "3"]
+    assert theirs[-3:] == ["--cores", "1", "-n"]
+    assert theirs.count("--cores") == 1
+    with pytest.raises(ConfigError, match="slurm"):
+        snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "slum", settings, [])
 
 
 def test_a_profile_of_the_user_is_found(tmp_path):

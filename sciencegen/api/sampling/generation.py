@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,18 +14,17 @@ from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes
 from sciencegen.api.predictors.folder import shipped_for
 from sciencegen.api.sampling.checks import check_noise_free, check_unobserved, read_scaffold
-from sciencegen.api.sampling.judge import Judge, Judged, split_rows
+from sciencegen.api.sampling.drawing import check_guidance, set_drawing
+from sciencegen.api.sampling.draws import Draws, steerable
+from sciencegen.api.sampling.judge import Judge, Judged
+from sciencegen.api.sampling.ranking import in_groups, particles_of, read_ranking
 from sciencegen.api.science.naming import NameSuffixes, constraint_of, exempt_motifs
-from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
+from sciencegen.config import GenerateSettings
 from sciencegen.data.deduplication import FirstOccurrences, hash_keys
-from sciencegen.data.threads import map_threaded, worker_count
+from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.items import Cell, Refusal
-from sciencegen.latent.noise import latent_noise, uniform_targets
-from sciencegen.scoring.oracles import Oracle, with_annotations
-
-if TYPE_CHECKING:  # torch takes seconds to import
-    from sciencegen.batch import Batch
+from sciencegen.items import Cell, Item, Refusal
+from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
 
 Result = Judged | Refusal | Failure
 """Of one draw."""
@@ -44,18 +43,19 @@ class Generation:
     """Rows in the order of their draws, as columns `item` and one for each property that was asked for, with what else
     predictors say of theirs.
 
-    few: decode no more draws than are wanted, for slow models: what a draw is may then round by their number.
+    few: decode no more draws than are wanted, for slow models: what a draw is may then round by their number. With
+    `settings.best_of` a draw is the best of so many.
     """
 
     def __init__(self, model: LoadedModel, settings: GenerateSettings, few: bool = False) -> None:
-        self.model, self.settings, self.few = model, settings, few
+        self.model, self.settings = model, settings
         self.conditions = parse_conditions(settings.where, model.domain, model.representation)
         known = model.space.properties
         self.book = OracleBook(model.domain.name, settings.predictors, own=model.oracles, conditions=known)
         self.checked = [c for c in self.conditions if c.name not in known or self._can_compute(c.name)]
-        requested = [condition.name for condition in self.checked]
-        names = dict.fromkeys([*requested, *settings.include, *settings.predictors])
-        self.names = tuple(names)
+        self.ranking = read_ranking(model.domain, settings, self.checked)
+        requested = [*(condition.name for condition in self.checked), *self.ranking.names]
+        self.names = tuple(dict.fromkeys([*requested, *settings.include, *settings.predictors]))
         self.naming = name_columns(model.representation)
         self.values = with_annotations(self.names, settings.predictors)
         self.columns = ["item", *self.naming([]), *self.values]
@@ -70,6 +70,28 @@ class Generation:
         self.scaffold = read_scaffold(model.domain, settings)
         self.keep = (*settings.keep, *([self.scaffold.pattern] if self.scaffold is not None else []))
         constraint_of(model.domain, self.keep, settings.forbid)  # a pattern's error comes before any work
+        check_guidance(settings, self.conditions, known)
+        self.draws = self._draws(few)
+
+    def _draws(self, few: bool) -> Draws:
+        """What is decoded; of a model that is steered, by what the goals say of its estimates on the way."""
+        particles = particles_of(self.settings)
+        if particles == 1:
+            return Draws(self.model, self.settings, self.conditions, few)
+        steerable(self.model)
+        oracles = {name: self._oracle(name) for name in self.ranking.names}
+
+        def merit(items: Sequence[Item]) -> list[float]:
+            return [self.settings.strength * one for one in self.ranking.merits(items, oracles)]
+
+        return Draws(self.model, self.settings, self.conditions, few, particles, merit)
+
+    def _oracle(self, name: str) -> Oracle:
+        """What measures this name, here and not in a worker."""
+        measures = self.model.representation.measures
+        if measures is None or name not in measures.names or name in self.settings.predictors:
+            return self.book.resolve(name)
+        return ArrayOracle(name, lambda items: measures.measure(items, [name])[:, 0])
 
     @property
     def observes(self) -> bool:
@@ -86,7 +108,10 @@ class Generation:
     def complete(self) -> Completer | None:
         """What gives items their structures, where a model is named for it."""
         name = self.settings.complete or self.model.config.get("complete")
-        return completer(self.model.config["domain"], name, self.settings.seed, self.settings, self.scaffold)
+        found = completer(self.model.config["domain"], name, self.settings.seed, self.settings, self.scaffold)
+        if found is not None:
+            set_drawing(found.model, self.settings, required=False)
+        return found
 
     @property
     def name_suffixes(self) -> NameSuffixes | None:
@@ -135,20 +160,30 @@ class Generation:
 
     def __iter__(self) -> Iterator[dict[str, list[Cell]]]:
         judged = map_chunks_killable(
-            self._judge(), self._rows(), processes=worker_count(self.settings.threads), chunk=ROWS_PER_TASK
+            self._judge(), iter(self.draws), processes=worker_count(self.settings.threads), chunk=ROWS_PER_TASK
         )
         seen = FirstOccurrences()
-        for _, rows, results in judged:
-            found = self._with_own([results] * len(rows) if isinstance(results, Failure) else results)
-            chunk = self._take(found[: self._wanted_draws - self.drawn], seen)
+        results = (
+            self._with_own([found] * len(rows) if isinstance(found, Failure) else found) for _, rows, found in judged
+        )
+        for best in map(self._best, in_groups(results, self.settings.best_of)):
+            chunk = self._take(best[: self.draws.wanted - self.drawn], seen)
             if chunk["item"]:
                 yield chunk
             if self.written >= self.settings.n:
                 return
 
-    @property
-    def _wanted_draws(self) -> int:
-        return self.settings.n if self.settings.raw else self.settings.n * self.settings.attempts
+    def _best(self, results: Sequence[Result]) -> Sequence[Result]:
+        """Of the draws of each item the best of those that satisfy everything; the first one where none does."""
+        count = self.settings.best_of
+        if count == 1:
+            return results
+        best = []
+        for start in range(0, len(results), count):
+            group = results[start : start + count]
+            good = [one for one in group if isinstance(one, Judged) and self._satisfies(one)]
+            best.append(max(good, key=self._merit) if good else group[0])
+        return best
 
     def _judge(self) -> Judge:
         text = json.dumps(self.model.representation.to_json())
@@ -184,38 +219,6 @@ class Generation:
             return result._replace(values=[known[name] for name in self.values])
 
         return [whole(result) if isinstance(result, Judged) else result for result in results]
-
-    def _rows(self) -> Iterator[Mapping[str, np.ndarray]]:
-        """Decoded rows; threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
-        ahead = self.settings.batch_size // COMPUTE_CHUNK
-        for batch in map_threaded(self._decode, self._parts(), self.model.threads, ahead):
-            yield from split_rows(batch)
-
-    def _parts(self) -> Iterator[tuple[int, slice]]:
-        """Compute chunks and rows of them."""
-        wanted = self._wanted_draws
-        if not self.few:
-            return self.model.space.parts(wanted)
-        chunks = range(-(-wanted // COMPUTE_CHUNK))
-        return ((chunk, slice(min(wanted - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK))) for chunk in chunks)
-
-    def _decode(self, part: tuple[int, slice]) -> Batch:
-        (chunk, rows), space, seed = part, self.model.space, self.settings.seed
-        condition = self._condition(chunk)
-        noise = self.settings.noise_scale * latent_noise(seed, chunk, space.size)
-        return space.generate_batch(noise[rows], None if condition is None else condition[rows])
-
-    def _condition(self, chunk: int) -> np.ndarray | None:
-        """Standardized rows; each item's target is drawn in its asked-for range."""
-        representation = self.model.representation
-        used = [c for c in self.conditions if c.name in representation.properties]
-        if not used:
-            return None
-        uniform = uniform_targets(self.settings.seed, chunk, len(used))
-        targets = np.stack([c.target(uniform[:, column]) for column, c in enumerate(used)], 1)
-        names = [condition.name for condition in used]
-        rows = [representation.condition(dict(zip(names, row, strict=True))) for row in targets.tolist()]
-        return np.stack(rows).astype(np.float32)
 
     def _take(self, results: Sequence[Result], seen: FirstOccurrences) -> dict[str, list[Cell]]:
         """The rows that are kept of these draws, and the counts."""
@@ -255,6 +258,9 @@ class Generation:
         good = {index: result.key for index, result in judged.items() if self._satisfies(result)}
         first = seen.first_lines(hash_keys(list(good.values())), np.array(list(good), np.int64))
         return dict(zip(good, (first < 0).tolist(), strict=True))
+
+    def _merit(self, result: Judged) -> float:
+        return self.ranking.merit(dict(zip(self.values, result.values, strict=True)))
 
     def _satisfies(self, result: Judged) -> bool:
         known = dict(zip(self.values, result.values, strict=True))

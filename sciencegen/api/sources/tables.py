@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
-from sciencegen.config import PredictorSettings, PrepareSettings, Reading
+from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.items import Row
 
@@ -30,3 +31,8 @@ def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
     names, values = data.property_names, data.values(split)
     present = ({name: float(value) for name, value in zip(names, row, strict=True) if value == value} for row in values)
     return [Row(line, text, one) for line, (text, one) in enumerate(zip(data.items(split), present, strict=True), 1)]
+
+
+def given_rows(texts: str | Iterable[str]) -> list[Row]:
+    """Rows of given texts, one of which may stand alone, counted from 1."""
+    return [Row(line, text) for line, text in enumerate(as_texts(texts), start=1)]

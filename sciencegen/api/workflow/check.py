@@ -12,13 +12,13 @@ from pathlib import Path
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.evaluate import check_against, shipped_set
+from sciencegen.api.evaluate import check_against, check_calibration, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.folder import describe_model
 from sciencegen.api.models.plan import check_taken
 from sciencegen.api.optimize import check_search
 from sciencegen.api.predictors.folder import check_goes_by
-from sciencegen.api.sampling.calibration import check_calibrated, check_measured
+from sciencegen.api.sampling.calibration import check_measured
 from sciencegen.api.sampling.generation import check_noise_free, read_scaffold
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import constraint_of
@@ -202,10 +202,7 @@ def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
         if source is not None and not shipped_set(domain, source, shipped):
             _check_texts(settings, source)
     if model.conditions is not None:
-        check_calibrated(chosen.calibrate, model.conditions)
-    for name, values in chosen.calibrate.items():
-        for value in values:
-            parse_conditions([f"{name} = {value:.12g}"], model.science)
+        check_calibration(model.science, chosen.calibrate, model.conditions)
     made = set(settings.predict) & set(chosen.calibrate)  # only these take the place of folders that are named
     _check_names(OracleBook(model.science.name, chosen.predictors), chosen.predictors, model, made)
     predicted = (*chosen.predictors, *settings.predict)

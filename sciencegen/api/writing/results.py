@@ -63,23 +63,31 @@ class Result:
         return Path(path)
 
     def __getitem__(self, key: Any) -> Any:
-        return self._as_table()[key]
+        return self._with_warning()[key]
 
     def __len__(self) -> int:
-        return len(self._as_table())
+        return len(self._with_warning())
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._as_table())
+        return iter(self._with_warning())
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self._as_table(), name)
+        return getattr(self._with_warning(), name)
 
-    def _as_table(self) -> pd.DataFrame:
+    def _with_warning(self) -> Any:
+        earlier = self._earlier()
+        what = "metrics" if isinstance(earlier, Mapping) else "table"
         warnings.warn(
-            "use the result's `.table`: a result is no table from version 0.3 on", FutureWarning, stacklevel=3
+            f"use the result's `.{what}`: the result doesn't stand for it from version 0.3 on",
+            FutureWarning,
+            stacklevel=3,
         )
+        return earlier
+
+    def _earlier(self) -> Any:
+        """What the verb returned before version 0.2."""
         return self.table
 
 

@@ -8,7 +8,7 @@ import yaml
 from sciencegen.api.run import read_config
 from sciencegen.config import load_run
 from sciencegen.errors import ConfigError
-from tests.workflows.conftest import WORKFLOWS
+from tests.workflows.snakemake_process import WORKFLOWS
 
 CONFIGS = sorted(path for path in (WORKFLOWS / "config").rglob("*.yaml") if path.stem != "default")
 

@@ -56,7 +56,7 @@ def test_a_small_step_stays_near_and_a_large_one_goes_far(space, held_out):
 def test_asking_for_more_gives_more(space, small_chunks):
     means = []
     for asked in (0.0, 4.0):
-        items = space.decode_items(space.sample(128, seed=0, condition={"logp": asked}))
+        items = space.decode_items(space.sample(32, seed=0, condition={"logp": asked}))
         means.append(DOMAIN.measure([item for item in items if hasattr(item, "GetNumAtoms")], ["logp"]).mean())
     assert means[1] - means[0] > 2.0
 

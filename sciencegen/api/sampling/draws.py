@@ -1,0 +1,142 @@
+"""Draws of a model as decoded rows: noise of the prior, conditions, and what steers a diffusion on its way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.api.criteria.conditions import Condition
+from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.sampling.drawing import no_diffusion
+from sciencegen.api.sampling.judge import split_rows
+from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
+from sciencegen.data.threads import map_threaded
+from sciencegen.errors import ConfigError
+from sciencegen.items import Item, Refusal
+from sciencegen.latent.explorer import CPU_CHUNK
+from sciencegen.latent.noise import latent_noise, uniform_targets
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from torch import Tensor
+
+    from sciencegen.batch import Batch
+    from sciencegen.diffusion.steering import SteeredModel
+
+Merit = Callable[[Sequence[Item]], Sequence[float]]
+"""Items to how good each is, in nats; NaN where that can't be said."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Decoded rows in the order of their draws, `settings.best_of` in a row for each item.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    settings : GenerateSettings
+    conditions : sequence of Condition
+        Of which the model is told those that it knows.
+    few : bool
+        Decode no more draws than are wanted, for slow models: what a draw is may then round by their number.
+    particles : int
+        Of each draw; more than 1 for a model that is steered.
+    merit : Merit, optional
+        What it is steered to.
+    """
+
+    model: LoadedModel
+    settings: GenerateSettings
+    conditions: Sequence[Condition]
+    few: bool = False
+    particles: int = 1
+    merit: Merit | None = None
+
+    @property
+    def wanted(self) -> int:
+        """Most items that are drawn."""
+        return self.settings.n if self.settings.raw else self.settings.n * self.settings.attempts
+
+    def __iter__(self) -> Iterator[Mapping[str, np.ndarray]]:
+        """Threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
+        ahead = self.settings.batch_size // COMPUTE_CHUNK
+        for batch in map_threaded(self._decode, self._parts(), self.model.threads, ahead):
+            yield from split_rows(batch)
+
+    def _parts(self) -> Iterator[tuple[int, slice]]:
+        """Compute chunks and rows of them."""
+        together = self.settings.best_of * self.particles
+        if not self.few and together == 1:
+            return self.model.space.parts(self.wanted)
+        size = COMPUTE_CHUNK if together == 1 else max(1, CPU_CHUNK // together)
+        return (
+            (chunk, slice(start, min(start + size, self.wanted - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK)))
+            for chunk in range(-(-self.wanted // COMPUTE_CHUNK))
+            for start in range(0, min(COMPUTE_CHUNK, self.wanted - chunk * COMPUTE_CHUNK), size)
+        )
+
+    def _decode(self, part: tuple[int, slice]) -> Batch:
+        """All draws of some items, those of an item in a row."""
+        (chunk, rows), space, count = part, self.model.space, self.settings.best_of
+        condition = self._condition(chunk)
+        asked = None if condition is None else condition[rows].repeat(count, 0)
+        noise = self.settings.noise_scale * np.stack(
+            [
+                latent_noise(self.settings.seed, chunk, space.size, again)[rows].copy()
+                for again in range(count * self.particles)
+            ],
+            1,
+        )
+        if self.merit is None:
+            return space.generate_batch(noise.reshape(-1, space.size), asked)
+        return steer(self.model, noise.reshape(-1, self.particles, space.size), asked, self.merit)
+
+    def _condition(self, chunk: int) -> np.ndarray | None:
+        """Standardized rows; each item's target is drawn in its asked-for range."""
+        representation = self.model.representation
+        used = [c for c in self.conditions if c.name in representation.properties]
+        if not used:
+            return None
+        uniform = uniform_targets(self.settings.seed, chunk, len(used))
+        targets = np.stack([c.target(uniform[:, column]) for column, c in enumerate(used)], 1)
+        names = [condition.name for condition in used]
+        rows = [representation.condition(dict(zip(names, row, strict=True))) for row in targets.tolist()]
+        return np.stack(rows).astype(np.float32)
+
+
+def steer(
+    model: LoadedModel, noise: Float[np.ndarray, "item particle latent"], condition: np.ndarray | None, merit: Merit
+) -> Batch:
+    """One item of each row of particles, steered by what its estimates on the way are worth. On the CPU."""
+    import torch
+
+    from sciencegen.diffusion.steering import Steering
+
+    count = noise.shape[1]
+
+    def tensor(values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=model.device)
+
+    def reward(batch: Batch) -> Tensor:
+        items = model.representation.decode(batch.to("cpu"))
+        worth = iter(merit([item for item in items if not isinstance(item, Refusal)]))
+        return tensor(np.array([math.nan if isinstance(item, Refusal) else next(worth) for item in items]))
+
+    asked = None if condition is None else tensor(condition).repeat_interleave(count, 0)
+    with torch.inference_mode():
+        steered = steerable(model).steered(tensor(noise).flatten(0, 1), Steering(reward, count), asked)
+    return steered.to("cpu")
+
+
+def steerable(model: LoadedModel) -> SteeredModel:
+    """The model as one that draws in steps, each of which may be steered; an error for another."""
+    from sciencegen.diffusion.steering import SteeredModel
+
+    if not isinstance(model.model, SteeredModel):
+        reason = str(no_diffusion(["steer"], model))
+        raise ConfigError(f"{reason} With `best_of` the goals choose among finished draws of any model.")
+    return model.model

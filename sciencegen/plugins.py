@@ -1,0 +1,64 @@
+"""Parts that installed packages add: entry points of a group, loaded by name on use, beside a literal table of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from sciencegen.errors import ConfigError, unknown_name
+
+
+def part_names(group: str, built_in: Iterable[str]) -> list[str]:
+    """Names of the built-in parts, then of the installed ones of a group of entry points.
+
+    Examples
+    --------
+    >>> part_names("sciencegen.nothing", ["heun", "ddim"])
+    ['heun', 'ddim']
+    """
+    return list(dict.fromkeys([*built_in, *sorted(entry.name for entry in entry_points(group=group))]))
+
+
+def installed_part(kind: str, group: str, name: str, built_in: Iterable[str]) -> Callable[..., Any]:
+    """The part that an installed package adds under this name.
+
+    Parameters
+    ----------
+    kind : str
+        What it is, for errors: "sampler".
+    group : str
+        Group of entry points.
+    name : str
+    built_in : iterable of str
+        Names of the parts that are here, for the error.
+
+    Raises
+    ------
+    UnknownNameError
+        If no package adds it; the message has the nearest names.
+    ConfigError
+        If it can't be imported or called.
+
+    Examples
+    --------
+    >>> installed_part("sampler", "sciencegen.nothing", "huen", ["heun", "ddim"])
+    Traceback (most recent call last):
+    sciencegen.errors.UnknownNameError: Unknown sampler 'huen'. Did you mean 'heun'?
+    """
+    for entry in entry_points(group=group):
+        if entry.name == name:
+            return _loaded(kind, entry)
+    raise unknown_name(kind, name, part_names(group, built_in))
+
+
+def _loaded(kind: str, entry: EntryPoint) -> Callable[..., Any]:
+    try:
+        part = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"Expected the {kind} '{entry.name}' at '{entry.value}', got {type(error).__name__}: {error}."
+        ) from error
+    if not callable(part):
+        raise ConfigError(f"Expected a function at '{entry.value}' for the {kind} '{entry.name}', got {part!r}.")
+    return part

@@ -1,0 +1,46 @@
+"""How a trained diffusion draws may be changed, wherever in a model it stands."""
+
+import pytest
+import torch
+from torch import nn
+
+from sciencegen.diffusion.drawing import Drawing, diffusions_in, draw_by
+from sciencegen.errors import ConfigError
+from tests.diffusion.test_model import known
+
+
+class Holder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.deep = nn.ModuleList([known(guidance=0.5)])
+
+
+def test_only_what_is_named_changes():
+    model = known(sampler="ddim")
+    assert draw_by(model, Drawing(steps=3)) == 1
+    assert (model.settings.sampler, model.settings.steps, model.settings.guidance) == ("ddim", 3, 0.0)
+    draw_by(model, Drawing("heun", guidance=1.5))
+    assert (model.settings.sampler, model.settings.steps, model.settings.guidance) == ("heun", 3, 1.5)
+
+
+def test_a_diffusion_is_found_wherever_it_stands():
+    holder = Holder()
+    assert draw_by(holder, Drawing(guidance=2.0)) == 1
+    assert [one.settings.guidance for one in diffusions_in(holder)] == [2.0]
+    assert draw_by(nn.Linear(2, 2), Drawing(steps=3)) == 0
+
+
+def test_draws_are_those_of_a_model_with_these_settings(generator):
+    noise, condition = torch.randn(50, 2, generator=generator), torch.ones(50, 2)
+    model = known()
+    draw_by(model, Drawing("churn", 7, 0.4))
+    same = known(sampler="churn", guidance=0.4)
+    draw_by(same, Drawing(steps=7))
+    torch.testing.assert_close(model.generate(noise, condition)["x"], same.generate(noise, condition)["x"])
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ConfigError, match="Did you mean 'heun'"):
+        Drawing("huen")
+    with pytest.raises(ConfigError, match="1 or more steps"):
+        Drawing(steps=0)

@@ -1,0 +1,78 @@
+"""Samplers, searches and acquisitions of an installed package (`tests/toy/parts`) are used by name as ours are."""
+
+import math
+from importlib.metadata import EntryPoint
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from sciencegen import plugins
+from sciencegen.batch import Batch
+from sciencegen.diffusion.model import DiffusionSettings
+from sciencegen.diffusion.samplers import GROUP, SAMPLERS, no_noise, sampler
+from sciencegen.diffusion.schedules import Linear, log_snr_grid
+from sciencegen.errors import ConfigError
+from sciencegen.optimization.acquisition import load_acquisition
+from sciencegen.optimization.goals import parse_goal
+from sciencegen.optimization.objective import Objective
+from sciencegen.optimization.plate import Candidates, PlateSettings, pick_plate
+from sciencegen.optimization.posterior import fit_posterior
+from sciencegen.optimization.search import load_method, search
+from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+from sciencegen.scoring.oracles import FunctionOracle
+from tests.diffusion.known_data import VECTOR, GaussianData
+
+DATA = GaussianData(torch.tensor([0.5, -1.0], dtype=torch.float64), 0.6)
+
+
+def test_an_installed_sampler_is_a_setting_of_a_diffusion():
+    start = Batch({"x": torch.randn(64, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))})
+    exact, errors = DATA.flowed(start["x"], -7.0, 7.0), []
+    for steps in (64, 128, 256):
+        path = log_snr_grid(Linear(7.0, -7.0), steps, torch.zeros((), dtype=torch.float64))
+        found = sampler("midpoint")(DATA.denoise, VECTOR, start, path, no_noise)["x"]
+        errors.append((found - exact).square().mean().sqrt())
+    assert [math.log2(before / after) for before, after in pairwise(errors)] == pytest.approx([2.0, 2.0], abs=0.1)
+    assert DiffusionSettings(sampler="midpoint").sampler == "midpoint"
+
+
+def test_an_installed_search_is_a_method():
+    goal = parse_goal("maximize sphere")
+    sphere = FunctionOracle("sphere", lambda item: -float(np.square(item).sum()))
+    sample = lambda count, generator: generator.standard_normal((count, 2))  # noqa: E731
+    space = SearchSpace(2, 2, sample, decode=lambda latents: [tuple(row) for row in latents])
+    objective = Objective([goal], {"sphere": sphere}, key=str, budget=40)
+    search(space, objective, np.random.default_rng(0), SearchSettings(), "draws")
+    assert len(objective.trace) == 40
+    assert load_method("draws").__name__ == "search_draws"
+
+
+def test_an_installed_acquisition_picks_a_plate():
+    rows, measured = np.linspace(-2, 2, 30)[:, None], np.linspace(-2, 0, 10)[:, None]
+    posterior = fit_posterior(
+        measured, measured[:, 0], np.full(10, np.nan), np.random.default_rng(0), surrogate="gp", scale="linear"
+    )
+    never = lambda some, others: np.zeros((len(some), len(others)))  # noqa: E731
+    candidates, settings = Candidates(list(range(30)), rows, np.ones(30)), PlateSettings("explore")
+    picked = pick_plate(candidates, posterior, 3, settings, np.random.default_rng(0), never)
+    assert rows[picked[0]] > 1.5  # furthest from what was measured
+
+
+def test_unknown_names_list_installed_ones_too():
+    with pytest.raises(ConfigError, match="Did you mean 'midpoint'"):
+        sampler("midpiont")
+    with pytest.raises(ConfigError, match="Did you mean 'draws'"):
+        load_method("drawz")
+    with pytest.raises(ConfigError, match="Did you mean 'explore'"):
+        load_acquisition("explorer")
+    assert plugins.part_names(GROUP, SAMPLERS) == [*SAMPLERS, "midpoint"]
+
+
+@pytest.mark.parametrize(("target", "told"), [("parts:nothing", "AttributeError"), ("parts:BETA", "a function")])
+def test_what_cannot_be_a_part_is_refused(target, told, monkeypatch):
+    entry = EntryPoint("broken", target, GROUP)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == GROUP else [])
+    with pytest.raises(ConfigError, match=told):
+        sampler("broken")
