@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from sciencegen import plugins
+from sciencegen.api.models.folder import find_recipe
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.diffusion.samplers import GROUP, SAMPLERS, no_noise, sampler
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
+from sciencegen.domains import load_domain
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.acquisition import load_acquisition
 from sciencegen.optimization.goals import parse_goal
@@ -23,6 +25,7 @@ from sciencegen.optimization.search import load_method, search
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.scoring.oracles import FunctionOracle
 from tests.diffusion.known_data import VECTOR, GaussianData
+from tests.toy import command, write_clouds
 
 DATA = GaussianData(torch.tensor([0.5, -1.0], dtype=torch.float64), 0.6)
 
@@ -76,3 +79,22 @@ def test_what_cannot_be_a_part_is_refused(target, told, monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == GROUP else [])
     with pytest.raises(ConfigError, match=told):
         sampler("broken")
+
+
+def test_an_installed_recipe_is_one_of_its_domain():
+    domain = load_domain("pointclouds")
+    assert list(domain.recipes) == ["autoencoder", "wide"]
+    assert domain.default_recipe == "autoencoder"
+    recipe = find_recipe(domain, "wide")
+    assert (recipe.conditions, recipe.settings().width) == (("radius", "height"), 128)
+    assert "wide" not in load_domain("molecules").recipes
+
+
+def test_an_installed_recipe_is_trained_and_drawn_from_by_name(tmp_path, toy_folder):
+    write_clouds(tmp_path / "clouds.csv", 80)
+    settings = ("--training", "steps=4", "--training", "warmup_steps=1", "--threads", "1")
+    data = ("--data", "clouds.csv", "--recipe", "wide", "-o", "runs/wide")
+    done = command(toy_folder, "train", "pointclouds", *data, *settings, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    drawn = command(toy_folder, "generate", "pointclouds", "--model", "runs/wide", "-n", "3", "--raw", cwd=tmp_path)
+    assert (drawn.returncode, len(drawn.stdout.splitlines())) == (0, 4), drawn.stderr.decode()

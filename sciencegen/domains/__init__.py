@@ -1,8 +1,12 @@
-"""The sciences, by name. Import strings, so that help stays instant; third parties add entry points in the group
-`sciencegen.domains`."""
+"""The sciences, by name. Import strings, so that help stays instant.
+
+Third parties add domains by entry points in the group `sciencegen.domains`, and recipes of a domain that exists in the
+group `sciencegen.recipes`, as `domain/recipe`.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
@@ -49,4 +53,12 @@ def _imported(target: str) -> Domain:
     found = imported(target, "DOMAIN")
     if not isinstance(found, Domain):
         raise ConfigError(f"Expected a `Domain` at {target}, found {type(found).__name__}.")
-    return found
+    return _with_installed_recipes(found)
+
+
+def _with_installed_recipes(domain: Domain) -> Domain:
+    from sciencegen.domains.lazy import WithInstalled
+
+    named = ((*entry.name.rpartition("/"), entry) for entry in entry_points(group="sciencegen.recipes"))
+    installed = {recipe: entry for name, _, recipe, entry in named if name == domain.name}
+    return replace(domain, recipes=WithInstalled(domain.recipes, installed)) if installed else domain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -43,3 +44,26 @@ class LazyTable(Mapping[str, Value], Generic[Value]):
 
     def __len__(self) -> int:
         return len(self._table)
+
+
+class WithInstalled(Mapping[str, Value], Generic[Value]):
+    """A table and what installed packages add to it; names of the table win.
+
+    Parameters
+    ----------
+    table : mapping
+    installed : mapping
+        Name -> entry point, loaded when it is asked for.
+    """
+
+    def __init__(self, table: Mapping[str, Value], installed: Mapping[str, EntryPoint]) -> None:
+        self.table, self.installed = table, installed
+
+    def __getitem__(self, name: str) -> Value:
+        return self.table[name] if name in self.table else self.installed[name].load()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self.table, *sorted(self.installed)]))
+
+    def __len__(self) -> int:
+        return len({*self.table, *self.installed})
