@@ -11,8 +11,8 @@ import psutil
 import pytest
 import yaml
 
-from sciencegen.api.workflow import supervision
 from sciencegen.api.run import find_profile, read_config, run, snakemake_command
+from sciencegen.api.workflow import supervision
 from sciencegen.cli.main import main
 from sciencegen.config import RunSettings, load_run
 from sciencegen.errors import ConfigError
