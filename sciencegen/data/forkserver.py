@@ -17,15 +17,17 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
-from typing import Any
+from typing import IO
 
 from sciencegen.errors import ConfigError, SciencegenError
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
-AVAILABLE = hasattr(os, "fork")
+AVAILABLE = os.name == "posix"
+"""Whether processes can fork."""
 
 
 class Forkserver:
@@ -88,7 +90,7 @@ def forkserver() -> Forkserver:
     return server
 
 
-def _has_descriptor(stream: Any) -> bool:
+def _has_descriptor(stream: IO[str] | None) -> bool:
     try:
         return stream is not None and stream.fileno() >= 0
     except (OSError, ValueError):
@@ -155,7 +157,7 @@ def _work(connection: Connection, task: bytes) -> None:
         os._exit(0)  # no exit handlers: they belong to the server
 
 
-def _answer(function, argument) -> tuple[bool, Any]:
+def _answer(function: Callable[[object], object], argument: object) -> tuple[bool, object]:
     try:
         return True, function(argument)
     except Exception as error:

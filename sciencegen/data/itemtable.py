@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sciencegen.data.chunks import PreparedChunk
 from sciencegen.data.statistics import ColumnStatistics
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROWS_PER_GROUP = 65_536
 NAME = "name"
@@ -66,7 +70,9 @@ class ItemsWriter:
     def __enter__(self) -> ItemsWriter:
         return self
 
-    def __exit__(self, kind, *error) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._flush()
         if self._writer is not None:
@@ -96,7 +102,9 @@ class ItemsWriter:
             return np.array(numbers, np.int8)
         return np.searchsorted(self.plan.edges, hashes / 2.0**64, side="right").astype(np.int8)
 
-    def _batch(self, chunk: PreparedChunk, fresh: np.ndarray, names: list[str], values: np.ndarray, split: np.ndarray):
+    def _batch(
+        self, chunk: PreparedChunk, fresh: np.ndarray, names: list[str], values: np.ndarray, split: np.ndarray
+    ) -> pa.Table:
         import pyarrow as pa
 
         texts = chunk.texts if fresh.all() else [text for text, new in zip(chunk.texts, fresh, strict=True) if new]

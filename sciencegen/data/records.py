@@ -7,6 +7,7 @@ import gzip
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from types import TracebackType
 
 from sciencegen.errors import DataError
 
@@ -71,7 +72,9 @@ class reporting_damage:
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)):
             raise DataError(
                 f"Expected a whole gzip file in {self.source}, found a damaged one ({error}). Get it again."

@@ -10,12 +10,17 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from sciencegen.data.records import csv_records, reporting_damage
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.items import Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = [
     "READ_TABLES",
@@ -39,6 +44,9 @@ __all__ = [
 
 READ_TABLES = (*WRITTEN_TABLES, ".tsv", ".tsv.gz")
 """Endings of files that `read_table` is for; what they hold their first bytes tell."""
+Binary = io.BufferedReader | gzip.GzipFile
+Records = Iterator[tuple[int, list[str]]]
+"""First line and cells of each record."""
 PEEK_ROWS = 200
 """How many rows decide which columns hold numbers."""
 
@@ -80,7 +88,8 @@ def read_table(
     ('CCO', {'activity': 1.5}, {'activity': 'low'})
     """
     if str(path) == "-":
-        return _read_csv(sys.stdin.buffer, TableReading(item_columns, column, "standard input", with_cells))
+        stream = cast(io.BufferedReader, sys.stdin.buffer)
+        return _read_csv(stream, TableReading(item_columns, column, "standard input", with_cells))
     path = Path(path)
     reading = TableReading(item_columns, column, str(path), with_cells)
     return _read_parquet(path, reading) if _is_parquet(path) else _read_csv(open_binary(path), reading)
@@ -148,7 +157,7 @@ def _is_parquet(path: Path) -> bool:
     return start == b"PAR1"
 
 
-def open_binary(path: Path) -> io.BufferedIOBase:
+def open_binary(path: Path) -> Binary:
     """The file's bytes, gunzipped if its first two bytes say gzip."""
     handle = open(path, "rb")  # noqa: SIM115 - the caller closes it
     is_gzip = handle.read(2) == b"\x1f\x8b"
@@ -165,14 +174,16 @@ def lines_matching(path: Path, values: Mapping[str, str]) -> set[int]:
         return {line for line, cells in records if all(cells[at : at + 1] == [value] for at, value in places.items())}
 
 
-def _read_csv(binary, reading: TableReading) -> Iterator[Row]:
+def _read_csv(binary: Binary, reading: TableReading) -> Iterator[Row]:
     names, separator, records = _open_csv(binary, reading.source)
     peeked, decimal, numbers, empty = _peek(names, separator, records)
     columns = reading.columns(names, numbers | empty, empty)  # an empty column may yet bring numbers, or items
     return _csv_rows(chain(peeked, records), len(names), columns, separator, decimal)
 
 
-def _peek(names: Sequence[str], separator: str, records) -> tuple[list[tuple[int, list[str]]], str, set[int], set[int]]:
+def _peek(
+    names: Sequence[str], separator: str, records: Records
+) -> tuple[list[tuple[int, list[str]]], str, set[int], set[int]]:
     """The first records, the decimal mark, which columns hold numbers there, and which nothing."""
     peeked = list(islice(records, PEEK_ROWS))
     decimal = "," if separator == ";" else "."
@@ -182,7 +193,7 @@ def _peek(names: Sequence[str], separator: str, records) -> tuple[list[tuple[int
     return peeked, decimal, numbers, empty
 
 
-def _open_csv(binary, source: str) -> tuple[list[str], str, Iterator[tuple[int, list[str]]]]:
+def _open_csv(binary: Binary, source: str) -> tuple[list[str], str, Records]:
     """The header's names, the separator, and the records after the header."""
     buffered = io.BufferedReader(binary) if isinstance(binary, gzip.GzipFile) else binary
     with reporting_damage(source):
@@ -198,7 +209,9 @@ def _open_csv(binary, source: str) -> tuple[list[str], str, Iterator[tuple[int, 
     return header[1], separator, records
 
 
-def _csv_rows(records, width: int, columns: Columns, separator: str, decimal: str) -> Iterator[Row]:
+def _csv_rows(
+    records: Iterable[tuple[int, list[str]]], width: int, columns: Columns, separator: str, decimal: str
+) -> Iterator[Row]:
     """A record with more cells than the header has shifted ones, and perhaps half an item: it is kept as one text,
     which the domain refuses."""
     for line, cells in records:
@@ -249,7 +262,7 @@ def _read_parquet(path: Path, reading: TableReading) -> Iterator[Row]:
     return _parquet_rows(file, path, schema.names, reading.columns(schema.names, _number_fields(schema)))
 
 
-def _open_parquet(path: Path):
+def _open_parquet(path: Path) -> pq.ParquetFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -259,14 +272,14 @@ def _open_parquet(path: Path):
         raise DataError(f"Expected a Parquet table in {path}, found a damaged one: {error}. Get it again.") from error
 
 
-def _number_fields(schema) -> set[int]:
+def _number_fields(schema: pa.Schema) -> set[int]:
     from pyarrow import types
 
     kinds = (types.is_floating, types.is_integer, types.is_boolean)
     return {at for at, field in enumerate(schema) if any(is_kind(field.type) for is_kind in kinds)}
 
 
-def _parquet_rows(file, path: Path, names: Sequence[str], columns: Columns) -> Iterator[Row]:
+def _parquet_rows(file: pq.ParquetFile, path: Path, names: Sequence[str], columns: Columns) -> Iterator[Row]:
     import pyarrow as pa
 
     named = [] if columns.name_column is None else [columns.name_column]
@@ -292,7 +305,7 @@ def _parquet_rows(file, path: Path, names: Sequence[str], columns: Columns) -> I
         raise DataError(f"Expected a whole Parquet table in {path}, found a damaged one: {error}.") from error
 
 
-def _cells(column, numeric: bool) -> list:
+def _cells(column: pa.ChunkedArray, numeric: bool) -> list:
     """Numbers, or cells as text, missing ones empty; bytes that aren't UTF-8 (Parquet doesn't check) are marked as in a
     CSV."""
     import pyarrow as pa

@@ -42,7 +42,7 @@ class EachItem:
     def __call__(self, items: Sequence[Any]) -> list[Any]:
         return [self._one(item) for item in items]
 
-    def _one(self, item: Any) -> Any:
+    def _one(self, item: object) -> object:
         try:
             return self.function(item)
         except Exception as error:  # anybody's code: its error belongs to this item
@@ -94,7 +94,7 @@ def map_chunks_killable(
         pool.close()
 
 
-def _pickled(task: Any) -> bytes:
+def _pickled(task: object) -> bytes:
     try:
         return pickle.dumps(task)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -111,7 +111,9 @@ def _jobs(items: Iterable[Any], chunk: int) -> Iterator[_Job]:
         start += len(members)
 
 
-def _map_here(function, items: Iterable[Any], chunk: int, initializer) -> Iterator[tuple[int, list[Any], Any]]:
+def _map_here(
+    function: Callable[[list[Any]], Any], items: Iterable[Any], chunk: int, initializer: Callable[[], None] | None
+) -> Iterator[tuple[int, list[Any], Any]]:
     if initializer is not None:
         initializer()
     for job in _jobs(items, chunk):
@@ -242,5 +244,5 @@ class _Pool:
         else:
             self.retries.extendleft(reversed(job.singles()))
 
-    def _finish(self, job: _Job, result: Any) -> None:
+    def _finish(self, job: _Job, result: object) -> None:
         self.done[job.start] = (job.start, job.items, result)

@@ -10,10 +10,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.files import atomic_write, turn_at
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 WRITTEN_TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
 """Endings of tables that are written; `tables.READ_TABLES` holds them all."""
@@ -37,7 +43,7 @@ def is_parquet(path: str | Path) -> bool:
     return str(path).lower().endswith((".parquet", ".pq"))
 
 
-def line_of(item: str, name: Any) -> str:
+def line_of(item: str, name: object) -> str:
     """An item and its id, which must neither start a line nor, by a "|", an extension of the item; "" is no item."""
     return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"
 
@@ -87,12 +93,14 @@ class TableWriter:
             self._sink = self._stack.enter_context(io.TextIOWrapper(packed, encoding="utf-8", newline=""))
         return self
 
-    def __exit__(self, *error) -> None:
-        if self._columns is None and error[0] is None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._columns is None and kind is None:
             self.write({})
         if self._parquet and self._writer is not None:
             self._writer.close()
-        self._stack.__exit__(*error)
+        self._stack.__exit__(kind, error, trace)
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Append rows; the columns must be those of the first call."""
@@ -129,32 +137,30 @@ class TableWriter:
         self._writer.write_table(pa.table(arrays).cast(self._writer.schema))
 
 
-def _arrow(values: Sequence[Any]):
-    import numpy as np
+def _arrow(values: Sequence[Any]) -> pa.Array:
     import pyarrow as pa
 
     return pa.array(values if isinstance(values, np.ndarray) else list(values), from_pandas=True)
 
 
-def _cells(values: Iterable[Any], exact: bool) -> list[Any]:
+def _cells(values: Iterable[object], exact: bool) -> list[object]:
     return [_cell(value, exact) for value in values]
 
 
-def _cell(value: Any, exact: bool) -> Any:
+def _cell(value: object, exact: bool) -> object:
     """Empty for missing, `true`/`false`, numbers by `number_text` or with all their digits."""
     if value is None or value != value:
         return ""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return value
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    if isinstance(value, bool) or kind == "b":
+    if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
-    if kind != "f" and not isinstance(value, float):
+    if not isinstance(value, (float, np.floating)):
         return value
     return str(value) if exact else number_text(value)  # str: the fewest digits that are this number and no other
 
 
-def number_text(value: Any) -> str:
+def number_text(value: float | np.floating) -> str:
     """A number for people: 7 significant digits, a whole one in full: 12 for 12.0, 0.3333333."""
     number = float(value)
     is_whole_number = number.is_integer() and abs(number) < LARGEST_WHOLE
@@ -179,8 +185,10 @@ class RejectsWriter:
         self._table.write({name: [] for name in REJECT_COLUMNS})
         return self
 
-    def __exit__(self, *error) -> None:
-        self._table.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._table.__exit__(kind, error, trace)
 
     def add(self, line: int, item: str, reason: str) -> None:
         self.count += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -51,7 +51,7 @@ class KeyFilter:
         return {"low": low, "high": high, "large": large.astype(np.uint32), "large_steps": steps[large] >> 16}
 
     @classmethod
-    def unpacked(cls, arrays) -> KeyFilter:
+    def unpacked(cls, arrays: Mapping[str, np.ndarray]) -> KeyFilter:
         steps = arrays["low"].astype(np.uint32) | (arrays["high"].astype(np.uint32) << 8)
         steps[arrays["large"]] |= arrays["large_steps"].astype(np.uint32) << 16
         return cls(np.cumsum(steps, dtype=np.uint32))

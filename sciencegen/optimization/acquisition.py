@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.optimization.gaussian_process import Joint, draws_of
+from sciencegen.optimization.normals import Joint, draws_of
 from sciencegen.plugins import installed_part
 
 BETA = 2.0

@@ -6,14 +6,18 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sciencegen.optimization.objective import Objective
 from sciencegen.optimization.population import Individual, begin, draw_prior, first_distinct, locate, score_new
 from sciencegen.optimization.ranking import desirability, random_weights
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+
+if TYPE_CHECKING:
+    from botorch.models import SingleTaskGP
 
 TRAINING_POINTS = 300
 CANDIDATES = 1500
@@ -115,11 +119,14 @@ def _near(quantiles: np.ndarray, targets: np.ndarray, best: int) -> np.ndarray:
     return np.unique(np.concatenate([nearest, top, [best]]))
 
 
-def _fit(quantiles: Float[np.ndarray, "item semantic"], targets: Float[np.ndarray, " item"]):
+def _fit(
+    quantiles: Float[np.ndarray, "item semantic"], targets: Float[np.ndarray, " item"]
+) -> tuple[SingleTaskGP, Float[np.ndarray, " semantic"]]:
     """BoTorch's Gaussian process with a lengthscale per coordinate, and those relative to their geometric mean."""
     import torch
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
+    from gpytorch.kernels import ScaleKernel
     from gpytorch.mlls import ExactMarginalLogLikelihood
 
     train_x = torch.as_tensor(quantiles, dtype=torch.float64)
@@ -130,7 +137,8 @@ def _fit(quantiles: Float[np.ndarray, "item semantic"], targets: Float[np.ndarra
         torch.manual_seed(0)  # retries after a failed fit draw from the global generator
         options = {"options": {"maxiter": FIT_ITERATIONS}}
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs=options, max_attempts=1)
-    kernel = getattr(model.covar_module, "base_kernel", model.covar_module)
+    covariance = model.covar_module
+    kernel = covariance.base_kernel if isinstance(covariance, ScaleKernel) else covariance
     scales = kernel.lengthscale.detach().numpy().ravel()
     return model.eval(), scales / math.exp(np.log(scales).mean())
 
@@ -147,7 +155,9 @@ def _perturb(
     return np.where(moving, points, center)
 
 
-def _thompson_order(model, candidates: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _thompson_order(
+    model: SingleTaskGP, candidates: Float[np.ndarray, "candidate semantic"], generator: np.random.Generator
+) -> Int[np.ndarray, " candidate"]:
     """Candidates in the order in which joint posterior draws pick them: each draw's best, then each one's second."""
     import torch
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +13,9 @@ from sciencegen.optimization.objective import Evaluation, Objective
 from sciencegen.optimization.population import Individual, begin, locate, score_new, survivors
 from sciencegen.optimization.ranking import best_first
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+
+if TYPE_CHECKING:
+    import cma
 
 FULL_COVARIANCE = 200
 """Up to this many coordinates the covariance is full, beyond it is diagonal."""
@@ -70,7 +74,9 @@ def _run_strategy(
     return found
 
 
-def _strategy(mean: Float[np.ndarray, " semantic"], step: float, generator: np.random.Generator):
+def _strategy(
+    mean: Float[np.ndarray, " semantic"], step: float, generator: np.random.Generator
+) -> cma.CMAEvolutionStrategy:
     if len(mean) < 2:
         raise ConfigError(
             f"Expected at least 2 semantic coordinates for method 'cma', got {len(mean)}. Use 'evolution'."

@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from sciencegen.optimization.ascent import fit_ensemble
 from sciencegen.optimization.feature_rows import Encoding
-from sciencegen.optimization.gaussian_process import Joint, Marginals, log_density
 from sciencegen.optimization.measurements import typical_variance
+from sciencegen.optimization.normals import Joint, Marginals, log_density
 
 MEMBERS, FOLDS = 20, 5
 COMPONENTS = 64

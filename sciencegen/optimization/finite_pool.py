@@ -15,7 +15,7 @@ from gpytorch.distributions import MultivariateNormal
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sciencegen.optimization.gaussian_process import Joint
+from sciencegen.optimization.normals import Joint
 
 JITTER = 1e-6
 """Variance that lets an index stand twice in one set, as a share of the mean variance."""
@@ -32,7 +32,9 @@ class FinitePool(GPyTorchModel):
         self._mean, self._covariance = torch.as_tensor(joint.mean), torch.as_tensor(joint.covariance)
         self._jitter = JITTER * max(float(np.diag(joint.covariance).mean()), 1e-12)
 
-    def posterior(self, X: Tensor, *arguments, posterior_transform=None, **options) -> GPyTorchPosterior:
+    def posterior(
+        self, X: Tensor, *arguments: object, posterior_transform: object = None, **options: object
+    ) -> GPyTorchPosterior:
         index = X[..., 0].long()
         covariance = self._covariance[index[..., :, None], index[..., None, :]]
         covariance = covariance + self._jitter * torch.eye(index.shape[-1], dtype=covariance.dtype)

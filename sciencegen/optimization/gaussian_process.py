@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,6 +17,7 @@ from torch import Tensor
 
 from sciencegen.optimization.feature_rows import Encoding, SiteEncoding
 from sciencegen.optimization.kernels import SiteKernel, table_kernel
+from sciencegen.optimization.normals import Joint, Marginals, stable_cholesky
 
 Points = Float[np.ndarray, "point column"]
 
@@ -27,24 +26,6 @@ TUNING_POINTS = 600
 """Measured points that the kernel's parameters are fitted on: a fit takes n^3."""
 ITERATIONS, BRIEF_ITERATIONS = 40, 12
 """Steps of L-BFGS; the few are enough to tell which scale suits the values."""
-
-
-@dataclass(frozen=True)
-class Marginals:
-    """Mean and standard deviation of the function (not of a measurement) at each point."""
-
-    mean: Float[np.ndarray, " point"]
-    deviation: Float[np.ndarray, " point"]
-
-
-@dataclass(frozen=True)
-class Joint:
-    """Mean and covariance of the function over some points, and the variance of a measurement's noise
-    (of a model's own, beyond stated errors)."""
-
-    mean: Float[np.ndarray, " point"]
-    covariance: Float[np.ndarray, "point point"]
-    noise: float
 
 
 class GaussianProcess:
@@ -77,15 +58,16 @@ class GaussianProcess:
             kernel = self.model.covar_module(self._points).to_dense()
             self.noise = self._learned_noise().item()
             kernel = kernel + torch.diag(torch.as_tensor(stated) + self.noise)
-            self._factor = _cholesky(kernel)
+            self._factor = stable_cholesky(kernel)
             residual = torch.as_tensor(targets) - self._constant
             self._weights = torch.cholesky_solve(residual[:, None], self._factor)[:, 0]
             self._targets = np.asarray(targets, float)
 
     def _learned_noise(self) -> Tensor:
         likelihood = self.model.likelihood
-        second = getattr(likelihood, "second_noise_covar", None)
-        return likelihood.noise.mean() if second is None else second.noise.mean()
+        if isinstance(likelihood, FixedNoiseGaussianLikelihood):
+            return likelihood.second_noise_covar.noise.mean()
+        return likelihood.noise.mean()
 
     def marginals(self, points: Points) -> Marginals:
         """Block by block, and in single precision where that matters: a pool may be large."""
@@ -155,25 +137,3 @@ def _shared_state(model: SingleTaskGP) -> dict[str, Tensor]:
     """The parameters without what belongs to each point."""
     own = "likelihood.noise_covar.noise"
     return {name: value for name, value in model.state_dict().items() if not name.startswith(own)}
-
-
-def _cholesky(matrix: Tensor) -> Tensor:
-    """The factor, with the least addition to the diagonal (from 1e-8 of its mean) that makes it one."""
-    scaled = float(matrix.diagonal().mean()) * torch.eye(len(matrix), dtype=matrix.dtype)
-    for power in range(-8, 0):
-        factor, failed = torch.linalg.cholesky_ex(matrix + 10.0**power * scaled)
-        if not int(failed):
-            return factor
-    raise ValueError(f"no covariance matrix: its least eigenvalue is {float(torch.linalg.eigvalsh(matrix)[0]):.3g}")
-
-
-def draws_of(joint: Joint, count: int, generator: np.random.Generator) -> Float[np.ndarray, "draw point"]:
-    """Functions from the joint posterior: mean + L eps with L L^T = covariance."""
-    jitter = 1e-8 * max(float(np.diag(joint.covariance).mean()), 1e-12)
-    factor = _cholesky(torch.as_tensor(joint.covariance) + jitter * torch.eye(len(joint.mean))).numpy()
-    return joint.mean + generator.standard_normal((count, len(joint.mean))) @ factor.T
-
-
-def log_density(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """log N(value; mean, deviation^2)"""
-    return -0.5 * np.square((values - mean) / deviation) - np.log(deviation) - 0.5 * math.log(2 * math.pi)

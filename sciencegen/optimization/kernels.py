@@ -50,7 +50,7 @@ class SiteKernel(Kernel):
         self.register_prior("site_prior", NormalPrior(0.0, 0.1 if few else 0.7), lambda kernel: kernel.log_site)
         self.register_prior("order_prior", NormalPrior(-math.log(3), 1.0), lambda kernel: kernel.log_order)
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
         first, second = x1.long(), x2.long()
         both = torch.cat([first.flatten(0, -2), second.flatten(0, -2)])
         here = torch.nonzero((both != both[:1]).any(0))[:, 0]  # the other sites are alike everywhere: c = 1
@@ -147,7 +147,7 @@ class TanimotoKernel(Kernel):
     has_lengthscale = False
     _cache: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
         """Nothing here is fitted: in a fit, which asks for the same matrix at each step, it is computed once."""
         if diag:
             return torch.ones(x1.shape[:-1], dtype=x1.dtype)
@@ -173,7 +173,7 @@ class OfColumns(Kernel):
         super().__init__()
         self.kernel, self.columns = kernel, columns
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
         return self.kernel.forward(x1[..., self.columns], x2[..., self.columns], diag=diag, **options)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.optimization import moves
 from sciencegen.optimization.population import Individual
-from sciencegen.optimization.spaces import SearchSpace
+from sciencegen.optimization.spaces import Item, SearchSpace
 
 Latents = Float[np.ndarray, "item latent"]
 
@@ -21,7 +20,7 @@ class Child:
     """A proposed item, the operator that made it, and its latent (NaN where an operator works on items)."""
 
     operator: str
-    item: Any
+    item: Item
     latent: Float[np.ndarray, " latent"]
 
     @property
@@ -30,8 +29,9 @@ class Child:
 
 
 Parent = Individual | Child
+Move = Callable[[Item, np.random.Generator], Item | None]
 LatentMove = Callable[[Latents, Latents, np.random.Generator], Latents]
-ItemMove = Callable[[Parent, Parent, np.random.Generator], Any]
+ItemMove = Callable[[Parent, Parent, np.random.Generator], Item | None]
 
 
 def latent_moves(space: SearchSpace) -> dict[str, LatentMove]:
@@ -87,7 +87,7 @@ def make_children(
     generator: np.random.Generator,
 ) -> list[Child]:
     """One child per row, without those that failed. Latents are decoded in one call."""
-    items: list[Any | None] = [None] * len(names)
+    items: list[Item | None] = [None] * len(names)
     latents = np.full((len(names), space.latent_size), np.nan, np.float32)
     by_latent, by_item = latent_moves(space), item_moves(space)
     for name in dict.fromkeys(names):
@@ -124,11 +124,11 @@ def _extrapolate(latents: Latents, others: Latents, generator: np.random.Generat
     ).astype(np.float32)
 
 
-def _repeat(mutate: Callable, item: Any, times: int, generator: np.random.Generator) -> Any | None:
+def _repeat(move: Move, item: Item | None, times: int, generator: np.random.Generator) -> Item | None:
     for _ in range(times):
-        item = mutate(item, generator) if item is not None else None
+        item = move(item, generator) if item is not None else None
     return item
 
 
-def _accepted(space: SearchSpace, item: Any | None) -> Any | None:
+def _accepted(space: SearchSpace, item: Item | None) -> Item | None:
     return item if item is not None and space.accept(item) else None

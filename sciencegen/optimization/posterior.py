@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from importlib import import_module
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -14,7 +15,10 @@ from sciencegen.errors import DataError, unknown_name
 from sciencegen.metrics.warps import SHAPES, Warp, fit_warp
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
 from sciencegen.optimization.measurements import typical_variance
+from sciencegen.optimization.normals import Joint, Marginals, log_density
 from sciencegen.optimization.residual_calibration import ResidualCalibration
+
+Points = Float[np.ndarray, "point column"]
 
 LEAST_MEASURED = 3
 TRAINING_POINTS = 2000
@@ -22,21 +26,39 @@ TRAINING_POINTS = 2000
 LEVEL = 0.9
 
 
-def _gaussian_process(*arguments: Any) -> Any:
-    from sciencegen.optimization.gaussian_process import GaussianProcess  # on use: BoTorch takes seconds to import
-
-    return GaussianProcess(*arguments)
-
-
-def _ensemble(*arguments: Any) -> Any:
-    from sciencegen.optimization.ensemble import DeepEnsemble
-
-    return DeepEnsemble(*arguments)
+MODELS = {
+    "gp": "sciencegen.optimization.gaussian_process:GaussianProcess",
+    "ensemble": "sciencegen.optimization.ensemble:DeepEnsemble",
+}
+"""Import strings of surrogates: BoTorch takes seconds to import."""
 
 
-MODELS: dict[str, Callable[..., Any]] = {"gp": _gaussian_process, "ensemble": _ensemble}
-"""(encoding, points, targets, errors, generator, brief) -> marginals(points), joint(points), left_out(), noise: the
-variance of the targets around the function beyond their stated errors."""
+class SurrogateModel(Protocol):
+    """A model of a function. noise: variance of the targets around it beyond their stated errors."""
+
+    noise: float
+
+    def marginals(self, points: Points) -> Marginals: ...
+
+    def joint(self, points: Points) -> Joint: ...
+
+    def left_out(self) -> Marginals:
+        """Each target's predictive distribution from the others, noise included."""
+
+
+class FitModel(Protocol):
+    """brief: few steps, enough to compare scales."""
+
+    def __call__(
+        self, encoding: Encoding, points: Points, targets: Float[np.ndarray, " point"],
+        errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
+    ) -> SurrogateModel: ...  # fmt: skip
+
+
+def load_model(name: str) -> FitModel:
+    """The surrogate with this name."""
+    module, attribute = MODELS[name].split(":")
+    return getattr(import_module(module), attribute)
 
 
 @dataclass(frozen=True)
@@ -48,16 +70,16 @@ class Posterior:
     """
 
     encoding: Encoding
-    model: Any
+    model: SurrogateModel
     warp: Warp
     noise: float
     calibration: ResidualCalibration
     likelihoods: Mapping[str, float] = field(default_factory=dict)
 
-    def points(self, rows: FeatureRows) -> Float[np.ndarray, "item column"]:
+    def points(self, rows: FeatureRows) -> Points:
         return self.encoding.points(rows)
 
-    def joint(self, points: Float[np.ndarray, "point column"]) -> Any:
+    def joint(self, points: Points) -> Joint:
         """The model's `Joint`, with the noise of a new measurement."""
         return replace(self.model.joint(points), noise=self.noise)
 
@@ -87,8 +109,6 @@ def fit_posterior(
 
     noise = s^2 + median_i(n_i e_i^2)
     """
-    from sciencegen.optimization.gaussian_process import log_density
-
     models, shapes = names_for("surrogate", surrogate, MODELS), names_for("scale", scale, SHAPES)
     if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
         raise DataError(
@@ -104,7 +124,7 @@ def fit_posterior(
     def fit(name: str, shape: str, brief: bool = False) -> None:
         warp = fit_warp(shape, values)
         targets, slope = warp.forward(values), warp.slope(values)
-        model = MODELS[name](encoding, points, targets, errors * slope, generator, brief)
+        model = load_model(name)(encoding, points, targets, errors * slope, generator, brief)
         noise = model.noise + typical_variance(single * slope)
         left_out = model.left_out()
         density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
@@ -137,7 +157,7 @@ def names_for(setting: str, name: str, known: Mapping[str, object]) -> list[str]
 
 def _subset(
     rows: FeatureRows, values: np.ndarray, errors: np.ndarray, single: np.ndarray, generator: np.random.Generator
-) -> tuple:
+) -> tuple[FeatureRows, np.ndarray, np.ndarray, np.ndarray]:
     from sciencegen.optimization.surrogate import training_subset
 
     if len(values) <= TRAINING_POINTS:

@@ -1,14 +1,14 @@
-"""What the models that haven't seen an item say of it: the families' weights, and what intervals are made of."""
+"""Out-of-fold predictions: the weights of the families, and the calibration of intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.prediction.conformal import fit_difficulty
+from sciencegen.prediction.families import Family
 from sciencegen.prediction.geometry import distance_to_left_in
 from sciencegen.prediction.predictor import Calibration, PredictorSettings, combine, difficulty
 from sciencegen.prediction.task import Training
@@ -20,9 +20,9 @@ ROWS_PER_PASS = 1024
 
 
 def out_of_fold(
-    families: Mapping[str, Any], training: Training
+    families: Mapping[str, Family], training: Training
 ) -> tuple[Float[np.ndarray, "family item"], Float[np.ndarray, " item"]]:
-    """What each family's model that has not seen an item says of it, and the item's distance to what that one saw."""
+    """Each family's prediction of an item by the model that leaves it out, and the distance to that model's rows."""
     folds, left_in = training.fold, training.left_in[training.reference]
     held_out, distance = np.empty((len(families), len(folds))), np.empty(len(folds))
     for start in range(0, len(folds), ROWS_PER_PASS):

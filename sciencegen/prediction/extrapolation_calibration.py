@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -37,7 +36,7 @@ def extrapolation_errors(
     """
     below = below_cut(split, training.inputs, training.target, required_rows(signed_level(settings.level)))
     lower = _lower(training, np.flatnonzero(below), settings, generator)
-    families: dict[str, Any] = {name: FAMILIES[name](lower, generator) for name in settings.families}
+    families = {name: FAMILIES[name](lower, generator) for name in settings.families}
     weights = family_weights(out_of_fold(families, lower)[0], lower.target)
     above = np.sort(generator.permutation(np.flatnonzero(~below))[: settings.reference_rows])
     parts = []

@@ -5,18 +5,24 @@ family.predict(query) -> [item fold]     the same items by each fold's model
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.prediction.geometry import Query
-from sciencegen.prediction.kernels import fit_kernel, fit_product
-from sciencegen.prediction.ridges import fit_curve, fit_ridge
+from sciencegen.prediction.kernels import Kernel, Product, fit_kernel, fit_product
+from sciencegen.prediction.ridges import Curve, Ridge, fit_curve, fit_ridge
 from sciencegen.prediction.task import Training
 from sciencegen.prediction.trees import Trees, flatten
 
+if TYPE_CHECKING:
+    from sklearn.tree import BaseDecisionTree
+
+Grow = Callable[[np.ndarray, np.ndarray, int], Sequence["BaseDecisionTree"]]
+"""(inputs, centred target, seed) -> fitted trees."""
 TREES = 200
 ROWS_PER_TREE = 2000
 
@@ -37,7 +43,7 @@ def fit_boosting(training: Training, generator: np.random.Generator) -> TreeFami
 
     rate = 0.1
 
-    def grow(inputs: np.ndarray, target: np.ndarray, seed: int):
+    def grow(inputs: np.ndarray, target: np.ndarray, seed: int) -> Sequence[BaseDecisionTree]:
         share = min(0.5, ROWS_PER_TREE / len(target))
         columns = max(1, min(inputs.shape[1], max(8, inputs.shape[1] // 10)))
         model = GradientBoostingRegressor(
@@ -55,7 +61,7 @@ def fit_forest(training: Training, generator: np.random.Generator) -> TreeFamily
 
     count = 100
 
-    def grow(inputs: np.ndarray, target: np.ndarray, seed: int):
+    def grow(inputs: np.ndarray, target: np.ndarray, seed: int) -> Sequence[BaseDecisionTree]:
         rows = min(1.0, ROWS_PER_TREE / len(target))
         sampled = {"bootstrap": True, "max_samples": rows} if rows < 1 else {}
         model = ExtraTreesRegressor(count, max_features=1 / 3, min_samples_leaf=2, random_state=seed, **sampled)
@@ -64,7 +70,7 @@ def fit_forest(training: Training, generator: np.random.Generator) -> TreeFamily
     return _fit_trees(training, generator, grow, 1 / count)
 
 
-def _fit_trees(training: Training, generator: np.random.Generator, grow: Callable, scale: float) -> TreeFamily:
+def _fit_trees(training: Training, generator: np.random.Generator, grow: Grow, scale: float) -> TreeFamily:
     """`grow(inputs, centred target, seed)` for every fold, as arrays."""
     grown, base = [], []
     columns = np.arange(training.inputs.shape[1]) if training.grown is None else np.flatnonzero(training.grown)
@@ -78,7 +84,8 @@ def _fit_trees(training: Training, generator: np.random.Generator, grow: Callabl
     return TreeFamily(replace(trees, feature=columns[trees.feature].astype(np.int32)))
 
 
-FAMILIES = {
+Family = Ridge | Curve | Kernel | Product | TreeFamily
+FAMILIES: dict[str, Callable[[Training, np.random.Generator], Family]] = {
     "ridge": fit_ridge, "curve": fit_curve, "kernel": fit_kernel, "product": fit_product, "boosting": fit_boosting,
     "forest": fit_forest,
 }  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.items import Direction
-from sciencegen.prediction.predictor import Predictor
+from sciencegen.prediction.predictor import Prediction, Predictor
 from sciencegen.scoring.oracles import Score
 
 BOUNDS = ("mean", "lower", "upper")
@@ -63,7 +63,7 @@ class PredictorOracle:
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return [self._score_one(item, *row) for item, row in zip(items, rows, strict=True)]
 
-    def _predict(self, items: Sequence[Any]):
+    def _predict(self, items: Sequence[Any]) -> Prediction:
         tables = {"features": self.features, "latents": self.latents, "scores": self.scores}
         used = self.predictor.columns
         inputs = {n: f(items) for n, f in tables.items() if f is not None and n in used}
@@ -72,7 +72,9 @@ class PredictorOracle:
             raise ShapeError(f"Expected one row of features for each of {len(items)} items, got {len(prediction)}.")
         return prediction
 
-    def _score_one(self, item: Any, value: float, lower: float, upper: float, inside: bool, distance: float) -> Score:
+    def _score_one(
+        self, item: object, value: float, lower: float, upper: float, inside: bool, distance: float
+    ) -> Score:
         if value != value:
             why = None if self.reason is None else self.reason(item)
             return Score(None, failure=why or "features could not be computed")

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.metrics.warps import Warp
 from sciencegen.prediction.columns import Columns, mostly_missing
 from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
+from sciencegen.prediction.families import FAMILIES, Family
 from sciencegen.prediction.geometry import distance_to_left_in, make_query
 from sciencegen.prediction.targets import SCALES
 from sciencegen.prediction.training_tables import INPUTS, select_inputs
@@ -59,8 +60,6 @@ class PredictorSettings:
     scale: str = "linear"
 
     def __post_init__(self) -> None:
-        from sciencegen.errors import unknown_name
-        from sciencegen.prediction.families import FAMILIES
 
         choices_of = {"inputs": INPUTS, "calibration": ("auto", "grouped", "random"), "scale": SCALES}
         for name, choices in choices_of.items():
@@ -132,7 +131,7 @@ class Predictor:
     columns: Mapping[str, Columns]
     reference: Float[np.ndarray, "reference column"]
     reference_left_in: Bool[np.ndarray, "reference fold"]
-    families: Mapping[str, Any]
+    families: Mapping[str, Family]
     weights: Mapping[str, float]
     calibration: Calibration
     scale: Warp

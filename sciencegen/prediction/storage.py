@@ -19,7 +19,7 @@ from sciencegen.errors import IncompatibleError
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.metrics.warps import Warp
 from sciencegen.prediction.columns import Columns
-from sciencegen.prediction.families import TreeFamily
+from sciencegen.prediction.families import Family, TreeFamily
 from sciencegen.prediction.kernels import Kernel, Product
 from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings
 from sciencegen.prediction.ridges import Curve, Ridge
@@ -28,7 +28,7 @@ from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
 
 NUMBERS = "predictor.json"
 ARRAYS = "predictor.safetensors"
-STORED_FAMILIES = {
+STORED_FAMILIES: dict[str, type[Family]] = {
     "ridge": Ridge, "curve": Curve, "kernel": Kernel, "product": Product, "boosting": TreeFamily, "forest": TreeFamily,
 }  # fmt: skip
 
@@ -144,15 +144,15 @@ def _as_now(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tup
     return {**numbers, "scale": scale, "calibrated": "random", "made_by": {}}, {**arrays, "reference_seen": left_in}
 
 
-def _family(name: str, arrays: Mapping[str, np.ndarray]) -> Any:
-    kind: Any = STORED_FAMILIES[name]
-    return TreeFamily(Trees(**arrays)) if kind is TreeFamily else kind(**arrays)
+def _family(name: str, arrays: Mapping[str, np.ndarray]) -> Family:
+    kind = STORED_FAMILIES[name]
+    return TreeFamily(Trees(**arrays)) if issubclass(kind, TreeFamily) else kind(**arrays)
 
 
-def _arrays(record: Any) -> dict[str, np.ndarray]:
+def _arrays(record: Family | Columns) -> dict[str, np.ndarray]:
     """The array fields of a record (of a tree family, those of its trees)."""
-    record = record.trees if isinstance(record, TreeFamily) else record
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    source = record.trees if isinstance(record, TreeFamily) else record
+    values = {field.name: getattr(source, field.name) for field in fields(source)}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 

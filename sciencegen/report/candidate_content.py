@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from sciencegen.report.lengths import require_length
 
@@ -111,6 +111,13 @@ class Candidates:
         return cls(items, columns, pictures, ids, total=total, noun=noun)
 
 
-def _as_list(values: Any) -> list:
-    """Python numbers out of arrays, series and lists alike."""
-    return values.tolist() if hasattr(values, "tolist") else list(values)
+@runtime_checkable
+class Array(Protocol):
+    """An array or series."""
+
+    def tolist(self) -> list: ...
+
+
+def _as_list(values: Array | Sequence) -> list:
+    """Python numbers of an array, a series or a list."""
+    return values.tolist() if isinstance(values, Array) else list(values)

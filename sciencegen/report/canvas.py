@@ -12,9 +12,14 @@ import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sciencegen.report.markup import element
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "wish", "front")
 SERIES = 6
@@ -75,7 +80,7 @@ Overlay = Cloud | Marks
 def plot(
     name: str,
     description: str,
-    paint: Callable[[Any], Sequence[Overlay] | None],
+    paint: Callable[[Axes], Sequence[Overlay] | None],
     size: tuple[float, float] = (4.6, 2.9),
 ) -> str:
     """The SVG element of what `paint(axes)` draws, with the overlays that it returns on top.
@@ -105,9 +110,9 @@ def plot(
     return _inline(file.getvalue(), layers, f"p{zlib.crc32(name.encode(errors='replace')):08x}", description)
 
 
-def _layer(overlay: Overlay, axes: Any, height: float) -> str:
+def _layer(overlay: Overlay, axes: Axes, height: float) -> str:
     """The points of an overlay in the SVG's own coordinates (72 to the inch, downwards)."""
-    pixels = axes.transData.transform(list(overlay.points)) if len(overlay.points) else []
+    pixels = axes.transData.transform(np.asarray(overlay.points, dtype=float).reshape(-1, 2))
     placed = [(x, height - y) for x, y in pixels]
     if isinstance(overlay, Cloud):
         path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in placed)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sciencegen.report.canvas import COLOUR, plot
 from sciencegen.report.content import Bounds, Distribution
 from sciencegen.report.markup import clean, finite, goal_text, number, readable, with_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BINS = 32
 FARTHER = 8.0
@@ -29,7 +32,7 @@ def histogram(record: Distribution) -> str:
     decades = spans_decades(present)
     edges = _decade_edges(present) if decades else _bin_edges(present)
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Axes) -> None:
         _shade(axes, record.goal_range, edges[0], edges[-1])
         for role, values in groups:
             if values:
@@ -54,7 +57,7 @@ def histogram(record: Distribution) -> str:
     return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{goal}.", paint, (3.9, 2.5))
 
 
-def _name_decades(axes: Any, ratio: float) -> None:
+def _name_decades(axes: Axes, ratio: float) -> None:
     """A logarithmic axis with plain numbers, between the decades too where there are few of them."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -90,7 +93,7 @@ def _bin_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
     return np.linspace(low, high, BINS + 1)
 
 
-def _shade(axes: Any, goal_range: Bounds | None, start: float, end: float) -> None:
+def _shade(axes: Axes, goal_range: Bounds | None, start: float, end: float) -> None:
     """The goal's range as a pale band with its edges drawn; an open side reaches to the end of the axis."""
     if goal_range is None:
         return

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Any
+from typing import TypeGuard
 
 from sciencegen.report.candidate_content import Bounds
 
@@ -17,17 +17,17 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\
 MISSING = "–"
 
 
-def clean(text: Any) -> str:
+def clean(text: object) -> str:
     """The text without control characters; U+FFFD marks where one was."""
     return _CONTROL.sub("\ufffd", str(text))
 
 
-def escape(text: Any) -> str:
+def escape(text: object) -> str:
     """The text as HTML content or as a quoted attribute."""
     return html.escape(clean(text), quote=True)
 
 
-def element(tag: str, content: str = "", /, **attributes: Any) -> str:
+def element(tag: str, content: str = "", /, **attributes: object) -> str:
     """<tag attribute="...">content</tag>. `content` is markup; attributes are escaped; None and False leave one out.
 
     Underscores in attribute names become hyphens and a trailing one is dropped (class_, for_, aria_label).
@@ -47,16 +47,16 @@ def readable(name: str) -> str:
     return name.replace("_", " ")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def finite(values: Iterable[Any]) -> list[float]:
+def finite(values: Iterable[object]) -> list[float]:
     """The finite numbers among the values."""
     return [float(v) for v in values if is_number(v) and math.isfinite(v)]
 
 
-def decimals(values: Sequence[Any]) -> int:
+def decimals(values: Sequence[object]) -> int:
     """Decimals that show about three figures of the spread of these numbers: one column, one precision."""
     numbers = finite(values)
     if not numbers or all(number == int(number) for number in numbers):
@@ -68,7 +68,7 @@ def decimals(values: Sequence[Any]) -> int:
     return places
 
 
-def number(value: Any, places: int | None = None) -> str:
+def number(value: object, places: int | None = None) -> str:
     """A number to read: fixed decimals if asked, else four significant figures; a real minus sign."""
     if value is None or not is_number(value) or not math.isfinite(value):
         return MISSING
@@ -99,7 +99,7 @@ def goal_text(goal_range: Bounds | None, direction: str | None = None) -> str:
     return direction or ""
 
 
-def within(value: Any, goal_range: Bounds | None) -> bool:
+def within(value: object, goal_range: Bounds | None) -> bool:
     """Whether a number lies in a goal's range; a missing number does not."""
     if goal_range is None:
         return True

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from sciencegen.report.canvas import COLOUR, CONTROLS, SERIES, Cloud, Marks, Overlay, plot
-from sciencegen.report.content import Calibration, LatentMap, Pareto, Trace
+from sciencegen.report.content import Calibration, LatentMap, Objective, Pareto, Trace
 from sciencegen.report.markup import clean, finite, number, readable, with_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAX_CLOUD = 4000
 """More background points than this are thinned evenly; the eye sees no difference, the file does."""
@@ -27,7 +31,7 @@ CONTROL_DASHES = ((0, (4, 2.2)), (0, (1.2, 1.8)), (0, (6, 2, 1.2, 2)))
 def latent_map(record: LatentMap) -> str:
     """The training set as a cloud, the candidates as marks on it."""
 
-    def paint(axes: Any) -> list[Overlay]:
+    def paint(axes: Axes) -> list[Overlay]:
         axes.set_xlabel(clean(record.x_label))
         axes.set_ylabel(clean(record.y_label))
         axes.margins(0.04)
@@ -92,24 +96,24 @@ def marks(
     points: Sequence[Sequence[float]],
     labels: Sequence[str],
     kind: str,
-    keep: Any = None,
+    keep: Sequence[bool] | Bool[np.ndarray, " point"] | None = None,
     table_rows: Sequence[int] = (),
 ) -> Marks:
-    """Marks for the finite points (those of the flags `keep`); a point's place in the sequence is its table row, unless
-    told otherwise."""
+    """Marks for the finite points (those of the flags `keep`); a point's place in the sequence is its table row unless
+    `table_rows` are given."""
     array = np.asarray(points, dtype=float).reshape(-1, 2)
     usable = np.isfinite(array).all(axis=1) & (True if keep is None else np.asarray(keep, dtype=bool))
     rows = np.flatnonzero(usable).tolist()
     names = [labels[row] if len(labels) else f"candidate {row + 1}" for row in rows]
-    description = [table_rows[row] for row in rows] if len(table_rows) else rows
-    return Marks(array[usable].tolist(), names, description, kind)
+    own_rows = [table_rows[row] for row in rows] if len(table_rows) else rows
+    return Marks(array[usable].tolist(), names, own_rows, kind)
 
 
 def pareto(record: Pareto) -> str:
     """Two objectives against each other, the front as a staircase."""
     front = np.asarray(record.front, dtype=bool)
 
-    def paint(axes: Any) -> list[Overlay]:
+    def paint(axes: Axes) -> list[Overlay]:
         # the region that the front dominates is a union of corners, so the line turns on the worse side
         turn = "steps-pre" if record.x.direction == "maximize" else "steps-post"
         axes.plot(*_staircase(record).T, drawstyle=turn, color=COLOUR["front"], linewidth=1.3)
@@ -134,7 +138,7 @@ def _staircase(record: Pareto) -> np.ndarray:
     return corners[np.argsort(corners[:, 0], kind="stable")]
 
 
-def _objective_label(objective: Any) -> str:
+def _objective_label(objective: Objective) -> str:
     arrow = "better →" if objective.direction == "maximize" else "← better"
     return clean(with_unit(readable(objective.name), f"{objective.unit}, {arrow}" if objective.unit else arrow))
 
@@ -142,7 +146,7 @@ def _objective_label(objective: Any) -> str:
 def trace(record: Trace) -> str:
     """Progress of each search against the number of distinct scored items; controls dashed."""
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Axes) -> None:
         for curve, role, dashes in zip(record.curves, curve_roles(record), _dashes(record), strict=True):
             chosen = _thin(len(curve.calls))
             calls = np.asarray(curve.calls, dtype=float)[chosen]
@@ -187,7 +191,7 @@ def _thin(length: int) -> np.ndarray:
 def calibration(record: Calibration) -> str:
     """Observed against requested values; on the diagonal where the model follows its condition."""
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Axes) -> None:
         requested, observed = (np.asarray(side, dtype=float) for side in (record.requested, record.observed))
         ends = np.array([np.nanmin(requested), np.nanmax(requested)]) if requested.size else np.array([0.0, 1.0])
         if record.tolerance is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,6 +11,9 @@ from sciencegen.report.canvas import COLOUR, Marks, plot
 from sciencegen.report.markup import clean, number, readable, with_unit
 from sciencegen.report.plots import marks
 from sciencegen.report.round_content import Agreement, Rounds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SPREAD = 0.3
 """How far from its round's line a point may stand, so that equal values don't hide each other."""
@@ -28,7 +31,7 @@ def rounds(record: Rounds) -> str:
     best, own = best_so_far(record), np.asarray(record.rounds)
     values = np.asarray(record.values, dtype=float)
 
-    def paint(axes: Any) -> list[Marks]:
+    def paint(axes: Axes) -> list[Marks]:
         edges = [*(one - 0.5 for one in best), max(best) + 0.5]
         axes.stairs(list(best.values()), edges, baseline=None, color=COLOUR["front"], linewidth=2)
         for one in best:
@@ -65,7 +68,7 @@ def agreement(record: Agreement) -> str:
     kept = inside(record)
     points = np.stack([np.asarray(side, dtype=float) for side in (record.predicted, record.measured)], 1)
 
-    def paint(axes: Any) -> list[Marks]:
+    def paint(axes: Axes) -> list[Marks]:
         ends = np.array([points.min(), points.max()])
         room = 0.15 * (np.ptp(points) or 1.0)
         axes.plot(ends, ends, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError
-from sciencegen.scoring.oracles import Oracle, OracleAround, Score
+from sciencegen.scoring.oracles import IdentifiedOracle, Oracle, OracleAround, Score
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores
 (oracle TEXT, item TEXT, value REAL, lower REAL, upper REAL, failure TEXT, PRIMARY KEY (oracle, item))"""
 _LOOKUP_CHUNK = 500
 """Below SQLite's oldest limit on parameters in one statement."""
+
+
+def _identity_of(oracle: Oracle) -> str:
+    own = oracle.identity if isinstance(oracle, IdentifiedOracle) else ""
+    return own or f"{oracle.name} [{oracle.unit}]"
 
 
 class CachedOracle(OracleAround):
@@ -35,7 +40,7 @@ class CachedOracle(OracleAround):
         retry_failures: bool = False,
     ) -> None:
         self.oracle, self.key, self.retry_failures = oracle, key, retry_failures
-        self.identity = identity or getattr(oracle, "identity", None) or f"{oracle.name} [{oracle.unit}]"
+        self.identity = identity or _identity_of(oracle)
         self.path = None if path is None else Path(path)
         self._scores: dict[str, Score] = {}
         if self.path is not None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 SEED = 0
@@ -16,7 +17,7 @@ class ForwardModel(Protocol):
     """How an instrument observed the training items."""
 
     def observed(self, items: Sequence[Any], seed: int) -> list[Any]:
-        """The observation of each item (an observed item is its own), or a refusal: a record with a `reason`."""
+        """The observation of each item (an observed item is its own), or a Refusal."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,6 @@ class ForwardModelOracle(OracleAround):
 
     def score(self, items: Sequence[Any]) -> list[Score]:
         observations = self.observing.observed(items, SEED)
-        reasons = [getattr(one, "reason", None) for one in observations]
+        reasons = [one.reason if isinstance(one, Refusal) else None for one in observations]
         found = iter(self.oracle.score([one for one, why in zip(observations, reasons, strict=True) if why is None]))
         return [next(found) if why is None else Score(None, failure=why) for why in reasons]

@@ -74,8 +74,16 @@ def measured_range(oracle: Oracle) -> tuple[float, float] | None:
     return oracle.measured if isinstance(oracle, LearnedOracle) else None
 
 
+@runtime_checkable
+class IdentifiedOracle(Protocol):
+    """An oracle with an identity of its own in a cache."""
+
+    @property
+    def identity(self) -> str: ...
+
+
 class OracleAround:
-    """What stands around another oracle and is called, and measures, as it does."""
+    """A wrapper of another oracle, with its name, unit and direction."""
 
     oracle: Oracle
 

@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -41,7 +42,7 @@ def load_plugged(name: str) -> Oracle:
     return as_oracle(name, _loaded(name, name))
 
 
-def as_oracle(name: str, target: Any) -> Oracle:
+def as_oracle(name: str, target: object) -> Oracle:
     """What a plugin offers, as an oracle called `name` unless it has a name of its own."""
     if isinstance(target, type):
         target = target()
@@ -53,7 +54,7 @@ def as_oracle(name: str, target: Any) -> Oracle:
     raise ConfigError(f"Expected '{name}' to be an oracle or a function item -> float, got {type(target).__name__}.")
 
 
-def _call_factory(function: Any) -> Oracle | None:
+def _call_factory(function: Callable[..., object]) -> Oracle | None:
     """The oracle that a function without required arguments makes; None where it takes an item."""
     try:
         parameters = inspect.signature(function).parameters.values()

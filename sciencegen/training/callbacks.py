@@ -12,6 +12,7 @@ from pathlib import Path
 import lightning
 import torch
 
+from sciencegen.batch import Batch
 from sciencegen.errors import Stopped
 from sciencegen.runs import atomic_write
 from sciencegen.training.module import TrainedModule
@@ -45,7 +46,9 @@ def save_checkpoint(module: TrainedModule, path: Path) -> None:
 class Averaging(lightning.Callback):
     """Must stand before `Checkpoints`, which saves the average."""
 
-    def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
         module.update_average()
 
 
@@ -56,10 +59,15 @@ class Checkpoints(lightning.Callback):
         self.path, self.settings, self.stop_request = path, settings, stop_request
         self.saved = time.monotonic()
 
-    def on_train_start(self, trainer, module: TrainedModule) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
         self.stop_request.listen()  # Lightning has set a handler of its own, which ends the process with 0
 
-    def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
+        self._save(trainer, module)
+
+    def _save(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
         late = time.monotonic() - self.saved > CHECKPOINT_S
         stops = self._stops(trainer)
         if trainer.is_global_zero and (late or stops or module.step % self.settings.checkpoint_every == 0):
@@ -69,11 +77,11 @@ class Checkpoints(lightning.Callback):
             done = f"after {module.step:,} of {self.settings.steps:,} steps. The same call goes on from there"
             raise Stopped(self.stop_request.signal or signal.SIGTERM, done)
 
-    def on_train_end(self, trainer, module: TrainedModule) -> None:
+    def on_train_end(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
         if self.stop_request.signal:
-            self.on_train_batch_end(trainer, module, None, None, 0)
+            self._save(trainer, module)
 
-    def _stops(self, trainer) -> bool:
+    def _stops(self, trainer: lightning.Trainer) -> bool:
         """The same on every process of a distributed run, so that none waits for another that has ended."""
         requested = self.stop_request.signal is not None
         return requested if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(requested, all=False)
@@ -89,7 +97,7 @@ class Log(lightning.Callback):
         self.count, self.items, self.began = 0, 0, time.monotonic()
         self.reported_at = -math.inf
 
-    def on_train_start(self, trainer, module: TrainedModule) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
         if module.start == 0:
             self.path.unlink(missing_ok=True)
         elif self.path.exists():
@@ -99,7 +107,9 @@ class Log(lightning.Callback):
                 csv.writer(handle).writerows([head, *(row for row in rows if int(row[0]) <= module.start)])
         self.began = time.monotonic()
 
-    def on_train_batch_end(self, trainer, module: TrainedModule, outputs, batch, batch_idx) -> None:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
         if not trainer.is_global_zero:
             return
         for name, value in module.terms.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Any, cast
 
 import lightning
 import numpy as np
@@ -33,7 +33,13 @@ class Steps(IterableDataset):
 class TrainedModule(lightning.LightningModule):
     """Trains `model` from step `start`. Noise derives from (seed, step), never from a global state."""
 
-    def __init__(self, model: nn.Module, settings: TrainingSettings, start: int = 0, optimizer_state=None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: TrainingSettings,
+        start: int = 0,
+        optimizer_state: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.model, self.settings, self.start, self.optimizer_state = model, settings, start, optimizer_state
         self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}

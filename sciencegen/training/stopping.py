@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from types import FrameType
 
 from sciencegen.errors import Stopped
 
@@ -31,7 +31,7 @@ class StopRequest:
         for number in self.numbers:
             signal.signal(number, self)
 
-    def __call__(self, number: int, *_: Any) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
             raise Stopped(number, "in the middle of a step. The same call goes on from the last checkpoint")
         self.signal = number

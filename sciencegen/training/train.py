@@ -58,7 +58,14 @@ def train(
     model.eval()
 
 
-def _fit(module, batches, settings: TrainingSettings, folder: Path, device: str, callbacks: list) -> None:
+def _fit(
+    module: TrainedModule,
+    batches: Callable[[int], Iterator[Batch]],
+    settings: TrainingSettings,
+    folder: Path,
+    device: str,
+    callbacks: list[lightning.Callback],
+) -> None:
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     trainer = lightning.Trainer(

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, State, Thompson, UpperBound
 from sciencegen.optimization.finite_pool import FinitePool, log_noisy_improvement
-from sciencegen.optimization.gaussian_process import Joint
+from sciencegen.optimization.normals import Joint
 
 
 def joint_of(count, noise=0.1, seed=0):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sciencegen.optimization.feature_rows import fit_encoding
-from sciencegen.optimization.gaussian_process import GaussianProcess, Joint, draws_of, log_density
+from sciencegen.optimization.gaussian_process import GaussianProcess
+from sciencegen.optimization.normals import Joint, draws_of, log_density
 from tests.optimization.test_kernels import site_rows
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.items import Refusal
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings
 from sciencegen.networks.equivariant.properties import PropertyNetwork
 from sciencegen.prediction.baselines import fit_baseline
@@ -128,7 +129,7 @@ def test_unknown_types_have_no_value_and_other_sizes_are_out_of_domain(trained):
     strange = SimpleNamespace(numbers=np.array([1, 14, 6]), positions=np.eye(3))
     large = clouds(1, 5, 9, 9)[0]
     oracle = PointOracle("d", predictor, "distances", lambda items: items)
-    refused = SimpleNamespace(reason="no coordinates")
+    refused = Refusal("no coordinates")
     scores = oracle.score([held[0], strange, refused, large])
     assert [score.in_domain for score in scores] == [True, False, False, False]
     assert [score.failed for score in scores] == [False, True, True, False]

@@ -1,7 +1,6 @@
 """What learned from seen items is asked of seen ones."""
 
-from types import SimpleNamespace
-
+from sciencegen.items import Refusal
 from sciencegen.scoring.forward_model_oracle import SEED, ForwardModelOracle
 from sciencegen.scoring.oracles import ArrayOracle
 
@@ -11,7 +10,7 @@ class Blurred:
 
     def observed(self, items, seed):
         assert seed == SEED
-        return [SimpleNamespace(reason="too large") if n > 100 else n if n % 2 else n + 1 for n in items]
+        return [Refusal("too large") if n > 100 else n if n % 2 else n + 1 for n in items]
 
 
 def test_items_are_observed_once_and_refusals_are_failures_in_their_places():

@@ -7,12 +7,15 @@ v_i - v_j, and D^T diag(w) D is the weighted graph Laplacian. Half the work of a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+Result = TypeVar("Result")
 
 
 class CompleteGraph(NamedTuple):
@@ -55,7 +58,7 @@ def radial_functions(distances: Float[Tensor, "..."], count: int, reach: float) 
     return torch.exp(-0.5 * ((distances[..., None] - centres) / spacing).square())
 
 
-def exactly(function, *values):
+def exactly(function: Callable[..., Result], first: Tensor, *others: object) -> Result:
     """Geometry keeps its own precision, whatever autocast makes of the rest."""
-    with torch.autocast(values[0].device.type, enabled=False):
-        return function(*values)
+    with torch.autocast(first.device.type, enabled=False):
+        return function(first, *others)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,6 +23,9 @@ from torch import Tensor, nn
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.equivariant.graph import centred, exactly, radial_functions
 from sciencegen.networks.mlp import MLP
+
+if TYPE_CHECKING:
+    from e3nn import o3
 
 NEIGHBOURS = 12.0
 """About how many there are; sums over them are divided by its root."""
@@ -67,7 +70,7 @@ class Neighbours(NamedTuple):
 class HarmonicLayer(nn.Module):
     """One gated convolution from irreps to those of the settings."""
 
-    def __init__(self, irreps_in: Any, settings: HarmonicSettings) -> None:
+    def __init__(self, irreps_in: o3.Irreps, settings: HarmonicSettings) -> None:
         from e3nn import o3
         from e3nn.nn import FullyConnectedNet, Gate
 
