@@ -58,3 +58,29 @@ def test_a_misspelled_key_is_refused_before_anything_runs(finished, toy_folder):
     done = command(toy_folder, "run", "pointclouds", "--config", "wrong.yaml", cwd=finished)
     assert done.returncode == 2
     assert b"did you mean 'optimize'" in done.stderr
+
+
+RICH = ("posterior=iaf", "bound=importance_weighted", "samples=4", "semi_supervised=true", "latent=3", "width=32")
+LEARNING = ("--training", "steps=300", "--training", "learning_rate=0.01", "--training", "batch_size=64")
+
+
+def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, toy_folder: Path):
+    """A recipe of `domains.arrays`: its settings are flags; two rows of three lack the number that conditions draws."""
+    write_clouds(tmp_path / "clouds.csv", 600, extra=True)
+    table = pd.read_csv(tmp_path / "clouds.csv")
+    table.loc[table.index % 3 > 0, "measured"] = float("nan")
+    table.to_csv(tmp_path / "clouds.csv", index=False)
+    chosen = [word for setting in RICH for word in ("--set", setting)]
+    train = ("train", "pointclouds", "--recipe", "array-vae", "--data", "clouds.csv", "--threads", 1)
+    chosen += ["--condition", "measured", "-o", "model", *LEARNING]
+    done = command(toy_folder, *train, *chosen, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    assert {"label", "bound"} <= set(pd.read_csv(tmp_path / "model/log.csv").columns)
+    draws = []
+    for asked in (1.5, 3.0):
+        where = ("--where", f"measured={asked}", "-n", 100, "--include", "radius", "-o", f"{asked}.csv")
+        done = command(toy_folder, "generate", "pointclouds", "--model", "model", *where, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr.decode()
+        draws.append(pd.read_csv(tmp_path / f"{asked}.csv")["radius"].median())
+    assert draws[0] == pytest.approx(0.75, abs=0.25)  # what is measured is twice the radius
+    assert draws[1] == pytest.approx(1.5, abs=0.25)

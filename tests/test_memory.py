@@ -11,8 +11,8 @@ import torch
 from sciencegen.errors import ConfigError
 from sciencegen.latent.explorer import LatentSpace
 from sciencegen.memory import HALVED, halved_to_fit
-from sciencegen.vae.array_vae import ArrayVAE
-from tests.toy.models import latent_space, untrained
+from sciencegen.vae.arrays.array_vae import ArrayVAE
+from tests.toy.models import RECIPE, latent_space, untrained
 
 ROOM = 5
 
@@ -26,7 +26,7 @@ class Cramped(ArrayVAE):
     """Has room for a few rows at once; `asked` are the numbers of rows that it was called with."""
 
     def __init__(self) -> None:
-        super().__init__(10, 1, 4)
+        super().__init__(10, 1, RECIPE.settings())
         self.asked: list[int] = []
 
     def encode(self, batch):

@@ -16,7 +16,7 @@ from sciencegen.items import Item, Json, Refusal
 
 if TYPE_CHECKING:
     from sciencegen.batch import Batch
-    from sciencegen.vae.array_vae import ArrayVAE
+    from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
 
 
 def array_items(shape: tuple[int, ...], decimals: int = 4, columns: tuple[str, ...] = ("item",)) -> ItemIO:
@@ -90,23 +90,25 @@ class ArrayRepresentation(Representation):
         return dict(zip(self.properties, self.moments[1].tolist(), strict=True))
 
     def encode(self, items: Sequence[Item]) -> list[Any]:
-        arrays = [self.codec.array(item) for item in items]
-        return [array if isinstance(array, Refusal) else self._standardized(array) for array in arrays]
+        """Standardized vectors as float32, NaN where a number is missing."""
+        return [self._encode(item) for item in items]
 
-    def _standardized(self, array: np.ndarray) -> Float[np.ndarray, " value"]:
-        return ((array.ravel() - self.values[0]) / self.values[1]).astype(np.float32)
+    def _encode(self, item: Item) -> Float[np.ndarray, " value"] | Refusal:
+        array = vector_of(self.codec, item, self.values.shape[1])
+        return array if isinstance(array, Refusal) else ((array - self.values[0]) / self.values[1]).astype(np.float32)
 
     def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
         import torch
 
         from sciencegen.batch import Batch
-        from sciencegen.vae.array_vae import VALUES
+        from sciencegen.vae.arrays.networks import VALUES
 
         condition = None if values is None or not self.properties else torch.from_numpy(self._condition(values))
-        return Batch({VALUES: torch.from_numpy(np.stack(encoded))}, None, condition)
+        array = torch.from_numpy(np.stack(encoded))
+        return Batch({VALUES: array.nan_to_num(0.0)}, ~array.isnan() if array.isnan().any() else None, condition)
 
     def decode(self, batch: Batch) -> list[Item | Refusal]:
-        from sciencegen.vae.array_vae import VALUES
+        from sciencegen.vae.arrays.networks import VALUES
 
         rows = batch[VALUES].cpu().numpy().astype(float) * self.values[1] + self.values[0]
         return [self.codec.item(row) if np.isfinite(row).all() else Refusal("not finite") for row in rows]
@@ -126,15 +128,6 @@ class ArrayRepresentation(Representation):
 
 
 @dataclass(frozen=True)
-class ArrayVAESettings:
-    """latent: its size. width, depth: of the hidden layers of encoder and decoder."""
-
-    latent: int = 8
-    width: int = 64
-    depth: int = 2
-
-
-@dataclass(frozen=True)
 class ArrayCodec:
     """Items as arrays of one shape.
 
@@ -142,6 +135,7 @@ class ArrayCodec:
     ----------
     items : ItemIO
     array : (item) -> array or Refusal
+        NaN where a number is missing.
     item : (vector of the array's numbers) -> item or Refusal
     """
 
@@ -154,53 +148,104 @@ class ArrayCodec:
         arrays = [array.ravel() for array in map(self.array, parsed) if not isinstance(array, Refusal)]
         if not arrays:
             raise DataError(f"Expected items to learn from, found none among {len(texts)} rows.")
-        return ArrayRepresentation(self, tuple(properties), _moments(values), _moments(np.stack(arrays)))
+        vectors = [vector_of(self, item, len(arrays[0])) for item in parsed]
+        table = np.stack([vector for vector in vectors if not isinstance(vector, Refusal)])
+        return ArrayRepresentation(self, tuple(properties), _moments(values), _moments(table))
 
     def load(self, data: Mapping[str, Any]) -> ArrayRepresentation:
         moments = np.array(data["moments"]).reshape(2, len(data["properties"]))
         return ArrayRepresentation(self, tuple(data["properties"]), moments, np.array(data["values"]))
 
 
+def vector_of(codec: ArrayCodec, item: Item, size: int) -> Float[np.ndarray, " value"] | Refusal:
+    """An item's numbers in double precision, or why it can't be used."""
+    array = codec.array(item)
+    if isinstance(array, Refusal):
+        return array
+    vector = np.asarray(array, np.float64).ravel()
+    if len(vector) != size:
+        return Refusal(f"{len(vector)} numbers, expected {size}")
+    if np.isinf(vector).any() or np.isnan(vector).all():
+        return Refusal("infinite numbers, or none at all")
+    return vector
+
+
 def _moments(table: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "2 column"]:
-    """Mean and standard deviation of each column, 1 in place of 0."""
-    std = np.nanstd(table, 0)
-    return np.stack([np.nanmean(table, 0), np.where(std > 0, std, 1.0)])
+    """Mean and standard deviation of each column's numbers; 0 and 1 where there are none, 1 in place of a deviation of
+    0."""
+    known = ~np.isnan(table)
+    count = np.maximum(known.sum(0), 1)
+    mean = np.where(known, table, 0.0).sum(0) / count
+    std = np.sqrt(np.square(np.where(known, table - mean, 0.0)).sum(0) / count)
+    return np.stack([mean, np.where(std > 0, std, 1.0)])
 
 
 def array_recipe(
     codec: ArrayCodec,
     name: str = "array-vae",
     conditions: tuple[str, ...] | None = (),
-    settings: type = ArrayVAESettings,
+    settings: type[ArrayVAESettings] | None = None,
+    description: str = "",
 ) -> Recipe:
-    """A conditional VAE of items that are arrays of one shape (`vae.array_vae`).
+    """A recipe of a conditional VAE of items that are arrays of one shape (`vae.arrays`).
+
+    Calling it imports torch: a domain that is to load without it calls it in a module that `lazy.LazyTable` names.
 
     Parameters
     ----------
     codec : ArrayCodec
     name : str
     conditions : tuple of str, optional
-        Properties that the model is conditioned on unless told otherwise.
-    settings : type
-        A frozen record with the fields of `ArrayVAESettings`.
+        Properties that the model is conditioned on unless told otherwise, beside the user's own columns.
+    settings : type, optional
+        `ArrayVAESettings`, or a frozen record that inherits it with other defaults.
+    description : str
+        Of the recipe, in `sciencegen train --help`.
+
+    Returns
+    -------
+    Recipe
+        Posterior, prior, bound and training with missing labels are its settings: `--set posterior=iaf`, `--set
+        bound=importance_weighted`, `--set semi_supervised=true`.
+
+    Examples
+    --------
+    >>> from sciencegen.domains.arrays import ArrayCodec, array_items, array_recipe
+    >>> items = array_items((2,), decimals=1)
+    >>> recipe = array_recipe(ArrayCodec(items, array=lambda item: item, item=lambda vector: vector.round(1)))
+    >>> representation = recipe.fit(["1 2", "3 6"], np.empty((2, 0)), ())
+    >>> model = recipe.build(representation, recipe.settings(latent=2, width=8))
+    >>> batch = representation.batch(representation.encode([items.parse("1 2")]))
+    >>> representation.decode(model.decode(model.encode(batch)))
+    [array([1., 2.])]
     """
+    from sciencegen.vae.arrays.array_vae import ArrayVAESettings
+
     return Recipe(
         name=name,
         fit=codec.fit,
         load_representation=codec.load,
         build=_build,
-        settings=settings,
+        settings=settings or ArrayVAESettings,
         conditions=conditions,
-        description="A VAE of vectors, conditioned on properties.",
+        description=description or "Conditional VAE of arrays; its posterior, prior and bound are settings.",
         adaptation=Adaptation(adapt_representation=_same_representation, adapt=_adapt),
+        check=check,
     )
 
 
 def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> ArrayVAE:
-    from sciencegen.vae.array_vae import ArrayVAE
+    from sciencegen.vae.arrays.array_vae import ArrayVAE
 
-    size, conditions = representation.values.shape[1], len(representation.properties)
-    return ArrayVAE(size, conditions, settings.latent, settings.width, settings.depth)
+    return ArrayVAE(representation.values.shape[1], len(representation.properties), settings)
+
+
+def check(model: ArrayVAE, representation: ArrayRepresentation, arrays: Sequence[np.ndarray]) -> Mapping[str, float]:
+    """The bound of -log2 p of standardized numbers, in bits each."""
+    from sciencegen.vae.bounds import bits_per_dimension
+
+    bits = bits_per_dimension(model.terms(representation.batch(arrays)).elbo, representation.values.shape[1])
+    return {"bits_per_value": float(bits.mean())}
 
 
 def _same_representation(

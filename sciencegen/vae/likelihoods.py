@@ -19,7 +19,10 @@ from sciencegen.vae.gaussian import LOG_2_PI, standard_normal
 
 @runtime_checkable
 class Likelihood(Protocol):
-    """What a decoder returns; one bound serves every kind of data."""
+    """What a decoder returns; one bound serves every kind of data. mask: which positions of an item are real."""
+
+    @property
+    def mask(self) -> Tensor | None: ...
 
     def log_prob(self, value: Tensor) -> Float[Tensor, " batch"]: ...
 

@@ -14,9 +14,18 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.bounds import BoundTerms, check_importance_samples, kl_terms, negative_elbo, segment_logsumexp
-from sciencegen.vae.gaussian import check_latents
+from sciencegen.vae.bounds import (
+    BoundTerms,
+    check_importance_samples,
+    doubly_reparameterized_surrogate,
+    effective_sample_size,
+    kl_terms,
+    negative_elbo,
+    segment_logsumexp,
+)
+from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
 from sciencegen.vae.likelihoods import Likelihood
+from sciencegen.vae.posteriors import Posterior
 from sciencegen.vae.semi_supervised import Completion, as_given
 from sciencegen.vae.warmup import Warmup
 
@@ -46,12 +55,20 @@ class VAESettings:
 
 @dataclass(frozen=True)
 class _Entries:
-    """One latent for each entry of a completion: log p(x | z, c), log p(z | c), log q(z | x, c) and the KL's groups."""
+    """One latent for each entry of a completion: log p(x | z, c), log p(z | c), log q(z | x, c) and the KL's groups.
+    doubly: the posterior of log q takes no gradient."""
 
+    latent: Tensor
     reconstruction: Tensor
     log_prior: Tensor
     log_posterior: Tensor
     kl: Tensor
+    doubly: bool
+
+    @property
+    def log_weights(self) -> Tensor:
+        """log p(x | z, c) p(z | c) / q(z | x, c)."""
+        return self.reconstruction + self.log_prior - self.log_posterior
 
 
 @dataclass(frozen=True)
@@ -103,9 +120,17 @@ class ConditionalVAE(nn.Module):
                 f"got {self.posterior.latent_size} and {self.latent_size}."
             )
 
-    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+    def posterior_of(self, batch: Batch) -> Posterior:
+        """q(z | x, c), missing values of c inferred where there is a head."""
         features = self.encoder(batch)
-        return self.posterior(features, self._filled(features, batch.condition)).mean
+        return self.posterior(features, self._filled(features, batch.condition))
+
+    def completed_condition(self, batch: Batch) -> Float[Tensor, "batch property"] | None:
+        """The batch's condition with q(c | x)'s likeliest values where it is missing; as it is without a head."""
+        return batch.condition if self.inference is None else self.infer_condition(batch)
+
+    def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
+        return self.posterior_of(batch).mean
 
     def decode(
         self, latent: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None
@@ -114,7 +139,7 @@ class ConditionalVAE(nn.Module):
         likelihood = self.decoder(latent, condition, None)
         if self.emit is not None:
             return self.emit(likelihood, condition)
-        return Batch({self.field: likelihood.mode}, getattr(likelihood, "mask", None), condition)
+        return Batch({self.field: likelihood.mode}, likelihood.mask, condition)
 
     def sample(
         self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None,
@@ -137,12 +162,14 @@ class ConditionalVAE(nn.Module):
         return self._filled(self.encoder(batch), batch.condition)
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """Named scalars per item in nats: loss, reconstruction, kl, bound (of log p(x | c)), beta, and label."""
+        """Named scalars per item in nats: loss, reconstruction, kl, bound (of log p(x | c)), beta, and label.
+
+        Of the importance-weighted bound: loss, bound, and how many of the samples count.
+        """
         features = self.encoder(batch)
         settings, beta = self.settings, self.settings.beta(step)
         if settings.importance_samples > 1:
-            bound = self._importance_bound(batch, features, settings.importance_samples, settings.dropout, generator)
-            terms = {"loss": -bound.mean(), "bound": bound.mean().detach()}
+            terms = self._importance_loss(batch, features, generator)
         else:
             reconstruction, groups, condition_kl = self._elbo(batch, features, settings.dropout, generator)
             kl = groups.sum(-1) + condition_kl
@@ -168,7 +195,8 @@ class ConditionalVAE(nn.Module):
     ) -> Float[Tensor, " batch"]:
         """A lower bound of log p(x | what is known of c), tighter with more samples. Burda et al. 2016, eq. 8."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        return self._importance_bound(batch, self.encoder(batch), importance_samples, ConditionDropout(), generator)
+        features = self.encoder(batch)
+        return self._importance_bound(batch, features, importance_samples, ConditionDropout(), generator)[0]
 
     def _elbo(
         self, batch: Batch, features: Tensor, dropout: ConditionDropout, generator: Generator
@@ -182,20 +210,34 @@ class ConditionalVAE(nn.Module):
         groups = features.new_zeros(len(batch), entries.kl.shape[1])
         return reconstruction, groups.index_add(0, rows, weight[:, None] * entries.kl), completion.kl
 
+    def _importance_loss(self, batch: Batch, features: Tensor, generator: Generator) -> dict[str, Tensor]:
+        """The negative importance-weighted bound. Where the posterior is Gaussian and no condition is inferred, its
+        gradient is the doubly reparameterized one, whose noise doesn't grow with the samples (Tucker et al. 2019)."""
+        count, dropout = self.settings.importance_samples, self.settings.dropout
+        bound, entries = self._importance_bound(batch, features, count, dropout, generator, doubly=True)
+        loss, shown = -bound.mean(), {"bound": bound.mean().detach()}
+        if self.inference is None:
+            log_weights = entries.log_weights.unflatten(0, (-1, count))
+            shown["effective_samples"] = effective_sample_size(log_weights).mean().detach()
+            if entries.doubly:
+                surrogate = doubly_reparameterized_surrogate(entries.latent, log_weights).mean()
+                loss = -(surrogate + (bound.mean() - surrogate).detach())
+        return {"loss": loss, **shown}
+
     def _importance_bound(
-        self, batch: Batch, features: Tensor, count: int, dropout: ConditionDropout, generator: Generator
-    ) -> Tensor:
+        self, batch: Batch, features: Tensor, count: int, dropout: ConditionDropout, generator: Generator,
+        doubly: bool = False,
+    ) -> tuple[Tensor, _Entries]:  # fmt: skip
         """log 1/K sum_k sum_c q(c|x) [ p(x|z,c) p(z|c) / q(z|x,c) ] [ p(c) / q(c|x) ], one z in each summand."""
         size = len(batch)
         batch, forgotten = self._forget(batch, dropout, generator)
         forgotten = None if forgotten is None else forgotten.repeat_interleave(count, 0)
         batch, features = batch.repeat_interleave(count), features.repeat_interleave(count, 0)
         completion = self._complete(batch, features, forgotten, generator)
-        entries = self._entries(batch, features, completion, generator)
-        log_weights = entries.reconstruction + entries.log_prior - entries.log_posterior
-        log_weights = log_weights + completion.log_weight + completion.log_ratio
+        entries = self._entries(batch, features, completion, generator, doubly and self.inference is None)
+        log_weights = entries.log_weights + completion.log_weight + completion.log_ratio
         rows = completion.rows.div(count, rounding_mode="floor")
-        return segment_logsumexp(log_weights, rows, size) - math.log(count)
+        return segment_logsumexp(log_weights, rows, size) - math.log(count), entries
 
     def _forget(
         self, batch: Batch, dropout: ConditionDropout, generator: Generator
@@ -226,12 +268,16 @@ class ConditionalVAE(nn.Module):
             condition = features.new_full((features.shape[0], self.inference.property_count), torch.nan)
         return self.inference.fill(features, condition)
 
-    def _entries(self, batch: Batch, features: Tensor, completion: Completion, generator: Generator) -> _Entries:
+    def _entries(
+        self, batch: Batch, features: Tensor, completion: Completion, generator: Generator, doubly: bool = False
+    ) -> _Entries:
         entries = batch.select(completion.rows).with_condition(completion.condition)
         posterior = self.posterior(features[completion.rows], completion.condition)
         latent, log_posterior = posterior.sample(generator)
+        if doubly := doubly and isinstance(posterior, DiagonalGaussian):
+            log_posterior = posterior.detach().log_prob(latent)
         log_prior = self.prior.log_prob(latent, completion.condition)
         reconstruction = self.decoder(latent, completion.condition, entries).log_prob(entries[self.field])
         gaussian = self.prior.gaussian(latent, completion.condition)
         kl = kl_terms(posterior, gaussian, log_posterior, log_prior)
-        return _Entries(reconstruction, log_prior, log_posterior, kl)
+        return _Entries(latent, reconstruction, log_prior, log_posterior, kl, doubly)

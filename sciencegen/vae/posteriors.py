@@ -176,3 +176,7 @@ class FlowPosterior(nn.Module):
             [step for step in self.steps if isinstance(step, MaskedAutoregressiveMLP)],
             context,
         )
+
+
+POSTERIORS = {"gaussian": GaussianPosterior, "iaf": FlowPosterior}
+"""Names of settings; each is built of (feature_size, latent_size, property_count, width, depth)."""

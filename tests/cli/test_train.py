@@ -20,7 +20,7 @@ from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.runs import RunFolder
-from sciencegen.vae.array_vae import ArrayVAE
+from sciencegen.vae.arrays.array_vae import ArrayVAE
 from tests.cli.test_score_and_predict import write_card
 from tests.toy import write_clouds
 
@@ -66,7 +66,7 @@ WRONG = [
     {"training": {"steps": 0}},
     {"training": {"checkpoint_every": 0}},
     {"training": {"log_every": 0}},
-    {"finish": {"steps": 2}},
+    {"finish": {"rounds": 2}},
 ]
 
 

@@ -1,13 +1,14 @@
 """Items that are arrays: text, tensors, and what a recipe learns of them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from pointclouds import CODEC, DOMAIN
 
-from sciencegen.domains.arrays import array_items
+from sciencegen.domains.arrays import ArrayCodec, array_items, array_recipe
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 
@@ -72,3 +73,35 @@ def test_fine_tuning_keeps_the_conditions(clouds):
     assert RECIPE.adaptation.adapt_representation(fitted, clouds, values, ["radius"]) is fitted
     with pytest.raises(ConfigError, match="height"):
         RECIPE.adaptation.adapt_representation(fitted, clouds, values, ["height"])
+
+
+PAIRS = ArrayCodec(array_items((2,)), np.array, lambda vector: tuple(vector.round(3).tolist()))
+"""Items are pairs of numbers here."""
+
+
+def test_a_missing_number_is_masked_and_columns_are_standardized_by_what_is_known():
+    codec = replace(PAIRS, array=lambda item: np.where(item == 99, np.nan, item))
+    fitted = codec.fit(["1 10", "3 14", "2 99"], np.array([[1.0], [np.nan], [3.0]]), ["width"])
+    np.testing.assert_allclose(fitted.values, [[2, 12], [np.sqrt(2 / 3), 2]])
+    np.testing.assert_allclose(fitted.moments, [[2], [1]])
+    whole = fitted.encode([np.array([2.0, 12.0])])
+    assert fitted.batch(whole).mask is None
+    batch = fitted.batch([*whole, *fitted.encode([np.array([2.0, 99.0])])])
+    assert batch["values"].tolist() == [[0, 0], [0, 0]]
+    assert batch.mask.tolist() == [[True, True], [True, False]]
+
+
+def test_other_numbers_are_refused_with_a_reason():
+    fitted = PAIRS.fit(["1 10", "3 14"], np.empty((2, 0)), [])
+    refused = fitted.encode([(1.0,), (np.inf, 1.0), (np.nan, np.nan)])
+    assert [one.reason for one in refused] == ["1 numbers, expected 2", *["infinite numbers, or none at all"] * 2]
+
+
+def test_a_recipe_of_arrays_gives_items_back_and_is_judged_in_bits():
+    recipe = array_recipe(PAIRS)
+    fitted = recipe.fit(["1 10", "3 14"], np.empty((2, 0)), [])
+    torch.manual_seed(0)
+    model = recipe.build(fitted, recipe.settings(latent=2, width=8))
+    encoded = fitted.encode([(1.0, 10.0), (3.0, 14.0)])
+    assert fitted.decode(model.decode(model.encode(fitted.batch(encoded)))) == [(1.0, 10.0), (3.0, 14.0)]
+    assert set(recipe.check(model, fitted, encoded)) == {"bits_per_value"}

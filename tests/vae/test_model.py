@@ -95,6 +95,30 @@ def test_importance_weighted_training_is_the_bound(batch, generator):
         VAESettings(importance_samples=4, free_bits=0.1)
 
 
+def test_the_gradient_of_importance_weighted_training_is_the_bounds_with_less_noise(generator):
+    """The doubly reparameterized gradient of a shift from the exact posterior."""
+    x = Batch({"x": ORTHOGONAL.data(200, generator)})
+    model = exact_model(0.2, importance_samples=16)
+    shift = model.posterior.shift = nn.Parameter(torch.full((2,), 0.2))
+
+    def gradients(loss):
+        found = []
+        for seed in range(20):
+            shift.grad = None
+            loss(torch.Generator().manual_seed(seed)).backward()
+            found.append(shift.grad.clone())
+        return torch.stack(found)
+
+    doubly = gradients(lambda g: model.loss(x, 0, g)["loss"])
+    plain = gradients(lambda g: -model._importance_bound(x, x["x"], 16, ConditionDropout(), g)[0].mean())
+    error = (plain.var(0) / 20).sqrt()
+    assert ((doubly.mean(0) - plain.mean(0)).abs() < 4 * error).all()
+    assert (doubly.std(0) < 0.5 * plain.std(0)).all()
+    terms = model.loss(x, 0, generator)
+    torch.testing.assert_close(-terms["loss"].detach(), terms["bound"])
+    assert 1 < terms["effective_samples"] < 16
+
+
 def test_latents_go_out_and_come_back(batch, generator):
     model = exact_model()
     latent = model.encode(batch)

@@ -23,14 +23,12 @@ Known = Float[Tensor, "item feature"]
 """What is known of each row: its `condition_features`, perhaps of no property at all."""
 
 
-POSTERIORS = ("gaussian", "iaf")
-"""A diagonal Gaussian, and one that inverse autoregressive flow follows (Kingma et al. 2016)."""
 FLOW_STEPS, FLOW_CONTEXT = 2, 32
 
 
 class Member(nn.Module):
     """One model: an encoder, a decoder, a belief about the decoder's last weights. known: features of both. posterior:
-    one of `POSTERIORS`."""
+    one of `posteriors.POSTERIORS`."""
 
     def __init__(
         self, columns: int, letters: int, hidden: int, latent: int, known: int = 0, posterior: str = "gaussian"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sciencegen.domains.arrays import ArrayCodec, ArrayVAESettings, array_items, array_recipe, rounded
+from sciencegen.domains.arrays import ArrayCodec, array_items, array_recipe, rounded
 from sciencegen.domains.base import Domain, Regression, Similarity
 from sciencegen.domains.capabilities import Moves
 from sciencegen.domains.oracles import property_oracles
@@ -16,6 +16,8 @@ from sciencegen.domains.properties import measure_each, property_metrics
 from sciencegen.errors import unknown_name
 from sciencegen.items import Property, Refusal
 from sciencegen.scoring.oracles import FunctionOracle
+from sciencegen.vae.arrays.array_vae import ArrayVAESettings
+from sciencegen.vae.warmup import Warmup
 
 SHAPE, DECIMALS = (5, 2), 2
 NUMBERS = array_items(SHAPE, DECIMALS, columns=("item", "cloud"))
@@ -70,7 +72,13 @@ def array(cloud: np.ndarray) -> np.ndarray | Refusal:
 
 @dataclass(frozen=True)
 class Settings(ArrayVAESettings):
+    """Small and quick: nothing is fitted after training."""
+
     latent: int = 4
+    width: int = 64
+    beta: Warmup = field(default_factory=Warmup)
+    flow_layers: int = 0
+    decoder_noise: bool = False
 
 
 ITEMS = replace(NUMBERS, parse=parse)
@@ -88,7 +96,10 @@ DOMAIN = Domain(
     items=ITEMS,
     properties=PROPERTIES,
     measure=MEASURE,
-    recipes={"autoencoder": array_recipe(CODEC, "autoencoder", conditions=("radius",), settings=Settings)},
+    recipes={
+        "autoencoder": array_recipe(CODEC, "autoencoder", conditions=("radius",), settings=Settings),
+        "array-vae": array_recipe(CODEC, conditions=("radius",)),
+    },
     similarity=SIMILARITY,
     oracles=property_oracles(ITEMS, PROPERTIES, MEASURE, SIMILARITY, {FAR.name: FAR}),
     regression=Regression(features=features, groups=lambda clouds: [str(round(radius(cloud), 1)) for cloud in clouds]),

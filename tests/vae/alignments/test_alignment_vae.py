@@ -14,7 +14,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train
 from sciencegen.vae.alignments.alignment_vae import LETTERS, AlignmentVAE, AlignmentVAESettings, WildTypeRow
-from sciencegen.vae.alignments.networks import POSTERIORS
+from sciencegen.vae.posteriors import POSTERIORS
 from sciencegen.vae.warmup import Warmup
 from tests.vae.test_posteriors import shaken
 

@@ -1,0 +1,62 @@
+"""The networks of the VAE of arrays: numbers in columns, some of which may be missing in an item."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sciencegen.batch import Batch
+from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.mlp import MLP
+from sciencegen.vae.gaussian import DiagonalGaussian
+from sciencegen.vae.likelihoods import Gaussian
+
+VALUES = "values"
+"""The field of a Batch: [batch value] standardized numbers; the mask [batch column] is False where one is missing."""
+LEAST_LOG_STD = -6.0
+"""Of the decoder, so that a column that follows from the others has a finite density."""
+
+Condition = Float[Tensor, "batch property"] | None
+
+
+class ArrayEncoder(nn.Module):
+    """Numbers, and which are there, to features [batch feature]."""
+
+    def __init__(self, size: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.network = MLP(2 * size, width, width, depth)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
+        array = batch[VALUES]
+        present = torch.ones_like(array) if batch.mask is None else batch.mask.to(array)
+        return functional.silu(self.network(torch.cat([array * present, present], -1)))
+
+
+class ArrayDecoder(nn.Module):
+    """p(x | z, c) = N(mean(z, c), diag(std)^2), with one learned standard deviation of each column."""
+
+    def __init__(self, size: int, latent_size: int, property_count: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.property_count = property_count
+        self.network = MLP(latent_size + 2 * property_count, size, width, depth)
+        self.log_std = nn.Parameter(torch.zeros(size))
+
+    def forward(
+        self, latent: Float[Tensor, "batch latent"], condition: Condition = None, batch: Batch | None = None
+    ) -> Gaussian:
+        features = condition_features(condition, latent, self.property_count)
+        mean = self.network(torch.cat([latent, features], -1))
+        return Gaussian(mean, self.log_std.clamp(min=LEAST_LOG_STD), None if batch is None else batch.mask)
+
+
+class PseudoPosterior(nn.Module):
+    """q(z | u) of pseudo-items u [component column], for a VampPrior."""
+
+    def __init__(self, encoder: nn.Module, posterior: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.posterior = encoder, posterior
+
+    def forward(self, arrays: Float[Tensor, "component column"]) -> DiagonalGaussian:
+        return self.posterior(self.encoder(Batch({VALUES: arrays})), None)

@@ -1,0 +1,158 @@
+"""Laws of the VAE of arrays: a true bound, lossless latents, draws of the data's law, labels inferred from few."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Generator
+from torch.distributions import MultivariateNormal
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.vae.arrays.array_vae import PRIORS, ArrayVAE, ArrayVAESettings
+from sciencegen.vae.arrays.networks import VALUES
+from sciencegen.vae.posteriors import POSTERIORS
+from sciencegen.vae.warmup import Warmup
+from tests.vae.test_posteriors import shaken
+
+SMALL = ArrayVAESettings(
+    latent=2, width=24, depth=1, components=16, beta=Warmup("linear", 250), flow_layers=2, flow_width=16
+)
+WEIGHT = torch.tensor([[1.0, 0.4], [0.0, 1.2], [-0.8, 0.5]])
+STD = 0.5
+"""x = WEIGHT z + 0.5 noise, z ~ N(0, I); the property is z_1."""
+LAW = MultivariateNormal(torch.zeros(3), WEIGHT @ WEIGHT.T + STD**2 * torch.eye(3))
+
+
+def draw(count, generator):
+    z = torch.randn(count, 2, generator=generator)
+    return Batch({VALUES: z @ WEIGHT.T + STD * torch.randn(count, 3, generator=generator)}, None, z[:, :1])
+
+
+def made(properties=1, **settings):
+    torch.manual_seed(0)
+    return ArrayVAE(3, properties, replace(SMALL, **settings))
+
+
+def trained(model, batches, steps=500, rate=1e-2):
+    generator, optimizer = Generator().manual_seed(0), torch.optim.Adam(model.parameters(), rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for step in range(steps):
+        optimizer.zero_grad()
+        model.loss(batches(generator), step, generator)["loss"].backward()
+        optimizer.step()
+        schedule.step()
+    return model.eval()
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+@pytest.mark.parametrize("prior", PRIORS)
+def test_decoding_inverts_encoding_whatever_the_distributions(posterior, prior, generator):
+    if prior == "vamp" and posterior != "gaussian":
+        pytest.skip("refused")
+    model = shaken(made(posterior=posterior, prior=prior), generator, 0.3)
+    batch = draw(20, generator)
+    model.loss(batch, 0, generator)["loss"].backward()
+    latent = model.encode(batch)
+    assert latent.shape == (20, model.latent_size)
+    torch.testing.assert_close(model.decode(latent)[VALUES], batch[VALUES], atol=1e-5, rtol=1e-5)
+    assert torch.equal(model.encode(batch.with_condition(None)), latent)
+
+
+CASES = {
+    "gaussian": {},
+    "iaf": {"posterior": "iaf"},
+    "importance weighted": {"bound": "importance_weighted", "samples": 5},
+    "iaf, importance weighted": {"posterior": "iaf", "bound": "importance_weighted", "samples": 5},
+    "vamp": {"prior": "vamp"},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
+    model = trained(made(0, **CASES[case]), lambda g: draw(128, g).with_condition(None))
+    generator = Generator().manual_seed(1)
+    batches = [draw(2000, generator).with_condition(None) for _ in range(2)]
+    model.finish(batches, generator, steps=200)
+    fresh = draw(4000, generator).with_condition(None)
+    evidence = LAW.log_prob(fresh[VALUES]).mean().item()
+    bound = model.terms(fresh).elbo.mean().item()
+    print(case, "bound", bound, "evidence", evidence)
+    assert evidence - 0.1 < bound < evidence + 0.02
+    drawn = model.generate(torch.randn(20_000, model.latent_size, generator=generator))[VALUES]
+    torch.testing.assert_close(drawn.T.cov(), LAW.covariance_matrix, atol=0.2, rtol=0.1)
+
+
+@pytest.mark.parametrize("prior", ["standard_normal", "conditional"])
+def test_draws_under_a_condition_have_the_conditional_law(prior):
+    model = trained(made(prior=prior), lambda g: draw(128, g), 800)
+    generator = Generator().manual_seed(1)
+    model.finish([draw(4000, generator)], generator, steps=400)
+    noise = torch.randn(10_000, model.latent_size, generator=generator)
+    for value in (-1.0, 1.5):
+        drawn = model.generate(noise, torch.full((10_000, 1), value))[VALUES]
+        torch.testing.assert_close(drawn.mean(0), value * WEIGHT[:, 0], atol=0.15, rtol=0)
+        expected = torch.outer(WEIGHT[:, 1], WEIGHT[:, 1]) + STD**2 * torch.eye(3)
+        torch.testing.assert_close(drawn.T.cov(), expected, atol=0.25, rtol=0.1)
+
+
+def few_labels(count, generator, known=0.1):
+    batch = draw(count, generator)
+    hidden = torch.rand(count, 1, generator=generator) > known
+    return batch.with_condition(batch.condition.masked_fill(hidden, torch.nan))
+
+
+def test_labels_of_one_row_in_ten_are_spread_to_the_others():
+    """E[z_1 | x] explains most of z_1; the head learns it from 100 labels and leaves known ones as they are."""
+    data = few_labels(1000, Generator().manual_seed(3))
+    dropout = ConditionDropout(everything=0.1)
+    model = made(semi_supervised=True, label_weight=5.0, dropout=dropout)
+    trained(model, lambda g: data.select(torch.randint(1000, (128,), generator=g)), 600)
+    generator = Generator().manual_seed(1)
+    fresh = draw(2000, generator)
+    inferred = model.infer_condition(fresh.with_condition(torch.full((2000, 1), torch.nan)))
+    error = (inferred - fresh.condition).square().mean().item()
+    best = 1 - WEIGHT[:, 0] @ LAW.precision_matrix @ WEIGHT[:, 0]
+    print("squared error", error, "of the exact posterior mean", best.item())
+    assert error < best + 0.15
+    known = ~data.condition.isnan()
+    assert torch.equal(model.infer_condition(data)[known], data.condition[known])
+    model.finish([data], generator, steps=300)
+    drawn = model.generate(torch.randn(4000, model.latent_size, generator=generator), torch.full((4000, 1), 1.5))
+    torch.testing.assert_close(drawn[VALUES].mean(0), 1.5 * WEIGHT[:, 0], atol=0.3, rtol=0)
+
+
+def test_what_stands_at_a_missing_number_says_nothing(generator):
+    model, batch = shaken(made(), generator, 0.3), draw(6, generator)
+    mask = torch.ones(6, 3, dtype=torch.bool)
+    mask[:, 1] = False
+    other = batch[VALUES].clone()
+    other[:, 1] = 7.0
+    both = [Batch({VALUES: array}, mask, batch.condition) for array in (batch[VALUES], other)]
+    assert torch.equal(*[model.encode(one) for one in both])
+    first, second = (model.terms(one).elbo for one in both)
+    assert torch.equal(first, second)
+    back = model.decode(model.encode(both[0]))[VALUES]
+    torch.testing.assert_close(back[:, [0, 2]], batch[VALUES][:, [0, 2]], atol=1e-5, rtol=1e-5)
+
+
+WRONG = {
+    "posterior": {"posterior": "flow"},
+    "prior": {"prior": "vamps"},
+    "bound": {"bound": "iwae"},
+    "posterior 'gaussian' with prior 'vamp'": {"prior": "vamp", "posterior": "iaf"},
+    "latent, width and components": {"latent": 0},
+    "set one or the other": {"bound": "importance_weighted", "free_bits": 0.1},
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_impossible_settings_are_refused(message):
+    with pytest.raises(ConfigError, match=message):
+        replace(SMALL, **WRONG[message])
+
+
+def test_there_must_be_something_to_infer():
+    with pytest.raises(ConfigError, match="Expected a property to infer"):
+        ArrayVAE(3, 0, replace(SMALL, semi_supervised=True))
