@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -107,42 +106,23 @@ def generate(
     claim_output(output, force)
 
     from sciencegen.api.criteria.conditions import parse_conditions
-    from sciencegen.api.generate import stream
-    from sciencegen.api.sampling.drawing import drawing_words
+    from sciencegen.api.generate import Generation, resolve_generate
     from sciencegen.api.science.forms import domain_of
     from sciencegen.api.writing.formats import check_complete
-    from sciencegen.api.writing.provenance import Criteria, origin_of
-    from sciencegen.api.writing.writer import OutputOptions, open_output
 
     check_complete(complete_by, output)
     if alignment is not None:
         parse_conditions(record.where, domain_of(domain))  # a wrong one is told before minutes of training
         record = of_family(domain, record, alignment, output)
-    generation = stream(domain, record)
-    asked = [*record.where, *["noise-free"] * record.noise_free, *drawing_words(record)]
-    criteria = Criteria(asked, record.keep, record.forbid)
-    origin = origin_of("generate", domain, generation.model.folder, criteria, record.seed)
-    if generation.observes:
-        observation = generation.model.representation.observation
-        origin = replace(origin, notes=() if observation is None else observation.notes)
-    how = OutputOptions(generation.complete, origin, force, name_suffixes=generation.name_suffixes)
-    writing = open_output(generation.form, output, generation.columns, how)
-    for note in generation.notes:
+    request = resolve_generate(domain, record)
+    generation, writer = Generation(request.draws), request.open(output, force)
+    for note in request.draws.notes:
         say(f"note: {note}")
-    with (
-        progress("generating", record.n) as advance,
-        writing as writer,
-    ):
-        for chunk in generation:
-            writer.write(chunk)
-            advance(len(chunk["item"]))
-    summary = generation.summary()
-    unplaced = writing.left_out if record.scaffold else 0
-    summary["written"] -= unplaced
-    if not summary["written"]:
-        writing.remove()
+    with progress("generating", record.n) as advance:
+        summary = request.write(generation, writer, generation, advance)
     summarize(summary, output, as_json)
     if summary["written"] < record.n:
+        unplaced = writer.left_out if record.scaffold else 0
         told = f" {reasons(output)}." if unplaced else ""
         raise FewerResults(_shortfall(summary, record.n, unplaced) + told)
 

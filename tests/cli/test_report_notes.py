@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from sciencegen.api.reports import notes as report_notes
 from sciencegen.api.reports.contents import RunContents
 from sciencegen.api.reports.notes import warnings
-from sciencegen.api.sampling.generation import UNCHECKED
+from sciencegen.api.sampling.request import UNCHECKED
 from sciencegen.config import RunSettings
 from sciencegen.scoring.oracles import Score
 

@@ -54,6 +54,17 @@ def test_predictions_with_the_tables_own_columns(workspace):
     assert "measured_lower" in found.table
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".txt"])
+def test_generated_items(workspace, ending):
+    model = str(workspace.model)
+    words = ("generate", "pointclouds", "-n", 6, "--model", model, "--with", "height", "--seed", 3)
+    command(*words, "-o", f"command{ending}")
+    found = sg.generate("pointclouds", 6, model=model, include="height", seed=3, **QUICK)
+    found.write(f"python{ending}")
+    assert same(f"command{ending}", f"python{ending}")
+    assert len(found.table) == found.summary["written"] == 6
+
+
 def test_a_search_with_its_structures_and_details(workspace):
     model = str(workspace.model)
     words = ("optimize", "pointclouds", "--goal", "maximize height", "--budget", 30, "-n", 3, "--model", model)

@@ -12,7 +12,7 @@ import numpy as np
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.predictors.folder import CONFIG, load_predictor
-from sciencegen.api.sampling.generation import UNCHECKED
+from sciencegen.api.sampling.request import UNCHECKED
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.items import Refusal
 from sciencegen.notes import FOLDER, NOTE

@@ -8,6 +8,7 @@ import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.sampling.generation import Generation
+from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.config import EvaluateSettings, GenerateSettings
 from sciencegen.errors import ConfigError, unknown_name
 
@@ -38,9 +39,9 @@ def calibrate_one(model: LoadedModel, name: str, value: float, settings: Evaluat
         n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
         predictors=settings.predictors,
     )  # fmt: skip
-    generation = Generation(model, requested, few=True)
-    check_measured(name, generation.names)
-    found = np.array([cell for chunk in generation for cell in chunk[name]], float)
+    request = resolve_draws(model, requested)
+    check_measured(name, request.names)
+    found = np.array([cell for chunk in Generation(request, few=True) for cell in chunk[name]], float)
     got = found[np.isfinite(found)]
     if not len(got):
         return {"asked": value, "draws": len(found), "got": float("nan")}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sciencegen.api.science.forms import plain_name
+from sciencegen.api.science.naming import constraint_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Scaffold
@@ -44,3 +45,11 @@ def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | Non
     if science.structures is None or science.structures.read_scaffold is None:
         raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {plain_name(science.name)} don't.")
     return science.structures.read_scaffold(Path(settings.scaffold))
+
+
+def check_patterns(science: Domain, settings: GenerateSettings) -> tuple[Scaffold | None, tuple[str, ...]]:
+    """The part that every item shall hold, and the patterns to keep, its own among them; a wrong one is an error."""
+    scaffold = read_scaffold(science, settings)
+    keep = (*settings.keep, *([scaffold.pattern] if scaffold is not None else []))
+    constraint_of(science, keep, settings.forbid, None)
+    return scaffold, keep

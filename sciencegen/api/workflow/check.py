@@ -19,9 +19,8 @@ from sciencegen.api.models.plan import check_taken
 from sciencegen.api.optimize import check_search
 from sciencegen.api.predictors.folder import check_goes_by
 from sciencegen.api.sampling.calibration import check_measured
-from sciencegen.api.sampling.generation import check_noise_free, read_scaffold
+from sciencegen.api.sampling.checks import check_noise_free, check_patterns
 from sciencegen.api.science.forms import domain_of, in_form
-from sciencegen.api.science.naming import constraint_of
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.datasets import check_source, find_card, prepared_at
@@ -145,8 +144,7 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     _check_names(book, names, model)
     if chosen.noise_free and model.representation is not None:
         check_noise_free(model.science, model.representation)
-    scaffold = read_scaffold(model.science, chosen)
-    constraint_of(model.science, (*chosen.keep, *([scaffold.pattern] if scaffold else [])), chosen.forbid, None)
+    check_patterns(model.science, chosen)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
 

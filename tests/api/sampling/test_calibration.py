@@ -13,18 +13,23 @@ MODEL = SimpleNamespace(domain=SimpleNamespace(properties={"logp": SimpleNamespa
 
 
 class Draws:
-    """Four draws of two chunks; `names` are what can be measured of them."""
+    """Four draws of two chunks; the request's `names` are what can be measured of them."""
 
-    def __init__(self, model, settings, few=False):
-        self.names = ("logp", *settings.predictors)
+    def __init__(self, request, few=False):
+        self.names = request.names
 
     def __iter__(self):
         return iter([{name: [1.0, 2.0] for name in self.names}, {name: [3.0, float("nan")] for name in self.names}])
 
 
+def resolved(model, settings):
+    return SimpleNamespace(names=("logp", *settings.predictors))
+
+
 @pytest.fixture(autouse=True)
 def generation(monkeypatch):
     monkeypatch.setattr(calibration, "Generation", Draws)
+    monkeypatch.setattr(calibration, "resolve_draws", resolved)
 
 
 def test_a_domains_property_has_a_hit_rate():

@@ -2,13 +2,14 @@
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling.generation import Generation
+from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.config import GenerateSettings
 from sciencegen.items import Refusal
 
 
 def draws(raw, n):
     model = load_model("molecules", None, "cpu")
-    generation = Generation(model, GenerateSettings(n=n, raw=raw, seed=3, threads=1))
+    generation = Generation(resolve_draws(model, GenerateSettings(n=n, raw=raw, seed=3, threads=1)))
     return [item for chunk in generation for item in chunk["item"]], generation.summary(), model
 
 
@@ -30,12 +31,12 @@ def test_malformed_draws_are_passed_over_and_counted():
 
 def test_what_no_data_have_is_told_beforehand():
     model = load_model("molecules", None, "cpu")
-    notes = lambda *where: Generation(model, GenerateSettings(n=1, where=where, threads=1)).notes  # noqa: E731
+    notes = lambda *where: resolve_draws(model, GenerateSettings(n=1, where=where, threads=1)).notes  # noqa: E731
     assert notes("logp in 5..7", "qed >= 0.9") == []
     (note,) = notes("logp = 30", "qed >= 0.9")
     assert "'logp = 30' lies beyond the data's -2 to 6" in note
 
 
 def test_what_only_the_model_knows_is_told_with_what_would_check_it():
-    generation = Generation(load_model("molecules", "qm9-diffusion", "cpu"), GenerateSettings(n=1, where=("gap=6",)))
-    assert any("`predictors` gap=qm9-properties filters" in note for note in generation.notes)
+    request = resolve_draws(load_model("molecules", "qm9-diffusion", "cpu"), GenerateSettings(n=1, where=("gap=6",)))
+    assert any("`predictors` gap=qm9-properties filters" in note for note in request.notes)

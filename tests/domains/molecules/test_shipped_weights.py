@@ -65,15 +65,7 @@ def test_qm9_molecules_get_sound_coordinates(tmp_path):
     """One command goes from a property to a file of structures, nearly all by diffusion."""
     from rdkit import Chem
 
-    from sciencegen.api.generate import stream
-    from sciencegen.api.writing.writer import OutputOptions, open_output
-    from sciencegen.config import GenerateSettings
-
-    generation = stream("molecules", GenerateSettings(n=24, model="qm9-diffusion", where=("gap=6.5",), threads=1))
-    structures = OutputOptions(generation.complete)
-    with open_output("molecules", str(tmp_path / "out.sdf"), generation.columns, structures) as writer:
-        for chunk in generation:
-            writer.write(chunk)
+    sg.generate("molecules", 24, model="qm9-diffusion", where="gap=6.5", threads=1).write(tmp_path / "out.sdf")
     made = list(Chem.SDMolSupplier(str(tmp_path / "out.sdf"), removeHs=False))
     methods = [one.GetProp("structure") for one in made]
     assert len(made) == 24

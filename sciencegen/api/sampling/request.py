@@ -1,0 +1,132 @@
+"""What is asked of a model's draws, looked up and checked before the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sciencegen.api.criteria.conditions import Condition, parse_conditions
+from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.models.folder import LoadedModel, name_columns
+from sciencegen.api.predictors.folder import shipped_for
+from sciencegen.api.sampling.checks import check_noise_free, check_patterns, check_unobserved
+from sciencegen.api.sampling.drawing import check_guidance
+from sciencegen.api.sampling.ranking import Ranking, read_ranking
+from sciencegen.api.science.naming import exempt_motifs
+from sciencegen.config import GenerateSettings
+from sciencegen.domains.capabilities import Scaffold
+from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
+
+UNCHECKED = "the model is told '{}', but nothing here can check it"
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """What is asked of draws.
+
+    conditions: of `where`; checked: those that can be looked at. ranking: which of several draws is the best. book:
+    finds oracles. names: of what is measured of every draw. scaffold: a part that every item holds; keep: patterns,
+    the scaffold's among them.
+    """
+
+    model: LoadedModel
+    settings: GenerateSettings
+    conditions: Sequence[Condition]
+    checked: Sequence[Condition]
+    ranking: Ranking
+    book: OracleBook
+    names: tuple[str, ...]
+    scaffold: Scaffold | None
+    keep: tuple[str, ...]
+
+    @property
+    def values(self) -> list[str]:
+        """Columns of what is measured."""
+        return with_annotations(self.names, self.settings.predictors)
+
+    @property
+    def columns(self) -> list[str]:
+        return ["item", *name_columns(self.model.representation)([]), *self.values]
+
+    @property
+    def observes(self) -> bool:
+        """Whether items are written as an instrument sees them, where the model makes them as they are."""
+        observation = self.model.representation.observation
+        return not self.settings.noise_free and observation is not None and observation.instrument is not None
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user may not expect."""
+        told = self.model.space.properties
+        free = [c.name for c in self.conditions if c.name not in told]
+        form, unchecked = self.model.domain.name, [c.name for c in self.conditions if c not in self.checked]
+        return [
+            *(
+                f"the model isn't conditioned on '{name}' (but on {', '.join(told) or 'nothing'}): it only filters"
+                for name in free
+            ),
+            *(
+                f"{UNCHECKED.format(name)}; `predictors` {name}={shipped_for(form, name) or 'FOLDER'} "
+                "filters by a prediction"
+                for name in unchecked
+            ),
+            *self._beyond,
+            *exempt_motifs(self.model.domain, self.model.reference, self.settings.forbid),
+        ]
+
+    @property
+    def _beyond(self) -> list[str]:
+        """Which conditions lie where the domain's data have nothing."""
+        properties = self.model.domain.properties
+        return [
+            f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none may meet it, "
+            "and those that do are extrapolated"
+            for c in self.conditions
+            if (one := properties.get(c.name)) and (c.requested_low > one.high or c.requested_high < one.low)
+        ]
+
+    @property
+    def own(self) -> dict[str, Oracle]:
+        """Oracles that need the model itself, which workers don't have."""
+        elsewhere = (*measures_of(self.model), *self.settings.predictors)
+        return {name: self.book.own[name] for name in self.names if name in self.book.own and name not in elsewhere}
+
+    def oracle(self, name: str) -> Oracle:
+        """What measures this name, here and not in a worker."""
+        measures = self.model.representation.measures
+        if measures is None or name not in measures.names or name in self.settings.predictors:
+            return self.book.resolve(name)
+        return ArrayOracle(name, lambda items: measures.measure(items, [name])[:, 0])
+
+
+def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest:
+    """Look up what settings ask of a model's draws; what is wrong is an error before any work."""
+    told, own = model.space.properties, model.oracles
+    conditions = parse_conditions(settings.where, model.domain, model.representation)
+    book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=told)
+    checked = [c for c in conditions if c.name not in told or _can_measure(model, settings, own, c.name)]
+    ranking = read_ranking(model.domain, settings, checked)
+    requested = [*(condition.name for condition in checked), *ranking.names]
+    names = tuple(dict.fromkeys([*requested, *settings.include, *settings.predictors]))
+    for name in names:
+        if name not in measures_of(model):
+            book.resolve(name)
+    if settings.noise_free:
+        check_noise_free(model.domain, model.representation)
+        check_unobserved(model.domain, names)
+    scaffold, keep = check_patterns(model.domain, settings)
+    check_guidance(settings, conditions, told)
+    return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep)
+
+
+def measures_of(model: LoadedModel) -> tuple[str, ...]:
+    """What the model's representation measures itself."""
+    measures = model.representation.measures
+    return () if measures is None else measures.names
+
+
+def _can_measure(model: LoadedModel, settings: GenerateSettings, own: Mapping[str, Oracle], name: str) -> bool:
+    observation = model.representation.observation
+    if observation is not None and name in observation.hidden:
+        return name in settings.predictors
+    return name in (*settings.predictors, *model.domain.properties, *measures_of(model), *own)
