@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciencegen.api.science.forms import plain_of
-from sciencegen.domains.base import FittedFeatures
+from sciencegen.domains.regression import FittedFeatures
 from sciencegen.errors import IncompatibleError
 from sciencegen.items import Item, Reference, Refusal
 

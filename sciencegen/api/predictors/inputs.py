@@ -16,8 +16,8 @@ from sciencegen.config import PredictorSettings
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
-from sciencegen.domains.base import FittedFeatures, MakeSplit
 from sciencegen.domains.capabilities import Instrument
+from sciencegen.domains.regression import FittedFeatures, MakeSplit
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, unknown_name
 from sciencegen.items import Item, Refusal, Row
 from sciencegen.runs import RunFolder
