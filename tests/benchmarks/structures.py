@@ -37,7 +37,9 @@ def graphs(chosen: argparse.Namespace) -> list[Any]:
         texts = [row.text for row, _ in zip(domain.items.read(chosen.graphs), range(chosen.n), strict=False)]
     else:
         where = {"where": chosen.where} if chosen.where else {}
-        texts = generate("molecules", chosen.n, model=chosen.model, raw=chosen.raw, seed=chosen.seed, **where).table["item"]
+        texts = generate("molecules", chosen.n, model=chosen.model, raw=chosen.raw, seed=chosen.seed, **where).table[
+            "item"
+        ]
     return [item for item in map(domain.items.parse, filter(None, texts)) if not isinstance(item, Refusal)]
 
 
