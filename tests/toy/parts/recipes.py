@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from pointclouds import CODEC
 
-from sciencegen.domains.arrays import ArrayVAESettings, array_recipe
+from sciencegen.domains.arrays import array_recipe
+from sciencegen.vae.arrays.array_vae import ArrayVAESettings
 
 
 @dataclass(frozen=True)
