@@ -64,3 +64,9 @@ def objective():
         return Objective(parsed, oracles, repr, budget, ScoringOptions(**settings))
 
     return make
+
+
+@pytest.fixture(scope="module")
+def prior_best():
+    draws = np.random.default_rng(1).standard_normal((20, 500, 8))
+    return -np.square(draws - 1).sum(-1).min(1)  # twenty searches by prior draws

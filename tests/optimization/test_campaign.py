@@ -1,6 +1,5 @@
 """Campaigns find known optima, ask nothing twice, and are the same for the same seed."""
 
-import itertools
 from collections import Counter
 from dataclasses import replace
 
@@ -9,50 +8,24 @@ import pytest
 
 from sciencegen.optimization.acquisition import ACQUISITIONS
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
+from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
-from sciencegen.optimization.feature_rows import SiteRows
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Parents, breed
-
-KINDS, SITES = 6, 4
-LETTERS = np.linspace(-1, 1, KINDS)[:, None] * 1.5
-EVERYTHING = list(itertools.product(range(KINDS), repeat=SITES))  # 1,296 words
-BEST = (5, 0, 4, 2)
-
-
-def fitness(word):
-    """Main effects and an interaction of two sites, its only greatest value at BEST; skewed as measurements are."""
-    wrong = sum(abs(a - b) for a, b in zip(word, BEST, strict=True)) + 0.7 * abs(word[0] - BEST[0]) * abs(word[2] - 4)
-    return float(np.exp(-0.5 * wrong))
-
-
-def features(words):
-    return SiteRows(np.array(words, np.uint8).reshape(-1, SITES), LETTERS)
-
-
-def mutate(parents, generator):
-    children = []
-    for parent in parents:
-        child = list(parent)
-        child[generator.integers(SITES)] = int(generator.integers(KINDS))
-        children.append(tuple(child))
-    return children
-
-
-SPACE = CampaignSpace(repr, features, lambda some, others: np.zeros((len(some), len(others))))
-BRED = CampaignSpace(repr, features, SPACE.similarity, moves={"mutation": mutate})
-POOL = CandidatePool(EVERYTHING, [repr(word) for word in EVERYTHING], np.ones(len(EVERYTHING)))
-FROM_POOL = CandidateSources(POOL)
-
-
-def known(words):
-    return [Measurement(repr(word), word, fitness(word), np.nan, 1, 1) for word in words]
-
-
-def first(count=24, seed=0):
-    return [EVERYTHING[place] for place in np.random.default_rng(seed).choice(len(EVERYTHING), count, replace=False)]
+from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace
+from tests.optimization.word_space import (
+    BEST,
+    BRED,
+    EVERYTHING,
+    FROM_POOL,
+    KINDS,
+    POOL,
+    SPACE,
+    features,
+    first,
+    fitness,
+    known,
+)
 
 
 @pytest.mark.parametrize("acquisition", ACQUISITIONS)
@@ -76,14 +49,6 @@ def test_so_it_is_by_moves_alone():
         assert set(plate.sources) == {"mutation"}
         asked += plate.items
     assert BEST in asked
-
-
-def test_exploration_falls_to_the_last_round():
-    falling = [exploration_at(number, 5) for number in range(2, 6)]
-    assert falling == sorted(falling, reverse=True)
-    assert (falling[0], falling[-1]) == (1.7, 1.0)
-    assert exploration_at(9, 5) == exploration_at(2, 2) == exploration_at(1, 1) == 1.0
-    assert exploration_at(1, 5) == 1.7
 
 
 def test_less_may_be_better():
@@ -145,15 +110,6 @@ def test_a_first_plate_keeps_what_a_plate_may_cost_and_how_alike_its_items_may_b
     assert len(plate(diversity=1.0)) == 30
 
 
-def test_of_candidates_that_the_model_cannot_tell_apart_one_is_proposed():
-    blind = CampaignSpace(
-        repr, lambda words: features([(*word[:3], 0) for word in words]), SPACE.similarity, moves=BRED.moves
-    )
-    settings = CampaignSettings(30, surrogate="gp", breeding=BreedingSettings(80, 2, 20))
-    plate = next_plate(blind, known(first(40)), [], settings, np.random.default_rng(0))
-    assert len({word[:3] for word in plate.items}) == len(plate.items) == 30
-
-
 @pytest.mark.parametrize("asked", [[], first(60)], ids=["first", "later"])
 @pytest.mark.parametrize("pool", [POOL, None], ids=["pool", "made"])
 def test_no_mark_is_on_more_of_a_plate_than_its_share_wherever_items_come_from(asked, pool):
@@ -163,40 +119,6 @@ def test_no_mark_is_on_more_of_a_plate_than_its_share_wherever_items_come_from(a
     assert len(plate.items) == 8
     counts = Counter(mark for marks in marked.marks(plate.items) for mark in marks)
     assert max(counts.values()) <= 2
-
-
-def test_no_mark_is_on_more_of_the_parents_than_its_share():
-    bred = []
-    move = lambda parents, generator: bred.extend(parents) or mutate(parents, generator)  # noqa: E731
-    space = replace(BRED, moves={"mutation": move}, marks=lambda words: [{word[0]} for word in words])
-    words, settings = EVERYTHING[:300], BreedingSettings(30, 1, parents=8)  # best first: 216 begin alike
-    hopes = -np.arange(300.0)
-    for share, kinds in ((1.0, {0}), (0.5, {0, 1})):
-        bred.clear()
-        breed(space, Parents(words, hopes, share), set(map(repr, words)), lambda rows: np.zeros(len(rows)), settings,
-              np.random.default_rng(0))  # fmt: skip
-        assert {word[0] for word in bred} == kinds
-
-
-def test_a_first_plate_may_be_of_suggestions():
-    plate = next_plate(
-        SPACE, [], [], CampaignSettings(3), np.random.default_rng(0), CandidateSources(suggestions=first(5))
-    )
-    assert plate.sources == ["offered"] * 3
-    assert set(plate.items) < set(first(5))
-
-
-def test_a_pool_that_is_used_up_gives_what_is_left():
-    few = CandidatePool(EVERYTHING[:20], POOL.keys[:20], np.ones(20))
-    plate = next_plate(
-        SPACE, known(EVERYTHING[:15]), [], CampaignSettings(12), np.random.default_rng(0), CandidateSources(few)
-    )
-    assert sorted(plate.items) == EVERYTHING[15:20]
-    asked, settings = known(EVERYTHING[:20]), CampaignSettings(12, surrogate="gp", scale="linear")
-    nothing = next_plate(SPACE, asked, [], settings, np.random.default_rng(0), CandidateSources(few), [BEST])
-    assert nothing.items == []
-    assert np.isfinite(nothing.extra).all()
-    assert nothing.extra.shape == (3, 1)
 
 
 def test_extra_items_are_predicted_and_change_no_pick():

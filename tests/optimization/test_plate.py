@@ -1,11 +1,8 @@
 """A plate never repeats, keeps its distances and its budget, and goes on past the shortlist."""
 
-import math
-
 import numpy as np
 import pytest
 
-from sciencegen.errors import ConfigError
 from sciencegen.optimization import plate as plates
 from sciencegen.optimization.acquisition import ACQUISITIONS
 from sciencegen.optimization.plate import ContextRows, pick_plate
@@ -97,11 +94,3 @@ def test_a_plate_goes_on_past_the_shortlist_and_ends_with_the_pool(posterior, ac
     monkeypatch.setattr(plates, "SHORTLIST", 50)
     assert len(set(pick(posterior, count=130, acquisition=acquisition).tolist())) == 130
     assert sorted(pick(posterior, count=1000, acquisition=acquisition).tolist()) == list(range(260))
-
-
-def test_impossible_settings_are_refused():
-    with pytest.raises(ConfigError, match="Did you mean 'thompson'"):
-        PlateSettings("tompson")
-    for wrong in ({"maximum_similarity": 0.0}, {"diversity": -1.0}, {"cost_limit": -math.inf}):
-        with pytest.raises(ConfigError, match="Expected 0 < maximum_similarity"):
-            PlateSettings(**wrong)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.optimization.feature_rows import SiteRows, fit_encoding
 from sciencegen.optimization.posterior import MODELS, fit_posterior
 from tests.optimization.test_kernels import site_rows
 
@@ -106,10 +105,3 @@ def test_columns_without_a_number_or_without_a_difference_do_no_harm():
     odd[::7, 0] = np.nan
     posterior = fit_posterior(odd, values, NOTHING, np.random.default_rng(0), surrogate="gp", scale="linear")
     assert np.isfinite(posterior.model.marginals(posterior.points(odd)).mean).all()
-
-
-def test_sites_say_which_of_them_vary():
-    codes = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3], [0, 2, 2]], np.uint8)
-    encoding = fit_encoding(SiteRows(codes, np.eye(4)))
-    assert encoding.varied.tolist() == [False, True, True]
-    assert encoding.differences == pytest.approx(1.0)  # each of two sites differs half of the time

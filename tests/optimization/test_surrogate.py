@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sciencegen.optimization.bandit import Bandit
 from sciencegen.optimization.surrogate import TanimotoProcess, tanimoto_kernel, training_subset
 
 
@@ -42,16 +41,3 @@ def test_the_subset_holds_the_best():
     rows = training_subset(np.arange(100.0), 30, np.random.default_rng(0))
     assert len(set(rows.tolist())) == 30
     assert set(range(80, 100)) <= set(rows.tolist())
-
-
-def test_a_bandit_follows_success_and_drops_nobody():
-    bandit = Bandit(["good", "bad", "never"])
-    generator = np.random.default_rng(0)
-    for _ in range(30):
-        names = bandit.draw(20, generator)
-        bandit.learn(names, [1.0 if name == "good" else 0.0 for name in names])
-    shares = dict(zip(bandit.names, bandit.shares(), strict=True))
-    assert shares["good"] > 0.7
-    assert min(shares.values()) >= 0.01
-    assert abs(sum(shares.values()) - 1) < 1e-9
-    assert set(bandit.draw(50, generator, ["bad", "never"])) == {"bad", "never"}

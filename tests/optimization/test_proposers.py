@@ -1,0 +1,36 @@
+"""Candidates by breeding."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sciencegen.optimization.proposers import BreedingSettings, Parents, breed
+from tests.optimization.word_space import (
+    BRED,
+    EVERYTHING,
+    mutate,
+)
+
+
+def test_no_mark_is_on_more_of_the_parents_than_its_share():
+    bred = []
+    move = lambda parents, generator: bred.extend(parents) or mutate(parents, generator)  # noqa: E731
+    space = replace(BRED, moves={"mutation": move}, marks=lambda words: [{word[0]} for word in words])
+    words, settings = EVERYTHING[:300], BreedingSettings(30, 1, parents=8)  # best first: 216 begin alike
+    hopes = -np.arange(300.0)
+    for share, kinds in ((1.0, {0}), (0.5, {0, 1})):
+        bred.clear()
+        breed(space, Parents(words, hopes, share), set(map(repr, words)), lambda rows: np.zeros(len(rows)), settings,
+              np.random.default_rng(0))  # fmt: skip
+        assert {word[0] for word in bred} == kinds
+
+
+def test_nothing_excluded_is_bred_and_every_candidate_has_its_source_and_row():
+    excluded = {repr(word) for word in EVERYTHING[:50]}
+    found = breed(
+        BRED, Parents(EVERYTHING[:50], [0.0] * 50), set(excluded), lambda rows: np.zeros(len(rows)),
+        BreedingSettings(40, 2, 20), np.random.default_rng(0), EVERYTHING[100:103],
+    )  # fmt: skip
+    assert not set(found.keys) & excluded
+    assert found.sources == ["offered"] * 3 + ["mutation"] * (len(found) - 3)
+    assert len(set(found.keys)) == len(found) == sum(map(len, found.rows)) >= 43
