@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +39,7 @@ class Batch:
     def __getitem__(self, name: str) -> Tensor:
         return self.fields[name]
 
-    def map(self, function) -> Batch:
+    def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with `function` applied to each tensor (move, slice, repeat)."""
         apply = lambda value: None if value is None else function(value)  # noqa: E731
         return Batch({k: function(v) for k, v in self.fields.items()}, apply(self.mask), apply(self.condition))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
 from sciencegen.files import atomic_write, drop_empty, make_folder, sha256_of
@@ -181,7 +181,7 @@ _HELD: set[str] = set()
 """Locks of this process: the operating system's lock doesn't stop a process from locking twice."""
 
 
-def _acquire(path: Path):
+def _acquire(path: Path) -> TextIO:
     """An open, locked file at `path`."""
     import fcntl
 

@@ -101,7 +101,11 @@ def draw_disc_radius(generator: np.random.Generator, magnitude: float, radii: tu
     return min(max(SCALE_LENGTH * median, radii[0]), radii[1])
 
 
-def _spheroid(generator: np.random.Generator, disc_radius: float, angle: float):
+Morphology = tuple[tuple[Component, ...], Knots | None, dict[str, float]]
+"""Components, knots, and what is known of them by name."""
+
+
+def _spheroid(generator: np.random.Generator, disc_radius: float, angle: float) -> Morphology:
     """A single profile as large as a disc's scale length, steep."""
     g = draw_bulge_ellipticity(generator)
     index = _on_grid(generator.normal(3.5, 0.8), 2.0, 5.0)
@@ -109,7 +113,7 @@ def _spheroid(generator: np.random.Generator, disc_radius: float, angle: float):
     return (one,), None, {"bulge_fraction": 1.0, "inclination": math.nan, "knot_fraction": 0.0}
 
 
-def _disc(generator: np.random.Generator, disc_radius: float, angle: float):
+def _disc(generator: np.random.Generator, disc_radius: float, angle: float) -> Morphology:
     """A disc with a bulge of 0.6 of its scale length, half of them with two arms of knots."""
     inclination = math.acos(generator.uniform(0, 1))
     bulge = min(abs(generator.normal(0, 0.2)), 0.8)
@@ -122,7 +126,7 @@ def _disc(generator: np.random.Generator, disc_radius: float, angle: float):
     return (disc, middle), knots, _about(bulge, inclination, arms)
 
 
-def _irregular(generator: np.random.Generator, disc_radius: float, angle: float):
+def _irregular(generator: np.random.Generator, disc_radius: float, angle: float) -> Morphology:
     """A flat disc with a few large knots, off its centre."""
     inclination = math.acos(generator.uniform(0, 1))
     q, share = axis_ratio(inclination, 0.35), generator.uniform(0.2, 0.5)

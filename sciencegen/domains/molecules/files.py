@@ -168,12 +168,16 @@ def write(
     write_text(path, writers[kind](items, names, values))
 
 
-def _smi_lines(molecules, names, values) -> Iterator[str]:
+def _smi_lines(
+    molecules: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]]
+) -> Iterator[str]:
     for molecule, name in zip(molecules, names, strict=True):
         yield line_of(text(molecule), name)
 
 
-def _sdf_records(molecules, names, values) -> Iterator[str]:
+def _sdf_records(
+    molecules: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]]
+) -> Iterator[str]:
     """The tag `smiles` is the molecule as it was asked for; `structure` says how the coordinates were made, or why they
     are flat; `stereocentres_chosen`, how many centres the molecule leaves open, of which a structure can show one
     configuration only."""

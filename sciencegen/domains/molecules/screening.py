@@ -8,8 +8,9 @@ be decided from the atoms and the bond alone (rings, degree, recursive patterns)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
+from typing import TypeVar
 
 from rdkit import Chem
 
@@ -21,6 +22,12 @@ BondKey = tuple[AtomKey, float, AtomKey]
 _MEMORY = 50_000
 _ORDERS = {1.5: 12, 2.0: 2, 3.0: 3}
 """Number -> the one bond type of ordinary molecules that has it; 1.0 is treated as undecided."""
+
+
+Need = TypeVar("Need", bound=Hashable)
+"""A described atom, or a bond with its ends."""
+Fact = Callable[[str, int], bool | None]
+"""(kind of query, number) -> whether it holds; None where that isn't known."""
 
 
 class PatternScreen:
@@ -50,7 +57,7 @@ class PatternScreen:
                 need |= self._bit(self._atom_needs, description)
         return need
 
-    def _bit(self, table: dict, need) -> int:
+    def _bit(self, table: dict[Need, int], need: Need) -> int:
         if need not in table:
             table[need] = 1 << (len(self._atom_needs) + len(self._bond_needs))
         return table[need]
@@ -159,11 +166,11 @@ def _tree(description: str) -> tuple:
     return roots[0] if len(roots) == 1 else ("", ())
 
 
-def _possible(tree: tuple, fact) -> bool:
+def _possible(tree: tuple, fact: Fact) -> bool:
     return _range(tree, fact)[0]
 
 
-def _range(tree: tuple, fact) -> tuple[bool, bool]:
+def _range(tree: tuple, fact: Fact) -> tuple[bool, bool]:
     """(can be true, can be false) of a query over what is known."""
     line, children = tree
     parts = [_range(child, fact) for child in children]

@@ -71,7 +71,9 @@ def _nearest_in(sequences: Sequence[str], references: Sequence[str], best: np.nd
     return found
 
 
-def _align_shortlisted(rows: Sequence[int], sequences: Sequence[str], references: Sequence[str], found: np.ndarray):
+def _align_shortlisted(
+    rows: Sequence[int], sequences: Sequence[str], references: Sequence[str], found: np.ndarray
+) -> None:
     """Raise found[row] to the identities with the references that share most words; no identity is above the ratio of
     the lengths, so that many needn't be aligned."""
     shared = (_words(sequences) @ _words(references).T).toarray()

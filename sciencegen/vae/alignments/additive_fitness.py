@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ from sciencegen.errors import DataError
 from sciencegen.networks.descent import FitProgress, no_progress
 from sciencegen.vae.alignments.inverse_cdf import Quantile, letters_at_quantile, with_changes
 from sciencegen.vae.alignments.networks import LETTERS, Known
+
+if TYPE_CHECKING:  # scipy is imported on use
+    from scipy.sparse import sparray
 
 Letters = Int[Tensor, "item column"]
 PerLetter = Float[Tensor, "item column letter"]
@@ -138,7 +141,7 @@ def _opinion(ratios: np.ndarray, rows: np.ndarray, reference: np.ndarray) -> np.
     return np.stack([ratios, *(np.maximum(ratios - knot, 0) - max(-knot, 0) for knot in knots)], -1)
 
 
-def _design(rows: np.ndarray, reference: np.ndarray, opinion: np.ndarray):
+def _design(rows: np.ndarray, reference: np.ndarray, opinion: np.ndarray) -> sparray:
     """[row feature] sparse: 1; the sums of the changes' opinions; which columns changed; to which letters."""
     from scipy.sparse import coo_array, hstack
 
@@ -152,14 +155,16 @@ def _design(rows: np.ndarray, reference: np.ndarray, opinion: np.ndarray):
     return hstack([np.ones((len(rows), 1)), shared, changed, to], format="csr")
 
 
-def _ridge(design, values: np.ndarray, width: np.ndarray) -> np.ndarray:
+def _ridge(design: sparray, values: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Coefficients of standard deviations `width` before, in those of the noise."""
     from scipy.sparse.linalg import lsmr
 
     return width * lsmr(design.multiply(width).tocsr(), values, damp=1.0, maxiter=1000)[0]
 
 
-def _best_width(design, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress) -> tuple[np.ndarray, float]:
+def _best_width(
+    design: sparray, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress
+) -> tuple[np.ndarray, float]:
     """The widths of s and t that foresee rows left out best, and how well."""
     fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
 

@@ -140,7 +140,9 @@ class SequenceVAE(nn.Module):
         """p(x | z, c), each position given the true tokens before it."""
         return self._likelihood(code, condition, batch, self._expected(batch))
 
-    def _likelihood(self, code: Tensor, condition: Condition, batch: Batch, expected: Tensor):
+    def _likelihood(
+        self, code: Tensor, condition: Condition, batch: Batch, expected: Tensor
+    ) -> AutoregressiveCategorical:
         tokens = batch["tokens"]
         previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
         asked = None if condition is None else condition[:, None]  # of all steps
