@@ -16,7 +16,7 @@ from sciencegen.api.sources.tables import given_rows
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored_table, write_chunks
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
-from sciencegen.config import Resources, ScoreSettings, as_texts, build_settings
+from sciencegen.config import ScoreSettings, as_texts, build_settings
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.errors import ConfigError
 from sciencegen.items import Origin, Row
@@ -80,7 +80,7 @@ def resolve_score(
     A file's items are read in the form that a predictor sees items in, if the file has it, or in one that alone can
     read it. whole: write the texts of that form. called: what the origin calls the source.
     """
-    further = own_oracles(domain, settings.model, settings)
+    further = own_oracles(domain, settings)
     path = items if isinstance(items, Path) else None
     formed = domain if settings.wild_type or path is None else in_form(domain, _form_of(domain, path, settings))
     source: Path | Sequence[Row] = items if isinstance(items, Path) else given_rows(items)
@@ -103,14 +103,17 @@ def collect(request: ScoreRequest) -> Scored:
     return Scored(table, scoring.summary(), tuple(scoring.notes), write, refused)
 
 
-def own_oracles(domain: str, model: str | None, resources: Resources) -> Mapping[str, Oracle]:
-    """What a model knows of items itself, by name; none without a model, an error for one that knows nothing."""
-    if model is None:
+def own_oracles(domain: str, settings: ScoreSettings) -> Mapping[str, Oracle]:
+    """What the model knows of items itself, by name; none without a model, an error for one that knows nothing. Where
+    no names are given, what needs none, if there is such."""
+    if settings.model is None:
         return {}
-    found = open_model(domain, model, resources).oracles
-    if not found:
-        raise ConfigError(f"Expected a model that scores items, {model} has no scores of its own. Leave it out.")
-    return found
+    model = open_model(domain, settings.model, settings)
+    if not model.oracles:
+        raise ConfigError(
+            f"Expected a model that scores items, {settings.model} has no scores of its own. Leave it out."
+        )
+    return model.oracles if settings.names else model.usual_oracles or model.oracles
 
 
 def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:

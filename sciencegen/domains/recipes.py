@@ -204,12 +204,15 @@ class ModelOracles:
     make : (model, representation, remember) -> oracles by name
     names : tuple of str
         That these and `Representation.measures` may have.
+    on_request : tuple of str
+        Of these, what is scored only where it is named: predictors don't learn from it.
     inform_predictors : bool
-        Whether a predictor that is given the model learns from them unless told otherwise.
+        Whether a predictor that is given the model learns from the others unless told otherwise.
     """
 
     make: Callable[..., Mapping[str, Oracle]]
     names: tuple[str, ...] = ()
+    on_request: tuple[str, ...] = ()
     inform_predictors: bool = False
 
 

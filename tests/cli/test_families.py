@@ -451,3 +451,19 @@ def test_names_in_files_of_draws_carry_the_numbers_of_the_alignment(cli, model, 
         assert path.read_text().startswith(f">{name}/9-{8 + len(focus)} ")
         assert read_focus(path)[0].first == 9
     assert "candidate-1," in Path("b.csv").read_text(), "tables have the name alone"
+
+
+def test_the_likelihood_of_a_row_is_a_column_where_it_is_named(cli, family_model):
+    rows = family_model.parent / "family.a2m"
+    assert cli("score", "proteins", rows, "--model", family_model, "-o", "usual.csv").code == 0
+    assert list(read(Path("usual.csv"))[0])[-2:] == ["family_score", "mutations"]
+    named = ("--with", "log_likelihood,mutations")
+    assert cli("score", "proteins", rows, "--model", family_model, *named, "-o", "named.csv").code == 0
+    scored = [row for row in read(Path("named.csv")) if row["log_likelihood"]]  # a row with a gap is no whole sequence
+    Path("backwards.csv").write_text("".join(["item\n", *(f"{row['item'][::-1]}\n" for row in scored)]))
+    assert cli("score", "proteins", "backwards.csv", "--model", family_model, *named, "-o", "b.csv").code == 0
+    known, strange = (
+        [float(row["log_likelihood"]) for row in rows if row["log_likelihood"]] for rows in (scored, read(Path("b.csv")))
+    )
+    assert max(known) < 0
+    assert sum(known) / len(known) > sum(strange) / len(strange) + 10

@@ -66,6 +66,9 @@ class OracleBook:
         others = sorted(known - set(domain_of(self.domain).oracles.names()))
         near = nearest_names(name, others)
         named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
+        recipes = domain_of(self.domain).recipes.values()
+        if any(one.oracles is not None and name in one.oracles.names for one in recipes):
+            return f"{named} A model may know '{name}': pass `model`."
         if shipped := self._shipped_like(name):
             return f"{named} A shipped predictor knows {shipped[0]}: `predictors` {shipped[0]}={shipped[1]}."
         return named or " One of yours: `predictors` NAME=FOLDER."

@@ -58,6 +58,13 @@ class LoadedModel:
         return {} if found is None else found.make(self.model, self.representation, self._remember)
 
     @property
+    def usual_oracles(self) -> Mapping[str, Oracle]:
+        """Those that need no naming."""
+        found = self.recipe.oracles
+        on_request = () if found is None else found.on_request
+        return {name: oracle for name, oracle in self.oracles.items() if name not in on_request}
+
+    @property
     def reference(self) -> Reference | None:
         """What the model's items are named against, if they are."""
         return None if self.representation.naming is None else self.representation.naming.reference

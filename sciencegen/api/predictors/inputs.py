@@ -61,7 +61,7 @@ class ModelInputs:
 
     @cached_property
     def scorers(self) -> Mapping[str, Oracle]:
-        scorers = dict(self.loaded.oracles)
+        scorers = dict(self.loaded.usual_oracles)
         if not scorers:
             raise ConfigError(f"Expected a model that scores items, {self.model} has no scores. Pass inputs=features.")
         return scorers

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
+from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.molecules import conformers, geometry_representation, joint, representations
 from sciencegen.domains.molecules.representations import SelfiesRepresentation
-from sciencegen.domains.recipes import Adaptation, Recipe
+from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember
+from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
 
 CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
@@ -17,6 +21,13 @@ CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds"
 def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESettings) -> SequenceVAE:
     """A code of 64 numbers read by a transformer, a recurrent decoder over groups of SELFIES symbols, a flow prior."""
     return SequenceVAE(len(representation.vocabulary), len(representation.properties), settings)
+
+
+def sequence_oracles(
+    model: SequenceVAE, representation: SelfiesRepresentation, remember: Remember
+) -> Mapping[str, Oracle]:
+    """log p of a molecule's tokens in canonical order, exact: as the decoder writes them without a code."""
+    return likelihood_oracles(model, representation, model.log_prob)
 
 
 def adapt_selfies_vae(
@@ -75,6 +86,7 @@ RECIPES = {
         conditions=CONDITIONS,
         adaptation=Adaptation(adapt_representation=representations.adapt, adapt=adapt_selfies_vae),
         description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
+        oracles=ModelOracles(make=sequence_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
     ),
     "conformers": Recipe(
         name="conformers",

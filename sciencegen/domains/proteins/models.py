@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from sciencegen.batch import Batch
+from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.proteins import alignment_representation
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
-from sciencegen.domains.recipes import FamilyTraining, ModelOracles, Recipe
+from sciencegen.domains.recipes import FamilyTraining, ModelOracles, Recipe, Remember
+from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.alignment_vae import AlignmentVAE, AlignmentVAESettings, WildTypeRow
 
@@ -36,6 +40,19 @@ def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVA
     heard = [place for place, name in enumerate(names) if name not in (MUTATIONS, measured)]
     landscape = AdditiveFitness(focus, len(ALPHABET), names.index(measured)) if measured else None
     return AlignmentVAE(len(focus), len(ALPHABET), settings, reference, heard, landscape)
+
+
+def model_oracles(
+    model: AlignmentVAE, representation: AlignmentRepresentation, remember: Remember
+) -> Mapping[str, Oracle]:
+    """`family_oracles`, and a lower bound of log p of an aligned row, gaps apart, by the members' mixture."""
+
+    def bound(batch: Batch) -> Tensor:
+        members = model.evidence(batch, importance=True)
+        return torch.logsumexp(members, 0) - np.log(len(members))
+
+    found = family_oracles(model, representation, remember)
+    return {**found, **likelihood_oracles(model, representation, bound)}
 
 
 def check(
@@ -66,7 +83,12 @@ RECIPES = {
         form="aligned",
         check=check,
         family=FamilyTraining(scorer=variant_scorer, weight=WEIGHT, columns=(WEIGHT,)),
-        oracles=ModelOracles(make=family_oracles, names=("family_score", MUTATIONS), inform_predictors=True),
+        oracles=ModelOracles(
+            make=model_oracles,
+            names=("family_score", MUTATIONS, LOG_LIKELIHOOD),
+            on_request=(LOG_LIKELIHOOD,),
+            inform_predictors=True,
+        ),
         training=TRAINING,
     ),
 }
