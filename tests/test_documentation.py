@@ -1,7 +1,7 @@
 """The pages' commands and Python run, each page as one script in a folder of its own, with tiny settings.
 
-README and quickstart, which have each command once, belong to every run; the other pages are slow. What a fence marks
-`slow` is parsed only (`test_readme.py`).
+README and quickstart, which have each command once, and pages that cost little belong to every run; the other pages are
+slow. What a fence marks `slow` is parsed only (`test_readme.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 from sciencegen.cli.main import main
 from tests.documentation import PAGES, Block, blocks, statements, tiny_python
 
-EVERY_RUN = ("README.md", "quickstart.md")
+EVERY_RUN = ("README.md", "extending.md", "installation.md", "quickstart.md", "workflows.md")
 
 VALUES = {
     "-n": "3", "--budget": "24", "--batch": "3", "--draws": "8", "--seeds": "1", "--distill": "16", "--steps": "3",
@@ -39,11 +39,15 @@ STAMPS = (
     "{code: 4, pyramid: {width: 4, multipliers: [1, 2], known: 8}, flow_layers: 2, flow_width: 8, wish_layers: 2, "
     "wish_width: 8, corrections: 0}"
 )
-REGRESSOR = "evaluation_folds: 2, evaluation_repeats: 1, limit: 60"
+HARMONICS = "{scalars: 8, vectors: 4, tensors: 2, layers: 1}"
+REGRESSOR = "evaluation_folds: 2, evaluation_repeats: 1, settings: {families: [ridge], folds: 2}"
 EXTRA: list[tuple[str, list[str]]] = [
-    ("train predictor .*--form", ["--settings", f"{{{REGRESSOR}, settings: {{network: {{scalars: 8}}}}}}"]),
-    ("train predictor galaxies", ["--settings", f"{{{REGRESSOR}, settings: {{families: [ridge], folds: 2}}}}"]),
-    ("train predictor", ["--settings", f"{{{REGRESSOR}, settings: {{families: [ridge], folds: 2}}}}"]),
+    (
+        "train predictor .*--form",
+        ["--settings", f"{{limit: 200, settings: {{network: {HARMONICS}}}}}"],
+    ),
+    ("train predictor proteins", ["--settings", f"{{limit: 600, {REGRESSOR}}}"]),
+    ("train predictor", ["--settings", f"{{limit: 60, {REGRESSOR}}}"]),
     ("train molecules .*--distill", ["--settings", "{teacher_steps: 32}"]),
     ("train molecules .*--from", ["--settings", "{finish: {steps: 2}}"]),
     ("train molecules .*conformers", ["--settings", f"{{settings: {{network: {NETWORK}}}}}"]),
@@ -148,6 +152,9 @@ def proteins(folder: Path) -> None:
     (folder / "data" / "BLAT_ECOLX_Stiffler2015.csv").write_text("\n".join(["mutant,log_fitness", *kept]) + "\n")
     wild_type, first = "QYKLILNGKTLKGETTTEAVDAATAEKVFKQYANDNGVDGEWTYDDATKTFTVTE", 2
     plate = [f"{wild_type[i]}{first + i}{x}" for i in range(37, 43) for x in letters if x != wild_type[i]]
+    plate = plate[:30] + [
+        f"{one}:{other}" for one, other in zip(plate[:30], plate[60:90], strict=True) if one[1:-1] != other[1:-1]
+    ]
     lines = [f"{name},{place % 9 / 3:.2f}" for place, name in enumerate(plate)]
     (folder / "plate.csv").write_text("\n".join(["mutant,fitness", *lines]) + "\n")
     (folder / "variants.csv").write_text("mutant\nV39A\nD40N\n")
