@@ -462,8 +462,7 @@ def test_the_likelihood_of_a_row_is_a_column_where_it_is_named(cli, family_model
     scored = [row for row in read(Path("named.csv")) if row["log_likelihood"]]  # a row with a gap is no whole sequence
     Path("backwards.csv").write_text("".join(["item\n", *(f"{row['item'][::-1]}\n" for row in scored)]))
     assert cli("score", "proteins", "backwards.csv", "--model", family_model, *named, "-o", "b.csv").code == 0
-    known, strange = (
-        [float(row["log_likelihood"]) for row in rows if row["log_likelihood"]] for rows in (scored, read(Path("b.csv")))
-    )
+    tables = (scored, read(Path("b.csv")))
+    known, strange = ([float(row["log_likelihood"]) for row in rows if row["log_likelihood"]] for rows in tables)
     assert max(known) < 0
     assert sum(known) / len(known) > sum(strange) / len(strange) + 10

@@ -3,8 +3,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from sciencegen.errors import ConfigError, DataError, ShapeError
-from sciencegen.metrics.estimates import bootstrap
+from sciencegen.errors import ConfigError
 from sciencegen.metrics.regression import REGRESSION_METRICS, r2, regression_summary, spearman
 
 PEERS = {
@@ -50,19 +49,3 @@ def test_summary_brackets_its_values_and_repeats(pair):
         assert estimate.lower < estimate.value < estimate.upper, name
     with pytest.raises(ConfigError, match="Did you mean 'spearman'"):
         regression_summary(*pair, generator=np.random.default_rng(0), names=["spearmann"])
-
-
-def test_bootstrap_interval_of_a_mean_covers_the_truth_as_often_as_it_says():
-    generator = np.random.default_rng(0)
-    covered = 0
-    for _ in range(200):
-        estimate = bootstrap(np.mean, generator.normal(size=80), generator=generator, resamples=200, confidence=0.9)
-        covered += estimate.lower <= 0 <= estimate.upper
-    assert 0.82 <= covered / 200 <= 0.96
-
-
-def test_bootstrap_refuses_what_it_cannot_resample():
-    with pytest.raises(ShapeError):
-        bootstrap(np.mean, np.ones(3), np.ones(4), generator=np.random.default_rng(0))
-    with pytest.raises(DataError):
-        bootstrap(np.mean, np.ones(0), generator=np.random.default_rng(0))

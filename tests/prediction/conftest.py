@@ -5,6 +5,7 @@ import pytest
 
 from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
 from tests.prediction.known_truth import table
+from tests.prediction.point_clouds import trained_ensemble
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,3 +23,9 @@ def predictor():
     features, values = table(120, seed=0)
     settings = PredictorSettings(families=("ridge", "kernel", "boosting", "forest"), folds=3)
     return fit_predictor(TrainingTables(features, values), settings, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """A trained ensemble of networks of points, and items with measured values that it wasn't fitted on."""
+    return trained_ensemble()

@@ -5,7 +5,6 @@ from sciencegen.prediction import kernels, ridges
 from sciencegen.prediction.families import FAMILIES
 from sciencegen.prediction.storage import STORED_FAMILIES
 from sciencegen.prediction.task import Training
-from sciencegen.prediction.trees import flatten
 from tests.prediction.known_truth import table
 
 
@@ -38,24 +37,3 @@ def test_a_fold_model_does_not_see_its_fold(name, monkeypatch):
     )
     assert np.allclose(first[:, 1], second[:, 1], atol=1e-12)
     assert not np.allclose(first[:, 0], second[:, 0], atol=1e-3)
-
-
-def test_flat_trees_say_what_scikit_learn_says():
-    from sklearn.ensemble import ExtraTreesRegressor
-
-    features, values = table(200, seed=1)
-    inputs = features.astype(np.float32)
-    models = [ExtraTreesRegressor(7, random_state=seed).fit(inputs, values) for seed in (0, 1)]
-    flat = flatten([model.estimators_ for model in models], 1 / 7, [0.0, 0.0])
-    expected = np.stack([model.predict(inputs) for model in models], axis=1)
-    assert np.allclose(flat.predict(inputs.astype(np.float64)), expected, atol=1e-12)
-
-
-def test_kernel_interpolates_when_noise_is_absent():
-    generator = np.random.default_rng(0)
-    inputs = generator.standard_normal((120, 2))
-    target = np.sin(inputs[:, 0])
-    known = Training(inputs, target, np.arange(120) % 5, np.arange(120), np.zeros(2, dtype=bool))
-    family = FAMILIES["kernel"](known, generator)
-    held_out = family.predict(known.query(slice(None)))[np.arange(120), known.fold]
-    assert np.median(np.abs(held_out - target)) < 0.02

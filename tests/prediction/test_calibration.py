@@ -1,0 +1,46 @@
+"""Weights and residuals come of predictions that the items had no part in."""
+
+import numpy as np
+import pytest
+
+from sciencegen.prediction.calibration import calibrate, family_weights, out_of_fold
+from sciencegen.prediction.families import FAMILIES
+from sciencegen.prediction.predictor import PredictorSettings
+from sciencegen.prediction.task import Training
+from tests.prediction.known_truth import table
+
+
+@pytest.fixture(scope="module")
+def training():
+    features, values = table(120, 0)
+    target = (values - values.mean()) / values.std()
+    return Training(features, target, np.arange(120) % 4, np.arange(120), np.arange(10) >= 6)
+
+
+def test_an_items_prediction_is_its_own_folds(training):
+    families = {"ridge": FAMILIES["ridge"](training, np.random.default_rng(0))}
+    held_out, distance = out_of_fold(families, training)
+    each = families["ridge"].predict(training.query(slice(None)))
+    assert held_out[0] == pytest.approx(each[np.arange(120), training.fold])
+    assert (distance > 0).all()
+
+
+def test_weights_sum_to_one_and_go_to_the_better_family():
+    target = np.random.default_rng(0).standard_normal(500)
+    noise = np.random.default_rng(1).standard_normal(500)
+    weights = family_weights(np.stack([target + 0.1 * noise, noise]), target)
+    assert sum(weights) == pytest.approx(1)
+    assert weights[0] > 0.9
+    assert family_weights(np.zeros((2, 4)), np.ones(4)) == pytest.approx([0.5, 0.5])
+
+
+def test_residuals_are_errors_over_their_difficulty_and_a_share_lies_inside(training):
+    generator = np.random.default_rng(0)
+    held_out = training.target + 0.3 * generator.standard_normal((2, 120))
+    distance = generator.uniform(0.1, 1, 120)
+    settings = PredictorSettings(domain=0.9, reference_rows=50)
+    found = calibrate(held_out, [0.5, 0.5], distance, training, settings, generator)
+    assert len(found.residuals) == len(found.folds) == 50
+    assert (distance <= found.border).mean() == pytest.approx(0.9, abs=0.02)
+    assert (found.difficulty >= 0).all()
+    assert found.residuals.mean() == pytest.approx(1, abs=0.3)

@@ -1,0 +1,51 @@
+"""A failure is a failure, never a score."""
+
+import numpy as np
+import pytest
+
+from sciencegen.scoring.oracles import ArrayOracle, FunctionOracle, Oracle, OracleAround, Score, with_annotations
+
+
+def word_length(word):
+    if word == "bad":
+        raise ValueError("a bad word")
+    return len(word) if word else float("nan")
+
+
+@pytest.mark.parametrize(
+    "oracle",
+    [
+        FunctionOracle("length", word_length, "letters", "maximize"),
+        ArrayOracle("length", lambda words: [np.nan if w in ("", "bad") else len(w) for w in words], "letters"),
+    ],
+    ids=["function", "array"],
+)
+def test_what_has_no_number_fails_alone(oracle):
+    assert isinstance(oracle, Oracle)
+    scores = oracle.score(["abc", "", "bad", "de"])
+    assert [score.value for score in scores] == [3, None, None, 2]
+    assert [score.failed for score in scores] == [False, True, True, False]
+    assert all(score.failure for score in scores if score.failed)
+    assert oracle.score([]) == []
+
+
+def test_an_exception_is_told():
+    assert FunctionOracle("length", word_length).score(["bad"])[0].failure == "ValueError: a bad word"
+
+
+def test_a_wrapper_has_the_name_unit_and_direction_of_its_oracle():
+    class Wrapper(OracleAround):
+        def __init__(self, oracle):
+            self.oracle = oracle
+
+    inner = FunctionOracle("length", word_length, "letters", "maximize")
+    wrapper = Wrapper(inner)
+    assert (wrapper.name, wrapper.unit, wrapper.direction) == ("length", "letters", "maximize")
+    assert wrapper.measured is None
+    inner_with_range = type("Trained", (), {**vars(Wrapper), "measured": (0.0, 9.0), "score": inner.score})(inner)
+    assert Wrapper(inner_with_range).measured == (0.0, 9.0)
+
+
+def test_annotated_names_have_further_columns():
+    assert with_annotations(["a", "b"], ["b"]) == ["a", "b", "b_lower", "b_upper", "b_in_domain"]
+    assert Score(None, failure="why").failed
