@@ -360,3 +360,31 @@ def teacher_of(properties):
 def test_a_recipe_that_cannot_say_how_to_draw_is_not_distilled():
     with pytest.raises(ConfigError, match="diffusion"):
         drawing_as(None, Settings())
+
+
+def test_a_finished_training_is_not_repeated_and_another_is_not_overwritten(cli, workspace):
+    same = ("--condition", "radius", "--training", "steps=200", "--training", "learning_rate=0.01")
+    base = ("train", "pointclouds", "--data", workspace.folder / "data", "-o", workspace.model)
+    again = cli(*base, *same, "--training", "warmup_steps=5")
+    assert again.code == 0
+    assert "finished already" in again.err
+    assert cli(*base, "--training", "steps=3").code == 2
+
+
+def test_trained_weights_are_adapted(cli, workspace):
+    base = ("train", "pointclouds", "--from", workspace.model, "--data", workspace.folder / "clouds.csv", "-o", "tuned")
+    assert cli(*base, "--condition", "radius", "--training", "steps=5").code == 0
+    assert cli("generate", "pointclouds", "--model", "tuned", "-n", 3).code == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(("--condition", "bogus"), "bogus"), (("--training", "setps=3"), "setps"), (("--set", "x=1"), "x")],
+)
+def test_a_training_that_is_refused_claims_no_folder(cli, workspace, tmp_path, flags, said):
+    wrong = cli("train", "pointclouds", "--data", workspace.folder / "clouds.csv", "-o", "run", *flags)
+    assert wrong.code == 2
+    assert said in wrong.err
+    few = ("--training", "steps=3", "--training", "warmup_steps=1")
+    assert cli("train", "pointclouds", "--data", workspace.folder / "data", "-o", "run", *few).code == 0
+    assert not (tmp_path / "run/data").exists()  # nothing that the refused one prepared

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sciencegen.files import check_writable
-
 VERBS = {
     "generate": ("pointclouds", "--model", "nonesuch"),
     "encode": ("pointclouds", "none.csv"),
@@ -52,12 +50,6 @@ def test_a_journal_that_cannot_be_written_is_told_first(cli, place):
     for verb in (("record", "pointclouds", "none.csv"), ("propose", "pointclouds", "--measured", "none.csv")):
         result = cli(*verb, "--journal", f"{place}/j.csv")
         assert (result.code, "Expected a place for --journal" in result.err) == (2, True)
-
-
-def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path):
-    check_writable(tmp_path / "new/folder/x.csv", "-o")
-    check_writable(tmp_path / "x.csv", "-o")
-    assert not list(tmp_path.iterdir())
 
 
 def test_no_device_is_replaced_by_a_file(cli):

@@ -122,10 +122,3 @@ def test_a_predictor_that_is_named_is_written(cli, workspace):
     wish = ("--goal", "maximize height", "--budget", 30, "-n", 3)
     assert cli("optimize", "pointclouds", "--model", workspace.model, *wish, *named, "-o", "o.csv").code in (0, 5)
     assert "height,m,m_lower,m_upper,m_in_domain" in Path("o.csv").read_text().splitlines()[0]
-
-
-def test_metrics_have_their_units(cli):
-    Path("x.smi").write_text("CCO\nc1ccccc1\nCCN\n")
-    result = cli("evaluate", "molecules", "x.smi", "--against", "x.smi", "-o", "e.json")
-    assert result.code == 0, result.err
-    assert "g/mol" in next(line for line in result.err.splitlines() if line.startswith("wasserstein_mw"))

@@ -11,10 +11,10 @@ import psutil
 import pytest
 import yaml
 
-from sciencegen.api.run import find_profile, read_config, run, snakemake_command
+from sciencegen.api.run import read_config
 from sciencegen.api.workflow import supervision
 from sciencegen.cli.main import main
-from sciencegen.config import RunSettings, load_run
+from sciencegen.config import load_run
 from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
 from tests.workflows.conftest import edited
@@ -221,31 +221,6 @@ def test_a_wrong_config_is_an_error_before_anything_runs(place, monkeypatch, con
     monkeypatch.chdir(place.folder)
     with pytest.raises(ConfigError, match=message):
         read_config("molecules", place.folder / "config.yaml", None)
-
-
-@pytest.mark.parametrize("config", [None, "config.yaml"])
-def test_unknown_names_are_errors_that_help(config):
-    with pytest.raises(ConfigError, match="Did you mean 'molecules'"):
-        run("molecule", config)
-    with pytest.raises(ConfigError, match="Did you mean 'slurm'"):
-        find_profile(WORKFLOWS, "slrum")
-
-
-def test_flags_of_the_user_come_last_and_cores_are_not_given_twice(tmp_path):
-    settings = RunSettings(domain="pointclouds", threads=3)
-    ours = snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "default", settings, [])
-    theirs = snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "default", settings, ["--cores", "1", "-n"])
-    assert ours[-2:] == ["--cores", "3"]
-    assert theirs[-3:] == ["--cores", "1", "-n"]
-    assert theirs.count("--cores") == 1
-    with pytest.raises(ConfigError, match="slurm"):
-        snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "slum", settings, [])
-
-
-def test_a_profile_of_the_user_is_found(tmp_path):
-    (tmp_path / "config.yaml").write_text("jobs: 3\n")
-    assert find_profile(WORKFLOWS, str(tmp_path)) == tmp_path
-    assert find_profile(WORKFLOWS, "slurm") == WORKFLOWS / "profiles" / "slurm"
 
 
 @pytest.mark.slow

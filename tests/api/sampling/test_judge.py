@@ -1,3 +1,5 @@
+"""What is told of each draw: properties, predictions, and what an observation shows."""
+
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,0 +1,3 @@
+"""The command line, a folder of its own for each test, and what a toy training leaves."""
+
+from tests.cli.conftest import _elsewhere, cli, workspace  # noqa: F401

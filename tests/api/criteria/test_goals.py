@@ -1,0 +1,27 @@
+"""Goals are read with a domain, which may keep names out of them."""
+
+import pytest
+
+from sciencegen.api.criteria.conditions import parse_conditions
+from sciencegen.api.criteria.goals import read_goals
+from sciencegen.domains import load_domain
+from sciencegen.domains.proteins.oracles import NOT_GOALS
+from sciencegen.errors import ConfigError
+
+NAMES = ["surveillance", "escape", "Immune-Escape", "EVEscape", "escape:mine"]
+
+
+@pytest.mark.parametrize("name", list(NOT_GOALS))
+@pytest.mark.parametrize("form", ["proteins", "proteins/aligned"])
+def test_where_goals_are_read_each_name_is_refused(form, name):
+    """So does every verb that reads its goals or conditions there."""
+    domain = load_domain(form)
+    with pytest.raises(ConfigError, match="out of scope"):
+        read_goals(domain, [f"maximize {name}"])
+    with pytest.raises(ConfigError, match="out of scope"):
+        parse_conditions([f"{name} >= 0"], domain)
+
+
+def test_other_names_and_other_domains_are_as_before():
+    assert read_goals(load_domain("proteins"), ["maximize charge"])[0].name == "charge"
+    assert read_goals(load_domain("molecules"), ["maximize escape"])[0].name == "escape"

@@ -1,0 +1,19 @@
+"""Model folders: which model a reference means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sciencegen.api.models.folder import referred_to
+
+
+def test_a_predictors_model_is_the_one_beside_it_whatever_lies_where_the_command_runs(tmp_path, monkeypatch):
+    for model in ("a/model", "b/model", "b/work/old"):
+        (tmp_path / model).mkdir(parents=True)
+        (tmp_path / model / "config.yaml").touch()
+    predictor = tmp_path / "a" / "predictor"
+    predictor.mkdir()
+    monkeypatch.chdir(tmp_path / "b" / "work")
+    assert Path(referred_to("../model", predictor)).resolve() == tmp_path / "a" / "model"
+    assert referred_to("old", predictor) == "old", "an earlier reference, from where its command ran"
+    assert referred_to("../none", predictor) == str(predictor / "../none"), "the error names the place beside it"

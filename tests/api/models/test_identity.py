@@ -1,0 +1,27 @@
+"""The identity of a training: everything that its weights depend on."""
+
+from __future__ import annotations
+
+from sciencegen.api.models.identity import identity_of
+from sciencegen.config import TrainSettings
+
+
+def test_the_weights_that_a_training_starts_from_belong_to_it(tmp_path):
+    """Their folder's name may come to hold others."""
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/config.yaml").write_text("")
+    found = []
+    for content in (b"one", b"other", b"one"):
+        (tmp_path / "base/weights.safetensors").write_bytes(content)
+        found.append(identity_of("molecules", "qm9", None, TrainSettings(from_model=str(tmp_path / "base"))))
+    assert found[0] == found[2] != found[1]
+    assert "from" not in identity_of("molecules", "qm9", None, TrainSettings())
+
+
+def test_how_the_data_are_read_belongs_to_a_training():
+    few, all_of_it = (identity_of("molecules", "qm9", None, TrainSettings(limit=limit)) for limit in (5, None))
+    assert few["data"]["limit"] == 5
+    assert "limit" not in all_of_it["data"]
+    assert all_of_it == identity_of("molecules", "qm9", None, TrainSettings(sample=True, offline=True))
+    whole = identity_of("molecules", "qm9", None, TrainSettings(sample=False))
+    assert whole["data"]["sample"] is False

@@ -1,0 +1,33 @@
+"""What a run calls: flags, profiles, and names that help."""
+
+import pytest
+
+from sciencegen.api.run import find_profile, run, snakemake_command
+from sciencegen.config import RunSettings
+from sciencegen.errors import ConfigError
+from tests.workflows.snakemake_process import WORKFLOWS
+
+
+@pytest.mark.parametrize("config", [None, "config.yaml"])
+def test_unknown_names_are_errors_that_help(config):
+    with pytest.raises(ConfigError, match="Did you mean 'molecules'"):
+        run("molecule", config)
+    with pytest.raises(ConfigError, match="Did you mean 'slurm'"):
+        find_profile(WORKFLOWS, "slrum")
+
+
+def test_flags_of_the_user_come_last_and_cores_are_not_given_twice(tmp_path):
+    settings = RunSettings(domain="pointclouds", threads=3)
+    ours = snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "default", settings, [])
+    theirs = snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "default", settings, ["--cores", "1", "-n"])
+    assert ours[-2:] == ["--cores", "3"]
+    assert theirs[-3:] == ["--cores", "1", "-n"]
+    assert theirs.count("--cores") == 1
+    with pytest.raises(ConfigError, match="slurm"):
+        snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "slum", settings, [])
+
+
+def test_a_profile_of_the_user_is_found(tmp_path):
+    (tmp_path / "config.yaml").write_text("jobs: 3\n")
+    assert find_profile(WORKFLOWS, str(tmp_path)) == tmp_path
+    assert find_profile(WORKFLOWS, "slurm") == WORKFLOWS / "profiles" / "slurm"

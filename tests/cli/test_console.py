@@ -1,0 +1,45 @@
+"""Progress and summaries on standard error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sciencegen.cli import console
+
+
+def test_a_summary_for_programs_goes_where_the_results_are_not(cli, workspace):
+    result = cli("generate", "pointclouds", "-n", 3, "--model", workspace.model, "--json")
+    assert result.out.startswith("item")
+    assert json.loads(result.err.splitlines()[-1])["written"] == 3
+
+
+def test_long_work_is_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(console, "monotonic", lambda: now[0])
+    with console.progress("scoring", 50) as advance:
+        for seconds in (1, 3, 15, 24):
+            now[0] = seconds
+            advance(10)
+    assert capsys.readouterr().err.splitlines() == ["scoring: 20 of 50", "scoring: 40 of 50"]
+
+
+def test_where_the_reasons_of_what_is_refused_stand_is_told_with_its_number(cli, workspace, tmp_path):
+    """Of a table, of a folder, and where there is no file to hold them."""
+    head, *rows = (workspace.folder / "clouds.csv").read_text().splitlines()
+    (tmp_path / "in.csv").write_text("\n".join([head, "nonsense,1", *rows[:40]]) + "\n")
+    scored = cli("score", "pointclouds", tmp_path / "in.csv", "-o", "scores.csv")
+    assert "refused 1" in scored.err
+    assert "rejects scores.csv.rejects.csv" in scored.err
+    assert Path("scores.csv.rejects.csv").is_file()
+    told = json.loads(cli("score", "pointclouds", tmp_path / "in.csv", "-o", "s.csv", "--json").out)
+    assert told["rejects"] == "s.csv.rejects.csv"
+    piped = cli("score", "pointclouds", tmp_path / "in.csv")
+    assert "rejects not kept (pass -o to have the reasons in a file)" in piped.err
+    few = ("--set", "families=[ridge]", "--set", "folds=3")
+    trained = cli(
+        "train", "predictor", "pointclouds", tmp_path / "in.csv", "--target", "measured", "-o", "fitted", *few
+    )
+    assert "rejects fitted/rejects.csv" in trained.err
+    clean = cli("score", "pointclouds", workspace.folder / "clouds.csv", "-o", "clean.csv")
+    assert "rejects" not in clean.err

@@ -1,0 +1,70 @@
+"""What a flag's help says is what is shown: brackets and angles are words, no markup."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import typer.main
+
+from sciencegen.cli.main import app
+from tests.toy import REPOSITORY
+
+
+def commands(group, path=()):
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from commands(one, (*path, name))
+        else:
+            yield (*path, name), one
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+def words(text: str) -> str:
+    return re.sub(r"[^\w\[\]<>=:;,.-]+", "", text.replace("`", ""))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_is_shown_whole(cli, path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    shown = words(cli(*path, "--help").out)
+    helps = [parameter.help for parameter in COMMANDS[path].params if getattr(parameter, "help", None)]
+    assert helps
+    assert [text for text in helps if words(text) not in shown] == []
+
+
+def test_defaults_of_settings_are_shown(cli):
+    shown = cli("optimize", "--help").out
+    for default in ("[default: 5000]", "[default: 100]", "[default: evolution]", "[default: 512]"):
+        assert default in shown
+
+
+VERBS = ("generate", "encode", "decode", "interpolate", "score", "predict", "optimize", "evaluate", "benchmark", "run")
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "report", "doctor", "train", "datasets"])
+def test_every_verb_has_help(cli, verb):
+    result = cli(verb, "--help")
+    assert result.code == 0
+    assert "Usage" in result.out
+
+
+def test_the_command_line_has_no_heavy_import():
+    heavy = "torch", "rdkit", "lightning", "pandas", "sklearn", "botorch", "numpy", "snakemake", "matplotlib"
+    code = f"import sys, sciencegen, sciencegen.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
+
+
+def test_unknown_names_are_2(cli):
+    assert "pointclouds" in cli("score", "pointcloud", "-").err
+    assert cli("score", "pointcloud", "-").code == 2
+    assert cli("nonesuch").code == 2
+    assert cli("generate", "pointclouds", "--model", "nonesuch").code == 2
+
+
+def test_the_app_is_named():
+    assert app.info.name == "sciencegen"

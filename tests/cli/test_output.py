@@ -1,0 +1,58 @@
+"""Overwriting, refusals, and models of another kind."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+
+def test_an_existing_output_is_kept_without_force(cli, workspace, tmp_path):
+    (tmp_path / "out.csv").write_text("mine")
+    command = ("generate", "pointclouds", "-n", 2, "--model", workspace.model, "-o", "out.csv")
+    assert cli(*command).code == 2
+    assert (tmp_path / "out.csv").read_text() == "mine"
+    assert cli(*command, "--force").code == 0
+    assert (tmp_path / "out.csv").read_text().startswith("item")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format_version": 99}, "newer"),
+        ({"domain": "molecules"}, "molecules"),
+        ({"recipe": "nonesuch"}, "autoencoder"),
+        ({"settings": {"width": 17}}, "loaded"),
+        ({"settings": {"widht": 64}}, "width"),
+    ],
+)
+def test_incompatible_weights_are_4(cli, workspace, tmp_path, change, said):
+    shutil.copytree(workspace.model, tmp_path / "other")
+    config = yaml.safe_load((tmp_path / "other/config.yaml").read_text())
+    (tmp_path / "other/config.yaml").write_text(yaml.safe_dump(config | change))
+    result = cli("generate", "pointclouds", "-n", 2, "--model", "other")
+    assert result.code == 4
+    assert said in result.err
+
+
+def test_damaged_weights_are_4(cli, workspace, tmp_path):
+    shutil.copytree(workspace.model, tmp_path / "cut")
+    weights = tmp_path / "cut/weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert cli("generate", "pointclouds", "-n", 2, "--model", "cut").code == 4
+
+
+def test_refusals_of_an_earlier_run_do_not_stay(cli, workspace, tmp_path):
+    good = (workspace.folder / "clouds.csv").read_bytes()
+    assert cli("score", "pointclouds", "-", "-o", "s.csv", stdin=b"junk\n").code == 3
+    assert (tmp_path / "s.csv.rejects.csv").exists()
+    assert cli("score", "pointclouds", "-", "--format", ".csv", "-o", "s.csv", stdin=good).code == 0
+    assert not (tmp_path / "s.csv.rejects.csv").exists()
+
+
+def test_the_tables_that_generate_writes_are_read_from_a_pipe(cli, workspace):
+    drawn = cli("generate", "pointclouds", "-n", 5, "--model", workspace.model)
+    result = cli("score", "pointclouds", "-", "--with", "radius", stdin=drawn.out.encode())
+    assert result.code == 0
+    assert "scored 5  refused 0" in result.err
