@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import sys
 
 import pytest
 import yaml
+
+from sciencegen.cli.output import input_path
+from sciencegen.errors import DataError
 
 
 def test_an_existing_output_is_kept_without_force(cli, workspace, tmp_path):
@@ -56,3 +61,21 @@ def test_the_tables_that_generate_writes_are_read_from_a_pipe(cli, workspace):
     result = cli("score", "pointclouds", "-", "--with", "radius", stdin=drawn.out.encode())
     assert result.code == 0
     assert "scored 5  refused 0" in result.err
+
+
+def test_standard_input_is_kept_in_a_file_by_its_first_line_while_it_is_read(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"item,y\nA,1\n")))
+    seen = []
+    with input_path("-", lambda first: seen.append(first) or ".csv") as path:
+        assert path.name == "stdin.csv"
+        assert path.read_bytes() == b"item,y\nA,1\n"
+    assert seen == ["", "item,y\n"]
+    assert not path.exists()
+
+
+def test_an_input_of_the_wrong_kind_is_refused(tmp_path):
+    for place, said in ((tmp_path / "none", "found none"), (tmp_path, "found a folder")):
+        with pytest.raises(DataError, match=said), input_path(str(place), lambda first: ""):
+            pass
+    with input_path(str(tmp_path), lambda first: "", folders=True) as path:
+        assert path == tmp_path

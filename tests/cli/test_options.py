@@ -1,0 +1,36 @@
+"""Flags that several verbs share: how their texts are read, and what wins over what."""
+
+from __future__ import annotations
+
+import pytest
+
+from sciencegen.cli.options import folders, names, pairs, settings_from
+from sciencegen.config import GenerateSettings, TrainSettings
+from sciencegen.errors import ConfigError
+
+
+def test_flags_win_over_settings_and_those_not_given_leave_defaults():
+    chosen = settings_from(GenerateSettings, "{n: 7, seed: 3}", n=5, seed=None, where=[])
+    assert (chosen.n, chosen.seed, chosen.where) == (5, 3, ())
+
+
+def test_values_are_read_as_yaml():
+    assert pairs(["steps=3", "sizes=[1, 2]", "name=a=b"], "--set") == {"steps": 3, "sizes": [1, 2], "name": "a=b"}
+    assert folders(["gap=7"]) == {"gap": "7"}
+    assert names(["a, b", "c,"]) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("text", ["steps", "=3", "x={"])
+def test_what_is_no_pair_is_refused(text):
+    with pytest.raises(ConfigError, match="Expected --set name=value"):
+        pairs([text], "--set")
+
+
+def test_a_predictor_needs_a_name():
+    with pytest.raises(ConfigError, match="Expected --predictor NAME=FOLDER"):
+        folders(["folder"])
+
+
+def test_a_verb_with_set_says_so_where_settings_are_taken_for_it():
+    with pytest.raises(ConfigError, match=r"--set NAME=VALUE\. How it is trained goes to --training"):
+        settings_from(TrainSettings, "{members: 1}", settings={}, training={})
