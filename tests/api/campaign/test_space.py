@@ -12,6 +12,7 @@ from pointclouds import DOMAIN
 
 from sciencegen.api.campaign.space import features_for
 from sciencegen.api.propose import propose
+from sciencegen.domains import load_domain
 from sciencegen.domains.base import Regression
 from sciencegen.domains.capabilities import Design
 from sciencegen.optimization.feature_rows import SiteRows
@@ -68,7 +69,7 @@ def corners(monkeypatch):
         space=lambda measured=(), **options: Corners(**options),
         options=("highest",),
     )
-    monkeypatch.setitem(vars(DOMAIN), "design", design)
+    monkeypatch.setitem(vars(load_domain("pointclouds")), "design", design)
 
 
 def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):
