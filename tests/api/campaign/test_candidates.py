@@ -1,0 +1,46 @@
+"""Candidates that the user supplies: distinct items of a pool with their costs."""
+
+import pytest
+from pointclouds import DOMAIN
+
+from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
+from sciencegen.api.campaign.request import SuppliedCandidates
+from sciencegen.errors import DataError
+
+CLOUDS = ["0 0;1 0;0 1;1 1;2 2", "0 0;2 0;0 2;2 2;1 1"]
+
+
+def supplied(path, cost=None, also=()):
+    return SuppliedCandidates(str(path), tuple(map(str, also)), None, cost, 1)
+
+
+@pytest.fixture
+def pool(tmp_path):
+    path = tmp_path / "pool.csv"
+    path.write_text(f"item,price\n{CLOUDS[0]},2\n{CLOUDS[1]},3\n{CLOUDS[0]},9\njunk,1\n")
+    return path
+
+
+def test_an_item_counts_once_at_its_first_cost(pool):
+    found, refused = candidate_pool(DOMAIN, supplied(pool, "price"), None)
+    assert [DOMAIN.items.key(item) for item in found.items] == list(found.keys)
+    assert found.costs.tolist() == [2.0, 3.0]
+    assert [(line, text) for line, text, _ in refused] == [(5, "junk")]
+
+
+def test_a_cost_that_is_none_is_an_error_with_its_line(pool):
+    pool.write_text(f"item,price\n{CLOUDS[0]},2\n{CLOUDS[1]},0\n")
+    with pytest.raises(DataError, match="line 3 has 0"):
+        candidate_pool(DOMAIN, supplied(pool, "price"), None)
+
+
+def test_a_pool_without_items_says_why(pool):
+    pool.write_text("item\njunk\n")
+    with pytest.raises(DataError, match="all rows were refused"):
+        candidate_pool(DOMAIN, supplied(pool), None)
+
+
+def test_further_tables_give_items_and_refusals(pool):
+    items, refused = suggested_items(DOMAIN, supplied(pool, also=[pool, pool]), None)
+    assert len(items) == 4
+    assert len(refused) == 2

@@ -1,0 +1,32 @@
+"""Controls: what they cost is not left for the picks, and they stand behind these."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sciencegen.api.campaign.controls import check_controls, without_controls
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.optimization.campaign_settings import CampaignSettings
+from sciencegen.optimization.candidate_sources import CandidatePool
+from sciencegen.optimization.plate import PlateSettings
+
+SCIENCE = SimpleNamespace(items=SimpleNamespace(key=str.lower))
+POOL = CandidatePool(["A", "B"], ["a", "b"], np.array([2.0, 3.0]))
+
+
+def test_the_limit_of_costs_is_what_controls_leave():
+    options = CampaignSettings(plate=PlateSettings(cost_limit=10.0))
+    assert without_controls(options, SCIENCE, POOL, ["B", "not in the pool"]).plate.cost_limit == 7.0
+    assert without_controls(options, SCIENCE, None, ["B"]).plate.cost_limit == 10.0
+    with pytest.raises(ConfigError, match="these cost 3"):
+        without_controls(CampaignSettings(plate=PlateSettings(cost_limit=3.0)), SCIENCE, POOL, ["B"])
+
+
+def test_controls_that_cannot_be_aligned_are_refused_with_the_remedy():
+    def features(items):
+        raise ShapeError("another length")
+
+    with pytest.raises(ConfigError, match="Pass `wild_type`"):
+        check_controls(SimpleNamespace(features=features), ["MK"])
+    check_controls(SimpleNamespace(features=features), [])

@@ -1,0 +1,41 @@
+"""Where a campaign stands: the journal, and what measured tables add to it."""
+
+import pytest
+
+from sciencegen.api.campaign.history import contradictions, read_history
+from sciencegen.api.campaign.request import HistorySources, TableReading
+from sciencegen.api.science.forms import domain_of
+
+HEAD = "round,item,kind,value,value_sd,predicted,lower,upper,source\n"
+
+
+@pytest.fixture
+def sources(tmp_path):
+    (tmp_path / "journal.csv").write_text(f"{HEAD}1,MKV,proposed,,,1,0,2,pool\n0,MKL,measured,0.5,,,,,a.csv\n")
+    (tmp_path / "b.csv").write_text("item,value\nMKV,1.5\nMAV,\n")
+    return lambda journal: HistorySources(
+        (str(tmp_path / "b.csv"),), str(tmp_path / "journal.csv") if journal else None, TableReading("value", threads=1)
+    )
+
+
+def test_what_a_table_adds_belongs_to_the_round_that_proposed_it(sources):
+    said = []
+    history = read_history(domain_of("proteins"), sources(True), None, said.append)
+    assert [(one.item, one.round, one.value) for one in history.new] == [("MKV", 1, 1.5)]
+    assert history.next_round == 2
+    assert "1 measurements for" in said[0]
+
+
+def test_without_a_journal_each_table_is_a_round_and_nothing_joins(sources):
+    history = read_history(domain_of("proteins"), sources(False), None, print)
+    assert [(one.item, one.round, one.kind) for one in history.entries] == [
+        ("MKV", 1, "measured"), ("MAV", 1, "proposed"),
+    ]  # fmt: skip
+    assert history.new == []
+
+
+def test_items_that_contradict_themselves_are_counted_and_the_first_are_named():
+    assert contradictions([]) == []
+    (told,) = contradictions(list("abcdef"))
+    assert told.startswith("Replicates of 6 measured items differ")
+    assert "a, b, c, d, e ...." in told

@@ -1,0 +1,49 @@
+"""Tables of measurements: rows with a value, and why others have none."""
+
+import pytest
+
+from sciencegen.api.campaign.measurements import awaiting_entries, keys_of, measured_entries, read_measured
+from sciencegen.api.campaign.request import TableReading
+from sciencegen.api.science.forms import domain_of
+from sciencegen.errors import DataError
+
+SCIENCE, READING = domain_of("proteins"), TableReading("value", threads=1)
+
+
+def write(folder, text):
+    path = folder / "lab.csv"
+    path.write_text(text)
+    return path
+
+
+def test_values_errors_and_rounds_are_read_and_what_is_no_number_is_refused(tmp_path):
+    path = write(tmp_path, "item,value,value_sd,round\nMKV,1.5,0.1,2\nMKL,>5,,\nMAV,2,-1,\nMAL,,,3\n")
+    table = read_measured(SCIENCE, path, READING)
+    assert [(one.text, one.value, one.error, one.round) for one in table.rows] == [
+        ("MKV", 1.5, 0.1, 2), ("MKL", None, None, None), ("MAV", 2.0, None, None), ("MAL", None, None, 3),
+    ]  # fmt: skip
+    assert [line for line, _, _ in table.refused] == [3, 4]
+    assert table.unmeasured == 1
+    entries = measured_entries(table, {table.rows[2].key: 7}, 0)
+    assert [(one.item, one.round) for one in entries] == [("MKV", 2), ("MAV", 7)]
+    assert [one.item for one in awaiting_entries(table, set()).values()] == ["MAL"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("item,valeu\nMKV,1\n", "valeu"),
+        ("item,value\nMKV,\n", "all are empty"),
+        ("item,value\nMKV,n.d.\n", "holds 'n.d.'"),
+        ("item,value,value_lower,value_upper\nMKV,1,0,2\n", "as predictions have"),
+    ],
+)
+def test_a_table_without_measured_values_says_what_it_has(tmp_path, text, said):
+    with pytest.raises(DataError, match=said):
+        read_measured(SCIENCE, write(tmp_path, text), READING)
+
+
+def test_an_item_of_a_journal_that_cannot_be_read_is_named():
+    assert keys_of("proteins", ["MKV", "MKV"], 1, "j.csv") == {"MKV": SCIENCE.items.key(SCIENCE.items.parse("MKV"))}
+    with pytest.raises(DataError, match=r"j\.csv, found 'M1'"):
+        keys_of("proteins", ["M1"], 1, "j.csv")
