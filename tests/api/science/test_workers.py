@@ -1,0 +1,14 @@
+"""What runs in worker processes: a text that ends its process costs its own row alone."""
+
+from sciencegen.api.science.naming import ReadItems
+from sciencegen.api.science.workers import describe
+from sciencegen.items import Row
+
+CLOUDS = ["0 0;1 0;0 1;1 1;2 2", "crash", "junk", "0 0;2 0;0 2;2 2;1 1"]
+
+
+def test_rows_keep_their_order_and_refusals_their_lines():
+    rows = [Row(line, text) for line, text in enumerate(CLOUDS, 3)]
+    good, refused = describe(ReadItems("pointclouds"), rows, 1)
+    assert [row.line for row, _ in good] == [3, 6]
+    assert [(line, text) for line, text, _ in refused] == [(4, "crash"), (5, "junk")]

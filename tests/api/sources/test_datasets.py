@@ -1,0 +1,34 @@
+"""Sources: files, prepared folders, and datasets by name."""
+
+import pytest
+
+from sciencegen.api.sources.datasets import all_rows, check_source, find_card, open_source, prepared_at, read_texts
+from sciencegen.config import PrepareSettings
+from sciencegen.errors import ConfigError, SciencegenError
+
+
+def test_a_split_is_named_with_and_without_the_domain():
+    for name in ("moses/test", "molecules/moses/test"):
+        card, split = find_card("molecules", name)
+        assert (card.full_name, split) == ("molecules/moses", "test")
+    assert find_card("molecules/structures", "moses")[1] is None
+    with pytest.raises(ConfigError, match="Expected moses/ and one of"):
+        find_card("molecules", "moses/tset")
+    with pytest.raises(SciencegenError, match="found no file 'nowhere"):
+        check_source("molecules", "nowhere.csv")
+
+
+def test_rows_of_a_file_are_cut_at_the_limit(tmp_path):
+    path = tmp_path / "x.smi"
+    path.write_text("CCO\nCC\nC\n")
+    rows, files = open_source("molecules", PrepareSettings(source=str(path), limit=2))
+    assert [row.text for row in all_rows(rows)] == ["CCO", "CC"]
+    assert files == [path]
+    assert prepared_at(str(path)) is None
+
+
+def test_items_of_a_form_come_in_the_domain_s_own_words(tmp_path):
+    path = tmp_path / "family.a2m"
+    path.write_text(">a\nMKLV\n>b\nMK-V\n")
+    assert list(read_texts("proteins", str(path))) == ["MKLV", "MKV"]
+    assert list(read_texts("proteins/aligned", str(path))) == ["MKLV", "MK-V"]

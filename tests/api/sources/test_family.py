@@ -1,0 +1,25 @@
+"""`measured`: what is refused before anything is read."""
+
+import pytest
+
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.sources.family import check_measured_table, with_measured
+from sciencegen.config import PrepareSettings
+from sciencegen.errors import ConfigError, DataError
+
+FAMILY = domain_of("proteins/aligned")
+
+
+def test_a_table_needs_a_family_and_a_file(tmp_path):
+    check_measured_table(FAMILY, PrepareSettings())
+    with pytest.raises(ConfigError, match="`measured` with `target`"):
+        check_measured_table(FAMILY, PrepareSettings(target="y"))
+    with pytest.raises(ConfigError, match="pass `form` aligned"):
+        check_measured_table(domain_of("proteins"), PrepareSettings(measured="x.csv"))
+    with pytest.raises(DataError, match="found no file"):
+        check_measured_table(FAMILY, PrepareSettings(measured=str(tmp_path / "x.csv")))
+
+
+def test_rows_by_split_are_no_alignment():
+    with pytest.raises(ConfigError, match="Expected an alignment's file"):
+        with_measured(FAMILY, {"train": iter(())}, {"reference": "MKV"}, PrepareSettings(measured="x.csv"))

@@ -1,0 +1,25 @@
+"""Rows of files and of prepared datasets hold the same numbers."""
+
+import pytest
+
+from sciencegen.api.sources.preparation import prepare_source
+from sciencegen.api.sources.tables import given_rows, read_rows
+from sciencegen.config import PredictorSettings, PrepareSettings
+from tests.toy import write_clouds
+
+
+def test_a_prepared_dataset_has_the_numbers_of_its_file(tmp_path):
+    path = write_clouds(tmp_path / "clouds.csv", 9, extra=True)
+    prepare_source("pointclouds", tmp_path / "data", PrepareSettings(source=str(path), threads=1))
+    chosen = PredictorSettings(table=str(path), target="measured", limit=5)
+    rows, files = read_rows("pointclouds", str(path), chosen)
+    prepared, _ = read_rows("pointclouds", str(tmp_path / "data/train"), chosen)
+    assert files == [path]
+    assert len(rows) == len(prepared) == 5
+    told = [row.values["measured"] for row in rows]
+    assert [row.values["measured"] for row in prepared] == pytest.approx(told, rel=1e-6)
+
+
+def test_given_texts_count_from_1_and_one_may_stand_alone():
+    assert [(row.line, row.text) for row in given_rows(["A", "C"])] == [(1, "A"), (2, "C")]
+    assert [row.text for row in given_rows("AC")] == ["AC"]

@@ -1,0 +1,31 @@
+"""What may be written under which name."""
+
+import pytest
+
+from sciencegen.api.writing.formats import check_complete, check_ending, check_endings, writes_structures
+from sciencegen.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [("x.sdf", True), ("x.csv", False), ("X.SMI", False), ("x.parquet", False), ("-", False)],
+)
+def test_only_the_domain_s_own_formats_hold_structures(output, expected):
+    assert writes_structures(output) is expected
+
+
+def test_an_ending_that_nothing_writes_is_an_error_with_those_that_are():
+    check_ending("molecules", "-o", "x.sdf")
+    check_endings("molecules", "-")
+    check_endings("molecules", "x.csv", "x.sdf")
+    with pytest.raises(ConfigError, match=r"-o to end in \.csv.*\.sdf.*got x\.xlsx"):
+        check_endings("molecules", "x.xlsx")
+    with pytest.raises(ConfigError, match="`structures` to end in"):
+        check_endings("molecules", "x.csv", "x.pdb")
+
+
+def test_a_model_that_gives_structures_needs_a_file_that_holds_them():
+    check_complete(None, "x.csv")
+    check_complete("conformers", "x.csv", "x.sdf")
+    with pytest.raises(ConfigError, match="which holds none"):
+        check_complete("conformers", "x.csv", None)
