@@ -83,7 +83,7 @@ def test_what_cannot_be_a_part_is_refused(target, told, monkeypatch):
 
 def test_an_installed_recipe_is_one_of_its_domain():
     domain = load_domain("pointclouds")
-    assert list(domain.recipes) == ["autoencoder", "array-vae", "wide"]
+    assert list(domain.recipes) == ["autoencoder", "array-vae", "diffusion", "wide"]
     assert domain.default_recipe == "autoencoder"
     recipe = find_recipe(domain, "wide")
     assert (recipe.conditions, recipe.settings().width) == (("radius", "height"), 128)

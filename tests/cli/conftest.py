@@ -79,6 +79,20 @@ def make_workspace(folder: Path) -> None:
         assert result.code == 0, result.err
 
 
+@pytest.fixture(scope="session")
+def toy_diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small diffusion of the toy domain's arrays, told their radius."""
+    return made_once(tmp_path_factory, "toy-diffusion", make_toy_diffusion) / "model"
+
+
+def make_toy_diffusion(folder: Path) -> None:
+    write_clouds(folder / "clouds.csv", 600)
+    training = ("--training", "steps=600", "--training", "learning_rate=0.003", "--training", "batch_size=64")
+    data = ("--data", folder / "clouds.csv", "--recipe", "diffusion", "-o", folder / "model", "--threads", 1)
+    result = run("train", "pointclouds", *data, *training, "--training", "warmup_steps=5")
+    assert result.code == 0, result.err
+
+
 SMALL = "{settings: {network: {width: 32, pair_width: 8, layers: 2, heads: 2, vectors: 2, radial: 8, context: 16}}}"
 
 

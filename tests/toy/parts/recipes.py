@@ -1,9 +1,11 @@
-"""A recipe that a package of somebody else adds to a domain that exists."""
+"""Recipes that a package of somebody else adds to a domain that exists."""
 
 from dataclasses import dataclass
 
 from pointclouds import CODEC
 
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.domains.array_diffusion import array_diffusion_recipe
 from sciencegen.domains.arrays import array_recipe
 from sciencegen.vae.arrays.array_vae import ArrayVAESettings
 
@@ -14,3 +16,12 @@ class WideSettings(ArrayVAESettings):
 
 
 WIDE = array_recipe(CODEC, "wide", conditions=("radius", "height"), settings=WideSettings)
+
+
+@dataclass(frozen=True)
+class SmallSettings(VectorDiffusionSettings):
+    width: int = 64
+    depth: int = 2
+
+
+DIFFUSION = array_diffusion_recipe(CODEC, "diffusion", conditions=("radius",), settings=SmallSettings)
