@@ -10,6 +10,7 @@ import pytest
 from sciencegen.api.sources.datasets import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cache_root, fetch, is_fetched
+from sciencegen.domains import load_domain
 from sciencegen.domains.proteins import DOMAIN
 
 FOLDER = cache_root() / "downloads"
@@ -43,7 +44,7 @@ def test_single_mutants_of_beta_lactamase():
 
 
 def test_alignment_of_beta_lactamase():
-    card, rows = rows_of("blat-alignment", "BLAT_ECOLX.a2m", DOMAIN.forms["aligned"])
+    card, rows = rows_of("blat-alignment", "BLAT_ECOLX.a2m", load_domain("proteins/aligned"))
     records = (fetch(card, offline=True) / "BLAT_ECOLX.a2m").read_text().split(">")[1:]
     assert len(records) == card.files["all"].rows == 8403
     assert 7000 < len(rows) < 8403, "duplicates and what EVE's rules leave out"

@@ -1,0 +1,67 @@
+"""Workers are forked by a clean process."""
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+from multiprocessing.reduction import send_handle
+from pathlib import Path
+
+from sciencegen.data.forkserver import Forkserver, forkserver
+from sciencegen.data.workers import map_killable
+from sciencegen.files import process_is_alive
+from tests.data import words
+
+SCRIPT = """
+import sys; sys.path.insert(0, {folder!r})
+from tests.data import words
+from sciencegen.data.workers import map_killable
+print("the script runs", flush=True)
+results = map_killable(words.where, range(10**9), processes=2, chunk=1)
+print(next(results)[1][0], next(results)[1][0], flush=True)
+list(map_killable(words.sign_in_and_hang, [{signature!r}], processes=1, timeout_s=600))
+"""
+
+
+def test_workers_see_the_present_folder_and_environment(tmp_path, monkeypatch):
+    list(map_killable(words.where, [0], processes=1))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCIENCEGEN_TEST_WORD", "now")
+    ((_, (pid, folder, word)),) = map_killable(words.where, [0], processes=1)
+    assert (Path(folder), word) == (tmp_path, "now")
+    assert pid != os.getpid()
+
+
+def test_a_killed_script_leaves_no_worker_and_is_not_run_twice(tmp_path):
+    """No `if __name__ == "__main__"` in the script, and a worker that hangs when the script is killed."""
+    signature = tmp_path / "pid"
+    script = SCRIPT.format(folder=str(Path(words.__file__).parent), signature=str(signature))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "the script runs\n"
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        while not signature.exists() or not signature.read_text().endswith("\n"):
+            time.sleep(0.02)
+        pids.append(int(signature.read_text()))
+        assert all(map(process_is_alive, pids))
+        process.kill()
+        assert process.stdout.read() == ""
+    deadline = time.monotonic() + 10
+    while any(map(process_is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(process_is_alive, pids))
+
+
+def test_one_server_serves_all_calls():
+    assert forkserver() is forkserver()
+
+
+def test_the_server_of_a_process_that_was_killed_while_it_asked_ends_without_a_word(capfd):
+    server, (ours, theirs) = Forkserver(), socket.socketpair()
+    with ours, theirs:
+        server.connection.send((os.getcwd(), {}, pickle.dumps((None, words.encode))))
+        send_handle(server.connection, theirs.fileno(), server.process.pid)
+    server.connection.close()
+    assert server.process.wait(60) == 0
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,48 @@
+"""Items are written by groups, their split follows from the key, and a row's own value wins."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from sciencegen.data.chunks import PrepareChunk
+from sciencegen.data.itemtable import ItemsWriter, PendingRow, Plan
+from tests.data import words
+
+CHUNK = PrepareChunk(words.parse_and_measure, words.encode, 2)
+
+
+def write(path, plan, texts, rows, fresh=None):
+    chunk = CHUNK(texts)
+    with ItemsWriter(path, plan) as items:
+        items.add(chunk, np.ones(len(texts), bool) if fresh is None else np.array(fresh), rows)
+    return pq.read_table(path).to_pydict(), items
+
+
+def test_columns_stand_beside_computed_properties_and_supplied_values_replace_them(tmp_path):
+    plan = Plan(("length", "vowels"), ("activity",), ("train",), None, False, ("length",))
+    rows = [PendingRow(0, 2, "n1", [0.5, np.nan]), PendingRow(0, 3, "", [np.nan, 9.0])]
+    table, items = write(tmp_path / "i.parquet", plan, ["pear", "fig"], rows)
+    assert table["item"] == ["pear", "fig"]
+    assert table["name"] == ["n1", ""]
+    assert table["length"] == [4, 9]
+    assert table["activity"][0] == 0.5
+    assert items.statistics.count.tolist() == [2, 2, 1]
+    assert items.encoded
+
+
+def test_rows_that_are_not_fresh_are_left_out(tmp_path):
+    plan = Plan(("length", "vowels"), (), ("train",), None, False)
+    table, items = write(tmp_path / "i.parquet", plan, ["pear", "fig"], [PendingRow(0, 3, "", [])], [False, True])
+    assert table["item"] == ["fig"]
+    assert items.counts.tolist() == [1]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_split_by_fractions_follows_from_the_key(tmp_path, order):
+    texts = ["pear", "fig", "plum", "kiwi", "lime", "melon"][::order]
+    plan = Plan(("length", "vowels"), (), ("train", "test"), np.array([0.5]), False)
+    table, items = write(tmp_path / "i.parquet", plan, texts, [PendingRow(0, n, "", []) for n in range(6)])
+    split = dict(zip(table["item"], table["split"], strict=True))
+    hashes = CHUNK(["pear"]).hashes
+    assert split["pear"] == ("train" if hashes[0] / 2.0**64 < 0.5 else "test")
+    assert items.counts.sum() == 6

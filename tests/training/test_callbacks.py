@@ -1,0 +1,34 @@
+"""Checkpoints and the log."""
+
+import pytest
+import torch
+
+from sciencegen.training.train import train
+from tests.training.line import Killed, Line, batches, killed_at, settings
+
+
+def test_it_learns_and_logs(tmp_path):
+    model = Line()
+    seen = []
+    train(model, batches, settings(steps=300, ema_decay=0.9), tmp_path, progress=lambda *args: seen.append(args))
+    assert model.layer.weight.item() == pytest.approx(2, abs=0.1)
+    assert model.layer.bias.item() == pytest.approx(1, abs=0.1)
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert rows[0].startswith("step,loss,noise")
+    assert len(rows) == 31
+    assert seen[-1][:2] == (300, 300)
+    assert [step for step, *_ in seen[:2]] == [1, 10], "the first step is told, however long ten take"
+
+
+@pytest.mark.parametrize("kill", [15, 40])
+def test_a_resumed_run_is_the_unbroken_run(tmp_path, kill):
+    whole, broken = Line(), Line()
+    train(whole, batches, settings(), tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(broken, killed_at(kill), settings(), tmp_path / "broken")
+    resumed = Line()
+    train(resumed, batches, settings(), tmp_path / "broken")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    steps = [[row.split(",")[0] for row in (tmp_path / f / "log.csv").read_text().split()] for f in ("whole", "broken")]
+    assert steps[0] == steps[1]

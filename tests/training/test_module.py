@@ -1,0 +1,44 @@
+"""The rate of learning and the averaged weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from sciencegen.batch import Batch
+from sciencegen.training import TrainingSettings
+from sciencegen.training.module import Steps, TrainedModule, learning_rate
+from tests.training.line import Line, batches
+
+
+def test_the_rate_rises_to_one_and_falls_to_its_final_share():
+    settings = TrainingSettings(steps=1000, warmup_steps=100, final_rate=0.1)
+    rates = np.array([learning_rate(step, settings) for step in range(1001)])
+    assert rates[:99] == pytest.approx((np.arange(99) + 1) / 100, rel=0.03)
+    assert rates.max() == pytest.approx(1, abs=0.03)
+    assert (np.diff(rates[150:]) < 0).all()
+    assert rates[-1] == pytest.approx(0.1)
+
+
+def test_the_average_follows_the_weights_and_early_ones_are_forgotten():
+    module = TrainedModule(Line(), TrainingSettings(ema_decay=0.5))
+    module.__dict__["start"] = 1000
+    with torch.no_grad():
+        module.model.layer.weight.fill_(1.0)
+    module.update_average()
+    assert module.average["layer.weight"].item() == pytest.approx(0.5)
+    module.update_average()
+    assert module.average["layer.weight"].item() == pytest.approx(0.75)
+    assert not TrainingSettings(ema_decay=0.0).ema_decay
+    plain = TrainedModule(Line(), TrainingSettings(ema_decay=0.0))
+    with torch.no_grad():
+        plain.model.layer.weight.fill_(1.0)
+    plain.update_average()
+    assert plain.average["layer.weight"].item() == 1.0
+
+
+def test_processes_share_each_batch():
+    whole = next(iter(Steps(batches, 3)))
+    parts = [next(iter(Steps(batches, 3, rank, 2))) for rank in range(2)]
+    assert isinstance(whole, Batch)
+    assert [len(part) for part in parts] == [8, 8]
+    assert torch.equal(parts[1]["x"], whole["x"][1::2])
