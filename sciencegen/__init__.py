@@ -31,6 +31,7 @@ PUBLIC_NAMES = {
     "evaluate": "sciencegen.api.evaluate",
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",
+    "properties": "sciencegen.api.properties",
     "LatentSpace": "sciencegen.latent.explorer",
     "Result": "sciencegen.api.writing.results",
     "SciencegenError": "sciencegen.errors",

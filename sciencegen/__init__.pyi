@@ -10,6 +10,7 @@ from sciencegen.api.models.folder import load as load
 from sciencegen.api.optimize import optimize as optimize
 from sciencegen.api.predict import predict as predict
 from sciencegen.api.prepare import prepare as prepare
+from sciencegen.api.properties import properties as properties
 from sciencegen.api.propose import propose as propose
 from sciencegen.api.record import record as record
 from sciencegen.api.run import run as run
@@ -18,6 +19,7 @@ from sciencegen.api.score_variants import score_variants as score_variants
 from sciencegen.api.train import train as train
 from sciencegen.api.train_predictor import train_predictor as train_predictor
 from sciencegen.api.writing.results import Result as Result
+from sciencegen.domains.checks import check_domain as check_domain
 from sciencegen.errors import ConfigError as ConfigError
 from sciencegen.errors import DataError as DataError
 from sciencegen.errors import IncompatibleError as IncompatibleError

@@ -22,6 +22,15 @@ class SciencegenError(Exception):
     ----------
     exit_code : int
         What the shell sees.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> try:
+    ...     sg.score("molecule", "CCO")
+    ... except sg.SciencegenError as error:
+    ...     print(error, error.exit_code)
+    Unknown domain 'molecule'. Did you mean 'molecules'? 2
     """
 
     exit_code = 1
@@ -32,13 +41,29 @@ class SciencegenError(Exception):
 
 
 class ConfigError(SciencegenError):
-    """A flag, a configuration key or a name is wrong."""
+    """A setting, a configuration key or a name is wrong.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> sg.generate("molecules", noise_scal=2.0)
+    Traceback (most recent call last):
+    sciencegen.errors.ConfigError: Settings: unknown key 'noise_scal', did you mean 'noise_scale'?
+    """
 
     exit_code = 2
 
 
 class DataError(SciencegenError):
-    """The data given can't be used; a single bad row is a refusal in the rejects table instead."""
+    """The data given can't be used; a single bad row is a refusal in the rejects table instead.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> sg.interpolate("molecules", "CCO", "C1CC", 3, threads=1)
+    Traceback (most recent call last):
+    sciencegen.errors.DataError: Expected two items that can be encoded, got 'C1CC': not a valid SMILES string.
+    """
 
     exit_code = 3
 
@@ -50,7 +75,15 @@ class ShapeError(SciencegenError):
 
 
 class IncompatibleError(SciencegenError):
-    """Weights, latents or a dataset were made for something else, or by a newer format."""
+    """Weights, latents or a dataset were made for something else, or by a newer format.
+
+    Examples
+    --------
+    >>> import numpy as np, sciencegen as sg
+    >>> sg.decode("molecules", np.zeros((1, 3), np.float32), threads=1)
+    Traceback (most recent call last):
+    sciencegen.errors.IncompatibleError: Expected latents of 128 numbers for this model, the array holds 3. ...
+    """
 
     exit_code = 4
 

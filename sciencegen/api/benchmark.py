@@ -122,7 +122,48 @@ def benchmark(
     methods: str | Sequence[str] = (),
     **options: Unpack[BenchmarkOptions],
 ) -> Result:
-    """Measure search methods on a suite of oracles: a row for each task, method and seed."""
+    """Measure search methods on a suite of oracles.
+
+    Parameters
+    ----------
+    suite : str
+        Such as "pmo" [1]_ of molecules.
+    tasks : str or sequence of str
+        Of the suite; none are all of them.
+    methods : str or sequence of str
+        How to search; none is the default method.
+    budget : int
+        Distinct scored items for each task and seed.
+    seeds : int
+        Runs of each task, with seeds 0, 1 ...
+    domain : str, optional
+        By default the one that has the suite.
+    model : str, optional
+        Whose latent space is searched; by default the domain's shipped weights.
+    seed, device, threads, batch_size
+        `config.Resources`; none changes a result, but for the rounding of the device.
+
+    Returns
+    -------
+    Result
+        A row for each task, method and seed: the area under the curve of the mean of the ten best, 0 to 1, the best,
+        the mean of the ten best, the number of scored items and the seconds. `summary` has the sum over tasks.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown suite, task or method.
+
+    References
+    ----------
+    .. [1] Gao et al., "Sample efficiency matters: a benchmark for practical molecular optimization", NeurIPS 2022.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> sg.benchmark("pmo", "qed", "prior", budget=8, seeds=1, threads=1).table["scored"].tolist()
+    [8]
+    """
     import pandas as pd
 
     named = {"tasks": as_texts(tasks), "methods": as_texts(methods)}

@@ -43,7 +43,33 @@ class Latents(Result):
 
 @takes(EncodeSettings)
 def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[EncodeOptions]) -> Latents:
-    """Encode items by a model's latent space."""
+    """Encode items into a model's latent space.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    items : str, sequence of str, or Path
+        One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
+    model : str, optional
+        A shipped name or a run folder; by default the domain's shipped weights.
+    column : str, optional
+        The item's column of a table.
+    seed, device, threads, batch_size
+        `config.Resources`; none changes a result, but for the rounding of the device.
+
+    Returns
+    -------
+    Latents
+        `latent` [item latent]; `table` has the row of each item in the input, from 0, its text and its name.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> found = sg.encode("molecules", ["CCO", "CCN", "C1CC"], threads=1)
+    >>> found.latent.shape, [line for line, _, _ in found.refused]
+    ((2, 128), [3])
+    """
     import pandas as pd
 
     encoded = encode_items(domain, items, build_settings(EncodeSettings, options))
@@ -97,7 +123,38 @@ class Decoded:
 
 @takes(DecodeSettings)
 def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[DecodeOptions]) -> Result:
-    """Decode latents into items."""
+    """Decode latents into items.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    latents : numpy.ndarray, str or Path
+        [item latent], or the .npz (array `latent`) or .npy file that holds them.
+    model : str, optional
+        The one that made them; by default the domain's shipped weights.
+    where : str or sequence of str
+        Conditions of the decoder, "name = 2.5" in the property's unit.
+    seed, device, threads, batch_size
+        `config.Resources`; none changes a result, but for the rounding of the device.
+
+    Returns
+    -------
+    Result
+        `table` has the column `item`, "" where a latent stands for none.
+
+    Raises
+    ------
+    IncompatibleError
+        For latents of another size than the model's.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> latent = sg.encode("molecules", ["CCO", "CCN"], threads=1).latent
+    >>> sg.decode("molecules", latent, threads=1).table["item"].tolist()
+    ['CCO', 'CCN']
+    """
     import pandas as pd
 
     decoded = decode_latents(domain, latents, build_settings(DecodeSettings, options))
@@ -177,7 +234,40 @@ class Interpolated:
 
 @takes(InterpolateSettings)
 def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Unpack[InterpolateOptions]) -> Result:
-    """Decode the items on the way from one item to another."""
+    """Decode the items on the way from one item to another, along the arc between their latents.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    start, end : str
+        Both items as text.
+    steps : int
+        Points of the path, both ends included.
+    model : str, optional
+        A shipped name or a run folder; by default the domain's shipped weights.
+    include : str or sequence of str
+        Properties of the items on the way.
+    seed, device, threads, batch_size
+        `config.Resources`; none changes a result, but for the rounding of the device.
+
+    Returns
+    -------
+    Result
+        Columns `step` from 0, `item` ("" where a point stands for none) and the properties.
+
+    Raises
+    ------
+    DataError
+        If one of both can't be encoded.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> table = sg.interpolate("molecules", "CCO", "CCN", 3, threads=1).table
+    >>> table["item"].iloc[[0, -1]].tolist()
+    ['CCO', 'CCN']
+    """
     import pandas as pd
 
     found = interpolate_items(domain, start, end, steps, build_settings(InterpolateSettings, options))

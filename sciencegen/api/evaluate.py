@@ -51,7 +51,56 @@ class Evaluated(Result):
 def evaluate(
     domain: str, samples: str | Path, *, column: str | None = None, **options: Unpack[EvaluateOptions]
 ) -> Evaluated:
-    """Compare generated items with held-out ones."""
+    """Compare generated items with held-out ones.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    samples : str or Path
+        The file of generated items.
+    column : str, optional
+        The item's column of a table.
+    against : str
+        What to compare with: a dataset and its split ("moses/test"), or a file.
+    form : str
+        What of the items to judge, such as "structures" of molecules.
+    training : str, optional
+        Training items, for novelty: a dataset and its split, or a file.
+    limit : int, optional
+        The first samples.
+    offline : bool
+        Fetch nothing.
+    model : str, optional
+        Whose draws `calibrate` looks at.
+    calibrate : mapping of str to sequence of float
+        Property to values, in its unit: how well raw draws of the model obey each of them.
+    draws : int
+        Draws for each value.
+    predictors : mapping of str to str
+        Name to folder, for conditions that the domain can't compute.
+    seed, device, threads, batch_size
+        `config.Resources`.
+
+    Returns
+    -------
+    Evaluated
+        `table` has a row for each metric with its unit and meaning; `metrics` all figures.
+
+    Raises
+    ------
+    ConfigError
+        Without `against`, or for a condition that the model isn't told.
+    DataError
+        If the file holds no items.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> _ = open("made.txt", "w").write("MKVLAT\\nMKVLAS\\nMRVLAT\\n")
+    >>> sg.evaluate("proteins", "made.txt", against="made.txt", threads=1).metrics["valid"]
+    1.0
+    """
     import pandas as pd
 
     request = resolve_evaluate(domain, samples, build_settings(EvaluateSettings, options), column)

@@ -63,7 +63,70 @@ class GenerateRequest:
 
 @takes(GenerateSettings)
 def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> Result:
-    """Draw new items from a trained model, with the properties that are asked for."""
+    """Draw new items from a trained model, with the properties that are requested.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules"; its `properties` may be requested.
+    n : int
+        Distinct accepted items, or exactly this many draws if `raw`.
+    model : str, optional
+        A shipped name or a run folder; by default the domain's shipped weights.
+    where : str or sequence of str
+        Conditions in the properties' units: "logp = 2.5", "tpsa in 40..90", "qed >= 0.6". What the model is not
+        conditioned on only filters its draws.
+    keep, forbid : str or sequence of str
+        Patterns that each item must, or must not, contain (molecules: SMARTS).
+    include : str or sequence of str
+        Further properties to write.
+    raw : bool
+        Keep every draw, malformed ones too.
+    attempts : int
+        Draws allowed for each wanted item.
+    noise_scale : float
+        Multiplies the latent noise, standard normal, that items are drawn from.
+    complete : str, optional
+        A model that gives items the structures which files hold.
+    scaffold : str, optional
+        A file with a part that every item holds.
+    noise_free : bool
+        Leave out the instrument's point-spread function and noise (galaxies).
+    predictors : mapping of str to str
+        Name to folder, for properties that the domain can't compute.
+    sampler, steps, guidance
+        How a diffusion draws, where it is not as it was trained to.
+    best_of, steer, particles, strength
+        Draws for each item, of which the best by the goals of `steer` is kept; with `particles` the draws of a
+        diffusion are steered by Feynman-Kac resampling [1]_, with a `strength` in nats.
+    seed, device, threads, batch_size
+        `config.Resources`: the same seed gives the same items; the others change no result, but for the rounding of
+        the device.
+
+    Returns
+    -------
+    Result
+        `table` has the column `item` and one for each property that was requested.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown domain, model, property or setting.
+
+    References
+    ----------
+    .. [1] Singhal et al., "A general framework for inference-time scaling and steering of diffusion models", 2025,
+       arXiv:2501.06848.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> found = sg.generate("molecules", 2, seed=1, include="qed", threads=1)
+    >>> found.table.shape
+    (2, 2)
+    >>> found.write("molecules.sdf").name
+    'molecules.sdf'
+    """
     import pandas as pd
 
     request = resolve_generate(domain, build_settings(GenerateSettings, {"n": n, **options}))

@@ -121,7 +121,70 @@ class Optimized(Result):
 
 @takes(OptimizeSettings)
 def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[OptimizeOptions]) -> Optimized:
-    """Search for items that satisfy goals."""
+    """Search a model's latent space for items that satisfy goals.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    goals : str or sequence of str
+        Objectives ("maximize qed") and constraints ("sa <= 3", "logp in 1..3", "similarity to CCO >= 0.4"), in the
+        properties' units.
+    method : str
+        How to search, such as "evolution" or "bayesian".
+    budget : int
+        Distinct items that may be scored.
+    n : int
+        Candidates to return.
+    model : str, optional
+        A shipped name or a run folder; by default the domain's shipped weights.
+    start : str or sequence of str
+        Items to begin with beside draws of the model.
+    predictors : mapping of str to str
+        Name to folder of trained predictors that goals may name.
+    lower_bounds : bool
+        Judge a predicted value by the worse end of its interval.
+    oracles : mapping of str to OracleSettings
+        Name to an external program that scores items.
+    keep, forbid : str or sequence of str
+        Patterns that each candidate must, or must not, contain.
+    controls : str or sequence of str
+        Methods that run at the same budget, for comparison.
+    training : str, optional
+        What counts as known: a table, file or dataset; by default what the model was trained on.
+    novel : bool
+        Return nothing that is known.
+    maximum_similarity : float, optional
+        Between two candidates, 0 to 1.
+    include : str or sequence of str
+        Further properties to write.
+    complete : str, optional
+        A model that gives candidates the structures which files hold.
+    settings : mapping
+        The methods' own settings.
+    seed, device, threads, batch_size
+        `config.Resources`: the same seed gives the same items; the others change no result, but for the rounding of
+        the device.
+
+    Returns
+    -------
+    Optimized
+        `table` holds the candidates, best first; `trace` and `scored` how the search went.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown domain, model, property, method or setting.
+    AllFailed
+        If no item could be scored.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> found = sg.optimize("molecules", ["maximize qed", "sa <= 4"], budget=12, n=1, threads=1)
+    >>> found.table["rank"].tolist(), len(found.scored)
+    ([1], 12)
+    """
     import pandas as pd
 
     settings = build_settings(OptimizeSettings, {**options, "goals": as_texts(goals)})

@@ -17,7 +17,49 @@ from sciencegen.options import PredictOptions, takes
 def predict(
     domain: str, items: Items, predictors: str | Path | Mapping[str, str], **options: Unpack[PredictOptions]
 ) -> Scored:
-    """Predict properties of items."""
+    """Predict properties of items by trained predictors.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    items : str, sequence of str, or Path
+        One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
+    predictors : str, Path or mapping of str to str
+        A predictor's folder or shipped name, for all its targets; or column name to folder.
+    wild_type : str, optional
+        What items are named against (proteins: `A42G`), as text or its file.
+    column : str, optional
+        The item's column of a table.
+    timeout_s : float
+        Seconds that one item may take.
+    seed, device, threads, batch_size
+        `config.Resources`; none changes a result, but for the rounding of the device.
+
+    Returns
+    -------
+    Scored
+        For each target its value, in the unit that it was trained in, the ends of the interval, `_lower` and
+        `_upper`, and whether the item is like those that the predictor learned from, `_in_domain`.
+
+    Raises
+    ------
+    DataError
+        If there is no such predictor.
+    IncompatibleError
+        If it is one of another domain.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> table = "item,value\\n" + "\\n".join(f"{'C' * n}O,{n}" for n in range(1, 31))
+    >>> _ = open("measured.csv", "w").write(table)
+    >>> settings = {"families": ["ridge"], "folds": 3}
+    >>> _ = sg.train_predictor("molecules", "measured.csv", target="value", folder="predictor", settings=settings,
+    ...                        evaluation_repeats=None, threads=1)
+    >>> sg.predict("molecules", ["CCO"], "predictor", threads=1).table.columns.tolist()
+    ['item', 'value', 'value_lower', 'value_upper', 'value_in_domain', 'refused']
+    """
     chosen = build_settings(PredictSettings, options)
     settings = ScoreSettings(predictors=_by_name(domain, predictors), **chosen.model_dump(exclude_unset=True))
     return collect(resolve_score(domain, items, settings, verb="predict", carried=True))

@@ -21,5 +21,55 @@ def prepare(
     progress: Callable[[int], None] | None = None,
     **options: Unpack[PrepareOptions],
 ) -> PreparedDataset:
-    """Write the prepared dataset folder `output`; the settings are those of `sciencegen datasets prepare`."""
+    """Standardize the items of a file or a dataset, drop duplicates, compute properties, and write them to a folder.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    output : str or Path
+        The folder to write.
+    force : bool
+        Whether an earlier one may be replaced.
+    progress : callable, optional
+        Is told how many rows are done.
+    source : str
+        A file, or a dataset's name, which may end in its split: "moses/train".
+    column : str, optional
+        The item's column of a table.
+    properties : str or sequence of str, optional
+        What to compute; None is every property of the domain.
+    columns : str or sequence of str
+        Numeric columns that become properties too; none are all.
+    fractions : mapping of str to float
+        How a file is split, such as {"train": 0.9, "test": 0.1}.
+    form : str
+        Which form of the items to read, such as "structures" of molecules.
+    measured, target
+        `config.FamilyMeasurements`: what was measured of variants of an alignment's first record.
+    sample, limit, offline, wild_type
+        `config.Reading`: how rows are read from a file or a dataset.
+    seed, device, threads, batch_size
+        `config.Resources`; none changes what is written.
+
+    Returns
+    -------
+    PreparedDataset
+        `summary` counts rows, duplicates and refusals; `rejects.csv` in the folder says why.
+
+    Raises
+    ------
+    ConfigError
+        Without a source, or for an unknown property or column.
+    DataError
+        If no row can be used.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> _ = open("items.smi", "w").write("CCO\\nOCC\\nc1ccccc1\\nC1CC\\n")
+    >>> counts = sg.prepare("molecules", "prepared", source="items.smi", properties="mw", threads=1).summary["counts"]
+    >>> counts["rows"], counts["duplicates"], counts["refused"]
+    (4, 1, 1)
+    """
     return prepare_source(domain, output, build_settings(PrepareSettings, options), force=force, progress=progress)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from sciencegen.api.models.folder import describe_model, find_model
 from sciencegen.api.predictors.folder import shipped_targets
 from sciencegen.api.science.forms import domain_of
+from sciencegen.api.writing.results import Result
 from sciencegen.errors import ConfigError
-from sciencegen.items import Property
+from sciencegen.files import atomic_write
+from sciencegen.items import Json, Property
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,74 @@ class Named:
     conditions: list[str]
     knows: list[str]
     predicted: Mapping[str, str]
+
+    def to_json(self) -> Json:
+        """As the command prints it; JSON has no infinity."""
+        rows = [asdict(one) | {"possible": [_end(end) for end in one.possible]} for one in self.properties]
+        return asdict(self) | {"properties": rows}
+
+
+def _end(end: float) -> float | None:
+    return end if math.isfinite(end) else None
+
+
+@dataclass(frozen=True)
+class Properties(Result):
+    """What may be named in goals and conditions of a domain.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row for each property that the domain computes: name, unit, the data's range, tolerance, whether the model is
+        told it, and its meaning.
+    named : Named
+        These, and the names of further oracles, conditions and predictors.
+    """
+
+    named: Named = field(kw_only=True, repr=False)
+
+
+def properties(domain: str, model: str | None = None) -> Properties:
+    """List what goals and conditions may name.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    model : str, optional
+        A shipped name or a run folder; by default the domain's shipped weights, if there are any.
+
+    Returns
+    -------
+    Properties
+        Its `write` gives the JSON that the command prints.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown domain or model.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> table = sg.properties("molecules").table.set_index("name")
+    >>> print(*table.loc["mw", ["unit", "low", "high"]])
+    g/mol 150.0 550.0
+    """
+    import pandas as pd
+
+    found = properties_of(domain, model)
+    names = ("name", "unit", "low", "high", "tolerance", "told", "meaning")
+    rows = [
+        (one.name, one.unit, one.low, one.high, one.tolerance, one.name in found.conditions, one.description)
+        for one in found.properties
+    ]
+
+    def write(path: Path, overwrite: bool) -> None:
+        with atomic_write(path) as file:
+            file.write(json.dumps(found.to_json()) + "\n")
+
+    return Properties(pd.DataFrame(rows, columns=list(names)), found.to_json(), (), write, named=found)
 
 
 def properties_of(domain: str, model: str | None = None) -> Named:

@@ -44,7 +44,37 @@ def run(
     domain: str, config: str | Path | None = None, *, profile: str = "default", results: str | None = None,
     flags: Sequence[str] = (),
 ) -> Finished:  # fmt: skip
-    """Run a workflow in this folder, or go on with it; `flags` go to Snakemake."""
+    """Run a workflow in this folder, or go on with it: from data to a report.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    config : str or Path, optional
+        The workflow's config; by default the domain's own.
+    profile : str
+        "default", "slurm", or a folder with a Snakemake profile.
+    results : str, optional
+        Where results go; by default `results`.
+    flags : sequence of str
+        Go to Snakemake.
+
+    Returns
+    -------
+    Finished
+        `report` is the page, None where there is none; `fewer` says of what there is less than requested.
+
+    Raises
+    ------
+    ConfigError
+        For a config that a step would refuse; nothing has run then.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> sg.run("molecules", flags=["--dry-run", "--quiet"]).report is None
+    True
+    """
     if domain not in domain_names():
         raise unknown_name("domain", domain, domain_names())
     root = workflow_root()

@@ -66,7 +66,46 @@ class ScoreRequest:
 
 @takes(ScoreSettings)
 def score(domain: str, items: Items, names: str | Sequence[str] = (), **options: Unpack[ScoreOptions]) -> Scored:
-    """Score items by properties, predictors and other oracles."""
+    """Score items by properties, predictors and other oracles.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    items : str, sequence of str, or Path
+        One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
+    names : str or sequence of str
+        Properties and oracles; none are all properties of the domain, or with `model` what that knows.
+    predictors : mapping of str to str
+        Name to folder of trained predictors; their columns come with `_lower`, `_upper` and `_in_domain`.
+    model : str, optional
+        A shipped name or a run folder, for what it knows of items itself (galaxies: "anomaly").
+    wild_type : str, optional
+        What items are named against (proteins: `A42G`), as text or its file.
+    column : str, optional
+        The item's column of a table.
+    timeout_s : float
+        Seconds that one item may take.
+    seed, device, threads, batch_size
+        `config.Resources`; none changes a result, but for the rounding of the device.
+
+    Returns
+    -------
+    Scored
+        Of given texts `table` has a row for each, with the reason in `refused` where one can't be read; of a file it
+        is what the command writes.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown domain or name.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> sg.score("molecules", ["CCO", "c1ccccc1"], "rings", threads=1).table["rings"].tolist()
+    [0.0, 1.0]
+    """
     settings = build_settings(ScoreSettings, {**options, "names": as_texts(names)})
     return collect(resolve_score(domain, items, settings))
 

@@ -54,7 +54,58 @@ def family_model(
 def score_variants(
     domain: str, variants: str | Path | Sequence[str] = ALL_SINGLES, **options: Unpack[VariantOptions]
 ) -> Scored:
-    """Score variants of one item by a model of its family, or by predictors."""
+    """Score variants of one item by a model of its family, or by predictors.
+
+    Parameters
+    ----------
+    domain : str
+        One with variants: "proteins".
+    variants : str, Path or sequence of str
+        "all-singles", a table or text file of variants, or their names, such as "A42G:K43R".
+    alignment : str, optional
+        Of a family, whose first record the variants are of; its model [1]_ is trained into `runs/`, once.
+    model : str, optional
+        The run folder of a family's model, in place of `alignment`.
+    wild_type : str, optional
+        What the variants are of, where predictors alone score them: its text or file.
+    predictors : mapping of str to str
+        Name to folder of trained predictors.
+    column : str, optional
+        That of the names in a table.
+    classify : bool
+        Add how likely each is damaging, and its class, from a mixture over the scores of all singles.
+    settings, training : mapping
+        Of the alignment's model, such as {"members": 1} and {"steps": 300}.
+    seed, device, threads, batch_size
+        `config.Resources`; none changes a result, but for the rounding of the device.
+
+    Returns
+    -------
+    Scored
+        `score` in nats, higher is fitter and 0 the wild type; `score_sd`, the spread between the models of the
+        ensemble; columns of classes and predictors; and the table's own.
+
+    Raises
+    ------
+    ConfigError
+        Unless exactly one of `alignment`, `model` and `wild_type` is given.
+
+    References
+    ----------
+    .. [1] Frazer et al., "Disease variant prediction with deep generative models of evolutionary data", Nature 599,
+       2021.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> records = ["MKVLAT", "MKILAT", "MRVLAS", "MKVLGT", "MKVIAT", "MRVLAT", "MKVLAS", "MKILGT"]
+    >>> _ = open("family.a2m", "w").write("".join(f">{n}\\n{text}\\n" for n, text in enumerate(records)))
+    >>> settings, training = {"members": 1, "hidden": 8, "latent": 2}, {"steps": 2, "batch_size": 4}
+    >>> found = sg.score_variants("proteins", ["K2R", "V3I"], alignment="family.a2m", settings=settings,
+    ...                           training=training, threads=1)
+    >>> found.table["mutant"].tolist()
+    ['K2R', 'V3I']
+    """
     request = resolve_score_variants(domain, variants, build_settings(VariantScoringSettings, options))
     scoring = request.scoring()
     chunks = list(scoring)

@@ -65,11 +65,75 @@ def train(
     log: Log = lambda text: None,
     **options: Unpack[TrainOptions],
 ) -> Trained:
-    """Train a generative model on a prepared dataset, a file or a dataset card; or adapt the weights of `from`, or
-    `distill` them to a faster model.
+    """Train a generative model; or adapt the weights of `from_model`, or `distill` them to a faster model.
 
-    Whatever is wrong is found before anything is written, or what was written goes again; an earlier training that
-    `force` gives up stays until the new one's data are prepared.
+    The same call goes on where a stopped one was. Whatever is wrong is found before anything is written, or what was
+    written goes again; an earlier training that `force` gives up stays until the new one's data are prepared.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    data : str or Path
+        A prepared folder, a file, or a dataset's name.
+    folder : str or Path, optional
+        The run folder; by default `runs/` and a hash of what is asked.
+    column : str, optional
+        The item's column of a table.
+    force : bool
+        Whether another training in the folder may be given up.
+    log : callable
+        Is told how the training goes, line by line.
+    model : str, optional
+        Take these weights as they are: a shipped name or a run folder.
+    from_model : str, optional
+        Go on from these weights.
+    recipe : str, optional
+        Which network; by default the domain's own.
+    conditions : str or sequence of str, optional
+        Properties that the model is conditioned on; None is the recipe's own choice.
+    settings : mapping
+        Of the network.
+    training : mapping
+        How long and how: `steps`, `batch_size`, `learning_rate` ...
+    finish : mapping
+        Of what is fitted after the weights, such as a prior over the latents.
+    distill : int, optional
+        Steps in which the diffusion `from_model` is to draw, by progressive distillation [1]_.
+    teacher_steps : int, optional
+        Steps of DDIM that are halved first.
+    measured, target
+        `config.FamilyMeasurements`: what was measured of variants of an alignment's first record.
+    sample, limit, offline, wild_type
+        `config.Reading`: how rows are read from a file or a dataset.
+    seed, device, threads, batch_size
+        `config.Resources`; the weights depend on the seed, and round as the device and the threads do.
+
+    Returns
+    -------
+    Trained
+        `folder` and `metrics`.
+
+    Raises
+    ------
+    ConfigError
+        Without data, or for an unknown recipe, condition or setting.
+    IncompatibleError
+        If the weights of `from_model` don't fit.
+
+    References
+    ----------
+    .. [1] Salimans and Ho, "Progressive distillation for fast sampling of diffusion models", ICLR 2022.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> records = ["MKVLAT", "MKILAT", "MRVLAS", "MKVLGT", "MKVIAT", "MRVLAT", "MKVLAS", "MKILGT"]
+    >>> _ = open("family.a2m", "w").write("".join(f">{n}\\n{text}\\n" for n, text in enumerate(records)))
+    >>> trained = sg.train("proteins", "family.a2m", folder="model", settings={"members": 1, "hidden": 8, "latent": 2},
+    ...                    training={"steps": 2, "batch_size": 4}, threads=1)
+    >>> trained.metrics["items"]
+    8
     """
     chosen = build_settings(TrainSettings, options)
     return train_model(domain, data, chosen, folder=folder, column=column, force=force, log=log)

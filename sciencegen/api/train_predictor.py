@@ -31,10 +31,66 @@ def train_predictor(
     log: Callable[[str], None] = lambda text: None,
     **options: Unpack[PredictorOptions],
 ) -> TrainedPredictor:
-    """Fit a predictor on the column `target` of a table, evaluate it on held-out rows, and write its folder.
+    """Fit a property predictor with calibrated intervals, evaluate it on held-out rows, and write its folder.
 
-    With the setting `form`, networks that see items in that form (molecules: structures) learn one column or several,
-    `a,b,c`; force: in a folder that holds something else.
+    Intervals are conformal [1]_: of items like those of the table they hold nine values in ten.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    table : str or Path
+        A file, a dataset's name, which may end in its split, or with `form` a prepared dataset.
+    folder : str or Path
+        The predictor's.
+    force : bool
+        Whether something else in the folder may be replaced.
+    log : callable
+        Is told how it goes, line by line.
+    target : str
+        The column of numbers to predict, in any unit; of networks several, "a,b,c".
+    form : str
+        In which networks see items, such as "structures" of molecules.
+    column : str, optional
+        The item's column.
+    model : str, optional
+        Whose latents or scores it may look at: a shipped name or a run folder.
+    split : str, optional
+        How new items will differ: "random", "grouped", "low-high", or one of the domain's own.
+    evaluation_folds, evaluation_repeats : int
+        Of the cross-validation whose figures stand in `metrics`.
+    settings : mapping
+        The regressor's own, such as {"families": ["ridge"]}.
+    sample, limit, offline, wild_type
+        `config.Reading`: how rows are read from a file or a dataset.
+    seed, device, threads, batch_size
+        `config.Resources`.
+
+    Returns
+    -------
+    TrainedPredictor
+        `metrics` holds errors and coverage on held-out rows.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown column, split or setting.
+    DataError
+        For too few rows that can be used.
+
+    References
+    ----------
+    .. [1] Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> table = "item,value\\n" + "\\n".join(f"{'C' * n}O,{n}" for n in range(1, 31))
+    >>> _ = open("measured.csv", "w").write(table)
+    >>> trained = sg.train_predictor("molecules", "measured.csv", target="value", folder="predictor", threads=1,
+    ...                              settings={"families": ["ridge"], "folds": 3}, evaluation_repeats=None)
+    >>> trained.metrics["rows"]
+    30
     """
     chosen = build_settings(PredictorSettings, {**options, "table": str(table)})
     return fit_predictor(domain, table, chosen, folder=folder, force=force, log=log)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict
 from textwrap import fill
 
 from sciencegen.cli import options
@@ -19,8 +17,7 @@ def properties(domain: options.Domain, model: options.Model = None, as_json: opt
 
     found = properties_of(domain, model)
     if as_json:
-        rows = [asdict(one) | {"possible": [_end(end) for end in one.possible]} for one in found.properties]
-        print(json.dumps(asdict(found) | {"properties": rows}))
+        print(json.dumps(found.to_json()))
         return
     header = ("name", "unit", "data", "+-", "told", "meaning")
     cells = []
@@ -41,8 +38,3 @@ def properties(domain: options.Domain, model: options.Model = None, as_json: opt
         if more := [name for name in names if name not in listed]:
             print(fill(f"{title}: {', '.join(more)}", 100, subsequent_indent="  ", break_on_hyphens=False))
     print("and `similarity to ITEM`, predictors and oracles of your own, `module:function`")
-
-
-def _end(end: float) -> float | None:
-    """JSON has no infinity."""
-    return end if math.isfinite(end) else None

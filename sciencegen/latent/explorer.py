@@ -30,9 +30,27 @@ CPU_CHUNK = 128
 class LatentSpace:
     """A trained model seen from outside.
 
-    model: on `device`, in evaluation mode. representation: items to tensors and back, with `properties`, the names of
-    the condition. parse, text: text to item (or an object with `reason`) and back. threads: chunks of rows that are
-    worked on at once; no result depends on it.
+    Parameters
+    ----------
+    model : LatentModel
+        On `device`, in evaluation mode.
+    representation : ItemCodec
+        Items to tensors and back, with `properties`, the names of the condition.
+    parse, text : callable
+        Text to item, or a Refusal, and back.
+    device : str
+    threads : int
+        Chunks of rows that are worked on at once; no result depends on it.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> space = sg.load("molecules", device="cpu")
+    >>> latents = space.encode(["CCO", "CCN"])
+    >>> latents.shape, space.decode(latents)
+    ((2, 128), ['CCO', 'CCN'])
+    >>> space.sample(3, seed=0).shape
+    (3, 128)
     """
 
     model: LatentModel

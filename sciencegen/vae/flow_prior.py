@@ -57,6 +57,8 @@ class FlowPrior(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
     >>> flow = FlowPrior(latent_size=2, property_count=1, settings=FlowSettings(layers=2, width=16))
     >>> noise, condition = torch.zeros(3, 2), torch.tensor([[0.5], [1.0], [float("nan")]])
     >>> latent = flow(noise, condition)

@@ -89,7 +89,34 @@ class LoadedModel:
 
 
 def load(domain: str, model: str | Path | None = None, device: str = "auto") -> LatentSpace:
-    """The latent space of a trained model. model: a shipped name or a run folder; default: the domain's own."""
+    """The latent space of a trained model.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    model : str or Path, optional
+        A shipped name or a run folder; by default the domain's shipped weights.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+
+    Returns
+    -------
+    LatentSpace
+
+    Raises
+    ------
+    ConfigError
+        For an unknown domain or model, or a device that isn't here.
+    IncompatibleError
+        For weights of another domain or of a newer format.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> sg.load("molecules", device="cpu").size
+    128
+    """
     return load_model(domain, model, device).space
 
 

@@ -31,6 +31,15 @@ class Result:
         What a user may not expect.
 
     Until version 0.3 a result stands for its table too (`result["item"]`, `len(result)`), with a warning.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> found = sg.score("molecules", "CCO", "hbd", threads=1)
+    >>> found.summary
+    {'scored': 1, 'refused': 0, 'failed_scores': 0}
+    >>> found.write("scores.csv").read_text()
+    'item,line,hbd\\nCCO,1,1\\n'
     """
 
     table: pd.DataFrame
