@@ -1,0 +1,27 @@
+"""Items that a search begins with."""
+
+import pytest
+from pointclouds import DOMAIN as CLOUDS
+
+from sciencegen.api.search.space import start_items
+from sciencegen.domains.proteins import DOMAIN
+from sciencegen.domains.proteins.variants import Reference
+from sciencegen.errors import ConfigError
+from sciencegen.items import Refusal
+
+WILD = Reference("MKVLAW", 2)
+
+
+def test_names_and_sequences_are_read_against_the_reference():
+    assert [DOMAIN.items.text(item) for item in start_items(DOMAIN, ["K3A", "MKVLAC"], WILD)] == ["MAVLAW", "MKVLAC"]
+    with pytest.raises(ConfigError, match="for `controls`, got 'MK'"):
+        start_items(DOMAIN, ["MK"], WILD, flag="`controls`")
+
+
+def test_an_item_that_the_model_cannot_take_is_an_error():
+    cloud = "0 0;1 0;0 1;1 1;2 2"
+    assert len(start_items(CLOUDS, [cloud], encode=lambda items: [object() for _ in items])) == 1
+    with pytest.raises(ConfigError, match="too large"):
+        start_items(CLOUDS, [cloud], encode=lambda items: [Refusal("too large") for _ in items])
+    with pytest.raises(ConfigError, match="got 'junk'"):
+        start_items(CLOUDS, ["junk"])

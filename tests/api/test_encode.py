@@ -1,0 +1,33 @@
+"""Latents in files, and what is written of texts that stand for none."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sciencegen.api.encode import Decoded, summary_of, write_encoded
+from sciencegen.api.models.encoding import Encoded
+from sciencegen.errors import ConfigError
+from sciencegen.items import Origin
+
+FOUND = Encoded(np.ones((1, 2), np.float32), np.array([1]), ["CCO"], [""], [(1, "junk", "no item")])
+
+
+def test_latents_and_refusals_stand_beside_each_other(tmp_path):
+    output = tmp_path / "z.npz"
+    write_encoded("molecules", str(output), FOUND)
+    assert summary_of(FOUND) == {"encoded": 1, "refused": 1}
+    with np.load(output) as arrays:
+        assert arrays["latent"].tolist() == [[1.0, 1.0]]
+        assert arrays["index"].tolist() == [1]
+    assert pd.read_csv(f"{output}.rejects.csv")["line"].tolist() == [1]
+    with pytest.raises(ConfigError, match=r"ends in \.npz"):
+        write_encoded("molecules", "z.csv", SimpleNamespace())
+
+
+def test_a_latent_that_stands_for_nothing_keeps_its_line(tmp_path):
+    decoded = Decoded("molecules", ["CCO", "", "C"], [(2, "", "no molecule")], Origin("decode"))
+    assert decoded.summary == {"decoded": 2, "refused": 1}
+    decoded.write(str(tmp_path / "x.smi"))
+    assert (tmp_path / "x.smi").read_text().split("\n")[:3] == ["CCO", "", "C"]

@@ -1,0 +1,19 @@
+"""prepare: what is written is what it returns, and a folder of another's is kept."""
+
+import pytest
+
+from sciencegen.api.prepare import prepare
+from sciencegen.data.prepared import PreparedDataset
+from sciencegen.errors import SciencegenError
+
+
+def test_the_folder_holds_what_is_returned_and_is_not_overwritten_unasked(tmp_path):
+    (tmp_path / "x.txt").write_text("0 0;1 0;0 1;1 1;2 2\n")
+    options = {"source": str(tmp_path / "x.txt"), "threads": 1}
+    prepared = prepare("pointclouds", tmp_path / "data", **options)
+    read = PreparedDataset.load(tmp_path / "data")
+    assert list(read.items("train")) == list(prepared.items("train")) == ["0 0;1 0;0 1;1 1;2 2"]
+    with pytest.raises(SciencegenError, match="force"):
+        prepare("pointclouds", tmp_path / "data", **{**options, "properties": ["height"]})
+    with pytest.raises(SciencegenError, match="source"):
+        prepare("pointclouds", tmp_path / "other", suorce="x.txt")
