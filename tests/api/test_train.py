@@ -1,0 +1,22 @@
+"""train: a finished training is returned as it is, and another is never overwritten unasked."""
+
+import pytest
+
+from sciencegen.api.train import defaults_of, take_model
+from sciencegen.config import TrainSettings
+from sciencegen.errors import ConfigError
+
+
+def test_weights_are_copied_whole_and_only_once(workspace, tmp_path):
+    copy = take_model("pointclouds", str(workspace.model), tmp_path / "copy")
+    for name in ("config.yaml", "representation.json", "weights.safetensors", "metrics.json"):
+        assert (copy.folder / name).read_bytes() == (workspace.model / name).read_bytes()
+    assert take_model("pointclouds", str(copy.folder), copy.folder).folder == copy.folder
+    with pytest.raises(ConfigError, match="Pass `force`"):
+        take_model("pointclouds", str(workspace.model), copy.folder)
+
+
+def test_only_a_recipe_with_defaults_of_its_own_has_them_in_its_identity():
+    assert defaults_of("pointclouds", TrainSettings(recipe="autoencoder")) == {}
+    assert defaults_of("pointclouds", TrainSettings(from_model="molecules")) == {}
+    assert defaults_of("galaxies", TrainSettings())["defaults"]["training"]
