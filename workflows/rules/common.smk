@@ -1,6 +1,6 @@
-# What the rules share: names, and the section of the config that each of them sees. A rule's params hold its own
-# section only, so that an edit of one section reruns what depends on it and nothing else. Device and threads are
-# resources, no params: where something is computed is no reason to compute it again.
+# Shared by the rules: names, and the section of the config that each rule uses. The params of a rule hold its own section
+# only, so that an edit of one section reruns only what depends on it. Device and threads are resources and not params: a
+# change of them does not rerun a rule.
 
 import json
 import os
@@ -35,7 +35,7 @@ wildcard_constraints:
 
 
 def as_settings(own, **wired):
-    """A section with the run's seed and what other rules made, as the JSON that `--settings` reads."""
+    """A section with the run's seed and outputs of other rules, as the JSON that `--settings` reads."""
     return json.dumps(
         {"seed": config.get("seed", 0), **(own or {}), **wired}, sort_keys=True
     )
@@ -46,14 +46,14 @@ def settings(section, **wired):
 
 
 def reading(*names):
-    """How `prepare` reads its source (its sample or the whole set, how much of it), for rules that read it too. They
-    don't wait for `prepare`: told alike, they read alike, and who comes first fetches.
+    """How `prepare` reads its source (the sample or the whole dataset, and how many rows), for rules that read it too.
+    They do not wait for `prepare`; the first rule that needs the dataset fetches it.
     """
     return {name: PREPARE[name] for name in names if name in PREPARE}
 
 
 def item_column():
-    """The flag for the source's column of items, where the config names one."""
+    """The flag for the item column of the source, if the config names one."""
     return f"--item-column '{PREPARE['column']}'" if PREPARE.get("column") else ""
 
 
@@ -68,81 +68,81 @@ def completing():
 
 
 def if_file(*sources):
-    """Those that are files, and no dataset's name or a sequence: then a newer file is read again."""
+    """Those sources that are files (not dataset names or sequences): a newer file is then read again."""
     return [source for source in sources if source and os.path.isfile(source)]
 
 
 def files_of(section, *names):
-    """The files that a section names, for rules that read them beside what other rules make."""
+    """The files that a section names, for rules that read them besides outputs of other rules."""
     return if_file(*map((config.get(section) or {}).get, names))
 
 
 def plate_tables(key):
-    """What the next plate is proposed from; the config may name one table or several."""
+    """The tables that the next plate is proposed from; the config may name one or several."""
     named = PROPOSE.get(key) or []
     return [named] if isinstance(named, str) else named
 
 
 def known_items():
-    """What counts as known to the search: the prepared data, unless its section names something else."""
+    """The items that the search does not return: the prepared data, unless its section names something else."""
     return (config.get("optimize") or {}).get("training") or f"{RUN}/data"
 
 
 def predictor_folders():
-    """name -> folder, beside those that the optimize section names itself."""
+    """name -> folder, including those that the optimize section names."""
     own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
     return {**(config.get("optimize") or {}).get("predictors", {}), **own}
 
 
 def read_like_prepare(sources):
-    """How another step reads the dataset that `prepare` reads, by its name: its sample, or the whole."""
+    """How another step reads the dataset that `prepare` reads: its sample, or the whole."""
     prepared = dataset_of(PREPARE.get("source"))
     same = prepared is not None and prepared in map(dataset_of, sources)
     return reading("sample", "offline") if same else {}
 
 
 def judges():
-    """The predictors that tell how well a condition is obeyed: those of the properties that are asked for."""
+    """The predictors that check how closely a condition is met: those of the calibrated properties."""
     asked = (config.get("evaluate") or {}).get("calibrate") or {}
     return sorted(set(PREDICTORS) & set(asked))
 
 
 def judging():
-    """name -> folder, beside those that the evaluate section names itself."""
+    """name -> folder, including those that the evaluate section names."""
     own = {name: f"{RUN}/predictors/{name}" for name in judges()}
     named = (config.get("evaluate") or {}).get("predictors", {})
     return {"predictors": {**named, **own}} if own else {}
 
 
 def foretelling():
-    """name -> folder, beside those that the propose section names itself; what they say stands in the plate."""
+    """name -> folder, including those that the propose section names; their predictions are columns of the plate."""
     own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
     named = PROPOSE.get("predictors", {})
     return {"predictors": {**named, **own}} if own else {}
 
 
 def offering():
-    """What the search found, as candidates of the plate too, unless a pool is all that may be proposed."""
+    """The candidates of the search are candidates of the plate too, unless a pool is given."""
     if PROPOSE.get("pool"):
         return {}
     return {"also": [*plate_tables("also"), f"{RUN}/candidates.parquet"]}
 
 
 def dataset_of(source):
-    """The dataset that a source is, or is a split of; none for a file."""
+    """The dataset of a source, which may name a split; none for a file."""
     named = source and not os.path.isfile(source)
     return source.removeprefix(f"{DOMAIN}/").split("/")[0] if named else None
 
 
 def reads_latents(wildcards):
-    """Whether a predictor looks at the trained model's latents, not only at features of the items."""
+    """Whether a predictor uses the latents of the trained model, and not only features of the items."""
     own = PREDICTORS[wildcards.predictor]
     inputs = (own.get("settings") or {}).get("inputs", "features")
     return inputs != "features" and not own.get("model")
 
 
 def predictor_settings(wildcards):
-    """The section of one predictor. Snakemake compares no param that is made of `input` or `output`, so this is not."""
+    """The section of one predictor. It uses no `input` or `output`, because Snakemake does not compare params that do."""
     own = PREDICTORS[wildcards.predictor]
     model = {"model": f"{RUN}/model"} if reads_latents(wildcards) else {}
     return as_settings({**read_like_prepare([own["table"]]), **own}, **model)

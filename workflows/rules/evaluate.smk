@@ -1,5 +1,5 @@
 rule evaluate:
-    """How the samples compare with held-out items, and whether the model obeys its condition."""
+    """Compare samples with held-out items, and measure how closely the model meets its conditions."""
     input:
         samples=rules.generate.output,
         files=files_of("evaluate", "against", "training"),

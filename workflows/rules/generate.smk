@@ -1,5 +1,5 @@
 rule generate:
-    """Draw from the model, for the evaluation and the report. Exit code 5 means fewer items than asked; with none there is no file."""
+    """Draw from the model, for the evaluation and the report. Exit code 5: fewer items than requested; without any there is no file."""
     input:
         model=rules.train.output,
         files=files_of("generate", "scaffold"),

@@ -1,5 +1,5 @@
 rule optimize:
-    """Search for what satisfies the wish. Exit code 5 means fewer candidates than asked: the report says so."""
+    """Search for items that meet the goals. Exit code 5: fewer candidates than requested; the report says so."""
     input:
         model=rules.train.output,
         training=rules.prepare.output.table,

@@ -1,5 +1,5 @@
 rule predict:
-    """A property regressor from a table."""
+    """Train a predictor from a table."""
     input:
         table=lambda wildcards: if_file(PREDICTORS[wildcards.predictor]["table"]),
         wild_type=lambda wildcards: if_file(

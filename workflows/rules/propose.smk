@@ -1,5 +1,5 @@
 rule propose:
-    """The next plate for a lab, from what was measured. Exit code 5 means fewer items than asked."""
+    """Propose the next plate for a lab from measurements. Exit code 5: fewer items than requested."""
     input:
         tables=if_file(*plate_tables("measured"), *plate_tables("also")),
         files=files_of("propose", "wild_type", "pool"),

@@ -1,5 +1,5 @@
 rule report:
-    """One page that opens offline. It shows the whole config, so every edit renews it."""
+    """Write one page that opens offline. It shows the whole config, so every edit rewrites it."""
     input:
         candidates=rules.optimize.output.candidates,
         trace=rules.optimize.output.trace,

@@ -1,5 +1,5 @@
 rule train:
-    """Train a model, or take trained weights as they are. checkpoints/ is no output, so a killed training goes on."""
+    """Train a model, or use trained weights. checkpoints/ is not an output, so that a killed training continues."""
     input:
         data=rules.prepare.output.summary,
     output:
@@ -26,7 +26,7 @@ rule train:
 
 
 rule complete:
-    """Train the model that gives candidates their structures, or take trained weights. It prepares its own data."""
+    """Train the model that gives candidates their structures, or use trained weights. It prepares its own data."""
     input:
         if_file(PREPARE.get("source")),
     output:

@@ -1,5 +1,5 @@
 rule variants:
-    """Effects of variants of the family's reference, by the model and, where there are some, by the predictors."""
+    """Score variants of the family's reference with the model and the predictors, if any."""
     input:
         table=if_file(VARIANTS.get("variants")),
         model=rules.train.output,
