@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.pixels import on_pixels
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings, equivariance_error, parameter_count, with_parameters
 
@@ -73,19 +72,6 @@ def test_equal_parameters_are_found():
     assert count(replace(plain, symmetry="d4")) == pytest.approx(count(plain), rel=0.2), "whichever the symmetry"
     wanted = count(replace(plain, symmetry="d4"))
     assert count(with_parameters(plain, wanted, (1, 64, 64), KINDS, {})) == pytest.approx(wanted, rel=0.08)
-
-
-def test_on_pixels_keeps_the_centre_and_the_sum(double_precision):
-    odd = torch.zeros(1, 5, 5)
-    odd[0, 2, 2] = 1.0
-    even = on_pixels(odd, 8)
-    assert even.sum() == 1
-    assert (even[0, 0, 3:5, 3:5] == 0.25).all()
-    assert on_pixels(torch.rand(2, 3, 1, 1), 4).shape == (2, 3, 4, 4)
-    assert on_pixels(torch.rand(1, 9, 9), 4).shape == (1, 1, 4, 4)
-    for g in SYMMETRIES["d4"]:
-        image = torch.rand(1, 7, 7)
-        torch.testing.assert_close(on_pixels(turned(image, g), 12), turned(on_pixels(image, 12), g))
 
 
 def test_other_shapes_and_missing_context_are_refused():

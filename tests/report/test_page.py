@@ -3,8 +3,7 @@ import hashlib
 import re
 import subprocess
 import sys
-from dataclasses import fields, replace
-from html.parser import HTMLParser
+from dataclasses import replace
 
 import pytest
 
@@ -20,123 +19,14 @@ from sciencegen.report import (
     render_page,
     write_report,
 )
-from sciencegen.report.metrics_table import metrics_table
-from sciencegen.report.order import SECTIONS
 from sciencegen.report.page import VIEWER, _asset
 from tests.report.example import PICTURE, candidates, full_report
-
-
-class Page(HTMLParser):
-    """Start tags with their attributes; the ids; whether every tag is closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict]] = []
-        self.text: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in {"meta", "input"}:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def all(self, tag: str) -> list[dict]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-    @property
-    def ids(self) -> list[str]:
-        return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
+from tests.report.parsing import Page
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
     return render_page(full_report())
-
-
-def test_every_tag_is_closed_and_every_id_is_unique(page):
-    parsed = Page(page)
-    assert parsed.open == []
-    assert len(parsed.ids) == len(set(parsed.ids))
-    referenced = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', page)
-    assert {left or right for left, right in referenced} <= set(parsed.ids)
-
-
-def test_the_page_loads_nothing(page):
-    """The viewer could, and the browser is told to refuse."""
-    namespaces = re.sub(r"xmlns(:\w+)?=['\"][^'\"]*['\"]", "", page.replace(_asset(VIEWER), ""))
-    assert "http:" not in namespaces
-    assert "https:" not in namespaces
-    assert not re.search(r"@import|url\((?!#)|srcset=|<link|<iframe|<object|<embed|<base", namespaces)
-    assert all(not attributes.get("src", "").strip() for _, attributes in Page(page).tags)
-
-
-def test_the_browser_is_told_to_refuse_every_other_script_and_request(page):
-    policy = next(m["content"] for m in Page(page).all("meta") if m.get("http-equiv") == "Content-Security-Policy")
-    scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    assert "default-src 'none'" in policy
-    assert "script-src " + " ".join(f"'sha256-{digest}'" for digest in digests) + ";" in policy
-    assert page.count("<script") == len(scripts) == 2
-
-
-PARTS = {
-    "candidates": "candidates",
-    "structures": "structures",
-    "rounds": "rounds",
-    "plate": "plate",
-    "heat_maps": "changes",
-    "logo": "logo",
-    "traces": "search",
-    "pareto": "pareto",
-    "gallery": "gallery",
-    "distributions": "properties",
-    "latent_map": "map",
-    "traversals": "traversals",
-    "calibrations": "calibration",
-    "metrics": "metrics",
-    "notes": "notes",
-    "settings": "settings",
-    "provenance": "provenance",
-    "goals": "wish",
-    "warnings": "warnings",
-}
-
-
-def test_every_section_has_its_part_of_the_content():
-    assert {section.key for section in SECTIONS} <= set(PARTS.values())
-    assert set(PARTS) <= {field.name for field in fields(ReportContent)}
-
-
-@pytest.mark.parametrize(("part", "key"), PARTS.items())
-def test_a_section_appears_if_and_only_if_given(part, key):
-    alone = Page(render_page(ReportContent("Title", **{part: getattr(full_report(), part)})))
-    assert key in alone.ids
-    assert {section.key for section in SECTIONS} & set(alone.ids) <= {key}
-
-
-def test_the_full_page_has_every_section_and_a_link_to_each(page):
-    parsed = Page(page)
-    assert set(PARTS.values()) <= set(parsed.ids)
-    assert [f"#{section.key}" for section in SECTIONS] == [link["href"] for link in parsed.all("a")][1:]
-
-
-def test_a_title_alone_makes_a_page_without_navigation():
-    parsed = Page(render_page(ReportContent("Only this")))
-    assert "Only this" in parsed.text
-    assert not parsed.all("nav")
-    assert not parsed.all("section")
 
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&$\\frac{\x00\u202e"
@@ -175,6 +65,39 @@ def evil_report() -> ReportContent:
     )
 
 
+def test_every_tag_is_closed_and_every_id_is_unique(page):
+    parsed = Page(page)
+    assert parsed.open == []
+    assert len(parsed.ids) == len(set(parsed.ids))
+    referenced = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', page)
+    assert {left or right for left, right in referenced} <= set(parsed.ids)
+
+
+def test_the_page_loads_nothing(page):
+    """The viewer could, and the browser is told to refuse."""
+    namespaces = re.sub(r"xmlns(:\w+)?=['\"][^'\"]*['\"]", "", page.replace(_asset(VIEWER), ""))
+    assert "http:" not in namespaces
+    assert "https:" not in namespaces
+    assert not re.search(r"@import|url\((?!#)|srcset=|<link|<iframe|<object|<embed|<base", namespaces)
+    assert all(not attributes.get("src", "").strip() for _, attributes in Page(page).tags)
+
+
+def test_the_browser_is_told_to_refuse_every_other_script_and_request(page):
+    policy = next(m["content"] for m in Page(page).all("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert "default-src 'none'" in policy
+    assert "script-src " + " ".join(f"'sha256-{digest}'" for digest in digests) + ";" in policy
+    assert page.count("<script") == len(scripts) == 2
+
+
+def test_a_title_alone_makes_a_page_without_navigation():
+    parsed = Page(render_page(ReportContent("Only this")))
+    assert "Only this" in parsed.text
+    assert not parsed.all("nav")
+    assert not parsed.all("section")
+
+
 def test_whatever_a_name_holds_stays_text():
     page = render_page(evil_report())
     parsed = Page(page)
@@ -208,15 +131,6 @@ def test_other_content_makes_other_bytes(page):
     assert render_page(replace(full_report(), metrics=[Metric("distance", 0.21)])) != page
 
 
-def test_a_column_of_metrics_that_would_be_empty_is_left_out():
-    heads = lambda *records: [  # noqa: E731
-        name for name in ("References", "Reads as") if f">{name}</th>" in metrics_table(records)
-    ]
-    assert heads(Metric("count", 5), Metric("loss", 0.2)) == []
-    assert heads(Metric("count", 5), Metric("loss", 0.2, direction="minimize")) == ["Reads as"]
-    assert heads(Metric("count", 5), Metric("loss", 0.2, references={"data": 0.1})) == ["References"]
-
-
 def test_a_page_is_written_whole_or_not_at_all(tmp_path):
     path = write_report(full_report(), tmp_path / "new" / "page.html")
     before = path.read_bytes()
@@ -243,13 +157,3 @@ def test_importing_the_report_does_not_import_matplotlib():
 def test_pictures_lose_the_prolog_of_a_file(page):
     assert "<?xml" in PICTURE
     assert "<?xml" not in page
-
-
-def test_structures_can_be_turned_and_cost_nothing_where_there_are_none():
-    """The viewer's script stands in the page only where a structure is."""
-    plain = render_page(ReportContent("t", structures=Structures(["flat"], [""])))
-    shown = render_page(ReportContent("t", structures=Structures(["a", "flat", "<b>"], ["x\n1 < 2", "", "y"])))
-    assert _asset(VIEWER) not in plain
-    assert _asset(VIEWER) in shown
-    assert re.findall(r"<pre hidden data-structure>(.*?)</pre>", shown, re.DOTALL) == ["x\n1 &lt; 2", "y"]
-    assert "&lt;b&gt;" in shown

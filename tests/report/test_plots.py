@@ -6,7 +6,7 @@ import pytest
 
 from sciencegen.report import Calibration, Curve, Distribution, LatentMap, Objective, Pareto, Trace
 from sciencegen.report.canvas import COLOUR
-from sciencegen.report.histograms import histogram, spans_decades
+from sciencegen.report.histograms import histogram
 from sciencegen.report.plots import (
     MAX_CLOUD,
     _staircase,
@@ -32,6 +32,12 @@ def plots() -> dict[str, str]:
         ),
         "calibration": calibration(Calibration("mass", [1, 2], [1.1, 2.2], tolerance=0.2, unit="kg")),
     }
+
+
+def front(points: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    scores = points * signs
+    beaten = [((scores >= s).all(1) & (scores > s).any(1)).any() for s in scores]
+    return ~np.array(beaten)
 
 
 @pytest.mark.parametrize("name", plots())
@@ -70,12 +76,6 @@ def test_big_clouds_are_thinned():
     svg = latent_map(LatentMap([(0, 0)], cloud))
     assert MAX_CLOUD / 2 < svg.count("h0") <= MAX_CLOUD
     assert len(svg) < 100_000
-
-
-def front(points: np.ndarray, signs: np.ndarray) -> np.ndarray:
-    scores = points * signs
-    beaten = [((scores >= s).all(1) & (scores > s).any(1)).any() for s in scores]
-    return ~np.array(beaten)
 
 
 @pytest.mark.parametrize("x", [WEST, EAST])
@@ -135,24 +135,3 @@ def test_groups_colour_the_map_the_largest_first():
     counts = [(stroke, path.count("h0")) for path, stroke in clouds]
     assert counts == [("training", 3), *((f"series-{place}", n) for place, n in enumerate([3, 2, 1, 1, 1, 1], 1))]
     assert "coloured by clade" in svg
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "named"), [(400, 60_000, {"1000", "3000", "10000"}), (2e3, 1e8, {"10000", "100000", "1000000"})]
-)
-def test_a_logarithmic_axis_has_plain_numbers(low, high, named):
-    drawn = histogram(Distribution("flux", [], np.geomspace(low, high, 200), unit="nJy"))
-    texts = [text.replace("\u202f", "") for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn)]
-    assert named <= {*texts}
-    assert "$" not in "".join(texts)
-
-
-def test_what_spans_decades_has_a_logarithmic_axis():
-    fluxes = np.geomspace(1e3, 1e5, 200)
-    wide = histogram(Distribution("flux", [2e3, 1e6], fluxes, unit="nJy"))
-    assert wide.count("10") > 2
-    assert "1e6" not in wide
-    assert spans_decades([fluxes.tolist()])
-    assert not spans_decades([fluxes.tolist(), [0.0, 1.0]])
-    assert not spans_decades([np.linspace(0.001, 1, 99).tolist()])  # near 0, but no tail
-    assert not spans_decades([])

@@ -3,13 +3,9 @@ import re
 import shutil
 import subprocess
 
-import numpy as np
 import pytest
 
-from sciencegen.errors import ShapeError
-from sciencegen.report import Candidates, Column, Curve, Pareto, ReportContent, render_page
-from sciencegen.report.content import Objective
-from sciencegen.report.markup import decimals, goal_text, number, within
+from sciencegen.report import Candidates, Column, ReportContent, render_page
 from sciencegen.report.table import candidates_table, embedded
 from tests.report.example import candidates, full_report
 
@@ -17,6 +13,17 @@ from tests.report.example import candidates, full_report
 @pytest.fixture(scope="module")
 def markup() -> str:
     return candidates_table(candidates())
+
+
+ACT = """<script>
+const set = (id, value, event) => {{
+  document.getElementById(id).value = value;
+  document.getElementById(id).dispatchEvent(new Event(event));
+}};
+{steps}
+const shown = [...document.querySelectorAll("tbody[role] tr")].filter((row) => !row.hidden);
+document.title = shown.map((row) => row.id.slice(10)).join(" ");
+</script></body>"""
 
 
 def test_every_column_has_a_head_that_sorts(markup):
@@ -80,71 +87,8 @@ def test_the_count_says_what_is_not_shown():
     assert "The first 1 of 1\u202f843 candidates" in candidates_table(Candidates(["a"], total=1843))
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: Candidates(["a", "b"], [Column("x", [1])]),
-        lambda: Candidates(["a", "b"], pictures=["<svg></svg>"]),
-        lambda: Column("x", [1, 2], lower=[1]),
-        lambda: Curve("c", [1, 2], [1]),
-        lambda: Pareto(Objective("a", "maximize"), Objective("b", "maximize"), [(0, 1)], [True, False]),
-    ],
-)
-def test_lengths_that_disagree_are_refused(make):
-    with pytest.raises(ShapeError, match=r"Expected \d entries in .*, got \d"):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("value", "places", "text"),
-    [
-        (0.5, None, "0.5"),
-        (-2.25, 1, "−2.2"),
-        (12345, None, "12\u202f345"),
-        (-0.0001, 2, "0.00"),
-        (1.5e-7, None, "1.5e−07"),
-        (None, None, "–"),
-        (math.nan, 2, "–"),
-        (math.inf, None, "–"),
-        (np.float64(0.25), None, "0.25"),
-        (True, None, "–"),
-    ],
-)
-def test_numbers_read_well(value, places, text):
-    assert number(value, places) == text
-
-
-def test_one_precision_per_column():
-    assert decimals([1, 2, 3]) == 0
-    assert decimals([0.5, 0.6]) == 1
-    assert decimals([0.94838, 0.94808]) == 3
-    assert decimals([306.21, 299.37]) == 1
-    assert decimals([1.234567e-5, 2.3e-5]) == 7
-    assert decimals([]) == 0
-
-
-def test_wishes_in_words():
-    assert goal_text((1, 3)) == "1 to 3"
-    assert goal_text((None, 3)) == "≤ 3"
-    assert goal_text((0.9, None)) == "≥ 0.9"
-    assert goal_text(None, "maximize") == "maximize"
-    assert within(3.0, (1, 3))
-    assert not within(math.nan, (None, 3))
-
-
 def test_a_picture_becomes_part_of_the_page():
     assert embedded("<?xml version='1.0'?>\n<!DOCTYPE svg><!-- made by --><svg></svg>\n") == "<svg></svg>"
-
-
-ACT = """<script>
-const set = (id, value, event) => {{
-  document.getElementById(id).value = value;
-  document.getElementById(id).dispatchEvent(new Event(event));
-}};
-{steps}
-const shown = [...document.querySelectorAll("tbody[role] tr")].filter((row) => !row.hidden);
-document.title = shown.map((row) => row.id.slice(10)).join(" ");
-</script></body>"""
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ from torch.nn import functional
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.equivariant.denoiser import EquivariantDenoiser, FieldShape
-from sciencegen.networks.equivariant.graph import complete_graph
 from sciencegen.networks.equivariant.pairs import PairNetwork, PairNetworkSettings
 
 TOLERANCE = 1e-10
@@ -173,14 +172,6 @@ def test_reduced_precision_moves_little(denoiser):
     for name, value in plain.items():
         assert reduced[name].dtype == torch.float32
         assert (reduced[name] - value).norm() / value.norm() < 0.02
-
-
-def test_the_matrices_of_the_complete_graph():
-    graph = complete_graph(4, torch.float64, torch.device("cpu"))
-    assert torch.equal(graph.gradient.T @ graph.gradient, 4 * torch.eye(4) - torch.ones(4, 4))
-    assert torch.equal(graph.incidence.T @ graph.incidence, 2 * torch.eye(4) + torch.ones(4, 4))
-    assert graph.edge[graph.first, graph.second].tolist() == list(range(6))
-    assert graph.edge.diagonal().tolist() == [6] * 4
 
 
 def test_what_is_refused(denoiser):

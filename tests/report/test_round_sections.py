@@ -4,21 +4,10 @@ import re
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
-from sciencegen.report import ReportContent, render_page, round_plots
-from sciencegen.report.round_plots import best_so_far, inside
+from sciencegen.report import ReportContent, render_page
 from tests.report.example_sites import agreement as expected
 from tests.report.example_sites import plate, rounds
-
-
-@pytest.mark.parametrize(("direction", "best"), [("maximize", [3, 5, 5]), ("minimize", [1, 1, 1])])
-def test_the_best_so_far_is_of_all_rounds_up_to_one(direction, best):
-    assert list(best_so_far(replace(rounds(), direction=direction)).values()) == best
-
-
-def test_intervals_hold_what_lies_in_them():
-    assert inside(expected()).tolist() == [True, True, False]
 
 
 def table(page: str) -> list[list[str]]:
@@ -32,20 +21,6 @@ def test_the_table_says_each_round():
     assert rows[1][5:] == ["2", "2 of 2 (100 %)", "–"]  # two items have no rank correlation
     assert rows[2][3:] == ["5", "4", "1", "0 of 1 (0 %)", "–"]
     assert len(table(render_page(ReportContent("t", rounds=rounds())))[0]) == 5
-
-
-def test_a_point_leads_to_its_row_of_the_table():
-    svg = round_plots.rounds(rounds())
-    assert sorted(re.findall(r'data-row="(-?\d)" data-label="(\w)"', svg)) == list(zip("01234", "debca", strict=True))
-    both = round_plots.agreement(replace(expected(), table_rows=[0, 1, -1]))
-    assert re.findall(r'class="marks (\w+)"', both) == ["candidate", "front"]
-    assert 'data-row="-1" data-label="e"' in both
-
-
-def test_equal_values_do_not_hide_each_other():
-    svg = round_plots.rounds(replace(rounds(), rounds=[1] * 5, values=[2.0] * 5))
-    places = re.findall(r'cx="([\d.]+)"', svg)
-    assert len(set(places)) == 5
 
 
 def test_one_measurement_is_still_a_page():

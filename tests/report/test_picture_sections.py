@@ -1,8 +1,5 @@
 """Pictures of items: groups beside each other, rows along which something changes."""
 
-import pytest
-
-from sciencegen.errors import ShapeError
 from sciencegen.report import Gallery, ReportContent, Traversal, render_page
 from tests.report.example import PICTURE
 
@@ -26,9 +23,3 @@ def test_a_row_shows_what_was_asked_what_was_got_and_where_there_is_nothing():
     assert page.count('class="picture none"') == 1
     for text in ("half light radius (arcsec)", "of one draw", "0.6", "got 0.31"):
         assert text in page
-
-
-@pytest.mark.parametrize("part", [{"pictures": [PICTURE]}, {"asides": ["a"]}])
-def test_a_row_has_a_picture_for_each_label(part):
-    with pytest.raises(ShapeError, match="Traversal"):
-        Traversal("x", **{"labels": ["1", "2"], "pictures": ["", ""], **part})

@@ -1,0 +1,28 @@
+"""A panel is one element that is the same for the same name."""
+
+import re
+
+from sciencegen.report.canvas import Cloud, Marks, plot
+
+
+def paint(axes):
+    axes.plot([0, 1], [0, 1])
+    return [Cloud([(0.5, 0.5)], "var(--training)"), Marks([(0, 0), (1, 1)], ["a", "<b>"], [3, -1], "candidate")]
+
+
+def test_equal_panels_are_equal_bytes_and_names_give_ids_of_their_own():
+    one, again, other = plot("p", "P", paint), plot("p", "P", paint), plot("q", "P", paint)
+    assert one == again
+    ids = [set(re.findall(r' id="([^"]+)"', svg)) for svg in (one, other)]
+    assert not ids[0] & ids[1]
+
+
+def test_points_of_a_cloud_are_one_path_and_marks_know_their_rows():
+    svg = plot("p", "P", paint)
+    assert svg.count("h0") == 1
+    assert re.findall(r'data-row="(-?\d+)"', svg) == ["3", "-1"]
+    assert "&lt;b&gt;" in svg
+
+
+def test_a_description_is_the_alternative_text():
+    assert 'aria-label="a &lt; b"' in plot("p", "a < b", lambda axes: None)

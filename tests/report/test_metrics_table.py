@@ -1,0 +1,15 @@
+"""Metrics with their references."""
+
+from sciencegen.report import (
+    Metric,
+)
+from sciencegen.report.metrics_table import metrics_table
+
+
+def test_a_column_of_metrics_that_would_be_empty_is_left_out():
+    heads = lambda *records: [  # noqa: E731
+        name for name in ("References", "Reads as") if f">{name}</th>" in metrics_table(records)
+    ]
+    assert heads(Metric("count", 5), Metric("loss", 0.2)) == []
+    assert heads(Metric("count", 5), Metric("loss", 0.2, direction="minimize")) == ["Reads as"]
+    assert heads(Metric("count", 5), Metric("loss", 0.2, references={"data": 0.1})) == ["References"]

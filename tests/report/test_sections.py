@@ -1,0 +1,20 @@
+"""Sections."""
+
+import re
+
+from sciencegen.report import (
+    ReportContent,
+    Structures,
+    render_page,
+)
+from sciencegen.report.page import VIEWER, _asset
+
+
+def test_structures_can_be_turned_and_cost_nothing_where_there_are_none():
+    """The viewer's script stands in the page only where a structure is."""
+    plain = render_page(ReportContent("t", structures=Structures(["flat"], [""])))
+    shown = render_page(ReportContent("t", structures=Structures(["a", "flat", "<b>"], ["x\n1 < 2", "", "y"])))
+    assert _asset(VIEWER) not in plain
+    assert _asset(VIEWER) in shown
+    assert re.findall(r"<pre hidden data-structure>(.*?)</pre>", shown, re.DOTALL) == ["x\n1 &lt; 2", "y"]
+    assert "&lt;b&gt;" in shown
