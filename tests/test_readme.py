@@ -117,7 +117,7 @@ def test_settings_are_known():
 
 
 @pytest.mark.skipif("molecules" not in shipped_names(), reason="no weights of molecules are shipped")
-def test_the_python_example_runs(capsys, small_chunks):
+def test_the_python_example_runs(capsys, tiny_draws):
     for block in blocks(README):
         if block.kind == "python":
             exec(compile(tiny_python(block.text), "README.md", "exec"), {})
