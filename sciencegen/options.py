@@ -267,7 +267,10 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
     def decorate(verb: Verb) -> Verb:
         @wraps(verb)
         def call(*arguments: Any, **options: Any) -> Any:
-            return verb(*_without(record, arguments), **_expanded(record, arguments, options))
+            positional = _without(record, arguments)
+            expanded = _expanded(record, arguments, options)
+            taken = [*own.parameters][: len(positional)]  # a record's field that is given by position too
+            return verb(*positional, **{name: value for name, value in expanded.items() if name not in taken})
 
         own = inspect.signature(verb)
         named = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]

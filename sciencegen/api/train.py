@@ -166,11 +166,16 @@ def train_model(
         return _train(plan, run, identity, going_on, log)
 
 
+LATER = {"posterior": "gaussian", "importance_samples": 1}
+"""Settings of networks that version 0.1.0 didn't have, and its values: with these a training is the one it was."""
+
+
 def defaults_of(domain: str, settings: TrainSettings) -> dict[str, Any]:
     """Of a recipe with training defaults of its own these and its network's, which another version may choose anew."""
     if settings.from_model or not (recipe := models.find_recipe(domain_of(domain), settings.recipe)).training:
         return {}
-    return {"defaults": {"training": dict(recipe.training), "network": to_plain(recipe.settings())}}
+    network = {name: value for name, value in to_plain(recipe.settings()).items() if LATER.get(name, ...) != value}
+    return {"defaults": {"training": dict(recipe.training), "network": network}}
 
 
 def take_model(domain: str, model: str, folder: str | Path | None, force: bool = False) -> Trained:

@@ -22,7 +22,7 @@ SAME_NAME = frozenset({
     "item_column", "journal", "json", "keep", "limit", "maximum_share", "maximum_similarity", "measured", "method",
     "minimize", "model", "noise_free", "noise_scale", "offline", "particles", "pool", "predictor", "profile", "raw",
     "recipe", "results", "round", "rounds", "sample", "sampler", "scaffold", "seed", "seeds", "set", "settings",
-    "show_completion", "space", "split", "start", "steer", "steps", "strength", "structures", "surrogate", "target",
+    "show_completion", "space", "split", "start", "steer", "steps", "structures", "surrogate", "target",
     "tasks", "threads", "timeout", "training", "variants", "where", "wild_type", "with",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""

@@ -328,7 +328,7 @@ def test_a_search_takes_an_alignment_and_finds_its_model_again(cli, alignment, m
 
     tiny = {"settings": {"members": 2, "hidden": 8, "latent": 2}, "training": {"steps": 5, "batch_size": 8}}
     known = variants.family_model
-    monkeypatch.setattr(variants, "family_model", lambda *given, **more: known(*given, **tiny, **more))
+    monkeypatch.setattr(variants, "family_model", lambda *given: known(*given, tiny))
     wish = ("--goal", "maximize family_score", "--budget", 20, "-n", 2)
     said = []
     for output in ("a.csv", "b.csv"):

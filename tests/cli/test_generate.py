@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pointclouds import DOMAIN
 
 from sciencegen.data.tables import read_table
+from sciencegen.domains import load_domain
 from tests.cli.conftest import Workspace
 
 
@@ -113,7 +113,8 @@ def test_an_oracle_that_breaks_is_told_from_a_draw_that_is_no_item(cli, workspac
             raise RuntimeError("no licence")
 
     monkeypatch.setattr("sciencegen.data.workers.AVAILABLE", False)  # here, where the patch below is known
-    monkeypatch.setitem(vars(DOMAIN), "oracles", replace(DOMAIN.oracles, find=lambda name: Broken()))
+    domain = load_domain("pointclouds")
+    monkeypatch.setitem(vars(domain), "oracles", replace(domain.oracles, find=lambda name: Broken()))
     result = generate(cli, workspace, "-n", 2, "--attempts", 3, "--with", "far", "-o", "b.csv", "--json")
     summary = json.loads(result.out)
     assert result.code == 5

@@ -21,7 +21,7 @@ from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.runs import RunFolder
 from sciencegen.vae.arrays.array_vae import ArrayVAE
-from tests.cli.test_score_and_predict import write_card
+from tests.api.test_train_predictor import write_card
 from tests.toy import write_clouds
 
 FEW = {"steps": 3, "warmup_steps": 1, "checkpoint_every": 100}

@@ -25,7 +25,7 @@ from sciencegen.domains.checks import LAWS, ContractError, check_domain
 from sciencegen.errors import SciencegenError
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import FunctionOracle
-from sciencegen.vae.array_vae import ArrayVAE
+from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
 from tests.domains.contract_examples import examples
 
 TOY, PROTEINS, ALIGNED = (load_domain(name) for name in ("pointclouds", "proteins", "proteins/aligned"))
@@ -143,7 +143,7 @@ BREACHES = [
      recipe(load_representation=lambda data: CODEC.load(data | {"values": [[0.0] * 10, [1.0] * 10]}))),
     ("recipes.fit", "a number for each property", TOY, "recipes", recipe(fit=deaf)),
     ("recipes.build", "a finite loss", TOY, "recipes",
-     recipe(build=lambda representation, settings: ArrayVAE(9, 1, 4))),
+     recipe(build=lambda representation, settings: ArrayVAE(9, 1, ArrayVAESettings(latent=4)))),
 ]  # fmt: skip
 """(part, words of the law, domain, what of it is replaced, by what)."""
 

@@ -14,6 +14,15 @@ from sciencegen.training.train import train
 from tests.training.line import Line, batches, settings, signalled_at
 
 
+@pytest.fixture(autouse=True)
+def _heard():
+    """A shell's background job, and nohup, start with signals ignored: these tests hear them all the same."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_it_after_a_whole_step_that_is_saved(tmp_path, number):
     whole, resumed = Line(), Line()

@@ -13,7 +13,7 @@ from sciencegen.domains.proteins.variants import Reference, apply_variant
 from sciencegen.errors import IncompatibleError
 from sciencegen.items import Refusal
 from sciencegen.metrics.regression import spearman
-from sciencegen.prediction import PredictorSettings, fit_predictor
+from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
 from sciencegen.prediction.columns import fit_columns
 from tests.domains.proteins.examples import GB1, random_protein
 
@@ -177,9 +177,8 @@ def test_a_landscape_of_effects_that_add_up_is_recovered(shape):
     new = variants(200, seed=9, most=4)
     features = DOMAIN.regression.fit(items, Reference(GB1))
     values = shape(additive(items))
-    known = fit_predictor(
-        rows_of(features, items), values, None, SETTINGS, np.random.default_rng(0), blocks=features.blocks
-    )
+    tables = TrainingTables(rows_of(features, items), values, blocks=features.blocks)
+    known = fit_predictor(tables, SETTINGS, np.random.default_rng(0))
     predicted, truth = known.predict(rows_of(features, new)).mean, shape(additive(new))
     assert spearman(truth, predicted) > 0.97
     assert known.scale.name == ("log" if values.min() > 0 else "linear")
@@ -195,10 +194,8 @@ def test_intervals_hold_at_positions_where_nothing_was_measured():
     held = {}
     for name in ("positions", "random"):
         split = DOMAIN.regression.splits[name](items, features) if name == "positions" else None
-        known = fit_predictor(
-            rows_of(features, items), values, None, SETTINGS, np.random.default_rng(0), blocks=features.blocks,
-            split=split,
-        )  # fmt: skip
+        tables = TrainingTables(rows_of(features, items), values, blocks=features.blocks, split=split)
+        known = fit_predictor(tables, SETTINGS, np.random.default_rng(0))
         found = known.predict(rows_of(features, new))
         held[name] = np.mean((found.lower <= truth) & (truth <= found.upper))
     assert held["positions"] > 0.84
