@@ -215,7 +215,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize(
     "place",
     [
-        "sciencegen.api.models.data.prepare", "sciencegen.api.models.data.replace_folder",
+        "sciencegen.api.models.data.prepare_source", "sciencegen.api.models.data.replace_folder",
         "sciencegen.api.train.fit_representation", "sciencegen.api.train.read_training_data",
         "sciencegen.training.train._fit", "sciencegen.api.train._save",
     ],
@@ -261,7 +261,7 @@ def test_a_model_that_is_taken_ends_the_training_that_was_there(tmp_path, worksp
     take_model("pointclouds", str(workspace.model), tmp_path / "run", force=True)
     names = (models.CONFIG, models.REPRESENTATION, models.METRICS, models.CARD, models.WEIGHTS)
     assert contents(tmp_path / "run") == {name: (workspace.model / name).read_bytes() for name in sorted(names)}
-    with pytest.raises(ConfigError, match="--force"):
+    with pytest.raises(ConfigError, match="`force`"):
         fit(clouds, tmp_path / "run")  # not "finished already"
 
 
