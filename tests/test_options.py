@@ -89,6 +89,9 @@ def test_a_record_still_stands_for_its_settings_with_a_warning():
         pytest.raises(sg.ConfigError, match="Expected what to compare with"),
     ):
         sg.evaluate("pointclouds", "none.csv", settings=config.EvaluateSettings(limit=1))
+    record = config.PredictorSettings(table="none.csv", target="measured")
+    with pytest.warns(FutureWarning, match="keyword arguments"), pytest.raises(sg.SciencegenError, match=r"none\.csv"):
+        sg.train_predictor("pointclouds", record.table, record, folder="p")  # a field that is given by position, too
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "api").rglob("*.py")), ids=lambda path: path.name)

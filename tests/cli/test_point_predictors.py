@@ -13,7 +13,6 @@ from sciencegen.api.predict import predict
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.predictors.point_data import check_parts
 from sciencegen.api.train_predictor import train_predictor
-from sciencegen.config import PredictorSettings
 from sciencegen.errors import ConfigError, DataError
 from tests.cli.conftest import run
 
@@ -72,7 +71,7 @@ def test_texts_without_coordinates_are_predicted_twice_alike(cli, trained):
     reasons = dict(zip(rejects["line"], rejects["reason"], strict=True))
     assert "14" in reasons[3]
     assert "a charge of +1" in reasons[6]
-    again = predict("molecules", ["CCO"], trained)
+    again = predict("molecules", ["CCO"], trained).table
     assert again["u0"][0] == pytest.approx(table["u0"][0])
     assert again["gap_in_domain"][0]
 
@@ -139,14 +138,12 @@ def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
         if "network 2, step 40" in text:
             raise RuntimeError("killed")
 
-    settings = PredictorSettings(
-        table="qm9/train_second", form="structures", target="gap,u0", threads=1, settings=SETTINGS
-    )
+    settings = {"form": "structures", "target": "gap,u0", "threads": 1, "settings": SETTINGS, "folder": tmp_path / "p"}
     with pytest.raises(RuntimeError, match="killed"):
-        train_predictor("molecules", settings.table, settings, folder=tmp_path / "p", log=killed)
+        train_predictor("molecules", "qm9/train_second", log=killed, **settings)
     assert (tmp_path / "p/members/1/checkpoints/last.pt").exists()
     seen = []
-    train_predictor("molecules", settings.table, settings, folder=tmp_path / "p", force=True, log=seen.append)
+    train_predictor("molecules", "qm9/train_second", force=True, log=seen.append, **settings)
     assert not any("step 20/" in text for text in seen)
     for name in ("predictor.safetensors", "predictor.json", "metrics.json"):
         assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()

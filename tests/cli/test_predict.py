@@ -51,7 +51,7 @@ def test_what_is_unlike_the_measured_items_is_out_of_domain(cli, workspace):
     folder, text = workspace.folder / "predictor", "\n".join(lines).encode()
     cli("predict", "pointclouds", "-", "--predictor", f"m={folder}", "-o", "p.parquet", stdin=text)
     assert pd.read_parquet("p.parquet")["m_in_domain"].tolist() == [True, False]
-    table = predict("pointclouds", lines, folder)
+    table = predict("pointclouds", lines, folder).table
     assert table["measured_in_domain"].dropna().to_dict() == {0: True, 2: False}
 
 

@@ -333,9 +333,10 @@ def test_a_target_that_nothing_is_designed_for_is_refused_with_the_reason(cli, n
 
 def test_python_gives_a_table(round_one):
     settings = dict(threads=1, batch=4, surrogate="gp", scale="linear", breeding={"children": 40, "generations": 1})
-    table = propose("pointclouds", "round1.csv", **settings)
-    assert len(table) == 4
-    assert table.attrs["summary"]["round"] == 2
+    found = propose("pointclouds", "round1.csv", **settings)
+    assert len(found.table) == 4
+    assert found.summary["round"] == 2
+    assert found.table.attrs["summary"] == found.summary  # where it stood before version 0.2
 
 
 def test_help_tells_the_defaults(cli):

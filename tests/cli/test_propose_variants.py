@@ -395,10 +395,10 @@ def test_molecules_have_no_wild_type(cli):
 
 def test_python_gives_the_same_plate_with_its_notes(cli, measured):
     settings = dict(threads=1, batch=4, surrogate="gp", scale="linear", acquisition="greedy")
-    table = propose("proteins", "named.csv", wild_type="gb1.fasta", space={"positions": "39-41,54"}, **settings)
-    assert list(table)[:4] == ["id", "item", "mutant", "value"]
-    assert "4 of 55 positions are open" in table.attrs["summary"]["notes"][0]
-    assert table["predicted"].is_monotonic_decreasing
+    found = propose("proteins", "named.csv", wild_type="gb1.fasta", space={"positions": "39-41,54"}, **settings)
+    assert list(found.table)[:4] == ["id", "item", "mutant", "value"]
+    assert "4 of 55 positions are open" in found.notes[0]
+    assert found.table["predicted"].is_monotonic_decreasing
 
 
 def test_a_plate_tells_what_a_predictor_says_of_it_and_what_is_worth_knowing(cli, measured):
@@ -414,7 +414,7 @@ def test_a_plate_tells_what_a_predictor_says_of_it_and_what_is_worth_knowing(cli
     plate = pd.read_csv("plate.csv")
     names = ["predictor_value", "predictor_value_lower", "predictor_value_upper", "predictor_value_in_domain"]
     assert list(plate)[-5:] == [*names, "source"]
-    said = predict("proteins", plate["item"].tolist(), "known")
+    said = predict("proteins", plate["item"].tolist(), "known").table
     assert plate["predictor_value"].tolist() == pytest.approx(said["value"].tolist())
     assert plate["predictor_value_in_domain"].tolist() == said["value_in_domain"].tolist()
     assert plate["value"].isna().all()

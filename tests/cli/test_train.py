@@ -31,8 +31,8 @@ def fit(data, folder, column=None, force=False, log=lambda text: None, **options
     """A training of three steps."""
     if options.get("device") == "elsewhere":
         options["device"] = "cuda" if models.resolve_device("auto") != "cuda" else "mps"
-    settings = build_settings(TrainSettings, {"training": FEW, "threads": 1} | options)
-    return train("pointclouds", data, settings, folder=folder, column=column, force=force, log=log)
+    settings = {"training": FEW, "threads": 1} | options
+    return train("pointclouds", data, folder=folder, column=column, force=force, log=log, **settings)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -71,7 +71,7 @@ def test_what_is_saved_predicts_the_same_bytes_by_name_and_by_sequence(cli, meas
     by_name, by_sequence = (pd.read_csv(f"{name}.csv") for name in ("names", "sequences"))
     assert list(by_name) == ["item", "line", "mutant", *(f"fitness{end}" for end in ("", *ENDS)), "sequence", "value"]
     pd.testing.assert_frame_equal(by_name[list(by_sequence)], by_sequence, check_exact=True)
-    again = predict("proteins", measured["sequence"].tolist(), "p")
+    again = predict("proteins", measured["sequence"].tolist(), "p").table
     assert np.allclose(again["value"], pd.read_csv("names.csv")["fitness"], rtol=1e-5)
     assert load_predictor("proteins", "p").predictor.made_by["kind"] == "variants"
 
@@ -107,7 +107,7 @@ def test_another_length_is_a_failure_with_its_reason_and_no_number(cli, measured
 def test_a_mutation_where_none_was_measured_is_out_of_domain(cli, measured):
     measured[["sequence", "value"]].to_csv("table.csv", index=False)
     cli("train", "predictor", "proteins", "table.csv", "--target", "value", *QUICK, "-o", "p")
-    found = predict("proteins", [measured["sequence"][0], apply_variant(Reference(WILD), "C21W")], "p")
+    found = predict("proteins", [measured["sequence"][0], apply_variant(Reference(WILD), "C21W")], "p").table
     assert found["value_in_domain"].tolist() == [True, False]
     width = found["value_upper"] - found["value_lower"]
     assert width[1] > width[0]
@@ -250,5 +250,5 @@ def test_scores_of_the_family_are_seen_and_what_has_none_is_refused(cli, family_
         assert result.code == 0, result.err
     assert metrics("scored")["positions"]["rmse"] < metrics("plain")["positions"]["rmse"]
     assert load_predictor("proteins", "scored").predictor.settings.inputs == "scored"
-    found = predict("proteins", [focus, focus[:-1]], "scored")
+    found = predict("proteins", [focus, focus[:-1]], "scored").table
     assert found["value"].notna().tolist() == [True, False]

@@ -80,9 +80,10 @@ def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):
     heights = DOMAIN.measure([DOMAIN.items.parse(text) for text in items], ["height"])[:, 0]
     pd.DataFrame({"item": items, "value": heights}).to_csv(path, index=False)
     options = dict(batch=10, threads=1, surrogate="gp", scale="linear", space={"highest": 1.0}, acquisition="greedy")
-    table = propose("pointclouds", str(path), **options)
+    proposed = propose("pointclouds", str(path), **options)
+    table = proposed.table
     found = DOMAIN.measure([DOMAIN.items.parse(text) for text in table["item"]], ["height"])[:, 0]
     assert set(table["source"]) == {"pool"}
     assert not set(table["item"]) & set(items)
-    assert table.attrs["summary"]["candidates"] == 4**5 - 4
+    assert proposed.summary["candidates"] == 4**5 - 4
     assert found.mean() > 0.6

@@ -8,7 +8,6 @@ from pointclouds import DOMAIN
 
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.train_predictor import train_predictor
-from sciencegen.config import PredictorSettings
 from sciencegen.errors import ConfigError, SciencegenError
 from tests.toy import write_clouds
 
@@ -20,8 +19,7 @@ def test_a_predictor_that_is_trained_anew_is_read_anew(tmp_path, monkeypatch):
     means = []
     for source in ("clouds.csv", "shifted.csv"):
         few = {"evaluation_repeats": 1, "settings": {"families": ["ridge"], "folds": 3}}
-        settings = PredictorSettings(table=str(tmp_path / source), target="measured", **few)
-        train_predictor("pointclouds", settings.table, settings, folder=tmp_path / "p")
+        train_predictor("pointclouds", tmp_path / source, target="measured", folder=tmp_path / "p", **few)
         means.append(OracleBook("pointclouds", {"m": str(tmp_path / "p")}).resolve("m").score([item])[0].value)
     assert means[1] - means[0] == pytest.approx(100, abs=1)
     monkeypatch.chdir(tmp_path)

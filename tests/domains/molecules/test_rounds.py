@@ -33,20 +33,20 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_a_plate_of_a_pool_beats_a_random_one(tables):
     measured, pool = tables
-    table = propose("molecules", str(measured), pool=str(pool), **FAST)
+    table = propose("molecules", str(measured), pool=str(pool), **FAST).table
     values, found = tpsa(pd.read_csv(pool)["item"]), tpsa(table["item"])
     chance = np.random.default_rng(0)
     random = np.array([chance.choice(values, 24, replace=False).mean() for _ in range(1000)])
     assert found.mean() > random.max()
     assert np.corrcoef(found, table["predicted"])[0, 1] > 0.5
-    less = propose("molecules", str(measured), pool=str(pool), minimize=True, **FAST)
+    less = propose("molecules", str(measured), pool=str(pool), minimize=True, **FAST).table
     assert tpsa(less["item"]).mean() < random.min()
 
 
 def test_a_plate_of_moves_beats_the_measured_and_holds_the_patterns(tables):
     measured, _ = tables
     options = dict(keep=["c1ccccc1"], forbid=["[N+](=O)[O-]"], breeding={"children": 100, "generations": 2})
-    table = propose("molecules", str(measured), maximum_similarity=0.6, **options, **FAST)
+    table = propose("molecules", str(measured), maximum_similarity=0.6, **options, **FAST).table
     assert tpsa(table["item"]).mean() > tpsa(pd.read_csv(measured)["item"]).mean() + 20
     items = [DOMAIN.items.parse(text) for text in table["item"]]
     assert all(map(DOMAIN.moves.constraint(options["keep"], options["forbid"], None), items))

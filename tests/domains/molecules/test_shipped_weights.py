@@ -101,6 +101,6 @@ def test_molecules_from_nothing_are_mostly_in_one_piece_with_the_bonds_that_thei
 def test_a_quantum_property_is_asked_for_and_checked_by_the_shipped_predictor():
     table = generate(
         "molecules", 4, model="qm9-diffusion", where=("gap=6.5",), predictors={"gap": "qm9-properties"}, threads=1
-    )
+    ).table
     assert len(table) == 4
     assert (table["gap"] - 6.5).abs().max() < 0.2  # a tenth of the standard deviation of QM9's gaps is 0.13 eV
