@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import run
-from tests.golden_record.artefacts import EXPECTED, LOOSE, USES, difference, uses_of
+from tests.golden_record.artefacts import EXPECTED, LARGE, LOOSE, MADE, USES, difference, uses_of
 from tests.golden_record.entries import OUT
 
 OLD = Path(__file__).parent / "old_artefacts"
@@ -20,6 +20,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Uses write beside what they read."""
     folder = tmp_path_factory.mktemp("old") / "copy"
     return shutil.copytree(OLD, folder, ignore=shutil.ignore_patterns(EXPECTED))
+
+
+def test_no_old_artefact_is_missing() -> None:
+    """Its uses would be left out without a word."""
+    assert [name for name in MADE if name not in LARGE and not (OLD / name).is_dir()] == []
 
 
 @pytest.mark.parametrize("name", uses_of(OLD))

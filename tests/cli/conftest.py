@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import os
 import sys
@@ -40,6 +41,11 @@ def run(*arguments: object, stdin: bytes = b"") -> Result:
     finally:
         sys.argv, sys.stdin = before
     return Result(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open() as handle:
+        return list(csv.DictReader(handle))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from dataclasses import replace
@@ -17,15 +16,11 @@ from sciencegen.api.models.folder import load_model
 from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
 from sciencegen.domains.proteins.variant_scores import VariantScorer
+from tests.cli.conftest import read, run
 from tests.domains.proteins.examples import family
 
 COLUMNS = 30
 TINY = "{settings: {members: 2, hidden: 24, latent: 3}, training: {steps: 150, batch_size: 64, checkpoint_every: 100}}"
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open() as handle:
-        return list(csv.DictReader(handle))
 
 
 def fasta(path: Path) -> list[str]:
@@ -52,8 +47,6 @@ def focus(alignment) -> str:
 
 @pytest.fixture(scope="module")
 def model(alignment) -> Path:
-    from tests.cli.conftest import run
-
     folder = alignment.parent / "model"
     done = run("train", "proteins", "--data", alignment, "--settings", TINY, "--threads", 1, "-o", folder)
     assert done.code == 0, done.err

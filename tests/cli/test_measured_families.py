@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -14,14 +13,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
+from tests.cli.conftest import read, run
 
 COLUMNS = 24
 TINY = "{settings: {members: 1, hidden: 32, latent: 2, prior_std: 0.3}, training: {steps: 500, batch_size: 96}}"
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open() as handle:
-        return list(csv.DictReader(handle))
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +38,6 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(folder) -> Path:
-    from tests.cli.conftest import run
-
     data = ("--alignment", folder / "family.a2m", "--measured", folder / "measured.csv", "--target", "fitness")
     done = run("train", "proteins", *data, "--settings", TINY, "--threads", 1, "-o", folder / "model")
     assert done.code == 0, done.err

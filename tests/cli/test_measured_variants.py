@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -10,14 +9,10 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.proteins.items import ALPHABET
+from tests.cli.conftest import read, run
 from tests.domains.proteins.examples import GB1
 
 TINY = "{settings: {members: 1, hidden: 32, latent: 2, prior_std: 0.3}, training: {steps: 400, batch_size: 128}}"
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open() as handle:
-        return list(csv.DictReader(handle))
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +31,6 @@ def table(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(table) -> Path:
-    from tests.cli.conftest import run
-
     folder = table.parent / "model"
     wild_type = table.parent / "wild.fasta"
     data = ("--data", table, "--wild-type", wild_type, "--conditions", "fitness,mutations")

@@ -2,24 +2,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from sciencegen.data.cards import dataset_root, divide, list_cards, load_card
 from sciencegen.data.tables import read_table
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import sha256_of
 from sciencegen.items import Row
+from tests.data.word_sources import FACTS, write_content
 
 CARDS = list_cards()
 CONTENT = {
-    "format": 1,
-    "name": "words",
-    "domain": "language",
-    "title": "Words",
-    "description": "Some words",
-    "home": "https://example.org",
-    "licence": "CC0",
-    "citation": "nobody",
+    **FACTS,
     "columns": [{"name": "value", "unit": "letters", "source": "size"}],
     "files": {"train": {"name": "train.csv", "item_column": "WORD", "rows": 2}},
     "samples": {"train": {"name": "sample.csv", "rows": 1, "sha256": "0" * 64}},
@@ -33,10 +26,7 @@ CONTENT = {
 
 
 def write_card(root, **changes):
-    folder = root / "language" / "words"
-    folder.mkdir(parents=True)
-    (folder / "card.yaml").write_text(yaml.safe_dump({**CONTENT, **changes}, sort_keys=False))
-    return folder / "card.yaml"
+    return write_content(root, {**CONTENT, **changes})
 
 
 def read(path, column):

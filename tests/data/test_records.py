@@ -2,20 +2,7 @@
 
 import pytest
 
-from sciencegen.data.tables import (
-    read_table,
-)
-
-NAMES = ("item", "word")
-
-
-def write(path, text, encoding="utf-8"):
-    path.write_bytes(text.encode(encoding) if isinstance(text, str) else text)
-    return path
-
-
-def rows(path, column=None):
-    return [(row.line, row.text, dict(row.values)) for row in read_table(path, NAMES, column)]
+from tests.data.written_tables import rows, write
 
 
 def test_lines_are_those_of_an_editor(tmp_path):

@@ -10,17 +10,7 @@ from sciencegen.data.tables import (
     write_table,
 )
 from sciencegen.errors import DataError
-
-NAMES = ("item", "word")
-
-
-def write(path, text, encoding="utf-8"):
-    path.write_bytes(text.encode(encoding) if isinstance(text, str) else text)
-    return path
-
-
-def rows(path, column=None):
-    return [(row.line, row.text, dict(row.values)) for row in read_table(path, NAMES, column)]
+from tests.data.written_tables import NAMES, rows, write
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])

@@ -15,12 +15,7 @@ from sciencegen.data.tables import (
 )
 from sciencegen.data.writers import replace_rejects
 from sciencegen.errors import ConfigError, ShapeError
-
-NAMES = ("item", "word")
-
-
-def rows(path, column=None):
-    return [(row.line, row.text, dict(row.values)) for row in read_table(path, NAMES, column)]
+from tests.data.written_tables import NAMES, rows
 
 
 def write_twice(table):

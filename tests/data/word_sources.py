@@ -14,6 +14,17 @@ from sciencegen.data.cards import load_card
 
 TRAIN = b"WORD,size\napple,5\npear,4\n" * 50
 TEST = b"WORD,size\nplum,4\n"
+FACTS = {
+    "format": 1,
+    "name": "words",
+    "domain": "language",
+    "title": "Words",
+    "description": "Some words",
+    "home": "https://example.org",
+    "licence": "CC0",
+    "citation": "nobody",
+}
+"""With which every card of words begins."""
 
 
 def sha256(content):
@@ -68,16 +79,17 @@ def entries(paths, train=TRAIN, test=TEST):
     }
 
 
+def write_content(root, content, exist_ok=False):
+    """The card of words below `root`, whose folder may be there already only with `exist_ok`."""
+    path = root / "language" / "words" / "card.yaml"
+    path.parent.mkdir(parents=True, exist_ok=exist_ok)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
 def card_with(folder, *sources):
     content = {
-        "format": 1,
-        "name": "words",
-        "domain": "language",
-        "title": "Words",
-        "description": "Some words",
-        "home": "https://example.org",
-        "licence": "CC0",
-        "citation": "nobody",
+        **FACTS,
         "columns": [{"name": "length", "unit": "letters", "source": "size"}],
         "files": {
             "train": {"name": "train.csv", "item_column": "WORD", "rows": 100},
@@ -85,10 +97,7 @@ def card_with(folder, *sources):
         },
         "sources": list(sources),
     }
-    path = folder / "language" / "words" / "card.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    return load_card(path)
+    return load_card(write_content(folder, content, exist_ok=True))
 
 
 MEMBERS = {"train": "words/data/train.csv.gz", "test": "words/data/test.csv"}

@@ -7,11 +7,6 @@ from sciencegen.metrics import copying
 from sciencegen.metrics.copying import copying_scores, nearest, nearest_images, orientations
 
 
-@pytest.fixture
-def generator():
-    return np.random.default_rng(0)
-
-
 def test_the_nearest_is_found_over_all_blocks(generator, monkeypatch):
     monkeypatch.setattr(copying, "BLOCK", 7)
     items, references = generator.normal(size=(20, 5)) + 1000, generator.normal(size=(31, 5)) + 1000

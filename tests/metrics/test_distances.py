@@ -14,11 +14,6 @@ from sciencegen.metrics.distances import (
 )
 
 
-@pytest.fixture
-def generator():
-    return np.random.default_rng(0)
-
-
 def gaussian(generator, size=6):
     factor = generator.normal(size=(size, size))
     return Moments(generator.normal(size=size), factor @ factor.T, 100)

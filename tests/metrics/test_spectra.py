@@ -5,11 +5,6 @@ from sciencegen.errors import DataError, ShapeError
 from sciencegen.metrics.spectra import log_spectra, radial_power_spectrum, spectrum_frequencies
 
 
-@pytest.fixture
-def generator():
-    return np.random.default_rng(0)
-
-
 def test_white_noise_has_its_variance_at_every_scale(generator):
     spectra = radial_power_spectrum(3.0 * generator.normal(size=(1500, 16, 16)))
     assert spectra.shape == (1500, len(spectrum_frequencies(16)))

@@ -5,11 +5,6 @@ from sciencegen.errors import DataError, ShapeError
 from sciencegen.metrics.tables import classifier_auc, standardized_wasserstein, table_distance
 
 
-@pytest.fixture
-def generator():
-    return np.random.default_rng(0)
-
-
 def test_a_shift_counts_in_standard_deviations_whatever_the_unit(generator):
     reference = generator.normal(size=(2000, 3)) * [1.0, 50.0, 1e-3]
     np.testing.assert_allclose(standardized_wasserstein(reference, reference), 0)

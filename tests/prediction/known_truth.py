@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from sciencegen.prediction import PredictorSettings
+from sciencegen.prediction import Predictor, PredictorSettings, TrainingTables, fit_predictor
 
 QUICK = PredictorSettings(families=("ridge", "kernel"), folds=5)
 
@@ -16,3 +19,13 @@ def table(rows: int, seed: int, noise: float = 0.3) -> tuple[np.ndarray, np.ndar
     counts = generator.poisson(0.15, (rows, 4))
     curve = dense[:, 0] + np.sin(2 * dense[:, 1]) + counts[:, 0]
     return np.hstack([dense, counts]), curve + noise * (0.3 + np.abs(dense[:, 2])) * generator.standard_normal(rows)
+
+
+def fit(
+    features: np.ndarray,
+    values: np.ndarray,
+    groups: Sequence[str] | None = None,
+    settings: PredictorSettings = QUICK,
+    **more: Any,
+) -> Predictor:
+    return fit_predictor(TrainingTables(features, values, groups, **more), settings, np.random.default_rng(0))

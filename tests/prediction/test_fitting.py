@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError
-from sciencegen.prediction import TrainingTables, fit_predictor
-from tests.prediction.known_truth import QUICK, table
-
-
-def fit(features, values, groups=None, settings=QUICK, **more):
-    return fit_predictor(TrainingTables(features, values, groups, **more), settings, np.random.default_rng(0))
+from tests.prediction.known_truth import fit, table
 
 
 def test_weights_prefer_the_family_that_fits():

@@ -2,12 +2,8 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
-from tests.prediction.known_truth import QUICK, table
-
-
-def fit(features, values, groups=None, settings=QUICK, **more):
-    return fit_predictor(TrainingTables(features, values, groups, **more), settings, np.random.default_rng(0))
+from sciencegen.prediction import PredictorSettings
+from tests.prediction.known_truth import fit, table
 
 
 def test_far_items_are_flagged_and_their_intervals_wider(predictor):

@@ -7,6 +7,7 @@ from torch.nn import functional
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.equivariant.denoiser import EquivariantDenoiser, FieldShape
 from sciencegen.networks.equivariant.pairs import PairNetwork, PairNetworkSettings
+from tests.networks.equivariant.turns import orthogonal
 
 TOLERANCE = 1e-10
 FIELDS = {
@@ -44,11 +45,6 @@ def state(batch=3, points=7, seed=1):
         "bonds": bonds + bonds.transpose(1, 2),
     }
     return z, draw(batch), draw(batch, 2)
-
-
-def orthogonal(seed=0, reflect=False):
-    matrix = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed)))[0]
-    return matrix if (torch.det(matrix) < 0) == reflect else -matrix
 
 
 def assert_close(found, expected):

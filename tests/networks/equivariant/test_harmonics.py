@@ -12,6 +12,7 @@ from sciencegen.networks.equivariant.harmonics import (
     pooled_scalars,
     pooled_vectors,
 )
+from tests.networks.equivariant.turns import orthogonal
 
 TOLERANCE = 1e-10
 SETTINGS = HarmonicSettings(scalars=8, vectors=4, tensors=3, layers=2, radial=6, narrowing=1)
@@ -43,15 +44,10 @@ def error(found, expected):
     return (found - expected).norm() / expected.norm()
 
 
-def orthogonal(reflect):
-    matrix = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
-    return matrix if (torch.det(matrix) < 0) == reflect else -matrix
-
-
 @pytest.mark.parametrize("reflect", [False, True])
 def test_vectors_turn_with_the_item_and_numbers_do_not(network, reflect):
     positions, features = points()
-    turn = orthogonal(reflect)
+    turn = orthogonal(reflect=reflect)
     scalars, vectors = properties(network, positions, features)
     turned_scalars, turned_vectors = properties(network, positions @ turn.T, features)
     assert error(turned_scalars, scalars) < TOLERANCE
@@ -62,7 +58,7 @@ def test_vectors_turn_with_the_item_and_numbers_do_not(network, reflect):
 def test_narrow_messages_keep_the_law():
     network = HarmonicNetwork(4, 3, 2, HarmonicSettings(8, 4, 3, 2, 6))
     positions, features = points()
-    turn = orthogonal(True)
+    turn = orthogonal(reflect=True)
     vectors = properties(network, positions, features)[1]
     assert error(properties(network, positions @ turn.T, features)[1], vectors @ turn.T) < TOLERANCE
 

@@ -8,6 +8,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings, pooled_vectors
 from sciencegen.networks.equivariant.properties import READOUTS, PropertyNetwork
+from tests.networks.equivariant.turns import orthogonal
 
 TOLERANCE = 1e-10
 SETTINGS = HarmonicSettings(scalars=8, vectors=4, tensors=3, layers=2, radial=6, narrowing=1)
@@ -31,11 +32,6 @@ def batch(count=6, seed=1):
     return Batch({"positions": positions, "types": types}, torch.ones(3, count, dtype=torch.bool))
 
 
-def turned(reflect):
-    matrix = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
-    return matrix if (torch.det(matrix) < 0) == reflect else -matrix
-
-
 def changed(one, **fields):
     return Batch({**one.fields, **fields}, one.mask)
 
@@ -48,7 +44,7 @@ def worst(found, expected):
 @pytest.mark.parametrize("reflect", [False, True])
 def test_turning_and_mirroring_change_no_readout(network, reflect):
     plain = batch()
-    other = changed(plain, positions=plain["positions"] @ turned(reflect).T)
+    other = changed(plain, positions=plain["positions"] @ orthogonal(reflect=reflect).T)
     assert worst(network(other), network(plain)) < TOLERANCE
 
 
