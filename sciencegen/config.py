@@ -256,7 +256,6 @@ class ProposeSettings(Reading):
     rounds: int | None = Field(None, ge=1)
     keep: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
-    wild_type: str | None = None
     space: dict[str, Any] = {}
     start: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
@@ -278,7 +277,6 @@ class RecordSettings(Reading):
 
     target: str = "value"
     column: str | None = None
-    wild_type: str | None = None
     round: int = Field(0, ge=0)
 
 

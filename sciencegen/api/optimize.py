@@ -131,7 +131,7 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
         Objectives ("maximize qed") and constraints ("sa <= 3", "logp in 1..3", "similarity to CCO >= 0.4"), in the
         properties' units.
     method : str
-        How to search, such as "evolution" or "bayesian".
+        How to search, such as "evolution" or "bayes".
     budget : int
         Distinct items that may be scored.
     n : int

@@ -21,7 +21,7 @@ from sciencegen.api.models.data import (
     read_prepared,
     read_training_data,
 )
-from sciencegen.api.models.identity import IDENTITY, clear, identity_of, is_same
+from sciencegen.api.models.identity import IDENTITY, clear, defaults_of, identity_of, is_same
 from sciencegen.api.models.latent_priors import check_prior_settings, fit_priors
 from sciencegen.api.models.plan import Plan, check_taken, drawing_as, make_plan
 from sciencegen.api.science.forms import domain_of
@@ -164,18 +164,6 @@ def train_model(
         if not going_on:
             training_folder.refuse_taken(run, force)
         return _train(plan, run, identity, going_on, log)
-
-
-LATER = {"posterior": "gaussian", "importance_samples": 1}
-"""Settings of networks that version 0.1.0 didn't have, and its values: with these a training is the one it was."""
-
-
-def defaults_of(domain: str, settings: TrainSettings) -> dict[str, Any]:
-    """Of a recipe with training defaults of its own these and its network's, which another version may choose anew."""
-    if settings.from_model or not (recipe := models.find_recipe(domain_of(domain), settings.recipe)).training:
-        return {}
-    network = {name: value for name, value in to_plain(recipe.settings()).items() if LATER.get(name, ...) != value}
-    return {"defaults": {"training": dict(recipe.training), "network": network}}
 
 
 def take_model(domain: str, model: str, folder: str | Path | None, force: bool = False) -> Trained:

@@ -107,12 +107,14 @@ def generate(
 
     from sciencegen.api.criteria.conditions import parse_conditions
     from sciencegen.api.generate import Generation, resolve_generate
+    from sciencegen.api.sampling.drawing import check_drawing
     from sciencegen.api.science.forms import domain_of
     from sciencegen.api.writing.formats import check_complete
 
     check_complete(complete_by, output)
     if alignment is not None:
         parse_conditions(record.where, domain_of(domain))  # a wrong one is told before minutes of training
+        check_drawing(record)
         record = of_family(domain, record, alignment, output)
     request = resolve_generate(domain, record)
     generation, writer = Generation(request.draws), request.open(output, force)

@@ -179,7 +179,7 @@ class Learned(nn.Module):
 
     gamma~(t) = l1(t) + l3(sigmoid(l2(l1(t)))) with weights that are held positive, and
     log_snr(t) = max + (min - max) (gamma~(t) - gamma~(0)) / (gamma~(1) - gamma~(0)).
-    It starts as nearly linear. What trains it is `objectives.variance_gradient`.
+    It starts as nearly linear. What trains it is `objectives.variance_minimizing_loss`.
     """
 
     def __init__(

@@ -177,7 +177,7 @@ class Domain:
     measure : (items, names) -> [item property]
         Properties, NaN where one fails.
     recipes : mapping
-        Name -> Recipe, the default first. `lazy_table` keeps torch out of the import.
+        Name -> Recipe, the default first. `LazyTable` keeps torch out of the import.
     similarity : Similarity
     oracles : Oracles
     regression : Regression

@@ -42,5 +42,5 @@ def check_domain(domain: Domain, examples: Sequence[str], models: bool = True) -
     >>> check_domain(load_domain("proteins"), ["MKVLAT", "MKVLAS", "MRVLAT"])
     """
     subject = Subject(domain, tuple(examples))
-    for law in (*ITEM_LAWS, *CORE_LAWS, *PART_LAWS, *(MODEL_LAWS if models else MODEL_LAWS[:-1])):
+    for law in (law for law in LAWS if models or not law.builds_model):
         law.check(subject)

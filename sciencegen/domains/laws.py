@@ -83,12 +83,15 @@ class Law:
     breach : (subject) -> str
         What was found instead, "" where the law holds.
     remedy : str
+    builds_model : bool
+        Whether looking takes the memory and the time of a model.
     """
 
     part: str
     law: str
     breach: Callable[[Subject], str]
     remedy: str
+    builds_model: bool = False
 
     def check(self, subject: Subject) -> None:
         try:

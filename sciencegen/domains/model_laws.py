@@ -95,5 +95,5 @@ MODEL_LAWS = (
     Law("recipes.fit", "a condition has a number for each property, NaN where none is given", bad_conditions,
         "Return a row."),
     Law("recipes.build", "a model encodes, samples and decodes, with a finite loss", bad_model,
-        "See `latent.space.LatentModel`."),
+        "See `latent.space.LatentModel`.", builds_model=True),
 )  # fmt: skip

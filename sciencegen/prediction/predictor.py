@@ -60,7 +60,6 @@ class PredictorSettings:
     scale: str = "linear"
 
     def __post_init__(self) -> None:
-
         choices_of = {"inputs": INPUTS, "calibration": ("auto", "grouped", "random"), "scale": SCALES}
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:

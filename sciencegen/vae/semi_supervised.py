@@ -153,17 +153,17 @@ class DiscreteInference(nn.Module):
     ) -> Completion:
         log_q, unknown = self.log_probabilities(features), missing[:, self.column]
         count = len(self.values)
-        told, no_progress = (~unknown).nonzero()[:, 0], unknown.nonzero()[:, 0]
-        rows = torch.cat([told, no_progress.repeat_interleave(count)])
+        labelled, unlabelled = (~unknown).nonzero()[:, 0], unknown.nonzero()[:, 0]
+        rows = torch.cat([labelled, unlabelled.repeat_interleave(count)])
         filled = condition[rows].clone()
-        filled[len(told) :, self.column] = self.values.repeat(len(no_progress)).to(filled)
-        zero = features.new_zeros(len(told))
+        filled[len(labelled) :, self.column] = self.values.repeat(len(unlabelled)).to(filled)
+        zero = features.new_zeros(len(labelled))
         ratio = self.log_prior - log_q
         return Completion(
             rows,
             filled,
-            torch.cat([zero, log_q[no_progress].flatten()]),
-            torch.cat([zero, ratio[no_progress].flatten()]),
+            torch.cat([zero, log_q[unlabelled].flatten()]),
+            torch.cat([zero, ratio[unlabelled].flatten()]),
             -(log_q.exp() * ratio).sum(-1) * unknown,
         )
 

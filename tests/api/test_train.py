@@ -2,8 +2,7 @@
 
 import pytest
 
-from sciencegen.api.train import defaults_of, take_model
-from sciencegen.config import TrainSettings
+from sciencegen.api.train import take_model
 from sciencegen.errors import ConfigError
 
 
@@ -14,9 +13,3 @@ def test_weights_are_copied_whole_and_only_once(workspace, tmp_path):
     assert take_model("pointclouds", str(copy.folder), copy.folder).folder == copy.folder
     with pytest.raises(ConfigError, match="Pass `force`"):
         take_model("pointclouds", str(workspace.model), copy.folder)
-
-
-def test_only_a_recipe_with_defaults_of_its_own_has_them_in_its_identity():
-    assert defaults_of("pointclouds", TrainSettings(recipe="autoencoder")) == {}
-    assert defaults_of("pointclouds", TrainSettings(from_model="molecules")) == {}
-    assert defaults_of("galaxies", TrainSettings())["defaults"]["training"]

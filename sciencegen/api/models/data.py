@@ -184,9 +184,8 @@ def fit_representation(
     if start is None:
         context = {} if recipe.family is None else {"context": prepared.summary.get("context")}
         fitted = recipe.fit(texts.take(rows), values[rows], names, **context)
-    elif recipe.adaptation is None:
-        raise ConfigError(f"Expected a recipe that `from` can adapt, '{recipe.name}' can't be. Train without `from`.")
     else:
+        assert recipe.adaptation is not None  # `make_plan` looked
         fitted = recipe.adaptation.adapt_representation(start.representation, texts.take(rows), values[rows], names)
     return recipe.load_representation(json.loads(json.dumps(fitted.to_json())))
 

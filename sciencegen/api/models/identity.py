@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from sciencegen.api.models.folder import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model
+from sciencegen.api.models.folder import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model, find_recipe
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.sources.datasets import find_card, is_folder_of, uses_sample
 from sciencegen.config import FamilyMeasurements, PredictorSettings, Reading, TrainSettings
@@ -15,6 +15,7 @@ from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, IncompatibleError
 from sciencegen.files import sha256_of, temporary_sibling
 from sciencegen.items import Json
+from sciencegen.records import to_plain
 from sciencegen.runs import RunFolder
 from sciencegen.training.settings import CHECKPOINT
 
@@ -27,6 +28,9 @@ MADE = (WEIGHTS, METRICS, CARD, CONFIG, REPRESENTATION, LOG, CHECKPOINT)
 LATER = ("distill", "teacher_steps", "measured", "target")
 """Settings that trainings of before didn't have: not given, they are no part of an identity."""
 
+LATER_OF_NETWORKS = {"posterior": "gaussian", "importance_samples": 1}
+"""Settings of networks that version 0.1.0 didn't have, and its values: with these a training is the one it was."""
+
 
 def identity_of(domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings) -> Json:
     """Everything that the trained weights depend on, but for the device and the threads."""
@@ -36,6 +40,15 @@ def identity_of(domain: str, data: str | Path, column: str | None, settings: Tra
     identity = {"domain": domain, "data": _data_identity(domain, data, column, settings), "train": chosen}
     start = settings.from_model if isinstance(settings, TrainSettings) else None
     return identity if start is None else identity | {"from": _weights_of(domain, start)}
+
+
+def defaults_of(domain: str, settings: TrainSettings) -> Json:
+    """Of a recipe with training defaults of its own these and its network's, which another version may choose anew."""
+    if settings.from_model or not (recipe := find_recipe(domain_of(domain), settings.recipe)).training:
+        return {}
+    defaults = to_plain(recipe.settings()).items()
+    network = {name: value for name, value in defaults if LATER_OF_NETWORKS.get(name, ...) != value}
+    return {"defaults": {"training": dict(recipe.training), "network": network}}
 
 
 def _weights_of(domain: str, model: str) -> str:

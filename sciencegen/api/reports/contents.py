@@ -1,4 +1,4 @@
-"""Report: one page from a run's folder. This module reads the files; `report_sections` makes records of them."""
+"""Report: one page from a run's folder. This module reads the files; `sections` makes records of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from sciencegen.domains.capabilities.variants import ReferenceLike
 from sciencegen.errors import DataError
 from sciencegen.items import Item, Refusal, Row
 from sciencegen.optimization.goals import Goal
-
-if TYPE_CHECKING:
-    pass
 
 CONFIG, CANDIDATES, SAMPLES, METRICS, SEARCH = (
     "config.yaml", "candidates.parquet", "samples.parquet", "metrics.json", "search",
@@ -86,7 +83,7 @@ class RunContents:
     @cached_property
     def model(self) -> LoadedModel | None:
         folder = self.folder / "model"
-        return load_model(self.settings.domain, folder, "cpu") if (folder / "config.yaml").is_file() else None
+        return load_model(self.settings.domain, folder, "cpu") if (folder / CONFIG).is_file() else None
 
     @cached_property
     def variants(self) -> dict[str, list[Any]]:

@@ -35,14 +35,11 @@ class Ranking:
         Of `where`; they count where there are no goals.
     scales : mapping
         Property -> what is much of it, by which distances from conditions are measured.
-    count : int
-        Draws of an item.
     """
 
     goals: tuple[Goal, ...]
     conditions: tuple[Condition, ...]
     scales: Mapping[str, float]
-    count: int
 
     @property
     def names(self) -> list[str]:
@@ -95,7 +92,7 @@ def read_ranking(domain: Domain, settings: GenerateSettings, checked: Sequence[C
     if goals and settings.best_of == 1 and particles_of(settings) == 1:
         raise ConfigError("Expected `best_of` or `particles` of 2 or more with `steer`, got one draw of one particle.")
     scales = {name: one.high - one.low for name, one in domain.properties.items()}
-    return Ranking(goals, tuple(checked), scales, settings.best_of)
+    return Ranking(goals, tuple(checked), scales)
 
 
 def particles_of(settings: GenerateSettings) -> int:

@@ -115,7 +115,7 @@ def uses_sample(card: Card, sample: bool | None = None) -> bool:
     return bool(card.samples) and (sample if sample is not None else not is_fetched(card))
 
 
-def read_texts(domain: str, source: str, *, column: str | None = None, offline: bool = False) -> Iterator[str]:
+def read_texts(domain: str, source: str, *, offline: bool = False) -> Iterator[str]:
     """The items of a prepared dataset (`folder` or `folder/split`), a file, or a dataset card, as text.
 
     Those that are written in a form (such as aligned rows) come as the domain's own, unless that form is asked for.
@@ -127,9 +127,9 @@ def read_texts(domain: str, source: str, *, column: str | None = None, offline: 
     path = Path(source)
     form = _form_of_file(domain, path)
     if form:
-        formed = domain_of(in_form(domain, form)).items.read(path, column)
+        formed = domain_of(in_form(domain, form)).items.read(path, None)
         return _in_own_words(domain, form, (row.text for row in formed))
-    settings = PrepareSettings(source=source, column=column, offline=offline)
+    settings = PrepareSettings(source=source, offline=offline)
     rows, _ = open_source(domain, settings)
     return (row.text for row in all_rows(rows))
 

@@ -17,9 +17,10 @@ from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.folder import describe_model
 from sciencegen.api.models.plan import check_taken
 from sciencegen.api.optimize import check_search
-from sciencegen.api.predictors.folder import check_goes_by
+from sciencegen.api.predictors.folder import check_goes_by, split_targets
 from sciencegen.api.sampling.calibration import check_measured
 from sciencegen.api.sampling.checks import check_noise_free, check_patterns
+from sciencegen.api.sampling.drawing import check_drawing
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
@@ -127,7 +128,7 @@ def check_predict(settings: RunSettings, name: str) -> None:
     check_predictor(settings.domain, chosen)
     if prepared_at(chosen.table) is None:
         check_source(settings.domain, chosen.table, _sample(settings, chosen))
-    targets = [target.strip() for target in chosen.target.split(",")] if chosen.form else [chosen.target]
+    targets = split_targets(chosen.target) if chosen.form else (chosen.target,)
     check_goes_by(name, targets, name)
     _check_columns_of(settings.domain, chosen.table, targets, chosen.column)
     if chosen.model is not None:
@@ -145,6 +146,7 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     if chosen.noise_free and model.representation is not None:
         check_noise_free(model.science, model.representation)
     check_patterns(model.science, chosen)
+    check_drawing(chosen)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciencegen.api.models.identity import identity_of
+from sciencegen.api.models.identity import defaults_of, identity_of
 from sciencegen.config import TrainSettings
 
 
@@ -25,3 +25,9 @@ def test_how_the_data_are_read_belongs_to_a_training():
     assert all_of_it == identity_of("molecules", "qm9", None, TrainSettings(sample=True, offline=True))
     whole = identity_of("molecules", "qm9", None, TrainSettings(sample=False))
     assert whole["data"]["sample"] is False
+
+
+def test_only_a_recipe_with_defaults_of_its_own_has_them_in_its_identity():
+    assert defaults_of("pointclouds", TrainSettings(recipe="autoencoder")) == {}
+    assert defaults_of("pointclouds", TrainSettings(from_model="molecules")) == {}
+    assert defaults_of("galaxies", TrainSettings())["defaults"]["training"]

@@ -39,6 +39,7 @@ TYPOS = {
         ("complete", {"recipe": "selfies-vae"}, "complete: Expected a model that completes"),
         ("complete", {"recipe": "conformers", "training": {"stpes": 1}}, "complete: .*Did you mean 'steps'"),
         ("complete", {"model": "qm9-conformer"}, "complete: .*Did you mean 'qm9-conformers'"),
+        ("generate.sampler", "huen", "generate: .*Did you mean 'heun'"),
         ("generate.include", ["lgop"], "generate: Unknown property .*Did you mean 'logp'"),
         ("generate.where", ["lgop = 2"], "generate: Unknown property .*Did you mean 'logp'"),
         ("generate.where", ["logp < 2"], "generate: Expected a condition like"),
