@@ -42,7 +42,8 @@ class AlignmentVAESettings:
         doesn't apply.
     semi_supervised : bool
         Infer measured properties that a row lacks by q(c | x), a Gaussian head on the encoder, and train the head by
-        those that are known, with the weight `label_weight` [3]_. Else a missing property is a value of its own.
+        those that are known, with the weight `label_weight` [3]_. Else a missing property is a value of its own, which
+        is better where rows of one value have nothing else in common.
 
     References
     ----------
