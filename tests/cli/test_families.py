@@ -60,8 +60,9 @@ def test_it_tells_residues_better_than_by_chance(model):
 
 def test_posterior_and_bound_are_settings(cli, alignment, tmp_path):
     """Inverse autoregressive flow and five importance samples; the model scores variants like any other."""
-    chosen = ("--set", "posterior=iaf", "--set", "importance_samples=5", "--threads", 1, "-o", tmp_path / "model")
-    done = cli("train", "proteins", "--data", alignment, "--settings", TINY.replace("150", "60"), *chosen)
+    chosen = TINY.replace("latent: 3", "latent: 3, posterior: iaf, importance_samples: 5").replace("150", "60")
+    folder = ("--threads", 1, "-o", tmp_path / "model")
+    done = cli("train", "proteins", "--data", alignment, "--settings", chosen, *folder)
     assert done.code == 0, done.err
     loaded = load_model("proteins", tmp_path / "model", "cpu")
     assert (loaded.model.settings.posterior, loaded.model.settings.importance_samples) == ("iaf", 5)

@@ -129,3 +129,27 @@ def test_predictors_stand_beside_variants_with_a_family_or_without(cli, table, t
     done = cli("score", "proteins", "--variants", shifted, *asked[2:], "-o", tmp_path / "scored.csv")
     assert [row["line"] for row in read(tmp_path / "scored.csv")] == ["5", "6"]
     assert [row["fitness"] == "" for row in read(tmp_path / "scored.csv")] == [False, True]
+
+
+def test_most_variants_may_lack_what_was_measured(cli, table, tmp_path):
+    """One variant in five has its fitness; the others' is inferred from these, and draws obey it."""
+    header, *lines = table.read_text().splitlines()
+    kept = [line if row % 5 == 0 else f"{line.split(',')[0]}," for row, line in enumerate(lines[:1500])]
+    (tmp_path / "few.csv").write_text("\n".join([header, *kept]) + "\n")
+    data = ("--data", tmp_path / "few.csv", "--wild-type", table.parent / "wild.fasta")
+    settings = TINY.replace("latent: 2", "latent: 2, semi_supervised: true, label_weight: 20.0").replace("400", "1000")
+    chosen = ("--settings", settings, "--conditions", "fitness,mutations", "--threads", 1)
+    done = cli("train", "proteins", *data, *chosen, "-o", tmp_path / "model")
+    assert done.code == 0, done.err
+    assert "label" in (tmp_path / "model/log.csv").read_text().splitlines()[0]
+    shares = {}
+    for fitness in (-1, 1):
+        asked = ("--where", f"fitness={fitness}", "--where", "mutations in 1..3", "-o", tmp_path / f"{fitness}.csv")
+        done = cli("generate", "proteins", "--model", tmp_path / "model", "-n", 100, *asked)
+        assert done.code == 0, done.err
+        rows = read(tmp_path / f"{fitness}.csv")
+        changed = np.array([[a != b for a, b in zip(row["item"], GB1, strict=True)] for row in rows])
+        shares[fitness] = changed[:, 28:].sum() / changed.sum()
+    print("share of changes in the half that gains", shares)
+    assert shares[-1] < 0.35
+    assert shares[1] > 0.65

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import DataError
 from sciencegen.networks.descent import FitProgress, no_progress
 from sciencegen.vae.alignments.inverse_cdf import Quantile, letters_at_quantile, with_changes
-from sciencegen.vae.alignments.networks import LETTERS, Known
+from sciencegen.vae.alignments.networks import LETTERS, Known, Member
 
 if TYPE_CHECKING:  # scipy is imported on use
     from scipy.sparse import sparray
@@ -71,7 +71,7 @@ class AdditiveFitness(nn.Module):
 
     @torch.no_grad()
     def learn(
-        self, batches: Iterable[Batch], members: Iterable[Any], known: Known, progress: FitProgress = no_progress
+        self, batches: Iterable[Batch], members: Iterable[Member], known: Known, progress: FitProgress = no_progress
     ) -> None:
         """From rows without gaps of which it was measured. members: models that know no measurement, told `known`."""
         some = [_measured(batch, self.place) for batch in batches]

@@ -18,65 +18,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.networks.conditions import ConditionDropout, condition_features
+from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.inverse_cdf import letters_at_quantile, midpoint_quantile
 from sciencegen.vae.alignments.local_evidence import LocalEvidence, local_evidence
 from sciencegen.vae.alignments.networks import LETTERS, Known, Letters, Mask, Member
+from sciencegen.vae.alignments.training import AlignmentVAESettings, member_loss, shares_of
 from sciencegen.vae.alignments.wild_type_row import WildTypeRow
-from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
-from sciencegen.vae.gaussian import check_latents, standard_normal_log_prob
-from sciencegen.vae.posteriors import POSTERIORS, kl_to_standard_normal
-from sciencegen.vae.warmup import Warmup
+from sciencegen.vae.bounds import BoundTerms
+from sciencegen.vae.gaussian import check_latents
+from sciencegen.vae.posteriors import kl_to_standard_normal
 
 EVALUATION_SEED = 1802_0604
 BISECTIONS = 12
 
 Accept = Callable[[Batch], Tensor]
 Condition = Float[Tensor, "batch property"] | None
-
-
-@dataclass(frozen=True)
-class AlignmentVAESettings:
-    """Sizes and regularizers.
-
-    members: models trained side by side, each on a share of every batch. hidden: width of the two layers on each side.
-    prior_std: of the last weights' prior, the strongest regularizer here. beta: weight of KL(q(z | x)) by step.
-    dropout: what of the measured properties to forget in training, so that one model answers any of them and none.
-    posterior: `gaussian`, or `iaf` for one that inverse autoregressive flow follows (Kingma et al. 2016).
-    importance_samples: latents of each row that training draws; more than 1 train the importance-weighted bound (Burda
-    et al. 2016), to which beta doesn't apply.
-    """
-
-    members: int = 5
-    hidden: int = 512
-    latent: int = 32
-    prior_std: float = 0.08
-    beta: Warmup = field(default_factory=Warmup)
-    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.3, everything=0.1))
-    posterior: str = "gaussian"
-    importance_samples: int = 1
-
-    def __post_init__(self) -> None:
-        if self.posterior not in POSTERIORS:
-            raise unknown_name("posterior", self.posterior, POSTERIORS)
-        check_importance_samples(self.importance_samples, self.beta)
-        if min(self.members, self.hidden, self.latent) < 1 or not self.prior_std > 0:
-            raise ConfigError(
-                "Expected members, hidden and latent of 1 or more and prior_std above 0, got "
-                f"{self.members}, {self.hidden}, {self.latent}, {self.prior_std}."
-            )
 
 
 class AlignmentVAE(nn.Module):
@@ -96,13 +63,23 @@ class AlignmentVAE(nn.Module):
         s = self.settings = settings
         self.columns, self.letters, self.reference, self.effective_items = columns, letters, reference, 1.0
         self.heard, self.semantic_size, self.latent_size = list(heard), s.latent, s.latent + columns
-        made = [Member(columns, letters, s.hidden, s.latent, 2 * len(heard), s.posterior) for _ in range(s.members)]
+        if s.semi_supervised and not heard:
+            raise ConfigError("Expected a measured property to infer with semi_supervised, got none. Name a condition.")
+        made = [self._member() for _ in range(s.members)]
         self.members, self.landscape = nn.ModuleList(made), landscape
 
+    def _member(self) -> Member:
+        s, known = self.settings, 2 * len(self.heard)
+        return Member(self.columns, self.letters, s.hidden, s.latent, known, s.posterior, s.semi_supervised)
+
     @property
-    def first(self) -> Any:
+    def ensemble(self) -> list[Member]:
+        return cast(list[Member], list(self.members))
+
+    @property
+    def first(self) -> Member:
         """The member whose latent space this is."""
-        return self.members[0]
+        return self.ensemble[0]
 
     def known(self, condition: Condition, rows: int) -> Known:
         """What the networks hear of a condition, NaN being unknown, and so is everything without one."""
@@ -113,41 +90,16 @@ class AlignmentVAE(nn.Module):
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalars per row in nats: loss (summed over members), reconstruction, kl, and the weights' share."""
-        s, share = self.settings, len(batch) // self.settings.members
-        if share < 1:
-            raise ConfigError(f"Expected a batch of {s.members} rows or more, one a member, got {len(batch)}.")
-        known = self.known(self._forgetting(batch.condition, generator), len(batch))
-        shares = zip(batch[LETTERS].split(share), _mask(batch).split(share), known.split(share), strict=True)
-        pairs = zip(self.members, shares, strict=False)
-        each = [self._loss(member, rows, s.beta(step), generator) for member, rows in pairs]
-        loss, *shown = (torch.stack(terms) for terms in zip(*each, strict=True))
-        named = zip(("reconstruction", "kl", "weights"), shown, strict=True)
-        return {"loss": loss.sum(), **{name: value.mean().detach() for name, value in named}}
-
-    def _forgetting(self, condition: Condition, generator: Generator) -> Condition:
-        return self.settings.dropout(condition, generator) if self.heard else None
-
-    def _loss(
-        self, member: Any, rows: tuple[Letters, Mask, Known], beta: float, generator: Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """One member's loss, and its parts: reconstruction, KL(q(z)) and KL(q(w)) of a row."""
-        posterior, count = member.posterior(*rows), self.settings.importance_samples
-        z, log_posterior = posterior.sample(generator, count)
-        letters, mask, known = (part.repeat_interleave(count, 0) for part in rows)
-        log_prob = member.log_prob(z, letters, mask, known, generator)  # of one draw of the last weights
-        kl = kl_to_standard_normal(posterior, z, log_posterior)
-        weights = member.output.kl(self.settings.prior_std) / self.effective_items
-        if count > 1:
-            log_weights = log_prob + standard_normal_log_prob(z) - log_posterior
-            loss = -importance_weighted_bound(log_weights.unflatten(0, (-1, count))).mean()
-        else:
-            loss = negative_elbo(log_prob, kl, beta)
-        return loss + weights, -log_prob.mean(), kl.mean(), weights
+        s = self.settings
+        pairs = zip(self.ensemble, shares_of(batch, self.heard, s, generator), strict=True)
+        each = [member_loss(*pair, s, s.beta(step), self.effective_items, generator) for pair in pairs]
+        shown = {name: torch.stack([one.shown[name] for one in each]).mean().detach() for name in each[0].shown}
+        return {"loss": torch.stack([one.loss for one in each]).sum(), **shown}
 
     def finish(self, batches: Iterable[Batch], generator: Generator, progress: Progress = no_progress) -> None:
         """Fit the landscape, where there is one."""
         if self.landscape is not None:
-            self.landscape.learn(batches, self.members, self.known(None, 1), partial(progress, "landscape"))
+            self.landscape.learn(batches, self.ensemble, self.known(None, 1), partial(progress, "landscape"))
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -163,15 +115,13 @@ class AlignmentVAE(nn.Module):
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         rows, like = self._rows(batch), self.first.output.weight
         noise = torch.randn(len(self.members), samples, 1, self.semantic_size, generator=generator).to(like)
-        members: Iterable[Any] = self.members
-        log_weights = torch.stack([m.evidence(*rows, own) for m, own in zip(members, noise, strict=True)])
+        log_weights = torch.stack([m.evidence(*rows, own) for m, own in zip(self.ensemble, noise, strict=True)])
         return log_weights.logsumexp(1) - math.log(samples) if importance else log_weights.mean(1)
 
     def local_evidence(self, letters: Int[Tensor, " column"], draws: int, kept: int) -> list[LocalEvidence]:
         """Of each member, around a row of which nothing was measured."""
         generator, known = Generator().manual_seed(EVALUATION_SEED), self.known(None, 1)
-        members: Iterable[Any] = self.members
-        return [local_evidence(member, letters, known, draws, kept, generator) for member in members]
+        return [local_evidence(member, letters, known, draws, kept, generator) for member in self.ensemble]
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:

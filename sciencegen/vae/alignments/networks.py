@@ -14,6 +14,7 @@ from sciencegen.networks.bayesian import BayesianLinear
 from sciencegen.networks.mlp import MaskedAutoregressiveMLP
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.posteriors import AutoregressiveFlowPosterior
+from sciencegen.vae.semi_supervised import GaussianInference
 
 LETTERS = "letters"
 """The field of a Batch: [batch column] whole numbers, anything where the mask is False."""
@@ -28,11 +29,12 @@ FLOW_STEPS, FLOW_CONTEXT = 2, 32
 
 class Member(nn.Module):
     """One model: an encoder, a decoder, a belief about the decoder's last weights. known: features of both. posterior:
-    one of `posteriors.POSTERIORS`."""
+    one of `posteriors.POSTERIORS`. inference: whether it has a head that infers missing properties."""
 
     def __init__(
-        self, columns: int, letters: int, hidden: int, latent: int, known: int = 0, posterior: str = "gaussian"
-    ) -> None:
+        self, columns: int, letters: int, hidden: int, latent: int, known: int = 0, posterior: str = "gaussian",
+        inference: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.columns, self.letters, self.latent = columns, letters, latent
         self.encoder = nn.ModuleList([_linear(columns * letters + known, hidden), _linear(hidden, hidden)])
@@ -45,13 +47,19 @@ class Member(nn.Module):
         if posterior == "iaf":
             self.context = _linear(hidden, FLOW_CONTEXT, 1.0)
             self.flow = nn.ModuleList([MaskedAutoregressiveMLP(latent, FLOW_CONTEXT) for _ in range(FLOW_STEPS)])
+        self.inference = GaussianInference(hidden, known // 2) if inference else None
 
-    def posterior(self, letters: Letters, mask: Mask, known: Known) -> DiagonalGaussian | AutoregressiveFlowPosterior:
-        """q(z | x, c); a gap is a column of zeros."""
+    def features(self, letters: Letters, mask: Mask, known: Known) -> Float[Tensor, "item hidden"]:
+        """Of the encoder; a gap is a column of zeros."""
         one_hot = functional.one_hot(letters.clamp(0, self.letters - 1).long(), self.letters) * mask[..., None]
         hidden = torch.cat([one_hot.flatten(1).to(self.output.weight), known], 1)
         for layer in self.encoder:
             hidden = functional.relu(layer(hidden))
+        return hidden
+
+    def posterior(self, letters: Letters, mask: Mask, known: Known) -> DiagonalGaussian | AutoregressiveFlowPosterior:
+        """q(z | x, c)."""
+        hidden = self.features(letters, mask, known)
         gaussian = DiagonalGaussian(self.mean(hidden), self.log_std(hidden).clamp(-8, 3))
         if self.flow is None:
             return gaussian

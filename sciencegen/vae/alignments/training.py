@@ -1,0 +1,165 @@
+"""The settings of an alignment's models, and the loss of one member on its share of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.networks.conditions import ConditionDropout, condition_features
+from sciencegen.vae.alignments.networks import LETTERS, Letters, Mask, Member
+from sciencegen.vae.bounds import check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.gaussian import standard_normal_log_prob
+from sciencegen.vae.posteriors import POSTERIORS, kl_to_standard_normal
+from sciencegen.vae.warmup import Warmup
+
+
+@dataclass(frozen=True)
+class AlignmentVAESettings:
+    """Sizes and regularizers.
+
+    Attributes
+    ----------
+    members : int
+        Models trained side by side, each on a share of every batch.
+    hidden, latent : int
+        Width of the two layers on each side; size of z.
+    prior_std : float
+        Of the last weights' prior, the strongest regularizer here.
+    beta : Warmup
+        Weight of KL(q(z | x) || p(z)) by step.
+    dropout : ConditionDropout
+        What of the measured properties training forgets, so that one model answers any of them and none.
+    posterior : {"gaussian", "iaf"}
+        q(z | x, c): a diagonal Gaussian, or one that inverse autoregressive flow follows [1]_.
+    importance_samples : int
+        Latents of each row that training draws; more than 1 train the importance-weighted bound [2]_, to which beta
+        doesn't apply.
+    semi_supervised : bool
+        Infer measured properties that a row lacks by q(c | x), a Gaussian head on the encoder, and train the head by
+        those that are known, with the weight `label_weight` [3]_. Else a missing property is a value of its own, which
+        is better where rows of one value have nothing else in common.
+
+    References
+    ----------
+    .. [1] Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NeurIPS 2016, algorithm 1.
+    .. [2] Burda et al., "Importance Weighted Autoencoders", ICLR 2016, eq. 8.
+    .. [3] Kingma et al., "Semi-supervised Learning with Deep Generative Models", NeurIPS 2014, eq. 7 and 9.
+    """
+
+    members: int = 5
+    hidden: int = 512
+    latent: int = 32
+    prior_std: float = 0.08
+    beta: Warmup = field(default_factory=Warmup)
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.3, everything=0.1))
+    posterior: str = "gaussian"
+    importance_samples: int = 1
+    semi_supervised: bool = False
+    label_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.posterior not in POSTERIORS:
+            raise unknown_name("posterior", self.posterior, POSTERIORS)
+        check_importance_samples(self.importance_samples, self.beta)
+        if min(self.members, self.hidden, self.latent) < 1 or not self.prior_std > 0:
+            raise ConfigError(
+                "Expected members, hidden and latent of 1 or more and prior_std above 0, got "
+                f"{self.members}, {self.hidden}, {self.latent}, {self.prior_std}."
+            )
+
+
+@dataclass(frozen=True)
+class Share:
+    """One member's rows of a batch.
+
+    labels: measured properties, NaN where they are missing. forgotten: what of them this step doesn't use.
+    """
+
+    letters: Letters
+    mask: Mask
+    labels: Float[Tensor, "item property"]
+    forgotten: Bool[Tensor, "item property"]
+
+    @property
+    def condition(self) -> Float[Tensor, "item property"]:
+        return self.labels.masked_fill(self.forgotten, torch.nan)
+
+
+def shares_of(
+    batch: Batch, properties: Sequence[int], settings: AlignmentVAESettings, generator: Generator
+) -> list[Share]:
+    """Rows of equal number for each member. properties: columns of the condition that the networks see."""
+    size, letters = len(batch) // settings.members, batch[LETTERS]
+    if size < 1:
+        raise ConfigError(f"Expected a batch of {settings.members} rows or more, one a member, got {len(batch)}.")
+    mask = torch.ones_like(letters, dtype=torch.bool) if batch.mask is None else batch.mask
+    labels = torch.full((len(batch), len(properties)), torch.nan, device=letters.device)
+    forgotten = torch.zeros_like(labels, dtype=torch.bool)
+    if batch.condition is not None and properties:
+        labels = batch.condition[:, list(properties)]
+        if settings.dropout.some or settings.dropout.everything:
+            forgotten = settings.dropout.draw(batch.condition, generator)[:, list(properties)]
+        else:
+            forgotten = torch.zeros_like(labels, dtype=torch.bool)
+    parts = (part.split(size) for part in (letters, mask, labels, forgotten))
+    return [Share(*rows) for rows in zip(*parts, strict=True)][: settings.members]
+
+
+@dataclass(frozen=True)
+class MemberLoss:
+    """Nats per row: the loss, -log p(x | z, c), KL(q(z) || p(z)), the price of the weights, and -log q(c | x)."""
+
+    loss: Float[Tensor, ""]
+    reconstruction: Float[Tensor, ""]
+    kl: Float[Tensor, ""]
+    weights: Float[Tensor, ""]
+    label: Float[Tensor, ""] | None = None
+
+    @property
+    def shown(self) -> dict[str, Float[Tensor, ""]]:
+        """The parts by name."""
+        parts = {"reconstruction": self.reconstruction, "kl": self.kl, "weights": self.weights}
+        return parts if self.label is None else {**parts, "label": self.label}
+
+
+def member_loss(
+    member: Member, share: Share, settings: AlignmentVAESettings, beta: float, items: float, generator: Generator
+) -> MemberLoss:
+    """The negative bound of a share of a batch. items: N of the weights' price KL(q(w) || p(w)) / N."""
+    count, condition, label = settings.importance_samples, share.condition, None
+    extra: Tensor | float = 0.0
+    if member.inference is not None:
+        condition, divergence, label = _inferred(member, share, generator)
+        extra = divergence + settings.label_weight * label
+    like = member.output.weight.new_empty(len(share.letters), 1)
+    known = condition_features(condition, like, condition.shape[1])
+    posterior = member.posterior(share.letters, share.mask, known)
+    z, log_posterior = posterior.sample(generator, count)
+    letters, mask, known = (part.repeat_interleave(count, 0) for part in (share.letters, share.mask, known))
+    log_prob = member.log_prob(z, letters, mask, known, generator)  # of one draw of the last weights
+    kl = kl_to_standard_normal(posterior, z, log_posterior)
+    weights = member.output.kl(settings.prior_std) / items
+    if count > 1:
+        log_weights = log_prob + standard_normal_log_prob(z) - log_posterior
+        loss = -importance_weighted_bound(log_weights.unflatten(0, (-1, count))).mean()
+    else:
+        loss = negative_elbo(log_prob, kl, beta)
+    return MemberLoss(loss + weights + extra, -log_prob.mean(), kl.mean(), weights, label)
+
+
+def _inferred(member: Member, share: Share, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """The condition with what is missing drawn from q(c | x), KL(q(c | x) || p(c)), and -log q of the labels."""
+    assert member.inference is not None
+    nothing = member.output.weight.new_zeros(len(share.letters), 2 * share.labels.shape[1])
+    features = member.features(share.letters, share.mask, nothing)  # which must not depend on the condition
+    missing = share.labels.isnan() & ~share.forgotten
+    completed = member.inference.complete(features, share.condition.to(features), missing, generator)
+    label = -member.inference.label_log_prob(features, share.labels.to(features)).mean()
+    assert completed.condition is not None
+    return completed.condition, completed.kl.mean(), label
