@@ -53,7 +53,10 @@ SettingsText = Annotated[
     str | None, typer.Option("--settings", help="Settings as YAML or JSON, or @file; flags win over them.")
 ]
 RecipeSetting = Annotated[
-    list[str] | None, typer.Option("--set", help="The recipe's name=value, such as members=1 (proteins). Repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--set", help="The recipe's name=value, such as members=1 or semi_supervised=true (proteins). Repeatable."
+    ),
 ]
 Training = Annotated[
     list[str] | None, typer.Option("--training", help="How to train: name=value, such as steps=300. Repeatable.")

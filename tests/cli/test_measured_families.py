@@ -55,6 +55,17 @@ def test_a_name_like_one_that_the_model_was_told_is_asked_about(cli, model):
     assert "Or did you mean 'fitness'?" in done.err
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_without_a_measured_condition_there_is_nothing_to_infer(cli, folder, tmp_path, beside):
+    """What was measured of variants beside an alignment conditions no network."""
+    table = ("--measured", folder / "measured.csv", "--target", "fitness") if beside else ()
+    data = ("--alignment", folder / "family.a2m", *table, "--set", "semi_supervised=true")
+    done = cli("train", "proteins", *data, "-o", tmp_path / "model")
+    assert done.code == 2
+    assert ("got one that was measured" if beside else "got none") in done.err
+    assert "the column among the --condition" in done.err
+
+
 def test_both_are_in_the_data(model):
     summary = json.loads((model / "data" / "dataset.json").read_text())
     assert summary["context"]["measured"] == "fitness"

@@ -131,6 +131,7 @@ def test_predictors_stand_beside_variants_with_a_family_or_without(cli, table, t
     assert [row["fitness"] == "" for row in read(tmp_path / "scored.csv")] == [False, True]
 
 
+@pytest.mark.slow
 def test_most_variants_may_lack_what_was_measured(cli, table, tmp_path):
     """One variant in five has its fitness; the others' is inferred from these, and draws obey it."""
     header, *lines = table.read_text().splitlines()

@@ -10,8 +10,8 @@ cost. What a row is worth beside another is the difference of their bounds; the 
 chance out of it.
 
 Measured properties c of a row, where there are any, condition encoder and decoder: q(z | x, c) and p(x | z, c), with
-missing values allowed (Kingma et al. 2014). A property that was measured of variants of the wild type alone conditions
-no network: see `additive_fitness`.
+missing values allowed; they are inferred by q(c | x) with `semi_supervised` (see `training`). A property that was
+measured of variants of the wild type alone conditions no network: see `additive_fitness`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ BISECTIONS = 12
 
 Accept = Callable[[Batch], Tensor]
 Condition = Float[Tensor, "batch property"] | None
+LED = "one that was measured of variants beside an alignment, which conditions no network"
 
 
 class AlignmentVAE(nn.Module):
@@ -64,7 +65,11 @@ class AlignmentVAE(nn.Module):
         self.columns, self.letters, self.reference, self.effective_items = columns, letters, reference, 1.0
         self.heard, self.semantic_size, self.latent_size = list(heard), s.latent, s.latent + columns
         if s.semi_supervised and not heard:
-            raise ConfigError("Expected a measured property to infer with semi_supervised, got none. Name a condition.")
+            found = "none" if landscape is None else LED
+            raise ConfigError(
+                f"Expected a measured property to infer with semi_supervised, got {found}. "
+                "Train on a table of variants with the column among the `conditions`, or leave semi_supervised out."
+            )
         made = [self._member() for _ in range(s.members)]
         self.members, self.landscape = nn.ModuleList(made), landscape
 
@@ -134,6 +139,21 @@ class AlignmentVAE(nn.Module):
 
     def _rows(self, batch: Batch) -> tuple[Letters, Mask, Known]:
         return batch[LETTERS], _mask(batch), self.known(batch.condition, len(batch))
+
+    @torch.no_grad()
+    def infer_condition(self, batch: Batch) -> Float[Tensor, "batch heard"]:
+        """What the networks hear of the condition, with q(c | x)'s mean over the members where it is missing (with
+        `semi_supervised`)."""
+        heads = [(member, member.inference) for member in self.ensemble if member.inference is not None]
+        if not heads:
+            raise ConfigError("Expected a model that infers conditions, got one without. Train with semi_supervised.")
+        rows = batch[LETTERS], _mask(batch)
+        means = [head.distribution(member.unconditional_features(*rows)).mean for member, head in heads]
+        inferred = torch.stack(means).mean(0)
+        if batch.condition is None:
+            return inferred
+        known = batch.condition[:, self.heard].to(inferred)
+        return torch.where(known.isnan(), inferred, known)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 

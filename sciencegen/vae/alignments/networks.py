@@ -28,15 +28,17 @@ FLOW_STEPS, FLOW_CONTEXT = 2, 32
 
 
 class Member(nn.Module):
-    """One model: an encoder, a decoder, a belief about the decoder's last weights. known: features of both. posterior:
-    one of `posteriors.POSTERIORS`. inference: whether it has a head that infers missing properties."""
+    """One model: an encoder, a decoder, a belief about the decoder's last weights.
+
+    known: features of both. posterior: one of `posteriors.POSTERIORS`. inference: whether there is a head q(c | x).
+    """
 
     def __init__(
         self, columns: int, letters: int, hidden: int, latent: int, known: int = 0, posterior: str = "gaussian",
         inference: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.columns, self.letters, self.latent = columns, letters, latent
+        self.columns, self.letters, self.latent, self.known = columns, letters, latent, known
         self.encoder = nn.ModuleList([_linear(columns * letters + known, hidden), _linear(hidden, hidden)])
         self.mean, self.log_std = _linear(hidden, latent, 1.0), _linear(hidden, latent, 1.0, bias=-2.0)
         self.decoder = nn.ModuleList([_linear(latent + known, hidden), _linear(hidden, hidden)])
@@ -50,12 +52,16 @@ class Member(nn.Module):
         self.inference = GaussianInference(hidden, known // 2) if inference else None
 
     def features(self, letters: Letters, mask: Mask, known: Known) -> Float[Tensor, "item hidden"]:
-        """Of the encoder; a gap is a column of zeros."""
+        """Of the encoder, told what is known; a gap is a column of zeros."""
         one_hot = functional.one_hot(letters.clamp(0, self.letters - 1).long(), self.letters) * mask[..., None]
         hidden = torch.cat([one_hot.flatten(1).to(self.output.weight), known], 1)
         for layer in self.encoder:
             hidden = functional.relu(layer(hidden))
         return hidden
+
+    def unconditional_features(self, letters: Letters, mask: Mask) -> Float[Tensor, "item hidden"]:
+        """Of the encoder, told nothing: what q(c | x) reads."""
+        return self.features(letters, mask, self.output.weight.new_zeros(len(letters), self.known))
 
     def posterior(self, letters: Letters, mask: Mask, known: Known) -> DiagonalGaussian | AutoregressiveFlowPosterior:
         """q(z | x, c)."""

@@ -1,9 +1,19 @@
-"""The settings of an alignment's models, and the loss of one member on its share of a batch."""
+"""The settings of an alignment's models, and the loss of one member on its share of a batch.
+
+    L(x, c) = E_q(z|x,c) log p(x | z, c, w) - KL(q(z | x, c) || N(0, I)) <= log p(x | c)
+
+is the bound of a row whose measured properties c are known. With `semi_supervised`, that of a row without them is
+
+    E_q(c|x) [ L(x, c) ] - KL(q(c | x) || p(c)) <= log p(x),
+
+and rows that have them also train q(c | x), by -label_weight log q(c | x). Kingma et al. 2014, model M2, eq. 7 and 9;
+the head q(c | x) is that of `semi_supervised`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -41,9 +51,10 @@ class AlignmentVAESettings:
         Latents of each row that training draws; more than 1 train the importance-weighted bound [2]_, to which beta
         doesn't apply.
     semi_supervised : bool
-        Infer measured properties that a row lacks by q(c | x), a Gaussian head on the encoder, and train the head by
-        those that are known, with the weight `label_weight` [3]_. Else a missing property is a value of its own, which
-        is better where rows of one value have nothing else in common.
+        Infer measured properties that a row lacks by q(c | x), a Gaussian head on the encoder [3]_. Otherwise a missing
+        property is a value of its own.
+    label_weight : float
+        With `semi_supervised`, weight of log q(c | x) of the properties that are known, by which the head is trained.
 
     References
     ----------
@@ -72,13 +83,15 @@ class AlignmentVAESettings:
                 "Expected members, hidden and latent of 1 or more and prior_std above 0, got "
                 f"{self.members}, {self.hidden}, {self.latent}, {self.prior_std}."
             )
+        if not self.label_weight >= 0:
+            raise ConfigError(f"Expected label_weight of 0 or more, got {self.label_weight}.")
 
 
 @dataclass(frozen=True)
 class Share:
     """One member's rows of a batch.
 
-    labels: measured properties, NaN where they are missing. forgotten: what of them this step doesn't use.
+    labels: measured properties, NaN where they are missing. forgotten: which of them this step doesn't use.
     """
 
     letters: Letters
@@ -90,30 +103,32 @@ class Share:
     def condition(self) -> Float[Tensor, "item property"]:
         return self.labels.masked_fill(self.forgotten, torch.nan)
 
+    @property
+    def missing(self) -> Bool[Tensor, "item property"]:
+        """What is to be inferred: a value that is forgotten stays unknown."""
+        return self.labels.isnan() & ~self.forgotten
 
-def shares_of(
-    batch: Batch, properties: Sequence[int], settings: AlignmentVAESettings, generator: Generator
-) -> list[Share]:
-    """Rows of equal number for each member. properties: columns of the condition that the networks see."""
+
+def shares_of(batch: Batch, heard: Sequence[int], settings: AlignmentVAESettings, generator: Generator) -> list[Share]:
+    """Rows of equal number for each member. heard: columns of the condition that the networks are told."""
     size, letters = len(batch) // settings.members, batch[LETTERS]
     if size < 1:
         raise ConfigError(f"Expected a batch of {settings.members} rows or more, one a member, got {len(batch)}.")
     mask = torch.ones_like(letters, dtype=torch.bool) if batch.mask is None else batch.mask
-    labels = torch.full((len(batch), len(properties)), torch.nan, device=letters.device)
+    labels = torch.full((len(batch), len(heard)), torch.nan, device=letters.device)
     forgotten = torch.zeros_like(labels, dtype=torch.bool)
-    if batch.condition is not None and properties:
-        labels = batch.condition[:, list(properties)]
+    if batch.condition is not None and heard:
+        labels = batch.condition[:, list(heard)]
         if settings.dropout.some or settings.dropout.everything:
-            forgotten = settings.dropout.draw(batch.condition, generator)[:, list(properties)]
-        else:
-            forgotten = torch.zeros_like(labels, dtype=torch.bool)
+            forgotten = settings.dropout.draw(batch.condition, generator)[:, list(heard)]
     parts = (part.split(size) for part in (letters, mask, labels, forgotten))
     return [Share(*rows) for rows in zip(*parts, strict=True)][: settings.members]
 
 
 @dataclass(frozen=True)
 class MemberLoss:
-    """Nats per row: the loss, -log p(x | z, c), KL(q(z) || p(z)), the price of the weights, and -log q(c | x)."""
+    """Nats per row: the loss; -log p(x | z, c); KL(q(z) || p(z)), and that of c where it is inferred; the price of the
+    weights; -log q(c | x) of known properties, with a head."""
 
     loss: Float[Tensor, ""]
     reconstruction: Float[Tensor, ""]
@@ -132,13 +147,23 @@ def member_loss(
     member: Member, share: Share, settings: AlignmentVAESettings, beta: float, items: float, generator: Generator
 ) -> MemberLoss:
     """The negative bound of a share of a batch. items: N of the weights' price KL(q(w) || p(w)) / N."""
-    count, condition, label = settings.importance_samples, share.condition, None
-    extra: Tensor | float = 0.0
-    if member.inference is not None:
-        condition, divergence, label = _inferred(member, share, generator)
-        extra = divergence + settings.label_weight * label
-    like = member.output.weight.new_empty(len(share.letters), 1)
-    known = condition_features(condition, like, condition.shape[1])
+    if member.inference is None:
+        return _bound_loss(member, share, share.condition, settings, beta, items, generator)
+    features = member.unconditional_features(share.letters, share.mask)
+    completed = member.inference.complete(features, share.condition.to(features), share.missing, generator)
+    given = _bound_loss(member, share, completed.condition, settings, beta, items, generator)
+    kl, label = completed.kl.mean(), -member.inference.label_log_prob(features, share.labels.to(features)).mean()
+    loss = given.loss + kl + settings.label_weight * label
+    return replace(given, loss=loss, kl=given.kl + kl, label=label)
+
+
+def _bound_loss(
+    member: Member, share: Share, condition: Float[Tensor, "item property"] | None, settings: AlignmentVAESettings,
+    beta: float, items: float, generator: Generator,
+) -> MemberLoss:  # fmt: skip
+    """-L(x, c), or minus the importance-weighted bound of log p(x | c), and the weights' price."""
+    count, like = settings.importance_samples, member.output.weight.new_empty(len(share.letters), 1)
+    known = condition_features(condition, like, share.labels.shape[1])
     posterior = member.posterior(share.letters, share.mask, known)
     z, log_posterior = posterior.sample(generator, count)
     letters, mask, known = (part.repeat_interleave(count, 0) for part in (share.letters, share.mask, known))
@@ -150,16 +175,4 @@ def member_loss(
         loss = -importance_weighted_bound(log_weights.unflatten(0, (-1, count))).mean()
     else:
         loss = negative_elbo(log_prob, kl, beta)
-    return MemberLoss(loss + weights + extra, -log_prob.mean(), kl.mean(), weights, label)
-
-
-def _inferred(member: Member, share: Share, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """The condition with what is missing drawn from q(c | x), KL(q(c | x) || p(c)), and -log q of the labels."""
-    assert member.inference is not None
-    nothing = member.output.weight.new_zeros(len(share.letters), 2 * share.labels.shape[1])
-    features = member.features(share.letters, share.mask, nothing)  # which must not depend on the condition
-    missing = share.labels.isnan() & ~share.forgotten
-    completed = member.inference.complete(features, share.condition.to(features), missing, generator)
-    label = -member.inference.label_log_prob(features, share.labels.to(features)).mean()
-    assert completed.condition is not None
-    return completed.condition, completed.kl.mean(), label
+    return MemberLoss(loss + weights, -log_prob.mean(), kl.mean(), weights)
