@@ -16,11 +16,11 @@ from sciencegen.api.campaign.history import CampaignState, campaign_state
 from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
 from sciencegen.api.campaign.request import (
     HistorySources,
+    MeasurementReading,
     Patterns,
     PlateOptions,
     ProposeRequest,
     SuppliedCandidates,
-    TableReading,
 )
 from sciencegen.api.campaign.space import campaign_space, design_space, space_options
 from sciencegen.api.criteria.checks import check_target
@@ -177,14 +177,11 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
     options = space_options(science, settings.space, settings.wild_type, settings.measured)
     space = design_space(science, options)
     reference = None if space is None else space.reference
-    reading = TableReading(
-        settings.target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline
-    )  # fmt: skip
     return ProposeRequest(
         domain=science,
         space_options=options,
         space=space,
-        history=HistorySources(settings.measured, settings.journal, reading),
+        history=HistorySources(settings.measured, settings.journal, MeasurementReading.of(settings)),
         supplied=SuppliedCandidates(
             settings.pool, settings.also, settings.column, _cost_column(settings), settings.threads
         ),
