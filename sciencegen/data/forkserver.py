@@ -50,7 +50,7 @@ class Forkserver:
         self._one_request = threading.Lock()
 
     def fork(self, task: bytes) -> tuple[int, Connection]:
-        """Start a worker on a pickled (initializer, function)."""
+        """Start a worker on a pickled function."""
         ours, theirs = socket.socketpair()
         with self._one_request, theirs:
             try:
@@ -141,15 +141,13 @@ def _import_task(task: bytes) -> str:
 def _work(connection: Connection, task: bytes) -> None:
     """A worker's life: answer (True, result) or (False, reason) to each argument, until the connection closes."""
     try:
-        initializer, function = pickle.loads(task)
-        if initializer is not None:
-            initializer()
+        function = pickle.loads(task)
         connection.send((True, None))
         while True:
             connection.send(_answer(function, connection.recv()))
     except (EOFError, OSError):
         pass
-    except BaseException as error:  # the initializer's: the parent raises it
+    except BaseException as error:  # of loading the function: the parent raises it
         with contextlib.suppress(OSError):
             connection.send((False, _reason(error)))
     finally:

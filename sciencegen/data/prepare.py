@@ -115,9 +115,8 @@ def _results(
     worker: PrepareChunk, texts: Iterable[str], settings: WorkerSettings
 ) -> Iterator[tuple[int, list[str], PreparedChunk | Failure]]:
     return map_chunks_killable(
-        worker, texts, processes=settings.processes, chunk=settings.chunk, timeout_s=settings.timeout_s,
-        initializer=settings.initializer,
-    )  # fmt: skip
+        worker, texts, processes=settings.processes, chunk=settings.chunk, timeout_s=settings.timeout_s
+    )
 
 
 def _streams(
