@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.evaluate import check_against, check_calibration, shipped_set
+from sciencegen.api.evaluate import SetKind, check_against, check_calibration, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.folder import describe_model
 from sciencegen.api.models.plan import check_taken
@@ -198,8 +198,9 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
 def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
     chosen = settings.evaluate
     domain = in_form(settings.domain, chosen.form)
-    for source, shipped in ((check_against(chosen), "references"), (chosen.training, "training_sets")):
-        if source is not None and not shipped_set(domain, source, shipped):
+    sets: dict[SetKind, str | None] = {"held_out": check_against(chosen), "training": chosen.training}
+    for kind, source in sets.items():
+        if source is not None and not shipped_set(domain, source, kind):
             _check_texts(settings, source)
     if model.conditions is not None:
         check_calibration(model.science, chosen.calibrate, model.conditions)
