@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sciencegen.api.models.folder import pretrained_root, referred_to
+from sciencegen.api.models.folder import CONFIG, METRICS, pretrained_root, referred_to
 from sciencegen.api.predictors.inputs import ModelInputs, predictor_oracle, read_observing
 from sciencegen.api.science.forms import adapted, in_form, plain_name, points_of
 from sciencegen.data.threads import inference_threads
@@ -20,11 +20,6 @@ from sciencegen.scoring.oracles import Oracle
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
     from sciencegen.prediction import Predictor
     from sciencegen.prediction.points import PointPredictor
-
-CONFIG = "config.yaml"
-
-REJECTS = "rejects.csv"
-METRICS = "metrics.json"
 
 SHIPPED = "predictors"
 """Where among the shipped weights those of predictors lie."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.predictors.folder import CONFIG, load_predictor
+from sciencegen.api.models.folder import CONFIG
+from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.sampling.request import UNCHECKED
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.items import Refusal
