@@ -155,7 +155,7 @@ def train_model(
     if os.path.isdir(path) and not force and _is_finished(run := RunFolder(path), identity):
         log(f"{path} is finished already; `force` trains it anew")
         return Trained(path, run.read_json(models.METRICS))
-    check_writable(path / IDENTITY, "-o")
+    check_writable(path / IDENTITY, "`output`")
     plan = make_plan(domain, data, column, chosen)
     training_folder.refuse_inputs(path, data, plan.start.folder if plan.start else None)
     run = RunFolder(path)
@@ -171,7 +171,7 @@ def take_model(domain: str, model: str, folder: str | Path | None, force: bool =
     loaded = models.load_model(domain, model, "cpu")
     if folder is None or Path(folder).resolve() == loaded.folder.resolve():
         return Trained(loaded.folder, RunFolder(loaded.folder).read_json(models.METRICS))
-    check_writable(Path(folder) / models.CONFIG, "-o")
+    check_writable(Path(folder) / models.CONFIG, "`output`")
     run = RunFolder(folder)
     with run.lock():
         training_folder.refuse_taken(run, force)

@@ -70,7 +70,7 @@ def fetch(
     from sciencegen.api.datasets import fetch as fetch_card
 
     if output is not None:
-        check_writable(output, "-o")
+        check_writable(output, "`output`")
     with progress(f"fetching {name}") as advance:
         so_far = [0]
 

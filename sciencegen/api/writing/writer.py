@@ -77,7 +77,7 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
     if name.endswith(LINES) and name.endswith(science.items.formats):
         return OutputWriter(output, LineSink(output))
-    check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
+    check_ending(domain, "`output`", output, WRITTEN_TABLES[:3])
     return OutputWriter(output, StructureSink(domain, output, columns, options.complete, origin, options.name_suffixes))
 
 
