@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,7 +13,7 @@ from sciencegen.api.science.forms import domain_of, plain_of
 from sciencegen.api.science.naming import reference_of, variants_of
 from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, VariantTask, variant_rows
 from sciencegen.api.train import Log, train_model
-from sciencegen.api.writing.results import Scored, scored_table, write_chunks
+from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
 from sciencegen.data.tables import READ_TABLES
@@ -108,14 +109,8 @@ def score_variants(
     """
     request = resolve_score_variants(domain, variants, build_settings(VariantScoringSettings, options))
     scoring = request.scoring()
-    chunks = list(scoring)
-
-    def write(path: Path, overwrite: bool) -> None:
-        write_chunks(request.open(scoring, str(path), overwrite), chunks)
-
-    refused = tuple(row for chunk in chunks for row in chunk.refused)
-    notes = (*scoring.notes, *scoring.numbering.notes)
-    return Scored(scored_table(scoring.columns, chunks), scoring.summary(), notes, write, refused)
+    found = scored(scoring, partial(request.open, scoring))
+    return replace(found, notes=(*found.notes, *scoring.numbering.notes))
 
 
 @dataclass(frozen=True)
