@@ -19,6 +19,9 @@ from sciencegen.errors import ConfigError
 COMPUTE_CHUNK = 512
 """Items in one matrix product. Fixed, because products of other sizes round differently."""
 
+ITEM_TIMEOUT_S = 30.0
+"""Seconds that scoring one item may take."""
+
 TEXTS = (tuple[str, ...], tuple[str, ...] | None)
 """Types of a setting where several texts may stand."""
 
@@ -326,7 +329,7 @@ class PredictSettings(Resources):
 
     wild_type: str | None = None
     column: str | None = None
-    timeout_s: float = Field(30.0, gt=0)
+    timeout_s: float = Field(ITEM_TIMEOUT_S, gt=0)
 
 
 class ScoreSettings(PredictSettings):

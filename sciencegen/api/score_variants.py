@@ -13,6 +13,7 @@ from sciencegen.api.science.forms import domain_of, plain_of
 from sciencegen.api.science.naming import reference_of, variants_of
 from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, VariantTask, variant_rows
 from sciencegen.api.train import Log, train_model
+from sciencegen.api.writing.formats import check_table
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
@@ -129,6 +130,7 @@ class VariantRequest:
 
     def open(self, scoring: VariantScoring, output: str, overwrite: bool = False) -> OutputWriter:
         """The writer of these scores."""
+        check_table(output, "scores of variants")
         options = OutputOptions(overwrite=overwrite, exact=scoring.own.carried)
         return open_output(self.domain, output, scoring.columns, options)
 
@@ -201,7 +203,10 @@ def check_variants(domain: str, variants: str | Path | Sequence[str], classify: 
     if classify and (known is None or known.classes is None):
         raise ConfigError(f"Expected a domain with classes of variants (proteins), {domain} has none.")
     if isinstance(variants, str | Path) and variants != ALL_SINGLES and not Path(variants).is_file():
-        raise DataError(f"Expected {ALL_SINGLES} or a file of variants, found no file '{variants}'.")
+        raise DataError(
+            f"Expected {ALL_SINGLES} or a file of variants, found no file '{variants}'. "
+            "Put A42G or such into a file with the header `mutant`."
+        )
 
 
 def check_family(recipe: Recipe, model: str) -> None:

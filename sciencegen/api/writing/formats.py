@@ -23,6 +23,12 @@ def check_endings(domain: str, output: str, structures: str | None = None) -> No
         check_ending(domain, "`structures`", structures)
 
 
+def check_table(output: str, what: str) -> None:
+    """An error for an output that is no table, which alone holds these results."""
+    if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
+        raise ConfigError(f"Expected `output` to end in .csv or .parquet for {what}, got {output}.")
+
+
 def check_complete(model: str | None, *outputs: str | None) -> None:
     """An error where a model is named to give results their structures and no output holds any."""
     if model is not None and not any(one is not None and writes_structures(one) for one in outputs):
