@@ -471,8 +471,3 @@ def read_settings(text: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"Expected `key: value` lines or {{key: value}} in {place}, got '{str(values)[:60]}'.")
     return values
-
-
-def load_run(path: Path) -> RunSettings:
-    """The workflow's config file."""
-    return build_settings(RunSettings, read_settings(f"@{path}"), str(path))

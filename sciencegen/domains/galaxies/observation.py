@@ -18,8 +18,6 @@ from jaxtyping import Float
 from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.items import Stamp, standardize
-from sciencegen.domains.galaxies.survey import draw_psf, psf_half
-from sciencegen.domains.galaxies.surveys import Survey
 from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
@@ -45,18 +43,6 @@ def observed(
 def is_observed(stamp: Stamp) -> bool:
     """Whether it has a PSF or noise."""
     return stamp.psf is not None or not stamp.noise_free
-
-
-def observed_by(stamp: Stamp, survey: Survey, generator: np.random.Generator) -> Stamp | Refusal:
-    """The stamp with a PSF and noise such as a survey has; its pixels must be the survey's."""
-    if abs(stamp.pixel_scale / survey.pixel_scale - 1) > 1e-3:
-        return Refusal(f"has pixels of {stamp.pixel_scale:g} arcsec, {survey.name} of {survey.pixel_scale:g}")
-    if len(stamp.bands) > len(survey.bands):
-        return Refusal(f"has {len(stamp.bands)} bands, {survey.name} has {len(survey.bands)}")
-    side = 2 * psf_half(survey) + 1
-    drawn = draw_psf(generator, survey).drawImage(nx=side, ny=side, scale=survey.pixel_scale, method="no_pixel").array
-    variance = np.array([band.variance(survey.pixel_scale) for band in survey.bands[: len(stamp.bands)]])
-    return observed(stamp, drawn / drawn.sum(), variance, generator)
 
 
 class Exposure(NamedTuple):

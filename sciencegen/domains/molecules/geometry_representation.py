@@ -131,11 +131,6 @@ class GeometryRepresentation(Completing):
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         return self.standardization.row(values)
 
-    def draw_sizes(self, count: int, generator: np.random.Generator) -> Int[np.ndarray, " count"]:
-        """Numbers of atoms, as often as in the training data."""
-        frequency = np.array(list(self.sizes.values()), np.float64)
-        return generator.choice(np.array(list(self.sizes)), count, p=frequency / frequency.sum())
-
     def to_json(self) -> Json:
         return {
             "format": 1,

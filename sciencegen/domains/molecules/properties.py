@@ -39,11 +39,6 @@ def log_p(molecule: Chem.Mol) -> float:
     return rdMolDescriptors.CalcCrippenDescriptors(molecule)[0]
 
 
-def synthetic_accessibility(molecule: Chem.Mol) -> float:
-    """The SA score of one molecule."""
-    return float(synthetic_accessibilities([molecule])[0])
-
-
 _ONE_BY_ONE: dict[str, Callable[[Chem.Mol], float]] = {
     "logp": log_p,
     "qed": drug_likeness,

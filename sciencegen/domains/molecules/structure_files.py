@@ -238,15 +238,6 @@ def structure_key(molecule: Chem.Mol) -> str:
     return f"{Chem.MolToSmiles(with_implicit_hydrogens(molecule))} {np.round(spread, 2).tolist()}"
 
 
-def parse_structures(texts: Sequence[str]) -> list[Any]:
-    """(text, key, no values, no encoding) of each text, or why not; what `data.prepare` runs in its workers."""
-    parsed = [parse_structure(text) for text in texts]
-    return [
-        one if isinstance(one, Refusal) else (structure_text(one), structure_key(one), np.empty(0), None)
-        for one in parsed
-    ]
-
-
 def write_xyz(path: Path, molecules: Sequence[Chem.Mol], comments: Sequence[str]) -> None:
     """Molecules with conformers as one .xyz file of many blocks, perhaps gzipped; lengths in ångström."""
     if ending(Path(path)).removesuffix(".gz") != ".xyz":
