@@ -21,7 +21,7 @@ from sciencegen.report.markup import element
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "wish", "front")
+ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "requested", "front")
 SERIES = 6
 CONTROLS = 3
 _NAMES = (*ROLES, *(f"series-{i}" for i in range(1, SERIES + 1)), *(f"control-{i}" for i in range(1, CONTROLS + 1)))

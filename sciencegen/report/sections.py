@@ -53,11 +53,11 @@ def distributions(content: ReportContent) -> str:
     entries = [("training", "training set")]
     entries += [("generated", "raw draws of the model")] if any(len(r.generated) for r in records) else []
     entries += [("candidate", "candidates")]
-    entries += [("wish", "wished range")] if any(r.goal_range for r in records) else []
+    entries += [("requested", "requested range")] if any(r.goal_range for r in records) else []
     panels = []
     for record in records:
         want = goal_text(record.goal_range, record.direction)
-        caption = f"<b>{escape(readable(record.name))}</b>" + (f" wished: {escape(want)}" if want else "")
+        caption = f"<b>{escape(readable(record.name))}</b>" + (f" requested: {escape(want)}" if want else "")
         panels.append(_figure(histogram(record), caption))
     return _legend(entries) + element("div", "".join(panels), class_="panels")
 
@@ -120,7 +120,7 @@ def calibrations(content: ReportContent) -> str:
     if not records:
         return ""
     entries = [("dot candidate", f"centre, with the {records[0].spread}")]
-    entries += [("wish", "tolerance")] if any(r.tolerance is not None for r in records) else []
+    entries += [("requested", "tolerance")] if any(r.tolerance is not None for r in records) else []
     panels = [_figure(plots.calibration(record) + _calibration_table(record)) for record in records]
     return _legend(entries) + element("div", "".join(panels), class_="panels")
 

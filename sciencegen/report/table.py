@@ -204,7 +204,7 @@ def _cell(column: Column, row: int, places: int) -> str:
     classes = "number"
     if column.goal_range is not None and not within(value, column.goal_range):
         classes += " outside"
-        shown = f'<i class="ring"></i>{shown}<span class="sr"> outside the wish</span>'
+        shown = f'<i class="ring"></i>{shown}<span class="sr"> outside the requested range</span>'
     raw = repr(float(value)) if is_number(value) and value == value else ""  # type: ignore[arg-type]
     return element("td", shown, class_=classes, data_value=raw, **attributes)
 
