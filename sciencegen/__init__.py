@@ -3,7 +3,7 @@
     import sciencegen as sg
     space = sg.load("molecules")
 
-Importing this prints nothing and loads nothing heavy: a name is fetched from its room on first use.
+Importing this prints nothing and loads nothing heavy: a name is imported from its module on first use.
 """
 
 from __future__ import annotations

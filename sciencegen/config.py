@@ -102,7 +102,7 @@ class PrepareSettings(Reading, FamilyMeasurements):
 class TrainSettings(Reading, FamilyMeasurements):
     """model: take these weights as they are (a shipped name or a run folder) instead of training.
     from_model: go on from these weights. recipe, settings: which network, and its own settings.
-    training: how long and how (steps, learning rate ...), the training room's own settings.
+    training: how long and how (steps, learning rate ...): `training.TrainingSettings`.
     finish: settings of what is fitted after the weights, such as a prior over the latents (steps).
     conditions: the properties that the model is conditioned on; None is the recipe's own choice.
     distill: make the diffusion `from_model` draw in so many steps, by halvings, each trained for `training`'s steps.

@@ -1,4 +1,4 @@
-"""What every room knows of items: properties, refusals, origins, rows."""
+"""Records of items that all modules share: properties, refusals, origins, rows."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Property:
     """A number that the domain computes from an item.
 
     unit: "" for a pure number. low, high: the range that the domain's data covers (for axes and checks).
-    direction: which end is better by common consent, None where it depends on the wish.
+    direction: which end is better by common consent, None where it depends on the goal.
     tolerance: half-width within which `--where name=value` counts as satisfied.
     possible: what it can be at all, whatever the data: to ask for anything else is an error.
     observed: that it is of an observation, and measured of items as an instrument sees them.

@@ -296,8 +296,8 @@ def _expanded(record: type[BaseModel], arguments: Sequence[Any], options: Mappin
     if not given:
         return options
     warnings.warn(
-        f"pass the fields of {record.__name__} as keyword arguments: the record itself is no argument from version "
-        "0.3 on",
+        f"pass the fields of {record.__name__} as keyword arguments: the record itself is not accepted from "
+        "version 0.3 on",
         FutureWarning,
         stacklevel=3,
     )

@@ -259,7 +259,7 @@ def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Un
     Raises
     ------
     DataError
-        If one of both can't be encoded.
+        If one of the two items can't be encoded.
 
     Examples
     --------

@@ -337,13 +337,11 @@ def _notes(request: ProposeRequest, plate: Plate, table: dict[str, list[Cell]], 
 
 
 def _scale_notes(plate: Plate) -> list[str]:
-    if not plate.surrogate.endswith(
-        " log-from-above"
-    ):  # values to be minimized are turned round before they are fitted
+    if not plate.surrogate.endswith(" log-from-above"):  # values to be minimized are negated before they are fitted
         return []
     return [
-        "the measured values crowd at their best end, so that the model's scale ends just beyond it: predictions rank "
-        "the plate, and don't tell by how much the best will be bettered"
+        "most measured values lie close to the best one, and the model's scale ends just beyond it: predictions rank "
+        "the plate, but don't tell by how much the best value will be exceeded"
     ]
 
 

@@ -17,7 +17,7 @@ from sciencegen.files import check_writable, claim_output
 app = typer.Typer(no_args_is_help=True, help="Where data comes from, and getting it ready for training.")
 
 Name = Annotated[str, typer.Argument(help="The dataset, as `datasets list` names it.", show_default=False)]
-Offline = Annotated[bool | None, typer.Option("--offline", help="Use what is here already; connect to no network.")]
+Offline = Annotated[bool | None, typer.Option("--offline", help="Use what is here already, without the network.")]
 
 
 @app.command("list")

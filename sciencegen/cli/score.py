@@ -72,7 +72,7 @@ def score(
     if classify and variants is None:
         raise ConfigError("Expected --variants with --classify: classes are those of variants.")
     if variants is None and (alignment, setting, training) != (None, None, None):
-        raise ConfigError("Expected --alignment, --set and --training with --variants only: pass the file so.")
+        raise ConfigError("Expected --alignment, --set and --training with --variants only. Pass a file to --variants.")
     flags: dict[str, Any] = dict(predictors=options.folders(predictor), model=model, wild_type=wild_type)
     flags |= dict(column=column, threads=threads, device=device)
     place = Destination(output, force, as_json)

@@ -1,4 +1,4 @@
-"""What the scientist wishes, as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`, and of a
+"""Goals of a search as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`, and of a
 predictor, that it knows things like this: `fitness in domain`.
 
 The left side names an oracle and is kept word for word; the domain knows what it means. `goals` and `where` share

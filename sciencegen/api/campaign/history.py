@@ -107,8 +107,8 @@ def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> 
     found = [] if space is None else list(space.notes)
     if unaligned:
         found.append(
-            f"{len(unaligned)} measured or proposed items can't be laid on the wild type (another length) and are left "
-            f"out, the first: {science.items.text(unaligned[0])[:60]}"
+            f"{len(unaligned)} measured or proposed items can't be aligned with the wild type (another length) and "
+            f"are left out, the first: {science.items.text(unaligned[0])[:60]}"
         )
     origin = None if space is None else space.origin
     outside = [one for one in state.known if space is not None and not space.accepts(one.item)]

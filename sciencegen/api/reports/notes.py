@@ -167,7 +167,7 @@ def _missed(row: dict[str, Any], near: float, far: float) -> str:
 def progress_name(run: RunContents) -> str:
     """What the search's plot shows: the mean of the ten best, and of what; without an objective how many fit."""
     if not any(goal.is_objective for goal in run.goals):
-        return "items that satisfy the wish"
+        return "items that meet the constraints"
     return f"mean of the ten best{_measure(run)}"
 
 

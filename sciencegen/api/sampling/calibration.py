@@ -31,7 +31,10 @@ def check_calibrated(names: Iterable[str], known: Collection[str]) -> None:
 
 def check_measured(name: str, measured: Collection[str]) -> None:
     if name not in measured:
-        raise ConfigError(f"Expected what can measure '{name}' of draws. Pass `predictors` {name}=FOLDER.")
+        raise ConfigError(
+            f"Expected a property or a predictor that measures '{name}' of draws, found none. "
+            f"Pass `predictors` {name}=FOLDER."
+        )
 
 
 def calibrate_one(model: LoadedModel, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:

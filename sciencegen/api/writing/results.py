@@ -89,7 +89,7 @@ class Result:
         earlier = self._earlier()
         what = "metrics" if isinstance(earlier, Mapping) else "table"
         warnings.warn(
-            f"use the result's `.{what}`: the result doesn't stand for it from version 0.3 on",
+            f"use the result's `.{what}`: from version 0.3 on the result itself can't be used as one",
             FutureWarning,
             stacklevel=3,
         )

@@ -132,7 +132,7 @@ TYPOS = {
         ("optimize.keep", ["x"], "optimize: Expected no patterns"),
         ("generate.include", ["elipticity"], "generate: .*Did you mean 'ellipticity'"),
         ("generate", {"raw": True, "scaffold": "part.sdf"}, "generate: Expected `raw` or `scaffold`: raw draws"),
-        ("generate.scaffold", "part.sdf", "generate: Expected a domain that knows scaffolds"),
+        ("generate.scaffold", "part.sdf", "generate: Expected a domain with scaffolds"),
         ("train", {"settings": {"pyramid": {"widht": 8}}}, "train: .*Did you mean 'width'"),
         ("evaluate.calibrate", {"half_light_radus": [1]}, "evaluate: .*Did you mean 'half_light_radius'"),
         ("variants", {"classify": True}, "variants: Expected a domain with classes"),
