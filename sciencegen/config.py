@@ -63,7 +63,7 @@ DEFAULT_RESOURCES = Resources()
 
 
 class Reading(Resources):
-    """How rows are read, where a verb reads a file or a dataset; of these a prepared folder obeys `limit`.
+    """How rows are read, where a verb reads a file or a dataset; of these only `limit` applies to a prepared folder.
 
     sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
     limit: the first rows of a file, or of each split. offline: fetch nothing.
@@ -196,8 +196,8 @@ class PredictorSettings(Reading):
 class OptimizeSettings(Resources):
     """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
     predictors: name -> folder. controls: methods that run at the same budget beside the search, for comparison.
-    lower_bounds: judge a score by the worse end of its interval, where it has one, so that a search doesn't run to
-    where a predictor knows little; False judges by the value alone.
+    lower_bounds: rate a score by the worse end of its interval, where it has one, so that a search doesn't run to
+    where a predictor is uncertain; False uses the value alone.
     maximum_similarity: no two returned candidates are more alike; None is the domain's own, else 0.7. novel: return
     nothing that is in the training data. start: items to begin with beside draws; none is the model's own, if any.
     complete: as for generating.
@@ -284,10 +284,10 @@ class RecordSettings(Reading):
 
 
 class EvaluateSettings(Resources):
-    """against: a dataset card and its split, `set/test`, or a file. form: what of the items to judge, such as
+    """against: a dataset card and its split, `set/test`, or a file. form: which form of the items to evaluate, such as
     "structures" of molecules.
 
-    calibrate: property -> values; how well raw draws of `model` obey each of them, from `draws` of them.
+    calibrate: property -> values; how well raw draws of `model` meet each of them, from `draws` of them.
     predictors: name -> folder, for conditions that the domain can't compute.
     """
 
@@ -333,7 +333,7 @@ class PredictSettings(Resources):
 
 
 class ScoreSettings(PredictSettings):
-    """names: properties and oracles; none are all properties, or with `model` what it knows. predictors: name ->
+    """names: properties and oracles; none are all properties, or with `model` what it scores. predictors: name ->
     folder. model: whose own oracles may be named (galaxies: anomaly).
     """
 

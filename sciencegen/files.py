@@ -108,7 +108,7 @@ def process_is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's process: it lives
+    except PermissionError:  # another user's process: it runs
         return True
     return True
 
@@ -126,7 +126,7 @@ def _sweep_abandoned(path: Path) -> None:
 
 
 COMPLETE = "dataset.json"
-"""Written last into a folder: it tells a whole folder that was moved aside from a half-made one."""
+"""Written last into a folder: a whole folder that was moved aside has it, a half-made one has not."""
 
 
 def sha256_of(path: str | Path) -> str:
@@ -142,7 +142,7 @@ def sha256_of(path: str | Path) -> str:
 def check_writable(path: str | Path, setting: str) -> None:
     """An error unless a file, or a folder, can come to be at `path`, before minutes of work for it.
 
-    It is tried, since nobody can know it otherwise (a full name's length, a read-only disk, a folder that isn't one):
+    It is tried, since nothing else shows it (a full name's length, a read-only disk, a folder that isn't one):
     in a folder of its own that goes again, with the longest of the names that stand beside an output.
     """
     place = Path(path).absolute()

@@ -47,7 +47,7 @@ class Origin:
 
     verb: of the command. model: its name, "" for none. weights: their sha256. asked: goals and conditions as the user
     wrote them, and what was begun with. made: that a model made every item; else some may be given ones. notes: what
-    else somebody should know who has the file alone.
+    else a reader of the file alone should know.
     """
 
     verb: str

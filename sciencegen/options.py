@@ -1,6 +1,6 @@
 """Keyword arguments of the public verbs, typed for editors and type checkers.
 
-The settings records of `config` are what a verb obeys; the names and types here are checked against them by a test, so
+The settings records of `config` are what a verb takes; the names and types here are checked against them by a test, so
 that the two can't drift. `takes(record)` gives a verb the record's names and defaults as its signature, so that `help`
 and notebooks list them.
 """

@@ -1,4 +1,4 @@
-"""Map a function over untrusted items in processes that may crash or hang: the guilty item fails, the rest goes on.
+"""Map a function over untrusted items in processes that may crash or hang: only the item that caused it fails.
 
 A molecule toolkit can end in a segmentation fault or never return on a hostile input; no `try` helps against that.
 Items go to worker processes in chunks. A worker that dies or takes too long is killed and replaced, its chunk is tried
@@ -45,7 +45,7 @@ class EachItem:
     def _one(self, item: object) -> object:
         try:
             return self.function(item)
-        except Exception as error:  # anybody's code: its error belongs to this item
+        except Exception as error:  # third-party code: its error belongs to this item
             return Failure(f"{type(error).__name__}: {error}")
 
 
@@ -117,7 +117,7 @@ def _map_here(
             for single in job.singles():
                 try:
                     result = function(single.items)
-                except Exception as error:  # anybody's code: its error belongs to this item
+                except Exception as error:  # third-party code: its error belongs to this item
                     result = Failure(f"{type(error).__name__}: {error}")
                 yield single.start, single.items, result
 

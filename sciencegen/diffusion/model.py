@@ -185,7 +185,7 @@ class DiffusionModel(nn.Module):
 
     @torch.no_grad()
     def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
-        """Noisy z to items by any sampler; what noise it asks for follows from z unless it is given. bend: the
+        """Noisy z to items by any sampler; the noise that it needs follows from z unless it is given. bend: the
         denoiser, as in guidance.py."""
         path, denoise = self.path(steps, z), self.denoiser()
         denoise = denoise if bend is None else bend(denoise)

@@ -55,7 +55,7 @@ class ObservedImageDiffusion(nn.Module):
     # --- training -----------------------------------------------------------------------------------------------------
 
     def embed(self, batch: Batch, generator: Generator | None = None) -> Batch:
-        """The image spread over its steps and stretched, psf and noise as the network sees them. Without a generator
+        """The image spread over its steps and stretched, psf and noise as the network gets them. Without a generator
         pixels stay in the middle of their steps."""
         image, sigma = batch[IMAGE], self._sigma(batch)
         if generator is not None:

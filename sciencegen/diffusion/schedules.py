@@ -84,7 +84,7 @@ class Cosine:
     """log_snr = -2 log tan(pi t / 2) + shift, cut at its ends. Nichol & Dhariwal 2021, section 3.2.
 
     `shift` = 2 log(64 / d) for images of d by d pixels (Hoogeboom et al. 2023, section 3.1): below 0 for bigger items,
-    whose parts tell more of each other.
+    whose parts depend more on each other.
     """
 
     log_snr_max: float = 13.3

@@ -1,4 +1,4 @@
-"""Where a part of an item lives: Euclidean, with its centre at zero, or categorical; of any trailing shape."""
+"""The space of a part of an item: Euclidean, with its centre at zero, or categorical; of any trailing shape."""
 
 from __future__ import annotations
 

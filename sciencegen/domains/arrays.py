@@ -198,7 +198,7 @@ def array_recipe(
     codec : ArrayCodec
     name : str
     conditions : tuple of str, optional
-        Properties that the model is conditioned on unless told otherwise, beside the user's own columns.
+        Properties that the model is conditioned on by default, in addition to the user's own columns.
     settings : type, optional
         `ArrayVAESettings`, or a frozen record that inherits it with other defaults.
     description : str

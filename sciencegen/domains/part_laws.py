@@ -41,7 +41,7 @@ def _unparsed(subject: Subject, made: list[Item | Refusal]) -> str:
 
 
 def _plain(subject: Subject) -> tuple[Domain, Callable[[Item], Item]]:
-    """The domain that a form is of and its own item of one of the form's: moves may leave what only the form knows."""
+    """The domain that a form is of and its own item of one of the form's: moves may leave what only the form has."""
     form, domain = subject.domain.form, subject.domain
     return (domain, lambda item: item) if form is None else (domain_of_form(domain), form.plain)
 

@@ -1,4 +1,4 @@
-"""LatentSpace: walk through what a generative model has learned. Items are text here: a SMILES, a sequence, a path."""
+"""LatentSpace: the latent space of a trained model, for Python. Items are text here: a SMILES, a sequence, a path."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class UNetSettings:
 class ResidualBlock(nn.Module):
     """x + W2 silu((1 + scale) norm(W1 silu(norm x)) + shift), scale and shift read off what is known.
 
-    known: its size, 0 where there is nothing to tell. It starts as the identity where widths agree.
+    known: its size, 0 where there is none. It starts as the identity where widths agree.
     """
 
     def __init__(self, inputs: int, outputs: int, elements: Sequence[int], known: int = 0) -> None:

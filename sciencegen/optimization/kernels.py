@@ -148,7 +148,7 @@ class TanimotoKernel(Kernel):
     _cache: tuple[Tensor, Tensor, Tensor] | None = None
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
-        """Nothing here is fitted: in a fit, which asks for the same matrix at each step, it is computed once."""
+        """Nothing here is fitted: in a fit, which needs the same matrix at each step, it is computed once."""
         if diag:
             return torch.ones(x1.shape[:-1], dtype=x1.dtype)
         if not self.training:

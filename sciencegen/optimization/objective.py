@@ -70,7 +70,7 @@ class ScoringOptions:
     Parameters
     ----------
     cautious : bool
-        Whether each goal is judged by the worse end of an oracle's interval.
+        Whether each goal is scored by the worse end of an oracle's interval.
     score_batch : callable
         (oracle, items) -> scores; it may run the oracle elsewhere, in parallel.
     progress : callable, optional
@@ -206,7 +206,7 @@ def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch 
         scores = list(score_batch(oracle, items))
     except SciencegenError:
         raise
-    except Exception as error:  # anybody's code: its error belongs to its item
+    except Exception as error:  # third-party code: its error belongs to its item
         if len(items) == 1:
             return [Score(None, failure=f"{type(error).__name__}: {error}")]
         return [score for item in items for score in score_safely(oracle, [item], score_batch)]

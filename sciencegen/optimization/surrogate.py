@@ -56,7 +56,7 @@ def _solve(kernel: np.ndarray, residual: np.ndarray, noise: float) -> tuple[floa
 
 
 def training_subset(targets: Float[np.ndarray, " item"], size: int, generator: np.random.Generator) -> np.ndarray:
-    """Two thirds the best, one third any of the rest: what a local model needs to tell good from bad."""
+    """Two thirds the best, one third any of the rest: what a local model needs to separate good from bad."""
     order = np.argsort(-targets, kind="stable")
     best = order[: size * 2 // 3]
     rest = order[size * 2 // 3 :]

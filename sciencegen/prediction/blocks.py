@@ -17,7 +17,7 @@ class Block:
 
     scaled: each column is bent, centred and scaled by itself; else they are numbers of size one whose common scale says
         something, and taken as they are.
-    sparse: which of the two distances sees them; None: that of mostly-zero columns sees those that are.
+    sparse: which of the two distances uses them; None: that of mostly-zero columns uses those that are.
     near: whether distances and kernels look at them; sums and products of other columns are nothing new to these.
     grown: whether trees do. emphasis: coefficients are penalized by its square less.
     """

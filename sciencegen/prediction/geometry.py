@@ -13,7 +13,7 @@ NEIGHBOURS = 3
 
 @dataclass(frozen=True)
 class Query:
-    """Items as every family of regressors sees them.
+    """Items as every family of regressors gets them.
 
     inputs: standardized columns. dense, sparse: mean squared difference per column to each reference row, in the
     block of dense columns (descriptors, latents) and of mostly-zero ones (fingerprints); None where a block is empty.

@@ -1,4 +1,4 @@
-"""A property regressor with an interval for every prediction and a word on whether it may be believed.
+"""A property regressor with an interval for every prediction and whether the item is in its domain of applicability.
 
 A predictor is one ensemble: K folds x several families (families.py). Model k of a family leaves out fold k, which
 gives the families' weights, the difficulty of an item, the conformal intervals and the applicability domain:

@@ -52,7 +52,7 @@ def log_scale(values: Values) -> Warp:
 
 
 def _better(one: Warp, other: Warp, values: Values, inputs: Float[np.ndarray, "item column"], judge: Judge) -> Warp:
-    """The second, if a ridge regression's leave-one-out errors speak for it."""
+    """The second, if a ridge regression's leave-one-out errors are lower with it."""
     rows = tuning_rows(len(values), np.random.default_rng(0))
     centred = inputs[rows] - inputs[rows].mean(axis=0)
     eigenvalues, vectors = np.linalg.eigh(centred @ centred.T)

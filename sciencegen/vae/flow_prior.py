@@ -21,7 +21,7 @@ Condition = Float[Tensor, "batch property"] | None
 @dataclass(frozen=True)
 class FlowSettings:
     """layers: pairs of a matrix and a coupling. width, depth: of each coupling's network. transform: of a coupling,
-    "affine" or "spline" with so many bins. context_size: features of the condition that each coupling sees."""
+    "affine" or "spline" with so many bins. context_size: features of the condition that each coupling gets."""
 
     layers: int = 8
     width: int = 128

@@ -16,7 +16,7 @@ LOG_2_PI = math.log(2 * math.pi)
 
 
 def standard_normal(shape: Sequence[int], generator: Generator, like: Tensor) -> Tensor:
-    """Standard normal noise of the type and on the device of `like`, drawn where `generator` lives."""
+    """Standard normal noise of the type and on the device of `like`, drawn on the device of `generator`."""
     return torch.randn(tuple(shape), generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
 
 

@@ -184,7 +184,7 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
-        """The evidence lower bound's two halves for each item, nothing forgotten; of one fixed seed unless told."""
+        """The evidence lower bound's two halves for each item, nothing dropped; by default of one fixed seed."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         reconstruction, groups, condition_kl = self._elbo(batch, self.encoder(batch), ConditionDropout(), generator)
         return BoundTerms(reconstruction, groups.sum(-1) + condition_kl)

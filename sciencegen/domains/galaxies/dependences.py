@@ -17,7 +17,7 @@ ROUNDEST, FLATTEST = 1e-6, 0.99
 
 
 def settled(representation: ImageRepresentation, told: Condition, found: Condition) -> Condition:
-    """A whole condition in which no two contradict each other; what is told stays. Both as the model is told them."""
+    """A whole condition in which no two contradict each other; what is told stays. Both as the model gets them."""
     columns = {one.name: (number, one) for number, one in enumerate(representation.columns)}
     found = found.clone()
     if {"flux", "magnitude"} <= columns.keys():

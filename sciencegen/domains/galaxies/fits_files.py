@@ -153,7 +153,7 @@ def stamp_at(path: Path, row: int) -> Stamp | Refusal:
 
 
 def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndarray | None:
-    """The image given, else a Gaussian of the width that is told; zeros, or a width of 0: there is none."""
+    """The image given, else a Gaussian of the given width; zeros, or a width of 0: there is none."""
     if given is not None:
         return given if given.any() else None
     return gaussian_psf(said.fwhm, pixel_scale) if said.fwhm else None

@@ -45,10 +45,10 @@ NANOJANSKY = {
     "jy": 1e9, "jansky": 1e9, "nanomaggy": 3631.0, "nanomaggies": 3631.0, "nmgy": 3631.0,
     "maggy": 3631e9, "maggies": 3631e9,
 }  # fmt: skip
-"""nJy in a unit of flux, however it is written; others that astropy knows are told apart by capitals (MJy/sr).
+"""nJy in a unit of flux, however it is written; others that astropy reads differ by capitals (MJy/sr).
 Counts, electrons and adu, with or without /s, need a zero point."""
 FRAME = 3
-"""Pixels at the edge of a stamp whose scatter tells its noise where nothing else does."""
+"""Pixels at the edge of a stamp whose scatter gives its noise where nothing else does."""
 FURTHER = ("images", "keywords")
 SQUARE = 0.01
 """Relative difference of a pixel's sides that is none."""

@@ -1,6 +1,6 @@
 """A noise-free stamp as a survey would see it: the forward model that observed stamps are taken for.
 
-observed = twin * PSF + noise, on the stamp's own pixels; beyond its edge there is nothing.
+observed = noise-free * PSF + noise, on the stamp's own pixels; beyond its edge there is nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the distribution metrics need to know of a set of molecules, gathered one molecule at a time."""
+"""What the distribution metrics need of a set of molecules, gathered one molecule at a time."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
 
 CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
-"""What a model is conditioned on unless told otherwise."""
+"""What a model is conditioned on by default."""
 
 
 def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESettings) -> SequenceVAE:

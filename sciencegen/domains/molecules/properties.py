@@ -35,7 +35,7 @@ PROPERTIES: dict[str, Property] = {
 
 
 def log_p(molecule: Chem.Mol) -> float:
-    """Wildman & Crippen, J. Chem. Inf. Comput. Sci. 1999, 39, 868; RDKit remembers it on the molecule."""
+    """Wildman & Crippen, J. Chem. Inf. Comput. Sci. 1999, 39, 868; RDKit stores it with the molecule."""
     return rdMolDescriptors.CalcCrippenDescriptors(molecule)[0]
 
 

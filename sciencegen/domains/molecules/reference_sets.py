@@ -104,7 +104,7 @@ def reference_of(description: Description, device: str = "cpu", chemnet: Moments
 
 
 def build_training_filter(texts: Iterable[str]) -> KeyFilter:
-    """What novelty asks of a training set: whether a canonical SMILES is in it."""
+    """What novelty needs of a training set: whether a canonical SMILES is in it."""
     return KeyFilter.of(key for key in map(canonical_smiles, texts) if key is not None)
 
 

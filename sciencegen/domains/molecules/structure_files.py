@@ -47,7 +47,7 @@ LONGEST_TEXT = 100_000
 _NUMBER = re.compile(r"[^\[\],\s]+")
 _ELEMENT = re.compile(r"[A-Za-z0-9]+")
 _CHARGE = re.compile(r"(?:^|\s)charge\s*=\s*([+-]?\d{1,3})(?!\S)", re.IGNORECASE)
-_READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs don't know its settable attributes
+_READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs lack its settable attributes
 _READER.removeHs = False
 _READER.parseName = False
 _WRITER: Any = Chem.SmilesWriteParams()
