@@ -90,6 +90,7 @@ def encode_items(domain: str, items: str | Path | Sequence[str], settings: Encod
 
 
 def summary_of(encoded: Encoded) -> dict[str, int]:
+    """How many items were encoded, and how many refused."""
     return {"encoded": len(encoded.index), "refused": len(encoded.refused)}
 
 

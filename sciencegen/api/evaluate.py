@@ -54,7 +54,7 @@ class Evaluated(Result):
 def evaluate(
     domain: str, samples: str | Path, *, column: str | None = None, **options: Unpack[EvaluateOptions]
 ) -> Evaluated:
-    """Compare generated items with held-out ones.
+    r"""Compare generated items with held-out ones.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def evaluate(
     Examples
     --------
     >>> import sciencegen as sg
-    >>> _ = open("made.txt", "w").write("MKVLAT\\nMKVLAS\\nMRVLAT\\n")
+    >>> _ = open("made.txt", "w").write("MKVLAT\nMKVLAS\nMRVLAT\n")
     >>> sg.evaluate("proteins", "made.txt", against="made.txt", threads=1).metrics["valid"]
     1.0
     """
@@ -168,6 +168,7 @@ def compare(request: EvaluateRequest) -> dict[str, Any]:
 
 
 def check_against(settings: EvaluateSettings) -> str:
+    """What generated items are compared with; an error where the settings name nothing."""
     if settings.against is None:
         raise ConfigError("Expected what to compare with, got nothing. Pass `against` with a set/split or a file.")
     return settings.against

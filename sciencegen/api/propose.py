@@ -315,6 +315,7 @@ def _table(
 
 
 def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
+    """The plate's rows as entries of round `number`, NaN as None. named: the column of names, "" for no names."""
     columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
     rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
     told = lambda value: None if value != value else value  # noqa: E731

@@ -37,7 +37,7 @@ class Recorded:
 
 @takes(RecordSettings)
 def record(domain: str, journal: str | Path, results: str | Path, **options: Unpack[RecordOptions]) -> Recorded:
-    """Add a table of measurements to the journal of a campaign.
+    r"""Add a table of measurements to the journal of a campaign.
 
     Rows that the journal holds from a file of that name add nothing; rows of one item are replicates.
 
@@ -66,7 +66,7 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
     --------
     >>> import sciencegen as sg, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "plate.csv").write_text("item,value\\nMKV,1.5\\nMKL,0.5\\n")
+    >>> _ = (folder / "plate.csv").write_text("item,value\nMKV,1.5\nMKL,0.5\n")
     >>> sg.record("proteins", folder / "journal.csv", folder / "plate.csv").summary["recorded"]
     2
     """

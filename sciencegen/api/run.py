@@ -130,6 +130,7 @@ def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...
 
 
 def default_config(root: Path, domain: str) -> Path:
+    """The config that comes with sciencegen for a domain; an error where there is none."""
     path = root / "config" / f"{domain}.yaml"
     if not path.is_file():
         raise ConfigError(f"No default workflow for {domain} comes with sciencegen. Pass `config` with one of yours.")

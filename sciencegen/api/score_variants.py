@@ -56,7 +56,7 @@ def family_model(
 def score_variants(
     domain: str, variants: str | Path | Sequence[str] = ALL_SINGLES, **options: Unpack[VariantOptions]
 ) -> Scored:
-    """Score variants of one item by a model of its family, or by predictors.
+    r"""Score variants of one item by a model of its family, or by predictors.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def score_variants(
     --------
     >>> import sciencegen as sg
     >>> records = ["MKVLAT", "MKILAT", "MRVLAS", "MKVLGT", "MKVIAT", "MRVLAT", "MKVLAS", "MKILGT"]
-    >>> _ = open("family.a2m", "w").write("".join(f">{n}\\n{text}\\n" for n, text in enumerate(records)))
+    >>> _ = open("family.a2m", "w").write("".join(f">{n}\n{text}\n" for n, text in enumerate(records)))
     >>> settings, training = {"members": 1, "hidden": 8, "latent": 2}, {"steps": 2, "batch_size": 4}
     >>> found = sg.score_variants("proteins", ["K2R", "V3I"], alignment="family.a2m", settings=settings,
     ...                           training=training, threads=1)
@@ -210,6 +210,7 @@ def check_variants(domain: str, variants: str | Path | Sequence[str], classify: 
 
 
 def check_family(recipe: Recipe, model: str) -> None:
+    """An error for a recipe that isn't trained on a family. model: what the message calls it."""
     if recipe.family is None:
         raise ConfigError(f"Expected a model of a family, {model} is of recipe '{recipe.name}'.")
 

@@ -31,7 +31,7 @@ AVAILABLE = os.name == "posix"
 
 
 class Forkserver:
-    """This process's end: `fork(task)` gives a worker's number and the connection to it."""
+    """The calling process's end: `fork(task)` gives a worker's number and the connection to it."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -81,7 +81,7 @@ a module once: under another path the same name may be another module)."""
 
 
 def forkserver() -> Forkserver:
-    """This process's fork server, started on first use and ended with the process."""
+    """The fork server of this process, started on first use and ended with the process."""
     key = (os.getpid(), tuple(_search_path()))
     server = _SERVERS.get(key)
     if server is None or server.process.poll() is not None:

@@ -26,7 +26,7 @@ from sciencegen.errors import ConfigError
 def two_step_target(
     teacher: Denoiser, state: State, z: Batch, t: Levels, middle: Levels, s: Levels
 ) -> dict[str, Tensor]:
-    """The x with which one step from t to s arrives where the teacher's two arrive. Ibid., appendix G:
+    """The x with which one step from t to s arrives where the teacher's two arrive. Ibid., appendix G.
 
     x = (z_s - (sigma_s / sigma_t) z_t) / (alpha_s - (sigma_s / sigma_t) alpha_t).
 

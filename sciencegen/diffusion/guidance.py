@@ -68,7 +68,7 @@ def _differentiable(value: Tensor) -> Tensor:
 
 
 def of_estimate(denoise: Denoiser, log_prob: Callable[[Fields], Float[Tensor, " batch"]]) -> Evidence:
-    """log p(y | z) taken as log p(y | x^(z)): for predictors of clean items only. Chung et al. 2023, section 3.
+    """Takes log p(y | z) as log p(y | x^(z)): for predictors of clean items only. Chung et al. 2023, section 3.
 
     `log_prob` sees the denoiser's fields, and the gradient passes through the denoiser.
     """

@@ -126,7 +126,7 @@ class DiffusionModel(nn.Module):
         return continuous_bound(self, self.state, self.schedule, x, times, self.state.noise(x, generator))
 
     def log_prob(self, batch: Batch, divergence: Divergence = exact_divergence) -> Float[Tensor, " batch"]:
-        """log p(x | c) in nats by the probability-flow ODE; continuous fields only."""
+        """Log p(x | c) in nats by the probability-flow ODE; continuous fields only."""
         x = self.state.embed(batch)
         return log_prob(self, self.state, x, self.flow_path(x), divergence).detach()
 

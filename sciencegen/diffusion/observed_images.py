@@ -86,7 +86,7 @@ class ObservedImageDiffusion(nn.Module):
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:
-        """The bound of -log p(x | c, psf, variance) in nats, x in the image's own unit and spread over its steps:
+        """The bound of -log p(x | c, psf, variance) in nats, x in the image's own unit and spread over its steps.
 
         -log p(x) = -log p(u) - sum log du/dx,   du/dx = (du/dw) / sigma.
         """

@@ -89,7 +89,7 @@ def check(
 def array_oracles(
     model: DiffusionModel, representation: ArrayRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """log p of an item's own numbers: log p(u) - sum log std, u = (x - mean) / std."""
+    """Oracles of log p of an item's own numbers: log p(u) - sum log std, u = (x - mean) / std."""
     volume = float(np.log(representation.values[1]).sum())
 
     def density(batch: Batch) -> Tensor:

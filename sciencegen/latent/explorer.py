@@ -157,7 +157,7 @@ class LatentSpace:
             return halved_to_fit(compute, len(rows), concatenate)
 
     def sample(self, n: int, seed: int = 0, condition: Mapping[str, float] | None = None) -> Latents:
-        """n latents of the prior; item i depends on the seed and on i only."""
+        """Draws n latents of the prior; item i depends on the seed and on i only."""
         if n < 1:
             raise ShapeError(f"Expected at least 1 sample, got {n}.")
         asked = self._rows(condition, COMPUTE_CHUNK)

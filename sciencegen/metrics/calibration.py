@@ -14,5 +14,5 @@ def interval_coverage(
 
 
 def mean_interval_width(lower: Real[np.ndarray, " item"], upper: Real[np.ndarray, " item"]) -> float:
-    """mean (upper − lower): of two sets of intervals with one coverage the narrower is the better."""
+    """Mean of upper − lower: of two sets of intervals with one coverage the narrower is the better."""
     return float(np.mean(upper - lower))

@@ -10,12 +10,12 @@ from scipy.stats import rankdata
 
 
 def mean_absolute_error(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]) -> float:
-    """mean |y − ŷ|"""
+    """Mean |y − ŷ|."""
     return float(np.mean(np.abs(measured - predicted)))
 
 
 def root_mean_squared_error(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]) -> float:
-    """√ mean (y − ŷ)²"""
+    """√ mean (y − ŷ)²."""
     return float(np.sqrt(np.mean((measured - predicted) ** 2)))
 
 

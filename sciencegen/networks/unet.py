@@ -182,6 +182,7 @@ def equivariance_error(
 
 
 def parameter_count(network: nn.Module) -> int:
+    """Number of weights, frozen ones included."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 

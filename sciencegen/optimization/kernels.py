@@ -178,8 +178,8 @@ class OfColumns(Kernel):
 
 
 def table_kernel(encoding: TableEncoding) -> Kernel:
-    """a Matern_5/2 of the dense columns + b Tanimoto of the sparse ones; the lengthscale's prior grows with the square
-    root of the columns (Hvarfner, Hellsten, Nardi 2024)."""
+    """The sum a Matern_5/2 of the dense columns + b Tanimoto of the sparse ones; the lengthscale's prior grows with the
+    square root of the columns (Hvarfner, Hellsten, Nardi 2024)."""
     dense, sparse = len(encoding.dense), len(encoding.sparse)
     parts: list[Kernel] = []
     if dense:

@@ -60,6 +60,7 @@ def resolve_oracles(goals: Sequence[Goal], resolve: Callable[[str], Oracle]) -> 
 
 
 def score_here(oracle: Oracle, items: Sequence[Item]) -> list[Score]:
+    """One score for each item, computed in this process."""
     return oracle.score(items)
 
 

@@ -53,11 +53,13 @@ def of_columns(blocks: Sequence[Block], name: str) -> np.ndarray:
 
 
 def roles_of(blocks: Sequence[Block], kept: Int[np.ndarray, " kept"]) -> Roles:
+    """Roles of the kept columns. kept: their places in the table that the blocks fill."""
     near, grown, emphasis = (of_columns(blocks, name)[kept] for name in ("near", "grown", "emphasis"))
     return Roles(near, grown, emphasis.astype(float))
 
 
 def joined_roles(parts: Sequence[Roles]) -> Roles:
+    """Roles of several tables that are put side by side in this order."""
     near, grown, emphasis = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("near", "grown", "emphasis")
     )

@@ -46,7 +46,7 @@ def make_query(
 
 
 def _mean_squared_difference(items: np.ndarray, reference: np.ndarray) -> Float[np.ndarray, "item reference"] | None:
-    """|a - b|^2 / columns = (|a|^2 + |b|^2 - 2 a.b) / columns"""
+    """|a - b|^2 / columns = (|a|^2 + |b|^2 - 2 a.b) / columns."""
     columns = items.shape[1]
     if columns == 0:
         return None

@@ -32,6 +32,8 @@ overlap, and 0.91 to 0.98 after some hundreds."""
 
 @dataclass(frozen=True)
 class Group:
+    """One Gaussian of the mixture. deviation: its standard deviation; share: of all numbers, 0 to 1."""
+
     mean: float
     deviation: float
     share: float

@@ -54,4 +54,5 @@ class Training:
 
 
 def tuning_rows(count: int, generator: np.random.Generator) -> Int[np.ndarray, " row"]:
+    """At most `TUNING_ROWS` of `count` rows, drawn without replacement and in ascending order."""
     return np.sort(generator.permutation(count)[:TUNING_ROWS])

@@ -131,7 +131,7 @@ def _compact(attribute: re.Match) -> str:
 
 
 def _inline(svg: str, layers: str, name: str, description: str) -> str:
-    """matplotlib's SVG file as an element of a page: no prolog, no metadata, no page-wide style, ids of its own."""
+    """Matplotlib's SVG file as an element of a page: no prolog, no metadata, no page-wide style, ids of its own."""
     body = svg[svg.index("<svg") :]
     view_box = re.search(r'viewBox="([^"]*)"', body).group(1)  # type: ignore[union-attr]
     body = body[body.index(">") + 1 : body.rindex("</svg>")]

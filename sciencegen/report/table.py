@@ -52,6 +52,7 @@ def is_flag(column: Column) -> bool:
 
 
 def is_numeric(column: Column) -> bool:
+    """Whether the column holds only numbers and missing values, and at least one number."""
     present = [value for value in column.values if value is not None]
     return bool(present) and not is_flag(column) and all(map(is_number, present))
 

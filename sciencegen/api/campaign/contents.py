@@ -111,6 +111,7 @@ class Campaign:
 
 
 def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign:
+    """The campaign of a journal; an error where there is no file, no measurement in it, or no such wild type."""
     if not Path(path).is_file():
         raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found nothing.")
     journal = read_journal(path)

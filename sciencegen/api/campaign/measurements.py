@@ -164,7 +164,7 @@ def awaiting_entries(table: MeasuredTable, known: Collection[str]) -> dict[str, 
 
 
 def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict[str, str]:
-    """text -> key, of items that this program wrote; one that can't be read any more is an error."""
+    """The key of each text, of items that this program wrote; one that can't be read any more is an error."""
     distinct = list(dict.fromkeys(texts))
     pairs, refused = describe(ReadItems(domain), [Row(0, text) for text in distinct], threads)
     if refused:
@@ -176,7 +176,7 @@ def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict
 
 
 def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
-    """key -> the round of its latest proposal"""
+    """By key the round of the latest proposal."""
     return {keys[entry.item]: entry.round for entry in entries if entry.kind == "proposed"}
 
 
@@ -193,7 +193,7 @@ def discordant_keys(journal: Journal, keys: Mapping[str, str]) -> list[str]:
 
 
 def latest_proposals(journal: Journal, keys: Mapping[str, str]) -> dict[str, Entry]:
-    """key -> the last proposal of an item"""
+    """The last proposal of each item, by its key."""
     return {keys[entry.item]: entry for entry in journal.proposed}
 
 

@@ -123,6 +123,7 @@ def load(domain: str, model: str | Path | None = None, device: str = "auto") -> 
 
 
 def pretrained_root() -> Path:
+    """The folder of the weights that come with this package; it may be absent."""
     return Path(__file__).resolve().parents[2] / "pretrained"
 
 
@@ -275,13 +276,13 @@ def recipe_settings(recipe: Recipe, values: Mapping[str, Any]) -> DataclassInsta
 
 
 def name_columns(representation: Representation) -> Callable[[Sequence[Item]], dict[str, list[str | None]]]:
-    """items -> a column of their names against the representation's reference, or no column."""
+    """A function of items: a column of their names against the representation's reference, or no column."""
     naming = representation.naming
     return lambda items: {} if naming is None else {naming.column: naming.names(items)}
 
 
 def name_suffixes(representation: Representation) -> NameSuffixes | None:
-    """items -> what stands after a name in the domain's files where the items' parts are numbered, if they are."""
+    """A function of items: what stands after a name in the domain's files. None where their parts aren't numbered."""
     return None if representation.naming is None else representation.naming.suffixes
 
 

@@ -131,6 +131,7 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
 
 
 def load_point_predictor(domain: str, run: RunFolder) -> TrainedPredictor:
+    """The predictor of a run's folder that sees items' points, in the form of the domain that it was trained on."""
     from sciencegen.prediction.point_storage import load_points
 
     config = run.read_yaml(CONFIG)

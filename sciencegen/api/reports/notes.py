@@ -32,6 +32,7 @@ has no tolerance of its own."""
 
 
 def warnings(run: RunContents) -> list[str]:
+    """Sentences: too few candidates, unknown novelty, failures, missed conditions, and what the steps noted."""
     made = []
     if len(run.candidates["item"]) < run.settings.optimize.n:
         made.append(

@@ -29,6 +29,7 @@ def check_noise_free(science: Domain, representation: Representation | type[Repr
 
 
 def check_unobserved(science: Domain, names: Sequence[str]) -> None:
+    """An error for a property of an observation, which noise-free items don't have."""
     for name in names:
         if name in science.properties and science.properties[name].observed:
             raise ConfigError(

@@ -79,6 +79,7 @@ def scored_table(domain: Domain, trace: Sequence[Evaluation], names: Sequence[st
 
 
 def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
+    """How many items were scored and feasible, and the mean of the best 10 and n feasible ones, None without any."""
     best = sorted((e.scalar for e in trace if e.feasible), reverse=True)
     return {
         "scored": len(trace),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # pandas takes most of a second to import
 
 @dataclass(frozen=True)
 class Result:
-    """A table of items with what there is to know of it.
+    r"""A table of items with what there is to know of it.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Result:
     >>> found.summary
     {'scored': 1, 'refused': 0, 'failed_scores': 0}
     >>> found.write("scores.csv").read_text()
-    'item,line,hbd\\nCCO,1,1\\n'
+    'item,line,hbd\nCCO,1,1\n'
     """
 
     table: pd.DataFrame

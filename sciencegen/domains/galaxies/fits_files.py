@@ -160,6 +160,7 @@ def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndar
 
 
 def band_names(said: About, count: int) -> tuple[str, ...]:
+    """The bands that the file names, if they are as many as the image has; else band1, band2 and so on."""
     return said.bands if len(said.bands) == count else tuple(f"band{place + 1}" for place in range(count))
 
 

@@ -68,6 +68,7 @@ def mapped(stamps: Sequence[Stamp]) -> bool:
 
 
 def wide(stamp: Stamp) -> np.ndarray:
+    """The noise variance as [band y x], or [band 1 1] where it is the same in each pixel."""
     return stamp.variance if stamp.variance.ndim > 1 else stamp.variance[:, None, None]
 
 

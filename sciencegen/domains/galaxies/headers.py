@@ -113,8 +113,8 @@ def _number(value: Any) -> float | None:
 
 
 def _factor(said: Mapping[str, Any], header: Mapping[str, Any], by_zero_point: bool) -> tuple[float | None, bool]:
-    """nJy in the unit, or None, and whether that is over 1 arcsec²: a unit of flux or of surface brightness (JWST's
-    MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: whatever the unit."""
+    """Factor from the unit to nJy, or None, and whether that is over 1 arcsec²: a unit of flux or of surface brightness
+    (JWST's MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: whatever the unit."""
     unit = "" if by_zero_point else _plain(said["unit"])
     if unit.lower() in NANOJANSKY and not unit.startswith("MJ"):  # a megajansky is no millijansky
         return NANOJANSKY[unit.lower()], False

@@ -101,7 +101,7 @@ def magnitude(flux: Any) -> Any:
 
 
 def flux_of(magnitude: Any) -> Any:
-    """nJy of an AB magnitude."""
+    """Flux in nJy of an AB magnitude."""
     return 10.0 ** (0.4 * (AB_ZERO_POINT - magnitude))
 
 

@@ -104,6 +104,7 @@ def exposures_of(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
 
 
 def exposures_to_json(exposures: Sequence[Exposure]) -> list[Json]:
+    """For each exposure its PSF as text ("" for none) and its variances [band] as a list."""
     return [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in exposures]
 
 
@@ -113,6 +114,7 @@ def load_exposures(data: Sequence[Mapping[str, Any]]) -> tuple[Exposure, ...]:
 
 
 def mean_variance(stamp: Stamp) -> Float[np.ndarray, " band"]:
+    """Variance of the noise in each band, mean of the pixels, in nJy² and float32."""
     return stamp.variance.reshape(len(stamp.bands), -1).mean(1).astype(np.float32)
 
 
@@ -122,6 +124,7 @@ def packed(psf: np.ndarray | None) -> str:
 
 
 def unpacked(text: str) -> np.ndarray | None:
+    """The inverse of `packed`: a square PSF [y x] in float32, or None."""
     if not text:
         return None
     values = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f4").astype(np.float32)

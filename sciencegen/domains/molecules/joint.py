@@ -80,6 +80,7 @@ def joint(representation: GeometryRepresentation, settings: JointSettings) -> Si
 
 
 def size_table(representation: GeometryRepresentation) -> SizeTable:
+    """How many atoms the training molecules have, with the properties' mean and deviation at each number."""
     return SizeTable(
         torch.tensor(list(representation.sizes)),
         torch.tensor(list(representation.sizes.values()), dtype=torch.float64),

@@ -26,7 +26,7 @@ def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESett
 def sequence_oracles(
     model: SequenceVAE, representation: SelfiesRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """log p of a molecule's tokens in canonical order, exact: as the decoder writes them without a code."""
+    """Oracles of log p of a molecule's tokens in canonical order, exact: as the decoder writes them without a code."""
     return likelihood_oracles(model, representation, model.log_prob)
 
 

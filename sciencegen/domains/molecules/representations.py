@@ -145,6 +145,7 @@ def adapt(
 
 
 def to_symbols(smiles: str) -> list[str] | Refusal:
+    """The SELFIES symbols of a SMILES, or a Refusal where SELFIES can't write the molecule."""
     try:
         return list(selfies.split_selfies(selfies.encoder(smiles)))
     except selfies.EncoderError as error:
