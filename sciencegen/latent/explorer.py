@@ -62,6 +62,7 @@ class LatentSpace:
 
     @property
     def size(self) -> int:
+        """Numbers in a latent vector."""
         return self.model.latent_size
 
     def __repr__(self) -> str:

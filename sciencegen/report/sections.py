@@ -48,7 +48,7 @@ def structures(content: ReportContent) -> str:
 
 
 def distributions(content: ReportContent) -> str:
-    """A histogram of each property, with its wished range where there is one, and a legend."""
+    """A histogram of each property, with its requested range where there is one, and a legend."""
     records = content.distributions
     if not records:
         return ""
