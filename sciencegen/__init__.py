@@ -3,7 +3,7 @@
     import sciencegen as sg
     space = sg.load("molecules")
 
-Importing this prints nothing and loads nothing heavy: a name is fetched from its room on first use.
+Importing this prints nothing and loads nothing heavy: a name is imported from its module on first use.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 PUBLIC_NAMES = {
     "load": "sciencegen.api.models.folder",

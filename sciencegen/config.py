@@ -19,6 +19,9 @@ from sciencegen.errors import ConfigError
 COMPUTE_CHUNK = 512
 """Items in one matrix product. Fixed, because products of other sizes round differently."""
 
+ITEM_TIMEOUT_S = 30.0
+"""Seconds that scoring one item may take."""
+
 TEXTS = (tuple[str, ...], tuple[str, ...] | None)
 """Types of a setting where several texts may stand."""
 
@@ -60,7 +63,7 @@ DEFAULT_RESOURCES = Resources()
 
 
 class Reading(Resources):
-    """How rows are read, where a verb reads a file or a dataset; of these a prepared folder obeys `limit`.
+    """How rows are read, where a verb reads a file or a dataset; of these only `limit` applies to a prepared folder.
 
     sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
     limit: the first rows of a file, or of each split. offline: fetch nothing.
@@ -99,7 +102,7 @@ class PrepareSettings(Reading, FamilyMeasurements):
 class TrainSettings(Reading, FamilyMeasurements):
     """model: take these weights as they are (a shipped name or a run folder) instead of training.
     from_model: go on from these weights. recipe, settings: which network, and its own settings.
-    training: how long and how (steps, learning rate ...), the training room's own settings.
+    training: how long and how (steps, learning rate ...): `training.TrainingSettings`.
     finish: settings of what is fitted after the weights, such as a prior over the latents (steps).
     conditions: the properties that the model is conditioned on; None is the recipe's own choice.
     distill: make the diffusion `from_model` draw in so many steps, by halvings, each trained for `training`'s steps.
@@ -193,8 +196,8 @@ class PredictorSettings(Reading):
 class OptimizeSettings(Resources):
     """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
     predictors: name -> folder. controls: methods that run at the same budget beside the search, for comparison.
-    lower_bounds: judge a score by the worse end of its interval, where it has one, so that a search doesn't run to
-    where a predictor knows little; False judges by the value alone.
+    lower_bounds: rate a score by the worse end of its interval, where it has one, so that a search doesn't run to
+    where a predictor is uncertain; False uses the value alone.
     maximum_similarity: no two returned candidates are more alike; None is the domain's own, else 0.7. novel: return
     nothing that is in the training data. start: items to begin with beside draws; none is the model's own, if any.
     complete: as for generating.
@@ -281,10 +284,10 @@ class RecordSettings(Reading):
 
 
 class EvaluateSettings(Resources):
-    """against: a dataset card and its split, `set/test`, or a file. form: what of the items to judge, such as
+    """against: a dataset card and its split, `set/test`, or a file. form: which form of the items to evaluate, such as
     "structures" of molecules.
 
-    calibrate: property -> values; how well raw draws of `model` obey each of them, from `draws` of them.
+    calibrate: property -> values; how well raw draws of `model` meet each of them, from `draws` of them.
     predictors: name -> folder, for conditions that the domain can't compute.
     """
 
@@ -326,11 +329,11 @@ class PredictSettings(Resources):
 
     wild_type: str | None = None
     column: str | None = None
-    timeout_s: float = Field(30.0, gt=0)
+    timeout_s: float = Field(ITEM_TIMEOUT_S, gt=0)
 
 
 class ScoreSettings(PredictSettings):
-    """names: properties and oracles; none are all properties, or with `model` what it knows. predictors: name ->
+    """names: properties and oracles; none are all properties, or with `model` what it scores. predictors: name ->
     folder. model: whose own oracles may be named (galaxies: anomaly).
     """
 
@@ -468,8 +471,3 @@ def read_settings(text: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"Expected `key: value` lines or {{key: value}} in {place}, got '{str(values)[:60]}'.")
     return values
-
-
-def load_run(path: Path) -> RunSettings:
-    """The workflow's config file."""
-    return build_settings(RunSettings, read_settings(f"@{path}"), str(path))

@@ -108,7 +108,7 @@ def process_is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's process: it lives
+    except PermissionError:  # another user's process: it runs
         return True
     return True
 
@@ -126,7 +126,7 @@ def _sweep_abandoned(path: Path) -> None:
 
 
 COMPLETE = "dataset.json"
-"""Written last into a folder: it tells a whole folder that was moved aside from a half-made one."""
+"""Written last into a folder: a whole folder that was moved aside has it, a half-made one has not."""
 
 
 def sha256_of(path: str | Path) -> str:
@@ -139,26 +139,27 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def check_writable(path: str | Path, flag: str) -> None:
+def check_writable(path: str | Path, setting: str) -> None:
     """An error unless a file, or a folder, can come to be at `path`, before minutes of work for it.
 
-    It is tried, since nobody can know it otherwise (a full name's length, a read-only disk, a folder that isn't one):
+    It is tried, since nothing else shows it (a full name's length, a read-only disk, a folder that isn't one):
     in a folder of its own that goes again, with the longest of the names that stand beside an output.
     """
     place = Path(path).absolute()
     if not place.name:
-        raise ConfigError(f"Expected a name for {flag}, got {path}.")
+        raise ConfigError(f"Expected a name for {setting}, got {path}.")
     try:
         there = next(folder for folder in place.parents if folder.exists())
         if not there.is_dir():
-            raise ConfigError(f"Expected a folder at {there}, found a file. Pass another {flag}.")
+            raise ConfigError(f"Expected a folder at {there}, found a file. Pass another {setting}.")
         with TemporaryDirectory(prefix=".", dir=there) as trial:
             tried = Path(trial) / temporary_sibling(place.with_name(f"{place.name}.rejects.csv")).relative_to(there)
             tried.parent.mkdir(parents=True, exist_ok=True)
             tried.touch()
     except OSError as error:
         raise ConfigError(
-            f"Expected a place for {flag} that can be written to, got {path}: {error.strerror}. Pass another {flag}."
+            f"Expected a place for {setting} that can be written to, got {path}: {error.strerror}. "
+            f"Pass another {setting}."
         ) from None
 
 
@@ -167,7 +168,7 @@ def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
     something to write into them: a command that fails leaves none."""
     if output == "-":
         return
-    check_writable(output, "-o")
+    check_writable(output, "`output`")
     path = Path(output)
     if path.exists() and not force and not (folder and path.is_dir() and not any(path.iterdir())):
         raise ConfigError(f"{output} exists. Pass `force` to overwrite it, or another `output`.")

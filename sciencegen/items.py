@@ -1,4 +1,4 @@
-"""What every room knows of items: properties, refusals, origins, rows."""
+"""Records of items that all modules share: properties, refusals, origins, rows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Origin:
 
     verb: of the command. model: its name, "" for none. weights: their sha256. asked: goals and conditions as the user
     wrote them, and what was begun with. made: that a model made every item; else some may be given ones. notes: what
-    else somebody should know who has the file alone.
+    else a reader of the file alone should know.
     """
 
     verb: str
@@ -64,7 +64,7 @@ class Property:
     """A number that the domain computes from an item.
 
     unit: "" for a pure number. low, high: the range that the domain's data covers (for axes and checks).
-    direction: which end is better by common consent, None where it depends on the wish.
+    direction: which end is better by common consent, None where it depends on the goal.
     tolerance: half-width within which `--where name=value` counts as satisfied.
     possible: what it can be at all, whatever the data: to ask for anything else is an error.
     observed: that it is of an observation, and measured of items as an instrument sees them.

@@ -1,4 +1,4 @@
-"""A chunk of rows that an accelerator has no room for is computed in halves."""
+"""A chunk of rows that does not fit an accelerator's memory is computed in halves."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Keyword arguments of the public verbs, typed for editors and type checkers.
 
-The settings records of `config` are what a verb obeys; the names and types here are checked against them by a test, so
+The settings records of `config` are what a verb takes; the names and types here are checked against them by a test, so
 that the two can't drift. `takes(record)` gives a verb the record's names and defaults as its signature, so that `help`
 and notebooks list them.
 """
@@ -296,8 +296,8 @@ def _expanded(record: type[BaseModel], arguments: Sequence[Any], options: Mappin
     if not given:
         return options
     warnings.warn(
-        f"pass the fields of {record.__name__} as keyword arguments: the record itself is no argument from version "
-        "0.3 on",
+        f"pass the fields of {record.__name__} as keyword arguments: the record itself is not accepted from "
+        "version 0.3 on",
         FutureWarning,
         stacklevel=3,
     )

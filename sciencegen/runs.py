@@ -188,7 +188,7 @@ def _acquire(path: Path) -> TextIO:
     while True:
         if str(path.absolute()) in _HELD:
             raise _locked(path)
-        handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it lives as long as the lock
+        handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it is open as long as the lock is held
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -105,7 +105,9 @@ def in_shell(statement: str) -> None:
 
 
 def run(block: Block) -> None:
-    if block.kind == "python" and block.page.name != "README.md":  # that one runs in test_readme.py
+    if block.kind == "python" and (name := re.match(r"# (\S+\.py)\n", block.text)):
+        Path(name[1]).write_text(block.text)
+    elif block.kind == "python" and block.page.name != "README.md":  # that one runs in test_readme.py
         exec(compile(tiny_python(block.text), block.place, "exec"), {"__name__": "documentation"})
     elif block.kind == "yaml" and (name := re.match(r"# (\S+\.yaml)\n", block.text)):
         Path(name[1]).write_text(block.text)

@@ -11,8 +11,8 @@ from sciencegen.files import atomic_folder, atomic_write, check_writable, claim_
 
 
 def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path):
-    check_writable(tmp_path / "new/folder/x.csv", "-o")
-    check_writable(tmp_path / "x.csv", "-o")
+    check_writable(tmp_path / "new/folder/x.csv", "`output`")
+    check_writable(tmp_path / "x.csv", "`output`")
     assert not list(tmp_path.iterdir())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -116,6 +117,12 @@ def test_arrows_point_down_inside_api(path: Path) -> None:
         if here is None or there is None or there == here:
             continue
         assert API_FLOORS.index(there) < API_FLOORS.index(here), f"{here} must not import {name}"
+
+
+def test_contributors_are_told_the_same_order() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    sentence = text[text.index("Inside `api/`, from top to bottom:") :].split(".")[0]
+    assert re.findall(r"`(\w+)`", sentence) == list(reversed(API_FLOORS))
 
 
 def test_no_files_import_each_other() -> None:

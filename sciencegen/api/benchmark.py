@@ -30,6 +30,8 @@ COLUMNS = ("task", "method", "seed", "auc_top_10", "top_1", "top_10", "scored", 
 
 @dataclass(frozen=True)
 class Case:
+    """One run of a benchmark. task: without the `suite:` before it; seed: of the search's generator."""
+
     task: str
     method: str
     seed: int
@@ -108,6 +110,7 @@ def resolve_benchmark(suite: str, settings: BenchmarkSettings) -> SuitePlan:
 
 
 def suite_tasks(domain: str, suite: str) -> list[str]:
+    """The tasks of a suite that the domain has, without the `suite:` before them; [] for a suite of another domain."""
     return [name.split(":", 1)[1] for name in _in_suites(domain) if name.startswith(f"{suite}:")]
 
 

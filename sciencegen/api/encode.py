@@ -90,6 +90,7 @@ def encode_items(domain: str, items: str | Path | Sequence[str], settings: Encod
 
 
 def summary_of(encoded: Encoded) -> dict[str, int]:
+    """How many items were encoded, and how many refused."""
     return {"encoded": len(encoded.index), "refused": len(encoded.refused)}
 
 
@@ -259,7 +260,7 @@ def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Un
     Raises
     ------
     DataError
-        If one of both can't be encoded.
+        If one of the two items can't be encoded.
 
     Examples
     --------

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.models.folder import describe_model
@@ -25,6 +25,9 @@ from sciencegen.runs import sha256_of
 
 DISTANCE = "wasserstein_"
 """A metric of this name and a property's is a distance in that property's unit, unless the domain says what it is."""
+
+SetKind = Literal["held_out", "training"]
+"""What a set is for: samples are compared with held-out items, and looked up among those of training."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Evaluated(Result):
 def evaluate(
     domain: str, samples: str | Path, *, column: str | None = None, **options: Unpack[EvaluateOptions]
 ) -> Evaluated:
-    """Compare generated items with held-out ones.
+    r"""Compare generated items with held-out ones.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ def evaluate(
     Examples
     --------
     >>> import sciencegen as sg
-    >>> _ = open("made.txt", "w").write("MKVLAT\\nMKVLAS\\nMRVLAT\\n")
+    >>> _ = open("made.txt", "w").write("MKVLAT\nMKVLAS\nMRVLAT\n")
     >>> sg.evaluate("proteins", "made.txt", against="made.txt", threads=1).metrics["valid"]
     1.0
     """
@@ -134,8 +137,8 @@ def resolve_evaluate(
     texts = [row.text for row in islice(science.items.read(path, column), settings.limit)]
     if not any(texts):
         raise DataError(f"Expected items in {samples}, found none.")
-    reference = _reference(domain, against, "references", settings.offline)
-    training = settings.training and _reference(domain, settings.training, "training_sets", settings.offline)
+    reference = _reference(domain, against, "held_out", settings.offline)
+    training = settings.training and _reference(domain, settings.training, "training", settings.offline)
     return EvaluateRequest(domain, settings, path, texts, reference, training)
 
 
@@ -165,6 +168,7 @@ def compare(request: EvaluateRequest) -> dict[str, Any]:
 
 
 def check_against(settings: EvaluateSettings) -> str:
+    """What generated items are compared with; an error where the settings name nothing."""
     if settings.against is None:
         raise ConfigError("Expected what to compare with, got nothing. Pass `against` with a set/split or a file.")
     return settings.against
@@ -192,14 +196,14 @@ def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float,
     return rows
 
 
-def _reference(domain: str, source: str, shipped: str, offline: bool) -> str | list[str]:
+def _reference(domain: str, source: str, kind: SetKind, offline: bool) -> str | list[str]:
     """The name of a set that the domain ships in compact form, else the items as text."""
-    return shipped_set(domain, source, shipped) or list(read_texts(domain, source, offline=offline))
+    return shipped_set(domain, source, kind) or list(read_texts(domain, source, offline=offline))
 
 
-def shipped_set(domain: str, source: str, shipped: str) -> str:
-    """The name of the set that the domain ships in compact form among its `shipped` ones, "" for another source."""
+def shipped_set(domain: str, source: str, kind: SetKind) -> str:
+    """The name of the set of this kind that the domain ships in compact form, "" for another source."""
     name = source.removeprefix(f"{plain_name(domain)}/")
     sets = domain_of(domain).reference_sets or ReferenceSets()
-    names = sets.held_out() if shipped == "references" else sets.training()
+    names = sets.held_out() if kind == "held_out" else sets.training()
     return name if name in names and not Path(source).exists() else ""

@@ -1,4 +1,4 @@
-"""Optimize: a wish and a budget to a ranked, distinct, checked list of candidates."""
+"""Optimize: goals and a budget to a ranked, distinct, checked list of candidates."""
 
 from __future__ import annotations
 

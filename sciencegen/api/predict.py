@@ -17,7 +17,7 @@ from sciencegen.options import PredictOptions, takes
 def predict(
     domain: str, items: Items, predictors: str | Path | Mapping[str, str], **options: Unpack[PredictOptions]
 ) -> Scored:
-    """Predict properties of items by trained predictors.
+    r"""Predict properties of items by trained predictors.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def predict(
     Examples
     --------
     >>> import sciencegen as sg
-    >>> table = "item,value\\n" + "\\n".join(f"{'C' * n}O,{n}" for n in range(1, 31))
+    >>> table = "item,value\n" + "\n".join(f"{'C' * n}O,{n}" for n in range(1, 31))
     >>> _ = open("measured.csv", "w").write(table)
     >>> settings = {"families": ["ridge"], "folds": 3}
     >>> _ = sg.train_predictor("molecules", "measured.csv", target="value", folder="predictor", settings=settings,

@@ -21,7 +21,7 @@ def prepare(
     progress: Callable[[int], None] | None = None,
     **options: Unpack[PrepareOptions],
 ) -> PreparedDataset:
-    """Standardize the items of a file or a dataset, drop duplicates, compute properties, and write them to a folder.
+    r"""Standardize the items of a file or a dataset, drop duplicates, compute properties, and write them to a folder.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def prepare(
     Examples
     --------
     >>> import sciencegen as sg
-    >>> _ = open("items.smi", "w").write("CCO\\nOCC\\nc1ccccc1\\nC1CC\\n")
+    >>> _ = open("items.smi", "w").write("CCO\nOCC\nc1ccccc1\nC1CC\n")
     >>> counts = sg.prepare("molecules", "prepared", source="items.smi", properties="mw", threads=1).summary["counts"]
     >>> counts["rows"], counts["duplicates"], counts["refused"]
     (4, 1, 1)

@@ -1,4 +1,4 @@
-"""What may be named in wishes, conditions and columns: the properties of a domain, and what models know."""
+"""What may be named in goals, conditions and columns: the properties of a domain, and what models know."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ from sciencegen.api.campaign.history import CampaignState, campaign_state
 from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
 from sciencegen.api.campaign.request import (
     HistorySources,
+    MeasurementReading,
     Patterns,
     PlateOptions,
     ProposeRequest,
     SuppliedCandidates,
-    TableReading,
 )
 from sciencegen.api.campaign.space import campaign_space, design_space, space_options
 from sciencegen.api.criteria.checks import check_target
@@ -177,14 +177,11 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
     options = space_options(science, settings.space, settings.wild_type, settings.measured)
     space = design_space(science, options)
     reference = None if space is None else space.reference
-    reading = TableReading(
-        settings.target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline
-    )  # fmt: skip
     return ProposeRequest(
         domain=science,
         space_options=options,
         space=space,
-        history=HistorySources(settings.measured, settings.journal, reading),
+        history=HistorySources(settings.measured, settings.journal, MeasurementReading.of(settings)),
         supplied=SuppliedCandidates(
             settings.pool, settings.also, settings.column, _cost_column(settings), settings.threads
         ),
@@ -318,6 +315,7 @@ def _table(
 
 
 def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
+    """The plate's rows as entries of round `number`, NaN as None. named: the column of names, "" for no names."""
     columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
     rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
     told = lambda value: None if value != value else value  # noqa: E731
@@ -340,13 +338,11 @@ def _notes(request: ProposeRequest, plate: Plate, table: dict[str, list[Cell]], 
 
 
 def _scale_notes(plate: Plate) -> list[str]:
-    if not plate.surrogate.endswith(
-        " log-from-above"
-    ):  # values to be minimized are turned round before they are fitted
+    if not plate.surrogate.endswith(" log-from-above"):  # values to be minimized are negated before they are fitted
         return []
     return [
-        "the measured values crowd at their best end, so that the model's scale ends just beyond it: predictions rank "
-        "the plate, and don't tell by how much the best will be bettered"
+        "most measured values lie close to the best one, and the model's scale ends just beyond it: predictions rank "
+        "the plate, but don't tell by how much the best value will be exceeded"
     ]
 
 

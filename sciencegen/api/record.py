@@ -13,13 +13,10 @@ from sciencegen.api.campaign.measurements import (
     proposed_rounds,
     read_measured,
 )
-from sciencegen.api.campaign.request import TableReading
+from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import (
-    name_column,
-    reference_of,
-)
+from sciencegen.api.science.naming import name_column, reference_of
 from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.errors import DataError
@@ -40,7 +37,7 @@ class Recorded:
 
 @takes(RecordSettings)
 def record(domain: str, journal: str | Path, results: str | Path, **options: Unpack[RecordOptions]) -> Recorded:
-    """Add a table of measurements to the journal of a campaign.
+    r"""Add a table of measurements to the journal of a campaign.
 
     Rows that the journal holds from a file of that name add nothing; rows of one item are replicates.
 
@@ -69,7 +66,7 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
     --------
     >>> import sciencegen as sg, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "plate.csv").write_text("item,value\\nMKV,1.5\\nMKL,0.5\\n")
+    >>> _ = (folder / "plate.csv").write_text("item,value\nMKV,1.5\nMKL,0.5\n")
     >>> sg.record("proteins", folder / "journal.csv", folder / "plate.csv").summary["recorded"]
     2
     """
@@ -82,10 +79,7 @@ def record_from(domain: str, journal: str | Path, results: str | Path, settings:
     check_target(science, settings.target)
     reference = reference_of(science, settings.wild_type)
     before = read_journal(journal)
-    reading = TableReading(
-        settings.target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline
-    )  # fmt: skip
-    table = read_measured(science, results, reading, reference)
+    table = read_measured(science, results, MeasurementReading.of(settings), reference)
     keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
     entries = measured_entries(table, proposed_rounds(before.entries, keys), settings.round)
     if not entries:

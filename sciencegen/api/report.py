@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen import __version__
+from sciencegen.api.models.folder import CONFIG, METRICS, WEIGHTS
 from sciencegen.api.reports import notes as report_notes
 from sciencegen.api.reports import pictures as report_pictures
 from sciencegen.api.reports import sections
 from sciencegen.api.reports import sites as report_sites
-from sciencegen.api.reports.contents import CANDIDATES, CONFIG, METRICS, SAMPLES, RunContents
+from sciencegen.api.reports.contents import CANDIDATES, SAMPLES, RunContents
 from sciencegen.api.reports.latent_map import latent_map
 from sciencegen.config import RunSettings, build_settings
+from sciencegen.data.prepared import ITEMS
 from sciencegen.report.content import Provenance, ReportContent
 from sciencegen.report.page import write_report
 from sciencegen.runs import RunFolder, provenance, sha256_of
 
-HASHED = (CANDIDATES, SAMPLES, METRICS, "model/weights.safetensors", "data/items.parquet")
+HASHED = (CANDIDATES, SAMPLES, METRICS, f"model/{WEIGHTS}", f"data/{ITEMS}")
 
 
 def report(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.search.tables import KEYS, short_plate, shortfall
+from sciencegen.api.search.tables import short_plate, shortfall
 from sciencegen.api.workflow import supervision
 from sciencegen.config import RunSettings, build_settings, read_settings
 from sciencegen.data.cards import workflow_root
@@ -121,7 +121,7 @@ def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...
     """Of candidates and of the plate."""
     summary, found = folder.read_json(SUMMARY), []
     if summary["candidates"] < settings.optimize.n:
-        found.append(shortfall(summary, settings.optimize.n, KEYS))
+        found.append(shortfall(summary, settings.optimize.n))
     if settings.propose is not None and folder.has("plate.csv"):
         proposed = _count(folder, "plate.csv")
         if proposed < settings.propose.batch:
@@ -130,6 +130,7 @@ def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...
 
 
 def default_config(root: Path, domain: str) -> Path:
+    """The config that comes with sciencegen for a domain; an error where there is none."""
     path = root / "config" / f"{domain}.yaml"
     if not path.is_file():
         raise ConfigError(f"No default workflow for {domain} comes with sciencegen. Pass `config` with one of yours.")

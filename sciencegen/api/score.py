@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -14,7 +15,7 @@ from sciencegen.api.science.naming import columns_of, read_rows_of
 from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
 from sciencegen.api.sources.tables import given_rows
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
-from sciencegen.api.writing.results import Scored, scored_table, write_chunks
+from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import ScoreSettings, as_texts, build_settings
 from sciencegen.data.tables import READ_TABLES, read_table
@@ -131,15 +132,8 @@ def resolve_score(
 def collect(request: ScoreRequest) -> Scored:
     """Everything at once, with one row for each given text, or those of a file that could be scored."""
     scoring = request.scoring()
-    chunks = list(scoring)
     given = None if isinstance(request.source, Path) else [row.text for row in request.source]
-    table = scored_table(scoring.columns, chunks, given)
-    refused = tuple(row for chunk in chunks for row in chunk.refused)
-
-    def write(path: Path, overwrite: bool) -> None:
-        write_chunks(request.open(scoring, str(path), overwrite), chunks)
-
-    return Scored(table, scoring.summary(), tuple(scoring.notes), write, refused)
+    return scored(scoring, partial(request.open, scoring), given)
 
 
 def own_oracles(domain: str, settings: ScoreSettings) -> Mapping[str, Oracle]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,7 +13,8 @@ from sciencegen.api.science.forms import domain_of, plain_of
 from sciencegen.api.science.naming import reference_of, variants_of
 from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, VariantTask, variant_rows
 from sciencegen.api.train import Log, train_model
-from sciencegen.api.writing.results import Scored, scored_table, write_chunks
+from sciencegen.api.writing.formats import check_table
+from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
 from sciencegen.data.tables import READ_TABLES
@@ -54,7 +56,7 @@ def family_model(
 def score_variants(
     domain: str, variants: str | Path | Sequence[str] = ALL_SINGLES, **options: Unpack[VariantOptions]
 ) -> Scored:
-    """Score variants of one item by a model of its family, or by predictors.
+    r"""Score variants of one item by a model of its family, or by predictors.
 
     Parameters
     ----------
@@ -99,7 +101,7 @@ def score_variants(
     --------
     >>> import sciencegen as sg
     >>> records = ["MKVLAT", "MKILAT", "MRVLAS", "MKVLGT", "MKVIAT", "MRVLAT", "MKVLAS", "MKILGT"]
-    >>> _ = open("family.a2m", "w").write("".join(f">{n}\\n{text}\\n" for n, text in enumerate(records)))
+    >>> _ = open("family.a2m", "w").write("".join(f">{n}\n{text}\n" for n, text in enumerate(records)))
     >>> settings, training = {"members": 1, "hidden": 8, "latent": 2}, {"steps": 2, "batch_size": 4}
     >>> found = sg.score_variants("proteins", ["K2R", "V3I"], alignment="family.a2m", settings=settings,
     ...                           training=training, threads=1)
@@ -108,14 +110,8 @@ def score_variants(
     """
     request = resolve_score_variants(domain, variants, build_settings(VariantScoringSettings, options))
     scoring = request.scoring()
-    chunks = list(scoring)
-
-    def write(path: Path, overwrite: bool) -> None:
-        write_chunks(request.open(scoring, str(path), overwrite), chunks)
-
-    refused = tuple(row for chunk in chunks for row in chunk.refused)
-    notes = (*scoring.notes, *scoring.numbering.notes)
-    return Scored(scored_table(scoring.columns, chunks), scoring.summary(), notes, write, refused)
+    found = scored(scoring, partial(request.open, scoring))
+    return replace(found, notes=(*found.notes, *scoring.numbering.notes))
 
 
 @dataclass(frozen=True)
@@ -134,6 +130,7 @@ class VariantRequest:
 
     def open(self, scoring: VariantScoring, output: str, overwrite: bool = False) -> OutputWriter:
         """The writer of these scores."""
+        check_table(output, "scores of variants")
         options = OutputOptions(overwrite=overwrite, exact=scoring.own.carried)
         return open_output(self.domain, output, scoring.columns, options)
 
@@ -206,10 +203,14 @@ def check_variants(domain: str, variants: str | Path | Sequence[str], classify: 
     if classify and (known is None or known.classes is None):
         raise ConfigError(f"Expected a domain with classes of variants (proteins), {domain} has none.")
     if isinstance(variants, str | Path) and variants != ALL_SINGLES and not Path(variants).is_file():
-        raise DataError(f"Expected {ALL_SINGLES} or a file of variants, found no file '{variants}'.")
+        raise DataError(
+            f"Expected {ALL_SINGLES} or a file of variants, found no file '{variants}'. "
+            "Put A42G or such into a file with the header `mutant`."
+        )
 
 
 def check_family(recipe: Recipe, model: str) -> None:
+    """An error for a recipe that isn't trained on a family. model: what the message calls it."""
     if recipe.family is None:
         raise ConfigError(f"Expected a model of a family, {model} is of recipe '{recipe.name}'.")
 

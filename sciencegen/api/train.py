@@ -65,7 +65,7 @@ def train(
     log: Log = lambda text: None,
     **options: Unpack[TrainOptions],
 ) -> Trained:
-    """Train a generative model; or adapt the weights of `from_model`, or `distill` them to a faster model.
+    r"""Train a generative model; or adapt the weights of `from_model`, or `distill` them to a faster model.
 
     The same call goes on where a stopped one was. Whatever is wrong is found before anything is written, or what was
     written goes again; an earlier training that `force` gives up stays until the new one's data are prepared.
@@ -129,7 +129,7 @@ def train(
     --------
     >>> import sciencegen as sg
     >>> records = ["MKVLAT", "MKILAT", "MRVLAS", "MKVLGT", "MKVIAT", "MRVLAT", "MKVLAS", "MKILGT"]
-    >>> _ = open("family.a2m", "w").write("".join(f">{n}\\n{text}\\n" for n, text in enumerate(records)))
+    >>> _ = open("family.a2m", "w").write("".join(f">{n}\n{text}\n" for n, text in enumerate(records)))
     >>> trained = sg.train("proteins", "family.a2m", folder="model", settings={"members": 1, "hidden": 8, "latent": 2},
     ...                    training={"steps": 2, "batch_size": 4}, threads=1)
     >>> trained.metrics["items"]
@@ -155,7 +155,7 @@ def train_model(
     if os.path.isdir(path) and not force and _is_finished(run := RunFolder(path), identity):
         log(f"{path} is finished already; `force` trains it anew")
         return Trained(path, run.read_json(models.METRICS))
-    check_writable(path / IDENTITY, "-o")
+    check_writable(path / IDENTITY, "`output`")
     plan = make_plan(domain, data, column, chosen)
     training_folder.refuse_inputs(path, data, plan.start.folder if plan.start else None)
     run = RunFolder(path)
@@ -171,7 +171,7 @@ def take_model(domain: str, model: str, folder: str | Path | None, force: bool =
     loaded = models.load_model(domain, model, "cpu")
     if folder is None or Path(folder).resolve() == loaded.folder.resolve():
         return Trained(loaded.folder, RunFolder(loaded.folder).read_json(models.METRICS))
-    check_writable(Path(folder) / models.CONFIG, "-o")
+    check_writable(Path(folder) / models.CONFIG, "`output`")
     run = RunFolder(folder)
     with run.lock():
         training_folder.refuse_taken(run, force)

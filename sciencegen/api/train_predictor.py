@@ -31,7 +31,7 @@ def train_predictor(
     log: Callable[[str], None] = lambda text: None,
     **options: Unpack[PredictorOptions],
 ) -> TrainedPredictor:
-    """Fit a property predictor with calibrated intervals, evaluate it on held-out rows, and write its folder.
+    r"""Fit a property predictor with calibrated intervals, evaluate it on held-out rows, and write its folder.
 
     Intervals are conformal [1]_: of items like those of the table they hold nine values in ten.
 
@@ -85,7 +85,7 @@ def train_predictor(
     Examples
     --------
     >>> import sciencegen as sg
-    >>> table = "item,value\\n" + "\\n".join(f"{'C' * n}O,{n}" for n in range(1, 31))
+    >>> table = "item,value\n" + "\n".join(f"{'C' * n}O,{n}" for n in range(1, 31))
     >>> _ = open("measured.csv", "w").write(table)
     >>> trained = sg.train_predictor("molecules", "measured.csv", target="value", folder="predictor", threads=1,
     ...                              settings={"families": ["ridge"], "folds": 3}, evaluation_repeats=None)

@@ -15,8 +15,12 @@ def benchmark(
     suite: Annotated[str, typer.Argument(help="The suite, such as pmo.", show_default=False)],
     tasks: Annotated[list[str] | None, typer.Option(help="Its tasks, a,b,c. [default: all]")] = None,
     method: Annotated[list[str] | None, typer.Option(help="How to search, a,b,c.")] = None,
-    budget: Annotated[int, typer.Option(min=1, help="Distinct scored items for each task and seed.")] = 10000,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each task, with seeds 0, 1, ...")] = 5,
+    budget: Annotated[
+        int | None, typer.Option(min=1, help="Distinct scored items for each task and seed. [default: 10000]")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Runs of each task, with seeds 0, 1, ... [default: 5]")
+    ] = None,
     domain: Annotated[str | None, typer.Option(help="The science. [default: the one that has this suite]")] = None,
     model: options.Model = None,
     device: options.Device = None,

@@ -95,11 +95,3 @@ def _told_now_and_then(description: str, total: int | None) -> Callable[..., Non
             next_line = monotonic() + SILENCE_S
 
     return advance
-
-
-def watch(values: Iterable[Value], description: str, total: int | None = None) -> Iterator[Value]:
-    """`values`, with a progress bar."""
-    with progress(description, total) as advance:
-        for value in values:
-            yield value
-            advance()

@@ -17,7 +17,7 @@ from sciencegen.files import check_writable, claim_output
 app = typer.Typer(no_args_is_help=True, help="Where data comes from, and getting it ready for training.")
 
 Name = Annotated[str, typer.Argument(help="The dataset, as `datasets list` names it.", show_default=False)]
-Offline = Annotated[bool, typer.Option("--offline", help="Use what is here already; ask no network.")]
+Offline = Annotated[bool | None, typer.Option("--offline", help="Use what is here already, without the network.")]
 
 
 @app.command("list")
@@ -62,7 +62,7 @@ def fetch(
     output: Annotated[
         str | None, typer.Option("-o", "--output", help="A folder to copy the files into.", show_default=False)
     ] = None,
-    offline: Offline = False,
+    offline: Offline = None,
     as_json: options.Json = False,
 ) -> None:
     """Download a dataset into the cache and check it against its sha256. If a source fails, the next one is tried. A
@@ -70,7 +70,7 @@ def fetch(
     from sciencegen.api.datasets import fetch as fetch_card
 
     if output is not None:
-        check_writable(output, "-o")
+        check_writable(output, "`output`")
     with progress(f"fetching {name}") as advance:
         so_far = [0]
 
@@ -78,7 +78,7 @@ def fetch(
             advance(max(0, done - so_far[0]))  # a new file begins at 0
             so_far[0] = done
 
-        paths = fetch_card(name, offline=offline, progress=show, output=output)
+        paths = fetch_card(name, offline=bool(offline), progress=show, output=output)
     summarize({"files": len(paths)}, str(paths[0].parent) if paths else "", as_json)
     if not as_json:
         for path in paths:
@@ -105,7 +105,7 @@ def prepare(
     target: options.Target = None,
     format: options.Format = None,
     threads: options.Threads = None,
-    offline: Annotated[bool | None, typer.Option("--offline", help="Use what is here already; ask no network.")] = None,
+    offline: Offline = None,
     settings: options.SettingsText = None,
     force: options.Force = False,
     as_json: options.Json = False,

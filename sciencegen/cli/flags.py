@@ -12,6 +12,7 @@ OTHER_FLAGS = {
     "predictors": "--predictor",
     "settings": "--set",
     "goals": "--goal",
+    "novel: false": "--allow-known",
 }
 """Settings whose flag has another name."""
 SAME_NAME = frozenset({
@@ -37,7 +38,7 @@ def in_flags(message: str) -> str:
     >>> in_flags("Pass `wild_type`, or `predictors` NAME=FOLDER.")
     'Pass --wild-type, or --predictor NAME=FOLDER.'
     """
-    return re.sub(r"`([a-z][a-z_]*)`", lambda found: _flag(found[1]) or found[0], message)
+    return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: _flag(found[1]) or found[0], message)
 
 
 def _flag(name: str) -> str:

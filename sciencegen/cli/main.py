@@ -36,7 +36,7 @@ from sciencegen.errors import ConfigError, SciencegenError, Stopped
 
 app = typer.Typer(
     name="sciencegen",
-    help="Generative design: learn from data, search the latent space for a wish, rank what is found.",
+    help="Generative design: learn from data, search the latent space for requested properties, rank what is found.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -81,7 +81,7 @@ def _version(value: bool) -> None:
 def callback(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Generative design: learn from data, search the latent space for a wish, rank what is found."""
+    """Generative design: learn from data, search the latent space for requested properties, rank what is found."""
 
 
 def main() -> None:

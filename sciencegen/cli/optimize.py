@@ -1,4 +1,4 @@
-"""`sciencegen optimize`: search the latent space for items that satisfy a wish."""
+"""`sciencegen optimize`: search the latent space for items that meet goals."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def optimize(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Search for items that satisfy a wish: `maximize` and `minimize` are objectives, the rest must hold.
+    """Search for items that meet goals: `maximize` and `minimize` are objectives, the others are constraints.
 
     A predictor's value comes with an interval, whose worse end decides: so a search doesn't run to where the predictor
     knows little. `--settings "{lower_bounds: false}"` goes by the value alone.

@@ -1,4 +1,4 @@
-"""`sciencegen properties`: what wishes and conditions may name."""
+"""`sciencegen properties`: what goals and conditions may name."""
 
 from __future__ import annotations
 

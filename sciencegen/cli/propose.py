@@ -115,7 +115,7 @@ def propose(
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force)
     if record.journal is not None:
-        check_writable(record.journal, "--journal")
+        check_writable(record.journal, "`journal`")
         if Path(record.journal).resolve() == Path(output).resolve():
             raise ConfigError(f"Expected another file for -o than the journal, got {output} for both.")
 
@@ -155,7 +155,7 @@ def record(
     """
     from sciencegen.config import RecordSettings
 
-    check_writable(journal, "--journal")
+    check_writable(journal, "`journal`")
     flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 

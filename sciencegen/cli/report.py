@@ -36,7 +36,7 @@ def report(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Write the page that shows what was wished, found and measured; it opens offline.
+    """Write the page that shows what was requested, found and measured; it opens offline.
 
     Of a folder, which a workflow leaves, or of a journal, as `propose --journal` and `record` write it: the rounds, how
     well they were foreseen, the best measured items, and those that wait to be.

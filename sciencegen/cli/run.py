@@ -23,8 +23,8 @@ def run(
 ) -> None:
     """Run prepare, train, generate, predict, optimize, evaluate and report. Flags after -- go to Snakemake.
 
-    The same command goes on where a killed one stopped. The config is checked before anything runs; fewer candidates
-    than it asks for end in the report too, and in exit code 5; fewer samples are told.
+    The same command goes on where a killed one stopped. The config is checked before anything runs. With fewer
+    candidates than it asks for the report is written too, and the exit code is 5; fewer samples only give a note.
     """
     from sciencegen.api.run import run as run_workflow
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -59,7 +58,7 @@ def score(
     format: options.Format = None,
     threads: options.Threads = None,
     device: options.Device = None,
-    timeout: Annotated[float, typer.Option(help="Seconds that one item may take.")] = 30.0,
+    timeout: Annotated[float | None, typer.Option(help="Seconds that one item may take. [default: 30]")] = None,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -73,7 +72,7 @@ def score(
     if classify and variants is None:
         raise ConfigError("Expected --variants with --classify: classes are those of variants.")
     if variants is None and (alignment, setting, training) != (None, None, None):
-        raise ConfigError("Expected --alignment, --set and --training with --variants only: pass the file so.")
+        raise ConfigError("Expected --alignment, --set and --training with --variants only. Pass a file to --variants.")
     flags: dict[str, Any] = dict(predictors=options.folders(predictor), model=model, wild_type=wild_type)
     flags |= dict(column=column, threads=threads, device=device)
     place = Destination(output, force, as_json)
@@ -81,7 +80,9 @@ def score(
         score_items(domain, source, format, place, dict(names=options.names(names), timeout_s=timeout, **flags))
         return
     assert variants is not None  # one of the two was given
-    _check_variants(variants, output, {"--with": names, "--format": None if variants == "-" else format})
+    for flag, value in (("--with", names), ("--format", None if variants == "-" else format)):
+        if value:
+            raise ConfigError(f"Expected no {flag} with --variants: these are scored by their family and predictors.")
     flags |= dict(settings=options.pairs(setting, "--set"), training=options.pairs(training, "--training"))
     _score_variants(domain, variants, format, place, dict(alignment=alignment, classify=classify or None, **flags))
 
@@ -138,6 +139,10 @@ def _score_variants(
     from sciencegen.config import VariantScoringSettings
 
     record = options.settings_from(VariantScoringSettings, None, **flags)
+
+    from sciencegen.api.writing.formats import check_table
+
+    check_table(place.output, "scores of variants")
     claim_output(place.output, place.force)
 
     from sciencegen.api.score_variants import resolve_score_variants
@@ -161,18 +166,3 @@ def _score_variants(
         if scoring.scorer is None and not scoring.predicted:
             reason = scoring.first_failure or "a deletion has none"
             raise DataError(f"No variant of {path} has a prediction, the first: {reason}.")
-
-
-def _check_variants(variants: str, output: str, others: Mapping[str, object]) -> None:
-    """What is wrong is said before a family's model is trained."""
-    if given := [flag for flag, value in others.items() if value]:
-        raise ConfigError(f"Expected no {given[0]} with --variants: these are scored by their family and predictors.")
-    from sciencegen.api.writing.formats import WRITTEN_TABLES
-
-    if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
-        raise ConfigError(f"Expected -o to end in .csv or .parquet for scores of variants, got {output}.")
-    if variants not in ("all-singles", "-") and not Path(variants).is_file():
-        raise DataError(
-            f"Expected all-singles or a file of variants, found no file '{variants}'. "
-            "Put A42G or such into a file with the header `mutant`."
-        )

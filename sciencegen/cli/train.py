@@ -123,7 +123,7 @@ def predictor(
     flags |= dict(settings=options.pairs(setting, "--set"), threads=threads, split=split, wild_type=wild_type)
     record = options.settings_from(PredictorSettings, settings, table=table, **flags)
     if record.form:  # networks go on in the folder of a killed call
-        check_writable(Path(output) / "predictor", "-o")
+        check_writable(Path(output) / "predictor", "`output`")
     else:
         claim_output(output, force, folder=True)
 

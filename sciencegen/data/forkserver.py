@@ -31,7 +31,7 @@ AVAILABLE = os.name == "posix"
 
 
 class Forkserver:
-    """This process's end: `fork(task)` gives a worker's number and the connection to it."""
+    """The calling process's end: `fork(task)` gives a worker's number and the connection to it."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -50,7 +50,7 @@ class Forkserver:
         self._one_request = threading.Lock()
 
     def fork(self, task: bytes) -> tuple[int, Connection]:
-        """Start a worker on a pickled (initializer, function)."""
+        """Start a worker on a pickled function."""
         ours, theirs = socket.socketpair()
         with self._one_request, theirs:
             try:
@@ -81,7 +81,7 @@ a module once: under another path the same name may be another module)."""
 
 
 def forkserver() -> Forkserver:
-    """This process's fork server, started on first use and ended with the process."""
+    """The fork server of this process, started on first use and ended with the process."""
     key = (os.getpid(), tuple(_search_path()))
     server = _SERVERS.get(key)
     if server is None or server.process.poll() is not None:
@@ -141,15 +141,13 @@ def _import_task(task: bytes) -> str:
 def _work(connection: Connection, task: bytes) -> None:
     """A worker's life: answer (True, result) or (False, reason) to each argument, until the connection closes."""
     try:
-        initializer, function = pickle.loads(task)
-        if initializer is not None:
-            initializer()
+        function = pickle.loads(task)
         connection.send((True, None))
         while True:
             connection.send(_answer(function, connection.recv()))
     except (EOFError, OSError):
         pass
-    except BaseException as error:  # the initializer's: the parent raises it
+    except BaseException as error:  # of loading the function: the parent raises it
         with contextlib.suppress(OSError):
             connection.send((False, _reason(error)))
     finally:

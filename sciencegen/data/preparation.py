@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,11 @@ class ItemFunctions:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """processes: 0 for this one. timeout_s: of a chunk, then of an item. initializer: runs first in a worker."""
+    """processes: 0 for this one. timeout_s: of a chunk, then of an item."""
 
     processes: int = 2
     chunk: int = 512
     timeout_s: float = 60.0
-    initializer: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -115,9 +115,8 @@ def _results(
     worker: PrepareChunk, texts: Iterable[str], settings: WorkerSettings
 ) -> Iterator[tuple[int, list[str], PreparedChunk | Failure]]:
     return map_chunks_killable(
-        worker, texts, processes=settings.processes, chunk=settings.chunk, timeout_s=settings.timeout_s,
-        initializer=settings.initializer,
-    )  # fmt: skip
+        worker, texts, processes=settings.processes, chunk=settings.chunk, timeout_s=settings.timeout_s
+    )
 
 
 def _streams(
@@ -133,6 +132,7 @@ def _streams(
 
 
 def check_fractions(fractions: Mapping[str, float]) -> None:
+    """An error for fractions of splits that don't sum to 1 or are negative."""
     if not math.isclose(sum(fractions.values()), 1.0, abs_tol=1e-6) or min(fractions.values()) < 0:
         raise ConfigError(f"Expected split fractions that sum to 1, got {dict(fractions)}.")
 

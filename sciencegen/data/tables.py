@@ -54,7 +54,7 @@ PEEK_ROWS = 200
 def read_table(
     path: str | Path, item_columns: Sequence[str], column: str | None = None, with_cells: bool = False
 ) -> Iterator[Row]:
-    """Stream the rows of a .csv or .parquet file. The first bytes tell what a file is, not its ending.
+    r"""Stream the rows of a .csv or .parquet file. The first bytes tell what a file is, not its ending.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def read_table(
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "table.csv")
-    >>> _ = path.write_text("smiles,activity\\nCCO,1.5\\nCCN,low\\n")
+    >>> _ = path.write_text("smiles,activity\nCCO,1.5\nCCN,low\n")
     >>> first, second = read_table(path, ["smiles"])
     >>> first.text, first.values, second.unread
     ('CCO', {'activity': 1.5}, {'activity': 'low'})

@@ -1,4 +1,4 @@
-"""Map over threads, in order: for work that leaves Python's lock, such as matrix products."""
+"""Map over threads, in order: for work that releases Python's lock, such as matrix products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Map a function over untrusted items in processes that may crash or hang: the guilty item fails, the rest goes on.
+"""Map a function over untrusted items in processes that may crash or hang: only the item that caused it fails.
 
 A molecule toolkit can end in a segmentation fault or never return on a hostile input; no `try` helps against that.
 Items go to worker processes in chunks. A worker that dies or takes too long is killed and replaced, its chunk is tried
@@ -23,7 +23,7 @@ from sciencegen.data.forkserver import AVAILABLE, forkserver
 from sciencegen.errors import ConfigError, SciencegenError
 
 START_TIMEOUT_S = 300.0
-"""For the imports and the initializer of a worker."""
+"""For the imports of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class EachItem:
     def _one(self, item: object) -> object:
         try:
             return self.function(item)
-        except Exception as error:  # anybody's code: its error belongs to this item
+        except Exception as error:  # third-party code: its error belongs to this item
             return Failure(f"{type(error).__name__}: {error}")
 
 
@@ -56,16 +56,13 @@ def map_killable(
     processes: int = 2,
     chunk: int = 256,
     timeout_s: float = 30.0,
-    initializer: Callable[[], None] | None = None,
 ) -> Iterator[tuple[int, Any]]:
     """(index, function(item) or Failure) for each item, in order, streaming with bounded memory.
 
-    function and initializer must be importable (a module's function, a `functools.partial` or a frozen record of one).
+    function must be importable (a module's function, a `functools.partial` or a frozen record of one).
     processes: 0 runs here, without protection. timeout_s: the longest that one chunk, then one item, may take.
     """
-    chunks = map_chunks_killable(
-        EachItem(function), items, processes=processes, chunk=chunk, timeout_s=timeout_s, initializer=initializer
-    )
+    chunks = map_chunks_killable(EachItem(function), items, processes=processes, chunk=chunk, timeout_s=timeout_s)
     for start, members, results in chunks:
         found = [results] * len(members) if isinstance(results, Failure) else results
         yield from enumerate(found, start)
@@ -78,16 +75,15 @@ def map_chunks_killable(
     processes: int = 2,
     chunk: int = 256,
     timeout_s: float = 30.0,
-    initializer: Callable[[], None] | None = None,
 ) -> Iterator[tuple[int, list[Any], Any]]:
     """(index of the first item, items, function(items) or Failure) for each chunk, in order.
 
     After a crash, a timeout or an exception the chunk comes back as chunks of one item, so a Failure has one item.
     """
     if processes < 1 or not AVAILABLE:
-        yield from _map_here(function, items, chunk, initializer)
+        yield from _map_here(function, items, chunk)
         return
-    pool = _Pool(_pickled((initializer, function)), processes, timeout_s)
+    pool = _Pool(_pickled(function), processes, timeout_s)
     try:
         yield from pool.run(_jobs(items, chunk))
     finally:
@@ -112,10 +108,8 @@ def _jobs(items: Iterable[Any], chunk: int) -> Iterator[_Job]:
 
 
 def _map_here(
-    function: Callable[[list[Any]], Any], items: Iterable[Any], chunk: int, initializer: Callable[[], None] | None
+    function: Callable[[list[Any]], Any], items: Iterable[Any], chunk: int
 ) -> Iterator[tuple[int, list[Any], Any]]:
-    if initializer is not None:
-        initializer()
     for job in _jobs(items, chunk):
         try:
             yield job.start, job.items, function(job.items)
@@ -123,7 +117,7 @@ def _map_here(
             for single in job.singles():
                 try:
                     result = function(single.items)
-                except Exception as error:  # anybody's code: its error belongs to this item
+                except Exception as error:  # third-party code: its error belongs to this item
                     result = Failure(f"{type(error).__name__}: {error}")
                 yield single.start, single.items, result
 

@@ -40,6 +40,7 @@ def write_table(path: str | Path, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 def is_parquet(path: str | Path) -> bool:
+    """Whether a path ends in .parquet or .pq, in any case."""
     return str(path).lower().endswith((".parquet", ".pq"))
 
 

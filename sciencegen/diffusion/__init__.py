@@ -1,0 +1,1 @@
+"""Diffusion models: schedules, processes, losses, samplers, guidance and likelihoods."""

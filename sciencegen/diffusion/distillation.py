@@ -26,7 +26,7 @@ from sciencegen.errors import ConfigError
 def two_step_target(
     teacher: Denoiser, state: State, z: Batch, t: Levels, middle: Levels, s: Levels
 ) -> dict[str, Tensor]:
-    """The x with which one step from t to s arrives where the teacher's two arrive. Ibid., appendix G:
+    """The x with which one step from t to s arrives where the teacher's two arrive. Ibid., appendix G.
 
     x = (z_s - (sigma_s / sigma_t) z_t) / (alpha_s - (sigma_s / sigma_t) alpha_t).
 
@@ -54,7 +54,7 @@ def distillation_loss(
     """max(SNR, 1) |x_target - x^|^2, the paper's truncated weighting, at the student's step `index` of each item.
 
     log_snrs: the teacher's path [2 N + 1] from noise to data, of which the student's steps are every second one; step N
-    is its end, where a sampler asks for a last estimate.
+    is its end, where a sampler needs a last estimate.
     """
     t, middle, s = (log_snrs[(2 * index + ahead).clamp(max=len(log_snrs) - 1)] for ahead in (0, 1, 2))
     z = diffuse(state, x, t, noise)

@@ -44,7 +44,7 @@ def predictor_gradient(denoise: Denoiser, state: State, evidence: Evidence, scal
     """
 
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
-        asked = torch.is_grad_enabled() and all(z[name].requires_grad for name in state.fields)  # as a density asks
+        asked = torch.is_grad_enabled() and all(z[name].requires_grad for name in state.fields)  # as a density requires
         with torch.inference_mode(False), torch.enable_grad():
             seen = {name: _differentiable(value) for name, value in z.items()}
             leaves = {name: z[name] if asked else seen[name].detach().requires_grad_() for name in state.fields}
@@ -68,7 +68,7 @@ def _differentiable(value: Tensor) -> Tensor:
 
 
 def of_estimate(denoise: Denoiser, log_prob: Callable[[Fields], Float[Tensor, " batch"]]) -> Evidence:
-    """log p(y | z) taken as log p(y | x^(z)): for predictors that know clean items only. Chung et al. 2023, section 3.
+    """Takes log p(y | z) as log p(y | x^(z)): for predictors of clean items only. Chung et al. 2023, section 3.
 
     `log_prob` sees the denoiser's fields, and the gradient passes through the denoiser.
     """

@@ -40,7 +40,7 @@ def image_diffusion(
     """A `LatentModel` of images of `shape` (channels, y, x) that vary by about 1.
 
     conditions: how its columns turn. context: fields that are given beside the image, by their numbers of channels
-    (`UNetDenoiser`); `generate` then wants a Batch of them as `like`. Its bound is in nats per image:
+    (`UNetDenoiser`); `generate` then takes a Batch of them as `like`. Its bound is in nats per image:
     `terms(batch).bits_per_dimension(model.state.dimensions(batch), step)`.
     """
     s = settings or ImageDiffusionSettings()

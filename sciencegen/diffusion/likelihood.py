@@ -31,7 +31,7 @@ Divergence = Callable[[dict[str, Tensor], dict[str, Tensor]], Float[Tensor, " ba
 
 
 def velocity(denoise: Denoiser, state: State, z: Batch, log_snr: Float[Tensor, ""]) -> dict[str, Tensor]:
-    """dz / dlog_snr of every field, within its space, so that its divergence counts the space's own dimensions."""
+    """Slope dz / dlog_snr of every field within its space, so that its divergence counts the space's own dimensions."""
     x = predict(denoise, state, z, levels(log_snr, z))
 
     def of(name: str) -> Tensor:
@@ -42,7 +42,7 @@ def velocity(denoise: Denoiser, state: State, z: Batch, log_snr: Float[Tensor, "
 
 
 def flow(denoise: Denoiser, state: State, z: Batch, log_snrs: Path) -> Batch:
-    """z at log_snrs[0] carried to log_snrs[-1], in either direction."""
+    """Carries z from log_snrs[0] to log_snrs[-1], in either direction."""
     move = lambda at, log_snr: velocity(denoise, state, at, log_snr)  # noqa: E731
     for start, end in pairwise(log_snrs):
         z = _runge_kutta(move, z, start, end)
@@ -119,7 +119,7 @@ def hutchinson_divergence(state: State, like: Batch, generator: Generator) -> Di
 def log_prob(
     denoise: Denoiser, state: State, x: Batch, log_snrs: Path, divergence: Divergence = exact_divergence
 ) -> Float[Tensor, " batch"]:
-    """log p(x) in nats: of the noise that x flows to, and of the volume that the way changes.
+    """Log p(x) in nats: of the noise that x flows to, and of the volume that the way changes.
 
     x is taken as is; the density is that of data with the least noise, e^(-log_snr_max / 2) of its scale.
     """
@@ -161,6 +161,7 @@ def _step_with_divergence(
 
 
 def check_continuous(state: State) -> None:
+    """An error for categorical fields, which have no density."""
     categorical = [name for name, field in state.fields.items() if isinstance(field.space, Categorical)]
     if categorical:
         raise ConfigError(

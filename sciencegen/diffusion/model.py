@@ -126,7 +126,7 @@ class DiffusionModel(nn.Module):
         return continuous_bound(self, self.state, self.schedule, x, times, self.state.noise(x, generator))
 
     def log_prob(self, batch: Batch, divergence: Divergence = exact_divergence) -> Float[Tensor, " batch"]:
-        """log p(x | c) in nats by the probability-flow ODE; continuous fields only."""
+        """Log p(x | c) in nats by the probability-flow ODE; continuous fields only."""
         x = self.state.embed(batch)
         return log_prob(self, self.state, x, self.flow_path(x), divergence).detach()
 
@@ -185,7 +185,7 @@ class DiffusionModel(nn.Module):
 
     @torch.no_grad()
     def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
-        """Noisy z to items by any sampler; what noise it asks for follows from z unless it is given. bend: the
+        """Noisy z to items by any sampler; the noise that it needs follows from z unless it is given. bend: the
         denoiser, as in guidance.py."""
         path, denoise = self.path(steps, z), self.denoiser()
         denoise = denoise if bend is None else bend(denoise)

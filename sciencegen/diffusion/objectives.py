@@ -1,4 +1,4 @@
-"""What a denoiser is trained and judged by: the bound of log p(x), its discrete-time kin, and weighted losses.
+"""What a denoiser is trained and evaluated by: the bound of log p(x), its discrete-time form, and weighted losses.
 
 Every loss is an integral over noise levels, of which each item contributes one: `time` [batch] is an argument, drawn by
 `low_discrepancy_times`, and `noise` are standard normal fields (`State.noise`).

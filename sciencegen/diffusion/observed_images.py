@@ -55,7 +55,7 @@ class ObservedImageDiffusion(nn.Module):
     # --- training -----------------------------------------------------------------------------------------------------
 
     def embed(self, batch: Batch, generator: Generator | None = None) -> Batch:
-        """The image spread over its steps and stretched, psf and noise as the network sees them. Without a generator
+        """The image spread over its steps and stretched, psf and noise as the network gets them. Without a generator
         pixels stay in the middle of their steps."""
         image, sigma = batch[IMAGE], self._sigma(batch)
         if generator is not None:
@@ -86,7 +86,7 @@ class ObservedImageDiffusion(nn.Module):
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:
-        """The bound of -log p(x | c, psf, variance) in nats, x in the image's own unit and spread over its steps:
+        """The bound of -log p(x | c, psf, variance) in nats, x in the image's own unit and spread over its steps.
 
         -log p(x) = -log p(u) - sum log du/dx,   du/dx = (du/dw) / sigma.
         """

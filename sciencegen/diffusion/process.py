@@ -34,10 +34,12 @@ class Denoiser(Protocol):
 
 
 def alpha(log_snr: Tensor) -> Tensor:
+    """Scale of the data in z = alpha x + sigma eps; alpha^2 = sigmoid(log_snr)."""
     return torch.sigmoid(log_snr).sqrt()
 
 
 def sigma(log_snr: Tensor) -> Tensor:
+    """Scale of the noise in z = alpha x + sigma eps; sigma^2 = sigmoid(-log_snr)."""
     return torch.sigmoid(-log_snr).sqrt()
 
 
@@ -50,6 +52,7 @@ class Coefficients:
 
 
 def coefficients(state: State, name: str, log_snr: Levels, like: Tensor) -> Coefficients:
+    """Coefficients of one field, whose log-SNR is the process's plus its own shift; they broadcast against `like`."""
     own = rows(log_snr + state.fields[name].log_snr_shift, like)
     return Coefficients(alpha(own), sigma(own))
 
@@ -100,7 +103,7 @@ def diffuse_further(state: State, z: Batch, log_snr_s: Levels, log_snr_t: Levels
 
 
 def ancestral_step(state: State, z: Batch, x: Fields, log_snr_t: Levels, log_snr_s: Levels, noise: Fields) -> Batch:
-    """z_s ~ q(z_s | z_t, x). Kingma et al. 2021, appendix A, with c = 1 - e^(log_snr_t - log_snr_s):
+    """z_s ~ q(z_s | z_t, x), with c = 1 - e^(log_snr_t - log_snr_s). Kingma et al. 2021, appendix A.
 
     mean = (alpha_s / alpha_t) (1 - c) z_t + alpha_s c x,   variance = sigma_s^2 c.
     """

@@ -38,6 +38,8 @@ Path = Float[Tensor, " point"]
 
 @runtime_checkable
 class Sampler(Protocol):
+    """A function that carries z from log_snrs[0] to log_snrs[-1]."""
+
     def __call__(self, denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch: ...
 
 
@@ -74,6 +76,7 @@ def no_noise(step: int, like: Batch) -> Fields:
 
 
 def check_path(log_snrs: Path) -> None:
+    """An error for fewer than 2 log-SNR values, or values that don't rise."""
     if log_snrs.ndim != 1 or len(log_snrs) < 2:
         raise ShapeError(f"Expected 2 or more log-SNR values [point], got {list(log_snrs.shape)}.")
     if not (log_snrs.diff() > 0).all():

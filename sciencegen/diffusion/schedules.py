@@ -22,6 +22,8 @@ from sciencegen.errors import ConfigError, ShapeError
 
 @runtime_checkable
 class Schedule(Protocol):
+    """Log-SNR by time, falling from `log_snr_max` at 0 (data) to `log_snr_min` at 1 (noise)."""
+
     @property
     def log_snr_max(self) -> float: ...
 
@@ -32,6 +34,7 @@ class Schedule(Protocol):
 
 
 def check_ends(log_snr_max: float, log_snr_min: float) -> None:
+    """An error where the log-SNR of data is not above that of noise."""
     if not log_snr_max > log_snr_min:
         raise ConfigError(f"Expected log_snr_max above log_snr_min, got {log_snr_max} and {log_snr_min}.")
 
@@ -45,6 +48,7 @@ def log_snr_and_slope(
 
 
 def check_times(last_time: float, crowding: float) -> None:
+    """An error unless 0 <= last_time < 1 and 0 < crowding <= 4."""
     if not (0 <= last_time < 1 and 0 < crowding <= 4):
         raise ConfigError(f"Expected a last_time of 0 to below 1 and a crowding in 0..4, got {last_time}, {crowding}.")
 
@@ -52,7 +56,7 @@ def check_times(last_time: float, crowding: float) -> None:
 def log_snr_grid(
     schedule: Schedule, steps: int, like: Tensor, last_time: float = 0.0, crowding: float = 1.0
 ) -> Float[Tensor, " point"]:
-    """steps + 1 values from noise to data: a sampler's way.
+    """A sampler's way from noise to data, steps + 1 values.
 
     Its times are last + (1 - last) u^crowding, u falling evenly from 1 to 0. With crowding above 1 the steps crowd
     towards the data (as rho does in Karras et al. 2022, eq. 5). A way that ends at a last_time above 0 leaves the
@@ -84,7 +88,7 @@ class Cosine:
     """log_snr = -2 log tan(pi t / 2) + shift, cut at its ends. Nichol & Dhariwal 2021, section 3.2.
 
     `shift` = 2 log(64 / d) for images of d by d pixels (Hoogeboom et al. 2023, section 3.1): below 0 for bigger items,
-    whose parts tell more of each other.
+    whose parts depend more on each other.
     """
 
     log_snr_max: float = 13.3

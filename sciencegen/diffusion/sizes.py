@@ -49,7 +49,7 @@ class SizedDiffusion(nn.Module):
 
     diffusion: of items of the greatest size and less; every field of its state has positions, and nothing is given.
     What is drawn is padded to the greatest size and masked. In a latent a size stands as the normal quantile of its
-    place in p(n), so that decoding needs no condition to know it.
+    place in p(n), so that decoding needs no condition for it.
     """
 
     def __init__(self, diffusion: DiffusionModel, table: SizeTable) -> None:

@@ -1,4 +1,4 @@
-"""Where a part of an item lives: Euclidean, with its centre at zero, or categorical; of any trailing shape."""
+"""The space of a part of an item: Euclidean, with its centre at zero, or categorical; of any trailing shape."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Euclidean:
         log_snr: Float[Tensor, " batch"],
         real: Real,
     ) -> Float[Tensor, " batch"]:
-        """Where p(x | z_0) = N(z_0 / alpha_0, e^-log_snr I), the expectation over q(z_0 | x) is an entropy:
+        """Where p(x | z_0) = N(z_0 / alpha_0, e^-log_snr I), the expectation over q(z_0 | x) is an entropy.
 
         -E log p(x | z_0) = D/2 (log 2 pi e - log_snr). Hoogeboom et al. 2022, section 3 (the zeroth likelihood term).
         """

@@ -16,16 +16,16 @@ from torch.nn import functional
 
 
 def stretched(pixels: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """w to u."""
+    """Maps w to u."""
     return torch.asinh(pixels)
 
 
 def unstretched(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """u to w."""
+    """Maps u to w."""
     return torch.sinh(values)
 
 
 def log_slope(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """log du/dw = -log cosh u, by u: what a density of w has more than that of u, in nats for each pixel."""
+    """Log du/dw = -log cosh u, by u: what a density of w has more than that of u, in nats for each pixel."""
     size = values.abs()
     return math.log(2) - size - functional.softplus(-2 * size)

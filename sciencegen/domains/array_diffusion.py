@@ -35,7 +35,7 @@ def array_diffusion_recipe(
         An item with a missing number is refused.
     name : str
     conditions : tuple of str, optional
-        Properties that the model is conditioned on unless told otherwise, beside the user's own columns.
+        Properties that the model is conditioned on by default, in addition to the user's own columns.
     settings : type
         `VectorDiffusionSettings`, or a frozen record that inherits it with other defaults.
     description : str
@@ -43,7 +43,7 @@ def array_diffusion_recipe(
     Returns
     -------
     Recipe
-        Its models know `log_likelihood`: log p of an item's numbers in nats, exact up to the steps of the
+        Its models score `log_likelihood`: log p of an item's numbers in nats, exact up to the steps of the
         probability-flow ODE (`--set "diffusion={flow_steps: 32}"`).
 
     Examples
@@ -89,7 +89,7 @@ def check(
 def array_oracles(
     model: DiffusionModel, representation: ArrayRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """log p of an item's own numbers: log p(u) - sum log std, u = (x - mean) / std."""
+    """Oracles of log p of an item's own numbers: log p(u) - sum log std, u = (x - mean) / std."""
     volume = float(np.log(representation.values[1]).sum())
 
     def density(batch: Batch) -> Tensor:

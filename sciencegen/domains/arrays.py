@@ -144,11 +144,11 @@ class ArrayCodec:
     item: Callable[[np.ndarray], Item | Refusal]
 
     def fit(self, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> ArrayRepresentation:
-        parsed = [item for item in map(self.items.parse, texts) if not isinstance(item, Refusal)]
-        arrays = [array.ravel() for array in map(self.array, parsed) if not isinstance(array, Refusal)]
+        parsed = (item for item in map(self.items.parse, texts) if not isinstance(item, Refusal))
+        arrays = [array for array in map(self.array, parsed) if not isinstance(array, Refusal)]
         if not arrays:
             raise DataError(f"Expected items to learn from, found none among {len(texts)} rows.")
-        vectors = [vector_of(self, item, len(arrays[0])) for item in parsed]
+        vectors = [_vector(array, arrays[0].size) for array in arrays]
         table = np.stack([vector for vector in vectors if not isinstance(vector, Refusal)])
         return ArrayRepresentation(self, tuple(properties), _moments(values), _moments(table))
 
@@ -160,8 +160,10 @@ class ArrayCodec:
 def vector_of(codec: ArrayCodec, item: Item, size: int) -> Float[np.ndarray, " value"] | Refusal:
     """An item's numbers in double precision, or why it can't be used."""
     array = codec.array(item)
-    if isinstance(array, Refusal):
-        return array
+    return array if isinstance(array, Refusal) else _vector(array, size)
+
+
+def _vector(array: np.ndarray, size: int) -> Float[np.ndarray, " value"] | Refusal:
     vector = np.asarray(array, np.float64).ravel()
     if len(vector) != size:
         return Refusal(f"{len(vector)} numbers, expected {size}")
@@ -196,7 +198,7 @@ def array_recipe(
     codec : ArrayCodec
     name : str
     conditions : tuple of str, optional
-        Properties that the model is conditioned on unless told otherwise, beside the user's own columns.
+        Properties that the model is conditioned on by default, in addition to the user's own columns.
     settings : type, optional
         `ArrayVAESettings`, or a frozen record that inherits it with other defaults.
     description : str

@@ -1,4 +1,5 @@
-"""What a domain is: one science as a frozen record. A new domain is one folder and one line in `DOMAINS`.
+"""What a domain is: one science as a frozen record. A new domain is a package with an entry point, or a folder
+here and a line in `DOMAINS`.
 
 Everything outside `sciencegen.domains` sees a science only through this record. The core must be there; the optional
 parts of `capabilities/` are None where a science has no such thing.
@@ -48,7 +49,7 @@ class WriteItems(Protocol):
 
 
 def _set_defaults(record: object, defaults: Mapping[str, object]) -> None:
-    """Methods in place of functions that are None; `dataclasses.replace` hands over the methods of another record."""
+    """Methods in place of functions that are None; `dataclasses.replace` passes the methods of another record."""
     for name, default in defaults.items():
         value = vars(record)[name]
         if value is None or (isinstance(value, MethodType) and type(value.__self__) is type(record)):
@@ -81,7 +82,7 @@ class ItemIO:
     left_out : (text) -> str
         What `parse` leaves out of a text (of a salt, the other ions), in words, or "".
     given : frozenset of str
-        Properties that a file may know better than a measurement of the item (galaxies: measured without noise);
+        Properties that a file may give better than a measurement of the item (galaxies: measured without noise);
         prepared data hold the file's number where there is one.
     labels : mapping
         Name of a label -> function of an item's name (proteins: `taxon`), "" for none.
@@ -128,7 +129,7 @@ class Similarity:
     nearest : (items, references) -> [item], optional
         Greatest similarity to any reference; may be much faster than the default, the maximum of `matrix`.
     maximum : float
-        Of two candidates of one search, unless told otherwise.
+        Of two candidates of one search, by default.
     """
 
     matrix: Callable[[Sequence[Item], Sequence[Item]], np.ndarray]

@@ -18,6 +18,7 @@ NEARLY = 1e-2
 
 
 def bad_recipes(subject: Subject) -> str:
+    """A recipe under a name that isn't its own, or whose settings are no frozen dataclass with defaults."""
     for name, recipe in subject.domain.recipes.items():
         settings = recipe.settings
         if name != recipe.name:
@@ -29,6 +30,7 @@ def bad_recipes(subject: Subject) -> str:
 
 
 def unknown_conditions(subject: Subject) -> str:
+    """Conditions of a recipe that are neither properties nor columns of its oracles."""
     for name, recipe in subject.domain.recipes.items():
         columns = recipe.oracles.names if recipe.oracles else ()
         unknown = set(recipe.conditions or ()) - set(subject.domain.properties) - set(columns)
@@ -38,12 +40,14 @@ def unknown_conditions(subject: Subject) -> str:
 
 
 def unlike_shape(subject: Subject) -> str:
+    """The shape of a similarity matrix that isn't [item reference], also where there are no items."""
     matrix, items = subject.domain.similarity.matrix, subject.items
     count = len(items)
     return shape_breach(matrix(items, items[:1]), (count, 1)) or shape_breach(matrix([], items), (0, count))
 
 
 def unlike_itself(subject: Subject) -> str:
+    """Similarities outside 0..1, or not 1 (within `NEARLY`) of an item with itself."""
     table = subject.domain.similarity.matrix(subject.items, subject.items)
     if table.min() < -CLOSE or table.max() > 1 + CLOSE:
         return f"values from {table.min():g} to {table.max():g}"
@@ -51,6 +55,7 @@ def unlike_itself(subject: Subject) -> str:
 
 
 def not_nearest(subject: Subject) -> str:
+    """Values of `nearest` that aren't the greatest of `matrix` in each row, or not 0 without references."""
     similarity, items = subject.domain.similarity, subject.items
     found, expected = similarity.nearest(items, items[1:]), similarity.matrix(items, items[1:]).max(1)
     if wrong := shape_breach(found, (len(items),)):
@@ -61,16 +66,19 @@ def not_nearest(subject: Subject) -> str:
 
 
 def bad_maximum(subject: Subject) -> str:
+    """A `similarity.maximum` outside 0..1, or 0."""
     maximum = subject.domain.similarity.maximum
     return "" if 0 < maximum <= 1 else f"{maximum}"
 
 
 def missing_oracles(subject: Subject) -> str:
+    """Properties that aren't among the names of oracles."""
     missing = set(subject.domain.properties) - set(subject.domain.oracles.names())
     return f"none of {sorted(missing)}" if missing else ""
 
 
 def other_oracles(subject: Subject) -> str:
+    """The oracle of a property that has another name, unit or direction."""
     for known in subject.domain.properties.values():
         oracle = subject.domain.oracles.find(known.name)
         if (oracle.name, oracle.unit, oracle.direction) != (known.name, known.unit, known.direction):
@@ -79,6 +87,7 @@ def other_oracles(subject: Subject) -> str:
 
 
 def other_scores(subject: Subject) -> str:
+    """Scores of a property's oracle that differ from measured values; a missing score is NaN."""
     for name in subject.domain.properties:
         scores = [score.value for score in subject.domain.oracles.find(name).score(subject.items)]
         values = subject.domain.measure(subject.items, [name])[:, 0]
@@ -89,6 +98,7 @@ def other_scores(subject: Subject) -> str:
 
 
 def unknown_oracle(subject: Subject) -> str:
+    """What `oracles.find` returns for a name that doesn't exist, instead of raising an UnknownNameError."""
     try:
         found = subject.domain.oracles.find(NO_NAME)
     except UnknownNameError:
@@ -97,6 +107,7 @@ def unknown_oracle(subject: Subject) -> str:
 
 
 def feature_rows(subject: Subject) -> str:
+    """Features that aren't a finite row for each item, or that have rows where there are no items."""
     features, count = subject.domain.regression.features, len(subject.items)
     table = features(subject.items)
     if wrong := shape_breach(table, (count, None)):
@@ -107,12 +118,14 @@ def feature_rows(subject: Subject) -> str:
 
 
 def group_labels(subject: Subject) -> str:
+    """Groups that aren't one text for each item."""
     groups = subject.domain.regression.groups(subject.items)
     right = len(groups) == len(subject.items) and all(isinstance(label, str) for label in groups)
     return "" if right else f"{groups!r:.60}"
 
 
 def fitted_features(subject: Subject) -> str:
+    """Fitted features that can't be loaded, give other rows once loaded, or rows of another size than their blocks."""
     regression = subject.domain.regression
     fitted = regression.fit(subject.items, None) if regression.fit else None
     if fitted is None:
@@ -127,6 +140,7 @@ def fitted_features(subject: Subject) -> str:
 
 
 def split_labels(subject: Subject) -> str:
+    """A split that is no `Split` or doesn't have one label for each item; one that raises a DataError is left out."""
     regression = subject.domain.regression
     fitted = regression.fit(subject.items, None) if regression.fit else None
     for name, make in regression.splits.items():
@@ -142,6 +156,7 @@ def split_labels(subject: Subject) -> str:
 
 
 def bad_metrics(subject: Subject) -> str:
+    """Metrics of the examples against themselves that aren't finite numbers by name, or no metrics."""
     texts = [subject.domain.items.text(item) for item in subject.items]
     found = subject.domain.evaluate(texts, texts, texts)
     numbers = all(isinstance(name, str) and math.isfinite(value) for name, value in found.items())
@@ -149,6 +164,7 @@ def bad_metrics(subject: Subject) -> str:
 
 
 def bad_pictures(subject: Subject) -> str:
+    """A picture that is neither an SVG element nor an <img>."""
     pictures = [subject.domain.render(item, 220, 160) for item in subject.items[:3]]
     wrong = [picture for picture in pictures if not is_picture(picture)]
     return f"{wrong[0]!r:.60}" if wrong else ""

@@ -14,33 +14,39 @@ from sciencegen.items import Property, Refusal
 
 
 def unnamed(subject: Subject) -> str:
+    """An empty name, a "/" in the name of what is no form, or none in that of a form."""
     name = subject.domain.name
     return "" if name and ("/" in name) == (subject.domain.form is not None) else f"'{name}'"
 
 
 def unread_examples(subject: Subject) -> str:
+    """The first example that is refused, else the number of examples where there are too few."""
     refused = {text: subject.domain.items.parse(text) for text in subject.texts}
     found = [f"'{text[:40]}': {one.reason}" for text, one in refused.items() if isinstance(one, Refusal)]
     return found[0] if found else "" if len(subject.items) >= FEWEST_EXAMPLES else f"{len(subject.items)} examples"
 
 
 def not_inverse(subject: Subject) -> str:
+    """The first item that isn't read again as itself from its own text."""
     wrong = [item for item in subject.items if not subject.parses(item)]
     return f"another item or a refusal of '{subject.domain.items.text(wrong[0])[:60]}'" if wrong else ""
 
 
 def no_single_cell(subject: Subject) -> str:
+    """A text that is empty, has a line end, or is no str."""
     texts = [subject.domain.items.text(item) for item in subject.items]
     wrong = [text for text in texts if not isinstance(text, str) or not text or "\n" in text]
     return f"{wrong[0]!r:.60}" if wrong else ""
 
 
 def no_refusal_of_nothing(subject: Subject) -> str:
+    """What "" is parsed to, instead of a Refusal with a reason."""
     found = subject.domain.items.parse("")
     return "" if isinstance(found, Refusal) and found.reason else f"{found!r:.60}"
 
 
 def bad_formats(subject: Subject) -> str:
+    """Formats that don't begin with a dot, or none of them, or no columns."""
     items = subject.domain.items
     wrong = [ending for ending in items.formats if not ending.startswith(".")]
     return (
@@ -51,6 +57,7 @@ def bad_formats(subject: Subject) -> str:
 
 
 def unread_tables(subject: Subject) -> str:
+    """Rows of a CSV whose texts or numbers aren't those written; forms and domains without CSV pass."""
     items = subject.domain.items
     if ".csv" not in items.formats or subject.domain.form is not None:  # whose tables may have columns of their own
         return ""
@@ -86,17 +93,20 @@ def unread_files(subject: Subject) -> str:
 
 
 def unknown_given(subject: Subject) -> str:
+    """Names of `items.given` that are no properties."""
     unknown = subject.domain.items.given - set(subject.domain.properties)
     return f"{sorted(unknown)}" if unknown else ""
 
 
 def labels_without_text(subject: Subject) -> str:
+    """Labels that aren't text, by name."""
     found = {name: label("row 1") for name, label in subject.domain.items.labels.items()}
     wrong = {name: value for name, value in found.items() if not isinstance(value, str)}
     return f"{wrong}" if wrong else ""
 
 
 def simulated_together(subject: Subject) -> str:
+    """Simulated rows that differ when they are made one by one; domains that simulate nothing pass."""
     simulate = subject.domain.items.simulate
     if simulate is None:
         return ""
@@ -105,6 +115,7 @@ def simulated_together(subject: Subject) -> str:
 
 
 def bad_properties(subject: Subject) -> str:
+    """A property under a name that isn't its own, or with an impossible range, tolerance or direction."""
     wrong = [name for name, one in subject.domain.properties.items() if name != one.name or not _sensible(one)]
     return f"{subject.domain.properties[wrong[0]]}" if wrong else "" if subject.domain.properties else "none"
 
@@ -115,6 +126,7 @@ def _sensible(known: Property) -> bool:
 
 
 def measured_shape(subject: Subject) -> str:
+    """The shape of measured values that isn't [item property], also where there are no items."""
     names = list(subject.domain.properties)
     found = subject.domain.measure(subject.items, names)
     return shape_breach(found, (len(subject.items), len(names))) or _no_rows(subject, found.shape[1])
@@ -125,6 +137,7 @@ def _no_rows(subject: Subject, columns: int) -> str:
 
 
 def measured_apart(subject: Subject) -> str:
+    """A property with other values where it is measured alone, with the items in reverse order."""
     names = list(subject.domain.properties)
     whole = subject.domain.measure(subject.items, names)
     for column, name in enumerate(names):
@@ -135,6 +148,7 @@ def measured_apart(subject: Subject) -> str:
 
 
 def impossible_values(subject: Subject) -> str:
+    """The first measured value outside a property's `possible` range; NaN passes."""
     for name, known in subject.domain.properties.items():
         values = subject.domain.measure(subject.items, [name])[:, 0]
         outside = values[(values < known.possible[0]) | (values > known.possible[1])]

@@ -96,7 +96,7 @@ class Law:
     def check(self, subject: Subject) -> None:
         try:
             got = self.breach(subject)
-        except Exception as error:  # a domain may be anybody's code
+        except Exception as error:  # a domain may be third-party code
             got = f"{type(error).__name__}: {error}"
             raise ContractError(subject.domain.name, self.part, self.law, got, self.remedy) from error
         if got:

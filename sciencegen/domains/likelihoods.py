@@ -23,7 +23,7 @@ Density = Callable[[Batch], Float[Tensor, " batch"]]
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """log p(x) of whole items in nats, told no condition.
+    """log p(x) of whole items in nats, without a condition.
 
     Items are read one at a time, so that none depends on what is scored beside it.
 

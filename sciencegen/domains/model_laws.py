@@ -23,12 +23,14 @@ def own_recipes(subject: Subject) -> list[Recipe]:
 
 
 def fitted(subject: Subject, recipe: Recipe) -> Representation:
+    """The recipe's representation, fitted on the examples and on those of its conditions that are properties."""
     names = [name for name in recipe.conditions or () if name in subject.domain.properties]
     texts = [subject.domain.items.text(item) for item in subject.items]
     return recipe.fit(texts, subject.domain.measure(subject.items, names), names)
 
 
 def bad_encoding(subject: Subject) -> str:
+    """Rows or decoded items in another number than the items, refusals only, or an item that can't be parsed again."""
     for recipe in own_recipes(subject):
         representation = fitted(subject, recipe)
         encoded = representation.encode(subject.items)
@@ -46,6 +48,7 @@ def bad_encoding(subject: Subject) -> str:
 
 
 def bad_json(subject: Subject) -> str:
+    """A representation that is another one after it was written to JSON and loaded."""
     for recipe in own_recipes(subject):
         written = json.loads(json.dumps(fitted(subject, recipe).to_json()))
         if json.loads(json.dumps(recipe.load_representation(written).to_json())) != written:
@@ -54,6 +57,7 @@ def bad_json(subject: Subject) -> str:
 
 
 def bad_conditions(subject: Subject) -> str:
+    """The row of an empty condition where it isn't one NaN for each property of the representation."""
     for recipe in own_recipes(subject):
         representation = fitted(subject, recipe)
         row = representation.condition({})
@@ -63,6 +67,7 @@ def bad_conditions(subject: Subject) -> str:
 
 
 def bad_model(subject: Subject) -> str:
+    """Latents of a wrong shape, a wrong number of drawn items, or an infinite or NaN loss of an untrained model."""
     import torch
 
     for recipe in own_recipes(subject):

@@ -20,6 +20,7 @@ DRAWS = 20
 
 
 def bad_moves(subject: Subject) -> str:
+    """A move that gives an item which can't be parsed, or refuses in each of `DRAWS` tries."""
     moves, items = subject.domain.moves, subject.items
     if moves is None:
         return ""
@@ -41,12 +42,13 @@ def _unparsed(subject: Subject, made: list[Item | Refusal]) -> str:
 
 
 def _plain(subject: Subject) -> tuple[Domain, Callable[[Item], Item]]:
-    """The domain that a form is of and its own item of one of the form's: moves may leave what only the form knows."""
+    """The domain that a form is of and its own item of one of the form's: moves may leave what only the form has."""
     form, domain = subject.domain.form, subject.domain
     return (domain, lambda item: item) if form is None else (domain_of_form(domain), form.plain)
 
 
 def moves_without_seed(subject: Subject) -> str:
+    """Different items from one seed."""
     (base, plain), moves, items = _plain(subject), subject.domain.moves, subject.items
     for move in () if moves is None else filter(None, (moves.mutate, moves.edit)):
         made = [move(items[0], subject.generator) for _ in range(2)]
@@ -56,6 +58,7 @@ def moves_without_seed(subject: Subject) -> str:
 
 
 def strict_constraint(subject: Subject) -> str:
+    """An item that the constraint refuses though no patterns are given."""
     moves = subject.domain.moves
     test = None if moves is None else moves.constraint([], [], None)
     refused = [item for item in subject.items if test is not None and not test(item)]
@@ -69,6 +72,7 @@ def _plain_text(subject: Subject) -> str:
 
 
 def bad_names(subject: Subject) -> str:
+    """A single change whose name isn't read, written and told back as itself, or no single changes."""
     variants = subject.domain.variants
     if variants is None:
         return ""
@@ -84,6 +88,7 @@ def bad_names(subject: Subject) -> str:
 
 
 def bad_classes(subject: Subject) -> str:
+    """Columns of classes without `class`, or without one value for each score."""
     make = None if subject.domain.variants is None else subject.domain.variants.classes
     if make is None:
         return ""
@@ -95,6 +100,7 @@ def bad_classes(subject: Subject) -> str:
 
 
 def bad_space(subject: Subject) -> str:
+    """A design space that refuses its own origin or an item of its own `mutate`."""
     design = subject.domain.design
     if design is None:
         return ""
@@ -108,6 +114,7 @@ def bad_space(subject: Subject) -> str:
 
 
 def bad_design_rows(subject: Subject) -> str:
+    """Features or marks of one item that aren't one row and one set."""
     design, items = subject.domain.design, subject.items[:1]
     if design is None:
         return ""
@@ -117,6 +124,7 @@ def bad_design_rows(subject: Subject) -> str:
 
 
 def bad_instrument(subject: Subject) -> str:
+    """Another number of observed items than of items, or other ones from the instrument once it is loaded."""
     observation, items = subject.domain.observation, subject.items
     instrument = None if observation is None else observation.fit(items)
     if observation is None or instrument is None:
@@ -132,6 +140,7 @@ def bad_instrument(subject: Subject) -> str:
 
 
 def misplaced_texts(subject: Subject) -> str:
+    """An item that isn't read from the text of its place in a written file."""
     sidecar, items = subject.domain.sidecar, subject.domain.items
     if sidecar is None:
         return ""
@@ -145,6 +154,7 @@ def misplaced_texts(subject: Subject) -> str:
 
 
 def bad_points(subject: Subject) -> str:
+    """Positions that aren't [point 3] with a number for each point, or another count of records than of items."""
     structures = subject.domain.structures
     if structures is None or structures.points is None:
         return ""
@@ -157,6 +167,7 @@ def bad_points(subject: Subject) -> str:
 
 
 def bad_galleries(subject: Subject) -> str:
+    """Pictures that aren't one SVG element or <img> for each item."""
     pictures, items = subject.domain.pictures, subject.items[:3]
     if pictures is None or pictures.render_alike is None:
         return ""
@@ -165,6 +176,7 @@ def bad_galleries(subject: Subject) -> str:
 
 
 def bad_letters(subject: Subject) -> str:
+    """A letter in two classes, or aligned rows without a letter in each column."""
     letters = subject.domain.pictures.letters if subject.domain.pictures else None
     if letters is None:
         return ""
@@ -178,6 +190,7 @@ def bad_letters(subject: Subject) -> str:
 
 
 def bad_notes(subject: Subject) -> str:
+    """Notes of metrics with an unknown direction, or names of sets that aren't text."""
     sets = subject.domain.reference_sets
     if sets is None:
         return ""
@@ -187,6 +200,7 @@ def bad_notes(subject: Subject) -> str:
 
 
 def bad_form(subject: Subject) -> str:
+    """A plain item that the domain itself refuses, or an adapted oracle with another name or other scores."""
     form = subject.domain.form
     if form is None:
         return ""
@@ -210,6 +224,7 @@ def domain_of_form(domain: Domain) -> Domain:
 
 
 def bad_forms(subject: Subject) -> str:
+    """An import string that leads to no form, or to one of another name than `domain/form`."""
     for name, target in subject.domain.forms.items():
         found = imported(target)
         expected = f"{subject.domain.name}/{name}"

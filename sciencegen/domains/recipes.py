@@ -197,7 +197,7 @@ class Adaptation:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOracles:
-    """What a trained model itself knows of items.
+    """What a trained model itself says of items.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ class ModelOracles:
     on_request : tuple of str
         Of these, what is scored only where it is named: predictors don't learn from it.
     inform_predictors : bool
-        Whether a predictor that is given the model learns from the others unless told otherwise.
+        Whether a predictor that is given the model learns from the others by default.
     """
 
     make: Callable[..., Mapping[str, Oracle]]
@@ -225,7 +225,7 @@ class FamilyTraining:
     scorer : (model, representation) -> VariantScorer or None
         None for a model that scores no variants.
     weight : str
-        Of `columns` the one by which items are drawn in training; the model is told their sum as `effective_items`.
+        Of `columns` the one by which items are drawn in training; the model gets their sum as `effective_items`.
     columns : tuple of str
         Columns of numbers that are no conditions and that `fit` gets after the conditions.
 
@@ -253,7 +253,7 @@ class Recipe:
     settings : type
         A frozen record.
     conditions : tuple of str, optional
-        Properties that the model is conditioned on unless told otherwise, beside the user's own columns. None: it is
+        Properties that the model is conditioned on by default, in addition to the user's own columns. None: it is
         conditioned on nothing.
     description : str
     form : str

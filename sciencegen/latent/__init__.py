@@ -1,0 +1,1 @@
+"""Latent spaces: the protocol that models satisfy, their noise and geometry, and `LatentSpace` to explore them."""

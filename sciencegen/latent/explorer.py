@@ -1,4 +1,4 @@
-"""LatentSpace: walk through what a generative model has learned. Items are text here: a SMILES, a sequence, a path."""
+"""LatentSpace: the latent space of a trained model, for Python. Items are text here: a SMILES, a sequence, a path."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class LatentSpace:
 
     @property
     def size(self) -> int:
+        """Numbers in a latent vector."""
         return self.model.latent_size
 
     def __repr__(self) -> str:
@@ -157,7 +158,7 @@ class LatentSpace:
             return halved_to_fit(compute, len(rows), concatenate)
 
     def sample(self, n: int, seed: int = 0, condition: Mapping[str, float] | None = None) -> Latents:
-        """n latents of the prior; item i depends on the seed and on i only."""
+        """Draws n latents of the prior; item i depends on the seed and on i only."""
         if n < 1:
             raise ShapeError(f"Expected at least 1 sample, got {n}.")
         asked = self._rows(condition, COMPUTE_CHUNK)

@@ -12,7 +12,7 @@ LATENT, TARGET, STEP = 0, 1, 2
 
 
 def chunk_generator(seed: int, stream: int, chunk: int, *further: int) -> np.random.Generator:
-    """The generator of one compute chunk: Philox keyed by (seed, stream, chunk) and what else tells it from others."""
+    """The generator of one compute chunk: Philox keyed by (seed, stream, chunk) and what else identifies it."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, chunk, *further))))
 
 

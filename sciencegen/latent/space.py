@@ -1,4 +1,4 @@
-"""The seam between generative models and search: what every model family offers."""
+"""The interface between generative models and search: what every model family offers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FitsPriors(Protocol):
 
 @runtime_checkable
 class WeightedModel(Protocol):
-    """A model of weighted items, which needs to know how many independent items these are worth."""
+    """A model of weighted items, which needs the number of independent items these are worth."""
 
     effective_items: float
 

@@ -1,0 +1,1 @@
+"""Metrics of numbers, tables, images and sets of items: errors, calibration, distances, coverage, diversity."""

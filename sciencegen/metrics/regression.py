@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Real
 from scipy.stats import rankdata
 
-from sciencegen.errors import unknown_name
-from sciencegen.metrics.estimates import Estimate, bootstrap
-
 
 def mean_absolute_error(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]) -> float:
-    """mean |y − ŷ|"""
+    """Mean |y − ŷ|."""
     return float(np.mean(np.abs(measured - predicted)))
 
 
 def root_mean_squared_error(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]) -> float:
-    """√ mean (y − ŷ)²"""
+    """√ mean (y − ŷ)²."""
     return float(np.sqrt(np.mean((measured - predicted) ** 2)))
 
 
@@ -41,29 +38,3 @@ REGRESSION_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "r2": r2,
     "spearman": spearman,
 }
-
-
-def regression_summary(
-    measured: Real[np.ndarray, " item"],
-    predicted: Real[np.ndarray, " item"],
-    *,
-    generator: np.random.Generator,
-    names: Sequence[str] = tuple(REGRESSION_METRICS),
-    resamples: int = 1000,
-    confidence: float = 0.95,
-) -> dict[str, Estimate]:
-    """The named metrics of `REGRESSION_METRICS`, each with a bootstrap interval over items."""
-    for name in names:
-        if name not in REGRESSION_METRICS:
-            raise unknown_name("regression metric", name, REGRESSION_METRICS)
-    return {
-        name: bootstrap(
-            REGRESSION_METRICS[name],
-            measured,
-            predicted,
-            generator=generator,
-            resamples=resamples,
-            confidence=confidence,
-        )
-        for name in names
-    }

@@ -4,7 +4,7 @@
     s1(j) = mean over pixels and directions of I(j, a)
     s2(j, k, d) = mean over pixels and pairs of directions d apart of |I(j, a) * psi_kb|,  k > j
 
-A picture's spectrum has s1 alone; s2 tells sparse bright knots and arms from smooth light. Nothing is learned, and the
+A picture's spectrum has s1 alone; s2 separates sparse bright knots and arms from smooth light. Nothing is learned; the
 same numbers come of an image turned by 90 degrees or mirrored. Mallat 2012, Comm. Pure Appl. Math. 65, 1331; reduced as
 by Cheng & Ménard 2021, MNRAS 507, 1012.
 """

@@ -69,9 +69,9 @@ def table_distance(items: Table, references: Table, generator: np.random.Generat
 
 
 def classifier_auc(items: Table, references: Table, seed: int, folds: int = 5) -> float:
-    """Area under the curve of a classifier that tells items from references: 1/2 where it can't, 1 where it always can.
+    """Area under the curve of a classifier that separates items from references: 1/2: not at all, 1: always.
 
-    Gradient-boosted trees, each row judged by those that were fitted without its fold. Lopez-Paz & Oquab 2017
+    Gradient-boosted trees, each row scored by those that were fitted without its fold. Lopez-Paz & Oquab 2017
     (classifier two-sample test). NaN is a value as any other. As many rows of each side are compared.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier

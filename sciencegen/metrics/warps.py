@@ -44,7 +44,7 @@ class Warp:
         return self.end + self.sign * (np.exp(np.minimum(self.sign * bent, 700.0)) - self.offset)
 
     def slope(self, values: Values) -> Values:
-        """dt/dy"""
+        """dt/dy at y."""
         if math.isinf(self.offset):
             return np.full_like(np.asarray(values, float), 1 / self.scale)
         return 1 / (self.scale * self._above(np.asarray(values, float)))

@@ -43,5 +43,5 @@ class BayesianLinear(nn.Linear):
 
 
 def _noise(like: Tensor, generator: Generator) -> Tensor:
-    """Standard normal noise of the shape and on the device of `like`, drawn where `generator` lives."""
+    """Standard normal noise of the shape and on the device of `like`, drawn on the device of `generator`."""
     return torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)

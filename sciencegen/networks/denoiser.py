@@ -1,4 +1,4 @@
-"""A denoiser's network for plain vectors, and how any network is told the noise level."""
+"""A denoiser's network for plain vectors, and how any network gets the noise level."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ SYMMETRIES: Mapping[str, tuple[int, ...]] = {"none": (0,), "d4": tuple(range(8))
 
 
 def turned(values: Float[Tensor, "*batch y x"], element: int) -> Float[Tensor, "*batch y x"]:
-    """g applied to the last two dimensions, whose sides are equal."""
+    """Applies g to the last two dimensions, whose sides are equal."""
     flipped = values.flip(-1) if element >= 4 else values
     return torch.rot90(flipped, element % 4, (-2, -1)) if element % 4 else flipped
 

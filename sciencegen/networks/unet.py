@@ -66,7 +66,7 @@ class UNetSettings:
 class ResidualBlock(nn.Module):
     """x + W2 silu((1 + scale) norm(W1 silu(norm x)) + shift), scale and shift read off what is known.
 
-    known: its size, 0 where there is nothing to tell. It starts as the identity where widths agree.
+    known: its size, 0 where there is none. It starts as the identity where widths agree.
     """
 
     def __init__(self, inputs: int, outputs: int, elements: Sequence[int], known: int = 0) -> None:
@@ -182,6 +182,7 @@ def equivariance_error(
 
 
 def parameter_count(network: nn.Module) -> int:
+    """Number of weights, frozen ones included."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 

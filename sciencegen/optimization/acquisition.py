@@ -45,6 +45,8 @@ class State:
 
 
 class Acquisition(Protocol):
+    """Values of the candidates, the greatest to be picked next; `pick` tells it which one was."""
+
     def values(self) -> Float[np.ndarray, " candidate"]: ...
 
     def pick(self, index: int) -> None: ...
@@ -82,7 +84,7 @@ class UpperBound:
         return (self._state.joint.mean + BETA * deviation)[: self._state.candidates]
 
     def pick(self, index: int) -> None:
-        """C <- C - c c^T / (c_ii + noise)"""
+        """C <- C - c c^T / (c_ii + noise)."""
         column = self._covariance[:, index].copy()
         self._covariance -= np.outer(column, column) / (column[index] + self._state.joint.noise)
 

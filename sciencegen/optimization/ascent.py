@@ -74,7 +74,7 @@ def _starts(
 
 
 def climb(score: Score, starts: Float[np.ndarray, "item latent"]) -> Float[np.ndarray, "point latent"]:
-    """z <- z + rate * sqrt(d) * g / |g| with g = grad(score(z) - w |z|^2 / 2): fixed lengths, pulled to the prior.
+    """Steps z <- z + rate * sqrt(d) * g / |g|, g = grad(score(z) - w |z|^2 / 2): fixed lengths, pulled to the prior.
 
     Returns for each start its end and a point a quarter of the way there.
     """

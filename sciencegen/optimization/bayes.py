@@ -107,6 +107,7 @@ def to_quantiles(latents: Float[np.ndarray, "item semantic"]) -> Float[np.ndarra
 
 
 def from_quantiles(quantiles: Float[np.ndarray, "item semantic"]) -> Float[np.ndarray, "item semantic"]:
+    """The inverse of `to_quantiles`; quantiles are clipped `EDGE` away from 0 and 1, where latents are infinite."""
     from scipy.special import ndtri
 
     return ndtri(np.clip(quantiles, EDGE, 1 - EDGE))

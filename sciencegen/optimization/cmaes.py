@@ -99,7 +99,7 @@ def _strategy(
 
 
 def _losses(items: list, evaluations: list[Evaluation | None]) -> list[float]:
-    """Ranks, 0 the best: the strategy sees only the order. What isn't scored is last."""
+    """Ranks, 0 the best: the strategy gets only the order. What isn't scored is last."""
     scored = [e for e in evaluations if e is not None]
     places = np.empty(len(scored))
     places[best_first(scored)] = np.arange(len(scored))

@@ -1,4 +1,4 @@
-"""An ensemble of small networks as a posterior: it scales to features that no kernel was thought out for."""
+"""An ensemble of small networks as a posterior: for features without a kernel of their own."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class FinitePool(GPyTorchModel):
 def log_noisy_improvement(
     pool: FinitePool, candidates: Int[np.ndarray, " candidate"], reference: Sequence[int], draws: int, seed: int
 ) -> Float[np.ndarray, " candidate"]:
-    """log E[max(0, f(candidate) - max f(reference))] of each candidate, the reference being uncertain too.
+    """Log E[max(0, f(candidate) - max f(reference))] of each candidate, the reference being uncertain too.
 
     What is being measured already stands in the reference: then it is what the candidate adds.
     """

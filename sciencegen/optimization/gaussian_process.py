@@ -25,7 +25,7 @@ BLOCK = 8192
 TUNING_POINTS = 600
 """Measured points that the kernel's parameters are fitted on: a fit takes n^3."""
 ITERATIONS, BRIEF_ITERATIONS = 40, 12
-"""Steps of L-BFGS; the few are enough to tell which scale suits the values."""
+"""Steps of L-BFGS; these few suffice to find which scale suits the values."""
 
 
 class GaussianProcess:

@@ -1,7 +1,7 @@
-"""What the scientist wishes, as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`, and of a
-predictor, that it knows things like this: `fitness in domain`.
+"""Goals as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`, and of a
+predictor, that the item is like its training items: `fitness in domain`.
 
-The left side names an oracle and is kept word for word; the domain knows what it means. `goals` and `where` share
+The left side names an oracle and is kept word for word; the domain resolves it. `goals` and `where` share
 this grammar, a condition being a goal that isn't `maximize` or `minimize`.
 """
 
@@ -37,7 +37,7 @@ class Goal:
 
     text: as the user wrote it. name: the oracle expression, word for word.
     scale: how much of this quantity is much; violations and sums of objectives are measured in it.
-    in_domain: that the oracle knows things like the item, and nothing of its value.
+    in_domain: that the item is like the oracle's training items, whatever its value.
     """
 
     text: str
@@ -97,7 +97,7 @@ def desirability(goals: Sequence[Goal], scores: Mapping[str, Score], cautious: b
     scores : mapping
         The score of each goal's name.
     cautious : bool
-        Whether each goal is judged by the worse end of its score's interval.
+        Whether each goal is scored by the worse end of its score's interval.
 
     Returns
     -------

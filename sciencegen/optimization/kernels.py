@@ -148,7 +148,7 @@ class TanimotoKernel(Kernel):
     _cache: tuple[Tensor, Tensor, Tensor] | None = None
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
-        """Nothing here is fitted: in a fit, which asks for the same matrix at each step, it is computed once."""
+        """Nothing here is fitted: in a fit, which needs the same matrix at each step, it is computed once."""
         if diag:
             return torch.ones(x1.shape[:-1], dtype=x1.dtype)
         if not self.training:
@@ -178,8 +178,8 @@ class OfColumns(Kernel):
 
 
 def table_kernel(encoding: TableEncoding) -> Kernel:
-    """a Matern_5/2 of the dense columns + b Tanimoto of the sparse ones; the lengthscale's prior grows with the square
-    root of the columns (Hvarfner, Hellsten, Nardi 2024)."""
+    """The sum a Matern_5/2 of the dense columns + b Tanimoto of the sparse ones; the lengthscale's prior grows with the
+    square root of the columns (Hvarfner, Hellsten, Nardi 2024)."""
     dense, sparse = len(encoding.dense), len(encoding.sparse)
     parts: list[Kernel] = []
     if dense:

@@ -14,12 +14,12 @@ from sciencegen.optimization.journal import Entry
 FAR = 5.0
 """Deviations of a single measurement: two replicates differ by as many in one item of 2,400."""
 FEWEST_SPARE = 3
-"""Spare replicates of other items that tell this deviation."""
+"""Spare replicates of other items from which this deviation is estimated."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """An item's mean value. error: of the mean, NaN where nothing tells. round: of its first measurement."""
+    """An item's mean value. error: of the mean, NaN where it is unknown. round: of its first measurement."""
 
     text: str
     item: Any

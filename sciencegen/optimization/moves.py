@@ -14,7 +14,7 @@ def crank_nicolson_step(
     moving: Bool[np.ndarray, " latent"],
     generator: np.random.Generator,
 ) -> Latents:
-    """z' = sqrt(1 - s^2) z + s eps on the `moving` coordinates: preconditioned Crank-Nicolson (Cotter et al. 2013).
+    """Step z' = sqrt(1 - s^2) z + s eps on `moving` coordinates: preconditioned Crank-Nicolson (Cotter et al. 2013).
 
     Leaves N(0, I) invariant for every step 0 <= s <= 1; s = 1 is a fresh draw.
     """
@@ -50,7 +50,7 @@ def spherical_mix(
     fraction: float | Float[np.ndarray, "item 1"],
     moving: Bool[np.ndarray, " latent"],
 ) -> Latents:
-    """z' = cos(a) z + sin(a) z_other with a = fraction * pi / 2: of two independent prior draws again a prior draw."""
+    """Mix cos(a) z + sin(a) z_other, a = fraction * pi / 2: of two independent prior draws again a prior draw."""
     angle = np.asarray(fraction) * np.pi / 2
     return np.where(moving, np.cos(angle) * latents + np.sin(angle) * others, latents).astype(np.float32)
 

@@ -47,5 +47,5 @@ def draws_of(joint: Joint, count: int, generator: np.random.Generator) -> Float[
 
 
 def log_density(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """log N(value; mean, deviation^2)"""
+    """Log N(value; mean, deviation^2)."""
     return -0.5 * np.square((values - mean) / deviation) - np.log(deviation) - 0.5 * math.log(2 * math.pi)

@@ -60,6 +60,7 @@ def resolve_oracles(goals: Sequence[Goal], resolve: Callable[[str], Oracle]) -> 
 
 
 def score_here(oracle: Oracle, items: Sequence[Item]) -> list[Score]:
+    """One score for each item, computed in this process."""
     return oracle.score(items)
 
 
@@ -70,7 +71,7 @@ class ScoringOptions:
     Parameters
     ----------
     cautious : bool
-        Whether each goal is judged by the worse end of an oracle's interval.
+        Whether each goal is scored by the worse end of an oracle's interval.
     score_batch : callable
         (oracle, items) -> scores; it may run the oracle elsewhere, in parallel.
     progress : callable, optional
@@ -206,7 +207,7 @@ def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch 
         scores = list(score_batch(oracle, items))
     except SciencegenError:
         raise
-    except Exception as error:  # anybody's code: its error belongs to its item
+    except Exception as error:  # third-party code: its error belongs to its item
         if len(items) == 1:
             return [Score(None, failure=f"{type(error).__name__}: {error}")]
         return [score for item in items for score in score_safely(oracle, [item], score_batch)]

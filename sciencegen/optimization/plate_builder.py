@@ -28,7 +28,7 @@ class PlateSettings:
     Parameters
     ----------
     acquisition : str
-        A name that `load_acquisition` knows.
+        A name that `load_acquisition` takes.
     exploration : float
         Factor of the posterior's standard deviation where functions are drawn from it (Agrawal & Goyal 2013).
         Candidates that look best among many tend to be overrated.

@@ -63,7 +63,7 @@ def load_model(name: str) -> FitModel:
 
 @dataclass(frozen=True)
 class Posterior:
-    """A fitted model on its scale. `marginals` and `joint` speak of warped values, `interval` of measured ones.
+    """A fitted model on its scale. `marginals` and `joint` are of warped values, `interval` of measured ones.
 
     noise: variance of one new measurement around the function, on the warp's scale. likelihoods: cross-validated log
     likelihood of each pair of model and scale, in nats a measurement. calibration: of the model's deviations.

@@ -55,7 +55,7 @@ class SearchSpace:
         return self._accepted(self.decode(latents))
 
     def draw_accepted(self, count: int, generator: np.random.Generator) -> tuple[list[Item | None], Latents]:
-        """Items of the prior and their latents; rows of NaN where only `encode` knows them."""
+        """Items of the prior and their latents; rows of NaN where only `encode` gives them."""
         if self.draw is None or self.encode is None:
             latents = np.asarray(self.sample(count, generator), np.float32)
             return self.decode_accepted(latents), latents

@@ -49,14 +49,14 @@ def tanimoto_kernel(first: Features, second: Features) -> Float[np.ndarray, "ite
 
 
 def _solve(kernel: np.ndarray, residual: np.ndarray, noise: float) -> tuple[float, np.ndarray, np.ndarray]:
-    """log marginal likelihood (Rasmussen & Williams 2006, eq. 2.30, without its constant), factor, weights."""
+    """Log marginal likelihood (Rasmussen & Williams 2006, eq. 2.30, without its constant), factor, weights."""
     factor = scipy.linalg.cholesky(kernel + (noise + 1e-6) * np.eye(len(kernel)), lower=True, check_finite=False)
     weights = scipy.linalg.cho_solve((factor, True), residual, check_finite=False)
     return float(-residual @ weights / 2 - np.log(np.diag(factor)).sum()), factor, weights
 
 
 def training_subset(targets: Float[np.ndarray, " item"], size: int, generator: np.random.Generator) -> np.ndarray:
-    """Two thirds the best, one third any of the rest: what a local model needs to tell good from bad."""
+    """Two thirds the best, one third any of the rest: what a local model needs to separate good from bad."""
     order = np.argsort(-targets, kind="stable")
     best = order[: size * 2 // 3]
     rest = order[size * 2 // 3 :]

@@ -1,4 +1,4 @@
-"""Which children are worth a call: a Gaussian process on everything scored so far."""
+"""Which children are scored: a Gaussian process on everything scored so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Property regressors with intervals that can be believed, and a word on where they can't."""
+"""Property regressors with calibrated intervals and a domain of applicability."""
 
 from sciencegen.prediction.evaluation import Evaluation, EvaluationPlan, evaluate_predictor
 from sciencegen.prediction.fitting import fit_predictor

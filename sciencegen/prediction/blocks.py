@@ -17,7 +17,7 @@ class Block:
 
     scaled: each column is bent, centred and scaled by itself; else they are numbers of size one whose common scale says
         something, and taken as they are.
-    sparse: which of the two distances sees them; None: that of mostly-zero columns sees those that are.
+    sparse: which of the two distances uses them; None: that of mostly-zero columns uses those that are.
     near: whether distances and kernels look at them; sums and products of other columns are nothing new to these.
     grown: whether trees do. emphasis: coefficients are penalized by its square less.
     """
@@ -53,11 +53,13 @@ def of_columns(blocks: Sequence[Block], name: str) -> np.ndarray:
 
 
 def roles_of(blocks: Sequence[Block], kept: Int[np.ndarray, " kept"]) -> Roles:
+    """Roles of the kept columns. kept: their places in the table that the blocks fill."""
     near, grown, emphasis = (of_columns(blocks, name)[kept] for name in ("near", "grown", "emphasis"))
     return Roles(near, grown, emphasis.astype(float))
 
 
 def joined_roles(parts: Sequence[Roles]) -> Roles:
+    """Roles of several tables that are put side by side in this order."""
     near, grown, emphasis = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("near", "grown", "emphasis")
     )

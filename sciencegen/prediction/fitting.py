@@ -132,6 +132,7 @@ def _training(
 
 
 def check_values(target: Float[np.ndarray, " item"], level: float) -> None:
+    """An error for too few values to fit or to give intervals of this level, and for values that are all the same."""
     fewest = max(FEWEST_ROWS, required_rows(level))
     if len(target) < fewest:
         raise DataError(

@@ -13,7 +13,7 @@ NEIGHBOURS = 3
 
 @dataclass(frozen=True)
 class Query:
-    """Items as every family of regressors sees them.
+    """Items as every family of regressors gets them.
 
     inputs: standardized columns. dense, sparse: mean squared difference per column to each reference row, in the
     block of dense columns (descriptors, latents) and of mostly-zero ones (fingerprints); None where a block is empty.
@@ -46,7 +46,7 @@ def make_query(
 
 
 def _mean_squared_difference(items: np.ndarray, reference: np.ndarray) -> Float[np.ndarray, "item reference"] | None:
-    """|a - b|^2 / columns = (|a|^2 + |b|^2 - 2 a.b) / columns"""
+    """|a - b|^2 / columns = (|a|^2 + |b|^2 - 2 a.b) / columns."""
     columns = items.shape[1]
     if columns == 0:
         return None

@@ -36,6 +36,7 @@ class Kernel:
 
 
 def fit_kernel(training: Training, generator: np.random.Generator) -> Kernel:
+    """Length, share and noise of least leave-one-out error over `TUNING_ROWS` rows, then each fold's coefficients."""
     reference = training.query(training.reference)
     target = training.target[training.reference]
     tuning = tuning_rows(len(target), generator)
@@ -74,6 +75,7 @@ class Product:
 
 
 def fit_product(training: Training, generator: np.random.Generator) -> Product:
+    """Rates and noise of least leave-one-out error over `TUNING_ROWS` rows, then each fold's coefficients."""
     reference = training.query(training.reference)
     target = training.target[training.reference]
     tuning = tuning_rows(len(target), generator)

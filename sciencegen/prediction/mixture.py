@@ -26,12 +26,14 @@ NARROWEST = 1e-3
 
 SUREST, SMALLEST = 0.9, 0.05
 """The chance that the highest number of all must have of the higher group, and the share of the smaller group, where
-two groups tell numbers apart. Chances are 0.75 to 0.79 for a family's model after 30 to 100 steps, whose two groups
+two groups separate numbers. Chances are 0.75 to 0.79 for a family's model after 30 to 100 steps, whose two groups
 overlap, and 0.91 to 0.98 after some hundreds."""
 
 
 @dataclass(frozen=True)
 class Group:
+    """One Gaussian of the mixture. deviation: its standard deviation; share: of all numbers, 0 to 1."""
+
     mean: float
     deviation: float
     share: float
@@ -75,7 +77,7 @@ class TwoGroups:
         return expit(self.log_odds(values))
 
     def doubts(self, values: Float[np.ndarray, " value"]) -> list[str]:
-        """Why the groups tell these numbers, which they were fitted to, hardly apart: in words, empty where they do."""
+        """Why the groups hardly separate these numbers, which they were fitted to: in words, empty where they do."""
         chances, smaller = self.probability(values), min(self.low.share, self.high.share)
         surest = min(float(np.nanmax(chances)), 1 - float(np.nanmin(chances)))
         few = [f"one of the two groups has {smaller:.0%} of them only"] if smaller < SMALLEST else []

@@ -25,7 +25,7 @@ class PredictorOracle:
     something that no training item had.
     bound: what counts as the value: the mean, or an end of the interval. The pessimistic end ("lower" to maximize,
     "upper" to minimize) keeps a search from living on the regressor's errors.
-    A score's `in_domain` tells whether the item is near enough to the training items for its interval to mean what it
+    A score's `in_domain` says whether the item is near enough to the training items for its interval to mean what it
     says. outside: what one is that isn't: "flag" scores it with its (wide) interval; "fail" is a failure that names its
     distance.
     """

@@ -1,4 +1,4 @@
-"""A property regressor with an interval for every prediction and a word on whether it may be believed.
+"""A property regressor with an interval for every prediction and whether the item is in its domain of applicability.
 
 A predictor is one ensemble: K folds x several families (families.py). Model k of a family leaves out fold k, which
 gives the families' weights, the difficulty of an item, the conformal intervals and the applicability domain:
@@ -193,6 +193,7 @@ class Predictor:
 
 
 def standardized(columns: Mapping[str, Columns], tables: Mapping[str, np.ndarray]) -> Float[np.ndarray, "item column"]:
+    """The tables' transformed columns side by side, in the order of `columns`."""
     return np.concatenate([columns[name].transform(tables[name]) for name in columns], axis=1)
 
 
@@ -207,6 +208,6 @@ def combine(
 def difficulty(
     coefficients: Float[np.ndarray, "3"], spread: np.ndarray, distance: np.ndarray, border: float
 ) -> Float[np.ndarray, "..."]:
-    """sigma = (a + b spread + c distance) max(1, distance / border)"""
+    """The deviation sigma = (a + b spread + c distance) max(1, distance / border)."""
     constant, per_spread, per_distance = coefficients
     return (constant + per_spread * spread + per_distance * distance) * np.maximum(1, distance / border)

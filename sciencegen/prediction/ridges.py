@@ -36,6 +36,7 @@ class Ridge:
 
 
 def fit_ridge(training: Training, generator: np.random.Generator) -> Ridge:
+    """A ridge regression for each fold, with one penalty for all."""
     inputs, target = emphasized(training), training.target
     penalty = ridge_penalty(inputs, target, generator)
     models = [_fit_ridge(inputs[kept], target[kept], penalty) for kept in map(training.rows_in, range(training.folds))]
@@ -53,6 +54,7 @@ def _unemphasized(weights: Float[np.ndarray, "column fold"], training: Training)
 
 
 def ridge_penalty(inputs: np.ndarray, target: np.ndarray, generator: np.random.Generator) -> float:
+    """The one of `PENALTIES` with the least leave-one-out error over `TUNING_ROWS` rows."""
     from sklearn.linear_model import RidgeCV
 
     tuning = tuning_rows(len(target), generator)
@@ -85,6 +87,7 @@ class Curve:
 
 
 def fit_curve(training: Training, generator: np.random.Generator) -> Curve:
+    """Sums and their curve for each fold, with one penalty for all: that of a ridge regression."""
     inputs, target = emphasized(training), training.target
     penalty = ridge_penalty(inputs, target, generator)
     models = [_fit_one(inputs[kept], target[kept], penalty) for kept in map(training.rows_in, range(training.folds))]
@@ -96,7 +99,7 @@ def fit_curve(training: Training, generator: np.random.Generator) -> Curve:
 def _fit_one(
     inputs: np.ndarray, target: np.ndarray, penalty: float
 ) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
-    """Gauss-Newton: the curve of the sums, then the sums by the curve's slope s at each of them, and again:
+    """Gauss-Newton: the curve of the sums, then the sums by the curve's slope s at each of them, and again.
 
     y ~ g(sum) + s (new sum - sum), so that new sum ~ sum + (y - g) / s with weight s^2
     """

@@ -1,6 +1,6 @@
 """A predictor as files: `predictor.json` (settings and plain numbers) and `predictor.safetensors` (every array).
 
-Nothing is pickled, so a folder from a stranger can be opened without running what is in it. The regressors are arrays
+Nothing is pickled, so opening a folder from an unknown source runs no code. The regressors are arrays
 already (families.py), and predictions after loading are the same numbers.
 """
 

@@ -40,7 +40,7 @@ def fit_scale(scale_name: str, values: Values, inputs: Float[np.ndarray, "item c
 
 
 def log_scale(values: Values) -> Warp:
-    """t = (log(y + shift) - mean) / deviation, shift a twentieth of a large value: 0 is an end, whatever was seen."""
+    """Warp t = (log(y + shift) - mean) / deviation, shift 1/20 of a large value: 0 is an end, whatever was seen."""
     if values.min() < 0:
         raise DataError(
             f"Expected values of 0 or more for scale=log, found {values.min():g}. Pass scale=linear, or shift them."
@@ -52,7 +52,7 @@ def log_scale(values: Values) -> Warp:
 
 
 def _better(one: Warp, other: Warp, values: Values, inputs: Float[np.ndarray, "item column"], judge: Judge) -> Warp:
-    """The second, if a ridge regression's leave-one-out errors speak for it."""
+    """The second, if a ridge regression's leave-one-out errors are lower with it."""
     rows = tuning_rows(len(values), np.random.default_rng(0))
     centred = inputs[rows] - inputs[rows].mean(axis=0)
     eigenvalues, vectors = np.linalg.eigh(centred @ centred.T)

@@ -15,7 +15,7 @@ TUNING_ROWS = 800
 
 @dataclass(frozen=True)
 class Training:
-    """What a family is fitted on. It sees standardized columns and a standardized target.
+    """What a family is fitted on. It gets standardized columns and a standardized target.
 
     fold: which fold's model leaves the item out. reference: the rows that distances are measured to and kernels stand
     on. sparse: the mostly-zero columns.
@@ -54,4 +54,5 @@ class Training:
 
 
 def tuning_rows(count: int, generator: np.random.Generator) -> Int[np.ndarray, " row"]:
+    """At most `TUNING_ROWS` of `count` rows, drawn without replacement and in ascending order."""
     return np.sort(generator.permutation(count)[:TUNING_ROWS])

@@ -27,7 +27,7 @@ class Trees:
     base: Float[np.ndarray, " fold"]
 
     def predict(self, inputs: Float[np.ndarray, "item column"]) -> Float[np.ndarray, "item fold"]:
-        """Every item walks down every tree at once, until all stand in leaves."""
+        """Every item goes down every tree at once, until all are in leaves."""
         values, below = inputs.ravel(), self.below.ravel()
         row = np.arange(len(inputs))[:, None] * inputs.shape[1]
         node = np.broadcast_to(self.root, (len(inputs), len(self.root)))

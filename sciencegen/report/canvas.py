@@ -21,7 +21,7 @@ from sciencegen.report.markup import element
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "wish", "front")
+ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "requested", "front")
 SERIES = 6
 CONTROLS = 3
 _NAMES = (*ROLES, *(f"series-{i}" for i in range(1, SERIES + 1)), *(f"control-{i}" for i in range(1, CONTROLS + 1)))
@@ -131,7 +131,7 @@ def _compact(attribute: re.Match) -> str:
 
 
 def _inline(svg: str, layers: str, name: str, description: str) -> str:
-    """matplotlib's SVG file as an element of a page: no prolog, no metadata, no page-wide style, ids of its own."""
+    """Matplotlib's SVG file as an element of a page: no prolog, no metadata, no page-wide style, ids of its own."""
     body = svg[svg.index("<svg") :]
     view_box = re.search(r'viewBox="([^"]*)"', body).group(1)  # type: ignore[union-attr]
     body = body[body.index(">") + 1 : body.rindex("</svg>")]

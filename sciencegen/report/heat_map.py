@@ -37,6 +37,7 @@ class Scale:
 
 
 def scale_of(record: HeatMap) -> Scale:
+    """Colours up to `LIMIT_QUANTILE` of distances from the centre; if it is 0 to the greatest, if both are to 1."""
     distances = np.abs(_values(record) - record.centre)
     finite = distances[np.isfinite(distances)]
     limits = np.quantile(finite, [LIMIT_QUANTILE, 1.0], method="lower") if len(finite) else [1.0]
@@ -64,6 +65,7 @@ def best_cells(record: HeatMap) -> Float[np.ndarray, "cell 2"]:
 
 
 def column_width(count: int) -> int:
+    """Pixels of a column: the fewer columns, the wider."""
     return 44 if count <= FEW / 3 else 30 if count <= FEW else 18
 
 

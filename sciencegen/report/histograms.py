@@ -53,7 +53,8 @@ def histogram(record: Distribution) -> str:
             axes.locator_params(axis="x", nbins=6)
 
     medians = ", ".join(f"{role} median {number(float(np.median(values)))}" for role, values in groups if values)
-    goal = f"; wished {goal_text(record.goal_range, record.direction)}" if record.goal_range or record.direction else ""
+    requested = goal_text(record.goal_range, record.direction) if record.goal_range or record.direction else ""
+    goal = f"; requested {requested}" if requested else ""
     return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{goal}.", paint, (3.9, 2.5))
 
 
@@ -98,7 +99,7 @@ def _shade(axes: Axes, goal_range: Bounds | None, start: float, end: float) -> N
     if goal_range is None:
         return
     low, high = (start if goal_range[0] is None else goal_range[0]), (end if goal_range[1] is None else goal_range[1])
-    axes.axvspan(max(low, start), min(high, end), color=COLOUR["wish"], alpha=0.13, linewidth=0)
+    axes.axvspan(max(low, start), min(high, end), color=COLOUR["requested"], alpha=0.13, linewidth=0)
     for edge in goal_range:
         if edge is not None and start <= edge <= end:
-            axes.axvline(edge, color=COLOUR["wish"], linewidth=1.1)
+            axes.axvline(edge, color=COLOUR["requested"], linewidth=1.1)

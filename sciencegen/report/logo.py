@@ -106,6 +106,7 @@ def _tips(record: Logo, name: str, columns: slice, floor: int, width: int) -> It
 
 
 def glyph_id(letter: str) -> str:
+    """The id of a letter's shape on the page."""
     return f"glyph-{ord(letter)}"
 
 

@@ -48,6 +48,7 @@ def readable(name: str) -> str:
 
 
 def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a real number, NaN included, and no bool."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -83,7 +84,7 @@ def number(value: object, places: int | None = None) -> str:
 
 
 def with_unit(text: str, unit: str) -> str:
-    """ "TPSA (Å²)"; the bare text where there is no unit."""
+    """Text with its unit, "TPSA (Å²)"; the bare text where there is no unit."""
     return f"{text} ({unit})" if unit else text
 
 

@@ -45,7 +45,7 @@ def _metric_row(record: Metric, referred: bool, directed: bool) -> str:
 
 
 def with_unit_after(text: str, unit: str) -> str:
-    """ "4.2 kcal/mol", "97 %"."""
+    """Text with its unit, "4.2 kcal/mol", "97 %"; the bare text where there is no unit or no value."""
     return f"{text} {unit}" if unit and text != MISSING else text
 
 

@@ -26,7 +26,7 @@ SECTIONS = (
         "candidates",
         "Candidates",
         "Candidates",
-        "What was found, best first. A ringed value lies outside of what was wished.",
+        "What was found, best first. A ringed value lies outside the requested range.",
         sections.candidates,
     ),
     Section(

@@ -87,7 +87,7 @@ def _header(content: ReportContent, present: list[Section]) -> str:
         parts.append(element("p", escape(content.summary), class_="summary"))
     if content.goals:
         goals = "".join(element("li", escape(_readable(goal))) for goal in content.goals)
-        parts.append(f'<div class="goals" id="wish"><h2>The wish</h2><ul>{goals}</ul></div>')
+        parts.append(f'<div class="goals" id="requested"><h2>Requested values</h2><ul>{goals}</ul></div>')
     if content.facts:
         facts = "".join(_fact(fact.value, fact.label, fact.note) for fact in content.facts)
         parts.append(element("dl", facts, class_="facts"))

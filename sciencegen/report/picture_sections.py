@@ -15,6 +15,7 @@ LINES = 3
 
 
 def gallery(content: ReportContent) -> str:
+    """A mosaic of pictures for each group, all with one number of columns, then the note; "" where no group has any."""
     record = content.gallery
     if record is None or not any(len(pictures) for pictures in record.groups.values()):
         return ""
@@ -30,6 +31,7 @@ def gallery(content: ReportContent) -> str:
 
 
 def traversals(content: ReportContent) -> str:
+    """A table with a row of pictures for each traversal that has steps; "" where none has."""
     rows = "".join(element("tr", "".join(_cells(record))) for record in content.traversals if len(record.labels))
     if not rows:
         return ""

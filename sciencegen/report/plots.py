@@ -196,7 +196,7 @@ def calibration(record: Calibration) -> str:
         ends = np.array([np.nanmin(requested), np.nanmax(requested)]) if requested.size else np.array([0.0, 1.0])
         if record.tolerance is not None:
             band = (ends - record.tolerance, ends + record.tolerance)
-            axes.fill_between(ends, *band, color=COLOUR["wish"], alpha=0.16, linewidth=0)
+            axes.fill_between(ends, *band, color=COLOUR["requested"], alpha=0.16, linewidth=0)
         axes.plot(ends, ends, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
         if len(record.lower) and len(record.upper):
             axes.vlines(requested, record.lower, record.upper, color=COLOUR["candidate"], linewidth=2.2, alpha=0.45)

@@ -78,5 +78,6 @@ def _rank_correlation(expected: Agreement, mine: np.ndarray) -> str:
 
 
 def plate(content: ReportContent) -> str:
+    """The items that wait as a static table; "" where none do."""
     record = content.plate
     return static_table(record, "plate") if record is not None and record.items else ""

@@ -27,6 +27,7 @@ def _legend(entries: Iterable[tuple[str, str]]) -> str:
 
 
 def candidates(content: ReportContent) -> str:
+    """The candidates table with its toolbar."""
     if content.candidates is None or not content.candidates.items:
         return ""
     return candidates_table(content.candidates)
@@ -47,22 +48,24 @@ def structures(content: ReportContent) -> str:
 
 
 def distributions(content: ReportContent) -> str:
+    """A histogram of each property, with its requested range where there is one, and a legend."""
     records = content.distributions
     if not records:
         return ""
     entries = [("training", "training set")]
     entries += [("generated", "raw draws of the model")] if any(len(r.generated) for r in records) else []
     entries += [("candidate", "candidates")]
-    entries += [("wish", "wished range")] if any(r.goal_range for r in records) else []
+    entries += [("requested", "requested range")] if any(r.goal_range for r in records) else []
     panels = []
     for record in records:
         want = goal_text(record.goal_range, record.direction)
-        caption = f"<b>{escape(readable(record.name))}</b>" + (f" wished: {escape(want)}" if want else "")
+        caption = f"<b>{escape(readable(record.name))}</b>" + (f" requested: {escape(want)}" if want else "")
         panels.append(_figure(histogram(record), caption))
     return _legend(entries) + element("div", "".join(panels), class_="panels")
 
 
 def latent_map(content: ReportContent) -> str:
+    """The map and its legend: of a value, of the largest groups, or of training set and candidates alone."""
     record = content.latent_map
     if record is None:
         return ""
@@ -83,6 +86,7 @@ def latent_map(content: ReportContent) -> str:
 
 
 def pareto(content: ReportContent) -> str:
+    """A panel for each pair of objectives, and a legend."""
     if not content.pareto:
         return ""
     entries = [("dot training", "everything scored")] if any(len(r.scored) for r in content.pareto) else []
@@ -95,6 +99,7 @@ def pareto(content: ReportContent) -> str:
 
 
 def traces(content: ReportContent) -> str:
+    """A panel for each statistic of the search, with a legend of its methods."""
     panels = [
         _figure(plots.trace(record), f"<b>{escape(record.statistic)}</b>{_trace_legend(record)}")
         for record in content.traces
@@ -112,15 +117,17 @@ def _trace_legend(record: Trace) -> str:
 
 
 def metrics(content: ReportContent) -> str:
+    """The table of metrics."""
     return metrics_table(content.metrics) if content.metrics else ""
 
 
 def calibrations(content: ReportContent) -> str:
+    """For each property a plot of observed against requested values, and the table of these."""
     records = content.calibrations
     if not records:
         return ""
     entries = [("dot candidate", f"centre, with the {records[0].spread}")]
-    entries += [("wish", "tolerance")] if any(r.tolerance is not None for r in records) else []
+    entries += [("requested", "tolerance")] if any(r.tolerance is not None for r in records) else []
     panels = [_figure(plots.calibration(record) + _calibration_table(record)) for record in records]
     return _legend(entries) + element("div", "".join(panels), class_="panels")
 
@@ -147,6 +154,7 @@ def _column(values: Sequence[float]) -> list[str]:
 
 
 def settings(content: ReportContent) -> str:
+    """A table of the settings by dotted name."""
     return _definitions(flatten(content.settings)) if content.settings else ""
 
 
@@ -170,6 +178,7 @@ def _definitions(rows: Iterable[tuple[str, Any]]) -> str:
 
 
 def provenance(content: ReportContent) -> str:
+    """The commands, and the seeds, versions and hashes that are known."""
     record = content.provenance
     if record is None:
         return ""
@@ -184,5 +193,6 @@ def provenance(content: ReportContent) -> str:
 
 
 def notes(content: ReportContent) -> str:
+    """A list of the notes, escaped."""
     items: Sequence[str] = content.notes
     return element("ul", "".join(element("li", escape(note)) for note in items), class_="notes") if items else ""

@@ -10,11 +10,13 @@ from sciencegen.report.site_content import HeatMap, Logo
 
 
 def strips(svgs: list[str], caption: str) -> str:
+    """A figure of SVG strips one below the other. caption: markup, "" for none."""
     body = "".join(element("div", svg, class_="strip") for svg in svgs)
     return element("figure", body + (element("figcaption", caption) if caption else ""), class_="wide sites")
 
 
 def heat_maps(content: ReportContent) -> str:
+    """For each map its legend and strips; one without rows or columns is left out."""
     records = [record for record in content.heat_maps if len(record.rows) and len(record.columns)]
     return "".join(_scale(record) + strips(heat_map(record), escape(record.note)) for record in records)
 
@@ -35,6 +37,7 @@ def _scale(record: HeatMap) -> str:
 
 
 def site_logo(content: ReportContent) -> str:
+    """The letters' shapes, the legend of their classes, and the strips; "" where there are no columns."""
     record = content.logo
     if record is None or not record.columns or not record.counts:
         return ""

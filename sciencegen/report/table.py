@@ -52,6 +52,7 @@ def is_flag(column: Column) -> bool:
 
 
 def is_numeric(column: Column) -> bool:
+    """Whether the column holds only numbers and missing values, and at least one number."""
     present = [value for value in column.values if value is not None]
     return bool(present) and not is_flag(column) and all(map(is_number, present))
 
@@ -204,7 +205,7 @@ def _cell(column: Column, row: int, places: int) -> str:
     classes = "number"
     if column.goal_range is not None and not within(value, column.goal_range):
         classes += " outside"
-        shown = f'<i class="ring"></i>{shown}<span class="sr"> outside the wish</span>'
+        shown = f'<i class="ring"></i>{shown}<span class="sr"> outside the requested range</span>'
     raw = repr(float(value)) if is_number(value) and value == value else ""  # type: ignore[arg-type]
     return element("td", shown, class_=classes, data_value=raw, **attributes)
 

@@ -1,0 +1,1 @@
+"""Oracles: what scores items, as functions, external programs or plugins, and a cache of the scores."""

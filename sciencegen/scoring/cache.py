@@ -23,9 +23,9 @@ def _identity_of(oracle: Oracle) -> str:
 
 
 class CachedOracle(OracleAround):
-    """An oracle that judges each distinct item (by `key`) once; a failure is remembered as a failure.
+    """An oracle that scores each distinct item (by `key`) once; a failure is stored as a failure.
 
-    path: an SQLite file that several runs and oracles may share; None remembers for this object's life only.
+    path: an SQLite file that several runs and oracles may share; None stores in memory only.
     identity: what makes two oracles the same on disk; by default the oracle's own `identity` (a command's text and
     columns) or its name and unit. retry_failures: failed items of earlier runs are tried once more.
     """

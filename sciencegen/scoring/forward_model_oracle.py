@@ -22,7 +22,7 @@ class ForwardModel(Protocol):
 
 @dataclass(frozen=True)
 class ForwardModelOracle(OracleAround):
-    """Scores the observation of each item: an oracle that was trained on observed items knows no others.
+    """Scores the observation of each item: an oracle that was trained on observed items applies to no others.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from sciencegen.items import Direction
 class Score:
     """One judgement. A failure is a failure, never a score: `value` is None then and `failure` says why.
 
-    in_domain: whether the item is of the kind that the oracle knows; None where it doesn't tell.
+    in_domain: whether the item is of the kind that the oracle was made for; None where that is unknown.
     """
 
     value: float | None
@@ -66,11 +66,11 @@ class LearnedOracle(Protocol):
 
     @property
     def measured(self) -> tuple[float, float] | None:
-        """The least and the greatest value that it learned from, None where it tells none."""
+        """The least and the greatest value that it learned from, None where these are unknown."""
 
 
 def measured_range(oracle: Oracle) -> tuple[float, float] | None:
-    """The least and the greatest value that an oracle learned from, None where it tells none."""
+    """The least and the greatest value that an oracle learned from, None where these are unknown."""
     return oracle.measured if isinstance(oracle, LearnedOracle) else None
 
 
@@ -101,7 +101,7 @@ class OracleAround:
 
     @property
     def measured(self) -> tuple[float, float] | None:
-        """The least and the greatest value that it learned from, None where it tells none."""
+        """The least and the greatest value that it learned from, None where these are unknown."""
         return measured_range(self.oracle)
 
 
@@ -120,7 +120,7 @@ class FunctionOracle:
     def _score_one(self, item: Any) -> Score:
         try:
             value = float(self.function(item))
-        except Exception as error:  # an oracle may be anybody's code: its error belongs to this item
+        except Exception as error:  # an oracle may be third-party code: its error belongs to this item
             return Score(None, failure=f"{type(error).__name__}: {error}")
         return Score(value) if value == value else Score(None, failure="not a number")
 

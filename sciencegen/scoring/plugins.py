@@ -24,7 +24,7 @@ def plugged_names() -> list[str]:
 
 
 def is_plugged(name: str) -> bool:
-    """Whether `load_plugged(name)` would know where to look: an entry point or the form `module:function`."""
+    """Whether `load_plugged(name)` would find something to import: an entry point or the form `module:function`."""
     return name in plugged_names() or bool(_PATH.match(name))
 
 

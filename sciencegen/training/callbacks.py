@@ -1,4 +1,4 @@
-"""What happens between steps: checkpoints to go on from, a log to draw, a bar to watch."""
+"""What happens between steps: checkpoints, a log, a progress bar."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Checkpoints(lightning.Callback):
 
 
 class Log(lightning.Callback):
-    """Appends running means of the loss terms to log.csv and tells them; rows after the resumed step are dropped
+    """Appends running means of the loss terms to log.csv and reports them; rows after the resumed step are dropped
     first."""
 
     def __init__(self, path: Path, every: int, total: int, progress: Progress | None) -> None:

@@ -74,7 +74,7 @@ class TrainedModule(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def update_average(self) -> None:
-        """average <- d average + (1 - d) weights, with d smaller at first, so that early weights are forgotten."""
+        """Sets average to d average + (1 - d) weights, d smaller at first, so that early weights are forgotten."""
         decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step)) if self.settings.ema_decay else 0.0
         with torch.no_grad():
             for name, value in self.model.state_dict().items():

@@ -1,4 +1,4 @@
-"""Which items make up which step: a function of (seed, step) alone, so that a resumed run is the unbroken run."""
+"""Which items make up which step: a function of (seed, step) alone, also for a resumed run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a log hears of a training's steps, and how long the others will take."""
+"""What a log gets of a training's steps, and how long the others will take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import monotonic
 
 
 class Steps:
-    """Tells a log of a step, its terms and, from the second told one on, the time left at the pace since the first."""
+    """Writes to a log a step, its terms and, from the second line on, the time left at the pace since the first."""
 
     def __init__(self, log: Callable[[str], None], what: str = "") -> None:
         self.log, self.what = log, what

@@ -1,0 +1,1 @@
+"""Variational autoencoders: bounds, posteriors, priors and likelihoods, and a model for each kind of data."""

@@ -116,7 +116,7 @@ def negative_elbo(
 
 
 def importance_weighted_bound(log_weights: Float[Tensor, "batch sample"]) -> Float[Tensor, " batch"]:
-    """log 1/K sum_k w_k with w_k = p(x, z_k) / q(z_k | x). Burda et al. 2016, eq. 8."""
+    """Log 1/K sum_k w_k with w_k = p(x, z_k) / q(z_k | x). Burda et al. 2016, eq. 8."""
     return torch.logsumexp(log_weights, -1) - math.log(log_weights.shape[-1])
 
 
@@ -152,7 +152,7 @@ def doubly_reparameterized_surrogate(
 
 
 def segment_logsumexp(values: Float[Tensor, " entry"], rows: Int[Tensor, " entry"], size: int) -> Float[Tensor, " row"]:
-    """log sum exp over the entries of each row, where entry e belongs to row rows[e]; every row has one or more."""
+    """Log-sum-exp over the entries of each row, where entry e belongs to row rows[e]; every row has one or more."""
     highest = values.new_full((size,), -math.inf).scatter_reduce(0, rows, values.detach(), "amax")
     total = values.new_zeros(size).index_add(0, rows, (values - highest[rows]).exp())
     return total.log() + highest

@@ -63,7 +63,7 @@ def corrected(
 def _learned(
     slope: Float[Tensor, "batch property property"], step: Condition, change: Condition
 ) -> Float[Tensor, "batch property property"]:
-    """Broyden's update of the inverse of the measurements' derivative, where the change is a number and tells much."""
+    """Broyden's update of the inverse of the measurements' derivative, where the change is finite and large enough."""
     row = step[:, None] @ slope
     seen = row @ change[..., None]
     tells = seen.abs() > FLATTEST * step.square().sum(1)[:, None, None]  # not of NaN

@@ -21,7 +21,7 @@ Condition = Float[Tensor, "batch property"] | None
 @dataclass(frozen=True)
 class FlowSettings:
     """layers: pairs of a matrix and a coupling. width, depth: of each coupling's network. transform: of a coupling,
-    "affine" or "spline" with so many bins. context_size: features of the condition that each coupling sees."""
+    "affine" or "spline" with so many bins. context_size: features of the condition that each coupling gets."""
 
     layers: int = 8
     width: int = 128
@@ -97,7 +97,7 @@ class FlowPrior(nn.Module):
         return self.context(condition_features(condition, like, self.property_count))
 
     def noise_and_log_det(self, latent: Latent, condition: Condition = None) -> tuple[Latent, Float[Tensor, " batch"]]:
-        """u = inverse(z, c) and log |du/dz|."""
+        """The noise u = inverse(z, c) and log |du/dz|."""
         check_latents(latent, self.latent_size)
         context = self._context(latent, condition)
         noise, log_det = self.whitening.to_noise(latent, context)

@@ -128,7 +128,7 @@ class Coupling(nn.Module):
 
 
 def affine(values: Tensor, parameters: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
-    """values * exp(s) + t, or its inverse. s = 2 tanh(raw / 2): slope 1 at 0, and no scale beyond e^2 per layer."""
+    """Maps x to x exp(s) + t, or back. s = 2 tanh(raw / 2): slope 1 at 0, and no scale beyond e^2 per layer."""
     raw, shift = parameters.unbind(-1)
     log_scale = 2 * torch.tanh(raw / 2)
     if inverse:

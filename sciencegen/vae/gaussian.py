@@ -16,12 +16,12 @@ LOG_2_PI = math.log(2 * math.pi)
 
 
 def standard_normal(shape: Sequence[int], generator: Generator, like: Tensor) -> Tensor:
-    """Standard normal noise of the type and on the device of `like`, drawn where `generator` lives."""
+    """Standard normal noise of the type and on the device of `like`, drawn on the device of `generator`."""
     return torch.randn(tuple(shape), generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
 
 
 def standard_normal_log_prob(values: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch"]:
-    """log N(values; 0, I), summed over the last dimension."""
+    """Log N(values; 0, I), summed over the last dimension."""
     return -0.5 * (values.square() + LOG_2_PI).sum(-1)
 
 
@@ -57,7 +57,7 @@ class DiagonalGaussian:
     def sample(
         self, generator: Generator, count: int = 1
     ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " samples"]]:
-        """z = mean + std * noise and log q(z), `count` samples of each item in a row (as Batch.repeat_interleave)."""
+        """Draws z = mean + std * noise, and log q(z): `count` of each item in a row (as Batch.repeat_interleave)."""
         mean, log_std = self.mean.repeat_interleave(count, 0), self.log_std.repeat_interleave(count, 0)
         noise = standard_normal(mean.shape, generator, mean)
         return mean + log_std.exp() * noise, standard_normal_log_prob(noise) - log_std.sum(-1)
@@ -65,11 +65,11 @@ class DiagonalGaussian:
     def reparameterized(
         self, noise: Float[Tensor, "_ latent"]
     ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " _"]]:
-        """z = mean + std * noise and log |dz/dnoise|; either the noise or the distribution may be one row for all."""
+        """Latents z = mean + std * noise and log |dz/dnoise|; the noise or the distribution may be one row for all."""
         return self.mean + self.log_std.exp() * noise, self.log_std.sum(-1)
 
     def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]:
-        """log q(z), for one or several latents of each item (several in a row)."""
+        """Log q(z), for one or several latents of each item (several in a row)."""
         check_latents(latent, self.mean.shape[-1])
         count = repeats(latent.shape[0], self.mean.shape[0], latent)
         mean, log_std = self.mean.repeat_interleave(count, 0), self.log_std.repeat_interleave(count, 0)

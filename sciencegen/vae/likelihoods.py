@@ -129,7 +129,7 @@ class DiscretizedLogistic:
             raise ConfigError(f"Expected 2 or more levels, got {self.levels}.")
 
     def log_prob(self, value: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
-        """log P = log(sigmoid(upper) - sigmoid(lower)) = log s(upper) + log s(-lower) + log(1 - exp(lower - upper)).
+        """Log P = log(sigmoid(upper) - sigmoid(lower)) = log s(upper) + log s(-lower) + log(1 - exp(lower - upper)).
 
         The second form keeps its digits far out in the tails.
         """

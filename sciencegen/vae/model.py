@@ -67,7 +67,7 @@ class _Entries:
 
     @property
     def log_weights(self) -> Tensor:
-        """log p(x | z, c) p(z | c) / q(z | x, c)."""
+        """Log p(x | z, c) p(z | c) / q(z | x, c)."""
         return self.reconstruction + self.log_prior - self.log_posterior
 
 
@@ -184,7 +184,7 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
-        """The evidence lower bound's two halves for each item, nothing forgotten; of one fixed seed unless told."""
+        """The evidence lower bound's two halves for each item, nothing dropped; by default of one fixed seed."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         reconstruction, groups, condition_kl = self._elbo(batch, self.encoder(batch), ConditionDropout(), generator)
         return BoundTerms(reconstruction, groups.sum(-1) + condition_kl)
@@ -228,7 +228,7 @@ class ConditionalVAE(nn.Module):
         self, batch: Batch, features: Tensor, count: int, dropout: ConditionDropout, generator: Generator,
         doubly: bool = False,
     ) -> tuple[Tensor, _Entries]:  # fmt: skip
-        """log 1/K sum_k sum_c q(c|x) [ p(x|z,c) p(z|c) / q(z|x,c) ] [ p(c) / q(c|x) ], one z in each summand."""
+        """Log 1/K sum_k sum_c q(c|x) [ p(x|z,c) p(z|c) / q(z|x,c) ] [ p(c) / q(c|x) ], one z in each summand."""
         size = len(batch)
         batch, forgotten = self._forget(batch, dropout, generator)
         forgotten = None if forgotten is None else forgotten.repeat_interleave(count, 0)

@@ -68,7 +68,7 @@ class _Latents:
                 raise ShapeError(f"Expected {name} for each of {len(self.mean)} latents, got {list(table.shape)}.")
 
     def draw(self, index: Int[Tensor, " row"], generator: Generator) -> tuple[Tensor, Tensor | None]:
-        """z ~ q(z | x) and c of the items at `index`."""
+        """Draws z ~ q(z | x) and takes c of the items at `index`."""
         latent = self.mean[index]
         if self.log_std is not None:
             latent = latent + self.log_std[index].exp() * standard_normal(latent.shape, generator, latent)

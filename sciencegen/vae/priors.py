@@ -24,6 +24,8 @@ Condition = Float[Tensor, "batch property"] | None
 
 @runtime_checkable
 class Prior(Protocol):
+    """What all share: the density p(z | c), a map from normal noise to latents, and the Gaussian where it is one."""
+
     latent_size: int
 
     def log_prob(self, latent: Latent, condition: Condition = None) -> Float[Tensor, " batch"]: ...

@@ -59,7 +59,7 @@ class ConditionInference(Protocol):
     def label_log_prob(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
     ) -> Float[Tensor, " batch"]:
-        """log q(c | x) of the values that are there."""
+        """Log q(c | x) of the values that are there."""
 
     def fill(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]

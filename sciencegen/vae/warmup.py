@@ -9,6 +9,7 @@ from sciencegen.errors import ConfigError, unknown_name
 
 
 def constant(progress: float) -> float:
+    """1 from the first step on: no warm-up."""
     return 1.0
 
 

@@ -14,6 +14,7 @@ from sciencegen.cli.main import app
         ("One of yours: `predictors` NAME=FOLDER.", "One of yours: --predictor NAME=FOLDER."),
         ("Pass `column` smiles", "Pass --item-column smiles"),
         ("Pass another `output`.", "Pass another -o."),
+        ("Set `novel: false` or `raw: false`", "Set --allow-known or `raw: false`"),
         (
             "`sciencegen propose proteins` and `galaxies` are no flags",
             "`sciencegen propose proteins` and `galaxies` are no flags",

@@ -7,6 +7,7 @@ import sys
 import pytest
 import typer.main
 
+from sciencegen import config
 from sciencegen.cli.main import app
 from tests.toy import REPOSITORY
 
@@ -39,6 +40,24 @@ def test_defaults_of_settings_are_shown(cli):
     shown = cli("optimize", "--help").out
     for default in ("[default: 5000]", "[default: 100]", "[default: evolution]", "[default: 512]"):
         assert default in shown
+
+
+RECORDS = {
+    "generate": config.GenerateSettings, "encode": config.EncodeSettings, "decode": config.DecodeSettings,
+    "interpolate": config.InterpolateSettings, "score": config.ScoreSettings, "predict": config.PredictSettings,
+    "optimize": config.OptimizeSettings, "propose": config.ProposeSettings, "record": config.RecordSettings,
+    "evaluate": config.EvaluateSettings, "benchmark": config.BenchmarkSettings,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", RECORDS)
+def test_defaults_in_help_are_those_of_the_settings(verb):
+    fields = RECORDS[verb].model_fields
+    for parameter in COMMANDS[verb,].params:
+        shown = re.search(r"\[default: ([\w.-]+)\]", getattr(parameter, "help", None) or "")
+        field = next((fields[name] for name in (parameter.name, f"{parameter.name}_s") if name in fields), None)
+        if shown and field is not None and isinstance(field.default, int | float | str):
+            assert type(field.default)(shown[1]) == field.default, parameter.name
 
 
 VERBS = ("generate", "encode", "decode", "interpolate", "score", "predict", "optimize", "evaluate", "benchmark", "run")

@@ -1,4 +1,4 @@
-"""optimize: the candidates satisfy the wish, differ, are new, and are the same for the same seed."""
+"""optimize: the candidates meet the goals, differ, are new, and are the same for the same seed."""
 
 from __future__ import annotations
 

@@ -321,7 +321,7 @@ def test_other_lengths_are_told_and_teach_nothing_beside_a_wild_type(cli, measur
     assert cli("record", "proteins", "mixed.csv", "--journal", "campaign.csv").code == 0
     journal = ("--journal", "campaign.csv", "--wild-type", "gb1.fasta")
     result = cli("propose", "proteins", *journal, *BATCH, *FAST, "-o", "p.csv")
-    assert (result.code, "1 measured or proposed items can't be laid on the wild type" in result.err) == (0, True)
+    assert (result.code, "1 measured or proposed items can't be aligned with the wild type" in result.err) == (0, True)
 
 
 def test_without_a_wild_type_changes_count_from_the_measured(cli, measured):

@@ -8,6 +8,8 @@ import pytest
 
 from sciencegen.api.generate import generate
 from sciencegen.api.models.folder import load_model
+from sciencegen.cli import generate as generate_command
+from sciencegen.diffusion import samplers
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
 
 
@@ -22,6 +24,10 @@ def drawn(cli, toy_diffusion):
         return pd.read_csv("drawn.csv")
 
     return draw
+
+
+def test_the_help_names_every_sampler():
+    assert tuple(samplers.SAMPLERS) == generate_command.SAMPLERS
 
 
 def test_a_sampler_and_its_steps_are_flags_and_settings(drawn, toy_diffusion):

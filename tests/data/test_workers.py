@@ -63,4 +63,4 @@ def test_a_function_that_cannot_travel_is_an_error():
     with pytest.raises(ConfigError, match="top of a module"):
         list(map_killable(lambda number: number, [1]))
     with pytest.raises(SciencegenError, match="could not start: ValueError: no dictionary"):
-        list(map_killable(words.double, [1], initializer=words.broken_start))
+        list(map_killable(words.LoadsInOneProcess(), [1]))

@@ -49,5 +49,21 @@ def sign_in_and_hang(path: str) -> None:
     time.sleep(600)
 
 
-def broken_start() -> None:
-    raise ValueError("no dictionary")
+class LoadsInOneProcess:
+    """A function that the fork server can load, and no worker of it."""
+
+    def __call__(self, number: int) -> int:
+        return number
+
+    def __reduce__(self) -> tuple:
+        return _load, ()
+
+
+_loaded_in: list[int] = []
+
+
+def _load() -> LoadsInOneProcess:
+    if os.getpid() not in _loaded_in and _loaded_in:
+        raise ValueError("no dictionary")
+    _loaded_in.append(os.getpid())
+    return LoadsInOneProcess()

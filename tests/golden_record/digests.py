@@ -20,7 +20,7 @@ PROSE = " (prose may change)"
 
 SKIPPED = ("*/logs/*.log", "*/benchmarks/*.tsv")
 """Of a workflow: what its steps said, and how long they took."""
-VERSION = re.compile(rb'(sciencegen(?:": "|: | |</dt><dd>))\d+\.\d+\.\d+')
+VERSION = re.compile(rb'(sciencegen(?:": "|: | |</dt><dd>))\d+\.\d+\.\d+(?:\.dev\d+)?')
 """The package's version after its name, as in JSON, in YAML, in a FITS header and in a report's provenance."""
 TIMED_COLUMNS = ("items_per_second", "seconds")
 """Of CSV tables: measured speed."""

@@ -3,8 +3,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from sciencegen.errors import ConfigError
-from sciencegen.metrics.regression import REGRESSION_METRICS, r2, regression_summary, spearman
+from sciencegen.metrics.regression import REGRESSION_METRICS, r2, spearman
 
 PEERS = {
     "mae": mean_absolute_error,
@@ -38,14 +37,3 @@ def test_spearman_sees_only_the_order(pair):
     measured, predicted = pair
     assert spearman(measured, np.exp(predicted)) == pytest.approx(spearman(measured, predicted))
     assert spearman(measured, -measured) == pytest.approx(-1)
-
-
-def test_summary_brackets_its_values_and_repeats(pair):
-    summary = regression_summary(*pair, generator=np.random.default_rng(0), resamples=300)
-    again = regression_summary(*pair, generator=np.random.default_rng(0), resamples=300)
-    assert list(summary) == list(REGRESSION_METRICS)
-    assert summary == again
-    for name, estimate in summary.items():
-        assert estimate.lower < estimate.value < estimate.upper, name
-    with pytest.raises(ConfigError, match="Did you mean 'spearman'"):
-        regression_summary(*pair, generator=np.random.default_rng(0), names=["spearmann"])

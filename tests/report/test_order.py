@@ -36,7 +36,7 @@ PARTS = {
     "notes": "notes",
     "settings": "settings",
     "provenance": "provenance",
-    "goals": "wish",
+    "goals": "requested",
     "warnings": "warnings",
 }
 

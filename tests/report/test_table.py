@@ -56,9 +56,9 @@ def test_cells_carry_the_exact_value_and_show_a_rounded_one(markup):
     assert ">0.3<" in cells
 
 
-def test_a_value_outside_the_wish_is_marked_in_words_too(markup):
+def test_a_value_outside_the_requested_range_is_marked_in_words_too(markup):
     rows = re.findall(r"<tr id=.*?</tr>", markup, re.S)
-    outside = ["outside the wish" in row for row in rows]
+    outside = ["outside the requested range" in row for row in rows]
     assert outside == [not 1.0 <= 1.5 * i <= 9.0 for i in range(12)]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sciencegen.config import RunSettings, build_settings, read_settings
 from tests.workflows.snakemake_process import snakemake
 
 HERE = Path(__file__).parent
@@ -68,6 +69,11 @@ class Place:
 
 def rules_in(text):
     return set(re.findall(r"^(?:local)?rule (\w+):$", text, flags=re.MULTILINE)) - {"all"}
+
+
+def settings_in(path):
+    """A config file as settings."""
+    return build_settings(RunSettings, read_settings(f"@{path}"), str(path))
 
 
 def edited(*path, value, config=CONFIG):

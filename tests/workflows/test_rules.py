@@ -14,9 +14,9 @@ import yaml
 from sciencegen import api, config
 from sciencegen.api.run import read_config
 from sciencegen.cli.main import app
-from sciencegen.config import RunSettings, load_run
+from sciencegen.config import RunSettings
 from sciencegen.domains import domain_names
-from tests.workflows.conftest import RULES, rules_in
+from tests.workflows.conftest import RULES, rules_in, settings_in
 from tests.workflows.snakemake_process import WORKFLOWS, call_snakemake, snakemake
 
 FILES = [WORKFLOWS / "Snakefile", *sorted((WORKFLOWS / "rules").glob("*.smk"))]
@@ -90,7 +90,7 @@ def understand(words, monkeypatch):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path, monkeypatch):
-    settings = load_run(path)
+    settings = settings_in(path)
     assert settings.domain == path.stem.split("-")[0]
     done = snakemake("--dry-run", "--printshellcmds", "--configfile", path, "--cores", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

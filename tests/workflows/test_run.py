@@ -14,10 +14,9 @@ import yaml
 from sciencegen.api.run import read_config
 from sciencegen.api.workflow import supervision
 from sciencegen.cli.main import main
-from sciencegen.config import load_run
 from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
-from tests.workflows.conftest import edited
+from tests.workflows.conftest import edited, settings_in
 from tests.workflows.snakemake_process import WORKFLOWS
 
 DRIVER = """
@@ -181,7 +180,7 @@ def test_a_search_that_did_not_run_is_held_against_nothing_new(call, place):
     more = changed("optimize", "n", value=3)
     code, _, heard = call("--", "--until", "train", config=more)
     assert (code, "Found 2" in heard) == (0, False), heard
-    told = load_run(place.folder / "config.yaml").model_dump(mode="json", by_alias=True)
+    told = settings_in(place.folder / "config.yaml").model_dump(mode="json", by_alias=True)
     (place.results / "config.yaml").write_text(yaml.safe_dump(told))
     code, _, heard = call("--", "--until", "train", config=more)
     assert (code, "Found 2 of 3" in heard) == (5, True), "what the report is of, is told again"
@@ -227,7 +226,7 @@ def test_a_wrong_config_is_an_error_before_anything_runs(place, monkeypatch, con
 @pytest.mark.timeout(960)
 @pytest.mark.parametrize("config", sorted((WORKFLOWS / "config" / "smoke").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_smoke_run_ends_with_a_report(config, tmp_path):
-    settings = load_run(config)
+    settings = settings_in(config)
     words = [sys.executable, "-m", "sciencegen.cli.main", "run", settings.domain, "--config", str(config)]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr

@@ -54,7 +54,7 @@ def suggested_items(
 def _candidates(
     science: Domain, source: str, column: str | None, space: DesignSpace | None, threads: int
 ) -> tuple[dict[str, tuple[Row, str]], list[Refused]]:
-    """key -> the first row of it and its text, of a file or dataset; and refused rows."""
+    """By key its first row and text, of a file or dataset; and refused rows."""
     reference, path = None if space is None else space.reference, Path(source)
     if reference is not None and path.is_file():
         rows = read_rows_of(science, path, column, reference)

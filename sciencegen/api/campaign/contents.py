@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from sciencegen.api.campaign.measurements import keys_of
+from sciencegen.api.campaign.measurements import (
+    discordant_keys,
+    keys_of,
+    latest_proposals,
+    measurements_of,
+    pending_entries,
+)
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.letters import align
@@ -16,7 +22,7 @@ from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError
 from sciencegen.items import Direction
 from sciencegen.optimization.journal import Entry, Journal, read_journal
-from sciencegen.optimization.measurements import Measurement, averaged, discordant
+from sciencegen.optimization.measurements import Measurement
 from sciencegen.report.letters import changes_of
 from sciencegen.report.sites import Sites
 
@@ -57,22 +63,18 @@ class Campaign:
     @cached_property
     def measured(self) -> list[Measurement]:
         """Replicates averaged, best first."""
-        entries = self.journal.measured
-        items = {text: self.science.items.parse(text) for text in {entry.item for entry in entries}}
-        found = averaged(entries, [self.keys[one.item] for one in entries], [items[one.item] for one in entries])
+        found = measurements_of(self.science, self.journal, self.keys)
         return sorted(found, key=lambda one: one.value if self.settings.minimize else -one.value)
 
     @cached_property
     def foreseen(self) -> dict[str, Entry]:
         """Key -> the last proposal of an item."""
-        return {self.keys[entry.item]: entry for entry in self.journal.proposed}
+        return latest_proposals(self.journal, self.keys)
 
     @cached_property
     def pending(self) -> list[Entry]:
         """Proposed and not measured, the last round's first."""
-        done = {self.keys[entry.item] for entry in self.journal.measured}
-        waiting = [entry for key, entry in self.foreseen.items() if key not in done]
-        return sorted(waiting, key=lambda entry: -entry.round)
+        return sorted(pending_entries(self.journal, self.keys), key=lambda entry: -entry.round)
 
     @cached_property
     def unread(self) -> int:
@@ -84,7 +86,7 @@ class Campaign:
     @cached_property
     def discordant(self) -> list[str]:
         """Keys of the measured items whose replicates contradict each other."""
-        return discordant(self.journal.measured, [self.keys[one.item] for one in self.journal.measured])
+        return discordant_keys(self.journal, self.keys)
 
     def name_of(self, key: str) -> str:
         """Of a measured item."""
@@ -109,6 +111,7 @@ class Campaign:
 
 
 def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign:
+    """The campaign of a journal; an error where there is no file, no measurement in it, or no such wild type."""
     if not Path(path).is_file():
         raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found nothing.")
     journal = read_journal(path)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sciencegen.api.campaign.measurements import keys_of, measured_entries, proposed_rounds, read_measured
+from sciencegen.api.campaign.measurements import (
+    discordant_keys,
+    keys_of,
+    measured_entries,
+    measurements_of,
+    pending_entries,
+    proposed_rounds,
+    read_measured,
+)
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.campaign.request import HistorySources, ProposeRequest
 from sciencegen.api.campaign.space import aligned_features, comparable, design_space, origin_of
@@ -14,8 +22,8 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.items import Item
-from sciencegen.optimization.journal import Entry, missing_entries, read_journal
-from sciencegen.optimization.measurements import Measurement, averaged, discordant
+from sciencegen.optimization.journal import Entry, Journal, missing_entries, read_journal
+from sciencegen.optimization.measurements import Measurement
 
 Log = Callable[[str], None]
 
@@ -31,8 +39,13 @@ class History:
     new: list[Entry]
 
     @property
+    def journal(self) -> Journal:
+        """All entries, those of the tables included."""
+        return Journal(tuple(self.entries))
+
+    @property
     def next_round(self) -> int:
-        return 1 + max((entry.round for entry in self.entries), default=0)
+        return 1 + self.journal.last_round
 
 
 @dataclass(frozen=True)
@@ -62,8 +75,8 @@ def campaign_state(request: ProposeRequest, log: Log) -> CampaignState:
     """The campaign so far, in its design space."""
     science, reference = request.domain, request.reference
     history = read_history(science, request.history, reference, log)
-    known = _measurements(science, history)
-    waiting = [science.items.parse(text) for text in _pending(history)]
+    known = measurements_of(science, history.journal, history.keys)
+    waiting = [science.items.parse(entry.item) for entry in pending_entries(history.journal, history.keys)]
     first_round = [science.items.parse(text) for text in _first_round(history)]
     space = request.space or design_space(science, request.space_options, first_round)
     start = list(request.start) or ([] if space is None else [space.origin])
@@ -94,8 +107,8 @@ def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> 
     found = [] if space is None else list(space.notes)
     if unaligned:
         found.append(
-            f"{len(unaligned)} measured or proposed items can't be laid on the wild type (another length) and are left "
-            f"out, the first: {science.items.text(unaligned[0])[:60]}"
+            f"{len(unaligned)} measured or proposed items can't be aligned with the wild type (another length) and "
+            f"are left out, the first: {science.items.text(unaligned[0])[:60]}"
         )
     origin = None if space is None else space.origin
     outside = [one for one in state.known if space is not None and not space.accepts(one.item)]
@@ -106,9 +119,8 @@ def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> 
             "measured or proposed items have several lengths: they are compared by composition and the like, not "
             "residue by residue. Pass `wild_type` to learn from those of its length alone"
         )
-    measured = [entry for entry in state.history.entries if entry.kind == "measured"]
     keys = state.history.keys
-    apart = set(discordant(measured, [keys[entry.item] for entry in measured]))
+    apart = set(discordant_keys(state.history.journal, keys))
     found += contradictions([one.text for one in state.known if keys[one.text] in apart])
     if state.waiting:
         found.append(f"{len(state.waiting)} proposed items have no value yet; they are proposed no more")
@@ -177,17 +189,3 @@ def _first_round(history: History) -> list[str]:
     earliest = min((entry.round for entry in history.entries), default=0)
     first = (entry.item for entry in history.entries if entry.round == earliest)
     return list({history.keys[text]: text for text in first}.values())
-
-
-def _measurements(science: Domain, history: History) -> list[Measurement]:
-    measured = [entry for entry in history.entries if entry.kind == "measured"]
-    items = {entry.item: science.items.parse(entry.item) for entry in measured}
-    keys = [history.keys[entry.item] for entry in measured]
-    return averaged(measured, keys, [items[entry.item] for entry in measured])
-
-
-def _pending(history: History) -> list[str]:
-    """Texts of what was proposed and not measured."""
-    done = {history.keys[entry.item] for entry in history.entries if entry.kind == "measured"}
-    waiting = {history.keys[e.item]: e.item for e in history.entries if e.kind == "proposed"}
-    return [text for key, text in waiting.items() if key not in done]

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from sciencegen.api.campaign.non_numeric import NOT_RECORDED
-from sciencegen.api.campaign.request import TableReading
+from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.science.naming import (
     Numbering,
     ReadItems,
@@ -26,7 +26,8 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.items import Row
-from sciencegen.optimization.journal import Entry
+from sciencegen.optimization.journal import Entry, Journal
+from sciencegen.optimization.measurements import Measurement, averaged, discordant
 
 ROUND, ERROR = "round", "_sd"
 
@@ -57,7 +58,7 @@ class MeasuredTable:
 
 
 def read_measured(
-    science: Domain, path: str | Path, reading: TableReading, reference: Reference | None = None
+    science: Domain, path: str | Path, reading: MeasurementReading, reference: Reference | None = None
 ) -> MeasuredTable:
     """The rows of a table with the column `reading.target`, and perhaps `<target>_sd` and `round`.
 
@@ -88,7 +89,7 @@ def read_measured(
     return MeasuredTable(source, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
 
 
-def _rows(science: Domain, path: Path, reading: TableReading, reference: Reference | None) -> Iterator[Row]:
+def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: Reference | None) -> Iterator[Row]:
     """Of a file, or of a dataset by its name; standard input is a table in CSV."""
     if str(path) == "-":
         return read_table(path, columns_of(science, reference), reading.column, with_cells=True)
@@ -104,7 +105,7 @@ def _rows(science: Domain, path: Path, reading: TableReading, reference: Referen
 
 
 def _no_values(
-    science: Domain, path: Path, reading: TableReading, rows: Sequence[Row], reference: Reference | None
+    science: Domain, path: Path, reading: MeasurementReading, rows: Sequence[Row], reference: Reference | None
 ) -> DataError:
     """Whether the column is missing, empty, or holds no number."""
     target, remedy = reading.target, "Fill in what was measured, or name the column with `target`."
@@ -163,7 +164,7 @@ def awaiting_entries(table: MeasuredTable, known: Collection[str]) -> dict[str, 
 
 
 def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict[str, str]:
-    """text -> key, of items that this program wrote; one that can't be read any more is an error."""
+    """The key of each text, of items that this program wrote; one that can't be read any more is an error."""
     distinct = list(dict.fromkeys(texts))
     pairs, refused = describe(ReadItems(domain), [Row(0, text) for text in distinct], threads)
     if refused:
@@ -175,5 +176,28 @@ def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict
 
 
 def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
-    """key -> the round of its latest proposal"""
+    """By key the round of the latest proposal."""
     return {keys[entry.item]: entry.round for entry in entries if entry.kind == "proposed"}
+
+
+def measurements_of(science: Domain, journal: Journal, keys: Mapping[str, str]) -> list[Measurement]:
+    """Replicates averaged, in the order of each item's first. keys: text -> key."""
+    entries = journal.measured
+    items = {text: science.items.parse(text) for text in {entry.item for entry in entries}}
+    return averaged(entries, [keys[one.item] for one in entries], [items[one.item] for one in entries])
+
+
+def discordant_keys(journal: Journal, keys: Mapping[str, str]) -> list[str]:
+    """Keys of the measured items whose replicates contradict each other."""
+    return discordant(journal.measured, [keys[entry.item] for entry in journal.measured])
+
+
+def latest_proposals(journal: Journal, keys: Mapping[str, str]) -> dict[str, Entry]:
+    """The last proposal of each item, by its key."""
+    return {keys[entry.item]: entry for entry in journal.proposed}
+
+
+def pending_entries(journal: Journal, keys: Mapping[str, str]) -> list[Entry]:
+    """The last proposals of items that were not measured."""
+    done = {keys[entry.item] for entry in journal.measured}
+    return [entry for key, entry in latest_proposals(journal, keys).items() if key not in done]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sciencegen.config import ProposeSettings, RecordSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.items import Item
@@ -18,7 +19,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 
 @dataclass(frozen=True)
-class TableReading:
+class MeasurementReading:
     """How tables of measurements are read.
 
     Parameters
@@ -39,6 +40,13 @@ class TableReading:
     limit: int | None = None
     offline: bool = False
 
+    @classmethod
+    def of(cls, settings: ProposeSettings | RecordSettings) -> MeasurementReading:
+        """As a verb's settings say."""
+        return cls(
+            settings.target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline
+        )
+
 
 @dataclass(frozen=True)
 class HistorySources:
@@ -46,7 +54,7 @@ class HistorySources:
 
     tables: tuple[str, ...]
     journal: str | None
-    reading: TableReading
+    reading: MeasurementReading
 
 
 @dataclass(frozen=True)

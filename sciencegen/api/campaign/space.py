@@ -115,7 +115,7 @@ def campaign_space(
 
 
 def _accepting(tests: Sequence[Callable[[Item], bool]], met: ConstraintTest) -> ConstraintTest:
-    """Which items pass every test and meet what is wished, of which those alone are asked that pass."""
+    """Which items pass every test and meet the constraints, which are tested only of those that pass."""
 
     def accept(items: Sequence[Item]) -> list[bool]:
         passed = [all(test(item) for test in tests) for item in items]

@@ -109,6 +109,7 @@ def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> O
 
 
 def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:
+    """An external command as an oracle; it reads items in `input_format`, else in the domain's first format."""
     science = domain_of(domain)
     write: Write = lambda path, items, names: science.items.write(path, items, names, {})  # noqa: E731
     return CommandOracle(

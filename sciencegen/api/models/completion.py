@@ -85,6 +85,7 @@ def completer(
 
 
 def check_completes(recipe: Recipe, model: str) -> None:
+    """An error for a recipe that makes new items and completes none. model: what the message calls it."""
     if not recipe.completes:
         raise ConfigError(f"Expected a model that completes items (such as conformers), {model} makes new ones.")
 

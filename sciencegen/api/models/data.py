@@ -55,7 +55,7 @@ class TrainingData:
     weights: np.ndarray | None = None
 
     def batches(self, training: TrainingSettings) -> Callable[[int], Iterator[Batch]]:
-        """step -> the batches from that step on; a function of (seed, step) alone."""
+        """By step the batches from that step on; a function of (seed, step) alone."""
         from sciencegen.training import batch_order, weighted_order
 
         size, seed = training.batch_size, training.seed
@@ -166,6 +166,7 @@ def condition_names(
 
 
 def check_conditions(requested: Sequence[str], known: Collection[str]) -> None:
+    """An error for a requested condition that is neither a property nor a column of the data."""
     for name in requested:
         if name not in known:
             raise unknown_name("condition (property or column of the data)", name, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from torch import Tensor
 
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
@@ -51,13 +53,13 @@ class LoadedModel:
     def recipe(self) -> Recipe:
         return find_recipe(self.domain, self.config.get("recipe"))
 
-    @property
+    @cached_property
     def oracles(self) -> Mapping[str, Oracle]:
         """What the model itself knows of items, by name."""
         found = self.recipe.oracles
         return {} if found is None else found.make(self.model, self.representation, self._remember)
 
-    @property
+    @cached_property
     def usual_oracles(self) -> Mapping[str, Oracle]:
         """Those that need no naming."""
         found = self.recipe.oracles
@@ -121,6 +123,7 @@ def load(domain: str, model: str | Path | None = None, device: str = "auto") -> 
 
 
 def pretrained_root() -> Path:
+    """The folder of the weights that come with this package; it may be absent."""
     return Path(__file__).resolve().parents[2] / "pretrained"
 
 
@@ -240,14 +243,18 @@ def save_model(run: RunFolder, model: LatentModel, metrics: Mapping[str, Any], s
 
     `config.yaml` and `representation.json` are there from its beginning. science: name of the domain or of its form.
     """
-    from safetensors.torch import save as to_bytes
-
     run.write_json(METRICS, metrics)
     rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
     run.write_text(CARD, f"# A model of {science}\n\nSettings in `{CONFIG}`. Measured:\n\n{rows}\n")
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    with atomic_write(run / WEIGHTS, "wb") as file:
-        file.write(to_bytes(state))
+    write_weights(run / WEIGHTS, model.state_dict())
+
+
+def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
+    """A network's weights, whole or not at all. state: its `state_dict`."""
+    from safetensors.torch import save as to_bytes
+
+    with atomic_write(path, "wb") as file:
+        file.write(to_bytes({name: value.detach().cpu().contiguous() for name, value in state.items()}))
 
 
 def model_config(domain: str, recipe: str, settings: DataclassInstance) -> Json:
@@ -269,13 +276,13 @@ def recipe_settings(recipe: Recipe, values: Mapping[str, Any]) -> DataclassInsta
 
 
 def name_columns(representation: Representation) -> Callable[[Sequence[Item]], dict[str, list[str | None]]]:
-    """items -> a column of their names against the representation's reference, or no column."""
+    """A function of items: a column of their names against the representation's reference, or no column."""
     naming = representation.naming
     return lambda items: {} if naming is None else {naming.column: naming.names(items)}
 
 
 def name_suffixes(representation: Representation) -> NameSuffixes | None:
-    """items -> what stands after a name in the domain's files where the items' parts are numbered, if they are."""
+    """A function of items: what stands after a name in the domain's files. None where their parts aren't numbered."""
     return None if representation.naming is None else representation.naming.suffixes
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sciencegen.api.models.folder import pretrained_root, referred_to
+from sciencegen.api.models.folder import CONFIG, METRICS, pretrained_root, referred_to
 from sciencegen.api.predictors.inputs import ModelInputs, predictor_oracle, read_observing
 from sciencegen.api.science.forms import adapted, in_form, plain_name, points_of
 from sciencegen.data.threads import inference_threads
@@ -20,11 +20,6 @@ from sciencegen.scoring.oracles import Oracle
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
     from sciencegen.prediction import Predictor
     from sciencegen.prediction.points import PointPredictor
-
-CONFIG = "config.yaml"
-
-REJECTS = "rejects.csv"
-METRICS = "metrics.json"
 
 SHIPPED = "predictors"
 """Where among the shipped weights those of predictors lie."""
@@ -136,6 +131,7 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
 
 
 def load_point_predictor(domain: str, run: RunFolder) -> TrainedPredictor:
+    """The predictor of a run's folder that sees items' points, in the form of the domain that it was trained on."""
     from sciencegen.prediction.point_storage import load_points
 
     config = run.read_yaml(CONFIG)

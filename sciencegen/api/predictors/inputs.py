@@ -114,6 +114,7 @@ def observing_of(domain: str, texts: Sequence[str]) -> Instrument | None:
 
 
 def write_observing(run: RunFolder, observing: Instrument | None) -> None:
+    """Write the instrument into the run's folder; None removes the file of an earlier training."""
     if observing is None:
         (run / OBSERVING).unlink(missing_ok=True)
     else:
@@ -121,6 +122,7 @@ def write_observing(run: RunFolder, observing: Instrument | None) -> None:
 
 
 def read_observing(domain: str, run: RunFolder) -> Instrument | None:
+    """The instrument that `write_observing` wrote, None if none; an error for a domain without instruments."""
     if not run.has(OBSERVING):
         return None
     observation = plain_of(domain).observation
@@ -153,10 +155,12 @@ class PredictorData:
 
 
 def known_splits(domain: str) -> list[str]:
+    """Names of the splits that every domain has, then those of this one."""
     return [*GENERIC_SPLITS, *plain_of(domain).regression.splits]
 
 
 def check_split(domain: str, name: str | None) -> None:
+    """An error for a split that the domain doesn't have; None, the predictor's default, passes."""
     if name is not None and name not in known_splits(domain):
         raise unknown_name(f"split of {plain_name(domain)}", name, known_splits(domain))
 

@@ -20,7 +20,7 @@ from sciencegen.items import Refusal
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings
 
 TRAINING = {"steps": 40_000, "batch_size": 16, "learning_rate": 1e-2, "warmup_steps": 100, "weight_decay": 0.0}
-"""Settings of the training room that suit these networks, whose weights are of size one. About an hour for each network
+"""`training.TrainingSettings` that suit these networks, whose weights are of size one. About an hour for each network
 on QM9, on one core to itself (some 180 molecules a second)."""
 
 

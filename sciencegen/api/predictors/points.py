@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciencegen.api.models.folder import CONFIG, METRICS, WEIGHTS, resolve_device, write_weights
 from sciencegen.api.models.identity import IDENTITY, identity_of, is_prepared, is_same
-from sciencegen.api.predictors.folder import CONFIG, METRICS, REJECTS, TrainedPredictor, load_point_predictor
+from sciencegen.api.predictors.folder import TrainedPredictor, load_point_predictor
 from sciencegen.api.predictors.point_data import TRAINING, Located, PointPredictorSettings, read_located
 from sciencegen.api.science.forms import domain_of, in_form, points_of
 from sciencegen.config import PredictorSettings
+from sciencegen.data.prepared import REJECTS
 from sciencegen.data.threads import use_threads
 from sciencegen.data.writers import write_rejects
 from sciencegen.domains.capabilities import Points
 from sciencegen.errors import ConfigError
-from sciencegen.files import atomic_write
 from sciencegen.prediction.predictor import Prediction
 from sciencegen.prediction.storage import ARRAYS, NUMBERS
 from sciencegen.records import to_record
@@ -38,8 +39,6 @@ Log = Callable[[str], None]
 MEMBERS = "members"
 """Where in the folder the networks are trained; afterwards their logs lie there."""
 
-WEIGHTS = "weights.safetensors"
-
 OF_ANY = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS)
 """What the training of any predictor leaves."""
 
@@ -50,8 +49,6 @@ def train_point_predictor(
     domain: str, table: str, chosen: PredictorSettings, folder: str | Path, force: bool, log: Log
 ) -> TrainedPredictor:
     """Train an ensemble, calibrate it, evaluate it, write its folder. The same call goes on where a killed one was."""
-    from sciencegen.api.models.folder import resolve_device
-
     form = in_form(domain, chosen.form)
     options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
     resolve_device(chosen.device)
@@ -170,9 +167,8 @@ def _member(
 ) -> PropertyNetwork:  # fmt: skip
     """One network, trained in a folder of its own, or read from there where it is finished."""
     import torch
-    from safetensors.torch import load_file, save
+    from safetensors.torch import load_file
 
-    from sciencegen.api.models.folder import resolve_device
     from sciencegen.networks.equivariant.properties import PropertyNetwork
     from sciencegen.training import TrainingSettings
     from sciencegen.training.train import train as fit
@@ -189,8 +185,7 @@ def _member(
     progress = Steps(log, f"network {number + 1}, ")
     fit(network, batches.of(training), training, weights.parent, resolve_device(chosen.device), progress)
     network.to("cpu")
-    with atomic_write(weights, "wb") as file:
-        file.write(save({name: value.detach().contiguous() for name, value in network.state_dict().items()}))
+    write_weights(weights, network.state_dict())
     return network.eval()
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciencegen.api.models.folder import reference_to
-from sciencegen.api.predictors.folder import CONFIG, METRICS, REJECTS, TrainedPredictor
+from sciencegen.api.models.folder import CONFIG, METRICS, reference_to
+from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.predictors.inputs import UsableRows
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import Numbering, name_conflicts, names_of, parse_texts
 from sciencegen.api.science.workers import InDomain, describe
 from sciencegen.config import PredictorSettings
+from sciencegen.data.prepared import REJECTS
 from sciencegen.data.tables import no_numbers
 from sciencegen.data.writers import Refused, write_rejects
 from sciencegen.errors import DataError

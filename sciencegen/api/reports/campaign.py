@@ -72,6 +72,7 @@ def campaign_content(campaign: Campaign) -> ReportContent:
 
 
 def warnings(campaign: Campaign) -> list[str]:
+    """Sentences on a cut-off last line, values that are no numbers, and replicates that contradict each other."""
     cut_off = f"The journal's last line was cut off and is left out: '{campaign.journal.incomplete_line[:80]}'."
     unread = (
         f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
@@ -83,6 +84,7 @@ def warnings(campaign: Campaign) -> list[str]:
 
 
 def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
+    """The best value, how many items are measured, inside their predicted intervals, and not yet measured."""
     best = campaign.measured[0]
     made = [
         Fact(f"{best.value:.3g}", f"best {campaign.settings.target}", campaign.names[0][:60]),
@@ -128,6 +130,7 @@ def _column(name: str, shown: Sequence[Measurement], direction: Direction) -> Co
 
 
 def rounds(campaign: Campaign) -> Rounds:
+    """All measured items with their rounds, best first; row -1 of those that the table doesn't show."""
     measured, settings = campaign.measured, campaign.settings
     return Rounds(
         settings.target, [one.round for one in measured], [one.value for one in measured], campaign.names,
@@ -146,6 +149,7 @@ def agreement(campaign: Campaign) -> Agreement | None:
 
 
 def plate(campaign: Campaign) -> Candidates | None:
+    """The items not measured yet with their predictions, the last round's first; None where there are none."""
     waiting = campaign.pending
     if not waiting:
         return None

@@ -12,7 +12,7 @@ import numpy as np
 
 from sciencegen.api.criteria.goals import read_goals
 from sciencegen.api.models.encoding import encode_rows
-from sciencegen.api.models.folder import LoadedModel, load_model
+from sciencegen.api.models.folder import CONFIG, METRICS, LoadedModel, load_model
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.letters import letters_of
 from sciencegen.config import Resources, RunSettings
@@ -24,9 +24,7 @@ from sciencegen.errors import DataError
 from sciencegen.items import Item, Refusal, Row
 from sciencegen.optimization.goals import Goal
 
-CONFIG, CANDIDATES, SAMPLES, METRICS, SEARCH = (
-    "config.yaml", "candidates.parquet", "samples.parquet", "metrics.json", "search",
-)  # fmt: skip
+CANDIDATES, SAMPLES, SEARCH = "candidates.parquet", "samples.parquet", "search"
 
 LATENT_POINTS = 1000
 
@@ -73,7 +71,7 @@ class RunContents:
 
     @cached_property
     def model_metrics(self) -> dict[str, Any]:
-        return self._json("model/metrics.json")
+        return self._json(f"model/{METRICS}")
 
     @cached_property
     def training(self) -> PreparedDataset | None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.predictors.folder import CONFIG, load_predictor
+from sciencegen.api.models.folder import CONFIG
+from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.sampling.request import UNCHECKED
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.items import Refusal
@@ -31,6 +32,7 @@ has no tolerance of its own."""
 
 
 def warnings(run: RunContents) -> list[str]:
+    """Sentences: too few candidates, unknown novelty, failures, missed conditions, and what the steps noted."""
     made = []
     if len(run.candidates["item"]) < run.settings.optimize.n:
         made.append(
@@ -166,7 +168,7 @@ def _missed(row: dict[str, Any], near: float, far: float) -> str:
 def progress_name(run: RunContents) -> str:
     """What the search's plot shows: the mean of the ten best, and of what; without an objective how many fit."""
     if not any(goal.is_objective for goal in run.goals):
-        return "items that satisfy the wish"
+        return "items that meet the constraints"
     return f"mean of the ten best{_measure(run)}"
 
 

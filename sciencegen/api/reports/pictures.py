@@ -124,7 +124,7 @@ def _conditions(run: RunContents) -> list[Traversal]:
 
 
 def _asked(run: RunContents) -> dict[str, list[float]]:
-    """Condition -> values of the training items, from low to high; what is wished for first."""
+    """Condition -> values of the training items, from low to high; those with a goal first."""
     assert run.model is not None
     assert run.training is not None
     wanted, split = {goal.name for goal in run.goals}, run.training.splits[0]

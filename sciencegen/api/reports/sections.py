@@ -35,6 +35,7 @@ TRAINING_POINTS, PARETO_POINTS = 5000, 2000
 
 
 def summary_sentence(run: RunContents) -> str:
+    """How many candidates were chosen among how many scored items, and how many were asked for if that is more."""
     found, wanted = len(run.candidates["item"]), run.settings.optimize.n
     scored = run.summary.get("scored", run.settings.optimize.budget)
     few = f" ({wanted} were asked for)" if found < wanted else ""
@@ -43,6 +44,7 @@ def summary_sentence(run: RunContents) -> str:
 
 
 def facts(run: RunContents) -> list[Fact]:
+    """The number of candidates, the best and median of each objective, the share of novel ones, and their diversity."""
     table, made = run.candidates, [Fact(str(len(run.candidates["item"])), "candidates")]
     for goal in run.goals:
         if goal.is_objective and table["item"]:
@@ -61,6 +63,7 @@ def facts(run: RunContents) -> list[Fact]:
 
 
 def candidates(run: RunContents) -> Candidates:
+    """The shown candidates with pictures, units, ranges of constraints and directions of objectives."""
     shown = {name: column[: len(run.items)] for name, column in run.candidates.items()}
     pictures = [picture(run.domain, item, run.frame) for item in run.items]
     properties = run.domain.properties
@@ -137,6 +140,7 @@ def _pareto_plot(run: RunContents, x: Objective, y: Objective) -> Pareto:
 
 
 def traces(run: RunContents) -> list[Trace]:
+    """For each method the mean of its ten best by calls, or without an objective the number of feasible items."""
     if not run.trace:
         return []
     table = {name: np.array(column) for name, column in run.trace.items()}
@@ -168,6 +172,7 @@ def metrics(run: RunContents) -> list[Metric]:
 
 
 def calibrations(run: RunContents) -> list[Calibration]:
+    """For each condition what draws had at each requested value; values of which no draw is finite are left out."""
     made = []
     for name, rows in run.metrics.get("conditions", {}).items():
         kept = [row for row in rows if "lower" in row]
@@ -189,6 +194,7 @@ def calibrations(run: RunContents) -> list[Calibration]:
 
 
 def labels(run: RunContents) -> list[str]:
+    """Ids of the shown candidates, best first."""
     return [str(name) for name in run.candidates["id"][: len(run.items)]]
 
 

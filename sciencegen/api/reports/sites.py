@@ -25,6 +25,7 @@ LOGO_POINTS = 5000
 
 
 def heat_maps(run: RunContents) -> list[HeatMap]:
+    """Scores of single variants as maps of letters at sites; [] for a domain that isn't drawn in letters."""
     letters, directions = letters_of(run.domain), {goal.name: goal.direction for goal in run.goals if goal.direction}
     if letters is None:
         return []

@@ -1,0 +1,1 @@
+"""Draws of a model: the request and its checks, drawing, judging, ranking, and calibration."""

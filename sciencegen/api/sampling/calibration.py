@@ -24,17 +24,23 @@ def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[st
 
 
 def check_calibrated(names: Iterable[str], known: Collection[str]) -> None:
+    """An error for a name that is no condition of the model."""
     for name in names:
         if name not in known:
             raise unknown_name("condition of the model", name, known)
 
 
 def check_measured(name: str, measured: Collection[str]) -> None:
+    """An error for a property of draws that nothing measures: neither the domain, nor the model, nor a predictor."""
     if name not in measured:
-        raise ConfigError(f"Expected what can measure '{name}' of draws. Pass `predictors` {name}=FOLDER.")
+        raise ConfigError(
+            f"Expected a property or a predictor that measures '{name}' of draws, found none. "
+            f"Pass `predictors` {name}=FOLDER."
+        )
 
 
 def calibrate_one(model: LoadedModel, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
+    """What raw draws have where `value` is requested, with their central 80 %; `got` is NaN if none is finite."""
     requested = GenerateSettings(
         n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
         predictors=settings.predictors,

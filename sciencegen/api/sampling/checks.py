@@ -29,10 +29,11 @@ def check_noise_free(science: Domain, representation: Representation | type[Repr
 
 
 def check_unobserved(science: Domain, names: Sequence[str]) -> None:
+    """An error for a property of an observation, which noise-free items don't have."""
     for name in names:
         if name in science.properties and science.properties[name].observed:
             raise ConfigError(
-                f"Expected no '{name}' with `noise_free`: it is of an observation. Leave one of both out."
+                f"Expected no '{name}' with `noise_free`: it describes an observation. Leave out one of the two."
             )
 
 
@@ -43,7 +44,7 @@ def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | Non
     if settings.raw:
         raise ConfigError("Expected `raw` or `scaffold`: raw draws are kept without a look at what they hold.")
     if science.structures is None or science.structures.read_scaffold is None:
-        raise ConfigError(f"Expected a domain that knows scaffolds (molecules), {plain_name(science.name)} don't.")
+        raise ConfigError(f"Expected a domain with scaffolds (molecules), {plain_name(science.name)} has none.")
     return science.structures.read_scaffold(Path(settings.scaffold))
 
 

@@ -23,9 +23,8 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 
 class Judged(NamedTuple):
-    """Of a decoded row: the item as text, its identity and properties (`with_annotations` of the
-    names), whether the row is
-    how it is written, and whether it has what is to be kept and nothing forbidden.
+    """Of a decoded row: the item as text, its identity, its properties (`with_annotations` of the names), whether the
+    row is well formed, and whether the item holds all patterns to keep and none that is forbidden.
     """
 
     text: str

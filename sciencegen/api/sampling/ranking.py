@@ -82,8 +82,8 @@ def read_ranking(domain: Domain, settings: GenerateSettings, checked: Sequence[C
     check_domains(goals, settings.predictors)
     if settings.best_of > 1 and not goals and not checked:
         raise ConfigError(
-            "Expected what is best with `best_of`, got neither goals nor conditions that can be checked. Add `steer`, "
-            "such as 'maximize NAME', or `where`."
+            "Expected goals, or conditions that can be checked, with `best_of`, got neither. Add `steer`, such "
+            "as 'maximize NAME', or `where`."
         )
     if settings.raw and settings.best_of > 1:
         raise ConfigError("Expected `raw` or `best_of`, got both: raw draws are kept whatever they are.")

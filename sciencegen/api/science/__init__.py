@@ -1,0 +1,1 @@
+"""Domains and their forms by name, and the tasks that worker processes do with their items."""

@@ -13,7 +13,7 @@ from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.science.forms import domain_of, plain_text
 from sciencegen.api.science.naming import Numbering, names_of, parse_texts
 from sciencegen.api.science.workers import InDomain
-from sciencegen.config import ScoreSettings
+from sciencegen.config import ITEM_TIMEOUT_S, ScoreSettings
 from sciencegen.data.tables import PEEK_ROWS
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -94,7 +94,7 @@ class ScoringTask:
     wild_type: str = ""
     whole: bool = False
     threads: int = 0
-    timeout_s: float = 30.0
+    timeout_s: float = ITEM_TIMEOUT_S
 
 
 def scoring_task(

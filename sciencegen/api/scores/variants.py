@@ -19,7 +19,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import VariantClasses, VariantNames
 from sciencegen.domains.recipes import VariantScorer
 from sciencegen.items import NAME_COLUMN, Refusal, Row
-from sciencegen.scoring.oracles import ANNOTATIONS
+from sciencegen.scoring.oracles import cells_of, with_annotations
 
 ALL_SINGLES = "all-singles"
 
@@ -75,7 +75,7 @@ class VariantScoring:
 
     @property
     def ours(self) -> tuple[str, ...]:
-        predicted = (column for name in self.oracles for column in (name, *(f"{name}_{part}" for part in ANNOTATIONS)))
+        predicted = with_annotations(list(self.oracles), self.oracles)
         classes = () if self.classes is None else self.classes.columns
         return (*COLUMNS, *(() if self.scorer is None else SCORES), *classes, *predicted)
 
@@ -134,8 +134,8 @@ class VariantScoring:
             self.predicted += sum(not one.failed for one in told)
             failures = (f"{name}: {one.failure}" for one in told if one.failed)
             self.first_failure = self.first_failure or next(failures, "")
-            for column, part in {name: "value", **{f"{name}_{part}": part for part in ANNOTATIONS}}.items():
-                values[column] = [None if one is None else getattr(one, part) for one in each]
+            cells = [{} if one is None else cells_of(name, one) for one in each]
+            values |= {column: [row.get(column) for row in cells] for column in with_annotations([name], [name])}
         return values
 
     def _text_of(self, name: str) -> str:

@@ -17,11 +17,6 @@ from sciencegen.scoring.oracles import Oracle, Score, measured_range
 
 TRACE_POINTS = 100
 
-FLAGS = {"known": "pass --allow-known", "alike": "raise --maximum-similarity", "budget": "raise --budget"}
-
-KEYS = {"known": "set `novel: false`", "alike": "raise `maximum_similarity`", "budget": "raise `budget`"}
-"""Remedies, for the command line and for the section `optimize` of a config."""
-
 IN_DOMAIN = "_in_domain"
 """How a column ends that says whether a predictor learned from the like of an item."""
 
@@ -84,6 +79,7 @@ def scored_table(domain: Domain, trace: Sequence[Evaluation], names: Sequence[st
 
 
 def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
+    """How many items were scored and feasible, and the mean of the best 10 and n feasible ones, None without any."""
     best = sorted((e.scalar for e in trace if e.feasible), reverse=True)
     return {
         "scored": len(trace),
@@ -144,7 +140,7 @@ def _end(goal: Goal) -> str:
     return f"{goal.name}_lower" if goal.high == math.inf else f"{goal.name}_lower and {goal.name}_upper"
 
 
-def shortfall(summary: Mapping[str, Any], n: int, remedies: Mapping[str, str] = FLAGS) -> str:
+def shortfall(summary: Mapping[str, Any], n: int) -> str:
     """Why there are fewer candidates than n, in numbers, and what would bring most of them back."""
     unmet = summary["scored"] - summary["failed"] - summary["feasible"]
     met = sorted(summary["met_by"].items(), key=lambda pair: pair[1])
@@ -154,12 +150,12 @@ def shortfall(summary: Mapping[str, Any], n: int, remedies: Mapping[str, str] = 
     causes = [
         (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
         (summary["failed"], "could not be scored", "look into the rejects"),
-        (summary["known"], "were known (training data, or what the search began with)", remedies["known"]),
-        (summary["alike"], f"are more than {limit} similar to a better one", remedies["alike"]),
+        (summary["known"], "were known (training data, or what the search began with)", "set `novel: false`"),
+        (summary["alike"], f"are more than {limit} similar to a better one", "raise `maximum_similarity`"),
     ]
     lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])
     told = f", of which {'; '.join(f'{count} {what}' for count, what, _ in lost)}" if lost else ""
-    remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), remedies["budget"]])
+    remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), "raise `budget`"])
     return (
         f"Found {summary['candidates']} of {n} candidates (all written) among {summary['scored']} scored items{told}. "
         f"{remedy[0].upper()}{remedy[1:]}."

@@ -20,10 +20,10 @@ def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
     """An error for what can be refused before anything is read."""
     if settings.measured is None:
         if settings.target is not None:
-            raise ConfigError("Expected `measured` with `target`, the table of which this is a column.")
+            raise ConfigError("Expected `measured` with `target`: the table that has this column.")
         return
     if family_of(science) is None:
-        raise ConfigError(f"Expected no `measured`: {science.name} are no family. Of proteins, pass `form` aligned.")
+        raise ConfigError(f"Expected no `measured`: {science.name} are no family. For proteins, pass `form` aligned.")
     if not Path(settings.measured).is_file():
         raise DataError(f"Expected a table of measured variants at {settings.measured}, found no file.")
 

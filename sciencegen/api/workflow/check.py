@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.evaluate import check_against, check_calibration, shipped_set
+from sciencegen.api.evaluate import SetKind, check_against, check_calibration, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.folder import describe_model
 from sciencegen.api.models.plan import check_taken
@@ -96,6 +96,7 @@ def _placed(config: str, section: str) -> Iterator[None]:
 
 
 def check_prepare(settings: RunSettings) -> None:
+    """An error where the source, fractions, columns or reference of `prepare` can't be used."""
     chosen = settings.prepare
     form = in_form(settings.domain, chosen.form)
     science = domain_of(form)
@@ -112,6 +113,7 @@ def check_prepare(settings: RunSettings) -> None:
 
 
 def check_complete(settings: RunSettings) -> None:
+    """An error where the model of `complete`, or the recipe that it trains, completes no items."""
     section, source = settings.complete, str(settings.prepare.source)
     assert section is not None
     if section.model is not None:
@@ -124,6 +126,7 @@ def check_complete(settings: RunSettings) -> None:
 
 
 def check_predict(settings: RunSettings, name: str) -> None:
+    """An error where the table, target, split or model of the predictor `name` can't be used."""
     chosen = settings.predict[name]
     check_predictor(settings.domain, chosen)
     if prepared_at(chosen.table) is None:
@@ -136,6 +139,7 @@ def check_predict(settings: RunSettings, name: str) -> None:
 
 
 def check_generate(settings: RunSettings, model: PlannedModel) -> None:
+    """An error where `generate` asks for conditions, columns, patterns or samplers that aren't there."""
     chosen = settings.generate
     known = model.fitted
     conditions = [one.name for one in parse_conditions(chosen.where, model.science, known)]
@@ -152,6 +156,7 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
 
 
 def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
+    """An error where the goals, oracles, start items, training set or completing model of `optimize` can't be used."""
     chosen = settings.optimize
     goals, _ = check_search(settings.domain, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
@@ -170,12 +175,14 @@ def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
 
 
 def check_variants_of(settings: RunSettings, model: PlannedModel) -> None:
+    """An error where the variants can't be read or classified, or the model learned no family."""
     if settings.variants is not None:
         check_variants(settings.domain, settings.variants.variants, settings.variants.classify)
         check_family(model.recipe, settings.train.model or "what is trained here")
 
 
 def check_propose(settings: RunSettings, model: PlannedModel) -> None:
+    """An error where the goals, predictors or tables of `propose` can't be used; a workflow without it passes."""
     chosen = settings.propose
     if chosen is None:
         return
@@ -196,10 +203,12 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
 
 
 def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
+    """An error where a set to compare with can't be read, or a property to calibrate can't be measured."""
     chosen = settings.evaluate
     domain = in_form(settings.domain, chosen.form)
-    for source, shipped in ((check_against(chosen), "references"), (chosen.training, "training_sets")):
-        if source is not None and not shipped_set(domain, source, shipped):
+    sets: dict[SetKind, str | None] = {"held_out": check_against(chosen), "training": chosen.training}
+    for kind, source in sets.items():
+        if source is not None and not shipped_set(domain, source, kind):
             _check_texts(settings, source)
     if model.conditions is not None:
         check_calibration(model.science, chosen.calibrate, model.conditions)

@@ -26,7 +26,7 @@ PATIENCE_S = 10.0
 
 
 def job_environment(folder: Path) -> dict[str, str]:
-    """This environment with the mark, in which jobs find the `sciencegen` command of this very Python first."""
+    """The environment with the mark, in which jobs find the `sciencegen` command of this very Python first."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     return {**os.environ, "PATH": path, RUN: str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
 

@@ -1,0 +1,1 @@
+"""Results of the verbs and the files that they are written to."""

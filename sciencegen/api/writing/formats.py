@@ -18,9 +18,15 @@ LINES = (".smi", ".txt")
 def check_endings(domain: str, output: str, structures: str | None = None) -> None:
     """An error for files that `write_candidates` and `write_structures` can't write, before there is anything to."""
     if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
-        check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
+        check_ending(domain, "`output`", output, WRITTEN_TABLES[:3])
     if structures is not None:
         check_ending(domain, "`structures`", structures)
+
+
+def check_table(output: str, what: str) -> None:
+    """An error for an output that is no table, which alone holds these results."""
+    if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
+        raise ConfigError(f"Expected `output` to end in .csv or .parquet for {what}, got {output}.")
 
 
 def check_complete(model: str | None, *outputs: str | None) -> None:
@@ -30,14 +36,14 @@ def check_complete(model: str | None, *outputs: str | None) -> None:
         raise ConfigError(f"Expected a file of structures (.sdf) with `complete`, got {given}, which holds none.")
 
 
-def check_ending(domain: str, flag: str, output: str, others: Sequence[str] = ()) -> None:
+def check_ending(domain: str, setting: str, output: str, others: Sequence[str] = ()) -> None:
     """An error for what the domain doesn't write. others: what else may be."""
     science = domain_of(domain)
     if not _writes(science, Path(output).name):
         own = [
             ending for ending in science.items.formats if ending not in READ_TABLES and _writes(science, f"x{ending}")
         ]
-        raise ConfigError(f"Expected {flag} to end in {', '.join([*others, *own])}, got {output}.")
+        raise ConfigError(f"Expected {setting} to end in {', '.join([*others, *own])}, got {output}.")
 
 
 def _writes(science: Domain, name: str) -> bool:

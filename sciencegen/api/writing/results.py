@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sciencegen.api.scores.rows import ScoredChunk
 from sciencegen.api.writing.writer import OutputWriter
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # pandas takes most of a second to import
 
 @dataclass(frozen=True)
 class Result:
-    """A table of items with what there is to know of it.
+    r"""A table of items with what there is to know of it.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Result:
     >>> found.summary
     {'scored': 1, 'refused': 0, 'failed_scores': 0}
     >>> found.write("scores.csv").read_text()
-    'item,line,hbd\\nCCO,1,1\\n'
+    'item,line,hbd\nCCO,1,1\n'
     """
 
     table: pd.DataFrame
@@ -89,7 +89,7 @@ class Result:
         earlier = self._earlier()
         what = "metrics" if isinstance(earlier, Mapping) else "table"
         warnings.warn(
-            f"use the result's `.{what}`: the result doesn't stand for it from version 0.3 on",
+            f"use the result's `.{what}`: from version 0.3 on the result itself can't be used as one",
             FutureWarning,
             stacklevel=3,
         )
@@ -111,6 +111,31 @@ class Scored(Result):
     """
 
     refused: tuple[Refused, ...] = ()
+
+
+class Scores(Protocol):
+    """Items or variants that are scored chunk by chunk; `notes` and `summary` are complete after the last one."""
+
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+    def __iter__(self) -> Iterator[ScoredChunk]: ...
+
+    def summary(self) -> dict[str, Any]: ...
+
+
+def scored(scores: Scores, writer: Callable[[str, bool], OutputWriter], given: Sequence[str] | None = None) -> Scored:
+    """Everything at once. writer: of these scores, by output and `overwrite`. given: as of `scored_table`."""
+    chunks = list(scores)
+    refused = tuple(row for chunk in chunks for row in chunk.refused)
+
+    def write(path: Path, overwrite: bool) -> None:
+        write_chunks(writer(str(path), overwrite), chunks)
+
+    return Scored(scored_table(scores.columns, chunks, given), scores.summary(), tuple(scores.notes), write, refused)
 
 
 def scored_table(

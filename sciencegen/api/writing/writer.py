@@ -77,7 +77,7 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
     if name.endswith(LINES) and name.endswith(science.items.formats):
         return OutputWriter(output, LineSink(output))
-    check_ending(domain, "-o", output, WRITTEN_TABLES[:3])
+    check_ending(domain, "`output`", output, WRITTEN_TABLES[:3])
     return OutputWriter(output, StructureSink(domain, output, columns, options.complete, origin, options.name_suffixes))
 
 
@@ -185,6 +185,7 @@ def write_latents(domain: str, output: str, encoded: Encoded) -> None:
 
 
 def write_json(output: str, values: Mapping[str, Any]) -> None:
+    """Write indented JSON, whole or not at all, or to stdout; a value that JSON doesn't know is written as text."""
     text = json.dumps(values, indent=2, default=str) + "\n"
     if output == "-":
         sys.stdout.write(text)
@@ -202,6 +203,7 @@ def write_candidates(
     domain: Domain, output: str, table: Mapping[str, Sequence[Any]], complete: Completer | None = None,
     overwrite: bool = False, numbers: NameSuffixes | None = None, origin: Origin | None = None,
 ) -> list[Refused]:  # fmt: skip
+    """Write a table (beside Parquet a CSV too) or structures, by the output's ending; returns the refused items."""
     if output == "-" or output.lower().endswith(WRITTEN_TABLES):
         if domain.sidecar is not None:
             sidecar = SidecarFile(domain, domain.sidecar, output, overwrite, origin)

@@ -1,4 +1,4 @@
-"""What design rounds with a laboratory see of items."""
+"""What design rounds with a laboratory use of items."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class Pictures:
     Parameters
     ----------
     gallery : int
-        How many items a report draws of each group; 0 where pictures beside each other tell nothing.
+        How many items a report draws of each group; 0 where pictures side by side show nothing.
     traversals : bool
         Whether neighbours in a latent space look alike, so that a report shows rows of pictures along it.
     render_alike : (items, width, height) -> list of str, optional

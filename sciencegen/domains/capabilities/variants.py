@@ -23,7 +23,7 @@ class VariantNames(Protocol):
         """(name, text of the item) of a name, or of an item that is written out."""
 
     def places(self, texts: Iterable[str]) -> set[str]:
-        """The few texts that tell `hint` as much as these."""
+        """The few texts from which `hint` follows as from all of these."""
 
     def hint(self, texts: Iterable[str]) -> str:
         """What would make texts fit that were refused, "" where nothing would."""

@@ -71,7 +71,7 @@ class Cube:
         return None if name is None else [_text(cell) for cell in self.arrays[name][:]]
 
     def image(self, index: int) -> np.ndarray:
-        """[band y x]"""
+        """The image [band y x] of the item at `index`."""
         plane = np.asarray(self.images[index], np.float64)
         if plane.ndim == 2:
             return plane[None]
@@ -152,8 +152,8 @@ def write_hdf5(
     path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """images [n band y x], psf [n y x], variance, pixel_scale, id and the columns of numbers; as attributes the unit,
-    and of the file how the stamps came to be."""
+    """Arrays images [n band y x], psf [n y x], variance, pixel_scale, id and the columns of numbers; as attributes the
+    unit, and of the file how the stamps came to be."""
     import h5py
 
     from sciencegen.domains.galaxies.fits_writing import check_alike, mapped, psf_cube, wide

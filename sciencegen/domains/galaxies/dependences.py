@@ -17,7 +17,7 @@ ROUNDEST, FLATTEST = 1e-6, 0.99
 
 
 def settled(representation: ImageRepresentation, told: Condition, found: Condition) -> Condition:
-    """A whole condition in which no two contradict each other; what is told stays. Both as the model is told them."""
+    """A whole condition in which no two contradict each other; what is told stays. Both as the model gets them."""
     columns = {one.name: (number, one) for number, one in enumerate(representation.columns)}
     found = found.clone()
     if {"flux", "magnitude"} <= columns.keys():
@@ -28,7 +28,7 @@ def settled(representation: ImageRepresentation, told: Condition, found: Conditi
 
 
 def _settle_flux(told: Condition, found: Condition, columns: dict) -> None:
-    """m = zero point - 2.5 log10 flux; flux follows where the magnitude is told and not it."""
+    """Magnitude = zero point - 2.5 log10 flux; flux follows where the magnitude is told and not it."""
     (flux, log), (magnitude, one) = columns["flux"], columns["magnitude"]
     slope = -2.5 / math.log(10)
     follows = ~told[:, magnitude].isnan() & told[:, flux].isnan()

@@ -71,7 +71,7 @@ def _shape(image: np.ndarray, psf: np.ndarray | None) -> np.ndarray:
 
 
 def _in_ellipses(image: np.ndarray, moments: Moments) -> np.ndarray:
-    """asinh of the flux in nJy, each pixel weighed by exp(-r² / 2 s²) on ellipses as the stamp's own."""
+    """The asinh of the flux in nJy, each pixel weighed by exp(-r² / 2 s²) on ellipses as the stamp's own."""
     rows, columns = np.mgrid[: len(image), : len(image)]
     x, y = columns - moments.x, rows - moments.y
     size = 1 - moments.e1**2 - moments.e2**2

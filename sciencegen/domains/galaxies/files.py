@@ -29,6 +29,7 @@ _REFERENCE = re.compile(r"(?P<path>.+?)(\[(?P<number>\d{1,9})\])?")
 
 
 def ending(path: Path | str) -> str:
+    """The longest of `FORMATS` in which a name ends, in any case; "" for none."""
     name = Path(path).name.lower()
     return next((one for one in sorted(FORMATS, key=len, reverse=True) if name.endswith(one)), "")
 
@@ -140,6 +141,7 @@ def text_at(path: Path, number: int) -> str:
 
 
 def check_writable(path: Path) -> None:
+    """An error for a path that ends in no format of `WRITTEN`."""
     if ending(path) not in WRITTEN:
         raise ConfigError(f"Expected an output of galaxies ending in {', '.join(WRITTEN)}, got '{path}'. Choose one.")
 

@@ -153,13 +153,14 @@ def stamp_at(path: Path, row: int) -> Stamp | Refusal:
 
 
 def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndarray | None:
-    """The image given, else a Gaussian of the width that is told; zeros, or a width of 0: there is none."""
+    """The image given, else a Gaussian of the given width; zeros, or a width of 0: there is none."""
     if given is not None:
         return given if given.any() else None
     return gaussian_psf(said.fwhm, pixel_scale) if said.fwhm else None
 
 
 def band_names(said: About, count: int) -> tuple[str, ...]:
+    """The bands that the file names, if they are as many as the image has; else band1, band2 and so on."""
     return said.bands if len(said.bands) == count else tuple(f"band{place + 1}" for place in range(count))
 
 

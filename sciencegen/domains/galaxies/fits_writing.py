@@ -28,7 +28,7 @@ def write(
 ) -> None:  # fmt: skip
     """A cube of stamps [n y x], or [n band y x], with the cubes PSF and VARIANCE where stamps have such images, and a
     table CATALOG: id, the columns given, pixel_scale, psf_fwhm and variance_<band> of each. The header says how the
-    stamps came to be; nothing tells the time of day."""
+    stamps came to be; no time of day is written."""
     from astropy.io import fits
 
     check_alike(path, stamps)
@@ -68,6 +68,7 @@ def mapped(stamps: Sequence[Stamp]) -> bool:
 
 
 def wide(stamp: Stamp) -> np.ndarray:
+    """The noise variance as [band y x], or [band 1 1] where it is the same in each pixel."""
     return stamp.variance if stamp.variance.ndim > 1 else stamp.variance[:, None, None]
 
 

@@ -45,10 +45,10 @@ NANOJANSKY = {
     "jy": 1e9, "jansky": 1e9, "nanomaggy": 3631.0, "nanomaggies": 3631.0, "nmgy": 3631.0,
     "maggy": 3631e9, "maggies": 3631e9,
 }  # fmt: skip
-"""nJy in a unit of flux, however it is written; others that astropy knows are told apart by capitals (MJy/sr).
+"""nJy in a unit of flux, however it is written; others that astropy reads differ by capitals (MJy/sr).
 Counts, electrons and adu, with or without /s, need a zero point."""
 FRAME = 3
-"""Pixels at the edge of a stamp whose scatter tells its noise where nothing else does."""
+"""Pixels at the edge of a stamp whose scatter gives its noise where nothing else does."""
 FURTHER = ("images", "keywords")
 SQUARE = 0.01
 """Relative difference of a pixel's sides that is none."""
@@ -113,8 +113,8 @@ def _number(value: Any) -> float | None:
 
 
 def _factor(said: Mapping[str, Any], header: Mapping[str, Any], by_zero_point: bool) -> tuple[float | None, bool]:
-    """nJy in the unit, or None, and whether that is over 1 arcsec²: a unit of flux or of surface brightness (JWST's
-    MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: whatever the unit."""
+    """Factor from the unit to nJy, or None, and whether that is over 1 arcsec²: a unit of flux or of surface brightness
+    (JWST's MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: whatever the unit."""
     unit = "" if by_zero_point else _plain(said["unit"])
     if unit.lower() in NANOJANSKY and not unit.startswith("MJ"):  # a megajansky is no millijansky
         return NANOJANSKY[unit.lower()], False

@@ -29,7 +29,7 @@ from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
 LOGARITHMIC = ("flux", "half_light_radius", "signal_to_noise", "sersic_index")
-"""Columns whose logarithm is told."""
+"""Columns of which the model gets the logarithm."""
 SPIN_2 = ("e1", "e2")
 """A pair that turns with the image: scaled alike, never shifted."""
 LOOKED_AT = 2000
@@ -66,7 +66,7 @@ class Column:
 
 
 def _read(name: str, values: np.ndarray) -> np.ndarray:
-    """What a column tells: NaN where a logarithm has nothing to go by."""
+    """The numbers of a column, NaN where there is no logarithm."""
     values = np.asarray(values, np.float64)
     return np.log(np.where(values > 0, values, np.nan)) if name in LOGARITHMIC else values
 
@@ -137,7 +137,7 @@ class ImageRepresentation(Representation):
         return Batch(fields, condition=condition)
 
     def scaled(self, values: Float[np.ndarray, "item property"]) -> Float[np.ndarray, "item property"]:
-        """Raw values as the model is told them, float32."""
+        """Raw values as the model gets them, float32."""
         told = [column.scaled(values[:, number]) for number, column in enumerate(self.columns)]
         return np.stack(told, 1).astype(np.float32)
 

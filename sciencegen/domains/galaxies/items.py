@@ -101,7 +101,7 @@ def magnitude(flux: Any) -> Any:
 
 
 def flux_of(magnitude: Any) -> Any:
-    """nJy of an AB magnitude."""
+    """Flux in nJy of an AB magnitude."""
     return 10.0 ** (0.4 * (AB_ZERO_POINT - magnitude))
 
 
@@ -213,7 +213,7 @@ def text(stamp: Stamp) -> str:
 
 
 def parse_text(line: str) -> Stamp | Refusal:
-    """The inverse of `text`, checked again: the line may be anybody's."""
+    """The inverse of `text`, checked again: the line may come from any source."""
     if len(line) > LONGEST_TEXT:
         return Refusal(f"{len(line)} characters; at most {LONGEST_TEXT} are accepted")
     try:

@@ -1,6 +1,6 @@
 """How likely a model finds a stamp, and how odd that is beside what the model draws itself.
 
-A likelihood alone tells how faint and how noisy a stamp is before anything else, and may be high of what is odd
+A likelihood alone mostly says how faint and how noisy a stamp is, and may be high of what is odd
 (Nalisnick et al. 2019; Ren et al. 2019). So the bound b of a stamp, in units of its noise, stands beside those of the
 model's own draws, seen through PSFs and noise of many kinds:
 
@@ -40,7 +40,7 @@ SAMPLES = 4
 TIMES = 8
 """Noise levels at which a diffusion's bound is taken, evenly spread."""
 DRAWS, OBSERVED_ALIKE, AT_ONCE = 384, 128, 32
-"""Of a model, beside which stamps are judged: with fewer the fit of what is expected is felt, unless they are all seen
+"""Of a model, with which stamps are compared: with fewer the fit of what is expected matters, unless they are all seen
 alike, as a diffusion's are. How many are drawn together."""
 SEED = 1810_0999
 NOISIER, WIDER = 4.0, 0.65
@@ -59,7 +59,7 @@ StampRepresentation = ImageRepresentation | ObservedRepresentation
 
 @dataclass(frozen=True)
 class StampBound:
-    """A lower bound of log p(pixels | psf, noise), told no condition, as estimated from one seed (below log p is its
+    """A lower bound of log p(pixels | psf, noise), without a condition, as estimated from one seed (below log p is its
     mean over seeds). A stamp is read by itself, under the same noise as any other: its bound doesn't depend on which
     others are asked for."""
 
@@ -114,7 +114,7 @@ class ExpectedBound:
 
 def fit_expected_bound(seen: Float[np.ndarray, "draw 3"], bounds: Float[np.ndarray, " draw"]) -> ExpectedBound:
     """By least squares on the draws that aren't outlying."""
-    centre, scale = seen.mean(0), seen.std(0).clip(min=0.05)  # of what doesn't differ nothing is told
+    centre, scale = seen.mean(0), seen.std(0).clip(min=0.05)  # what doesn't differ says nothing
     terms, kept = _terms((seen - centre) / scale), np.ones(len(seen), bool)
     for _ in range(ROUNDS):
         expected = np.linalg.lstsq(terms[kept], bounds[kept])[0]
@@ -212,7 +212,7 @@ def drawn(model: StampModel, representation: StampRepresentation, count: int) ->
 
 
 def variously_observed(model: ImageVAE, representation: ImageRepresentation) -> Iterator[Stamp | Refusal]:
-    """What a model makes that knows neither PSF nor noise, seen through those of training stamps, made wider, stronger
+    """What a model makes that is given neither PSF nor noise, seen with those of training stamps, made wider, stronger
     and weaker."""
     generator, exposures = np.random.default_rng(SEED), representation.instrument.exposures
     for stamp in drawn(model, representation, DRAWS):
@@ -258,5 +258,5 @@ def diffusion_oracles(
 
 
 def _oracles(bound: StampBound, anomaly: Anomaly, instrument: ObservingConditions) -> Mapping[str, Oracle]:
-    """A stamp without noise and PSF is judged as the training stamps were observed."""
+    """A stamp without noise and PSF is scored as the training stamps were observed."""
     return {one.name: ForwardModelOracle(one, instrument) for one in (LogLikelihood(bound), anomaly)}

@@ -32,7 +32,7 @@ CONDITIONS = (
     "flux", "half_light_radius", "e1", "e2", "ellipticity",
     "concentration", "asymmetry", "smoothness", "gini", "m20",
 )  # fmt: skip
-"""What a model is conditioned on unless told otherwise, beside the user's own columns."""
+"""What a model is conditioned on by default, in addition to the user's own columns."""
 TRAINING = {"steps": 4000, "batch_size": 64, "learning_rate": 1e-3, "ema_decay": 0.995}
 
 
@@ -44,7 +44,7 @@ def condition_kinds(representation: ImageRepresentation | ObservedRepresentation
 
 
 def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -> ImageVAE:
-    """A VAE whose decoder knows neither PSF nor noise; it measures what it makes, to obey conditions."""
+    """A VAE whose decoder is given neither PSF nor noise; it measures what it makes, to meet conditions."""
     scale = FluxScale(representation.flux_mean, representation.flux_std)
 
     def measured(images: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ def check(model: ImageVAE, representation: ImageRepresentation, arrays: Sequence
 
 
 def stamp_diffusion(representation: ObservedRepresentation, settings: ImageDiffusionSettings) -> ObservedImageDiffusion:
-    """A variational diffusion of stamps as they were seen, which knows PSF and noise of each."""
+    """A variational diffusion of stamps as they were seen, which is given PSF and noise of each."""
     context = {PSF: 1, NOISE: representation.shape[0]}
     diffusion = image_diffusion(representation.shape, condition_kinds(representation), context, settings)
     return ObservedImageDiffusion(diffusion, representation.exposures, STEPS_PER_SIGMA)

@@ -1,6 +1,6 @@
 """A noise-free stamp as a survey would see it: the forward model that observed stamps are taken for.
 
-observed = twin * PSF + noise, on the stamp's own pixels; beyond its edge there is nothing.
+observed = noise-free * PSF + noise, on the stamp's own pixels; beyond its edge there is nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from jaxtyping import Float
 from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.items import Stamp, standardize
-from sciencegen.domains.galaxies.survey import draw_psf, psf_half
-from sciencegen.domains.galaxies.surveys import Survey
 from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
@@ -45,18 +43,6 @@ def observed(
 def is_observed(stamp: Stamp) -> bool:
     """Whether it has a PSF or noise."""
     return stamp.psf is not None or not stamp.noise_free
-
-
-def observed_by(stamp: Stamp, survey: Survey, generator: np.random.Generator) -> Stamp | Refusal:
-    """The stamp with a PSF and noise such as a survey has; its pixels must be the survey's."""
-    if abs(stamp.pixel_scale / survey.pixel_scale - 1) > 1e-3:
-        return Refusal(f"has pixels of {stamp.pixel_scale:g} arcsec, {survey.name} of {survey.pixel_scale:g}")
-    if len(stamp.bands) > len(survey.bands):
-        return Refusal(f"has {len(stamp.bands)} bands, {survey.name} has {len(survey.bands)}")
-    side = 2 * psf_half(survey) + 1
-    drawn = draw_psf(generator, survey).drawImage(nx=side, ny=side, scale=survey.pixel_scale, method="no_pixel").array
-    variance = np.array([band.variance(survey.pixel_scale) for band in survey.bands[: len(stamp.bands)]])
-    return observed(stamp, drawn / drawn.sum(), variance, generator)
 
 
 class Exposure(NamedTuple):
@@ -118,6 +104,7 @@ def exposures_of(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
 
 
 def exposures_to_json(exposures: Sequence[Exposure]) -> list[Json]:
+    """For each exposure its PSF as text ("" for none) and its variances [band] as a list."""
     return [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in exposures]
 
 
@@ -127,6 +114,7 @@ def load_exposures(data: Sequence[Mapping[str, Any]]) -> tuple[Exposure, ...]:
 
 
 def mean_variance(stamp: Stamp) -> Float[np.ndarray, " band"]:
+    """Variance of the noise in each band, mean of the pixels, in nJy² and float32."""
     return stamp.variance.reshape(len(stamp.bands), -1).mean(1).astype(np.float32)
 
 
@@ -136,6 +124,7 @@ def packed(psf: np.ndarray | None) -> str:
 
 
 def unpacked(text: str) -> np.ndarray | None:
+    """The inverse of `packed`: a square PSF [y x] in float32, or None."""
     if not text:
         return None
     values = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f4").astype(np.float32)

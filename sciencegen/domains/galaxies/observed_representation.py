@@ -31,7 +31,7 @@ AS_SEEN = (
 
 @dataclass(frozen=True, eq=False)
 class ObservedRepresentation(Representation):
-    """What `images` knows of a family of stamps; but what is decoded has the PSF and the noise of its Batch."""
+    """What `images` holds of a family of stamps; but what is decoded has the PSF and the noise of its Batch."""
 
     images: ImageRepresentation
     name = "seen-image"
@@ -42,7 +42,7 @@ class ObservedRepresentation(Representation):
 
     @property
     def observation(self) -> ObservedItems:
-        """A catalogue knows the hidden conditions of the galaxy; blurred and noisy pixels don't show them."""
+        """A catalogue has the hidden conditions of the galaxy; blurred and noisy pixels don't show them."""
         return ObservedItems(hidden=GIVEN & set(self.properties), as_seen=AS_SEEN)
 
     @property

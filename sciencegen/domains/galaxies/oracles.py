@@ -1,4 +1,4 @@
-"""This domain's oracles by name: every property, those of a Sérsic profile's fit, and the similarity to a stamp."""
+"""The domain's oracles by name: every property, those of a Sérsic profile's fit, and the similarity to a stamp."""
 
 from __future__ import annotations
 
@@ -54,4 +54,5 @@ def oracle(name: str) -> Oracle:
 
 
 def oracle_names() -> list[str]:
+    """Names of the properties and of the fitted numbers; `similarity to ...` is not listed."""
     return [*PROPERTIES, *FITTED]

@@ -34,7 +34,7 @@ _ALL = (
 )  # fmt: skip
 PROPERTIES = {one.name: one for one in _ALL}
 GIVEN = frozenset(PROPERTIES) - {"signal_to_noise"}
-"""What a catalogue may know better than a noisy stamp tells, such as what was measured on its noise-free twin."""
+"""What a catalogue may give better than a noisy stamp, such as what was measured on its noise-free image."""
 
 
 def measure(stamps: Sequence[Stamp], names: Sequence[str]) -> np.ndarray:

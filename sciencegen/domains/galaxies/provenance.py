@@ -9,7 +9,7 @@ from sciencegen.items import Origin
 
 def provenance(origin: Origin | None) -> dict[str, tuple[Any, str]]:
     """Keyword -> (value, comment). SYNTHET: that none was observed. MODEL, MODELSHA: its name, the sha256 of its
-    weights, in which there is no room for a comment."""
+    weights, where no comment fits."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

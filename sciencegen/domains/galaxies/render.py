@@ -42,7 +42,7 @@ def stretch_of(stamps: Sequence[Stamp]) -> Stretch:
 
 
 def _sigma(stamp: Stamp) -> float:
-    """nJy of the noise in a pixel, mean of the bands."""
+    """Noise of a pixel in nJy, mean of the bands."""
     return float(np.sqrt(np.median(stamp.variance.reshape(len(stamp.bands), -1), 1)).mean())
 
 

@@ -99,7 +99,7 @@ def fit_sersic(stamp: Stamp) -> SersicFit | None:
 
 
 def _start(image: np.ndarray, side: int) -> np.ndarray | None:
-    """log index, log half-light radius (pixels), shape, centre (pixels from the middle)."""
+    """Where a fit starts: log index, log half-light radius (pixels), shape, centre (pixels from the middle)."""
     moments = adaptive_moments(image)
     if moments is None:
         return None

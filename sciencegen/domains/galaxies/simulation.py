@@ -15,10 +15,10 @@ from sciencegen.errors import ConfigError, unknown_name
 
 def rows(settings: Mapping[str, Any], seed: int, start: int, stop: int) -> list[tuple[str, dict[str, float]]]:
     """(text, values) of galaxies with the numbers start to stop - 1. values: what is measured on the noise-free,
-    PSF-free twin under the properties' names, and what the galaxy was made of; without what can't be measured or
+    PSF-free copy under the properties' names, and what the galaxy was made of; without what can't be measured or
     doesn't apply.
 
-    settings: of `SurveySettings`, and noise_free: the share of rows that are the twins themselves (true: all).
+    settings: of `SurveySettings`, and noise_free: the share of rows that are those copies themselves (true: all).
     """
     chosen = dict(settings)
     share = float(chosen.pop("noise_free", 0.0))

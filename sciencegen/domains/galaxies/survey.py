@@ -1,7 +1,7 @@
-"""A simulated survey: galaxies drawn by GalSim as seen by a telescope, each beside its noise-free, PSF-free twin.
+"""A simulated survey: galaxies drawn by GalSim as seen by a telescope, each beside its copy without noise and PSF.
 
 A profile is drawn twice as fine as the stamp's pixels, its centre finer still, then convolved with the PSF, binned and
-given noise. Drawing the twin in Fourier space, as GalSim would without being told, takes seconds for a cuspy profile.
+given noise. Drawing the copy in Fourier space, as GalSim does by default, takes seconds for a cuspy profile.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def draw_profile(
     component: Component, pixel_scale: float, side: int, offset: np.ndarray, steep: bool | None = None
 ) -> np.ndarray:
     """[y x] of unit flux. Each finer square takes the place of what was drawn coarser there. steep: draw the innermost
-    one, too; if not told, by the index."""
+    one, too; by default by the index."""
     steep = component.sersic_index > STEEP if steep is None else steep
     profile = galsim.Sersic(component.sersic_index, half_light_radius=component.half_light_radius)
     profile = profile.shear(g1=component.g1, g2=component.g2).shift(*(offset * pixel_scale))

@@ -43,6 +43,7 @@ class AlertCatalog:
 
 @cache
 def alert_catalog(catalogs: tuple[str, ...] = DEFAULT_CATALOGS) -> AlertCatalog:
+    """The catalog with these alerts, made once; names as in `CATALOGS`."""
     return AlertCatalog(catalogs)
 
 

@@ -1,4 +1,4 @@
-"""Whether the coordinates of a molecule that a model made say what they should."""
+"""Whether the coordinates of a molecule that a model made agree with its bonds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sciencegen.items import Refusal
 
 
 def confirmed(asked: Chem.Mol, made: Chem.Mol, distances: KnownDistances | None) -> Chem.Mol | Refusal:
-    """`made`, or its mirror image, if the bonds that its distances speak of and its configuration are as asked, and no
+    """`made`, or its mirror image, if the bonds that its distances imply and its configuration are as asked, and no
     distance is one that known structures don't have. Its atoms are those of `asked`, then the hydrogens."""
     positions = made.GetConformer().GetPositions()
     for places in (positions, positions * (1, 1, -1)):
@@ -34,7 +34,7 @@ def confirmed(asked: Chem.Mol, made: Chem.Mol, distances: KnownDistances | None)
 
 
 def speaks(molecule: Chem.Mol, distances: KnownDistances | None) -> bool:
-    """Whether a molecule is in one piece, its coordinates speak of its bonds, and its distances are known ones."""
+    """Whether a molecule is in one piece, its coordinates imply its bonds, and its distances are known ones."""
     found = _perceived(molecule, molecule.GetConformer().GetPositions())
     if isinstance(found, Refusal) or len(Chem.GetMolFrags(found)) != 1:
         return False
@@ -55,7 +55,7 @@ def _strange(molecule: Chem.Mol, distances: KnownDistances | None) -> Refusal | 
 
 
 def _label(found: Chem.Mol, asked: Chem.Mol) -> None:
-    """The isotopes that were asked for, of which no distance speaks; they may make a stereocentre."""
+    """The isotopes that were asked for, on which no distance depends; they may make a stereocentre."""
     isotopes = [atom.GetIsotope() for atom in Chem.AddHs(asked).GetAtoms()]
     if any(isotopes):
         for atom, isotope in zip(found.GetAtoms(), isotopes, strict=True):

@@ -27,14 +27,14 @@ from sciencegen.networks.equivariant.pairs import PairNetworkSettings
 POSITION_SCALE = 1.5
 """Ångström: the standard deviation of a coordinate of small organic molecules about their centre."""
 LOG_SNR_ENDS = 9.0, -6.0
-"""Noise of 0.01 Å, and 20 times the data's own: what lies beyond teaches nothing and would cost a sampler its steps."""
+"""Noise of 0.01 Å, and 20 times the data's: levels beyond add nothing to training and cost a sampler steps."""
 CHECK_ROWS = 64
 
 
 @dataclass(frozen=True)
 class ConformerSettings:
     """network, diffusion: their own settings. log_snr_shift: of the cosine schedule; at log-SNR 7 the noise is 0.03 Å,
-    about what tells a double bond from a single one, and the sampler's way ends a little further on."""
+    about the difference between a double bond and a single one, and the sampler's way ends a little further on."""
 
     network: PairNetworkSettings = field(default_factory=PairNetworkSettings)
     diffusion: DiffusionSettings = field(
@@ -58,8 +58,8 @@ def conformers(representation: GeometryRepresentation, settings: ConformerSettin
 
 
 def check(model: DiffusionModel, representation: GeometryRepresentation, known: Sequence[Geometry]) -> dict[str, float]:
-    """Of one draw for each known graph: the shares of stable atoms and molecules (where the tables know the elements),
-    and of those whose coordinates speak of the bonds that were given."""
+    """Of one draw for each known graph: the shares of stable atoms and molecules (where the tables have the elements),
+    and of those whose coordinates imply the bonds that were given."""
     made, right = [], []
     for start in range(0, len(known), CHECK_ROWS):
         batch = representation.batch(known[start : start + CHECK_ROWS])

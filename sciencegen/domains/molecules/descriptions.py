@@ -1,4 +1,4 @@
-"""What the distribution metrics need to know of a set of molecules, gathered one molecule at a time."""
+"""What the distribution metrics need of a set of molecules, gathered one molecule at a time."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def read_molecule(text: str) -> Chem.Mol | None:
 
 
 def canonical_smiles(text: str) -> str | None:
+    """RDKit's canonical SMILES of a text, None where it is no valid molecule."""
     molecule = read_molecule(text)
     return None if molecule is None else Chem.MolToSmiles(molecule)
 

@@ -127,7 +127,7 @@ def change_bond(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
 
 
 def close_ring(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """A bond between two atoms with hydrogens, as far apart as the drawn ring size asks."""
+    """A bond between two atoms with hydrogens, as far apart as the drawn ring size requires."""
     size = int(generator.choice(list(RING_SIZES), p=list(RING_SIZES.values())))
     free = [atom.GetIdx() for atom in _with_hydrogens(graph)]
     distances = Chem.GetDistanceMatrix(graph)[np.ix_(free, free)]

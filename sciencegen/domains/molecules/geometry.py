@@ -41,7 +41,7 @@ BOND_TYPES = (
 """The class of a pair of atoms: 0 is no bond."""
 
 _PERIODIC_TABLE = Chem.GetPeriodicTable()
-_REMOVAL: Any = Chem.RemoveHsParameters()  # RDKit's type stubs don't know its settable attributes
+_REMOVAL: Any = Chem.RemoveHsParameters()  # RDKit's type stubs lack its settable attributes
 _REMOVAL.removeDefiningBondStereo = True
 
 
@@ -170,12 +170,12 @@ def graph_smiles(molecule: Chem.Mol) -> str:
 def perceive_bonds(
     numbers: Int[np.ndarray, " atom"], positions: Float[np.ndarray, "atom 3"], charge: int = 0
 ) -> Chem.Mol | Refusal:
-    """The molecule of these atoms with the bonds that their distances speak of. charge: of the whole molecule."""
+    """The molecule of these atoms with the bonds that their distances imply. charge: of the whole molecule."""
     refusal = why_unusable(numbers, positions)
     if refusal is not None:
         return refusal
     molecule = _with_conformer(numbers, positions)
-    if len(numbers) == 1:  # DetermineBonds forgets the charge of a lone atom
+    if len(numbers) == 1:  # DetermineBonds drops the charge of a lone atom
         molecule.GetAtomWithIdx(0).SetFormalCharge(charge)
         return _finished(molecule)
     factor = HYDROGEN_FACTOR if (numbers == 1).all() else COVALENT_FACTOR

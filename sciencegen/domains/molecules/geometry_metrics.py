@@ -1,6 +1,6 @@
 """How like real geometries generated ones are: bond lengths, angles and dihedrals, and strain in a force field.
 
-Everything is judged by the bonds of the molecules given; for generated ones those should be perceived in their
+Everything is measured by the bonds of the molecules given; for generated ones those should be perceived in their
 coordinates.
 """
 
@@ -146,7 +146,7 @@ def _mean_distance(generated: Values, reference: Values) -> float:
 
 
 def strain(molecule: Chem.Mol, steps: int = 500) -> Strain | Refusal:
-    """How much energy relaxing the conformer frees: MMFF94 where it knows every atom, else UFF.
+    """How much energy relaxing the conformer frees: MMFF94 where it has parameters for every atom, else UFF.
 
     The geometries of QM9, which are minima of B3LYP and not of the field, have a few kcal/mol themselves.
     """

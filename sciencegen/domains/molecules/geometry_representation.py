@@ -62,11 +62,11 @@ class GeometryRepresentation(Completing):
         return self.standardization.scales
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
-        """Each molecule's arrays, or why it has none that the model knows."""
+        """Each molecule's arrays, or why it has none that the model can encode."""
         return [self._known(geometry_of(item)) for item in items]
 
     def given(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
-        """Each molecule's atoms and bonds, to be given coordinates; or why the model knows none for it."""
+        """Each molecule's atoms and bonds, to be given coordinates; or why the model can't encode it."""
         return [self._known(graph_of(item)) for item in items]
 
     def confirmed(self, asked: Chem.Mol, made: Chem.Mol) -> Chem.Mol | Refusal:
@@ -123,18 +123,13 @@ class GeometryRepresentation(Completing):
         return [_molecule(geometry) for geometry in self.geometries(batch)]
 
     def well_formed(self, batch: Batch, items: Sequence[Chem.Mol | Refusal]) -> np.ndarray:
-        """Whether each molecule is in one piece, its bonds are those that its coordinates speak of, and its distances
+        """Whether each molecule is in one piece, its bonds are those that its coordinates imply, and its distances
         are some that the training data have, [item] bool."""
         sound = [not isinstance(item, Refusal) and speaks(item, self.distances) for item in items]
         return np.array(sound, bool)
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         return self.standardization.row(values)
-
-    def draw_sizes(self, count: int, generator: np.random.Generator) -> Int[np.ndarray, " count"]:
-        """Numbers of atoms, as often as in the training data."""
-        frequency = np.array(list(self.sizes.values()), np.float64)
-        return generator.choice(np.array(list(self.sizes)), count, p=frequency / frequency.sum())
 
     def to_json(self) -> Json:
         return {
@@ -211,7 +206,7 @@ def read_geometry(text: str) -> Geometry | Refusal:
 
 
 def _molecule(geometry: Geometry) -> Chem.Mol | Refusal:
-    """By its bonds; where these make no molecule, by those that its distances speak of."""
+    """By its bonds; where these make no molecule, by those that its distances imply."""
     made = molecule_of(geometry)
     if isinstance(made, Refusal) and geometry.bonds is not None:
         return molecule_of(replace(geometry, bonds=None))

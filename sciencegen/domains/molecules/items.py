@@ -26,7 +26,7 @@ _CHARGED = re.compile(r"\[[^\]]*[+-]")
 _UNCHARGER = rdMolStandardize.Uncharger()
 _CANONICAL = "_canonicalSmiles"
 
-_PARSER: Any = Chem.SmilesParserParams()  # RDKit's type stubs don't know its settable attributes
+_PARSER: Any = Chem.SmilesParserParams()  # RDKit's type stubs lack its settable attributes
 _PARSER.allowCXSMILES = False
 _PARSER.parseName = False
 _UNSANITIZED: Any = Chem.SmilesParserParams()
@@ -55,7 +55,7 @@ def parse(text: str) -> Chem.Mol | Refusal:
 
 
 def _refuse_text(text: str) -> Refusal | None:
-    """What can be told without RDKit: cheap, and the only guard against input that would crash or hang it."""
+    """What can be checked without RDKit: cheap, and the only protection against input that would crash or hang it."""
     if not isinstance(text, str):
         return Refusal(f"expected a SMILES string, got {type(text).__name__}")
     if not text:

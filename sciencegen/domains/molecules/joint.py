@@ -1,7 +1,7 @@
 """Molecules in three dimensions from nothing: positions, atom types, charges and bonds are noised together.
 
 Hoogeboom et al. 2022 (EDM), with bonds as a field of their own (Vignac et al. 2023, MiDi). Classes are one-hot vectors
-in continuous noise. What is drawn counts as well formed where its bonds are those that its coordinates speak of.
+in continuous noise. What is drawn counts as well formed where its bonds are those that its coordinates imply.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def joint(representation: GeometryRepresentation, settings: JointSettings) -> Si
 
 
 def size_table(representation: GeometryRepresentation) -> SizeTable:
+    """How many atoms the training molecules have, with the properties' mean and deviation at each number."""
     return SizeTable(
         torch.tensor(list(representation.sizes)),
         torch.tensor(list(representation.sizes.values()), dtype=torch.float64),
@@ -89,7 +90,7 @@ def size_table(representation: GeometryRepresentation) -> SizeTable:
 
 
 def check(model: SizedDiffusion, representation: GeometryRepresentation, known: Sequence[Geometry]) -> dict[str, float]:
-    """Of free draws: the shares of stable atoms and molecules (where the tables know the elements), and of molecules
+    """Of free draws: the shares of stable atoms and molecules (where the tables have the elements), and of molecules
     whose bonds are those of their coordinates."""
     generator = torch.Generator().manual_seed(0)
     batch = model.generate(torch.randn(CHECKED_DRAWS, model.latent_size, generator=generator))

@@ -79,7 +79,7 @@ def load(data: Mapping[str, Sequence[float]]) -> KnownDistances:
 
 
 def fit(geometries: Iterable[Geometry]) -> KnownDistances:
-    """Of these geometries; those without known bonds tell nothing."""
+    """Of these geometries; those without known bonds are left out."""
     found: dict[int, list[np.ndarray]] = defaultdict(list)
     for geometry in geometries:
         if geometry.bonds is not None:

@@ -15,7 +15,7 @@ from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
 
 CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
-"""What a model is conditioned on unless told otherwise."""
+"""What a model is conditioned on by default."""
 
 
 def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESettings) -> SequenceVAE:
@@ -26,7 +26,7 @@ def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESett
 def sequence_oracles(
     model: SequenceVAE, representation: SelfiesRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """log p of a molecule's tokens in canonical order, exact: as the decoder writes them without a code."""
+    """Oracles of log p of a molecule's tokens in canonical order, exact: as the decoder writes them without a code."""
     return likelihood_oracles(model, representation, model.log_prob)
 
 

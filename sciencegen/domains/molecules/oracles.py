@@ -1,4 +1,4 @@
-"""This domain's oracles by name: every property, structural alerts, similarity to a molecule, the PMO tasks."""
+"""The domain's oracles by name: every property, structural alerts, similarity to a molecule, the PMO tasks."""
 
 from __future__ import annotations
 
@@ -38,4 +38,5 @@ def oracle(name: str) -> Oracle:
 
 
 def oracle_names() -> list[str]:
+    """Names of properties, alerts and PMO tasks; `similarity to ...` and chosen catalogs are not listed."""
     return [*PROPERTIES, "alerts", *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS)]

@@ -2,7 +2,7 @@
 
 Bond lengths, angles and clashes within the bounds of distance geometry, rings and double bonds that are flat or must
 not be, no radicals, and one piece: the library's own thresholds, of its configuration "mol_fast". That of
-"mol" asks for the energy too, beside those of 50 embedded conformers, which take a second for a small molecule and many
+"mol" computes the energy too, beside those of 50 embedded conformers, which take a second for a small molecule and many
 minutes for a strained cage; `geometry_metrics.strain` says what is to be said of the energy.
 """
 

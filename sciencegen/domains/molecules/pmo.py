@@ -33,7 +33,7 @@ _GENERATORS = {
 
 
 def gaussian(mean: float, width: float) -> Modifier:
-    """exp(−½ ((x − mean)/width)²)"""
+    """exp(−½ ((x − mean)/width)²)."""
     return lambda x: math.exp(-0.5 * ((x - mean) / width) ** 2)
 
 
@@ -55,6 +55,7 @@ def clipped(full: float) -> Modifier:
 
 
 def modified(function: Task, modifier: Modifier) -> Task:
+    """The task's value, passed through the modifier."""
     return lambda molecule: modifier(function(molecule))
 
 
@@ -68,6 +69,7 @@ def _geometric_mean(values: Sequence[float]) -> float:
 
 
 def arithmetic(*parts: Task) -> Task:
+    """The arithmetic mean."""
     return lambda molecule: math.fsum(part(molecule) for part in parts) / len(parts)
 
 
@@ -102,6 +104,7 @@ def element_counts(molecule: Chem.Mol) -> dict[str, int]:
 
 
 def holds(smarts: str, *, wanted: bool = True) -> Task:
+    """1 where the molecule has the substructure (or, with `wanted` False, where it lacks it), else 0."""
     query = Chem.MolFromSmarts(smarts)
     return lambda molecule: float(molecule.HasSubstructMatch(query) == wanted)
 
@@ -115,6 +118,7 @@ def pharmacophore_similar_to(smiles: str) -> Task:
 
 
 def fluorines(molecule: Chem.Mol) -> int:
+    """Number of fluorine atoms."""
     return sum(atom.GetAtomicNum() == 9 for atom in molecule.GetAtoms())
 
 

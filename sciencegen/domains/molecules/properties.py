@@ -35,13 +35,8 @@ PROPERTIES: dict[str, Property] = {
 
 
 def log_p(molecule: Chem.Mol) -> float:
-    """Wildman & Crippen, J. Chem. Inf. Comput. Sci. 1999, 39, 868; RDKit remembers it on the molecule."""
+    """Wildman & Crippen, J. Chem. Inf. Comput. Sci. 1999, 39, 868; RDKit stores it with the molecule."""
     return rdMolDescriptors.CalcCrippenDescriptors(molecule)[0]
-
-
-def synthetic_accessibility(molecule: Chem.Mol) -> float:
-    """The SA score of one molecule."""
-    return float(synthetic_accessibilities([molecule])[0])
 
 
 _ONE_BY_ONE: dict[str, Callable[[Chem.Mol], float]] = {

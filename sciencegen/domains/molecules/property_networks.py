@@ -2,7 +2,7 @@
 
 A molecule that comes without coordinates (a SMILES) is given a structure first, by distance geometry and a force field
 (structures.py). For a network that was trained on structures of another kind (QM9's are by density functional theory)
-these are not quite the same items, and its intervals know nothing of that. Where none is found there is no score.
+these are not quite the same items, which its intervals don't cover. Where none is found there is no score.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ READOUTS: Mapping[str, str] = {
     "g298": "sum",
     "cv": "sum",
 }
-"""Column -> readout, in the names of QM9's card. Of any other column the data tell (prediction/baselines.py)."""
+"""Column -> readout, named as in QM9's card. For any other column the data decide (prediction/baselines.py)."""
 
 
 def points(molecules: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:

@@ -85,6 +85,7 @@ def build_reference(texts: Iterable[str], device: str = "cpu") -> Reference:
 
 
 def reference_of(description: Description, device: str = "cpu", chemnet: Moments | None = None) -> Reference:
+    """The reference that a description makes; an error without valid molecules. chemnet: computed if None."""
     if not description.canonical:
         raise DataError(f"Expected a reference of valid molecules, got none among {description.total} texts.")
     if chemnet is None:
@@ -104,11 +105,12 @@ def reference_of(description: Description, device: str = "cpu", chemnet: Moments
 
 
 def build_training_filter(texts: Iterable[str]) -> KeyFilter:
-    """What novelty asks of a training set: whether a canonical SMILES is in it."""
+    """What novelty needs of a training set: whether a canonical SMILES is in it."""
     return KeyFilter.of(key for key in map(canonical_smiles, texts) if key is not None)
 
 
 def save_training_filter(known: KeyFilter, path: Path | str) -> None:
+    """Write the filter of a training set as a compressed .npz, which `load_training_filter` reads when committed."""
     arrays: dict[str, Any] = {"format_version": FORMAT_VERSION, **known.packed()}
     np.savez_compressed(path, **arrays)
 
@@ -122,6 +124,7 @@ def load_reference(name: str) -> Reference:
 
 @lru_cache(maxsize=1)
 def load_training_filter(name: str) -> KeyFilter:
+    """The filter of a committed training set by name; the last one stays in memory."""
     with _committed("training set", name, TRAINING_SETS) as stream:
         return KeyFilter.unpacked(_open(stream))
 

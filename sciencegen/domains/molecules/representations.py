@@ -84,7 +84,7 @@ class SelfiesRepresentation(Representation):
     def well_formed(self, batch: Batch, items: Sequence[Chem.Mol | Refusal]) -> np.ndarray:
         """Whether each row is how its molecule is written, [item] bool; `items` are those that the rows decode to.
 
-        SELFIES makes something of any symbols; rows that the training set could not hold are told by their molecule
+        SELFIES makes something of any symbols; rows that the training set could not hold show by their molecule
         being written otherwise.
         """
         assert batch.mask is not None  # sequences differ in length
@@ -145,6 +145,7 @@ def adapt(
 
 
 def to_symbols(smiles: str) -> list[str] | Refusal:
+    """The SELFIES symbols of a SMILES, or a Refusal where SELFIES can't write the molecule."""
     try:
         return list(selfies.split_selfies(selfies.encoder(smiles)))
     except selfies.EncoderError as error:

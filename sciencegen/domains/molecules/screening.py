@@ -1,4 +1,4 @@
-"""Which of many substructure queries can match a molecule at all, told from its atoms and bonds.
+"""Which of many substructure queries can match a molecule at all, seen from its atoms and bonds.
 
 Most of several hundred structural alerts ask for a bond that a drug-like molecule doesn't have (N=N, C=S, O-O). Every
 query is taken apart once into the bonds and atoms that it needs; a molecule is taken apart into the bonds and atoms
@@ -44,7 +44,7 @@ class PatternScreen:
         self._met_by_bond: dict[BondKey, int] = {}
 
     def _needs_of(self, query: Chem.Mol | None) -> int:
-        """One bit for each distinct bond or lone atom that the query asks for."""
+        """One bit for each distinct bond or lone atom that the query requires."""
         if query is None:
             return 0
         atoms = [_describe(atom) for atom in query.GetAtoms()]
@@ -123,7 +123,7 @@ def _bond_can(description: str, order: float) -> bool:
 
 
 def _atom_fact(name: str, value: int, atom: AtomKey) -> bool | None:
-    """Whether a leaf of an atom query holds; None where the key doesn't tell."""
+    """Whether a leaf of an atom query holds; None where it doesn't follow from the key."""
     number, aromatic, charge, hydrogens = atom
     facts = {
         "AtomAtomicNum": number == value,
@@ -137,7 +137,7 @@ def _atom_fact(name: str, value: int, atom: AtomKey) -> bool | None:
 
 
 def _bond_fact(name: str, value: int, order: float) -> bool | None:
-    """Whether a leaf of a bond query holds; None where the order as a number doesn't tell."""
+    """Whether a leaf of a bond query holds; None where it doesn't follow from the order as a number."""
     if name == "BondOrder":
         if order == 1.0:
             return False if value in _ORDERS.values() else None

@@ -21,6 +21,7 @@ _MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
 
 
 def fingerprints(molecules: Sequence[Chem.Mol]) -> list[DataStructs.ExplicitBitVect]:
+    """Morgan fingerprints as bit vectors, in the order of the molecules."""
     return [_MORGAN.GetFingerprint(molecule) for molecule in molecules]
 
 

@@ -3,7 +3,7 @@
 Hoogeboom et al. 2022, Equivariant Diffusion for Molecule Generation in 3D, appendix; bond lengths and margins are as
 published there. Two atoms share a bond of the highest order whose typical length, plus a margin, exceeds their
 distance. An atom is stable if its orders sum to its element's valence, a molecule if all its atoms are. Of the whole
-QM9 99.4 % of atoms and 95.3 % of molecules are stable (the paper gives 99.0 % and 95.2 %). The test knows neither
+QM9 99.4 % of atoms and 95.3 % of molecules are stable (the paper gives 99.0 % and 95.2 %). The test considers neither
 aromatic bonds nor charges: it is a score for comparison, not chemistry.
 """
 
@@ -51,7 +51,7 @@ def distance_bond_orders(
     """Order 0 to 3 of every pair, from atomic numbers and positions in ångström.
 
     An order counts only where every lower one does: nothing beyond the length of a single bond is a double bond.
-    Raises DataError for an element that the tables don't know.
+    Raises DataError for an element that is not in the tables.
     """
     unknown = set(np.asarray(numbers).tolist()) - set(STABILITY_ELEMENTS)
     if unknown:
@@ -84,7 +84,7 @@ def stability(geometries: Iterable[Geometry]) -> Stability:
 
 
 def stability_figures(elements: Iterable[int], geometries: Iterable[Geometry]) -> dict[str, float]:
-    """The shares by name, of a model's draws; none where the tables lack one of the elements that it knows."""
+    """The shares by name, of a model's draws; none where the tables lack one of its elements."""
     if not set(elements) <= set(STABILITY_ELEMENTS):
         return {}
     found = stability(geometries)

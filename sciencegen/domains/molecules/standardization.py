@@ -1,4 +1,4 @@
-"""Values of properties as a model is told them: (value - mean) / standard deviation of the training data."""
+"""Values of properties as a model gets them: (value - mean) / standard deviation of the training data."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from sciencegen.domains.molecules.items import RECORD_ERROR
 from sciencegen.domains.molecules.structure_files import LONGEST_TEXT, block_geometry, is_molfile
 from sciencegen.items import Refusal
 
-_READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs don't know its settable attributes
+_READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs lack its settable attributes
 _READER.removeHs = False
 _READER.parseName = False
 _READER.sanitize = False

@@ -47,7 +47,7 @@ LONGEST_TEXT = 100_000
 _NUMBER = re.compile(r"[^\[\],\s]+")
 _ELEMENT = re.compile(r"[A-Za-z0-9]+")
 _CHARGE = re.compile(r"(?:^|\s)charge\s*=\s*([+-]?\d{1,3})(?!\S)", re.IGNORECASE)
-_READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs don't know its settable attributes
+_READER: Any = Chem.SmilesParserParams()  # RDKit's type stubs lack its settable attributes
 _READER.removeHs = False
 _READER.parseName = False
 _WRITER: Any = Chem.SmilesWriteParams()
@@ -236,15 +236,6 @@ def structure_key(molecule: Chem.Mol) -> str:
     positions = molecule.GetConformer().GetPositions()
     spread = np.linalg.svd(positions - positions.mean(0), compute_uv=False) / np.sqrt(len(positions))
     return f"{Chem.MolToSmiles(with_implicit_hydrogens(molecule))} {np.round(spread, 2).tolist()}"
-
-
-def parse_structures(texts: Sequence[str]) -> list[Any]:
-    """(text, key, no values, no encoding) of each text, or why not; what `data.prepare` runs in its workers."""
-    parsed = [parse_structure(text) for text in texts]
-    return [
-        one if isinstance(one, Refusal) else (structure_text(one), structure_key(one), np.empty(0), None)
-        for one in parsed
-    ]
 
 
 def write_xyz(path: Path, molecules: Sequence[Chem.Mol], comments: Sequence[str]) -> None:

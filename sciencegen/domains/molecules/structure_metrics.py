@@ -1,4 +1,4 @@
-"""What generated structures are worth, judged by their coordinates alone.
+"""The quality of generated structures, by their coordinates alone.
 
 Bonds are perceived in the coordinates of every sample; the graph that a file brings along is not looked at. Stability
 is that of EDM (Hoogeboom et al. 2022), by its table of bond lengths; validity is RDKit's.
@@ -96,7 +96,7 @@ def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[st
 
 
 def _median(values: np.ndarray) -> float:
-    """Of those that are numbers; NaN where none is (no force field knows a noble gas)."""
+    """Of those that are numbers; NaN where none is (no force field has a noble gas)."""
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else math.nan
 

@@ -1,6 +1,6 @@
 """Molecules with their coordinates: the form of the domain in which an item is a structure.
 
-An item is a molecule with every hydrogen and one conformer; what asks for the molecule alone sees it without either.
+An item is a molecule with every hydrogen and one conformer; what needs the molecule alone gets it without either.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def constraint(keep: Sequence[str], forbid: Sequence[str], reference: Reference 
 
 @dataclass(frozen=True)
 class MoleculeOracle(OracleAround):
-    """An oracle of molecules for structures: it sees them without their hydrogens, as it expects."""
+    """An oracle of molecules for structures: it gets them without their hydrogens, as it expects."""
 
     oracle: Oracle
 

@@ -82,7 +82,7 @@ class Vocabulary:
                 token = known.get(text[position:end])
                 if token is not None:
                     break
-            assert token is not None  # the shortest piece is a single symbol, and `_spell` knows each of them
+            assert token is not None  # the shortest piece is a single symbol, and `_spell` has each of them
             tokens.append(token)
             position = end
         return tokens

@@ -168,6 +168,7 @@ def _check_one_family(*groups: Sequence[str]) -> None:
 
 
 def without_gaps(item: str) -> str:
+    """The sequence of an aligned row."""
     return item.replace(GAP_LETTER, "")
 
 

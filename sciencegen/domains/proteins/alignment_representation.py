@@ -25,7 +25,7 @@ class AlignmentRepresentation(Representation):
     """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
     properties: `mutations` and measured ones; mean, std: of the training rows. gaps: the share of gaps in each column,
     by the family's weights. family: whether rows are a family's; else they are a lab's variants of one protein, and how
-    often a letter comes among them tells nothing of its effect. measured: a property that variants beside the family
+    often a letter comes among them is unrelated to its effect. measured: a property that variants beside the family
     have, "" without any.
     """
 
@@ -59,7 +59,7 @@ class AlignmentRepresentation(Representation):
 
     @property
     def measures(self) -> Measures:
-        """`mutations` against the focus; a condition with one open end asks for 1 to all columns."""
+        """`mutations` against the focus; a condition with one open end means 1 to all columns."""
         return Measures(names=(MUTATIONS,), measure=self.measure, ranges={MUTATIONS: (1.0, float(len(self.columns)))})
 
     @property

@@ -115,7 +115,7 @@ class _Ragged(Exception):
 
 
 def read_alignment(path: str | Path) -> Alignment:
-    """Read .a2m, .a3m, Stockholm (.sto) or aligned FASTA, perhaps gzipped; what it is, its content tells."""
+    """Read .a2m, .a3m, Stockholm (.sto) or aligned FASTA, perhaps gzipped; its content says which."""
     path = Path(path)
     ways = (True,) if is_a3m(path) else (False, True)
     for by_match in ways:

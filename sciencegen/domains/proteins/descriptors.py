@@ -1,4 +1,4 @@
-"""Numbers of the residues, for regressors that are to know one from another before they have seen either."""
+"""Numbers of the residues, for regressors that have to distinguish residues that no training item has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What design rounds see of sequences: letters with what is known of each residue, and where changes are allowed.
+"""What design rounds use of sequences: letters with what is known of each residue, and where changes are allowed.
 
 The scales of the residues and their weights were chosen on the 530,737 double mutants of GB1 (Olson et al. 2014)
 without the four sites of the landscape (Wu et al. 2016): a Gaussian process over the twenty residues of a site, leaving

@@ -169,6 +169,7 @@ def write(
 
 
 def fasta_records(sequences: Sequence[str], names: Sequence[str], values: ItemTable) -> Iterator[str]:
+    """Records as text: a header of the name and `key=value` of every value that isn't missing, then the letters."""
     for row, (sequence, name) in enumerate(zip(sequences, names, strict=True)):
         present = {key: cells[row] for key, cells in values.items() if not _missing(cells[row])}
         words = [_one_word(name), *(f"{_one_word(key)}={_one_word(value)}" for key, value in present.items())]

@@ -61,6 +61,7 @@ def parse(text: str) -> str | Refusal:
 
 
 def looks_like_dna(letters: set[str], length: int) -> bool:
+    """Whether a text has `SHORTEST_DNA` letters or more, all of them of nucleotides."""
     return length >= SHORTEST_DNA and letters <= NUCLEOTIDES
 
 
@@ -72,6 +73,7 @@ def why_not_residues(sequence: str, allowed: frozenset[str] = _RESIDUES) -> str:
 
 
 def text(sequence: str) -> str:
+    """A protein as text: the sequence itself."""
     return sequence
 
 

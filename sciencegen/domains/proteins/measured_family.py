@@ -1,7 +1,7 @@
 """Rows of a family, and beside them measured variants of its focus.
 
 Variants weigh nothing: which of them a lab made says nothing of what evolution keeps, so that the family's model stays
-what it is without them. What was measured of them is all that they tell.
+what it is without them. What was measured of them is all that is used.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from sciencegen.items import Refusal, Row
 DROPPED = "# "
 """A row whose text starts so is a record that the alignment's rules leave out; its name, ": " and the reason follow."""
 ROWS_AT_ONCE = 4096
-"""Rows that tell together whether numbers are shifted."""
+"""Rows from which it is decided together whether numbers are shifted."""
 WEIGHT, MUTATIONS = "weight", "mutations"
-"""Numbers of a row: by how much it tells something new; in how many columns it has another residue than the focus."""
+"""Numbers of a row: by how much it adds something new; in how many columns it has another residue than the focus."""
 
 
 def mutations(

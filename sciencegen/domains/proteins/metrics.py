@@ -38,7 +38,7 @@ METRIC_NOTES = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """How items of a form are read and compared. plain: an item without what only the form knows."""
+    """How items of a form are read and compared. plain: an item without what only the form has."""
 
     parse: Callable[[str], str | Refusal]
     nearest: Callable[[Sequence[str], Sequence[str]], np.ndarray]

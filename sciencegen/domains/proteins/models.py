@@ -29,7 +29,7 @@ EXPLAINED = "measured_variance_explained"
 
 
 def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVAESettings) -> AlignmentVAE:
-    """Several VAEs of aligned rows, which are told what was measured of each; the number of mutations is what draws
+    """Several VAEs of aligned rows, conditioned on what was measured of each; the number of mutations is what draws
     are led to."""
     focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
     names, reference = representation.properties, None

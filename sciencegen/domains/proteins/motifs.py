@@ -51,7 +51,7 @@ def starts(motif: re.Pattern[str], sequence: str) -> Iterator[int]:
 
 
 def spans(motif: re.Pattern[str], sequence: str) -> dict[int, list[int]]:
-    """start -> ends of all occurrences that begin there."""
+    """By start the ends of all occurrences that begin there."""
     begun = list(starts(motif, sequence))
     # What a motif looks ahead to is beyond its end: it is matched against the whole sequence, not up to an end.
     ending = {end: followed(motif, _up_to(end)) for end in range(len(sequence) + 1)} if begun else {}

@@ -1,4 +1,4 @@
-"""This domain's oracles by name: every property, and the identity to a sequence."""
+"""The domain's oracles by name: every property, and the identity to a sequence."""
 
 from __future__ import annotations
 

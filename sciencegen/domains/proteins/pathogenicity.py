@@ -58,7 +58,7 @@ class VariantClasses:
         ]
 
     def doubts(self) -> list[str]:
-        """Why the classes mean little, in words; empty where nothing speaks against them."""
+        """Why the classes mean little, in words; empty where there is no reason."""
         if isinstance(self.groups, Unfit):
             return []
         spread, why = float(np.nanstd(self.singles)), self.groups.doubts(self.singles)

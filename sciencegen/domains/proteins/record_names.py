@@ -1,4 +1,4 @@
-"""What the name of a record tells."""
+"""What the name of a record contains."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def render_against(item: str, frame: Frame, width: int = 220, height: int = 160)
 
 
 def _all_residues(sequence: str, width: int, height: int, changed: set[int] | None) -> str:
-    """Coloured blocks in lines, with letters where there is room. changed: places, None where nothing is compared."""
+    """Coloured blocks in lines, with letters where they fit. changed: places, None where nothing is compared."""
     columns, size = _layout(len(sequence), width, height)
     blocks = "".join(_blocks(sequence, columns, size, changed))
     if size < SMALLEST_LETTER:

@@ -27,6 +27,7 @@ def changes_from(reference: Reference | None, sequence: str) -> list[Substitutio
 
 
 def draw_changes(changes: Sequence[Substitution], reference: Reference, width: int, height: int) -> str:
+    """SVG elements in a box of `width` by `height` pixels: the changes' names, below them their places as marks."""
     return "".join((*_names(changes, width, height - TRACK), *_track(changes, reference, width, height - TRACK)))
 
 

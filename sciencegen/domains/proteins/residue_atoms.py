@@ -46,6 +46,7 @@ def letter_of(name: str) -> str:
 
 
 def is_standard(name: str) -> bool:
+    """Whether a three-letter name, in any case, is one of the 20 amino acids themselves and no modified one."""
     from Bio.Data.PDBData import protein_letters_3to1
 
     return name.strip().upper() in protein_letters_3to1

@@ -21,7 +21,7 @@ from sciencegen.domains.proteins.items import GAP
 from sciencegen.errors import ConfigError
 
 SCREENING_PLANES = 2
-"""Two of five planes tell three of four different residues apart, in a third of the time."""
+"""Two of five planes separate three of four different residues, in a third of the time."""
 ROWS_PER_TASK = 512
 PAIRS_AT_ONCE = 1 << 15
 DENSE = 0.1

@@ -15,6 +15,7 @@ Frame = Reference | Json | None
 
 
 def as_reference(frame: Frame) -> Reference | None:
+    """The reference in a frame, None where there is no frame."""
     return Reference(frame["reference"], int(frame["first"])) if isinstance(frame, Mapping) else frame
 
 

@@ -37,7 +37,7 @@ class Parsed:
 
 
 def read_structure_file(path: str | Path) -> Parsed:
-    """What kind of file it is, its content tells, not its name."""
+    """The kind of a file, by its content, not its name."""
     path = Path(path)
     text = _text(path)
     is_cif = _is_cif(text, path)

@@ -35,7 +35,7 @@ MOST_PAIRED_SITES = 6
 MOST_PAIRS = 2500
 """Columns of pairs, those that occur most often."""
 FEWEST_OF_PAIR = 2
-"""A pair that was seen once tells what its variant's own value does."""
+"""A pair that was seen once adds nothing to its variant's own value."""
 MOST_COLUMNS = 8192
 """Of residues and scales; more than these stand for sequences that aren't variants of one protein."""
 ROWS_AT_ONCE = 2048

@@ -1,4 +1,4 @@
-"""Texts that stand for variants of one reference: their names, their sequences, and what is wrong where none fits."""
+"""Texts of variants of one reference: their names, their sequences, and what is wrong where none fits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sciencegen.domains.proteins.variants import Reference, all_singles, variant
 from sciencegen.items import Refusal
 
 FEWEST_POSITIONS = 3
-"""Distinct ones from which letters tell how numbers are shifted."""
+"""Distinct ones whose letters show how numbers are shifted."""
 MOST_MISFITS = 0.1
 MANY = 8
 """Places that fit by one shift: of twice as many, so many fit some shift by chance in less than one of a hundred

@@ -2,7 +2,7 @@
 
 Riesselman et al. 2018, eq. 7; Frazer et al. 2021 (EVE), whose evolutionary index is the negative. Higher is fitter, the
 wild type has 0. The members' spread is the score's standard deviation. Near the focus the evidence is estimated from
-draws of the focus's own posterior; where too few of them tell anything of a variant, as the difference of the two's
+draws of the focus's own posterior; where too few of them say anything of a variant, as the difference of the two's
 importance-weighted bounds, each from its own posterior.
 
 To the model a gap says nothing. A variant with a gap is taken as drawn in two steps, where the gaps are (each column by
@@ -72,7 +72,7 @@ class VariantScorer:
         return [name for name in self.names.all_singles() if int(name[1:-1]) in covered]
 
     def doubts(self) -> list[str]:
-        """Why the scores, or their spread, mean little, in words; empty where nothing speaks against them."""
+        """Why the scores, or their spread, mean little, in words; empty where there is no reason."""
         alone = [
             "score_sd is empty: it is the spread between models, and this is one. Train several (`settings` members=5)"
         ]
@@ -146,7 +146,7 @@ class VariantScorer:
 
 
 def variant_scorer(model: AlignmentVAE, representation: AlignmentRepresentation) -> VariantScorer | None:
-    """None for a model of measured variants: how often those were made tells nothing of their effects."""
+    """None for a model of measured variants: how often those were made is unrelated to their effects."""
     return VariantScorer(model, representation) if representation.family else None
 
 

@@ -125,7 +125,7 @@ class PairLayer(nn.Module):
         return (logits.softmax(-1) @ value).transpose(1, 2).flatten(-2)
 
     def _move(self, vectors: Tensor, differences: Tensor, strength: Tensor, gates: Tensor, gradient: Tensor) -> Tensor:
-        """v + g D^T diag(strength) D v + M v."""
+        """The vectors v + g D^T diag(strength) D v + M v."""
         pulls = (strength.to(vectors.dtype)[..., None] * differences).flatten(-2)
         moved = (gradient.T @ pulls).unflatten(-1, vectors.shape[2:]) / NEIGHBOURS
         mixed = torch.einsum("cd,bpdx->bpcx", self.mixing, vectors)

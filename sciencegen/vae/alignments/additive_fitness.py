@@ -66,7 +66,7 @@ class AdditiveFitness(nn.Module):
         self.register_buffer("explained", torch.full((), torch.nan, dtype=torch.float64))
 
     def value(self, letters: Letters) -> Float[Tensor, " item"]:
-        """f of each row."""
+        """The sum f of each row."""
         return self.base + self.effects.expand(len(letters), -1, -1).gather(2, letters[..., None]).sum((1, 2))
 
     @torch.no_grad()

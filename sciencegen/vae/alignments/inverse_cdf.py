@@ -13,6 +13,7 @@ Letters = Int[Tensor, "item column"]
 
 
 def letters_at_quantile(share: Share, quantile: Quantile) -> Letters:
+    """The letter to whose part of 0..1 a quantile belongs; where two parts meet, the earlier letter."""
     return (share.cumsum(-1) < quantile[..., None]).sum(-1).clamp(max=share.shape[-1] - 1)
 
 

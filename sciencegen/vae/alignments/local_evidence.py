@@ -35,7 +35,7 @@ class LocalEvidence:
 
     @torch.no_grad()
     def evidence(self, rows: Letters) -> tuple[Float[Tensor, " item"], Float[Tensor, " item"]]:
-        """log p(x) - log p(x0) in nats, exactly 0 for x0 itself; and how many draws it rests on."""
+        """Log p(x) - log p(x0) in nats, exactly 0 for x0 itself; and how many draws it rests on."""
         row, column = (rows != self.letters).nonzero(as_tuple=True)
         log_values = self.log_share.repeat(len(rows), 1)
         log_values.index_add_(0, row, self.ratios[column, rows[row, column]].double())
@@ -69,7 +69,7 @@ def local_evidence(
 
 
 def truncated_shares(log_weights: Float[Tensor, " draw"]) -> Float[Tensor, " draw"]:
-    """w / sum w, of weights none of which is greater than sqrt(draws) times their mean."""
+    """Shares w / sum w of weights none of which is greater than sqrt(draws) times their mean."""
     count = math.log(len(log_weights))
     return log_weights.clamp(max=float(log_weights.logsumexp(0) - count + 0.5 * count)).softmax(0)
 

@@ -85,7 +85,7 @@ class Member(nn.Module):
         self, z: Float[Tensor, "item latent"], letters: Letters, mask: Mask, known: Known,
         generator: Generator | None = None,
     ) -> Float[Tensor, " item"]:  # fmt: skip
-        """log p(x | z, c), gaps apart."""
+        """Log p(x | z, c), gaps apart."""
         log_p = torch.log_softmax(self.logits(z, known, generator), -1)
         picked = log_p.gather(-1, letters.clamp(0, self.letters - 1).long()[..., None])
         return torch.where(mask, picked[..., 0], 0.0).sum(-1)
@@ -93,7 +93,7 @@ class Member(nn.Module):
     def evidence(
         self, letters: Letters, mask: Mask, known: Known, noise: Float[Tensor, "sample one latent"]
     ) -> Float[Tensor, "sample item"]:
-        """log p(x | z, c) p(z) / q(z | x, c) at the latents that the posterior makes of the noise."""
+        """Log p(x | z, c) p(z) / q(z | x, c) at the latents that the posterior makes of the noise."""
         posterior = self.posterior(letters, mask, known)
 
         def weight(one: Tensor) -> Tensor:

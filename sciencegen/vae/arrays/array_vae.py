@@ -58,7 +58,7 @@ class ArrayVAESettings:
     free_bits : float
         Nats of each latent dimension that cost nothing.
     dropout : ConditionDropout
-        What of a condition training forgets, so that one model answers any subset of it.
+        What training drops of a condition, so that one model takes any subset of it.
     semi_supervised : bool
         Infer properties that an item lacks by q(c | x), a Gaussian head on the encoder, and train the head by those
         that are known, with the weight `label_weight` [6]_. Else a missing property is a value of its own.

@@ -72,7 +72,7 @@ class Inference:
         return torch.stack([standard_normal_kl(posterior) for posterior in self.posteriors], 1)
 
     def log_ratio(self) -> Float[Tensor, " batch"]:
-        """log q(u) - log N(u; 0, I) of the maps."""
+        """Log q(u) - log N(u; 0, I) of the maps."""
         ratio = self.image.new_zeros(len(self.image))
         for posterior, latent in zip(self.posteriors[1:], self.latents[1:], strict=True):
             ratio = ratio + posterior.log_prob(latent) - standard_normal_log_prob(latent)

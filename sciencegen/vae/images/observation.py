@@ -20,7 +20,7 @@ FAINTEST = 1e-4
 def convolved(
     image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "batch *band v u"] | None
 ) -> Float[Tensor, "batch band y x"]:
-    """psf * image (`data.observation.convolve`); an image whose psf is missing or all zero stays as it is."""
+    """Convolves by psf (`data.observation.convolve`); an image whose psf is missing or all zero stays as it is."""
     if psf is None:
         return image
     psf = psf[:, None] if psf.ndim == 3 else psf

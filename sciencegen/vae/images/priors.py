@@ -87,6 +87,7 @@ def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: P
 
 
 def noise_free(batch: Batch) -> Bool[Tensor, " batch"]:
+    """Which images have no noise in any pixel of any band."""
     return batch[VARIANCE].flatten(1).amax(1) == 0
 
 
@@ -106,7 +107,7 @@ class MapPosteriors:
         return DiagonalGaussian(self.mean, self.log_std).kl_per_dimension(prior).sum((2, 3)).mean(0)
 
     def draw(self, generator: Generator, step: int) -> tuple[Tensor, Tensor, Condition]:
-        """u ~ q of `MAPS` items, what is above it, what was told."""
+        """Draws u ~ q of `MAPS` items, what is above it, what was told."""
         chosen = torch.randint(len(self.mean), (MAPS,), generator=generator)
         mean, std, above = self.mean[chosen], self.log_std[chosen].exp(), self.above[chosen]
         told = None if self.condition is None else self.condition[chosen]

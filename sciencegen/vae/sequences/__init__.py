@@ -1,0 +1,1 @@
+"""The variational autoencoder of token sequences, with an autoregressive decoder."""

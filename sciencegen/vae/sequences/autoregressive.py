@@ -90,7 +90,7 @@ def encode(
 def decode(
     noise: Float[Tensor, "batch position"], start: int, end: int, step: Step, state: State
 ) -> tuple[Int[Tensor, "batch position"], Bool[Tensor, "batch position"]]:
-    """x of u: tokens and the mask of real positions; a row without an end token has a mask that is all True.
+    """The x of u: tokens and the mask of real positions; a row without an end token has a mask that is all True.
 
     Rows that have ended are dropped from the work.
     """

@@ -2,7 +2,7 @@
 
     try k asks for  c (1 + lean k / (tries - 1)),   and is kept if  ||E[y | x] - c||  is the least so far
 
-A row is done when its best is within `near`; what asks for a rare thing takes more tries, and leans further out. c is
+A row is done when its best is within `near`; a rare request takes more tries, and extrapolates further. c is
 standardized, so that leaning goes away from the middle of the data (at a QED of 0.5, 16 tries miss by 0.061 instead of
 0.069; at 0.6 it changes nothing). A draw is well formed if the item that it stands
 for is written as this very sequence. Others hold things that no training sequence had (rings that close nowhere, ends
@@ -34,7 +34,7 @@ MALFORMED = 1e6
 @dataclass(frozen=True)
 class Resampling:
     """tries: most draws for each row. near: a miss that is good enough, in standard deviations of the data. lean: by
-    what share of the condition the last try asks for more."""
+    what share of the condition the last try adds."""
 
     tries: int
     near: float

@@ -155,7 +155,7 @@ class SequenceVAE(nn.Module):
 
     @torch.no_grad()
     def log_prob(self, batch: Batch) -> Float[Tensor, " batch"]:
-        """log p(x | c) in nats: exact, of what one try of `generate` draws at temperature 1 and without guidance."""
+        """Log p(x | c) in nats: exact, of what one try of `generate` draws at temperature 1 and without guidance."""
         silence = self._silence(len(batch), batch["tokens"].device)
         return self.likelihood(silence, batch.condition, batch).log_prob(batch["tokens"])
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.campaign.history import contradictions, read_history
-from sciencegen.api.campaign.request import HistorySources, TableReading
+from sciencegen.api.campaign.request import HistorySources, MeasurementReading
 from sciencegen.api.science.forms import domain_of
 
 HEAD = "round,item,kind,value,value_sd,predicted,lower,upper,source\n"
@@ -14,7 +14,9 @@ def sources(tmp_path):
     (tmp_path / "journal.csv").write_text(f"{HEAD}1,MKV,proposed,,,1,0,2,pool\n0,MKL,measured,0.5,,,,,a.csv\n")
     (tmp_path / "b.csv").write_text("item,value\nMKV,1.5\nMAV,\n")
     return lambda journal: HistorySources(
-        (str(tmp_path / "b.csv"),), str(tmp_path / "journal.csv") if journal else None, TableReading("value", threads=1)
+        (str(tmp_path / "b.csv"),),
+        str(tmp_path / "journal.csv") if journal else None,
+        MeasurementReading("value", threads=1),
     )
 
 

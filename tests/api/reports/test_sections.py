@@ -45,7 +45,7 @@ def test_without_an_objective_a_search_shows_how_many_satisfy_the_wish(tmp_path)
     (tmp_path / "search/trace.csv").write_text("method,call,top_10,feasible\n" + rows)
     pq.write_table(pa.table({"item": ["C"]}), tmp_path / "candidates.parquet")
     for goals, name, values in (
-        (["qed >= 0.5"], "items that satisfy the wish", [2, 7]),
+        (["qed >= 0.5"], "items that meet the constraints", [2, 7]),
         (["qed >= 0.5", "minimize sa"], "mean of the ten best, by sa, sign turned", [0.0, 0.0]),
     ):
         (trace,) = traces(RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": goals})))

@@ -32,7 +32,7 @@ def test_what_is_of_an_observation_is_not_asked_of_noise_free_items():
 
 def test_a_scaffold_needs_a_domain_that_knows_it():
     assert read_scaffold(DOMAIN, GenerateSettings()) is None
-    with pytest.raises(ConfigError, match="pointclouds don't"):
+    with pytest.raises(ConfigError, match="pointclouds has none"):
         read_scaffold(DOMAIN, GenerateSettings(scaffold="part.sdf"))
     with pytest.raises(ConfigError, match="`raw` or `scaffold`"):
         read_scaffold(DOMAIN, GenerateSettings(scaffold="part.sdf", raw=True))

@@ -32,7 +32,7 @@ def test_goals_come_before_conditions_and_a_failed_score_is_the_worst():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"best_of": 2}, "neither goals nor conditions"),
+        ({"best_of": 2}, "Expected goals, or conditions that can be checked"),
         ({"best_of": 2, "raw": True, "steer": ("maximize radius",)}, "`raw` or `best_of`"),
         ({"particles": 2}, "goals with `particles`"),
         ({"steer": ("maximize radius",), "particles": 1}, "of 2 or more"),

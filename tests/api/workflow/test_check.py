@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from sciencegen.api.run import read_config
-from sciencegen.config import load_run
 from sciencegen.errors import ConfigError
 from tests.workflows.snakemake_process import WORKFLOWS
 
@@ -133,7 +132,7 @@ TYPOS = {
         ("optimize.keep", ["x"], "optimize: Expected no patterns"),
         ("generate.include", ["elipticity"], "generate: .*Did you mean 'ellipticity'"),
         ("generate", {"raw": True, "scaffold": "part.sdf"}, "generate: Expected `raw` or `scaffold`: raw draws"),
-        ("generate.scaffold", "part.sdf", "generate: Expected a domain that knows scaffolds"),
+        ("generate.scaffold", "part.sdf", "generate: Expected a domain with scaffolds"),
         ("train", {"settings": {"pyramid": {"widht": 8}}}, "train: .*Did you mean 'width'"),
         ("evaluate.calibrate", {"half_light_radus": [1]}, "evaluate: .*Did you mean 'half_light_radius'"),
         ("variants", {"classify": True}, "variants: Expected a domain with classes"),
@@ -171,7 +170,7 @@ def test_one_wrong_word_is_told_before_a_step_runs(tmp_path, monkeypatch, domain
 def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "family.a2m").write_text(">WT/1-4\nMKVA\n>B\nMKVG\n")
-    read_config(load_run(path).domain, path, None)
+    read_config(yaml.safe_load(path.read_text())["domain"], path, None)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.writing.formats import check_complete, check_ending, check_endings, writes_structures
+from sciencegen.api.writing.formats import check_complete, check_ending, check_endings, check_table, writes_structures
 from sciencegen.errors import ConfigError
 
 
@@ -15,13 +15,20 @@ def test_only_the_domain_s_own_formats_hold_structures(output, expected):
 
 
 def test_an_ending_that_nothing_writes_is_an_error_with_those_that_are():
-    check_ending("molecules", "-o", "x.sdf")
+    check_ending("molecules", "`output`", "x.sdf")
     check_endings("molecules", "-")
     check_endings("molecules", "x.csv", "x.sdf")
-    with pytest.raises(ConfigError, match=r"-o to end in \.csv.*\.sdf.*got x\.xlsx"):
+    with pytest.raises(ConfigError, match=r"`output` to end in \.csv.*\.sdf.*got x\.xlsx"):
         check_endings("molecules", "x.xlsx")
     with pytest.raises(ConfigError, match="`structures` to end in"):
         check_endings("molecules", "x.csv", "x.pdb")
+
+
+@pytest.mark.parametrize("output", ["-", "x.csv", "x.CSV.GZ", "x.parquet"])
+def test_a_table_is_told_by_its_ending(output):
+    check_table(output, "scores of variants")
+    with pytest.raises(ConfigError, match=r"`output` to end in \.csv or \.parquet for scores of variants, got x"):
+        check_table("x.fasta", "scores of variants")
 
 
 def test_a_model_that_gives_structures_needs_a_file_that_holds_them():

@@ -92,6 +92,6 @@ def test_what_is_no_item_stays_as_it_is(tmp_path):
 
 
 def test_an_output_that_cannot_be_written_is_told_before_anything_is_computed(tmp_path):
-    with pytest.raises(ConfigError, match=r"Expected -o to end in .csv, .*.fits, .*.hdf5, got") as told:
+    with pytest.raises(ConfigError, match=r"Expected `output` to end in .csv, .*.fits, .*.hdf5, got") as told:
         open_output("galaxies", str(tmp_path / "x.npz"), ["item"])
     assert ".npy" not in str(told.value)  # which is read, but not written

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from sciencegen.api.science.workers import ParseAndMeasure
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cached_folder, is_fetched
 from sciencegen.data.preparation import ItemFunctions, PreparationOptions, WorkerSettings
@@ -11,7 +12,6 @@ from sciencegen.data.prepare import prepare
 from sciencegen.domains.molecules.files import write
 from sciencegen.domains.molecules.structure_files import (
     parse_structure,
-    parse_structures,
     read_structures,
     structure_key,
     structure_text,
@@ -133,9 +133,8 @@ def test_other_files_are_refused(tmp_path):
 def test_structures_are_prepared_like_any_items(tmp_path):
     rows = load_card("molecules/qm9").sample_rows(read_structures)
     chosen = {"train": [*rows["validation"]][:60], "test": [*rows["test"]][:40]}
-    prepared = prepare(
-        chosen, ItemFunctions(parse_structures), tmp_path / "out", PreparationOptions(workers=WorkerSettings(1))
-    )
+    functions = ItemFunctions(ParseAndMeasure("molecules/structures", ()))
+    prepared = prepare(chosen, functions, tmp_path / "out", PreparationOptions(workers=WorkerSettings(1)))
     assert prepared.count("train") + prepared.count("test") + prepared.summary["counts"]["refused"] == 100
     assert prepared.values("train", ["gap"]).mean() == pytest.approx(6.9, abs=0.5)
     assert parse_structure(prepared.items("test")[0]).GetNumConformers() == 1
