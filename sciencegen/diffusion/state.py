@@ -132,3 +132,8 @@ class State:
 def with_fields(batch: Batch, changed: Fields) -> Batch:
     """The batch with some of its fields replaced."""
     return Batch({**batch.fields, **changed}, batch.mask, batch.condition)
+
+
+def differentiable(value: Tensor) -> Tensor:
+    """What was made in inference mode can't take part in a gradient; its copy can."""
+    return value.clone() if value.is_inference() else value

@@ -14,7 +14,7 @@ from sciencegen.vae.condition_imputation import FEWEST_MORE, ConditionImputation
 from sciencegen.vae.images import priors as image_priors
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.images.warm_start import MANY, augmented_conditions, matched, warm_start
-from sciencegen.vae.prior_fitting import FlowFitSettings
+from sciencegen.vae.prior_fitting import PriorFitSettings
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import Blobs, moments
 
@@ -111,7 +111,7 @@ def pairs(count, generator, shift=0.0):
 def pretrained():
     torch.manual_seed(0)
     wishes = ConditionImputation(2, 4, 64)
-    settings = FlowFitSettings(steps=150, batch=128, dropout=DROPOUT)
+    settings = PriorFitSettings(steps=150, batch=128, dropout=DROPOUT)
     wishes.learn(pairs(4000, Generator().manual_seed(0)), Generator().manual_seed(1), settings)
     model = ImageVAE((1, 16, 16), ConditionKinds((0, 1)), SETTINGS)
     model.wishes = wishes
@@ -126,7 +126,7 @@ def few(count, generator):
 
 def many(pretrained, rows, columns=(0, 1, None)):
     fresh = begun(pretrained, ConditionKinds(tuple(range(len(columns)))), columns)
-    signs, settings = torch.ones(1, len(columns)), FlowFitSettings(steps=500, batch=64, dropout=DROPOUT)
+    signs, settings = torch.ones(1, len(columns)), PriorFitSettings(steps=500, batch=64, dropout=DROPOUT)
     return augmented_conditions(fresh.pretrained, rows, Generator().manual_seed(2), settings, signs)
 
 
