@@ -52,8 +52,6 @@ from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 2008_0383
 """Not 0: data drawn from seed 0 must not meet their own noise again."""
-
-
 LATENT_PRIORS = ("flow", "diffusion")
 """Of codes. A diffusion (Vahdat et al. 2021; Rombach et al. 2022) comes from outside, as `ImageVAE`'s `prior`."""
 
