@@ -68,7 +68,8 @@ def latent_diffusion(settings: ImageVAESettings, kinds: ConditionKinds) -> Diffu
     if settings.latent_prior != "diffusion":
         return None
     network = VectorDiffusionSettings(settings.flow_width, settings.flow_layers)
-    return DiffusionPrior(settings.code, kinds.count, network)
+    with torch.random.fork_rng(devices=()):  # the autoencoder starts as it does beside a flow
+        return DiffusionPrior(settings.code, kinds.count, network)
 
 
 def adapt_stamp_vae(model: ImageVAE, old: ImageRepresentation, new: ImageRepresentation, seed: int = 0) -> ImageVAE:
