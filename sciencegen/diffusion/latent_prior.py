@@ -13,8 +13,8 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.vectors import VectorDiffusionSettings, vector_diffusion
-from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.normal import check_latents
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None
@@ -90,7 +90,7 @@ class DiffusionPrior(nn.Module):
 
     def whitened(self, latent: Latent, condition: Condition = None) -> Batch:
         """The latents as items of the diffusion model."""
-        self._check(latent)
+        check_latents(latent, self.latent_size)
         value = torch.linalg.solve_triangular(self.factor, (latent - self.centre).T, upper=False).T
         return Batch({NAME: value}, None, condition)
 
@@ -103,12 +103,12 @@ class DiffusionPrior(nn.Module):
         return self.model.encode(self.whitened(latent, condition))
 
     def forward(self, noise: Latent, condition: Condition = None) -> Latent:
-        self._check(noise)
+        check_latents(noise, self.latent_size)
         return self._coloured(self.model.decode(noise, condition))
 
     def draw(self, noise: Latent, condition: Condition = None) -> Latent:
         """Standard normal noise to draws of p(z | c) by the sampler, the steps and the guidance of the settings."""
-        self._check(noise)
+        check_latents(noise, self.latent_size)
         return self._coloured(self.model.generate(noise, condition))
 
     def fit_loss(self, latent: Latent, condition: Condition, step: int, generator: Generator) -> Float[Tensor, ""]:
@@ -132,7 +132,3 @@ class DiffusionPrior(nn.Module):
 
     def _log_det(self) -> Float[Tensor, ""]:
         return self.factor.diagonal().log().sum()
-
-    def _check(self, latent: Tensor) -> None:
-        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
-            raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")

@@ -22,9 +22,10 @@ from torch import Generator, Tensor
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
 from sciencegen.diffusion.samplers import Path
-from sciencegen.diffusion.spaces import LOG_2_PI, Categorical, sum_over_item
+from sciencegen.diffusion.spaces import Categorical, sum_over_item
 from sciencegen.diffusion.state import State, differentiable, with_fields
 from sciencegen.errors import ConfigError
+from sciencegen.networks.normal import LOG_2_PI
 
 Divergence = Callable[[dict[str, Tensor], dict[str, Tensor]], Float[Tensor, " batch"]]
 """(outputs, inputs that they were computed from) -> sum_i d output_i / d input_i for each item."""

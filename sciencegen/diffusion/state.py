@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from sciencegen.batch import Batch
 from sciencegen.diffusion.spaces import Categorical, Real, Space, ZeroCentre, real_entries, sum_over_item
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
+from sciencegen.networks.normal import standard_normal
 
 Fields = Mapping[str, Tensor]
 
@@ -121,12 +122,8 @@ class State:
 
     def noise(self, like: Batch, generator: Generator) -> dict[str, Tensor]:
         """Standard normal noise of each field's space."""
-
-        def draw(value: Tensor) -> Tensor:
-            noise = torch.randn(value.shape, generator=generator, device=generator.device, dtype=value.dtype)
-            return noise.to(value.device)
-
-        return self.project({name: draw(like[name]) for name in self.fields}, like.mask)
+        drawn = {name: standard_normal(like[name].shape, generator, like[name]) for name in self.fields}
+        return self.project(drawn, like.mask)
 
 
 def with_fields(batch: Batch, changed: Fields) -> Batch:

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.networks.descent import FitProgress, no_progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.condition_correction import wished
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import standard_normal
 from sciencegen.vae.normal_scores import NormalScores
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior, steps_further
 

@@ -11,8 +11,9 @@ from torch import Generator, Tensor, nn
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
+from sciencegen.networks.normal import check_latents
 from sciencegen.vae.flows import Coupling, Invertible, Mixing, Whitening
-from sciencegen.vae.gaussian import check_latents, standard_normal_log_prob
+from sciencegen.vae.gaussian import standard_normal_log_prob
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None

@@ -14,8 +14,8 @@ from torch import Generator, Tensor, nn
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, FitProgress, descend, no_progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.flow_prior import FlowPrior
-from sciencegen.vae.gaussian import standard_normal
 
 
 @dataclass(frozen=True)

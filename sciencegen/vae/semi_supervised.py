@@ -18,7 +18,8 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.gaussian import LOG_2_PI, DiagonalGaussian, standard_normal
+from sciencegen.networks.normal import LOG_2_PI, standard_normal
+from sciencegen.vae.gaussian import DiagonalGaussian
 
 
 @dataclass(frozen=True)

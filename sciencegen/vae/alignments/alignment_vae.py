@@ -30,13 +30,14 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.descent import Progress, no_progress
+from sciencegen.networks.normal import check_latents
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.inverse_cdf import letters_at_quantile, midpoint_quantile
 from sciencegen.vae.alignments.local_evidence import LocalEvidence, local_evidence
 from sciencegen.vae.alignments.networks import LETTERS, Known, Letters, Mask, Member
 from sciencegen.vae.alignments.wild_type_row import WildTypeRow
 from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
-from sciencegen.vae.gaussian import check_latents, standard_normal_log_prob
+from sciencegen.vae.gaussian import standard_normal_log_prob
 from sciencegen.vae.posteriors import POSTERIORS, kl_to_standard_normal
 from sciencegen.vae.warmup import Warmup
 

@@ -21,10 +21,11 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
+from sciencegen.networks.normal import check_latents
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
+from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import POSTERIORS, Posterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior

@@ -35,13 +35,13 @@ from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
+from sciencegen.networks.normal import check_latents
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound, negative_elbo
 from sciencegen.vae.condition_correction import Measure, corrected
 from sciencegen.vae.condition_imputation import ConditionImputation, Settle
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.images.map_flow import MapFlow, Precision
 from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
 from sciencegen.vae.images.observation import observed

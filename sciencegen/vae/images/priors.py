@@ -17,8 +17,9 @@ from sciencegen.data.observation import VARIANCE
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import FitProgress, Progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.networks.symmetry import SYMMETRIES
-from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal
+from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.images.map_flow import LEAST, Precision, fit_map_flow
 from sciencegen.vae.images.networks import Condition
 from sciencegen.vae.images.warm_start import augmented_conditions

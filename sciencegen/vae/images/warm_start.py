@@ -22,8 +22,8 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.descent import FitProgress, no_progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.condition_imputation import Condition, ConditionImputation
-from sciencegen.vae.gaussian import standard_normal
 from sciencegen.vae.prior_fitting import PriorFitSettings
 
 MANY = 10_000

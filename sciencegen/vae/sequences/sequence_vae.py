@@ -31,10 +31,11 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.mlp import MLP
+from sciencegen.networks.normal import check_latents
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
 from sciencegen.vae.bounds import BoundTerms, negative_elbo
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import check_latents, standard_normal_kl
+from sciencegen.vae.gaussian import standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.sequences import autoregressive, property_head
