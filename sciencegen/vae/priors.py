@@ -73,8 +73,7 @@ class ConditionalGaussianPrior(nn.Module):
         return self.gaussian(latent, condition).log_prob(latent)
 
     def forward(self, noise: Latent, condition: Condition = None) -> Latent:
-        gaussian = self.gaussian(noise, condition)
-        return gaussian.mean + gaussian.log_std.exp() * noise
+        return self.gaussian(noise, condition).reparameterized(noise)[0]
 
 
 class VampPrior(nn.Module):

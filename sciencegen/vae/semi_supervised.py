@@ -89,7 +89,7 @@ class GaussianInference(nn.Module):
     ) -> Completion:
         q = self.distribution(features)
         noise = standard_normal(q.mean.shape, generator, q.mean)
-        drawn = q.mean + q.log_std.exp() * noise
+        drawn, _ = q.reparameterized(noise)
         ratio = 0.5 * (noise.square() - drawn.square()) + q.log_std
         prior = DiagonalGaussian(torch.zeros_like(q.mean), torch.zeros_like(q.mean))
         only_missing = lambda values: values.masked_fill(~missing, 0.0).sum(-1)  # noqa: E731

@@ -161,4 +161,4 @@ class ImageNetworks(nn.Module):
 def _draw(posterior: DiagonalGaussian, generator: Generator | None) -> Float[Tensor, "batch latent"]:
     if generator is None:
         return posterior.mean
-    return posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)
+    return posterior.reparameterized(standard_normal(posterior.mean.shape, generator, posterior.mean))[0]
