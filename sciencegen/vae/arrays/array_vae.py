@@ -192,10 +192,8 @@ class ArrayVAE(nn.Module):
         rows: list[tuple[Posterior, Condition]] = []
         for one in batches:
             features, whole = self.vae.encoder(one), self.vae.completed_condition(one)
-            conditions = [whole]
-            if whole is not None:
-                conditions += [torch.full_like(whole, torch.nan), self.settings.dropout(whole, generator)]
-            rows += [(self.vae.posterior(features, condition), condition) for condition in conditions]
+            views = self.settings.dropout.views(whole, generator)
+            rows += [(self.vae.posterior(features, condition), condition) for condition in views]
         found = [condition for _, condition in rows if condition is not None]
         condition = torch.cat(found) if found else None
         gaussians = [q for q, _ in rows if isinstance(q, DiagonalGaussian)]

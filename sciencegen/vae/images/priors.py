@@ -152,9 +152,7 @@ def posteriors(
     """
     rows: list[tuple[DiagonalGaussian, Condition]] = []
     for done, one in enumerate(batches, 1):
-        told: list[Condition] = [one.condition]
-        if one.condition is not None:
-            told += [torch.full_like(one.condition, torch.nan), model.settings.dropout(one.condition, generator)]
+        told: list[Condition] = model.settings.dropout.views(one.condition, generator)
         rows += zip(model.networks.code_posteriors(one, told), told, strict=True)
         progress(done, len(batches), None)
     conditions = [condition for _, condition in rows if condition is not None]
