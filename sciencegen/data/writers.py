@@ -17,6 +17,7 @@ import numpy as np
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.files import atomic_write, turn_at
+from sciencegen.items import Cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -159,6 +160,17 @@ def _cell(value: object, exact: bool) -> object:
     if not isinstance(value, (float, np.floating)):
         return value
     return str(value) if exact else number_text(value)  # str: the fewest digits that are this number and no other
+
+
+def is_missing(value: Cell) -> bool:
+    """Whether a cell says nothing: None, NaN, or a text of blanks.
+
+    Examples
+    --------
+    >>> [is_missing(value) for value in (None, float("nan"), " ", 0, "a")]
+    [True, True, True, False, False]
+    """
+    return value is None or value != value or str(value).strip() == ""
 
 
 def number_text(value: float | np.floating) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciencegen.diffusion.process import Denoiser, Levels, coefficients
-from sciencegen.diffusion.state import Fields, State
+from sciencegen.diffusion.state import Fields, State, differentiable
 from sciencegen.errors import ShapeError
 
 Evidence = Callable[[Fields, Levels, Tensor | None, Tensor | None], Float[Tensor, " batch"]]
@@ -46,10 +46,10 @@ def predictor_gradient(denoise: Denoiser, state: State, evidence: Evidence, scal
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
         asked = torch.is_grad_enabled() and all(z[name].requires_grad for name in state.fields)  # as a density requires
         with torch.inference_mode(False), torch.enable_grad():
-            seen = {name: _differentiable(value) for name, value in z.items()}
+            seen = {name: differentiable(value) for name, value in z.items()}
             leaves = {name: z[name] if asked else seen[name].detach().requires_grad_() for name in state.fields}
-            known = [None if value is None else _differentiable(value) for value in (condition, mask)]
-            total = evidence({**seen, **leaves}, _differentiable(log_snr), *known).sum()
+            known = [None if value is None else differentiable(value) for value in (condition, mask)]
+            total = evidence({**seen, **leaves}, differentiable(log_snr), *known).sum()
             gradients = torch.autograd.grad(
                 total, list(leaves.values()), create_graph=asked, allow_unused=True, materialize_grads=True
             )
@@ -60,11 +60,6 @@ def predictor_gradient(denoise: Denoiser, state: State, evidence: Evidence, scal
         return estimate
 
     return guided
-
-
-def _differentiable(value: Tensor) -> Tensor:
-    """What was made in inference mode can't take part in a gradient; its copy can."""
-    return value.clone() if value.is_inference() else value
 
 
 def of_estimate(denoise: Denoiser, log_prob: Callable[[Fields], Float[Tensor, " batch"]]) -> Evidence:

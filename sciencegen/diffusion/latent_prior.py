@@ -1,25 +1,20 @@
 """A diffusion p(z | c) over the latents of a trained autoencoder, with the interface of its flow prior.
 
-Vahdat et al. 2021 (LSGM) and Rombach et al. 2022, with the autoencoder fixed.
+Vahdat et al. 2021 (LSGM) and Rombach et al. 2022, with the autoencoder fixed. `vae.prior_fitting.fit_prior` fits it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
-from sciencegen.diffusion.schedules import Cosine
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
-from sciencegen.errors import ShapeError
+from sciencegen.diffusion.vectors import VectorDiffusionSettings, vector_diffusion
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.denoiser import VectorDenoiser
-from sciencegen.networks.descent import DescentSettings, descend
+from sciencegen.networks.normal import check_latents
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None
@@ -30,35 +25,57 @@ TIMES = 8
 
 
 class DiffusionPrior(nn.Module):
-    """Standard normal noise to latents and back by the probability-flow ODE, between whitened latents.
+    """A variational diffusion over whitened latents.
 
-    log p(z | c) = log p_diffusion(u | c) - log |det L|, u = L^-1 (z - m), L L^T the latents' covariance. `steps` of the
-    ODE cost four network evaluations each; `forward` and `inverse` undo one another up to their error. The starting
-    weights follow from `seed` alone.
+        log p(z | c) = log p_diffusion(u | c) - log |det L|,    u = L^-1 (z - m),    L L^T the latents' covariance
+
+    `forward` and `inverse` carry standard normal noise to latents and back by the probability-flow ODE, whose steps
+    cost four network evaluations each, and undo one another up to its error. `draw` takes the sampler, the steps and
+    the guidance of the diffusion's settings.
+
+    Parameters
+    ----------
+    latent_size : int
+    property_count : int
+        Columns of the condition.
+    settings : VectorDiffusionSettings, optional
+        Conditions are forgotten by who fits the prior, whatever they say.
+    seed : int
+        The starting weights follow from it alone.
+
+    References
+    ----------
+    .. [1] Vahdat et al., "Score-based Generative Modeling in Latent Space", NeurIPS 2021.
+    .. [2] Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", CVPR 2022.
+
+    Examples
+    --------
+    >>> prior = DiffusionPrior(2, 1, VectorDiffusionSettings(width=16, depth=1))
+    >>> latents = torch.randn(100, 2, generator=torch.Generator().manual_seed(0)) + 3.0
+    >>> prior.standardize(latents)
+    >>> noise = prior.inverse(latents[:5])
+    >>> torch.allclose(prior(noise), latents[:5], atol=1e-2)
+    True
     """
 
     centre: Tensor
     factor: Tensor
 
     def __init__(
-        self,
-        latent_size: int,
-        property_count: int,
-        width: int = 256,
-        depth: int = 4,
-        steps: int = 24,
-        weighting: str = "sigmoid",
-        seed: int = 0,
+        self, latent_size: int, property_count: int, settings: VectorDiffusionSettings | None = None, seed: int = 0
     ) -> None:
         super().__init__()
         self.latent_size, self.property_count = latent_size, property_count
-        generator = Generator().manual_seed(seed)
-        network = VectorDenoiser(NAME, latent_size, property_count, width, depth, generator=generator)
-        settings = DiffusionSettings(weighting=weighting, flow_steps=steps)
-        state = State({NAME: Field(Euclidean(), positions=0)})
-        self.model = DiffusionModel(network, state, Cosine(12.0, -12.0), {NAME: (latent_size,)}, settings)
+        s = settings or VectorDiffusionSettings()
+        s = replace(s, diffusion=replace(s.diffusion, dropout=ConditionDropout()))
+        self.model = vector_diffusion(NAME, latent_size, property_count, s, seed)
         self.register_buffer("centre", torch.zeros(latent_size))
         self.register_buffer("factor", torch.eye(latent_size))
+
+    @property
+    def reader(self) -> nn.Linear | None:
+        """The layer that reads the condition, its features last; None without properties."""
+        return self.model.network.known if self.property_count else None
 
     def standardize(self, latents: Float[Tensor, "item latent"]) -> None:
         """Take centre and covariance of the latents: the prior then starts as their Gaussian fit."""
@@ -73,91 +90,45 @@ class DiffusionPrior(nn.Module):
 
     def whitened(self, latent: Latent, condition: Condition = None) -> Batch:
         """The latents as items of the diffusion model."""
-        self._check(latent)
+        check_latents(latent, self.latent_size)
         value = torch.linalg.solve_triangular(self.factor, (latent - self.centre).T, upper=False).T
         return Batch({NAME: value}, None, condition)
 
     def log_prob(self, latent: Latent, condition: Condition = None) -> Float[Tensor, " batch"]:
         """Exact up to the ODE's steps; latent_size backward passes for each evaluation, so not a loss to train with."""
-        return self.model.log_prob(self.whitened(latent, condition)) - self.factor.diagonal().log().sum()
+        return self.model.log_prob(self.whitened(latent, condition)) - self._log_det()
 
     def inverse(self, latent: Latent, condition: Condition = None) -> Latent:
         """Latents to the noise that `forward` turns into them."""
         return self.model.encode(self.whitened(latent, condition))
 
     def forward(self, noise: Latent, condition: Condition = None) -> Latent:
-        self._check(noise)
-        return self.centre + self.model.decode(noise, condition)[NAME] @ self.factor.T
+        check_latents(noise, self.latent_size)
+        return self._coloured(self.model.decode(noise, condition))
 
-    def _check(self, latent: Tensor) -> None:
-        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
-            raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
+    def draw(self, noise: Latent, condition: Condition = None) -> Latent:
+        """Standard normal noise to draws of p(z | c) by the sampler, the steps and the guidance of the settings."""
+        check_latents(noise, self.latent_size)
+        return self._coloured(self.model.generate(noise, condition))
 
+    def fit_loss(self, latent: Latent, condition: Condition, step: int, generator: Generator) -> Float[Tensor, ""]:
+        """The diffusion's, in nats per dimension."""
+        return self.model.loss(self.whitened(latent, condition), step, generator)["loss"]
 
-@dataclass(frozen=True)
-class PriorFit:
-    """What fitting did. losses: of every step. start, end: the bound of -log p(z | c) in nats before and after, on rows
-    that were not trained on (NaN where there are none)."""
+    def cross_entropy(self, latent: Latent, condition: Condition = None) -> float:
+        """A bound of -E log p(z | c) in nats, each latent at `TIMES` noise levels."""
+        many = self.whitened(latent, condition).repeat_interleave(TIMES)
+        return float(self.model.terms(many).nats.mean() + self._log_det())
 
-    losses: tuple[float, ...]
-    start: float
-    end: float
+    @torch.no_grad()
+    def start_unconditional(self, other: DiffusionPrior) -> None:
+        """Take over weights of a prior that reads conditions, as it is where it is told nothing."""
+        read, now = other.model.network.known, self.model.network.known
+        now.weight.copy_(read.weight[:, : now.in_features])  # features of no condition are 0
+        now.bias.copy_(read.bias)
 
+    def _coloured(self, drawn: Batch) -> Latent:
+        return self.centre + drawn[NAME] @ self.factor.T
 
-@dataclass(frozen=True)
-class PriorFitSettings:
-    """dropout: conditions to forget, so that any subset can be asked for. held_out is a share of the rows."""
-
-    descent: DescentSettings = field(default_factory=DescentSettings)
-    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1))
-    held_out: float = 0.02
-
-
-def fit_diffusion_prior(
-    prior: DiffusionPrior,
-    latents: Float[Tensor, "item latent"],
-    conditions: Float[Tensor, "item property"] | None,
-    steps: int,
-    batch: int,
-    generator: Generator,
-    *,
-    log_std: Float[Tensor, "item latent"] | None = None,
-    settings: PriorFitSettings | None = None,
-) -> PriorFit:
-    """Train in place on z ~ N(latents, exp(log_std)^2), drawn anew at each step, or on the latents themselves.
-
-    The aggregate posterior is what a prior should be: Tomczak & Welling 2018, eq. 6.
-    """
-    settings = settings or PriorFitSettings()
-
-    def draw(rows: Tensor) -> tuple[Tensor, Tensor | None]:
-        latent = latents[rows]
-        if log_std is not None:
-            noise = torch.randn(latent.shape, generator=generator, device=generator.device, dtype=latent.dtype)
-            latent = latent + log_std[rows].exp() * noise.to(latent.device)
-        return latent, None if conditions is None else conditions[rows]
-
-    def loss(step: int) -> Tensor:
-        drawn = torch.randint(len(rows), (batch,), generator=generator, device=generator.device)
-        latent, condition = draw(rows[drawn.to(rows.device)])
-        x = prior.whitened(latent, settings.dropout(condition, generator))
-        return prior.model.loss(x, step, generator)["loss"]
-
-    order = torch.randperm(len(latents), generator=generator, device=generator.device).to(latents.device)
-    count = int(settings.held_out * len(order))
-    held, rows = order[:count], order[count:]
-    prior.standardize(draw(rows)[0])
-    check = draw(held)
-    start = _mean_bound(prior, *check)
-    prior.train()
-    losses = descend(prior.parameters(), loss, steps, settings.descent)
-    prior.eval()
-    return PriorFit(tuple(losses), start, _mean_bound(prior, *check))
-
-
-def _mean_bound(prior: DiffusionPrior, latent: Latent, condition: Condition) -> float:
-    if len(latent) == 0:
-        return torch.nan
-    many = prior.whitened(latent, condition).repeat_interleave(TIMES)
-    bound = prior.model.terms(many).nats.mean()
-    return float(bound + prior.factor.diagonal().log().sum())
+    def _log_det(self) -> Float[Tensor, ""]:
+        return self.factor.diagonal().log().sum()

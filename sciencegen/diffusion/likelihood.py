@@ -22,9 +22,10 @@ from torch import Generator, Tensor
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
 from sciencegen.diffusion.samplers import Path
-from sciencegen.diffusion.spaces import LOG_2_PI, Categorical, sum_over_item
-from sciencegen.diffusion.state import State, with_fields
+from sciencegen.diffusion.spaces import Categorical, sum_over_item
+from sciencegen.diffusion.state import State, differentiable, with_fields
 from sciencegen.errors import ConfigError
+from sciencegen.networks.normal import LOG_2_PI
 
 Divergence = Callable[[dict[str, Tensor], dict[str, Tensor]], Float[Tensor, " batch"]]
 """(outputs, inputs that they were computed from) -> sum_i d output_i / d input_i for each item."""
@@ -125,6 +126,13 @@ def log_prob(
     """
     check_continuous(state)
     state.check(x.fields, x.mask)
+    with torch.inference_mode(False):  # a divergence is a gradient
+        return _log_prob(denoise, state, x.map(differentiable), differentiable(log_snrs), divergence)
+
+
+def _log_prob(
+    denoise: Denoiser, state: State, x: Batch, log_snrs: Path, divergence: Divergence
+) -> Float[Tensor, " batch"]:
     scale = {name: _least_noisy(state, name, x, log_snrs).alpha for name in state.fields}
     z = with_fields(x, {name: scale[name] * x[name] for name in state.fields})
     change = torch.zeros(len(x), dtype=log_snrs.dtype, device=log_snrs.device)

@@ -28,6 +28,7 @@ from sciencegen.diffusion.steering import Steering, best_particles, sample_steer
 from sciencegen.diffusion.weightings import weighting
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.normal import check_latents
 
 EVALUATION_SEED = 2107_0630
 """Not 0: data drawn from seed 0 must not meet their own noise again."""
@@ -233,8 +234,7 @@ class DiffusionModel(nn.Module):
 
     def start(self, latent: Float[Tensor, "batch latent"], condition: Condition, like: Batch | None) -> Batch:
         """A row of numbers as noise in the state's spaces, beside what is given."""
-        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
-            raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
+        check_latents(latent, self.latent_size)
         fields = self.fields_of(latent)
         given, mask = (like.fields, like.mask) if like is not None else ({}, None)
         z = Batch({**given, **fields}, mask, condition)

@@ -21,7 +21,8 @@ from sciencegen.diffusion.objectives import DiffusionBound
 from sciencegen.diffusion.state import with_fields
 from sciencegen.diffusion.steering import Steering, best_particles
 from sciencegen.diffusion.stretch import log_slope, stretched, unstretched
-from sciencegen.errors import ConfigError, DataError, ShapeError
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.networks.normal import check_latents
 
 NOISE = "noise"
 """The network sees the psf over the greatest peak of those in `seen`, and as `noise` the logarithm of sigma (of a
@@ -159,8 +160,7 @@ class ObservedImageDiffusion(nn.Module):
         return best_particles(self._read(drawn, like), steering)
 
     def _like(self, latent: Float[Tensor, "batch latent"]) -> Batch:
-        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
-            raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
+        check_latents(latent, self.latent_size)
         place = (torch.special.ndtr(latent[:, 0].double()) * len(self.psf)).long()
         return self._seen(place.clamp(max=len(self.psf) - 1))
 

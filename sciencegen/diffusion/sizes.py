@@ -18,6 +18,7 @@ from sciencegen.diffusion.likelihood import check_continuous, decode, encode
 from sciencegen.diffusion.model import Accept, Condition, DiffusionModel
 from sciencegen.diffusion.steering import Steering, best_particles
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.normal import check_latents
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,7 @@ class SizedDiffusion(nn.Module):
 
     def _noise(self, latent: Tensor, condition: Condition) -> Batch:
         """A latent's fields as they stand in it, behind its size."""
-        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
-            raise ShapeError(f"Expected latents [batch {self.latent_size}], got {list(latent.shape)}.")
+        check_latents(latent, self.latent_size)
         return Batch(self.diffusion.fields_of(latent[:, 1:]), None, condition)
 
     def _row(self, z: Batch) -> Float[Tensor, "batch latent"]:

@@ -12,11 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.networks.normal import LOG_2_PI
 
 Real = Bool[Tensor, "batch ..."] | None
 """Which entries of a field are an item's own; None: all. It has the field's leading dimensions."""
-
-LOG_2_PI = math.log(2 * math.pi)
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from sciencegen.batch import Batch
 from sciencegen.diffusion.spaces import Categorical, Real, Space, ZeroCentre, real_entries, sum_over_item
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
+from sciencegen.networks.normal import standard_normal
 
 Fields = Mapping[str, Tensor]
 
@@ -121,14 +122,15 @@ class State:
 
     def noise(self, like: Batch, generator: Generator) -> dict[str, Tensor]:
         """Standard normal noise of each field's space."""
-
-        def draw(value: Tensor) -> Tensor:
-            noise = torch.randn(value.shape, generator=generator, device=generator.device, dtype=value.dtype)
-            return noise.to(value.device)
-
-        return self.project({name: draw(like[name]) for name in self.fields}, like.mask)
+        drawn = {name: standard_normal(like[name].shape, generator, like[name]) for name in self.fields}
+        return self.project(drawn, like.mask)
 
 
 def with_fields(batch: Batch, changed: Fields) -> Batch:
     """The batch with some of its fields replaced."""
     return Batch({**batch.fields, **changed}, batch.mask, batch.condition)
+
+
+def differentiable(value: Tensor) -> Tensor:
+    """What was made in inference mode can't take part in a gradient; its copy can."""
+    return value.clone() if value.is_inference() else value

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from sciencegen.batch import Batch, concatenate
 from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.threads import map_threaded
+from sciencegen.data.workers import Failure
 from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.geometry import arc, principal_axes
@@ -232,7 +233,7 @@ class LatentSpace:
 
 def is_refusal(value: Item | Refusal) -> bool:
     """Whether a result is a reason instead of an item."""
-    return value is None or type(value).__name__ in ("Refusal", "Failure")
+    return value is None or isinstance(value, Refusal | Failure)
 
 
 def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from sciencegen.networks.normal import standard_normal
+
 
 class BayesianLinear(nn.Linear):
     """A linear layer with a Gaussian belief about each weight. Kingma & Welling 2014, appendix F; Blundell et al. 2015.
@@ -26,8 +28,10 @@ class BayesianLinear(nn.Linear):
     ) -> Float[Tensor, "*batch outputs"]:
         if generator is None:
             return super().forward(values)
-        weight = torch.addcmul(self.weight, self.weight_log_std.exp(), _noise(self.weight, generator))
-        bias = torch.addcmul(self.bias, self.bias_log_std.exp(), _noise(self.bias, generator))
+        pairs = ((self.weight, self.weight_log_std), (self.bias, self.bias_log_std))
+        weight, bias = (
+            torch.addcmul(mean, log_std.exp(), standard_normal(mean.shape, generator, mean)) for mean, log_std in pairs
+        )
         return functional.linear(values, weight, bias)
 
     def kl(self, prior_std: float = 1.0) -> Float[Tensor, ""]:
@@ -40,8 +44,3 @@ class BayesianLinear(nn.Linear):
         log_stds = torch.stack([log_std.sum() for _, log_std in pairs]).sum()
         count = sum(mean.numel() for mean, _ in pairs)
         return 0.5 * squares / prior_std**2 - log_stds + count * (math.log(prior_std) - 0.5)
-
-
-def _noise(like: Tensor, generator: Generator) -> Tensor:
-    """Standard normal noise of the shape and on the device of `like`, drawn on the device of `generator`."""
-    return torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)

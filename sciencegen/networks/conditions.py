@@ -67,3 +67,12 @@ class ConditionDropout:
         if condition is None or (self.some == 0.0 and self.everything == 0.0):
             return condition
         return condition.masked_fill(self.draw(condition, generator), torch.nan)
+
+    def views(
+        self, condition: Float[Tensor, "batch property"] | None, generator: Generator
+    ) -> list[Float[Tensor, "batch property"] | None]:
+        """The whole condition, none of it, and what dropout leaves: what codes that depend on a condition are seen
+        under. Without a condition one view, of nothing."""
+        if condition is None:
+            return [None]
+        return [condition, torch.full_like(condition, torch.nan), self(condition, generator)]

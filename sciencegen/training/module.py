@@ -19,7 +19,7 @@ Loss = Callable[[Batch, int, torch.Generator], dict[str, Tensor]]
 """(batch, step, generator) -> named scalars, of which "loss" is minimized."""
 
 
-class Steps(IterableDataset):
+class StepBatches(IterableDataset):
     """The batches from one step on; each process of a distributed run takes its share of every batch."""
 
     def __init__(self, batches: Callable[[int], Iterator[Batch]], start: int, rank: int = 0, world: int = 1) -> None:

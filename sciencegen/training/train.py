@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from sciencegen.batch import Batch
 from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
-from sciencegen.training.module import Steps, TrainedModule
+from sciencegen.training.module import StepBatches, TrainedModule
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
 from sciencegen.training.stopping import stop_on_signals
 
@@ -82,7 +82,7 @@ def _fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    data = Steps(batches, module.start, trainer.global_rank, trainer.world_size)
+    data = StepBatches(batches, module.start, trainer.global_rank, trainer.world_size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer.fit(module, DataLoader(data, batch_size=None))

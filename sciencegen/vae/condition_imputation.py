@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.networks.descent import FitProgress, no_progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.condition_correction import wished
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import standard_normal
 from sciencegen.vae.normal_scores import NormalScores
-from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior, steps_further
+from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior, steps_further
 
 BLUR = 0.05
 """Noise on normal scores as the flow learns them: properties of which one follows from others have no density without
@@ -50,10 +50,10 @@ class ConditionImputation(nn.Module):
         self,
         conditions: Condition,
         generator: Generator,
-        settings: FlowFitSettings,
+        settings: PriorFitSettings,
         signs: Float[Tensor, "orientation property"] | None = None,
         progress: FitProgress = no_progress,
-    ) -> FlowFit | None:
+    ) -> PriorFit | None:
         """From the rows that are known whole; None where they are too few. settings.dropout: what of them is told.
         signs: of their columns in each orientation that they are seen in. A flow that is fitted goes on from what it
         is."""
@@ -67,7 +67,7 @@ class ConditionImputation(nn.Module):
         blur = torch.full_like(whole, math.log(BLUR))
         self.marginals.fit(whole)
         data = (self.marginals.to_scores(whole, generator), whole, generator)
-        fit = fit_flow_prior(self.flow, *data, log_std=blur, settings=settings, progress=progress)
+        fit = fit_prior(self.flow, *data, log_std=blur, settings=settings, progress=progress)
         self.marginals.fit(whole, drawn_scores(self.flow, generator))
         self.fitted.fill_(True)
         return fit

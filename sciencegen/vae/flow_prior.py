@@ -11,8 +11,9 @@ from torch import Generator, Tensor, nn
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
+from sciencegen.networks.normal import check_latents
 from sciencegen.vae.flows import Coupling, Invertible, Mixing, Whitening
-from sciencegen.vae.gaussian import check_latents, standard_normal_log_prob
+from sciencegen.vae.gaussian import standard_normal_log_prob
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None
@@ -40,7 +41,7 @@ class FlowPrior(nn.Module):
 
         log p(z | c) = log N(u; 0, I) + log |du/dz|,     u = inverse(z, c)
 
-    Whitening, then layers of an invertible matrix and a coupling. `fit_flow_prior` fits it to a model's posteriors:
+    Whitening, then layers of an invertible matrix and a coupling. `fit_prior` fits it to a model's posteriors:
     where the aggregate posterior isn't N(0, I), this is the prior of draws. The starting weights follow from `seed`
     alone.
 
@@ -84,6 +85,11 @@ class FlowPrior(nn.Module):
             steps.append(Coupling(latent_size, context_size, s.width, s.depth, s.transform, s.bins, generator))
         self.steps = nn.ModuleList(steps)
 
+    @property
+    def reader(self) -> nn.Linear | None:
+        """The layer that reads the condition, its features last; None without properties."""
+        return None if self.context is None else cast(nn.Linear, self.context.hidden[0])
+
     def standardize(self, latents: Latent) -> None:
         """Take centre and covariance of the latents: the flow then starts as their Gaussian fit."""
         self.whitening.fit(latents)
@@ -120,3 +126,26 @@ class FlowPrior(nn.Module):
         for step in reversed(cast(list[Invertible], self.steps)):
             noise = step.to_latent(noise, context)
         return self.whitening.to_latent(noise, context)
+
+    def draw(self, noise: Latent, condition: Condition = None) -> Latent:
+        """Standard normal noise to draws of p(z | c), as `forward`; other priors may draw by another way."""
+        return self(noise, condition)
+
+    def fit_loss(self, latent: Latent, condition: Condition, step: int, generator: Generator) -> Float[Tensor, ""]:
+        """-log p(z | c), its mean."""
+        return -self.log_prob(latent, condition).mean()
+
+    def cross_entropy(self, latent: Latent, condition: Condition = None) -> float:
+        """-E log p(z | c) in nats."""
+        return -float(self.log_prob(latent, condition).mean())
+
+    def start_unconditional(self, other: FlowPrior) -> None:
+        """Take over weights of a flow that reads conditions, as it is where it is told nothing."""
+        assert other.context is not None  # else there is nothing to leave out
+        (nothing,) = other.context(other.whitening.centre.new_zeros(1, 2 * other.property_count))
+        for before, after in zip(other.steps, self.steps, strict=True):
+            if isinstance(before, Coupling) and isinstance(after, Coupling):
+                read, now = (cast(nn.Linear, one.network.hidden[0]) for one in (before, after))
+                own, told = read.weight.split([before.kept, len(nothing)], 1)
+                now.weight.copy_(own)
+                now.bias.copy_(read.bias + told @ nothing)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,24 +9,12 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from sciencegen.errors import ShapeError
-
-LOG_2_PI = math.log(2 * math.pi)
-
-
-def standard_normal(shape: Sequence[int], generator: Generator, like: Tensor) -> Tensor:
-    """Standard normal noise of the type and on the device of `like`, drawn on the device of `generator`."""
-    return torch.randn(tuple(shape), generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+from sciencegen.networks.normal import LOG_2_PI, check_latents, standard_normal
 
 
 def standard_normal_log_prob(values: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch"]:
     """Log N(values; 0, I), summed over the last dimension."""
     return -0.5 * (values.square() + LOG_2_PI).sum(-1)
-
-
-def check_latents(latent: Tensor, latent_size: int) -> None:
-    """Latents are one row each, [batch latent]."""
-    if latent.ndim != 2 or latent.shape[1] != latent_size:
-        raise ShapeError(f"Expected latents [batch {latent_size}], got {list(latent.shape)}.")
 
 
 def repeats(rows: int, batch: int, latent: Tensor) -> int:

@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.normal import check_latents
 from sciencegen.vae.bounds import (
     BoundTerms,
     check_importance_samples,
@@ -23,7 +24,7 @@ from sciencegen.vae.bounds import (
     negative_elbo,
     segment_logsumexp,
 )
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
+from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.likelihoods import Likelihood
 from sciencegen.vae.posteriors import Posterior
 from sciencegen.vae.semi_supervised import Completion, as_given

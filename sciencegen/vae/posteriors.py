@@ -13,13 +13,8 @@ from torch.nn import functional
 
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP, MaskedAutoregressiveMLP
-from sciencegen.vae.gaussian import (
-    DiagonalGaussian,
-    check_latents,
-    repeats,
-    standard_normal_kl,
-    standard_normal_log_prob,
-)
+from sciencegen.networks.normal import check_latents
+from sciencegen.vae.gaussian import DiagonalGaussian, repeats, standard_normal_kl, standard_normal_log_prob
 
 LOG_STD_RANGE = (-9.0, 4.0)
 """Posterior log standard deviations are held in here, so that no early step overflows."""

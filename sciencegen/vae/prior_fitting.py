@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -14,14 +14,15 @@ from torch import Generator, Tensor, nn
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, FitProgress, descend, no_progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.flow_prior import FlowPrior
-from sciencegen.vae.gaussian import standard_normal
 
 
 @dataclass(frozen=True)
-class FlowFit:
-    """What fitting did, as -log p(z | c) per item in nats. losses: averages over ten or fewer equal parts of the steps.
-    start, end: before and after fitting, on rows that were not trained on (NaN where there are none)."""
+class PriorFit:
+    """What fitting did. losses: averages over ten or fewer equal parts of the steps. start, end: -log p(z | c) per item
+    in nats, of a diffusion a bound of it, before and after fitting, on rows that were not trained on (NaN where there
+    are none)."""
 
     losses: tuple[float, ...]
     start: float
@@ -29,7 +30,7 @@ class FlowFit:
 
 
 @dataclass(frozen=True)
-class FlowFitSettings(DescentSettings):
+class PriorFitSettings(DescentSettings):
     """steps, batch: of the descent. dropout: conditions to forget, so that any subset can be asked for. held_out: share
     of the rows that are not trained on. anew: start from the latents' Gaussian fit, else from the flow's weights."""
 
@@ -40,7 +41,7 @@ class FlowFitSettings(DescentSettings):
     anew: bool = True
 
 
-GO_ON = FlowFitSettings(learning_rate=2e-4, anew=False)
+GO_ON = PriorFitSettings(learning_rate=2e-4, anew=False)
 """For a flow that is fitted already and meets new items."""
 
 
@@ -75,41 +76,81 @@ class _Latents:
         return latent, None if self.condition is None else self.condition[index]
 
 
-def fit_flow_prior(
-    prior: FlowPrior,
+@runtime_checkable
+class FittablePrior(Protocol):
+    """A prior of latents that can be fitted after its model; a torch module. `FlowPrior` and `DiffusionPrior` are."""
+
+    def standardize(self, latents: Float[Tensor, "item latent"]) -> None:
+        """Start as the latents' Gaussian fit."""
+
+    def fit_loss(self, latent: Tensor, condition: Tensor | None, step: int, generator: Generator) -> Tensor:
+        """The scalar that a step of the fit minimizes."""
+
+    def cross_entropy(self, latent: Tensor, condition: Tensor | None) -> float:
+        """-E log p(z | c) of these latents, or an upper bound of it, in nats."""
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def train(self, mode: bool = True) -> object: ...
+
+    def eval(self) -> object: ...
+
+
+def fit_prior(
+    prior: FittablePrior,
     latents: Float[Tensor, "item latent"],
     conditions: Float[Tensor, "_ property"] | None,
     generator: Generator,
     *,
     log_std: Float[Tensor, "item latent"] | None = None,
-    settings: FlowFitSettings | None = None,
+    settings: PriorFitSettings | None = None,
     progress: FitProgress = no_progress,
-) -> FlowFit:
+) -> PriorFit:
     """Minimize -E log p(z | c) in place, with conditions forgotten at random so that any subset can be asked for.
 
-    log_std: the posterior's, where z ~ N(latents, exp(log_std)^2) is to be drawn anew at each step (the aggregate
-    posterior; Tomczak & Welling 2018, eq. 7) and not the centres alone.
     The outcome follows from the arguments and the generator's state.
+
+    Parameters
+    ----------
+    prior : FittablePrior
+    latents : [item latent]
+        Centres of the posteriors.
+    conditions : [item property], optional
+    generator : Generator
+    log_std : [item latent], optional
+        The posterior's, where z ~ N(latents, exp(log_std)^2) is to be drawn anew at each step (the aggregate posterior
+        [1]_) and not the centres alone.
+    settings : PriorFitSettings, optional
+    progress : FitProgress, optional
+
+    Raises
+    ------
+    ShapeError
+        If the rows of the arguments don't agree.
+
+    References
+    ----------
+    .. [1] Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, eq. 6 and 7.
     """
-    settings = settings or FlowFitSettings()
+    settings = settings or PriorFitSettings()
     steps, data = settings.steps, _Latents(latents, log_std, conditions)
 
     def loss(step: int) -> Tensor:
         drawn = torch.randint(len(rows), (settings.batch,), generator=generator, device=generator.device)
         latent, condition = data.draw(rows[drawn.to(rows.device)], generator)
-        return -prior.log_prob(latent, settings.dropout(condition, generator)).mean()
+        return prior.fit_loss(latent, settings.dropout(condition, generator), step, generator)
 
     order = torch.randperm(len(latents), generator=generator, device=generator.device).to(latents.device)
     held, rows = order.split([(count := int(settings.held_out * len(order))), len(order) - count])
     if settings.anew:
         prior.standardize(data.draw(rows, generator)[0])
-    heard = 0 if settings.anew else _hear(prior, loss, steps, progress)
+    heard = 0 if settings.anew or not isinstance(prior, FlowPrior) else _hear(prior, loss, steps, progress)
     check = data.draw(held, generator)
-    start = _mean_loss(prior, *check)
+    start = _cross_entropy(prior, *check)
     prior.train()
     losses = descend(prior.parameters(), loss, steps, settings, _among(progress, heard, heard + steps))
     prior.eval()
-    return FlowFit(_averages(losses, 10), start, _mean_loss(prior, *check))
+    return PriorFit(_averages(losses, 10), start, _cross_entropy(prior, *check))
 
 
 def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progress: FitProgress) -> int:
@@ -134,10 +175,8 @@ def _among(progress: FitProgress, before: int, steps: int) -> FitProgress:
 
 
 @torch.no_grad()
-def _mean_loss(prior: FlowPrior, latents: Tensor, conditions: Tensor | None) -> float:
-    if len(latents) == 0:
-        return math.nan
-    return -float(prior.log_prob(latents, conditions).mean())
+def _cross_entropy(prior: FittablePrior, latents: Tensor, conditions: Tensor | None) -> float:
+    return prior.cross_entropy(latents, conditions) if len(latents) else math.nan
 
 
 def _averages(values: list[float], parts: int) -> tuple[float, ...]:

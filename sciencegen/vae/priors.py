@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents, standard_normal_log_prob
+from sciencegen.networks.normal import check_latents
+from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_log_prob
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None
@@ -74,8 +75,7 @@ class ConditionalGaussianPrior(nn.Module):
         return self.gaussian(latent, condition).log_prob(latent)
 
     def forward(self, noise: Latent, condition: Condition = None) -> Latent:
-        gaussian = self.gaussian(noise, condition)
-        return gaussian.mean + gaussian.log_std.exp() * noise
+        return self.gaussian(noise, condition).reparameterized(noise)[0]
 
 
 class VampPrior(nn.Module):

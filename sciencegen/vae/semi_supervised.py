@@ -18,7 +18,8 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.gaussian import LOG_2_PI, DiagonalGaussian, standard_normal
+from sciencegen.networks.normal import LOG_2_PI, standard_normal
+from sciencegen.vae.gaussian import DiagonalGaussian
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class GaussianInference(nn.Module):
     ) -> Completion:
         q = self.distribution(features)
         noise = standard_normal(q.mean.shape, generator, q.mean)
-        drawn = q.mean + q.log_std.exp() * noise
+        drawn, _ = q.reparameterized(noise)
         ratio = 0.5 * (noise.square() - drawn.square()) + q.log_std
         prior = DiagonalGaussian(torch.zeros_like(q.mean), torch.zeros_like(q.mean))
         only_missing = lambda values: values.masked_fill(~missing, 0.0).sum(-1)  # noqa: E731

@@ -20,10 +20,12 @@ import torch
 from sciencegen.api.models.folder import load_model
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.diffusion.latent_prior import DiffusionPrior, PriorFitSettings, fit_diffusion_prior
+from sciencegen.diffusion.latent_prior import DiffusionPrior
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.domains import load_domain
 from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.vae.prior_fitting import PriorFitSettings, fit_prior
 
 ROWS = 256
 DRAWN = 2_000
@@ -35,11 +37,6 @@ def batches(representation, texts: Sequence[str], values: np.ndarray) -> Iterato
         arrays = representation.encode([domain.items.parse(text) for text in texts[start : start + ROWS]])
         good = [row for row, one in enumerate(arrays) if not isinstance(one, Refusal)]
         yield representation.batch([arrays[row] for row in good], values[start : start + ROWS][good])
-
-
-def bound(prior: DiffusionPrior, latent: torch.Tensor, condition: torch.Tensor | None) -> float:
-    many = prior.whitened(latent, condition).repeat_interleave(8)
-    return float(prior.model.terms(many).nats.mean() + prior.factor.diagonal().log().sum())
 
 
 def gaussian(fitted: torch.Tensor, held: torch.Tensor) -> float:
@@ -79,15 +76,15 @@ def main() -> None:
     with torch.no_grad():
         for name, asked in (("free", None), ("conditioned", condition[held])):
             print(f"flow, {name:12} {-network.prior.log_prob(code[held], asked).mean():.2f}", flush=True)
-    prior = DiffusionPrior(code.shape[1], condition.shape[1], width=chosen.width)
-    started = time.perf_counter()
-    fit_diffusion_prior(
-        prior, mean[chosen.held :], condition[chosen.held :], chosen.steps, chosen.batch, generator,
-        log_std=log_std[chosen.held :], settings=PriorFitSettings(dropout=ConditionDropout(0.5, 0.3)),
-    )  # fmt: skip
+    prior = DiffusionPrior(code.shape[1], condition.shape[1], VectorDiffusionSettings(chosen.width))
+    settings = PriorFitSettings(
+        steps=chosen.steps, batch=chosen.batch, dropout=ConditionDropout(0.5, 0.3), held_out=0.0
+    )
+    rows, started = slice(chosen.held, None), time.perf_counter()
+    fit_prior(prior, mean[rows], condition[rows], generator, log_std=log_std[rows], settings=settings)
     print(f"{chosen.steps} steps in {time.perf_counter() - started:.0f} s")
     for name, asked in (("free", None), ("conditioned", condition[held])):
-        print(f"diffusion, {name:12} {bound(prior, code[held], asked):.2f}", flush=True)
+        print(f"diffusion, {name:12} {prior.cross_entropy(code[held], asked):.2f}", flush=True)
     from sciencegen.domains.molecules.metrics import evaluate
 
     draws = torch.randn(DRAWN, code.shape[1], generator=generator)

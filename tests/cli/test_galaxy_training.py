@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sciencegen.api.models.folder import WEIGHTS, load_model
+from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from tests.cli.conftest import TINY
@@ -47,3 +48,31 @@ def test_shipped_weights_are_adapted_to_some_stamps(cli, tmp_path):
     assert set(old.representation.properties) == set(new.representation.properties)
     changed = {name for name, value in new.model.state_dict().items() if not value.equal(old.model.state_dict()[name])}
     assert {name.partition(".")[0] for name in changed} == {"networks", "prior"}, "24 stamps say nothing of the rest"
+
+
+def test_a_diffusion_is_the_prior_of_codes(cli, tmp_path):
+    made = [one.observed for one in simulate(SurveySettings(side=32), 0, 0, 12)]
+    DOMAIN.items.write(tmp_path / "stamps.fits", made, [one.name for one in made], {})
+    learn = ("--data", "stamps.fits", "--settings", TINY, "--set", "latent_prior=diffusion", "--threads", 1)
+    result = cli("train", "galaxies", *learn, "-o", "model")
+    assert result.code == 0, result.err
+    assert isinstance(load_model("galaxies", "model", "cpu").model.prior, DiffusionPrior)
+
+    def drawn(*more):
+        asked = ("--model", "model", "-n", 3, "--noise-free", "--threads", 1, "-o", "drawn.fits", "--force")
+        result = cli("generate", "galaxies", *asked, *more)
+        assert result.code == 0, result.err
+        return [DOMAIN.items.key(DOMAIN.items.parse(row.text)) for row in DOMAIN.items.read("drawn.fits")]
+
+    first = drawn()
+    assert len(first) == 3
+    assert drawn("--batch-size", 1) == first
+    assert not set(drawn("--sampler", "ddim", "--steps", 4)) & set(first)
+    scores = ("--model", "model", "--with", "log_likelihood", "--threads", 1, "-o", "scores.csv")
+    result = cli("score", "galaxies", "drawn.fits", *scores)
+    assert result.code == 0, result.err
+    _, *rows = (tmp_path / "scores.csv").read_text().splitlines()
+    assert np.isfinite([float(row.rsplit(",", 1)[1]) for row in rows]).all()
+    result = cli("train", "galaxies", "--from", "model", "--data", "stamps.fits", "--distill", 4, "-o", "fast")
+    assert result.code == 2
+    assert "Expected a diffusion to distill" in result.err

@@ -13,7 +13,7 @@ from sciencegen.data.tables import (
     write_rejects,
     write_table,
 )
-from sciencegen.data.writers import replace_rejects
+from sciencegen.data.writers import is_missing, replace_rejects
 from sciencegen.errors import ConfigError, ShapeError
 from tests.data.written_tables import NAMES, rows
 
@@ -99,3 +99,8 @@ def test_refusals_of_a_file_that_was_mended_go_and_those_of_others_stay(tmp_path
     assert [line[:8] for line in path.read_text().splitlines()[1:]] == ["two.csv,"] * 2
     replace_rejects(path, "two.csv", [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cell_is_missing_if_it_says_nothing():
+    assert all(map(is_missing, (None, float("nan"), "", " \n")))
+    assert not any(map(is_missing, (0, 0.0, False, "nan", "-")))

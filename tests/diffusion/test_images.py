@@ -10,19 +10,19 @@ from torch.distributions import MultivariateNormal
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
-from sciencegen.diffusion.latent_prior import DiffusionPrior, fit_diffusion_prior
+from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.likelihood import hutchinson_divergence
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, State
-from sciencegen.networks.descent import DescentSettings, descend, no_progress
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.networks.descent import DescentSettings, descend
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.networks.symmetry import ConditionKinds, turned
 from sciencegen.networks.unet import UNetSettings
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
-from sciencegen.vae.images.priors import posteriors
 from tests.blobs import KINDS, Blobs
 
 IMAGES = State({"image": Field(Euclidean(), positions=0)})
@@ -150,16 +150,16 @@ def test_a_diffusion_prior_sits_on_the_autoencoder_of_images(generator):
     torch.set_default_dtype(torch.float32)
     torch.manual_seed(0)
     pyramid = PyramidSettings(width=4, multipliers=(1, 2), known=16)
-    vae = ImageVAE((1, 16, 16), KINDS, ImageVAESettings(code=4, pyramid=pyramid, flow_layers=2, flow_width=16))
+    prior = DiffusionPrior(4, 4, VectorDiffusionSettings(32, 2, DiffusionSettings(flow_steps=8)))
+    settings = ImageVAESettings(code=4, pyramid=pyramid, latent_prior="diffusion")
+    vae = ImageVAE((1, 16, 16), KINDS, settings, prior=prior)
     blobs = Blobs(noise=0.003)
     loss = lambda step: vae.loss(blobs.draw(16, generator), step, generator)["loss"]  # noqa: E731
     descend(vae.parameters(), loss, 30, DescentSettings(5e-3))
     batches = [blobs.draw(128, generator) for _ in range(4)]
-    mean, log_std, condition = posteriors(vae, batches, generator, no_progress)
-    prior = DiffusionPrior(4, 4, width=32, depth=2, steps=8)
-    fit = fit_diffusion_prior(prior, mean, condition, 60, 64, generator, log_std=log_std)
+    fit = vae.finish(batches, generator, steps=60, batch=64, map_steps=2)
     assert math.isfinite(fit.end)
-    vae.prior = prior
+    condition = batches[0].condition
     latent = vae.sample(torch.randn(5, vae.latent_size), condition[:5])
     assert vae.decode(latent, condition[:5])["image"].isfinite().all()
     code = vae.networks.infer(batches[0], None, None).latents[0]

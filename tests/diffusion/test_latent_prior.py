@@ -1,18 +1,23 @@
 """A prior is fitted to a mixture in two dimensions whose component the condition tells."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Generator
 
-from sciencegen.diffusion.latent_prior import DiffusionPrior, PriorFitSettings, fit_diffusion_prior
+from sciencegen.diffusion.drawing import Drawing, draw_by
+from sciencegen.diffusion.latent_prior import DiffusionPrior
+from sciencegen.diffusion.model import DiffusionSettings
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import DescentSettings
+from sciencegen.vae.prior_fitting import GO_ON, PriorFitSettings, fit_prior
 
 CENTRES = torch.tensor([[2.0, 0.0], [-2.0, 1.0]], dtype=torch.float64)
 STD = 0.3
+SMALL = VectorDiffusionSettings(width=8, depth=1)
 
 
 def mixture(count, generator):
@@ -25,9 +30,10 @@ def mixture(count, generator):
 def fitted(steps, seed=0):
     generator = Generator().manual_seed(seed)
     latents, condition = mixture(4000, generator)
-    prior = DiffusionPrior(2, 2, width=64, depth=2, steps=16)
-    settings = PriorFitSettings(DescentSettings(4e-3), ConditionDropout(some=0.3, everything=0.3), 0.1)
-    return prior, fit_diffusion_prior(prior, latents, condition, steps, 256, generator, settings=settings)
+    prior = DiffusionPrior(2, 2, VectorDiffusionSettings(64, 2, DiffusionSettings(flow_steps=16)))
+    dropout = ConditionDropout(some=0.3, everything=0.3)
+    settings = PriorFitSettings(4e-3, steps=steps, batch=256, dropout=dropout, held_out=0.1)
+    return prior, fit_prior(prior, latents, condition, generator, settings=settings)
 
 
 def test_a_fitted_prior_knows_the_mixture_and_obeys_the_condition(generator):
@@ -48,6 +54,9 @@ def test_a_fitted_prior_knows_the_mixture_and_obeys_the_condition(generator):
         assert (torch.cdist(drawn, CENTRES).argmin(1) == component).double().mean() > 0.98
     share = (torch.cdist(prior(noise), CENTRES).argmin(1) == 0).double().mean()
     assert 0.4 < share < 0.6
+    draw_by(prior, Drawing("ancestral", 40, 0.0))
+    drawn = prior.draw(noise, torch.tensor([-1.0, torch.nan]).expand(1000, 2))
+    torch.testing.assert_close(drawn.mean(0), CENTRES[0], rtol=0, atol=0.15)
     back = prior.inverse(prior(noise, free[:1].expand(1000, 2)))
     assert (back - noise).norm(dim=1).median() < 2e-2
 
@@ -56,7 +65,7 @@ def test_before_fitting_it_is_the_latents_gaussian(generator):
     """The zero network predicts v = 0: that is the exact denoiser of a standard normal."""
     factor = torch.tensor([[2.0, 0.0], [1.0, 0.5]])
     latents = torch.randn(50_000, 2, generator=generator) @ factor.T + 3.0
-    prior = DiffusionPrior(2, 0, width=8, depth=1)
+    prior = DiffusionPrior(2, 0, SMALL)
     prior.standardize(latents)
     normal = torch.distributions.MultivariateNormal(torch.full((2,), 3.0), factor @ factor.T)
     torch.testing.assert_close(prior.log_prob(latents[:50]), normal.log_prob(latents[:50]), rtol=0, atol=0.1)
@@ -66,9 +75,9 @@ def test_before_fitting_it_is_the_latents_gaussian(generator):
 
 
 def test_spreads_widen_what_is_fitted_and_the_seed_decides(generator):
-    prior = DiffusionPrior(2, 0, width=8, depth=1)
+    prior = DiffusionPrior(2, 0, SMALL)
     means = 0.1 * torch.randn(3000, 2, generator=generator)
-    fit_diffusion_prior(prior, means, None, 0, 64, generator, log_std=torch.zeros(3000, 2))
+    fit_prior(prior, means, None, generator, log_std=torch.zeros(3000, 2), settings=PriorFitSettings(steps=0, batch=64))
     torch.testing.assert_close(prior.factor.diagonal(), torch.full((2,), 1.005), rtol=0.1, atol=0)
     (first, fit), (second, again), (other, _) = fitted(3), fitted(3), fitted(3, seed=1)
     assert fit == again
@@ -77,7 +86,23 @@ def test_spreads_widen_what_is_fitted_and_the_seed_decides(generator):
 
 
 def test_latents_of_another_size_are_refused():
-    prior = DiffusionPrior(2, 0, width=8, depth=1)
+    prior = DiffusionPrior(2, 0, SMALL)
     for function in (prior, prior.inverse, prior.log_prob):
         with pytest.raises(ShapeError, match=r"Expected latents \[batch 2\], got \[5, 3\]"):
             function(torch.zeros(5, 3))
+
+
+def test_it_goes_on_from_what_it_was_and_may_read_conditions_no_more(generator):
+    prior, _ = fitted(30)
+    z, condition = mixture(300, generator)
+    before = prior.cross_entropy(z, condition)
+    fit = fit_prior(prior, z, condition, generator, settings=replace(GO_ON, steps=20, batch=64, held_out=0.1))
+    assert fit.end < before + 0.3
+    free = DiffusionPrior(2, 0, VectorDiffusionSettings(64, 2, DiffusionSettings(flow_steps=16)))
+    assert (free.reader, prior.reader is prior.model.network.known) == (None, True)
+    for name, value in free.state_dict().items():
+        if prior.state_dict()[name].shape == value.shape:
+            value.copy_(prior.state_dict()[name])
+    free.start_unconditional(prior)
+    noise = torch.randn(10, 2, generator=generator)
+    torch.testing.assert_close(free(noise), prior(noise))

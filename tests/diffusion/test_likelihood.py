@@ -47,6 +47,15 @@ def test_the_density_is_exact(data, generator):
     assert error < 5e-5
 
 
+def test_the_density_is_the_same_in_inference_mode(generator):
+    x = DATA.draw(5, generator)
+    expected = log_prob(DATA.denoise, VECTOR, x, grid(30))
+    with torch.inference_mode():
+        made = Batch({"x": x["x"] + 0.0})
+        found = log_prob(DATA.denoise, VECTOR, made, grid(30))
+    torch.testing.assert_close(found, expected)
+
+
 def test_hutchinsons_estimate_is_unbiased(generator):
     """A mixture in a plane, whose Jacobian is not diagonal; one x, many probes."""
     data = MixtureData()

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from sciencegen.config import COMPUTE_CHUNK
+from sciencegen.data.workers import Failure
 from sciencegen.errors import ConfigError, DataError, ShapeError
-from sciencegen.latent.explorer import LatentSpace
+from sciencegen.items import Refusal
+from sciencegen.latent.explorer import LatentSpace, is_refusal
 from tests.toy.models import latent_space, untrained
 
 
@@ -53,3 +55,9 @@ def test_what_can_not_be_encoded_is_an_error(space):
 def test_one_item_may_stand_without_a_list(space):
     (item,) = space.decode(space.sample(1))
     assert (space.encode(item) == space.encode([item])).all()
+
+
+@pytest.mark.parametrize("value", [None, Refusal("odd"), Failure("killed")])
+def test_a_reason_is_no_item(value):
+    assert is_refusal(value)
+    assert not is_refusal("an item")

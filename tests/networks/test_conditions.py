@@ -50,3 +50,13 @@ def test_few_leaves_one_or_two_of_the_known_properties(generator):
     torch.testing.assert_close(shares, torch.tensor([0.0, 0.5, 0.5, 0.0]), rtol=0, atol=0.02, check_dtype=False)
     each = kept[1::2].double().mean(0)
     torch.testing.assert_close(each, torch.tensor([0.5, 0.0, 0.5, 0.5]), rtol=0, atol=0.02, check_dtype=False)
+
+
+def test_views_are_the_whole_condition_none_of_it_and_what_dropout_leaves(generator):
+    dropout, condition = ConditionDropout(some=1.0), torch.randn(50, 3)
+    whole, nothing, some = dropout.views(condition, generator)
+    assert whole is condition
+    assert nothing.isnan().all()
+    torch.testing.assert_close(some[~some.isnan()], condition[~some.isnan()])
+    assert 0 < int(some.isnan().sum()) < 150
+    assert dropout.views(None, generator) == [None]

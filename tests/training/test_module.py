@@ -6,7 +6,7 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.training import TrainingSettings
-from sciencegen.training.module import Steps, TrainedModule, learning_rate
+from sciencegen.training.module import StepBatches, TrainedModule, learning_rate
 from tests.training.line import Line, batches
 
 
@@ -37,8 +37,8 @@ def test_the_average_follows_the_weights_and_early_ones_are_forgotten():
 
 
 def test_processes_share_each_batch():
-    whole = next(iter(Steps(batches, 3)))
-    parts = [next(iter(Steps(batches, 3, rank, 2))) for rank in range(2)]
+    whole = next(iter(StepBatches(batches, 3)))
+    parts = [next(iter(StepBatches(batches, 3, rank, 2))) for rank in range(2)]
     assert isinstance(whole, Batch)
     assert [len(part) for part in parts] == [8, 8]
     assert torch.equal(parts[1]["x"], whole["x"][1::2])

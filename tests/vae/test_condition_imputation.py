@@ -3,7 +3,7 @@ from torch import Generator
 
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.condition_imputation import FEWEST, ConditionImputation
-from sciencegen.vae.prior_fitting import FlowFitSettings
+from sciencegen.vae.prior_fitting import PriorFitSettings
 
 DROPOUT = ConditionDropout(some=0.5, everything=0.1, few=0.5)
 
@@ -20,14 +20,14 @@ def test_until_it_is_fitted_nothing_is_drawn(generator):
     assert wishes(torch.randn(1, 3, generator=generator), told) is told
     few = conditions(FEWEST, generator)
     few[0, 0] = torch.nan
-    assert wishes.learn(few, generator, FlowFitSettings(steps=10, batch=16, dropout=DROPOUT)) is None
+    assert wishes.learn(few, generator, PriorFitSettings(steps=10, batch=16, dropout=DROPOUT)) is None
     assert not wishes.fitted
 
 
 def test_what_is_told_stays_and_the_rest_follows_from_it(generator):
     torch.manual_seed(0)
     wishes = ConditionImputation(3, 4, 32)
-    settings = FlowFitSettings(steps=300, batch=256, dropout=DROPOUT)
+    settings = PriorFitSettings(steps=300, batch=256, dropout=DROPOUT)
     wishes.learn(conditions(4000, generator), Generator().manual_seed(1), settings)
     noise, told = torch.randn(2000, 3, generator=generator), conditions(2000, generator)
     told[:, 1:] = torch.nan

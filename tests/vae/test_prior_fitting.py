@@ -11,7 +11,7 @@ from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import standard_normal_log_prob
-from sciencegen.vae.prior_fitting import GO_ON, HEARING_STEPS, FlowFitSettings, fit_flow_prior, steps_further
+from sciencegen.vae.prior_fitting import GO_ON, HEARING_STEPS, PriorFitSettings, fit_prior, steps_further
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -34,8 +34,8 @@ def fitted(steps, seed=0, told=True):
         condition[:, 0] = torch.nan
     flow = FlowPrior(2, 2, FlowSettings(layers=4, width=32, context_size=16, transform="spline"))
     dropout = ConditionDropout(some=0.3, everything=0.3)
-    settings = FlowFitSettings(learning_rate=4e-3, steps=steps, batch=256, dropout=dropout)
-    return flow, fit_flow_prior(flow, latents, condition, generator, settings=settings)
+    settings = PriorFitSettings(learning_rate=4e-3, steps=steps, batch=256, dropout=dropout)
+    return flow, fit_prior(flow, latents, condition, generator, settings=settings)
 
 
 def test_a_fitted_flow_knows_the_mixture_and_obeys_the_condition(generator):
@@ -83,7 +83,7 @@ def test_one_that_goes_on_keeps_its_scale_and_hears_what_it_is_told_for_the_firs
     assert nats(True) == pytest.approx(free, abs=0.02)
     told = []
     data, hear = (*mixture(150, generator), generator), lambda step, steps, loss: told.append((step, steps))
-    fit_flow_prior(flow, *data, settings=replace(GO_ON, steps=30, batch=64), progress=hear)
+    fit_prior(flow, *data, settings=replace(GO_ON, steps=30, batch=64), progress=hear)
     assert told == [(step, HEARING_STEPS + 30) for step in range(1, HEARING_STEPS + 31)]
     print("nats of one that isn't told", nats(False), "was", free, "and of one that is", nats(True))
     assert nats(False) < free + 0.1
@@ -98,8 +98,8 @@ def test_few_items_allow_few_steps():
 def test_spreads_widen_what_is_fitted(generator):
     flow = FlowPrior(2, 0, FlowSettings(layers=1, width=8))
     means = 0.1 * torch.randn(3000, 2, generator=generator)
-    settings = FlowFitSettings(steps=0, batch=64)
-    fit_flow_prior(flow, means, None, generator, log_std=torch.zeros(3000, 2), settings=settings)
+    settings = PriorFitSettings(steps=0, batch=64)
+    fit_prior(flow, means, None, generator, log_std=torch.zeros(3000, 2), settings=settings)
     torch.testing.assert_close(flow.whitening.factor.diagonal(), torch.full((2,), 1.005), rtol=0.1, atol=0)
 
 
@@ -107,10 +107,10 @@ def test_progress_is_told_and_uneven_tables_are_refused(generator):
     seen = []
     flow = FlowPrior(2, 1, FlowSettings(layers=1, width=8))
     latents = torch.randn(50, 2, generator=generator)
-    settings = FlowFitSettings(steps=7, batch=8)
+    settings = PriorFitSettings(steps=7, batch=8)
     hear = lambda *told: seen.append(told)  # noqa: E731
-    fit = fit_flow_prior(flow, latents, torch.zeros(50, 1), generator, settings=settings, progress=hear)
+    fit = fit_prior(flow, latents, torch.zeros(50, 1), generator, settings=settings, progress=hear)
     assert [told[:2] for told in seen] == [(step, 7) for step in range(1, 8)]
     assert fit.losses[-1] == pytest.approx(seen[-1][2])
     with pytest.raises(ShapeError, match=r"Expected conditions for each of 50 latents, got \[49, 1\]"):
-        fit_flow_prior(flow, latents, torch.zeros(49, 1), generator)
+        fit_prior(flow, latents, torch.zeros(49, 1), generator)

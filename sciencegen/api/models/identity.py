@@ -28,7 +28,10 @@ MADE = (WEIGHTS, METRICS, CARD, CONFIG, REPRESENTATION, LOG, CHECKPOINT)
 LATER = ("distill", "teacher_steps", "measured", "target")
 """Settings that trainings of before didn't have: not given, they are no part of an identity."""
 
-LATER_OF_NETWORKS = {"posterior": "gaussian", "importance_samples": 1, "semi_supervised": False, "label_weight": 1.0}
+LATER_OF_NETWORKS = {
+    "posterior": "gaussian", "importance_samples": 1, "semi_supervised": False, "label_weight": 1.0,
+    "latent_prior": "flow",
+}  # fmt: skip
 """Settings of networks that version 0.1.0 didn't have, and its values: with these a training is the one it was."""
 
 

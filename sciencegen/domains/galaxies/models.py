@@ -12,7 +12,9 @@ from torch import Tensor
 
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
+from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.domains.galaxies import image_representation, likelihood, observed_representation
 from sciencegen.domains.galaxies.dependences import settled
 from sciencegen.domains.galaxies.image_representation import SPIN_2, EncodedStamp, ImageRepresentation
@@ -57,8 +59,17 @@ def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -
         values[np.ix_(list(stamps), columns)] = measure(list(stamps.values()), known)
         return torch.from_numpy(representation.scaled(values)).to(images.device)
 
-    settle = partial(settled, representation)
-    return ImageVAE(representation.shape, condition_kinds(representation), settings, scale, measured, settle)
+    settle, kinds = partial(settled, representation), condition_kinds(representation)
+    return ImageVAE(representation.shape, kinds, settings, scale, measured, settle, latent_diffusion(settings, kinds))
+
+
+def latent_diffusion(settings: ImageVAESettings, kinds: ConditionKinds) -> DiffusionPrior | None:
+    """The prior of codes where it is no flow."""
+    if settings.latent_prior != "diffusion":
+        return None
+    network = VectorDiffusionSettings(settings.flow_width, settings.flow_layers)
+    with torch.random.fork_rng(devices=()):  # the autoencoder starts as it does beside a flow
+        return DiffusionPrior(settings.code, kinds.count, network)
 
 
 def adapt_stamp_vae(model: ImageVAE, old: ImageRepresentation, new: ImageRepresentation, seed: int = 0) -> ImageVAE:

@@ -13,7 +13,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.data.tables import READ_TABLES, open_binary, read_table
-from sciencegen.data.writers import line_of, number_text, write_text
+from sciencegen.data.writers import is_missing, line_of, number_text, write_text
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
 from sciencegen.domains.molecules.molfiles import read_molfile
@@ -189,7 +189,7 @@ def _sdf_records(
         chosen = rdMolDescriptors.CalcNumUnspecifiedAtomStereoCenters(molecule)
         tags |= {"stereocentres_chosen": chosen} if chosen and structure.failure is None else {}
         tags |= {column: cells[row] for column, cells in values.items()}
-        body = "".join(f">  <{tag}>\n{_one_line(value)}\n\n" for tag, value in tags.items() if not _missing(value))
+        body = "".join(f">  <{tag}>\n{_one_line(value)}\n\n" for tag, value in tags.items() if not is_missing(value))
         yield f"{_one_line(name)}\n{block.split(chr(10), 1)[1]}{body}$$$$\n"
 
 
@@ -201,7 +201,3 @@ def _asked(molecule: Chem.Mol) -> Chem.Mol:
 
 def _one_line(value: Cell) -> str:
     return " ".join(number_text(value).split()) if isinstance(value, float) else " ".join(str(value).split())
-
-
-def _missing(value: Cell) -> bool:
-    return value is None or value != value or str(value).strip() == ""

@@ -50,8 +50,8 @@ from sciencegen.domains.proteins.sequence_weights import sequence_weights
 from sciencegen.domains.proteins.variant_features import VariantFeatures, fit_variant_features
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.items import Direction, Json, Origin, Refusal, Row
-from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.items import Json, Origin, Refusal, Row
+from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 FORMATS = (*ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), *READ_TABLES)
 LETTERS = frozenset(ALPHABET + GAP_LETTER)
@@ -203,22 +203,10 @@ def constraint_on_rows(
 
 
 @dataclass(frozen=True)
-class PlainOracle:
+class PlainOracle(OracleAround):
     """An oracle of proteins, asked about aligned rows."""
 
     oracle: Oracle
-
-    @property
-    def name(self) -> str:
-        return self.oracle.name
-
-    @property
-    def unit(self) -> str:
-        return self.oracle.unit
-
-    @property
-    def direction(self) -> Direction | None:
-        return self.oracle.direction
 
     def score(self, items: Sequence[str]) -> list[Score]:
         return self.oracle.score(_plain(items))

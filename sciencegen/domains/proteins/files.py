@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, open_binary, read_table
-from sciencegen.data.writers import line_of, number_text, write_text
+from sciencegen.data.writers import is_missing, line_of, number_text, write_text
 from sciencegen.domains.base import ItemIO, ItemTable
 from sciencegen.domains.proteins.items import MAX_RESIDUES, key, parse, text
 from sciencegen.domains.proteins.record_names import taxon
@@ -171,7 +171,7 @@ def write(
 def fasta_records(sequences: Sequence[str], names: Sequence[str], values: ItemTable) -> Iterator[str]:
     """Records as text: a header of the name and `key=value` of every value that isn't missing, then the letters."""
     for row, (sequence, name) in enumerate(zip(sequences, names, strict=True)):
-        present = {key: cells[row] for key, cells in values.items() if not _missing(cells[row])}
+        present = {key: cells[row] for key, cells in values.items() if not is_missing(cells[row])}
         words = [_one_word(name), *(f"{_one_word(key)}={_one_word(value)}" for key, value in present.items())]
         folded = [sequence[start : start + LETTERS_A_LINE] for start in range(0, len(sequence), LETTERS_A_LINE)]
         yield "\n".join([">" + " ".join(words), *folded, ""])
@@ -179,10 +179,6 @@ def fasta_records(sequences: Sequence[str], names: Sequence[str], values: ItemTa
 
 def _one_word(value: Cell) -> str:
     return "_".join(number_text(value).split()) if isinstance(value, float) else "_".join(str(value).split())
-
-
-def _missing(value: Cell) -> bool:
-    return value is None or value != value or str(value).strip() == ""
 
 
 ITEMS = ItemIO(

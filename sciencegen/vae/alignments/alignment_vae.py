@@ -29,6 +29,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.descent import Progress, no_progress
+from sciencegen.networks.normal import check_latents
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.inverse_cdf import letters_at_quantile, midpoint_quantile
 from sciencegen.vae.alignments.local_evidence import LocalEvidence, local_evidence
@@ -36,7 +37,6 @@ from sciencegen.vae.alignments.networks import LETTERS, Known, Letters, Mask, Me
 from sciencegen.vae.alignments.training import AlignmentVAESettings, member_loss, shares_of
 from sciencegen.vae.alignments.wild_type_row import WildTypeRow
 from sciencegen.vae.bounds import BoundTerms
-from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.posteriors import kl_to_standard_normal
 
 EVALUATION_SEED = 1802_0604

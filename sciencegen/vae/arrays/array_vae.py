@@ -21,13 +21,14 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
+from sciencegen.networks.normal import check_latents
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
 from sciencegen.vae.bounds import BoundTerms
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import DiagonalGaussian, check_latents
+from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import POSTERIORS, Posterior
-from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
 from sciencegen.vae.semi_supervised import GaussianInference
 from sciencegen.vae.warmup import Warmup
@@ -172,17 +173,15 @@ class ArrayVAE(nn.Module):
         steps: int = 2000,
         batch: int = 512,
         progress: Progress = no_progress,
-    ) -> FlowFit | None:
+    ) -> PriorFit | None:
         """Fit the flow prior p(z | c) of draws to the trained model's posteriors; call once after training."""
         if self.prior is None:
             return None
         latents, log_std, condition = self._posteriors(batches, generator)
         # what is forgotten of a condition is forgotten already
-        settings = FlowFitSettings(steps=steps, batch=batch, dropout=ConditionDropout())
+        settings = PriorFitSettings(steps=steps, batch=batch, dropout=ConditionDropout())
         named = partial(progress, "prior of codes")
-        return fit_flow_prior(
-            self.prior, latents, condition, generator, log_std=log_std, settings=settings, progress=named
-        )
+        return fit_prior(self.prior, latents, condition, generator, log_std=log_std, settings=settings, progress=named)
 
     @torch.no_grad()
     def _posteriors(
@@ -193,10 +192,8 @@ class ArrayVAE(nn.Module):
         rows: list[tuple[Posterior, Condition]] = []
         for one in batches:
             features, whole = self.vae.encoder(one), self.vae.completed_condition(one)
-            conditions = [whole]
-            if whole is not None:
-                conditions += [torch.full_like(whole, torch.nan), self.settings.dropout(whole, generator)]
-            rows += [(self.vae.posterior(features, condition), condition) for condition in conditions]
+            views = self.settings.dropout.views(whole, generator)
+            rows += [(self.vae.posterior(features, condition), condition) for condition in views]
         found = [condition for _, condition in rows if condition is not None]
         condition = torch.cat(found) if found else None
         gaussians = [q for q, _ in rows if isinstance(q, DiagonalGaussian)]

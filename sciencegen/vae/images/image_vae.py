@@ -35,24 +35,25 @@ from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
+from sciencegen.networks.normal import check_latents
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound, negative_elbo
 from sciencegen.vae.condition_correction import Measure, corrected
 from sciencegen.vae.condition_imputation import ConditionImputation, Settle
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import check_latents
 from sciencegen.vae.images.map_flow import MapFlow, Precision
 from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
 from sciencegen.vae.images.observation import observed
 from sciencegen.vae.images.priors import PriorSteps, fit_priors
 from sciencegen.vae.images.warm_start import Pretrained
-from sciencegen.vae.prior_fitting import FlowFit
+from sciencegen.vae.prior_fitting import PriorFit
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 2008_0383
 """Not 0: data drawn from seed 0 must not meet their own noise again."""
-
+LATENT_PRIORS = ("flow", "diffusion")
+"""Of codes. A diffusion (Vahdat et al. 2021; Rombach et al. 2022) comes from outside, as `ImageVAE`'s `prior`."""
 
 Accept = Callable[[Batch], Tensor]
 
@@ -65,12 +66,13 @@ class ImageVAESettings:
     to forget; all of them now and then, for `encode` tells none. misfit: of a model, as a share of the peak.
     positive: whether images are above 0 everywhere. symmetry: a batch is seen in one of these orientations, drawn at
     each step. corrections: how often `decode` asks again for what was missed of a condition, where the model measures.
-    flow_layers, flow_width: of p(code | c); wish_layers, wish_width: of p(c | told); map_width, map_steps: of each
-    map's prior.
+    latent_prior: of p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers,
+    wish_width: of p(c | told). map_width, map_steps: of each map's prior.
     """
 
     code: int = 32
     pyramid: PyramidSettings = field(default_factory=PyramidSettings)
+    latent_prior: str = "flow"
     flow_layers: int = 6
     flow_width: int = 128
     wish_layers: int = 6
@@ -86,6 +88,8 @@ class ImageVAESettings:
     corrections: int = 5
 
     def __post_init__(self) -> None:
+        if self.latent_prior not in LATENT_PRIORS:
+            raise unknown_name("latent_prior", self.latent_prior, LATENT_PRIORS)
         if self.symmetry not in SYMMETRIES:
             raise unknown_name("symmetry", self.symmetry, SYMMETRIES)
         if self.code < 1 or self.misfit < 0 or self.corrections < 0:
@@ -100,7 +104,8 @@ class ImageVAE(nn.Module):
 
     shape: bands, y and x. conditions: how their columns turn. scale: of the training images' flux. measure: images
     [batch band y x] -> what is measured of them [batch property], standardized as conditions are, NaN where it can't
-    be; a domain may set it. settle: what of a condition follows from the rest, made so.
+    be; a domain may set it. settle: what of a condition follows from the rest, made so. prior: of codes, where it is no
+    flow (`diffusion.latent_prior.DiffusionPrior`).
 
     A latent is (code, maps, wish); the wish is the noise of what isn't told of a condition, 0 for a given image.
     pretrained: what it began with, if that was another's weights (`warm_start`).
@@ -119,13 +124,16 @@ class ImageVAE(nn.Module):
         scale: FluxScale | None = None,
         measure: Measure | None = None,
         settle: Settle | None = None,
+        prior: nn.Module | None = None,
     ) -> None:
         super().__init__()
         s = self.settings = settings or ImageVAESettings()
+        if (prior is None) != (s.latent_prior == "flow"):
+            raise ConfigError(f"Expected a prior of codes with latent_prior 'diffusion' alone, got '{s.latent_prior}'.")
         self.conditions, self.measure = conditions or ConditionKinds(), measure
         count = self.conditions.count
         self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
-        self.prior = FlowPrior(s.code, count, FlowSettings(s.flow_layers, s.flow_width))
+        self.prior = prior or FlowPrior(s.code, count, FlowSettings(s.flow_layers, s.flow_width))
         self.wishes = ConditionImputation(count, s.wish_layers, s.wish_width, settle)
         levels = zip(self.networks.map_shapes, map_widths(s.pyramid), strict=True)
         flows = [MapFlow(shape, above, self.conditions, s.map_width, s.map_steps) for shape, (above, _) in levels]
@@ -166,7 +174,7 @@ class ImageVAE(nn.Module):
         map_steps: int = 5000,
         precision: Precision = "float32",
         progress: Progress = no_progress,
-    ) -> FlowFit:
+    ) -> PriorFit:
         """Fit the priors that draws are of; call once after training. The fit of the code's prior. map_steps, precision
         (float32 or bfloat16): of each map's. Those of an adapted model go on from what they are, fewer steps where
         images are few, and the maps' not at all where few are free of noise."""
@@ -235,7 +243,7 @@ class ImageVAE(nn.Module):
         check_latents(noise, self.latent_size)
         asked = self._whole(noise, condition)
         centre, *maps, wish = noise.split(self.sizes, 1)
-        code = self.prior(centre, asked)
+        code = self.prior.draw(centre, asked)
         return torch.cat([self.prior.inverse(code), *self._drawn_maps(code, maps, asked), wish], 1)
 
     def _drawn_maps(self, code: Tensor, noise: Sequence[Tensor], asked: Condition) -> list[Tensor]:

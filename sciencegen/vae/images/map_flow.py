@@ -21,9 +21,9 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.networks.descent import DescentSettings, FitProgress, descend, no_progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.networks.symmetry import ConditionKinds, SymmetricNorm, turned
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings
-from sciencegen.vae.gaussian import standard_normal
 
 MAP, OPPOSITE, ABOVE = "map", "opposite", "above"
 HALF_TURN = 2

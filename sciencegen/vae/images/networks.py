@@ -22,6 +22,7 @@ from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP, linear
+from sciencegen.networks.normal import standard_normal
 from sciencegen.networks.pixels import on_pixels
 from sciencegen.networks.pyramid import (
     BottomUp,
@@ -32,7 +33,7 @@ from sciencegen.networks.pyramid import (
     map_widths,
     zero_convolution,
 )
-from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal, standard_normal_kl, standard_normal_log_prob
+from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl, standard_normal_log_prob
 from sciencegen.vae.posteriors import GaussianPosterior
 
 SEEN = 1e-3
@@ -160,4 +161,4 @@ class ImageNetworks(nn.Module):
 def _draw(posterior: DiagonalGaussian, generator: Generator | None) -> Float[Tensor, "batch latent"]:
     if generator is None:
         return posterior.mean
-    return posterior.mean + posterior.log_std.exp() * standard_normal(posterior.mean.shape, generator, posterior.mean)
+    return posterior.reparameterized(standard_normal(posterior.mean.shape, generator, posterior.mean))[0]

@@ -10,7 +10,7 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE, convolve
 from sciencegen.errors import ShapeError
-from sciencegen.vae.gaussian import standard_normal
+from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.likelihoods import Gaussian
 
 FAINTEST = 1e-4

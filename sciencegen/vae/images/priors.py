@@ -17,12 +17,13 @@ from sciencegen.data.observation import VARIANCE
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import FitProgress, Progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.networks.symmetry import SYMMETRIES
-from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal
+from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.images.map_flow import LEAST, Precision, fit_map_flow
 from sciencegen.vae.images.networks import Condition
 from sciencegen.vae.images.warm_start import augmented_conditions
-from sciencegen.vae.prior_fitting import GO_ON, FlowFit, FlowFitSettings, fit_flow_prior, steps_further
+from sciencegen.vae.prior_fitting import GO_ON, PriorFit, PriorFitSettings, fit_prior, steps_further
 
 MAPS = 64
 """Items of a step of the map's prior."""
@@ -45,21 +46,21 @@ class PriorSteps:
 
 def fit_priors(
     model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
-) -> FlowFit:
+) -> PriorFit:
     """Fit an `ImageVAE`'s in place; the fit of the code's prior. Those of an adapted one go on from what they were."""
     count, anew = sum(map(len, batches)), model.pretrained is None
     mean, log_std, condition = posteriors(model, batches, generator, partial(progress, "posteriors"))
     settings = replace(
-        FlowFitSettings() if anew else GO_ON, steps=how.steps if anew else steps_further(count, how.steps),
+        PriorFitSettings() if anew else GO_ON, steps=how.steps if anew else steps_further(count, how.steps),
         batch=how.batch, dropout=ConditionDropout(),  # conditions are dropped already
     )  # fmt: skip
     told_of = partial(progress, "prior of codes")
-    fit = fit_flow_prior(model.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=told_of)
+    fit = fit_prior(model.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=told_of)
     if condition is not None:
         told = torch.cat([one.condition for one in batches if one.condition is not None])
         kinds, learning = (
             model.conditions,
-            FlowFitSettings(steps=how.steps, batch=how.batch, dropout=model.settings.dropout),
+            PriorFitSettings(steps=how.steps, batch=how.batch, dropout=model.settings.dropout),
         )
         signs = told.new_tensor([kinds.signs(g) for g in SYMMETRIES[model.settings.symmetry]])
         if model.pretrained is not None and not model.wishes.fitted:
@@ -152,9 +153,7 @@ def posteriors(
     """
     rows: list[tuple[DiagonalGaussian, Condition]] = []
     for done, one in enumerate(batches, 1):
-        told: list[Condition] = [one.condition]
-        if one.condition is not None:
-            told += [torch.full_like(one.condition, torch.nan), model.settings.dropout(one.condition, generator)]
+        told: list[Condition] = model.settings.dropout.views(one.condition, generator)
         rows += zip(model.networks.code_posteriors(one, told), told, strict=True)
         progress(done, len(batches), None)
     conditions = [condition for _, condition in rows if condition is not None]

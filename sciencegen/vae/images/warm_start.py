@@ -22,11 +22,9 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.descent import FitProgress, no_progress
+from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.condition_imputation import Condition, ConditionImputation
-from sciencegen.vae.flow_prior import FlowPrior
-from sciencegen.vae.flows import Coupling
-from sciencegen.vae.gaussian import standard_normal
-from sciencegen.vae.prior_fitting import FlowFitSettings
+from sciencegen.vae.prior_fitting import PriorFitSettings
 
 MANY = 10_000
 """Conditions from which the new flow learns; more items than this need no draws beside them."""
@@ -63,7 +61,8 @@ def warm_start(trained: Any, fresh: Any, columns: Sequence[int | None]) -> None:
     for old, new in zip(_readers(trained), _readers(fresh), strict=True):
         if old is not None and new is not None:
             _read_alike(old, new, pretrained, trained.conditions.count)
-    _told_nothing(trained.prior, fresh.prior)
+    if trained.prior.reader is not None and fresh.prior.reader is None:
+        fresh.prior.start_unconditional(trained.prior)
 
 
 def _carry(old: Tensor, new: Tensor) -> None:
@@ -79,8 +78,9 @@ def _readers(model: Any) -> list[nn.Linear | None]:
     no layer."""
     networks = model.networks
     mlps = [networks.posterior.head, networks.known, networks.flux_bend]
-    mlps += [model.prior.context, *(flow.network.known for flow in model.map_flows)]
-    return [networks.flux, *(None if mlp is None else cast(nn.Linear, mlp.hidden[0]) for mlp in mlps)]
+    mlps += [flow.network.known for flow in model.map_flows]
+    heads = [None if mlp is None else cast(nn.Linear, mlp.hidden[0]) for mlp in mlps]
+    return [networks.flux, model.prior.reader, *heads]
 
 
 def _read_alike(old: nn.Linear, new: nn.Linear, pretrained: Pretrained, count: int) -> None:
@@ -93,24 +93,11 @@ def _read_alike(old: nn.Linear, new: nn.Linear, pretrained: Pretrained, count: i
         new.weight[:, place + here] = old.weight[:, before + there]
 
 
-def _told_nothing(old: FlowPrior, new: FlowPrior) -> None:
-    """A flow that isn't told anything any more goes on from what the old one was when it was told nothing."""
-    if old.context is None or new.context is not None:
-        return
-    (nothing,) = old.context(old.whitening.centre.new_zeros(1, 2 * old.property_count))
-    for before, after in zip(old.steps, new.steps, strict=True):
-        if isinstance(before, Coupling) and isinstance(after, Coupling):
-            read, now = (cast(nn.Linear, one.network.hidden[0]) for one in (before, after))
-            own, told = read.weight.split([before.kept, len(nothing)], 1)
-            now.weight.copy_(own)
-            now.bias.copy_(read.bias + told @ nothing)
-
-
 def augmented_conditions(
     pretrained: Pretrained,
     few: Float[Tensor, "row property"],
     generator: Generator,
-    settings: FlowFitSettings,
+    settings: PriorFitSettings,
     signs: Float[Tensor, "orientation property"],
     progress: FitProgress = no_progress,
 ) -> Float[Tensor, "item property"]:

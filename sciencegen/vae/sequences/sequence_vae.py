@@ -31,12 +31,13 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.mlp import MLP
+from sciencegen.networks.normal import check_latents
 from sciencegen.networks.sequence import PropertyReader, RecurrentDecoder, SequenceEncoder
 from sciencegen.vae.bounds import BoundTerms, negative_elbo
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import check_latents, standard_normal_kl
+from sciencegen.vae.gaussian import standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
-from sciencegen.vae.prior_fitting import FlowFit, FlowFitSettings, fit_flow_prior
+from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.sequences import autoregressive, property_head
 from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, State, Step, filled
 from sciencegen.vae.sequences.resampling import Accept, Resampling, placed, resample
@@ -181,11 +182,11 @@ class SequenceVAE(nn.Module):
         steps: int = 3000,
         batch: int = 512,
         progress: Progress = no_progress,
-    ) -> FlowFit:
+    ) -> PriorFit:
         """Fit the flow prior p(z | c) to the trained model's codes; call once after training."""
         mean, log_std, condition = self.posteriors(batches)
-        settings, told = FlowFitSettings(steps=steps, batch=batch), partial(progress, "prior of codes")
-        return fit_flow_prior(self.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=told)
+        settings, told = PriorFitSettings(steps=steps, batch=batch), partial(progress, "prior of codes")
+        return fit_prior(self.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=told)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 

@@ -31,3 +31,9 @@ def test_only_a_recipe_with_defaults_of_its_own_has_them_in_its_identity():
     assert defaults_of("pointclouds", TrainSettings(recipe="autoencoder")) == {}
     assert defaults_of("pointclouds", TrainSettings(from_model="molecules")) == {}
     assert defaults_of("galaxies", TrainSettings())["defaults"]["training"]
+
+
+def test_a_setting_of_networks_that_came_later_is_no_part_of_it_while_it_is_the_default():
+    network = defaults_of("galaxies", TrainSettings())["defaults"]["network"]
+    assert network["flow_layers"] == 6
+    assert "latent_prior" not in network

@@ -10,9 +10,19 @@ from sciencegen.domains.proteins.items import GAP, decode_rows
 from sciencegen.domains.proteins.sequence_weights import sequence_weights
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.items import Refusal
+from sciencegen.scoring.oracles import Score
 from tests.domains.proteins.examples import family
 
 FORM = load_domain("proteins/aligned")
+
+
+class Learned:
+    """An oracle that learned from measured values."""
+
+    name, unit, direction, measured = "length", "", None, (1.0, 9.0)
+
+    def score(self, items):
+        return [Score(float(len(item))) for item in items]
 
 
 @pytest.fixture
@@ -72,6 +82,9 @@ def test_what_asks_for_the_protein_sees_it_without_gaps(rows, generator):
     assert all(DOMAIN.items.parse(one) == one for one in plain)
     assert np.array_equal(FORM.measure(rows, ["length", "charge"]), DOMAIN.measure(plain, ["length", "charge"]))
     assert FORM.oracles.find("gravy").score(rows) == DOMAIN.oracles.find("gravy").score(plain)
+    adapted = FORM.form.adapt_oracle(Learned())
+    assert (adapted.name, adapted.unit, adapted.direction, adapted.measured) == ("length", "", None, (1.0, 9.0))
+    assert adapted.score(["AK-VA"]) == [Score(4.0)]
     assert FORM.moves.constraint(["KV"], [])("AK-VA")
     assert not FORM.moves.constraint([], ["KV"])("AK-VA")
     mutant = FORM.moves.mutate(rows[3], generator)

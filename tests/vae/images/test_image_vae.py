@@ -8,7 +8,9 @@ from torch import Generator, nn
 from torch.distributions import MultivariateNormal
 
 from sciencegen.batch import Batch
-from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.diffusion.latent_prior import DiffusionPrior
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.errors import ConfigError, ShapeError, UnknownNameError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, descend
 from sciencegen.networks.pyramid import PyramidSettings
@@ -93,6 +95,21 @@ def test_the_bound_lies_below_the_evidence_and_meets_it_at_the_exact_posterior(d
     wide = [float((evidence - model.bound(batch, count)).mean()) for count in (1, 400)]
     assert wide[0] > 0.1
     assert abs(wide[1]) < 0.01
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+def test_the_bound_meets_the_evidence_under_a_diffusion_that_is_the_prior(double_precision, generator):
+    """Before it is fitted, the diffusion is N(0, 1): up to its noisiest and least noisy levels and the ODE's steps."""
+    settings = replace(PLAIN, code=1, misfit=0.0, pyramid=replace(SMALL, multipliers=(1,)), latent_prior="diffusion")
+    prior = DiffusionPrior(1, 0, VectorDiffusionSettings(8, 1))
+    model = ImageVAE((1, 8, 8), settings=settings, prior=prior)
+    model.networks = OnePattern()
+    batch = model.networks.data(50, generator)
+    torch.testing.assert_close(model.bound(batch), model.networks.evidence(batch), rtol=0, atol=1e-3)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.bound(batch), model.networks.evidence(batch), rtol=0, atol=1e-3)
+    prior.standardize(torch.tensor([[-2.0], [2.0], [-2.0], [2.0]]))
+    assert (model.bound(batch) - model.networks.evidence(batch)).abs().mean() > 0.1
 
 
 def test_with_the_code_alone_it_is_the_plain_autoencoder(double_precision, generator):
@@ -229,3 +246,12 @@ def test_other_shapes_are_refused(generator):
         ImageVAE((1, 16, 8), settings=PLAIN)
     with pytest.raises(ShapeError, match="'image' of shape"):
         ImageVAE((1, 16, 16), ConditionKinds(), PLAIN).encode(Blobs(8).draw(2, generator).with_condition(None))
+
+
+def test_a_prior_of_codes_is_of_the_kind_that_the_settings_name():
+    with pytest.raises(UnknownNameError, match=r"latent_prior 'difusion'.*diffusion"):
+        replace(PLAIN, latent_prior="difusion")
+    with pytest.raises(ConfigError, match="latent_prior 'diffusion'"):
+        ImageVAE((1, 16, 16), settings=replace(PLAIN, latent_prior="diffusion"))
+    with pytest.raises(ConfigError, match="got 'flow'"):
+        ImageVAE((1, 16, 16), settings=PLAIN, prior=DiffusionPrior(6, 0))

@@ -1,20 +1,24 @@
 """A model that begins with another's weights makes what that one made, then obeys what it is newly told."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 from torch import Generator, nn
 
+from sciencegen.diffusion.latent_prior import DiffusionPrior
+from sciencegen.diffusion.model import DiffusionSettings
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, descend, no_progress
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.vae.condition_imputation import FEWEST_MORE, ConditionImputation
 from sciencegen.vae.images import priors as image_priors
-from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.vae.images.image_vae import LATENT_PRIORS, ImageVAE, ImageVAESettings
 from sciencegen.vae.images.warm_start import MANY, augmented_conditions, matched, warm_start
-from sciencegen.vae.prior_fitting import FlowFitSettings
+from sciencegen.vae.prior_fitting import PriorFitSettings
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import Blobs, moments
 
@@ -26,15 +30,21 @@ KNOWN = ConditionKinds((0,), ((1, 2),))
 """Log flux, e1, e2."""
 
 
+def model_of(kinds, settings):
+    network = VectorDiffusionSettings(8, 2, DiffusionSettings(flow_steps=3))
+    prior = DiffusionPrior(5, kinds.count, network) if settings.latent_prior == "diffusion" else None
+    return ImageVAE((1, 16, 16), kinds, settings, prior=prior)
+
+
 def stirred(kinds=KNOWN, settings=SETTINGS):
     """A model in which everything depends on everything."""
     torch.manual_seed(0)
-    model = ImageVAE((1, 16, 16), kinds, settings)
+    model = model_of(kinds, settings)
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.1)
-    for flow in (model.prior, model.wishes.flow):
-        if flow is not None:
-            flow.whitening.fit(torch.randn(50, flow.latent_size) @ torch.randn(flow.latent_size, flow.latent_size))
+    for prior in (model.prior, model.wishes.flow):
+        if prior is not None:
+            prior.standardize(torch.randn(50, prior.latent_size) @ torch.randn(prior.latent_size, prior.latent_size))
     for flow in model.map_flows:
         flow.active.fill_(1)
     model.wishes.fitted.fill_(True)
@@ -43,7 +53,7 @@ def stirred(kinds=KNOWN, settings=SETTINGS):
 
 def begun(trained, kinds, columns, settings=SETTINGS):
     torch.manual_seed(1)
-    fresh = ImageVAE((1, 16, 16), kinds, settings).eval()
+    fresh = model_of(kinds, settings).eval()
     for name, parameter in fresh.named_parameters():
         if not name.startswith("wishes."):  # these are learned anew from where they start
             nn.init.normal_(parameter)
@@ -60,10 +70,12 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("prior", LATENT_PRIORS)
 @pytest.mark.parametrize("case", CASES)
-def test_whatever_is_told_of_new_columns_nothing_changes(case, double_precision, generator):
-    (kinds, columns), model = CASES[case], stirred()
-    fresh = begun(model, kinds, columns)
+def test_whatever_is_told_of_new_columns_nothing_changes(case, prior, double_precision, generator):
+    (kinds, columns), settings = CASES[case], replace(SETTINGS, latent_prior=prior)
+    model = stirred(settings=settings)
+    fresh = begun(model, kinds, columns, settings)
     batch = Blobs().draw(4, generator).with_condition(None)
     told = torch.randn(4, 3).masked_fill(torch.rand(4, 3) < 0.4, torch.nan)
     columns_here = [torch.randn(4) if there is None else told[:, there] for there in columns]
@@ -87,9 +99,11 @@ def test_whatever_is_told_of_new_columns_nothing_changes(case, double_precision,
         assert torch.equal(fresh.generate(noise, told)["image"], model.generate(noise, told)["image"])
 
 
-def test_one_that_heard_nothing_hears(double_precision, generator):
-    deaf = stirred(ConditionKinds())
-    fresh = begun(deaf, KNOWN, (None, None, None))
+@pytest.mark.parametrize("prior", LATENT_PRIORS)
+def test_one_that_heard_nothing_hears(prior, double_precision, generator):
+    settings = replace(SETTINGS, latent_prior=prior)
+    deaf = stirred(ConditionKinds(), settings)
+    fresh = begun(deaf, KNOWN, (None, None, None), settings)
     batch, told, code = Blobs().draw(4, generator).with_condition(None), torch.randn(4, 3), torch.randn(4, 5)
     made, same = (one.networks.infer(batch, c, None).image for one, c in ((fresh, told), (deaf, None)))
     torch.testing.assert_close(made, same)
@@ -111,7 +125,7 @@ def pairs(count, generator, shift=0.0):
 def pretrained():
     torch.manual_seed(0)
     wishes = ConditionImputation(2, 4, 64)
-    settings = FlowFitSettings(steps=150, batch=128, dropout=DROPOUT)
+    settings = PriorFitSettings(steps=150, batch=128, dropout=DROPOUT)
     wishes.learn(pairs(4000, Generator().manual_seed(0)), Generator().manual_seed(1), settings)
     model = ImageVAE((1, 16, 16), ConditionKinds((0, 1)), SETTINGS)
     model.wishes = wishes
@@ -126,7 +140,7 @@ def few(count, generator):
 
 def many(pretrained, rows, columns=(0, 1, None)):
     fresh = begun(pretrained, ConditionKinds(tuple(range(len(columns)))), columns)
-    signs, settings = torch.ones(1, len(columns)), FlowFitSettings(steps=500, batch=64, dropout=DROPOUT)
+    signs, settings = torch.ones(1, len(columns)), PriorFitSettings(steps=500, batch=64, dropout=DROPOUT)
     return augmented_conditions(fresh.pretrained, rows, Generator().manual_seed(2), settings, signs)
 
 
