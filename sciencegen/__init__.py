@@ -3,7 +3,7 @@
     import sciencegen as sg
     space = sg.load("molecules")
 
-Importing this prints nothing and loads nothing heavy: a name is imported from its module on first use.
+Importing this is fast: a public name is imported from its module on first use.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PUBLIC_NAMES = {
     "IncompatibleError": "sciencegen.errors",
     "check_domain": "sciencegen.domains.checks",
 }
-"""Each public name and the module that holds it."""
+"""Each public name and its module."""
 
 __all__ = ["__version__", *PUBLIC_NAMES]
 

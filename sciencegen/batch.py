@@ -1,4 +1,4 @@
-"""Batch: named tensors, which positions are real, and the condition. The one data contract."""
+"""Batch: named tensors, a mask of real positions, and the condition; used by all models and domains."""
 
 from __future__ import annotations
 

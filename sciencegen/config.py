@@ -1,7 +1,7 @@
-"""Plain strict settings of every verb. An unknown key is an error that names the nearest one.
+"""Strict settings of every verb. An unknown key is an error that names the most similar one.
 
-A verb's settings are one record; a workflow's config file holds one section for each verb. The defaults live here and
-nowhere else: a flag of the command line that isn't given is left out.
+A verb's settings are one record; a workflow's config file has one section for each verb. Defaults are defined only
+here: a flag that is not given on the command line is left out.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from sciencegen.errors import ConfigError
 
 COMPUTE_CHUNK = 512
-"""Items in one matrix product. Fixed, because products of other sizes round differently."""
+"""Items in one matrix product. It is fixed, because products of other sizes round differently."""
 
 ITEM_TIMEOUT_S = 30.0
 """Seconds that scoring one item may take."""
 
 TEXTS = (tuple[str, ...], tuple[str, ...] | None)
-"""Types of a setting where several texts may stand."""
+"""Types of settings that accept several texts."""
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -36,21 +36,21 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _one_text_is_a_list(cls, value: Any, field: ValidationInfo) -> Any:
-        """Where several texts may stand, one may stand alone."""
+        """A single text is accepted where several texts are allowed."""
         annotation = cls.model_fields[str(field.field_name)].annotation
         return (value,) if isinstance(value, str) and annotation in TEXTS else value
 
 
 def as_texts(texts: str | Iterable[str]) -> list[str]:
-    """The same for a function's argument: a text alone is one text, not its characters."""
+    """A function's argument as a list of texts: a single text is one text, not its characters."""
     return [texts] if isinstance(texts, str) else list(texts)
 
 
 class Resources(Settings):
-    """Where and how wide a verb computes; none of it changes a result, but for `device`'s rounding, and `threads`' in
-    training.
+    """The device and parallelism of a verb. Apart from `seed`, they do not change results, except for rounding by
+    `device` and, in training, by `threads`.
 
-    threads: 0 is every core. batch_size: how many items may be in flight at once, at least a compute chunk a thread.
+    threads: 0 is every core. batch_size: number of items processed at once, at least one compute chunk per thread.
     """
 
     seed: int = Field(0, ge=0)
@@ -63,11 +63,11 @@ DEFAULT_RESOURCES = Resources()
 
 
 class Reading(Resources):
-    """How rows are read, where a verb reads a file or a dataset; of these only `limit` applies to a prepared folder.
+    """How a verb reads rows of a file or a dataset; only `limit` applies to a prepared folder.
 
-    sample: True takes the card's committed sample, False the whole set, None the whole set if it is in the cache.
-    limit: the first rows of a file, or of each split. offline: fetch nothing.
-    wild_type: what rows are named against, as text or its file (proteins: column mutant, A42G).
+    sample: True reads the card's committed sample, False the whole set, None the whole set if it is in the cache.
+    limit: only the first rows of a file, or of each split. offline: fetch nothing.
+    wild_type: the reference of rows that are named as its variants, as text or a file (proteins: column mutant, A42G).
     """
 
     sample: bool | None = None
@@ -77,8 +77,8 @@ class Reading(Resources):
 
 
 class FamilyMeasurements(Settings):
-    """Of a family's alignment (proteins), what was measured of variants of its first record: their table, with the
-    column `target`; none is `value`."""
+    """For the alignment of a family (proteins), measured values of variants of its first record: their table, and its
+    column `target` (None: `value`)."""
 
     measured: str | None = None
     target: str | None = None
@@ -86,9 +86,9 @@ class FamilyMeasurements(Settings):
 
 class PrepareSettings(Reading, FamilyMeasurements):
     """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
-    columns: numeric columns of the file that become properties too; none means all of them.
-    fractions: how a file is split, such as {train: 0.9, test: 0.1}; none leaves it whole.
-    form: which form of the domain's items to read, such as "structures" of molecules; none is the domain's own.
+    columns: numeric columns of the file that become properties too; by default all of them.
+    fractions: how a file is split, such as {train: 0.9, test: 0.1}; by default it is not split.
+    form: the form of the items to read, such as "structures" of molecules; by default the domain's standard form.
     """
 
     source: str | None = None
@@ -100,13 +100,14 @@ class PrepareSettings(Reading, FamilyMeasurements):
 
 
 class TrainSettings(Reading, FamilyMeasurements):
-    """model: take these weights as they are (a shipped name or a run folder) instead of training.
-    from_model: go on from these weights. recipe, settings: which network, and its own settings.
-    training: how long and how (steps, learning rate ...): `training.TrainingSettings`.
+    """model: use these weights (a shipped name or a run folder) unchanged, instead of training.
+    from_model: continue training from these weights. recipe, settings: the network, and its settings.
+    training: settings of the training (steps, learning rate ...): `training.TrainingSettings`.
     finish: settings of what is fitted after the weights, such as a prior over the latents (steps).
-    conditions: the properties that the model is conditioned on; None is the recipe's own choice.
-    distill: make the diffusion `from_model` draw in so many steps, by halvings, each trained for `training`'s steps.
-    teacher_steps: of DDIM, which are halved first; None: the model's own, or twice those of another sampler.
+    conditions: the properties that the model is conditioned on; None means those of the recipe.
+    distill: distill the diffusion `from_model` to this number of sampling steps, by repeated halving; each halving is
+    trained for `training`'s steps. teacher_steps: number of DDIM steps before the first halving; None means those of
+    the model's own sampling, or twice that if it uses another sampler.
     """
 
     model: str | None = None
@@ -121,19 +122,19 @@ class TrainSettings(Reading, FamilyMeasurements):
 
 
 class GenerateSettings(Resources):
-    """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each wanted item.
-    noise_scale: multiplies the latent noise that items are drawn from; a recipe's own setting `temperature` sharpens
-    what its decoder draws from, and belongs to the trained model. Under a condition draws go on until one is near, and
-    noise_scale shapes the first of them only. raw: keep what is malformed too (a condition passes over it inside the
-    model, whatever stands here). include: further properties to write. complete: a model that gives what is written
-    its structure; without, the one that the model's own config names, if any. scaffold: a file with a part that every
-    item holds, and that stays where it is in structures. predictors: name -> folder, for
-    conditions and further properties that the domain can't compute. noise_free: write items as they are, not as the
-    training data's instrument would see them (galaxies: without PSF and noise). Conditions are checked without noise.
-    sampler, steps, guidance: how a diffusion draws, where it is not as it was trained to; the same for that of
-    `complete`. steer: goals of the draws. best_of: draws for each item, of which the best by `steer` is kept, or
-    without it the nearest to `where`. particles: of each draw of a diffusion, resampled at every step by how well their
-    estimates meet `steer` (Feynman-Kac steering); None is 8 where only `steer` is given. strength: of that, in nats for
+    """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each requested item.
+    noise_scale: factor of the latent noise that items are drawn from. (A recipe's setting `temperature` scales the
+    decoder's distribution instead, and is part of the trained model.) With a condition, items are drawn until one is
+    close to it, and noise_scale affects only the first draw. raw: keep malformed items too (with a condition, the model
+    skips them anyway). include: further properties to write. complete: a model that generates the structures of the
+    items; by default the one named in the model's config, if any. scaffold: a file with a part that every item
+    contains, with unchanged coordinates in structures. predictors: name -> folder, for conditions and further
+    properties that the domain can't compute. noise_free: write items without the effects of the training data's
+    instrument (galaxies: without PSF and noise). Conditions are always checked without noise.
+    sampler, steps, guidance: sampling of a diffusion model, if not by its defaults; also for the model of `complete`.
+    steer: goals of the draws. best_of: draws per item, of which the best by `steer` is kept, or without `steer` the
+    nearest to `where`. particles: per draw of a diffusion model, resampled at every step by how well their estimates
+    meet `steer` (Feynman-Kac steering); None means 8 if only `steer` is given. strength: of the steering, in nats for
     the whole range of a goal's property.
     """
 
@@ -160,7 +161,7 @@ class GenerateSettings(Resources):
 
 
 class OracleSettings(Settings):
-    """An external program: `command` with {input} and {output}; it reads items and writes a table with `column`."""
+    """An external program, `command` with {input} and {output}, which reads items and writes a table with `column`."""
 
     command: str
     column: str = "score"
@@ -175,11 +176,11 @@ class OracleSettings(Settings):
 
 class PredictorSettings(Reading):
     """A property regressor. table: a file, or a dataset card's name (all its rows), which may end in its split.
-    target: the column of numbers to predict. model: whose latents it may look at (settings: {inputs: both}), or whose
-        scores, which it does where the model has some (of a protein's family).
-    evaluation_folds, evaluation_repeats: of the cross-validation whose figures stand in metrics.json.
-    form: of the domain's items (such as "structures" of molecules), in which networks see them: table may be a prepared
-    dataset too, target several columns `a,b,c`, and settings are members, held_out, level, network, training.
+    target: the column of numbers to predict. model: its latents can be used as inputs (settings: {inputs: both}); its
+        scores are used if it has any (a model of a protein family).
+    evaluation_folds, evaluation_repeats: of the cross-validation, whose metrics are written to metrics.json.
+    form: of the items that networks take (such as "structures" of molecules). Then table may also be a prepared
+    dataset, target may be several columns `a,b,c`, and settings are members, held_out, level, network, training.
     """
 
     table: str
@@ -195,12 +196,12 @@ class PredictorSettings(Reading):
 
 class OptimizeSettings(Resources):
     """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
-    predictors: name -> folder. controls: methods that run at the same budget beside the search, for comparison.
-    lower_bounds: rate a score by the worse end of its interval, where it has one, so that a search doesn't run to
-    where a predictor is uncertain; False uses the value alone.
-    maximum_similarity: no two returned candidates are more alike; None is the domain's own, else 0.7. novel: return
-    nothing that is in the training data. start: items to begin with beside draws; none is the model's own, if any.
-    complete: as for generating.
+    predictors: name -> folder. controls: baseline methods that are run with the same budget, for comparison.
+    lower_bounds: rate a score by the worse end of its interval, if it has one, so that a search avoids regions where a
+    predictor is uncertain; False uses the value alone.
+    maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7. novel:
+    return no items of the training data. start: items to begin with, in addition to draws; by default those of the
+    model, if any. complete: as in `GenerateSettings`.
     """
 
     goals: tuple[str, ...] = ()
@@ -224,25 +225,25 @@ class OptimizeSettings(Resources):
 
 
 class ProposeSettings(Reading):
-    """measured: tables of what a lab has measured, or datasets by name, with the column `target`. journal: the table
-    that a campaign writes all proposals and measurements to. batch: items of the plate. minimize: less of the target is
-    better.
-    pool: a file of candidates, or a dataset's name; without, they come from moves of the best and from `model`.
+    """measured: tables of measured items, or names of datasets, with the column `target`. journal: the table to which a
+    campaign writes all proposals and measurements. batch: number of items on the plate. minimize: whether smaller
+    values of the target are better.
+    pool: a file of candidates, or a dataset's name; by default they come from moves of the best items and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above, saturating or auto.
-    exploration: how much wider than fitted thompson takes the posterior; without, it follows from `rounds`, how many
-    the campaign will have in all, or is 1.4.
-    wild_type: what items may be named against (a sequence or its file); every proposal is then a change of it.
-    space: options of the domain's own design space (positions, letters ...). start: items to begin from where nothing
-    is measured; without, the wild type. also: tables of candidates beside those that moves and `model` make. controls:
-    items that are on the plate whatever is known of them.
-    where: what must hold of every proposal, in the words of goals. maximum_similarity: between two items of the plate.
-    maximum_share: of the plate, that may have a letter at a position, or a scaffold, in common. diversity: how much an
-    item's neighbours lose.
-    cost: the pool's column of costs; cost_limit: of the whole plate, whose controls cost what the pool says of them;
-    every acquisition keeps it, noisy-ei weighs improvement against cost too. column: the item's column.
-    breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; the plate
-    tells what they say of its items, and whether they know such: they pick none, but `where` may ask them.
+    exploration: factor of the posterior's standard deviation for thompson; by default it depends on `rounds`, the total
+    number of rounds of the campaign, and is 1.4 without that.
+    wild_type: the reference of items that are named as its variants (a sequence or its file), and of all proposals.
+    space: options of the domain's design space (positions, letters ...). start: items to begin with if nothing is
+    measured; by default the wild type. also: tables of further candidates, in addition to those of moves and `model`.
+    controls: items that are always on the plate.
+    where: conditions on every proposal, in the syntax of goals. maximum_similarity: between two items of the plate.
+    maximum_share: greatest share of the plate with a common letter at a position, or a common scaffold. diversity:
+    penalty on candidates similar to those already picked.
+    cost: the pool's column of costs, also those of controls. cost_limit: of the whole plate, for all acquisitions;
+    noisy-ei also weighs improvement against cost. column: the item's column.
+    breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; their
+    predictions and domains are added to the plate's table, but affect the choice only through `where`.
     """
 
     measured: tuple[str, ...] = ()
@@ -275,8 +276,8 @@ class ProposeSettings(Reading):
 
 
 class RecordSettings(Reading):
-    """target: the column of measured values. column: the item's. round: of rows that the campaign didn't propose and
-    that have no column `round`. wild_type: what the rows may be named against."""
+    """target: the column of measured values. column: the item's column. round: for rows that the campaign didn't
+    propose and that have no column `round`. wild_type: the reference of rows that are named as its variants."""
 
     target: str = "value"
     column: str | None = None
@@ -284,10 +285,10 @@ class RecordSettings(Reading):
 
 
 class EvaluateSettings(Resources):
-    """against: a dataset card and its split, `set/test`, or a file. form: which form of the items to evaluate, such as
+    """against: a dataset card and its split, `set/test`, or a file. form: the form of the items to evaluate, such as
     "structures" of molecules.
 
-    calibrate: property -> values; how well raw draws of `model` meet each of them, from `draws` of them.
+    calibrate: property -> values that are requested of `model`; each is compared with `draws` raw draws.
     predictors: name -> folder, for conditions that the domain can't compute.
     """
 
@@ -303,29 +304,29 @@ class EvaluateSettings(Resources):
 
 
 class EncodeSettings(Resources):
-    """model: None is the domain's shipped one. column: the item's column of a file."""
+    """model: by default the domain's shipped one. column: the item's column of a file."""
 
     model: str | None = None
     column: str | None = None
 
 
 class DecodeSettings(Resources):
-    """model: the one that made the latents; None is the domain's shipped one. where: conditions of the decoder."""
+    """model: the one that made the latents; by default the domain's shipped one. where: conditions of the decoder."""
 
     model: str | None = None
     where: tuple[str, ...] = ()
 
 
 class InterpolateSettings(Resources):
-    """model: None is the domain's shipped one. include: properties of the items on the way."""
+    """model: by default the domain's shipped one. include: properties of the interpolated items."""
 
     model: str | None = None
     include: tuple[str, ...] = ()
 
 
 class PredictSettings(Resources):
-    """wild_type: what rows are named against, as text or its file. column: the item's column. timeout_s: seconds that
-    one item may take."""
+    """wild_type: the reference of rows that are named as its variants, as text or a file. column: the item's column.
+    timeout_s: longest time for one item, in seconds."""
 
     wild_type: str | None = None
     column: str | None = None
@@ -333,8 +334,8 @@ class PredictSettings(Resources):
 
 
 class ScoreSettings(PredictSettings):
-    """names: properties and oracles; none are all properties, or with `model` what it scores. predictors: name ->
-    folder. model: whose own oracles may be named (galaxies: anomaly).
+    """names: properties and oracles; by default all properties, or with `model` its scores. predictors: name ->
+    folder. model: a model whose oracles can be used (galaxies: anomaly).
     """
 
     names: tuple[str, ...] = ()
@@ -343,10 +344,10 @@ class ScoreSettings(PredictSettings):
 
 
 class VariantScoringSettings(Resources):
-    """alignment: of a family, whose model is trained on the way; model: one that was. wild_type: what the variants are
-    of, where predictors alone (name -> folder) score them. column: of their names. classify: with the domain's classes,
-    which follow from the scores of all singles. settings, training: of the alignment's model, such as {members: 1} and
-    {steps: 300}.
+    """alignment: of a family, on which a model is trained first; model: a trained one instead. wild_type: the reference
+    of the variants, if only predictors (name -> folder) score them. column: of the variants' names. classify: add the
+    domain's classes, which depend on the scores of all single changes. settings, training: of the alignment's model,
+    such as {members: 1} and {steps: 300}.
     """
 
     alignment: str | None = None
@@ -360,9 +361,9 @@ class VariantScoringSettings(Resources):
 
 
 class BenchmarkSettings(Resources):
-    """tasks, methods: of the suite and of searching; none are all tasks, and the default method. budget: distinct
-    scored items for each task and seed. seeds: runs of each task, with seeds 0, 1 ... domain: None is the one that has
-    the suite. model: whose latent space is searched; None is the domain's shipped one.
+    """tasks: of the suite, by default all. methods: of search, by default only the default method. budget: distinct
+    scored items for each task and seed. seeds: number of runs of each task, with seeds 0, 1 ... domain: by default the
+    one that has the suite. model: its latent space is searched; by default the domain's shipped one.
     """
 
     tasks: tuple[str, ...] = ()
@@ -374,14 +375,14 @@ class BenchmarkSettings(Resources):
 
 
 class VariantsSettings(Settings):
-    """Of which variants a family's model says the effects: "all-singles", or a file of them. classify: with classes."""
+    """variants: whose effects a family's model predicts: "all-singles", or a file. classify: whether to add classes."""
 
     variants: str = "all-singles"
     classify: bool = False
 
 
 class ReportSettings(Settings):
-    """colour_by: what colours the training items on the latent map: one of their numbers; a label that the domain reads
+    """colour_by: the colours of training items on the latent map: one of their numbers; a label that the domain reads
     from their names (proteins: `taxon`); or a table with the columns `name` and a label."""
 
     title: str | None = None
@@ -393,9 +394,9 @@ class RunSettings(Settings):
     """One workflow: a section for each verb. `name` is the folder in `results/<domain>/`.
 
     structures: the ending of the candidates' structure file, such as .sdf; None writes tables only.
-    complete: a second model, trained on the same source, that gives candidates their structures; none leaves these to
-    the domain. variants: effects of variants by the trained model and the predictors, for models of a family.
-    propose: the next plate for a lab. gpus: how many a training asks of a cluster.
+    complete: a second model, trained on the same source, that generates the structures of candidates; by default the
+    domain makes them. variants: effects of variants by the trained model and the predictors, for models of a family.
+    propose: the next plate for a lab. gpus: number of GPUs that a training requests of a cluster.
     """
 
     domain: str
@@ -426,7 +427,7 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 def build_settings(record: type[Record], values: Mapping[str, Any], place: str = "") -> Record:
-    """`record(**values)`, with an error that a person can act on."""
+    """`record(**values)`, with a readable error."""
     try:
         return record(**values)
     except ValidationError as error:
@@ -448,7 +449,7 @@ def _explain(record: type[BaseModel], problem: Mapping[str, Any]) -> str:
 
 
 def _known_keys(record: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys of the nested record at `path`, in which names of a user's own (`predict.activity`) may stand."""
+    """The keys of the nested record at `path`, which may contain names chosen by the user (`predict.activity`)."""
     for part in path:
         field = record.model_fields.get(part)
         kinds = () if field is None else (field.annotation, *get_args(field.annotation))

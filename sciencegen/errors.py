@@ -1,4 +1,4 @@
-"""Errors that say what was expected, what was found, and what to do about it."""
+"""Errors that state what was expected, what was found, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class SciencegenError(Exception):
     ----------
     message : str
     names_keys : bool
-        Whether the settings are keys of a config file, which stay as they are.
+        Whether the settings are keys of a config file, which are shown unchanged.
 
     Attributes
     ----------
     exit_code : int
-        What the shell sees.
+        Exit code of the command line.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class DataError(SciencegenError):
 
 
 class ShapeError(SciencegenError):
-    """An array has another shape or type than the function says."""
+    """An array has another shape or type than the function requires."""
 
     exit_code = 2
 
@@ -89,9 +89,9 @@ class IncompatibleError(SciencegenError):
 
 
 class Stopped(BaseException):
-    """A signal ended the work after what there is was saved; `exit_code` is what a shell expects of it.
+    """A signal stopped the work after results so far were saved; `exit_code` is the shell's convention for it.
 
-    No KeyboardInterrupt: libraries end the process on that by themselves, with exit codes of their own.
+    It is not a KeyboardInterrupt, since libraries handle that by ending the process with other exit codes.
     """
 
     def __init__(self, signal: int, message: str = "") -> None:
@@ -104,8 +104,8 @@ class UnknownNameError(ConfigError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for a name that isn't in a table: it lists the nearest names, however they are written, else all of
-    them, those of one family (`pmo:qed`) as their number."""
+    """The error for a name that isn't in a table: it lists the most similar names or, without any, all names, where
+    those of one family (`pmo:qed`) are shown as their number."""
     known = sorted(known)
     near = nearest_names(name, known)
     remedy = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(_by_family(known))}."
@@ -113,7 +113,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
 
 
 def nearest_names(name: str, known: Iterable[str]) -> list[str]:
-    """At most three, nearest first: capitals, spaces, dashes and underscores make no difference."""
+    """At most three similar names, the most similar first; case, spaces, dashes and underscores are ignored."""
     plain = {_plain(one): one for one in known}
     return [plain[one] for one in difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.6)]
 
@@ -123,7 +123,7 @@ def _plain(name: str) -> str:
 
 
 def _by_family(names: Sequence[str]) -> list[str]:
-    """The names that stand alone, then `family:... (number)` of each family of several."""
+    """The names without a family of several, then `family:... (number)` for each family of several."""
     families = Counter(name.partition(":")[0] for name in names if ":" in name)
     alone = [name for name in names if families[name.partition(":")[0]] < 2]
     return [*alone, *(f"{family}:... ({count})" for family, count in families.items() if count > 1)]

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and their checksums. Part of the floor: `data` and `runs` use it."""
+"""Files that are written atomically, and their checksums. `data` and `runs` use it."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from sciencegen.errors import ConfigError
 
 
 def temporary_sibling(path: Path) -> Path:
-    """A new hidden name in the folder of `path`: the same file system, so that a rename to `path` is atomic."""
+    """A new hidden name in the folder of `path`: on the same file system, so that a rename to `path` is atomic."""
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """Make a folder with those above it; the ones that weren't there before, deepest first."""
+    """Make a folder and its parents; returns those that didn't exist before, deepest first."""
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return made
 
 
 def drop_empty(folders: Iterable[Path]) -> None:
-    """Remove those of these folders that hold nothing: what fails leaves none behind."""
+    """Remove those of these folders that are empty, so that a failed command leaves none."""
     for place in folders:
         with suppress(OSError):
-            place.rmdir()  # of an empty folder only
+            place.rmdir()  # removes only empty folders
 
 
 @contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path`; it becomes `path` when the block ends, and vanishes when the block fails.
+    """Open a temporary file next to `path`; it becomes `path` when the block ends, and is removed if the block fails.
 
-    Killing the process at any time leaves the old file or the new one, never a part. mode: "w" (UTF-8,
+    If the process is killed, there is the old file or the new one, never an incomplete one. mode: "w" (UTF-8,
     line feeds) or "wb".
     """
     path = Path(path)
@@ -59,7 +59,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that becomes `path` when the block ends, and vanishes when the block fails."""
+    """A temporary folder next to `path`; it becomes `path` when the block ends, and is removed if the block fails."""
     path = Path(path).absolute()
     made = make_folder(path.parent)
     _sweep_abandoned(path)
@@ -91,7 +91,7 @@ def replace_folder(new: Path, path: Path) -> None:
 
 @contextmanager
 def turn_at(folder: Path) -> Iterator[None]:
-    """One process, and one thread, at a time; the others wait. The system drops the lock of one that dies."""
+    """A lock for one process and one thread at a time; the others wait. The system releases it if a process dies."""
     import fcntl
 
     handle = os.open(folder, os.O_RDONLY)
@@ -103,18 +103,18 @@ def turn_at(folder: Path) -> Iterator[None]:
 
 
 def process_is_alive(pid: int) -> bool:
-    """Whether a process with this number runs on this machine."""
+    """Whether a process with this id runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # another user's process: it runs
+    except PermissionError:  # it runs, but belongs to another user
         return True
     return True
 
 
 def _sweep_abandoned(path: Path) -> None:
-    """Put back a folder that a killed replacement left aside, and remove the half-made ones of dead processes."""
+    """Restore a folder that a killed replacement had moved aside, and remove incomplete folders of dead processes."""
     for left in sorted(path.parent.glob(f".{path.name}.*.tmp")):
         owner = left.name.removeprefix(f".{path.name}.").split("-")[0]
         if not owner.isdigit() or process_is_alive(int(owner)):
@@ -126,24 +126,24 @@ def _sweep_abandoned(path: Path) -> None:
 
 
 COMPLETE = "dataset.json"
-"""Written last into a folder: a whole folder that was moved aside has it, a half-made one has not."""
+"""Written last into a folder, so that a folder without it is incomplete."""
 
 
 def sha256_of(path: str | Path) -> str:
-    """The hexadecimal SHA-256 of a file; of a folder, that of what its files are called and hold."""
+    """The hexadecimal SHA-256 of a file; of a folder, that of the names and checksums of its files."""
     if Path(path).is_dir():
         files = sorted(one for one in Path(path).rglob("*") if one.is_file())
-        told = "".join(f"{sha256_of(one)}  {one.relative_to(path).as_posix()}\n" for one in files)
-        return hashlib.sha256(told.encode()).hexdigest()
+        listing = "".join(f"{sha256_of(one)}  {one.relative_to(path).as_posix()}\n" for one in files)
+        return hashlib.sha256(listing.encode()).hexdigest()
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def check_writable(path: str | Path, setting: str) -> None:
-    """An error unless a file, or a folder, can come to be at `path`, before minutes of work for it.
+    """Raise an error if no file or folder can be made at `path`, before minutes of work for it.
 
-    It is tried, since nothing else shows it (a full name's length, a read-only disk, a folder that isn't one):
-    in a folder of its own that goes again, with the longest of the names that stand beside an output.
+    It is tested by writing, since nothing else detects all problems (the length of names, a read-only disk, a file in
+    place of a folder): in a temporary folder, with the longest name of the files next to an output.
     """
     place = Path(path).absolute()
     if not place.name:
@@ -164,8 +164,8 @@ def check_writable(path: str | Path, setting: str) -> None:
 
 
 def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
-    """Refuse an output that exists or can't be written, before anything is computed. Folders are made when there is
-    something to write into them: a command that fails leaves none."""
+    """Raise an error for an output that exists or can't be written, before anything is computed. Folders are made only
+    when something is written to them, so that a failed command leaves none."""
     if output == "-":
         return
     check_writable(output, "`output`")
@@ -176,9 +176,9 @@ def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
         raise ConfigError(f"Expected a folder for `output`, {output} is a file. Pass another `output`.")
     if path.is_dir() and not folder:
         raise ConfigError(f"Expected a file for `output`, {output} is a folder.")
-    if path.exists() and not path.is_file() and not path.is_dir():  # a file would come in place of it
+    if path.exists() and not path.is_file() and not path.is_dir():  # a file would replace it
         raise ConfigError(
             f"Expected a file for `output`, {output} is a device or a pipe. Pass `output` - and redirect it."
         )
-    if not folder:  # the refusals of an earlier run would read as this one's
+    if not folder:  # refused rows of an earlier run would look like this run's
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)

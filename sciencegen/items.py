@@ -9,45 +9,45 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Item = Any
-"""What the scientist holds: an RDKit molecule, a sequence, an image with its header. Only its domain looks inside."""
+"""An object of the domain: an RDKit molecule, a sequence, an image with its header. Only the domain interprets it."""
 
 Reference = Any
-"""What items are named against, as the domain reads it (proteins: a sequence with the number of its first residue).
-Only the domain looks inside."""
+"""The reference of items that are named as its variants (proteins: a sequence with the number of its first residue).
+Only the domain interprets it."""
 
 Cell = Any
-"""A cell of a table: text, a number, a truth value, or None where it is empty."""
+"""A cell of a table: text, a number, a Boolean, or None if it is empty."""
 
 Json = dict[str, Any]
-"""A JSON object: mappings, lists, text, numbers, truth values and None."""
+"""A JSON object: mappings, lists, text, numbers, Booleans and None."""
 
 Direction = Literal["maximize", "minimize"]
-"""Which end of a number is better."""
+"""Whether greater or smaller values are better."""
 
 VARIANT_COLUMNS = ("mutant", "mutants", "mutation", "variant", "variants")
-"""Names of a table's column in which items are named against another, most preferred first."""
+"""Names of columns with items named as variants of a reference, most preferred first."""
 
 NAMES_OR_COUNTS = "mutations"
-"""Another such name, the last to be taken: the column may as well say how many."""
+"""Another such name, used only if there is no other: the column may also contain numbers of mutations."""
 
 NAME_COLUMN = VARIANT_COLUMNS[0]
-"""That of our own tables."""
+"""The name of this column in tables that sciencegen writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an item can't be used; it goes to the rejects table."""
+    """The reason why an item can't be used, as written to the rejects table."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a file's items came to be, for formats with a place for it.
+    """The origin of a file's items, for formats that can store it.
 
     verb: of the command. model: its name, "" for none. weights: their sha256. asked: goals and conditions as the user
-    wrote them, and what was begun with. made: that a model made every item; else some may be given ones. notes: what
-    else a reader of the file alone should know.
+    wrote them, and the start items. made: whether all items were made by a model; otherwise some may be given ones.
+    notes: what else a reader of the file should know.
     """
 
     verb: str
@@ -64,10 +64,10 @@ class Property:
     """A number that the domain computes from an item.
 
     unit: "" for a pure number. low, high: the range that the domain's data covers (for axes and checks).
-    direction: which end is better by common consent, None where it depends on the goal.
+    direction: which values are better by common consent, None if it depends on the goal.
     tolerance: half-width within which `--where name=value` counts as satisfied.
-    possible: what it can be at all, whatever the data: to ask for anything else is an error.
-    observed: that it is of an observation, and measured of items as an instrument sees them.
+    possible: the range of possible values, whatever the data; a request for another value is an error.
+    observed: whether it is computed from an observation of the item by an instrument.
     """
 
     name: str
@@ -83,21 +83,21 @@ class Property:
 
 
 BOUNDS = ("<", ">", "≤", "≥")
-"""With which a measurement beyond an instrument's range begins."""
+"""First characters of measurements that are only bounds, beyond an instrument's range."""
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-"""What may be either: 1,500."""
+"""Numbers whose comma may be a decimal mark or a thousands separator: 1,500."""
 
 LONGEST_CELL = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a user's file. `line` counts from 1 as an editor does (Parquet, SDF: the record's number); `id` is
-    the name that the file gives the item, "" where it gives none; `unread`: what columns of numbers hold that is
-    neither a finite number nor nothing; `cells`: the whole row of a table, where that was asked for."""
+    """One row of a user's file. `line`: line number from 1, as in an editor (Parquet, SDF: the record's number); `id`:
+    the item's name in the file, "" if it has none; `unread`: nonempty cells of columns of numbers that are not finite
+    numbers; `cells`: the whole row of a table, if requested."""
 
     line: int
     text: str
@@ -107,7 +107,7 @@ class Row:
     cells: Mapping[str, Any] = field(default_factory=dict)
 
     def why_no_number(self, column: str) -> str:
-        """Why the row has none in a column."""
+        """Why the row has no number in a column."""
         if column not in self.unread:
             return f"no number in '{column}'"
         cell = self.unread[column]

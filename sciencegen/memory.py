@@ -19,9 +19,9 @@ HALVED = (
 
 
 def halved_to_fit(compute: Callable[[slice], Result], count: int, join: Callable[[Sequence[Result]], Result]) -> Result:
-    """compute(rows) of rows 0 to `count`; where the memory runs out, of its halves, joined in order.
+    """compute(rows) of rows 0 to `count`; if the memory is too small, of halves of these, joined in order.
 
-    No row's result may depend on the others. What fits is computed whole, since results round with the number of rows.
+    Rows must be independent. What fits is computed at once, since rounding depends on the number of rows.
     """
     return _halved(compute, slice(0, count), join)
 
@@ -31,7 +31,7 @@ def _halved(compute: Callable[[slice], Result], rows: slice, join: Callable[[Seq
         return compute(rows)
     except torch.cuda.OutOfMemoryError as error:
         reason = str(error).partition("\n")[0]
-    # outside of `except`, whose traceback holds on to what was computed so far
+    # outside of `except`, whose traceback keeps tensors alive
     torch.cuda.empty_cache()
     middle = (rows.start + rows.stop) // 2
     if middle == rows.start:
@@ -39,7 +39,7 @@ def _halved(compute: Callable[[slice], Result], rows: slice, join: Callable[[Seq
             f"Expected room for one item in the accelerator's memory, got: {reason} "
             "Pass `device` cpu, or free the memory that other programs hold."
         )
-    warnings.warn(HALVED, stacklevel=1)  # from one line with one text, so that Python shows it once
+    warnings.warn(HALVED, stacklevel=1)  # always from this line with equal text, so that Python shows it once
     parts = [_halved(compute, half, join) for half in (slice(rows.start, middle), slice(middle, rows.stop))]
     return join(parts)
 

@@ -1,4 +1,4 @@
-"""What a step of a workflow noted, kept as a record in the run's folder for the report."""
+"""Notes of a workflow's steps, saved in the run's folder for the report."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ RUN = "SCIENCEGEN_RUN"
 """The environment variable with the folder of the run that a process works for."""
 FOLDER = "notes"
 NOTE = "note: "
-"""What a note begins with."""
+"""Prefix of messages that are notes."""
 
 _noted: list[str] = []
 
 
 def record(message: str) -> None:
-    """Keep a message that is a note."""
+    """Keep a message if it is a note."""
     if message.startswith(NOTE):
         _noted.append(message.removeprefix(NOTE))
 
 
 def leave(words: Sequence[str]) -> None:
-    """Write the notes of a step to `<run>/notes/<output>.json`, where the process works for a run.
+    """Write the notes of a step to `<run>/notes/<output>.json`, if the process works for a run.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Keyword arguments of the public verbs, typed for editors and type checkers.
 
-The settings records of `config` are what a verb takes; the names and types here are checked against them by a test, so
-that the two can't drift. `takes(record)` gives a verb the record's names and defaults as its signature, so that `help`
-and notebooks list them.
+A verb takes the fields of a settings record of `config`; a test checks that names and types here agree with it.
+`takes(record)` gives a verb a signature with the record's names and defaults, so that `help` and notebooks list
+them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pydantic.fields import FieldInfo
 from sciencegen.config import Device, OracleSettings
 
 Texts = str | Sequence[str]
-"""Several texts; one may stand alone."""
+"""One text or several."""
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class ResourceOptions(TypedDict, total=False):
-    """`config.Resources`: where and how wide a verb computes."""
+    """`config.Resources`: the device and parallelism of a verb."""
 
     seed: int
     device: Device
@@ -246,12 +246,12 @@ class BenchmarkOptions(ResourceOptions, total=False):
 def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
     """A decorator: the signature of `verb(..., **options)` lists the fields of a settings record with their defaults.
 
-    Until version 0.3 the record itself may be passed in place of the options, with a warning.
+    Until version 0.3 the record itself may be passed instead of the options, with a warning.
 
     Parameters
     ----------
     record : type of BaseModel
-        The settings that `options` make. Fields that the verb names itself are left out.
+        The settings that `options` are for. Fields that are parameters of the verb itself are left out.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
         def call(*arguments: Any, **options: Any) -> Any:
             positional = _without(record, arguments)
             expanded = _expanded(record, arguments, options)
-            taken = [*own.parameters][: len(positional)]  # a record's field that is given by position too
+            taken = [*own.parameters][: len(positional)]  # fields of the record that are given by position too
             return verb(*positional, **{name: value for name, value in expanded.items() if name not in taken})
 
         own = inspect.signature(verb)
@@ -291,7 +291,7 @@ def _without(record: type[BaseModel], arguments: Sequence[Any]) -> list[Any]:
 
 
 def _expanded(record: type[BaseModel], arguments: Sequence[Any], options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options of a record that was passed as the argument `settings`, beside the others."""
+    """The options of a record that was passed as the argument `settings`, together with the other options."""
     given = [one for one in (*arguments, options.get("settings")) if isinstance(one, record)]
     if not given:
         return options

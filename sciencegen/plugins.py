@@ -1,4 +1,4 @@
-"""Parts that installed packages add: entry points of a group, loaded by name on use, beside a literal table of ours."""
+"""Parts that installed packages add to built-in ones: entry points of a group, loaded by name on use."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def installed_part(kind: str, group: str, name: str, built_in: Iterable[str]) ->
     Parameters
     ----------
     kind : str
-        What it is, for errors: "sampler".
+        The kind of part, for errors: "sampler".
     group : str
         Group of entry points.
     name : str
     built_in : iterable of str
-        Names of the parts that are here, for the error.
+        Names of the built-in parts, for the error.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Plain data to nested frozen records and back, strictly: an unknown name is an error."""
+"""Conversion between plain data and nested frozen records; an unknown name is an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Record = TypeVar("Record")
 
 
 def to_record(record: type[Record], values: Mapping[str, Any], what: str) -> Record:
-    """A dataclass or pydantic model from a mapping; nested records from nested mappings, tuples from lists."""
+    """Make a dataclass or pydantic model from a mapping; nested records from nested mappings, tuples from lists."""
     if hasattr(record, "model_fields"):
         return build_settings(record, values, what)  # type: ignore[type-var]
     hints = get_type_hints(record)
@@ -48,12 +48,12 @@ def _value(hint: Any, value: Any, what: str) -> Any:
 
 
 def _exponential(value: Any) -> bool:
-    """YAML takes 1e-4 for text: it wants a point and a sign in it."""
+    """Whether a value is a number such as 1e-4, which YAML reads as text: it requires a point and a sign."""
     return isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?e[+-]?\d+", value, re.IGNORECASE) is not None
 
 
 def to_plain(record: Any) -> dict[str, Any]:
-    """The inverse: nested mappings, lists, numbers, text."""
+    """The inverse of `to_record`: nested mappings, lists, numbers, text."""
     if hasattr(record, "model_dump"):
         return record.model_dump(mode="json")
     return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record) if field.init}

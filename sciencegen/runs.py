@@ -1,4 +1,4 @@
-"""The run folder: what stands in it, who works in it, and where its contents come from."""
+"""The run folder: its files, its lock, and the provenance of its contents."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LIBRARIES = ("numpy", "torch", "lightning", "rdkit", "selfies", "scikit-learn", 
 
 
 def check_format(found: Any, what: str) -> int:
-    """The format version in a file, or an error if this program is too old for it or it is none."""
+    """The format version in a file, or an error if it is newer than this program, or not a version."""
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         raise IncompatibleError(
             f"Expected a format version (a whole number from 1) in {what}, found {found!r}. "
@@ -66,12 +66,12 @@ def _plain(value: Any) -> Any:
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal configs give equal text."""
+    """JSON with sorted keys and without spaces, so that equal configs give equal text."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def run_name(config: Any, prefix: str = "") -> str:
-    """A folder name that follows from the config alone (no time of day), such as "molecules-3f9a1c0be2"."""
+    """A folder name that depends only on the config (not on the time), such as "molecules-3f9a1c0be2"."""
     digest = hashlib.sha256(canonical_json(config).encode()).hexdigest()[:10]
     return f"{prefix}-{digest}" if prefix else digest
 
@@ -79,7 +79,7 @@ def run_name(config: Any, prefix: str = "") -> str:
 def provenance(
     command: Sequence[str] | str, seed: int | None = None, inputs: Iterable[str | Path] | Mapping[str, str | Path] = ()
 ) -> dict[str, Any]:
-    """What made a result: command, seed, versions, and the checksum of each input file. It holds no time of day."""
+    """The origin of a result: command, seed, versions, and the checksum of each input file, but no time."""
     named = inputs.items() if isinstance(inputs, Mapping) else ((str(path), path) for path in inputs)
     return {
         "format_version": FORMAT_VERSION,
@@ -101,7 +101,7 @@ def _version(package: str) -> str | None:
 
 
 class RunFolder:
-    """A folder in which every file is written whole."""
+    """A folder in which every file is written atomically."""
 
     def __init__(self, path: str | Path, create: bool = True) -> None:
         self.path = Path(path)
@@ -113,7 +113,7 @@ class RunFolder:
         return self.path / name
 
     def has(self, *names: str) -> bool:
-        """Whether all these files are there."""
+        """Whether all these files exist."""
         return all((self.path / name).exists() for name in names)
 
     def write_json(self, name: str, value: Any) -> Path:
@@ -158,10 +158,10 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder while the block runs; an error if a living process holds it already.
+        """Lock the folder while the block runs; an error if a running process has locked it already.
 
-        The operating system drops the lock of a process that dies, however it dies, so a killed run never blocks the
-        next one. The file's text only serves the message.
+        The operating system releases the lock of any process that ends, so a killed run never blocks the next one. The
+        file's text is used only in the error message.
         """
         path = self.path / ".lock"
         handle = _acquire(path)
@@ -174,11 +174,11 @@ class RunFolder:
             path.unlink(missing_ok=True)
             handle.close()
             _HELD.discard(str(path.absolute()))
-            drop_empty(self._made)  # a call that was refused leaves nothing
+            drop_empty(self._made)  # a call that fails leaves nothing
 
 
 _HELD: set[str] = set()
-"""Locks of this process: the operating system's lock doesn't stop a process from locking twice."""
+"""Locks of this process, since the operating system's lock doesn't stop a process from locking twice."""
 
 
 def _acquire(path: Path) -> TextIO:
@@ -194,7 +194,7 @@ def _acquire(path: Path) -> TextIO:
         except OSError:
             handle.close()
             raise _locked(path) from None
-        # The last owner may have removed the file between our open and our lock: then we locked a file without a name.
+        # The last owner may have removed the file between our open and our lock: then the locked file has no name.
         if path.exists() and os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
             _HELD.add(str(path.absolute()))
             return handle
@@ -202,7 +202,7 @@ def _acquire(path: Path) -> TextIO:
 
 
 def _locked(path: Path) -> ConfigError:
-    # Closing any handle of a file drops this process's own lock on it (POSIX), so don't read it if it is ours.
+    # Closing any handle of a file releases this process's own lock on it (POSIX), so don't read it if it is ours.
     ours = str(path.absolute()) in _HELD
     owner = "(this very process)" if ours else path.read_text(errors="replace") if path.exists() else ""
     return ConfigError(

@@ -1,4 +1,4 @@
-"""Reading named members out of archives without trusting them, and writing checked files."""
+"""Reading named members of untrusted archives, and writing files whose size and checksum are checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BLOCK = 1 << 20
 def extract(archive: Path, files: Mapping[Path, SourceFile]) -> None:
     """Write members of a .zip, .whl or .tar(.gz) to the paths given, gunzipped and checked.
 
-    The whole archive is refused if any of its names points out of it: who packed that isn't to be trusted.
+    The whole archive is refused if any member's name points outside of it, since such an archive is malicious.
     """
     with _open_archive(archive) as members:
         for name in members.names:
@@ -71,7 +71,7 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 class _Rejoined(io.RawIOBase):
-    """A stream with the bytes that were read already put back in front."""
+    """A stream, preceded by the bytes that were already read from it."""
 
     def __init__(self, head: bytes, rest: IO[bytes]) -> None:
         self._head, self._rest = head, rest

@@ -1,4 +1,4 @@
-"""Dataset cards: what a set is, where it comes from, its checksums, licence, columns with units, and its sample."""
+"""Dataset cards: description, sources, checksums, licence, columns with units, and samples of a dataset."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CARD_FORMAT = 1
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 ReadRows = Callable[[Path, "str | None"], Iterator[Row]]
-"""A domain's `read`: a file and the name of the item's column to rows."""
+"""A domain's `read`: (file, name of the item's column) -> rows."""
 
 
 class _Strict(BaseModel):
@@ -29,8 +29,8 @@ class _Strict(BaseModel):
 
 
 class Column(_Strict):
-    """A column of numbers. `source` is its name in the set's own files, where it isn't `name`; `factor` turns the
-    number there into one in `unit`."""
+    """A column of numbers. `source` is its name in the set's own files, if it isn't `name`; numbers in the files are
+    multiplied by `factor` to be in `unit`."""
 
     name: str
     unit: str
@@ -40,10 +40,10 @@ class Column(_Strict):
 
 
 class Division(_Strict):
-    """How rows come into parts: of the whole set, all files in order, or of the part `of`.
+    """A division of rows into parts: of the whole set (all files in order), or of the part `of`.
 
-    `numpy.random.RandomState(seed).permutation` (its stream is frozen) of the rows is cut into parts of these sizes;
-    each part keeps the order of the files.
+    `numpy.random.RandomState(seed).permutation` (whose stream never changes) of the rows is cut into parts of these
+    sizes; each part keeps the order of the files.
     """
 
     of: str | None = None
@@ -52,7 +52,7 @@ class Division(_Strict):
 
 
 class SourceFile(_Strict):
-    """One file of a source. path: of the member in an archive, or the URL. bytes, sha256: of the content, gunzipped."""
+    """One file of a source. path: of the member in an archive, or the URL. bytes, sha256: of the unzipped content."""
 
     path: str
     bytes: int = Field(gt=0)
@@ -79,15 +79,15 @@ class ArchiveSource(_Strict):
 
 
 class FilesSource(_Strict):
-    """Files that each have a URL (https:, file:), perhaps gzipped there."""
+    """Files that each have a URL (https:, file:); they may be gzipped."""
 
     kind: Literal["files"]
     files: dict[str, SourceFile]
 
 
 class SimulationSource(_Strict):
-    """Rows that the domain makes (`Domain.simulate`) instead of fetching them, the same on every machine but for the
-    last bits of floating point. files: the number of the first row of each; settings: the domain's own."""
+    """Rows that the domain simulates (`Domain.simulate`) instead of fetching them; equal on all machines except for the
+    last bits of floating-point numbers. files: the number of the first row of each; settings: of the simulation."""
 
     kind: Literal["simulation"]
     seed: int
@@ -99,8 +99,8 @@ Source = Annotated[PypiSource | ArchiveSource | FilesSource | SimulationSource, 
 
 
 class CardFile(_Strict):
-    """A file of the set as it stands in the cache. item_column: None for formats without columns. where: of a .csv,
-    the text that a column holds in the rows of the set; rows: how many those are."""
+    """A file of the set in the cache. item_column: None for formats without columns. where: for a .csv, the text of
+    columns by which the rows of the set are selected. rows: their number."""
 
     name: str
     item_column: str | None = None
@@ -109,7 +109,7 @@ class CardFile(_Strict):
 
 
 class Sample(_Strict):
-    """A committed part of a split beside the card, with the columns `item` and those of the card."""
+    """A committed part of a split, next to the card, with the column `item` and those of the card."""
 
     name: str
     rows: int = Field(gt=0)
@@ -117,8 +117,8 @@ class Sample(_Strict):
 
 
 class CardReference(_Strict):
-    """What a set's items are variants of, as the domain writes one, and the number of its first letter. values: what is
-    known of it, by column, where the set has no row of it."""
+    """The sequence of which a set's items are variants, as the domain writes it, and the number of its first letter.
+    values: its values by column, if the set has no row for it."""
 
     sequence: str
     first: int = 1
@@ -126,9 +126,9 @@ class CardReference(_Strict):
 
 
 class Card(_Strict):
-    """datasets/<domain>/<name>/card.yaml. Files and samples go by split; the first split is for training.
+    """datasets/<domain>/<name>/card.yaml. The keys of files and samples are splits; the first split is for training.
 
-    With `divisions` the files are one stream instead, which those cut into splits and splits of splits.
+    With `divisions`, the files are instead one stream, which is divided into splits, and these into further splits.
     """
 
     format: int
@@ -146,7 +146,7 @@ class Card(_Strict):
     samples: dict[str, Sample] = {}
     sources: list[Source] = Field(min_length=1)
     folder: Path = Field(exclude=True)
-    """Where the card lies; not written in it."""
+    """The folder of the card file; not part of its content."""
 
     @field_validator("format")
     @classmethod
@@ -157,7 +157,7 @@ class Card(_Strict):
 
     @model_validator(mode="after")
     def _agree(self) -> Card:
-        """Every source holds every file, and file names are names, not paths."""
+        """Every source has every file, and file names contain no folders."""
         for source in self.sources:
             if set(source.files) != set(self.files):
                 raise ValueError(
@@ -170,7 +170,7 @@ class Card(_Strict):
 
     @model_validator(mode="after")
     def _divide_whole_parts(self) -> Card:
-        """Divisions come after what they divide, and use up its rows."""
+        """Each division comes after the part that it divides, and its counts sum to the rows of that part."""
         sizes: dict[str | None, int] = {None: sum(file.rows for file in self.files.values())}
         for division in self.divisions:
             if division.of not in sizes or sum(division.counts.values()) != sizes[division.of]:
@@ -181,12 +181,12 @@ class Card(_Strict):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Every split that can be asked for; those of `disjoint_splits` first."""
+        """Every split that can be requested; those of `disjoint_splits` first."""
         return tuple(name for division in self.divisions for name in division.counts) or tuple(self.files)
 
     @property
     def disjoint_splits(self) -> tuple[str, ...]:
-        """The splits that make up the whole set."""
+        """The splits that together are the whole set, without overlap."""
         return tuple(self.divisions[0].counts) if self.divisions else tuple(self.files)
 
     def leaves(self, split: str) -> tuple[str, ...]:
@@ -213,14 +213,14 @@ class Card(_Strict):
         return self.folder / self.samples[split].name
 
     def sample_rows(self, read: ReadRows) -> dict[str, Iterator[Row]]:
-        """The sample's rows by split; `read` is the domain's."""
+        """The sample's rows by split, read by the domain's `read`."""
         return {
             split: chain.from_iterable(read(self.sample_path(leaf), "item") for leaf in self.leaves(split))
             for split in self.sampled_splits
         }
 
     def rows(self, read: ReadRows, folder: Path) -> dict[str, Iterator[Row]]:
-        """All rows by split from a fetched folder; columns get the card's names and units."""
+        """All rows of a fetched folder by split, with the columns' names and units of the card."""
         if not self.divisions:
             return {split: self._file_rows(file, read, folder) for split, file in self.files.items()}
         parts = divide(self.divisions, sum(file.rows for file in self.files.values()))
@@ -236,7 +236,7 @@ class Card(_Strict):
             yield replace(row, values={name: factor * value for name, factor, value in numbers})
 
     def _part_rows(self, part: np.ndarray, read: ReadRows, folder: Path) -> Iterator[Row]:
-        """The rows with these numbers of all files in order; `line` counts over all of them, from 1."""
+        """The rows with these numbers, counted over all files in order; `line` is this number, from 1."""
         stream = chain.from_iterable(self._file_rows(file, read, folder) for file in self.files.values())
         lines = set(part.tolist())
         return (replace(row, line=number + 1) for number, row in enumerate(stream) if number in lines)
@@ -257,7 +257,7 @@ def divide(divisions: Sequence[Division], rows: int) -> dict[str, np.ndarray]:
 
 
 def _shared(name: str) -> Path:
-    """A folder of the checkout, else the copy inside the installed package."""
+    """A folder of the repository, else the copy inside the installed package."""
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent / name
     if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
@@ -281,7 +281,7 @@ def workflow_root() -> Path:
 
 
 def _roots() -> list[Path]:
-    """Where cards lie: the folders in $SCIENCEGEN_DATASETS (domain/name/card.yaml in each), then our own."""
+    """Folders with cards (domain/name/card.yaml): those in $SCIENCEGEN_DATASETS, then that of sciencegen."""
     configured = [Path(entry) for entry in os.environ.get("SCIENCEGEN_DATASETS", "").split(os.pathsep) if entry]
     return [*configured, dataset_root()]
 
@@ -295,7 +295,7 @@ def _card_paths() -> dict[str, Path]:
 
 
 def list_cards(domain: str | None = None) -> list[Card]:
-    """Every card, by domain and name."""
+    """Every card, sorted by domain and name."""
     return [
         read_card(path)
         for name, path in sorted(_card_paths().items())

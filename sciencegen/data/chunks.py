@@ -1,4 +1,4 @@
-"""What a worker does with a chunk of texts while a dataset is prepared, and the compact record it sends back."""
+"""The work on one chunk of texts when a dataset is prepared, and the compact record that a worker returns."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sciencegen.data.workers import Failure
 from sciencegen.items import Refusal
 
 ParseAndMeasure = Callable[[list[str]], Sequence[Any]]
-"""Texts to (text, key, values, encoded or None) each, or why not: a string or a record with `reason`."""
+"""Texts -> for each (text, key, values, encoded or None), or a reason: a string or a record with `reason`."""
 Encode = Callable[[list[str]], Sequence[Any]]
-"""Texts to one row of whole numbers each, or why not."""
+"""Texts -> for each one row of whole numbers, or a reason."""
 
 
 @dataclass(frozen=True)
 class PreparedChunk:
-    """Columns rather than objects, so that the parent's work per row is small.
+    """Columns instead of objects, so that the parent process has little work per row.
 
-    kept: positions in the chunk. values: [kept property]. tokens: all sequences in one row, `lengths` long each.
+    kept: positions in the chunk. values: [kept property]. tokens: all sequences concatenated; lengths: of each.
     refused: (position, reason).
     """
 
@@ -39,7 +39,7 @@ class PreparedChunk:
 
 @dataclass(frozen=True)
 class PrepareChunk:
-    """The function that runs in the workers; it must be picklable, so it is a record of picklable functions."""
+    """The function that runs in the workers: a class with picklable fields, since it must be picklable."""
 
     parse_and_measure: ParseAndMeasure
     encode: Encode | None

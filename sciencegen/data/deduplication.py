@@ -1,4 +1,4 @@
-"""First occurrences of keys, in 16 bytes a key: a growing set of 64-bit hashes as sorted runs."""
+"""First occurrences of keys, with 16 bytes per key: a growing set of 64-bit hashes in sorted arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Hashes = UInt64[np.ndarray, " key"]
 
 
 def hash_keys(keys: Sequence[str]) -> Hashes:
-    """64-bit hashes. Any two of n different keys have the same one with probability n^2 / 2^65: 7e-8 for 1.6 million.
+    """64-bit hashes. Two of n different keys collide with probability n^2 / 2^65: 7e-8 for 1.6 million.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def hash_keys(keys: Sequence[str]) -> Hashes:
 
 
 class FirstOccurrences:
-    """The line on which each hash occurred first. Runs double in size, so there are only log2(n) of them.
+    """The line on which each hash occurred first, in sorted arrays that double in size, so there are only log2(n).
 
     Examples
     --------
@@ -40,7 +40,7 @@ class FirstOccurrences:
         self._runs: list[tuple[np.ndarray, np.ndarray]] = []
 
     def first_lines(self, hashes: Hashes, lines: Int[np.ndarray, " key"]) -> Int[np.ndarray, " key"]:
-        """Line of an earlier equal hash, -1 where the key is new; new ones are added."""
+        """Line of an earlier equal hash, or -1 for a new one; new hashes are added."""
         found = np.full(len(hashes), -1, dtype=np.int64)
         if not len(hashes):
             return found
@@ -48,7 +48,7 @@ class FirstOccurrences:
             place = np.minimum(np.searchsorted(run, hashes), len(run) - 1)
             match = run[place] == hashes
             found[match] = run_lines[place[match]]
-        # Within this batch the first occurrence counts: a stable sort puts it in front of its equals.
+        # Within this batch, a stable sort puts the first occurrence before equal hashes.
         order = np.argsort(hashes, kind="stable")
         ordered = hashes[order]
         starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])

@@ -1,4 +1,4 @@
-"""HTTP for datasets: whole downloads into a file, and the package index's list of files (PEP 503 and 691)."""
+"""HTTP for datasets: complete downloads into a file, and the list of files of a package index (PEP 503, 691)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BLOCK = 1 << 18
 SIMPLE = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError)
 Progress = Callable[[int, int], None]
-"""Called with the bytes so far and the bytes to come (-1 where the server doesn't say)."""
+"""Called with the bytes received so far and the total (-1 if the server doesn't state it)."""
 Response = http.client.HTTPResponse | urllib.response.addinfourl
 
 
@@ -70,7 +70,7 @@ def _html_links(body: bytes) -> dict[str, str]:
 
 
 def download(url: str, target: Path, sha256: str | None = None, progress: Progress | None = None) -> None:
-    """Write what is at `url` to `target`, which appears only when it is whole (and has this checksum)."""
+    """Download `url` to `target`, which is created only if the download is complete (and has this checksum)."""
     for attempt in range(ATTEMPTS):
         try:
             return _download_once(url, target, sha256, progress)
@@ -113,7 +113,7 @@ def _copy(source: Response, sink: IO[bytes], expected: int, progress: Progress |
 
 
 def open_url(url: str, accept: str = "*/*") -> Response:
-    """An open answer; proxies and certificates as the environment says, a name and password in the URL as a header."""
+    """Open a URL, with proxies and certificates of the environment; a user and password in it are sent as a header."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https", "file"):
         raise DataError(f"Expected an https:, http: or file: address, got {without_credentials(url)}.")
@@ -127,7 +127,7 @@ def open_url(url: str, accept: str = "*/*") -> Response:
 
 
 def _certificates() -> ssl.SSLContext:
-    """The system's certificates ($SSL_CERT_FILE counts), else pip's or requests' own settings."""
+    """The system's certificates (or $SSL_CERT_FILE), and those of the settings of pip or requests."""
     bundle = next((os.environ[key] for key in ("PIP_CERT", "REQUESTS_CA_BUNDLE") if os.environ.get(key)), None)
     context = ssl.create_default_context()
     if bundle and os.path.isfile(bundle):
@@ -136,6 +136,6 @@ def _certificates() -> ssl.SSLContext:
 
 
 def without_credentials(url: str) -> str:
-    """A URL without the name and password in it, for messages."""
+    """A URL without its user name and password, for messages."""
     parts = urllib.parse.urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

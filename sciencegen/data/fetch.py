@@ -1,4 +1,4 @@
-"""Fetch a dataset: the cache first, then each source of its card in turn. The cache holds only whole, checked files."""
+"""Fetch a dataset from the cache or from the sources of its card in turn; only complete, checked files are cached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
 MANIFEST = "fetched.json"
 RemoteSource = PypiSource | ArchiveSource | FilesSource
 Progress = Callable[[int, int], None]
-"""Called with the bytes so far and the bytes to come (-1 where the server doesn't say); of a simulation, with rows."""
+"""Called with the bytes so far and the total (-1 if the server doesn't state it); for a simulation, with rows."""
 Make = Callable[[SimulationSource, str, Path, "Progress | None"], None]
 """Writes the rows of one split of a simulated set to a path."""
 
@@ -38,14 +38,14 @@ def is_offline(offline: bool = False) -> bool:
 
 
 def cached_folder(card: Card, cache_dir: str | Path | None = None) -> Path:
-    """Where a fetched set lies; its name holds the checksums of the card's sources, so a changed card fetches anew."""
+    """The folder of a fetched set; its name depends on the card's sources, so that a changed card is fetched again."""
     content = json.dumps([source.model_dump(mode="json") for source in card.sources], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return cache_root(cache_dir) / "datasets" / card.domain / f"{card.name}-{digest}"
 
 
 def is_fetched(card: Card, cache_dir: str | Path | None = None) -> bool:
-    """Whether the cache holds every file in the size that was checked when it came."""
+    """Whether the cache has every file, with the size that it had when it was fetched."""
     folder = cached_folder(card, cache_dir)
     try:
         sizes = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
@@ -58,15 +58,15 @@ def fetch(
     card: Card, cache_dir: str | Path | None = None, offline: bool = False, progress: Progress | None = None,
     make: Make | None = None,
 ) -> Path:  # fmt: skip
-    """The folder that holds the card's files, fetched if it isn't there yet.
+    """The folder with the card's files, which are fetched if necessary.
 
-    make: how a simulated set is made. A copy in `<cache>/downloads` is used instead of the network: a distribution or
-    archive under its own name, a single file under its name in the card."""
+    make: makes a simulated set. A copy in `<cache>/downloads` is used instead of the network: a distribution or archive
+    under its own name, a single file under its name in the card."""
     folder = cached_folder(card, cache_dir)
     if is_fetched(card, cache_dir):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with turn_at(folder.parent):  # several steps of a run may want one set at once
+    with turn_at(folder.parent):  # several processes may need the same set at once
         return folder if is_fetched(card, cache_dir) else _fetched(card, folder, cache_dir, offline, progress, make)
 
 
@@ -127,9 +127,9 @@ def _obtain(
     offline: bool,
     progress: Progress | None,
 ) -> Path:
-    """The file at a URL (None: ask the package index) as a local file: the user's own copy, or a download.
+    """The local path of the file at a URL (None: looked up in the package index): the user's copy, or a download.
 
-    Distributions and archives are checked here; single files (source None) as they are written into the set."""
+    Distributions and archives are checked here; single files (source None) when they are written into the set."""
     configured = downloads / target.name
     sha256 = None if source is None else source.sha256
     if configured.is_file():

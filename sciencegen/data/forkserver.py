@@ -1,8 +1,8 @@
-"""A small clean process that imports once and forks workers fast: a worker that dies costs milliseconds, not seconds.
+"""A small process that imports modules once and forks workers: to replace a worker takes milliseconds, not seconds.
 
-Why not `multiprocessing`: forking this process is unsafe once torch has started threads, and its spawn and fork-server
-both run the user's script again unless it is guarded by `if __name__ == "__main__"`. Here nothing is run again.
-Run as a program (`python -m sciencegen.data.forkserver FD`) it serves on that socket until its other end closes.
+`multiprocessing` is not used: forking the calling process is unsafe once torch has started threads, and its spawn and
+forkserver methods run the user's script again unless it is guarded by `if __name__ == "__main__"`; this one does not.
+Run as a program (`python -m sciencegen.data.forkserver FD`) it serves on that socket until the other end closes.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ AVAILABLE = os.name == "posix"
 
 
 class Forkserver:
-    """The calling process's end: `fork(task)` gives a worker's number and the connection to it."""
+    """The client in the calling process: `fork(task)` returns a worker's process id and the connection to it."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        # A session of its own: Ctrl-C reaches this process only, and it decides what to stop. Nothing that a library
-        # prints in a worker may mix with a table on our standard output, so that goes to standard error.
+        # In a new session, so that Ctrl-C reaches only the calling process, which decides what to stop. What libraries
+        # print in a worker goes to standard error, so that it does not mix with a table on our standard output.
         self.process = subprocess.Popen(
             [sys.executable, "-c", f"from sciencegen.data.forkserver import serve; serve({theirs.fileno()})"],
             pass_fds=[theirs.fileno()],
@@ -50,7 +50,7 @@ class Forkserver:
         self._one_request = threading.Lock()
 
     def fork(self, task: bytes) -> tuple[int, Connection]:
-        """Start a worker on a pickled function."""
+        """Start a worker for a pickled function."""
         ours, theirs = socket.socketpair()
         with self._one_request, theirs:
             try:
@@ -76,12 +76,12 @@ class Forkserver:
 
 
 _SERVERS: dict[tuple[int, tuple[str, ...]], Forkserver] = {}
-"""By the process that asks (a forked child must not talk on its parent's socket) and its search path (a server imports
-a module once: under another path the same name may be another module)."""
+"""By the calling process (a forked child must not use its parent's socket) and its search path (a server imports a
+module once, and with another path its name may refer to another module)."""
 
 
 def forkserver() -> Forkserver:
-    """The fork server of this process, started on first use and ended with the process."""
+    """The fork server of this process, started on first use and closed at exit."""
     key = (os.getpid(), tuple(_search_path()))
     server = _SERVERS.get(key)
     if server is None or server.process.poll() is not None:
@@ -102,7 +102,7 @@ def _search_path() -> list[str]:
 
 
 def serve(descriptor: int) -> None:
-    """Fork a worker for each request; at the end of the connection kill the workers that still run, and end."""
+    """Fork a worker for each request; when the connection closes, kill the workers that still run, and return."""
     connection = Connection(descriptor)
     workers: set[int] = set()
     while True:
@@ -122,15 +122,15 @@ def serve(descriptor: int) -> None:
         workers = {worker for worker in workers if os.waitpid(worker, os.WNOHANG)[0] == 0} | ({pid} if pid else set())
         try:
             connection.send((pid, problem))
-        except OSError:  # whoever asked was killed in the meantime
+        except OSError:  # the client was killed in the meantime
             break
-    for worker in workers:  # none is reaped yet, so its number is still its own
+    for worker in workers:  # none was reaped yet, so no process id was reused
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
 
 
 def _import_task(task: bytes) -> str:
-    """Load the task here, so that each worker inherits its imports; the error's text if that fails."""
+    """Load the task, so that workers inherit its imports; returns the error's text if that fails, else ""."""
     try:
         pickle.loads(task)
     except Exception as error:
@@ -139,7 +139,7 @@ def _import_task(task: bytes) -> str:
 
 
 def _work(connection: Connection, task: bytes) -> None:
-    """A worker's life: answer (True, result) or (False, reason) to each argument, until the connection closes."""
+    """Main loop of a worker: send (True, result) or (False, reason) for each argument, until the connection closes."""
     try:
         function = pickle.loads(task)
         connection.send((True, None))
@@ -147,7 +147,7 @@ def _work(connection: Connection, task: bytes) -> None:
             connection.send(_answer(function, connection.recv()))
     except (EOFError, OSError):
         pass
-    except BaseException as error:  # of loading the function: the parent raises it
+    except BaseException as error:  # from loading the function: raised again by the parent
         with contextlib.suppress(OSError):
             connection.send((False, _reason(error)))
     finally:

@@ -1,4 +1,4 @@
-"""items.parquet while it is written: one row group after the other, splits by key, statistics of the first split."""
+"""Writing items.parquet: one row group after the other, splits by key, and statistics of the first split."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 ROWS_PER_GROUP = 65_536
 NAME = "name"
-"""The column of what a file calls its items; empty where it doesn't."""
+"""The column of the names that a file gives to its items; empty if it gives none."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same for all rows.
+    """Settings that are the same for all rows.
 
     Parameters
     ----------
     properties, columns : tuple of str
-        Computed properties, and numbers of the rows.
+        Computed properties, and columns of numbers in the rows.
     splits : tuple of str
         Names in order.
     edges : array [split - 1], optional
-        Cumulative fractions; None where each row says its split.
+        Cumulative fractions; None if each row has its split.
     report_duplicates : bool
     supplied : tuple of str
-        Properties of which a row's own value replaces the computed one.
+        Properties for which a row's own value replaces the computed one.
     """
 
     properties: tuple[str, ...]
@@ -46,8 +46,8 @@ class Plan:
 
 
 class PendingRow(NamedTuple):
-    """What the parent keeps of a row while a worker has its text. split: number of its stream. values: of the plan's
-    columns, then of its supplied properties."""
+    """The parts of a row that the parent process keeps while a worker processes the text. split: number of its stream.
+    values: of the plan's columns, then of its supplied properties."""
 
     split: int
     line: int
@@ -79,7 +79,7 @@ class ItemsWriter:
             self._writer.close()
 
     def add(self, chunk: PreparedChunk, fresh: np.ndarray, rows: list[PendingRow]) -> None:
-        """Append the fresh items of a chunk; `rows` are theirs."""
+        """Append the fresh items of a chunk; `rows` are those of the fresh items."""
         if not rows:
             return
         own = np.array([row.values for row in rows], np.float32).reshape(len(rows), -1)
@@ -97,7 +97,7 @@ class ItemsWriter:
             self._flush()
 
     def _split(self, hashes: np.ndarray, numbers: list[int]) -> np.ndarray:
-        """Given by the row's stream, or drawn from the key: an item is in one split whatever the order or the file."""
+        """The stream's split, or one derived from the key's hash, which does not depend on the order or the file."""
         if self.plan.edges is None:
             return np.array(numbers, np.int8)
         return np.searchsorted(self.plan.edges, hashes / 2.0**64, side="right").astype(np.int8)

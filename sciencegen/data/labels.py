@@ -1,4 +1,4 @@
-"""Labels of items by their names: those that the domain reads in names, or a user's table of them."""
+"""Labels of items by their names: read from the names by the domain, or from a user's table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sciencegen.errors import DataError, unknown_name
 def grouped(
     readers: Mapping[str, Callable[[str], str]], requested: str, names: Sequence[str], numbers: Iterable[str] = ()
 ) -> tuple[str, list[str]]:
-    """What the labels are called, and one for each name, "" where there is none. numbers: what else may be requested.
+    """The title of the labels, and a label for each name, "" if it has none. numbers: what else may be requested.
 
-    An item's name is looked for in a table as it stands, and without its range (`BLAT_ECOLX` for `BLAT_ECOLX/24-286`).
+    A table is searched for an item's full name, then for the name without range (`BLAT_ECOLX` of `BLAT_ECOLX/24-286`).
     """
     if requested in readers:
         found, what = [readers[requested](name) for name in names], requested
@@ -25,19 +25,19 @@ def grouped(
     else:
         raise unknown_name("number, label or table to colour by", requested, [*numbers, *readers])
     if not any(found):
-        said = f"such as '{next(filter(None, names))}'" if any(names) else "and none has one: prepare the data anew"
-        raise DataError(f"Expected a label of some items by their names, {said}; found none in '{requested}'.")
+        example = f"such as '{next(filter(None, names))}'" if any(names) else "but none has one: prepare the data again"
+        raise DataError(f"Expected labels for some items by their names, {example}; found none in '{requested}'.")
     return what, found
 
 
 def check_labels(requested: str | None) -> None:
-    """An error for a table of labels that isn't there."""
+    """Raise an error if a table of labels doesn't exist."""
     if requested is not None and requested.lower().endswith(READ_TABLES) and not Path(requested).is_file():
         raise DataError(f"Expected a table of labels at {requested}, found no file.")
 
 
 def read_labels(path: Path) -> tuple[str, dict[str, str]]:
-    """A table with a column `name` or `id`, and one of labels, the first other: its head, and by name."""
+    """Read a table with a column `name` or `id` and a first other column, of labels: its title, and labels by name."""
     columns, accepted = column_names(path), ("name", *ID_COLUMNS)
     named = next((columns[at] for one in accepted for at, name in enumerate(columns) if name.lower() == one), None)
     label = next((name for name in columns if name != named), None)

@@ -1,4 +1,4 @@
-"""What follows from a trained model alone and took long, kept in the cache for the next start."""
+"""Cache of slow computations that depend only on a trained model."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sciencegen.data.fetch import cache_root
 from sciencegen.files import atomic_write, sha256_of
 
 FOLDER = "models"
-"""Of the cache."""
+"""Folder in the cache."""
 
 LIBRARIES = ("numpy", "scipy", "torch")
 
 _UNUSABLE = (OSError, ValueError, RuntimeError)
-"""What a cache may raise that can't be written, is damaged, or has no home to be in."""
+"""Errors of a cache that can't be written, is damaged, or has no home folder."""
 
 
 def remembered(files: Sequence[Path], more: Sequence[Any], name: str, make: Callable[[], Any]) -> Any:
-    """What `make` gives, plain data: as it stands in the cache if it was made of the same files, by the same code and
-    libraries, under the same `more`. Without a cache that can be used it only takes longer."""
+    """The result of `make`, which must be JSON data, from the cache if it was computed with the same files, code,
+    libraries and `more`. If the cache can't be used, the result is computed."""
     with suppress(*_UNUSABLE):
         return json.loads(_place(files, more, name).read_text(encoding="utf-8"))
     made = make()
@@ -35,8 +35,8 @@ def remembered(files: Sequence[Path], more: Sequence[Any], name: str, make: Call
 
 
 def _place(files: Sequence[Path], more: Sequence[Any], name: str) -> Path:
-    told = [*map(str, more), _code(), *map(version, LIBRARIES), *map(sha256_of, files)]
-    return cache_root() / FOLDER / f"{name}-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]}.json"
+    inputs = [*map(str, more), _code(), *map(version, LIBRARIES), *map(sha256_of, files)]
+    return cache_root() / FOLDER / f"{name}-{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]}.json"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""An image as an instrument sees it: the names of its fields, the blur of a point spread function, Gaussian noise.
+"""Observation of an image by an instrument: names of its fields, blur by a point spread function, Gaussian noise.
 
 observed = psf * image + noise,     noise ~ N(0, variance)
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 IMAGE, PSF, VARIANCE = "image", "psf", "variance"
 """Fields of a Batch of images: [batch band y x]; the point spread function [batch y x] or [batch band y x], of odd side
-and sum 1, missing or all zero where nothing blurs; the variance of the noise [batch band y x] or [batch band 1 1], in
+and sum 1, missing or all zero if there is no blur; the variance of the noise [batch band y x] or [batch band 1 1], in
 the image's unit squared."""
 
 ArrayT = TypeVar("ArrayT", np.ndarray, "Tensor")
@@ -39,7 +39,7 @@ def convolve(image: ArrayT, kernel: ArrayT, fft: FourierTransform = scipy.fft) -
     ----------
     image : array [... y x]
     kernel : array [... k k]
-        k is odd; its middle pixel moves nothing.
+        k is odd; the middle pixel is the origin.
     fft : module
         The transform of the arrays' library, `torch.fft` for tensors.
 
@@ -47,7 +47,7 @@ def convolve(image: ArrayT, kernel: ArrayT, fft: FourierTransform = scipy.fft) -
     -------
     array [... y x]
         sum over v, u of kernel[v, u] image[y - v, x - u], where the image is 0 outside of its pixels: both are padded,
-        so that nothing enters on the opposite side.
+        so that nothing wraps around.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Records of a dataset's preparation: what is computed of items, how rows are treated, and what they come from."""
+"""Settings of a dataset's preparation: what is computed for items, how rows are treated, and their origin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sciencegen.data.chunks import Encode, ParseAndMeasure
 
 @dataclass(frozen=True)
 class ItemFunctions:
-    """What the worker processes compute of texts; both functions must be picklable.
+    """The functions of texts that run in worker processes; both must be picklable.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class ItemFunctions:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """processes: 0 for this one. timeout_s: of a chunk, then of an item."""
+    """processes: 0 for this one. timeout_s: for a chunk, then for each of its items."""
 
     processes: int = 2
     chunk: int = 512
@@ -45,11 +45,11 @@ class PreparationOptions:
     Parameters
     ----------
     column_names : sequence of str, optional
-        Numbers of the rows to keep; by default those of the first rows, except names of properties.
+        Columns of numbers to keep; by default those found in the first rows, except names of properties.
     supplied_names : collection of str
-        Properties of which a row's own value, where it has one, replaces the computed one.
+        Properties for which a row's own value, if it has one, replaces the computed one.
     split : str or mapping
-        The one split, or fractions by name: an item's split is drawn from its own key. Not used for named streams.
+        One split, or fractions by name: an item's split depends on its key only. Not used for named streams.
     report_duplicates : bool
         Whether rejects.csv lists duplicates. They are always counted.
     workers : WorkerSettings
@@ -64,14 +64,14 @@ class PreparationOptions:
 
 @dataclass(frozen=True)
 class SourceDescription:
-    """What dataset.json says of the rows' origin.
+    """The rows' origin, as written in dataset.json.
 
     Parameters
     ----------
     name : str
-        As messages call it.
+        Used in messages.
     files : sequence of str or Path
-        Their checksums are kept.
+        Their checksums are saved.
     provenance : mapping
         Command, versions and seed.
     context : mapping

@@ -1,7 +1,8 @@
-"""Prepare a dataset: rows in, checked and measured items out, in flat memory and with every refusal listed.
+"""Prepare a dataset: from rows to checked and measured items, in constant memory, with a list of all refused rows.
 
-Rows stream through killable workers; the parent only drops duplicates and writes. The output folder appears whole:
-items.parquet (item, its name, properties as float32, the user's columns, tokens, split), rejects.csv, dataset.json.
+Rows are processed in killable workers; the parent only drops duplicates and writes. The output folder appears when it
+is complete: items.parquet (item, its name, properties as float32, the user's columns, tokens, split), rejects.csv and
+dataset.json.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def prepare(
     Parameters
     ----------
     rows : iterable of Row, or mapping
-        A stream, or named streams, one for each split. The first of two equal items stays, so a test split never holds
-        an item of a split before it.
+        A stream, or named streams, one for each split. The first of equal items is kept, so a test split never contains
+        an item of an earlier split.
     functions : ItemFunctions
         Run in worker processes.
     output : str or Path
@@ -56,7 +57,7 @@ def prepare(
     overwrite : bool
         Whether an existing folder is replaced.
     progress : callable, optional
-        Called with the number of rows done.
+        Called with the number of processed rows.
 
     Returns
     -------
@@ -65,9 +66,9 @@ def prepare(
     Raises
     ------
     ConfigError
-        If the folder exists, or fractions or column names make no sense.
+        If the folder exists, or fractions or column names are invalid.
     DataError
-        If no row is usable, or a column that was asked for has no number.
+        If no row is usable, or a requested column has no number.
 
     Examples
     --------
@@ -132,7 +133,7 @@ def _streams(
 
 
 def check_fractions(fractions: Mapping[str, float]) -> None:
-    """An error for fractions of splits that don't sum to 1 or are negative."""
+    """Raise an error if fractions of splits don't sum to 1 or are negative."""
     if not math.isclose(sum(fractions.values()), 1.0, abs_tol=1e-6) or min(fractions.values()) < 0:
         raise ConfigError(f"Expected split fractions that sum to 1, got {dict(fractions)}.")
 
@@ -148,7 +149,7 @@ def _column_names(
 
 
 def check_columns(wanted: Sequence[str], properties: Sequence[str]) -> None:
-    """An error for columns that would stand beside computed ones of the same name."""
+    """Raise an error if columns have the names of computed ones."""
     if clash := sorted({*properties, *FIXED_COLUMNS}.intersection(wanted)):
         raise ConfigError(f"Expected other names for the columns {clash}: they name computed properties. Rename them.")
 
@@ -156,7 +157,7 @@ def check_columns(wanted: Sequence[str], properties: Sequence[str]) -> None:
 def _check_found(
     wanted: Sequence[str], columns: Mapping[str, Any], source: str, peeked: Sequence[tuple[int, Row]]
 ) -> None:
-    """An error for a column that was asked for and has no number in any row."""
+    """Raise an error if a requested column has no number in any row."""
     found = sorted({name for _, row in peeked for name in row.values})
     for name in wanted:
         if not columns[name]["count"]:
@@ -164,7 +165,7 @@ def _check_found(
 
 
 class _Run:
-    """The rows whose texts the workers have, and the counts."""
+    """The rows that are being processed by workers, and the counts."""
 
     def __init__(self, plan: Plan, stream: Iterator[tuple[int, Row]], by_split: bool) -> None:
         self.plan, self.stream, self.by_split = plan, stream, by_split
@@ -173,7 +174,7 @@ class _Run:
         self.rows = self.refused = self.duplicates = 0
 
     def texts(self) -> Iterator[str]:
-        """The texts to send to the workers; the rest of each row waits here for its result."""
+        """The texts to send to the workers; the rest of each row is pending until its result arrives."""
         names = (*self.plan.columns, *self.plan.supplied)
         for number, row in self.stream:
             values = [row.values.get(name, math.nan) for name in names] if names else []
@@ -206,9 +207,9 @@ class _Run:
         self, position: int, rows: Sequence[PendingRow], texts: list[str], reason: str, rejects: RejectsWriter
     ) -> None:
         row = rows[position]
-        split = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # line numbers repeat over several sources
+        split = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # several sources have equal line numbers
         text = texts[position]
-        if text.endswith(tail := f": {reason}"):  # what a domain knew before it came here: `# name: reason`
+        if text.endswith(tail := f": {reason}"):  # a row that the domain's reader refused: `# name: reason`
             text = text.removesuffix(tail).removeprefix("# ")
         rejects.add(row.line, text, split + reason)
         self.refused += 1

@@ -1,4 +1,4 @@
-"""A prepared dataset on disk, read column by column and split by split."""
+"""A prepared dataset on disk, read by column and by split."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIXED_COLUMNS = ("item", NAME, "split", "tokens")
 
 
 class ItemColumn(Sequence[str]):
-    """Texts in Arrow's compact memory (1.6 million SMILES: 70 MB, a quarter of a list); each is made when asked for."""
+    """Texts as an Arrow array (1.6 million SMILES: 70 MB, a quarter of a list), converted to `str` on access."""
 
     def __init__(self, column: pa.Array | pa.ChunkedArray) -> None:
         import pyarrow as pa
@@ -51,9 +51,9 @@ class ItemColumn(Sequence[str]):
 
 
 class PreparedDataset:
-    """items.parquet, rejects.csv and dataset.json in one folder; nothing is read before it is asked for.
+    """items.parquet, rejects.csv and dataset.json in one folder; data are read on access.
 
-    limit: of each split only so many items, the first, are there.
+    limit: only this many items of each split, the first ones, are used.
     """
 
     def __init__(self, path: Path, summary: Mapping[str, Any], limit: int | None = None) -> None:
@@ -112,8 +112,8 @@ class PreparedDataset:
         return ItemColumn(self._columns(["item"], split)["item"])
 
     def names(self, split: str | None = None) -> ItemColumn:
-        """What the source calls the items of a split, "" where it doesn't; of data prepared before names were kept,
-        all of them."""
+        """The names of a split's items in the source, "" for items without a name. All are "" in data prepared by
+        versions that did not save names."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Records of a CSV text, each with the line where it begins; a stray quotation mark costs its own record only."""
+"""Records of a CSV text, each with its first line number; a stray quotation mark affects only its own record."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from types import TracebackType
 from sciencegen.errors import DataError
 
 LONGEST_RECORD = 1000
-"""Lines that one quoted record may span; more means that a quotation mark was never closed, and opens nothing."""
+"""Most lines of one quoted record; with more, the quotation mark counts as unclosed and as an ordinary character."""
 
 
 def csv_records(text: Iterator[str], separator: str, source: str) -> Iterator[tuple[int, list[str]]]:
     """(first line, cells) of each record that isn't blank.
 
-    A quotation mark that is never closed, or closed before the end of its cell, would swallow the lines after it: then
-    its own line is taken as it stands, and reading goes on with the next.
+    A quotation mark that is never closed, or closed before the end of its cell, would include the following lines. In
+    this case its line is read without quoting, and reading continues with the next line.
     """
     lines, number = _RecordLines(text), 1
     reader = csv.reader(lines, delimiter=separator, strict=True)
@@ -39,7 +39,7 @@ def csv_records(text: Iterator[str], separator: str, source: str) -> Iterator[tu
 
 
 class _RecordLines:
-    """Lines of a text, of which all but the first of a record can be put back; it seems to end after LONGEST_RECORD."""
+    """Lines of a text, which stop after LONGEST_RECORD lines of a record; all but its first can be put back."""
 
     def __init__(self, text: Iterator[str]) -> None:
         self._text, self._returned = text, deque[str]()
@@ -65,7 +65,7 @@ class _RecordLines:
 
 
 class reporting_damage:
-    """What a broken gzip or a NUL in a strict reader raises, as a DataError that names the file."""
+    """Converts errors from a damaged gzip file or from the CSV reader to a DataError that names the file."""
 
     def __init__(self, source: str) -> None:
         self.source = source

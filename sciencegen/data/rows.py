@@ -1,4 +1,4 @@
-"""Rows of users' tables, and which of a table's columns holds what."""
+"""Roles of the columns of users' tables."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sciencegen.errors import DataError
 
 ID_COLUMNS = ("id", "name")
-"""Columns of a table that name its items, in any case."""
+"""Columns with the names of a table's items, in upper or lower case."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Indices of a record's cells. items: the first of these that isn't empty holds the row's item. name_column: its
-    name. numbers, cells: by name."""
+    """Indices of a record's cells. items: the row's item is in the first of these that isn't empty. name_column: of the
+    item's name. numbers, cells: by column name."""
 
     items: Sequence[int]
     name_column: int | None
@@ -23,7 +23,7 @@ class Columns:
 
 
 class NoItemColumn(DataError):
-    """A table without a column of items; `columns` are the names that it has."""
+    """A table has no column of items; `columns` are the names of its columns."""
 
     def __init__(self, message: str, columns: Sequence[str]) -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ class NoItemColumn(DataError):
 
 @dataclass(frozen=True)
 class TableReading:
-    """item_columns, column, with_cells: as of `read_table`. source: the file, in words."""
+    """item_columns, column, with_cells: as in `read_table`. source: the file, for messages."""
 
     item_columns: Sequence[str]
     column: str | None
@@ -40,7 +40,7 @@ class TableReading:
     with_cells: bool = False
 
     def columns(self, names: Sequence[str], numeric: Collection[int], empty: Collection[int] = ()) -> Columns:
-        """numeric: which columns may hold numbers; empty: of these, in which none was seen yet, nor anything else."""
+        """numeric: columns that may contain numbers; empty: those of them that were empty in all rows so far."""
         guess = next((name for index, name in enumerate(names) if index not in numeric), "")
         item = find_column(names, self.item_columns, self.column, self.source, guess)
         lower = [name.strip().lower() for name in names]

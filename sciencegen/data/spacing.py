@@ -1,4 +1,4 @@
-"""Some rows of many, for what needs no more."""
+"""Evenly spaced subsets of rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Int
 
 
 def evenly_spaced(count: int, most: int) -> Int[np.ndarray, " row"]:
-    """At most so many rows of `count`, the first and the last among them."""
+    """At most `most` row numbers below `count`, evenly spaced and including the first and the last."""
     if not count:
         return np.empty(0, int)
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of columns with gaps, one batch after the other."""
+"""Mean and standard deviation of columns with missing values, accumulated over batches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ColumnStatistics:
-    """Of each column: how many values, their mean, their sum of squared deviations, the least and the greatest."""
+    """Of each column: number of values, mean, sum of squared deviations, least and greatest value."""
 
     count: np.ndarray
     mean: np.ndarray
@@ -23,7 +23,7 @@ class ColumnStatistics:
         return ColumnStatistics(zero, zero, zero, np.full(columns, np.inf), np.full(columns, -np.inf))
 
     def add(self, values: np.ndarray) -> ColumnStatistics:
-        """With the rows of values [row column] (NaN = missing) added.
+        """The statistics after adding the rows of values [row column] (NaN = missing).
 
         M2 = M2_a + M2_b + (mean_b - mean_a)^2 n_a n_b / n (Chan, Golub & LeVeque 1983, eq. 1.5b)
         """
@@ -44,7 +44,7 @@ class ColumnStatistics:
         )
 
     def describe(self, names: tuple[str, ...]) -> dict[str, dict[str, float | int | None]]:
-        """Plain numbers by column name; None where a column has no value."""
+        """Python numbers by column name; None if a column has no value."""
         deviation = np.sqrt(self.squares / np.maximum(self.count, 1))
         columns = {"mean": self.mean, "std": deviation, "min": self.low, "max": self.high}
         return {

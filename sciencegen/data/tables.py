@@ -43,40 +43,40 @@ __all__ = [
 ]
 
 READ_TABLES = (*WRITTEN_TABLES, ".tsv", ".tsv.gz")
-"""Endings of files that `read_table` is for; what they hold their first bytes tell."""
+"""Endings of files for `read_table`; their format is recognized by the first bytes."""
 Binary = io.BufferedReader | gzip.GzipFile
 Records = Iterator[tuple[int, list[str]]]
 """First line and cells of each record."""
 PEEK_ROWS = 200
-"""How many rows decide which columns hold numbers."""
+"""Number of rows by which columns of numbers are recognized."""
 
 
 def read_table(
     path: str | Path, item_columns: Sequence[str], column: str | None = None, with_cells: bool = False
 ) -> Iterator[Row]:
-    r"""Stream the rows of a .csv or .parquet file. The first bytes tell what a file is, not its ending.
+    r"""Stream the rows of a .csv or .parquet file. The format is recognized by the first bytes, not by the ending.
 
     Parameters
     ----------
     path : str or Path
         "-" reads CSV from standard input.
     item_columns : sequence of str
-        Names of the item's column, most preferred first, in any case. A row that is empty there is read from the next
-        one.
+        Possible names of the item's column, most preferred first, in upper or lower case. If a row's cell is empty
+        there, the next of these columns is used.
     column : str, optional
-        The user's own choice of the item's column.
+        The item's column, chosen by the user.
     with_cells : bool
-        Whether rows have all their `cells`: text, of Parquet's numbers the numbers.
+        Whether rows have all their `cells`, as text, or as numbers for columns of numbers in Parquet.
 
     Yields
     ------
     Row
-        `values` holds the columns of numbers, `unread` what in these is no finite number.
+        `values` has the numbers of the columns of numbers, `unread` the cells there that are not finite numbers.
 
     Raises
     ------
     DataError
-        Errors about the file come from this call, before the first row.
+        Errors about the file are raised by this call, before the first row.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def read_table(
 
 
 def read_lines(path: Path) -> Iterator[Row]:
-    """A file of texts with one item in each line; a file that isn't there is an error before the first row."""
+    """Read a file with one item per line; a missing file is an error before the first row."""
     if not path.is_file():
         raise DataError(f"Expected a file at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
     return _read_lines(path)
@@ -108,7 +108,7 @@ def _read_lines(path: Path) -> Iterator[Row]:
 
 
 def column_names(path: Path) -> list[str]:
-    """The names in a table's header, of items and texts too."""
+    """The names of all columns of a table."""
     if _is_parquet(path):
         return _open_parquet(path).schema_arrow.names
     with open_binary(path) as binary:
@@ -116,7 +116,7 @@ def column_names(path: Path) -> list[str]:
 
 
 def number_columns(path: Path) -> list[str]:
-    """The names of the columns that `read_table` takes for numbers."""
+    """The names of the columns that `read_table` reads as numbers."""
     if _is_parquet(path):
         schema = _open_parquet(path).schema_arrow
         return [schema.names[at] for at in sorted(_number_fields(schema))]
@@ -127,7 +127,7 @@ def number_columns(path: Path) -> list[str]:
 
 
 def no_numbers(source: str | Path, name: str, columns: Iterable[str]) -> DataError:
-    """The error for a column that is none of the columns of numbers, with its first cell if the source is a table."""
+    """The error for a column that is not one of numbers, with its first cell if the source is a table."""
     path = Path(source)
     first_cell = _first_cell(path, name) if path.is_file() and path.name.lower().endswith(READ_TABLES) else ""
     first = f" Its first cell: {Row(0, '', unread={name: first_cell}).why_no_number(name)}." if first_cell else ""
@@ -136,7 +136,7 @@ def no_numbers(source: str | Path, name: str, columns: Iterable[str]) -> DataErr
 
 
 def _first_cell(path: Path, name: str) -> str:
-    """The first cell of a column that isn't empty; "" where there is none, and in a Parquet: its columns have types."""
+    """The first nonempty cell of a column; "" if there is none, and for Parquet, whose columns are typed."""
     if _is_parquet(path):
         return ""
     with open_binary(path) as binary:
@@ -147,7 +147,7 @@ def _first_cell(path: Path, name: str) -> str:
 
 
 def _is_parquet(path: Path) -> bool:
-    """What a table is, as its first bytes tell; an error where there is none."""
+    """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
     if not path.is_file():
         raise DataError(f"Expected a table at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
     with open(path, "rb") as handle:
@@ -158,7 +158,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def open_binary(path: Path) -> Binary:
-    """The file's bytes, gunzipped if its first two bytes say gzip."""
+    """Open a file, unzipped if its first two bytes are those of gzip."""
     handle = open(path, "rb")  # noqa: SIM115 - the caller closes it
     is_gzip = handle.read(2) == b"\x1f\x8b"
     handle.seek(0)
@@ -166,7 +166,7 @@ def open_binary(path: Path) -> Binary:
 
 
 def lines_matching(path: Path, values: Mapping[str, str]) -> set[int]:
-    """The lines of a comma-separated file on which every named column holds the given text."""
+    """The lines of a comma-separated file on which every named column has the given text."""
     with io.TextIOWrapper(io.BufferedReader(open_binary(path)), encoding="utf-8-sig", newline="") as text:
         records = csv_records(text, ",", str(path))
         _, names = next(records, (1, []))
@@ -177,14 +177,14 @@ def lines_matching(path: Path, values: Mapping[str, str]) -> set[int]:
 def _read_csv(binary: Binary, reading: TableReading) -> Iterator[Row]:
     names, separator, records = _open_csv(binary, reading.source)
     peeked, decimal, numbers, empty = _peek(names, separator, records)
-    columns = reading.columns(names, numbers | empty, empty)  # an empty column may yet bring numbers, or items
+    columns = reading.columns(names, numbers | empty, empty)  # empty columns may contain numbers or items later
     return _csv_rows(chain(peeked, records), len(names), columns, separator, decimal)
 
 
 def _peek(
     names: Sequence[str], separator: str, records: Records
 ) -> tuple[list[tuple[int, list[str]]], str, set[int], set[int]]:
-    """The first records, the decimal mark, which columns hold numbers there, and which nothing."""
+    """The first records, the decimal mark, which columns have numbers in these records, and which are empty."""
     peeked = list(islice(records, PEEK_ROWS))
     decimal = "," if separator == ";" else "."
     filled = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
@@ -199,7 +199,7 @@ def _open_csv(binary: Binary, source: str) -> tuple[list[str], str, Records]:
     with reporting_damage(source):
         head = buffered.peek(1 << 16)[: 1 << 16]
     _check_is_text(head, source)
-    csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by its row's reason, not by the reader
+    csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by the domain, not by the CSV reader
     text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="replace", newline="")
     separator = _separator(head.decode("utf-8", "replace"))
     records = csv_records(text, separator, source)
@@ -212,8 +212,8 @@ def _open_csv(binary: Binary, source: str) -> tuple[list[str], str, Records]:
 def _csv_rows(
     records: Iterable[tuple[int, list[str]]], width: int, columns: Columns, separator: str, decimal: str
 ) -> Iterator[Row]:
-    """A record with more cells than the header has shifted ones, and perhaps half an item: it is kept as one text,
-    which the domain refuses."""
+    """Rows of records. With more cells than the header, a record's cells are shifted and the item may be cut:
+    it becomes a row with the whole record as its text, which the domain refuses."""
     for line, cells in records:
         if any(cell.strip() for cell in cells[width:]):
             yield Row(line, separator.join(cells))
@@ -241,7 +241,7 @@ def _check_is_text(head: bytes, source: str) -> None:
 
 
 def _separator(head: str) -> str:
-    """The character among , ; tab | that the header line holds most; a comma if none."""
+    """The most frequent of the characters , ; tab | in the header line; a comma if there is none."""
     line = head.lstrip("\ufeff\r\n").splitlines()[0]
     counts = {mark: line.count(mark) for mark in ",;\t|"}
     return max(counts, key=lambda mark: counts[mark]) if any(counts.values()) else ","
@@ -306,13 +306,12 @@ def _parquet_rows(file: pq.ParquetFile, path: Path, names: Sequence[str], column
 
 
 def _cells(column: pa.ChunkedArray, numeric: bool) -> list:
-    """Numbers, or cells as text, missing ones empty; bytes that aren't UTF-8 (Parquet doesn't check) are marked as in a
-    CSV."""
+    """Numbers, or cells as text, "" if missing; bytes that aren't UTF-8 (Parquet doesn't check) are replaced."""
     import pyarrow as pa
 
     kind = column.type
     if numeric and pa.types.is_floating(kind) and kind != pa.float64():
-        # As doubles they would show more digits than they have: 0.10000000149 for 0.1.
+        # Converted to doubles, they would be printed with too many digits: 0.10000000149 for 0.1.
         return [None if cell is None else kind.to_pandas_dtype()(cell) for cell in column.to_pylist()]
     if numeric:
         return column.to_pylist()

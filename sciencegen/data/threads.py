@@ -1,4 +1,4 @@
-"""Map over threads, in order: for work that releases Python's lock, such as matrix products."""
+"""Ordered map over threads, for functions that release the GIL, such as matrix products."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Result = TypeVar("Result")
 def map_threaded(
     function: Callable[[Argument], Result], arguments: Iterable[Argument], threads: int, ahead: int = 0
 ) -> Iterator[Result]:
-    """function(argument) of each, in order, in never more than `threads` threads.
+    """function(argument) of each argument, in order, in at most `threads` threads.
 
-    At most `threads` results wait, or `ahead` if that is more, so that memory stays flat. One thread is the caller's.
+    At most max(threads, ahead) results are pending, which bounds memory. With one thread, the caller's is used.
     """
     if threads <= 1:
         yield from map(function, arguments)
@@ -37,21 +37,21 @@ def map_threaded(
 
 
 def worker_count(threads: int) -> int:
-    """Processes for `threads`: 0 is every core that this process may use."""
+    """Number of workers for the setting `threads`: 0 means every core that this process may use."""
     if threads:
         return threads
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def use_threads(threads: int) -> None:
-    """Let torch use this many cores, for training: in which order it sums depends on their number."""
+    """Let torch use this many cores, for training; their number affects rounding."""
     import torch
 
     torch.set_num_threads(worker_count(threads))
 
 
 def inference_threads(threads: int) -> int:
-    """How many compute chunks are worked on at once, each by one thread, so that their number changes no result."""
+    """Number of chunks computed in parallel, each by one thread of torch, so that it does not affect results."""
     import torch
 
     torch.set_num_threads(1)

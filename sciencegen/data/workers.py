@@ -1,8 +1,8 @@
-"""Map a function over untrusted items in processes that may crash or hang: only the item that caused it fails.
+"""Map a function over untrusted items in processes that may crash or hang; only the item that causes it fails.
 
-A molecule toolkit can end in a segmentation fault or never return on a hostile input; no `try` helps against that.
-Items go to worker processes in chunks. A worker that dies or takes too long is killed and replaced, its chunk is tried
-again item by item, and only the item that does it again becomes a `Failure`.
+Third-party code can end in a segmentation fault or never return on some inputs, which `try` cannot catch.
+Items are sent to worker processes in chunks. A worker that dies or takes too long is killed and replaced. Its chunk is
+tried again item by item, and only an item that causes the problem again becomes a `Failure`.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from sciencegen.data.forkserver import AVAILABLE, forkserver
 from sciencegen.errors import ConfigError, SciencegenError
 
 START_TIMEOUT_S = 300.0
-"""For the imports of a worker."""
+"""Longest time for the imports of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an item has no result."""
+    """The result of an item that failed, with the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class EachItem:
-    """A function of one item as a function of a chunk; an exception fails its own item only."""
+    """Applies a function of one item to a chunk; an exception fails only its item."""
 
     function: Callable[[Any], Any]
 
@@ -45,7 +45,7 @@ class EachItem:
     def _one(self, item: object) -> object:
         try:
             return self.function(item)
-        except Exception as error:  # third-party code: its error belongs to this item
+        except Exception as error:  # third-party code: the error is recorded as the item's failure
             return Failure(f"{type(error).__name__}: {error}")
 
 
@@ -59,8 +59,8 @@ def map_killable(
 ) -> Iterator[tuple[int, Any]]:
     """(index, function(item) or Failure) for each item, in order, streaming with bounded memory.
 
-    function must be importable (a module's function, a `functools.partial` or a frozen record of one).
-    processes: 0 runs here, without protection. timeout_s: the longest that one chunk, then one item, may take.
+    function must be importable (a module's function, a `functools.partial` of one or a dataclass that has one).
+    processes: 0 runs in this process, without protection. timeout_s: for one chunk, then for each of its items.
     """
     chunks = map_chunks_killable(EachItem(function), items, processes=processes, chunk=chunk, timeout_s=timeout_s)
     for start, members, results in chunks:
@@ -78,7 +78,7 @@ def map_chunks_killable(
 ) -> Iterator[tuple[int, list[Any], Any]]:
     """(index of the first item, items, function(items) or Failure) for each chunk, in order.
 
-    After a crash, a timeout or an exception the chunk comes back as chunks of one item, so a Failure has one item.
+    After a crash, a timeout or an exception the chunk is replaced by chunks of one item, so a Failure has one item.
     """
     if processes < 1 or not AVAILABLE:
         yield from _map_here(function, items, chunk)
@@ -117,7 +117,7 @@ def _map_here(
             for single in job.singles():
                 try:
                     result = function(single.items)
-                except Exception as error:  # third-party code: its error belongs to this item
+                except Exception as error:  # third-party code: the error is recorded as the item's failure
                     result = Failure(f"{type(error).__name__}: {error}")
                 yield single.start, single.items, result
 
@@ -132,7 +132,7 @@ class _Job:
 
 
 class _Worker:
-    """One process and what it does now."""
+    """One process and its current job."""
 
     def __init__(self, task: bytes) -> None:
         self.pid, self.connection = forkserver().fork(task)
@@ -142,18 +142,18 @@ class _Worker:
 
     def give(self, job: _Job, timeout_s: float) -> None:
         self.job, self.deadline = job, time.monotonic() + timeout_s
-        with contextlib.suppress(OSError):  # it died while idle: the next wait sees its end
+        with contextlib.suppress(OSError):  # it died while idle, which the next wait detects
             self.connection.send(job.items)
 
     def kill(self) -> None:
-        # Our end is still open and the server reaps only when asked, so the number can't be another process's by now.
+        # The server reaps workers only on the next request, so the process id can't have been reused.
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self.connection.close()
 
 
 class _Pool:
-    """Workers, the jobs that wait, and the results that wait for their turn."""
+    """Workers, pending jobs, and results that are not yet next in order."""
 
     def __init__(self, task: bytes, processes: int, timeout_s: float) -> None:
         self.task, self.processes, self.timeout_s = task, processes, timeout_s
@@ -169,7 +169,7 @@ class _Pool:
         self.workers.clear()
 
     def run(self, jobs: Iterator[_Job]) -> Iterator[tuple[int, list[Any], Any]]:
-        """Give work before handing over results: workers compute while the caller writes."""
+        """Assign jobs before yielding results, so that workers compute while the caller writes."""
         waiting = next(jobs, None)  # read one ahead, so that an idle worker needn't wait for the reader
         turn = 0
         while waiting or self.retries or self.done or any(worker.job for worker in self.workers):
@@ -187,7 +187,7 @@ class _Pool:
                 self._collect(block=turn not in self.done)
 
     def _idle(self, waiting: _Job | None, turn: int) -> _Worker | None:
-        """A worker to give work to, if there is any work that may start now; workers are started on demand."""
+        """An idle worker, if there is a job that may start now; workers are started on demand."""
         may_start = bool(waiting) and len(self.done) < self.window
         if not (self.retries or may_start):
             return None
@@ -197,7 +197,7 @@ class _Pool:
         return idle
 
     def _collect(self, block: bool) -> None:
-        """Take what has arrived; bury what died or took too long."""
+        """Receive results; remove workers that died or took too long."""
         busy = {worker.connection: worker for worker in self.workers if worker.job or not worker.ready}
         until = min(worker.deadline for worker in busy.values())
         arrived = wait(list(busy), max(0.0, until - time.monotonic()) if block else 0)
@@ -219,7 +219,7 @@ class _Pool:
             worker.ready, self.failed_starts = True, 0
             return None
         job, worker.job = worker.job, None
-        assert job is not None  # a worker speaks once to say that it is ready, then only to answer
+        assert job is not None  # a worker sends one message when it is ready, then only results
         return self._finish(job, value) if good else self._fail(job, value)
 
     def _bury(self, worker: _Worker, reason: str) -> None:

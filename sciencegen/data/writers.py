@@ -1,4 +1,4 @@
-"""Writing tables: CSV and Parquet, whole or not at all, the same bytes for the same content. Rejects tables too."""
+"""Writing CSV and Parquet tables atomically, with equal bytes for equal content; and tables of rejected rows."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 WRITTEN_TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
-"""Endings of tables that are written; `tables.READ_TABLES` holds them all."""
+"""Endings of tables that can be written; `tables.READ_TABLES` has those that can be read."""
 LARGEST_WHOLE = 1e15
-"""Whole numbers up to here are exact in float64."""
+"""Whole numbers up to this limit are exact in float64."""
 REJECT_COLUMNS = ("line", "item", "reason")
 Refused = tuple[int, str, str]
 """A row of the rejects table."""
 LONGEST_REJECTED_ITEM = 200
 LONGEST_REASON = 500
-"""Characters of a refused item and of the reason that the rejects table shows; what is cut is said in the cell."""
+"""Most characters of an item and of a reason in the rejects table; a cell that was cut says so."""
 
 
 def write_table(path: str | Path, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -46,12 +46,12 @@ def is_parquet(path: str | Path) -> bool:
 
 
 def line_of(item: str, name: object) -> str:
-    """An item and its id, which must neither start a line nor, by a "|", an extension of the item; "" is no item."""
+    """A line with an item and its id, without line breaks and a leading "|" in the id; empty if the item is ""."""
     return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"
 
 
 def write_text(path: Path, records: Iterable[str]) -> None:
-    """Records of text as a file, written whole, gzipped where its name ends so: equal records, equal bytes."""
+    """Write records of text to a file atomically, gzipped if its name ends in .gz; equal records give equal bytes."""
     if not path.name.lower().endswith(".gz"):
         with atomic_write(path) as stream:
             stream.writelines(records)
@@ -67,10 +67,10 @@ def write_text(path: Path, records: Iterable[str]) -> None:
 class TableWriter:
     """A table that grows by `write(columns)` and appears at its path when the `with` block ends without an error.
 
-    Missing values are None or NaN: an empty cell in CSV, null in Parquet. Numbers have 7 digits in CSV, which people
-    read, and are exact in Parquet. The first write fixes columns and types.
+    Missing values are None or NaN: an empty cell in CSV, null in Parquet. Numbers have 7 digits in CSV, for
+    readability, and are exact in Parquet. The first write fixes columns and types.
 
-    exact: columns with all their digits in CSV, too, as those of a user's own table.
+    exact: columns that have all their digits in CSV, too, such as those copied from a user's table.
     """
 
     def __init__(self, path: str | Path, exact: Collection[str] = ()) -> None:
@@ -90,7 +90,7 @@ class TableWriter:
         binary = self._parquet or self.path.suffix.lower() == ".gz"
         self._sink = self._stack.enter_context(atomic_write(self.path, "wb" if binary else "w"))
         if binary and not self._parquet:
-            # No file name and no time of day inside: the same rows give the same bytes.
+            # Without file name and time stamp, so that equal rows give equal bytes.
             packed = self._stack.enter_context(gzip.GzipFile("", "wb", 9, self._sink, mtime=0))
             self._sink = self._stack.enter_context(io.TextIOWrapper(packed, encoding="utf-8", newline=""))
         return self
@@ -150,7 +150,7 @@ def _cells(values: Iterable[object], exact: bool) -> list[object]:
 
 
 def _cell(value: object, exact: bool) -> object:
-    """Empty for missing, `true`/`false`, numbers by `number_text` or with all their digits."""
+    """The text of a value: empty if missing, `true`/`false`, numbers by `number_text` or with all their digits."""
     if value is None or value != value:
         return ""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
@@ -159,7 +159,7 @@ def _cell(value: object, exact: bool) -> object:
         return "true" if value else "false"
     if not isinstance(value, (float, np.floating)):
         return value
-    return str(value) if exact else number_text(value)  # str: the fewest digits that are this number and no other
+    return str(value) if exact else number_text(value)  # str: the fewest digits that identify the number
 
 
 def is_missing(value: Cell) -> bool:
@@ -174,19 +174,19 @@ def is_missing(value: Cell) -> bool:
 
 
 def number_text(value: float | np.floating) -> str:
-    """A number for people: 7 significant digits, a whole one in full: 12 for 12.0, 0.3333333."""
+    """A readable number: 7 significant digits, but whole numbers in full: 12 for 12.0, 0.3333333."""
     number = float(value)
     is_whole_number = number.is_integer() and abs(number) < LARGEST_WHOLE
     return str(int(number)) if is_whole_number else f"{number:.7g}"
 
 
 def rejects_path(output: str | Path) -> Path:
-    """Where the rows that were refused stand: `<output>.rejects.csv`."""
+    """The path of the table of refused rows: `<output>.rejects.csv`."""
     return Path(f"{output}.rejects.csv")
 
 
 class RejectsWriter:
-    """Streams refusals to a table `line, item, reason`, which exists (perhaps with no row) when the block ends."""
+    """Streams refused rows to a table `line, item, reason`, which is written when the block ends, even if empty."""
 
     def __init__(self, path: str | Path) -> None:
         self.count = 0
@@ -219,8 +219,8 @@ def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int
 
 
 def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]]) -> None:
-    """Put rows (line, item, reason) of a file in place of those that a table `source, line, item, reason` of several
-    files holds of it; what was mended goes, and the table with its last row."""
+    """Replace the rows of one source in a table `source, line, item, reason` of several sources by (line, item, reason)
+    rows. A table without rows is deleted."""
     columns = ("source", *REJECT_COLUMNS)
     by_source: dict[str, list[tuple[str, ...]]] = {}
     with turn_at(path.absolute().parent):
@@ -238,6 +238,6 @@ def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]
 
 
 def escape(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
-    """An item as a cell: control characters as escapes, and a very long one cut, with its length said."""
+    """An item as a cell: control characters are escaped, and a very long item is cut, with a note of its length."""
     text = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in item[:longest])
     return text if len(item) <= longest else f"{text}... ({len(item)} characters)"

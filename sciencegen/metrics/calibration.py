@@ -1,4 +1,4 @@
-"""Whether stated uncertainties are true."""
+"""Metrics of prediction intervals: coverage and width."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def interval_coverage(
 
 
 def mean_interval_width(lower: Real[np.ndarray, " item"], upper: Real[np.ndarray, " item"]) -> float:
-    """Mean of upper − lower: of two sets of intervals with one coverage the narrower is the better."""
+    """Mean of upper − lower; of two sets of intervals with equal coverage, the narrower one is better."""
     return float(np.mean(upper - lower))

@@ -1,4 +1,4 @@
-"""Whether generated items are copies of those that were trained on."""
+"""Whether generated items are copies of training items."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sciencegen.errors import DataError
 
 @dataclass(frozen=True)
 class CopyingScores:
-    """copied: share of generated items nearer to a training item than all but 1% of the held-out ones are; 0.01 where
-    nothing is copied. nearer: chance that a generated item is nearer to the training items than a held-out one, 1/2
-    where they are alike; well above: copying, well below: other items than the data's (Meehan et al. 2020)."""
+    """copied: share of generated items nearer to a training item than 99% of the held-out items are; 0.01 if nothing is
+    copied. nearer: probability that a generated item is nearer to the training items than a held-out one: about 1/2
+    without copying, well above with copying, well below if items are unlike the data (Meehan et al. 2020)."""
 
     copied: float
     nearer: float

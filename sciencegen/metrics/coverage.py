@@ -1,4 +1,4 @@
-"""Which part of a reference a set of items covers, and which part of the items is new."""
+"""How much of a reference a set of items covers, and which share of the items is new."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def novel_fraction(keys: Iterable[Hashable], known: Container[Hashable]) -> floa
 
 @dataclass(frozen=True)
 class KeyFilter:
-    """A set of strings that may answer "present" for an absent one, and never "absent" for a present one.
+    """A set of strings that may return false positives in membership tests, but no false negatives.
 
-    It keeps each key's hash in [0, 2³¹), sorted. A random absent key collides with one of n with probability
-    at most n / 2³¹: 7.4e-4 for 1.58 million keys. The sorted hashes' differences are geometric, so they pack
-    to about log2(2³¹ e / n) bits a key, within 1.44 bits of the least possible for that rate.
+    It stores the sorted hashes of the keys, in [0, 2³¹). A random absent key collides with one of n with probability
+    at most n / 2³¹: 7.4e-4 for 1.58 million keys. The differences of sorted hashes are geometric, so they compress
+    to about log2(2³¹ e / n) bits per key, within 1.44 bits of the least possible for that rate.
     """
 
     hashes: np.ndarray
@@ -44,7 +44,7 @@ class KeyFilter:
         return place < len(self.hashes) and int(self.hashes[place]) == value
 
     def packed(self) -> dict[str, np.ndarray]:
-        """Arrays for a compressed npz: differences by bytes, the (rare) higher bytes apart."""
+        """Arrays for a compressed npz: the bytes of the differences, with the (rare) higher bytes stored separately."""
         steps = np.diff(self.hashes, prepend=np.uint32(0))
         large = np.flatnonzero(steps >= 2**16)
         low, high = (steps & 0xFF).astype(np.uint8), ((steps >> 8) & 0xFF).astype(np.uint8)
@@ -74,11 +74,11 @@ class ManifoldScores:
 def manifold_scores(
     items: Real[np.ndarray, "item feature"], references: Real[np.ndarray, "reference feature"], neighbours: int = 5
 ) -> ManifoldScores:
-    """Scores over balls around each point that reach to its `neighbours`-th nearest fellow, B(x).
+    """Scores by the ball of each point, whose radius is the distance to its `neighbours`-th nearest neighbour.
 
     precision = mean over items of 1[in any reference's ball]       recall = the same with the roles exchanged
     density   = mean over items of #{reference balls it is in} / k  coverage = mean over references of
-    1[its ball holds an item]  (Naeem et al. 2020, eqs. 3 to 6)
+    1[its ball contains an item]  (Naeem et al. 2020, eqs. 3 to 6)
     """
     reference_radii, item_radii = _radii(references, neighbours), _radii(items, neighbours)
     inside = _inside(items, references, reference_radii)

@@ -1,4 +1,4 @@
-"""How far two sets of numbers, vectors or counts lie apart."""
+"""Distances between two sets of numbers, vectors or counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Moments:
 
     @classmethod
     def accumulate(cls, batches: Iterable[np.ndarray]) -> Moments:
-        """The moments of all batches [item feature] together, in float64, holding one batch at a time.
+        """The moments of all batches [item feature] together, in float64, with one batch in memory at a time.
 
         Pairwise update of Chan, Golub & LeVeque 1983, eq. 1.5: no cancellation when the mean is large.
         """
@@ -51,7 +51,7 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
         d² = |μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁^½ Σ₂ Σ₁^½)^½)
 
-    The symmetric form keeps every eigenvalue real where sqrtm(Σ₁Σ₂) of near-singular covariances turns complex.
+    In the symmetric form all eigenvalues are real, whereas sqrtm(Σ₁Σ₂) of near-singular covariances can be complex.
     """
     if first.mean.shape != second.mean.shape:
         raise ShapeError(f"Expected moments of one size, got {first.mean.shape} and {second.mean.shape}.")
@@ -75,8 +75,8 @@ def wasserstein_1d(first: Real[np.ndarray, " item"], second: Real[np.ndarray, " 
 def quantile_means(values: Real[np.ndarray, " item"], bins: int) -> Float[np.ndarray, " bin"]:
     """A sample of `bins` numbers as near as possible to `values` in `wasserstein_1d`, up to the split of ties.
 
-    Each is the mean of one of `bins` equal slices of the sorted sample, so the overall mean is kept exactly; a slice
-    border may cut through an item, whose share goes to both sides.
+    Each is the mean of one of `bins` equal slices of the sorted sample, so the overall mean is exact. An item at a
+    border between slices is divided between both.
     """
     ordered = np.sort(np.asarray(values, np.float64))
     cumulative = np.concatenate([[0.0], np.cumsum(ordered)])
@@ -93,7 +93,7 @@ def jensen_shannon_distance(first: Real[np.ndarray, " kind"], second: Real[np.nd
 
 
 def count_cosine(first: Mapping[str, int], second: Mapping[str, int]) -> float:
-    """Cosine of the angle between two count vectors, ⟨a, b⟩ / |a||b|; a name not present counts 0, NaN if one is empty.
+    """Cosine of the angle between two count vectors, ⟨a, b⟩ / |a||b|; a missing name counts 0; NaN if one is empty.
 
     Polykovskiy et al. 2020, eq. 1 (fragment and scaffold similarity).
     """

@@ -1,4 +1,4 @@
-"""How different the items of one set are from each other."""
+"""Diversity of the items of one set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 BLOCK = 4096
-"""Rows of a similarity matrix made at once: 4096 x 4096 float32 are 64 MB."""
+"""Rows and columns of a block of the similarity matrix: 4096 x 4096 float32 are 64 MB."""
 
 
 def unique_fraction(keys: Sequence[Hashable], first: int | None = None) -> float:
@@ -38,7 +38,7 @@ def _blocks(bits: np.ndarray) -> Iterator[np.ndarray]:
 def internal_diversities(bits: UInt8[np.ndarray, "item byte"], powers: Sequence[int] = (1, 2)) -> list[float]:
     """For each power p: 1 − mean over items x of (mean over items y of T(x, y)^p)^(1/p), x with itself included.
 
-    Polykovskiy et al. 2020, eq. 4 puts the root outside both means; their published figures come from this order
+    Polykovskiy et al. 2020, eq. 4 has the root outside both means; their published results use the order above
     (`moses/metrics/utils.py: average_agg_tanimoto`), and the two agree for p = 1.
     """
     sums = np.zeros((len(powers), len(bits)))

@@ -1,4 +1,4 @@
-"""How well predicted numbers agree with measured ones."""
+"""Agreement of predicted with measured numbers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def root_mean_squared_error(measured: Real[np.ndarray, " item"], predicted: Real
 
 
 def r2(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]) -> float:
-    """1 − Σ(y − ŷ)² / Σ(y − ȳ)²: 0 for predicting the mean, negative below that, NaN where y is constant."""
+    """1 − Σ(y − ŷ)² / Σ(y − ȳ)²: 0 for predicting the mean, negative below that, NaN if y is constant."""
     spread = float(np.sum((measured - np.mean(measured)) ** 2))
     return 1 - float(np.sum((measured - predicted) ** 2)) / spread if spread > 0 else float("nan")
 
 
 def spearman(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]) -> float:
-    """Pearson correlation of the ranks, ties sharing their mean rank; NaN where either is constant."""
+    """Pearson correlation of the ranks (ties have their mean rank); NaN if either is constant."""
     first, second = (rankdata(column) - (len(column) + 1) / 2 for column in (measured, predicted))
     scale = float(np.sqrt((first @ first) * (second @ second)))
     return float(first @ second) / scale if scale > 0 else float("nan")

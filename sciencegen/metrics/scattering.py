@@ -1,12 +1,12 @@
-"""Scattering coefficients of images: how much they vary at each scale, and how that varies itself.
+"""Scattering coefficients of images: how much they vary at each scale, and how much that variation varies.
 
     I(j, a) = |x * psi_ja|                 psi: a wavelet of scale j (octaves) and direction a
     s1(j) = mean over pixels and directions of I(j, a)
     s2(j, k, d) = mean over pixels and pairs of directions d apart of |I(j, a) * psi_kb|,  k > j
 
-A picture's spectrum has s1 alone; s2 separates sparse bright knots and arms from smooth light. Nothing is learned; the
-same numbers come of an image turned by 90 degrees or mirrored. Mallat 2012, Comm. Pure Appl. Math. 65, 1331; reduced as
-by Cheng & Ménard 2021, MNRAS 507, 1012.
+A power spectrum is similar to s1; s2 also distinguishes sparse bright knots and arms from smooth light. No parameter is
+fitted. Rotations by 90 degrees and reflections leave the coefficients unchanged. Mallat 2012, Comm. Pure Appl. Math.
+65, 1331; reduced as by Cheng & Ménard 2021, MNRAS 507, 1012.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from sciencegen.errors import ShapeError
 
 SCALES, DIRECTIONS = 4, 4
 FINEST = 0.3
-"""Cycles per pixel of the finest wavelet; each further one has half of it."""
+"""Cycles per pixel of the finest wavelet; halved at each further scale."""
 OCTAVES = 0.5
-"""Standard deviation of a wavelet's frequencies about its own."""
+"""Standard deviation of the frequencies of a wavelet around its centre."""
 PAIRS = tuple(combinations(range(SCALES), 2))
 CHUNK = 64
 
 
 @cache
 def wavelets(side: int) -> Float[np.ndarray, "scale direction y x"]:
-    """Their Fourier transforms: exp(-log2(|k| / k_j)² / 2 s²) cos²(angle to the direction) on one half plane, 0 beyond
-    and at the frequency that has no mirror image."""
+    """Fourier transforms of the wavelets: exp(-log2(|k| / k_j)² / 2 s²) cos²(angle to the direction) on one half plane;
+    0 on the other, and at the Nyquist frequency, which has no opposite."""
     along = fft.fftfreq(side)
     ky, kx = along[:, None], along[None, :]
     size = np.hypot(kx, ky)
@@ -49,8 +49,8 @@ def wavelets(side: int) -> Float[np.ndarray, "scale direction y x"]:
 
 
 def scattering(images: Real[np.ndarray, "item y x"]) -> Float[np.ndarray, "item coefficient"]:
-    """s1 of each scale, its share that differs by direction, |sum_a s1(j, a) exp(2ia)| / sum_a s1(j, a), and s2 over
-    s1(j) of each pair of scales at 0, 45 and 90 degrees between directions: 4 + 4 + 18 numbers."""
+    """s1 of each scale; its anisotropy |sum_a s1(j, a) exp(2ia)| / sum_a s1(j, a); and s2 / s1(j) of each pair of
+    scales, with 0, 45 and 90 degrees between directions: 4 + 4 + 18 numbers."""
     if images.ndim != 3 or images.shape[1] != images.shape[2]:
         raise ShapeError(f"Expected images of shape [item y x] with y = x, got {list(images.shape)}.")
     parts = [_scattered(np.asarray(images[n : n + CHUNK], np.float32)) for n in range(0, len(images), CHUNK)]

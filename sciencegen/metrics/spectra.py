@@ -1,4 +1,4 @@
-"""How much images vary at each scale."""
+"""Power spectra of images."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CHUNK = 512
 
 
 def spectrum_frequencies(side: int) -> Float[np.ndarray, " bin"]:
-    """Middles of the bins of `radial_power_spectrum`, in cycles per pixel: 0 to 1/2 in steps of 1 / side."""
+    """Centres of the bins of `radial_power_spectrum`, in cycles per pixel: 0 to 1/2 in steps of 1 / side."""
     return np.arange(side // 2 + 1) / side
 
 
 def radial_power_spectrum(images: Real[np.ndarray, "item y x"]) -> Float[np.ndarray, "item bin"]:
     """Mean of |F(k)|^2 / (number of pixels) over the rings |k| nearest to `spectrum_frequencies`; unit: pixel squared.
 
-    White noise of variance s^2 has s^2 in every bin. Turning, mirroring and moving around an edge change nothing.
+    White noise of variance s^2 has s^2 in every bin. Invariant to 90-degree rotation, reflection and cyclic shifts.
     """
     if images.ndim != 3 or images.shape[1] != images.shape[2]:
         raise ShapeError(f"Expected images of shape [item y x] with y = x, got {list(images.shape)}.")
@@ -37,8 +37,8 @@ def radial_power_spectrum(images: Real[np.ndarray, "item y x"]) -> Float[np.ndar
 
 
 def log_spectra(images: Real[np.ndarray, "item y x"], floor: float) -> Float[np.ndarray, "item bin"]:
-    """log10 of the spectra, as columns of a table of statistics. floor: power below which nothing is told apart, such
-    as a noise's variance; above 0."""
+    """log10 of (spectrum + floor), as columns of a table of statistics. floor: power below which differences do not
+    matter, such as the variance of noise; above 0."""
     if not floor > 0:
         raise DataError(f"Expected a floor above 0, got {floor}. Take the variance of a pixel's noise.")
     return np.log10(radial_power_spectrum(images) + floor)

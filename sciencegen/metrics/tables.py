@@ -1,4 +1,4 @@
-"""How far two tables of statistics [item statistic] lie apart; a number that couldn't be measured is NaN."""
+"""Distances between two tables of statistics [item statistic]; a number that couldn't be measured is NaN."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Table = Real[np.ndarray, "item statistic"]
 
 @dataclass(frozen=True)
 class TableDistance:
-    """each: W1 of each statistic in standard deviations of the reference. mean: over these. halves: the mean between
-    two halves of the reference, what chance alone makes of its own size. missing: difference of the shares of NaN, of
-    each statistic (no part of the distances)."""
+    """each: W1 of each statistic in standard deviations of the reference. mean: over these. halves: the mean distance
+    between two halves of the reference, which is due to chance alone. missing: difference of the shares of NaN of each
+    statistic (not part of the distances)."""
 
     each: Float[np.ndarray, " statistic"]
     mean: float
@@ -26,14 +26,14 @@ class TableDistance:
 
     @property
     def ratio(self) -> float:
-        """1: as near as two halves of the reference are to one another."""
+        """1 means as close to the reference as its two halves are to each other."""
         return self.mean / self.halves
 
 
 def standardized_wasserstein(items: Table, references: Table) -> Float[np.ndarray, " statistic"]:
     """W1(items, references) / std(references) of each column, over the rows where it is a number.
 
-    NaN for a column without numbers; a constant reference has the deviation of the items beside it instead.
+    NaN for a column without numbers. For a constant reference, std is that of items and references together.
     """
     if items.ndim != 2 or references.ndim != 2 or items.shape[1] != references.shape[1]:
         raise ShapeError(
@@ -50,9 +50,9 @@ def _distance(items: np.ndarray, references: np.ndarray) -> float:
 
 
 def table_distance(items: Table, references: Table, generator: np.random.Generator, splits: int = 10) -> TableDistance:
-    """Distances of generated items from real ones, beside those between halves of the real ones (`splits` random ones).
+    """Distances of generated from real items, and between random halves of the real items (mean of `splits` splits).
 
-    The mean is over the statistics that both sides have numbers of.
+    The mean is over the statistics for which both sides have numbers.
     """
     if len(references) < 2:
         raise DataError(f"Expected 2 or more reference rows, got {len(references)}.")
@@ -69,10 +69,10 @@ def table_distance(items: Table, references: Table, generator: np.random.Generat
 
 
 def classifier_auc(items: Table, references: Table, seed: int, folds: int = 5) -> float:
-    """Area under the curve of a classifier that separates items from references: 1/2: not at all, 1: always.
+    """Area under the ROC curve of a classifier that separates items from references: 1/2: not at all, 1: perfectly.
 
-    Gradient-boosted trees, each row scored by those that were fitted without its fold. Lopez-Paz & Oquab 2017
-    (classifier two-sample test). NaN is a value as any other. As many rows of each side are compared.
+    Gradient-boosted trees; each row is scored by those fitted without its fold. Lopez-Paz & Oquab 2017 (classifier
+    two-sample test). NaN is treated as a value. Both sides are sampled to equal numbers of rows.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score

@@ -1,6 +1,6 @@
-"""Scales on which measured values are nearer to a Gaussian: as they are, or logarithmic towards one end.
+"""Scales on which measured values are closer to a Gaussian: linear, or logarithmic towards one end.
 
-Predictors and the surrogates of campaigns choose among the same.
+Predictors and the surrogates of campaigns choose among them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jaxtyping import Float
 Values = Float[np.ndarray, "..."]
 
 QUANTILE = 0.98
-"""The range of values is measured up to here: a few extreme ones don't stretch it."""
+"""The range of values extends to this quantile, so that a few extreme values do not affect it."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Warp:
     """t(y) = (g(y) - centre) / scale, increasing.
 
     g(y) = y                                             offset is infinite
-    g(y) = sign log(sign (y - end) + offset)             else, from the end that is crowded
+    g(y) = sign log(sign (y - end) + offset)             else, from the end with most values
 
-    sign 1 spreads the low values (most variants are dead, a few are very good), -1 the high ones.
+    sign 1 spreads the low values (most variants are inactive, a few are very good), -1 the high ones.
     """
 
     name: str
@@ -53,16 +53,16 @@ class Warp:
         return values if math.isinf(self.offset) else self.sign * np.log(self._above(values))
 
     def _above(self, values: Values) -> Values:
-        """Distance from the crowded end, at least a hundredth of the offset: later values may lie beyond it."""
+        """Distance from the end, plus the offset; at least offset / 100, as later values may be beyond the end."""
         return np.maximum(self.sign * (values - self.end) + self.offset, self.offset / 100)
 
 
 SHAPES = {"linear": (math.inf, 1.0), "log": (0.01, 1.0), "log-from-above": (0.01, -1.0), "saturating": (0.3, -1.0)}
-"""Name -> (offset as a share of the values' range, sign). Of a saturating assay the end lies well beyond the best."""
+"""Name -> (offset as a share of the values' range, sign). "saturating" has its end well above the greatest value."""
 
 
 def fit_warp(name: str, values: Float[np.ndarray, " item"]) -> Warp:
-    """The warp of this shape under which the values have mean 0 and variance 1."""
+    """Fit the warp of this shape with which the values have mean 0 and variance 1."""
     share, sign = SHAPES[name]
     end = float(values.min() if sign > 0 else values.max())
     span = float(np.quantile(sign * values, QUANTILE)) - sign * end

@@ -1,4 +1,4 @@
-"""Which candidate to measure next, given those picked already: values over a finite set, pick after pick.
+"""Acquisition functions: values of a finite set of candidates, by which one is picked after another.
 
 acquisition = load_acquisition(name)(state, generator)
 acquisition.values() -> [candidate], the greatest is the next pick
@@ -23,14 +23,15 @@ DRAWN_AT_ONCE = 96
 DRAWS = 128
 """Joint samples behind an expected improvement."""
 LONGEST_EI = 150
-"""Candidates that noisy expected improvement looks at: each of its steps is a batch of Cholesky factors."""
+"""Most candidates that noisy expected improvement evaluates: each step computes a batch of Cholesky factors."""
 
 
 @dataclass(frozen=True)
 class State:
-    """The joint posterior over candidates, then what is being measured already, then the best of what was measured.
+    """The joint posterior of the candidates, the pending items and the best measured items, in this order.
 
-    pending, baseline: how many points of the latter two; costs: of each candidate. exploration: as in `PlateSettings`.
+    pending, baseline: numbers of pending and of best measured items. costs: of each candidate. exploration: as in
+    `PlateSettings`.
     """
 
     joint: Joint
@@ -45,7 +46,7 @@ class State:
 
 
 class Acquisition(Protocol):
-    """Values of the candidates, the greatest to be picked next; `pick` tells it which one was."""
+    """Values of the candidates, the greatest of which is picked next; `pick` records which one was picked."""
 
     def values(self) -> Float[np.ndarray, " candidate"]: ...
 
@@ -90,7 +91,7 @@ class UpperBound:
 
 
 class Greedy:
-    """The greatest mean: a control, and for a last plate."""
+    """The posterior mean, without exploration: for controls and for the last plate."""
 
     def __init__(self, state: State, generator: np.random.Generator) -> None:
         self._state = state
@@ -104,7 +105,7 @@ class Greedy:
 
 class NoisyImprovement:
     """log E[max(0, f - max over the batch and the best so far)], all uncertain: qLogNoisyExpectedImprovement of BoTorch
-    (Letham et al. 2019; Ament et al. 2023) over a finite set, greedily: what is picked or pending joins the best.
+    (Letham et al. 2019; Ament et al. 2023) over a finite set. Greedy: picked and pending items join the best so far.
 
     The log of a candidate's cost is subtracted: improvement per cost (Snoek et al. 2012).
     """

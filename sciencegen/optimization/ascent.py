@@ -1,4 +1,4 @@
-"""Gradient ascent through a differentiable score of the latent: given, or an ensemble fitted on what was scored."""
+"""Gradient ascent on a differentiable score of the latent: a given one, or an ensemble fitted on the scored items."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Score = Callable[[Float[Tensor, "item latent"]], Float[Tensor, " item"]]
 def search_ascent(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
 ) -> None:
-    """Climb the score from jittered good latents, decode the ends and a point on each way, score them, learn again."""
+    """Climb from perturbed good latents, score the decoded end and one earlier point of each path, and refit."""
     everyone, stalled = locate(space, begin(space, objective, generator, settings)), 0
     while not objective.exhausted and stalled < settings.patience:
         located = [individual for individual in survivors(everyone, settings.population) if individual.has_latent]
@@ -74,7 +74,7 @@ def _starts(
 
 
 def climb(score: Score, starts: Float[np.ndarray, "item latent"]) -> Float[np.ndarray, "point latent"]:
-    """Steps z <- z + rate * sqrt(d) * g / |g|, g = grad(score(z) - w |z|^2 / 2): fixed lengths, pulled to the prior.
+    """Steps z <- z + rate * sqrt(d) * g / |g|, g = grad(score(z) - w |z|^2 / 2), of fixed lengths.
 
     Returns for each start its end and a point a quarter of the way there.
     """
@@ -93,7 +93,7 @@ def climb(score: Score, starts: Float[np.ndarray, "item latent"]) -> Float[np.nd
 
 
 class Ensemble(nn.Module):
-    """Perceptrons with one hidden layer, side by side; the score is their mean minus their spread."""
+    """Perceptrons with one hidden layer; the score is the mean of their outputs minus the standard deviation."""
 
     def __init__(self, size: int, generator: torch.Generator, members: int = MEMBERS) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ def fit_ensemble(
 ) -> Ensemble:
     """Adam on the squared error, each member on its own Bayesian bootstrap of the rows (Rubin 1981).
 
-    left_in: 1 where a member is fitted on a row, else 0; None: `MEMBERS` that are fitted on all.
+    left_in: 1 where a member is fitted on a row, else 0; None: `MEMBERS` members, each fitted on all rows.
     """
     noise = torch.Generator().manual_seed(int(generator.integers(2**62)))
     inputs, wanted = torch.as_tensor(latents, dtype=torch.float32), torch.as_tensor(targets, dtype=torch.float32)

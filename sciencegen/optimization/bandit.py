@@ -1,4 +1,4 @@
-"""Which operator to use next: shares that follow success and never vanish."""
+"""Adaptive choice of operators: shares in proportion to their success, and never below a minimum."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from jaxtyping import Float
 class Bandit:
     """Probability matching (Fialho et al. 2010): share_i = floor + (1 - K floor) q_i / sum q.
 
-    q_i is the mean credit per try of operator i; old tries fade by `memory` per round, so that a move which stops
-    helping (a large step near an optimum) gives way to one that does.
+    q_i is the mean credit per try of operator i. Old tries are discounted by `memory` per round, so that an operator
+    that no longer helps (a large step near an optimum) is used less.
     """
 
     def __init__(self, names: Sequence[str], floor: float = 0.01, memory: float = 0.9) -> None:

@@ -29,7 +29,7 @@ LEAST_BATCH = 50
 
 @dataclass(frozen=True)
 class TrustRegion:
-    """A box of side `length` in the unit cube of prior quantiles, and the runs of rounds that resize it."""
+    """A box of side `length` in the unit cube of prior quantiles, and the consecutive rounds that (did not) improve."""
 
     length: float = 0.8
     successes: int = 0
@@ -41,7 +41,7 @@ class TrustRegion:
     FAILURE_LIMIT = 4
 
     def after(self, improved: bool) -> TrustRegion:
-        """Twice as large after SUCCESS_LIMIT better rounds in a row, half after FAILURE_LIMIT others."""
+        """The region, doubled after SUCCESS_LIMIT improving rounds in a row, halved after FAILURE_LIMIT others."""
         successes, failures = (self.successes + 1, 0) if improved else (0, self.failures + 1)
         if successes == self.SUCCESS_LIMIT:
             return TrustRegion(min(2 * self.length, self.LARGEST))
@@ -82,7 +82,7 @@ def _suggest(
     weights: np.ndarray | None,
     generator: np.random.Generator,
 ) -> Float[np.ndarray, "candidate latent"]:
-    """Latents inside the region, most promising first; more than a batch needs, since some decode to known items."""
+    """Latents in the region, the most promising first; more than a batch, since some decode to items already scored."""
     targets = desirability([individual.evaluation for individual in located], weights)
     latents = np.stack([individual.latent for individual in located])
     quantiles = to_quantiles(latents[:, : space.semantic_size])
@@ -114,7 +114,7 @@ def from_quantiles(quantiles: Float[np.ndarray, "item semantic"]) -> Float[np.nd
 
 
 def _near(quantiles: np.ndarray, targets: np.ndarray, best: int) -> np.ndarray:
-    """Rows that the local model learns from: the nearest to the center, and the best anywhere."""
+    """Rows that the local model is fitted on: the nearest to the center, and the best anywhere."""
     nearest = np.argsort(np.square(quantiles - quantiles[best]).sum(1), kind="stable")[: TRAINING_POINTS * 2 // 3]
     top = np.argsort(-targets, kind="stable")[: TRAINING_POINTS // 3]
     return np.unique(np.concatenate([nearest, top, [best]]))
@@ -123,7 +123,7 @@ def _near(quantiles: np.ndarray, targets: np.ndarray, best: int) -> np.ndarray:
 def _fit(
     quantiles: Float[np.ndarray, "item semantic"], targets: Float[np.ndarray, " item"]
 ) -> tuple[SingleTaskGP, Float[np.ndarray, " semantic"]]:
-    """BoTorch's Gaussian process with a lengthscale per coordinate, and those relative to their geometric mean."""
+    """BoTorch's Gaussian process with one lengthscale per coordinate, and these divided by their geometric mean."""
     import torch
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
@@ -134,7 +134,7 @@ def _fit(
     train_y = torch.as_tensor(targets, dtype=torch.float64)[:, None]
     model = SingleTaskGP(train_x, train_y)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")  # stopping early is meant: the fit is repeated every round
+        warnings.simplefilter("ignore")  # early stopping is intended: the fit is repeated every round
         torch.manual_seed(0)  # retries after a failed fit draw from the global generator
         options = {"options": {"maxiter": FIT_ITERATIONS}}
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs=options, max_attempts=1)
@@ -147,7 +147,7 @@ def _fit(
 def _perturb(
     center: Float[np.ndarray, " semantic"], length: float, lengthscales: np.ndarray, generator: np.random.Generator
 ) -> Float[np.ndarray, "candidate semantic"]:
-    """Points of the region, about MOVING_COORDINATES coordinates off the center (Eriksson et al., section 3)."""
+    """Points of the region; about MOVING_COORDINATES differ from the center's (Eriksson et al., section 3)."""
     half = np.clip(length * lengthscales, 0, 2) / 2
     low, high = np.clip(center - half, EDGE, 1 - EDGE), np.clip(center + half, EDGE, 1 - EDGE)
     points = low + (high - low) * generator.random((CANDIDATES, len(center)))

@@ -10,7 +10,7 @@ from sciencegen.optimization.objective import Evaluation
 
 
 def auc_top_k(trace: Sequence[Evaluation], k: int = 10, budget: int = 10_000, every: int = 100) -> float:
-    """`area_under_top_k` of the scalars of a trace; a failed item spends its call and scores nothing."""
+    """`area_under_top_k` of the scalars of a trace; a failed item uses a call and adds no value."""
     return area_under_top_k([e.scalar for e in trace], k, budget, every)
 
 
@@ -18,7 +18,7 @@ def area_under_top_k(values: Sequence[float], k: int = 10, budget: int = 10_000,
     """Mean over the budget of the average of the best k values so far, by PMO's rule (Gao et al. 2022, section 3.2).
 
     The average is taken every `every` calls and at the end, joined by the trapezoidal rule from 0 at call 0, and
-    goes on flat from the last call to the budget. Fewer than k values are averaged as they are.
+    stays constant from the last call to the budget. If there are fewer than k values, all of them are averaged.
     """
     values = list(values)[:budget]
     if not values:

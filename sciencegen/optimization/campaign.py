@@ -1,10 +1,10 @@
-"""Rounds with a lab: from the measurements so far to the next plate.
+"""Optimization in rounds of measurements: the next plate, given the measurements so far.
 
-journal.py        every proposal and measurement, in a table that only grows
+journal.py        every proposal and measurement, in an append-only table
 measurements.py   replicates averaged
 posterior.py      a surrogate and a scale, chosen by cross-validated likelihood
 proposers.py      candidates from a pool, from moves, from a latent space
-plate.py          a batch of them, by an acquisition, diverse and within its cost
+plate.py          a batch of candidates by an acquisition, diverse and within a cost limit
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def next_plate(
     ----------
     space : CampaignSpace
     measured : sequence of Measurement
-        Without any, the plate is a random one and nothing is predicted.
+        If empty, the plate is random and nothing is predicted.
     pending : sequence
         Items that are being measured. They are not proposed again; acquisitions that plan ahead take them into account.
     settings : CampaignSettings

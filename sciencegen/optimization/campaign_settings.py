@@ -1,4 +1,4 @@
-"""Settings of a campaign, and how its exploration falls from plate to plate."""
+"""Settings of a campaign, and how its exploration decreases from plate to plate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sciencegen.optimization.posterior import MODELS, names_for
 from sciencegen.optimization.proposers import BreedingSettings
 
 MOST_EXPLORATION, LEAST_EXPLORATION = 1.7, 1.0
-"""Of the first plate after a random one, and of a campaign's last."""
+"""Exploration of the first plate after the random one, and of the last plate of a campaign."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CampaignSettings:
 
 
 def exploration_at(number: int, rounds: int) -> float:
-    """Exploration of plate `number` in a campaign of `rounds` plates: it falls evenly from plate 2 to the last.
+    """Exploration of plate `number` in a campaign of `rounds` plates; it falls linearly from plate 2 to the last.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Candidates of a plate: those of a given pool, or suggested, drawn and bred ones."""
+"""Candidates of a plate: from a given pool, or suggested, drawn and bred."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class CandidatePool:
 
 @dataclass(frozen=True)
 class CandidateSources:
-    """Where candidates come from, beside moves and draws.
+    """Where candidates come from, in addition to moves and draws.
 
     Parameters
     ----------
     pool : CandidatePool, optional
-        The only candidates, where there is one.
+        If given, it contains all candidates.
     start : sequence
-        Items of the first plate, and parents while nothing is measured.
+        Items of the first plate, and parents as long as nothing is measured.
     suggestions : sequence
         Further candidates.
     """
@@ -62,7 +62,7 @@ class CandidateMaker:
         return Candidates(items, rows, costs, self.space.marks_of(items, self.settings.plate.maximum_share))
 
     def from_pool(self, pool: CandidatePool) -> tuple[Candidates, list[str]]:
-        """What of the pool may be proposed."""
+        """The items of the pool that may be proposed, and their sources."""
         open_places = self.space.acceptable(pool.items, pool.keys, self.excluded)
         items = [pool.items[place] for place in open_places]
         return self.candidates(items, self.space.features(items), pool.costs[open_places]), [POOL] * len(items)
@@ -70,7 +70,7 @@ class CandidateMaker:
     def bred(
         self, measured: Sequence[Item], means: Float[np.ndarray, " item"], posterior: Posterior
     ) -> tuple[Candidates, list[str]]:
-        """Candidates from moves of the measured items, of which one of each row."""
+        """Candidates from moves of the measured items, one for each distinct row of features."""
 
         def rating(rows: FeatureRows) -> np.ndarray:
             marginals = posterior.model.marginals(posterior.points(rows))

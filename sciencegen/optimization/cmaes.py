@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import cma
 
 FULL_COVARIANCE = 200
-"""Up to this many coordinates the covariance is full, beyond it is diagonal."""
+"""With up to this many coordinates the covariance is full, with more it is diagonal."""
 
 STALLED_GENERATIONS = 12
-"""A strategy whose generations bring nothing new or better for so long starts elsewhere."""
+"""Number of generations without a new, better item after which the strategy restarts at another point."""
 
 
 def search_cma(
@@ -40,7 +40,7 @@ def search_cma(
 def _starting_point(
     space: SearchSpace, everyone: list[Individual], generator: np.random.Generator
 ) -> Float[np.ndarray, " latent"]:
-    """The latent of one of the best twenty, the first restarts the likeliest best; a prior draw where there is none."""
+    """The latent of one of the twenty best items, better ones more often; a prior draw if no item has a latent."""
     located = [individual for individual in survivors(everyone, 20) if individual.has_latent]
     if not located:
         return space.sample(1, generator)[0]
@@ -54,7 +54,7 @@ def _run_strategy(
     generator: np.random.Generator,
     settings: SearchSettings,
 ) -> list[Individual]:
-    """One strategy until it converges, stalls or the budget is spent; the decoder's noise stays that of the center."""
+    """Run one strategy until it converges, stalls or the budget is spent; noise coordinates stay at the center's."""
     strategy = _strategy(center[: space.semantic_size], settings.step, generator)
     found: list[Individual] = []
     best: Evaluation | None = None
@@ -99,7 +99,7 @@ def _strategy(
 
 
 def _losses(items: list, evaluations: list[Evaluation | None]) -> list[float]:
-    """Ranks, 0 the best: the strategy gets only the order. What isn't scored is last."""
+    """Ranks, 0 the best: the strategy uses only the order. Items that were not scored come last."""
     scored = [e for e in evaluations if e is not None]
     places = np.empty(len(scored))
     places[best_first(scored)] = np.arange(len(scored))

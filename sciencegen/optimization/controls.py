@@ -1,4 +1,4 @@
-"""Controls that a latent search must beat: draws of the prior, and hill climbing by the domain's own mutations."""
+"""Baselines for latent searches: draws of the prior, and hill climbing by the domain's own mutations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def search_prior(
 def search_hill_climb(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
 ) -> None:
-    """Mutate the best items, keep the best; no latent space after the first prior draws."""
+    """Mutate the best items and keep the best; latents are used only for the first prior draws."""
     if space.mutate is None:
         raise ConfigError(
             "Expected a domain with mutations for method 'hill_climb', this one has none. Use 'evolution'."

@@ -1,4 +1,4 @@
-"""An ensemble of small networks as a posterior: for features without a kernel of their own."""
+"""An ensemble of small networks as a posterior: for features without a suitable kernel."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NOISES = (1e-3, 1e-2, 3e-2, 0.1, 0.2, 0.4, 0.7, 1.0)
 
 
 class DeepEnsemble:
-    """Perceptrons over principal components (Lakshminarayanan et al. 2017), each blind to one of five folds.
+    """Perceptrons over principal components (Lakshminarayanan et al. 2017), each fitted without one of five folds.
 
     mean = average of f_m        covariance = a cov_m(f)        noise = s^2 - median(e^2)
 
-    a and s^2 are the ones of a short list under which each row is likeliest by the members that leave it out; s^2
-    holds the stated errors e.
+    a and s^2 are chosen from short lists to maximize the likelihood of each row under the members that leave it out;
+    s^2 includes the stated errors e.
     """
 
     name = "ensemble"
@@ -79,5 +79,5 @@ class DeepEnsemble:
         return Joint(members.mean(0), covariance + 1e-9 * np.eye(len(covariance)), self.noise)
 
     def left_out(self) -> Marginals:
-        """What each target is expected to be by members that leave it out."""
+        """Predictive distribution of each target from the members that leave it out."""
         return self._left_out

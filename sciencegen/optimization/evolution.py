@@ -27,11 +27,11 @@ def search_evolution(
 ) -> None:
     """Evolve until the budget is spent or `patience` rounds bring nothing new.
 
-    It begins with the start items, some of their neighbours, and draws of the prior. Each round: parents by rank
-    pressure, operators by their success (`Bandit`), `screen` children per scored one, in `generations` of which each
-    descends from the best of those before by a Gaussian process over everything scored. The process then picks those
-    worth a call (by its mean, by mean + deviation, or blindly, in shares that follow success too). Known items never
-    spend budget.
+    The search begins with the start items, some of their neighbours, and draws of the prior. In each round, parents are
+    drawn by rank and operators by their success (`Bandit`). They make `screen` children per scored one, in
+    `generations`: the parents of each generation are the best children before it, as predicted by a Gaussian process
+    fitted on scored items. The process then chooses which children to score: by its mean, by mean + deviation, or at
+    random, in shares that follow success too. Items scored before use no budget.
     """
     everyone = begin(space, objective, generator, settings)
     everyone += score_neighbours(space, objective, generator, settings.initial // 4)
@@ -58,7 +58,7 @@ def search_evolution(
 def search_latent_evolution(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, settings: SearchSettings
 ) -> None:
-    """Evolution by moves in the latent space alone: what the model adds without the domain's own moves."""
+    """Evolution by latent moves only: what the model contributes without the domain's own moves."""
     search_evolution(replace(space, mutate=None, edit=None, recombine=None), objective, generator, settings)
 
 
@@ -84,7 +84,7 @@ def breed(
 def propose(
     space: SearchSpace, generator: np.random.Generator, operators: Bandit, parents: Sequence[Parent], count: int
 ) -> list[Child]:
-    """The children, of `count`, that became items. Parents come best first."""
+    """Up to `count` children: those that are no valid items are left out. Parents come best first."""
     if not parents:
         return make_children(space, ["prior"] * count, [], [], generator)
     located = [parent for parent in parents if parent.has_latent]
@@ -92,7 +92,7 @@ def propose(
     pool_of: dict[str, list[Parent]] = dict.fromkeys(latent_moves(space), located) | dict.fromkeys(
         item_moves(space), everyone
     )
-    pool_of["prior"] = everyone  # a fresh draw has no parent, whatever stands here
+    pool_of["prior"] = everyone  # a prior draw ignores its parents
     names = operators.draw(count, generator, [name for name in operators.names if pool_of[name]])
     pools = [pool_of[name] for name in names]
     first, second = ([_by_rank(pool, generator) for pool in pools] for _ in range(2))
@@ -109,7 +109,7 @@ def _by_rank(pool: Sequence[Parent], generator: np.random.Generator) -> Parent:
 
 
 def _located(space: SearchSpace, ranked: Sequence[Individual], before: Sequence[Individual]) -> list[Individual]:
-    """The population with a latent for each newcomer; whoever was there before keeps what it has."""
+    """The population, with newcomers encoded; individuals that were in it before are unchanged."""
     keys_before = {individual.evaluation.key for individual in before}
     new = locate(space, [individual for individual in ranked if individual.evaluation.key not in keys_before])
     found = {individual.evaluation.key: individual for individual in new}

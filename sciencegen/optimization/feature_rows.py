@@ -1,4 +1,4 @@
-"""Inputs of surrogates: rows of a table of features, or the letters of sequences of one length."""
+"""Inputs of surrogates: rows of a table of features, or the letters of sequences of equal length."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SPARSE_SHARE = 0.75
 
 @dataclass(frozen=True)
 class SiteRows:
-    """Sequences of one length.
+    """Sequences of equal length.
 
     Parameters
     ----------
     codes : array of int [item site]
-        The letter at each site, as a row of `letters`.
+        The letter at each site, as an index of a row of `letters`.
     letters : array [letter feature]
-        Features of each letter, scaled so that letters at a squared distance of 1 behave differently. There may be no
+        Features of each letter, scaled so that letters at a squared distance of 1 behave differently. It may have no
         columns.
 
     Examples
@@ -55,11 +55,11 @@ class SiteRows:
 
 
 FeatureRows = SiteRows | Float[np.ndarray, "item feature"]
-"""Both have a length and take an index of rows."""
+"""Both have a length and can be indexed by rows."""
 
 
 def concatenate_rows(parts: Sequence[FeatureRows]) -> FeatureRows:
-    """Rows below one another; all parts are of one kind."""
+    """The rows of all parts, which are of one kind, in one table."""
     sites = [part for part in parts if isinstance(part, SiteRows)]
     if sites:
         return SiteRows(np.concatenate([part.codes for part in sites]), sites[0].letters)
@@ -74,9 +74,9 @@ def distinct_rows(rows: FeatureRows) -> Int[np.ndarray, " row"]:
 
 @dataclass(frozen=True)
 class SiteEncoding:
-    """Rows as points: the codes of all sites, as float, which kernels' inputs are.
+    """Rows as points: the codes of all sites, as floats because kernels take floats.
 
-    varied: sites that vary among the measured items. differences: in how many sites two of these differ on average.
+    varied: sites that vary among the measured items. differences: mean number of sites in which two of these differ.
     """
 
     varied: Bool[np.ndarray, " site"]
@@ -117,7 +117,7 @@ Encoding = SiteEncoding | TableEncoding
 
 
 def fit_encoding(measured: FeatureRows) -> Encoding:
-    """The encoding of rows like these. Constant columns of a table carry no information and are left out."""
+    """Fit the encoding to measured rows. Constant columns of a table carry no information and are left out."""
     if isinstance(measured, SiteRows):
         varied = (measured.codes != measured.codes[:1]).any(0)
         return SiteEncoding(varied, measured.letters, _mean_differences(measured.codes[:, varied]))
@@ -133,7 +133,7 @@ def fit_encoding(measured: FeatureRows) -> Encoding:
 
 
 def _mean_differences(codes: Int[np.ndarray, "item site"]) -> float:
-    """Expected Hamming distance of two rows drawn with replacement, sum_s 1 - sum_a p_s(a)^2; 1 or more."""
+    """Expected Hamming distance of two rows drawn with replacement, sum_s 1 - sum_a p_s(a)^2; at least 1."""
     if not codes.shape[1]:
         return 1.0
     shares = np.stack([(codes == letter).mean(0) for letter in np.unique(codes)])

@@ -18,7 +18,7 @@ from torch import Tensor
 from sciencegen.optimization.normals import Joint
 
 JITTER = 1e-6
-"""Variance that lets an index stand twice in one set, as a share of the mean variance."""
+"""Variance added to the diagonal, relative to the mean variance: it allows an index to occur twice in a set."""
 
 
 class FinitePool(GPyTorchModel):
@@ -44,13 +44,13 @@ class FinitePool(GPyTorchModel):
 def log_noisy_improvement(
     pool: FinitePool, candidates: Int[np.ndarray, " candidate"], reference: Sequence[int], draws: int, seed: int
 ) -> Float[np.ndarray, " candidate"]:
-    """Log E[max(0, f(candidate) - max f(reference))] of each candidate, the reference being uncertain too.
+    """Log E[max(0, f(candidate) - max f(reference))] of each candidate, where the reference is uncertain too.
 
-    What is being measured already stands in the reference: then it is what the candidate adds.
+    The reference includes pending items, so that the value is what the candidate adds to them.
     """
     sampler = SobolQMCNormalSampler(torch.Size([draws]), seed=seed)
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of inputs that are no numbers in a unit cube
+        warnings.simplefilter("ignore")  # BoTorch expects inputs in the unit cube; these are indices
         function = qLogNoisyExpectedImprovement(pool, _column(reference), sampler, prune_baseline=False)
         return function(_column(candidates)[:, None]).numpy()
 

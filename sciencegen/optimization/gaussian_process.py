@@ -1,4 +1,4 @@
-"""A Gaussian process of measured values: BoTorch fits it; marginals of a large pool come in blocks, joints exactly."""
+"""A Gaussian process of measured values, fitted by BoTorch; marginals of a large pool are computed in blocks."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Points = Float[np.ndarray, "point column"]
 
 BLOCK = 8192
 TUNING_POINTS = 600
-"""Measured points that the kernel's parameters are fitted on: a fit takes n^3."""
+"""Most measured points that the kernel's parameters are fitted on: the cost of a fit grows as n^3."""
 ITERATIONS, BRIEF_ITERATIONS = 40, 12
-"""Steps of L-BFGS; these few suffice to find which scale suits the values."""
+"""Steps of L-BFGS; the brief number suffices to compare scales."""
 
 
 class GaussianProcess:
     """BoTorch's SingleTaskGP of standardized targets, with a kernel for the rows' encoding.
 
-    noise_i = e_i^2 + s^2: the stated errors of the targets where there are any, and a common noise that is learned.
+    noise_i = e_i^2 + s^2: the stated error of each target, if any, and a common noise that is fitted.
     """
 
     name = "gp"
@@ -70,7 +70,7 @@ class GaussianProcess:
         return likelihood.noise.mean()
 
     def marginals(self, points: Points) -> Marginals:
-        """Block by block, and in single precision where that matters: a pool may be large."""
+        """Computed block by block and partly in single precision, since a pool may be large."""
         kernel = self.model.covar_module
         inverse = torch.linalg.solve_triangular(
             self._factor, torch.eye(len(self._factor)).to(self._factor), upper=False
@@ -97,7 +97,7 @@ class GaussianProcess:
         return Joint(mean.numpy(), ((covariance + covariance.T) / 2).numpy(), self.noise)
 
     def left_out(self) -> Marginals:
-        """What each target is expected to be from all others, with its noise (Rasmussen & Williams 2006, eq. 5.12)."""
+        """Leave-one-out distribution of each target, noise included (Rasmussen & Williams 2006, eq. 5.12)."""
         precision = torch.cholesky_inverse(self._factor).diagonal()
         return Marginals(self._targets - (self._weights / precision).numpy(), (1 / precision).sqrt().numpy())
 
@@ -106,7 +106,7 @@ def _model(encoding: Encoding, points: Points, targets: np.ndarray, stated: np.n
     kernel = SiteKernel(encoding) if isinstance(encoding, SiteEncoding) else table_kernel(encoding)
     noisy = FixedNoiseGaussianLikelihood(torch.as_tensor(stated), learn_additional_noise=True) if stated.any() else None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # inputs are scaled here already, and fingerprints aren't meant to be
+        warnings.simplefilter("ignore")  # inputs are scaled already, and fingerprints must not be
         return SingleTaskGP(
             torch.as_tensor(points), torch.as_tensor(targets)[:, None], likelihood=noisy, covar_module=kernel,
             outcome_transform=None,
@@ -115,16 +115,16 @@ def _model(encoding: Encoding, points: Points, targets: np.ndarray, stated: np.n
 
 def _fit(model: SingleTaskGP, iterations: int) -> None:
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")  # stopping early is meant: the fit is repeated every round
+        warnings.simplefilter("ignore")  # early stopping is intended: the fit is repeated every round
         torch.manual_seed(0)  # retries after a failed fit draw from the global generator
         options = {"options": {"maxiter": iterations}}
         evidence = ExactMarginalLogLikelihood(model.likelihood, model)
-        with suppress(ModelFittingError):  # then BoTorch puts back what it began with: the modes of the priors
+        with suppress(ModelFittingError):  # BoTorch then restores the initial values, the modes of the priors
             fit_gpytorch_mll(evidence, optimizer_kwargs=options, max_attempts=1)
 
 
 def _subset(points: Points, targets: np.ndarray, stated: np.ndarray, generator: np.random.Generator) -> tuple:
-    """The best third and any of the rest, up to TUNING_POINTS."""
+    """At most TUNING_POINTS points: two thirds of them the best, the others drawn from the rest."""
     from sciencegen.optimization.surrogate import training_subset
 
     if len(points) <= TUNING_POINTS:
@@ -134,6 +134,6 @@ def _subset(points: Points, targets: np.ndarray, stated: np.ndarray, generator: 
 
 
 def _shared_state(model: SingleTaskGP) -> dict[str, Tensor]:
-    """The parameters without what belongs to each point."""
+    """The parameters without those that belong to single points."""
     own = "likelihood.noise_covar.noise"
     return {name: value for name, value in model.state_dict().items() if not name.startswith(own)}

@@ -1,8 +1,8 @@
-"""Goals as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`, and of a
-predictor, that the item is like its training items: `fitness in domain`.
+"""Goals as text: `maximize qed`, `sa <= 3`, `logp in 1..3`, `similarity to CCO >= 0.4`, and `fitness in domain`
+(the item is like the training items of a predictor).
 
-The left side names an oracle and is kept word for word; the domain resolves it. `goals` and `where` share
-this grammar, a condition being a goal that isn't `maximize` or `minimize`.
+The left side names an oracle and is kept unchanged; the domain resolves it. `goals` and `where` share
+this grammar; a condition is a goal that isn't `maximize` or `minimize`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ GRAMMAR = f"'maximize NAME', 'minimize NAME', {CONDITIONS}, 'NAME in domain'"
 class Goal:
     """An objective (`direction` given) or a constraint low <= value <= high.
 
-    text: as the user wrote it. name: the oracle expression, word for word.
-    scale: how much of this quantity is much; violations and sums of objectives are measured in it.
-    in_domain: that the item is like the oracle's training items, whatever its value.
+    text: as the user wrote it. name: the oracle expression, unchanged.
+    scale: typical size of a difference in this quantity; gains and violations are divided by it before they are summed.
+    in_domain: whether the goal is that the item is like the oracle's training items, whatever its value.
     """
 
     text: str
@@ -54,7 +54,7 @@ class Goal:
 
     @property
     def is_constraint(self) -> bool:
-        """That its value must lie in [low, high]."""
+        """Whether the value must lie in [low, high]."""
         return not (self.is_objective or self.in_domain)
 
     def gain(self, value: float) -> float:
@@ -75,11 +75,11 @@ class Goal:
         return self.cautious_value(score) if cautious else float("nan" if score.value is None else score.value)
 
     def satisfied(self, value: float) -> bool:
-        """Whether a value meets the constraint; an objective is never unmet, NaN never met."""
+        """Whether a value meets the constraint. NaN never does; any other value meets an objective."""
         return self.low <= value <= self.high
 
     def cautious_value(self, score: Score) -> float:
-        """The end of the score's interval that is worse for this goal; the value itself where there is no interval."""
+        """The end of the score's interval that is worse for this goal; the value itself if there is no interval."""
         value = math.nan if score.value is None else score.value
         lower = value if score.lower is None else score.lower
         upper = value if score.upper is None else score.upper
@@ -89,7 +89,7 @@ class Goal:
 
 
 def desirability(goals: Sequence[Goal], scores: Mapping[str, Score], cautious: bool = False) -> float:
-    """The objectives' gains less the constraints' violations, each in its goal's scale.
+    """The objectives' gains minus the constraints' violations, each divided by its goal's scale.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def parse_goal(
     scales: Mapping[str, float] | None = None,
     expected: str = f"a goal like {GRAMMAR}",
 ) -> Goal:
-    """One goal. tolerances: half-width of `=` by name (an explicit `= 2.5 +- 0.2` wins). scales: see `Goal.scale`."""
+    """Parse a goal. tolerances: half-width of `=` by name (`= 2.5 +- 0.2` overrides it). scales: see `Goal.scale`."""
     stripped = " ".join(text.split())
     if match := _OBJECTIVE.match(stripped):
         direction: Direction = "maximize" if match["direction"].lower().startswith("max") else "minimize"
@@ -138,7 +138,7 @@ def parse_goal(
 def parse_condition(
     text: str, tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
 ) -> Goal:
-    """A goal that must be a constraint (`where`)."""
+    """Parse a goal that must be a constraint (`where`)."""
     goal = parse_goal(text, tolerances, scales, f"a condition like {CONDITIONS}")
     if goal.is_objective or goal.in_domain:
         raise ConfigError(f"Expected a condition such as '{goal.name} >= 1' or '{goal.name} in 1..3', got '{text}'.")
@@ -148,7 +148,7 @@ def parse_condition(
 def parse_goals(
     texts: Sequence[str], tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
 ) -> list[Goal]:
-    """Several goals, each stated once."""
+    """Parse several goals; each objective may occur once."""
     goals = [parse_goal(text, tolerances, scales) for text in texts]
     if not goals:
         raise ConfigError(f"Expected at least one goal, got none. Pass `goals` with {GRAMMAR}.")
@@ -182,7 +182,7 @@ def _parse_interval(
 
 
 def _default_scale(low: float, high: float) -> float:
-    """The width of a range, else the size of the bound, so that a violation is a relative one."""
+    """The width of a range, else the magnitude of the bound, so that violations are relative."""
     if math.isfinite(low) and math.isfinite(high) and high - low > 1e-6:
         return high - low
     bound = abs(low) if math.isfinite(low) else abs(high)

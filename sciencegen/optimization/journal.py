@@ -1,11 +1,11 @@
-"""The journal of a campaign: every proposal and every measurement, one line each, in a CSV table that only grows.
+"""The journal of a campaign: every proposal and every measurement, one line each, in an append-only CSV table.
 
     round,item,kind,value,value_sd,predicted,lower,upper,source
     1,CCO,measured,0.31,,,,,round1.csv
     2,CCN,proposed,,,0.42,0.35,0.49,mutation
 
-Where items have names, a journal is made with a column of them beside the items; it is for people, nothing reads it.
-The last column is a text, so that a line that was cut off has lost no digit of a number unless it lost a column too.
+If items have names, a new journal has a column of names after the items; it is for people, and is not read back.
+The last column is text, so that a truncated line has lost no digit of a number unless it lost a column too.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Journal:
     ----------
     entries : tuple of Entry
     incomplete_line : str
-        A last line that was not written to its end; "" where there is none.
+        A last line that was not completely written; "" if there is none.
     header : tuple of str
         The file's columns: `COLUMNS`, and perhaps others of the user's.
     text : str
@@ -105,7 +105,7 @@ class Appended:
 
 
 def read_journal(path: str | Path) -> Journal:
-    """The journal in a file, an empty one where there is none.
+    """Read the journal in a file; it is empty if the file does not exist.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def read_journal(path: str | Path) -> Journal:
     Raises
     ------
     DataError
-        If another line is damaged, or the file is no journal.
+        If another line is damaged, or the file is not a journal.
     """
     path = Path(path)
     if path.is_dir():
@@ -146,10 +146,10 @@ def read_journal(path: str | Path) -> Journal:
 
 
 def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appended:
-    """Add lines, all or none of them: the file is written to a temporary name and renamed, one process at a time.
+    """Add lines, all or none: the file is written under a temporary name and renamed, by one process at a time.
 
     Entries that are present are not added again. A proposal is identified by its round and item, a measurement by item,
-    value, error and source. Measurements are counted, so that equal replicates of one file stay two.
+    value, error and source. Measurements are counted, so that two equal replicates in one file are both kept.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appen
         Created with its folder if it doesn't exist. An incomplete last line is moved to `<path>.torn`.
     entries : iterable of Entry
     names : str
-        The column of names, of a new journal and of one that has it; "" for none.
+        Title of the column of names, in a new journal or in one that has it; "" for none.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appen
 
 
 def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
-    """Entries that are not already present; a measurement as often as it occurs more often than it is present."""
+    """Entries not yet present. Equal measurements are counted, and those in excess of the present ones are kept."""
     there, fresh = Counter(map(_identity, already_present)), []
     for entry in entries:
         identity = _identity(entry)
@@ -237,7 +237,7 @@ def _checked_header(line: str, path: Path) -> tuple[str, ...]:
         raise DataError(
             f"Expected a journal with the columns {','.join(COLUMNS)} in {path}, found {line[:LONGEST_SHOWN]!r} "
             f"without {', '.join(missing)}. Name another file with `journal`: it is made by the first entry. "
-            "A table of measurements goes in by `sciencegen record`."
+            "Add a table of measurements with `sciencegen record`."
         )
     return header
 
@@ -246,7 +246,7 @@ def _entry(line: str, header: Sequence[str], place: str) -> Entry:
     cells = _cells(line)
     if len(cells) != len(header):
         raise DataError(
-            f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Mend it."
+            f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Correct it."
         )
     row = dict(zip(header, cells, strict=True))
     numbers: dict[str, Any] = {name: _number(row[name], name, place) for name in NUMBERS}

@@ -1,4 +1,4 @@
-"""Kernels of Gaussian processes for what scientists measure: sequences letter by letter, and tables of features."""
+"""Kernels of Gaussian processes: for sequences of equal length, site by site, and for tables of features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sciencegen.optimization.feature_rows import SiteEncoding, TableEncoding
 
 FEW_SITES = 8
 FEW_COLUMNS = 20
-"""Up to so many sites, or columns, have relevances of their own."""
+"""With up to this many varying sites, or dense columns, each has its own relevance."""
 
 
 class SiteKernel(Kernel):
@@ -23,9 +23,9 @@ class SiteKernel(Kernel):
     c_s(x, y) = exp(-sum_f w_sf (l_f(x_s) - l_f(y_s))^2 / 2)
 
     e_d is the elementary symmetric polynomial, the sum over all sets of d sites (Duvenaud, Nickisch, Rasmussen 2011,
-    eq. 9 to 13): a term of order d learns interactions of d sites, and foretells what was never seen together. l(a) are
-    the features of letter a, and whether it is that letter. h is in how many sites two items differ. Sites that never
-    varied among the measured share their w, and if many vary, w_sf = u_s w_f.
+    eq. 9 to 13): a term of order d models interactions of d sites, and predicts combinations that were never measured.
+    l(a) are the features of letter a and its one-hot code. h is the mean number of sites in which two items differ.
+    Sites that do not vary among the measured items share one w; if many sites vary, w_sf = u_s w_f.
     """
 
     has_lengthscale = False
@@ -53,7 +53,7 @@ class SiteKernel(Kernel):
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
         first, second = x1.long(), x2.long()
         both = torch.cat([first.flatten(0, -2), second.flatten(0, -2)])
-        here = torch.nonzero((both != both[:1]).any(0))[:, 0]  # the other sites are alike everywhere: c = 1
+        here = torch.nonzero((both != both[:1]).any(0))[:, 0]  # the other sites are equal in all rows: c = 1
         weights = _positive(self.log_relevance[self.row_of_site[here]] + self.log_site[here]).to(x1)
         logarithms = -torch.einsum("sf,fab->sab", weights, self.squares.to(x1))
         orders = _positive(self.log_order).to(x1)
@@ -73,7 +73,7 @@ class SiteKernel(Kernel):
         return sum(v * term for v, term in zip(orders, terms, strict=True))
 
     def _of_power_sums(self, first: Tensor, second: Tensor, logarithm: Tensor, ones: int, orders: Tensor) -> Tensor:
-        """e_1 = p_1, e_2 = (p_1^2 - p_2) / 2, and the product, with so many further sites that are alike."""
+        """e_1 = p_1, e_2 = (p_1^2 - p_2) / 2, and the product. ones: number of further sites, where c = 1."""
         first, second = first + ones, second + ones
         pairs = (first.square() - second) / 2
         terms = (first / self.norms[0], pairs / self.norms[1], logarithm.exp())
@@ -81,17 +81,17 @@ class SiteKernel(Kernel):
 
 
 def _positive(logarithms: Tensor) -> Tensor:
-    """exp, within bounds that a step of a line search must not leave."""
+    """Exponentials of the clipped logarithms, so that a line search stays within bounds."""
     return logarithms.clamp(-LARGEST_LOG, LARGEST_LOG).exp()
 
 
 LARGEST_LOG = 5.0
 LEAST_MISMATCH = 0.05
-"""What any two different letters differ by, beside what is known of them."""
+"""Squared distance of any two different letters, in addition to that of their features."""
 
 
 def _looked_up(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """[... n m] entries of a small table; by whole columns, then rows, where there is no batch (quick to derive)."""
+    """[... n m] entries of a small table; without a batch, by columns and then rows, whose gradient is fast."""
     if first.ndim == second.ndim == 1:
         return table.index_select(1, second).index_select(0, first)
     return table[first[..., :, None], second[..., None, :]]
@@ -105,8 +105,8 @@ def power_sums(logarithms: Tensor, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tens
     """[n m] p_1 = sum_s c_s, p_2 = sum_s c_s^2, sum_s log c_s, from the tables log c_s(a, b) of sites, x1 [n site], x2
     [m site].
 
-    Most of x2 has the most frequent letter b* of a site: sum_s c_s(x, y) = sum_s c_s(x, b*_s) + sum over the sites s
-    where y_s is another of c_s(x, y_s) - c_s(x, b*_s), a product with a sparse matrix.
+    At each site, most rows of x2 have its most frequent letter b*_s. So sum_s c_s(x, y) = sum_s c_s(x, b*_s) + the sum
+    of c_s(x, y_s) - c_s(x, b*_s) over the sites where y_s is not b*_s, which is a product with a sparse matrix.
     """
     common = x2.mode(0).values
     row, site = torch.nonzero(x2 != common, as_tuple=True)
@@ -128,7 +128,7 @@ def power_sums(logarithms: Tensor, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tens
 
 
 def symmetric_sums(terms: list[Tensor], one: Tensor, ones: int) -> tuple[Tensor, Tensor, Tensor]:
-    """e_0, e_1, e_2 of the terms and of so many ones beside them: e_d <- e_d + c e_(d-1) for each term c."""
+    """e_0, e_1, e_2 of the terms and of `ones` further terms that are 1: e_d <- e_d + c e_(d-1) for each term c."""
     first, second = ones * one, ones * (ones - 1) / 2 * one
     for term in terms:
         first, second = first + term, second + first * term
@@ -136,7 +136,7 @@ def symmetric_sums(terms: list[Tensor], one: Tensor, ones: int) -> tuple[Tensor,
 
 
 def binomial(count: float, order: int) -> float:
-    """C(count, order) of a real count; of at least `order`."""
+    """C(count, order) of a real count, which is clipped to at least `order`."""
     count = max(count, order)
     return math.exp(math.lgamma(count + 1) - math.lgamma(order + 1) - math.lgamma(count - order + 1))
 
@@ -148,7 +148,7 @@ class TanimotoKernel(Kernel):
     _cache: tuple[Tensor, Tensor, Tensor] | None = None
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
-        """Nothing here is fitted: in a fit, which needs the same matrix at each step, it is computed once."""
+        """The kernel has no parameters: a fit needs the same matrix at each step, so it is computed once."""
         if diag:
             return torch.ones(x1.shape[:-1], dtype=x1.dtype)
         if not self.training:
@@ -165,7 +165,7 @@ class TanimotoKernel(Kernel):
 
 
 class OfColumns(Kernel):
-    """Another kernel on columns side by side: a view of them, where `active_dims` copies a table at each step."""
+    """Another kernel on adjacent columns: it uses a view, whereas `active_dims` copies the table at each step."""
 
     has_lengthscale = False
 

@@ -1,4 +1,4 @@
-"""Measurements of a campaign by item: replicates averaged, with the error of their mean."""
+"""Measurements of a campaign by item: the mean of replicates, with its standard error."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from sciencegen.optimization.journal import Entry
 
 FAR = 5.0
-"""Deviations of a single measurement: two replicates differ by as many in one item of 2,400."""
+"""In standard deviations of one measurement: two replicates differ by more than this in one item of 2,400."""
 FEWEST_SPARE = 3
-"""Spare replicates of other items from which this deviation is estimated."""
+"""Fewest degrees of freedom (replicates of other items beyond the first of each) to estimate this deviation."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Measurement:
 
 
 def averaged(entries: Sequence[Entry], keys: Sequence[str], items: Sequence[Any]) -> list[Measurement]:
-    """One measurement for each key, in the order of its first.
+    """One measurement for each key, in order of first appearance.
 
     value = sum_i y_i / n
     error = max(s / sqrt(n), sqrt(sum_i e_i^2) / n)
@@ -57,10 +57,10 @@ def averaged(entries: Sequence[Entry], keys: Sequence[str], items: Sequence[Any]
 
 
 def discordant(entries: Sequence[Entry], keys: Sequence[str]) -> list[str]:
-    """Keys of items whose replicates differ by more than FAR times what one measurement is expected to be off by.
+    """Keys of items whose replicates differ by more than FAR times the expected error of one measurement.
 
-    That is the greater of the deviation of all other items' replicates, pooled, and of the item's stated errors (root
-    mean square); where neither is known, the standard deviation of all items' means, and once is far.
+    The expected error is the greater of the pooled standard deviation of all other items' replicates and the root mean
+    square of the item's stated errors. If neither is known, the limit is the standard deviation of all items' means.
     """
     groups: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
@@ -85,7 +85,7 @@ def discordant(entries: Sequence[Entry], keys: Sequence[str]) -> list[str]:
 
 
 def typical_variance(errors: np.ndarray) -> float:
-    """median_i e_i^2, an error that is not stated counting as 0."""
+    """median_i e_i^2, where an error that is not stated counts as 0."""
     return float(np.median(np.nan_to_num(np.square(errors))))
 
 

@@ -1,4 +1,4 @@
-"""Moves in a latent space whose prior is N(0, I). Each keeps that prior: children look like the model's draws."""
+"""Moves in a latent space whose prior is N(0, I). Each preserves it, so children resemble draws of the model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def crank_nicolson_step(
 def exchange_coordinates(
     latents: Latents, others: Latents, moving: Bool[np.ndarray, " latent"], generator: np.random.Generator
 ) -> Latents:
-    """Each moving coordinate from one parent or the other; the other's share is drawn per child."""
+    """Each moving coordinate comes from one of the two parents; the share of `others` is drawn per child."""
     share = generator.uniform(0.1, 0.6, (len(latents), 1))
     taken = (generator.random(latents.shape) < share) & moving
     return np.where(taken, others, latents).astype(np.float32)
@@ -50,7 +50,7 @@ def spherical_mix(
     fraction: float | Float[np.ndarray, "item 1"],
     moving: Bool[np.ndarray, " latent"],
 ) -> Latents:
-    """Mix cos(a) z + sin(a) z_other, a = fraction * pi / 2: of two independent prior draws again a prior draw."""
+    """Mix cos(a) z + sin(a) z_other, a = fraction * pi / 2; two independent prior draws give a prior draw."""
     angle = np.asarray(fraction) * np.pi / 2
     return np.where(moving, np.cos(angle) * latents + np.sin(angle) * others, latents).astype(np.float32)
 

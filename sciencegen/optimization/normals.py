@@ -1,4 +1,4 @@
-"""Normal distributions of a function's values: at single points, jointly over several, and draws of them."""
+"""Normal distributions of a function's values, at single points or jointly over several, and draws from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Marginals:
 @dataclass(frozen=True)
 class Joint:
     """Mean and covariance of the function over some points, and the variance of a measurement's noise
-    (of a model's own, beyond stated errors)."""
+    (in the joint that a model returns, without the stated errors)."""
 
     mean: Float[np.ndarray, " point"]
     covariance: Float[np.ndarray, "point point"]
@@ -30,7 +30,7 @@ class Joint:
 
 
 def stable_cholesky(matrix: Tensor) -> Tensor:
-    """The factor, with the least addition to the diagonal (from 1e-8 of its mean) that makes it one."""
+    """The Cholesky factor, with the smallest addition to the diagonal (from 1e-8 of its mean) for which it exists."""
     scaled = float(matrix.diagonal().mean()) * torch.eye(len(matrix), dtype=matrix.dtype)
     for power in range(-8, 0):
         factor, failed = torch.linalg.cholesky_ex(matrix + 10.0**power * scaled)
@@ -40,7 +40,7 @@ def stable_cholesky(matrix: Tensor) -> Tensor:
 
 
 def draws_of(joint: Joint, count: int, generator: np.random.Generator) -> Float[np.ndarray, "draw point"]:
-    """Functions from the joint posterior: mean + L eps with L L^T = covariance."""
+    """Draws from the joint posterior: mean + L eps with L L^T = covariance."""
     jitter = 1e-8 * max(float(np.diag(joint.covariance).mean()), 1e-12)
     factor = stable_cholesky(torch.as_tensor(joint.covariance) + jitter * torch.eye(len(joint.mean))).numpy()
     return joint.mean + generator.standard_normal((count, len(joint.mean))) @ factor.T

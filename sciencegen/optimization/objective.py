@@ -1,4 +1,4 @@
-"""The objective: goals, the oracles behind them, and a budget of distinct scored items with its trace."""
+"""The objective: goals, their oracles, a budget of distinct scored items, and the trace of evaluations."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AllFailed(DataError):
         self.trace = tuple(trace)
         super().__init__(
             f"Expected at least one score, all {len(trace)} scored items failed; the first: {trace[0].failure}. "
-            "Try a program or function of your own by hand on a small file, a built-in name with `sciencegen score`."
+            "Test your own program or function on a small file, and a built-in oracle with `sciencegen score`."
         )
 
 
@@ -77,7 +77,7 @@ class ScoringOptions:
     progress : callable, optional
         Called with the objective after each batch.
     give_up_after : int
-        A run whose first items, so many, all fail ends with the reason.
+        If the first items, this many or more, all fail, the run ends with an error.
     """
 
     cautious: bool = False
@@ -87,7 +87,7 @@ class ScoringOptions:
 
 
 class Objective:
-    """Scores items against goals until `budget` distinct ones have been scored; an item that was scored is free.
+    """Scores items against goals until `budget` distinct ones have been scored; scoring an item again is free.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class Objective:
         return self.key(item) in self._by_key
 
     def evaluate(self, items: Sequence[Item]) -> list[Evaluation | None]:
-        """One evaluation per item, in order; None for what the budget no longer reaches."""
+        """One evaluation per item, in order; None for items beyond the budget."""
         keys = [self.key(item) for item in items]
         fresh: dict[str, Item] = {}
         for key, item in zip(keys, items, strict=True):
@@ -193,13 +193,13 @@ class Objective:
         return Evaluation(call, key, item, scores, gains, violation, scaled - violation)
 
     def check_scores(self, least: int = 1) -> None:
-        """Raise where `least` or more items were scored and every one failed."""
+        """Raise an error if `least` or more items were scored and every one failed."""
         if len(self.trace) >= least and all(evaluation.failure is not None for evaluation in self.trace):
             raise AllFailed(self.trace)
 
 
 def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch = score_here) -> list[Score]:
-    """One score per item whatever the oracle does: an exception is retried item by item and fails the guilty one.
+    """One score per item whatever the oracle does: after an exception, items are retried one by one and may fail.
 
     Errors that this package raises on purpose (a wrong command, incompatible weights) end the run.
     """
@@ -207,7 +207,7 @@ def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch 
         scores = list(score_batch(oracle, items))
     except SciencegenError:
         raise
-    except Exception as error:  # third-party code: its error belongs to its item
+    except Exception as error:  # third-party code: the error is recorded as the item's failure
         if len(items) == 1:
             return [Score(None, failure=f"{type(error).__name__}: {error}")]
         return [score for item in items for score in score_safely(oracle, [item], score_batch)]

@@ -111,12 +111,12 @@ def make_children(
 
 
 def _steps(latents: Latents, low: float, high: float, generator: np.random.Generator) -> Float[np.ndarray, "item 1"]:
-    """A step for each child, uniform in its logarithm."""
+    """A step size for each child, log-uniform between low and high."""
     return np.exp(generator.uniform(np.log(low), np.log(high), (len(latents), 1)))
 
 
 def _extrapolate(latents: Latents, others: Latents, generator: np.random.Generator) -> Latents:
-    """Away from the partner, as differential evolution steps, then back to the parent's norm."""
+    """A step away from the partner, as in differential evolution, with the norm limited to about the parent's."""
     moved = latents + generator.uniform(0.1, 0.6, (len(latents), 1)) * (latents - others)
     norm = np.linalg.norm(moved, axis=1, keepdims=True)
     return (

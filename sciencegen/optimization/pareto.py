@@ -20,7 +20,7 @@ def dominates(gains: Gains, other: Float[np.ndarray, " goal"]) -> Bool[np.ndarra
 def nondominated(gains: Gains) -> Bool[np.ndarray, " item"]:
     """Rows that no other row dominates; equal rows stay together."""
     keep = np.ones(len(gains), bool)
-    for row in np.lexsort(-gains.T[::-1]):  # best first column first: few comparisons survive
+    for row in np.lexsort(-gains.T[::-1]):  # best first column first, to drop most rows early
         if keep[row]:
             keep &= ~dominates(gains[row][None], gains)
     return keep

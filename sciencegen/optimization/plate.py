@@ -14,21 +14,21 @@ from sciencegen.optimization.plate_builder import Candidates, PlateBuilder, Plat
 from sciencegen.optimization.posterior import Posterior
 
 SHORTLIST = 1000
-"""Candidates of a block, which share a joint posterior. A plate that one block can't fill goes on with the next."""
+"""Candidates of a block, which share a joint posterior. If one block can't fill the plate, the next one is used."""
 BASELINE = 10
-"""Measured items that may be the best, for noisy expected improvement."""
+"""Number of best measured items that noisy expected improvement compares with."""
 
 
 @dataclass(frozen=True)
 class ContextRows:
-    """Rows beside the candidates in a joint posterior.
+    """Rows of a joint posterior in addition to the candidates.
 
     Parameters
     ----------
     pending : rows, optional
         Items that are being measured.
     baseline : rows, optional
-        Measured items that may be the best.
+        The best measured items.
     """
 
     pending: FeatureRows | None = None
@@ -44,7 +44,7 @@ def pick_plate(
     similarity: Similarity,
     context: ContextRows | None = None,
 ) -> Int[np.ndarray, " pick"]:
-    """Indices of candidates, in the order of picking; fewer than `count` where no more may be picked.
+    """Indices of candidates, in the order of picking; fewer than `count` if no more may be picked.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def pick_plate(
 def first_pickable(
     candidates: Candidates, count: int, settings: PlateSettings, similarity: Similarity
 ) -> Int[np.ndarray, " pick"]:
-    """Indices of the first candidates that may be on one plate, without a prediction of any."""
+    """Indices of the first candidates that may be on one plate, without predictions."""
     builder = PlateBuilder(candidates, replace(settings, diversity=0.0), similarity, count)
     return _pick_by_blocks(builder, np.arange(len(candidates.items)), GivenOrder)
 
@@ -113,7 +113,7 @@ def _pick_by_blocks(
 
 
 class GivenOrder:
-    """The acquisition that prefers what comes first."""
+    """An acquisition that prefers earlier candidates."""
 
     def __init__(self, block: Int[np.ndarray, " candidate"]) -> None:
         self._values = -np.arange(len(block), dtype=float)

@@ -1,4 +1,4 @@
-"""A plate while it fills: what may still be picked, and the next pick by an acquisition's values."""
+"""A plate under construction: which candidates may still be picked, and the next pick by an acquisition's values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.quotas import Marks, Quota, quota_limit
 
 COMPARED = 200
-"""The best candidates of a block, whose median similarity is the typical one."""
+"""Number of best candidates of a block whose median similarity counts as typical."""
 
 Similarity = Callable[[Sequence[Any], Sequence[Any]], Float[np.ndarray, "item reference"]]
 
@@ -33,7 +33,7 @@ class PlateSettings:
         Factor of the posterior's standard deviation where functions are drawn from it (Agrawal & Goyal 2013).
         Candidates that look best among many tend to be overrated.
     maximum_similarity : float
-        No two items of a plate are more similar, in (0, 1].
+        Greatest similarity of two items of a plate, in (0, 1].
     maximum_share : float
         Greatest share of the plate that may have one mark (`CampaignSpace.marks`), in (0, 1].
     diversity : float
@@ -68,7 +68,7 @@ class PlateSettings:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What may be picked.
+    """Candidates that may be picked.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Candidates:
 
 
 class PlateBuilder:
-    """A plate while it fills: the picked candidates, their cost, and which others may still be picked."""
+    """A plate under construction: the picked candidates, their cost, and which others may still be picked."""
 
     def __init__(self, candidates: Candidates, settings: PlateSettings, similarity: Similarity, count: int) -> None:
         self.candidates, self.settings, self.count = candidates, settings, count

@@ -14,12 +14,12 @@ from sciencegen.optimization.ranking import best_first
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 
 MOST_TRIES = 20
-"""Moves for each neighbour that is wanted."""
+"""Most moves that are tried for each requested neighbour."""
 
 
 @dataclass(frozen=True)
 class Individual:
-    """A scored item and the latent it came from or is encoded at; NaN where there is none."""
+    """A scored item and the latent it was decoded from or is encoded to; NaN if there is none."""
 
     evaluation: Evaluation
     latent: Float[np.ndarray, " latent"]
@@ -61,7 +61,7 @@ def begin(
 ) -> list[Individual]:
     """Score the start items, then prior draws: `initial` of them, a quarter of that where there are start items.
 
-    As with `draw_prior`, a search that moves in the latent space has still to `locate` them.
+    Individuals may have no latent yet; a search that moves in the latent space calls `locate` afterwards.
     """
     start = [item for item in space.start if space.accept(item)]
     nowhere = np.full((len(start), space.latent_size), np.nan, np.float32)
@@ -73,7 +73,7 @@ def begin(
 def score_neighbours(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, count: int
 ) -> list[Individual]:
-    """What lies one move from the start items, taken in turn; also of those that aren't acceptable themselves."""
+    """Score items one move away from the start items, taken in turn, even if the start item itself isn't acceptable."""
     move, start = space.edit or space.mutate, space.start
     if move is None or not start:
         return []
@@ -90,7 +90,7 @@ def score_neighbours(
 
 
 def locate(space: SearchSpace, individuals: Sequence[Individual]) -> list[Individual]:
-    """Give individuals without a latent that of their encoding."""
+    """Individuals, where those without a latent get that of their encoding."""
     missing = [i for i, individual in enumerate(individuals) if not individual.has_latent]
     located = list(individuals)
     for i, latent in zip(missing, space.encode_or_nan([individuals[i].item for i in missing]), strict=True):
@@ -101,8 +101,8 @@ def locate(space: SearchSpace, individuals: Sequence[Individual]) -> list[Indivi
 def draw_prior(
     space: SearchSpace, objective: Objective, generator: np.random.Generator, count: int, patience: int
 ) -> list[Individual]:
-    """Score `count` new items drawn from the prior; fewer where `patience` draws in a row bring nothing new. What is
-    drawn as items has no latent yet (`locate`).
+    """Score `count` new items drawn from the prior, fewer if `patience` draws in a row give nothing new. Items that
+    `space.draw` makes have no latent yet (see `locate`).
     """
     individuals: list[Individual] = []
     stalled = 0
@@ -116,7 +116,7 @@ def draw_prior(
 
 
 def first_distinct(items: Sequence[Any | None], objective: Objective, count: int) -> list[Any | None]:
-    """The list with everything blanked but the first `count` distinct unscored items."""
+    """The list with None in place of all but the first `count` distinct unscored items."""
     kept: list[Any | None] = []
     keys: set[str] = set()
     for item in items:

@@ -1,4 +1,4 @@
-"""What was measured, as a posterior over everything else: a model and a scale, chosen by cross-validated likelihood."""
+"""The posterior given measured values: a surrogate model and a scale, chosen by cross-validated likelihood."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Points = Float[np.ndarray, "point column"]
 
 LEAST_MEASURED = 3
 TRAINING_POINTS = 2000
-"""Measured items that the model stands on: the best two thirds of so many, and any of the rest."""
+"""Most measured items that the model is fitted on: two thirds of them the best, the others drawn from the rest."""
 LEVEL = 0.9
 
 
@@ -66,7 +66,7 @@ class Posterior:
     """A fitted model on its scale. `marginals` and `joint` are of warped values, `interval` of measured ones.
 
     noise: variance of one new measurement around the function, on the warp's scale. likelihoods: cross-validated log
-    likelihood of each pair of model and scale, in nats a measurement. calibration: of the model's deviations.
+    likelihood of each pair of model and scale, in nats per measurement. calibration: of the model's deviations.
     """
 
     encoding: Encoding
@@ -84,7 +84,7 @@ class Posterior:
         return replace(self.model.joint(points), noise=self.noise)
 
     def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Median and the ends of a 90% interval of what will be measured, noise included, in the unit of the values."""
+        """Median and ends of a 90% interval of the next measurement, noise included, in the unit of the values."""
         expected = self.calibration.deviation(mean, np.sqrt(np.square(deviation) + self.noise))
         reach = float(ndtri((1 + LEVEL) / 2)) * expected
         return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
@@ -100,12 +100,12 @@ def fit_posterior(
     surrogate: str = "auto",
     scale: str = "auto",
 ) -> Posterior:
-    """Fit the first model that `surrogate` allows on every scale, the others on the best of these; keep the likeliest.
+    """Fit the first model that `surrogate` allows on every scale, the others on the best scale; keep the most likely.
 
-    The density of a measured value is that of the warped one times the warp's slope, so that scales are comparable. A
-    process leaves one out at a time with its kernel as fitted on all; an ensemble's members are blind to a fifth.
+    The density of a measured value is that of the warped one times the warp's slope, so that scales are comparable. It
+    is cross-validated: leave-one-out with the kernel fitted on all items, or members that each leave out a fifth.
 
-    errors: of the means of so many replicates, NaN where none is stated. A new measurement is a single one:
+    errors: of the means of `replicates` measurements, NaN where none is stated. The noise is that of one measurement:
 
     noise = s^2 + median_i(n_i e_i^2)
     """

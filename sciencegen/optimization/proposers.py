@@ -13,11 +13,11 @@ from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.quotas import Marks, first_within_quota
 
 Item = Any
-"""What a domain makes of a text."""
+"""An item as the domain represents it."""
 SUGGESTED = "offered"
-"""Source of candidates that the user suggested; the word stands in tables."""
+"""Source of candidates that the user suggested, as written in tables."""
 Move = Callable[[Sequence[Item], np.random.Generator], Sequence[Item | None]]
-"""Children, one of each parent (or None); the parents come best first, some more than once."""
+"""Children, one (or None) for each parent; the parents come best first, some more than once."""
 Rating = Callable[[FeatureRows], Float[np.ndarray, " item"]]
 
 
@@ -45,7 +45,7 @@ class CampaignSpace:
     features : callable
         items -> rows for the surrogate.
     similarity : callable
-        (items, references) -> array [item reference] in 0..1, of plates.
+        (items, references) -> array [item reference] in 0..1; limited by plates.
     accept : callable
         items -> which of them may be proposed.
     moves : mapping
@@ -65,7 +65,7 @@ class CampaignSpace:
     marks: Callable[[Sequence[Item]], Sequence[Marks]] | None = None
 
     def marks_of(self, items: Sequence[Item], share: float) -> Sequence[Marks]:
-        """Marks of each item; none where a share doesn't limit them."""
+        """Marks of each item; empty if the share does not limit them."""
         return self.marks(items) if self.marks is not None and share < 1 else [()] * len(items)
 
     def acceptable(self, items: Sequence[Item], keys: Sequence[str], excluded: set[str]) -> list[int]:
@@ -84,7 +84,7 @@ class BreedingSettings:
     children : int
         New candidates of a generation, of all moves together.
     generations : int
-        The candidates with the best ratings are among the parents of the next generation.
+        Number of generations. The best-rated candidates are among the parents of the next generation.
     parents : int
         Parents of a generation.
     draws : int
@@ -126,13 +126,13 @@ def breed(
     parents : Parents
         Of the first generation.
     excluded : set of str
-        Keys that must not be proposed; grows by those of all items that were considered.
+        Keys that must not be proposed; the keys of all items that were considered are added to it.
     rating : callable
         Rows -> array [item] on the scale of the parents' ratings.
     settings : BreedingSettings
     generator : numpy.random.Generator
     suggestions : sequence
-        Items that are candidates without being bred.
+        Items that are added to the candidates unchanged.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def _generation(
     settings: BreedingSettings,
     generator: np.random.Generator,
 ) -> None:
-    """Children by every move in turn, until there are enough; parents by rank, the better ones oftener."""
+    """Children by every move in turn, until there are enough; better parents are drawn more often."""
     target, stalled = len(found) + settings.children, 0
     share = max(8, settings.children // len(space.moves))
     while len(found) < target and stalled < settings.patience:
@@ -207,7 +207,7 @@ def _add(
 
 
 def _add_rows(space: CampaignSpace, found: Proposals, start: int) -> FeatureRows:
-    """Features of the candidates from `start` on; they are kept in `found`."""
+    """Features of the candidates from `start` on, which are added to `found`."""
     rows = space.features(found.items[start:])
     found.rows.append(rows)
     return rows

@@ -37,7 +37,7 @@ class Quota:
 
 
 def quota_limit(share: float, count: int) -> float:
-    """Whole number of `count` items that make up at most `share` of them, 1 at least; no limit to a share of 1.
+    """Greatest number of items that is at most `share` of `count`, but at least 1; infinity for a share of 1.
 
     Examples
     --------

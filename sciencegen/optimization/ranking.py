@@ -1,4 +1,4 @@
-"""Which evaluations are better: a scale-free order and the numbers that surrogates learn from."""
+"""Ranking of evaluations: a scale-free order, and the targets of surrogates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sciencegen.optimization.pareto import crowding_distance, nondominated_ranks
 def best_first(evaluations: Sequence[Evaluation]) -> Int[np.ndarray, " item"]:
     """Indices from best to worst: feasible before infeasible before failed (Deb 2000).
 
-    Feasible ones go by their objective, or with several by Pareto front and crowding (NSGA-II, Deb et al. 2002);
+    Feasible ones are ordered by their objective, several by Pareto front and crowding (NSGA-II, Deb et al. 2002),
     infeasible ones by their violation. Ties keep their order.
     """
     feasible = np.array([e.feasible for e in evaluations], bool)
@@ -38,7 +38,7 @@ def _quality(gains: Float[np.ndarray, "item goal"]) -> tuple[np.ndarray, np.ndar
 def desirability(
     evaluations: Sequence[Evaluation], weights: Float[np.ndarray, " goal"] | None = None
 ) -> Float[np.ndarray, " item"]:
-    """Normal quantiles of the rank in the same order: what surrogates learn, blind to units and outliers.
+    """Normal quantiles of the ranks in the same order: targets of surrogates, independent of units and outliers.
 
     Several objectives are joined by the augmented Chebyshev sum of Knowles 2006 (ParEGO, eq. 2) under `weights` (equal
     by default): u = min_i w_i g_i + 0.05 sum_i w_i g_i with each gain g_i scaled to 0..1 over the feasible ones.
@@ -73,6 +73,6 @@ def _chebyshev(gains: Float[np.ndarray, "item goal"], weights: np.ndarray | None
 def random_weights(
     evaluations: Sequence[Evaluation], generator: np.random.Generator
 ) -> Float[np.ndarray, " goal"] | None:
-    """Weights for one round, uniform on the simplex, where there are several objectives."""
+    """Weights for one round, uniform on the simplex; None for fewer than two objectives."""
     count = max((len(e.gains) for e in evaluations), default=0)
     return generator.dirichlet(np.ones(count)) if count > 1 else None

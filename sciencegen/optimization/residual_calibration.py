@@ -1,12 +1,12 @@
 """Calibration of a model's deviations by its leave-one-out residuals.
 
-Most of the first measured values are low, and a plate is picked where the predictions are highest: an interval that
-covers 90% of all items covers fewer of the picked ones. The leave-one-out residuals show by how much: with means m_i,
+Most of the first measured values are low, but plates are picked where predictions are highest: intervals that cover
+90% of all items cover fewer of the picked ones. Leave-one-out residuals give the correction: with means m_i,
 deviations s_i and z_i = (y_i - m_i) / s_i,
 
     widening(m)^2 = max(1, (c + sum_i w_i z_i^2) / (c + sum_i w_i)),    w_i = exp(-(m - m_i)^2 / 2 h^2)
 
-A prediction beyond all m_i is expected to be off by the distance to the nearest of them.
+For a prediction outside the range of the m_i, the squared distance to the nearest of them is added to the variance.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WIDTH = 0.5
 PRIOR_WEIGHT = 2.0
 """c: weight, in measurements, of the assumption that the model's own deviation is right."""
 FEW = 5
-"""Predictions above all but so many m_i, or below all but so many, are calibrated like these."""
+"""Predictions beyond the FEW-th greatest or least m_i are calibrated as if they were equal to it."""
 
 
 @dataclass(frozen=True)

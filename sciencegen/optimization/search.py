@@ -50,7 +50,7 @@ def search(
     settings: SearchSettings | None = None,
     method: str = DEFAULT_METHOD,
 ) -> None:
-    """Search by a named method until the budget is spent or nothing new turns up.
+    """Search by a named method until the budget is spent or no new items are found.
 
     Parameters
     ----------

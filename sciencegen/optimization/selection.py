@@ -1,4 +1,4 @@
-"""Which candidates to hand over: the best that differ from one another."""
+"""Selection of results: the best candidates that differ from one another."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def select(
 
     Greedy: each pick is the item with the greatest (1 - diversity) * rank + diversity * distance to the picked ones,
     rank from 1 (best) to 0; diversity 1 is max-min picking (Gonzalez 1985), 0 takes the best that differs enough.
-    Feasible items come before all others, which fill up only what is left; failed ones are never picked. Only the
-    best max(pool, n) items are considered.
+    Feasible items are picked first and infeasible ones fill the remaining places; failed ones are never picked. Only
+    the best max(pool, n) items are considered.
     """
     ordered = [evaluations[i] for i in best_first(evaluations)] if evaluations else []
     ordered = [e for e in ordered if e.failure is None][: max(pool, n)]

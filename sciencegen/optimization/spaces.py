@@ -1,4 +1,4 @@
-"""What a search sees of a generative model and its domain: a handful of callables."""
+"""The interface of searches to a generative model and its domain: a few callables."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Latents = Float[np.ndarray, "item latent"]
 class SearchSpace:
     """Latents whose prior is standard normal to good approximation, and the domain's own moves.
 
-    sample(n, generator): latents of the prior. draw(n, generator): what such latents stand for, an item or None for
-    each; for models that draw items quicker than they decode latents. decode(latents): an item or None for each.
-    encode(items): latents, a row of NaN where an item can't be encoded. mutate(item, generator): a small move in the
-    domain's language, None where it fails. edit(item, generator): a richer small move, which no control makes.
-    recombine(item, other, generator): a child of two items. features(items) [item feature]: what a cheap surrogate
-    learns from; None means the semantic latents.
-    start: items to begin from. accept(item): what must be kept or forbidden, tested before anything is scored.
-    The first `semantic_size` of the `latent_size` coordinates describe the item, the rest is the decoder's noise.
+    sample(n, generator): latents of the prior. draw(n, generator): items of the prior, or None where one fails; for
+    models that draw items faster than they decode latents. decode(latents): an item or None for each.
+    encode(items): latents, a row of NaN where an item can't be encoded. mutate(item, generator): the item after a small
+    change, None where it fails. edit(item, generator): small changes of more kinds, which the baselines do not use.
+    recombine(item, other, generator): a child of two items. features(items) [item feature]: inputs of a cheap
+    surrogate; None means the semantic latents.
+    start: items to begin from. accept(item): whether an item may be scored (of what must be kept or forbidden).
+    The first `semantic_size` of the `latent_size` coordinates describe the item, the others are the decoder's noise.
     """
 
     latent_size: int
@@ -43,7 +43,7 @@ class SearchSpace:
     accept: Callable[[Item], bool] = lambda item: True
 
     def encode_or_nan(self, items: Sequence[Item]) -> Latents:
-        """Latents of items, NaN rows where there is none (or no encoder)."""
+        """Latents of items, with a row of NaN where an item has none (or there is no encoder)."""
         if self.encode is None or not items:
             return np.full((len(items), self.latent_size), np.nan, np.float32)
         return np.asarray(self.encode(items), np.float32)
@@ -55,7 +55,7 @@ class SearchSpace:
         return self._accepted(self.decode(latents))
 
     def draw_accepted(self, count: int, generator: np.random.Generator) -> tuple[list[Item | None], Latents]:
-        """Items of the prior and their latents; rows of NaN where only `encode` gives them."""
+        """Items of the prior and their latents; rows of NaN for items of `draw`, whose latents `encode` gives."""
         if self.draw is None or self.encode is None:
             latents = np.asarray(self.sample(count, generator), np.float32)
             return self.decode_accepted(latents), latents
@@ -69,14 +69,14 @@ class SearchSpace:
 class SearchSettings:
     """Settings that all methods share.
 
-    initial: prior draws scored before the search proper (a quarter of it where there are start items).
+    initial: prior draws scored before the first round (a quarter of it if there are start items).
     population: best distinct items kept as parents. batch: items scored per round (bayes and ascent,
     whose rounds cost seconds, score at least 50).
-    screen: children proposed per scored one, of which a surrogate picks (1 = no screening).
-    generations: so many generations these children are, each from what the surrogate likes best of all born so far.
-    patience: rounds without one new item after which a search gives up.
+    screen: children proposed per scored one, among which a surrogate chooses (1 = no screening).
+    generations: number of generations of these children; the parents of each are the best so far by the surrogate.
+    patience: rounds without a new item after which a search stops.
     step: first step of CMA-ES, in prior standard deviations.
-    predictor: a differentiable map of latents to a score (a torch callable) for `ascent`; None: fitted on the fly.
+    predictor: a differentiable map of latents to a score (a torch callable) for `ascent`; None: fitted during search.
     """
 
     initial: int = 100

@@ -1,4 +1,4 @@
-"""A cheap model of the objective on everything scored so far, to choose among proposed children."""
+"""A cheap model of the objective, fitted on the scored items, to choose among proposed children."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _solve(kernel: np.ndarray, residual: np.ndarray, noise: float) -> tuple[floa
 
 
 def training_subset(targets: Float[np.ndarray, " item"], size: int, generator: np.random.Generator) -> np.ndarray:
-    """Two thirds the best, one third any of the rest: what a local model needs to separate good from bad."""
+    """Rows, two thirds the best and one third drawn from the rest, so that a local model separates good from bad."""
     order = np.argsort(-targets, kind="stable")
     best = order[: size * 2 // 3]
     rest = order[size * 2 // 3 :]

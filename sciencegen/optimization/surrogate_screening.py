@@ -1,4 +1,4 @@
-"""Which children are scored: a Gaussian process on everything scored so far."""
+"""Choice of the children to score, by a Gaussian process fitted on the scored items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SURROGATE_SIZE, LEAST_SIZE = 900, 20
 
 
 class SurrogateScreen:
-    """Learns, predicts, chooses; keeps the features of everything scored, and of a round's children until the next."""
+    """Fits the process and chooses children; caches features of scored items, and of children until the next round."""
 
     def __init__(self, space: SearchSpace, key: Callable[[Any], str]) -> None:
         self._space, self._key = space, key
@@ -32,7 +32,7 @@ class SurrogateScreen:
         return self._process is not None
 
     def learn(self, scored: Sequence[Individual], weights: np.ndarray | None, generator: np.random.Generator) -> None:
-        """Fit the process; too few points leave the screen blind."""
+        """Fit the process; with too few points there is none, and children are chosen at random."""
         if len(scored) < LEAST_SIZE:
             return
         targets = desirability([individual.evaluation for individual in scored], weights)
@@ -79,7 +79,7 @@ class SurrogateScreen:
         return self._process.predict(np.stack([self._round[key] for key in keys]))
 
     def _table(self, things: dict[str, Any], features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Features by key, those that are known or computed now."""
+        """Features by key, taken from `features` or computed."""
         missing = {key: thing for key, thing in things.items() if key not in features}
         rows: Sequence[np.ndarray] = list(self._features_of(list(missing.values()))) if missing else []
         return {key: features[key].copy() for key in things if key in features} | dict(zip(missing, rows, strict=True))

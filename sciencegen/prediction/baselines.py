@@ -1,12 +1,12 @@
-"""What the composition of an item says of its properties, so that a network learns the rest, in numbers of size one.
+"""A linear baseline by the composition of an item, so that a network learns only the residual, scaled to size one.
 
 With n_e the number of points of type e,
 
     y = sum_e w_e n_e + w_0 + scale * readout,
 
-w by least squares. A property of which composition without w_0 explains more than EXTENSIVE of the variance grows with
-the item, and its readout is a sum over points; other properties keep w_0, and theirs is a mean. A readout may be named
-instead of found so; other ones than these two (a dipole's length) have no baseline.
+w by least squares. If composition without w_0 explains more than EXTENSIVE of a property's variance, the property is
+extensive: w_0 is 0 and the readout is a sum over points. Otherwise w_0 is fitted, and the readout is a mean. A readout
+may also be given by name; those that are neither sum nor mean (a dipole's length) have no baseline.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Baseline:
 def fit_baseline(
     counts: Float[np.ndarray, "item type"], values: Float[np.ndarray, "item target"], named: Sequence[str | None]
 ) -> Baseline:
-    """values: NaN where unknown. named: the readout of a target whose kind is known beforehand, else None."""
+    """values: NaN where unknown. named: the readout of each target, or None to choose it by the data."""
     parts = [_fit_one(counts, column, name) for column, name in zip(values.T, named, strict=True)]
     weights, scales, readouts = zip(*parts, strict=True)
     return Baseline(np.stack(weights), np.array(scales), tuple(readouts))

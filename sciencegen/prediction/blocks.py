@@ -1,4 +1,4 @@
-"""What the columns of a table of features are, where it is known: in which ways they may be looked at."""
+"""How the columns of a feature table are scaled, and which models use them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from sciencegen.errors import ShapeError
 class Block:
     """Neighbouring columns of one kind.
 
-    scaled: each column is bent, centred and scaled by itself; else they are numbers of size one whose common scale says
-        something, and taken as they are.
-    sparse: which of the two distances uses them; None: that of mostly-zero columns uses those that are.
-    near: whether distances and kernels look at them; sums and products of other columns are nothing new to these.
-    grown: whether trees do. emphasis: coefficients are penalized by its square less.
+    scaled: whether each column is transformed, centred and scaled by itself. Otherwise the columns have a meaningful
+        common scale near 1 and are used unchanged.
+    sparse: whether the distance over sparse columns uses them (else the one over dense columns); None: columns that are
+        mostly zero count as sparse.
+    near: whether distances and kernels use them; sums and products of other columns add nothing to these.
+    grown: whether trees use them. emphasis: the penalty on their coefficients is divided by its square.
     """
 
     size: int
@@ -32,7 +33,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Roles:
-    """The same for each of the columns that are kept."""
+    """The same-named fields of `Block`, for each kept column."""
 
     near: Bool[np.ndarray, " column"]
     grown: Bool[np.ndarray, " column"]
@@ -40,7 +41,7 @@ class Roles:
 
 
 def blocks_of(size: int, blocks: Sequence[Block]) -> Sequence[Block]:
-    """The blocks, checked to fill the table; without any the whole table is one."""
+    """The blocks, checked to cover all columns; by default one block of all columns."""
     blocks = blocks or [Block(size)]
     if sum(block.size for block in blocks) != size:
         raise ShapeError(f"Expected blocks that fill {size} columns, got {[block.size for block in blocks]}.")
@@ -48,7 +49,7 @@ def blocks_of(size: int, blocks: Sequence[Block]) -> Sequence[Block]:
 
 
 def of_columns(blocks: Sequence[Block], name: str) -> np.ndarray:
-    """A field of the blocks, for each column."""
+    """One field of the blocks, repeated for each column."""
     return np.repeat([getattr(block, name) for block in blocks], [block.size for block in blocks])
 
 
@@ -59,7 +60,7 @@ def roles_of(blocks: Sequence[Block], kept: Int[np.ndarray, " kept"]) -> Roles:
 
 
 def joined_roles(parts: Sequence[Roles]) -> Roles:
-    """Roles of several tables that are put side by side in this order."""
+    """Roles of several tables whose columns are concatenated in this order."""
     near, grown, emphasis = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("near", "grown", "emphasis")
     )

@@ -14,7 +14,7 @@ from sciencegen.prediction.predictor import Calibration, PredictorSettings, comb
 from sciencegen.prediction.task import Training
 
 PRIOR_ROWS = 30
-"""How many rows' worth of belief the families' weights have in being equal."""
+"""Strength, in rows, of the prior that all families have equal weights."""
 ROWS_PER_PASS = 1024
 """Bounds the memory of distances to the reference rows."""
 
@@ -22,7 +22,7 @@ ROWS_PER_PASS = 1024
 def out_of_fold(
     families: Mapping[str, Family], training: Training
 ) -> tuple[Float[np.ndarray, "family item"], Float[np.ndarray, " item"]]:
-    """Each family's prediction of an item by the model that leaves it out, and the distance to that model's rows."""
+    """Each family's prediction of an item by the model that leaves it out, and its distance to that model's rows."""
     folds, left_in = training.fold, training.left_in[training.reference]
     held_out, distance = np.empty((len(families), len(folds))), np.empty(len(folds))
     for start in range(0, len(folds), ROWS_PER_PASS):
@@ -35,8 +35,8 @@ def out_of_fold(
 
 
 def family_weights(held_out: Float[np.ndarray, "family item"], target: Float[np.ndarray, " item"]) -> list[float]:
-    """Weights that sum to one: stacking with non-negative least squares (Breiman 1996), drawn towards equal weights
-    where rows are few."""
+    """Weights that sum to one: stacking with non-negative least squares (Breiman 1996), shrunk towards equal weights
+    if there are few rows."""
     from scipy.optimize import nnls
 
     stacked, _ = nnls(held_out.T, target)
@@ -60,6 +60,6 @@ def calibrate(
     errors = np.abs(training.target - mean)
     coefficients = fit_difficulty(errors, np.column_stack([spread, distance]))
     residuals = errors / difficulty(coefficients, spread, distance, border)
-    # a random share of the rows calibrates as validly as all of them, and bounds the work of a prediction
+    # a random subset of the rows is as valid as all of them, and bounds the cost of a prediction
     rows = np.sort(generator.permutation(len(residuals))[: settings.reference_rows])
     return Calibration(residuals[rows], training.fold[rows], coefficients, border, kind)

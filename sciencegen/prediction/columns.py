@@ -1,4 +1,4 @@
-"""Feature columns made comparable: gaps filled, heavy tails bent, centred, scaled and clipped."""
+"""Standardization of feature columns: missing values filled, heavy tails compressed, centred, scaled and clipped."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sciencegen.errors import DataError, ShapeError
 from sciencegen.prediction.blocks import Block, blocks_of, of_columns
 
 CLIP = 5.0
-"""Standard deviations beyond which a column says only "very much": a linear model must not run away on one column."""
+"""Columns are clipped at this many standard deviations, so that one column cannot dominate a linear model."""
 LARGEST = 1e12
-"""Larger magnitudes (overflowed descriptors) count as a gap."""
+"""Larger magnitudes (overflowed descriptors) count as missing."""
 
 
 @dataclass(frozen=True)
 class Columns:
     """x -> clip((f(x) - centre) / scale, -5, 5), where f(x) = sign(x) log(1 + |x|/typical) in `bent` columns.
 
-    fill: the median that stands for a gap. kept: indices of the columns that vary in the training data.
-    sparse: which kept columns are mostly zero (fingerprint bits, counts); they form a block of their own.
-    near: which of them distances look at; None: all.
+    fill: the median, used for missing values. kept: indices of the columns that vary in the training data.
+    sparse: which kept columns are mostly zero (fingerprint bits, counts); they form a separate block.
+    near: which of them distances use; None: all.
     """
 
     size: int
@@ -37,7 +37,7 @@ class Columns:
     near: Bool[np.ndarray, " kept"] | None = None
 
     def transform(self, features: np.ndarray) -> Float[np.ndarray, "item kept"]:
-        """Rounded to single precision, in which trees compare and files store, and returned as doubles."""
+        """Rounded to single precision, as in trees and stored files, but returned as doubles."""
         if features.ndim != 2 or features.shape[1] != self.size:
             raise ShapeError(
                 f"Expected features of shape (items, {self.size}), as in training, got {features.shape}. "
@@ -51,21 +51,21 @@ class Columns:
 
 
 def usable(features: np.ndarray) -> Float[np.ndarray, "item feature"]:
-    """Doubles in which everything that isn't a number of sensible size is NaN."""
+    """The features as doubles, with NaN for missing, infinite and too large values."""
     values = np.asarray(features, dtype=np.float64)
     return np.where(np.abs(values) < LARGEST, values, np.nan)
 
 
 def mostly_missing(features: np.ndarray) -> Bool[np.ndarray, " item"]:
-    """Rows with more gaps than numbers: nothing can be said about them."""
+    """Rows with more missing values than numbers, for which nothing can be predicted."""
     return np.isnan(usable(features)).mean(axis=1) > 0.5
 
 
 def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Block] = ()) -> Columns:
     """Columns of training features.
 
-    Those that are constant or empty are left out, but for near blocks that are taken as they are: an item that differs
-    from all that were seen in such a column is farther from them.
+    Constant and empty columns are left out. Constant ones are kept in near blocks that are not scaled: an item that
+    differs from all training items in such a column is farther from them.
     """
     values = usable(features)
     blocks = blocks_of(values.shape[1], blocks)

@@ -1,8 +1,8 @@
-"""Prediction intervals that hold at the stated level whatever the regressor.
+"""Prediction intervals with the stated coverage for any regressor.
 
 CV+ (Barber, Candès, Ramdas, Tibshirani 2021, "Predictive inference with the jackknife+", section 3) with
 normalized residuals (Papadopoulos et al. 2011): with y_i the training values, mu_{-S(i)} the model that saw neither
-item i nor its fold and sigma_{-S(i)} a difficulty estimated without it,
+item i nor its fold, and sigma_{-S(i)} a difficulty estimated without it,
 
     R_i = |y_i - mu_{-S(i)}(x_i)| / sigma_{-S(i)}(x_i)
     lower(x) = the floor(alpha (n+1))-th smallest of mu_{-S(i)}(x) - R_i sigma_{-S(i)}(x)
@@ -11,13 +11,13 @@ item i nor its fold and sigma_{-S(i)} a difficulty estimated without it,
 For exchangeable items and a symmetric rule, coverage is at least 1 - 2 alpha (less a term of order sqrt(folds/n)),
 and close to 1 - alpha in practice. Here the families' weights, their settings and the three numbers of the difficulty
 are chosen once on all rows, so the theorem holds up to that choice; tests and evaluations measure the coverage.
-Nothing is promised for items that differ from the training items in kind.
+There is no guarantee for items that differ from the training items in kind.
 
-Where new items are to lie beyond the training ones (more mutations, higher values), errors are no longer of either sign
-alike. They are measured (extrapolation_calibration.py): models of the lower items predict the higher ones, and with the
-signed errors e_i = y_i - mu(x_i) of these the interval runs from mu + the floor(alpha/2 (n+1))-th smallest to
-mu + the ceil((1-alpha/2) (n+1))-th, and no less far than CV+ says. That is as right as the next step is like the
-measured one; a difficulty learned from items alike says nothing of it.
+If new items lie beyond the training items (more mutations, higher values), errors are not symmetric around 0. They are
+measured (extrapolation_calibration.py): models fitted on the lower items predict the higher ones. With their signed
+errors e_i = y_i - mu(x_i), the interval runs from mu + the floor(alpha/2 (n+1))-th smallest to
+mu + the ceil((1-alpha/2) (n+1))-th smallest, and contains that of CV+. It is accurate if the extrapolation to new items
+resembles the measured one. A difficulty fitted on similar items gives no information about such errors.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def required_rows(level: float) -> int:
 
 
 def ranks(level: float, rows: int) -> tuple[int, int]:
-    """Indices (from 0) of the lower and upper end among sorted ends; the tolerance undoes 1 - 0.9 != 0.1."""
+    """Indices (from 0) of the lower and upper end among sorted ends; the tolerance allows for 1 - 0.9 != 0.1."""
     if rows < required_rows(level):
         raise DataError(
             f"Expected at least {required_rows(level)} rows for intervals at level {level}, found {rows}. "
@@ -67,14 +67,14 @@ def cross_validated_interval(
 def signed_interval(
     mean: Float[np.ndarray, " item"], errors: Float[np.ndarray, " row"], level: float
 ) -> tuple[Float[np.ndarray, " item"], Float[np.ndarray, " item"]]:
-    """Ends of each item from signed errors, half of what may be missed on either side."""
+    """Interval ends of each item from signed errors, with half of the miscoverage on either side."""
     low, high = ranks(signed_level(level), len(errors))
     ordered = np.sort(errors)
     return mean + ordered[low], mean + ordered[high]
 
 
 def signed_level(level: float) -> float:
-    """The level of an interval's one end, so that both together have `level`."""
+    """The level of each end of an interval, so that the interval has `level`."""
     return (1 + level) / 2
 
 
@@ -83,7 +83,7 @@ def fit_difficulty(
 ) -> Float[np.ndarray, " cause_and_one"]:
     """Non-negative (a, b...) of sigma = a + b . causes, least squares on the absolute out-of-fold errors.
 
-    `a` is kept above a quarter of the mean error, so that no item is ever called certain.
+    `a` is at least a quarter of the mean error, so that every interval has a width.
     """
     from scipy.optimize import nnls
 

@@ -1,4 +1,4 @@
-"""Held-out figures of a predictor: at random, in new groups or under a split, beside predicting the mean."""
+"""Held-out metrics of a predictor, on random rows, new groups or a split, compared with predicting the mean."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SPLITS = ("random", "grouped")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Held-out figures of one kind of split, over all tested rows. baseline_rmse, baseline_mae: of the training mean.
+    """Held-out metrics of one kind of split, over all tested rows. baseline_rmse, baseline_mae: of the training mean.
 
-    coverage: share of intervals that hold the measured value. in_domain: share of items inside, whose figures end in
-    `_in_domain`. measured, predicted, lower, upper, inside, row: what the figures are made of.
+    coverage: share of intervals that contain the measured value. in_domain: share of items in the domain; the metrics
+    of these end in `_in_domain`. measured, predicted, lower, upper, inside, row: the data behind the metrics.
     """
 
     split: str
@@ -62,11 +62,11 @@ class EvaluationPlan:
     Parameters
     ----------
     splits : sequence of str
-        "random", and "grouped" for new groups; for tables without a split of their own.
+        "random", and "grouped" for new groups; used if the tables have no split.
     folds : int
-        Test sets of a split; an order has one, beyond its cut.
+        Number of test sets of a split; an order has only one, the items above its cut.
     repeats : int, optional
-        Number of these that are predicted; all by default.
+        Number of test sets that are predicted; all by default.
     """
 
     splits: Sequence[str] = SPLITS
@@ -81,15 +81,15 @@ def evaluate_predictor(
     plan: EvaluationPlan | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Evaluation]:
-    """Held-out figures by split; each test set is predicted by a predictor that is fitted on the rest.
+    """Held-out metrics by split; each test set is predicted by a predictor that is fitted on the rest.
 
-    Intervals are those that `fit_predictor` makes for the same split; of an order that has no second cut below the
-    first, those at random.
+    Intervals are those that `fit_predictor` makes for the same split. An order without a second cut below the first
+    uses the intervals of a random split.
 
     Parameters
     ----------
     tables : TrainingTables
-        Where they have a split, it is evaluated beside "random", in place of the plan's splits.
+        If they have a split, it is evaluated together with "random", instead of the plan's splits.
     settings : PredictorSettings
     generator : numpy.random.Generator
     plan : EvaluationPlan, optional
@@ -99,7 +99,7 @@ def evaluate_predictor(
     Returns
     -------
     dict
-        Split -> Evaluation. "grouped" is absent where there are no groups, or only one.
+        Split -> Evaluation. "grouped" is absent if there are no groups, or only one.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def _splits(tables: TrainingTables, plan: EvaluationPlan) -> list[Split]:
 
 @dataclass(frozen=True)
 class _Held:
-    """What is learned from and tested on under a split. number: of each row among all. log: called before each test."""
+    """The data of one split. number: the original number of each row. log: called before each test."""
 
     tables: TrainingTables
     split: Split
@@ -152,7 +152,7 @@ class _Held:
         return np.concatenate(list(self.tables.inputs(settings.inputs).values()), axis=1)
 
     def fit(self, rows: np.ndarray, settings: PredictorSettings, generator: np.random.Generator) -> Predictor:
-        """Intervals are calibrated for the split, where the tables have one of their own; else as the settings say."""
+        """Intervals are calibrated for the tables' split if there is one, else as the settings say."""
         part = self.tables.take(rows)
         if self.tables.split is not None:
             part = replace(part, split=self._calibration(rows, settings))
@@ -187,7 +187,7 @@ def _evaluate(
 def _divisions(
     data: _Held, settings: PredictorSettings, generator: np.random.Generator, folds: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(rows to learn from, rows to test on) of each test set."""
+    """(training rows, test rows) of each test set."""
     inputs = data.inputs(settings)
     if data.split.kind == "order":
         below = below_cut(data.split, inputs, data.tables.target, FEWEST_ROWS)
@@ -201,7 +201,7 @@ def _divisions(
 def summarize(
     split: str, measured: np.ndarray, predicted: Prediction, baseline: np.ndarray, level: float, row: np.ndarray
 ) -> Evaluation:
-    """The figures of predictions beside the measured values."""
+    """The metrics of predictions of measured values."""
     inside = predicted.in_domain
     figures = {name: metric(measured, predicted.mean) for name, metric in REGRESSION_METRICS.items()}
     of_inside = lambda figure: figure(inside) if inside.any() else float("nan")  # noqa: E731

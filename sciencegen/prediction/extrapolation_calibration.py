@@ -18,7 +18,7 @@ from sciencegen.prediction.task import Training
 def extrapolation_errors(
     training: Training, split: Split, settings: PredictorSettings, generator: np.random.Generator
 ) -> Float[np.ndarray, " row"]:
-    """Signed errors above a cut, of families fitted below it as the predictor's own are fitted on all items.
+    """Signed errors above a cut, of families fitted below it with the predictor's settings.
 
     Parameters
     ----------

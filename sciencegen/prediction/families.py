@@ -1,6 +1,6 @@
-"""The families of regressors. Each fits one model per fold, left-out fold k by model k, and is a record of arrays.
+"""The families of regressors. Each fits one model per fold (model k leaves out fold k) and is stored as arrays.
 
-family.predict(query) -> [item fold]     the same items by each fold's model
+family.predict(query) -> [item fold]     predictions by each fold's model
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ from sciencegen.prediction.task import Training
 from sciencegen.prediction.training_tables import TrainingTables
 
 LARGEST_GROUP = 1 / 3
-"""Share of the rows above which "auto" doesn't leave out groups: the models without that group would be no models."""
+"""Share of the rows above which "auto" doesn't leave out groups: too few rows would remain to fit a model."""
 SCORE = Block(1, emphasis=10.0)
-"""A model's score says much in one column (Hsu et al. 2022): it is penalized a hundredth of the others."""
+"""A model's score is one informative column (Hsu et al. 2022): its penalty is a hundredth of that of the others."""
 
 
 def fit_predictor(
@@ -39,7 +39,7 @@ def fit_predictor(
     """Fit a predictor of the tables' values.
 
     Rows without a finite value or with mostly missing features are dropped and counted in `summary`. Items with equal
-    features are repeated measurements: all are used, and never stand on both sides of a split.
+    features are repeated measurements: all are used, and always on the same side of a split.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def fit_predictor(
     settings : PredictorSettings
     generator : numpy.random.Generator
     made_by : mapping, optional
-        Plain data that is kept with the predictor: what made the features.
+        Plain data that is saved with the predictor and describes how the features were made.
     log : callable
         Called with a line of text before each family is fitted.
 
@@ -112,7 +112,7 @@ def fit_predictor(
 
 
 def _columns(tables: Mapping[str, np.ndarray], blocks: Sequence[Block]) -> tuple[dict[str, Columns], Roles]:
-    """Of each table its columns, and of all of them what families do with each."""
+    """The columns of each table, and the roles of all kept columns together."""
     blocks_by_table = {name: [Block(array.shape[1])] for name, array in tables.items()}
     if "scores" in tables:
         blocks_by_table["scores"] = [SCORE] * tables["scores"].shape[1]
@@ -132,7 +132,7 @@ def _training(
 
 
 def check_values(target: Float[np.ndarray, " item"], level: float) -> None:
-    """An error for too few values to fit or to give intervals of this level, and for values that are all the same."""
+    """Raise an error for too few values to fit or to give intervals of this level, or if all are equal."""
     fewest = max(FEWEST_ROWS, required_rows(level))
     if len(target) < fewest:
         raise DataError(
@@ -145,7 +145,7 @@ def check_values(target: Float[np.ndarray, " item"], level: float) -> None:
 def calibration_split(
     inputs: np.ndarray, groups: Sequence[Hashable] | np.ndarray | None, settings: PredictorSettings
 ) -> Split:
-    """What is left out together: groups ("grouped") or single items ("random"), see PredictorSettings."""
+    """Whether groups ("grouped") or single items ("random") are left out, see PredictorSettings."""
     if settings.calibration == "grouped" and groups is None:
         raise DataError("Expected groups for calibration='grouped', got none. Pass groups or calibration='random'.")
     if settings.calibration != "random" and groups is not None:

@@ -1,4 +1,4 @@
-"""Which rows are left out together: whole groups, and equal items never on both sides."""
+"""Assignment of rows to folds: whole groups, and equal items, are left out together."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def joined_groups(
 
 
 def labels_as_integers(labels: Sequence[Hashable] | np.ndarray) -> Int[np.ndarray, " item"]:
-    """0, 1, 2, ... in order of first appearance. The label "" is none: each row that has it is a group of its own."""
+    """0, 1, 2, ... in order of first appearance. Each row with the label "" is a group of its own."""
     numbers: dict[Hashable, int] = {}
     own = ((row,) if label == "" else label for row, label in enumerate(np.asarray(labels).tolist()))
     return np.array([numbers.setdefault(label, len(numbers)) for label in own], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Distances from items to the training items: what the kernel and the applicability domain both need."""
+"""Distances from items to the training items, for kernels and for the applicability domain."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 NEIGHBOURS = 3
-"""How many nearest training items make the distance to the training data; one alone may be an outlier."""
+"""Number of nearest training items in the distance to the training data; a single one may be an outlier."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """Items as every family of regressors gets them.
+    """Items in the form that all families of regressors take.
 
     inputs: standardized columns. dense, sparse: mean squared difference per column to each reference row, in the
     block of dense columns (descriptors, latents) and of mostly-zero ones (fingerprints); None where a block is empty.
@@ -28,7 +28,7 @@ class Query:
         return Query(self.inputs[index], pick(self.dense), pick(self.sparse))
 
     def references(self, index: np.ndarray) -> Query:
-        """The same items against some of the reference rows."""
+        """The same items with only some of the reference rows."""
         pick = lambda block: None if block is None else block[:, index]  # noqa: E731
         return Query(self.inputs, pick(self.dense), pick(self.sparse))
 
@@ -39,7 +39,7 @@ def make_query(
     sparse: Bool[np.ndarray, " column"],
     near: Bool[np.ndarray, " column"] | None = None,
 ) -> Query:
-    """near: the columns that distances look at; None: all."""
+    """near: the columns that distances use; None: all."""
     columns_used = np.ones_like(sparse) if near is None or not near.any() else near
     block = lambda columns: _mean_squared_difference(inputs[:, columns], reference[:, columns])  # noqa: E731
     return Query(inputs, block(~sparse & columns_used), block(sparse & columns_used))

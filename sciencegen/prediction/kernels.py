@@ -1,4 +1,4 @@
-"""Two families of Gaussian processes: kernels of the two distances, added or multiplied."""
+"""Two families of Gaussian processes: sums or products of kernels of the dense and the sparse distance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LENGTHS = (0.5, 1.0, 1.5, 2.0, 4.0)
 NOISES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 SPARSE_SHARES = (0.0, 0.25, 0.5)
 STRENGTHS = (0.3, 0.8, 2.0)
-"""By how many powers of e two items of usual distance are less alike than equal ones."""
+"""The kernel of two items at the median distance is exp(-strength)."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Kernel:
 
 
 def fit_kernel(training: Training, generator: np.random.Generator) -> Kernel:
-    """Length, share and noise of least leave-one-out error over `TUNING_ROWS` rows, then each fold's coefficients."""
+    """Length, share and noise of least leave-one-out error on `TUNING_ROWS` rows; then each fold's coefficients."""
     reference = training.query(training.reference)
     target = training.target[training.reference]
     tuning = tuning_rows(len(target), generator)
@@ -59,23 +59,23 @@ def _added(query: Query, length: float, share: float) -> Float[np.ndarray, "item
 
 @dataclass(frozen=True)
 class Product:
-    """The same with k = exp(-rate_dense d_dense - rate_sparse d_sparse): alike are items that are so in both distances.
+    """The same with k = exp(-rate_dense d_dense - rate_sparse d_sparse): items are similar if both distances are small.
 
-    Over one-hot columns of several sites and descriptors of what stands there it is a product over the sites: what one
-    says of another counts less with each site in which they differ, and with how much.
+    For one-hot columns of several sites and descriptors of their letters, k is a product over the sites: two items are
+    less similar with each site in which they differ, and the more the letters differ.
     """
 
     dual: Float[np.ndarray, "reference fold"]
     intercept: Float[np.ndarray, " fold"]
     rates: Float[np.ndarray, "2"]
-    """Of the dense distance and of the sparse one."""
+    """Of the dense and of the sparse distance."""
 
     def predict(self, query: Query) -> Float[np.ndarray, "item fold"]:
         return _multiplied(query, *self.rates.tolist()) @ self.dual + self.intercept
 
 
 def fit_product(training: Training, generator: np.random.Generator) -> Product:
-    """Rates and noise of least leave-one-out error over `TUNING_ROWS` rows, then each fold's coefficients."""
+    """Rates and noise of least leave-one-out error on `TUNING_ROWS` rows; then each fold's coefficients."""
     reference = training.query(training.reference)
     target = training.target[training.reference]
     tuning = tuning_rows(len(target), generator)
@@ -88,7 +88,7 @@ def fit_product(training: Training, generator: np.random.Generator) -> Product:
 
 
 def _rates(block: Float[np.ndarray, "item reference"] | None) -> list[float]:
-    """STRENGTHS over the usual distance between different items."""
+    """STRENGTHS divided by the median distance between different items."""
     apart = np.empty(0) if block is None else block[block > 1e-9]
     return [strength / float(np.median(apart)) for strength in STRENGTHS] if len(apart) else [0.0]
 
@@ -99,7 +99,7 @@ def _multiplied(query: Query, dense: float, sparse: float) -> Float[np.ndarray, 
 
 
 def _tuned(similarities: dict, target: Float[np.ndarray, " item"]) -> tuple:
-    """The key and the noise of least leave-one-out error."""
+    """The key and the noise with the least leave-one-out error."""
     centred = target - target.mean()
     best: tuple = (np.inf, next(iter(similarities)), NOISES[0])
     for key, similarity in similarities.items():
@@ -113,7 +113,7 @@ def _tuned(similarities: dict, target: Float[np.ndarray, " item"]) -> tuple:
 def leave_one_out(
     eigenvalues: Float[np.ndarray, " item"], vectors: Float[np.ndarray, "item item"], target: np.ndarray, noise: float
 ) -> Float[np.ndarray, " item"]:
-    """Errors at each item of the model of the others, e_i = [K^-1 y]_i / [K^-1]_ii (same book, eq. 5.12)."""
+    """Leave-one-out errors, e_i = [K^-1 y]_i / [K^-1]_ii (Rasmussen & Williams 2006, eq. 5.12)."""
     inverse = 1 / (np.maximum(eigenvalues, 0) + noise)
     return (vectors @ (vectors.T @ target * inverse)) / (vectors**2 @ inverse)
 

@@ -1,11 +1,11 @@
-"""Two overlapping groups of numbers: a mixture of two Gaussians on a line, and how likely a number is of the higher.
+"""A mixture of two Gaussians of one variable, and the probability that a number belongs to the higher one.
 
     p(x) = share_low N(x; low) + share_high N(x; high)
     log odds(x) = log share_high N(x; high) - log share_low N(x; low)
 
-Fitted by expectation maximization from the halves of the data, so that a fit follows from the numbers alone. Log odds
-of Gaussians of different widths are a parabola, which turns outside the two means and would call the lowest numbers
-high again; beyond its turning point they stay as they are there, so they never fall.
+Fitted by expectation maximization, which starts from the two halves of the sorted data, so that the fit is
+deterministic. The log odds of Gaussians of different widths are a parabola, whose turning point lies outside the two
+means; beyond it they are held constant, so that they never decrease (else the lowest numbers could count as high).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import numpy as np
 from jaxtyping import Float
 
 FEWEST = 50
-"""Numbers from which two groups are looked for."""
+"""Least number of values to which two groups are fitted."""
 LEAST_SHARE = 0.01
 LEAST_SEPARATION = 1.0
-"""Of the means, in root-mean-square deviations of the groups."""
+"""Least difference of the means, in root-mean-square deviations of the groups."""
 NARROWEST = 1e-3
-"""Variance of a group, in that of all numbers."""
+"""Least variance of a group, relative to that of all numbers."""
 
 SUREST, SMALLEST = 0.9, 0.05
-"""The chance that the highest number of all must have of the higher group, and the share of the smaller group, where
-two groups separate numbers. Chances are 0.75 to 0.79 for a family's model after 30 to 100 steps, whose two groups
-overlap, and 0.91 to 0.98 after some hundreds."""
+"""Two groups separate numbers if the highest number belongs to the higher group with at least the first probability,
+the lowest likewise to the lower, and the smaller group has at least the second share. Probabilities are 0.75 to 0.79
+for a family's model after 30 to 100 steps, whose two groups overlap, and 0.91 to 0.98 after some hundreds."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Unfit:
-    """Why there are no two groups."""
+    """The reason why no two groups were fitted."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class TwoGroups:
-    """low, high: by their means."""
+    """The two groups, ordered by their means."""
 
     low: Group
     high: Group
@@ -62,7 +62,7 @@ class TwoGroups:
         return (precise_high * self.high.mean - precise_low * self.low.mean) / (precise_high - precise_low)
 
     def log_odds(self, values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
-        """Of the higher group against the lower; never falls as the value rises. NaN for what is no finite number."""
+        """Log odds of the higher group against the lower; never decreasing in the value, NaN for values not finite."""
         turn, wider = self.turning_point, self.high.deviation > self.low.deviation
         values = np.asarray(values, float)
         values = np.where(np.isfinite(values), values, np.nan)
@@ -71,13 +71,13 @@ class TwoGroups:
         return _log_density(values, self.high) - _log_density(values, self.low)
 
     def probability(self, values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
-        """Of the higher group, in 0..1."""
+        """Probability of the higher group, in 0..1."""
         from scipy.special import expit
 
         return expit(self.log_odds(values))
 
     def doubts(self, values: Float[np.ndarray, " value"]) -> list[str]:
-        """Why the groups hardly separate these numbers, which they were fitted to: in words, empty where they do."""
+        """Reasons why the groups hardly separate the numbers that they were fitted to; empty if they separate them."""
         chances, smaller = self.probability(values), min(self.low.share, self.high.share)
         surest = min(float(np.nanmax(chances)), 1 - float(np.nanmin(chances)))
         few = [f"one of the two groups has {smaller:.0%} of them only"] if smaller < SMALLEST else []
@@ -87,7 +87,7 @@ class TwoGroups:
 
 
 def fit_two_groups(values: Float[np.ndarray, " value"]) -> TwoGroups | Unfit:
-    """The two groups, or why there is only one: too few numbers, all alike, or one Gaussian says as much (BIC)."""
+    """The two groups, or why there are none: too few numbers, all equal, or one Gaussian fits as well (BIC)."""
     values = np.asarray(values, float)
     values = np.sort(values[np.isfinite(values)])
     if len(values) < FEWEST:

@@ -1,4 +1,4 @@
-"""A predictor as an oracle: it scores items, and says how sure it is."""
+"""A predictor as an oracle: scores with intervals, and whether an item is in the predictor's domain."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BOUNDS = ("mean", "lower", "upper")
 class PredictorOracle:
     """Scores of a predictor, in the sense of `sciencegen.scoring.oracles.Oracle`.
 
-    features: items -> [item feature], as in training; a row without numbers where there are none. latents, scores:
-    the same of models, where the predictor uses them. reason: item -> why it has none. novel: items -> which have
-    something that no training item had.
+    features: items -> [item feature], as in training; a row of NaN for an item without features. latents, scores:
+    the same for latents and scores of models, if the predictor uses them. reason: item -> why it has no features.
+    novel: items -> which have a part that no training item had.
     bound: what counts as the value: the mean, or an end of the interval. The pessimistic end ("lower" to maximize,
-    "upper" to minimize) keeps a search from living on the regressor's errors.
-    A score's `in_domain` says whether the item is near enough to the training items for its interval to mean what it
-    says. outside: what one is that isn't: "flag" scores it with its (wide) interval; "fail" is a failure that names its
+    "upper" to minimize) keeps a search from exploiting the regressor's errors.
+    A score's `in_domain` says whether the item is near enough to the training items for its interval to be valid.
+    outside: how other items are scored: "flag" gives the value and its (wide) interval, "fail" a failure with the
     distance.
     """
 
@@ -51,7 +51,7 @@ class PredictorOracle:
 
     @property
     def measured(self) -> tuple[float, float] | None:
-        """The least and the greatest value that it learned from; None of predictors that were written without."""
+        """The least and the greatest training value; None for predictors that were saved without them."""
         return self.predictor.summary.get("measured")
 
     def score(self, items: Sequence[Any]) -> list[Score]:

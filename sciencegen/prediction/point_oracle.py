@@ -15,7 +15,7 @@ from sciencegen.scoring.oracles import Score
 class PointOracle:
     """Scores of one target. points: items -> their points, or a Refusal.
 
-    An item with types or a charge that the predictor never saw is a failure, one of another size only out of domain.
+    An item with types or a charge outside the training set is a failure; one of another size is only out of domain.
     """
 
     name: str

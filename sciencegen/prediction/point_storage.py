@@ -1,4 +1,4 @@
-"""A predictor of points as files, under the names of the other kind: plain numbers, and every array; no pickle."""
+"""A predictor of points as files, named as in storage.py: plain numbers, and every array; no pickle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KIND = "points"
 
 
 def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
-    """Write a predictor into a run folder, whole: the arrays last, with their checksum in the numbers."""
+    """Write a complete predictor into a run folder: the arrays last, with their checksum among the numbers."""
     from safetensors.numpy import save as to_bytes
 
     arrays = {
@@ -52,7 +52,7 @@ def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
 
 
 def load_points(folder: str | Path) -> PointPredictor:
-    """The predictor in a folder, on the CPU, or an error."""
+    """Load the predictor in a folder, on the CPU."""
     from safetensors.torch import load_file
 
     run = RunFolder(folder, create=False)

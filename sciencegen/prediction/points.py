@@ -1,11 +1,11 @@
 """Predictors of items that are points in space: an ensemble of equivariant networks with calibrated intervals.
 
-Split-conformal intervals (Papadopoulos et al. 2002; Lei et al. 2018) on items that no network has seen, with residuals
-normalized as in conformal.py: with mu the mean and s the standard deviation of the networks' answers,
+Split-conformal intervals (Papadopoulos et al. 2002; Lei et al. 2018) on held-out items, with residuals
+normalized as in conformal.py: with mu the mean and s the standard deviation of the networks' outputs,
 
     sigma = a + b s,   R_i = |y_i - mu_i| / sigma_i,   interval = mu +- sigma * the ceil(level (n + 1))-th smallest R_i.
 
-a and b are chosen on the same items, so the level holds up to the choice of these two numbers.
+a and b are fitted on the same items, so the level holds up to the choice of these two numbers.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from sciencegen.prediction.conformal import fit_difficulty, ranks
 from sciencegen.prediction.predictor import Prediction
 
 CHUNK = 64
-"""Items of one forward pass, of like size."""
+"""Items of one forward pass, of similar size."""
 PAIRS = 250_000
-"""Pairs of points in one forward pass, about a gigabyte: items of more than 62 points are fewer at once."""
+"""Most pairs of points in one forward pass, about a gigabyte; it limits the number of items above 62 points."""
 
 
 class Points(Protocol):
-    """An item: the type of each point, and where it is."""
+    """An item: the type and the position of each point."""
 
     @property
     def numbers(self) -> Int[np.ndarray, " point"]: ...
@@ -44,7 +44,7 @@ class Points(Protocol):
 
 @runtime_checkable
 class ChargedPoints(Points, Protocol):
-    """Points with charges, of which the sum counts."""
+    """Points with charges; only their sum is used."""
 
     @property
     def charges(self) -> Int[np.ndarray, " point"]: ...
@@ -64,7 +64,7 @@ def point_batch(items: Sequence[Points], types: Int[np.ndarray, " type"], values
 
 
 def type_counts(items: Sequence[Points], types: Int[np.ndarray, " type"]) -> Float[np.ndarray, "item type"]:
-    """How many points of each type an item has."""
+    """Number of points of each type in each item."""
     counts = [(one.numbers[:, None] == types).sum(0) for one in items]
     return np.array(counts, np.float64).reshape(len(items), len(types))
 
@@ -88,7 +88,7 @@ class Conformal:
 def calibrate(
     values: Float[np.ndarray, "item target"], mean: np.ndarray, spread: np.ndarray, level: float
 ) -> Conformal:
-    """From items that no network has seen; NaN where a value is unknown."""
+    """Calibrate on held-out items; values are NaN where unknown."""
     difficulty, quantile = [], []
     for measured, centre, width in zip(values.T, mean.T, spread.T, strict=True):
         present = np.isfinite(measured)
@@ -101,11 +101,11 @@ def calibrate(
 
 @dataclass(frozen=True)
 class PointPredictor:
-    """types: the numbers that a point may have; smallest, largest: sizes of the training items; charges: the total
-    charges among them, None where they weren't kept.
+    """types: the types of points in training; smallest, largest: sizes of the training items; charges: their total
+    charges, None if unknown.
 
-    An item with other types or of another charge has no prediction (NaN), as the networks see neither; one of another
-    size has, but is out of domain.
+    An item with other types or another charge has no prediction (NaN), since the networks have no input for these; one
+    of another size has a prediction, but is out of domain.
     """
 
     targets: tuple[str, ...]
@@ -120,7 +120,7 @@ class PointPredictor:
     charges: tuple[int, ...] | None = None
 
     def predict(self, items: Sequence[Points]) -> dict[str, Prediction]:
-        """By target. Thousands of items a minute on one core; the distance is that of sizes from the training's."""
+        """By target, thousands of items a minute on one core. The distance compares sizes with those in training."""
         present = np.array([self.why_unknown(one) is None for one in items], bool)
         mean, spread = np.full((2, len(items), len(self.targets)), np.nan)
         if present.any():
@@ -139,7 +139,7 @@ class PointPredictor:
         }
 
     def why_unknown(self, item: Points) -> str | None:
-        """What the training set had nothing of, in an item that has no prediction."""
+        """Why an item has no prediction: a type or charge that the training set does not have; None if it has one."""
         other = sorted(set(item.numbers.tolist()) - set(self.types.tolist()))
         if other:
             return f"holds points of type {', '.join(map(str, other))}, which the predictor's training set has not"
@@ -154,7 +154,7 @@ class PointPredictor:
 def opinions(
     networks: Sequence[PropertyNetwork], baseline: Baseline, types: np.ndarray, items: Sequence[Points]
 ) -> tuple[Float[np.ndarray, "item target"], Float[np.ndarray, "item target"]]:
-    """Mean and standard deviation of the networks' answers, in the unit of the values."""
+    """Mean and standard deviation of the networks' predictions, in the unit of the values."""
     if not networks:
         raise ShapeError("Expected one network or more, got none.")
     device = next(networks[0].parameters()).device
@@ -168,7 +168,7 @@ def opinions(
 
 
 def chunks_by_size(sizes: Int[np.ndarray, " item"]) -> Iterator[Int[np.ndarray, " row"]]:
-    """Rows by size, in chunks of CHUNK or of PAIRS pairs, whichever are less."""
+    """Rows by size, in chunks of at most CHUNK items and at most PAIRS pairs."""
     order, start = np.argsort(sizes, kind="stable"), 0
     while start < len(order):
         largest = int(sizes[order[start : start + CHUNK]][-1])

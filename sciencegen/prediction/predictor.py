@@ -1,4 +1,4 @@
-"""A property regressor with an interval for every prediction and whether the item is in its domain of applicability.
+"""A property regressor that gives an interval for every prediction, and whether the item is in its domain.
 
 A predictor is one ensemble: K folds x several families (families.py). Model k of a family leaves out fold k, which
 gives the families' weights, the difficulty of an item, the conformal intervals and the applicability domain:
@@ -8,8 +8,8 @@ gives the families' weights, the difficulty of an item, the conformal intervals 
     interval   = CV+ with residuals normalized by sigma, or errors of extrapolation (conformal.py)
     in_domain  = distance(x) <= the stated percentile of the training items' own out-of-fold distances
 
-Outside the domain nothing is exchangeable with the training data and no interval can be promised; there sigma grows
-in proportion to the distance, so that a search does not take extrapolations for discoveries.
+Items outside the domain are not exchangeable with the training data, so their intervals have no guarantee. There sigma
+grows in proportion to the distance, so that a search does not mistake extrapolations for discoveries.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from sciencegen.prediction.targets import SCALES
 from sciencegen.prediction.training_tables import INPUTS, select_inputs
 
 CHUNK = 128
-"""Items per compute chunk; the last is padded. One size of matrix product rounds one way, so that a prediction does
-not depend on which others were asked for with it."""
+"""Items per chunk; the last chunk is padded. Matrix products of equal size round equally, so that a prediction does
+not depend on the other items of the call."""
 NOVEL = 2.0
-"""How many times as far as the border of the domain an item with something unheard of lies at least."""
+"""Least distance of an item with a novel part, relative to the border of the domain."""
 
 
 @dataclass(frozen=True)
 class PredictorSettings:
     """How to build a predictor.
 
-    inputs: "features", "latents" (of a generative model: a learned embedding) or "both"; "scored": features and what a
-        model scores items by, "all": these and its latents.
+    inputs: "features", "latents" (of a generative model: a learned embedding) or "both"; "scored": features and a
+        model's scores, "all": these and its latents.
     calibration: "grouped" leaves out whole groups, for intervals that hold on new groups; "random" leaves out items,
         for intervals that hold on items like these; "auto" is grouped if groups are given and none is too large.
-    level: what share of the intervals shall contain the truth. domain: which share of training items counts as inside.
-    scale: that the target is learned on: "linear", "log" (of values of 0 or more), "saturating" (ends beyond the best),
-        "auto": which of two suits them better, see `targets.fit_scale`.
+    level: nominal coverage of the intervals. domain: share of training items that counts as inside the domain.
+    scale: that the target is fitted on: "linear", "log" (for values of 0 or more), "saturating" (bounded above the best
+        value), "auto": the better of two, see `targets.fit_scale`.
     """
 
     families: tuple[str, ...] = ("ridge", "kernel", "boosting")
@@ -92,7 +92,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Out-of-fold facts.
+    """What is estimated from out-of-fold predictions.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ class Calibration:
     border : float
         Distance at the border of the domain.
     kind : str
-        Of the split (splits.py).
+        Kind of the split (splits.py).
     extrapolation_errors : array [row], optional
-        Of an order, whose folds are random ones: signed errors beyond a cut (extrapolation_calibration.py).
+        Of kind "order", whose folds are random: signed errors above a cut (extrapolation_calibration.py).
     """
 
     residuals: Float[np.ndarray, " row"]
@@ -121,9 +121,9 @@ class Predictor:
     """Fitted by `fit_predictor`, stored by `storage.save`.
 
     columns: one per kind of input ("features", "latents", "scores"). reference: training rows that distances are
-    measured to; reference_left_in: by which folds' models. scale: of the target.
+    measured to; reference_left_in: the folds whose models were fitted on them. scale: of the target.
     summary: what was used and dropped, the calibration that was chosen, weights and errors of the families.
-    made_by: plain data of what made the features, where that was fitted too.
+    made_by: plain data that describes how the features were made, if that was fitted too.
     """
 
     settings: PredictorSettings
@@ -146,8 +146,8 @@ class Predictor:
     ) -> Prediction:
         """[item feature], [item latent] and [item score], whichever the settings' `inputs` name.
 
-        novel: which items have something that no training item had, of which features say nothing: they lie outside the
-        domain, twice as far as its border at least; unless it is for new parts that intervals were calibrated.
+        novel: which items have a part that no training item had and that features do not describe. They are outside the
+        domain, at least twice as far as its border, unless intervals were calibrated for new parts.
         """
         tables = select_inputs(self.settings.inputs, features, latents, scores)
         missing = np.stack([mostly_missing(values) for values in tables.values()]).any(axis=0)

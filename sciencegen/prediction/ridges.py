@@ -1,4 +1,4 @@
-"""Two families that are sums over columns: a ridge regression, and one seen through a curve."""
+"""Two families of additive models: a ridge regression, and one followed by an increasing curve."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ENDS = (0.003, 0.997)
 ROWS_PER_SEGMENT = 15
 ROUNDS = 5
 LEAST_SLOPE = 0.05
-"""Of the curve, whose mean slope is near 1: no stretch of it is so flat that order is lost."""
+"""Of the curve, whose mean slope is near 1: every segment still ranks items."""
 SMOOTHNESS = 0.01
-"""What a change of slope from one segment to the next costs, beside a squared error of 1 per item."""
+"""Penalty on the squared change of slope between neighbouring segments, relative to the mean squared error."""
 LONGEST_STEP = 2.0
-"""Deviations of the sum that one round may move an item by."""
+"""Greatest change of an item's sum in one round, in standard deviations."""
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """y = x . weights + intercept (Hoerl & Kennard 1970), the penalty by leave-one-out error."""
+    """y = x . weights + intercept (Hoerl & Kennard 1970), with the penalty chosen by leave-one-out error."""
 
     weights: Float[np.ndarray, "column fold"]
     intercept: Float[np.ndarray, " fold"]
@@ -45,7 +45,7 @@ def fit_ridge(training: Training, generator: np.random.Generator) -> Ridge:
 
 
 def emphasized(training: Training) -> Float[np.ndarray, "item column"]:
-    """The columns, stretched so that one penalty for all is a smaller one for those of emphasis."""
+    """The columns times their emphasis, so that a common penalty is smaller for emphasized columns."""
     return training.inputs if training.emphasis is None else training.inputs * training.emphasis
 
 
@@ -70,9 +70,9 @@ def _fit_ridge(inputs: np.ndarray, target: np.ndarray, penalty: float) -> tuple[
 
 @dataclass(frozen=True)
 class Curve:
-    """y = g(x . weights + intercept), g rising and linear between knots, beyond which it rises like a logarithm.
+    """y = g(x . weights + intercept), with g increasing, linear between knots and logarithmic beyond them.
 
-    Where effects add up on a scale that isn't the measured one (of proteins: global epistasis, Otwinowski et al. 2018).
+    For effects that are additive on another scale than the measured one (global epistasis, Otwinowski et al. 2018).
     """
 
     weights: Float[np.ndarray, "column fold"]
@@ -99,7 +99,7 @@ def fit_curve(training: Training, generator: np.random.Generator) -> Curve:
 def _fit_one(
     inputs: np.ndarray, target: np.ndarray, penalty: float
 ) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
-    """Gauss-Newton: the curve of the sums, then the sums by the curve's slope s at each of them, and again.
+    """Gauss-Newton: alternately fit the curve to the sums, and the sums with the curve's slope s at each of them.
 
     y ~ g(sum) + s (new sum - sum), so that new sum ~ sum + (y - g) / s with weight s^2
     """
@@ -118,7 +118,7 @@ def rising_curve(
 ) -> tuple[Float[np.ndarray, " knot"], Float[np.ndarray, " knot"]]:
     """Knots and heights of the least-squares curve, by non-negative least squares on its slopes.
 
-    Always SEGMENTS of them, so that folds' curves stand in one array; few items share slopes.
+    There are always SEGMENTS segments, so that all folds fit in one array; with few items, segments share slopes.
     """
     from scipy.optimize import nnls
 
@@ -144,8 +144,8 @@ def on_curve(
 ) -> tuple[Float[np.ndarray, " item"], Float[np.ndarray, " item"]]:
     """The curve's height and its slope at each sum.
 
-    Beyond the knots it rises like a logarithm: nothing is known there but that assays have an end. With excess e, last
-    slope s and the knots' distance w:    height + s w log(1 + e / w)
+    Beyond the knots it is logarithmic: there are few data, and assays saturate. With excess e, last slope s and the
+    distance w between knots:    height + s w log(1 + e / w)
     """
     segment = np.clip(np.searchsorted(knots, sums) - 1, 0, len(knots) - 2)
     slope, inside = (np.diff(heights) / np.diff(knots))[segment], np.clip(sums, knots[0], knots[-1])
@@ -163,9 +163,9 @@ def weighted_ridge(
     steps: int = 60,
     tolerance: float = 1e-6,
 ) -> tuple[Float[np.ndarray, " column"], float]:
-    """Coefficients and intercept, by conjugate gradients from `start`: X is never squared.
+    """Coefficients and intercept, by conjugate gradients from `start`: X' W X is never formed.
 
-    (Xc' W Xc + penalty) v = Xc' W (y - mean y), Xc less its weighted mean
+    (Xc' W Xc + penalty) v = Xc' W (y - mean y), where Xc is X minus its weighted mean
     """
     share = weight / weight.sum()
     centred = lambda values: values - share @ values  # noqa: E731

@@ -1,9 +1,9 @@
-"""How new items will differ from those learned from: what is left out to learn what predictions are worth there.
+"""How new items differ from the training items, and what is left out to estimate errors on such items.
 
-random    like the others
-groups    of another group (molecules: another scaffold); a label for each item, "" for one that is alone
-parts     with a part that none had (variants: a mutated position); a set of parts for each item
-order     beyond the others (more mutations, a higher value); a number for each item
+random    like the training items
+groups    of a new group (molecules: a new scaffold); a label for each item, "" for one without a group
+parts     with a new part (variants: a mutated position); a set of parts for each item
+order     beyond the training items (more mutations, a higher value); a number for each item
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from sciencegen.prediction.folds import grouped_folds, joined_groups, row_groups
 
 KINDS = ("random", "groups", "parts", "order")
 BELOW = 0.5
-"""Share of the items that are to lie below the cut of an order. With a higher cut the measured step is smaller than
-the one to come: intervals held less often (of double mutants of GB1, 67% against 81% at a half)."""
+"""Target share of items below the cut of an order. With a higher cut, the measured extrapolation is smaller than that
+to new items, and the coverage of intervals is lower (double mutants of GB1: 67%, against 81% with a cut at a half)."""
 LEAST_VARIANCE = 0.2
-"""Of the targets below the cut, as a share of that of all; of a normal distribution's lower half it is 0.36."""
+"""Of the targets below the cut, relative to that of all; it is 0.36 for the lower half of a normal distribution."""
 FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True)
 class Split:
-    """labels: one for each item, as its kind says; None of a random one."""
+    """labels: one for each item, as described for each kind above; None for a random split."""
 
     name: str = "random"
     kind: str = "random"
@@ -46,15 +46,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Folds:
-    """fold: which fold's model is asked for an item. left_out: the fold models that leave it out, that one among
-    them."""
+    """fold: the fold whose model predicts the item. left_out: the folds whose models leave the item out, that one
+    included."""
 
     fold: Int[np.ndarray, " item"]
     left_out: Bool[np.ndarray, "item fold"]
 
 
 def split_folds(split: Split, inputs: np.ndarray, folds: int, generator: np.random.Generator) -> Folds:
-    """Folds for the random kind, groups and parts; equal items never stand on both sides. An order has its cut."""
+    """Folds of a split; equal items share a fold. Those of an order are random: its cut is that of `below_cut`."""
     same = row_groups(inputs)
     if split.kind == "parts":
         return _folds_of_parts(split, same, folds, generator)
@@ -64,8 +64,8 @@ def split_folds(split: Split, inputs: np.ndarray, folds: int, generator: np.rand
 
 
 def _folds_of_parts(split: Split, same: np.ndarray, folds: int, generator: np.random.Generator) -> Folds:
-    """Parts are dealt to folds. An item is out of every fold's model that leaves one of its parts out, and asked of one
-    of these, drawn; an item without parts is out of one."""
+    """Parts are assigned to folds. A fold's model leaves out all items with a part of the fold. An item is predicted by
+    a random one of the models that leave it out; an item without parts is left out by one model."""
     labels = [tuple(parts) for parts in split.labels or ()]
     parts = sorted({part for item in labels for part in item}, key=str)
     if len(parts) < 2:
@@ -95,17 +95,17 @@ def has_cut(split: Split, inputs: np.ndarray, fewest_above: int) -> bool:
 def below_cut(
     split: Split, inputs: np.ndarray, target: Float[np.ndarray, " item"], fewest_above: int
 ) -> Bool[np.ndarray, " item"]:
-    """Of an order, the items on the lower side: with the cut that leaves nearest half of them there, among those below
-    which targets still vary, if there are any: from items that are all alike nothing is learned that could go on.
+    """The items below the cut of an order: the cut with a share of items below it nearest to BELOW. Cuts below which
+    targets vary enough are preferred, since a model of nearly equal targets cannot extrapolate.
     """
     order = np.asarray(split.labels, dtype=float)
     values = np.unique(order)
     possible = _possible_cuts(order, values, inputs, fewest_above)
     if not possible.any():
         raise DataError(
-            f"Expected items of different {split.name} to learn from the lower and judge by the higher, found "
-            f"{len(values)} ({values[0]:g} to {values[-1]:g}), none with {FEWEST_ROWS} different items or more up to "
-            f"it and {fewest_above} or more beyond. Pass another `split`."
+            f"Expected a value of {split.name} with {FEWEST_ROWS} or more different items up to it, to fit on, and "
+            f"{fewest_above} or more above it, to measure errors; found none among {len(values)} values "
+            f"({values[0]:g} to {values[-1]:g}). Pass another `split`."
         )
     count, variance = _below(order, values, target)
     varied = possible & (variance >= LEAST_VARIANCE * target.var())
@@ -116,7 +116,7 @@ def below_cut(
 def _possible_cuts(
     order: Float[np.ndarray, " item"], values: Float[np.ndarray, " value"], inputs: np.ndarray, fewest_above: int
 ) -> Bool[np.ndarray, " value"]:
-    """Up to which values there are enough different items, and beyond which there are enough."""
+    """Values with enough different items up to them, and enough items beyond them."""
     same = row_groups(inputs)
     lowest = np.full(int(same.max()) + 1, np.inf)
     np.minimum.at(lowest, same, order)
@@ -128,7 +128,7 @@ def _possible_cuts(
 def _below(
     order: Float[np.ndarray, " item"], values: Float[np.ndarray, " value"], target: Float[np.ndarray, " item"]
 ) -> tuple[Int[np.ndarray, " value"], Float[np.ndarray, " value"]]:
-    """Of the items up to each value their number, and the variance of their targets."""
+    """Number of items up to each value, and the variance of their targets."""
     count = np.searchsorted(np.sort(order), values, side="right")
     ordered = (target - target.mean())[np.argsort(order, kind="stable")]
     mean, squares = (np.cumsum(part)[count - 1] / count for part in (ordered, ordered**2))

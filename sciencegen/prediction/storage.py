@@ -1,7 +1,7 @@
 """A predictor as files: `predictor.json` (settings and plain numbers) and `predictor.safetensors` (every array).
 
-Nothing is pickled, so opening a folder from an unknown source runs no code. The regressors are arrays
-already (families.py), and predictions after loading are the same numbers.
+Nothing is pickled, so opening a folder from an unknown source runs no code. The regressors consist of arrays
+(families.py), and predictions after loading are identical.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STORED_FAMILIES: dict[str, type[Family]] = {
 
 
 def save(predictor: Predictor, folder: str | Path) -> Path:
-    """Write a predictor into a run folder, whole: the arrays last, with their checksum in the numbers."""
+    """Write a complete predictor into a run folder: the arrays last, with their checksum among the numbers."""
     from safetensors.numpy import save as to_bytes
 
     beyond = predictor.calibration.extrapolation_errors
@@ -57,7 +57,7 @@ def save(predictor: Predictor, folder: str | Path) -> Path:
 
 
 def read_numbers(run: RunFolder, kind: str | None = None) -> dict[str, Any]:
-    """The numbers of a predictor of this kind; files that were cut, changed or made by a newer program are an error."""
+    """The numbers of a predictor of this kind; truncated, changed or newer files raise an error."""
     numbers = run.read_json(NUMBERS)
     if not isinstance(numbers, dict) or numbers.get("kind") != kind:
         what = f"a predictor of {kind}" if kind else "the numbers of a predictor"
@@ -71,7 +71,7 @@ def read_numbers(run: RunFolder, kind: str | None = None) -> dict[str, Any]:
 
 
 def load(folder: str | Path) -> Predictor:
-    """The predictor in a folder, or an error."""
+    """Load the predictor in a folder."""
     from safetensors.numpy import load_file
 
     run = RunFolder(folder, create=False)
@@ -121,12 +121,12 @@ def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
 
 
 def _written_scale(scale: Warp) -> dict[str, Any]:
-    """An offset that is infinite is null in JSON."""
+    """The fields of a scale for JSON, where an infinite offset is null."""
     return {**asdict(scale), "offset": None if math.isinf(scale.offset) else scale.offset}
 
 
 def _scale(numbers: Mapping[str, Any]) -> Warp:
-    """Also as it was written when there were two kinds: mean, deviation, and the shift of a logarithm or null."""
+    """The scale, also from an older format with two kinds: mean, deviation, and the shift of a logarithm or null."""
     if "deviation" in numbers:
         shift = numbers.get("shift")
         name, offset = ("linear", math.inf) if shift is None else ("log", shift)
@@ -135,7 +135,7 @@ def _scale(numbers: Mapping[str, Any]) -> Warp:
 
 
 def _as_now(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What predictors of before there were splits and scales hold, under its names of now."""
+    """Numbers and arrays in the current format, converted from that of before there were splits and scales."""
     if "scale" in numbers:
         return dict(numbers), dict(arrays)
     scale = {"mean": numbers["target_mean"], "deviation": numbers["target_scale"]}

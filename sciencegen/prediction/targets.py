@@ -1,7 +1,7 @@
-"""The scale on which a target is learned (metrics/warps.py): its own, its logarithm's, where effects multiply, or one
-that ends beyond the best, where an assay saturates and effects that add up would run past what it can show.
+"""The scale on which a target is fitted (metrics/warps.py): linear; logarithmic, for effects that multiply; or
+saturating, with an end above the best value, for additive effects measured by an assay that saturates.
 
-Predictions and the ends of intervals go back the same way; that scales increase keeps the intervals' promise.
+Predictions and the ends of intervals are transformed back; since scales increase, intervals keep their coverage.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LARGE = 0.95
 
 Values = Float[np.ndarray, " item"]
 Judge = Callable[[Values, Warp, Values], float]
-"""(measured values, scale, leave-one-out errors on the scale) -> the more, the better the scale."""
+"""(measured values, scale, leave-one-out errors on the scale) -> a score of the scale; larger is better."""
 
 
 def fit_scale(scale_name: str, values: Values, inputs: Float[np.ndarray, "item column"]) -> Warp:
-    """wanted: a name of `SCALES`. "auto" asks a sum over columns about items that it hasn't seen. Of values of 0 or
-    more: whether it ranks them better on the logarithm; of others, which mostly are logarithms: whether they are
-    likelier on a saturating scale."""
+    """scale_name: a name in `SCALES`. "auto" compares two scales by the leave-one-out errors of a ridge regression. For
+    values of 0 or more: linear and log, by rank correlation. For others, which mostly are logarithms: linear and
+    saturating, by likelihood."""
     if scale_name != "auto":
         return log_scale(values) if scale_name == "log" else fit_warp(scale_name, values)
     linear = fit_warp("linear", values)
@@ -40,7 +40,7 @@ def fit_scale(scale_name: str, values: Values, inputs: Float[np.ndarray, "item c
 
 
 def log_scale(values: Values) -> Warp:
-    """Warp t = (log(y + shift) - mean) / deviation, shift 1/20 of a large value: 0 is an end, whatever was seen."""
+    """Warp t = (log(y + shift) - mean) / deviation, with a shift of 1/20 of the 95% quantile of the values."""
     if values.min() < 0:
         raise DataError(
             f"Expected values of 0 or more for scale=log, found {values.min():g}. Pass scale=linear, or shift them."
@@ -52,7 +52,7 @@ def log_scale(values: Values) -> Warp:
 
 
 def _better(one: Warp, other: Warp, values: Values, inputs: Float[np.ndarray, "item column"], judge: Judge) -> Warp:
-    """The second, if a ridge regression's leave-one-out errors are lower with it."""
+    """The second scale if `judge` scores it higher by a ridge regression's leave-one-out errors, else the first."""
     rows = tuning_rows(len(values), np.random.default_rng(0))
     centred = inputs[rows] - inputs[rows].mean(axis=0)
     eigenvalues, vectors = np.linalg.eigh(centred @ centred.T)
@@ -67,10 +67,10 @@ def _better(one: Warp, other: Warp, values: Values, inputs: Float[np.ndarray, "i
 
 
 def _rank_agreement(values: Values, scale: Warp, errors: Values) -> float:
-    """Spearman correlation of the predictions with what was measured."""
+    """Spearman correlation of the predictions with the measured values."""
     return spearman(values, scale.forward(values) - errors)
 
 
 def _log_likelihood(values: Values, scale: Warp, errors: Values) -> float:
-    """Nats a measured value, of Gaussian errors on the scale: its density is theirs times the scale's slope."""
+    """Log likelihood in nats per value: the density of Gaussian errors on the scale, times the scale's slope."""
     return float(np.log(scale.slope(values)).mean() - 0.5 * np.log((errors**2).mean()))

@@ -1,4 +1,4 @@
-"""What a family of regressors is fitted on, and which items each fold's model leaves out."""
+"""The data that a family of regressors is fitted on, and which items each fold's model leaves out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TUNING_ROWS = 800
 
 @dataclass(frozen=True)
 class Training:
-    """What a family is fitted on. It gets standardized columns and a standardized target.
+    """Training data of a family: standardized columns and a standardized target.
 
-    fold: which fold's model leaves the item out. reference: the rows that distances are measured to and kernels stand
-    on. sparse: the mostly-zero columns.
-    near: the columns that distances and kernels look at, grown: those that trees do; None: all. emphasis: a coefficient
-    is penalized by its square less. left_out: the fold models that leave an item out, where there may be several.
+    fold: the fold whose model leaves the item out. reference: the rows that distances are measured to and kernels are
+    fitted on. sparse: the mostly-zero columns.
+    near: the columns that distances and kernels use, grown: those that trees use; None: all. emphasis: the penalty on a
+    coefficient is divided by its square. left_out: the folds whose models leave an item out, if there may be several.
     """
 
     inputs: Float[np.ndarray, "item column"]
@@ -49,7 +49,7 @@ class Training:
         return self.query_of(self.inputs[rows])
 
     def query_of(self, inputs: Float[np.ndarray, "query column"]) -> Query:
-        """The same of other items."""
+        """The query of items that are not in the training data."""
         return make_query(inputs, self.inputs[self.reference], self.sparse, self.near)
 
 

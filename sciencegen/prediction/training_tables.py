@@ -1,4 +1,4 @@
-"""What a predictor is fitted on: tables of inputs, measured values, groups, and the split that intervals are for."""
+"""The data that a predictor is fitted on: tables of inputs, measured values, groups, and the split to calibrate for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TrainingTables:
     Parameters
     ----------
     features : array [item feature], optional
-        Needed, as `latents` and `scores`, if the settings' `inputs` name it.
+        Required if the settings' `inputs` name it; so are `latents` and `scores`.
     values : array [item]
         Measured values; NaN where there is none.
     groups : sequence, optional
@@ -39,7 +39,7 @@ class TrainingTables:
     blocks : sequence of Block
         Of the features' columns; one block of all by default.
     split : Split, optional
-        Under which intervals are to hold; by default as the settings' `calibration` says.
+        The split that intervals are calibrated for; by default as the settings' `calibration` says.
     """
 
     features: np.ndarray | None

@@ -1,4 +1,4 @@
-"""Regression trees as flat arrays: grown by scikit-learn, stored as numbers, walked here."""
+"""Regression trees as flat arrays: fitted by scikit-learn, stored as numbers, evaluated here."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from jaxtyping import Float, Int
 
 @dataclass(frozen=True)
 class Trees:
-    """The sum of trees over each fold's own, plus that fold's base.
+    """For each fold, the sum of its trees plus its base.
 
-    feature, threshold, value: one entry per node of all trees. below: where an item goes on, [0] if its feature is at
-    most the threshold, else [1]; a leaf leads to itself.
+    feature, threshold, value: one entry per node of all trees. below: the child nodes, [0] for items whose feature is
+    at most the threshold, else [1]; a leaf is its own child.
     root: first node of each tree. fold: which fold's model each tree belongs to.
     """
 
@@ -27,7 +27,7 @@ class Trees:
     base: Float[np.ndarray, " fold"]
 
     def predict(self, inputs: Float[np.ndarray, "item column"]) -> Float[np.ndarray, "item fold"]:
-        """Every item goes down every tree at once, until all are in leaves."""
+        """Predictions by each fold's model. All items descend all trees together, until all are in leaves."""
         values, below = inputs.ravel(), self.below.ravel()
         row = np.arange(len(inputs))[:, None] * inputs.shape[1]
         node = np.broadcast_to(self.root, (len(inputs), len(self.root)))
@@ -42,7 +42,7 @@ class Trees:
 
 
 def flatten(trees_of_fold: Sequence[Sequence], scale: float, base: Sequence[float]) -> Trees:
-    """scikit-learn's trees of each fold as one record. scale: what a leaf's value counts in the sum."""
+    """scikit-learn's trees of each fold as one record. scale: factor of the leaves' values."""
     grown = [(fold, tree.tree_) for fold, trees in enumerate(trees_of_fold) for tree in trees]
     sizes = np.array([tree.node_count for _, tree in grown])
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])

@@ -1,4 +1,4 @@
-"""One self-contained HTML page from plain records; knows no science."""
+"""One self-contained HTML page from plain records, independent of the domain."""
 
 from sciencegen.report.candidate_content import Candidates, Column, ColumnDescription
 from sciencegen.report.content import (

@@ -1,6 +1,6 @@
-"""What a report says of items: a table, best first, with pictures and intervals.
+"""Content of a report about items: a table, best first, with pictures and intervals.
 
-Text is escaped by the page. `Candidates.pictures` alone are markup (an SVG element, or an <img> with a data: URI).
+The page escapes all text. Only `Candidates.pictures` are markup (an SVG element, or an <img> with a data: URI).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal, Protocol, runtime_checkable
 from sciencegen.report.lengths import require_length
 
 Bounds = tuple[float | None, float | None]
-"""Range of a goal; None where one side is open."""
+"""Range of a goal; None for an open end."""
 
 Direction = Literal["maximize", "minimize"]
 
@@ -45,8 +45,8 @@ class ColumnDescription:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What was found, best first. total: how many there are when the page shows only the first of them. noun: what
-    they are called."""
+    """Items, best first. total: number of all items, if the page shows only the first of them. noun: what the items are
+    called."""
 
     items: Sequence[str]
     columns: Sequence[Column] = ()
@@ -70,7 +70,7 @@ class Candidates:
         total: int | None = None,
         noun: str = "candidates",
     ) -> Candidates:
-        """Candidates from a table as it is written.
+        """Candidates from a table of candidates.
 
         Parameters
         ----------
@@ -80,7 +80,7 @@ class Candidates:
             Markup, one for each item.
         description : ColumnDescription, optional
         total : int, optional
-            Number of items of which the table holds the first.
+            Number of all items, if the table has only the first of them.
         noun : str
             What the items are called.
 

@@ -1,7 +1,7 @@
-"""A matplotlib panel as a small SVG element that lives inside the page and follows its colours.
+"""A matplotlib panel as a small SVG element of the page, with the page's colours.
 
-Colours are painted with stand-ins and become CSS variables, so that one drawing serves light, dark and print. Single
-points are drawn here, not by matplotlib: a cloud is one path (12 bytes a point), and a mark knows its table row.
+Colours are drawn as placeholders and replaced by CSS variables, so that one drawing is used for light, dark and print.
+Points are drawn here, not by matplotlib: a cloud is one path (12 bytes per point), and a mark has its table row.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SERIES = 6
 CONTROLS = 3
 _NAMES = (*ROLES, *(f"series-{i}" for i in range(1, SERIES + 1)), *(f"control-{i}" for i in range(1, CONTROLS + 1)))
 COLOUR = {name: f"#0a0b{index + 16:02x}" for index, name in enumerate(_NAMES)}
-"""Role -> stand-in; `_inline` turns it into var(--role)."""
+"""Role -> placeholder colour, which `_inline` replaces by var(--role)."""
 
 STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",  # text stays text: small, searchable, in the page's font
+    "svg.fonttype": "none",  # text is kept as text: small, searchable, in the page's font
     "svg.hashsalt": "sciencegen",
-    "text.parse_math": False,  # a '$' in a name is a '$'
+    "text.parse_math": False,  # a '$' in a name doesn't start a formula
     "font.size": 9.5,
     "axes.labelsize": 9.5,
     "axes.edgecolor": COLOUR["line"],
@@ -57,7 +57,7 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Cloud:
-    """Many points that need no name. colour: in the page's style; kind: CSS classes of the page."""
+    """Many points without names. colour: a CSS colour of the page; kind: CSS classes of the page."""
 
     points: Sequence[tuple[float, float]]
     colour: str
@@ -66,7 +66,7 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Marks:
-    """Points with a name each; `rows` are the table rows that they belong to. kind: a CSS class of the page."""
+    """Points with names; `rows` are their rows in the table. kind: a CSS class of the page."""
 
     points: Sequence[tuple[float, float]]
     labels: Sequence[str]
@@ -83,7 +83,7 @@ def plot(
     paint: Callable[[Axes], Sequence[Overlay] | None],
     size: tuple[float, float] = (4.6, 2.9),
 ) -> str:
-    """The SVG element of what `paint(axes)` draws, with the overlays that it returns on top.
+    """The SVG element of the drawing by `paint(axes)`, with the overlays that it returns on top.
 
     name: unique on the page. description: the alternative text. size: inches; the page scales it to its column.
     """
@@ -91,7 +91,7 @@ def plot(
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a glyph that matplotlib's font lacks is drawn by the page's
+        warnings.simplefilter("ignore", UserWarning)  # glyphs missing in matplotlib's font are in the page's
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
         figure = Figure(figsize=size, dpi=72, layout="constrained")  # 72: the unit of SVG files
@@ -103,7 +103,7 @@ def plot(
             axes.update_datalim(overlay.points)
         axes.autoscale_view()
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # what was measured for the overlays stays
+        figure.set_layout_engine("none")  # keeps the layout that the overlays' positions depend on
         layers = "".join(_layer(overlay, axes, size[1] * 72) for overlay in overlays)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -125,13 +125,13 @@ def _layer(overlay: Overlay, axes: Axes, height: float) -> str:
 
 
 def _compact(attribute: re.Match) -> str:
-    """Coordinates to a tenth of a point, on one line."""
+    """Coordinates rounded to a tenth of a point, on one line."""
     text = re.sub(r"\d+\.\d+", lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), attribute[0])
     return re.sub(r"\s*([MLzCQ]) ?|\s+(?=\"$)", r"\1", text) if text.startswith(" d=") else text
 
 
 def _inline(svg: str, layers: str, name: str, description: str) -> str:
-    """Matplotlib's SVG file as an element of a page: no prolog, no metadata, no page-wide style, ids of its own."""
+    """Matplotlib's SVG file as an element of a page: no prolog, no metadata, no global style, unique ids."""
     body = svg[svg.index("<svg") :]
     view_box = re.search(r'viewBox="([^"]*)"', body).group(1)  # type: ignore[union-attr]
     body = body[body.index(">") + 1 : body.rindex("</svg>")]

@@ -1,4 +1,4 @@
-"""What a report says: plain frozen records. Every section is optional; the page leaves out what is absent."""
+"""Content of a report, as plain frozen records. Every section is optional; the page leaves out absent ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sciencegen.report.site_content import HeatMap, Logo
 
 @dataclass(frozen=True)
 class Fact:
-    """A figure for the top of the page: "97 %", "novel", "not in the training set"."""
+    """A number for the top of the page: "97 %", "novel", "not in the training set"."""
 
     value: str
     label: str
@@ -24,8 +24,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class Structures:
-    """Candidates in three dimensions, to be turned by hand. texts: records in `format`, one that 3Dmol.js reads (sdf,
-    xyz, pdb); "" where a candidate has none."""
+    """Candidates in three dimensions, in an interactive viewer. texts: records in `format`, one that 3Dmol.js reads
+    (sdf, xyz, pdb); "" for a candidate without structure."""
 
     names: Sequence[str]
     texts: Sequence[str]
@@ -37,7 +37,7 @@ class Structures:
 
 @dataclass(frozen=True)
 class Distribution:
-    """One property of the candidates against the training set (and, if given, against raw draws of the model)."""
+    """One property of the candidates, compared with the training set (and, if given, with raw draws of the model)."""
 
     name: str
     candidates: Sequence[float]
@@ -52,8 +52,8 @@ class Distribution:
 class LatentMap:
     """Two coordinates per item. candidates: [candidate 2] in the order of the candidates table; training: [item 2].
 
-    values: a number for each training item, called `value_name`, that colours it; NaN stays grey. groups: or the name
-    of its group in place of a number; the largest are coloured, the others and "" stay grey."""
+    values: a number for each training item, called `value_name`, which determines its colour; NaN is grey. groups:
+    instead of numbers, the group of each training item; the largest groups are coloured, the others and "" are grey."""
 
     candidates: Sequence[Sequence[float]]
     training: Sequence[Sequence[float]] = ()
@@ -98,9 +98,9 @@ class Pareto:
 
 @dataclass(frozen=True)
 class Curve:
-    """A search's progress: `values` after `calls` distinct scored items. lower, upper: spread over seeds, if known.
+    """Progress of a search: `values` after `calls` distinct scored items. lower, upper: spread over seeds, if known.
 
-    control: a baseline that the method must beat; drawn dashed.
+    control: whether it is a baseline, which is drawn dashed.
     """
 
     name: str
@@ -126,7 +126,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure with what to hold it against. meaning: one sentence; direction: which end is better, None if neither."""
+    """A number with reference values. meaning: one sentence; direction: which values are better, None if neither."""
 
     name: str
     value: float | None
@@ -163,7 +163,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made this page, so that somebody else can make it again."""
+    """What is needed to reproduce this page."""
 
     commands: Sequence[str] = ()
     seeds: Mapping[str, int] = field(default_factory=dict)
@@ -173,7 +173,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """Everything a report says. plate: what is to be measured next. headings: section's key -> another title for it."""
+    """All content of a report. plate: items to measure next. headings: key of a section -> another title for it."""
 
     title: str
     summary: str = ""

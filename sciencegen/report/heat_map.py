@@ -1,4 +1,4 @@
-"""A heat map of letters at sites as SVG, in strips one above the other; a page's script tells the cells' values."""
+"""A heat map of letters at sites as SVG, in strips one above the other; the page's script shows the cells' values."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sciencegen.report.site_content import HeatMap
 STRIP = 60
 """Columns of one strip."""
 FEW = 24
-"""Up to so many columns are all numbered, and drawn wider."""
+"""Up to this many columns are all numbered, and drawn wider."""
 SHADES = 10
 """Colours on either side of the centre."""
 LIMIT_QUANTILE = 0.98
-"""Of the distances from the centre: what lies further out has the last colour, of a few cells the furthest."""
+"""Quantile of the distances from the centre at which the colours end."""
 BEST = 10
 LEFT, RIGHT, TOP, HEIGHT, GAP = 40, 20, 32, 15, 6
-"""Pixels: labels of the rows on both sides, of the columns, a row, and what sets the row of means apart."""
+"""Pixels: labels of rows on both sides, labels of columns, height of a row, gap above the row of means."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """centre - limit to centre + limit in 2 SHADES + 1 colours."""
+    """Colours from centre - limit to centre + limit, in 2 SHADES + 1 steps."""
 
     centre: float
     limit: float
@@ -37,7 +37,7 @@ class Scale:
 
 
 def scale_of(record: HeatMap) -> Scale:
-    """Colours up to `LIMIT_QUANTILE` of distances from the centre; if it is 0 to the greatest, if both are to 1."""
+    """Limit at `LIMIT_QUANTILE` of the distances from the centre; if that is 0, at the greatest; if that is 0, at 1."""
     distances = np.abs(_values(record) - record.centre)
     finite = distances[np.isfinite(distances)]
     limits = np.quantile(finite, [LIMIT_QUANTILE, 1.0], method="lower") if len(finite) else [1.0]
@@ -45,7 +45,7 @@ def scale_of(record: HeatMap) -> Scale:
 
 
 def colour(shade: float) -> str:
-    """A shade as the page's colours mixed, so that it follows light and dark."""
+    """A shade as a mixture of the page's colours, which differ between light and dark."""
     side = "above" if shade > 0 else "below"
     return f"fill:color-mix(in oklab,var(--{side}) {abs(shade) * 100 / SHADES:.0f}%,var(--even))"
 
@@ -55,7 +55,7 @@ def _values(record: HeatMap) -> Float[np.ndarray, "row column"]:
 
 
 def best_cells(record: HeatMap) -> Float[np.ndarray, "cell 2"]:
-    """[cell 2] row and column of the best values, where it is known which end that is."""
+    """[cell 2] row and column of the best values; none if the direction is unknown."""
     values = _values(record)
     if record.direction is None:
         return np.empty((0, 2), int)
@@ -65,7 +65,7 @@ def best_cells(record: HeatMap) -> Float[np.ndarray, "cell 2"]:
 
 
 def column_width(count: int) -> int:
-    """Pixels of a column: the fewer columns, the wider."""
+    """Width of a column in pixels: with fewer columns, they are wider."""
     return 44 if count <= FEW / 3 else 30 if count <= FEW else 18
 
 
@@ -98,7 +98,7 @@ def _strip(record: HeatMap, columns: slice, width: int) -> str:
 
 
 def _cell_texts(record: HeatMap, columns: slice) -> str:
-    """What hovering says of each cell, "" where there is nothing to say."""
+    """Text of each cell on hovering, "" for a cell without value."""
     places = decimals(_values(record).ravel().tolist())
     rows = []
     for index, row in enumerate(_values(record)[:, columns]):
@@ -109,7 +109,7 @@ def _cell_texts(record: HeatMap, columns: slice) -> str:
 
 
 def _shaded(record: HeatMap, values: Float[np.ndarray, "row column"], width: int) -> Iterator[str]:
-    """All cells of one colour are one path; the means of the columns stand below."""
+    """One path for all cells of a colour, with the means of the columns below."""
     scale = scale_of(record)
     yield from _paths(scale.shade(values), width, TOP)
     finite = np.isfinite(values)
@@ -130,7 +130,7 @@ def _boxes(cells: Sequence[Sequence[int]], width: int, top: int = TOP) -> str:
 
 
 def _blank(record: HeatMap, columns: slice, width: int) -> str:
-    """A stroke through what has no value and isn't the reference's."""
+    """A stroke in cells that have no value and aren't the reference's."""
     there = [[letter == row for letter in record.reference[columns]] for row in record.rows]
     strokes = (
         f"M{LEFT + column * width + width / 2 - 3:g} {TOP + row * HEIGHT + 10}l5 -6"
@@ -140,7 +140,7 @@ def _blank(record: HeatMap, columns: slice, width: int) -> str:
 
 
 def _references(record: HeatMap, columns: slice, width: int) -> str:
-    """A dot in the cell of the letter that is there already."""
+    """A dot in the cells of the reference's letters."""
     rows = {letter: row for row, letter in enumerate(record.rows)}
     places = [(rows[letter], at) for at, letter in enumerate(record.reference[columns]) if letter in rows]
     dots = (f"M{LEFT + at * width + (width - 1) / 2:g} {TOP + row * HEIGHT + 7}h0" for row, at in places)
@@ -154,7 +154,7 @@ def _outlined(record: HeatMap, columns: slice, width: int) -> str:
 
 
 def _labels(record: HeatMap, columns: slice, width: int) -> Iterator[str]:
-    """Letters of the rows on both sides, of the reference above, numbers where there is room for them."""
+    """Letters of the rows on both sides, of the reference above, and numbers of columns if there is space."""
     names, letters = record.columns[columns], record.reference[columns]
     right, means = LEFT + len(names) * width + 5, TOP + len(record.rows) * HEIGHT + GAP + 11
     for row, letter in enumerate(record.rows):
@@ -177,8 +177,8 @@ def column_labels(
 
 
 def numbered_columns(names: Sequence[str], every: bool) -> list[int]:
-    """Which columns of a strip bear their name: all, or where numbers don't follow each other, and every tenth; of two
-    side by side, which have no room, the former kind."""
+    """Columns of a strip with names: all, or those whose number does not follow the previous one, and every tenth. Of
+    two adjacent columns only one has a name, preferably of the former kind."""
     if every:
         return list(range(len(names)))
     breaks = [not at or not _follows(names[at - 1], name) for at, name in enumerate(names)]

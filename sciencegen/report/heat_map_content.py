@@ -1,4 +1,4 @@
-"""Heat maps: of single changes by name, and of measured items by what they have where."""
+"""Heat maps of named single changes, and of measured items by their letters at each site."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def of_variants(
     letters: Letters, table: Mapping[str, Sequence[Cell]], unit_of: Callable[[str], str],
     directions: Mapping[str, Direction],
 ) -> list[HeatMap]:  # fmt: skip
-    """The single changes of a table with columns of names and `score`, or better a predicted property.
+    """The single changes of a table with columns of names and a predicted property or, without one, `score`.
 
-    Colours part at the wild type, which has 0 as score; of a property its row (`WT`) tells, else they part at 0 where
-    values lie on both sides of it, or at the median.
+    The centre of the colours is the wild type: 0 for a score, and the value of the row `WT` for a property. Without
+    that row, it is 0 if there are values on both sides of 0, else the median.
     """
     name = next((one for one in table if f"{one}_lower" in table and f"{one}_upper" in table), SCORE)
     if NAME_COLUMN not in table or name not in table:
@@ -56,7 +56,7 @@ def _centre(name: str, values: Float[np.ndarray, " name"]) -> tuple[float, str]:
 
 
 def _text(name: Cell) -> str:
-    """A name as read from a table; an empty cell, NaN there, is none."""
+    """A name as read from a table; "" for an empty cell, which is NaN there."""
     return name if isinstance(name, str) else ""
 
 
@@ -67,7 +67,7 @@ def _cells(
     values: Float[np.ndarray, " name"],
     asides: Sequence[str],
 ) -> tuple[list[list[float]], list[list[str]]]:
-    """[row column] of the values, and of what is said beside them."""
+    """Values and their asides, each [row column]."""
     cells, asides_by_cell = np.full((len(rows), len(columns)), np.nan), [[""] * len(columns) for _ in rows]
     row_of, column_of = ({one: place for place, one in enumerate(names)} for names in (rows, columns))
     for index, change in singles.items():
@@ -77,7 +77,7 @@ def _cells(
 
 
 def _aside(table: Mapping[str, Sequence[Cell]], name: str, index: int) -> str:
-    """How sure a value is."""
+    """The uncertainty of a value, as text."""
     if f"{name}_lower" in table:
         return f"({table[f'{name}_lower'][index]:.3g} to {table[f'{name}_upper'][index]:.3g})"
     deviation = table[f"{name}_sd"][index] if f"{name}_sd" in table else np.nan
@@ -85,8 +85,8 @@ def _aside(table: Mapping[str, Sequence[Cell]], name: str, index: int) -> str:
 
 
 def of_items(letters: Letters, sites: Sites, values: Sequence[float], name: str, direction: Direction) -> list[HeatMap]:
-    """The mean value of the items that have a letter at a site, of the sites that vary; colours part at the wild
-    type's value where it has one, else at the mean of all."""
+    """The mean value of the items that have a letter at a site, for sites that vary. The centre of the colours is the
+    wild type's value if it was measured, else the mean of all."""
     laid = [index for index, row in enumerate(sites.rows) if row is not None]
     if len(laid) < 2:
         return []

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 BINS = 32
 FARTHER = 8.0
-"""Where the largest values lie so many times farther from the median than the smallest, and reach over a decade, the
-axis is logarithmic."""
+"""The axis is logarithmic if the largest values are this many times farther from the median than the smallest ones, and
+the values span more than a decade."""
 
 
 def histogram(record: Distribution) -> str:
-    """Histograms of candidates and training set, each over its own highest bar, the goal's range shaded."""
+    """Histograms of the groups, each scaled to its highest bar, with the goal's range shaded."""
     groups = [
         ("training", finite(record.training)),
         ("generated", finite(record.generated)),
@@ -59,7 +59,7 @@ def histogram(record: Distribution) -> str:
 
 
 def _name_decades(axes: Axes, ratio: float) -> None:
-    """A logarithmic axis with plain numbers, between the decades too where there are few of them."""
+    """A logarithmic axis with plain numbers; also between decades if there are few of these."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axes.set_xscale("log", subs=[])
@@ -69,7 +69,7 @@ def _name_decades(axes: Axes, ratio: float) -> None:
 
 
 def spans_decades(groups: Sequence[Sequence[float]]) -> bool:
-    """Whether positive numbers reach so far up, in the largest group, that most of them would lie in a few bins."""
+    """Whether all numbers are positive and those of the largest group so skewed that most would be in a few bins."""
     if not groups or min(map(min, groups)) <= 0:
         return False
     low, middle, high = np.quantile(max(groups, key=len), [0.02, 0.5, 0.98])
@@ -81,7 +81,7 @@ def _decade_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
 
 
 def _bin_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
-    """Common bins: whole numbers get one each; else the range that holds 99.8 % of every group."""
+    """Common bins: one per whole number; else equal bins over the range with 99.8 % of every group."""
     if not groups:
         return np.linspace(0.0, 1.0, 2)
     low = min(np.quantile(values, 0.001) for values in groups)
@@ -95,7 +95,7 @@ def _bin_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
 
 
 def _shade(axes: Axes, goal_range: Bounds | None, start: float, end: float) -> None:
-    """The goal's range as a pale band with its edges drawn; an open side reaches to the end of the axis."""
+    """The goal's range as a pale band with lines at its ends; an open side extends to the end of the axis."""
     if goal_range is None:
         return
     low, high = (start if goal_range[0] is None else goal_range[0]), (end if goal_range[1] is None else goal_range[1])

@@ -1,4 +1,4 @@
-"""Whether the parts of a record fit together."""
+"""Checks of the lengths of a record's parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sciencegen.errors import ShapeError
 
 
 def require_length(owner: str, expected: int, **sequences: Sequence | None) -> None:
-    """Every given sequence has `expected` entries, or an error names the one that hasn't."""
+    """Raise an error that names a sequence if it is not empty and doesn't have `expected` entries."""
     for name, sequence in sequences.items():
         if sequence is not None and len(sequence) not in (0, expected):
             raise ShapeError(f"Expected {expected} entries in {owner}.{name}, got {len(sequence)}.")

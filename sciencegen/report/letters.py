@@ -1,4 +1,4 @@
-"""Items that a domain lays in columns as pictures: against their reference, and as a logo. Others have none."""
+"""Pictures of items that a domain aligns in columns: compared with a reference, and as a logo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sciencegen.report.site_content import Logo
 from sciencegen.report.sites import Change, Sites
 
 MOST_COLUMNS = 60
-"""Up to so many sites a logo shows all, of more those that vary."""
+"""A logo of up to this many sites may show all of them; with more, only those that vary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +23,13 @@ class Letters:
     Parameters
     ----------
     classes : mapping
-        Name of a class -> its letters, like ones together, in the order in which a picture lists them.
+        Name of a class -> its letters, with similar ones together, in the order of pictures.
     align : (texts, reference) -> Sites or None
-        None where the items have no columns in common.
+        None if the items can't be aligned.
     changes : (names) -> list of tuple of Change or None
-        Of each name of a variant; () for the reference itself, None for what is no name.
+        Changes of each name of a variant; () for the reference itself, None for an invalid name.
     render_against : (item, reference, width, height) -> str
-        A picture of an item that shows what differs from a reference.
+        A picture of an item that shows the differences from a reference.
     """
 
     classes: Mapping[str, str]
@@ -39,12 +39,12 @@ class Letters:
 
     @property
     def alphabet(self) -> str:
-        """All letters, in the order in which a picture lists them."""
+        """All letters, in the order of pictures."""
         return "".join(self.classes.values())
 
 
 def changes_of(sites: Sites, row: str | None) -> str:
-    """What sets a row apart from the reference, "" where that can't be told."""
+    """The changes of a row from the reference, "" if either is unknown."""
     if row is None or not sites.reference:
         return ""
     triples = zip(sites.reference, sites.columns, row, strict=True)
@@ -62,7 +62,7 @@ def logo_of(
     groups: Mapping[str, Sequence[int]],
     weights: Float[np.ndarray, " item"] | None = None,
 ) -> Logo | None:
-    """groups: name -> rows of `sites`, the first of them deciding which sites are shown. weights: of all the rows."""
+    """groups: name -> rows of `sites`; the first group decides which sites are shown. weights: of all rows."""
     rows = {name: [one for one in chosen if sites.rows[one] is not None] for name, chosen in groups.items()}
     rows = {name: laid for name, laid in rows.items() if laid}
     if not rows or next(iter(rows)) != next(iter(groups)):
@@ -82,8 +82,8 @@ def logo_of(
 
 
 def _shown(sites: Sites, rows: Mapping[str, Sequence[int]]) -> tuple[np.ndarray, str]:
-    """Which columns are drawn, and why not all: those in which anything varies if these are few; of a long item those
-    in which the first group does."""
+    """The columns to draw, and a note if not all: for long items those in which the first group varies; otherwise those
+    in which any group varies, if these are at most half."""
     first, everything = next(iter(rows)), [one for laid in rows.values() for one in laid]
     total, vary = len(sites.columns), np.flatnonzero(_varied(sites, everything))
     if total > MOST_COLUMNS:

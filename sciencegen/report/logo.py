@@ -1,4 +1,4 @@
-"""Sequence logos as SVG: at each site the letters stacked, the most frequent on top, as tall as what they tell."""
+"""Sequence logos as SVG: letters stacked at each site, the most frequent on top, with heights in bits."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from sciencegen.report.markup import clean, element, escape, readable
 from sciencegen.report.site_content import Logo
 
 STACK, GAP, FOOT = 92, 14, 34
-"""Pixels: height of a group's stacks, what lies between two groups, the reference and the numbers below."""
+"""Pixels: height of a group's stacks, gap between groups, height of the reference and the numbers below."""
 NARROWEST = 220
-"""Pixels: room for the name of a group."""
+"""Pixels: least width, for the name of a group."""
 SMALLEST = 0.4
 """Pixels below which a letter is left out."""
 
 
 def heights(counts: Float[np.ndarray, "column letter"]) -> Float[np.ndarray, "column letter"]:
-    """Bits of each letter: its share f of the column times what the column tells (Schneider & Stephens 1990).
+    """Bits of each letter: its share f of the column times the column's information R (Schneider & Stephens 1990).
 
     R = log2(s) - (H + e(n)),  H = -sum_l f_l log2(f_l),  e(n) = (s - 1) / (2 n ln 2)
 
-    s: letters, n: items of the column; e corrects for how few there are. A column below nothing has height 0.
+    s: letters, n: items of the column; e is the small-sample correction. A negative R is set to 0.
     """
     counts = np.asarray(counts, float)
     n = counts.sum(1, keepdims=True)
@@ -64,7 +64,7 @@ def _strip(record: Logo, groups: dict[str, np.ndarray], bits: float, columns: sl
 
 
 def _axis(name: str, floor: int, bits: float, span: int) -> Iterator[str]:
-    """Bits, from 0 on the floor, under the group's name."""
+    """The name of the group, and below it the axis of bits, which starts with 0 at `floor`."""
     yield f'<text x="{LEFT}" y="{floor - STACK - 6}" class="group">{escape(name)}</text>'
     for tick in range(0, int(bits) + 1, 1 if bits <= 2 else 2):
         y = floor - tick / bits * STACK
@@ -90,12 +90,12 @@ def _stacks(
 
 
 def _class(record: Logo, letter: str) -> int:
-    """The number of a letter's class, from 1; 0 of none."""
+    """The number of a letter's class, from 1; 0 without a class."""
     return next((number for number, letters in enumerate(record.classes.values(), 1) if letter in letters), 0)
 
 
 def _tips(record: Logo, name: str, columns: slice, floor: int, width: int) -> Iterator[str]:
-    """What hovering over a column says: its letters by their share."""
+    """Texts on hovering over a column: its letters by share."""
     counts = np.asarray(record.counts[name], float)[columns]
     for column, row in enumerate(counts):
         ranked = [letter for letter in np.argsort(-row, kind="stable")[:5] if row[letter] > 0]
@@ -111,9 +111,9 @@ def glyph_id(letter: str) -> str:
 
 
 def glyphs(letters: Sequence[str]) -> str:
-    """The letters' shapes for the page, each in a box of width and height 1 that stands on the origin.
+    """The letters' shapes for the page, each in a box of width and height 1 above the origin.
 
-    Of a monospaced font, in which an I has serifs: it can be drawn as wide as a W.
+    The font is monospaced, where an I has serifs and can be drawn as wide as a W.
     """
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath

@@ -1,4 +1,4 @@
-"""Safe pieces of HTML: everything that comes from data passes through here."""
+"""Safe HTML: all text from data is escaped or formatted here."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TypeGuard
 from sciencegen.report.candidate_content import Bounds
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-"""Characters that no HTML may hold, and those that turn the direction of the text around them."""
+"""Characters that are not allowed in HTML, and those that change the direction of the text around them."""
 
 MISSING = "–"
 
 
 def clean(text: object) -> str:
-    """The text without control characters; U+FFFD marks where one was."""
+    """The text with control characters replaced by U+FFFD."""
     return _CONTROL.sub("\ufffd", str(text))
 
 
@@ -28,7 +28,7 @@ def escape(text: object) -> str:
 
 
 def element(tag: str, content: str = "", /, **attributes: object) -> str:
-    """<tag attribute="...">content</tag>. `content` is markup; attributes are escaped; None and False leave one out.
+    """<tag attribute="...">content</tag>. `content` is markup; attributes are escaped, and left out if None or False.
 
     Underscores in attribute names become hyphens and a trailing one is dropped (class_, for_, aria_label).
     """
@@ -48,7 +48,7 @@ def readable(name: str) -> str:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether a value is a real number, NaN included, and no bool."""
+    """Whether a value is a real number, NaN included, and not a bool."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -58,7 +58,7 @@ def finite(values: Iterable[object]) -> list[float]:
 
 
 def decimals(values: Sequence[object]) -> int:
-    """Decimals that show about three figures of the spread of these numbers: one column, one precision."""
+    """Number of decimals for a column of numbers, for about three significant figures of their range."""
     numbers = finite(values)
     if not numbers or all(number == int(number) for number in numbers):
         return 0
@@ -70,7 +70,7 @@ def decimals(values: Sequence[object]) -> int:
 
 
 def number(value: object, places: int | None = None) -> str:
-    """A number to read: fixed decimals if asked, else four significant figures; a real minus sign."""
+    """A number as text: with `places` decimals if given, else four significant figures; with a true minus sign."""
     if value is None or not is_number(value) or not math.isfinite(value):
         return MISSING
     if places is not None:
@@ -84,7 +84,7 @@ def number(value: object, places: int | None = None) -> str:
 
 
 def with_unit(text: str, unit: str) -> str:
-    """Text with its unit, "TPSA (Å²)"; the bare text where there is no unit."""
+    """Text with its unit, "TPSA (Å²)"; only the text if there is no unit."""
     return f"{text} ({unit})" if unit else text
 
 
@@ -101,7 +101,7 @@ def goal_text(goal_range: Bounds | None, direction: str | None = None) -> str:
 
 
 def within(value: object, goal_range: Bounds | None) -> bool:
-    """Whether a number lies in a goal's range; a missing number does not."""
+    """Whether a number lies in a goal's range, if there is one; a missing number does not."""
     if goal_range is None:
         return True
     low, high = goal_range

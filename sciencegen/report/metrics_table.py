@@ -1,4 +1,4 @@
-"""The metrics with what to hold them against: references, direction, meaning."""
+"""The table of metrics with references, direction and meaning."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ ARROWS = {"maximize": "↑ higher is better", "minimize": "↓ lower is better"}
 
 
 def metrics_table(records: Sequence[Metric]) -> str:
-    """One row per metric: value and interval, references (ticked where reached), and which end is better; these two
-    only where a metric has one."""
+    """One row per metric: value and interval, references (ticked if reached), and which values are better. The latter
+    two columns are left out if no metric has them."""
     referred, directed = any(one.references for one in records), any(one.direction for one in records)
     names = ["Metric", "This run", *(["References"] if referred else []), *(["Reads as"] if directed else [])]
     head = "".join(element("th", name, scope="col") for name in names)
@@ -45,12 +45,12 @@ def _metric_row(record: Metric, referred: bool, directed: bool) -> str:
 
 
 def with_unit_after(text: str, unit: str) -> str:
-    """Text with its unit, "4.2 kcal/mol", "97 %"; the bare text where there is no unit or no value."""
+    """Text with its unit, "4.2 kcal/mol", "97 %"; only the text if there is no unit or no value."""
     return f"{text} {unit}" if unit and text != MISSING else text
 
 
 def _reference(record: Metric, label: str, reference: float) -> str:
-    """A reference value, marked where this run is at least as good."""
+    """A reference value, marked if this run is at least as good."""
     reached = False
     if record.direction is not None and record.value is not None:
         reached = record.value >= reference if record.direction == "maximize" else record.value <= reference

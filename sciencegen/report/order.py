@@ -1,4 +1,4 @@
-"""Which sections a page may have, in their order."""
+"""The sections that a page may have, in their order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sciencegen.report.content import ReportContent
 
 @dataclass(frozen=True)
 class Section:
-    """key: its id on the page. short: its name in the navigation. folded: whether it is closed at first."""
+    """key: its id on the page. short: its name in the navigation. folded: whether it is initially collapsed."""
 
     key: str
     short: str

@@ -49,7 +49,7 @@ def _asset(name: str) -> str:
 
 
 def _policy(scripts: list[str]) -> str:
-    """The browser itself refuses any request and any script but ours, whatever a name or a picture holds."""
+    """A policy by which browsers block all requests and all scripts but ours, even if a name or picture has some."""
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     ours = " ".join(f"'sha256-{digest}'" for digest in digests)
     only_ours = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {ours}"
@@ -81,7 +81,7 @@ def _section(section: Section, body: str, content: ReportContent) -> str:
 
 
 def _header(content: ReportContent, present: list[Section]) -> str:
-    """Title, goals, figures, warnings, and links to the sections."""
+    """Title, goals, facts, warnings, and links to the sections."""
     parts = [element("h1", escape(content.title))]
     if content.summary:
         parts.append(element("p", escape(content.summary), class_="summary"))
@@ -109,7 +109,7 @@ def _fact(value: str, label: str, note: str) -> str:
 
 
 def write_report(content: ReportContent, path: str | os.PathLike[str]) -> Path:
-    """Write the page, whole or not at all, and return its path."""
+    """Write the page atomically and return its path."""
     target = Path(path)
     page = render_page(content).encode("utf-8")
     with atomic_write(target, "wb") as file:

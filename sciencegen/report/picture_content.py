@@ -1,4 +1,4 @@
-"""What a report shows of items as pictures, which alone are markup: an SVG element, or an <img> with a data: URI."""
+"""Pictures of items in a report. Only these are markup: an SVG element, or an <img> with a data: URI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sciencegen.report.lengths import require_length
 
 @dataclass(frozen=True)
 class Gallery:
-    """groups: what the items are -> their pictures, all drawn on one scale."""
+    """groups: name of a group of items -> their pictures, all drawn with one scale."""
 
     groups: Mapping[str, Sequence[str]]
     note: str = ""
@@ -18,8 +18,8 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Traversal:
-    """Items along which one thing changes, in a row. labels: how far each is along it. pictures: "" where there is no
-    item. asides: what else is said of each. note: of the whole row."""
+    """A row of items along which one quantity changes. labels: its value for each item. pictures: "" if there is no
+    item. asides: further text for each item. note: text for the whole row."""
 
     name: str
     labels: Sequence[str]

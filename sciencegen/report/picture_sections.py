@@ -1,4 +1,4 @@
-"""The sections of pictures: groups of items beside each other, and items along which something changes."""
+"""Sections of pictures: groups of items, and traversals, along which a quantity changes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sciencegen.report.picture_content import Traversal
 from sciencegen.report.table import embedded
 
 LINES = 3
-"""Of pictures in a group, on a wide page."""
+"""Rows of pictures of a group, on a wide page."""
 
 
 def gallery(content: ReportContent) -> str:
-    """A mosaic of pictures for each group, all with one number of columns, then the note; "" where no group has any."""
+    """A grid of pictures for each group, with equal numbers of columns, then the note; "" if there are no pictures."""
     record = content.gallery
     if record is None or not any(len(pictures) for pictures in record.groups.values()):
         return ""
@@ -31,7 +31,7 @@ def gallery(content: ReportContent) -> str:
 
 
 def traversals(content: ReportContent) -> str:
-    """A table with a row of pictures for each traversal that has steps; "" where none has."""
+    """A table with a row of pictures for each traversal that has steps; "" if none has."""
     rows = "".join(element("tr", "".join(_cells(record))) for record in content.traversals if len(record.labels))
     if not rows:
         return ""

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_CLOUD = 4000
-"""More background points than this are thinned evenly; the eye sees no difference, the file does."""
+"""Most background points; more are thinned evenly, which makes the file smaller without a visible difference."""
 
 MAX_STEPS = 200
 """Points of one curve after thinning."""
 
 SHADES = 8
-"""Steps of a scale of colours."""
+"""Number of steps of a colour scale."""
 CONTROL_DASHES = ((0, (4, 2.2)), (0, (1.2, 1.8)), (0, (6, 2, 1.2, 2)))
 
 
@@ -44,7 +44,7 @@ def latent_map(record: LatentMap) -> str:
 
 
 def value_range(record: LatentMap) -> tuple[float, float] | None:
-    """The values from the first to the last colour, without the outermost two percent; None where nothing varies."""
+    """The values of the first and the last colour: the 2% and 98% quantiles; None if these are equal."""
     values = finite(record.values)
     low, high = np.quantile(values, [0.02, 0.98]).tolist() if values else (0.0, 0.0)
     return (low, high) if high > low else None
@@ -57,7 +57,7 @@ def largest_groups(record: LatentMap) -> list[tuple[str, int]]:
 
 
 def _grouped(record: LatentMap) -> list[Cloud]:
-    """What has no colour below, the smallest coloured group on top."""
+    """Clouds of the groups: those without colour below, the smallest coloured one on top."""
     points, groups = np.asarray(record.training, dtype=float).reshape(-1, 2), np.asarray(record.groups)
     names = [name for name, _ in largest_groups(record)]
     coloured = [_cloud(points[groups == name].tolist(), f"series-{number}") for number, name in enumerate(names, 1)]
@@ -65,7 +65,7 @@ def _grouped(record: LatentMap) -> list[Cloud]:
 
 
 def _training(record: LatentMap) -> list[Cloud]:
-    """One cloud, one for each group, or one for each shade of the values, the highest on top."""
+    """Clouds of the training items: one, one per group, or one per shade of the values with the highest on top."""
     if len(record.groups):
         return _grouped(record)
     bounds, values = value_range(record), np.asarray(record.values, dtype=float)
@@ -99,8 +99,8 @@ def marks(
     keep: Sequence[bool] | Bool[np.ndarray, " point"] | None = None,
     table_rows: Sequence[int] = (),
 ) -> Marks:
-    """Marks for the finite points (those of the flags `keep`); a point's place in the sequence is its table row unless
-    `table_rows` are given."""
+    """Marks for the finite points (only those flagged by `keep`, if given). The table row of a point is its index,
+    unless `table_rows` are given."""
     array = np.asarray(points, dtype=float).reshape(-1, 2)
     usable = np.isfinite(array).all(axis=1) & (True if keep is None else np.asarray(keep, dtype=bool))
     rows = np.flatnonzero(usable).tolist()
@@ -114,7 +114,7 @@ def pareto(record: Pareto) -> str:
     front = np.asarray(record.front, dtype=bool)
 
     def paint(axes: Axes) -> list[Overlay]:
-        # the region that the front dominates is a union of corners, so the line turns on the worse side
+        # the region dominated by the front is a union of rectangles, so the steps are on its worse side
         turn = "steps-pre" if record.x.direction == "maximize" else "steps-post"
         axes.plot(*_staircase(record).T, drawstyle=turn, color=COLOUR["front"], linewidth=1.3)
         axes.set_xlabel(_objective_label(record.x))
@@ -129,7 +129,7 @@ def pareto(record: Pareto) -> str:
 
 
 def _staircase(record: Pareto) -> np.ndarray:
-    """[corner 2] of the front by rising x: its points that no other beats in this pair (of three objectives, say)."""
+    """[corner 2] of the front by increasing x: its points that are not dominated in these two of all objectives."""
     signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (record.x, record.y)])
     points = _finite_points(np.asarray(record.points, dtype=float).reshape(-1, 2)[np.asarray(record.front, dtype=bool)])
     points = points[np.lexsort((points * signs)[:, ::-1].T)[::-1]]  # best x first, best y first among equals
@@ -179,12 +179,12 @@ def curve_roles(record: Trace) -> list[str]:
 
 
 def _dashes(record: Trace) -> list[Any]:
-    """Solid for methods; each control has its own pattern, for eyes and printers that see no colour."""
+    """Solid for methods; each control has its own pattern, which can be recognized without colours."""
     return [CONTROL_DASHES[int(role[-1]) - 1] if role.startswith("control") else "-" for role in curve_roles(record)]
 
 
 def _thin(length: int) -> np.ndarray:
-    """Indices of at most MAX_STEPS points, first and last among them."""
+    """Indices of at most MAX_STEPS points, including the first and the last."""
     return np.unique(np.linspace(0, length - 1, min(length, MAX_STEPS)).round().astype(int)) if length else np.arange(0)
 
 

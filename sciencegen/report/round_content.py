@@ -1,4 +1,4 @@
-"""What a report says of a campaign: what was measured round by round, and what had been expected."""
+"""Content of a report about a campaign: measured values by round, and their predictions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sciencegen.report.lengths import require_length
 
 @dataclass(frozen=True)
 class Rounds:
-    """Measured items of a campaign, oldest first. rounds, values: of each. labels: names. table_rows: where each stands
-    in the candidates table, -1 where it doesn't."""
+    """Measured items of a campaign, oldest first. rounds, values: of each. labels: names. table_rows: the row of each
+    item in the candidates table, or -1."""
 
     name: str
     rounds: Sequence[int]
@@ -29,7 +29,7 @@ class Rounds:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What was expected of items before they were measured, within `level` intervals, and what was found."""
+    """Predictions of items before they were measured, with intervals at `level`, and the measured values."""
 
     name: str
     rounds: Sequence[int]

@@ -1,4 +1,4 @@
-"""A campaign's plots: values by round with the best so far, and what was measured against what was expected."""
+"""A campaign's plots: values by round with the best so far, and measured against predicted values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SPREAD = 0.3
-"""How far from its round's line a point may stand, so that equal values don't hide each other."""
+"""Greatest horizontal offset of a point from its round, so that points with equal values don't overlap."""
 
 
 def best_so_far(record: Rounds) -> dict[int, float]:
@@ -48,7 +48,7 @@ def rounds(record: Rounds) -> str:
 
 
 def _offsets(own: np.ndarray, values: Float[np.ndarray, " item"]) -> Float[np.ndarray, " item"]:
-    """Places beside the line of a round: neighbours in value stand apart (the golden ratio's multiples fill evenly)."""
+    """Horizontal offsets within a round, far apart for similar values (multiples of the golden ratio, modulo 1)."""
     offsets = np.zeros(len(values))
     for one in set(own.tolist()):
         ranked = np.flatnonzero(own == one)[np.argsort(values[own == one], kind="stable")]

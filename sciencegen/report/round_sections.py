@@ -1,4 +1,4 @@
-"""The sections of a campaign: rounds, prediction against measurement, and the plate that waits."""
+"""The sections of a campaign: rounds, measured against predicted values, and the next plate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sciencegen.report.table import static_table
 
 
 def rounds(content: ReportContent) -> str:
-    """The two plots, and a table of the same by round."""
+    """The two plots, and a table of their data by round."""
     record, expected = content.rounds, content.agreement
     if record is None or not len(record.rounds):
         return ""
@@ -58,7 +58,7 @@ def _body(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _agreement_of(expected: Agreement, one: int) -> list[str]:
-    """How many items of a round had a prediction, how many were right, and whether the order was."""
+    """Of a round, the number of items with a prediction, the share inside the interval, and the rank correlation."""
     mine = np.asarray(expected.rounds) == one
     count = int(mine.sum())
     if not count:
@@ -78,6 +78,6 @@ def _rank_correlation(expected: Agreement, mine: np.ndarray) -> str:
 
 
 def plate(content: ReportContent) -> str:
-    """The items that wait as a static table; "" where none do."""
+    """The items of the next plate as a static table; "" if there are none."""
     record = content.plate
     return static_table(record, "plate") if record is not None and record.items else ""

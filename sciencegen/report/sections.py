@@ -1,4 +1,4 @@
-"""Sections of the page, each a function from its part of the content to HTML, and "" where there is nothing."""
+"""Sections of the page, each a function from the content to HTML; "" if the content has no such part."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def candidates(content: ReportContent) -> str:
 
 
 def structures(content: ReportContent) -> str:
-    """A chooser, the viewer's place, and the records as text for it to read."""
+    """A selection list, the viewer's element, and the records as text, which the viewer reads."""
     record = content.structures
     if record is None or not any(record.texts):
         return ""
@@ -48,7 +48,7 @@ def structures(content: ReportContent) -> str:
 
 
 def distributions(content: ReportContent) -> str:
-    """A histogram of each property, with its requested range where there is one, and a legend."""
+    """A histogram of each property, with its requested range if there is one, and a legend."""
     records = content.distributions
     if not records:
         return ""
@@ -65,7 +65,7 @@ def distributions(content: ReportContent) -> str:
 
 
 def latent_map(content: ReportContent) -> str:
-    """The map and its legend: of a value, of the largest groups, or of training set and candidates alone."""
+    """The map and its legend: of a value, of the largest groups, or only of training set and candidates."""
     record = content.latent_map
     if record is None:
         return ""
@@ -133,7 +133,7 @@ def calibrations(content: ReportContent) -> str:
 
 
 def _calibration_table(record: Calibration) -> str:
-    """The same figures to read off."""
+    """The numbers of the plot as a table."""
     columns = [("asked", _column(record.requested)), ("got", _column(record.observed))]
     if len(record.mean_absolute_error):
         columns.append(("mean abs. error", _column(record.mean_absolute_error)))
@@ -148,7 +148,7 @@ def _calibration_table(record: Calibration) -> str:
 
 
 def _column(values: Sequence[float]) -> list[str]:
-    """Numbers of one column at one precision."""
+    """The numbers of a column as text, with equal numbers of decimals."""
     places = decimals(values)
     return [number(value, places) for value in values]
 

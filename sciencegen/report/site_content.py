@@ -1,4 +1,4 @@
-"""What a report says of letters in columns: a number for each, and how they are shared out."""
+"""Content of a report about letters in columns: a number for each letter, and the frequencies of letters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sciencegen.report.lengths import require_length
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A number for each letter at each site; a cell is called by the reference's letter, the site and its own letter.
+    """A number for each letter at each site; the name of a cell is the reference's letter, the site and its letter.
 
     rows: letters. columns: names of the sites. reference: the wild type's letter at each site, "" where unknown.
-    values: [row column], NaN where there is none. asides: [row column], what hovering adds to a value.
-    centre, centre_name: the value from which colours part both ways, and what has it. direction: which end is better;
-    the best cells are outlined then.
+    values: [row column], NaN where there is none. asides: [row column], text added to the value on hovering.
+    centre, centre_name: the value at the centre of the diverging colours, and its name. direction: which values are
+    better; if given, the best cells are outlined.
     """
 
     name: str
@@ -40,9 +40,9 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Logo:
-    """How letters are shared out at each site, in groups of items that are drawn one above the other.
+    """The frequencies of letters at each site, in groups of items that are drawn one above the other.
 
-    counts: name of a group -> [column letter], how often (or with how much weight) each letter stands at each site.
+    counts: name of a group -> [column letter], count (or total weight) of each letter at each site.
     classes: name -> letters in one colour; of all letters, in the order of `letters`. reference: as in a `HeatMap`.
     """
 

@@ -16,13 +16,13 @@ def strips(svgs: list[str], caption: str) -> str:
 
 
 def heat_maps(content: ReportContent) -> str:
-    """For each map its legend and strips; one without rows or columns is left out."""
+    """The legend and strips of each map; maps without rows or columns are left out."""
     records = [record for record in content.heat_maps if len(record.rows) and len(record.columns)]
     return "".join(_scale(record) + strips(heat_map(record), escape(record.note)) for record in records)
 
 
 def _scale(record: HeatMap) -> str:
-    """The colours from end to end, then what the marks mean."""
+    """The legend: the colour scale, then the meaning of the marks."""
     scale = scale_of(record)
     ends = [scale.centre - scale.limit, scale.centre, scale.centre + scale.limit]
     low, middle, high = (number(value, min(2, decimals(ends))) for value in ends)
@@ -37,7 +37,7 @@ def _scale(record: HeatMap) -> str:
 
 
 def site_logo(content: ReportContent) -> str:
-    """The letters' shapes, the legend of their classes, and the strips; "" where there are no columns."""
+    """The letters' shapes, the legend of their classes, and the strips; "" if there are no columns."""
     record = content.logo
     if record is None or not record.columns or not record.counts:
         return ""

@@ -1,4 +1,4 @@
-"""Items as letters in columns: what a report needs of a domain to draw heat maps of changes and logos."""
+"""Items as letters in columns, which a domain provides for heat maps of changes and for logos."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Another letter than the reference's at a numbered site."""
+    """A change from the reference's letter to another one at a numbered site."""
 
     reference: str
     site: int
@@ -17,10 +17,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Sites:
-    """Items laid in columns, a letter in each.
+    """Items aligned in columns, with one letter in each.
 
-    rows: the letters of each item, as many as columns; None of one that can't be laid there. columns: their names.
-    reference: the letters of what the items are held against, "" where that isn't known.
+    rows: the letters of each item, one per column; None for an item that can't be aligned. columns: their names.
+    reference: the letters of the reference, "" if it is unknown.
     """
 
     rows: Sequence[str | None]

@@ -1,6 +1,6 @@
-"""The candidates table. One table is also the cards: the page's style lays the same rows out as a grid.
+"""The candidates table. The cards are the same table: the page's style shows its rows as a grid.
 
-Numbers stand in data-value for sorting; what a column wants stands under its name.
+Numbers are also in data-value, for sorting; the goal of a column is shown below its name.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FLAG = '<label class="check"><input type="checkbox" data-flag="{column}"> {name}
 
 
 def is_flag(column: Column) -> bool:
-    """Whether the column holds only yes and no."""
+    """Whether the column has only Booleans and missing values, and at least one Boolean."""
     present = [value for value in column.values if value is not None]
     return bool(present) and all(
         isinstance(value, bool) or type(value).__name__ in ("bool", "bool_") for value in present
@@ -52,13 +52,13 @@ def is_flag(column: Column) -> bool:
 
 
 def is_numeric(column: Column) -> bool:
-    """Whether the column holds only numbers and missing values, and at least one number."""
+    """Whether the column has only numbers and missing values, and at least one number."""
     present = [value for value in column.values if value is not None]
     return bool(present) and not is_flag(column) and all(map(is_number, present))
 
 
 def candidates_table(record: Candidates) -> str:
-    """Toolbar (shown by the script), then the table."""
+    """The toolbar, which the script makes visible, and the table."""
     count = _count(record)
     rows = "\n".join(_rows(record))
     table = element(
@@ -81,7 +81,7 @@ def _count(record: Candidates) -> str:
 
 
 def static_table(record: Candidates, key: str) -> str:
-    """The same rows without a toolbar. key: what the rows' ids begin with."""
+    """The same rows without a toolbar. key: prefix of the rows' ids."""
     names = [*(["picture"] if record.pictures else []), record.item_label]
     heads = [element("th", escape(readable(name)), scope="col") for name in ("", *names)]
     for column in record.columns:
@@ -169,7 +169,7 @@ def _rows(record: Candidates, key: str = "candidate") -> list[str]:
 
 
 def _lead_cells(record: Candidates, row: int) -> str:
-    """Rank, picture, and the item itself with its name."""
+    """Cells of the rank, the picture, and the item with its name."""
     item = record.items[row]
     cells = f'<td role="cell" class="rank" data-value="{row + 1}">{row + 1}</td>'
     if record.pictures:
@@ -183,7 +183,7 @@ def _lead_cells(record: Candidates, row: int) -> str:
 
 
 def embedded(picture: str) -> str:
-    """A rendered picture as part of a page: without the prolog and the comments of a stand-alone SVG file."""
+    """A picture for a page, without the prolog and the comments of an SVG file."""
     return re.sub(r"<\?xml.*?\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", picture, flags=re.S).strip()
 
 
@@ -211,7 +211,7 @@ def _cell(column: Column, row: int, places: int) -> str:
 
 
 def _interval(lower: Sequence[float | None], upper: Sequence[float | None], row: int, places: int) -> str:
-    """The interval around a number, below it."""
+    """The interval of a number, which is shown below it."""
     if not len(lower) or not len(upper):
         return ""
     low, high = number(lower[row], places), number(upper[row], places)

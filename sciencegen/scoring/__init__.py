@@ -1,1 +1,1 @@
-"""Oracles: what scores items, as functions, external programs or plugins, and a cache of the scores."""
+"""Oracles, which score items: functions, external programs or plugins, and a cache of the scores."""

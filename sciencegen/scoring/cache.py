@@ -1,4 +1,4 @@
-"""Scores remembered by item: in memory, and on disk between runs."""
+"""Cache of scores by item: in memory, and on disk between runs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class CachedOracle(OracleAround):
     """An oracle that scores each distinct item (by `key`) once; a failure is stored as a failure.
 
     path: an SQLite file that several runs and oracles may share; None stores in memory only.
-    identity: what makes two oracles the same on disk; by default the oracle's own `identity` (a command's text and
-    columns) or its name and unit. retry_failures: failed items of earlier runs are tried once more.
+    identity: oracles with equal identity share their scores on disk; by default the oracle's own `identity` (a
+    command's text and columns) or its name and unit. retry_failures: whether items that failed earlier are retried.
     """
 
     def __init__(

@@ -32,9 +32,9 @@ class CommandOracle:
 
     write(path, items, names): the domain's writer; names are row numbers, "0", "1", ... input_ending: its format.
     The program writes a CSV with the column `value_column` and either a row number (column `index`, `name` or `id`) or
-    the item's text (`item`, compared with `text(item)`). A missing row, an empty cell or a non-number is that item's
-    failure. A time-out, a non-zero exit or no output is tried `retries` more times, then fails the batch's items.
-    parallel: batches that run at the same time.
+    the item's text (`item`, compared with `text(item)`). An item fails if its row is missing or its cell is empty or
+    not a number. After a time-out, a non-zero exit code or no output, the batch is run up to `retries` more times; then
+    its items fail. parallel: number of batches that run at the same time.
     """
 
     name: str
@@ -64,7 +64,7 @@ class CommandOracle:
 
     @property
     def identity(self) -> str:
-        """What makes two command oracles the same in a cache; touch the command (a version in it) to start anew."""
+        """Command oracles with equal identity share cached scores; change the command (say, a version) to avoid it."""
         columns = (self.value_column, self.lower_column, self.upper_column)
         return f"{self.name}: {self.command} [{self.input_ending}] {columns}"
 
@@ -74,7 +74,7 @@ class CommandOracle:
         pool = ThreadPoolExecutor(self.parallel)
         try:
             results = list(pool.map(lambda batch: self._score_batch(batch, running), batches))
-        except BaseException:  # Ctrl-C included: no program outlives the call
+        except BaseException:  # Ctrl-C included: no program keeps running after the call
             running.kill_all()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -95,7 +95,7 @@ class CommandOracle:
         return [Score(None, failure=failure)] * len(items)
 
     def _run(self, source: Path, target: Path, running: _Running) -> str:
-        """Why the program failed, "" where it did not."""
+        """Run the program and return why it failed, or ""."""
         words = [
             word.replace("{input}", str(source)).replace("{output}", str(target))
             for word in split_command(self.command)
@@ -125,7 +125,7 @@ class CommandOracle:
         return [score or Score(None, failure="no row for this item in the output") for score in scores]
 
     def _placing(self, columns: Sequence[str], items: Sequence[Any]) -> Callable[[Mapping[str, str]], list[int]]:
-        """Row of the output -> positions in the batch."""
+        """A function: row of the output -> positions in the batch."""
         wanted = [
             name for name in (self.value_column, self.lower_column, self.upper_column) if name and name not in columns
         ]
@@ -184,7 +184,7 @@ def _number(text: str | None) -> float | None:
 
 
 class _Running:
-    """The programs that run now, so that one call ends them all, their children included."""
+    """The running programs, so that one call can kill them all, with their child processes."""
 
     def __init__(self) -> None:
         self.stopped = False
@@ -192,7 +192,7 @@ class _Running:
         self._processes: set[subprocess.Popen] = set()
 
     def wait(self, words: Sequence[str], log: Path, timeout_s: float, environment: Mapping[str, str]) -> int:
-        """Exit code; the whole process group is ended on a time-out and after the program's own end."""
+        """Run a program and return its exit code. Its process group is killed at the end and after a time-out."""
         with open(log, "wb") as file, self._lock:
             if self.stopped:
                 return 130

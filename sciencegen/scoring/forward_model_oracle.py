@@ -1,4 +1,4 @@
-"""An oracle that was trained on observed items (with blur and noise), for items without either."""
+"""Applies an oracle that was trained on observed items (with blur and noise) to items without blur and noise."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 SEED = 0
-"""Of the noise, with the item's identity: the same item gets the same score."""
+"""Seed of the noise, together with the item's identity: equal items get equal scores."""
 
 
 class ForwardModel(Protocol):
     """How an instrument observed the training items."""
 
     def observed(self, items: Sequence[Any], seed: int) -> list[Any]:
-        """The observation of each item (an observed item is its own), or a Refusal."""
+        """The observation of each item, or a Refusal; an item that is observed already is returned unchanged."""
 
 
 @dataclass(frozen=True)
 class ForwardModelOracle(OracleAround):
-    """Scores the observation of each item: an oracle that was trained on observed items applies to no others.
+    """Scores the observation of each item, since an oracle trained on observed items is valid only for these.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an oracle is: a batch of items in, one score each out."""
+"""The interface of oracles: one score for each item of a batch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sciencegen.items import Direction
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One judgement. A failure is a failure, never a score: `value` is None then and `failure` says why.
+    """The score of one item. If scoring failed, `value` is None and `failure` is the reason.
 
-    in_domain: whether the item is of the kind that the oracle was made for; None where that is unknown.
+    in_domain: whether the item is of the kind that the oracle was made for; None if that is unknown.
     """
 
     value: float | None
@@ -31,11 +31,11 @@ class Score:
 
 
 ANNOTATIONS = ("lower", "upper", "in_domain")
-"""Fields of a score beside its value: the columns `<name>_lower`, `<name>_upper`, `<name>_in_domain` of a table."""
+"""Fields of a score other than its value: the columns `<name>_lower`, `<name>_upper`, `<name>_in_domain`."""
 
 
 def beside(name: str, score: Score) -> dict[str, float | bool | None]:
-    """The columns of what may be said of a value: `<name>_lower`, `<name>_upper`, `<name>_in_domain`."""
+    """The columns that annotate a value: `<name>_lower`, `<name>_upper`, `<name>_in_domain`."""
     return {f"{name}_lower": score.lower, f"{name}_upper": score.upper, f"{name}_in_domain": score.in_domain}
 
 
@@ -46,7 +46,7 @@ def cells_of(name: str, score: Score) -> dict[str, float | bool | None]:
 
 @runtime_checkable
 class Oracle(Protocol):
-    """Scores a batch; `unit` is "" for a pure number and `direction` is None where neither end is better."""
+    """Scores a batch; `unit` is "" for a pure number and `direction` is None if neither direction is better."""
 
     @property
     def name(self) -> str: ...
@@ -62,21 +62,21 @@ class Oracle(Protocol):
 
 @runtime_checkable
 class LearnedOracle(Protocol):
-    """An oracle that learned from measured values."""
+    """An oracle that was fitted on measured values."""
 
     @property
     def measured(self) -> tuple[float, float] | None:
-        """The least and the greatest value that it learned from, None where these are unknown."""
+        """The least and the greatest value that it was fitted on, None if these are unknown."""
 
 
 def measured_range(oracle: Oracle) -> tuple[float, float] | None:
-    """The least and the greatest value that an oracle learned from, None where these are unknown."""
+    """The least and the greatest value that an oracle was fitted on, None if these are unknown."""
     return oracle.measured if isinstance(oracle, LearnedOracle) else None
 
 
 @runtime_checkable
 class IdentifiedOracle(Protocol):
-    """An oracle with an identity of its own in a cache."""
+    """An oracle with its own identity in a cache."""
 
     @property
     def identity(self) -> str: ...
@@ -101,13 +101,13 @@ class OracleAround:
 
     @property
     def measured(self) -> tuple[float, float] | None:
-        """The least and the greatest value that it learned from, None where these are unknown."""
+        """The least and the greatest value that it was fitted on, None if these are unknown."""
         return measured_range(self.oracle)
 
 
 @dataclass(frozen=True)
 class FunctionOracle:
-    """An oracle of one function `item -> float`; an exception in it is that item's failure."""
+    """An oracle from a function `item -> float`; an exception is recorded as the item's failure."""
 
     name: str
     function: Callable[[Any], float]
@@ -120,14 +120,14 @@ class FunctionOracle:
     def _score_one(self, item: Any) -> Score:
         try:
             value = float(self.function(item))
-        except Exception as error:  # an oracle may be third-party code: its error belongs to this item
+        except Exception as error:  # third-party code: the error is recorded as the item's failure
             return Score(None, failure=f"{type(error).__name__}: {error}")
         return Score(value) if value == value else Score(None, failure="not a number")
 
 
 @dataclass(frozen=True)
 class ArrayOracle:
-    """An oracle of a function of many items at once, `items -> [item]`; NaN is an item's failure."""
+    """An oracle from a function of many items at once, `items -> [item]`; NaN means that the item failed."""
 
     name: str
     function: Callable[[Sequence[Any]], Float[np.ndarray, " item"]]

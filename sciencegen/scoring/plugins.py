@@ -1,4 +1,4 @@
-"""Oracles from other people's Python: entry points of the group `sciencegen.oracles`, and `module:function` paths."""
+"""Oracles from other Python packages: entry points of the group `sciencegen.oracles`, and `module:function` paths."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def is_plugged(name: str) -> bool:
 def load_plugged(name: str) -> Oracle:
     """The oracle of an entry point or of `module:function`.
 
-    Either names an oracle, a class or function without arguments that makes one, or a function item -> float.
+    Either refers to an oracle, a class or function without arguments that makes one, or a function item -> float.
     Modules of the current folder are found too, after the installed ones.
     """
     for entry in entry_points(group=GROUP):
@@ -43,7 +43,7 @@ def load_plugged(name: str) -> Oracle:
 
 
 def as_oracle(name: str, target: object) -> Oracle:
-    """What a plugin offers, as an oracle called `name` unless it has a name of its own."""
+    """The object of a plugin as an oracle, called `name` unless it has its own name."""
     if isinstance(target, type):
         target = target()
     if isinstance(target, Oracle):
@@ -55,7 +55,7 @@ def as_oracle(name: str, target: object) -> Oracle:
 
 
 def _call_factory(function: Callable[..., object]) -> Oracle | None:
-    """The oracle that a function without required arguments makes; None where it takes an item."""
+    """The oracle that a function without required arguments makes; None if the function takes an item."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # some compiled functions have no signature

@@ -1,4 +1,4 @@
-"""Training over Lightning: averaging, resuming, seeds, log. `train.train` imports Lightning: fetched on use."""
+"""Training with Lightning: averaging, resuming, seeds, log. `train.train` isn't imported here: Lightning is slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens between steps: checkpoints, a log, a progress bar."""
+"""Callbacks of a training: averaged weights, checkpoints, log and progress."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.stopping import StopRequest
 
 CHECKPOINT_S = 60.0
-"""A killed run has lost no more seconds than that."""
+"""Longest time between checkpoints: the most that a killed run loses."""
 
 SILENCE_S = 20.0
-"""Who watches hears of the first step, and then of one at least this often, however slow steps are."""
+"""Longest time between progress reports; the first step is always reported."""
 
 Progress = Callable[[int, int, dict[str, float]], None]
-"""(steps done, steps in all, latest terms)."""
+"""(steps done, total steps, latest terms)."""
 
 
 def save_checkpoint(module: TrainedModule, path: Path) -> None:
-    """Everything that the next step depends on; plain tensors and numbers, read with weights_only."""
+    """Save everything that the next step depends on: tensors and numbers, which can be loaded with weights_only."""
     optimizer = module.optimizers()
     assert not isinstance(optimizer, list)  # `configure_optimizers` makes one
     state = {
@@ -44,7 +44,7 @@ def save_checkpoint(module: TrainedModule, path: Path) -> None:
 
 
 class Averaging(lightning.Callback):
-    """Must stand before `Checkpoints`, which saves the average."""
+    """Updates the averaged weights. Must come before `Checkpoints`, which saves them."""
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
@@ -53,14 +53,14 @@ class Averaging(lightning.Callback):
 
 
 class Checkpoints(lightning.Callback):
-    """Saves every so many steps, once a minute, and before it ends a training that is to stop."""
+    """Saves after every `checkpoint_every` steps, once a minute, and before it ends a training that a signal stops."""
 
     def __init__(self, path: Path, settings: TrainingSettings, stop_request: StopRequest) -> None:
         self.path, self.settings, self.stop_request = path, settings, stop_request
         self.saved = time.monotonic()
 
     def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
-        self.stop_request.listen()  # Lightning has set a handler of its own, which ends the process with 0
+        self.stop_request.listen()  # replaces Lightning's handler, which exits with code 0
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
@@ -82,7 +82,7 @@ class Checkpoints(lightning.Callback):
             self._save(trainer, module)
 
     def _stops(self, trainer: lightning.Trainer) -> bool:
-        """The same on every process of a distributed run, so that none waits for another that has ended."""
+        """Whether to stop; equal on all processes of a distributed run, so that none waits for one that has ended."""
         requested = self.stop_request.signal is not None
         return requested if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(requested, all=False)
 
@@ -122,7 +122,7 @@ class Log(lightning.Callback):
             self._report(module.step, *self._means())
 
     def _means(self) -> tuple[dict[str, float], float]:
-        """Of the steps since the last row; and items per second."""
+        """Mean terms of the steps since the last row, and items per second."""
         means = {name: value / self.count for name, value in self.sums.items()}
         return means, self.items / max(time.monotonic() - self.began, 1e-9)
 

@@ -20,7 +20,7 @@ Loss = Callable[[Batch, int, torch.Generator], dict[str, Tensor]]
 
 
 class StepBatches(IterableDataset):
-    """The batches from one step on; each process of a distributed run takes its share of every batch."""
+    """The batches from step `start` on; each process of a distributed run takes its share of every batch."""
 
     def __init__(self, batches: Callable[[int], Iterator[Batch]], start: int, rank: int = 0, world: int = 1) -> None:
         self.batches, self.start, self.rank, self.world = batches, start, rank, world
@@ -31,7 +31,7 @@ class StepBatches(IterableDataset):
 
 
 class TrainedModule(lightning.LightningModule):
-    """Trains `model` from step `start`. Noise derives from (seed, step), never from a global state."""
+    """Trains `model` from step `start`. Noise depends on (seed, step), never on global state."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class TrainedModule(lightning.LightningModule):
 
     @property
     def step(self) -> int:
-        """Steps done in all, before and after resuming."""
+        """Total number of steps done, before and after resuming."""
         return self.start + self.global_step
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
@@ -56,7 +56,7 @@ class TrainedModule(lightning.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         key = np.random.SeedSequence([self.settings.seed, self.step, self.global_rank]).generate_state(1, np.uint64)[0]
         generator = torch.Generator(device=self.device).manual_seed(int(key) >> 1)
-        loss = cast(Loss, self.model.loss)  # torch says that any attribute of a module is a tensor or a module
+        loss = cast(Loss, self.model.loss)  # torch types every attribute of a module as a tensor or module
         self.terms = loss(batch, self.step, generator)
         return self.terms["loss"]
 
@@ -74,7 +74,7 @@ class TrainedModule(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def update_average(self) -> None:
-        """Sets average to d average + (1 - d) weights, d smaller at first, so that early weights are forgotten."""
+        """Sets average to d average + (1 - d) weights, with smaller d in early steps, so that initial weights decay."""
         decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step)) if self.settings.ema_decay else 0.0
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
@@ -86,7 +86,7 @@ class TrainedModule(lightning.LightningModule):
 
 
 def learning_rate(step: int, settings: TrainingSettings) -> float:
-    """As a share of the peak: a linear rise, then half a cosine down to `final_rate`."""
+    """Learning rate relative to its peak: linear warm-up, times a half cosine that ends at `final_rate`."""
     rise = min(1.0, (step + 1) / max(1, settings.warmup_steps))
     fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / settings.steps)))
     return rise * (settings.final_rate + (1 - settings.final_rate) * fall)

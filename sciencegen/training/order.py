@@ -1,4 +1,4 @@
-"""Which items make up which step: a function of (seed, step) alone, also for a resumed run."""
+"""The items of each step's batch, which depend only on (seed, step), so that a resumed run has the same batches."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from sciencegen.errors import ConfigError
 
 BLOCK_BATCHES = 50
-"""Batches that are sorted by length together: little padding, and still a random order of batches."""
+"""Number of batches whose items are sorted by length together: little padding, but a random order of batches."""
 
 
 def batch_order(
     count: int, batch_size: int, seed: int, start: int = 0, lengths: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """Endless batches of item numbers from step `start` on: each epoch is a new permutation, its rest left out.
+    """Endless batches of item numbers from step `start` on. Each epoch is a new permutation; a rest is dropped.
 
-    lengths: [item]; where given, items of like length share a batch (sorted within blocks of a few thousand items).
+    lengths: [item]; if given, items of similar length share a batch (sorted in blocks of BLOCK_BATCHES batches).
     """
     batch_size = min(batch_size, count)
     per_epoch = count // batch_size
@@ -34,7 +34,7 @@ def batch_order(
 
 
 def weighted_order(weights: np.ndarray, batch_size: int, seed: int, start: int = 0) -> Iterator[np.ndarray]:
-    """Endless batches of items drawn with replacement, each by its share of `weights` [item]."""
+    """Endless batches of item numbers drawn with replacement, with probabilities in proportion to `weights` [item]."""
     upper = np.cumsum(weights)
     if not (np.isfinite(upper).all() and len(upper) and upper[-1] > 0 and (weights >= 0).all()):
         raise ConfigError("Expected weights of 0 or more, some of them above 0, to draw items by; got others.")

@@ -1,4 +1,4 @@
-"""What a log gets of a training's steps, and how long the others will take."""
+"""Progress of a training as log lines, with an estimate of the time left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import monotonic
 
 
 class Steps:
-    """Writes to a log a step, its terms and, from the second line on, the time left at the pace since the first."""
+    """Logs a step, its terms and, from the second line on, the time left at the mean speed since the first line."""
 
     def __init__(self, log: Callable[[str], None], what: str = "") -> None:
         self.log, self.what = log, what
@@ -22,7 +22,7 @@ class Steps:
 
 
 def in_words(seconds: float) -> str:
-    """A duration as a person says it: 40 s, 12 min, 2 h 5 min."""
+    """A duration as text: 40 s, 12 min, 2 h 5 min."""
     if seconds < 60:
         return f"{max(seconds, 1):.0f} s"
     minutes = round(seconds / 60)

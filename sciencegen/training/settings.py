@@ -1,4 +1,4 @@
-"""How long and how a model is trained."""
+"""Settings of a training."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "bfloat16": "bf16-mixed",
     "float16": "16-mixed",
 }
-"""Our names to Lightning's."""
+"""Names of precisions -> Lightning's names."""
 
 CHECKPOINT = "checkpoints/last.pt"
-"""Where in the training's folder lies what a killed one goes on from."""
+"""Path of the checkpoint in a training's folder."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """steps: optimizer steps in all. learning_rate: the peak, after `warmup_steps` of a linear rise; then half a cosine
-    down to `final_rate` of it. ema_decay: weight of the past in the averaged weights that are kept (0: no averaging).
-    checkpoint_every, log_every: in steps; there is a checkpoint once a minute too. A killed run goes on from its last
-    checkpoint to the same weights.
-    compile: each network by torch.compile, which takes up to minutes and a C++ compiler, and pays in long runs.
+    """steps: total optimizer steps. learning_rate: the peak, after a linear warm-up of `warmup_steps`; then it follows
+    a half cosine down to `final_rate` times the peak. ema_decay: decay of the moving average of the weights, which the
+    model has at the end (0: no averaging). checkpoint_every, log_every: in steps; checkpoints are also saved once a
+    minute. A killed run resumes from its last checkpoint and ends with the same weights.
+    compile: compile each network by torch.compile, which needs a C++ compiler and up to minutes, for long runs.
     """
 
     steps: int = 10_000

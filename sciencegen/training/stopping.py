@@ -1,4 +1,4 @@
-"""Signals end a training between two steps, so that its checkpoint is a complete step."""
+"""Signals stop a training between two steps, so that its checkpoint is that of a complete step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import FrameType
 from sciencegen.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C; what a cluster or Snakemake sends; a terminal that was closed."""
+"""From Ctrl-C; from a cluster or Snakemake; from a terminal that was closed."""
 
 
 class StopRequest:
-    """The signal that came, None before. A second one ends the training at once, in the middle of a step.
+    """The received signal, or None. A second signal ends the training at once, in the middle of a step.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Within the block signals only set the request.
+    """A context in which signals only set the request.
 
-    Signals that this process ignores (`nohup`) stay ignored, and only the main thread handles any.
+    Signals that this process ignores (`nohup`) remain ignored, and only the main thread can handle signals.
 
     Yields
     ------
@@ -50,7 +50,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
     Raises
     ------
     Stopped
-        At the end of the block, if a signal came.
+        At the end of the block, if a signal was received.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Train any model that has a `loss`, on none to many GPUs; a killed run goes on with the same call."""
+"""Train any model that has a `loss`, on CPU or on GPUs; a killed run is resumed by the same call."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def train(
     """Minimize model.loss(batch, step, generator)["loss"] in place; the model ends with the averaged weights.
 
     batches(step): an iterator over the batches from that step on, the same ones at every call.
-    folder: log.csv and checkpoints/ go there; a checkpoint found there is gone on from.
-    Raises Stopped after the step in which a signal came, when that step is saved.
+    folder: where log.csv and checkpoints/ are written; training resumes from a checkpoint found there.
+    Raises Stopped after the step in which a signal was received, once that step is saved.
     """
     checkpoint = Path(folder) / CHECKPOINT
     Path(folder).mkdir(parents=True, exist_ok=True)

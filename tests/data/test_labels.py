@@ -25,7 +25,7 @@ def test_what_tells_nothing_is_said(tmp_path):
         grouped(DOMAIN.items.labels, "taxons", NAMES, ["mutations"])
     with pytest.raises(DataError, match="such as 'row17/3-9'; found none in 'taxon'"):
         grouped(DOMAIN.items.labels, "taxon", NAMES[1:])
-    with pytest.raises(DataError, match="none has one: prepare the data anew"):
+    with pytest.raises(DataError, match="none has one: prepare the data again"):
         grouped(DOMAIN.items.labels, "taxon", ["", ""])
     (tmp_path / "odd.csv").write_text("sequence,clade\nMKV,A\n")
     with pytest.raises(DataError, match=r"Expected columns 'name' and a label in .*odd.csv, found sequence, clade"):
