@@ -1,6 +1,6 @@
-"""The sciences, by name. Import strings, so that help stays instant.
+"""The domains by name, as import strings, so that `--help` stays fast.
 
-Third parties add domains by entry points in the group `sciencegen.domains`, and recipes of a domain that exists in the
+Third parties add domains by entry points in the group `sciencegen.domains`, and recipes of an existing domain in the
 group `sciencegen.recipes`, as `domain/recipe`.
 """
 
@@ -26,12 +26,12 @@ DOMAINS = {
 
 
 def domain_names() -> list[str]:
-    """Every domain that can be loaded here, built in or plugged in."""
+    """Names of all domains: built-in ones and those of installed packages."""
     return sorted({*DOMAINS, *(entry.name for entry in entry_points(group="sciencegen.domains"))})
 
 
 def load_domain(name: str) -> Domain:
-    """The domain with this name, or `name/form`: a form of it. Each is imported once."""
+    """Load a domain by name, or a form of it by `name/form`. Each is imported once."""
     plain, _, form = name.partition("/")
     plugged = {entry.name: entry.value for entry in entry_points(group="sciencegen.domains")}
     target = {**plugged, **DOMAINS}.get(plain)
@@ -47,7 +47,7 @@ def load_domain(name: str) -> Domain:
 
 @cache
 def _imported(target: str) -> Domain:
-    """`module:attribute`; without an attribute `DOMAIN`."""
+    """Import `module:attribute`; the attribute is `DOMAIN` by default."""
     from sciencegen.domains.base import Domain
 
     found = imported(target, "DOMAIN")

@@ -32,7 +32,7 @@ def array_diffusion_recipe(
     Parameters
     ----------
     codec : ArrayCodec
-        An item with a missing number is refused.
+        Items with a missing number are refused.
     name : str
     conditions : tuple of str, optional
         Properties that the model is conditioned on by default, in addition to the user's own columns.
@@ -81,7 +81,7 @@ def array_diffusion(representation: ArrayRepresentation, settings: VectorDiffusi
 def check(
     model: DiffusionModel, representation: ArrayRepresentation, arrays: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
-    """The bound of -log2 p of standardized numbers without their conditions, in bits each."""
+    """Unconditional bound of -log2 p of the standardized numbers, in bits per number."""
     bound = model.terms(representation.batch(arrays)).nats.mean()
     return {"bits_per_value": float(bound) / (representation.values.shape[1] * math.log(2))}
 
@@ -89,7 +89,7 @@ def check(
 def array_oracles(
     model: DiffusionModel, representation: ArrayRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """Oracles of log p of an item's own numbers: log p(u) - sum log std, u = (x - mean) / std."""
+    """Oracles of log p of an item's numbers before standardization: log p(u) - sum log std, u = (x - mean) / std."""
     volume = float(np.log(representation.values[1]).sum())
 
     def density(batch: Batch) -> Tensor:

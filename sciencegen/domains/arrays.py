@@ -1,4 +1,4 @@
-"""Items that are arrays of one shape: as text, as tensors, and a recipe that learns them."""
+"""Items that are arrays of one shape: their text, their tensors, and a recipe that learns them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def array_items(shape: tuple[int, ...], decimals: int = 4, columns: tuple[str, .
     Parameters
     ----------
     shape : tuple of int
-        Of every item: (columns,) or (rows, columns).
+        Shape of every item: (columns,) or (rows, columns).
     decimals : int
-        Digits behind the point; items are rounded to them.
+        Number of decimals that items are rounded to.
     columns : tuple of str
         Accepted names of the item's column in a table, most preferred first.
 
@@ -61,7 +61,7 @@ def array_items(shape: tuple[int, ...], decimals: int = 4, columns: tuple[str, .
 
 
 def rounded(values: Float[np.ndarray, "..."], decimals: int) -> Float[np.ndarray, "..."]:
-    """To so many decimals, without -0."""
+    """Round to a number of decimals; -0 becomes 0."""
     return values.round(decimals) + 0.0
 
 
@@ -173,8 +173,8 @@ def _vector(array: np.ndarray, size: int) -> Float[np.ndarray, " value"] | Refus
 
 
 def _moments(table: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "2 column"]:
-    """Mean and standard deviation of each column's numbers; 0 and 1 where there are none, 1 in place of a deviation of
-    0."""
+    """Mean and standard deviation of each column, without NaN; 0 and 1 for an empty column. A deviation of 0 becomes
+    1."""
     known = ~np.isnan(table)
     count = np.maximum(known.sum(0), 1)
     mean = np.where(known, table, 0.0).sum(0) / count
@@ -191,7 +191,7 @@ def array_recipe(
 ) -> Recipe:
     """A recipe of a conditional VAE of items that are arrays of one shape (`vae.arrays`).
 
-    Calling it imports torch: a domain that is to load without it calls it in a module that `lazy.LazyTable` names.
+    Calling it imports torch: to load a domain without torch, call it in a module that `lazy.LazyTable` imports.
 
     Parameters
     ----------
@@ -202,12 +202,12 @@ def array_recipe(
     settings : type, optional
         `ArrayVAESettings`, or a frozen record that inherits it with other defaults.
     description : str
-        Of the recipe, in `sciencegen train --help`.
+        Description of the recipe in `sciencegen train --help`.
 
     Returns
     -------
     Recipe
-        Posterior, prior, bound and training with missing labels are its settings: `--set posterior=iaf`, `--set
+        Its settings choose posterior, prior, bound and training with missing labels: `--set posterior=iaf`, `--set
         bound=importance_weighted`, `--set semi_supervised=true`.
 
     Examples
@@ -243,7 +243,7 @@ def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> A
 
 
 def check(model: ArrayVAE, representation: ArrayRepresentation, arrays: Sequence[np.ndarray]) -> Mapping[str, float]:
-    """The bound of -log2 p of standardized numbers, in bits each."""
+    """Bound of -log2 p of the standardized numbers, in bits per number."""
     from sciencegen.vae.bounds import bits_per_dimension
 
     bits = bits_per_dimension(model.terms(representation.batch(arrays)).elbo, representation.values.shape[1])
@@ -253,7 +253,7 @@ def check(model: ArrayVAE, representation: ArrayRepresentation, arrays: Sequence
 def _same_representation(
     old: ArrayRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
 ) -> ArrayRepresentation:
-    """The weights were learned with the old scales."""
+    """Keep the old representation: the weights were learned with its scales."""
     if tuple(properties) != old.properties:
         raise ConfigError(f"Expected the model's own conditions {list(old.properties)}, got {list(properties)}.")
     return old

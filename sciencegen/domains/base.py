@@ -1,8 +1,8 @@
-"""What a domain is: one science as a frozen record. A new domain is a package with an entry point, or a folder
+"""The record `Domain`: one science as a frozen record. A new domain is a package with an entry point, or a folder
 here and a line in `DOMAINS`.
 
-Everything outside `sciencegen.domains` sees a science only through this record. The core must be there; the optional
-parts of `capabilities/` are None where a science has no such thing.
+Code outside `sciencegen.domains` uses a science only through this record. The core parts are required; the optional
+parts of `capabilities/` are None where a science doesn't have them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LINES = ".txt"
 
 
 class WriteItems(Protocol):
-    """(path, items, their names, further columns, how they came to be): a file in the format of the path's ending."""
+    """(path, items, names, further columns, origin) -> None: write a file in the format of the path's suffix."""
 
     def __call__(
         self, path: Path, items: Sequence[Item], names: Sequence[str], values: ItemTable, origin: Origin | None = None
@@ -49,7 +49,7 @@ class WriteItems(Protocol):
 
 
 def _set_defaults(record: object, defaults: Mapping[str, object]) -> None:
-    """Methods in place of functions that are None; `dataclasses.replace` passes the methods of another record."""
+    """Replace functions that are None by default methods, also the old record's, which `dataclasses.replace` passes."""
     for name, default in defaults.items():
         value = vars(record)[name]
         if value is None or (isinstance(value, MethodType) and type(value.__self__) is type(record)):
@@ -73,22 +73,22 @@ class ItemIO:
     formats : tuple of str
         File endings that `read` accepts, such as ".smi".
     read : (path, column) -> rows, optional
-        Stream the rows of a user's file; numeric columns of tables come in `Row.values`. Default: tables, and .txt with
-        an item in each line.
+        Stream the rows of a user's file; `Row.values` holds the numeric columns of tables. Default: reads tables, and
+        .txt files with one item per line.
     write : (path, items, names, values, origin) -> None, optional
-        Default: tables.
+        Default: writes tables.
     reads_folders : bool
-        Whether `read` takes a folder of files.
+        Whether `read` accepts a folder of files.
     left_out : (text) -> str
-        What `parse` leaves out of a text (of a salt, the other ions), in words, or "".
+        Description of what `parse` removes from a text, such as the counter-ions of a salt, or "".
     given : frozenset of str
-        Properties that a file may give better than a measurement of the item (galaxies: measured without noise);
-        prepared data hold the file's number where there is one.
+        Properties whose values in a file are preferred to measured ones (galaxies: values without noise); prepared
+        data hold the file's value if there is one.
     labels : mapping
-        Name of a label -> function of an item's name (proteins: `taxon`), "" for none.
+        Name of a label (proteins: `taxon`) -> function that finds it in an item's name, "" if there is none.
     simulate : (settings, seed, start, stop) -> rows, optional
-        (text, values) of the rows start to stop - 1 of a set that a card says is simulated; the random numbers of a row
-        are its own.
+        Rows start to stop - 1, as (text, values), of a dataset that its card declares as simulated. The random numbers
+        of a row don't depend on other rows.
     """
 
     parse: Callable[[str], Item | Refusal]
@@ -121,7 +121,7 @@ class ItemIO:
 
 @dataclass(frozen=True, kw_only=True)
 class Similarity:
-    """How alike items are.
+    """Similarity of items.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Similarity:
     nearest : (items, references) -> [item], optional
         Greatest similarity to any reference; may be much faster than the default, the maximum of `matrix`.
     maximum : float
-        Of two candidates of one search, by default.
+        Default upper limit for the similarity of two candidates of one search.
     """
 
     matrix: Callable[[Sequence[Item], Sequence[Item]], np.ndarray]
@@ -145,12 +145,12 @@ class Similarity:
 
 @dataclass(frozen=True, kw_only=True)
 class Oracles:
-    """Oracles by name; every property is one.
+    """Oracles by name; every property has one.
 
     Parameters
     ----------
     find : (name) -> Oracle
-        An unknown name is an `UnknownNameError`.
+        Raises `UnknownNameError` for an unknown name.
     names : () -> sequence of str
     not_goals : mapping
         Name -> why it can't be a goal, condition or target.
@@ -171,19 +171,20 @@ class Domain:
     Parameters
     ----------
     name : str
-        `molecules`; of a form `molecules/structures`.
+        Such as `molecules`; for a form `molecules/structures`.
     items : ItemIO
     properties : mapping
         Name -> Property.
     measure : (items, names) -> [item property]
-        Properties, NaN where one fails.
+        Property values, NaN where the measurement fails.
     recipes : mapping
         Name -> Recipe, the default first. `LazyTable` keeps torch out of the import.
     similarity : Similarity
     oracles : Oracles
     regression : Regression
     evaluate : (samples, reference, training) -> metrics
-        Distribution metrics of generated items against held-out ones, all as texts, or names of `reference_sets`.
+        Distribution metrics of generated items against held-out ones. Each set is given as texts of items, or as a name
+        in `reference_sets`.
     render : (item, width, height) -> str
         The item as a picture for a page: an SVG element or an <img> with a data: URI.
     moves, variants, design, observation, sidecar, structures, pictures, reference_sets, form : optional parts
@@ -214,5 +215,5 @@ class Domain:
 
     @property
     def default_recipe(self) -> str:
-        """The first recipe, "" without any."""
+        """Name of the first recipe, "" if there are none."""
         return next(iter(self.recipes), "")

@@ -1,4 +1,4 @@
-"""Whether a domain keeps the contract of `domains.base`, part by part."""
+"""Checks whether a domain satisfies the contract of `domains.base`, part by part."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ LAWS: tuple[Law, ...] = (*ITEM_LAWS, *CORE_LAWS, *PART_LAWS, *MODEL_LAWS)
 
 
 def check_domain(domain: Domain, examples: Sequence[str], models: bool = True) -> None:
-    """Check that a domain keeps the contract.
+    """Check that a domain satisfies the contract.
 
-    The laws of each part are looked at in turn, as scikit-learn's `check_estimator` does with an estimator. A part that
-    is None has no laws. Nothing is trained.
+    The laws of each part are checked in turn, as scikit-learn's `check_estimator` does for an estimator. Optional parts
+    that are None are skipped. Nothing is trained.
 
     Parameters
     ----------
     domain : Domain
     examples : sequence of str
-        Texts of two or more different items, as `items.text` writes them; a few usual ones suffice.
+        Texts of two or more different items, as `items.text` writes them; a few typical ones suffice.
     models : bool
         Whether to build the model of each recipe with its default settings, which takes memory and time.
 
     Raises
     ------
     ContractError
-        Of the first law that is broken: which part, what was expected, what was found, what to do.
+        For the first law that is violated: the part, what was expected, what was found, and a remedy.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Laws of recipes, similarity, oracles, what predictors see, metrics and pictures."""
+"""Laws of recipes, similarity, oracles, features of regressors, metrics and pictures."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sciencegen.prediction.splits import Split
 
 NO_NAME = "no such name"
 NEARLY = 1e-2
-"""What single precision may take from the similarity of an item with itself, of a square root."""
+"""Tolerance of an item's similarity with itself: single-precision error of a square root."""
 
 
 def bad_recipes(subject: Subject) -> str:
-    """A recipe under a name that isn't its own, or whose settings are no frozen dataclass with defaults."""
+    """A recipe whose key isn't its name, or whose settings aren't a frozen dataclass with defaults."""
     for name, recipe in subject.domain.recipes.items():
         settings = recipe.settings
         if name != recipe.name:
@@ -30,7 +30,7 @@ def bad_recipes(subject: Subject) -> str:
 
 
 def unknown_conditions(subject: Subject) -> str:
-    """Conditions of a recipe that are neither properties nor columns of its oracles."""
+    """Conditions of a recipe that are neither properties nor names of its oracles."""
     for name, recipe in subject.domain.recipes.items():
         columns = recipe.oracles.names if recipe.oracles else ()
         unknown = set(recipe.conditions or ()) - set(subject.domain.properties) - set(columns)
@@ -40,14 +40,14 @@ def unknown_conditions(subject: Subject) -> str:
 
 
 def unlike_shape(subject: Subject) -> str:
-    """The shape of a similarity matrix that isn't [item reference], also where there are no items."""
+    """The shape of a similarity matrix that isn't [item reference], with or without items."""
     matrix, items = subject.domain.similarity.matrix, subject.items
     count = len(items)
     return shape_breach(matrix(items, items[:1]), (count, 1)) or shape_breach(matrix([], items), (0, count))
 
 
 def unlike_itself(subject: Subject) -> str:
-    """Similarities outside 0..1, or not 1 (within `NEARLY`) of an item with itself."""
+    """Similarities outside 0..1, or an item's similarity with itself that isn't 1 (within `NEARLY`)."""
     table = subject.domain.similarity.matrix(subject.items, subject.items)
     if table.min() < -CLOSE or table.max() > 1 + CLOSE:
         return f"values from {table.min():g} to {table.max():g}"
@@ -55,7 +55,7 @@ def unlike_itself(subject: Subject) -> str:
 
 
 def not_nearest(subject: Subject) -> str:
-    """Values of `nearest` that aren't the greatest of `matrix` in each row, or not 0 without references."""
+    """Values of `nearest` that aren't the row maxima of `matrix`, or aren't 0 without references."""
     similarity, items = subject.domain.similarity, subject.items
     found, expected = similarity.nearest(items, items[1:]), similarity.matrix(items, items[1:]).max(1)
     if wrong := shape_breach(found, (len(items),)):
@@ -78,7 +78,7 @@ def missing_oracles(subject: Subject) -> str:
 
 
 def other_oracles(subject: Subject) -> str:
-    """The oracle of a property that has another name, unit or direction."""
+    """The oracle of a property whose name, unit or direction differs from the property's."""
     for known in subject.domain.properties.values():
         oracle = subject.domain.oracles.find(known.name)
         if (oracle.name, oracle.unit, oracle.direction) != (known.name, known.unit, known.direction):
@@ -107,7 +107,7 @@ def unknown_oracle(subject: Subject) -> str:
 
 
 def feature_rows(subject: Subject) -> str:
-    """Features that aren't a finite row for each item, or that have rows where there are no items."""
+    """Features that aren't one finite row for each item, or that have rows without items."""
     features, count = subject.domain.regression.features, len(subject.items)
     table = features(subject.items)
     if wrong := shape_breach(table, (count, None)):
@@ -118,14 +118,14 @@ def feature_rows(subject: Subject) -> str:
 
 
 def group_labels(subject: Subject) -> str:
-    """Groups that aren't one text for each item."""
+    """Groups that aren't one str for each item."""
     groups = subject.domain.regression.groups(subject.items)
     right = len(groups) == len(subject.items) and all(isinstance(label, str) for label in groups)
     return "" if right else f"{groups!r:.60}"
 
 
 def fitted_features(subject: Subject) -> str:
-    """Fitted features that can't be loaded, give other rows once loaded, or rows of another size than their blocks."""
+    """Fitted features that can't be loaded, that differ after loading, or whose size isn't that of their blocks."""
     regression = subject.domain.regression
     fitted = regression.fit(subject.items, None) if regression.fit else None
     if fitted is None:
@@ -140,7 +140,7 @@ def fitted_features(subject: Subject) -> str:
 
 
 def split_labels(subject: Subject) -> str:
-    """A split that is no `Split` or doesn't have one label for each item; one that raises a DataError is left out."""
+    """A split that isn't a `Split` or doesn't have one label per item; splits that raise a DataError are skipped."""
     regression = subject.domain.regression
     fitted = regression.fit(subject.items, None) if regression.fit else None
     for name, make in regression.splits.items():
@@ -148,7 +148,7 @@ def split_labels(subject: Subject) -> str:
             continue
         try:
             split = make(subject.items, fitted)
-        except DataError:  # not of these items
+        except DataError:  # the split doesn't apply to these items
             continue
         if not isinstance(split, Split) or (split.labels is not None and len(split.labels) != len(subject.items)):
             return f"{split!r:.60} of '{name}'"
@@ -156,7 +156,7 @@ def split_labels(subject: Subject) -> str:
 
 
 def bad_metrics(subject: Subject) -> str:
-    """Metrics of the examples against themselves that aren't finite numbers by name, or no metrics."""
+    """Metrics of the examples against themselves that aren't finite numbers by name, or an empty dict."""
     texts = [subject.domain.items.text(item) for item in subject.items]
     found = subject.domain.evaluate(texts, texts, texts)
     numbers = all(isinstance(name, str) and math.isfinite(value) for name, value in found.items())

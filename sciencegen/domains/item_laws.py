@@ -14,39 +14,39 @@ from sciencegen.items import Property, Refusal
 
 
 def unnamed(subject: Subject) -> str:
-    """An empty name, a "/" in the name of what is no form, or none in that of a form."""
+    """A name that is empty, that contains "/" though the domain isn't a form, or that lacks it in a form."""
     name = subject.domain.name
     return "" if name and ("/" in name) == (subject.domain.form is not None) else f"'{name}'"
 
 
 def unread_examples(subject: Subject) -> str:
-    """The first example that is refused, else the number of examples where there are too few."""
+    """The first example that is refused, or the number of examples if there are too few."""
     refused = {text: subject.domain.items.parse(text) for text in subject.texts}
     found = [f"'{text[:40]}': {one.reason}" for text, one in refused.items() if isinstance(one, Refusal)]
     return found[0] if found else "" if len(subject.items) >= FEWEST_EXAMPLES else f"{len(subject.items)} examples"
 
 
 def not_inverse(subject: Subject) -> str:
-    """The first item that isn't read again as itself from its own text."""
+    """The first item whose text isn't parsed to the same item."""
     wrong = [item for item in subject.items if not subject.parses(item)]
     return f"another item or a refusal of '{subject.domain.items.text(wrong[0])[:60]}'" if wrong else ""
 
 
 def no_single_cell(subject: Subject) -> str:
-    """A text that is empty, has a line end, or is no str."""
+    """A text that is empty, contains a line break, or isn't a str."""
     texts = [subject.domain.items.text(item) for item in subject.items]
     wrong = [text for text in texts if not isinstance(text, str) or not text or "\n" in text]
     return f"{wrong[0]!r:.60}" if wrong else ""
 
 
 def no_refusal_of_nothing(subject: Subject) -> str:
-    """What "" is parsed to, instead of a Refusal with a reason."""
+    """The result of parsing "", if it isn't a Refusal with a reason."""
     found = subject.domain.items.parse("")
     return "" if isinstance(found, Refusal) and found.reason else f"{found!r:.60}"
 
 
 def bad_formats(subject: Subject) -> str:
-    """Formats that don't begin with a dot, or none of them, or no columns."""
+    """Formats that don't start with a dot, or an empty `formats` or `columns`."""
     items = subject.domain.items
     wrong = [ending for ending in items.formats if not ending.startswith(".")]
     return (
@@ -59,7 +59,7 @@ def bad_formats(subject: Subject) -> str:
 def unread_tables(subject: Subject) -> str:
     """Rows of a CSV whose texts or numbers aren't those written; forms and domains without CSV pass."""
     items = subject.domain.items
-    if ".csv" not in items.formats or subject.domain.form is not None:  # whose tables may have columns of their own
+    if ".csv" not in items.formats or subject.domain.form is not None:  # tables of forms may have other columns
         return ""
     with tempfile.TemporaryDirectory() as folder:
         texts = [items.text(item) for item in subject.items]
@@ -73,7 +73,7 @@ def unread_tables(subject: Subject) -> str:
 
 
 def unread_files(subject: Subject) -> str:
-    """Of the formats those that `write` takes."""
+    """Items that are missing or refused when a written file is read, for each format that `write` accepts."""
     items, expected, written = subject.domain.items, len(set(subject.keys(subject.items))), 0
     with tempfile.TemporaryDirectory() as folder:
         for ending in items.formats:
@@ -93,20 +93,20 @@ def unread_files(subject: Subject) -> str:
 
 
 def unknown_given(subject: Subject) -> str:
-    """Names of `items.given` that are no properties."""
+    """Names in `items.given` that aren't properties."""
     unknown = subject.domain.items.given - set(subject.domain.properties)
     return f"{sorted(unknown)}" if unknown else ""
 
 
 def labels_without_text(subject: Subject) -> str:
-    """Labels that aren't text, by name."""
+    """Labels that aren't a str, by name."""
     found = {name: label("row 1") for name, label in subject.domain.items.labels.items()}
     wrong = {name: value for name, value in found.items() if not isinstance(value, str)}
     return f"{wrong}" if wrong else ""
 
 
 def simulated_together(subject: Subject) -> str:
-    """Simulated rows that differ when they are made one by one; domains that simulate nothing pass."""
+    """Simulated rows that differ when they are simulated one by one; domains without `simulate` pass."""
     simulate = subject.domain.items.simulate
     if simulate is None:
         return ""
@@ -115,7 +115,7 @@ def simulated_together(subject: Subject) -> str:
 
 
 def bad_properties(subject: Subject) -> str:
-    """A property under a name that isn't its own, or with an impossible range, tolerance or direction."""
+    """A property whose key isn't its name, or with an invalid range, tolerance or direction."""
     wrong = [name for name, one in subject.domain.properties.items() if name != one.name or not _sensible(one)]
     return f"{subject.domain.properties[wrong[0]]}" if wrong else "" if subject.domain.properties else "none"
 
@@ -126,7 +126,7 @@ def _sensible(known: Property) -> bool:
 
 
 def measured_shape(subject: Subject) -> str:
-    """The shape of measured values that isn't [item property], also where there are no items."""
+    """The shape of measured values that isn't [item property], with or without items."""
     names = list(subject.domain.properties)
     found = subject.domain.measure(subject.items, names)
     return shape_breach(found, (len(subject.items), len(names))) or _no_rows(subject, found.shape[1])
@@ -137,7 +137,7 @@ def _no_rows(subject: Subject, columns: int) -> str:
 
 
 def measured_apart(subject: Subject) -> str:
-    """A property with other values where it is measured alone, with the items in reverse order."""
+    """A property whose values change when it is measured alone, with the items in reverse order."""
     names = list(subject.domain.properties)
     whole = subject.domain.measure(subject.items, names)
     for column, name in enumerate(names):
@@ -162,12 +162,12 @@ ITEM_LAWS = (
     Law("items.parse", f"{FEWEST_EXAMPLES} or more examples are items", unread_examples,
         "Correct the examples or `parse`."),
     Law("items.parse", "parse(text(item)) is the item again, by its key", not_inverse, "Write all that `parse` reads."),
-    Law("items.parse", "nothing is refused with a reason", no_refusal_of_nothing, "Return a Refusal for ''."),
+    Law("items.parse", "an empty text is refused with a reason", no_refusal_of_nothing, "Return a Refusal for ''."),
     Law("items.text", "a text is one cell of a table", no_single_cell, "Write text without line ends."),
     Law("items.formats", "there are formats (.csv) and columns", bad_formats, "Name one at least."),
     Law("items.read", "a table of texts and numbers is read with both", unread_tables, "Read it by `data.tables`."),
     Law("items.write", "what is written is read again", unread_files, "Write what `read` takes."),
-    Law("items.given", "what a file may know better are properties", unknown_given, "Take other names out."),
+    Law("items.given", "its names are properties", unknown_given, "Remove other names."),
     Law("items.labels", "a label of any name is text", labels_without_text, "Return '' for none."),
     Law("items.simulate", "a row has random numbers of its own", simulated_together, "Seed by (seed, row)."),
     Law("properties", "each has its own name, a range, a direction", bad_properties, "Correct the Property."),

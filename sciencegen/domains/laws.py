@@ -1,4 +1,7 @@
-"""What a law of the contract is: a part of a domain, a sentence about it, and a function that looks for a breach."""
+"""Laws of the contract. A law has a part of a domain, a sentence about it, and a function that describes a violation.
+
+These functions return "" if the law holds; otherwise a text, which their docstrings describe.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,15 @@ CLOSE = 1e-6
 
 
 class ContractError(SciencegenError):
-    """A domain breaks a law of the contract.
+    """A domain violates a law of the contract.
 
     Parameters
     ----------
     domain : str
     part : str
-        Of the record, such as `items.parse`.
+        Part of the record, such as `items.parse`.
     law : str
-        What was expected of it.
+        What was expected.
     got : str
         What was found instead.
     remedy : str
@@ -51,19 +54,19 @@ class Subject:
 
     @property
     def generator(self) -> np.random.Generator:
-        """The same at each call."""
+        """A new generator with the same seed at each call."""
         return np.random.default_rng(SEED)
 
     def keys(self, items: Sequence[Item]) -> list[str]:
         return [self.domain.items.key(item) for item in items]
 
     def parses(self, item: Item) -> bool:
-        """Whether an item is a refusal, or is read again as itself from its own text."""
+        """Whether parsing the item's text gives the same item."""
         return parses(self.domain, item)
 
 
 def parses(domain: Domain, item: Item | Refusal) -> bool:
-    """Whether an item is a refusal, or is read again as itself from its own text."""
+    """Whether parsing the item's text gives the same item; True for a refusal."""
     if isinstance(item, Refusal):
         return True
     again = domain.items.parse(domain.items.text(item))
@@ -77,14 +80,14 @@ class Law:
     Parameters
     ----------
     part : str
-        Of the record. A law of an optional part holds where the part is None.
+        Part of the record. A law of an optional part holds if the part is None.
     law : str
         The sentence that follows "Expected that".
     breach : (subject) -> str
-        What was found instead, "" where the law holds.
+        What was found instead, "" if the law holds.
     remedy : str
     builds_model : bool
-        Whether looking takes the memory and the time of a model.
+        Whether the check builds a model, which takes memory and time.
     """
 
     part: str
@@ -104,12 +107,12 @@ class Law:
 
 
 def shape_breach(array: np.ndarray, shape: tuple[int | None, ...]) -> str:
-    """How an array's shape differs from another, whose None is any number."""
+    """Describe the shape of an array that differs from `shape`, in which None matches any number."""
     found = np.shape(array)
     same = len(found) == len(shape) and all(b in (None, a) for a, b in zip(found, shape, strict=True))
     return "" if same else f"an array of shape {found}"
 
 
 def is_picture(text: object) -> bool:
-    """An SVG element or an <img> with a data: URI."""
+    """Whether a text starts like an SVG element or an <img>."""
     return isinstance(text, str) and text.lstrip().startswith(("<svg", "<img"))

@@ -12,13 +12,13 @@ Value = TypeVar("Value")
 
 
 def imported(target: str, default: str = "") -> object:
-    """What stands at `module:attribute`, None where nothing does. default: an attribute for a module alone."""
+    """Import `module:attribute`; None if it doesn't exist. default: the attribute if only a module is given."""
     module, _, attribute = target.partition(":")
     return vars(import_module(module)).get(attribute or default)
 
 
 class LazyTable(Mapping[str, Value], Generic[Value]):
-    """A mapping at `module:attribute`, imported when it is first looked into.
+    """A mapping at `module:attribute`, imported on first access.
 
     Examples
     --------
@@ -47,13 +47,13 @@ class LazyTable(Mapping[str, Value], Generic[Value]):
 
 
 class WithInstalled(Mapping[str, Value], Generic[Value]):
-    """A table and what installed packages add to it; names of the table win.
+    """A table and the entries that installed packages add; the table has precedence for equal names.
 
     Parameters
     ----------
     table : mapping
     installed : mapping
-        Name -> entry point, loaded when it is asked for.
+        Name -> entry point, loaded on access.
     """
 
     def __init__(self, table: Mapping[str, Value], installed: Mapping[str, EntryPoint]) -> None:

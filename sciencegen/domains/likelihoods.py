@@ -1,4 +1,4 @@
-"""How likely a trained model finds an item, as an oracle."""
+"""The log-likelihood of items under a trained model, as an oracle."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Density = Callable[[Batch], Float[Tensor, " batch"]]
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """log p(x) of whole items in nats, without a condition.
+    """Unconditional log p(x) of whole items in nats.
 
-    Items are read one at a time, so that none depends on what is scored beside it.
+    Items are scored one at a time, so that a score doesn't depend on the other items of the batch.
 
     Parameters
     ----------
     representation : Representation
     density : Density
     device : torch.device
-        Of the model.
+        Device of the model.
     """
 
     representation: Representation
@@ -56,6 +56,6 @@ class LogLikelihood:
 def likelihood_oracles(
     model: torch.nn.Module, representation: Representation, density: Density
 ) -> Mapping[str, Oracle]:
-    """What `ModelOracles.make` returns for a model with a density of its items."""
+    """Return value of `ModelOracles.make` for a model with a density of items."""
     device = next(model.parameters()).device
     return {LOG_LIKELIHOOD: LogLikelihood(representation, density, device)}

@@ -16,21 +16,21 @@ STEP = 0
 
 
 def own_recipes(subject: Subject) -> list[Recipe]:
-    """Those that learn items such as the examples alone: no families, which need a context of their file."""
+    """Recipes that can be fitted to the examples alone: not those of families, which need a context of their file."""
     form = subject.domain.name.partition("/")[2]
     recipes = subject.domain.recipes.values()
     return [recipe for recipe in recipes if recipe.form == form and recipe.family is None and not recipe.completes]
 
 
 def fitted(subject: Subject, recipe: Recipe) -> Representation:
-    """The recipe's representation, fitted on the examples and on those of its conditions that are properties."""
+    """The recipe's representation, fitted to the examples and to the conditions of the recipe that are properties."""
     names = [name for name in recipe.conditions or () if name in subject.domain.properties]
     texts = [subject.domain.items.text(item) for item in subject.items]
     return recipe.fit(texts, subject.domain.measure(subject.items, names), names)
 
 
 def bad_encoding(subject: Subject) -> str:
-    """Rows or decoded items in another number than the items, refusals only, or an item that can't be parsed again."""
+    """A wrong number of encoded or decoded items, only refusals, or a decoded item whose text doesn't parse to it."""
     for recipe in own_recipes(subject):
         representation = fitted(subject, recipe)
         encoded = representation.encode(subject.items)
@@ -48,7 +48,7 @@ def bad_encoding(subject: Subject) -> str:
 
 
 def bad_json(subject: Subject) -> str:
-    """A representation that is another one after it was written to JSON and loaded."""
+    """A representation that changes when it is written to JSON and loaded."""
     for recipe in own_recipes(subject):
         written = json.loads(json.dumps(fitted(subject, recipe).to_json()))
         if json.loads(json.dumps(recipe.load_representation(written).to_json())) != written:
@@ -57,7 +57,7 @@ def bad_json(subject: Subject) -> str:
 
 
 def bad_conditions(subject: Subject) -> str:
-    """The row of an empty condition where it isn't one NaN for each property of the representation."""
+    """The row of an empty condition, if it isn't one NaN for each property of the representation."""
     for recipe in own_recipes(subject):
         representation = fitted(subject, recipe)
         row = representation.condition({})
@@ -67,7 +67,7 @@ def bad_conditions(subject: Subject) -> str:
 
 
 def bad_model(subject: Subject) -> str:
-    """Latents of a wrong shape, a wrong number of drawn items, or an infinite or NaN loss of an untrained model."""
+    """Latents of a wrong shape, a wrong number of sampled items, or a loss of an untrained model that isn't finite."""
     import torch
 
     for recipe in own_recipes(subject):
@@ -81,7 +81,7 @@ def bad_model(subject: Subject) -> str:
             drawn = model.sample(noise)
             made = representation.decode(model.decode(drawn))
             shapes = {tuple(drawn.shape): (2, model.latent_size)}
-            with suppress(ConfigError):  # of some models no item has a latent
+            with suppress(ConfigError):  # some models can't encode items
                 shapes[tuple(model.encode(batch).shape)] = (len(good), model.latent_size)
         wrong = [found for found, expected in shapes.items() if found != expected]
         if wrong or len(made) != 2:

@@ -15,7 +15,7 @@ SIMILARITY_PREFIX = "similarity to "
 
 
 def property_oracle(known: Property, measure: Callable[[Sequence[Item], Sequence[str]], np.ndarray]) -> ArrayOracle:
-    """A property, of batches that are measured together."""
+    """The oracle of a property, which measures all items in one call."""
     return ArrayOracle(known.name, lambda items: measure(items, [known.name])[:, 0], known.unit, known.direction)
 
 
@@ -23,7 +23,7 @@ def similarity_oracle(
     noun: str, text: str, parse: Callable[[str], Item | Refusal], written: Callable[[Item], str],
     similarity: Callable[[Sequence[Item], Sequence[Item]], np.ndarray],
 ) -> ArrayOracle:  # fmt: skip
-    """Likeness to the item that a text stands for, by the domain's own similarity."""
+    """The oracle of the domain's similarity to the item that is parsed from a text."""
     item = parse(text)
     if isinstance(item, Refusal):
         raise ConfigError(f"Expected a {noun} to compare with, got '{text[:60]}': {item.reason}.")
@@ -50,9 +50,9 @@ def property_oracles(
     measure : (items, names) -> [item property]
     similarity : Similarity
     others : mapping, optional
-        Name -> Oracle of what is no property.
+        Name -> Oracle, for oracles that aren't properties.
     noun : str
-        What errors call an item.
+        Word for an item in error messages.
     not_goals : mapping, optional
         Name -> why it can't be a goal.
 

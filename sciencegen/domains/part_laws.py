@@ -1,4 +1,4 @@
-"""Laws of the optional parts. A domain without a part keeps the laws of it."""
+"""Laws of the optional parts. They hold for a domain without the part."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DRAWS = 20
 
 
 def bad_moves(subject: Subject) -> str:
-    """A move that gives an item which can't be parsed, or refuses in each of `DRAWS` tries."""
+    """A move whose result can't be parsed, or that refuses in all of `DRAWS` attempts."""
     moves, items = subject.domain.moves, subject.items
     if moves is None:
         return ""
@@ -42,13 +42,13 @@ def _unparsed(subject: Subject, made: list[Item | Refusal]) -> str:
 
 
 def _plain(subject: Subject) -> tuple[Domain, Callable[[Item], Item]]:
-    """The domain that a form is of and its own item of one of the form's: moves may leave what only the form has."""
+    """The domain itself and a function that converts items to it: moves may keep data that only the form has."""
     form, domain = subject.domain.form, subject.domain
     return (domain, lambda item: item) if form is None else (domain_of_form(domain), form.plain)
 
 
 def moves_without_seed(subject: Subject) -> str:
-    """Different items from one seed."""
+    """Two different items from the same seed."""
     (base, plain), moves, items = _plain(subject), subject.domain.moves, subject.items
     for move in () if moves is None else filter(None, (moves.mutate, moves.edit)):
         made = [move(items[0], subject.generator) for _ in range(2)]
@@ -58,7 +58,7 @@ def moves_without_seed(subject: Subject) -> str:
 
 
 def strict_constraint(subject: Subject) -> str:
-    """An item that the constraint refuses though no patterns are given."""
+    """An item that the constraint rejects without any pattern."""
     moves = subject.domain.moves
     test = None if moves is None else moves.constraint([], [], None)
     refused = [item for item in subject.items if test is not None and not test(item)]
@@ -66,13 +66,13 @@ def strict_constraint(subject: Subject) -> str:
 
 
 def _plain_text(subject: Subject) -> str:
-    """Of the first example, as the domain itself writes it."""
+    """The text of the first example, as an item of the domain instead of its form."""
     base, plain = _plain(subject)
     return base.items.text(plain(subject.items[0]))
 
 
 def bad_names(subject: Subject) -> str:
-    """A single change whose name isn't read, written and told back as itself, or no single changes."""
+    """A single change whose name isn't parsed to the right item or isn't the item's name, or no single changes."""
     variants = subject.domain.variants
     if variants is None:
         return ""
@@ -88,7 +88,7 @@ def bad_names(subject: Subject) -> str:
 
 
 def bad_classes(subject: Subject) -> str:
-    """Columns of classes without `class`, or without one value for each score."""
+    """Columns of the classes, if `class` is missing or there isn't one value for each score."""
     make = None if subject.domain.variants is None else subject.domain.variants.classes
     if make is None:
         return ""
@@ -100,7 +100,7 @@ def bad_classes(subject: Subject) -> str:
 
 
 def bad_space(subject: Subject) -> str:
-    """A design space that refuses its own origin or an item of its own `mutate`."""
+    """A design space that rejects its origin or an item that its `mutate` returned."""
     design = subject.domain.design
     if design is None:
         return ""
@@ -124,7 +124,7 @@ def bad_design_rows(subject: Subject) -> str:
 
 
 def bad_instrument(subject: Subject) -> str:
-    """Another number of observed items than of items, or other ones from the instrument once it is loaded."""
+    """A wrong number of observed items, or a saved and loaded instrument that observes other items."""
     observation, items = subject.domain.observation, subject.items
     instrument = None if observation is None else observation.fit(items)
     if observation is None or instrument is None:
@@ -140,7 +140,7 @@ def bad_instrument(subject: Subject) -> str:
 
 
 def misplaced_texts(subject: Subject) -> str:
-    """An item that isn't read from the text of its place in a written file."""
+    """An item that isn't the parsed `text_at` its position in a written file."""
     sidecar, items = subject.domain.sidecar, subject.domain.items
     if sidecar is None:
         return ""
@@ -154,7 +154,7 @@ def misplaced_texts(subject: Subject) -> str:
 
 
 def bad_points(subject: Subject) -> str:
-    """Positions that aren't [point 3] with a number for each point, or another count of records than of items."""
+    """Positions that aren't [point 3] with a number for each point, or a wrong number of results."""
     structures = subject.domain.structures
     if structures is None or structures.points is None:
         return ""
@@ -176,7 +176,7 @@ def bad_galleries(subject: Subject) -> str:
 
 
 def bad_letters(subject: Subject) -> str:
-    """A letter in two classes, or aligned rows without a letter in each column."""
+    """A letter that is in two classes, or aligned rows without a letter in each column."""
     letters = subject.domain.pictures.letters if subject.domain.pictures else None
     if letters is None:
         return ""
@@ -190,7 +190,7 @@ def bad_letters(subject: Subject) -> str:
 
 
 def bad_notes(subject: Subject) -> str:
-    """Notes of metrics with an unknown direction, or names of sets that aren't text."""
+    """Notes of metrics with an unknown direction, or names of sets that aren't str."""
     sets = subject.domain.reference_sets
     if sets is None:
         return ""
@@ -200,7 +200,7 @@ def bad_notes(subject: Subject) -> str:
 
 
 def bad_form(subject: Subject) -> str:
-    """A plain item that the domain itself refuses, or an adapted oracle with another name or other scores."""
+    """A plain item that the domain refuses, or an adapted oracle whose name or scores differ."""
     form = subject.domain.form
     if form is None:
         return ""
@@ -224,7 +224,7 @@ def domain_of_form(domain: Domain) -> Domain:
 
 
 def bad_forms(subject: Subject) -> str:
-    """An import string that leads to no form, or to one of another name than `domain/form`."""
+    """An import string that doesn't lead to a form, or a form whose name isn't `domain/form`."""
     for name, target in subject.domain.forms.items():
         found = imported(target)
         expected = f"{subject.domain.name}/{name}"
@@ -235,19 +235,19 @@ def bad_forms(subject: Subject) -> str:
 
 PART_LAWS = (
     Law("form", "plain items and oracles are the domain's own", bad_form,
-        "Take from an item what only the form knows."),
+        "Remove from an item the data that only the form has."),
     Law("moves", "each gives items, or refusals now and then", bad_moves,
         "Return a Refusal where nothing can be made."),
     Law("moves", "one seed gives one item", moves_without_seed, "Draw from the generator that is handed over."),
     Law("moves.constraint", "no patterns accept every item", strict_constraint, "Test patterns only."),
-    Law("variants", "names of single changes are read, written and told back", bad_names, "Write one name for each."),
+    Law("variants", "names of single changes are parsed and returned unchanged", bad_names, "Write one name for each."),
     Law("variants.classes", "there is a cell for each score, `class` among them", bad_classes,
         "Return lists by column."),
     Law("design.space", "a space accepts its origin and its own moves", bad_space, "Move within the space."),
     Law("design", "there is a row and a set of marks for each item", bad_design_rows, "Return one for each item."),
     Law("observation", "a loaded instrument observes as the fitted one does", bad_instrument,
         "Write all it needs in `to_json`."),
-    Law("sidecar.text_at", "it tells the text of each item that was written", misplaced_texts, "Count items from 0."),
+    Law("sidecar.text_at", "it returns the text of each item in the file", misplaced_texts, "Count items from 0."),
     Law("structures.points", "there are numbers [point] and positions [point 3] of each item", bad_points,
         "Return one for each."),
     Law("pictures.render_alike", "there is an SVG element or an <img> for each item", bad_galleries,

@@ -1,4 +1,4 @@
-"""What follows from a domain's properties: how many items are measured, and how generated ones compare."""
+"""Helpers that make `Domain.measure` and `Domain.evaluate` from functions of properties."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from sciencegen.metrics.distances import wasserstein_1d
 from sciencegen.metrics.diversity import unique_fraction
 
 Measure = Callable[[Sequence[Item], Sequence[str]], np.ndarray]
-"""(items, names) -> [item property], NaN where one fails."""
+"""(items, names) -> [item property], NaN where the measurement fails."""
 MOST_COMPARED = 1000
-"""Items whose nearest reference is looked for: evenly spaced ones of more."""
+"""Maximum number of items whose nearest reference is computed; of more items, an evenly spaced subset."""
 
 
 def measure_each(functions: Mapping[str, Callable[[Item], float]]) -> Measure:
-    """`Domain.measure` by functions of one item.
+    """Make `Domain.measure` from functions of one item.
 
     Parameters
     ----------
     functions : mapping
-        Name of a property -> (item) -> number. A ValueError or an ArithmeticError is a failure, NaN in the table.
+        Name of a property -> (item) -> number. If it raises a ValueError or an ArithmeticError, the value is NaN.
 
     Examples
     --------
@@ -52,14 +52,14 @@ def measure_each(functions: Mapping[str, Callable[[Item], float]]) -> Measure:
 
 
 def property_metrics(items: ItemIO, measure: Measure, names: Sequence[str], similarity: Similarity) -> Evaluate:
-    """`Domain.evaluate` by properties and similarity.
+    """Make `Domain.evaluate` from properties and similarity.
 
     Parameters
     ----------
     items : ItemIO
     measure : (items, names) -> [item property]
     names : sequence of str
-        Of the properties whose distributions are compared.
+        Names of the properties whose distributions are compared.
     similarity : Similarity
 
     Returns

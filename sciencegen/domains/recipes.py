@@ -1,4 +1,4 @@
-"""What a recipe is: a named way to train a generative model of a domain's items."""
+"""The record `Recipe`, a named way to train a generative model of a domain's items, and its parts."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
 Encoded = Any
 """One item as an integer or float array, or a record of arrays with a length."""
 Remember = Callable[[str, Callable[[], Any]], Any]
-"""(name, make) -> what `make` gives, plain data that follows from a trained model alone; made once and kept."""
+"""(name, make) -> the cached result of `make`: plain data that depends only on the trained model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Naming:
-    """Items of a representation as variants of its reference (proteins: of an alignment's focus).
+    """Names for the items of a representation as variants of its reference (proteins: the focus of an alignment).
 
     Parameters
     ----------
     reference : Reference
     column : str
-        Of the names in tables, such as `mutant`.
+        Name of the tables' column of variant names, such as `mutant`.
     names : (items) -> list of str or None
     suffixes : (items) -> list of str
-        How names in the domain's own files end (`/24-286`).
+        Suffixes of the names in files of the domain's own formats (`/24-286`).
     mutate : (item, generator) -> item or Refusal
-        A move among variants of the reference, in place of `Moves.mutate`.
+        Replaces `Moves.mutate`: the result is a variant of the reference too.
     differences : (items) -> [item feature]
-        Features against the reference, in place of `Regression.features`.
+        Replaces `Regression.features`: features of the differences from the reference.
     start : tuple of str
-        Texts of items that a search begins with.
+        Texts of the items that a search starts from.
     """
 
     reference: Reference
@@ -59,13 +59,13 @@ class ObservedItems:
     Parameters
     ----------
     instrument : Instrument, optional
-        How items that are made without an instrument would be observed. None: items are made as an instrument saw them.
+        Observes the noise-free items that a model generates. None: the generated items are already observed ones.
     notes : tuple of str
-        What a file of observed items should say.
+        Notes for a file of observed items.
     hidden : frozenset of str
-        Conditions that items as an instrument saw them don't show.
+        Conditions that can't be measured on observed items.
     as_seen : str
-        A sentence for users who ask for noise-free items of a model that makes observed ones.
+        Message for users who request noise-free items from a model that generates observed ones.
     """
 
     instrument: Instrument | None = None
@@ -76,7 +76,7 @@ class ObservedItems:
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """Numbers of an item that follow from the representation (of a family's rows: mutations against its focus).
+    """Quantities of an item that depend on the representation (for a family: the mutations relative to its focus).
 
     Parameters
     ----------
@@ -92,9 +92,9 @@ class Measures:
 
 
 class Representation(Protocol):
-    """Items to tensors and back; fitted on training data, saved as plain JSON.
+    """Converts items to tensors and back; fitted on training data, saved as plain JSON.
 
-    Subclass it: then the optional parts are None.
+    Subclasses inherit None for the optional parts.
     """
 
     name: str
@@ -115,43 +115,43 @@ class Representation(Protocol):
 
     @property
     def scales(self) -> Mapping[str, float]:
-        """Property -> standard deviation of the training data, where it is known."""
+        """Property -> standard deviation in the training data, where known."""
         return {}
 
     def encode(self, items: Sequence[Item]) -> list[Encoded | Refusal]: ...
 
     def batch(self, encoded: Sequence[Encoded], values: np.ndarray | None = None) -> Batch:
-        """Arrays of `encode` and raw property values [item property] (NaN = missing) as a Batch."""
+        """Build a Batch from arrays of `encode` and raw property values [item property] (NaN = missing)."""
 
     def decode(self, batch: Batch) -> list[Item | Refusal]: ...
 
     canonical: bool = False
-    """Whether an item has one way to be written as a row, which `well_formed` checks."""
+    """Whether each item has exactly one valid encoding, which `well_formed` checks."""
 
     def well_formed(self, batch: Batch, items: Sequence[Item | Refusal]) -> np.ndarray:
-        """[item] whether each row is how its item is written; items: what the batch decodes to. Training data could not
-        hold a row that isn't. Only of `canonical` representations."""
+        """[item] whether each row is the encoding of its item; items: the decoded batch. Training data can't contain
+        other rows. Used for `canonical` representations only."""
         return np.ones(len(items), bool)
 
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        """Raw values by name as one standardized row [property], NaN where not given."""
+        """Standardize raw values by name to one row [property], NaN for missing values."""
 
     def to_json(self) -> Json: ...
 
 
 @runtime_checkable
 class Completing(Representation, Protocol):
-    """A representation of a recipe that completes items."""
+    """Representation of a recipe that completes items."""
 
     def given(self, items: Sequence[Item]) -> list[Encoded | Refusal]:
-        """Items without what they lack, as `encode`."""
+        """Encode incomplete items, as `encode` does, without the missing part."""
 
     def confirmed(self, asked: Item, made: Item) -> Item | Refusal:
-        """`made`, or why it isn't the item that was asked for."""
+        """Return `made`, or a Refusal with the reason if it isn't a completion of `asked`."""
 
 
 class VariantScore(Protocol):
-    """score: higher is fitter, 0 for the reference itself."""
+    """Score of one variant: higher is fitter, the reference itself has 0."""
 
     @property
     def name(self) -> str: ...
@@ -164,7 +164,7 @@ class VariantScore(Protocol):
 
 
 class VariantScorer(Protocol):
-    """Scores of the variants of one item by a model of its family."""
+    """Scores variants of one item by a model of its family."""
 
     @property
     def names(self) -> VariantNames: ...
@@ -174,12 +174,12 @@ class VariantScorer(Protocol):
     def score(self, texts: Sequence[str]) -> Sequence[VariantScore | Refusal]: ...
 
     def doubts(self) -> list[str]:
-        """Why the scores mean little, in words."""
+        """Warnings that the scores may be unreliable, as sentences."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
-    """Fine-tuning.
+    """Functions for fine-tuning.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class Adaptation:
     adapt : (model, old representation, new representation, seed) -> model
         A model for the new representation with the old weights.
     fewest : int
-        Items, fewer of which an adapted model doesn't fit its latent priors to anew.
+        Number of items below which fine-tuning keeps the latent priors instead of fitting new ones.
     """
 
     adapt_representation: Callable[..., Representation]
@@ -197,17 +197,17 @@ class Adaptation:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOracles:
-    """What a trained model itself says of items.
+    """Oracles that a trained model provides, such as a likelihood.
 
     Parameters
     ----------
     make : (model, representation, remember) -> oracles by name
     names : tuple of str
-        That these and `Representation.measures` may have.
+        Names that these oracles and `Representation.measures` may have.
     on_request : tuple of str
-        Of these, what is scored only where it is named: predictors don't learn from it.
+        The subset of `names` that is computed only when requested by name; predictors don't use it as features.
     inform_predictors : bool
-        Whether a predictor that is given the model learns from the others by default.
+        Whether predictors that are trained with this model use the other names as features by default.
     """
 
     make: Callable[..., Mapping[str, Oracle]]
@@ -225,11 +225,11 @@ class FamilyTraining:
     scorer : (model, representation) -> VariantScorer or None
         None for a model that scores no variants.
     weight : str
-        Of `columns` the one by which items are drawn in training; the model gets their sum as `effective_items`.
+        Name in `columns` of the weights by which training samples items; the model gets their sum as `effective_items`.
     columns : tuple of str
-        Columns of numbers that are no conditions and that `fit` gets after the conditions.
+        Numeric columns other than conditions, which are passed to `fit` after the conditions.
 
-    `Recipe.fit` then gets `context`, the context of the data (`Family.context`), or None.
+    `Recipe.fit` is then called with `context`, the context of the data (`Family.context`), or None.
     """
 
     scorer: Callable[..., VariantScorer | None]
@@ -248,8 +248,8 @@ class Recipe:
     load_representation : (data) -> Representation
         The inverse of `Representation.to_json`.
     build : (representation, settings) -> LatentModel
-        A torch module. The settings of a diffusion hold its own as `diffusion`, so that a distilled one can draw with
-        others.
+        A torch module. The settings of a diffusion model have a field `diffusion`, so that distilled models can sample
+        with other settings.
     settings : type
         A frozen record.
     conditions : tuple of str, optional
@@ -257,14 +257,14 @@ class Recipe:
         conditioned on nothing.
     description : str
     form : str
-        Of the domain's items that the recipe learns, "" for the domain's own items.
+        Name of the form whose items the recipe learns, "" for the domain's own items.
     training : mapping
-        What it changes of the training defaults.
+        Training settings that differ from the defaults.
     check : (model, representation, held-out arrays) -> figures, optional
-        Default: how many items come back.
+        Default: the share of items that are reconstructed.
     completes : bool
-        The model makes no items of its own, it gives items what they lack (molecules: coordinates). Its representation
-        is `Completing`.
+        The model generates no new items, it adds a missing part to given ones (molecules: coordinates). Its
+        representation is `Completing`.
     adaptation : Adaptation, optional
     oracles : ModelOracles, optional
     family : FamilyTraining, optional

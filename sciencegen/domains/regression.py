@@ -1,4 +1,4 @@
-"""What property regressors see of items: features, groups, and how new items may differ from measured ones."""
+"""Inputs of property regressors: features, groups, and splits that imitate how new items differ from measured ones."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:  # they import libraries that many verbs don't need
 
 
 class FittedFeatures(Protocol):
-    """Features of regressors that are fitted to the training items."""
+    """Features for regressors, fitted to the training items."""
 
     @property
     def blocks(self) -> Sequence[Block]: ...
 
     @property
     def defaults(self) -> Mapping[str, object]:
-        """Settings of a predictor that suit these features."""
+        """Settings of a predictor that work well with these features."""
 
     def encode(self, items: Sequence[Item]) -> Sequence[np.ndarray | Refusal]: ...
 
     def novel(self, items: Sequence[Item]) -> np.ndarray:
-        """[item] which items have something that no training item had."""
+        """[item] whether an item has a feature that no training item had."""
 
     def refusal(self, item: Item) -> str | None: ...
 
@@ -40,24 +40,25 @@ MakeSplit = Callable[[Sequence[Item], Any], "Split"]
 
 
 def all_alone(items: Sequence[Item]) -> list[str]:
-    """Labels of items of which none belongs to another."""
+    """Labels that put each item in a group of its own."""
     return [""] * len(items)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Regression:
-    """What property regressors see of items.
+    """Inputs of property regressors.
 
     Parameters
     ----------
     features : (items) -> [item feature]
     groups : (items) -> list of str, optional
-        A label for each item (molecules: the scaffold), "" for one that is alone; a grouped split keeps equal labels
-        together. Default: every item is alone.
+        A label for each item (molecules: the scaffold), "" for an item without a group; a grouped split keeps items
+        with equal labels together. Default: no item has a group.
     splits : mapping
-        Name -> (items, fitted features) -> Split: how new items may differ from measured ones. None: by `groups`.
+        Name -> (items, fitted features) -> Split: a split by how new items may differ from measured ones. None: split
+        by `groups`.
     fit : (items, reference) -> FittedFeatures or None, optional
-        Features fitted to training items; None of it where `features` serve.
+        Fit features to training items; returns None if `features` are to be used instead.
     load : (data) -> FittedFeatures, optional
         The inverse of `FittedFeatures.to_json`.
     """

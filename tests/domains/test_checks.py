@@ -86,7 +86,7 @@ BREACHES = [
     ("name", "a domain has a name", TOY, "name", "a/b"),
     ("items.parse", "examples are items", TOY, "items.parse", lambda text: Refusal("no item")),
     ("items.parse", "the item again", TOY, "items.text", lambda item: TOY.items.text(item + 1)),
-    ("items.parse", "nothing is refused", TOY, "items.parse", lambda text: TOY.items.parse(text) if text else ORIGIN),
+    ("items.parse", "text is refused", TOY, "items.parse", lambda text: TOY.items.parse(text) if text else ORIGIN),
     ("items.text", "one cell", TOY, "items.text", lambda item: TOY.items.text(item) + "\n"),
     ("items.formats", "formats", TOY, "items.formats", ("csv",)),
     ("items.read", "texts and numbers", TOY, "items.read", lambda path, column: iter(())),

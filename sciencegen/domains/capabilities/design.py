@@ -1,4 +1,4 @@
-"""What design rounds with a laboratory use of items."""
+"""The optional part `Design`: design rounds with a laboratory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DesignSpace(Protocol):
-    """What may be proposed."""
+    """The set of items that may be proposed."""
 
     @property
     def origin(self) -> Item:
@@ -23,11 +23,11 @@ class DesignSpace(Protocol):
 
     @property
     def reference(self) -> Reference | None:
-        """What the user named as the reference; None where none was given."""
+        """The reference that the user gave, or None."""
 
     @property
     def notes(self) -> list[str]:
-        """What the options were understood as."""
+        """How the options were interpreted, as sentences."""
 
     def accepts(self, item: Item) -> bool: ...
 
@@ -35,13 +35,13 @@ class DesignSpace(Protocol):
         """A random move within the space."""
 
     def everything(self, limit: int) -> list[Item] | None:
-        """All items where there are no more than `limit`, else None."""
+        """All items of the space if there are at most `limit`, else None."""
 
 
 class MakeDesignSpace(Protocol):
-    """(items measured so far, options in the domain's language) -> design space.
+    """(items measured so far, options of the domain) -> design space.
 
-    The option `reference` is what `wild_type` was read as.
+    The option `reference` is the parsed `wild_type`.
     """
 
     def __call__(self, measured: Sequence[Item] = (), **options: object) -> DesignSpace: ...
@@ -57,11 +57,11 @@ class Design:
     options : tuple of str
         Names of the options of `space`.
     features : (items, origin) -> SiteRows or None, optional
-        Letters of sequences of one length with features of each letter; None where an item can't be aligned with the
-        origin. Regressors then see `Regression.features`. Default: they always do.
+        Features by site, for sequences of one length; None if an item can't be aligned with the origin, and then
+        regressors use `Regression.features`. Default: they always use these.
     marks : (items, origin) -> list of set, optional
-        Of each item what other items of a plate may have in common with it beside the origin. Default: its label in
-        `Regression.groups`.
+        For each item the marks (proteins: mutations) that other items of a plate may share with it. Default: its label
+        in `Regression.groups`.
     """
 
     space: MakeDesignSpace

@@ -1,4 +1,4 @@
-"""Forms of a domain: the same science with more of each item, such as molecules with coordinates."""
+"""Forms of a domain: the same science with more data for each item, such as molecules with coordinates."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sciencegen.scoring.oracles import Oracle
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Items that have a reference in common, which a file or a table of measured variants names.
+    """Items with a common reference, which a file or a table of measured variants specifies.
 
     Parameters
     ----------
     context : (path) -> JSON
-        What the items of a file have in common (proteins: the focus of an alignment and its numbering). Prepared data
-        keep it.
+        Data that all items of a file share (proteins: the focus of an alignment and its numbering). Prepared data
+        contain it.
     variant_rows : (reference, rows) -> rows
-        Rows of variants of one item, named or written out, as rows of the form.
+        Convert rows of variants of one item, given by name or in full, to rows of the form.
     variant_context : (reference) -> JSON
-        `context` of such rows.
+        `context` of the rows of `variant_rows`.
     with_measured : (rows, context, table, name) -> rows
-        Rows of a family, then those of `table()`, measured variants of the context's reference, with the column `name`.
+        Rows of a family, then those of `table()`: measured variants of the context's reference, with the column `name`.
     columns : tuple of str
-        Columns of numbers that every row has.
+        Numeric columns that every row has.
     """
 
     context: Callable[[Path], Json]
@@ -38,14 +38,14 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """What a domain that is a form of another one has beside the parts of a domain.
+    """Functions that relate a form to the domain that it is a form of.
 
     Parameters
     ----------
     plain : (item) -> item
-        The domain's own item of one of the form's.
+        Convert an item of the form to an item of the domain.
     adapt_oracle : (oracle) -> oracle
-        An oracle of the domain's own items, such as a plugin's, for items of the form.
+        Make an oracle for items of the domain, such as a plugin's, score items of the form.
     holds : (path) -> bool
         Whether the items of a file have this form.
     family : Family, optional
@@ -57,5 +57,5 @@ class Form:
     family: Family | None = None
 
     def plain_items(self, items: Sequence[Item]) -> list[Item]:
-        """`plain` of each."""
+        """Apply `plain` to each item."""
         return [self.plain(item) for item in items]

@@ -1,4 +1,4 @@
-"""Moves on items, for searches and design rounds, and patterns that items must or must not hold."""
+"""Moves on items, for searches and design rounds, and patterns that items must or must not contain."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Move = Callable[[Item, np.random.Generator], Item | Refusal]
 Crossover = Callable[[Item, Item, np.random.Generator], Item | Refusal]
 Test = Callable[[Item], bool]
 MakeTest = Callable[[Sequence[str], Sequence[str], Reference | None], Test]
-"""(patterns to keep, patterns to forbid, reference) -> test of an item. With a reference, patterns that the reference
-itself holds may stay where it has them."""
+"""(patterns to keep, patterns to forbid, reference) -> test of an item. A forbidden pattern that the reference contains
+is allowed at the same place in an item."""
 
 
 def no_patterns(keep: Sequence[str], forbid: Sequence[str], reference: Reference | None) -> Test:
-    """The test of a domain without patterns: any pattern is an error."""
+    """The `constraint` of a domain without patterns: raises an error if any are given."""
     if pattern := next(iter((*keep, *forbid)), None):
         raise ConfigError(f"Expected no patterns, got '{pattern}': this domain has none. Use `where`.")
     return lambda item: True
@@ -32,13 +32,13 @@ class Moves:
     Parameters
     ----------
     mutate : (item, generator) -> item or Refusal
-        A small random move on how an item is written; the control that a latent search must beat.
+        A small random change of an item's text; the baseline for searches in a latent space.
     edit : (item, generator) -> item or Refusal, optional
-        A small random move on the item itself.
+        A small random change of the item itself.
     recombine : (item, other, generator) -> item or Refusal, optional
-        A child of two items.
+        Crossover: an item with parts of both.
     constraint : (keep, forbid, reference) -> test, optional
-        Patterns in the domain's language (molecules: SMARTS) as one test of an item.
+        Combine patterns in the domain's syntax (molecules: SMARTS) to one test of an item.
     """
 
     mutate: Move

@@ -1,4 +1,4 @@
-"""How an instrument sees items."""
+"""The optional part `Observation`: how an instrument observes items."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sciencegen.items import Item, Json, Refusal
 
 
 class Instrument(Protocol):
-    """How an instrument saw a set of items."""
+    """Model of the instrument that observed a set of items."""
 
     def observed(self, items: Sequence[Item], seed: int) -> list[Item | Refusal]:
-        """Items as the instrument sees them; those that it saw already are unchanged."""
+        """Simulate the observation of noise-free items; items that are already observed are returned unchanged."""
 
     def to_json(self) -> Json: ...
 
@@ -25,8 +25,8 @@ class Observation:
     Parameters
     ----------
     fit : (items) -> Instrument or None
-        How an instrument saw items like these, None where they are as they are. A predictor that learned from such
-        items sees others once these are observed.
+        Estimate the instrument from observed items; None for noise-free items. A predictor trained on observed items
+        passes other items through `Instrument.observed` first.
     load : (data) -> Instrument
         The inverse of `Instrument.to_json`.
     """

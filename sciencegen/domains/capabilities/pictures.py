@@ -1,4 +1,4 @@
-"""Pictures of items beyond one at a time."""
+"""The optional part `Pictures`: pictures of many items."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Pictures:
     Parameters
     ----------
     gallery : int
-        How many items a report draws of each group; 0 where pictures side by side show nothing.
+        Number of items of each group that a report draws; 0 for no gallery.
     traversals : bool
-        Whether neighbours in a latent space look alike, so that a report shows rows of pictures along it.
+        Whether neighbours in a latent space look alike; a report then shows rows of pictures along latent directions.
     render_alike : (items, width, height) -> list of str, optional
-        `Domain.render` of each item, all on one scale, such as of brightness.
+        `Domain.render` of each item, with a common scale, such as of brightness.
     letters : Letters, optional
     """
 

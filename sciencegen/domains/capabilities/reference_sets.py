@@ -1,4 +1,4 @@
-"""Held-out and training sets that come with a domain, and what its metrics mean."""
+"""The optional part `ReferenceSets`: shipped held-out and training sets, and notes on metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sciencegen.items import Direction
 
 
 class MetricNote(NamedTuple):
-    """What a metric is, which end is better (None for neither), and published figures by model."""
+    """Meaning of a metric, its better direction (None if there is none), and published values by model."""
 
     meaning: str
     direction: Direction | None = None
@@ -25,14 +25,14 @@ class ReferenceSets:
     Parameters
     ----------
     held_out : () -> tuple of str
-        Names of held-out sets that `Domain.evaluate` takes in place of items.
+        Names of held-out sets that `Domain.evaluate` accepts in place of items.
     training : () -> tuple of str
         Names of training sets whose keys are shipped.
     load_training : (name) -> container of keys, or None where it isn't shipped
     notes : mapping
         Metric -> MetricNote.
     units : mapping
-        Metric -> unit; distances between the values of a property have the property's unit.
+        Metric -> unit; not needed for distances between values of a property, which have the property's unit.
     """
 
     held_out: Callable[[], tuple[str, ...]] = tuple

@@ -1,4 +1,4 @@
-"""A file beside a table that holds the items, where their texts are too large for cells."""
+"""The optional part `Sidecar`: items in a file next to the table, for texts that are too large for a cell."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sciencegen.items import Item
 
 @dataclass(frozen=True, kw_only=True)
 class Sidecar:
-    """The file beside a table.
+    """The file of items next to a table.
 
     Parameters
     ----------
     ending : str
-        Of the file, such as ".fits".
+        Suffix of the file, such as ".fits".
     cell : (item) -> str
-        The file and number of an item that is in a file already (`stamps.fits[3]`), else "".
+        File and number of an item that was read from a file (`stamps.fits[3]`), else "".
     text_at : (path, number) -> str
-        The text of the item with this number, from 0, in a file that `ItemIO.write` wrote.
+        The text of the item with this number, counted from 0, in a file that `ItemIO.write` wrote.
     """
 
     ending: str

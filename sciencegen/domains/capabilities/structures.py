@@ -1,4 +1,4 @@
-"""Items with coordinates in space."""
+"""The optional part `Structures`: items with coordinates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Placement = Mapping[str, tuple[Sequence[int], np.ndarray]]
 
 
 class Points(Protocol):
-    """Points of one item. numbers: [point] type of each. positions: [point 3] in ångström."""
+    """Points (atoms) of one item. numbers: [point] their types. positions: [point 3] in ångström."""
 
     @property
     def numbers(self) -> np.ndarray: ...
@@ -26,20 +26,20 @@ class Points(Protocol):
 
 
 class Scaffold(Protocol):
-    """A part of an item that is to stay as it is in a file."""
+    """A part of an item, read from a file, that must be kept unchanged."""
 
     @property
     def item(self) -> Item: ...
 
     @property
     def pattern(self) -> str:
-        """As `Moves.constraint` takes it."""
+        """The part as a pattern for `Moves.constraint`."""
 
     def place(self, item: Item, attempt: int = 0) -> Placement | Refusal:
-        """Where the part is in an item; further attempts take further matches."""
+        """Find the part in an item; each attempt uses another match."""
 
     def fit(self, item: Item, made: Item, known: Placement) -> Item | Refusal:
-        """The completed item with the part in its place."""
+        """Align the completed item `made` so that the part has its coordinates of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +49,13 @@ class Structures:
     Parameters
     ----------
     records : (path) -> (format, texts), optional
-        Of a file that `ItemIO.write` wrote, for a 3D viewer: the name of a format that 3Dmol.js reads, and the record
-        of each item, "" for an item without coordinates.
+        Read a file that `ItemIO.write` wrote for a 3D viewer: the name of a format that 3Dmol.js supports, and the
+        record of each item, "" for an item without coordinates.
     read_scaffold : (path) -> Scaffold, optional
     points : (items) -> list of Points or Refusal, optional
-        Of items of the form, and of the domain's own items too, for which coordinates are made.
+        Accepts items of the form and also plain items of the domain, for which coordinates are generated.
     readouts : mapping
-        Property -> name in `networks.equivariant.properties.READOUTS`, where it is known.
+        Property -> name in `networks.equivariant.properties.READOUTS`, if there is one.
     """
 
     records: Callable[[Path], tuple[str, Iterator[str]]] | None = None

@@ -10,23 +10,23 @@ from sciencegen.items import Cell, Item, Reference, Refusal
 
 
 class VariantNames(Protocol):
-    """Variants of one reference, by name."""
+    """Names of the variants of one reference."""
 
     @property
     def remedy(self) -> str:
-        """What to do about a `hint`."""
+        """What the user can do about a `hint`, as a sentence."""
 
     def all_singles(self) -> list[str]:
         """Names of all single changes."""
 
     def read(self, text: str) -> tuple[str, str] | Refusal:
-        """(name, text of the item) of a name, or of an item that is written out."""
+        """Parse the name of a variant, or the text of the whole item, to (name, text of the item)."""
 
     def places(self, texts: Iterable[str]) -> set[str]:
-        """The few texts from which `hint` follows as from all of these."""
+        """A small set of texts for which `hint` gives the same result as for all these texts."""
 
     def hint(self, texts: Iterable[str]) -> str:
-        """What would make texts fit that were refused, "" where nothing would."""
+        """Explain why refused texts don't match the reference, such as other numbering; "" without an explanation."""
 
 
 class VariantClasses(Protocol):
@@ -37,12 +37,12 @@ class VariantClasses(Protocol):
         """Names of the columns of `values`, among them `class`."""
 
     def values(self, scores: Sequence[float]) -> dict[str, list[Cell]]:
-        """Column -> cells, one for each score."""
+        """Column -> list of cells, one for each score."""
 
     def notes(self) -> list[str]: ...
 
     def doubts(self) -> list[str]:
-        """Why the classes may mean little, in words."""
+        """Warnings that the classes may be unreliable, as sentences."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +52,16 @@ class Variants:
     Parameters
     ----------
     read_reference : (source, first) -> Reference
-        From the text of an item or from a file; `first` is the number of its first part where a file says none.
+        Read from the text of an item or from a file; `first` is the number of its first site, if a file has no numbers.
     text_of : (reference, text) -> text or Refusal
-        The text of an item from its name (`A42G:K43R`) or from the item itself.
+        The text of an item from its variant name (`A42G:K43R`) or from its own text.
     name_of : (reference, item) -> name or Refusal
     names : (reference) -> VariantNames
     exempt_motifs : (reference, forbid) -> notes
-        Which patterns of `forbid` the reference itself holds.
+        Notes on the patterns of `forbid` that the reference contains.
     classes : (scores of all singles) -> VariantClasses, optional
     unit : str
-        Of the scores of variants.
+        Unit of the scores of variants.
     """
 
     read_reference: Callable[[str, int], Reference]
@@ -74,4 +74,4 @@ class Variants:
 
 
 ReferenceLike = Reference | Mapping[str, object]
-"""A reference, or the context of a prepared dataset that names one (`Family.context`)."""
+"""A reference, or the context of a prepared dataset that contains one (`Family.context`)."""

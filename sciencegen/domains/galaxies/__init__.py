@@ -1,4 +1,4 @@
-"""Galaxies: stamps of images with their pixel scale, PSF and noise in, generated and searched ones out."""
+"""The domain of galaxies. An item is a stamp: a small image with its pixel scale, PSF and noise."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DOMAIN = Domain(
     similarity=Similarity(
         matrix=similarity.similarity,
         nearest=similarity.nearest,
-        maximum=0.95,  # simulated galaxies have 0.77 (median), a galaxy and a small move of it 0.96
+        maximum=0.95,  # median of two simulated galaxies: 0.77; of a galaxy and a small move of it: 0.96
     ),
     oracles=Oracles(find=oracles.oracle, names=oracles.oracle_names, not_goals=oracles.NOT_GOALS),
     regression=Regression(features=features.features),

@@ -1,9 +1,9 @@
-"""Cubes of stamps in HDF5, Zarr and .npz: `images` [n y x], [n band y x] or [n y x band], with columns of n numbers
-beside it.
+"""Cubes of stamps in HDF5, Zarr and .npz: `images` [n y x], [n band y x] or [n y x band], and columns of n numbers.
 
-The layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of each) are
-such. Data sets called psf [n y x] or [y x] and variance [n], [n band] or like the images are taken for what they say;
-unit, pixel scale and the rest stand in attributes of the images or of the file, or in a file beside it (`headers`)."""
+Examples are the layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of
+each stamp). Data sets called psf [n y x] or [y x], and variance [n], [n band] or of the images' shape, are used as
+such. Unit, pixel scale and the rest are read from attributes of the images or of the file, or from a file next to it
+(`headers`)."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Cube:
     """An open file of named arrays. arrays: read plane by plane. header: attributes by name."""
 
     def __init__(self, path: Path) -> None:
-        self.path, told = path, told_beside(path)
+        self.path, overrides = path, told_beside(path)
         self.arrays, self.header = _arrays(path)
-        name = told.get("images") or next((one for one in IMAGES if one in self.arrays), None)
+        name = overrides.get("images") or next((one for one in IMAGES if one in self.arrays), None)
         if name is None and len(self.arrays) == 1:
             name = next(iter(self.arrays))
         if name not in self.arrays or len(self.arrays[name].shape) not in (3, 4):
@@ -51,7 +51,7 @@ class Cube:
         self.header = {**self.header, **({} if isinstance(self.images, np.ndarray) else dict(self.images.attrs))}
         self.scales = next((self.arrays[one] for one in SCALES if self._is_column(one)), None)
         header = {**self.header, **({} if self.scales is None else {"PIXSCALE": 1.0})}
-        self.about: About | Refusal = about(header, told)
+        self.about: About | Refusal = about(header, overrides)
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -60,18 +60,18 @@ class Cube:
         return name in self.arrays and self.arrays[name].shape == (len(self),)
 
     def columns(self) -> dict[str, np.ndarray]:
-        """Columns of numbers, of which there is one for each stamp."""
+        """Numeric columns with one value for each stamp."""
         names = [one for one in self.arrays if self._is_column(one) and one not in NOT_COLUMNS]
         return {one: np.asarray(self.arrays[one], float) for one in names if self.arrays[one].dtype.kind in "iufb"}
 
     @cached_property
     def names(self) -> list[str] | None:
-        """What the catalogue calls each stamp."""
+        """Names of the stamps in the catalogue."""
         name = next((one for one in NAMES if self._is_column(one)), None)
         return None if name is None else [_text(cell) for cell in self.arrays[name][:]]
 
     def image(self, index: int) -> np.ndarray:
-        """The image [band y x] of the item at `index`."""
+        """The image [band y x] at `index`."""
         plane = np.asarray(self.images[index], np.float64)
         if plane.ndim == 2:
             return plane[None]
@@ -106,12 +106,12 @@ def _opened(path: Path, changed: int) -> Cube:
 
 
 def opened(path: Path) -> Cube:
-    """The file, kept open for the next stamp of it."""
+    """Open a file; it is cached for the next stamp."""
     return _opened(path, path.stat().st_mtime_ns)
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """Every stamp of a file as a reference, with its numbers."""
+    """Each stamp of a file as a reference, with its values."""
     cube = opened(path)
     columns, names = cube.columns(), cube.names
     for index in range(len(cube)):
@@ -152,8 +152,8 @@ def write_hdf5(
     path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """Arrays images [n band y x], psf [n y x], variance, pixel_scale, id and the columns of numbers; as attributes the
-    unit, and of the file how the stamps came to be."""
+    """Write arrays images [n band y x], psf [n y x], variance, pixel_scale, id and the numeric columns; attributes of
+    the images hold the unit, those of the file the provenance."""
     import h5py
 
     from sciencegen.domains.galaxies.fits_writing import check_alike, mapped, psf_cube, wide
@@ -164,8 +164,8 @@ def write_hdf5(
             return
         images = file.create_dataset("images", data=np.stack([one.image for one in stamps]), track_times=False)
         file.attrs.update({keyword.lower(): value for keyword, (value, _) in provenance(origin).items()})
-        if told := history(origin):
-            file.attrs["history"] = "\n".join(told)
+        if lines := history(origin):
+            file.attrs["history"] = "\n".join(lines)
         images.attrs.update({"unit": "nJy", "bands": ",".join(stamps[0].bands)})
         maps = mapped(stamps)
         variance = np.stack([np.broadcast_to(wide(one), one.image.shape) if maps else one.variance for one in stamps])

@@ -1,8 +1,8 @@
-"""What regressors see of a stamp: its measurements, how bright it is in rings and ellipses, and its shape less the
-PSF's.
+"""Features of a stamp for regressors: measurements, flux in rings and ellipses, and its shape corrected for the PSF.
 
-Shapes are those of HSM's re-Gaussianization (Hirata & Seljak 2003). Stamp and PSF are first smoothed alike, which
-leaves what lies between them as it is: a PSF of less than two pixels across has no moments of its own.
+Shapes are computed by HSM's re-Gaussianization (Hirata & Seljak 2003). Stamp and PSF are first smoothed by the same
+kernel, which doesn't change the shape corrected for the PSF: moments of a PSF narrower than two pixels can't be
+measured directly.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from sciencegen.domains.galaxies.properties import PROPERTIES, measure
 RINGS = np.geomspace(0.75, 24.0, 12)
 """Outer radii of the rings, pixels."""
 ELLIPSES = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
-"""Widths of the elliptical Gaussians that weigh the flux, over the galaxy's own."""
+"""Widths of the elliptical Gaussian weights, relative to the galaxy's own width."""
 MARGIN = 4
-"""Pixels around a PSF into which it is smoothed."""
+"""Pixels of padding around a PSF before it is smoothed."""
 SHAPE = 10
 
 
 def features(stamps: Sequence[Stamp]) -> np.ndarray:
-    """[stamp feature] float32: the properties (0 where one can't be measured, fluxes as logarithms), the pixel scale,
-    the share of the flux in circles around the centre, the logarithm of the noise, the shapes of stamp and PSF, and
-    the logarithm of the flux under elliptical Gaussians."""
+    """[stamp feature] float32: the properties (0 for a failed measurement, fluxes as logarithms), the pixel scale, the
+    shares of the flux in circles around the centre, the logarithm of the noise, the shapes of stamp and PSF, and the
+    logarithms of the flux weighted by elliptical Gaussians."""
     names = [name for name in PROPERTIES if name != "flux"]
     measured = measure(stamps, names)
     measured[:, names.index("signal_to_noise")] = np.log1p(measured[:, names.index("signal_to_noise")])
@@ -55,8 +55,8 @@ def _shares(image: np.ndarray, moments: Moments) -> np.ndarray:
 
 
 def _shape(image: np.ndarray, psf: np.ndarray | None) -> np.ndarray:
-    """e1 and e2 without the PSF, how well it is resolved, the PSF's width (pixels), e1 and e2, and the same and the
-    fourth moment of the stamp with it; all but the first three smoothed. NaN where HSM finds none."""
+    """e1 and e2 corrected for the PSF, the resolution factor, the PSF's width (pixels), e1 and e2, and the stamp's own
+    width, e1, e2 and fourth moment; all but the first three after smoothing. NaN where HSM fails."""
     kernel = np.pad(np.ones((1, 1)) if psf is None else psf.astype(np.float64), MARGIN)
     seen, blur = (galsim.ImageD(ndimage.gaussian_filter(one, SMOOTHING, mode="constant")) for one in (image, kernel))
     found = galsim.hsm.EstimateShear(seen, blur, strict=False, guess_sig_gal=len(image) / 10, hsmparams=HSM)
@@ -71,7 +71,7 @@ def _shape(image: np.ndarray, psf: np.ndarray | None) -> np.ndarray:
 
 
 def _in_ellipses(image: np.ndarray, moments: Moments) -> np.ndarray:
-    """The asinh of the flux in nJy, each pixel weighed by exp(-r² / 2 s²) on ellipses as the stamp's own."""
+    """The asinh of the flux in nJy, each pixel weighted by exp(-r² / 2 s²), with the stamp's elliptical radius r."""
     rows, columns = np.mgrid[: len(image), : len(image)]
     x, y = columns - moments.x, rows - moments.y
     size = 1 - moments.e1**2 - moments.e2**2

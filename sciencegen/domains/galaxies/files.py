@@ -1,9 +1,9 @@
-"""Files of galaxies: FITS, HDF5, Zarr, .npz and .npy, tables and lists of them, folders. Text of an item: itself, or
-a reference.
+"""Files of galaxies: FITS, HDF5, Zarr, .npz and .npy, tables and lists of them, folders. The text of an item is an
+encoded stamp or a reference.
 
 A reference is `stamps.fits[3]` or `cube.h5[3]`: the stamp with this number, from 0, in the order of the file (of its
-extensions, and in each stack); or `one.fits`, a file of one stamp. In a table it may be relative to where the work
-runs, or to the table."""
+extensions, and in each stack); or `one.fits`, a file of one stamp. Paths in a table may be relative to the working
+directory or to the table."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ TABLES = (".csv", ".csv.gz", ".parquet")
 LISTS = (".txt",)
 FORMATS = (*fits_files.ENDINGS, *cubes.ENDINGS, *TABLES, *LISTS)
 STDIN = "stdin."
-"""A file of this name holds what came on standard input: it is gone afterwards, so that nothing stands in it."""
+"""Prefix of the temporary file for standard input; since it is deleted, its stamps get no `source`."""
 WRITTEN = (".fits", ".fit", ".fits.gz", *cubes.HDF5)
 _REFERENCE = re.compile(r"(?P<path>.+?)(\[(?P<number>\d{1,9})\])?")
 
 
 def ending(path: Path | str) -> str:
-    """The longest of `FORMATS` in which a name ends, in any case; "" for none."""
+    """The longest of `FORMATS` that is a suffix of a name, in any case; "" for none."""
     name = Path(path).name.lower()
     return next((one for one in sorted(FORMATS, key=len, reverse=True) if name.endswith(one)), "")
 
 
 def read(path: Path, column: str | None = None) -> Iterator[Row]:
-    """Stream the rows of a file or of a folder of files, stamps as references; what can't be read is still a row."""
+    """Stream the rows of a file or a folder of files, stamps as references; unreadable ones give rows too."""
     path = Path(path)
     if path.is_dir() and not zarr_stores.is_store(path):
         files = [one for one in sorted(path.iterdir()) if ending(one) in (*fits_files.ENDINGS, *cubes.ENDINGS)]
@@ -57,7 +57,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is such a file, or a store, which may be a folder."""
+    """Whether a file exists, or a store, which may be a folder."""
     return path.is_file() or zarr_stores.is_store(path)
 
 
@@ -68,7 +68,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _expanded(texts: Iterator[str], folder: Path) -> Iterator[Row]:
-    """A file's name in a list stands for every stamp in it; a file that can't be read stays, to be refused."""
+    """Replace each file's name in a list by its stamps; an unreadable file is kept, and `parse` refuses it."""
     for line, text in enumerate(texts, start=1):
         place = _found(text, folder)
         if not text or text.startswith(PREFIX) or place.endswith("]"):
@@ -89,7 +89,7 @@ def _numbered(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _found(text: str, folder: Path) -> str:
-    """A reference as it is if its file is there, else beside the table or list that names it."""
+    """A reference unchanged if its file exists, else in the folder of the table or list that contains it."""
     if text.startswith(PREFIX) or not (match := _REFERENCE.fullmatch(text)):
         return text
     path = Path(match["path"])
@@ -100,7 +100,7 @@ def _found(text: str, folder: Path) -> str:
 
 
 def parse(text: str) -> Stamp | Refusal:
-    """A stamp from its text or from a reference, standardized; or why it can't be used."""
+    """Parse a text or a reference to a standardized stamp, or a Refusal with the reason."""
     if not isinstance(text, str) or not text.strip():
         return Refusal("empty")
     text = text.strip()
@@ -131,7 +131,7 @@ def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:
 
 
 def cell(stamp: Stamp) -> str:
-    """How a table for people shows a stamp: where it stands in a file; "" for one that stands nowhere yet."""
+    """Text of a stamp in a table for users: its place in a file; "" for a stamp that isn't in a file yet."""
     return stamp.source
 
 
@@ -141,7 +141,7 @@ def text_at(path: Path, number: int) -> str:
 
 
 def check_writable(path: Path) -> None:
-    """An error for a path that ends in no format of `WRITTEN`."""
+    """Raise a ConfigError unless a path ends in one of `WRITTEN`."""
     if ending(path) not in WRITTEN:
         raise ConfigError(f"Expected an output of galaxies ending in {', '.join(WRITTEN)}, got '{path}'. Choose one.")
 
@@ -150,7 +150,7 @@ def write(
     path: Path, items: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """Stamps as FITS or HDF5, written whole; the same stamps give the same bytes."""
+    """Write stamps as FITS or HDF5 in one step; the same stamps give the same bytes."""
     check_writable(path)
     writer: Callable[..., None] = cubes.write_hdf5 if ending(path) in cubes.HDF5 else fits_writing.write
     writer(Path(path), items, names, values, origin)

@@ -1,10 +1,10 @@
-"""FITS: stamps as images, cubes and extensions, plain or compressed; and a cube with its catalogue, written.
+"""Reads FITS: stamps as images, cubes and extensions, plain or compressed, with their catalogue.
 
 A two-dimensional image is a stamp. A cube is a stack of stamps [n y x], unless its header names as many bands as it has
 planes (BANDS = 'g,r,i'): then it is one stamp; four dimensions are [n band y x]. Extensions called PSF, VARIANCE (or
-VAR), IVAR (WHT, WEIGHT) and ERR (SIGMA, RMS) go with the image of the same EXTVER or, in a file with one image, with
-that; a table of as many rows as there are stamps is their catalogue. Where an image is called SCI,
-only such are read."""
+VAR), IVAR (WHT, WEIGHT) and ERR (SIGMA, RMS) belong to the image of the same EXTVER or to the only image of a file. A
+table with as many rows as there are stamps is their catalogue. If any image is called SCI, only images of this name are
+read."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ ANNOTATIONS = {
 }  # fmt: skip
 PASSED_OVER = frozenset({"MASK", "DQ", "SEG", "SEGMENTATION", "SEGMAP", "CON", "CTX", "MODEL"})
 SCIENCE = "SCI"
-"""What HST and JWST call images; then others, such as VAR_POISSON or AREA, are no stamps."""
+"""Name of images from HST and JWST; other images in these files, such as VAR_POISSON or AREA, aren't stamps."""
 NAMES = ("id", "name", "object", "ident")
 """Columns of a catalogue that name its stamps."""
 OWN = re.compile("pixel_scale|psf_fwhm|variance_.+")
-"""Columns of a catalogue that belong to the stamps themselves."""
+"""Columns of a catalogue that are part of the stamps."""
 
 
 class FitsFile:
-    """An open file: which HDUs hold stamps, their catalogue, and what their headers say, each looked at once. Stacks
-    are read plane by plane; without memory maps, which scaled integers can't have."""
+    """An open file: the HDUs with stamps, their catalogue and their headers, each read once. Stacks are read plane by
+    plane, without memory maps, which don't work for scaled integers."""
 
     def __init__(self, path: Path) -> None:
         from astropy.io import fits
@@ -51,7 +51,7 @@ class FitsFile:
         images = {number: hdu for number, hdu in enumerate(self.hdus) if _is_image(hdu)}
         science = {number: hdu for number, hdu in images.items() if hdu.name.upper() == SCIENCE}
         self.images = {number: _stack_size(hdu) for number, hdu in (science or images).items()}
-        """Number of the HDU -> how many stamps it holds; None: it is one."""
+        """Number of the HDU -> number of stamps in its stack, None for a single stamp."""
         self._about: dict[int, About | Refusal] = {}
 
     def __len__(self) -> int:
@@ -59,12 +59,12 @@ class FitsFile:
 
     @cached_property
     def places(self) -> list[tuple[int, int | None]]:
-        """Of each stamp in order: the HDU, and which of its stack, None where it is the whole image."""
+        """For each stamp in order: the HDU, and the index in its stack, None for a single stamp."""
         return [(hdu, None if size is None else at) for hdu, size in self.images.items() for at in range(size or 1)]
 
     @cached_property
     def catalogue(self) -> tuple[list[str] | None, dict[str, np.ndarray]]:
-        """Names and columns of numbers of the first table with a row for each stamp."""
+        """Names and numeric columns of the first table with a row for each stamp."""
         tables = (hdu for hdu in self.hdus if hdu.__class__.__name__ == "BinTableHDU")
         table = next((hdu for hdu in tables if hdu.header["NAXIS2"] == len(self)), None)
         if table is None:
@@ -79,12 +79,12 @@ class FitsFile:
         if number not in self._about:
             header = {**self.hdus[0].header, **self.hdus[number].header}
             if "pixel_scale" in self.catalogue[1]:
-                header.setdefault("PIXSCALE", 1.0)  # each stamp's own takes its place
+                header.setdefault("PIXSCALE", 1.0)  # replaced by each stamp's own
             self._about[number] = about(header, told_beside(self.path))
         return self._about[number]
 
     def beside(self, number: int) -> dict[str, Any]:
-        """PSF and noise images that go with an image."""
+        """PSF and noise images that belong to an image."""
         version, alone = self.hdus[number].ver, len(self.images) == 1
         return {
             ANNOTATIONS[hdu.name.upper()]: hdu
@@ -99,12 +99,12 @@ def _opened(path: Path, changed: int) -> FitsFile:
 
 
 def opened(path: Path) -> FitsFile:
-    """The file, kept open for the next stamp of it."""
+    """Open a file; it is cached for the next stamp."""
     return _opened(path, path.stat().st_mtime_ns)
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """Every stamp of a file as a reference, without reading a pixel; a catalogue's numbers are the rows' values."""
+    """Each stamp of a file as a reference, without reading pixels; numbers in the catalogue are the rows' values."""
     file = opened(path)
     if not file.images:
         found = [f"{one.name or 'PRIMARY'} {list(one.shape)}" for one in file.hdus if getattr(one, "is_image", False)]
@@ -123,7 +123,7 @@ def _is_image(hdu: Any) -> bool:
 
 
 def _stack_size(hdu: Any) -> int | None:
-    """How many stamps an image HDU holds; None: it is one."""
+    """Number of stamps in the stack of an image HDU, None for a single stamp."""
     shape, bands = hdu.shape, [one for one in str(hdu.header.get("BANDS", "")).split(",") if one.strip()]
     if len(shape) == 2 or (len(shape) == 3 and (shape[0] == len(bands) > 1 or hdu.header.get("CTYPE3", "") == "BAND")):
         return None
@@ -153,20 +153,20 @@ def stamp_at(path: Path, row: int) -> Stamp | Refusal:
 
 
 def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndarray | None:
-    """The image given, else a Gaussian of the given width; zeros, or a width of 0: there is none."""
+    """The given image, else a Gaussian of the given width; None if the image is zero or the width is 0."""
     if given is not None:
         return given if given.any() else None
     return gaussian_psf(said.fwhm, pixel_scale) if said.fwhm else None
 
 
 def band_names(said: About, count: int) -> tuple[str, ...]:
-    """The bands that the file names, if they are as many as the image has; else band1, band2 and so on."""
+    """The file's names of the bands, if their number is that of the image's planes; else band1, band2 and so on."""
     return said.bands if len(said.bands) == count else tuple(f"band{place + 1}" for place in range(count))
 
 
 def _plane(hdu: Any, plane: int | None) -> np.ndarray:
     data = hdu.section[plane] if plane is not None and len(hdu.shape) > 2 else hdu.data
-    return np.asarray(data, np.float64)  # native, whatever the file's type and order of bytes
+    return np.asarray(data, np.float64)  # native, regardless of the file's type and byte order
 
 
 def _variance(
@@ -176,7 +176,7 @@ def _variance(
     row: Mapping[str, float],
     bands: Sequence[str],
 ) -> np.ndarray:
-    """[band] or [band y x] in the file's unit: an extension, else the catalogue, else a keyword, else the frame."""
+    """[band] or [band y x] in the file's unit, from an extension, else the catalogue, a keyword or the stamp's edge."""
     for kind, convert in (("variance", np.asarray), ("inverse", _inverse), ("sigma", np.square)):
         if kind in parts:
             found = convert(parts[kind])

@@ -1,4 +1,4 @@
-"""A stamp as something that GalSim shears, convolves and draws."""
+"""Converts stamps to GalSim objects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def galsim_object(stamp: Stamp, band: int = 0, **options: Any) -> galsim.GSObjec
     """A `galsim.InterpolatedImage` of one band: nJy and arcsec, so that `drawImage(scale=...)` gives nJy in a pixel.
 
     The stamp's own pixel and PSF are part of the profile: draw it with `method="no_pixel"` to get the stamp back, and
-    deconvolve `galsim_psf(stamp)` first if another PSF shall take its place. options: those of InterpolatedImage.
+    deconvolve `galsim_psf(stamp)` first to replace the PSF by another. options: those of InterpolatedImage.
     """
     plane = np.ascontiguousarray(stamp.image[band], np.float64)
     return galsim.InterpolatedImage(galsim.ImageD(plane, scale=stamp.pixel_scale), normalization="flux", **options)
 
 
 def galsim_psf(stamp: Stamp) -> galsim.GSObject | None:
-    """The stamp's PSF, of unit flux; None where there is none."""
+    """The stamp's PSF with unit flux, None for a stamp without PSF."""
     if stamp.psf is None:
         return None
     plane = np.ascontiguousarray(stamp.psf, np.float64)

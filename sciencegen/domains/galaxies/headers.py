@@ -1,12 +1,12 @@
-"""What a file says of its stamps: unit, pixel scale, PSF, noise, bands. Keywords of FITS, attributes of HDF5 and
-Zarr, or a file.
+"""Reads metadata of stamps: unit, pixel scale, PSF, noise, bands. Sources are FITS keywords, attributes of HDF5 and
+Zarr, or a YAML file.
 
-Names in any case, the first that is there counts (`KEYWORDS`). What a file lacks, or says in words of its own, stands
-in `<file>.yaml` beside it or in `stamps.yaml` in its folder, and overrides it:
+Names are case-insensitive; the first one found is used (`KEYWORDS`). `<file>.yaml` next to a file, or `stamps.yaml` in
+its folder, adds missing metadata and overrides the file's:
 
     pixel_scale: 0.168          # arcsec
     zero_point: 27.0            # AB magnitude of 1 in the file's unit; or unit: nJy, uJy, Jy, MJy/sr, nanomaggy
-    psf_fwhm: 0.6               # arcsec, a round Gaussian; where the file has no PSF images
+    psf_fwhm: 0.6               # arcsec, a round Gaussian; if the file has no PSF images
     sigma: 0.02                 # noise in the file's unit; or variance; 0: noise-free
     saturation: 60000           # in the file's unit
     bands: [g, r, i]
@@ -45,19 +45,19 @@ NANOJANSKY = {
     "jy": 1e9, "jansky": 1e9, "nanomaggy": 3631.0, "nanomaggies": 3631.0, "nmgy": 3631.0,
     "maggy": 3631e9, "maggies": 3631e9,
 }  # fmt: skip
-"""nJy in a unit of flux, however it is written; others that astropy reads differ by capitals (MJy/sr).
+"""Unit of flux, in lower case -> nJy. Other units are parsed by astropy, where case matters (MJy/sr).
 Counts, electrons and adu, with or without /s, need a zero point."""
 FRAME = 3
-"""Pixels at the edge of a stamp whose scatter gives its noise where nothing else does."""
+"""Width in pixels of the edge of a stamp from which its noise is estimated if it isn't given."""
 FURTHER = ("images", "keywords")
 SQUARE = 0.01
-"""Relative difference of a pixel's sides that is none."""
+"""Relative tolerance for the sides of a square pixel."""
 _DEGREE = 3600.0
 
 
 @dataclass(frozen=True)
 class About:
-    """factor: nJy in the file's unit; is_surface: over 1 arcsec², where that unit is one of surface brightness.
+    """Metadata of stamps. factor: nJy in the file's unit, per arcsec² if is_surface (a unit of surface brightness).
     pixel_scale, fwhm: arcsec. variance: in the file's unit squared, None if unknown. bands: () if unknown. saturation:
     in the file's unit."""
 
@@ -70,17 +70,17 @@ class About:
     is_surface: bool = False
 
     def nanojansky(self, pixel_scale: float) -> float:
-        """In the file's unit, in a pixel of this scale."""
+        """Nanojansky in the file's unit, for a pixel of this scale."""
         return self.factor * pixel_scale**2 if self.is_surface else self.factor
 
 
-def about(header: Mapping[str, Any], told: Mapping[str, Any]) -> About | Refusal:
-    """What a header says, and what `told` (a file beside it) says instead; the reason why it says too little."""
+def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Refusal:
+    """Metadata of a header, replaced by `overrides` (from a YAML file); a Refusal if required metadata are missing."""
     plain = {str(key).upper(): value for key, value in header.items()}
-    own = told.get("keywords", {})
-    said = {name: told.get(name, _first(plain, (own.get(name, ""), *keys))) for name, keys in KEYWORDS.items()}
+    own = overrides.get("keywords", {})
+    said = {name: overrides.get(name, _first(plain, (own.get(name, ""), *keys))) for name, keys in KEYWORDS.items()}
     try:
-        factor, is_surface = _factor(said, plain, "zero_point" in told and "unit" not in told)
+        factor, is_surface = _factor(said, plain, "zero_point" in overrides and "unit" not in overrides)
         pixel_scale = _pixel_scale(said["pixel_scale"], plain)
         sigma, variance = _number(said["sigma"]), _number(said["variance"])
         fwhm, saturation = _number(said["psf_fwhm"]), _number(said["saturation"])
@@ -113,10 +113,10 @@ def _number(value: Any) -> float | None:
 
 
 def _factor(said: Mapping[str, Any], header: Mapping[str, Any], by_zero_point: bool) -> tuple[float | None, bool]:
-    """Factor from the unit to nJy, or None, and whether that is over 1 arcsec²: a unit of flux or of surface brightness
-    (JWST's MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: whatever the unit."""
+    """Factor from the unit to nJy, or None, and whether it is per arcsec². From a unit of flux or of surface brightness
+    (JWST's MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: ignore the unit."""
     unit = "" if by_zero_point else _plain(said["unit"])
-    if unit.lower() in NANOJANSKY and not unit.startswith("MJ"):  # a megajansky is no millijansky
+    if unit.lower() in NANOJANSKY and not unit.startswith("MJ"):  # MJy is a megajansky, not a millijansky
         return NANOJANSKY[unit.lower()], False
     for wanted, is_surface in (("nJy", False), ("nJy/arcsec2", True)):
         if (found := _converted("MJy/sr" if unit == "MJY/SR" else unit, wanted)) is not None:
@@ -133,12 +133,12 @@ def _plain(said: Any) -> str:
 
 
 def _converted(unit: str, wanted: str) -> float | None:
-    """One of a unit in another; None where it isn't of that kind, or is a magnitude's or a negative one."""
+    """Factor from one unit to another; None if they aren't convertible, for a magnitude, or for a negative factor."""
     from astropy import units
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", units.UnitsWarning)  # of how it is written
+            warnings.simplefilter("ignore", units.UnitsWarning)  # about notation
             known = units.Unit(unit) if unit else None
         factor = float(known.to(wanted)) if isinstance(known, units.UnitBase) else -1.0
     except (ValueError, TypeError, units.UnitConversionError):
@@ -147,7 +147,7 @@ def _converted(unit: str, wanted: str) -> float | None:
 
 
 def _pixel_scale(said: Any, header: Mapping[str, Any]) -> float | Refusal | None:
-    """arcsec: a keyword, else the WCS (degrees): sqrt |det CD|, or CDELT. A Refusal where pixels aren't square."""
+    """Pixel scale in arcsec from a keyword, else the WCS (degrees): sqrt |det CD|, or CDELT. Refusal unless square."""
     if said is not None:
         return _number(said)
     if "CD1_1" in header and "CD2_2" in header:
@@ -163,7 +163,7 @@ def _pixel_scale(said: Any, header: Mapping[str, Any]) -> float | Refusal | None
 
 
 def saturated(image: np.ndarray, said: About) -> str:
-    """How many pixels lie at the level of saturation or above, "" where none does or there is no such level."""
+    """A message with the number of saturated pixels, "" for none or without a known level of saturation."""
     count = int((image >= said.saturation).sum()) if math.isfinite(said.saturation) else 0
     return f"{count} pixels are saturated (at {said.saturation:g})" if count else ""
 
@@ -179,7 +179,7 @@ def _bands(said: Any) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def told_beside(path: Path) -> Mapping[str, Any]:
-    """What `<file>.yaml` or the folder's `stamps.yaml` says, {} where there is neither."""
+    """Content of `<file>.yaml` or of the folder's `stamps.yaml`, {} if there is neither."""
     import yaml
 
     names = (f"{path.name}.yaml", "stamps.yaml")
@@ -199,7 +199,7 @@ def told_beside(path: Path) -> Mapping[str, Any]:
 
 
 def gaussian_psf(fwhm: float, pixel_scale: float) -> np.ndarray:
-    """[y x] a round Gaussian, four FWHM to each side, summing to 1."""
+    """[y x] a round Gaussian with sum 1, four FWHM to each side."""
     half = max(2, min(math.ceil(4 * fwhm / pixel_scale), 40))
     r2 = np.arange(-half, half + 1) ** 2 + (np.arange(-half, half + 1) ** 2)[:, None]
     psf = np.exp(-4 * math.log(2) * r2 * (pixel_scale / fwhm) ** 2)
@@ -207,7 +207,7 @@ def gaussian_psf(fwhm: float, pixel_scale: float) -> np.ndarray:
 
 
 def frame_variance(image: np.ndarray) -> np.ndarray:
-    """[band] the robust scatter of the stamp's outermost pixels, squared: (1.4826 median |I - median|)²."""
+    """[band] squared robust scatter of the pixels at the stamp's edge: (1.4826 median |I - median|)²."""
     edge = np.ones(image.shape[1:], bool)
     edge[FRAME:-FRAME, FRAME:-FRAME] = False
     pixels = image[:, edge]

@@ -1,4 +1,4 @@
-"""Stamps to tensors and back: what a family of stamps has in common, and how its conditions are scaled."""
+"""Converts stamps to tensors and back: common bands, size and pixel scale, and the scaling of conditions."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
 LOGARITHMIC = ("flux", "half_light_radius", "signal_to_noise", "sersic_index")
-"""Columns of which the model gets the logarithm."""
+"""Columns that are passed to the model as logarithms."""
 SPIN_2 = ("e1", "e2")
-"""A pair that turns with the image: scaled alike, never shifted."""
+"""A pair that rotates with the image: both are scaled by the same factor and not shifted."""
 LOOKED_AT = 2000
-"""Stamps from which fluxes are learned."""
+"""Maximum number of stamps that are used for fitting."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +45,13 @@ class EncodedStamp:
     variance: np.ndarray
 
     def __len__(self) -> int:
-        """Stamps of one model are of one size."""
+        """All stamps of one model have the same size."""
         return 1
 
 
 @dataclass(frozen=True)
 class Column:
-    """A condition: (f(value) - mean) / std, f being the logarithm for some."""
+    """A standardized condition: (f(value) - mean) / std, where f is the logarithm or the identity."""
 
     name: str
     mean: float
@@ -66,7 +66,7 @@ class Column:
 
 
 def _read(name: str, values: np.ndarray) -> np.ndarray:
-    """The numbers of a column, NaN where there is no logarithm."""
+    """The values of a column, or their logarithms, NaN where these don't exist."""
     values = np.asarray(values, np.float64)
     return np.log(np.where(values > 0, values, np.nan)) if name in LOGARITHMIC else values
 
@@ -75,13 +75,13 @@ OBSERVED_NOTES = (
     "PSF and noise: those of training items",
     "properties: measured without them, but for those of noise itself",
 )
-"""What a file of stamps says that this made and an instrument was then made to see."""
+"""Notes for a file of generated stamps whose observation was simulated."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageRepresentation(Representation):
-    """bands, side: those of every stamp. columns: of the condition, in order. flux_mean, flux_std: of the logarithm of
-    the images' sums in nJy. instrument: the pixel scale of every stamp, and exposures of a few training stamps."""
+    """bands, side: of all stamps. columns: of the condition, in order. flux_mean, flux_std: of the logarithm of the
+    images' sums in nJy. instrument: the pixel scale of all stamps, and exposures of a few training stamps."""
 
     bands: tuple[str, ...]
     side: int
@@ -101,7 +101,7 @@ class ImageRepresentation(Representation):
 
     @property
     def scales(self) -> Mapping[str, float]:
-        """Of each property's own values."""
+        """Standard deviation of each property, in its own unit."""
         return {c.name: float(c.std * np.exp(c.mean)) if c.logarithmic else c.std for c in self.columns}
 
     @property
@@ -109,7 +109,7 @@ class ImageRepresentation(Representation):
         return (len(self.bands), self.side, self.side)
 
     def encode(self, items: Sequence[Stamp]) -> list[EncodedStamp | Refusal]:
-        """Each stamp's arrays, or why the model can't take it."""
+        """Each stamp's arrays, or a Refusal if the model can't encode it."""
         return [self._encode(item) for item in items]
 
     def _encode(self, stamp: Stamp) -> EncodedStamp | Refusal:
@@ -123,8 +123,8 @@ class ImageRepresentation(Representation):
         return EncodedStamp(stamp.image, stamp.psf, stamp.variance)
 
     def batch(self, encoded: Sequence[EncodedStamp], values: np.ndarray | None = None) -> Batch:
-        """Fields `image` [batch band y x] in nJy, `psf` [batch y x], 0 where there is none, and `variance`
-        [batch band 1 1], or [batch band y x] where a stamp has a map; the condition is standardized."""
+        """Fields `image` [batch band y x] in nJy, `psf` [batch y x], 0 for none, and `variance` [batch band 1 1], or
+        [batch band y x] if any stamp has a map; the condition is standardized."""
         maps = any(one.variance.ndim > 1 for one in encoded)
         shape = self.shape if maps else (len(self.bands), 1, 1)
         variances = [np.broadcast_to(_per_band(one.variance), shape) for one in encoded]
@@ -137,9 +137,9 @@ class ImageRepresentation(Representation):
         return Batch(fields, condition=condition)
 
     def scaled(self, values: Float[np.ndarray, "item property"]) -> Float[np.ndarray, "item property"]:
-        """Raw values as the model gets them, float32."""
-        told = [column.scaled(values[:, number]) for number, column in enumerate(self.columns)]
-        return np.stack(told, 1).astype(np.float32)
+        """Standardize raw values, float32."""
+        columns = [column.scaled(values[:, number]) for number, column in enumerate(self.columns)]
+        return np.stack(columns, 1).astype(np.float32)
 
     def condition(self, values: Mapping[str, float]) -> Float[np.ndarray, " property"]:
         for name in values:
@@ -169,7 +169,7 @@ def _per_band(variance: np.ndarray) -> np.ndarray:
 
 
 def _same_side(psfs: Sequence[np.ndarray | None]) -> Float[np.ndarray, "item y x"]:
-    """Point spread functions in the middle of squares of one odd side; zeros for none."""
+    """Point spread functions padded to squares of one odd side; zeros for none."""
     side = max((len(psf) for psf in psfs if psf is not None), default=1)
     made = np.zeros((len(psfs), side, side), np.float32)
     for square, psf in zip(made, psfs, strict=True):
@@ -188,7 +188,7 @@ def load(data: Mapping[str, Any]) -> ImageRepresentation:
 
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ImageRepresentation:
-    """Bands, side and pixel scale of the first stamp; fluxes, PSFs and noise of evenly spaced ones."""
+    """Fit bands, side and pixel scale to the first stamp; fluxes, PSFs and noise to evenly spaced stamps."""
     _check_pair(names)
     stamps = _some_stamps(texts)
     first = stamps[0]
@@ -203,8 +203,8 @@ def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> Image
 def adapt(
     old: ImageRepresentation, texts: Sequence[str], values: np.ndarray, names: Sequence[str]
 ) -> ImageRepresentation:
-    """For fine-tuning: the old one's scales of images and of the columns that it has, the new stamps' names of bands,
-    PSFs and noise. A DataError where no stamp is of the old shape and pixel scale."""
+    """For fine-tuning: keep the old scales of images and of known columns; take names of bands, PSFs and noise from the
+    new stamps. Raises a DataError if no stamp has the old shape and pixel scale."""
     _check_pair(names)
     stamps = _some_stamps(texts)
     fitting = [one for one in stamps if isinstance(old.encode([one])[0], EncodedStamp)]
@@ -228,7 +228,7 @@ def _check_pair(names: Sequence[str]) -> None:
 
 
 def _some_stamps(texts: Sequence[str]) -> list[Stamp]:
-    """Evenly spaced ones."""
+    """Evenly spaced stamps, at most `LOOKED_AT`."""
     read = [parse_text(texts[row]) for row in evenly_spaced(len(texts), LOOKED_AT)]
     if stamps := [stamp for stamp in read if isinstance(stamp, Stamp)]:
         return stamps
@@ -236,26 +236,26 @@ def _some_stamps(texts: Sequence[str]) -> list[Stamp]:
 
 
 def _exposures(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
-    """Of the stamps with noise, where some have none."""
+    """Exposures of the stamps with noise, or of all if none has noise."""
     return exposures_of([one for one in stamps if not one.noise_free] or stamps)
 
 
 def _positive_sum(stamp: Stamp) -> float:
-    """nJy: of a stamp whose noise outweighs it, the noise of the sum."""
+    """Sum of the pixels in nJy, at least the noise of the sum."""
     noise = float(np.sqrt(mean_variance(stamp).mean())) * stamp.side
     return max(float(stamp.image.sum(dtype=np.float64)) / len(stamp.bands), noise, 1e-3)
 
 
 def _column(name: str, values: np.ndarray) -> Column:
-    told = _read(name, values)
-    told = told[np.isfinite(told)]
-    if not len(told):
+    known = _read(name, values)
+    known = known[np.isfinite(known)]
+    if not len(known):
         raise DataError(f"Expected some values of '{name}', found none. Leave the condition out or give its column.")
-    mean = 0.0 if name in SPIN_2 else float(told.mean())
-    return Column(name, mean, float(np.sqrt(np.mean((told - mean) ** 2))) or 1.0)
+    mean = 0.0 if name in SPIN_2 else float(known.mean())
+    return Column(name, mean, float(np.sqrt(np.mean((known - mean) ** 2))) or 1.0)
 
 
 def alike_pairs(columns: Sequence[Column]) -> tuple[Column, ...]:
-    """With one scale for the two components of a spin-2 pair."""
+    """The columns with one common scale for the two components of a spin-2 pair."""
     shared = float(np.sqrt(np.mean([one.std**2 for one in columns if one.name in SPIN_2] or [1.0])))
     return tuple(replace(one, std=shared) if one.name in SPIN_2 else one for one in columns)

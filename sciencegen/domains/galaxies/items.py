@@ -1,4 +1,4 @@
-"""Stamps of galaxies: what an item is, how it is checked, and its compact text.
+"""Stamps of galaxies: the item of this domain, its checks, and its compact text.
 
 Fluxes are in nanojansky, so that an AB magnitude is 31.4 - 2.5 log10(flux) (Oke & Gunn 1983).
 """
@@ -23,16 +23,16 @@ from sciencegen.items import Refusal
 AB_ZERO_POINT = 31.4
 """AB magnitude of 1 nJy."""
 SIDES = (32, 64, 128)
-"""Sides that networks work on; other stamps can be read, measured and written too."""
+"""Sides that networks support; stamps of other sides can be read, measured and written."""
 SMALLEST_SIDE, LARGEST_SIDE, LARGEST_PSF, MOST_BANDS = 8, 512, 129, 16
 STEPS_PER_SIGMA = 16
-"""A noisy stamp's pixels are whole multiples of sigma/16, as compressed FITS has them (fpack, q = 16: Pence, Seaman &
-White 2009): its noise grows by 1 part in 6,000. Noise-free stamps are exact."""
+"""Pixels of noisy stamps are rounded to multiples of sigma/16, as in compressed FITS (fpack, q = 16: Pence, Seaman &
+White 2009), which increases the noise by 1 part in 6,000. Noise-free stamps are exact."""
 PREFIX = "stamp1:"
 LARGEST_STEPS = 1 << 22
-"""Beyond so many steps float32 can't hold the multiple: then the pixels stay as they are."""
+"""Maximum number of steps that float32 represents exactly; pixels of brighter stamps aren't rounded."""
 PSF_STEPS = 32767
-"""A PSF is kept in whole multiples of its peak over this."""
+"""A PSF is rounded to multiples of its peak divided by this."""
 LONGEST_TEXT = 1 << 25
 
 
@@ -40,10 +40,10 @@ LONGEST_TEXT = 1 << 25
 class Stamp:
     """One galaxy's image.
 
-    image: float32 [band y x], nJy in a pixel; the first pixel is the lower left one, as FITS has it.
-    pixel_scale: arcsec. psf: float32 [y x], odd side, centred, sum 1, on pixels of that scale; None: there is none.
+    image: float32 [band y x], nJy in a pixel; the first pixel is the lower left one, as in FITS.
+    pixel_scale: arcsec. psf: float32 [y x], odd side, centred, sum 1, with the same pixel scale; None for no PSF.
     variance: float32, nJy² of the noise in a pixel, [band] or [band y x]; 0 everywhere: noise-free.
-    name: the catalogue's. source: where it was read, such as "field.fits[17]"; "" if it was made here.
+    name: in the catalogue. source: where it was read, such as "field.fits[17]"; "" if it isn't from a file.
     """
 
     image: np.ndarray
@@ -59,7 +59,7 @@ class Stamp:
         cls, image: Any, pixel_scale: float, variance: Any, psf: Any = None, bands: str | Sequence[str] = (),
         name: str = "",
     ) -> Stamp:  # fmt: skip
-        """A stamp of arrays of one's own, standardized. A DataError says why they are none.
+        """Make a standardized stamp from arrays. Raises a DataError if they are invalid.
 
         image: [y x] or [band y x], nJy or a quantity with a unit. variance of the noise, nJy² or a quantity: one number
         (0: noise-free), or one for each band or pixel. psf: [y x], an odd side, without the pixel's response. bands:
@@ -69,7 +69,7 @@ class Stamp:
             image, variance = (given[None] if given.ndim == 2 else given for given in (image, variance))
             variance = variance if variance.ndim else np.full(image.shape[:1], variance)
             kernel = None if psf is None else _numbers(psf, "")
-        except (ValueError, TypeError) as error:  # astropy's of units among them
+        except (ValueError, TypeError) as error:  # also astropy's errors on units
             raise DataError(f"Expected arrays of numbers for a stamp, got others: {error}.") from error
         names = (bands,) if isinstance(bands, str) else tuple(map(str, bands))
         names = names or tuple(f"band{place + 1}" for place in range(image.shape[0] if image.ndim else 1))
@@ -80,7 +80,7 @@ class Stamp:
 
     @property
     def side(self) -> int:
-        """Pixels."""
+        """Pixels on a side."""
         return self.image.shape[-1]
 
     @property
@@ -89,13 +89,13 @@ class Stamp:
 
 
 def _numbers(given: Any, unit: str) -> np.ndarray:
-    """An array, a masked one's gaps as NaN, a quantity in this unit."""
+    """Convert to an array, masked values to NaN, and a quantity to this unit."""
     plain = given.to_value(unit) if hasattr(given, "to_value") else given
     return np.ma.filled(np.ma.asarray(plain, np.float64), np.nan)
 
 
 def magnitude(flux: Any) -> Any:
-    """AB magnitude of a flux in nJy; NaN where it isn't positive."""
+    """AB magnitude of a flux in nJy; NaN unless it is positive."""
     flux = np.asarray(flux, np.float64)
     return AB_ZERO_POINT - 2.5 * np.log10(np.where(flux > 0, flux, np.nan))
 
@@ -106,9 +106,9 @@ def flux_of(magnitude: Any) -> Any:
 
 
 def standardize(stamp: Stamp) -> Stamp | Refusal:
-    """The stamp as it is kept, or why it can't be: checked, its PSF summing to 1, its pixels on the noise's grid.
+    """Check a stamp, normalize its PSF to sum 1 and round its pixels to the noise's grid, or return a Refusal.
 
-    A second time changes nothing.
+    The operation is idempotent.
     """
     for problem in (_image_problem(stamp), _variance_problem(stamp), _psf_problem(stamp)):
         if problem:
@@ -166,13 +166,13 @@ def _psf_problem(stamp: Stamp) -> str:
 
 
 def noise_step(variance: np.ndarray) -> np.ndarray:
-    """[band 1 1] float32, nJy: the smallest noise's sigma in each band over `STEPS_PER_SIGMA`."""
+    """[band 1 1] float32, nJy: the smallest sigma of the noise in each band, divided by `STEPS_PER_SIGMA`."""
     smallest = variance.reshape(len(variance), -1).min(1)
     return np.sqrt(smallest / STEPS_PER_SIGMA**2)[:, None, None].astype(np.float32)
 
 
 def pixel_steps(image: np.ndarray, variance: np.ndarray) -> np.ndarray | None:
-    """[band y x] float32 whole multiples of the noise's step; None where pixels aren't kept as such."""
+    """[band y x] float32 multiples of the noise's step; None if the stamp's pixels aren't rounded."""
     if not variance.any():
         return None
     steps = np.rint(image / noise_step(variance)) + np.float32(0)  # no negative zero: equal pixels are equal bytes
@@ -180,7 +180,7 @@ def pixel_steps(image: np.ndarray, variance: np.ndarray) -> np.ndarray | None:
 
 
 def _short_mantissa(variance: np.ndarray) -> np.ndarray:
-    """Variance maps to 8 significant bits (0.4%), so that they compress; one number for a band is exact."""
+    """Round variance maps to 8 significant bits (0.4%), so that they compress; single values per band stay exact."""
     if variance.ndim == 1:
         return variance
     bits = (np.ascontiguousarray(variance).view(np.uint32) + 0x8000) & np.uint32(0xFFFF0000)
@@ -196,8 +196,8 @@ def _psf_of(steps: np.ndarray) -> np.ndarray:
 
 
 def text(stamp: Stamp) -> str:
-    """A standardized stamp as one line without blanks: base64 of zlib of a JSON header and the numbers' bytes, the
-    lowest bytes of all of them first. A noisy 64 × 64 stamp takes about 5 kB, a noise-free one about 18 kB."""
+    """Write a standardized stamp as one line without blanks: base64 of zlib of a JSON header and the numbers' bytes,
+    the lowest bytes of all numbers first. A noisy 64 × 64 stamp takes about 5 kB, a noise-free one about 18 kB."""
     steps = pixel_steps(stamp.image, stamp.variance)
     header = {
         "shape": stamp.image.shape, "bands": stamp.bands, "pixel_scale": stamp.pixel_scale,
@@ -213,7 +213,7 @@ def text(stamp: Stamp) -> str:
 
 
 def parse_text(line: str) -> Stamp | Refusal:
-    """The inverse of `text`, checked again: the line may come from any source."""
+    """The inverse of `text`, with all checks, since the line may be untrusted."""
     if len(line) > LONGEST_TEXT:
         return Refusal(f"{len(line)} characters; at most {LONGEST_TEXT} are accepted")
     try:
@@ -240,7 +240,7 @@ def _unpacked(header: dict[str, Any], rest: bytes) -> Stamp:
 
 
 def _zigzag(steps: np.ndarray) -> np.ndarray:
-    """0, -1, 1, -2 ... as 0, 1, 2, 3 ..., so that small numbers of either sign have empty high bytes."""
+    """Map 0, -1, 1, -2 ... to 0, 1, 2, 3 ..., so that numbers of small magnitude have zero high bytes."""
     whole = steps.astype(np.int32)
     return ((whole << 1) ^ (whole >> 31)).astype("<u4")
 
@@ -263,7 +263,7 @@ def _from_planes(content: bytes, kind: str, shape: tuple[int, ...]) -> tuple[np.
 
 
 def key(stamp: Stamp) -> str:
-    """Identity: equal pixels, bands, scale, PSF and noise, whatever the name and wherever it was read."""
+    """Identity of a stamp: its pixels, bands, scale, PSF and noise, but not its name and source."""
     about = json.dumps([stamp.image.shape, stamp.bands, stamp.pixel_scale]).encode()
     digest = hashlib.blake2b(about, digest_size=16)
     for part in (stamp.image, stamp.variance, stamp.psf):

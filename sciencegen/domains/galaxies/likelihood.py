@@ -1,12 +1,12 @@
-"""How likely a model finds a stamp, and how odd that is beside what the model draws itself.
+"""The log-likelihood of a stamp under a model, and an anomaly score that compares it with the model's own samples.
 
-A likelihood alone mostly says how faint and how noisy a stamp is, and may be high of what is odd
-(Nalisnick et al. 2019; Ren et al. 2019). So the bound b of a stamp, in units of its noise, stands beside those of the
-model's own draws, seen through PSFs and noise of many kinds:
+A likelihood alone depends mostly on how faint and noisy a stamp is, and may be high for anomalies (Nalisnick et al.
+2019; Ren et al. 2019). Therefore the bound b of a stamp, in units of its noise, is compared with the bounds of samples
+of the model, observed with various PSFs and noise levels:
 
     anomaly = (expected(t) - b) / spread(t),   t = log (signal-to-noise ratio of the sum, noise, width of the PSF)
 
-expected is a quadratic in t, spread the exponential of a linear one; both are fitted to the draws, outliers apart.
+expected is quadratic in t, spread the exponential of a linear function; both are fitted to samples without outliers.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ NAMES = ("log_likelihood", "anomaly")
 SAMPLES = 4
 """Importance samples of a variational autoencoder's bound."""
 TIMES = 8
-"""Noise levels at which a diffusion's bound is taken, evenly spread."""
+"""Number of evenly spaced noise levels for a diffusion's bound."""
 DRAWS, OBSERVED_ALIKE, AT_ONCE = 384, 128, 32
-"""Of a model, with which stamps are compared: with fewer the fit of what is expected matters, unless they are all seen
-alike, as a diffusion's are. How many are drawn together."""
+"""Number of a model's samples for comparison, since with fewer the error of the fit matters; the smaller number if all
+are observed like the training stamps, as for a diffusion model. Batch size of sampling."""
 SEED = 1810_0999
 NOISIER, WIDER = 4.0, 0.65
-"""Draws are seen with noise up to so many times as strong or as weak as that of the training stamps, and through their
-PSFs blurred by up to so much of their width, which makes them two and a half times as wide."""
+"""Maximum factor by which the noise of samples is stronger or weaker than that of training stamps; maximum blur of
+their PSFs relative to the width, which makes them two and a half times as wide."""
 OUTLYING, LEAST, ROUNDS = 5.0, 0.1, 5
-"""Draws further off than so many medians aren't fitted, and no miss counts as much smaller than so much of it; how
-often that is looked at."""
+"""Samples with residuals of more than `OUTLYING` medians are outliers; `LEAST` times the median is added to residuals
+before taking logarithms; number of iterations of the fit."""
 
 Reading = Callable[[Batch], Float[Tensor, " batch"]]
-"""A Batch of one stamp to a lower bound of log p of its pixels, in nats; the same one each time."""
+"""A Batch of one stamp to a lower bound of log p of its pixels, in nats; deterministic."""
 
 StampModel = ImageVAE | ObservedImageDiffusion
 StampRepresentation = ImageRepresentation | ObservedRepresentation
@@ -59,16 +59,16 @@ StampRepresentation = ImageRepresentation | ObservedRepresentation
 
 @dataclass(frozen=True)
 class StampBound:
-    """A lower bound of log p(pixels | psf, noise), without a condition, as estimated from one seed (below log p is its
-    mean over seeds). A stamp is read by itself, under the same noise as any other: its bound doesn't depend on which
-    others are asked for."""
+    """Unconditional lower bound of log p(pixels | psf, noise), estimated with one seed (only its mean over seeds is
+    below log p). Stamps are scored one at a time, all with the same random numbers, so that a bound doesn't depend on
+    the other stamps."""
 
     reading: Reading
     model: StampModel
     representation: StampRepresentation
 
     def __call__(self, stamp: Stamp) -> float | Refusal:
-        """In nats of the whole stamp, whose pixels are in nJy."""
+        """Nats of the whole stamp, for pixels in nJy."""
         (encoded,) = self.representation.encode([stamp])
         if isinstance(encoded, Refusal):
             return encoded
@@ -82,7 +82,7 @@ class StampBound:
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """The bound of each pixel's mean."""
+    """Oracle of the bound per pixel."""
 
     bound: StampBound
     name: str = NAMES[0]
@@ -96,8 +96,8 @@ class LogLikelihood:
 
 @dataclass(frozen=True, eq=False)
 class ExpectedBound:
-    """What is expected of stamps that are seen like this. low, high: of what was fitted, beyond which nothing is
-    extrapolated. centre, scale: that `t` is standardized by. expected, spread: coefficients."""
+    """Expected bound and its spread as functions of the exposure statistics `t`. low, high: fitted range, to which `t`
+    is clipped. centre, scale: standardization of `t`. expected, spread: coefficients."""
 
     low: Float[np.ndarray, "3"]
     high: Float[np.ndarray, "3"]
@@ -107,14 +107,14 @@ class ExpectedBound:
     spread: Float[np.ndarray, "4"]
 
     def deviation(self, seen: Float[np.ndarray, "stamp 3"], bounds: Float[np.ndarray, " stamp"]) -> np.ndarray:
-        """[stamp] by how many standard deviations a bound lies below what is expected."""
+        """[stamp] number of standard deviations by which a bound is below the expected one."""
         terms = _terms((np.clip(seen, self.low, self.high) - self.centre) / self.scale)
         return (terms @ self.expected - bounds) / np.exp(terms[:, :4] @ self.spread)
 
 
 def fit_expected_bound(seen: Float[np.ndarray, "draw 3"], bounds: Float[np.ndarray, " draw"]) -> ExpectedBound:
-    """By least squares on the draws that aren't outlying."""
-    centre, scale = seen.mean(0), seen.std(0).clip(min=0.05)  # what doesn't differ says nothing
+    """Fit by least squares to the samples that aren't outliers."""
+    centre, scale = seen.mean(0), seen.std(0).clip(min=0.05)  # constant columns have no influence
     terms, kept = _terms((seen - centre) / scale), np.ones(len(seen), bool)
     for _ in range(ROUNDS):
         expected = np.linalg.lstsq(terms[kept], bounds[kept])[0]
@@ -126,13 +126,13 @@ def fit_expected_bound(seen: Float[np.ndarray, "draw 3"], bounds: Float[np.ndarr
 
 
 def _terms(t: Float[np.ndarray, "stamp 3"]) -> Float[np.ndarray, "stamp 10"]:
-    """1, each of t, and the products of any two."""
+    """1, the elements of t, and their pairwise products."""
     products = [t[:, i] * t[:, j] for i in range(3) for j in range(i, 3)]
     return np.stack([np.ones(len(t)), *t.T, *products], 1)
 
 
 class Anomaly:
-    """By how many standard deviations a stamp is less likely than the model's draws are that are seen like it."""
+    """Oracle of the standard deviations by which a stamp's bound is below that of similarly observed samples."""
 
     name, unit = NAMES[1], ""
     direction: Direction | None = None
@@ -142,7 +142,7 @@ class Anomaly:
 
     @cached_property
     def expected_bound(self) -> ExpectedBound | None:
-        """None of a model whose draws have no likelihood: it learned from stamps without noise."""
+        """None for a model that was trained on noise-free stamps: its samples have no likelihood."""
         found = self.remember(f"usual-{DRAWS}-{OBSERVED_ALIKE}", self._expected_bound)
         return None if found is None else ExpectedBound(**{name: np.array(values) for name, values in found.items()})
 
@@ -166,7 +166,7 @@ class Anomaly:
         return float(self.expected_bound.deviation(exposure_statistics(stamp)[None], np.array([bound]))[0])
 
     def _bound(self, stamp: Stamp) -> float | Refusal:
-        """Nats, of pixels in units of their noise."""
+        """Bound in nats, for pixels in units of their noise."""
         bound = self.bound(stamp)
         return bound if isinstance(bound, Refusal) else bound + 0.5 * float(np.log(_map(stamp)).sum())
 
@@ -186,7 +186,7 @@ def _map(stamp: Stamp) -> np.ndarray:
 
 
 def _width(psf: np.ndarray | None) -> float:
-    """Pixels: the square root of the area over which a point is spread."""
+    """Width in pixels: square root of the effective area of the PSF."""
     return 1.0 if psf is None else float(np.square(psf, dtype=np.float64).sum() ** -0.5)
 
 
@@ -202,7 +202,7 @@ def _device(model: StampModel) -> torch.device:
 
 
 def drawn(model: StampModel, representation: StampRepresentation, count: int) -> Iterator[Stamp | Refusal]:
-    """What the model makes."""
+    """Unconditional samples of the model."""
     generator = Generator().manual_seed(SEED)
     for _ in range(count // AT_ONCE):
         noise = torch.randn(AT_ONCE, model.latent_size, generator=generator)
@@ -212,8 +212,8 @@ def drawn(model: StampModel, representation: StampRepresentation, count: int) ->
 
 
 def variously_observed(model: ImageVAE, representation: ImageRepresentation) -> Iterator[Stamp | Refusal]:
-    """What a model makes that is given neither PSF nor noise, seen with those of training stamps, made wider, stronger
-    and weaker."""
+    """Samples of a model of noise-free stamps, observed with widened PSFs of training stamps, and with stronger or
+    weaker noise."""
     generator, exposures = np.random.default_rng(SEED), representation.instrument.exposures
     for stamp in drawn(model, representation, DRAWS):
         psf, variance = exposures[generator.integers(len(exposures))]
@@ -223,7 +223,7 @@ def variously_observed(model: ImageVAE, representation: ImageRepresentation) -> 
 
 
 def _blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
-    """[y x] under a Gaussian whose standard deviation is so much of the PSF's width."""
+    """[y x] PSF blurred by a Gaussian whose standard deviation is `share` times the PSF's width."""
     sigma, psf = share * _width(psf), np.ones((1, 1)) if psf is None else psf.astype(np.float64)
     margin = min(math.ceil(4 * sigma), (LARGEST_PSF - len(psf)) // 2)
     return ndimage.gaussian_filter(np.pad(psf, max(margin, 0)), sigma, mode="constant")
@@ -233,8 +233,8 @@ def _blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
 
 
 def vae_oracles(model: ImageVAE, representation: ImageRepresentation, remember: Remember) -> Mapping[str, Oracle]:
-    """Of an `ImageVAE`: the bound in the strict sense, and how odd the one is that it was trained by, which grants the
-    model an error."""
+    """Oracles of an `ImageVAE`. `log_likelihood` uses the strict bound; `anomaly` uses the training bound, which allows
+    for a model error."""
 
     def reading(misfit: float | None) -> Reading:
         return lambda batch: model.bound(batch, SAMPLES, misfit=misfit)
@@ -247,7 +247,7 @@ def vae_oracles(model: ImageVAE, representation: ImageRepresentation, remember: 
 def diffusion_oracles(
     model: ObservedImageDiffusion, representation: ObservedRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """Of an `ObservedImageDiffusion`, whose draws are as the training stamps were seen."""
+    """Oracles of an `ObservedImageDiffusion`, whose samples are observed like the training stamps."""
 
     def reading(batch: Batch) -> Tensor:
         return -model.terms(batch.repeat_interleave(TIMES)).nats.mean(0, keepdim=True)
@@ -258,5 +258,5 @@ def diffusion_oracles(
 
 
 def _oracles(bound: StampBound, anomaly: Anomaly, instrument: ObservingConditions) -> Mapping[str, Oracle]:
-    """A stamp without noise and PSF is scored as the training stamps were observed."""
+    """The oracles by name; for a stamp without noise and PSF, its observation is simulated first."""
     return {one.name: ForwardModelOracle(one, instrument) for one in (LogLikelihood(bound), anomaly)}

@@ -1,11 +1,11 @@
 """Measurements of one galaxy in one plane [y x]: curve of growth, adaptive moments, and the morphology of CAS, Gini,
 M20.
 
-Radii are in pixels. What can't be measured is NaN. Every number is the same for the stamp turned by 90 degrees or
-mirrored, but for the signs of e1 and e2.
-Sources: adaptive moments: Hirata & Seljak 2003, as GalSim's HSM has them. Petrosian radius, Gini, M20: Lotz, Primack &
-Madau 2004. Concentration, asymmetry, smoothness: Conselice 2003. Definitions follow statmorph (Rodriguez-Gomez et al.
-2019) where papers leave something open.
+Radii are in pixels. A failed measurement is NaN. All values are invariant to rotations by 90 degrees and reflections,
+except for the signs of e1 and e2.
+Sources: adaptive moments: Hirata & Seljak 2003, as in GalSim's HSM. Petrosian radius, Gini, M20: Lotz, Primack & Madau
+2004. Concentration, asymmetry, smoothness: Conselice 2003. Where the papers are ambiguous, definitions follow statmorph
+(Rodriguez-Gomez et al. 2019).
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ import numpy as np
 from scipy import ndimage
 
 PETROSIAN = 0.2
-"""Surface brightness at the Petrosian radius over the mean within it."""
+"""Ratio of the surface brightness at the Petrosian radius to the mean within it."""
 RING = (0.8, 1.25)
-"""Of the Petrosian ring, in radii."""
+"""Inner and outer radius of the Petrosian ring, relative to the radius."""
 TOTAL_RADII = 1.5
 """Petrosian radii within which asymmetry and smoothness are summed."""
 MOST_ASYMMETRIC = 2.001
-"""2, where no light meets light, and rounding. More comes of splines alone, around a centre in the dark."""
+"""Maximum asymmetry, 2 (no overlap of the two images), and rounding. Larger values are artefacts of splines."""
 FRACTION = 0.25
-"""Of the Petrosian radius: the smoothing box's side, and the middle that smoothness leaves out."""
+"""Fraction of the Petrosian radius for the smoothing box's side, and for the centre that smoothness leaves out."""
 SEGMENT_SMOOTHING = 0.2
-"""sigma of the smoothing before Gini's pixels are chosen, over the Petrosian radius."""
+"""sigma of the smoothing before segmentation, relative to the Petrosian radius."""
 STEP = 0.125
-"""Pixels between two radii of the curve of growth."""
+"""Step between radii of the curve of growth in pixels."""
 SUBPIXELS = 4
 SMOOTHING = 1.0
-"""Pixels: of the Gaussian before adaptive moments are taken."""
+"""sigma in pixels of the Gaussian smoothing before adaptive moments."""
 HSM = galsim.hsm.HSMParams(max_mom2_iter=400)
 
 
@@ -50,11 +50,11 @@ class Moments:
 
 
 def adaptive_moments(image: np.ndarray) -> Moments | None:
-    """Moments under the elliptical Gaussian that fits best (Hirata & Seljak 2003); None where that doesn't converge.
+    """Moments weighted by the best-fitting elliptical Gaussian (Hirata & Seljak 2003); None if it doesn't converge.
 
-    The image is first smoothed by a Gaussian of one pixel, whose own moments are then taken off: M = M_smooth - s² I,
-    exact for Gaussian galaxies. Without it the Gaussian shrinks into the cusp or the one bright knot that an image
-    without PSF has. Steep profiles come out rounder than their isophotes: by 4% for n = 1, a fifth for n = 4.
+    The image is first smoothed by a Gaussian of one pixel, whose moments are then subtracted: M = M_smooth - s² I,
+    exact for Gaussian galaxies. Without smoothing, the Gaussian would collapse to a cusp or a bright knot of an image
+    without PSF. Steep profiles are measured rounder than their isophotes: by 4% for n = 1, by a fifth for n = 4.
     """
     picture = galsim.ImageD(ndimage.gaussian_filter(image, SMOOTHING, mode="constant"), xmin=0, ymin=0)
     found = galsim.hsm.FindAdaptiveMom(picture, guess_sig=len(image) / 10, strict=False, hsmparams=HSM)
@@ -92,7 +92,7 @@ class Growth:
         return float(np.interp(radius, self.radii, self.flux))
 
     def petrosian_radius(self) -> float:
-        """Where the mean surface brightness in the ring around a radius falls to 0.2 of that within it."""
+        """The radius at which the mean surface brightness in a ring falls to 0.2 times that within the radius."""
         radii = self.radii[(self.radii >= 2 * STEP) & (self.radii * RING[1] <= self.radii[-1])]
         inner, within, outer = (np.interp(radii * edge, self.radii, self.flux) for edge in (RING[0], 1.0, RING[1]))
         ring = (outer - inner) / (RING[1] ** 2 - RING[0] ** 2)
@@ -105,25 +105,25 @@ class Growth:
 
 
 def curve_of_growth(image: np.ndarray, x: float, y: float) -> Growth:
-    """Sums over pixels divided into 4 × 4, whose brightness changes across a pixel as its neighbours' says."""
+    """Sums over 4 × 4 subpixels, with a linear gradient within each pixel."""
     side = len(image)
     largest = min(x + 0.5, y + 0.5, side - 0.5 - x, side - 0.5 - y)
     places = (np.arange(side * SUBPIXELS) + 0.5) / SUBPIXELS - 0.5
     distance = np.sqrt((places - x) ** 2 + ((places - y) ** 2)[:, None])
     radii = np.arange(int(largest / STEP) + 1) * STEP
-    bins = np.minimum(distance / STEP, len(radii) - 1).astype(np.int64)  # what lies outside goes into the last
+    bins = np.minimum(distance / STEP, len(radii) - 1).astype(np.int64)  # the last bin collects all pixels outside
     flux = np.bincount(bins.ravel(), divided(image).ravel(), len(radii))[:-1]
     return Growth(radii, np.r_[0.0, np.cumsum(flux)])
 
 
 def divided(image: np.ndarray) -> np.ndarray:
-    """[4y 4x] each pixel's flux in 4 × 4 parts that sum to it, by the slopes between its neighbours along x and y."""
+    """[4y 4x] each pixel's flux in 4 × 4 subpixels that sum to it, by the slopes between its neighbours in x and y."""
     return _divided_rows(_divided_rows(image).T).T
 
 
 def _divided_rows(image: np.ndarray) -> np.ndarray:
-    """[4y x] each row in four, changing as its neighbours differ; beyond the edge the last row goes on. No matrix
-    product: on a busy machine its threads would wait for each other."""
+    """[4y x] each row in four, by the slope between its neighbours; edge rows are repeated. It avoids matrix products,
+    whose threads would wait for each other on a busy machine."""
     padded = np.pad(image, ((1, 1), (0, 0)), mode="edge")
     slope = (padded[2:] - padded[:-2]) / 2
     fine = np.empty((SUBPIXELS * len(image), image.shape[1]))
@@ -139,10 +139,10 @@ def concentration(growth: Growth) -> float:
 
 
 def asymmetry(image: np.ndarray, x: float, y: float, radius: float, sigma: float) -> float:
-    """A = sum |I - I180| / sum |I| within a radius, less what noise alone would give: 2 sigma / sqrt(pi) in a pixel.
+    """A = sum |I - I180| / sum |I| within a radius, minus the contribution of noise: 2 sigma / sqrt(pi) per pixel.
 
-    I180 is the image turned by 180 degrees about the adaptive centre, by cubic splines (Conselice 2003 moves the centre
-    until A is least; the adaptive centre is near that). NaN where it comes out greater than it can be.
+    I180 is the image rotated by 180 degrees about the adaptive centre, by cubic splines (Conselice 2003 minimizes A
+    over the centre; the adaptive centre is close to that). NaN if the result exceeds the maximum.
     """
     side = len(image)
     if not radius > 0:
@@ -157,11 +157,11 @@ def asymmetry(image: np.ndarray, x: float, y: float, radius: float, sigma: float
 
 
 def smoothness(image: np.ndarray, x: float, y: float, petrosian: float, sigma: float) -> float:
-    """S = sum max(I - I_smooth, 0) / sum I outside the middle quarter and within 1.5 Petrosian radii, less noise's
-    part.
+    """S = sum max(I - I_smooth, 0) / sum I between 0.25 and 1.5 Petrosian radii, minus the contribution of noise.
 
-    I_smooth: the mean in a box of a quarter of the Petrosian radius, of an odd number of pixels (Conselice 2003). White
-    noise of variance s² leaves positive differences of s sqrt((1 - 1/n) / 2 pi) in a pixel, n being the box's pixels.
+    I_smooth: the mean in a box with a side of a quarter of the Petrosian radius, an odd number of pixels (Conselice
+    2003). White noise of variance s² contributes s sqrt((1 - 1/n) / 2 pi) per pixel, where n is the box's number of
+    pixels.
     """
     if not petrosian > 0:
         return math.nan
@@ -176,8 +176,8 @@ def smoothness(image: np.ndarray, x: float, y: float, petrosian: float, sigma: f
 
 
 def segment(image: np.ndarray, x: float, y: float, petrosian: float) -> np.ndarray:
-    """[y x] which pixels are the galaxy's: smoothed by a fifth of the Petrosian radius, brighter than the ring at that
-    radius, and connected (Lotz et al. 2004)."""
+    """[y x] mask of the galaxy's pixels: after smoothing by a fifth of the Petrosian radius, brighter than the ring at
+    that radius, and connected (Lotz et al. 2004)."""
     if not petrosian > 0:
         return np.zeros(image.shape, bool)
     smooth = ndimage.gaussian_filter(image, SEGMENT_SMOOTHING * petrosian, mode="nearest")
@@ -203,8 +203,8 @@ def gini(pixels: np.ndarray) -> float:
 
 
 def m20(image: np.ndarray, inside: np.ndarray) -> float:
-    """log10 of the second moment of the brightest pixels with 20% of the flux over that of all, about the centre that
-    makes the latter least: the segment's centroid (Lotz et al. 2004)."""
+    """log10 of the ratio of the second moment of the brightest pixels with 20% of the flux to that of all pixels, about
+    the centre that minimizes the latter: the segment's centroid (Lotz et al. 2004)."""
     rows, columns = np.nonzero(inside)
     flux = np.maximum(image[inside], 0).astype(np.float64)
     total = flux.sum()

@@ -1,4 +1,4 @@
-"""How like held-out galaxies generated ones are: distances between the distributions of their measurements."""
+"""Metrics that compare generated with held-out galaxies: distances between distributions of their measurements."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ STATISTICS = (
     "magnitude", "half_light_radius", "e1", "e2", "ellipticity",
     "concentration", "asymmetry", "smoothness", "gini", "m20",
 )  # fmt: skip
-"""The fixed list of morphological statistics that distances are averaged over."""
+"""Morphological statistics over which distances are averaged."""
 DISTANCE = "standardized_wasserstein_"
 MOST_COMPARED, MOST_DESCRIBED = 1000, 5000
-"""Stamps whose nearest other is looked for, and those that are described as a whole: evenly spaced ones of more."""
+"""Maximum numbers of stamps for nearest neighbours, and for descriptions; of more, evenly spaced subsets."""
 FEWEST_CLASSIFIED = 20
-"""Stamps on each side for a classifier and for spectra."""
+"""Minimum number of stamps on each side for a classifier and for spectra."""
 SEED = 0
-"""Of the noise that samples without it are compared with, and of the classifier."""
+"""Seed of the noise that is added to noise-free samples, and of the classifier."""
 
 METRIC_NOTES: dict[str, MetricNote] = {
     "valid": MetricNote("share of draws that are stamps", "maximize"),
@@ -75,10 +75,10 @@ METRIC_NOTES: dict[str, MetricNote] = {
 def evaluate(
     samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
 ) -> dict[str, float]:  # fmt: skip
-    """Every metric by name, and the sizes of the sets behind them (`count_...`). What is no stamp counts as invalid and
-    enters nothing else. A metric that can't be had is left out.
+    """All metrics by name, and the sizes of the sets (`count_...`). Invalid stamps are used for `valid` only. Metrics
+    that can't be computed are left out.
 
-    Samples without PSF and noise are compared as stamps of the reference are seen (`count_observed`), if these are.
+    If the reference was observed, the observation of samples without PSF and noise is simulated (`count_observed`).
     """
     if not len(samples):
         raise DataError("Expected galaxies to evaluate, got none.")
@@ -103,7 +103,7 @@ def evaluate(
 
 
 def standardized_distances(measured: np.ndarray, expected: np.ndarray) -> dict[str, float]:
-    """[stamp statistic] each: Wasserstein-1 distances over the reference's standard deviation, and their mean."""
+    """[stamp statistic] each: Wasserstein-1 distances in standard deviations of the reference, and their mean."""
     varies = [bool(np.nanstd(values) > 0) if np.isfinite(values).any() else False for values in expected.T]
     distances = standardized_wasserstein(measured, expected)
     rows = zip(STATISTICS, distances.tolist(), varies, strict=True)
@@ -112,15 +112,15 @@ def standardized_distances(measured: np.ndarray, expected: np.ndarray) -> dict[s
 
 
 def classifier_score(measured: np.ndarray, expected: np.ndarray) -> dict[str, float]:
-    """A classifier two-sample test of the statistics [stamp statistic]; nothing of too few stamps."""
+    """A classifier two-sample test of the statistics [stamp statistic]; empty for too few stamps."""
     if min(len(measured), len(expected)) < FEWEST_CLASSIFIED:
         return {}
     return {"classifier_auc": classifier_auc(measured, expected, SEED)}
 
 
 def spectral_distances(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[str, float]:
-    """Distance of the first band's radial power spectra; nothing where the reference has no noise, stamps have several
-    sides or there are too few."""
+    """Distance of the first band's radial power spectra; empty if the reference has no noise, stamps differ in size, or
+    there are too few."""
     floor = float(np.median([stamp.variance[0].mean() for stamp in known]))
     sides = {stamp.side for stamp in (*found, *known)}
     if len(sides) > 1 or floor <= 0 or len(known) < FEWEST_CLASSIFIED:
@@ -132,8 +132,8 @@ def spectral_distances(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[s
 
 
 def as_observed(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[list[Stamp], int]:
-    """The stamps, those without PSF and noise seen as the references are, if these were observed; and how many of them
-    that is. One that can't be seen so (of other pixels) stays as it is."""
+    """Simulate the observation of stamps without PSF and noise, if the references were observed; also returns their
+    number. Stamps for which this is impossible (with another pixel scale) are unchanged."""
     conditions = observing_conditions(references)
     if conditions is None:
         return list(stamps), 0
@@ -143,7 +143,7 @@ def as_observed(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> tuple[l
 
 
 def compared_as_a_whole(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[str, float]:
-    """Fréchet distance and coverage of fixed descriptions of the stamps, of evenly spaced ones where there are more."""
+    """Fréchet distance and coverage by fixed descriptions of at most `MOST_DESCRIBED` evenly spaced stamps."""
     distance = morphology_distance(*(morphology(_some(group, MOST_DESCRIBED)) for group in (found, known)))
     if distance is None:
         return {}
@@ -154,7 +154,7 @@ def compared_as_a_whole(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[
 def _against_training(
     found: Sequence[Stamp], keys: set[str], held_out: Sequence[Stamp], trained_on: Sequence[Stamp]
 ) -> dict[str, float]:  # fmt: skip
-    """keys: of the samples as they came."""
+    """keys: of the samples before their observation."""
     known = {key(stamp) for stamp in trained_on}
     near, others = (nearest(_some(group, MOST_COMPARED), trained_on) for group in (found, held_out))
     scores = dataclasses.asdict(copying_scores(1 - near, 1 - others))

@@ -1,4 +1,4 @@
-"""Small moves on a stamp: turn, shear, magnify and brighten a little; the symmetries of the square."""
+"""Small moves on a stamp: small changes of orientation, shear, size and flux; or symmetries of the square."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TURN, SHEAR, GROWTH, BRIGHTENING = 0.15, 0.05, 0.08, 0.1
 
 
 def mutate(stamp: Stamp, generator: np.random.Generator) -> Stamp | Refusal:
-    """A noise-free stamp without PSF: a small turn, shear, magnification and change of flux. Any other: one of the
-    seven symmetries of the square, its PSF and noise map with it; what moves pixels otherwise would correlate noise."""
+    """For a noise-free stamp without PSF: a small rotation, shear, magnification and change of flux. For any other: one
+    of seven symmetries of the square, also of PSF and noise map, since interpolating pixels would correlate noise."""
     if not stamp.noise_free or stamp.psf is not None:
         return oriented(stamp, int(generator.integers(1, 8)))
     angle, g1, g2, growth, brightening = generator.normal(0, 1, 5) * (TURN, SHEAR, SHEAR, GROWTH, BRIGHTENING)
@@ -34,7 +34,7 @@ def mutate(stamp: Stamp, generator: np.random.Generator) -> Stamp | Refusal:
 
 
 def oriented(stamp: Stamp, symmetry: int) -> Stamp | Refusal:
-    """The stamp under one of the eight symmetries of the square: 0 to 3 quarter turns, plus 4: mirrored in x first."""
+    """The stamp under one of the eight symmetries of the square: 0 to 3 quarter turns; plus 4, mirrored in x before."""
 
     def moved(image: np.ndarray) -> np.ndarray:
         return np.rot90(image[..., ::-1] if symmetry >= 4 else image, symmetry % 4, (-2, -1)).copy()

@@ -1,6 +1,6 @@
-"""A noise-free stamp as a survey would see it: the forward model that observed stamps are taken for.
+"""Forward model of observed stamps: simulates how a survey observes a noise-free stamp.
 
-observed = noise-free * PSF + noise, on the stamp's own pixels; beyond its edge there is nothing.
+observed = noise-free * PSF + noise, on the stamp's own pixels; beyond its edge the flux is 0.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
 KEPT = 16
-"""Stamps whose PSF and noise stand for those of all."""
+"""Number of stamps whose PSF and noise represent those of all."""
 SAME_SCALE = 0.01
-"""Relative difference of pixel scales that counts as none."""
+"""Relative tolerance of equal pixel scales."""
 
 
 def observed(
     stamp: Stamp, psf: np.ndarray | None, variance: np.ndarray, generator: np.random.Generator
 ) -> Stamp | Refusal:  # fmt: skip
-    """The stamp convolved with a PSF [y x] and with Gaussian noise of this variance, nJy² [band] or [band y x]."""
+    """Convolve the stamp with a PSF [y x] and add Gaussian noise of this variance, nJy² [band] or [band y x]."""
     if is_observed(stamp):
         return Refusal("has a PSF or noise already: only a noise-free stamp without PSF can be observed")
     image = stamp.image.astype(np.float64)
@@ -41,12 +41,12 @@ def observed(
 
 
 def is_observed(stamp: Stamp) -> bool:
-    """Whether it has a PSF or noise."""
+    """Whether the stamp has a PSF or noise."""
     return stamp.psf is not None or not stamp.noise_free
 
 
 class Exposure(NamedTuple):
-    """How one stamp was observed. psf: [y x], None where there is none. variance: of the noise, nJy² [band]."""
+    """How one stamp was observed. psf: [y x], or None. variance: of the noise, nJy² [band]."""
 
     psf: np.ndarray | None
     variance: np.ndarray
@@ -60,8 +60,8 @@ class ObservingConditions:
     exposures: tuple[Exposure, ...]
 
     def observed(self, items: Sequence[Stamp], seed: int) -> list[Stamp | Refusal]:
-        """The observation of each stamp. A stamp without PSF and noise gets the PSF and the noise of one exposure,
-        which (seed, pixels) choose, as they do its noise; a stamp that was observed already stays as it is."""
+        """The observation of each stamp. A stamp without PSF and noise gets those of one exposure; the exposure and the
+        noise are random numbers by (seed, pixels). Stamps that are already observed are unchanged."""
         return [stamp if is_observed(stamp) else self._observed(stamp, seed) for stamp in items]
 
     def _observed(self, stamp: Stamp, seed: int) -> Stamp | Refusal:
@@ -80,8 +80,8 @@ class ObservingConditions:
 
 
 def observing_conditions(stamps: Sequence[Stamp]) -> ObservingConditions | None:
-    """Those of the stamps, by evenly spaced ones of the first one's pixels and bands; None where most have neither PSF
-    nor noise."""
+    """Observing conditions of the stamps, from evenly spaced ones with the pixel scale and bands of the first observed
+    one; None if most have neither PSF nor noise."""
     found = [stamp for stamp in stamps if is_observed(stamp)]
     if not found or 2 * len(found) < len(stamps):
         return None
@@ -98,13 +98,13 @@ def load_observing(data: Mapping[str, Any]) -> ObservingConditions:
 
 
 def exposures_of(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
-    """PSF and noise of evenly spaced ones."""
+    """PSF and noise of evenly spaced stamps."""
     kept = [stamps[row] for row in evenly_spaced(len(stamps), KEPT)]
     return tuple(Exposure(one.psf, mean_variance(one)) for one in kept)
 
 
 def exposures_to_json(exposures: Sequence[Exposure]) -> list[Json]:
-    """For each exposure its PSF as text ("" for none) and its variances [band] as a list."""
+    """PSF as text ("" for none) and variances [band] as a list, for each exposure."""
     return [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in exposures]
 
 
@@ -114,7 +114,7 @@ def load_exposures(data: Sequence[Mapping[str, Any]]) -> tuple[Exposure, ...]:
 
 
 def mean_variance(stamp: Stamp) -> Float[np.ndarray, " band"]:
-    """Variance of the noise in each band, mean of the pixels, in nJy² and float32."""
+    """Mean variance of the noise in each band, nJy², float32."""
     return stamp.variance.reshape(len(stamp.bands), -1).mean(1).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Stamps as they were observed to tensors and back: PSF and noise are part of what a model makes."""
+"""Converts observed stamps to tensors and back: the model generates stamps with PSF and noise."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ AS_SEEN = (
     "this model makes stamps with the PSF and the noise through which its training stamps were seen. "
     "Pass `model` with one of the recipe stamp-vae, such as `galaxies`."
 )
-"""For users who ask for noise-free stamps."""
+"""Message for users who request noise-free stamps."""
 
 
 @dataclass(frozen=True, eq=False)
 class ObservedRepresentation(Representation):
-    """What `images` holds of a family of stamps; but what is decoded has the PSF and the noise of its Batch."""
+    """Like `images`, but decoded stamps have the PSF and the noise of their Batch."""
 
     images: ImageRepresentation
     name = "seen-image"
@@ -42,7 +42,7 @@ class ObservedRepresentation(Representation):
 
     @property
     def observation(self) -> ObservedItems:
-        """A catalogue has the hidden conditions of the galaxy; blurred and noisy pixels don't show them."""
+        """The hidden conditions are known from a catalogue only: they can't be measured on blurred and noisy pixels."""
         return ObservedItems(hidden=GIVEN & set(self.properties), as_seen=AS_SEEN)
 
     @property
@@ -55,7 +55,7 @@ class ObservedRepresentation(Representation):
 
     @property
     def exposures(self) -> Batch:
-        """PSFs and variances of a few training stamps, one of which each draw is observed with."""
+        """PSFs and variances of a few training stamps; each sample is observed with one of them."""
         nothing = np.zeros(self.shape, np.float32)
         return self.images.batch([EncodedStamp(nothing, *one) for one in self.images.instrument.exposures])
 
@@ -92,7 +92,7 @@ def load(data: Mapping[str, Any]) -> ObservedRepresentation:
 
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ObservedRepresentation:
-    """As `image_representation.fit`; the PSFs and the noise that it keeps must have some."""
+    """`image_representation.fit`, with exposures that have noise only; DataError if there are none."""
     fitted = image_representation.fit(texts, values, names)
     noisy = tuple(one for one in fitted.instrument.exposures if (one.variance > 0).all())
     if not noisy:

@@ -18,12 +18,12 @@ from sciencegen.scoring.oracles import Oracle, Score
 NOT_GOALS = {
     "log_likelihood": "it tells how faint and how noisy a stamp is before anything else. Ask for 'anomaly <= 2' instead"
 }
-"""Names that no goal or condition may have, with the reason."""
+"""Name that can't be a goal or condition -> reason."""
 
 
 @dataclass(frozen=True)
 class FitOracle:
-    """A number of the Sérsic profile that fits best; the index with its 90% interval."""
+    """Oracle of a parameter of the fitted Sérsic profile; the index has its 90% interval."""
 
     name: str
     unit: str = ""
@@ -42,7 +42,7 @@ class FitOracle:
 
 
 def oracle(name: str) -> Oracle:
-    """A built-in oracle by name; "similarity to <stamps.fits[3]>" too."""
+    """A built-in oracle by name; also "similarity to <stamps.fits[3]>"."""
     if name in PROPERTIES:
         return property_oracle(PROPERTIES[name], measure)
     if name in FITTED:
@@ -54,5 +54,5 @@ def oracle(name: str) -> Oracle:
 
 
 def oracle_names() -> list[str]:
-    """Names of the properties and of the fitted numbers; `similarity to ...` is not listed."""
+    """Names of the properties and of the fitted parameters; `similarity to ...` is not listed."""
     return [*PROPERTIES, *FITTED]

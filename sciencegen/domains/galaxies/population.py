@@ -1,12 +1,12 @@
-"""What galaxies there are: magnitudes, sizes, shapes, structure and redshifts drawn from published distributions.
+"""A population of galaxies: magnitudes, sizes, shapes, structure and redshifts drawn from published distributions.
 
-Published: the slope of the counts, 0.36 a magnitude between 20 and 25 (as in Euclid's own shape simulations). Sizes of
-discs, shapes and share of bulge-dominated galaxies: Miller et al. 2013, MNRAS 429, 2858, after Simard et al. 2002.
-Discs are oblate and seen from anywhere (Hubble 1926; axis ratio 0.2 edge on). Redshifts by magnitude: LSST Science Book
-2009, section 3.7. The numbers in these formulas are those of other public simulations that cite the same papers; they
-weren't compared with the papers' own pages. Some of them scale sizes by a = r / 0.833, which makes the median a third
-larger than the relation's: here a is what the relation's median asks for. Choices, where no one distribution is
-established: how bulges are mixed in, Sérsic indices, spiral arms, knots, colours, and how often each kind comes."""
+Published: the slope of the counts, 0.36 per magnitude between 20 and 25 (as in Euclid's own shape simulations). Sizes
+of discs, shapes and share of bulge-dominated galaxies: Miller et al. 2013, MNRAS 429, 2858, after Simard et al. 2002.
+Discs are oblate with random orientations (Hubble 1926; axis ratio 0.2 edge on). Redshifts by magnitude: LSST Science
+Book 2009, section 3.7. The constants in these formulas are those of other public simulations that cite the same papers;
+they weren't compared with the papers themselves. Some of these simulations scale sizes by a = r / 0.833, which makes
+the median a third larger than in the relation; here a reproduces the relation's median. Our own choices, for lack of an
+established distribution: bulge fractions, Sérsic indices, spiral arms, knots, colours, and the share of each kind."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ COUNT_SLOPE = 0.36
 KINDS = {"spheroid": 0.1, "disc": 0.75, "irregular": 0.15}
 """Share of each kind; bulge-dominated ones: Miller et al. 2013."""
 EDGE_ON_DISC, EDGE_ON_BULGE = 0.2, 0.6
-"""Axis ratios seen edge on."""
+"""Axis ratios of galaxies seen edge on."""
 SCALE_LENGTH = 1.678
-"""Half-light radius of an exponential disc over its scale length."""
+"""Ratio of the half-light radius of an exponential disc to its scale length."""
 INDEX_STEP = 0.1
-"""Sérsic indices lie on this grid: GalSim builds tables for each new one."""
+"""Sérsic indices are rounded to this step, since GalSim builds tables for each new index."""
 REDDER_BULGE, BLUER_KNOTS = 0.5, 0.5
-"""Parts of a galaxy's colour by which its bulge is redder and its knots are bluer."""
+"""Fractions of a galaxy's colour by which its bulge is redder and its knots are bluer."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Knots:
 
 @dataclass(frozen=True)
 class Galaxy:
-    """magnitudes: AB, by band. truth: what it was made of, by name: numbers that no image gives exactly."""
+    """magnitudes: AB, by band. truth: true parameters by name, which can't be measured exactly on an image."""
 
     components: tuple[Component, ...]
     knots: Knots | None
@@ -66,8 +66,8 @@ class Galaxy:
 def draw_galaxy(
     generator: np.random.Generator, bright: float, faint: float, colors: tuple[float, ...], radii: tuple[float, float]
 ) -> Galaxy:
-    """One galaxy with bright <= AB magnitude <= faint in the first band. colors: mean magnitude in each band minus that
-    in the first. radii: between which the half-light radius of a disc seen face on lies, arcsec."""
+    """Draw one galaxy with bright <= AB magnitude <= faint in the first band. colors: mean magnitude in each band minus
+    that in the first. radii: limits of the half-light radius of a disc seen face on, arcsec."""
     magnitude = draw_magnitude(generator, bright, faint)
     kind = generator.choice(len(KINDS), p=list(KINDS.values()))
     disc_radius = draw_disc_radius(generator, magnitude, radii)
@@ -91,8 +91,8 @@ def draw_magnitude(generator: np.random.Generator, bright: float, faint: float) 
 
 def draw_disc_radius(generator: np.random.Generator, magnitude: float, radii: tuple[float, float]) -> float:
     """Half-light radius (arcsec) of a disc: p(r) = r exp(-(r/a)^(4/3)) of its scale length r, whose median is
-    exp(-1.145 - 0.269 (m - 23)) arcsec (Miller et al. 2013); drawn again outside `radii`: what the stamp couldn't hold,
-    or its pixels show."""
+    exp(-1.145 - 0.269 (m - 23)) arcsec (Miller et al. 2013). Rejection sampling within `radii`: larger discs don't fit
+    in the stamp, smaller ones aren't resolved by its pixels."""
     median = math.exp(-1.145 - 0.269 * (magnitude - 23))
     for _ in range(1000):  # (r/a)^(4/3) has a gamma distribution of shape 3/2, whose median is 1.183
         radius = SCALE_LENGTH * median * (generator.gamma(1.5) / 1.183) ** 0.75
@@ -102,11 +102,11 @@ def draw_disc_radius(generator: np.random.Generator, magnitude: float, radii: tu
 
 
 Morphology = tuple[tuple[Component, ...], Knots | None, dict[str, float]]
-"""Components, knots, and what is known of them by name."""
+"""Components, knots, and their true parameters by name."""
 
 
 def _spheroid(generator: np.random.Generator, disc_radius: float, angle: float) -> Morphology:
-    """A single profile as large as a disc's scale length, steep."""
+    """A single steep profile whose half-light radius is a disc's scale length."""
     g = draw_bulge_ellipticity(generator)
     index = _on_grid(generator.normal(3.5, 0.8), 2.0, 5.0)
     one = Component("bulge", index, disc_radius / SCALE_LENGTH, *_turned(g, angle), 1.0)
@@ -114,7 +114,7 @@ def _spheroid(generator: np.random.Generator, disc_radius: float, angle: float) 
 
 
 def _disc(generator: np.random.Generator, disc_radius: float, angle: float) -> Morphology:
-    """A disc with a bulge of 0.6 of its scale length, half of them with two arms of knots."""
+    """A disc with a bulge of 0.6 times its scale length; with probability 1/2 it has two spiral arms of knots."""
     inclination = math.acos(generator.uniform(0, 1))
     bulge = min(abs(generator.normal(0, 0.2)), 0.8)
     arms = generator.uniform(0.1, 0.4) * (1 - bulge) if generator.uniform() < 0.5 else 0.0
@@ -127,7 +127,7 @@ def _disc(generator: np.random.Generator, disc_radius: float, angle: float) -> M
 
 
 def _irregular(generator: np.random.Generator, disc_radius: float, angle: float) -> Morphology:
-    """A flat disc with a few large knots, off its centre."""
+    """A flat disc with a few large off-centre knots."""
     inclination = math.acos(generator.uniform(0, 1))
     q, share = axis_ratio(inclination, 0.35), generator.uniform(0.2, 0.5)
     disc = _component("disc", _on_grid(generator.normal(0.8, 0.15), 0.5, 1.2), disc_radius, q, angle, 1 - share)
@@ -140,7 +140,7 @@ def _about(bulge: float, inclination: float, knots: float) -> dict[str, float]:
 
 
 def _component(role: str, index: float, radius: float, q: float, angle: float, share: float) -> Component:
-    """radius: along the major axis, as seen face on; kept is that of the circle of equal area."""
+    """radius: along the major axis; converted to that of a circle of equal area."""
     return Component(role, index, radius * math.sqrt(q), *_turned((1 - q) / (1 + q), angle), share)
 
 
@@ -159,7 +159,7 @@ def draw_bulge_ellipticity(generator: np.random.Generator) -> float:
 
 
 def spiral_knots(generator: np.random.Generator, scale: float, q: float, angle: float, share: float) -> Knots:
-    """Two logarithmic arms, theta = ln(r / scale) / tan(pitch), around a disc with this scale length (arcsec)."""
+    """Two logarithmic spiral arms, theta = ln(r / scale) / tan(pitch), of a disc with this scale length (arcsec)."""
     count = int(generator.integers(60, 150))
     pitch = math.radians(generator.uniform(12, 35)) * (1 if generator.uniform() < 0.5 else -1)
     r = scale * np.clip(generator.gamma(3, 0.75, count), 0.6, 4.5)
@@ -171,7 +171,7 @@ def spiral_knots(generator: np.random.Generator, scale: float, q: float, angle: 
 
 
 def scattered_knots(generator: np.random.Generator, scale: float, q: float, angle: float, share: float) -> Knots:
-    """A few knots, gathered on one side of the disc."""
+    """A few knots, concentrated on one side of the disc."""
     count = int(generator.integers(4, 16))
     r, theta = scale * generator.gamma(2, 0.7, count), generator.uniform(0, 2 * math.pi, count)
     aside = scale * generator.uniform(0, 0.8)
@@ -181,13 +181,13 @@ def scattered_knots(generator: np.random.Generator, scale: float, q: float, angl
 
 
 def _projected(x: np.ndarray, y: np.ndarray, q: float, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Places in the disc's plane as seen: y foreshortened, then turned so that the major axis lies at `angle`."""
+    """Project positions in the disc's plane: y is foreshortened, then the major axis is rotated to `angle`."""
     cos, sin = math.cos(angle), math.sin(angle)
     return x * cos - q * y * sin, x * sin + q * y * cos
 
 
 def _turned(g: float, angle: float) -> tuple[float, float]:
-    """Ellipticity is spin-2: it turns by twice the angle."""
+    """Rotate an ellipticity, which is spin-2: by twice the angle."""
     return g * math.cos(2 * angle), g * math.sin(2 * angle)
 
 

@@ -1,4 +1,4 @@
-"""The properties of stamps: what is measured in the first band as the stamp is, PSF and noise included."""
+"""The properties of stamps, measured in the first band, with PSF and noise."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _ALL = (
 )  # fmt: skip
 PROPERTIES = {one.name: one for one in _ALL}
 GIVEN = frozenset(PROPERTIES) - {"signal_to_noise"}
-"""What a catalogue may give better than a noisy stamp, such as what was measured on its noise-free image."""
+"""Properties whose catalogue values are preferred, such as values measured on the noise-free image."""
 
 
 def measure(stamps: Sequence[Stamp], names: Sequence[str]) -> np.ndarray:
-    """[stamp property]; NaN where an estimator fails."""
+    """[stamp property] values, NaN where an estimator fails."""
     for name in names:
         if name not in PROPERTIES:
             raise unknown_name("property of galaxies", name, PROPERTIES)
@@ -48,7 +48,7 @@ def measure(stamps: Sequence[Stamp], names: Sequence[str]) -> np.ndarray:
 
 @lru_cache(maxsize=1024)
 def measure_stamp(stamp: Stamp) -> Mapping[str, float]:
-    """Every property of one stamp by name. Oracles ask for one at a time: the last stamps' are remembered."""
+    """All properties of one stamp by name. Cached, since oracles compute one property at a time."""
     image = stamp.image[0].astype(np.float64)
     values = dict.fromkeys(PROPERTIES, math.nan)
     flux = float(image.sum())

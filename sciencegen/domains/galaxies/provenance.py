@@ -1,4 +1,4 @@
-"""How the stamps of a file came to be, as its header says it: what wrote it, the model, the seed, what was asked."""
+"""Provenance of stamps for the header of a file: software, model, seed, requested conditions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sciencegen.items import Origin
 
 
 def provenance(origin: Origin | None) -> dict[str, tuple[Any, str]]:
-    """Keyword -> (value, comment). SYNTHET: that none was observed. MODEL, MODELSHA: its name, the sha256 of its
-    weights, where no comment fits."""
+    """Keyword -> (value, comment). SYNTHET: True if stamps were generated. MODEL, MODELSHA: the model's name and the
+    sha256 of its weights, which leave no space for comments."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -27,12 +27,12 @@ def provenance(origin: Origin | None) -> dict[str, tuple[Any, str]]:
 
 
 def _whole(seed: int) -> int | str:
-    """As text where it is too large for the numbers of a file."""
+    """The seed, as text if it exceeds a 64-bit integer."""
     return seed if seed < 1 << 63 else str(seed)
 
 
 def history(origin: Origin | None) -> list[str]:
-    """The command in words, what was asked of it, and what else is to be known."""
+    """The command, the requested conditions, and notes, one per line."""
     if origin is None:
         return []
     asked = (f"asked: {one}" for one in origin.asked)
@@ -40,5 +40,5 @@ def history(origin: Origin | None) -> list[str]:
 
 
 def _ascii(text: str) -> str:
-    """FITS headers hold printable ASCII alone."""
+    """Replace characters that FITS headers can't contain: they allow printable ASCII only."""
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)

@@ -1,4 +1,4 @@
-"""A stamp as a picture: an asinh stretch (Lupton et al. 1999, 2004) in a PNG inside an <img>."""
+"""Draws a stamp with an asinh stretch (Lupton et al. 1999, 2004) as a PNG in an <img>."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from sciencegen.domains.galaxies.items import Stamp
 SOFTENING = 2.0
 """Brightness, in sigmas of the noise, below which the stretch is linear."""
 FAINTEST = 0.003
-"""Of the peak: what stands for the noise where there is none."""
+"""Minimum noise for the stretch, relative to the peak; used for noise-free stamps."""
 BRIGHTEST = 0.9
-"""Of stamps with one stretch, this share has its peak below white."""
+"""Share of the stamps of a common stretch whose peak is below white."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """nJy in a pixel: where the stretch leaves the line, and what is white."""
+    """soft: brightness in nJy per pixel up to which the stretch is linear. white: brightness of white."""
 
     soft: float
     white: float
 
     def __call__(self, brightness: np.ndarray) -> np.ndarray:
-        """asinh(b / soft) / asinh(white / soft): 0 for nothing, 1 for white."""
+        """asinh(b / soft) / asinh(white / soft): 0 for no flux, 1 for white."""
         return np.arcsinh(brightness / self.soft) / np.arcsinh(max(self.white, self.soft) / self.soft)
 
 
 def stretch_of(stamps: Sequence[Stamp]) -> Stretch:
-    """One for several: by the noise of those that have some, and white where the brightest of most are."""
+    """A common stretch of stamps: by the median noise of noisy ones, with white at a high quantile of the peaks."""
     peaks = [float(np.quantile(stamp.image.max(0), 0.999)) for stamp in stamps]
     sigmas = [_sigma(stamp) for stamp in stamps if not stamp.noise_free]
     white = float(np.quantile(peaks, BRIGHTEST))
@@ -42,13 +42,13 @@ def stretch_of(stamps: Sequence[Stamp]) -> Stretch:
 
 
 def _sigma(stamp: Stamp) -> float:
-    """Noise of a pixel in nJy, mean of the bands."""
+    """Noise per pixel in nJy, averaged over bands."""
     return float(np.sqrt(np.median(stamp.variance.reshape(len(stamp.bands), -1), 1)).mean())
 
 
 def stretched(stamp: Stamp, stretch: Stretch | None = None) -> np.ndarray:
-    """[y x channel] bytes, north up as DS9 shows it: one channel of one band; of several bands the last three as red,
-    green and blue, the reddest first, with one stretch for all so that colours keep."""
+    """[y x channel] bytes, north up as in DS9. One channel for fewer than three bands; otherwise the first, middle and
+    last band are red, green and blue, with one stretch so that colours are preserved."""
     image = stamp.image.astype(np.float64)
     stretch = stretch or stretch_of([stamp])
     planes = image[:1] if len(image) < 3 else image[[0, len(image) // 2, len(image) - 1]]
@@ -59,7 +59,7 @@ def stretched(stamp: Stamp, stretch: Stretch | None = None) -> np.ndarray:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """[y x 1] bytes, grey, or [y x 3], colours, as a PNG file; the same pixels give the same bytes."""
+    """A PNG file of bytes [y x 1] (grey) or [y x 3] (colours); the same pixels give the same bytes."""
     height, width, channels = pixels.shape
     lines = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], 1)
 
@@ -72,7 +72,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def render_alike(stamps: Sequence[Stamp], width: int = 220, height: int = 160) -> list[str]:
-    """Each as `render` draws it, all with one stretch, so that a brighter galaxy looks brighter."""
+    """`render` of each stamp with one common stretch, so that a brighter galaxy looks brighter."""
     if not stamps:
         return []
     stretch = stretch_of(stamps)
@@ -80,7 +80,7 @@ def render_alike(stamps: Sequence[Stamp], width: int = 220, height: int = 160) -
 
 
 def render(stamp: Stamp, width: int = 220, height: int = 160, stretch: Stretch | None = None) -> str:
-    """An <img> with the picture inside it, as large as fits, its pixels left square."""
+    """An <img> with the embedded picture, as large as fits, with square pixels."""
     size = min(width, height)
     data = base64.b64encode(png(stretched(stamp, stretch))).decode("ascii")
     style = "image-rendering:pixelated"

@@ -1,4 +1,4 @@
-"""A Sérsic profile fitted to a stamp through its own PSF and noise.
+"""Fits a Sérsic profile to a stamp, with the stamp's PSF and noise.
 
 I(r) = I_e exp(-b_n ((r / r_e)^(1/n) - 1)) on elliptical radii (Sérsic 1963), averaged over pixels, convolved with the
 PSF."""
@@ -19,26 +19,26 @@ from sciencegen.domains.galaxies.population import Component
 from sciencegen.domains.galaxies.survey import binned, draw_profile
 
 INDICES = (0.3, 6.2)
-"""What GalSim draws."""
+"""Range of indices that GalSim supports."""
 AT_LIMIT = 1e-2
-"""Relative distance from them that is none."""
+"""Relative tolerance for an index at a limit of the range."""
 SMALLEST, LARGEST_SHAPE = 0.3, 2.5
-"""Half-light radius, pixels; |u|, the ellipticity being u / sqrt(1 + u²)."""
+"""Minimum half-light radius, pixels; maximum |u|, where the ellipticity is u / sqrt(1 + u²)."""
 EVALUATIONS = 60
 STEP = 1e-3
-"""Of each parameter, for the slopes: GalSim's profiles are tables, which smaller steps see (and steps that shrink with
-a parameter near 0 would)."""
+"""Absolute step of each parameter for finite differences. Smaller steps, such as relative ones near 0, would resolve
+the tables by which GalSim interpolates profiles."""
 ENOUGH = 1e-6
 """Relative change of chi² and of the parameters at which a fit ends."""
 NOISE_FREE = 1e-3
-"""Of the peak: what stands for the noise of a stamp that has none."""
+"""Assumed noise of a noise-free stamp, relative to the peak."""
 NINETY = 1.645
 
 
 @dataclass(frozen=True)
 class SersicFit:
-    """index, with its 90% interval from the curvature of chi². half_light_radius: arcsec, of the circle as large as the
-    ellipse. flux: nJy, of the whole profile. e1, e2: (1 - q) / (1 + q). chi2: reduced."""
+    """index, with its 90% interval from the curvature of chi². half_light_radius: arcsec, of a circle with the area of
+    the ellipse. flux: nJy, of the whole profile. e1, e2: (1 - q) / (1 + q). chi2: reduced."""
 
     index: float
     lower: float
@@ -58,18 +58,17 @@ FITTED = {
     "sersic_e2": ("e2", ""),
     "sersic_chi2": ("chi2", ""),
 }
-"""Oracles of the fit: which of its numbers each is, and the unit. They see through the PSF; a fit takes 0.1 s."""
+"""Name of an oracle -> (field of the fit, unit). The values are corrected for the PSF; a fit takes 0.1 s."""
 
 
 def at_limit(index: float) -> bool:
-    """Whether a fit ended where indices do: then no profile fits, whatever its other numbers."""
+    """Whether a fit ended at a limit of the index: then no profile fits, regardless of its other parameters."""
     return min(abs(math.log(index / limit)) for limit in INDICES) < AT_LIMIT
 
 
 @lru_cache(maxsize=1024)
 def fit_sersic(stamp: Stamp) -> SersicFit | None:
-    """The least-squares fit in the first band; None where there is no light to fit, or it doesn't come to an end. The
-    last fits are remembered."""
+    """The least-squares fit in the first band; None if there is no flux to fit or it doesn't converge. Cached."""
     image = stamp.image[0].astype(np.float64)
     variance = np.asarray(stamp.variance[0], np.float64)
     sigma = np.sqrt(variance) if np.any(variance) else np.array(NOISE_FREE * np.abs(image).max())
@@ -99,7 +98,7 @@ def fit_sersic(stamp: Stamp) -> SersicFit | None:
 
 
 def _start(image: np.ndarray, side: int) -> np.ndarray | None:
-    """Where a fit starts: log index, log half-light radius (pixels), shape, centre (pixels from the middle)."""
+    """Initial parameters: log index, log half-light radius (pixels), shape, centre (pixels from the middle)."""
     moments = adaptive_moments(image)
     if moments is None:
         return None
@@ -113,7 +112,7 @@ def _start(image: np.ndarray, side: int) -> np.ndarray | None:
 
 
 def unit_model(parameters: np.ndarray, stamp: Stamp) -> np.ndarray:
-    """[y x] a profile of unit flux as the stamp would show it."""
+    """[y x] image of a profile of unit flux, with the stamp's pixels and PSF."""
     log_index, log_radius, u1, u2, x, y = parameters
     shrink = 1 / math.sqrt(1 + u1**2 + u2**2)
     index, radius = math.exp(log_index), math.exp(log_radius) * stamp.pixel_scale
@@ -124,7 +123,7 @@ def unit_model(parameters: np.ndarray, stamp: Stamp) -> np.ndarray:
 
 
 def _best_flux(model: np.ndarray, image: np.ndarray, sigma: np.ndarray) -> float:
-    """The flux that fits best is linear in the image."""
+    """The best-fitting flux, which is linear in the image."""
     return float((model * image / sigma**2).sum() / (model**2 / sigma**2).sum())
 
 

@@ -1,4 +1,4 @@
-"""How alike two stamps look: the distance between their smoothed first bands, whatever their brightness."""
+"""Similarity of stamps: the distance between their smoothed first bands, independent of brightness."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.measurements import adaptive_moments
 
 SMOOTHING = 1.5
-"""Pixels: about the width of a survey's PSF, so that noise from pixel to pixel counts little."""
+"""sigma in pixels: about the width of a survey's PSF, so that pixel noise has little effect."""
 WINDOW, BINNING = 32, 2
-"""Pixels around the galaxy's centre that are compared, and how many along x and y are summed."""
+"""Side in pixels of the compared window around the galaxy's centre, and of the bins."""
 BLOCK = 2048
 
 
 def pictures(stamps: Sequence[Stamp]) -> np.ndarray:
-    """[stamp 16 16] float32: smoothed, centred on the galaxy to a pixel, binned, with a sum of squares of 1."""
+    """[stamp 16 16] float32: smoothed, centred on the galaxy to the nearest pixel, binned, with unit norm."""
     return np.array([_picture(stamp) for stamp in stamps], np.float32).reshape(len(stamps), *(WINDOW // BINNING,) * 2)
 
 
@@ -35,16 +35,16 @@ def _picture(stamp: Stamp) -> np.ndarray:
 
 
 def orientations(images: np.ndarray) -> np.ndarray:
-    """[8 stamp y x] images turned by multiples of 90 degrees and mirrored."""
+    """[8 stamp y x] images rotated by multiples of 90 degrees, and their reflections."""
     turned = [np.rot90(images, turn, (1, 2)) for turn in range(4)]
     return np.stack([*turned, *(one[:, :, ::-1] for one in turned)])
 
 
 def similarity(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
-    """[stamp reference] in 0..1: 1 - d / sqrt(2), d being the distance between the two pictures as unit vectors, the
-    least over the eight orientations of a square: with their correlation rho, 1 - sqrt(1 - rho).
+    """[stamp reference] in 0..1: 1 - d / sqrt(2), where d is the minimum distance of the two pictures as unit vectors
+    over the eight orientations of a square. With their correlation rho this is 1 - sqrt(1 - rho).
 
-    Galaxies have no up or left, so a mirrored one is the same; one of another size or shape isn't.
+    Galaxies have no preferred orientation, so a reflection is the same galaxy; another size or shape isn't.
     """
     if not len(stamps) or not len(references):
         return np.zeros((len(stamps), len(references)))
@@ -54,7 +54,7 @@ def similarity(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarr
 
 
 def nearest(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
-    """[stamp] the greatest similarity to any reference, 0 where there is none."""
+    """[stamp] the greatest similarity to any reference, 0 without references."""
     best = np.zeros(len(stamps))
     if not len(stamps) or not len(references):
         return best

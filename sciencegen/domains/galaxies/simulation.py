@@ -1,4 +1,4 @@
-"""Rows of a simulated survey, as a dataset holds them: texts of observed stamps with what is known of each."""
+"""Rows of a simulated survey for a dataset: texts of observed stamps with their true values."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from sciencegen.errors import ConfigError, unknown_name
 
 
 def rows(settings: Mapping[str, Any], seed: int, start: int, stop: int) -> list[tuple[str, dict[str, float]]]:
-    """(text, values) of galaxies with the numbers start to stop - 1. values: what is measured on the noise-free,
-    PSF-free copy under the properties' names, and what the galaxy was made of; without what can't be measured or
-    doesn't apply.
+    """(text, values) of galaxies with the numbers start to stop - 1. values: properties measured on the copy without
+    noise and PSF, and the galaxy's true parameters; without failed measurements and parameters that don't apply.
 
-    settings: of `SurveySettings`, and noise_free: the share of rows that are those copies themselves (true: all).
+    settings: of `SurveySettings`, and noise_free: the share of rows that are these copies themselves (true: all).
     """
     chosen = dict(settings)
     share = float(chosen.pop("noise_free", 0.0))
@@ -36,7 +35,7 @@ def rows(settings: Mapping[str, Any], seed: int, start: int, stop: int) -> list[
 
 
 def survey_settings(chosen: Mapping[str, Any]) -> SurveySettings:
-    """The record of such settings; an unknown name is an error."""
+    """Make the settings record; an unknown name raises an error."""
     fields = [field.name for field in dataclasses.fields(SurveySettings)]
     for name in chosen:
         if name not in fields:

@@ -1,7 +1,7 @@
-"""A simulated survey: galaxies drawn by GalSim as seen by a telescope, each beside its copy without noise and PSF.
+"""A simulated survey: galaxies drawn by GalSim as observed by a telescope, each with a copy without noise and PSF.
 
-A profile is drawn twice as fine as the stamp's pixels, its centre finer still, then convolved with the PSF, binned and
-given noise. Drawing the copy in Fourier space, as GalSim does by default, takes seconds for a cuspy profile.
+A profile is sampled at twice the resolution of the stamp, its centre even finer; then it is convolved with the PSF and
+binned, and noise is added. Drawing the copy in Fourier space, GalSim's default, takes seconds for a cuspy profile.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Refusal
 
 FINE = 2
-"""Samples on a stamp's pixel along x and y."""
+"""Samples per pixel of a stamp in x and in y."""
 CENTRES = ((8, 8), (1, 64))
-"""(half-width in pixels, samples on a pixel) of squares around the centre that are drawn finer."""
+"""(half-width in pixels, samples per pixel) of squares around the centre that are sampled finer."""
 STEEP = 1.5
-"""Sérsic index above which the innermost square is drawn finer too."""
+"""Sérsic index above which the innermost square is also sampled finer."""
 SMALLEST_RADIUS = 2.0
-"""Pixels: half-light radius of the smallest disc, seen face on."""
+"""Minimum half-light radius of a face-on disc in pixels."""
 SIDE_OVER_RADIUS = 6.0
-"""A stamp is at least so many half-light radii of a face-on disc wide."""
+"""Minimum side of a stamp in half-light radii of a face-on disc."""
 PSF_WIDTHS = 4.0
-"""Half of the PSF's side over its FWHM."""
+"""Half of the PSF's side in FWHM."""
 
 
 @dataclass(frozen=True)
 class SurveySettings:
     """survey: a preset's name. side: pixels, 32, 64 or 128. bands: how many of the preset's bands, from the first.
-    shot_noise: give galaxies their own photon noise, so that the variance is a map; else noise is the sky's and the
-    detector's, the same in each pixel. bright, faint: AB magnitudes, where they differ from the preset's.
+    shot_noise: add the galaxies' photon noise, so that the variance is a map; otherwise noise is from sky and detector,
+    with equal variance in all pixels. bright, faint: AB magnitudes that replace the preset's.
     """
 
     survey: str = "euclid"
@@ -52,7 +52,7 @@ class SurveySettings:
 
 @dataclass(frozen=True)
 class Simulated:
-    """observed: with PSF and noise. twin: the same galaxy without either. truth: what it was made of."""
+    """observed: with PSF and noise. twin: the same galaxy without either. truth: its true parameters."""
 
     observed: Stamp
     twin: Stamp
@@ -75,8 +75,8 @@ def chosen_survey(settings: SurveySettings) -> Survey:
 
 
 def simulate(settings: SurveySettings, seed: int, start: int, stop: int) -> Iterator[Simulated]:
-    """The galaxies with the numbers start to stop - 1 of an endless survey. Each has its own random numbers, by (seed,
-    number): any subset, made anywhere in any order, has the same bytes."""
+    """The galaxies with the numbers start to stop - 1 of an unlimited survey. The random numbers of each depend only on
+    (seed, number), so that any subset has the same bytes."""
     survey = chosen_survey(settings)
     return (simulate_one(survey, settings, seed, number) for number in range(start, stop))
 
@@ -110,7 +110,7 @@ def _sound(stamp: Stamp) -> Stamp:
 
 
 def _variance(survey: Survey, clean: np.ndarray, shot_noise: bool) -> np.ndarray:
-    """nJy²: [band], or with the galaxy's own photons, flux / (electrons of 1 nJy), [band y x]."""
+    """nJy²: [band], or [band y x] with the galaxy's photon noise, flux / (electrons of 1 nJy)."""
     variance = np.array([band.variance(survey.pixel_scale) for band in survey.bands])
     if not shot_noise:
         return variance
@@ -124,7 +124,7 @@ def psf_half(survey: Survey) -> int:
 
 
 def draw_psf(generator: np.random.Generator, survey: Survey) -> galsim.GSObject:
-    """A PSF of the survey's kind whose width and ellipticity vary from stamp to stamp; the same in all bands."""
+    """Draw a PSF of the survey's kind with random width and ellipticity; it is the same in all bands."""
     fwhm = survey.fwhm * math.exp(generator.normal(0, survey.fwhm_spread))
     round_one = galsim.Kolmogorov(fwhm=fwhm) if survey.psf == "kolmogorov" else galsim.Moffat(survey.beta, fwhm=fwhm)
     g1, g2 = np.clip(generator.normal(0, survey.psf_shear, 2), -0.2, 0.2)
@@ -132,7 +132,7 @@ def draw_psf(generator: np.random.Generator, survey: Survey) -> galsim.GSObject:
 
 
 def draw_scene(galaxy: Galaxy, survey: Survey, side: int, offset: np.ndarray) -> np.ndarray:
-    """[band y x] nJy in samples of half a pixel: the galaxy without PSF, its centre `offset` pixels off the middle."""
+    """[band y x] nJy in samples of half a pixel: the galaxy without PSF, centred `offset` pixels from the middle."""
     parts = {one.role: draw_profile(one, survey.pixel_scale, side, offset) for one in galaxy.components}
     knots = 0.0 if galaxy.knots is None else draw_knots(galaxy.knots, survey.pixel_scale, side, offset)
     planes = []
@@ -149,8 +149,8 @@ def draw_scene(galaxy: Galaxy, survey: Survey, side: int, offset: np.ndarray) ->
 def draw_profile(
     component: Component, pixel_scale: float, side: int, offset: np.ndarray, steep: bool | None = None
 ) -> np.ndarray:
-    """[y x] of unit flux. Each finer square takes the place of what was drawn coarser there. steep: draw the innermost
-    one, too; by default by the index."""
+    """[y x] a profile of unit flux. Finer squares replace the coarser samples. steep: also sample the innermost square;
+    by default, it depends on the index."""
     steep = component.sersic_index > STEEP if steep is None else steep
     profile = galsim.Sersic(component.sersic_index, half_light_radius=component.half_light_radius)
     profile = profile.shear(g1=component.g1, g2=component.g2).shift(*(offset * pixel_scale))
@@ -168,7 +168,7 @@ def _sampled(profile: galsim.GSObject, pixel_scale: float, side: int, samples: i
 
 
 def draw_knots(knots: Knots, pixel_scale: float, side: int, offset: np.ndarray) -> np.ndarray:
-    """[y x]: Gaussians integrated over samples, each the product of one along x and one along y."""
+    """[y x]: Gaussians integrated over samples, as products of one-dimensional integrals in x and y."""
     edges = (np.arange(side * FINE + 1) / FINE - side / 2) * pixel_scale
     along = [
         np.diff(ndtr((edges - (centre[:, None] + shift * pixel_scale)) / knots.sigma), axis=1)
@@ -178,6 +178,6 @@ def draw_knots(knots: Knots, pixel_scale: float, side: int, offset: np.ndarray) 
 
 
 def binned(fine: np.ndarray) -> np.ndarray:
-    """[band y x] summed over the samples of each pixel."""
+    """[band y x] sums over the samples of each pixel."""
     bands, side = len(fine), fine.shape[1] // FINE
     return fine.reshape(bands, side, FINE, side, FINE).sum((2, 4))

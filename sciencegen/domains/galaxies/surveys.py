@@ -4,8 +4,8 @@ Sources: HST/COSMOS: Koekemoer et al. 2007 (2,028 s, 27.2 mag point sources at 5
 pixels, 0.09" FWHM). HSC Wide: Aihara et al. 2018, 2019 (0.168" pixels, 20 minutes in i, 0.6" median seeing, i about
 26). Euclid: the wide survey's four exposures of 566 s, read noise 4.4 e- (Cropper et al. 2024), 0.1" pixels (Racca et
 al. 2016), sky 22.35 mag/arcsec². LSST: Ivezić et al. 2019 (0.2" pixels, 30 s visits, sky, read noise, 26.8 mag coadded
-in i). Zero points and skies of ground-based surveys are rounded, and chosen so that the published depth comes out
-(tested); spreads of the PSF are choices."""
+in i). Zero points and skies of ground-based surveys are rounded, and chosen to reproduce the published depth (tested);
+spreads of the PSF are our choices."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from sciencegen.domains.galaxies.items import AB_ZERO_POINT
 
 @dataclass(frozen=True)
 class Band:
-    """zero_point: AB magnitude of 1 electron a second. sky: AB mag/arcsec². exposure: s, of all `exposures` together.
-    read_noise: electrons in a pixel of each exposure. color: a galaxy's mean AB magnitude here minus in the first band.
+    """zero_point: AB magnitude of 1 electron per second. sky: AB mag/arcsec². exposure: s, total of all `exposures`.
+    read_noise: electrons per pixel and exposure. color: a galaxy's mean AB magnitude here minus in the first band.
     """
 
     name: str
@@ -29,20 +29,20 @@ class Band:
     color: float = 0.0
 
     def electrons(self) -> float:
-        """Electrons that 1 nJy gives in the whole exposure."""
+        """Electrons from 1 nJy in the whole exposure."""
         return self.exposure * 10.0 ** (0.4 * (self.zero_point - AB_ZERO_POINT))
 
     def variance(self, pixel_scale: float) -> float:
-        """nJy² of sky and read noise in a pixel of that many arcsec."""
+        """nJy² of sky and read noise per pixel. pixel_scale: arcsec."""
         sky = self.exposure * 10.0 ** (0.4 * (self.zero_point - self.sky)) * pixel_scale**2
         return (sky + self.exposures * self.read_noise**2) / self.electrons() ** 2
 
 
 @dataclass(frozen=True)
 class Survey:
-    """pixel_scale: arcsec. psf: "moffat" or "kolmogorov". fwhm: arcsec, its median in the first band; fwhm_spread: of
-    its logarithm. psf_shear: standard deviation of each component of the PSF's ellipticity (g). bright, faint: AB
-    magnitudes between which galaxies lie in the first band."""
+    """pixel_scale: arcsec. psf: "moffat" or "kolmogorov". fwhm: arcsec, its median in the first band; fwhm_spread:
+    standard deviation of its logarithm. psf_shear: standard deviation of each component of the PSF's ellipticity (g).
+    bright, faint: limits of galaxies' AB magnitudes in the first band."""
 
     name: str
     pixel_scale: float
@@ -54,7 +54,7 @@ class Survey:
     bright: float
     faint: float
     beta: float = 3.0
-    """Of a Moffat profile."""
+    """Exponent of a Moffat profile."""
 
 
 SURVEYS = {

@@ -1,7 +1,7 @@
-"""Stores of arrays in Zarr's formats 2 and 3, in a folder or a zip: a group of arrays, or one array alone.
+"""Stores of arrays in Zarr's formats 2 and 3, in a folder or a zip: a group of arrays, or a single array.
 
-They are read block by block, a block being as many stamps as stand in one chunk, and by codecs alone that make numbers
-or texts of bytes: one that unpickles runs whatever a file says.
+They are read in blocks of the stamps in one chunk, with an allow-list of codecs that decode bytes to numbers or texts:
+a codec that unpickles could run code from the file.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ CODECS = frozenset({
     "fletcher32", "jenkins_lookup3", "vlen-utf8", "vlen-bytes",
 })  # fmt: skip
 ARRAY, GROUP = ("zarr.json", ".zarray"), ("zarr.json", ".zgroup")
-"""Files that say what a node is, in formats 3 and 2."""
+"""Metadata files of a node, in formats 3 and 2."""
 LARGEST_BLOCK = 1 << 30
-"""Bytes of the stamps in one chunk, which is read whole for each of them."""
+"""Maximum bytes of the stamps in one chunk, since whole chunks are read."""
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, zipfile.BadZipFile)
 
 
 class Blocks:
-    """An array whose last block is kept for the rows that follow. attrs: its attributes by name."""
+    """An array whose last block is cached for the next rows. attrs: its attributes by name."""
 
     def __init__(self, array: Any, place: str) -> None:
         self.shape, self.dtype, self.attrs = array.shape, array.dtype, array.attrs.asdict()
@@ -64,17 +64,17 @@ class Blocks:
 
 
 def is_store(path: Path) -> bool:
-    """Whether there is something by the name of a store: a folder or a file."""
+    """Whether a folder or file with the suffix of a store exists."""
     return path.name.lower().endswith(ENDINGS) and path.exists()
 
 
 def arrays(path: Path) -> tuple[dict[str, Blocks], dict[str, Any]]:
-    """The arrays of a group by name, or a store's only one as `images`; and the group's attributes."""
+    """The arrays of a group by name, or a single array as `images`; and the group's attributes."""
     library = _library(path)
     try:
         root = _root(path)
         alone = _said(root, *ARRAY)
-        inside = [] if alone else sorted(root.iterdir(), key=lambda one: one.name)  # a folder has no order of its own
+        inside = [] if alone else sorted(root.iterdir(), key=lambda one: one.name)  # the order of a folder is undefined
         nodes = {"images": root} if alone else {one.name: one for one in inside if _said(one, *ARRAY)}
         for name, node in nodes.items():
             _check_codecs(f"array {name} of {path}", _said(node, *ARRAY))
@@ -98,7 +98,7 @@ def _library(path: Path) -> Any:
 
 
 def _root(path: Path) -> Any:
-    """The store itself, or the one that a zipped folder holds."""
+    """The root of the store, which may be a folder in a zip file."""
     if path.is_dir():
         root: Any = path
     else:
@@ -110,12 +110,12 @@ def _root(path: Path) -> Any:
 
 
 def _within(path: Path, node: Any) -> str:
-    """A node's place in its store."""
+    """A node's path in its store."""
     return node.at.strip("/") if isinstance(node, zipfile.Path) else node.relative_to(path).as_posix().strip(".")
 
 
 def _said(node: Any, *names: str) -> dict[str, Any]:
-    """What the first of these files says of a node, {} where it has none or is of another kind."""
+    """Metadata of a node from the first of these files that exists, {} if there is none or the kind differs."""
     place = next((node / name for name in names if node.is_dir() and (node / name).exists()), None)
     said = {} if place is None else json.loads(place.read_text(encoding="utf-8"))
     kind = said.get("node_type")
@@ -133,7 +133,7 @@ def _check_codecs(place: str, said: Mapping[str, Any]) -> None:
 
 
 def _names(codecs: Any) -> Iterator[str]:
-    """Names of codecs, and of those within a shard."""
+    """Names of codecs, including those within a shard."""
     for one in codecs or ():
         if isinstance(one, dict):
             yield str(one.get("id", one.get("name")))

@@ -1,4 +1,4 @@
-"""Molecules: SMILES in, drug-like candidates out."""
+"""The domain of molecules, which are read and written as SMILES."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ __all__ = ["DOMAIN"]
 def evaluate(
     samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
 ) -> dict[str, float]:
-    """`metrics.evaluate`, imported on use: it needs torch."""
+    """`metrics.evaluate`, imported when called: it needs torch."""
     from sciencegen.domains.molecules import metrics
 
     return metrics.evaluate(samples, reference, training)
 
 
 def held_out_sets() -> tuple[str, ...]:
-    """Names of the shipped held-out sets, imported on use."""
+    """Names of the shipped held-out sets, imported when called."""
     from sciencegen.domains.molecules.reference_sets import REFERENCES
 
     return tuple(REFERENCES)
 
 
 def training_sets() -> tuple[str, ...]:
-    """Names of the shipped training sets, imported on use."""
+    """Names of the shipped training sets, imported when called."""
     from sciencegen.domains.molecules.reference_sets import TRAINING_SETS
 
     return tuple(TRAINING_SETS)
 
 
 def load_training_set(name: str) -> Container[str] | None:
-    """The keys of a training set; None where it isn't shipped."""
+    """The keys of a training set, or None if it isn't shipped."""
     from sciencegen.domains.molecules.reference_sets import load_training_filter
 
     return load_training_filter(name) if name in training_sets() else None
 
 
 def read_scaffold(path: Path) -> Scaffold:
-    """`scaffolds.read_scaffold`, imported on use."""
+    """`scaffolds.read_scaffold`, imported when called."""
     from sciencegen.domains.molecules import scaffolds
 
     return scaffolds.read_scaffold(path)

@@ -1,4 +1,4 @@
-"""Structural alerts: how many patterns of RDKit's PAINS and Brenk catalogs (and others) a molecule holds."""
+"""Structural alerts: counts the patterns of RDKit's PAINS and Brenk catalogs (and others) in a molecule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PICKLE_START = b"\xef\xbe\xad\xde"
 
 
 class AlertCatalog:
-    """Counts and names the alerts of some catalogs; the same answer as RDKit's FilterCatalog, several times as fast."""
+    """Counts and names the alerts of some catalogs; same results as RDKit's FilterCatalog, but several times faster."""
 
     def __init__(self, catalogs: Sequence[str] = DEFAULT_CATALOGS):
         parameters = FilterCatalogParams()
@@ -43,12 +43,12 @@ class AlertCatalog:
 
 @cache
 def alert_catalog(catalogs: tuple[str, ...] = DEFAULT_CATALOGS) -> AlertCatalog:
-    """The catalog with these alerts, made once; names as in `CATALOGS`."""
+    """The catalog with these alerts, cached; names as in `CATALOGS`."""
     return AlertCatalog(catalogs)
 
 
 def _query(entry: FilterCatalog.FilterCatalogEntry) -> Chem.Mol | None:
-    """The entry's SMARTS query, for screening only; None (never screened out) where it isn't one plain pattern.
+    """The entry's SMARTS query, for screening only; None (never screened out) if it isn't a single pattern.
 
     RDKit has no accessor, but a serialized entry holds "<name> <size> <the pickled query> <minimum> <maximum>".
     """

@@ -26,7 +26,7 @@ def load_chemnet() -> torch.nn.Module:
 
 
 def activations(canonical: Sequence[str], device: str = "cpu") -> Iterator[np.ndarray]:
-    """[molecule 512] of the last hidden layer, batch by batch; strings too long for ChemNet are left out."""
+    """Yield batches [molecule 512] of the last hidden layer; strings too long for ChemNet are left out."""
     network = load_chemnet().to(device)
     fitting = [text for text in canonical if len(text) < PADDED_LENGTH]
     for start in range(0, len(fitting), BATCH_SIZE):
@@ -37,5 +37,5 @@ def activations(canonical: Sequence[str], device: str = "cpu") -> Iterator[np.nd
 
 
 def activation_moments(canonical: Sequence[str], device: str = "cpu") -> Moments:
-    """Mean and covariance of the activations of a set, with memory that doesn't grow with it."""
+    """Mean and covariance of the activations of a set, in constant memory."""
     return Moments.accumulate(activations(canonical, device))

@@ -1,4 +1,4 @@
-"""Whether the coordinates of a molecule that a model made agree with its bonds."""
+"""Checks whether the generated coordinates of a molecule agree with its bonds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sciencegen.items import Refusal
 
 
 def confirmed(asked: Chem.Mol, made: Chem.Mol, distances: KnownDistances | None) -> Chem.Mol | Refusal:
-    """`made`, or its mirror image, if the bonds that its distances imply and its configuration are as asked, and no
-    distance is one that known structures don't have. Its atoms are those of `asked`, then the hydrogens."""
+    """Return `made`, or its mirror image, if it has the bonds (perceived from its distances) and the configuration of
+    `asked`, and if known structures have such distances. Its atoms are those of `asked`, then the hydrogens."""
     positions = made.GetConformer().GetPositions()
     for places in (positions, positions * (1, 1, -1)):
         found = _perceived(made, places)
@@ -34,7 +34,7 @@ def confirmed(asked: Chem.Mol, made: Chem.Mol, distances: KnownDistances | None)
 
 
 def speaks(molecule: Chem.Mol, distances: KnownDistances | None) -> bool:
-    """Whether a molecule is in one piece, its coordinates imply its bonds, and its distances are known ones."""
+    """Whether a molecule is connected, its coordinates imply its bonds, and known structures have such distances."""
     found = _perceived(molecule, molecule.GetConformer().GetPositions())
     if isinstance(found, Refusal) or len(Chem.GetMolFrags(found)) != 1:
         return False
@@ -47,7 +47,7 @@ def _perceived(molecule: Chem.Mol, positions: np.ndarray) -> Chem.Mol | Refusal:
 
 
 def _strange(molecule: Chem.Mol, distances: KnownDistances | None) -> Refusal | None:
-    """A distance in it that known structures don't have."""
+    """A Refusal if known structures don't have one of its distances."""
     if distances is None:
         return None
     geometry = geometry_of(molecule)
@@ -55,7 +55,7 @@ def _strange(molecule: Chem.Mol, distances: KnownDistances | None) -> Refusal | 
 
 
 def _label(found: Chem.Mol, asked: Chem.Mol) -> None:
-    """The isotopes that were asked for, on which no distance depends; they may make a stereocentre."""
+    """Copy the isotopes of `asked`, which can't be perceived from distances; they may make a stereocentre."""
     isotopes = [atom.GetIsotope() for atom in Chem.AddHs(asked).GetAtoms()]
     if any(isotopes):
         for atom, isotope in zip(found.GetAtoms(), isotopes, strict=True):

@@ -1,7 +1,7 @@
-"""Coordinates for a given molecule: a diffusion over positions, atoms and bonds being given.
+"""Coordinates for a given molecule: a diffusion over positions, conditioned on atoms and bonds.
 
-Hoogeboom et al. 2022 (EDM) noise positions and types together; here the graph is clean, so that the valence of what
-comes out is right by construction (Xu et al. 2022, GeoDiff), and the network is `networks.equivariant`.
+Hoogeboom et al. 2022 (EDM) noise positions and types together; here the graph is not noised, so that valences are
+right by construction (Xu et al. 2022, GeoDiff), and the network is `networks.equivariant`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from sciencegen.networks.equivariant.pairs import PairNetworkSettings
 POSITION_SCALE = 1.5
 """Ångström: the standard deviation of a coordinate of small organic molecules about their centre."""
 LOG_SNR_ENDS = 9.0, -6.0
-"""Noise of 0.01 Å, and 20 times the data's: levels beyond add nothing to training and cost a sampler steps."""
+"""Noise of 0.01 Å, and of 20 times the data's scale: other levels don't help training and cost sampling steps."""
 CHECK_ROWS = 64
 
 
 @dataclass(frozen=True)
 class ConformerSettings:
-    """network, diffusion: their own settings. log_snr_shift: of the cosine schedule; at log-SNR 7 the noise is 0.03 Å,
-    about the difference between a double bond and a single one, and the sampler's way ends a little further on."""
+    """network, diffusion: nested settings. log_snr_shift: of the cosine schedule; at log-SNR 7 the noise is 0.03 Å,
+    about the difference between a double bond and a single one, and the sampler stops at a slightly higher one."""
 
     network: PairNetworkSettings = field(default_factory=PairNetworkSettings)
     diffusion: DiffusionSettings = field(
@@ -46,7 +46,7 @@ class ConformerSettings:
 
 
 def conformers(representation: GeometryRepresentation, settings: ConformerSettings) -> DiffusionModel:
-    """Positions are noised in ångström; types, charges and bonds ride along."""
+    """Build a diffusion of positions in ångström; types, charges and bonds are inputs without noise."""
     fields = {
         "types": FieldShape(len(representation.elements), noised=False),
         "charges": FieldShape(1, noised=False),
@@ -58,8 +58,8 @@ def conformers(representation: GeometryRepresentation, settings: ConformerSettin
 
 
 def check(model: DiffusionModel, representation: GeometryRepresentation, known: Sequence[Geometry]) -> dict[str, float]:
-    """Of one draw for each known graph: the shares of stable atoms and molecules (where the tables have the elements),
-    and of those whose coordinates imply the bonds that were given."""
+    """With one sample for each known graph: the shares of stable atoms and molecules (if the tables have all elements),
+    and of molecules whose coordinates imply the given bonds."""
     made, right = [], []
     for start in range(0, len(known), CHECK_ROWS):
         batch = representation.batch(known[start : start + CHECK_ROWS])

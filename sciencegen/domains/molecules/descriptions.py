@@ -1,4 +1,4 @@
-"""What the distribution metrics need of a set of molecules, gathered one molecule at a time."""
+"""Summary of a set of molecules for the distribution metrics, computed one molecule at a time."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT
 
 @dataclass(frozen=True)
 class Description:
-    """A set of molecules as the metrics see it; every column holds the valid ones, in order.
+    """Input of the metrics for a set of molecules; the columns hold the valid molecules, in order.
 
-    total: texts read. canonical: canonical SMILES. fingerprints: [molecule byte] packed bits. fragments, scaffolds:
-    how often each occurs. properties: name -> [molecule], without failures. passing: how many pass the MOSES filters,
-    None if not asked.
+    total: number of texts. canonical: canonical SMILES. fingerprints: [molecule byte] packed bits. fragments,
+    scaffolds: counts. properties: name -> [molecule], without failures. passing: how many pass the MOSES filters, None
+    if not computed.
     """
 
     total: int
@@ -43,10 +43,10 @@ class Description:
 
 
 def read_molecule(text: str) -> Chem.Mol | None:
-    """The molecule as written (nothing is neutralized or stripped), None where it is none.
+    """Parse a molecule without standardizing it; None for an invalid one.
 
-    RDKit skips what it shouldn't (`CC–O` gives CC, `C C O` gives C), reads the empty string as a molecule, and can
-    crash on chains of tens of thousands of atoms; all these are none.
+    RDKit ignores parts of invalid strings (`CC–O` gives CC, `C C O` gives C), reads the empty string as a molecule, and
+    can crash on chains of tens of thousands of atoms; all these give None.
     """
     text = text.strip()
     if not text or len(text) > MAX_CHARACTERS or not text.isascii() or not text.isprintable() or " " in text:
@@ -57,7 +57,7 @@ def read_molecule(text: str) -> Chem.Mol | None:
 
 
 def canonical_smiles(text: str) -> str | None:
-    """RDKit's canonical SMILES of a text, None where it is no valid molecule."""
+    """RDKit's canonical SMILES of a text, None for an invalid molecule."""
     molecule = read_molecule(text)
     return None if molecule is None else Chem.MolToSmiles(molecule)
 
@@ -68,7 +68,7 @@ def fingerprint(molecule: Chem.Mol) -> np.ndarray:
 
 
 def fingerprint_of_known(canonical: str) -> np.ndarray:
-    """The same for a text that is known to be canonical and valid; without the checks it is three times as fast."""
+    """`fingerprint` of a SMILES that is known to be canonical and valid; without checks it is three times as fast."""
     molecule = Chem.MolFromSmiles(canonical, sanitize=False)
     molecule.UpdatePropertyCache(False)
     Chem.FastFindRings(molecule)
@@ -76,12 +76,12 @@ def fingerprint_of_known(canonical: str) -> np.ndarray:
 
 
 def fragments_of(molecule: Chem.Mol) -> list[str]:
-    """SMILES of the pieces that BRICS cuts (Degen et al. 2008), with their numbered ends."""
+    """SMILES of the BRICS fragments (Degen et al. 2008), with their numbered attachment points."""
     return Chem.MolToSmiles(FragmentOnBRICSBonds(molecule)).split(".")
 
 
 def scaffold_of(molecule: Chem.Mol) -> str | None:
-    """SMILES of the Bemis-Murcko scaffold, None below two rings (as in the MOSES code)."""
+    """SMILES of the Bemis-Murcko scaffold, None for fewer than two rings (as in the MOSES code)."""
     scaffold = MurckoScaffold.GetScaffoldForMol(molecule)
     if scaffold.GetRingInfo().NumRings() < FEWEST_SCAFFOLD_RINGS:
         return None
@@ -89,7 +89,7 @@ def scaffold_of(molecule: Chem.Mol) -> str | None:
 
 
 def describe(texts: Iterable[str], *, filters: bool = True) -> Description:
-    """One pass over the texts; no molecule outlives its chunk, about 0.4 kB stays of each."""
+    """Describe the texts in one pass; molecules are freed after each chunk, about 0.4 kB per molecule is kept."""
     total, passing = 0, 0
     canonical: list[str] = []
     fingerprints = [np.zeros((0, FINGERPRINT_BITS // 8), np.uint8)]

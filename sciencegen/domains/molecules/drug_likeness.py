@@ -1,9 +1,9 @@
-"""QED, the quantitative estimate of drug-likeness, equal to RDKit's and faster.
+"""QED, the quantitative estimate of drug-likeness, with the same values as RDKit but faster.
 
     QED = exp( Σᵢ wᵢ ln dᵢ(xᵢ) / Σᵢ wᵢ )      over 8 properties x with desirability functions d
 Bickerton, Paolini, Besnard, Muresan, Hopkins, Nature Chemistry 2012, 4, 90. The functions, weights, acceptor and alert
-patterns are RDKit's own; what differs is that properties computed already aren't computed again, and that only those
-of the 116 alerts are searched for whose bonds the molecule has.
+patterns are RDKit's. It is faster because properties are reused, and because only those of the 116 alerts are searched
+whose bonds occur in the molecule.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def _alert_screen() -> PatternScreen:
 
 
 def count_alerts(molecule: Chem.Mol) -> int:
-    """How many of QED's own structural alerts a molecule holds."""
+    """Number of QED's structural alerts in a molecule."""
     alerts = QED.StructuralAlerts
     return sum(molecule.HasSubstructMatch(alerts[index]) for index in _alert_screen().candidates(molecule))
 
 
 def rotatable_bonds(molecule: Chem.Mol) -> int:
-    """RDKit's strict count; remembered on the molecule, since QED, the property and the features all ask for it."""
+    """RDKit's strict count; cached on the molecule, since QED, the property and the features all use it."""
     if molecule.HasProp(_ROTATABLE_BONDS):
         return molecule.GetIntProp(_ROTATABLE_BONDS)
     strict = rdMolDescriptors.NumRotatableBondsOptions.Strict
@@ -42,7 +42,7 @@ def rotatable_bonds(molecule: Chem.Mol) -> int:
 def drug_likeness(molecule: Chem.Mol) -> float:
     """QED in 0..1."""
     if any(atom.GetAtomicNum() == 1 for atom in molecule.GetAtoms()):
-        return QED.qed(molecule)  # explicit hydrogens: RDKit removes those that it can first
+        return QED.qed(molecule)  # RDKit first removes the explicit hydrogens that it can
     properties = QED.QEDproperties(
         MW=rdMolDescriptors._CalcMolWt(molecule),
         ALOGP=rdMolDescriptors.CalcCrippenDescriptors(molecule)[0],

@@ -1,7 +1,7 @@
 """Edits of the molecular graph: one atom or bond added, changed or removed.
 
-The kinds of move of Jensen, Chem. Sci. 2019, 10, 3567 (there as reaction SMARTS), here as valence arithmetic on the
-Kekulé form: a bond is made only between atoms with hydrogens to spare, so that nearly every edit gives a molecule.
+The moves of Jensen, Chem. Sci. 2019, 10, 3567 (there reaction SMARTS), implemented by valence arithmetic on the Kekulé
+form: bonds are added only between atoms that have hydrogens to replace, so that nearly every edit gives a molecule.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, key, parse
 from sciencegen.items import Refusal
 
 ATTEMPTS = 10
-"""An edit may find no place, or give the same molecule: so many are tried."""
+"""Maximum number of attempts, since an edit may not be applicable, or may give the same molecule."""
 
 ELEMENTS = {6: 0.4, 7: 0.2, 8: 0.2, 16: 0.05, 9: 0.05, 17: 0.05, 35: 0.05}
-"""Atomic numbers of what is added, and how often."""
+"""Atomic number of an added atom -> probability."""
 
 RING_SIZES = {3: 0.05, 4: 0.05, 5: 0.35, 6: 0.45, 7: 0.1}
-"""Sizes of the rings that are closed, and how often."""
+"""Size of a closed ring -> probability."""
 
 ORDERS = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
 
 Choice = TypeVar("Choice")
 Edit = Callable[[Chem.RWMol, np.random.Generator], bool]
-"""Changes the Kekulé form in place; False where it finds no place."""
+"""Changes the Kekulé form in place; returns False if it isn't applicable."""
 
 
 def edit(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-    """Another molecule one edit away, or why there is none."""
+    """Another molecule by one random edit, or a Refusal with the reason if none was found."""
     before = key(molecule)
     with rdBase.BlockLogs():
         for _ in range(ATTEMPTS):
@@ -42,7 +42,7 @@ def edit(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refus
                     continue
                 Chem.SanitizeMol(child)
                 edited = parse(Chem.MolToSmiles(child))
-            except (ValueError, RuntimeError):  # not a molecule: another place, another kind
+            except (ValueError, RuntimeError):  # not a valid molecule: draw another edit
                 continue
             if not isinstance(edited, Refusal) and key(edited) != before:
                 return edited
@@ -50,7 +50,7 @@ def edit(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refus
 
 
 def kekulized(molecule: Chem.Mol) -> Chem.RWMol:
-    """Single, double and triple bonds only; hydrogens follow from the valence again, except on radicals."""
+    """Copy with single, double and triple bonds only, and with implicit hydrogens, except on radicals."""
     graph = Chem.RWMol(molecule)
     Chem.Kekulize(graph, clearAromaticFlags=True)
     for atom in graph.GetAtoms():
@@ -62,7 +62,7 @@ def kekulized(molecule: Chem.Mol) -> Chem.RWMol:
 
 
 def append_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """A new atom instead of a hydrogen (or two, by a double bond)."""
+    """Replace a hydrogen by a new atom (or two hydrogens, by a double bond)."""
     place, element = _any(_with_hydrogens(graph), generator), _element(generator)
     if place is None or graph.GetNumAtoms() >= MAX_HEAVY_ATOMS:
         return False
@@ -73,7 +73,7 @@ def append_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
 
 
 def insert_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """A new atom in the middle of a single bond."""
+    """Insert a new atom into a single bond."""
     bond = _any([bond for bond in graph.GetBonds() if bond.GetBondType() == ORDERS[0]], generator)
     element = int(generator.choice([6, 7, 8], p=[0.6, 0.2, 0.2]))
     if bond is None or graph.GetNumAtoms() >= MAX_HEAVY_ATOMS:
@@ -86,7 +86,7 @@ def insert_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
 
 
 def change_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """Another element that can hold the same bonds."""
+    """Change the element of an uncharged atom; sanitization later rejects impossible valences."""
     atom, element = (
         _any([atom for atom in graph.GetAtoms() if not atom.GetFormalCharge()], generator),
         _element(generator),
@@ -99,7 +99,7 @@ def change_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
 
 
 def delete_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """An atom with one neighbour, or with two, which are then bonded."""
+    """Delete an atom with one neighbour, or with two, which are then bonded."""
     atom = _any([atom for atom in graph.GetAtoms() if 0 < atom.GetDegree() <= 2], generator)
     if atom is None or graph.GetNumAtoms() < 2:
         return False
@@ -114,7 +114,7 @@ def delete_atom(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
 
 
 def change_bond(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """One order more or less."""
+    """Change the order of a bond by one."""
     bond = _any(list(graph.GetBonds()), generator)
     if bond is None:
         return False
@@ -127,7 +127,7 @@ def change_bond(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
 
 
 def close_ring(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """A bond between two atoms with hydrogens, as far apart as the drawn ring size requires."""
+    """Add a bond between two atoms with hydrogens, at the distance that the sampled ring size requires."""
     size = int(generator.choice(list(RING_SIZES), p=list(RING_SIZES.values())))
     free = [atom.GetIdx() for atom in _with_hydrogens(graph)]
     distances = Chem.GetDistanceMatrix(graph)[np.ix_(free, free)]
@@ -139,7 +139,7 @@ def close_ring(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
 
 
 def open_ring(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """A single bond of a ring removed."""
+    """Remove a single bond of a ring."""
     bond = _any([b for b in graph.GetBonds() if b.IsInRing() and b.GetBondType() == ORDERS[0]], generator)
     if bond is None:
         return False
@@ -148,7 +148,7 @@ def open_ring(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
 
 
 def move_piece(graph: Chem.RWMol, generator: np.random.Generator) -> bool:
-    """What hangs on a single bond outside rings, to another atom with a hydrogen."""
+    """Move a group that is attached by a single bond outside rings to another atom with a hydrogen."""
     bond = _any([b for b in graph.GetBonds() if not b.IsInRing() and b.GetBondType() == ORDERS[0]], generator)
     if bond is None:
         return False

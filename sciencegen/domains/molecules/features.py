@@ -1,4 +1,4 @@
-"""What property regressors see of a molecule: Morgan counts and cheap descriptors; and groups for scaffold splits."""
+"""Features for property regressors: Morgan counts and cheap descriptors; and groups for scaffold splits."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ELEMENT = re.compile(r"([A-Z][a-z]?)(\d*)")
 
 @lru_cache(8192)
 def _composition(formula: str) -> Mapping[str, int]:
-    """How many atoms of each element: C2H6O -> {"C": 2, "H": 6, "O": 1}."""
+    """Number of atoms of each element: C2H6O -> {"C": 2, "H": 6, "O": 1}."""
     return {element: int(number or 1) for element, number in _ELEMENT.findall(formula)}
 
 
 def _count(*elements: str) -> Callable[[Chem.Mol], int]:
-    """Atoms of these elements, read off RDKit's formula: eight times as fast as a loop over the atoms."""
+    """Function that counts atoms of these elements by RDKit's formula: eight times as fast as a loop over atoms."""
 
     def count(molecule: Chem.Mol) -> int:
         composition = _composition(rdMolDescriptors.CalcMolFormula(molecule))
@@ -71,7 +71,7 @@ DESCRIPTORS: dict[str, Callable[[Chem.Mol], float]] = {
 def features(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     """[molecule feature] float32, always finite: 2,048 Morgan counts (radius 2), then the descriptors.
 
-    Column after column: the same call on many molecules is faster than many calls on the same molecule.
+    Computed column by column: one function on many molecules is faster than many functions on each molecule.
     """
     table = np.zeros((len(molecules), COUNT_BITS + len(DESCRIPTORS)), np.float32)
     for row, molecule in enumerate(molecules):
@@ -82,5 +82,5 @@ def features(molecules: Sequence[Chem.Mol]) -> np.ndarray:
 
 
 def groups(molecules: Sequence[Chem.Mol]) -> list[str]:
-    """SMILES of each molecule's Bemis-Murcko scaffold, "" for one without rings."""
+    """SMILES of each molecule's Bemis-Murcko scaffold, "" for a molecule without rings."""
     return [Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule)) for molecule in molecules]

@@ -29,7 +29,7 @@ MAX_RECORD_COLUMNS = 1000
 
 
 def ending(path: Path) -> str:
-    """The file ending in lower case, ".gz" with what stands before it; "-" (standard input) counts as .smi."""
+    """The file suffix in lower case, such as ".sdf" or ".sdf.gz"; "-" (standard input) counts as .smi."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     if str(path) == "-":
         return ".smi"
@@ -37,7 +37,7 @@ def ending(path: Path) -> str:
 
 
 def read(path: Path, column: str | None = None) -> Iterator[Row]:
-    """Stream the rows of a file of molecules; what can't be read as a molecule is still a row, for the rejects."""
+    """Stream the rows of a file of molecules; unreadable molecules give rows too, which `parse` refuses."""
     path = Path(path)
     kind = ending(path)
     if kind not in FORMATS:
@@ -51,7 +51,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
 
 
 def lines(path: Path) -> Iterator[str]:
-    """Decoded lines without their ends. A line over the cap is cut there (it is refused for its length anyway)."""
+    """Decoded lines without line breaks. Longer lines than `MAX_LINE_BYTES` are cut (`parse` refuses them anyway)."""
     with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
         try:
             while line := stream.readline(MAX_LINE_BYTES):
@@ -64,7 +64,7 @@ def lines(path: Path) -> Iterator[str]:
 
 
 def check_exists(path: Path) -> None:
-    """Errors about the file as a whole come before the first row."""
+    """Raise a DataError if the file is missing or empty, before any row is read."""
     if str(path) == "-":
         return
     if not path.is_file():
@@ -74,7 +74,8 @@ def check_exists(path: Path) -> None:
 
 
 def _read_smi(path: Path) -> Iterator[Row]:
-    """The first word of each line; a CXSMILES extension after it changes the molecule, so it stays, to be refused."""
+    """Rows from the first word of each line. A CXSMILES extension, which changes the molecule, is kept: `parse` refuses
+    it."""
     for number, line in enumerate(lines(path), start=1):
         line = line.removeprefix("\ufeff") if number == 1 else line
         smiles, _, name = line.strip(" \t").replace("\t", " ").partition(" ")
@@ -88,9 +89,9 @@ def _read_sdf(path: Path) -> Iterator[Row]:
 
 
 def split_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(number, lines) of each record of an .sdf file, the lines cut in number and length.
+    """(number, lines) of each record of an .sdf file, with a limited number and length of lines.
 
-    Records are split at "$$$$" here, so that one bad or huge record neither stops the file nor reaches RDKit.
+    Records are split at "$$$$" here, so that a bad or huge record neither ends the reading nor is passed to RDKit.
     """
     number, any_line = 1, False
     record: list[str] = []
@@ -107,8 +108,8 @@ def split_records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def structure_records(path: Path) -> tuple[str, Iterator[str]]:
-    """The name of the format, and the molfile block of each molecule of an .sdf file; "" for one without a third
-    dimension."""
+    """The name of the format, and the molfile block of each molecule of an .sdf file; "" for one without 3D
+    coordinates."""
     return "sdf", _molfile_blocks(path)
 
 
@@ -134,7 +135,7 @@ def _sdf_row(number: int, record: Sequence[str]) -> Row:
 
 
 def _declared_atoms(record: Sequence[str]) -> int | None:
-    """Atoms that a molfile's counts line announces (V2000, or V3000's "M  V30 COUNTS")."""
+    """Number of atoms in a molfile's counts line (V2000, or V3000's "M  V30 COUNTS")."""
     for line in record[3:10]:
         fields = line.split()
         if fields[:3] == ["M", "V30", "COUNTS"]:
@@ -159,8 +160,8 @@ def write(
     path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """Molecules as .smi (SMILES and name) or .sdf (3D structure, name, every value as an SD tag), perhaps gzipped.
-    Neither has a place for `origin`."""
+    """Write molecules as .smi (SMILES and name) or .sdf (3D structure, name, values as SD tags), optionally gzipped.
+    Neither format stores `origin`."""
     writers = {".smi": _smi_lines, ".sdf": _sdf_records}
     kind = ending(path).removesuffix(".gz")
     if kind not in writers:
@@ -178,9 +179,9 @@ def _smi_lines(
 def _sdf_records(
     molecules: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]]
 ) -> Iterator[str]:
-    """The tag `smiles` is the molecule as it was asked for; `structure` says how the coordinates were made, or why they
-    are flat; `stereocentres_chosen`, how many centres the molecule leaves open, of which a structure can show one
-    configuration only."""
+    """The tag `smiles` is the requested molecule; `structure` says how the coordinates were made, or why they are flat;
+    `stereocentres_chosen` is the number of stereocentres that the molecule doesn't specify, while the structure has one
+    configuration of each."""
     for row, (molecule, name) in enumerate(zip(molecules, names, strict=True)):
         structure = with_structure(molecule)
         molecule = _asked(molecule)
@@ -194,7 +195,7 @@ def _sdf_records(
 
 
 def _asked(molecule: Chem.Mol) -> Chem.Mol:
-    """The molecule that a structure was made for, or is of."""
+    """The molecule that a structure was made for, else the structure's own."""
     asked = Chem.MolFromSmiles(molecule.GetProp(ASKED)) if molecule.HasProp(ASKED) else None
     return asked or with_implicit_hydrogens(molecule)
 

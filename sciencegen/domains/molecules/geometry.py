@@ -1,6 +1,6 @@
-"""A molecule in three dimensions as plain arrays, and back as an RDKit molecule with one conformer.
+"""Converts molecules in three dimensions to plain arrays, and back to RDKit molecules with one conformer.
 
-Bonds come with the molecule or are perceived in the coordinates (Kim & Kim, Bull. Korean Chem. Soc. 2015, 36, 1769, as
+Bonds are given with the molecule or perceived from coordinates (Kim & Kim, Bull. Korean Chem. Soc. 2015, 36, 1769, as
 in RDKit's DetermineBonds; atoms are neighbours within 1.15 times their covalent radii).
 """
 
@@ -20,16 +20,16 @@ from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS
 from sciencegen.items import Refusal
 
 MAX_ATOMS = 3 * MAX_HEAVY_ATOMS + 2
-"""A saturated chain of as many heavy atoms as are accepted, with its hydrogens."""
+"""Number of atoms of a saturated chain with `MAX_HEAVY_ATOMS` heavy atoms and its hydrogens."""
 FARTHEST = 1e5
-"""Ångström from the origin; what lies beyond is no coordinate of a molecule, and molfiles have no columns for it."""
+"""Limit of coordinates in ångström; larger ones are errors, and don't fit in the columns of molfiles."""
 CLOSEST = 0.5
-"""Ångström; H-H is 0.74, so nearer atoms are one atom twice, or a broken geometry."""
+"""Minimum distance in ångström; H-H is 0.74, so a smaller one means a duplicate atom or a broken geometry."""
 COVALENT_FACTOR = 1.15
 HYDROGEN_FACTOR = 1.3
-"""Of the hydrogen molecule, whose 0.74 Å are more than 1.15 times its radii."""
+"""Replaces `COVALENT_FACTOR` for the hydrogen molecule, whose 0.74 Å are more than 1.15 times its radii."""
 BOND_ORDER_ATTEMPTS = 10_000
-"""Assignments of bond orders that are tried before a geometry counts as hopeless; a broken one could take hours."""
+"""Maximum number of assignments of bond orders that are tried; broken geometries could take hours otherwise."""
 
 BOND_TYPES = (
     Chem.BondType.ZERO,
@@ -38,7 +38,7 @@ BOND_TYPES = (
     Chem.BondType.TRIPLE,
     Chem.BondType.AROMATIC,
 )
-"""The class of a pair of atoms: 0 is no bond."""
+"""Classes of a pair of atoms: 0 is no bond."""
 
 _PERIODIC_TABLE = Chem.GetPeriodicTable()
 _REMOVAL: Any = Chem.RemoveHsParameters()  # RDKit's type stubs lack its settable attributes
@@ -50,7 +50,7 @@ class Geometry:
     """One molecule with every hydrogen.
 
     numbers: atomic numbers. positions: ångström. charges: formal charges, in units of the elementary charge.
-    bonds: (atom, atom, class in BOND_TYPES) with the smaller atom first; None where they aren't known.
+    bonds: (atom, atom, class in BOND_TYPES) with the smaller atom first; None if unknown.
     """
 
     numbers: Int[np.ndarray, " atom"]
@@ -68,7 +68,7 @@ def symbols(numbers: Sequence[int] | np.ndarray) -> list[str]:
 
 
 def atomic_number(symbol: str) -> int | None:
-    """The atomic number of a symbol or of a number as text; None for what is no element."""
+    """The atomic number of a symbol or of a number as text; None if it isn't an element."""
     number = int(symbol) if symbol.isdecimal() and len(symbol) < 4 else -1
     if number < 0 and symbol.isascii() and symbol.isalpha() and len(symbol) < 3:
         with rdBase.BlockLogs():
@@ -80,7 +80,7 @@ def atomic_number(symbol: str) -> int | None:
 
 
 def why_unusable(numbers: np.ndarray, positions: np.ndarray) -> Refusal | None:
-    """What makes coordinates no geometry: no atoms, too many, numbers not finite or huge, two atoms in one place."""
+    """A Refusal for invalid coordinates: no atoms, too many, numbers not finite or too large, atoms too close."""
     if len(numbers) == 0:
         return Refusal("no atoms")
     if len(numbers) > MAX_ATOMS:
@@ -101,7 +101,7 @@ def why_unusable(numbers: np.ndarray, positions: np.ndarray) -> Refusal | None:
 
 
 def geometry_of(molecule: Chem.Mol) -> Geometry | Refusal:
-    """The arrays of a molecule that has a 3D conformer (its first counts) and every hydrogen as an atom."""
+    """The arrays of a molecule that has a 3D conformer (the first is used) and explicit hydrogens."""
     if molecule.GetNumAtoms() == 0:
         return Refusal("no atoms")
     if not molecule.GetNumConformers() or not molecule.GetConformer().Is3D():
@@ -115,7 +115,7 @@ def geometry_of(molecule: Chem.Mol) -> Geometry | Refusal:
 
 
 def graph_of(molecule: Chem.Mol) -> Geometry | Refusal:
-    """The arrays of a molecule with every hydrogen as an atom, all positions zero: what is there before a geometry."""
+    """The arrays of a molecule with explicit hydrogens and all positions zero: its graph without a geometry."""
     whole = Chem.AddHs(molecule)
     if not 0 < whole.GetNumAtoms() <= MAX_ATOMS:
         return Refusal(f"{whole.GetNumAtoms()} atoms with its hydrogens; 1 to {MAX_ATOMS} are accepted")
@@ -135,9 +135,9 @@ def _geometry(molecule: Chem.Mol, positions: Float[np.ndarray, "atom 3"]) -> Geo
 
 
 def molecule_of(geometry: Geometry) -> Chem.Mol | Refusal:
-    """The sanitized molecule with its conformer and the stereochemistry that follows from it.
+    """The sanitized molecule with its conformer and the stereochemistry of that conformer.
 
-    Bonds that aren't known are perceived. Hydrogens stay atoms, none is added: an atom with an open valence is refused.
+    Unknown bonds are perceived. Hydrogens stay explicit and none is added: an atom with an open valence is refused.
     """
     refusal = why_unusable(geometry.numbers, geometry.positions)
     if refusal is not None:
@@ -157,20 +157,20 @@ def molecule_of(geometry: Geometry) -> Chem.Mol | Refusal:
 
 
 def with_implicit_hydrogens(molecule: Chem.Mol) -> Chem.Mol:
-    """The molecule as the rest of the domain writes it: hydrogens only counted, heavy atoms in their places."""
+    """The molecule as an item of the plain domain: with implicit hydrogens; heavy atoms keep their coordinates."""
     with rdBase.BlockLogs():
         return Chem.RemoveHs(molecule, _REMOVAL)
 
 
 def graph_smiles(molecule: Chem.Mol) -> str:
-    """Which molecule it is, whatever its configuration: canonical SMILES without stereochemistry and hydrogens."""
+    """Identity of the molecular graph: canonical SMILES without stereochemistry and hydrogens."""
     return Chem.MolToSmiles(with_implicit_hydrogens(molecule), isomericSmiles=False)
 
 
 def perceive_bonds(
     numbers: Int[np.ndarray, " atom"], positions: Float[np.ndarray, "atom 3"], charge: int = 0
 ) -> Chem.Mol | Refusal:
-    """The molecule of these atoms with the bonds that their distances imply. charge: of the whole molecule."""
+    """The molecule of these atoms with bonds perceived from their distances. charge: total charge of the molecule."""
     refusal = why_unusable(numbers, positions)
     if refusal is not None:
         return refusal

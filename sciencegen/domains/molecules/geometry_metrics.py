@@ -1,6 +1,6 @@
-"""How like real geometries generated ones are: bond lengths, angles and dihedrals, and strain in a force field.
+"""Comparison of generated with real geometries: bond lengths, angles and dihedrals, and strain in a force field.
 
-Everything is measured by the bonds of the molecules given; for generated ones those should be perceived in their
+All measurements use the bonds of the given molecules; those of generated molecules should be perceived from their
 coordinates.
 """
 
@@ -22,17 +22,17 @@ from sciencegen.items import Refusal
 from sciencegen.metrics.distances import wasserstein_1d
 
 Values = Mapping[str, Float[np.ndarray, " occurrence"]]
-"""By kind, such as "C-N", "H-C-C" or "C-C=C-O"."""
+"""Values by kind, such as "C-N", "H-C-C" or "C-C=C-O"."""
 
 LEAST_OCCURRENCES = 30
-"""In the reference; a rarer kind has no distribution to compare with."""
+"""Kinds with fewer occurrences in the reference are left out: they are too few for a distribution."""
 _MARKS = dict(zip(BOND_TYPES[1:], "-=#:", strict=True))
 
 
 @dataclass(frozen=True)
 class InternalCoordinates:
     """lengths: of bonds, ångström. angles: between two bonds at an atom, degrees. dihedrals: about a bond between heavy
-    atoms, degrees without sign (0 to 180), so that a molecule and its mirror image have the same."""
+    atoms, degrees without sign (0 to 180), so that mirror images have equal values."""
 
     lengths: Values
     angles: Values
@@ -41,9 +41,9 @@ class InternalCoordinates:
 
 @dataclass(frozen=True)
 class GeometryDistances:
-    """Earth mover's distances to the reference, averaged over kinds by how often the reference has them; NaN where no
-    kind is common to both. lengths: ångström. angles, dihedrals: degrees. covered: the part of the reference's
-    coordinates whose kind was generated at all."""
+    """Earth mover's distances to the reference, averaged over kinds and weighted by their counts in the reference; NaN
+    without a common kind. lengths: ångström. angles, dihedrals: degrees. covered: share of the reference's internal
+    coordinates whose kind occurs among the generated ones."""
 
     lengths: float
     angles: float
@@ -60,7 +60,7 @@ class Strain:
 
 
 def internal_coordinates(molecules: Iterable[Chem.Mol]) -> InternalCoordinates:
-    """All lengths, angles and dihedrals of molecules with conformers, by the elements and bonds that they span."""
+    """All lengths, angles and dihedrals of molecules with conformers, by their elements and bonds."""
     found: tuple[dict[str, list], ...] = tuple(defaultdict(list) for _ in range(3))
     for molecule in molecules:
         positions = np.asarray(molecule.GetConformer().GetPositions())
@@ -89,7 +89,7 @@ def _chains(molecule: Chem.Mol) -> tuple[Sequence[tuple[int, ...]], ...]:
 
 
 def _kind(molecule: Chem.Mol, chain: Sequence[int]) -> str:
-    """The chain in symbols, read from the end that comes first in the alphabet."""
+    """The chain as text, such as "C-C=O", in the direction that is first in alphabetical order."""
     elements = [molecule.GetAtomWithIdx(index).GetSymbol() for index in chain]
     bonds = [molecule.GetBondBetweenAtoms(a, b).GetBondType() for a, b in pairwise(chain)]
     marks = [_MARKS.get(bond, "~") for bond in bonds]
@@ -104,14 +104,14 @@ def bond_lengths(points: Float[np.ndarray, "bond 2 3"]) -> Float[np.ndarray, " b
 
 
 def bond_angles(points: Float[np.ndarray, "angle 3 3"]) -> Float[np.ndarray, " angle"]:
-    """Of the two bonds at the middle atom, degrees: atan2(|u x v|, u v), which keeps its digits near 0 and 180."""
+    """Angle between the bonds of the middle atom, degrees: atan2(|u x v|, u v), which is accurate near 0 and 180."""
     first, second = points[:, 0] - points[:, 1], points[:, 2] - points[:, 1]
     cross = np.linalg.norm(np.cross(first, second), axis=-1)
     return np.degrees(np.arctan2(cross, (first * second).sum(-1)))
 
 
 def dihedral_angles(points: Float[np.ndarray, "dihedral 4 3"]) -> Float[np.ndarray, " dihedral"]:
-    """Between the planes of atoms 1, 2, 3 and 2, 3, 4, degrees without sign; 0 where atoms lie in one line."""
+    """Angle between the planes of atoms 1, 2, 3 and 2, 3, 4, degrees without sign; 0 for collinear atoms."""
     first, middle, last = (points[:, i + 1] - points[:, i] for i in range(3))
     one, other = np.cross(first, middle), np.cross(middle, last)
     sine = np.linalg.norm(middle, axis=-1) * (first * other).sum(-1)
@@ -122,7 +122,7 @@ MEASURES: tuple[Callable[[np.ndarray], np.ndarray], ...] = (bond_lengths, bond_a
 
 
 def geometry_distances(generated: InternalCoordinates, reference: InternalCoordinates) -> GeometryDistances:
-    """How far the generated distributions are from the reference's."""
+    """Distances between the generated distributions and the reference's."""
     pairs = [
         (generated.lengths, reference.lengths),
         (generated.angles, reference.angles),
@@ -146,9 +146,9 @@ def _mean_distance(generated: Values, reference: Values) -> float:
 
 
 def strain(molecule: Chem.Mol, steps: int = 500) -> Strain | Refusal:
-    """How much energy relaxing the conformer frees: MMFF94 where it has parameters for every atom, else UFF.
+    """Energy that is released by relaxing the conformer: MMFF94 if it has parameters for every atom, else UFF.
 
-    The geometries of QM9, which are minima of B3LYP and not of the field, have a few kcal/mol themselves.
+    Even the geometries of QM9 have a few kcal/mol, since they are minima of B3LYP and not of the force field.
     """
     relaxed = Chem.Mol(molecule)
     with rdBase.BlockLogs():
@@ -169,6 +169,6 @@ def strain(molecule: Chem.Mol, steps: int = 500) -> Strain | Refusal:
 
 
 def strain_energies(molecules: Iterable[Chem.Mol]) -> Float[np.ndarray, " molecule"]:
-    """kcal/mol of each molecule, NaN where there is none."""
+    """Strain energy of each molecule in kcal/mol, NaN if it can't be computed."""
     found = [strain(molecule) for molecule in molecules]
     return np.array([np.nan if isinstance(one, Refusal) else one.energy for one in found])

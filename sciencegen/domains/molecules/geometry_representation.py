@@ -36,11 +36,11 @@ PRIOR_ITEMS = 10
 
 @dataclass(frozen=True, eq=False)
 class GeometryRepresentation(Completing):
-    """Which elements there are, how many atoms molecules have, and how the condition's columns are standardized.
+    """Elements and sizes of the training molecules, and the standardization of conditions.
 
-    elements: atomic numbers, ascending; the order of the columns of `types`. sizes: number of atoms -> molecules of the
-    training data that have so many, ascending; size_mean, size_std: the standardized properties of those of each size.
-    bonded: whether batches hold bonds. distances: between the atoms of the training data; None: they aren't known.
+    elements: atomic numbers, ascending; the order of the columns of `types`. sizes: number of atoms -> number of
+    training molecules of that size, ascending; size_mean, size_std: moments of the standardized properties at each
+    size. bonded: whether batches contain bonds. distances: of atoms in the training data; None: unknown.
     """
 
     elements: Int[np.ndarray, " element"]
@@ -62,15 +62,15 @@ class GeometryRepresentation(Completing):
         return self.standardization.scales
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
-        """Each molecule's arrays, or why it has none that the model can encode."""
+        """Each molecule's arrays, or a Refusal with the reason if the model can't encode it."""
         return [self._known(geometry_of(item)) for item in items]
 
     def given(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
-        """Each molecule's atoms and bonds, to be given coordinates; or why the model can't encode it."""
+        """Each molecule's atoms and bonds without coordinates, or a Refusal if the model can't encode it."""
         return [self._known(graph_of(item)) for item in items]
 
     def confirmed(self, asked: Chem.Mol, made: Chem.Mol) -> Chem.Mol | Refusal:
-        """`made`, or its mirror image, if its coordinates confirm that it is what was asked for."""
+        """Return `made`, or its mirror image, if its coordinates confirm that it is the molecule `asked`."""
         return confirmed(asked, made, self.distances)
 
     def _known(self, geometry: Geometry | Refusal) -> Geometry | Refusal:
@@ -102,7 +102,7 @@ class GeometryRepresentation(Completing):
         return Batch({k: torch.from_numpy(v) for k, v in fields.items()}, torch.from_numpy(mask), condition)
 
     def geometries(self, batch: Batch) -> list[Geometry]:
-        """The arrays behind a batch, perhaps a generated one: types and bonds by their number or the likeliest, charges
+        """Convert a batch, which may be generated, to arrays: types and bonds from class numbers or by argmax, charges
         rounded."""
         assert batch.mask is not None  # molecules differ in size
         fields = {name: value.detach().cpu().numpy() for name, value in batch.fields.items()}
@@ -119,12 +119,12 @@ class GeometryRepresentation(Completing):
         return found
 
     def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
-        """Molecules with their conformers; bonds are those of the batch, or perceived where it has none that fit."""
+        """Molecules with conformers; bonds are the batch's, or perceived if it has none or they give no molecule."""
         return [_molecule(geometry) for geometry in self.geometries(batch)]
 
     def well_formed(self, batch: Batch, items: Sequence[Chem.Mol | Refusal]) -> np.ndarray:
-        """Whether each molecule is in one piece, its bonds are those that its coordinates imply, and its distances
-        are some that the training data have, [item] bool."""
+        """[item] bool: whether each molecule is connected, its coordinates imply its bonds, and the training data have
+        such distances."""
         sound = [not isinstance(item, Refusal) and speaks(item, self.distances) for item in items]
         return np.array(sound, bool)
 
@@ -164,7 +164,7 @@ def load(data: Mapping[str, Any]) -> GeometryRepresentation:
 def fit(
     texts: Sequence[str], values: np.ndarray, properties: Sequence[str], bonded: bool = True
 ) -> GeometryRepresentation:
-    """Elements, sizes and distances of these structures (texts of `structure_text`), moments of their properties."""
+    """Fit elements, sizes and distances of structures (texts of `structure_text`), and moments of their properties."""
     read = [read_geometry(text) for text in texts]
     good = [isinstance(one, Geometry) for one in read]
     geometries = [one for one in read if isinstance(one, Geometry)]
@@ -174,7 +174,7 @@ def fit(
 def fit_geometries(
     geometries: Sequence[Geometry], values: np.ndarray, properties: Sequence[str], bonded: bool = True
 ) -> GeometryRepresentation:
-    """The same of arrays. values: [item property], NaN = missing."""
+    """`fit` for arrays. values: [item property], NaN = missing."""
     if not geometries:
         raise DataError("Expected structures to learn elements and sizes from, found none with 3D coordinates.")
     elements = np.unique(np.concatenate([one.numbers for one in geometries]))
@@ -187,8 +187,8 @@ def fit_geometries(
 def _moments_by_size(
     values: Float[np.ndarray, "item property"], place: Int[np.ndarray, " item"], sizes: int
 ) -> tuple[Float[np.ndarray, "size property"], Float[np.ndarray, "size property"]]:
-    """Mean and standard deviation among the items of each size; the latter as if there were `PRIOR_ITEMS` more with the
-    spread that is usual within sizes, for sizes with few."""
+    """Mean and standard deviation among the items of each size. The variance is shrunk towards the pooled variance
+    within sizes, which has the weight of `PRIOR_ITEMS` items."""
     known = ~np.isnan(values)
     filled, groups = np.where(known, values, 0.0), np.eye(sizes)[place]
     count = groups.T @ known
@@ -200,13 +200,13 @@ def _moments_by_size(
 
 
 def read_geometry(text: str) -> Geometry | Refusal:
-    """The arrays of a structure's text."""
+    """Parse the text of a structure to arrays."""
     molecule = parse_structure(text)
     return molecule if isinstance(molecule, Refusal) else geometry_of(molecule)
 
 
 def _molecule(geometry: Geometry) -> Chem.Mol | Refusal:
-    """By its bonds; where these make no molecule, by those that its distances imply."""
+    """The molecule with the geometry's bonds or, if these give no valid molecule, with perceived ones."""
     made = molecule_of(geometry)
     if isinstance(made, Refusal) and geometry.bonds is not None:
         return molecule_of(replace(geometry, bonds=None))

@@ -1,7 +1,7 @@
-"""Molecules in and out: parse, standardize, read, write.
+"""Parses, standardizes and writes molecules.
 
 RDKit accepts text that it shouldn't (a Cyrillic letter ends the SMILES silently, a space starts a name) and crashes or
-hangs on huge input, which no `try` can catch. So everything suspicious is refused before RDKit sees it.
+hangs on huge input, which no `try` can catch. Therefore suspicious text is refused before it is passed to RDKit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sciencegen.items import Refusal
 MAX_CHARACTERS = 1000
 MAX_HEAVY_ATOMS = 200
 RECORD_ERROR = "$$$$ "
-"""A row whose text starts so is a structure record without a readable molecule; the reason follows."""
+"""Prefix of the text of a row whose structure record has no readable molecule; the reason follows."""
 
 _ATOM = re.compile(r"\[[^\]]*\]|Cl|Br|[BCNOPSFIbcnops]")
 _CHARGED = re.compile(r"\[[^\]]*[+-]")
@@ -37,7 +37,7 @@ _UNSANITIZED.removeHs = False
 
 
 def parse(text: str) -> Chem.Mol | Refusal:
-    """The standardized molecule that a SMILES string stands for: largest organic fragment, neutral where possible."""
+    """Parse a SMILES string to a standardized molecule: the largest organic fragment, neutral if possible."""
     refusal = _refuse_text(text)
     if refusal is not None:
         return refusal
@@ -55,12 +55,12 @@ def parse(text: str) -> Chem.Mol | Refusal:
 
 
 def _refuse_text(text: str) -> Refusal | None:
-    """What can be checked without RDKit: cheap, and the only protection against input that would crash or hang it."""
+    """Checks without RDKit: cheap, and the only protection against input that would crash or hang it."""
     if not isinstance(text, str):
         return Refusal(f"expected a SMILES string, got {type(text).__name__}")
     if not text:
         return Refusal("empty")
-    if text.startswith(RECORD_ERROR):  # whoever wrote it, the reason is short and escape
+    if text.startswith(RECORD_ERROR):  # the reason may be untrusted text, so it is escaped
         return Refusal(escape(text.removeprefix(RECORD_ERROR).strip()) or "unreadable record")
     if len(text) > MAX_CHARACTERS:
         return Refusal(f"{len(text)} characters; at most {MAX_CHARACTERS} are accepted")
@@ -78,7 +78,7 @@ def _refuse_text(text: str) -> Refusal | None:
 
 
 def _why_unreadable(text: str) -> str:
-    """The chemistry problem in words, or that the syntax is wrong."""
+    """RDKit's description of the chemistry problem, or a message that the syntax is wrong."""
     molecule = Chem.MolFromSmiles(text, _UNSANITIZED)
     if molecule is None:
         return "not a valid SMILES string"
@@ -87,8 +87,8 @@ def _why_unreadable(text: str) -> str:
 
 
 def standardize(molecule: Chem.Mol) -> Chem.Mol | Refusal:
-    """The largest organic fragment in its neutral form. Only for what has several fragments or charges: it costs more
-    than parsing."""
+    """The largest organic fragment in its neutral form. Slower than parsing: call it only for several fragments or
+    charges."""
     changed = False
     if len(Chem.GetMolFrags(molecule)) > 1:
         molecule = largest_fragment(molecule)
@@ -98,7 +98,7 @@ def standardize(molecule: Chem.Mol) -> Chem.Mol | Refusal:
         neutral = _UNCHARGER.uncharge(molecule)
         if _charges(neutral) != charges:  # a nitro group keeps its charges: most charged molecules stay as they are
             molecule, changed = neutral, True
-    if changed:  # aromaticity and stereo may have changed: perceive them afresh, as for a molecule read from a file
+    if changed:  # aromaticity and stereo may have changed: perceive them again, as for a molecule read from a file
         molecule = Chem.MolFromSmiles(Chem.MolToSmiles(molecule), _PARSER)
     if molecule is None:
         return Refusal("its neutral form is not a valid molecule")
@@ -121,7 +121,7 @@ def _refuse_molecule(molecule: Chem.Mol) -> Refusal | None:
 
 
 def largest_fragment(molecule: Chem.Mol) -> Chem.Mol:
-    """The fragment to keep of a salt or mixture: with carbon before without, then heavy atoms, weight, SMILES."""
+    """The fragment of a salt or mixture to keep, ranked by: has carbon, number of heavy atoms, weight, SMILES."""
     fragments = Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True)
 
     def rank(fragment: Chem.Mol) -> tuple[bool, int, float, str]:
@@ -133,7 +133,7 @@ def largest_fragment(molecule: Chem.Mol) -> Chem.Mol:
 
 
 def text(molecule: Chem.Mol) -> str:
-    """The canonical SMILES; remembered on the molecule, which nobody changes after parsing."""
+    """The canonical SMILES; cached on the molecule, which must not change after parsing."""
     if molecule.HasProp(_CANONICAL):
         return molecule.GetProp(_CANONICAL)
     canonical = Chem.MolToSmiles(molecule)
@@ -147,7 +147,7 @@ def key(molecule: Chem.Mol) -> str:
 
 
 def left_out(text: str) -> str:
-    """What `parse` leaves out of a SMILES string, in words; "" where it leaves out nothing."""
+    """Description of what `parse` removes from a SMILES string, "" for nothing."""
     return "several molecules (salts, solvents, mixtures), of which the largest organic one is taken" * ("." in text)
 
 

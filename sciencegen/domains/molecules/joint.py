@@ -1,7 +1,7 @@
-"""Molecules in three dimensions from nothing: positions, atom types, charges and bonds are noised together.
+"""Generates molecules in three dimensions: a joint diffusion of positions, atom types, charges and bonds.
 
-Hoogeboom et al. 2022 (EDM), with bonds as a field of their own (Vignac et al. 2023, MiDi). Classes are one-hot vectors
-in continuous noise. What is drawn counts as well formed where its bonds are those that its coordinates imply.
+Hoogeboom et al. 2022 (EDM), with bonds as a separate field (Vignac et al. 2023, MiDi). Classes are one-hot vectors
+with continuous noise. A sample counts as well formed if its coordinates imply its bonds.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ CHECKED_DRAWS = 256
 
 @dataclass(frozen=True)
 class JointSettings:
-    """network, diffusion: their own settings; fresh noise on the way mends what went wrong before (two evaluations of
-    the network a step). log_snr_shift: of the cosine schedule. class_shift: of the log-SNR of types, charges and bonds,
-    beside the positions'; below 0 they are decided later."""
+    """network, diffusion: nested settings; the sampler adds noise in each step, which corrects earlier errors (it calls
+    the network twice a step). log_snr_shift: of the cosine schedule. class_shift: shift of the log-SNR of types,
+    charges and bonds relative to positions; below 0 they are denoised later."""
 
     network: PairNetworkSettings = field(default_factory=PairNetworkSettings)
     diffusion: DiffusionSettings = field(
@@ -51,7 +51,7 @@ class JointSettings:
 
 
 def joint(representation: GeometryRepresentation, settings: JointSettings) -> SizedDiffusion:
-    """Positions in ångström; what an atom is and what bonds it has are decided beside them."""
+    """Build a joint diffusion of positions in ångström, atom types, charges and bonds."""
     types, bonds, largest = len(representation.elements), len(BOND_TYPES), max(representation.sizes)
     fields = {
         "types": FieldShape(types, categorical=True),
@@ -80,7 +80,7 @@ def joint(representation: GeometryRepresentation, settings: JointSettings) -> Si
 
 
 def size_table(representation: GeometryRepresentation) -> SizeTable:
-    """How many atoms the training molecules have, with the properties' mean and deviation at each number."""
+    """Distribution of the number of atoms in the training molecules, with the properties' moments at each number."""
     return SizeTable(
         torch.tensor(list(representation.sizes)),
         torch.tensor(list(representation.sizes.values()), dtype=torch.float64),
@@ -90,8 +90,8 @@ def size_table(representation: GeometryRepresentation) -> SizeTable:
 
 
 def check(model: SizedDiffusion, representation: GeometryRepresentation, known: Sequence[Geometry]) -> dict[str, float]:
-    """Of free draws: the shares of stable atoms and molecules (where the tables have the elements), and of molecules
-    whose bonds are those of their coordinates."""
+    """With unconditional samples: the shares of stable atoms and molecules (if the tables have all elements), and of
+    molecules whose coordinates imply their bonds."""
     generator = torch.Generator().manual_seed(0)
     batch = model.generate(torch.randn(CHECKED_DRAWS, model.latent_size, generator=generator))
     well_formed = float(np.mean(representation.well_formed(batch, representation.decode(batch))))

@@ -1,8 +1,8 @@
-"""Which distances the atoms of known structures have, so that lengths can confirm what bonds a new one has.
+"""Ranges of interatomic distances in known structures, which confirm the bonds of a new structure.
 
-Perceiving bonds takes neighbours from a wide radius and orders from valences: a double bond of 1.7 Å passes. Here each
-kind of bond, two elements and an order, has the range of lengths in which known structures have it, and each two
-elements without a bond the distance that none falls below.
+Bond perception finds neighbours within a wide radius and orders from valences: it accepts a double bond of 1.7 Å. Here
+each kind of bond (two elements and an order) has the range of its lengths in known structures, and each pair of
+elements without a bond has a minimum distance.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from sciencegen.errors import IncompatibleError
 from sciencegen.items import Refusal
 
 TAIL = 1e-3
-"""Share of a kind's bonds at either end of its range that sets none: broken structures among the known ones."""
+"""Share of a kind's bonds that is cut at both ends of its range, since known structures may include broken ones."""
 MARGIN = 0.05
-"""Ångström beyond what is left; twice that for a kind so rare that nothing is left out."""
+"""Ångström added to both ends; twice that for a kind that is too rare to cut."""
 CLOSE_TAIL, CLOSE_MARGIN = 1e-4, 0.15
-"""The same of pairs without a bond, of which most are far apart."""
+"""The same for pairs without a bond, most of which are far apart."""
 
 MARKS = " -=#:"
-"""Of the classes in BOND_TYPES: "C O" has no bond, "C=O" a double one."""
+"""Symbols of the classes in BOND_TYPES: "C O" has no bond, "C=O" a double bond."""
 KIND = re.compile(rf"([A-Z][a-z]?)([{MARKS}])([A-Z][a-z]?)")
 ELEMENTS = 128
-"""More than there are."""
+"""An upper bound of atomic numbers."""
 
 
 class KnownDistances:
-    """ranges: kind -> shortest and longest distance in ångström; the longest of a pair without a bond is infinite."""
+    """ranges: kind -> shortest and longest distance in ångström; for a pair without a bond the longest is infinite."""
 
     def __init__(self, ranges: Mapping[str, tuple[float, float]]) -> None:
         by_code = sorted((_code_of(kind), *ends) for kind, ends in ranges.items())
@@ -48,12 +48,12 @@ class KnownDistances:
         }
 
     def refusal(self, geometry: Geometry) -> Refusal | None:
-        """What in a geometry with bonds no known structure has; None where there is nothing."""
+        """A Refusal for the first bond or distance of a geometry that no known structure has, or None."""
         codes, distances = _pairs(geometry)
         place = np.minimum(np.searchsorted(self._codes, codes), max(len(self._codes) - 1, 0))
         known = self._codes[place] == codes
         shortest, longest = self._ranges[place].T
-        bonded = codes % len(BOND_TYPES) > 0  # no pair without a bond was too near to be seen
+        bonded = codes % len(BOND_TYPES) > 0  # unknown pairs without a bond are accepted at any distance
         strange = np.where(known, (distances < shortest) | (distances > longest), bonded)
         if not strange.any():
             return None
@@ -79,7 +79,7 @@ def load(data: Mapping[str, Sequence[float]]) -> KnownDistances:
 
 
 def fit(geometries: Iterable[Geometry]) -> KnownDistances:
-    """Of these geometries; those without known bonds are left out."""
+    """Fit the ranges to geometries; those with unknown bonds are left out."""
     found: dict[int, list[np.ndarray]] = defaultdict(list)
     for geometry in geometries:
         if geometry.bonds is not None:
@@ -99,7 +99,7 @@ def _range(code: int, distances: Float[np.ndarray, " pair"]) -> tuple[float, flo
 
 
 def _pairs(geometry: Geometry) -> tuple[Int[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
-    """The kind of each pair of atoms, as a number, and how far they are apart."""
+    """The kind of each pair of atoms, as a number, and their distance."""
     assert geometry.bonds is not None
     classes = np.zeros((len(geometry), len(geometry)), np.int64)
     first, second, order = geometry.bonds.T

@@ -1,4 +1,4 @@
-"""What each distribution metric means, and the published figures to hold it against.
+"""Meaning of each distribution metric, and published values for comparison.
 
 References: MOSES benchmark (Polykovskiy et al. 2020), 30,000 samples against the test set; means over three runs.
 """

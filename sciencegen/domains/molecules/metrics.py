@@ -1,4 +1,4 @@
-"""The distribution metrics of MOSES (Polykovskiy et al. 2020): how like held-out molecules generated ones are."""
+"""The distribution metrics of MOSES (Polykovskiy et al. 2020), which compare generated with held-out molecules."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def evaluate(
     training: Iterable[str] | str | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """Every metric by name, and the sizes of the samples behind them (`count_...`).
+    """All metrics by name, and the sample sizes (`count_...`).
 
-    samples: SMILES as generated, repeats included; what doesn't parse counts as invalid and enters nothing else.
-    reference: held-out molecules, or the name of a committed set ("moses/test", "moses/test_scaffolds").
-    training: for novelty; molecules, or "moses/train". They are asked through hashes, so a novel molecule counts as
+    samples: SMILES as generated, with duplicates; those that don't parse count as invalid and are used for no other
+    metric. reference: held-out molecules, or the name of a committed set ("moses/test", "moses/test_scaffolds").
+    training: for novelty; molecules, or "moses/train". They are compared by hashes, so a novel molecule counts as
     known with probability n / 2³¹, at most 7.4e-4 for MOSES.
 
-    A metric that can't be had is left out: `unique@10k` below 10,000 valid samples, `fcd` below two that ChemNet can
-    read, `novelty` without training. The Fréchet distance of few samples is biased upward: 1,000,
+    Metrics that can't be computed are left out: `unique@10k` below 10,000 valid samples, `fcd` below two samples that
+    ChemNet accepts, `novelty` without training. The Fréchet distance of few samples is biased upward: 1,000,
     10,000 and 20,000 molecules of the MOSES test set score 1.26, 0.12 and 0.06 against all of it. Compare equal sizes.
     """
     known, trained_on = _reference(reference), _training_filter(training)

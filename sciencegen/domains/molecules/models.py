@@ -1,4 +1,4 @@
-"""Recipes of molecule models: which network, with which settings."""
+"""Recipes of molecule models, with their networks and settings."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
 
 CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
-"""What a model is conditioned on by default."""
+"""Default conditions."""
 
 
 def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESettings) -> SequenceVAE:
-    """A code of 64 numbers read by a transformer, a recurrent decoder over groups of SELFIES symbols, a flow prior."""
+    """A VAE: transformer encoder, 64 latent dimensions, flow prior, recurrent decoder of groups of SELFIES symbols."""
     return SequenceVAE(len(representation.vocabulary), len(representation.properties), settings)
 
 
 def sequence_oracles(
     model: SequenceVAE, representation: SelfiesRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """Oracles of log p of a molecule's tokens in canonical order, exact: as the decoder writes them without a code."""
+    """Oracles of the exact log p of a molecule's tokens in canonical order, by the decoder without a latent."""
     return likelihood_oracles(model, representation, model.log_prob)
 
 
@@ -35,9 +35,9 @@ def adapt_selfies_vae(
 ) -> SequenceVAE:
     """A model for the new representation that starts from the trained one.
 
-    New tokens stand at the vocabulary's end; properties are matched by name: what reads a shared property keeps its
-    weights, what reads a new one starts at zero, so that before training the model is the old one (but for what it told
-    itself of properties that are no longer there).
+    New tokens are at the end of the vocabulary. Properties are matched by name: input weights of a shared property are
+    kept, those of a new one start at zero. Before training the model is thus equal to the old one, except for the
+    effect of properties that were removed.
     """
     torch.manual_seed(seed)
     adapted = selfies_vae(new, model.settings)
@@ -52,7 +52,7 @@ def adapt_selfies_vae(
 def _carried(name: str, trained: Tensor, fresh: Tensor, columns: list[int | None], old_count: int) -> Tensor:
     if name in READS_CONDITION:
         both = [*columns, *(None if column is None else column + old_count for column in columns)]
-        other = trained.shape[1] - 2 * old_count  # columns that read something else stand before those of the condition
+        other = trained.shape[1] - 2 * old_count  # other inputs come before the columns of the condition
         read = [torch.zeros_like(fresh[:, 0]) if c is None else trained[:, other + c] for c in both]
         return torch.cat([trained[:, :other], torch.stack(read, 1)], 1)
     if name in WRITES_PROPERTIES:

@@ -1,4 +1,4 @@
-"""Molfile records as molecules, or in words what is wrong with them."""
+"""Parses molfile records to molecules, or explains why they are invalid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNREADABLE = "unreadable molfile record"
 
 
 def read_molfile(text: str, keep_hydrogens: bool = False) -> Chem.Mol | Refusal:
-    """The sanitized molecule of a molfile block (V2000 or V3000), its hydrogens as atoms or only counted."""
+    """The sanitized molecule of a molfile block (V2000 or V3000), with explicit or implicit hydrogens."""
     with rdBase.BlockLogs():
         try:
             molecule = Chem.MolFromMolBlock(text + "\n", removeHs=not keep_hydrogens)
@@ -24,7 +24,7 @@ def read_molfile(text: str, keep_hydrogens: bool = False) -> Chem.Mol | Refusal:
 
 
 def _why_unreadable(text: str) -> str:
-    """The first atom that is none, else the chemistry problem."""
+    """A message on the first invalid atom, else on the chemistry problem."""
     for number, (symbol, coordinates) in enumerate(_atom_lines(text.split("\n")), start=1):
         if atomic_number(symbol) is None:
             return f"{UNREADABLE}: atom {number}: '{symbol[:20]}' is no element"
@@ -39,7 +39,7 @@ def _why_unreadable(text: str) -> str:
 
 
 def _atom_lines(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Symbol and coordinates as they are written; of what has no such lines, none."""
+    """Symbol and coordinates of each atom line as text; nothing for a text without such lines."""
     if any(line.startswith("M  V30 BEGIN ATOM") for line in lines):
         rows = [line.split()[2:] for line in lines if line.startswith("M  V30 ")]  # M V30 number symbol x y z
         first = next(index for index, row in enumerate(rows) if row[:2] == ["BEGIN", "ATOM"])

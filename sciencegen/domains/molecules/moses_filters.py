@@ -30,7 +30,7 @@ def passes_filters(molecule: Chem.Mol) -> bool:
     """Polykovskiy et al. 2020, section "Filters": no ring of 8 or more, no charge, allowed elements, no MCF or PAINS.
 
     The patterns name explicit hydrogens, so they are matched with hydrogens added. A pattern whose fingerprint isn't
-    contained in the molecule's can't match; that screen makes this three times as fast and changes no answer.
+    contained in the molecule's can't match; this screening is three times as fast and gives the same results.
     """
     if any(len(ring) > LARGEST_RING for ring in molecule.GetRingInfo().AtomRings()):
         return False

@@ -1,4 +1,4 @@
-"""Point mutations of SELFIES: the small random move that a latent search must beat.
+"""Point mutations of SELFIES: a small random move, the baseline of latent searches.
 
 One symbol is replaced, inserted or deleted, as in STONED (Nigam, Pollice, Krenn, dos Passos Gomes, Aspuru-Guzik,
 Chem. Sci. 2021, 12, 7079).
@@ -16,18 +16,18 @@ from sciencegen.domains.molecules.items import key, parse
 from sciencegen.items import Refusal
 
 ATTEMPTS = 10
-"""A mutation may cancel itself (a symbol behind a ring's end means nothing): so many are tried for a new molecule."""
+"""Maximum number of attempts, since a mutation may have no effect (symbols after the end of a ring are ignored)."""
 
 
 @cache
 def alphabet() -> tuple[str, ...]:
-    """Neutral symbols that are valid anywhere, sorted. Charged ones would be neutralized again when parsed."""
+    """Neutral symbols that are valid anywhere, sorted. Charged ones would be neutralized by `parse`."""
     symbols = selfies.get_semantic_robust_alphabet()
     return tuple(sorted(symbol for symbol in symbols if not any(sign in symbol for sign in ("+1", "-1"))))
 
 
 def mutate(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-    """Another molecule one SELFIES symbol away, or why there is none."""
+    """Another molecule by a change of one SELFIES symbol, or a Refusal with the reason if none was found."""
     before = key(molecule)
     try:
         symbols = list(selfies.split_selfies(selfies.encoder(before)))
@@ -46,12 +46,12 @@ def mutate(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Ref
 
 
 def radicals(molecule: Chem.Mol) -> int:
-    """Unpaired electrons. Of 22 mutations of small molecules one has some."""
+    """Number of unpaired electrons. One of 22 mutations of small molecules has some."""
     return sum(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms())
 
 
 def _mutate_symbols(symbols: list[str], generator: np.random.Generator) -> list[str]:
-    """Replace, insert or delete one symbol, each with the same chance; a single symbol is never deleted."""
+    """Replace, insert or delete one symbol with equal probability; a single symbol is never deleted."""
     kind = generator.integers(3 if len(symbols) > 1 else 2)
     drawn = alphabet()[generator.integers(len(alphabet()))]
     if kind == 1:

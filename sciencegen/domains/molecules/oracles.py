@@ -18,12 +18,12 @@ PMO_PREFIX = "pmo:"
 
 
 def alerts_oracle(catalogs: Sequence[str] = DEFAULT_CATALOGS, name: str = "alerts") -> FunctionOracle:
-    """How many structural alerts of the catalogs a molecule holds."""
+    """The oracle that counts structural alerts of the catalogs in a molecule."""
     return FunctionOracle(name, alert_catalog(tuple(catalogs)).count, direction="minimize")
 
 
 def oracle(name: str) -> Oracle:
-    """A built-in oracle by name; "similarity to <SMILES>" and "alerts:PAINS,NIH" too."""
+    """A built-in oracle by name; also "similarity to <SMILES>" and "alerts:PAINS,NIH"."""
     if name in PROPERTIES:
         return property_oracle(PROPERTIES[name], measure)
     if name == "alerts":

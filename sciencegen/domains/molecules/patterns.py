@@ -1,4 +1,4 @@
-"""Keep-this and forbid-this: SMARTS patterns as one test of a molecule."""
+"""Combines SMARTS patterns to keep and to forbid to one test of a molecule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_MATCHES = 10_000
 def constraint(
     keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
 ) -> Callable[[Chem.Mol], bool]:
-    """A test that a molecule holds every pattern of `keep` and none of `forbid`. Molecules have no references."""
+    """A test that a molecule contains every pattern of `keep` and none of `forbid`; `reference` isn't used."""
     kept = [KeptPattern.compile(pattern) for pattern in keep]
     forbidden = [compile_smarts(pattern, "forbid") for pattern in forbid]
 
@@ -30,7 +30,7 @@ def constraint(
 
 
 def compile_smarts(pattern: str, purpose: str) -> Chem.Mol:
-    """A query, or an error that names the pattern and where it stands."""
+    """Compile a SMARTS pattern; an invalid one raises a ConfigError with the pattern and its purpose."""
     with rdBase.BlockLogs():
         query = Chem.MolFromSmarts(pattern) if isinstance(pattern, str) and pattern.strip() else None
     if query is None or query.GetNumAtoms() == 0:
@@ -43,10 +43,10 @@ def compile_smarts(pattern: str, purpose: str) -> Chem.Mol:
 
 @dataclass(frozen=True)
 class KeptPattern:
-    """A substructure to keep. With attachment points (`*` or `[*:1]` at a chain's end) it may be substituted only
-    there, by at most one neighbour for each point; without, anywhere.
+    """A substructure to keep. With attachment points (terminal `*` or `[*:1]`) it may be substituted only there, by at
+    most one neighbour for each point; without points it may be substituted anywhere.
 
-    core: the pattern without its points. attachments: points at each atom of the core, None where there are no points.
+    core: the pattern without points. attachments: number of points at each atom of the core, None without points.
     """
 
     core: Chem.Mol

@@ -1,9 +1,9 @@
-"""PoseBusters' checks of a molecule on its own. Buttenschoen, Morris & Deane, Chem. Sci. 2024, 15, 3130.
+"""PoseBusters' checks of single molecules. Buttenschoen, Morris & Deane, Chem. Sci. 2024, 15, 3130.
 
-Bond lengths, angles and clashes within the bounds of distance geometry, rings and double bonds that are flat or must
-not be, no radicals, and one piece: the library's own thresholds, of its configuration "mol_fast". That of
-"mol" computes the energy too, beside those of 50 embedded conformers, which take a second for a small molecule and many
-minutes for a strained cage; `geometry_metrics.strain` says what is to be said of the energy.
+They test bond lengths, angles and clashes by the bounds of distance geometry, planarity of rings and double bonds,
+radicals, and connectedness, with the library's thresholds of its configuration "mol_fast". The configuration "mol" also
+compares the energy with that of 50 embedded conformers, which takes a second for a small molecule and many minutes for
+a strained cage; here `geometry_metrics.strain` measures the energy.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rdkit import Chem, rdBase
 
 CONFIGURATION = "mol_fast"
 LEFT_OUT = ("loading", "rdkit_sanity", "inchi_convertible")
-"""Of files, and of what RDKit refuses: whatever comes here is a molecule of RDKit's already. The one of the InChI takes
-hold of the process's log, and fails where the log's stream has been closed."""
+"""Checks of files and of sanitization, since all input is valid for RDKit. The check of the InChI redirects the log of
+the process, and fails if the log's stream has been closed."""
 
 
 def failed_checks(molecule: Chem.Mol) -> list[str]:
-    """The names of the checks that a molecule with its hydrogens and a conformer fails; one that can't be made counts
-    as passed (an angle of two atoms)."""
+    """Names of the checks that a molecule with its hydrogens and a conformer fails; inapplicable checks count as
+    passed (such as the angles of two atoms)."""
     checks, failed = _checks(), []
     with rdBase.BlockLogs():
         for check, names in checks:
@@ -40,7 +40,7 @@ def plausible_share(molecules: Sequence[Chem.Mol]) -> float:
 
 @cache
 def _checks() -> list[tuple[Callable[..., dict[str, Any]], dict[str, str]]]:
-    """Each check with its parameters, and the results of it that count, with their names."""
+    """Each check with its parameters, and the names of those results that are used."""
     from posebusters.posebusters import PoseBusters, module_dict
 
     rdBase.LogToCppStreams()  # importing it redirects RDKit's log
@@ -54,6 +54,6 @@ def _checks() -> list[tuple[Callable[..., dict[str, Any]], dict[str, str]]]:
 
 
 def _names(check: Mapping[str, Any]) -> dict[str, str]:
-    """Result -> the name that the library's tables have for it."""
+    """Result -> its name in the library's tables."""
     renamed = check.get("rename_outputs", {})
     return {one: renamed.get(one, one).lower().replace(" ", "_") for one in check["chosen_binary_test_output"]}

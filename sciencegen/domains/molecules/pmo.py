@@ -1,8 +1,8 @@
 """The 20 tasks of the PMO benchmark that need only RDKit (Gao, Fu, Sun, Coley, NeurIPS 2022).
 
 They are GuacaMol's goals (Brown, Fiscato, Segler, Vaucher, J. Chem. Inf. Model. 2019, 59, 1096) with the settings of
-the benchmark's own oracles. Every score lies in 0..1. Several parts are joined by their geometric mean, except in the
-two hops, which take the arithmetic one.
+the benchmark's own oracles. Scores are in 0..1. Several parts are combined by the geometric mean, except in the two
+hops, which use the arithmetic mean.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def modified(function: Task, modifier: Modifier) -> Task:
 
 
 def geometric(*parts: Task) -> Task:
-    """The geometric mean, 0 as soon as one part is."""
+    """The geometric mean; 0 if any part is 0."""
     return lambda molecule: _geometric_mean([part(molecule) for part in parts])
 
 
@@ -81,7 +81,7 @@ def similar_to(smiles: str, kind: str) -> Task:
 
 
 def isomer_of(formula: str) -> Task:
-    """Geometric mean of one bell a kind of atom (width 1) and one for the number of atoms (width 2)."""
+    """Geometric mean of a Gaussian of each element's count (width 1) and one of the number of atoms (width 2)."""
     wanted = {element: int(count or 1) for element, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula)}
     bells = {element: gaussian(count, 1.0) for element, count in wanted.items()}
     total = gaussian(sum(wanted.values()), 2.0)
@@ -95,7 +95,7 @@ def isomer_of(formula: str) -> Task:
 
 
 def element_counts(molecule: Chem.Mol) -> dict[str, int]:
-    """Atoms of each element, hydrogens included."""
+    """Number of atoms of each element, with hydrogens."""
     counts = {"H": 0}
     for atom in molecule.GetAtoms():
         counts[atom.GetSymbol()] = counts.get(atom.GetSymbol(), 0) + 1
@@ -104,7 +104,7 @@ def element_counts(molecule: Chem.Mol) -> dict[str, int]:
 
 
 def holds(smarts: str, *, wanted: bool = True) -> Task:
-    """1 where the molecule has the substructure (or, with `wanted` False, where it lacks it), else 0."""
+    """1 if the molecule has the substructure (or lacks it, if `wanted` is False), else 0."""
     query = Chem.MolFromSmarts(smarts)
     return lambda molecule: float(molecule.HasSubstructMatch(query) == wanted)
 

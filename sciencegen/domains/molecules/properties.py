@@ -1,4 +1,4 @@
-"""The numbers that this domain computes from a molecule, with units, ranges and tolerances."""
+"""The properties of molecules, with units, ranges and tolerances."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _BATCHED: dict[str, Callable[[Sequence[Chem.Mol]], np.ndarray]] = {"sa": synthet
 
 
 def measure(molecules: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
-    """[molecule property] of computed properties, NaN where one fails."""
+    """[molecule property] values, NaN where the computation fails."""
     for name in names:
         if name not in PROPERTIES:
             raise unknown_name("molecule property", name, PROPERTIES)
@@ -65,7 +65,7 @@ def measure(molecules: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
 
 
 def _column(molecules: Sequence[Chem.Mol], name: str) -> np.ndarray:
-    """One property of all molecules; after a failure, of each by itself, so that only the guilty one is NaN."""
+    """One property of all molecules; after a failure, of each molecule separately, so that only failures are NaN."""
     try:
         if name in _BATCHED:
             return _BATCHED[name](molecules)

@@ -1,8 +1,8 @@
-"""What property networks need of molecules: which readout fits a property, and the atoms of an item.
+"""Input of property networks for molecules: the readout of each property, and the atoms of each item.
 
-A molecule that comes without coordinates (a SMILES) is given a structure first, by distance geometry and a force field
-(structures.py). For a network that was trained on structures of another kind (QM9's are by density functional theory)
-these are not quite the same items, which its intervals don't cover. Where none is found there is no score.
+For a molecule without coordinates (a SMILES) a structure is computed first, by distance geometry and a force field
+(structures.py). If the network was trained on other structures (QM9's are by density functional theory), its intervals
+don't include this difference. If no structure is found, there is no score.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ READOUTS: Mapping[str, str] = {
     "g298": "sum",
     "cv": "sum",
 }
-"""Column -> readout, named as in QM9's card. For any other column the data decide (prediction/baselines.py)."""
+"""Column, named as in QM9's card -> readout. For other columns it is chosen by the data (prediction/baselines.py)."""
 
 
 def points(molecules: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
-    """The atoms of each molecule, of its own structure or of one that is made for it; or why there are none."""
+    """The atoms of each molecule, in its own structure or a computed one, or a Refusal with the reason."""
     return [geometry_of(one) if one.GetNumConformers() else _made(flat.text(one)) for one in molecules]
 
 
 @lru_cache(maxsize=20_000)
 def _made(text: str) -> Geometry | Refusal:
-    """Remembered, since several predictors ask for it. The order of atoms is that of the canonical text."""
+    """Cached, since several predictors use it. Atoms are in the order of the canonical text."""
     molecule = flat.parse(text)
     if isinstance(molecule, Refusal):
         return molecule

@@ -1,8 +1,8 @@
 """Graph crossover: a piece of one molecule joined to a piece of another.
 
-The idea of Jensen, Chem. Sci. 2019, 10, 3567: both parents are cut, either at one bond outside rings or at two bonds of
-one ring, and a piece of each is joined where they were cut. Only single bonds are cut, and each is replaced by a single
-bond, so that no valence changes and nearly every child is a molecule.
+Following Jensen, Chem. Sci. 2019, 10, 3567, both parents are cut, either at one bond outside rings or at two bonds of
+one ring, and a piece of each is joined at the cuts. Only single bonds are cut, and each is replaced by a single bond,
+so that no valence changes and nearly every child is a valid molecule.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, key, parse
 from sciencegen.items import Refusal
 
 ATTEMPTS = 10
-"""A crossover may give a parent back (methyl for methyl): so many cuts are tried for a new molecule."""
+"""Maximum number of attempts, since a crossover may return a parent (when a methyl replaces a methyl)."""
 
 RING_SHARE = 0.3
-"""How often a ring is cut where both parents have one that can be."""
+"""Probability of cutting a ring if both parents have one that can be cut."""
 
 SHRINKAGE, GROWTH = 0.5, 1.3
-"""A child has at least and at most so many times the heavy atoms of its smaller and larger parent."""
+"""A child has at least 0.5 times the heavy atoms of its smaller parent, at most 1.3 times those of its larger one."""
 
 Bond = tuple[int, int]
 Choice = TypeVar("Choice")
 
 
 class Piece(NamedTuple):
-    """Atoms to keep, and those of them that lost a neighbour: one, or two where a ring was cut."""
+    """Atoms to keep, and those of them that lost a neighbour: one, or two if a ring was cut."""
 
     atoms: frozenset[int]
     ends: tuple[int, ...]
 
 
 def recombine(molecule: Chem.Mol, other: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-    """A molecule made of a piece of each, different from both, or why there is none."""
+    """A molecule made of a piece of each that differs from both, or a Refusal with the reason if none was found."""
     known = {key(molecule), key(other)}
     sizes = molecule.GetNumAtoms(), other.GetNumAtoms()
     least, most = SHRINKAGE * min(sizes), min(GROWTH * max(sizes), MAX_HEAVY_ATOMS)
@@ -62,9 +62,9 @@ def chain_bonds(molecule: Chem.Mol) -> list[Bond]:
 
 
 def ring_cuts(molecule: Chem.Mol) -> list[list[Bond]]:
-    """Pairs of single bonds of one ring, without a common atom, that no other ring shares.
+    """Pairs of single bonds of one ring, without a common atom, that belong to no other ring.
 
-    Only a bridge may still hold the halves of the ring together.
+    After the cut, the halves of the ring may still be connected by a bridge.
     """
     rings = molecule.GetRingInfo()
     cuts: list[list[Bond]] = []
@@ -89,7 +89,7 @@ def _any(options: list[Choice], generator: np.random.Generator) -> Choice:
 
 
 def _piece(molecule: Chem.Mol, cut: list[Bond], generator: np.random.Generator) -> Piece:
-    """What hangs together with one end of the first cut bond; its ends come in random order."""
+    """The part that is connected to a random end of the first cut bond; its ends are in random order."""
     lost = {frozenset(bond) for bond in cut}
     first = cut[0][generator.integers(2)]
     reached, ahead = {first}, [first]
@@ -105,7 +105,7 @@ def _piece(molecule: Chem.Mol, cut: list[Bond], generator: np.random.Generator) 
 
 
 def _join(molecule: Chem.Mol, other: Chem.Mol, piece: Piece, second: Piece) -> Chem.Mol | Refusal:
-    """One molecule of both pieces, the ends bonded pairwise."""
+    """Join both pieces to one molecule by bonds between their ends, pair by pair."""
     if len(piece.ends) != len(second.ends):
         return Refusal("a cut didn't divide its ring in two")
     offset = molecule.GetNumAtoms()

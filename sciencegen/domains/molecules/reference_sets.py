@@ -1,4 +1,4 @@
-"""Held-out sets and the training set in the compact form that the distribution metrics read.
+"""Held-out sets and the training set in the compact form that the distribution metrics use.
 
 The committed files in `references/` come from the whole MOSES sets; `references/README.md` says how to rebuild them.
 """
@@ -44,7 +44,7 @@ class Reference:
 
     @cached_property
     def fingerprints(self) -> np.ndarray:
-        """[molecule 128] packed bits, made from the SMILES on first use (10 s for 176,000)."""
+        """[molecule 128] packed bits, computed from the SMILES on first use (10 s for 176,000)."""
         return np.stack([fingerprint_of_known(text) for text in self.canonical])
 
     def save(self, path: Path | str) -> None:
@@ -80,12 +80,12 @@ class Reference:
 
 
 def build_reference(texts: Iterable[str], device: str = "cpu") -> Reference:
-    """The reference that a set of molecules makes: about 330 molecules a second on one core."""
+    """Make the reference of a set of molecules: about 330 molecules a second on one core."""
     return reference_of(describe(texts, filters=False), device)
 
 
 def reference_of(description: Description, device: str = "cpu", chemnet: Moments | None = None) -> Reference:
-    """The reference that a description makes; an error without valid molecules. chemnet: computed if None."""
+    """Make the reference of a description; DataError without valid molecules. chemnet: computed if None."""
     if not description.canonical:
         raise DataError(f"Expected a reference of valid molecules, got none among {description.total} texts.")
     if chemnet is None:
@@ -105,26 +105,26 @@ def reference_of(description: Description, device: str = "cpu", chemnet: Moments
 
 
 def build_training_filter(texts: Iterable[str]) -> KeyFilter:
-    """What novelty needs of a training set: whether a canonical SMILES is in it."""
+    """Make the filter of a training set for novelty, which tests whether a canonical SMILES is in the set."""
     return KeyFilter.of(key for key in map(canonical_smiles, texts) if key is not None)
 
 
 def save_training_filter(known: KeyFilter, path: Path | str) -> None:
-    """Write the filter of a training set as a compressed .npz, which `load_training_filter` reads when committed."""
+    """Write the filter of a training set as a compressed .npz for `references/`, which `load_training_filter` reads."""
     arrays: dict[str, Any] = {"format_version": FORMAT_VERSION, **known.packed()}
     np.savez_compressed(path, **arrays)
 
 
 @lru_cache(maxsize=2)
 def load_reference(name: str) -> Reference:
-    """A committed reference by name; the last two stay in memory with their fingerprints (23 MB each)."""
+    """Load a committed reference by name; the last two are cached with their fingerprints (23 MB each)."""
     with _committed("reference set", name, REFERENCES) as stream:
         return Reference.load(stream)
 
 
 @lru_cache(maxsize=1)
 def load_training_filter(name: str) -> KeyFilter:
-    """The filter of a committed training set by name; the last one stays in memory."""
+    """Load the filter of a committed training set by name; the last one is cached."""
     with _committed("training set", name, TRAINING_SETS) as stream:
         return KeyFilter.unpacked(_open(stream))
 

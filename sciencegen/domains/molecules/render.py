@@ -1,4 +1,4 @@
-"""A molecule as an SVG drawing whose bytes depend on the molecule only."""
+"""Draws a molecule as an SVG whose bytes depend on the molecule only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROLOG = re.compile(r"<\?xml[^>]*\?>\s*|<!--.*?-->\s*", re.DOTALL)
 
 
 def render(molecule: Chem.Mol, width: int = 220, height: int = 160) -> str:
-    """One `<svg>` element, without prolog, identifiers or metadata, ready to stand in a page."""
+    """Draw a molecule as one `<svg>` element for a page, without prolog, identifiers or metadata."""
     drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
     options: Any = drawer.drawOptions()
     options.clearBackground = False

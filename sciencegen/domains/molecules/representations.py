@@ -1,4 +1,4 @@
-"""Molecules as token sequences: SELFIES (Krenn et al. 2020) in groups. Every token sequence is a molecule."""
+"""Molecules as token sequences: groups of SELFIES symbols (Krenn et al. 2020). Every sequence decodes to a molecule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LENGTH = 64
 
 @dataclass(frozen=True, eq=False)
 class SelfiesRepresentation(Representation):
-    """Groups of SELFIES symbols as tokens. length: of the longest sequence, in tokens."""
+    """Groups of SELFIES symbols as tokens. length: maximum sequence length in tokens."""
 
     vocabulary: Vocabulary
     standardization: Standardization
@@ -48,7 +48,7 @@ class SelfiesRepresentation(Representation):
         return self.standardization.scales
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[np.ndarray | Refusal]:
-        """Tokens (int16, the end token included), checked to decode to the same molecule; else why they don't."""
+        """Tokens (int16, with the end token), or a Refusal, also if the tokens don't decode to the same molecule."""
         written = [self._tokens(item) for item in items]
         strings = [one if isinstance(one, Refusal) else self.vocabulary.write(one) for one in written]
         return [
@@ -82,10 +82,10 @@ class SelfiesRepresentation(Representation):
         return read_selfies([self._write(row[real]) for row, real in zip(tokens, mask, strict=True)])
 
     def well_formed(self, batch: Batch, items: Sequence[Chem.Mol | Refusal]) -> np.ndarray:
-        """Whether each row is how its molecule is written, [item] bool; `items` are those that the rows decode to.
+        """[item] bool: whether each row is the encoding of its molecule; `items` are the decoded rows.
 
-        SELFIES makes something of any symbols; rows that the training set could not hold show by their molecule
-        being written otherwise.
+        SELFIES decodes any symbols to a molecule. If that molecule has another encoding, the row can't occur in the
+        training set.
         """
         assert batch.mask is not None  # sequences differ in length
         rows = zip(batch["tokens"].tolist(), batch.mask.sum(1).tolist(), items, strict=True)
@@ -112,7 +112,7 @@ class SelfiesRepresentation(Representation):
 
 
 def _checked(item: Chem.Mol, tokens: Sequence[int], back: Chem.Mol | Refusal) -> np.ndarray | Refusal:
-    """The tokens, if what they decode to is the item."""
+    """The tokens if they decode to the item, else a Refusal."""
     if isinstance(back, Refusal) or text(back) != text(item):
         return Refusal("SELFIES do not give the same molecule back")
     return np.array(tokens, np.int16)
@@ -127,7 +127,7 @@ def load(data: Mapping[str, Any]) -> SelfiesRepresentation:
 
 
 def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> SelfiesRepresentation:
-    """The vocabulary of these molecules and the moments of their properties [item property] (NaN = missing)."""
+    """Fit the vocabulary of molecules and the moments of their properties [item property] (NaN = missing)."""
     sequences = [symbols for symbols in map(_read_symbols, texts) if not isinstance(symbols, Refusal)]
     if not sequences:
         raise DataError("Expected molecules to learn a vocabulary from, found none that can be written as SELFIES.")
@@ -138,14 +138,14 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
 def adapt(
     representation: SelfiesRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
 ) -> SelfiesRepresentation:
-    """For fine-tuning: new symbols at the vocabulary's end, new properties' moments from this data, old ones kept."""
+    """For fine-tuning: add new symbols at the vocabulary's end and moments of new properties; keep the old ones."""
     symbols = [symbol for item in map(_read_symbols, texts) if not isinstance(item, Refusal) for symbol in item]
     scales = standardization.fit_new(representation.standardization, values, properties)
     return replace(representation, vocabulary=representation.vocabulary.extended(symbols), standardization=scales)
 
 
 def to_symbols(smiles: str) -> list[str] | Refusal:
-    """The SELFIES symbols of a SMILES, or a Refusal where SELFIES can't write the molecule."""
+    """The SELFIES symbols of a SMILES, or a Refusal if SELFIES can't represent the molecule."""
     try:
         return list(selfies.split_selfies(selfies.encoder(smiles)))
     except selfies.EncoderError as error:
@@ -155,8 +155,8 @@ def to_symbols(smiles: str) -> list[str] | Refusal:
 def read_selfies(strings: Sequence[str | Refusal]) -> list[Chem.Mol | Refusal]:
     """Molecules in their canonical form (aromatic, not Kekulé); refusals are passed on.
 
-    All are decoded before the first is parsed: decoder and parser by turns take a fifth longer. What stands there
-    several times (neighbouring latents often decode to one molecule) is read once.
+    All are decoded before the first is parsed: alternating decoder and parser takes a fifth longer. Duplicates
+    (neighbouring latents often decode to the same molecule) are parsed once.
     """
     distinct = dict.fromkeys(string for string in strings if not isinstance(string, Refusal))
     written = {string: _to_smiles(string) for string in distinct}
@@ -172,6 +172,6 @@ def _to_smiles(string: str) -> str | Refusal:
 
 
 def _read_symbols(smiles: str) -> list[str] | Refusal:
-    """Symbols of the canonical form, since another spelling may need others."""
+    """Symbols of the canonical SMILES, since another SMILES of the molecule may need other symbols."""
     molecule = parse(smiles)
     return molecule if isinstance(molecule, Refusal) else to_symbols(text(molecule))

@@ -1,6 +1,6 @@
-"""A part of a molecule whose atoms are to stay where they are, and what is grown around it.
+"""Scaffolds: parts of a molecule with fixed atom positions, around which the rest is generated.
 
-Bonds and elements of the file's heavy atoms make the pattern that a molecule must hold; hydrogens are open for growth.
+Bonds and elements of the file's heavy atoms are the pattern that a molecule must contain; hydrogens may be replaced.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
 FARTHEST_RMSD = 0.1
-"""Ångström, of the scaffold's atoms from where the file has them."""
+"""Maximum RMSD in ångström between the scaffold's atoms and their positions in the file."""
 MAX_MATCHES = 1_000
 
 
 @dataclass(frozen=True)
 class Scaffold:
-    """item: its heavy atoms, hydrogens only counted, with one conformer. query: the same without the hydrogens."""
+    """item: its heavy atoms with one conformer, and implicit hydrogens. query: the same without hydrogens."""
 
     item: Chem.Mol
     query: Chem.Mol
 
     @property
     def pattern(self) -> str:
-        """As `constraint` takes it."""
+        """The scaffold as a SMARTS pattern for `constraint`."""
         return Chem.MolToSmarts(self.query)
 
     @property
@@ -43,7 +43,7 @@ class Scaffold:
         return np.asarray(self.item.GetConformer().GetPositions())
 
     def place(self, item: Chem.Mol, attempt: int = 0) -> Placement | Refusal:
-        """Which atoms of a molecule are the scaffold's, and where they are; further attempts take further matches."""
+        """Indices and positions of the scaffold's atoms in a molecule; each attempt uses another match."""
         found = item.GetSubstructMatches(self.query, uniquify=False, maxMatches=MAX_MATCHES)
         matches = [match for match in found if _bonds_within(item, match) == self.query.GetNumBonds()]
         if not matches:
@@ -52,8 +52,8 @@ class Scaffold:
         return {"positions": (list(matches[attempt % len(matches)]), self.positions)}
 
     def fit(self, item: Chem.Mol, made: Chem.Mol, known: Placement) -> Chem.Mol | Refusal:
-        """The structure moved and turned so that the scaffold lies where the file has it; or its mirror image, where
-        that is the item too."""
+        """Superpose the structure so that the scaffold has its positions of the file; or superpose its mirror image, if
+        that is the same item."""
         rows, places = known["positions"]
         fitted, least = Chem.Mol(made), np.inf
         for image in (1, -1):
@@ -72,7 +72,7 @@ class Scaffold:
 def superposed(
     points: Float[np.ndarray, "point 3"], some: Float[np.ndarray, "atom 3"], places: Float[np.ndarray, "atom 3"]
 ) -> Float[np.ndarray, "point 3"]:
-    """All points under the motion that brings some of them nearest to their places; no reflection. Kabsch 1978."""
+    """Move all points by the rigid motion that best aligns `some` with `places`, without reflection. Kabsch 1978."""
     centre, target = some.mean(0), places.mean(0)
     left, _, right = np.linalg.svd((some - centre).T @ (places - target))
     handed = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
@@ -80,7 +80,7 @@ def superposed(
 
 
 def read_scaffold(path: Path) -> Scaffold:
-    """The one molecule of an .sdf (hydrogens may be missing) or of an .xyz (none may be)."""
+    """Read the single molecule of an .sdf (hydrogens may be missing) or of an .xyz (with all hydrogens)."""
     rows = [row for _, row in zip(range(2), read_structures(path), strict=False)]
     if len(rows) != 1:
         raise DataError(f"Expected one molecule in {path}, found {'none' if not rows else 'several'}.")
@@ -105,7 +105,7 @@ def _scaffold(molecule: Chem.Mol) -> Scaffold | Refusal:
 
 
 def _query(molecule: Chem.Mol) -> Chem.Mol:
-    """Elements, charges and bonds, whatever else the atoms bear."""
+    """A query of elements, charges and bonds, which ignores hydrogens and other substituents."""
     query = Chem.RWMol()
     for atom in molecule.GetAtoms():
         query.AddAtom(Chem.AtomFromSmarts(f"[#{atom.GetAtomicNum()}{atom.GetFormalCharge():+d}]"))
@@ -115,7 +115,7 @@ def _query(molecule: Chem.Mol) -> Chem.Mol:
 
 
 def _is(item: Chem.Mol, made: Chem.Mol) -> bool:
-    """Whether a structure has the configuration that is asked for."""
+    """Whether a structure has the configuration of the requested item."""
     Chem.AssignStereochemistryFrom3D(made)
     return with_implicit_hydrogens(made).HasSubstructMatch(item, useChirality=True)
 

@@ -1,9 +1,9 @@
-"""Which of many substructure queries can match a molecule at all, seen from its atoms and bonds.
+"""Screens substructure queries: excludes those that can't match a molecule because of its atoms and bonds.
 
-Most of several hundred structural alerts ask for a bond that a drug-like molecule doesn't have (N=N, C=S, O-O). Every
-query is taken apart once into the bonds and atoms that it needs; a molecule is taken apart into the bonds and atoms
-that it has; only queries all of whose needs are met go to the (exact, slower) substructure search. A need that can't
-be decided from the atoms and the bond alone (rings, degree, recursive patterns) counts as met, so no match is lost.
+Most of several hundred structural alerts contain a bond that a drug-like molecule doesn't have (N=N, C=S, O-O). Each
+query is split once into the bonds and atoms that it needs, a molecule into the bonds and atoms that it has. Only
+queries whose needs are all met go to the (exact, slower) substructure search. A need that can't be decided from the
+atoms and the bond alone (rings, degree, recursive patterns) counts as met, so that no match is missed.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from rdkit import Chem
 AtomKey = tuple[int, bool, int, int]
 """Atomic number, aromatic, formal charge, hydrogens."""
 BondKey = tuple[AtomKey, float, AtomKey]
-"""The order is RDKit's as a number: far cheaper than its enumeration, but a dative bond reads 1.0 too."""
+"""(atom, order, atom). The order is RDKit's number: faster than its enumeration, but dative bonds have 1.0 too."""
 
 _MEMORY = 50_000
 _ORDERS = {1.5: 12, 2.0: 2, 3.0: 3}
-"""Number -> the one bond type of ordinary molecules that has it; 1.0 is treated as undecided."""
+"""Order as a number -> the bond type; 1.0 is treated as undecided."""
 
 
 Need = TypeVar("Need", bound=Hashable)
 """A described atom, or a bond with its ends."""
 Fact = Callable[[str, int], bool | None]
-"""(kind of query, number) -> whether it holds; None where that isn't known."""
+"""(kind of query, number) -> whether it holds; None if unknown."""
 
 
 class PatternScreen:
-    """`candidates(molecule)` are the indices of the queries that may match; a query None is always one."""
+    """`candidates(molecule)` returns the indices of the queries that may match; None as a query always may."""
 
     def __init__(self, queries: Sequence[Chem.Mol | None]):
         self._atom_needs: dict[str, int] = {}
@@ -108,7 +108,7 @@ class PatternScreen:
 
 
 def _describe(part: Chem.Atom | Chem.Bond) -> str:
-    """RDKit's own account of a query: one node a line, indented under its parent. "" where it isn't a query."""
+    """RDKit's description of a query: one node per line, indented under its parent. "" if it isn't a query."""
     return part.DescribeQuery() if part.HasQuery() else ""
 
 
@@ -123,7 +123,7 @@ def _bond_can(description: str, order: float) -> bool:
 
 
 def _atom_fact(name: str, value: int, atom: AtomKey) -> bool | None:
-    """Whether a leaf of an atom query holds; None where it doesn't follow from the key."""
+    """Whether a leaf of an atom query holds; None if the key doesn't determine it."""
     number, aromatic, charge, hydrogens = atom
     facts = {
         "AtomAtomicNum": number == value,
@@ -137,7 +137,7 @@ def _atom_fact(name: str, value: int, atom: AtomKey) -> bool | None:
 
 
 def _bond_fact(name: str, value: int, order: float) -> bool | None:
-    """Whether a leaf of a bond query holds; None where it doesn't follow from the order as a number."""
+    """Whether a leaf of a bond query holds; None if the order doesn't determine it."""
     if name == "BondOrder":
         if order == 1.0:
             return False if value in _ORDERS.values() else None
@@ -171,7 +171,7 @@ def _possible(tree: tuple, fact: Fact) -> bool:
 
 
 def _range(tree: tuple, fact: Fact) -> tuple[bool, bool]:
-    """(can be true, can be false) of a query over what is known."""
+    """(can be true, can be false): whether a query can have each value, given the known facts."""
     line, children = tree
     parts = [_range(child, fact) for child in children]
     if parts and line in ("AtomAnd", "BondAnd"):

@@ -37,7 +37,7 @@ def similarity(molecules: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) ->
 def nearest(molecules: Sequence[Chem.Mol], references: Iterable[Chem.Mol]) -> np.ndarray:
     """[molecule] greatest similarity to any reference (0 without references).
 
-    References are taken chunk by chunk (any iterable will do), so that memory doesn't grow with their number.
+    References, which may be any iterable, are processed in chunks, so that memory doesn't grow with their number.
     """
     queries = bit_rows(molecules)
     best = np.zeros(len(molecules))
@@ -55,7 +55,7 @@ def bit_rows(molecules: Sequence[Chem.Mol]) -> csr_matrix:
 
 
 def nearest_rows(queries: csr_matrix, references: csr_matrix) -> np.ndarray:
-    """[query] greatest similarity; one sparse product counts the common bits of a block of pairs."""
+    """[query] greatest similarity; a sparse product counts the common bits for each block of queries."""
     transposed = references.T.tocsr()
     query_bits = np.diff(queries.indptr).astype(np.float32)
     reference_bits = np.diff(references.indptr).astype(np.float32)

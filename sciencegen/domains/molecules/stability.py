@@ -1,10 +1,10 @@
-"""Stability of a geometry by its distances alone.
+"""Stability of a geometry, computed from its distances alone.
 
-Hoogeboom et al. 2022, Equivariant Diffusion for Molecule Generation in 3D, appendix; bond lengths and margins are as
-published there. Two atoms share a bond of the highest order whose typical length, plus a margin, exceeds their
-distance. An atom is stable if its orders sum to its element's valence, a molecule if all its atoms are. Of the whole
-QM9 99.4 % of atoms and 95.3 % of molecules are stable (the paper gives 99.0 % and 95.2 %). The test considers neither
-aromatic bonds nor charges: it is a score for comparison, not chemistry.
+Hoogeboom et al. 2022, Equivariant Diffusion for Molecule Generation in 3D, appendix, with its bond lengths and margins.
+Two atoms share a bond of the highest order whose typical length, plus a margin, exceeds their distance. An atom is
+stable if the orders of its bonds sum to its element's valence, a molecule if all its atoms are stable. In QM9 99.4 % of
+atoms and 95.3 % of molecules are stable (the paper gives 99.0 % and 95.2 %). Aromatic bonds and charges are ignored:
+the score is for comparisons, it isn't a test of validity.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STABILITY_ELEMENTS = (1, 6, 7, 8, 9)
 VALENCES = np.array([1, 4, 3, 2, 1])
 _NONE = -np.inf
 MARGINS_PM = (10.0, 5.0, 3.0)
-"""What is added to a typical single, double and triple bond; tuned there on QM9."""
+"""Margins of single, double and triple bonds, in picometres; tuned in the paper on QM9."""
 BOND_LENGTHS_PM = np.array(
     [
         [[74, 109, 101, 96, 92], [109, 154, 147, 143, 135], [101, 147, 145, 140, 136], [96, 143, 140, 148, 142],
@@ -38,7 +38,7 @@ BOND_LENGTHS_PM = np.array(
 
 @dataclass(frozen=True)
 class Stability:
-    """Fractions of stable atoms and of molecules whose atoms are all stable, and how many molecules there were."""
+    """Fractions of stable atoms and of stable molecules, and the number of molecules."""
 
     atoms: float
     molecules: float
@@ -50,7 +50,7 @@ def distance_bond_orders(
 ) -> Int[np.ndarray, "atom atom"]:
     """Order 0 to 3 of every pair, from atomic numbers and positions in ångström.
 
-    An order counts only where every lower one does: nothing beyond the length of a single bond is a double bond.
+    An order requires all lower ones: atoms that are too far apart for a single bond have no double bond.
     Raises DataError for an element that is not in the tables.
     """
     unknown = set(np.asarray(numbers).tolist()) - set(STABILITY_ELEMENTS)
@@ -70,7 +70,7 @@ def distance_bond_orders(
 
 
 def stable_atoms(geometry: Geometry) -> np.ndarray:
-    """[atom] whether the orders of each atom's bonds sum to its valence."""
+    """[atom] whether the bond orders of each atom sum to its valence."""
     orders = distance_bond_orders(geometry.numbers, geometry.positions)
     return orders.sum(1) == VALENCES[np.searchsorted(STABILITY_ELEMENTS, geometry.numbers)]
 
@@ -84,7 +84,7 @@ def stability(geometries: Iterable[Geometry]) -> Stability:
 
 
 def stability_figures(elements: Iterable[int], geometries: Iterable[Geometry]) -> dict[str, float]:
-    """The shares by name, of a model's draws; none where the tables lack one of its elements."""
+    """The shares by name, for a model's samples; an empty dict if the tables lack one of the model's elements."""
     if not set(elements) <= set(STABILITY_ELEMENTS):
         return {}
     found = stability(geometries)

@@ -1,4 +1,4 @@
-"""Values of properties as a model gets them: (value - mean) / standard deviation of the training data."""
+"""Standardization of property values for a model: (value - mean) / standard deviation of the training data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sciencegen.errors import ConfigError, DataError, unknown_name
 
 @dataclass(frozen=True, eq=False)
 class Standardization:
-    """names: of the properties, in order. mean, std: of their values in the training data."""
+    """names: of the properties, in order. mean, std: moments of their values in the training data."""
 
     names: tuple[str, ...]
     mean: Float[np.ndarray, " property"]
@@ -26,11 +26,11 @@ class Standardization:
         return dict(zip(self.names, self.std.tolist(), strict=True))
 
     def rows(self, values: np.ndarray) -> Float[np.ndarray, "item property"]:
-        """Raw values [item property] as float32."""
+        """Standardize raw values [item property] to float32."""
         return ((np.asarray(values) - self.mean) / self.std).astype(np.float32)
 
     def row(self, values: Mapping[str, float]) -> Float[np.ndarray, " property"]:
-        """Raw values by name, NaN where not given."""
+        """Standardize raw values by name, NaN for missing values."""
         for name in values:
             if name not in self.names:
                 raise unknown_name("condition", name, self.names)
@@ -53,7 +53,7 @@ def fit(values: np.ndarray, names: Sequence[str]) -> Standardization:
     if values.ndim != 2 or values.shape[1] != len(names):
         raise ConfigError(f"Expected values [item {len(names)}] for {list(names)}, got {values.shape}.")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value is said below
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without values raises an error below
         mean, std = np.nanmean(values, 0), np.nanstd(values, 0)
     for name, value in zip(names, mean, strict=True):
         if np.isnan(value):
@@ -62,7 +62,7 @@ def fit(values: np.ndarray, names: Sequence[str]) -> Standardization:
 
 
 def fit_new(known: Standardization, values: np.ndarray, names: Sequence[str]) -> Standardization:
-    """`fit`, but properties that are known keep their moments."""
+    """`fit`, but properties in `known` keep their moments."""
     fitted = fit(values, names)
     for column, name in enumerate(names):
         if name in known.names:

@@ -1,6 +1,6 @@
-"""What a structure's text says of atoms, charges and places, without any chemistry: also of one that is no molecule.
+"""Reads atoms, charges and positions from a structure's text without chemistry checks, also for invalid molecules.
 
-`structure_files.parse_structure` refuses what can't be one. A figure of how many samples are sound must count it.
+`structure_files.parse_structure` refuses invalid molecules, but metrics of validity must count them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _READER.sanitize = False
 
 
 def atoms_of(text: str) -> Geometry | Refusal:
-    """The atoms of an XYZ block, a molfile block or a line of SMILES with coordinates; bonds are left out."""
+    """The atoms of an XYZ block, a molfile block or a line of SMILES with coordinates, without bonds."""
     if text.startswith(RECORD_ERROR) or len(text) > LONGEST_TEXT:
         return Refusal("no structure that can be read")
     known = block_geometry(text) if "\n" in text and not is_molfile(text) else _drawn(text)
@@ -32,7 +32,7 @@ def atoms_of(text: str) -> Geometry | Refusal:
 
 
 def _drawn(text: str) -> Geometry | Refusal:
-    """The atoms of what also has bonds, which may be wrong."""
+    """The atoms of a molfile block or a line of SMILES, whose bonds may be wrong."""
     line = "\n" not in text
     with rdBase.BlockLogs():
         try:
@@ -47,6 +47,6 @@ def _drawn(text: str) -> Geometry | Refusal:
     numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()], np.int64)
     molecule.UpdatePropertyCache(strict=False)
     if 1 not in numbers and any(atom.GetTotalNumHs() for atom in molecule.GetAtoms()):
-        return Refusal("its hydrogens have no coordinates")  # a bare skeleton may look like a molecule without any
+        return Refusal("its hydrogens have no coordinates")  # heavy atoms alone could pass as another molecule
     charges = np.array([atom.GetFormalCharge() for atom in molecule.GetAtoms()], np.int64)
     return Geometry(numbers, np.asarray(molecule.GetConformer().GetPositions(), np.float64), charges)

@@ -1,7 +1,7 @@
 """Files of three-dimensional structures: .sdf, .xyz, and tables with the columns Elements and XYZ_Ang (QM9's own).
 
-Reading is in two steps, so that the costly one can run in killable workers: `read_structures` streams rows whose text
-is an XYZ block or a molfile block; `parse_structure` makes the molecule. `structure_text` writes one as a single line,
+Reading has two steps, so that the slow one can run in killable workers: `read_structures` streams rows whose text is an
+XYZ block or a molfile block; `parse_structure` makes the molecule. `structure_text` writes a molecule as a single line,
 SMILES with coordinates (CXSMILES), which `parse_structure` reads too.
 """
 
@@ -41,7 +41,7 @@ from sciencegen.items import Refusal, Row
 STRUCTURE_FORMATS = (".sdf", ".sdf.gz", ".xyz", ".xyz.gz", ".csv", ".csv.gz")
 ELEMENTS_COLUMN, POSITIONS_COLUMN = "elements", "xyz_ang"
 GIVEN_SMILES = "smiles="
-"""In the comment of an XYZ block: the SMILES that the perceived bonds must agree with, but for stereochemistry."""
+"""In the comment of an XYZ block: the SMILES that perceived bonds must agree with, except for stereochemistry."""
 LONGEST_TEXT = 100_000
 
 _NUMBER = re.compile(r"[^\[\],\s]+")
@@ -56,9 +56,9 @@ _COORDINATES = Chem.CXSmilesFields.CX_COORDS
 
 
 def read_structures(path: Path, column: str | None = None) -> Iterator[Row]:
-    """Stream the structures of a file as text blocks, with their numbers; what holds none is a row for the rejects.
+    """Stream the structures of a file as text blocks with their values; unreadable records give rows too.
 
-    column: of a table, the one with the SMILES that bonds are checked against.
+    column: the column of a table with the SMILES that bonds are checked against.
     """
     kind = ending(path)
     if kind not in STRUCTURE_FORMATS:
@@ -78,7 +78,7 @@ def _read_sdf(path: Path) -> Iterator[Row]:
 
 
 def _read_xyz(path: Path) -> Iterator[Row]:
-    """Blocks of a number of atoms, a comment, and a line for each atom; after a bad count, the next that is one."""
+    """Blocks of a number of atoms, a comment, and a line for each atom; after an invalid number, skip to the next."""
     stream, lost = enumerate(lines(path), start=1), False
     for number, line in stream:
         if line.strip().isdecimal() and len(line.strip()) < 10:
@@ -99,7 +99,7 @@ def _xyz_row(number: int, count: int, stream: Iterator[tuple[int, str]]) -> Row:
 
 
 def _read_table(path: Path, column: str | None) -> Iterator[Row]:
-    """Elements as ['C','H'] and positions as [[0.0,1.0,2.0],...]; every other column of numbers comes in `values`."""
+    """Elements as ['C','H'] and positions as [[0.0,1.0,2.0],...]; `values` holds the other numeric columns."""
     binary = io.BufferedReader(open_binary(path))  # type: ignore[type-var]
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
     records = csv_records(text, ",", str(path))
@@ -136,10 +136,10 @@ def _finite(cell: str) -> float | None:
 
 
 def parse_structure(text: str) -> Chem.Mol | Refusal:
-    """The molecule of an XYZ block, a molfile block or a line of `structure_text`, with every hydrogen and a conformer.
+    """The molecule of an XYZ block, a molfile block or a line of `structure_text`, with all hydrogens and a conformer.
 
-    Bonds of an XYZ block are perceived for a neutral molecule, or for one of the charge that its comment gives, as in
-    "charge=-1". Untrusted text belongs in a killable worker.
+    Bonds of an XYZ block are perceived for a neutral molecule, or for the charge in its comment, such as "charge=-1".
+    Parse untrusted text in a killable worker.
     """
     if text.startswith(RECORD_ERROR):
         return Refusal(text.removeprefix(RECORD_ERROR).strip() or "unreadable record")
@@ -158,7 +158,7 @@ def parse_structure(text: str) -> Chem.Mol | Refusal:
 
 
 def is_molfile(text: str) -> bool:
-    """Whether a text of several lines is a molfile block, no XYZ block."""
+    """Whether a text of several lines is a molfile block rather than an XYZ block."""
     return "M  END" in text or "V2000" in text or "V3000" in text
 
 
@@ -169,15 +169,15 @@ def _read_line(text: str) -> Chem.Mol | Refusal:
         try:
             molecule = Chem.MolFromSmiles(text, _READER)
             if molecule is not None and molecule.GetNumConformers():
-                molecule.GetConformer().Set3D(True)  # the format leaves out z where all are zero: a planar molecule
-                Chem.AssignStereochemistryFrom3D(molecule)  # what cages write as SMILES may mean their mirror image
+                molecule.GetConformer().Set3D(True)  # the format omits z if all are zero (a planar molecule)
+                Chem.AssignStereochemistryFrom3D(molecule)  # a cage's SMILES may be that of its mirror image
             return molecule or Refusal("not a valid SMILES string with coordinates")
         except (ValueError, RuntimeError):
             return Refusal("not a valid SMILES string with coordinates")
 
 
 def _read_block(text: str) -> Chem.Mol | Refusal:
-    """An XYZ block, its bonds perceived; where its comment gives a SMILES, they must agree with that."""
+    """The molecule of an XYZ block, with perceived bonds, which must agree with a SMILES in its comment."""
     geometry = block_geometry(text)
     if isinstance(geometry, Refusal):
         return geometry
@@ -188,8 +188,8 @@ def _read_block(text: str) -> Chem.Mol | Refusal:
 
 
 def block_geometry(text: str) -> Geometry | Refusal:
-    """The atoms of an XYZ block; columns after the third coordinate (QM9's charges) are left out, "*^" is its
-    exponent. A total charge that the comment gives stands at the first atom."""
+    """The atoms of an XYZ block. Columns after the third coordinate (QM9's charges) are ignored, and "*^" is read as an
+    exponent. The total charge in the comment is assigned to the first atom."""
     count, _, rest = text.partition("\n")
     comment, *lines = rest.split("\n")
     atoms, charge = [line for line in lines if line.strip()], _CHARGE.search(comment)
@@ -211,7 +211,7 @@ def block_geometry(text: str) -> Geometry | Refusal:
 
 
 def _agreeing(numbers: np.ndarray, positions: np.ndarray, smiles: str) -> Chem.Mol | Refusal:
-    """The molecule of the coordinates if its graph is that of the SMILES; stereochemistry isn't compared."""
+    """The molecule of the coordinates if its graph is the SMILES's; stereochemistry isn't compared."""
     with rdBase.BlockLogs():
         given = Chem.MolFromSmiles(smiles)
     if given is None:
@@ -226,28 +226,28 @@ def _agreeing(numbers: np.ndarray, positions: np.ndarray, smiles: str) -> Chem.M
 
 
 def structure_text(molecule: Chem.Mol) -> str:
-    """A molecule with its conformer in one line that `parse_structure` reads: SMILES and coordinates to six digits."""
+    """Write a molecule with its conformer as one line for `parse_structure`: SMILES and coordinates to six digits."""
     return Chem.MolToCXSmiles(molecule, _WRITER, _COORDINATES)
 
 
 def structure_key(molecule: Chem.Mol) -> str:
-    """Identity of a structure: the molecule's SMILES with its stereochemistry, and how far its atoms spread along their
-    principal axes (the roots of the gyration tensor's eigenvalues) to 0.01 Å, wherever it lies and however turned."""
+    """Identity of a structure: the molecule's SMILES with stereochemistry, and the spread of its atoms along their
+    principal axes (roots of the gyration tensor's eigenvalues) to 0.01 Å. Invariant to translation and rotation."""
     positions = molecule.GetConformer().GetPositions()
     spread = np.linalg.svd(positions - positions.mean(0), compute_uv=False) / np.sqrt(len(positions))
     return f"{Chem.MolToSmiles(with_implicit_hydrogens(molecule))} {np.round(spread, 2).tolist()}"
 
 
 def write_xyz(path: Path, molecules: Sequence[Chem.Mol], comments: Sequence[str]) -> None:
-    """Molecules with conformers as one .xyz file of many blocks, perhaps gzipped; lengths in ångström."""
+    """Write molecules with conformers as blocks of one .xyz file, optionally gzipped; lengths in ångström."""
     if ending(Path(path)).removesuffix(".gz") != ".xyz":
         raise ConfigError(f"Expected an output ending in .xyz, got '{path}'.")
     write_text(Path(path), map(xyz_block, molecules, comments))
 
 
 def xyz_block(molecule: Chem.Mol, comment: str = "") -> str:
-    """One block: the number of atoms, a comment with the charge if there is one, element and coordinates (ångström) of
-    each atom."""
+    """One XYZ block: the number of atoms, a comment with the charge unless it is 0, and element and coordinates
+    (ångström) of each atom."""
     positions = molecule.GetConformer().GetPositions()
     elements = symbols([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
     atoms = [f"{e} {x:.6f} {y:.6f} {z:.6f}" for e, (x, y, z) in zip(elements, positions, strict=True)]

@@ -1,7 +1,7 @@
-"""The quality of generated structures, by their coordinates alone.
+"""Metrics of generated structures, computed from their coordinates alone.
 
-Bonds are perceived in the coordinates of every sample; the graph that a file brings along is not looked at. Stability
-is that of EDM (Hoogeboom et al. 2022), by its table of bond lengths; validity is RDKit's.
+Bonds are perceived from the coordinates of each sample; bonds in a file are ignored. Stability is that of EDM
+(Hoogeboom et al. 2022), by its table of bond lengths; validity is RDKit's.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
 LARGEST_REFERENCE = 5_000
-"""Reference structures that distributions are taken from: evenly spaced ones of a larger set."""
+"""Maximum number of reference structures for distributions; of a larger set, an evenly spaced subset."""
 MOST_CHECKED = 500
-"""Connected samples that PoseBusters looks at, evenly spaced ones of more; it takes 20 ms for each."""
+"""Maximum number of connected samples that PoseBusters checks (20 ms each); of more, an evenly spaced subset."""
 
 
 def evaluate_structures(
     samples: Sequence[str], reference: Sequence[str], training: Iterable[str] | None = None
 ) -> dict[str, float]:
-    """Every metric by name, and the sizes of the samples behind them (`count_...`).
+    """All metrics by name, and the sample sizes (`count_...`).
 
     samples, reference, training: texts of structures, as `structure_files` reads them; a sample without coordinates is
-    neither stable nor valid. stable_atoms: of all atoms that have coordinates. stable_molecules: of all samples. Both
-    are left out where the table lacks an element. valid: bonds fit the distances.
-    connected: valid and in one piece. posebusters: of `count_posebusters` of the connected, those that pass each of its
-    checks (plausibility.py). unique: of the connected. novelty: of the unique. lengths (ångström), angles,
-    dihedrals (degrees): distances between distributions of the connected and the reference. strain: median energy above
-    the nearest minimum of the force field, kcal/mol, of the connected; reference_strain beside it.
+    neither stable nor valid. stable_atoms: share of all atoms with coordinates. stable_molecules: share of all samples.
+    Both are left out if the table lacks an element. valid: share of samples with bonds that fit the distances.
+    connected: share that is valid and connected. posebusters: share of `count_posebusters` connected samples that pass
+    all checks (plausibility.py). unique: share of the connected. novelty: share of the unique. lengths (ångström),
+    angles, dihedrals (degrees): distances between distributions of the connected and the reference. strain: median
+    energy of the connected above the nearest minimum of the force field, kcal/mol; reference_strain: the reference's.
     """
     read = [atoms_of(text) for text in samples]
     geometries = [one for one in read if isinstance(one, Geometry)]
@@ -66,14 +66,14 @@ def evaluate_structures(
 
 
 def _stability(geometries: Sequence[Geometry], samples: int) -> dict[str, float]:
-    """Of so many samples, of which these have coordinates; atoms in one place, or none, are not stable."""
+    """Stability of the geometries among `samples` samples; invalid geometries count as not stable."""
     if not geometries or any(set(one.numbers.tolist()) - set(STABILITY_ELEMENTS) for one in geometries):
         return {}
     sound = [one for one in geometries if why_unusable(one.numbers, one.positions) is None]
     if not sound:
         return {"stable_atoms": 0.0, "stable_molecules": 0.0}
-    found, told = stability(sound), sum(map(len, sound)) / sum(map(len, geometries))
-    return {"stable_atoms": found.atoms * told, "stable_molecules": found.molecules * len(sound) / samples}
+    found, usable = stability(sound), sum(map(len, sound)) / sum(map(len, geometries))
+    return {"stable_atoms": found.atoms * usable, "stable_molecules": found.molecules * len(sound) / samples}
 
 
 def _plausible(molecules: Sequence[Chem.Mol]) -> dict[str, float]:
@@ -87,22 +87,22 @@ def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[st
     if not known:
         raise DataError("Expected structures to compare with, found none with coordinates.")
     found = geometry_distances(internal_coordinates(molecules), internal_coordinates(known))
-    likened = [known[row] for row in evenly_spaced(len(known), len(molecules))]  # a file may be sorted, by size say
+    compared = [known[row] for row in evenly_spaced(len(known), len(molecules))]  # files may be sorted, such as by size
     return {
         "count_reference": len(known), "lengths": found.lengths, "angles": found.angles, "dihedrals": found.dihedrals,
         "covered": found.covered, "strain": _median(strain_energies(molecules)),
-        "reference_strain": _median(strain_energies(likened)),
+        "reference_strain": _median(strain_energies(compared)),
     }  # fmt: skip
 
 
 def _median(values: np.ndarray) -> float:
-    """Of those that are numbers; NaN where none is (no force field has a noble gas)."""
+    """Median of the finite values; NaN if there are none (no force field has a noble gas)."""
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else math.nan
 
 
 def _known_flat(text: str) -> str:
-    """The molecule of a known structure: the SMILES that it brings along, where it does; reading bonds takes longer."""
+    """Identity of a known structure's molecule, from its given SMILES if there is one: perceiving bonds is slower."""
     given = text.partition("\n")[2].partition("\n")[0]
     if not given.startswith(GIVEN_SMILES):
         molecule = parse_structure(text)

@@ -1,4 +1,4 @@
-"""Whether a file of molecules has their 3D structures, by its ending and its first records."""
+"""Tests whether a file of molecules has 3D structures, by its suffix and its first records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ATOM_LINE = re.compile(r"(?:M  V30 +\d+ +\S+)?" + 3 * r"\s*(-?\d+\.\d+)" + r"\s
 
 
 def holds_structures(path: Path) -> bool:
-    """An .sdf may hold drawings, a table SMILES alone; an .xyz holds nothing else."""
+    """Whether a file has 3D structures. An .sdf may have 2D drawings, a table SMILES only; an .xyz always has them."""
     kind = ending(path)
     if kind.startswith(".csv") and path.is_file():
         try:
@@ -29,6 +29,6 @@ def holds_structures(path: Path) -> bool:
 
 
 def _is_deep(record: Sequence[str]) -> bool:
-    """Whether a molfile says that it is 3D (in its second line), or an atom has a third coordinate that isn't zero."""
+    """Whether the second line of a molfile says 3D, or an atom has a z coordinate other than zero."""
     said = len(record) > 1 and record[1][20:22] == "3D"
     return said or any(float(atom[3]) != 0 for atom in map(_ATOM_LINE.match, record[4:]) if atom)

@@ -1,6 +1,7 @@
-"""Molecules with their coordinates: the form of the domain in which an item is a structure.
+"""Molecules with coordinates: the form of the domain in which an item is a structure.
 
-An item is a molecule with every hydrogen and one conformer; what needs the molecule alone gets it without either.
+An item is a molecule with explicit hydrogens and one conformer. Functions of the plain molecule get it without
+hydrogens.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def write(
     path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """Structures as .xyz, or as `files.write` has them; the records of a model's draws name the model."""
+    """Write structures as .xyz, or by `files.write`; the records of generated structures name the model."""
     if structure_files.ending(path).startswith(".xyz"):
         return structure_files.write_xyz(path, items, names)
     if origin is not None and origin.made and origin.model:
@@ -52,7 +53,7 @@ def write(
 
 
 def left_out(text: str) -> str:
-    """What `parse` leaves out of the SMILES string in front of coordinates; these have points too."""
+    """Description of what `parse` removes from the SMILES before the coordinates, which contain dots too."""
     return items.left_out("" if "\n" in text else text.partition(" |")[0])
 
 
@@ -72,14 +73,14 @@ def nearest(structures: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> n
 
 
 def constraint(keep: Sequence[str], forbid: Sequence[str], reference: Reference | None) -> Callable[[Chem.Mol], bool]:
-    """The test of the molecules."""
+    """`patterns.constraint` for structures."""
     accepts = patterns.constraint(keep, forbid, reference)
     return lambda structure: accepts(with_implicit_hydrogens(structure))
 
 
 @dataclass(frozen=True)
 class MoleculeOracle(OracleAround):
-    """An oracle of molecules for structures: it gets them without their hydrogens, as it expects."""
+    """Makes an oracle of molecules score structures: it gets them with implicit hydrogens, as it expects."""
 
     oracle: Oracle
 
@@ -88,14 +89,14 @@ class MoleculeOracle(OracleAround):
 
 
 def molecules_of(structures: Sequence[Chem.Mol]) -> list[Chem.Mol]:
-    """The molecule of each structure, hydrogens only counted."""
+    """The molecule of each structure, with implicit hydrogens."""
     return [with_implicit_hydrogens(structure) for structure in structures]
 
 
 def evaluate(
     samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
 ) -> dict[str, float]:
-    """`structure_metrics.evaluate_structures`, imported on use."""
+    """`structure_metrics.evaluate_structures`, imported when called."""
     from sciencegen.domains.molecules.structure_metrics import evaluate_structures
 
     return evaluate_structures(samples, reference, training)
@@ -134,4 +135,4 @@ DOMAIN = replace(
     form=Form(plain=with_implicit_hydrogens, adapt_oracle=MoleculeOracle, holds=holds_structures),
     forms={},
 )
-"""The molecules of the domain, with more of each."""
+"""The form of molecules with coordinates."""

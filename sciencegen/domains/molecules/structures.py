@@ -1,7 +1,7 @@
 """Three-dimensional structures of molecules by distance geometry and a force field.
 
 ETKDGv3 (Wang, Witek, Landrum, Riniker, J. Chem. Inf. Model. 2020, 60, 2044) places the atoms; MMFF94 relaxes them, or
-UFF where MMFF94 has no parameters.
+UFF if MMFF94 lacks parameters.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor, rdDistGeom, rdForceFieldHelpers
 
 METHOD = "structure_method"
-"""The property of a molecule that says how its conformer was made."""
+"""Property of a molecule: how its conformer was made."""
 ASKED = "asked_smiles"
-"""The same that says which molecule it was made for: one may leave stereocentres open, a conformer can't."""
+"""Property of a molecule: the requested SMILES, which may leave stereocentres unspecified, while a conformer can't."""
 
 
 @dataclass(frozen=True)
 class Structure:
-    """molecule: with one conformer. energy: kcal/mol of the force field, None where there is none.
-    failure: why the coordinates are flat (then they are a drawing's), None for a real structure."""
+    """molecule: with one conformer. energy: kcal/mol of the force field, None if not computed.
+    failure: why the coordinates are only those of a 2D drawing, None for a 3D structure."""
 
     molecule: Chem.Mol
     method: str
@@ -30,7 +30,7 @@ class Structure:
 
 
 def with_structure(molecule: Chem.Mol, seed: int = 0, timeout_s: int = 20) -> Structure:
-    """The molecule with hydrogens and a relaxed structure; one that has a 3D conformer already keeps it."""
+    """The molecule with hydrogens and a relaxed structure; an existing 3D conformer is kept."""
     if molecule.GetNumConformers() and molecule.GetConformer().Is3D():
         method = molecule.GetProp(METHOD) if molecule.HasProp(METHOD) else "given"
         return Structure(molecule, method, None, None)
@@ -46,7 +46,7 @@ def with_structure(molecule: Chem.Mol, seed: int = 0, timeout_s: int = 20) -> St
 
 
 def _embed(hydrogenated: Chem.Mol, seed: int, timeout_s: int) -> str | None:
-    """Place the atoms, first from distances, then from random coordinates; the reason where both fail."""
+    """Embed the atoms, first from distances, then from random coordinates; returns the reason if both fail."""
     for random_coordinates in (False, True):
         parameters: Any = rdDistGeom.ETKDGv3()
         parameters.randomSeed = seed

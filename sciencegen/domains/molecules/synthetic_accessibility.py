@@ -2,9 +2,9 @@
 
     score = fragment score − complexity penalties + symmetry correction, mapped to 1..10
 Ertl & Schuffenhauer, J. Cheminformatics 2009, 1:8, with the changes of RDKit's implementation (macrocycle penalty,
-fingerprint density), to which it is equal. `sa_fragments.npz` holds RDKit's fragment contributions (Novartis, 3-clause
-BSD licence): `fragment_step` (differences of the sorted Morgan identifiers), `level` (which contribution of each) and
-`contribution` (the distinct values).
+fingerprint density); the values equal RDKit's. `sa_fragments.npz` holds RDKit's fragment contributions (Novartis,
+3-clause BSD licence): `fragment_step` (differences of the sorted Morgan identifiers), `level` (index of each one's
+contribution) and `contribution` (the distinct values).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _contributions(identifiers: np.ndarray) -> np.ndarray:
 
 
 def _corrections(molecule: Chem.Mol, distinct_fragments: int) -> float:
-    """Minus the penalties for size, stereocentres, spiro and bridgehead atoms and macrocycles; plus for symmetry."""
+    """Symmetry correction minus the penalties for size, stereocentres, spiro and bridgehead atoms, and macrocycles."""
     atoms = molecule.GetNumAtoms()
     macrocycle = any(len(ring) > 8 for ring in molecule.GetRingInfo().AtomRings())
     penalty = (
@@ -73,7 +73,7 @@ def _corrections(molecule: Chem.Mol, distinct_fragments: int) -> float:
 
 
 def _stereocentres(molecule: Chem.Mol) -> int:
-    """Assigned and possible stereocentres as RDKit's default perception finds them."""
+    """Number of assigned and possible stereocentres by RDKit's default perception."""
     if not Chem.GetUseLegacyStereoPerception():
         return len(Chem.FindMolChiralCenters(molecule, includeUnassigned=True, includeCIP=False))
     Chem.AssignStereochemistry(molecule, cleanIt=True, force=True, flagPossibleStereoCenters=True)
@@ -81,7 +81,7 @@ def _stereocentres(molecule: Chem.Mol) -> int:
 
 
 def _to_scale(raw: float) -> float:
-    """To 1..10, smoothed above 8."""
+    """Map a raw score to 1..10, smoothed above 8."""
     score = 11.0 - (raw - _LOWEST + 1.0) / (_HIGHEST - _LOWEST) * 9.0
     if score > 8.0:
         score = 8.0 + math.log(score - 8.0)

@@ -1,8 +1,8 @@
-"""Groups of SELFIES symbols that often stand together, learned by byte-pair encoding.
+"""Groups of frequently adjacent SELFIES symbols, learned by byte-pair encoding.
 
-Byte-pair encoding (Sennrich et al. 2016) joins the most frequent pair of neighbours again and again, so that a benzene
-ring of eight symbols becomes one token: sequences get three times shorter, and so do the chains of decisions that a
-model has to learn. Reading is by longest match, which is quick and gives one tokenization of each string.
+Byte-pair encoding (Sennrich et al. 2016) repeatedly merges the most frequent pair of neighbours, so that a benzene ring
+of eight symbols becomes one token. Sequences become three times shorter, which makes them easier to model. Tokenization
+is by longest match, which is fast and unique.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 _FIRST = 0x100
-"""Symbols become single characters from here on, so that strings of symbols are plain strings."""
+"""First code point of the characters that represent symbols, so that sequences of symbols are plain strings."""
 
 
 def learn_groups(sequences: Sequence[Sequence[str]], merges: int) -> list[tuple[str, ...]]:
-    """Every single symbol in the sequences (sorted), then `merges` groups, the most frequent first."""
+    """All single symbols of the sequences (sorted), then `merges` groups, the most frequent first."""
     symbols = sorted({symbol for sequence in sequences for symbol in sequence})
     number = {symbol: index + 1 for index, symbol in enumerate(symbols)}
     groups: dict[int, tuple[str, ...]] = {index: (symbol,) for symbol, index in number.items()}
@@ -54,7 +54,7 @@ def _join(flat: np.ndarray, left: int, right: int, code: int) -> np.ndarray:
 
 
 class Vocabulary:
-    """Symbols to tokens and back. Token `first` + i is group i; smaller numbers are the model's own."""
+    """Converts symbols to tokens and back. Token `first` + i is group i; smaller numbers are special tokens."""
 
     def __init__(self, groups: Sequence[Sequence[str]], first: int) -> None:
         self.groups = [tuple(group) for group in groups]
@@ -67,15 +67,15 @@ class Vocabulary:
         return self.first + len(self.groups)
 
     def unknown(self, symbols: Sequence[str]) -> list[str]:
-        """The symbols that it doesn't have, each once, in order."""
+        """The symbols that aren't in the vocabulary, without duplicates, in order."""
         return list(dict.fromkeys(symbol for symbol in symbols if symbol not in self._character))
 
     def extended(self, symbols: Sequence[str]) -> Vocabulary:
-        """With new single symbols at the end, so that old tokens keep their numbers."""
+        """A vocabulary with new single symbols at the end, so that old tokens keep their numbers."""
         return Vocabulary([*self.groups, *((symbol,) for symbol in self.unknown(symbols))], self.first)
 
     def read(self, symbols: Sequence[str]) -> list[int]:
-        """Tokens of known symbols by longest match."""
+        """Tokenize known symbols by longest match."""
         text, tokens, position, known = self._spell(symbols), [], 0, self._token
         while position < len(text):
             for end in range(min(len(text), position + self._longest), position, -1):
@@ -88,7 +88,7 @@ class Vocabulary:
         return tokens
 
     def write(self, tokens: Sequence[int]) -> str:
-        """The string of symbols; the model's own tokens are passed over."""
+        """The string of symbols; special tokens are skipped."""
         return "".join("".join(self.groups[token - self.first]) for token in tokens if token >= self.first)
 
     def _spell(self, symbols: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Proteins: sequences, variants and families in, ranked variants out. An item is a sequence, a `str`."""
+"""The domain of proteins: sequences, their variants and families. An item is a sequence, a `str`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Aligned rows as bits, 64 columns a word, so that a pair of rows is compared in a few operations.
+"""Aligned rows as bits, 64 columns per word, so that a pair of rows is compared in a few operations.
 
-The residue number of a column has five bits; each is one plane. Two rows differ in a column where any plane differs:
+The residue number of a column has five bits; each is one plane. Two rows differ in a column if any plane differs:
 
     differing = popcount(OR over planes p of (a_p XOR b_p))
 """
@@ -19,13 +19,13 @@ GAP_CODE = 31
 """Differs from each residue 0 to 19 in at least one plane, and not from itself."""
 WORD = 64
 BLOCK = (32, 1024)
-"""Rows on each side of a block of pairs: 32 x 1024 words are 256 kB, which a core's own cache holds."""
+"""Rows on each side of a block of pairs: 32 x 1024 words are 256 kB, which fit in a core's cache."""
 
 
 @dataclass(frozen=True)
 class BitPlanes:
-    """planes [word plane row], present [word row]: bits of the columns that aren't gaps. columns: how many there are;
-    past the last one every bit is 0."""
+    """planes [word plane row], present [word row]: bits of the columns that aren't gaps. columns: their number; bits
+    after the last column are 0."""
 
     planes: np.ndarray
     present: np.ndarray
@@ -50,7 +50,7 @@ def _words(bits: np.ndarray) -> UInt64[np.ndarray, "word row"]:
 def differing(
     first: UInt64[np.ndarray, "word plane row"], second: UInt64[np.ndarray, "word plane other"]
 ) -> UInt16[np.ndarray, "row other"]:
-    """Columns in which two rows differ, a gap beside a residue included; of some planes or words only, at most that."""
+    """Number of columns in which two rows differ, also by a gap; with a subset of planes or words, a lower bound."""
     count = np.zeros((first.shape[2], second.shape[2]), np.uint16)
     for word in range(first.shape[0]):
         unequal = first[word, 0, :, None] ^ second[word, 0]

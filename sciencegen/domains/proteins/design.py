@@ -1,9 +1,9 @@
-"""What design rounds use of sequences: letters with what is known of each residue, and where changes are allowed.
+"""Design rounds with sequences: features of residues, and the space of allowed substitutions.
 
 The scales of the residues and their weights were chosen on the 530,737 double mutants of GB1 (Olson et al. 2014)
-without the four sites of the landscape (Wu et al. 2016): a Gaussian process over the twenty residues of a site, leaving
-one out, explains 41% of the variance of single-mutant effects with these, 21% with z-scales (Sandberg et al. 1998),
-nothing with one-hot letters.
+without the four sites of the landscape (Wu et al. 2016): a leave-one-out Gaussian process over the twenty residues of a
+site explains 41% of the variance of single-mutant effects with these, 21% with z-scales (Sandberg et al. 1998), and
+none with one-hot letters.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sciencegen.optimization.feature_rows import SiteRows
 LETTER_SCALES: dict[str, tuple[float, Sequence[float]]] = {
     "hydropathy": (0.10, SCALES["hydropathy"]),
     "volume": (0.12, SCALES["volume"]),
-    # at pH 7, histidine in part
+    # at pH 7, histidine partly charged
     "charge": (0.04, (0, 0, -1, -1, 0, 0, 0.3, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0)),
     "helix": (0.03, SCALES["helix"]),
     "strand": (0.04, SCALES["strand"]),
@@ -39,12 +39,12 @@ LETTER_SCALES: dict[str, tuple[float, Sequence[float]]] = {
 """Name -> (weight of the squared difference in standard deviations, values in the order of the alphabet)."""
 SHOWN_POSITIONS = 12
 MOST_LEFT_OUT = 5
-"""Letters that may stand nowhere, said once and not position by position."""
+"""Maximum number of residues allowed nowhere that a note lists once instead of at each position."""
 
 
 @cache
 def letters() -> Float[np.ndarray, "letter scale"]:
-    """Standardized scales, times the square root of the weight."""
+    """Standardized scales, multiplied by the square root of their weights."""
     columns = []
     for weight, values in LETTER_SCALES.values():
         columns.append(np.sqrt(weight) * ((np.array(values) - np.mean(values)) / np.std(values)))
@@ -52,13 +52,13 @@ def letters() -> Float[np.ndarray, "letter scale"]:
 
 
 def design_features(sequences: Sequence[str], origin: str | None = None) -> SiteRows | None:
-    """Sequences as codes and letters; None where one has another length than the others or the origin."""
+    """Residue numbers of sequences with features of each residue; None unless all, and the origin, have one length."""
     lengths = {len(sequence) for sequence in sequences} | ({len(origin)} if origin else set())
     return None if len(lengths) > 1 else SiteRows(encode_rows(sequences), letters())
 
 
 def marks(sequences: Sequence[str], origin: str) -> list[set[tuple[int, str]]]:
-    """(place, letter) of each change; none of a sequence of another length."""
+    """(place, letter) of each change of each sequence; an empty set for a sequence of another length."""
     return [
         {(place, b) for place, (a, b) in enumerate(zip(origin, one, strict=True)) if a != b} if len(one) == len(origin)
         else set() for one in sequences
@@ -69,9 +69,9 @@ def marks(sequences: Sequence[str], origin: str) -> list[set[tuple[int, str]]]:
 class DesignSpace:
     """Substitutions of a wild type.
 
-    others: by place in the sequence (from 0) the residues, beside the wild type's, that may stand there.
-    maximum_mutations: of one sequence. given: the user named the wild type; else it is what is most frequent.
-    structure_notes: what was made of a structure that says which positions are open.
+    others: place in the sequence (from 0) -> allowed residues, without the wild type's. maximum_mutations: of one
+    sequence. given: whether the user gave the wild type; else it has the most frequent residues. structure_notes: on
+    the structure that determined the open positions.
     """
 
     wild_type: Reference
@@ -82,12 +82,12 @@ class DesignSpace:
 
     @property
     def reference(self) -> Reference | None:
-        """What variants are named against."""
+        """The reference of variant names, None if the user gave no wild type."""
         return self.wild_type if self.given else None
 
     @property
     def origin(self) -> str:
-        """The sequence that the others are changes of."""
+        """The sequence of the wild type."""
         return self.wild_type.sequence
 
     def accepts(self, sequence: str) -> bool:
@@ -97,8 +97,8 @@ class DesignSpace:
         return len(changes) <= self.maximum_mutations and all(b in self.others.get(place, "") for place, b in changes)
 
     def mutate(self, sequence: str, generator: np.random.Generator) -> str | Refusal:
-        """One open place set to another of its residues, or back; what lies outside the space goes back to the wild
-        type, and so do any other changes above the maximum."""
+        """Set a random open place to another allowed residue or the wild type's. Changes outside the space, and random
+        other changes above the maximum, are reverted to the wild type."""
         if len(sequence) != len(self.origin):
             return Refusal(f"{len(sequence)} residues, the wild type has {len(self.origin)}")
         pairs = enumerate(zip(self.origin, sequence, strict=True))
@@ -114,8 +114,8 @@ class DesignSpace:
         return "".join(child)
 
     def size(self) -> int:
-        """How many sequences there are: sum over d <= maximum of e_d(n_1, ..., n_k), n_p residues beside the wild
-        type's at p, e_d the sum over all sets of d places of the products."""
+        """Number of sequences: sum over d <= maximum of e_d(n_1, ..., n_k), where n_p is the number of other residues
+        than the wild type's at p, and e_d the sum over all sets of d places of their products."""
         if self.maximum_mutations == len(self.others):
             return math.prod(1 + len(letters_here) for letters_here in self.others.values())
         sums = [1] + [0] * self.maximum_mutations
@@ -125,7 +125,7 @@ class DesignSpace:
         return sum(sums)
 
     def everything(self, limit: int) -> list[str] | None:
-        """All sequences, the wild type first, where they are no more than so many."""
+        """All sequences, the wild type first, if there are at most `limit`, else None."""
         return list(self._all()) if self.size() <= limit else None
 
     def _all(self) -> Iterator[str]:
@@ -139,7 +139,7 @@ class DesignSpace:
 
     @property
     def notes(self) -> list[str]:
-        """What the options were understood as."""
+        """How the options were interpreted, as sentences."""
         first = self.wild_type.first
         somewhere = {letter for place, some in self.others.items() for letter in some + self.origin[place]}
         nowhere = "".join(letter for letter in ALPHABET if letter not in somewhere)

@@ -1,4 +1,4 @@
-"""Options of the design space in the user's language: which positions are open, for which residues, how many changes.
+"""Parses the user's options of the design space: open positions, allowed residues, maximum number of changes.
 
 reference=gb1.fasta   positions=39-41,54   residues=ACDEFGHIKLMNPQRSTVWY   residues="39:AVLI 40:*"
 maximum_mutations=4   structure=1pga.pdb   exposure=0.25..
@@ -30,13 +30,13 @@ _SEPARATORS = re.compile(r"[\s,;+]+")
 def design_space(measured: Sequence[str] = (), **options: object) -> DesignSpace:
     """Substitutions of a wild type.
 
-    reference: it, or its file; without, the residue most frequent at each position of the sequences measured first, if
-        these have one length.
-    positions: numbers and ranges, `39-41,54`, perhaps with the wild type's letters (`V39,D40`), which are checked;
-        without, those of `residues`, else all.
-    residues: what may stand at all of them, or by position, `39:AVLI 40:*`. The wild type's may stand always.
-    maximum_mutations: of one sequence; without, as many as there are open positions.
-    structure, exposure, contacts: a structure of the wild type, and within which limits its residues may be changed
+    reference: the wild type or its file. Default: the most frequent residue at each position of `measured`, if these
+        sequences have one length.
+    positions: numbers and ranges, `39-41,54`, optionally with the wild type's letters (`V39,D40`), which are checked.
+        Default: the positions of `residues`, else all.
+    residues: residues allowed at all open positions, or by position, `39:AVLI 40:*`; the wild type's always are.
+    maximum_mutations: of one sequence. Default: the number of open positions.
+    structure, exposure, contacts: a structure of the wild type, and limits for the residues that may be changed
         (`exposed_positions`).
     """
     wild_type = _wild_type(options.get("reference"), measured)
@@ -93,8 +93,8 @@ def _whole(options: Mapping[str, object], name: str, default: int, at_least: int
 
 
 def _words(given: object) -> list[str]:
-    """The parts of a text, of a list, or of a mapping by position."""
-    if isinstance(given, bool):  # YAML reads YES so
+    """Split an option into words: a text, a list, or a mapping by position."""
+    if isinstance(given, bool):  # YAML reads YES as True
         raise ConfigError(f"Expected positions or residues, got {given}. Put quotation marks around them: \"'YES'\".")
     if isinstance(given, Mapping):
         given = [f"{key}:{value}" for key, value in given.items()]
@@ -103,7 +103,7 @@ def _words(given: object) -> list[str]:
 
 
 def _places(wild_type: Reference, option: str, given: object) -> list[int]:
-    """Places from 0, in their order."""
+    """Sorted places, from 0."""
     words = [f"{wild_type.first}-{wild_type.last}"] if given is None else _words(given)
     found = {place for word in words for place in _range(wild_type, option, word)}
     if not found:
@@ -132,7 +132,7 @@ def _range(wild_type: Reference, option: str, word: str) -> range:
 
 
 def _residues(wild_type: Reference, given: object) -> tuple[str, dict[int, str]]:
-    """What may stand at every position that isn't named, and at those that are, by place."""
+    """Residues allowed at positions without their own, and place -> residues for the others."""
     common = ""
     own: dict[int, str] = {}
     for word in _words(ANY if given is None else given):

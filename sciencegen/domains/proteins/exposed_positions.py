@@ -1,7 +1,7 @@
-"""Positions of a wild type by how exposed its residues are in a structure, for design spaces.
+"""Selects positions of a wild type by the exposure of their residues in a structure, for design spaces.
 
-exposure   solvent-accessible area as a share of the largest one: 0 inside, about 1 at the surface
-contacts   weighted contact number, in Å^-2: high inside, low at the surface; of structures without side chains, too
+exposure   solvent-accessible area as a share of the maximum: 0 inside, about 1 at the surface
+contacts   weighted contact number, in Å^-2: high inside, low at the surface; needs no side chains
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _SPAN = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
 @dataclass(frozen=True)
 class ExposedPositions:
-    """places: from 0, in the wild type. notes: what was made of the structure, in words."""
+    """places: from 0, in the wild type. notes: how the structure was interpreted, as sentences."""
 
     places: frozenset[int]
     notes: tuple[str, ...]
 
 
 def exposed_positions(wild_type: Reference, structure: str, limits: Mapping[str, str]) -> ExposedPositions:
-    """The positions whose residues are within all limits; a residue without a number is within none.
+    """The positions whose residues are within all limits; residues with a missing value are excluded.
 
-    structure: a file of PDB or mmCIF, perhaps with its chain (`1abc.pdb:A`); its residues find their positions by an
-    alignment. limits: name of a measure -> `0.25..`, `..0.1` or `0.1..0.5`.
+    structure: a PDB or mmCIF file, optionally with a chain (`1abc.pdb:A`); its residues are aligned with the wild
+    type. limits: name of a measure -> `0.25..`, `..0.1` or `0.1..0.5`.
     """
     if not limits:
         raise ConfigError(
@@ -71,7 +71,7 @@ def _note(name: str, values: Float[np.ndarray, " position"], limit: str) -> str:
 
 
 def read_span(name: str, text: str) -> tuple[float, float]:
-    """`0.25..`, `..0.1` or `0.1..0.5` as (least, greatest)."""
+    """Parse `0.25..`, `..0.1` or `0.1..0.5` to (minimum, maximum)."""
     found = _SPAN.fullmatch(text.strip())
     if found is None or found[1] is found[2] is None:
         raise ConfigError(f"Expected {name} such as 0.25.., ..0.1 or 0.1..0.5, got '{text}'.")

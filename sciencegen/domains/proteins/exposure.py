@@ -1,4 +1,4 @@
-"""How much of each residue of a chain is at its surface; the chain stands alone, without its partners."""
+"""Surface exposure of each residue of a chain, computed for the chain alone, without other chains of its complex."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sciencegen.domains.proteins.residues import Residue
 from sciencegen.domains.proteins.structures import ProteinChain
 
 PROBE_RADIUS = 1.4
-"""Ångström, of a water."""
+"""Radius of a water molecule in ångström."""
 SPHERE_POINTS = 200
 LARGEST_AREA = {
     "A": 129.0, "R": 274.0, "N": 195.0, "D": 193.0, "C": 167.0, "E": 223.0, "Q": 225.0, "G": 104.0, "H": 224.0,
     "I": 197.0, "L": 201.0, "K": 236.0, "M": 224.0, "F": 240.0, "P": 159.0, "S": 155.0, "T": 172.0, "W": 285.0,
     "Y": 263.0, "V": 174.0,
 }  # fmt: skip
-"""Å², of a residue in Gly-X-Gly, theoretical: Tien et al. 2013, table 1."""
+"""Theoretical maximum area in Å² of a residue in Gly-X-Gly: Tien et al. 2013, table 1."""
 ROWS_AT_ONCE = 1024
 
 Centre = Literal["alpha", "side_chain"]
 
 
 def relative_accessibility(chain: ProteinChain) -> Float[np.ndarray, " residue"]:
-    """The solvent-accessible area (Shrake and Rupley 1973) as a share of the largest one; at the ends of a chain a bit
-    more than 1. NaN for an unknown residue, and for one that lacks atoms: what isn't there would look buried."""
+    """The solvent-accessible area (Shrake and Rupley 1973) as a share of the maximum; slightly above 1 at the ends of a
+    chain. NaN for an unknown residue, and for one with missing atoms, which would seem buried."""
     from Bio.PDB.SASA import ShrakeRupley
 
     model = _atoms_of(chain)
@@ -38,7 +38,7 @@ def relative_accessibility(chain: ProteinChain) -> Float[np.ndarray, " residue"]
 def weighted_contact_number(chain: ProteinChain, centre: Centre = "alpha") -> Float[np.ndarray, " residue"]:
     """sum_j 1 / r_ij^2 over the other residues, in Å^-2: high inside, low at the surface (Lin et al. 2008, eq. 1).
 
-    centre: where a residue is: its CA as there, or the centre of its side chain.
+    centre: position of a residue: its CA, as in the paper, or the centre of its side chain.
     """
     places = chain.atom("CA") if centre == "alpha" else chain.side_chain()
     found = np.empty(len(places))
@@ -55,7 +55,7 @@ def _largest_area(residue: Residue) -> float:
 
 
 def _atoms_of(chain: ProteinChain) -> Any:
-    """The residues as Biopython's tree, numbered from 1; its own tree has hydrogens and alternate locations."""
+    """The residues as a Biopython model, numbered from 1; that of the file has hydrogens and alternate locations."""
     from Bio.PDB.Atom import Atom
     from Bio.PDB.Chain import Chain
     from Bio.PDB.Model import Model

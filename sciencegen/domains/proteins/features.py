@@ -1,9 +1,9 @@
-"""What property regressors see of a sequence: columns of fixed number, whatever its length.
+"""Features for property regressors: a fixed number of columns for sequences of any length.
 
-Composition (20) and pairs of neighbours (400), as shares; the sequence's properties and the mean of each scale of
-residues, with its autocorrelation at distances 1 to 8 (Moreau & Broto 1980); and which residue stands where: a column
-for each position and residue, up to position 102. Longer sequences use the 2,048 columns again, so that each stands for
-several positions.
+Composition (20) and pairs of neighbours (400), as shares; the sequence's properties; the mean of each scale of residues
+and its autocorrelation at distances 1 to 8 (Moreau & Broto 1980); and residues by position: a column for each position
+and residue, up to position 102. Later positions reuse the 2,048 columns, so that a column represents several
+positions.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SCALES: dict[str, Sequence[float]] = {
     "strand": (0.83, 1.19, 0.54, 0.37, 1.38, 0.75, 0.87, 1.60, 0.74, 1.30, 1.05, 0.89, 0.55, 1.10, 0.93, 0.75, 1.19,
                1.70, 1.37, 1.47),
 }  # fmt: skip
-"""Numbers of the residues, in the order of the alphabet."""
+"""Name -> values of the residues, in the order of the alphabet."""
 WIDTH = KINDS + KINDS**2 + len(MEASURES) + len(SCALES) * (1 + LAGS) + PLACES
 
 
@@ -68,8 +68,8 @@ def _measured(residues: Residues) -> list[np.ndarray]:
 
 
 def _scales(residues: Residues) -> list[np.ndarray]:
-    """The mean of each scale, and mean over i of z_i z_(i+lag), z being the scale with mean 0 and deviation 1 over the
-    20 residues; 0 for a sequence that is no longer than the lag."""
+    """The mean of each scale, and the mean over i of z_i z_(i+lag), where z is the scale standardized over the 20
+    residues; 0 for a sequence that isn't longer than the lag."""
     columns = []
     for values in SCALES.values():
         scale = np.asarray(values, float)
@@ -83,7 +83,7 @@ def _scales(residues: Residues) -> list[np.ndarray]:
 
 
 def _places(residues: Residues) -> np.ndarray:
-    """How often (position, residue) falls in each column: 20 × position + residue, modulo their number."""
+    """Counts of (position, residue) in each column, which is 20 × position + residue modulo the number of columns."""
     start = np.repeat(np.cumsum(residues.lengths) - residues.lengths, residues.lengths)
     position = np.arange(len(residues.numbers)) - start
     return _counted(residues.owner, (position * KINDS + residues.numbers) % PLACES, len(residues.lengths), PLACES)

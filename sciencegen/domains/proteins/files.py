@@ -1,6 +1,6 @@
-"""Files of proteins: FASTA and one sequence a line, streamed; tables through `data.tables`; chains of structures.
+"""Files of proteins: FASTA and one sequence per line, streamed; tables through `data.tables`; chains of structures.
 
-What stands as `key=number` in a FASTA header comes as a value of its record, and is written so.
+Values of a record are read from and written to the FASTA header as `key=number`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
 FASTA = (".fasta", ".fa", ".faa")
 FORMATS = (*FASTA, *(f"{ending}.gz" for ending in FASTA), *READ_TABLES, ".txt", ".txt.gz", *STRUCTURE_FORMATS)
 LONGEST_TEXT = 2 * MAX_RESIDUES
-"""What is read of a record: more is refused for its length anyway."""
+"""Maximum number of letters that are read of a record; longer ones are refused anyway."""
 MAX_LINE_BYTES = 1 << 20
 LETTERS_A_LINE = 60
 NOT_MEASURED = frozenset({"OS", "OX", "GN", "PE", "SV", "n", "Tax", "TaxID", "RepID"})
-"""What UniProt and UniRef write in headers: taxa and versions, nothing measured."""
+"""Keys that UniProt and UniRef write in headers, for taxa and versions: they aren't measured values."""
 
 
 def ending(path: Path) -> str:
-    """The file ending in lower case, ".gz" with what stands before it; "-" (standard input) counts as .fasta."""
+    """The file suffix in lower case, such as ".fa" or ".fa.gz"; "-" (standard input) counts as .fasta."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     if str(path) == "-":
         return FASTA[0]
@@ -41,7 +41,7 @@ def ending(path: Path) -> str:
 
 
 def read(path: Path, column: str | None = None) -> Iterator[Row]:
-    """Stream the rows of a file of proteins; what can't be read as a protein is still a row, for the rejects."""
+    """Stream the rows of a file of proteins; invalid sequences give rows too, which `parse` refuses."""
     kind = ending(path)
     if kind not in FORMATS:
         raise ConfigError(f"Expected a file of proteins ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
@@ -70,7 +70,7 @@ def _read_table(path: Path, column: str | None) -> Iterator[Row]:
 
 
 def check_exists(path: Path) -> None:
-    """Errors about the file as a whole come before the first row."""
+    """Raise a DataError if the file is missing or empty, before any row is read."""
     if str(path) == "-":
         return
     if not path.is_file():
@@ -93,7 +93,7 @@ def _check_is_fasta(path: Path) -> None:
 
 
 def lines(path: Path) -> Iterator[str]:
-    """Decoded lines without their ends; a line over the cap is cut there (it is refused for its length anyway)."""
+    """Decoded lines without line breaks. Longer lines than `MAX_LINE_BYTES` are cut (`parse` refuses them anyway)."""
     with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
         try:
             first = True
@@ -109,14 +109,14 @@ def lines(path: Path) -> Iterator[str]:
 
 
 def _read_lines(path: Path) -> Iterator[Row]:
-    """One sequence a line, with a name after a blank."""
+    """One sequence per line, optionally followed by a blank and a name."""
     for number, line in enumerate(lines(path), start=1):
         sequence, _, name = line.strip().replace("\t", " ").partition(" ")
         yield Row(number, sequence[:LONGEST_TEXT], id=name.strip())
 
 
 def read_fasta(path: Path) -> Iterator[Row]:
-    """Records of any file in FASTA: `line` is the header's, `id` its first word."""
+    """Records of a FASTA file: `line` is the line number of the header, `id` its first word."""
     number, length = 0, 0
     header: str | None = None
     parts: list[str] = []
@@ -157,8 +157,8 @@ def header_values(words: Sequence[str]) -> dict[str, float]:
 def write(
     path: Path, items: Sequence[str], names: Sequence[str], values: ItemTable, origin: Origin | None = None
 ) -> None:
-    """Sequences as FASTA, each header with its name and `key=value` of every value that isn't missing, or as lines,
-    written whole. The same content gives the same bytes, gzipped too."""
+    """Write sequences as FASTA, each header with the name and `key=value` for its non-missing values, or as lines, in
+    one step. The same content gives the same bytes, also gzipped."""
     kind = ending(path)
     if not kind.startswith((*FASTA, ".txt")):
         raise ConfigError(f"Expected a file ending in .fasta, .fa, .faa or .txt, got '{path}'. Choose one of them.")
@@ -169,7 +169,7 @@ def write(
 
 
 def fasta_records(sequences: Sequence[str], names: Sequence[str], values: ItemTable) -> Iterator[str]:
-    """Records as text: a header of the name and `key=value` of every value that isn't missing, then the letters."""
+    """Records as text: a header with the name and `key=value` for non-missing values, then the sequence."""
     for row, (sequence, name) in enumerate(zip(sequences, names, strict=True)):
         present = {key: cells[row] for key, cells in values.items() if not is_missing(cells[row])}
         words = [_one_word(name), *(f"{_one_word(key)}={_one_word(value)}" for key, value in present.items())]

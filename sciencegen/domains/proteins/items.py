@@ -1,4 +1,4 @@
-"""Proteins in and out: a sequence is its one-letter text, checked; and sequences as arrays of residue numbers."""
+"""Parses and checks sequences in one-letter code, and converts them to arrays of residue numbers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sciencegen.items import Refusal
 ALPHABET = "ACDEFGHIKLMNPQRSTVWY"
 GAP_LETTER = "-"
 GAP = len(ALPHABET)
-"""The number of a gap in an aligned row, after the residues 0 to 19."""
+"""Number of a gap in an aligned row; residues are 0 to 19."""
 MAX_RESIDUES = 10_000
 SHORTEST_DNA = 20
-"""Letters from which a text of nothing but nucleotides is taken for DNA: a protein of so few kinds is hardly one."""
+"""Minimum length of a text of nucleotides alone that is taken for DNA: such a protein is improbable."""
 
 NUCLEOTIDES = frozenset("ACGTUN")
 _RESIDUES = frozenset(ALPHABET)
@@ -32,7 +32,7 @@ _NAMED = {
 }
 
 NUMBER_OF_LETTER = np.full(256, 255, np.uint8)
-"""Residue number by byte, lower case too; '-' and '.' are gaps, 255 is anything else."""
+"""Residue number by byte, upper or lower case; '-' and '.' are gaps, all others are 255."""
 for _number, _letter in enumerate(ALPHABET):
     NUMBER_OF_LETTER[[ord(_letter), ord(_letter.lower())]] = _number
 NUMBER_OF_LETTER[[ord("-"), ord(".")]] = GAP
@@ -40,7 +40,7 @@ _LETTER_OF_NUMBER = np.frombuffer((ALPHABET + GAP_LETTER).encode(), np.uint8)
 
 
 def parse(text: str) -> str | Refusal:
-    """The sequence that a text stands for: upper case, without blanks at its ends and a final stop."""
+    """Parse a text to a sequence: in upper case, without surrounding blanks and without a final stop."""
     if not isinstance(text, str):
         return Refusal(f"expected a sequence, got {type(text).__name__}")
     sequence = text.strip().removesuffix("*")
@@ -61,12 +61,12 @@ def parse(text: str) -> str | Refusal:
 
 
 def looks_like_dna(letters: set[str], length: int) -> bool:
-    """Whether a text has `SHORTEST_DNA` letters or more, all of them of nucleotides."""
+    """Whether a text has at least `SHORTEST_DNA` letters, all of them nucleotides."""
     return length >= SHORTEST_DNA and letters <= NUCLEOTIDES
 
 
 def why_not_residues(sequence: str, allowed: frozenset[str] = _RESIDUES) -> str:
-    """The first letter that is none of the allowed ones, and where it stands."""
+    """A message with the first letter that isn't allowed, and its position."""
     place = next(place for place, letter in enumerate(sequence) if letter not in allowed)
     named = _NAMED.get(sequence[place], f"'{escape(sequence[place])}', no amino acid")
     return f"holds {named}, at position {place + 1}; only the 20 amino acids {ALPHABET} are accepted"
@@ -92,12 +92,12 @@ def encode_rows(sequences: Sequence[str]) -> UInt8[np.ndarray, "sequence column"
 
 
 def decode_rows(rows: UInt8[np.ndarray, "sequence column"]) -> list[str]:
-    """The sequences that residue numbers stand for, gaps as '-'."""
+    """Sequences from residue numbers, gaps as '-'."""
     letters, width = _LETTER_OF_NUMBER[rows].tobytes().decode("ascii"), rows.shape[1]
     return [letters[start : start + width] for start in range(0, len(rows) * width, width)]
 
 
 def encode_joined(sequences: Sequence[str]) -> tuple[UInt8[np.ndarray, " residue"], Int[np.ndarray, " sequence"]]:
-    """Residue numbers of sequences of any lengths one after the other, and those lengths."""
+    """Concatenated residue numbers of sequences of any lengths, and these lengths."""
     letters = np.frombuffer("".join(sequences).encode("ascii"), np.uint8)
     return NUMBER_OF_LETTER[letters], np.array([len(sequence) for sequence in sequences], np.int64)

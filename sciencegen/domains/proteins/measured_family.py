@@ -1,7 +1,7 @@
-"""Rows of a family, and beside them measured variants of its focus.
+"""Rows of a family, followed by measured variants of its focus.
 
-Variants weigh nothing: which of them a lab made says nothing of what evolution keeps, so that the family's model stays
-what it is without them. What was measured of them is all that is used.
+Variants have weight 0, since a lab's choice of variants says nothing about evolution. They don't change the family's
+model; only their measured values are used.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sciencegen.items import Refusal, Row
 
 FEWEST = 10
 Table = Callable[[], Iterable[Row]]
-"""The rows of a table of variants, anew at each call: it is read twice rather than held."""
+"""Returns the rows of a table of variants; it is called twice, so that the table isn't kept in memory."""
 
 
 def with_measured(rows: Iterable[Row], context: Mapping[str, Any], table: Table, name: str) -> Iterator[Row]:
-    """The family's rows, then the table's. name: the column of what was measured. A row of the family that was measured
-    too has its number; a variant without one is refused."""
+    """The family's rows, then the table's. name: the column of measured values. A row of the family that is also in the
+    table gets its value; a variant without a value is refused."""
     if name in (WEIGHT, MUTATIONS):
         raise ConfigError(f"Expected another name for the measured column '{name}': rows have one already. Rename it.")
     reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
@@ -43,7 +43,7 @@ def _joined(rows: Iterable[Row], variants: _Variants, measured: Mapping[int, flo
 
 @dataclass(frozen=True)
 class _Variants:
-    """The table's rows as rows of the family; what can't be one, with its reason."""
+    """The table's rows as rows of the family; invalid ones are refused with a reason."""
 
     reference: Reference
     columns: Int[np.ndarray, " column"]
@@ -65,7 +65,7 @@ class _Variants:
         return replace(row, text=found)
 
     def measured(self) -> dict[int, float]:
-        """Hash of each distinct row -> its first number; an error where there are too few."""
+        """Hash of each distinct row -> its first value; raises a DataError if there are too few."""
         found, names, reason = dict[int, float](), set[str](), "no other row"
         for row in self:
             names |= {name for name in row.values if name not in (WEIGHT, MUTATIONS)}

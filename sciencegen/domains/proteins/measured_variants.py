@@ -1,4 +1,4 @@
-"""Measured variants of one protein as aligned rows, each with the numbers that any aligned row has."""
+"""Converts measured variants of one protein to aligned rows, with the values that all aligned rows have."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from sciencegen.domains.proteins.variants import Reference, variant_sequence
 from sciencegen.items import Refusal, Row
 
 DROPPED = "# "
-"""A row whose text starts so is a record that the alignment's rules leave out; its name, ": " and the reason follow."""
+"""Prefix of the text of a row for a record that was left out; its name, ": " and the reason follow."""
 ROWS_AT_ONCE = 4096
-"""Rows from which it is decided together whether numbers are shifted."""
+"""Number of rows from which a shift of the numbering is determined."""
 WEIGHT, MUTATIONS = "weight", "mutations"
-"""Numbers of a row: by how much it adds something new; in how many columns it has another residue than the focus."""
+"""Values of a row: its sequence weight; the number of columns in which its residue differs from the focus."""
 
 
 def mutations(
     rows: UInt8[np.ndarray, "sequence column"], focus: UInt8[np.ndarray, " column"]
 ) -> Int[np.ndarray, " sequence"]:
-    """[sequence] columns in which a row has another residue than the focus; a gap is none."""
+    """[sequence] number of columns in which a row's residue differs from the focus; gaps don't count."""
     return ((rows != focus) & (rows != GAP)).sum(1)
 
 
 def in_columns(reference: Reference, columns: Int[np.ndarray, " column"], sequence: str) -> str | Refusal:
-    """The letters in the columns of a sequence as long as the reference, which has the reference's elsewhere."""
+    """The letters in the columns of a sequence of the reference's length; elsewhere it must equal the reference."""
     if len(sequence) != len(reference.sequence):
         return Refusal(f"{len(sequence)} letters, the family's reference has {len(reference.sequence)}")
     outside = np.ones(len(sequence), bool)
@@ -44,7 +44,7 @@ def in_columns(reference: Reference, columns: Int[np.ndarray, " column"], sequen
 
 
 def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
-    """Variants of one protein, by name or written out, as rows that are all worth the same; what is none, with its
+    """Convert variants of one protein, given by name or as sequences, to rows of equal weight; invalid ones get a
     reason."""
     focus = encode_rows([reference.sequence])[0]
     names, stream = VariantNames(reference), iter(rows)
@@ -61,6 +61,6 @@ def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def variant_context(reference: Reference) -> dict[str, Any]:
-    """What such rows have in common: every letter of the reference has a column, and they are no family."""
+    """`Family.context` of `variant_rows`: every residue of the reference has a column, and the rows aren't a family."""
     columns = list(range(len(reference.sequence)))
     return {"reference": reference.sequence, "first": reference.first, "columns": columns, "family": False}

@@ -1,4 +1,4 @@
-"""How like held-out proteins generated ones are."""
+"""Metrics that compare generated with held-out proteins."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from sciencegen.metrics.distances import jensen_shannon_distance, wasserstein_1d
 from sciencegen.metrics.diversity import unique_fraction
 
 MOST_COMPARED = 1000
-"""Items whose nearest reference is looked for: evenly spaced ones of more."""
+"""Maximum number of items whose nearest reference is computed; of more, an evenly spaced subset."""
 MOST_PAIRED = 100
-"""Items compared with each other: 4,950 pairs, which may have to be aligned."""
+"""Maximum number of items that are compared with each other: 4,950 pairs, which may have to be aligned."""
 
 METRIC_NOTES = {
     "valid": MetricNote("share of draws that are sequences of the 20 amino acids", "maximize"),
@@ -38,7 +38,7 @@ METRIC_NOTES = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """How items of a form are read and compared. plain: an item without what only the form has."""
+    """Functions that parse and compare items of a form. plain: converts an item of the form to a plain sequence."""
 
     parse: Callable[[str], str | Refusal]
     nearest: Callable[[Sequence[str], Sequence[str]], np.ndarray]
@@ -55,10 +55,10 @@ def evaluate(
     training: Sequence[str] | None = None,
     comparison: Comparison = COMPARISON,
 ) -> dict[str, float]:
-    """Every metric by name, and the sizes of the sets behind them (`count_...`).
+    """All metrics by name, and the sizes of the sets (`count_...`).
 
-    What doesn't parse counts as invalid and enters nothing else. Distances are those of at most `MOST_COMPARED` evenly
-    spaced samples. A metric that can't be had is left out.
+    Samples that don't parse count as invalid and are used for no other metric. Distances use at most `MOST_COMPARED`
+    evenly spaced samples. Metrics that can't be computed are left out.
     """
     given = list(samples)
     if not given:

@@ -21,31 +21,31 @@ from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.alignment_vae import AlignmentVAE, AlignmentVAESettings, WildTypeRow
 
 TRAINING = {"steps": 1500, "batch_size": 640, "learning_rate": 3e-3, "largest_gradient": 100.0, "ema_decay": 0.99}
-"""128 rows a step for each of five members. Chosen, as the network's settings, by the bound of held-out groups of
-sequences of one family (`tests/benchmarks/variant_effects.py --held-out`), no measurement having been read."""
+"""128 rows per step for each of five members. Like the network's settings, they were chosen by the bound of held-out
+groups of sequences of one family (`tests/benchmarks/variant_effects.py --held-out`), without any measurements."""
 
 EXPLAINED = "measured_variance_explained"
-"""Of measured variants left out, by those that are left in and the family; 1 is all of it."""
+"""Explained share of the variance of held-out measured variants, predicted from the others and the family."""
 
 
 def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVAESettings) -> AlignmentVAE:
-    """Several VAEs of aligned rows, conditioned on what was measured of each; the number of mutations is what draws
-    are led to."""
+    """Several VAEs of aligned rows, conditioned on measured values; a requested number of mutations guides sampling
+    instead."""
     focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
     names, reference = representation.properties, None
     if MUTATIONS in names:
         place = names.index(MUTATIONS)
         reference = WildTypeRow(focus, place, float(representation.mean[place]), float(representation.std[place]))
     measured = representation.measured
-    heard = [place for place, name in enumerate(names) if name not in (MUTATIONS, measured)]
+    inputs = [place for place, name in enumerate(names) if name not in (MUTATIONS, measured)]
     landscape = AdditiveFitness(focus, len(ALPHABET), names.index(measured)) if measured else None
-    return AlignmentVAE(len(focus), len(ALPHABET), settings, reference, heard, landscape)
+    return AlignmentVAE(len(focus), len(ALPHABET), settings, reference, inputs, landscape)
 
 
 def model_oracles(
     model: AlignmentVAE, representation: AlignmentRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """`family_oracles`, and a lower bound of log p of an aligned row, gaps apart, by the members' mixture."""
+    """`family_oracles`, and a lower bound of log p of an aligned row, without gaps, by the mixture of members."""
 
     def bound(batch: Batch) -> Tensor:
         members = model.evidence(batch, importance=True)
@@ -58,7 +58,7 @@ def model_oracles(
 def check(
     model: AlignmentVAE, representation: AlignmentRepresentation, arrays: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
-    """Bounds of -log p in nats a residue, of the members' mean and of the mixture of the members."""
+    """Bounds of -log p in nats per residue: mean over members, and of the mixture of members."""
     batch = representation.batch(arrays)
     evidence = model.evidence(batch, samples=16)
     residues = sum(int((row != GAP).sum()) for row in arrays)

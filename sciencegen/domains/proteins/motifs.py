@@ -1,7 +1,7 @@
-"""Keep-this and forbid-this: motifs as regular expressions over residues, such as N[^P][ST], as one test.
+"""Combines motifs to keep and to forbid, regular expressions over residues such as N[^P][ST], to one test.
 
-Among variants of one protein a forbidden motif may stay where the wild type has it: else none that keeps those residues
-could be proposed. What is forbidden there are new ones.
+For variants of one protein, a forbidden motif is allowed where the wild type has it, since otherwise variants that keep
+those residues could not be proposed. Only new occurrences are forbidden.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError
 
 SHOWN = 3
-"""Occurrences in a wild type that a note names."""
+"""Maximum number of occurrences in a wild type that a note lists."""
 _FLAGS = re.compile(r"\(\?[aimsux]+\)")
 
 
 def constraint(
     keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
 ) -> Callable[[str], bool]:
-    """A test that a sequence holds every motif of `keep` and none of `forbid`, but where the reference has it too."""
+    """A test that a sequence has every motif of `keep` and none of `forbid`, except where the reference has it."""
     kept = [compile_motif(motif, "keep") for motif in keep]
     free = [freedom(compile_motif(motif, "forbid"), reference.sequence if reference else "") for motif in forbid]
 
@@ -31,7 +31,7 @@ def constraint(
 
 
 def freedom(motif: re.Pattern[str], wild_type: str) -> Callable[[str], bool]:
-    """A test that a sequence has the motif nowhere but where a wild type of its length has it."""
+    """A test that a sequence has the motif only where a wild type of the same length has it."""
     old = spans(motif, wild_type)
     new = {start: followed(motif, f"(?!{'|'.join(map(_up_to, ends))})") for start, ends in old.items()}
 
@@ -43,7 +43,7 @@ def freedom(motif: re.Pattern[str], wild_type: str) -> Callable[[str], bool]:
 
 
 def starts(motif: re.Pattern[str], sequence: str) -> Iterator[int]:
-    """Where occurrences begin; they may overlap."""
+    """Start positions of occurrences, which may overlap."""
     start = 0
     while start <= len(sequence) and (found := motif.search(sequence, start)):
         yield found.start()
@@ -51,25 +51,25 @@ def starts(motif: re.Pattern[str], sequence: str) -> Iterator[int]:
 
 
 def spans(motif: re.Pattern[str], sequence: str) -> dict[int, list[int]]:
-    """By start the ends of all occurrences that begin there."""
+    """Start -> ends of all occurrences with this start."""
     begun = list(starts(motif, sequence))
-    # What a motif looks ahead to is beyond its end: it is matched against the whole sequence, not up to an end.
+    # A lookahead may reach beyond the end of a motif, so the motif is matched against the whole sequence.
     ending = {end: followed(motif, _up_to(end)) for end in range(len(sequence) + 1)} if begun else {}
     return {start: [end for end, known in ending.items() if known.match(sequence, start)] for start in begun}
 
 
 def followed(motif: re.Pattern[str], condition: str) -> re.Pattern[str]:
-    """The motif where a condition holds at its end."""
+    """The motif with a condition (a lookaround) at its end."""
     return re.compile(motif.pattern + condition, motif.flags)
 
 
 def _up_to(place: int) -> str:
-    """The condition of standing behind so many letters."""
+    """A lookbehind that matches only at this place."""
     return f"(?<=\\A.{{{place}}})"
 
 
 def exempt_motifs(reference: Reference, forbid: Sequence[str]) -> list[str]:
-    """In words, which forbidden motifs the reference holds itself."""
+    """Notes on the forbidden motifs that the reference contains."""
     found = []
     for motif in forbid:
         places = spans(compile_motif(motif, "forbid"), reference.sequence)
@@ -85,7 +85,7 @@ def exempt_motifs(reference: Reference, forbid: Sequence[str]) -> list[str]:
 
 
 def compile_motif(motif: str, purpose: str) -> re.Pattern[str]:
-    """A motif in either case and in brackets, so that more may follow it; or an error that says what is wrong."""
+    """Compile a motif, case-insensitive and in a group so that it can be extended; ConfigError for an invalid one."""
     remedy = "Write a regular expression over residues, such as N[^P][ST] or C.{2,4}C."
     if not isinstance(motif, str) or not motif.strip():
         raise ConfigError(f"Expected a motif in '{purpose}', got {motif!r}. {remedy}")

@@ -11,7 +11,7 @@ from sciencegen.items import Refusal
 
 
 def mutate(sequence: str, generator: np.random.Generator) -> str:
-    """Another residue at one position, each position and each other residue with the same chance; gaps stay."""
+    """Substitute a random position by a random other residue, both uniformly; gaps are kept."""
     places = [place for place, letter in enumerate(sequence) if letter != GAP_LETTER]
     place = places[generator.integers(len(places))]
     others = ALPHABET.replace(sequence[place], "")
@@ -19,8 +19,8 @@ def mutate(sequence: str, generator: np.random.Generator) -> str:
 
 
 def recombine(sequence: str, other: str, generator: np.random.Generator) -> str | Refusal:
-    """The beginning of one and the end of the other, different from both: the cut lies between two of the positions
-    in which they differ."""
+    """Join the start of one sequence and the end of the other. The cut is between two positions at which they differ,
+    so that the result differs from both."""
     if len(sequence) != len(other):
         return Refusal(f"{len(sequence)} and {len(other)} residues: a crossover needs sequences of one length")
     unlike = [place for place, (one, two) in enumerate(zip(sequence, other, strict=True)) if one != two]

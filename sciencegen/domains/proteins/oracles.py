@@ -11,6 +11,6 @@ _ESCAPE = "escape from immunity is a risk to watch in observed variants; designi
 NOT_GOALS = dict.fromkeys(
     ("surveillance", "escape", "immune_escape", "antibody_escape", "immune_evasion", "evescape"), _ESCAPE
 )
-"""Names that no goal or condition may have, with the reason."""
+"""Name that can't be a goal or condition -> reason."""
 
 ORACLES = property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, noun="protein", not_goals=NOT_GOALS)

@@ -1,9 +1,9 @@
-"""Which variants damage a protein, by their scores alone: two overlapping groups among all its single substitutions.
+"""Classifies variants as benign or damaging by their scores alone: a mixture of two groups of single substitutions.
 
-Frazer et al. 2021 (EVE): evolutionary indices (here: scores with the other sign) are a mixture of two Gaussians, and a
-variant's probability of the higher one is how likely it is damaging. EVE starts each protein from a mixture of many
-proteins; here a protein stands alone. The most uncertain share of all singles sets a limit, and whatever is less
-certain than it has no class. Classes say what evolution keeps: no clinic has looked at them.
+Frazer et al. 2021 (EVE): evolutionary indices (here: negative scores) are a mixture of two Gaussians, and the
+probability that a variant is damaging is that of the higher one. EVE initializes each protein's mixture by that of many
+proteins; here only one protein is used. The most uncertain share of all single substitutions sets a limit below which
+variants have no class. Classes reflect evolutionary conservation; they aren't clinically validated.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from sciencegen.prediction.mixture import TwoGroups, Unfit, fit_two_groups
 
 SET_ASIDE = 0.25
 LEAST_SPREAD = 1.0
-"""Standard deviation of single substitutions' scores, in nats: 3 in families that were learned."""
+"""Minimum standard deviation of the scores of single substitutions, in nats: about 3 for a well-trained model."""
 BENIGN, UNCERTAIN, DAMAGING = "benign", "uncertain", "damaging"
 
 
 @dataclass(frozen=True)
 class VariantClasses:
-    """groups: of evolutionary indices. limit: log odds, of either sign, from which a variant has a class. set_aside:
-    the share of single substitutions that have none. singles: their indices."""
+    """groups: of evolutionary indices. limit: absolute log odds from which a variant has a class. set_aside: share of
+    single substitutions without a class. singles: indices of the single substitutions."""
 
     groups: TwoGroups | Unfit
     limit: float
@@ -36,7 +36,7 @@ class VariantClasses:
     columns = ("damaging", "class")
 
     def values(self, scores: Sequence[float]) -> dict[str, list[Cell]]:
-        """damaging: probability, NaN where no groups were found. class: benign, uncertain or damaging."""
+        """damaging: probability, NaN if no groups were found. class: benign, uncertain or damaging."""
         index = -np.asarray(scores, float)
         if isinstance(self.groups, Unfit):
             return {"damaging": [float("nan")] * len(index), "class": [UNCERTAIN] * len(index)}
@@ -46,7 +46,7 @@ class VariantClasses:
         return {"damaging": self.groups.probability(index).tolist(), "class": classes.tolist()}
 
     def notes(self) -> list[str]:
-        """In words."""
+        """Description of the classes, as sentences."""
         if isinstance(self.groups, Unfit):
             return [f"no classes, every variant is uncertain: {self.groups.reason} (scores of single substitutions)"]
         low, high = self.groups.low, self.groups.high
@@ -58,13 +58,13 @@ class VariantClasses:
         ]
 
     def doubts(self) -> list[str]:
-        """Why the classes mean little, in words; empty where there is no reason."""
+        """Warnings that the classes may be unreliable, as sentences."""
         if isinstance(self.groups, Unfit):
             return []
         spread, why = float(np.nanstd(self.singles)), self.groups.doubts(self.singles)
         why += [f"they spread by {spread:.2g} nats only"] if spread < LEAST_SPREAD else []
-        told = f"the classes and their chances mean little, by the scores of single substitutions: {'; '.join(why)}"
-        return [f"{told}. Train longer (`training` steps=...), or on more sequences"] if why else []
+        message = f"the classes and their chances mean little, by the scores of single substitutions: {'; '.join(why)}"
+        return [f"{message}. Train longer (`training` steps=...), or on more sequences"] if why else []
 
 
 def variant_classes(scores: Sequence[float], set_aside: float = SET_ASIDE) -> VariantClasses:

@@ -1,6 +1,6 @@
-"""The numbers that this domain computes from a sequence, with units, ranges and tolerances: those of ProtParam.
+"""The properties of sequences, with units, ranges and tolerances: those of ProtParam.
 
-They are Biopython's, up to rounding, from its tables, computed for many sequences at once.
+The values are Biopython's, up to rounding, computed from its tables for many sequences at once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PROPERTIES: dict[str, Property] = {
 
 
 class Residues:
-    """Some sequences as arrays. numbers [residue]: of all, one after the other; owner [residue]: whose each is.
+    """Sequences as arrays. numbers [residue]: concatenated; owner [residue]: index of each residue's sequence.
     counts [sequence kind]: of each of the 20."""
 
     numbers: UInt8[np.ndarray, " residue"]
@@ -104,7 +104,7 @@ def _charge(residues: Residues) -> np.ndarray:
 
 def charge_at(residues: Residues, ph: Float[np.ndarray, " sequence"]) -> Float[np.ndarray, " sequence"]:
     """Σ over basic groups of 1 / (1 + 10^(pH − pK)) − Σ over acidic ones of 1 / (1 + 10^(pK − pH)), with the pK of
-    Bjellqvist et al. 1993, 1994; those of the ends depend on the residue there."""
+    Bjellqvist et al. 1993, 1994; the pK of the termini depend on their residues."""
     from Bio.SeqUtils.IsoelectricPoint import negative_pKs, pKcterminal, pKnterminal, positive_pKs
 
     first, last = residues.ends
@@ -121,7 +121,7 @@ def charge_at(residues: Residues, ph: Float[np.ndarray, " sequence"]) -> Float[n
 
 
 def _isoelectric_point(residues: Residues) -> np.ndarray:
-    """The pH of no charge by bisection between 4.05 and 12, to 0.0001, as Biopython's."""
+    """The pH of zero charge, by bisection between 4.05 and 12, to 0.0001, as in Biopython."""
     low, high = np.full(len(residues.lengths), 4.05), np.full(len(residues.lengths), 12.0)
     middle = np.full(len(residues.lengths), 7.775)
     while len(low) and high[0] - low[0] > 1e-4:

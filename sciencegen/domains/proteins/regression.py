@@ -1,4 +1,4 @@
-"""What property regressors see of sequences, and how a set of variants is split."""
+"""Features of sequences for property regressors, and splits of a set of variants."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sciencegen.prediction.splits import Split
 
 
 def by_positions(items: Sequence[str], fitted: VariantFeatures) -> Split:
-    """The positions at which each differs from the reference, as its alignment numbers them."""
+    """Split by the positions at which each item differs from the reference, in the reference's numbering."""
     changed = fitted.changed(items)
     first = fitted.reference.first
     return Split("positions", "parts", [tuple((row.nonzero()[0] + first).tolist()) for row in changed])
 
 
 def by_mutations(items: Sequence[str], fitted: VariantFeatures) -> Split:
-    """The number of positions at which each differs from the reference."""
+    """Split by the number of positions at which each item differs from the reference."""
     counts = fitted.changed(items).sum(axis=1)
     if len(found := set(counts[counts > 0].tolist())) < 2:
         changes = " and ".join(f"{count:g} mutation{'s' * (count != 1)}" for count in found) or "none"
@@ -34,5 +34,5 @@ def by_mutations(items: Sequence[str], fitted: VariantFeatures) -> Split:
 SPLITS = {"positions": by_positions, "mutations": by_mutations}
 
 REGRESSION = Regression(features=features, splits=SPLITS, fit=fit_variant_features, load=load_variant_features)
-"""Every sequence is a group of its own: variants of one protein are all alike, and what splits them well, such as the
-mutated positions, needs a reference."""
+"""No groups: variants of one protein are all similar, and a good split of them, such as by mutated positions, needs a
+reference."""

@@ -1,4 +1,4 @@
-"""A sequence as an SVG picture: its changes by name and place where a reference is known, else a block a residue."""
+"""Draws a sequence as an SVG: its changes by name and position if a reference is known, else one block per residue."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sciencegen.domains.proteins.sites import Frame, align, as_reference, change
 from sciencegen.domains.proteins.variants import Reference
 
 TALLER = 1.6
-"""Height of a block over its width."""
+"""Ratio of the height of a block to its width."""
 SMALLEST_LETTER = 5.0
-"""Width of a block, in pixels, below which letters can't be read and are left out."""
+"""Minimum width of a block with a letter, in pixels; smaller letters would not be legible."""
 LARGEST = 16.0
 
 
 def render(sequence: str, width: int = 220, height: int = 160, reference: Reference | None = None) -> str:
-    """One `<svg>` element. Of many changes from a reference each is framed among pale residues; a reference of another
-    length is no help."""
+    """Draw one `<svg>` element. If there are too many changes to name, they are framed among pale residues. A reference
+    of another length is ignored."""
     found = changes_from(reference, sequence)
     if reference is not None and found and len(found) <= MOST_NAMED:
         drawn = draw_changes(found, reference, width, height)
@@ -33,12 +33,12 @@ def render(sequence: str, width: int = 220, height: int = 160, reference: Refere
 
 
 def render_against(item: str, frame: Frame, width: int = 220, height: int = 160) -> str:
-    """`render` with a reference, or with the context of an alignment."""
+    """`render` with a reference or the context of an alignment."""
     return render(item, width, height, as_reference(frame))
 
 
 def _all_residues(sequence: str, width: int, height: int, changed: set[int] | None) -> str:
-    """Coloured blocks in lines, with letters where they fit. changed: places, None where nothing is compared."""
+    """Coloured blocks in lines, with letters if they fit. changed: places; None without a reference."""
     columns, size = _layout(len(sequence), width, height)
     blocks = "".join(_blocks(sequence, columns, size, changed))
     if size < SMALLEST_LETTER:
@@ -49,7 +49,7 @@ def _all_residues(sequence: str, width: int, height: int, changed: set[int] | No
 
 
 def _layout(length: int, width: int, height: int) -> tuple[int, float]:
-    """Blocks in a line, and their width: as large as fits."""
+    """Number of blocks in a line, and their width: the largest that fits."""
     columns = max(1, math.ceil(width / min(LARGEST, math.sqrt(width * height / (TALLER * max(length, 1))))))
     while math.ceil(length / columns) * TALLER * width / columns > height:
         columns += 1
@@ -57,7 +57,7 @@ def _layout(length: int, width: int, height: int) -> tuple[int, float]:
 
 
 def _blocks(sequence: str, columns: int, size: float, changed: set[int] | None) -> Iterator[str]:
-    """Runs of one class in a line as one rectangle, then what changed over them."""
+    """Runs of one class in a line as one rectangle, then the changed residues on top."""
     pale = "" if changed is None else ' fill-opacity="0.3"'
     for start in range(0, len(sequence), columns):
         place = 0

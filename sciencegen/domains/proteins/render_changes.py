@@ -1,4 +1,4 @@
-"""The changes from a reference as a picture: their names, and below a line that shows where they lie."""
+"""Draws the changes from a reference: their names, and below them a line with their positions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sciencegen.domains.proteins.residue_classes import COLOUR
 from sciencegen.domains.proteins.variants import Reference, Substitution
 
 MOST_NAMED = 24
-"""Changes that are shown by name; more of them can't be read."""
+"""Maximum number of changes that are shown by name."""
 MOST_BESIDE = 4
 LETTER_WIDTH = 0.602
-"""Of a monospaced letter over its font's size."""
+"""Width of a monospaced letter relative to the font size."""
 LARGEST, TRACK = 26.0, 34.0
-"""Pixels: of a name's font; height that the line with the marks takes."""
+"""Pixels: maximum font size of a name; height of the line with the marks."""
 
 
 def changes_from(reference: Reference | None, sequence: str) -> list[Substitution] | None:
-    """None where there is no reference of this length."""
+    """The substitutions in a sequence; None without a reference of its length."""
     if reference is None or len(reference.sequence) != len(sequence):
         return None
     pairs = enumerate(zip(reference.sequence, sequence, strict=True), reference.first)
@@ -27,12 +27,12 @@ def changes_from(reference: Reference | None, sequence: str) -> list[Substitutio
 
 
 def draw_changes(changes: Sequence[Substitution], reference: Reference, width: int, height: int) -> str:
-    """SVG elements in a box of `width` by `height` pixels: the changes' names, below them their places as marks."""
+    """SVG elements in a box of `width` by `height` pixels: the names of the changes, and below them marks."""
     return "".join((*_names(changes, width, height - TRACK), *_track(changes, reference, width, height - TRACK)))
 
 
 def _names(changes: Sequence[Substitution], width: float, height: float) -> Iterator[str]:
-    """The changes by name in a grid, as large as fits, each new letter on its class's colour."""
+    """The names of the changes in a grid, as large as fits, each new letter on the colour of its class."""
     longest = max(len(str(change)) for change in changes) + 2
     grids = [(beside, math.ceil(len(changes) / beside)) for beside in range(1, MOST_BESIDE + 1)]
     sizes = [min(width / beside / longest / LETTER_WIDTH, height / lines / 1.45, LARGEST) for beside, lines in grids]
@@ -59,7 +59,7 @@ def _name(change: Substitution, x: float, y: float, size: float) -> str:
 
 
 def _track(changes: Sequence[Substitution], reference: Reference, width: float, top: float) -> Iterator[str]:
-    """The whole sequence as a line between the numbers of its ends, a mark at each change."""
+    """The whole sequence as a line with the numbers of its ends, and a mark at each change."""
     left, right, middle = 8.0, width - 8.0, top + 10
     step = (right - left) / len(reference.sequence)
     yield f'<rect x="{left}" y="{middle - 2}" width="{right - left}" height="4" rx="2" fill="#d5d8dc"/>'

@@ -1,4 +1,4 @@
-"""The heavy atoms of the 20 amino acids, and the letter of a residue, modified ones too."""
+"""The heavy atoms of the 20 amino acids, and the letters of residues, also of modified ones."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ SIDE_CHAINS = {
     "Y": "CB CG CD1 CD2 CE1 CE2 CZ OH",
 }
 UNKNOWN = "X"
-"""The letter of a residue of the chain that is none of the 20 and no modification of one."""
+"""Letter of a residue that is neither one of the 20 amino acids nor a modification of one."""
 
 
 @cache
 def expected_atoms(letter: str) -> frozenset[str]:
-    """Names of a residue's heavy atoms; of an unknown one those of the backbone."""
+    """Names of a residue's heavy atoms; for an unknown residue, those of the backbone."""
     return frozenset((*BACKBONE, *SIDE_CHAINS.get(letter, "").split()))
 
 
 def letter_of(name: str) -> str:
-    """One letter for three, `UNKNOWN` where there is none."""
+    """The one-letter code of a three-letter name, or `UNKNOWN`."""
     from Bio.Data.PDBData import protein_letters_3to1_extended
 
     letter = protein_letters_3to1_extended.get(name.strip().upper(), UNKNOWN)
@@ -46,7 +46,7 @@ def letter_of(name: str) -> str:
 
 
 def is_standard(name: str) -> bool:
-    """Whether a three-letter name, in any case, is one of the 20 amino acids themselves and no modified one."""
+    """Whether a three-letter name, in any case, is one of the 20 unmodified amino acids."""
     from Bio.Data.PDBData import protein_letters_3to1
 
     return name.strip().upper() in protein_letters_3to1

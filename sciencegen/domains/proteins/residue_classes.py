@@ -1,4 +1,4 @@
-"""Residues by the chemistry of their side chains, and the colours of these classes in a picture."""
+"""Classes of residues by the chemistry of their side chains, and their colours in pictures."""
 
 from sciencegen.domains.proteins.items import GAP_LETTER
 
@@ -17,4 +17,4 @@ COLOUR = {
     for letters, colour in zip(LETTER_CLASSES.values(), _COLOURS, strict=True)
     for letter in letters
 } | {GAP_LETTER: "none"}  # fmt: skip
-"""Of a letter's class."""
+"""Letter -> colour of its class."""

@@ -1,4 +1,4 @@
-"""Residues of one chain out of Biopython's tree: one place for each atom, no waters, no ligands, no hydrogens."""
+"""Residues of one chain from Biopython: one position per atom, without waters, ligands and hydrogens."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from jaxtyping import Float
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN, expected_atoms, is_standard, letter_of
 
 PEPTIDE_BOND = 2.0
-"""Ångström; a bond of C and N has 1.33, so what lies further apart isn't bonded."""
+"""Maximum distance of bonded C and N in ångström; the bond length is 1.33."""
 ALPHA_DISTANCE = 4.5
-"""Ångström between neighbours' CA (3.8, or 2.9 across a cis bond), where C or N is missing."""
+"""Maximum distance of neighbours' CA in ångström (3.8, or 2.9 for a cis bond), used if C or N is missing."""
 HYDROGENS = frozenset("HD")
 
 
 @dataclass(frozen=True)
 class Residue:
-    """number, insertion: as in the file, `52` and `A` being 52A. letter: of the 20, or `UNKNOWN`. name: the file's own.
-    atoms: place of each heavy atom by name. elements: of these atoms, in their order. alternates: how many had several
-    places. alternative: this residue is one of several that the file has at its number."""
+    """number, insertion: as in the file, such as `52` and `A` for 52A. letter: of the 20, or `UNKNOWN`. name: as in the
+    file. atoms: name of each heavy atom -> position. elements: of these atoms, in order. alternates: number of atoms
+    with alternate locations. alternative: whether the file has several residues at this number."""
 
     number: int
     insertion: str
@@ -44,15 +44,15 @@ class Residue:
 
     @property
     def missing(self) -> frozenset[str]:
-        """Names of heavy atoms that a residue of this letter has and this one lacks. Of a modified one they are
-        looked for in the backbone only, since its side chain has other names."""
+        """Names of the heavy atoms that are missing in this residue. For a modified residue only the backbone is
+        checked, since its side chain has other names."""
         return expected_atoms(UNKNOWN if self.modified else self.letter) - set(self.atoms)
 
 
 @dataclass
 class Selected:
-    """What of a chain is its protein. left_out: names of what isn't, and how many there are of each; waters: their
-    number; hydrogens: atoms of its residues that were passed over."""
+    """The protein residues of a chain. left_out: name -> number of other groups; waters: their number; hydrogens: their
+    number in the residues, which are skipped."""
 
     residues: list[Residue] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Selected:
 
 
 def select_residues(chain: Any) -> Selected:
-    """The protein of a chain: its ATOM records of amino acids, and those HETATM ones that are bonded into it."""
+    """Select the protein residues of a chain: amino acids in ATOM records, and HETATM residues bonded to neighbours."""
     selected = Selected()
     read: list[tuple[Residue, bool]] = []
     for entity in chain:
@@ -84,7 +84,7 @@ def select_residues(chain: Any) -> Selected:
 
 
 def bond_length(before: Residue, after: Residue) -> tuple[float, bool]:
-    """Ångström between C and the next N, else between CAs; and whether that is too long for a bond."""
+    """Distance in ångström between C and the next N, else between CAs; and whether it is too long for a bond."""
     c, n = before.atoms.get("C"), after.atoms.get("N")
     if c is not None and n is not None:
         distance, longest = float(np.linalg.norm(c - n)), PEPTIDE_BOND
@@ -103,10 +103,10 @@ def _count(counts: dict[str, int], name: str) -> None:
 
 
 def _residue(entity: Any) -> tuple[Residue, int]:
-    """A residue with one place for each heavy atom, and how many hydrogens it has."""
+    """A residue with one position for each heavy atom, and its number of hydrogens."""
     alternative = entity.is_disordered() == 2
     if alternative:
-        entity = max(entity.disordered_get_list(), key=_occupancy)  # the first of equal ones
+        entity = max(entity.disordered_get_list(), key=_occupancy)  # ties: the first
     chosen = _alternate(entity)
     atoms: dict[str, Any] = {}
     elements, hydrogens, alternates = [], 0, 0
@@ -126,8 +126,8 @@ def _residue(entity: Any) -> tuple[Residue, int]:
 
 
 def _alternate(entity: Any) -> str | None:
-    """The label of the alternate location with the highest occupancy, summed over the residue, so that its atoms fit
-    each other; the first in the alphabet of equal ones."""
+    """The label of the alternate location with the highest occupancy, summed over the residue so that all its atoms
+    have the same location; ties: the first in alphabetical order."""
     totals: dict[str, float] = {}
     for atom in entity:
         if atom.is_disordered() == 2:
@@ -137,13 +137,13 @@ def _alternate(entity: Any) -> str | None:
 
 
 def _place(atom: Any, chosen: str | None) -> Any:
-    """An atom where the chosen location has it, else at its own highest occupancy."""
+    """An atom at the chosen location or, if that lacks it, at the atom's location of highest occupancy."""
     if chosen is not None and atom.disordered_has_id(chosen):
         return atom.disordered_get(chosen)
     return min(atom.disordered_get_list(), key=lambda one: (-(one.get_occupancy() or 0.0), one.get_altloc()))
 
 
 def _occupancy(entity: Any) -> float:
-    """Of one of several residues at a number: the mean over its atoms."""
+    """Mean occupancy of the atoms of a residue, used if there are several at one number."""
     values: Iterable[float] = [atom.get_occupancy() or 0.0 for atom in entity.get_unpacked_list()]
     return float(np.mean(list(values) or [0.0]))

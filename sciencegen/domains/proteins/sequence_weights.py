@@ -1,10 +1,10 @@
-"""How much each sequence of an alignment counts: little where many are like it.
+"""Weights of the sequences of an alignment, which are small for sequences with many similar ones.
 
     weight_i = 1 / #{j : matches(i, j) / residues(i) > identity}
 
-matches(i, j) counts the columns in which both have the same residue, residues(i) those in which i has one; i counts
-itself. A row of only gaps weighs 0. Hopf et al. 2017, with the strict ">" and the float64 division of EVE (Frazer et
-al. 2021), so that the weights are EVE's for theta = 1 - identity, to the last bit.
+matches(i, j) is the number of columns in which both have the same residue, residues(i) the number of those in which i
+has a residue; j includes i. A row of gaps alone has weight 0. Hopf et al. 2017, with the strict ">" and the float64
+division of EVE (Frazer et al. 2021), so that the weights equal EVE's for theta = 1 - identity to the last bit.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from sciencegen.domains.proteins.items import GAP
 from sciencegen.errors import ConfigError
 
 SCREENING_PLANES = 2
-"""Two of five planes separate three of four different residues, in a third of the time."""
+"""Two of five planes distinguish three quarters of the pairs of different residues, in a third of the time."""
 ROWS_PER_TASK = 512
 PAIRS_AT_ONCE = 1 << 15
 DENSE = 0.1
-"""From so large a share of a block's pairs on, all of them are counted rather than gathered one by one."""
+"""If a larger share of a block's pairs passes the screening, all pairs are compared instead of only these."""
 
 
 def sequence_weights(
     rows: UInt8[np.ndarray, "sequence column"], identity: float = 0.8, threads: int = 0, device: str = "cpu"
 ) -> Float[np.ndarray, " sequence"]:
-    """The weight of each row of residue numbers. threads: 0 is every core that this process may use. device: "cuda"
-    compares rows by matrix products there; the weights are the same."""
+    """The weight of each row of residue numbers. threads: 0 uses all cores available to the process. device: "cuda"
+    compares rows by matrix products on the GPU; the weights are the same."""
     if not 0 <= identity < 1:
         raise ConfigError(f"Expected an identity of at least 0 and below 1, got {identity}. EVE uses 0.8.")
     least = least_matches(rows.shape[1], identity)[(rows != GAP).sum(1)]
@@ -48,7 +48,7 @@ def _cores() -> int:
 
 
 def least_matches(columns: int, identity: float) -> Int[np.ndarray, " residues"]:
-    """For a row of n residues the least number m of matches for which m / n > identity in float64; n = 0: never."""
+    """For a row of n residues, the smallest number m of matches with m / n > identity in float64; columns + 1 for 0."""
     residues = np.arange(1, columns + 1)
     near = np.floor(residues * identity).astype(np.int64)[:, None] + np.arange(-1, 3)
     enough = near / residues[:, None] > identity
@@ -58,10 +58,10 @@ def least_matches(columns: int, identity: float) -> Int[np.ndarray, " residues"]
 def count_neighbours(
     rows: UInt8[np.ndarray, "sequence column"], least: Int[np.ndarray, " sequence"], threads: int
 ) -> Int[np.ndarray, " sequence"]:
-    """For each row i the rows j, itself included, with at least least[i] matches.
+    """For each row i, the number of rows j, including i, with at least least[i] matches.
 
-    Each pair is looked at once: two bit planes bound its matches from above, and of the few pairs that are left the
-    exact number is counted.
+    Each pair is compared once: two bit planes give an upper bound of its matches, and the exact number is computed for
+    the few remaining pairs.
     """
     packed = pack(rows)
     count = (least <= rows.shape[1]).astype(np.int64)
@@ -72,7 +72,7 @@ def count_neighbours(
 
 
 def _count_from(packed: BitPlanes, least: np.ndarray, start: int) -> Int[np.ndarray, " sequence"]:
-    """Neighbours among the pairs (i, j) with i < j and i in the task that begins at `start`."""
+    """Count neighbours among the pairs (i, j) with i < j and i in the task that begins at `start`."""
     count = np.zeros(len(least), np.int64)
     waiting: list[tuple[np.ndarray, np.ndarray]] = []
     for above, beside in _blocks(start, len(least)):
@@ -92,7 +92,7 @@ def _count_from(packed: BitPlanes, least: np.ndarray, start: int) -> Int[np.ndar
 
 
 def _blocks(start: int, rows: int) -> Iterator[tuple[slice, slice]]:
-    """Blocks of rows of the task, each beside blocks of the rows from its own first on."""
+    """Pairs of blocks: rows of the task, and rows from the first of these on."""
     stop = min(start + ROWS_PER_TASK, rows)
     for top in range(start, stop, BLOCK[0]):
         for left in range(top, rows, BLOCK[1]):
@@ -100,7 +100,7 @@ def _blocks(start: int, rows: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _may_match(packed: BitPlanes, least: np.ndarray, above: slice, beside: slice) -> Bool[np.ndarray, "row other"]:
-    """Whether one may be a neighbour of the other: matches <= columns - differing, of the screening planes too."""
+    """Whether rows may be neighbours: matches <= columns - differing, which holds for the screening planes too."""
     most = np.maximum(packed.columns - least, 0).astype(np.uint16)
     planes = packed.planes[:, :SCREENING_PLANES]
     return differing(planes[..., above], planes[..., beside]) <= np.maximum(most[above, None], most[beside])
@@ -109,7 +109,7 @@ def _may_match(packed: BitPlanes, least: np.ndarray, above: slice, beside: slice
 def _count_pairs(
     packed: BitPlanes, least: np.ndarray, waiting: list[tuple[np.ndarray, np.ndarray]], count: np.ndarray
 ) -> None:
-    """Add the neighbours among the waiting pairs to `count`; none waits then."""
+    """Add the neighbours among the waiting pairs to `count`, and clear these pairs."""
     if not waiting:
         return
     first, second = (np.concatenate(side) for side in zip(*waiting, strict=True))
@@ -122,9 +122,9 @@ def _count_pairs(
 def count_neighbours_by_products(
     rows: UInt8[np.ndarray, "sequence column"], least: Int[np.ndarray, " sequence"], device: str, block: int = 4096
 ) -> Int[np.ndarray, " sequence"]:
-    """The same by matrix products of one-hot blocks, matches = H H^T, on a torch device.
+    """`count_neighbours` by matrix products of one-hot blocks, matches = H H^T, on a torch device.
 
-    Sums of ones are exact: in half precision up to 2,048, in single precision beyond any length.
+    Sums of ones are exact: in half precision up to 2,048, in single precision for any length that occurs.
     """
     import torch
 

@@ -2,9 +2,9 @@
 
     identity(a, b) = #{positions with a = b} / max(|a|, |b|)
 
-Sequences of one length are compared position by position, without gaps. Others are aligned from end to end first
-(Needleman-Wunsch with BLOSUM62, gaps of 10 + 0.5 for each further position, as EMBOSS needle does), the smaller first,
-so that both orders give the same.
+Sequences of equal length are compared position by position, without gaps. Others are aligned globally first
+(Needleman-Wunsch with BLOSUM62, gap penalty 10 + 0.5 for each further position, as in EMBOSS needle), the shorter one
+first, so that the result is symmetric.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sciencegen.domains.proteins.items import ALPHABET, encode_rows
 CHUNK = 10_000
 WORD_LENGTH = 3
 SHORTLIST = 16
-"""References of other lengths that `nearest` aligns with: those that share most words of three residues."""
+"""Number of references of other lengths that `nearest` aligns: those with most common words of three residues."""
 
 
 def similarity(sequences: Sequence[str], references: Sequence[str]) -> Float[np.ndarray, "sequence reference"]:
@@ -48,7 +48,7 @@ def nearest(sequences: Sequence[str], references: Iterable[str]) -> Float[np.nda
     """[sequence] greatest identity to any reference (0 without references).
 
     Exact among references of the same length. Of those of other lengths only `SHORTLIST` are aligned, which is exact
-    for near relatives and may miss a distant one. References are taken chunk by chunk.
+    for close relatives but may miss a distant one. References are processed in chunks.
     """
     best = np.zeros(len(sequences))
     iterator = iter(references)
@@ -74,8 +74,8 @@ def _nearest_in(sequences: Sequence[str], references: Sequence[str], best: np.nd
 def _align_shortlisted(
     rows: Sequence[int], sequences: Sequence[str], references: Sequence[str], found: np.ndarray
 ) -> None:
-    """Raise found[row] to the identities with the references that share most words; no identity is above the ratio of
-    the lengths, so that many needn't be aligned."""
+    """Raise found[row] to the greatest identity with the references that have most common words. The identity is at
+    most the ratio of lengths, so that many pairs needn't be aligned."""
     shared = (_words(sequences) @ _words(references).T).toarray()
     for row, sequence, counts in zip(rows, sequences, shared, strict=True):
         for column in np.argsort(-counts, kind="stable")[:SHORTLIST].tolist():
@@ -85,7 +85,7 @@ def _align_shortlisted(
 
 
 def _words(sequences: Sequence[str]) -> csr_matrix:
-    """[sequence word] whether a sequence holds each of the 8,000 words of three residues."""
+    """[sequence word] whether a sequence contains each of the 8,000 words of three residues."""
     place = {letter: number for number, letter in enumerate(ALPHABET)}
     base = len(ALPHABET)
     columns = []
@@ -105,7 +105,7 @@ def _by_length(sequences: Sequence[str]) -> dict[int, list[int]]:
 
 
 def _identities(sequences: Sequence[str], references: Sequence[str], greatest: bool = False) -> np.ndarray:
-    """[sequence reference] of sequences of one length; with `greatest` only [sequence] the greatest."""
+    """[sequence reference] identities of sequences of one length; with `greatest` their maximum [sequence]."""
     first, second = pack(encode_rows(sequences)), pack(encode_rows(references))
     least = np.full((len(sequences), 1 if greatest else len(references)), first.columns, np.uint16)
     for rows in _slices(len(sequences), BLOCK[0]):
@@ -140,4 +140,4 @@ def _aligner() -> Any:
 
 
 SIMILARITY = Similarity(matrix=similarity, nearest=nearest, maximum=1.0)
-"""Variants of one protein are all alike, so that none is left out for being like another."""
+"""`maximum` is 1 since variants of one protein are all similar: none is left out for its similarity to another."""

@@ -1,4 +1,4 @@
-"""Sequences in the columns of their reference, and changes by name, for the report's pictures."""
+"""Aligns sequences to the columns of their reference, and parses changes by name, for the report's pictures."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sciencegen.items import Json, Refusal
 from sciencegen.report.sites import Change, Sites
 
 Frame = Reference | Json | None
-"""A reference, or the context of an alignment: a reference too, and which of its residues have columns."""
+"""A reference, or the context of an alignment: a reference, and the residues that have columns."""
 
 
 def as_reference(frame: Frame) -> Reference | None:
-    """The reference in a frame, None where there is no frame."""
+    """The reference in a frame, None without a frame."""
     return Reference(frame["reference"], int(frame["first"])) if isinstance(frame, Mapping) else frame
 
 
 def align(texts: Sequence[str], frame: Frame = None) -> Sites | None:
     """Sequences, or rows of an alignment, in the columns of their reference.
 
-    Without one the most frequent length decides, and residues count from 1. None where nothing can be laid.
+    Without a reference, sequences of the most frequent length are used, numbered from 1. None if no sequence fits.
     """
     reference = as_reference(frame)
     if reference is None:
@@ -48,7 +48,7 @@ def _row(text: str, kept: Sequence[int], length: int) -> str | None:
 
 
 def changes(names: Sequence[str]) -> list[tuple[Change, ...] | None]:
-    """What each name of a variant (`A42G:K43R`) lists: nothing for the wild type, None for what is no name."""
+    """The changes in each variant name (`A42G:K43R`): empty for the wild type, None for an invalid name."""
     return [_changes(name) for name in names]
 
 

@@ -1,4 +1,4 @@
-"""Structure files of proteins: PDB and mmCIF, perhaps gzipped, parsed by Biopython; what is wrong with one is said."""
+"""Reads structure files of proteins, PDB and mmCIF, optionally gzipped, by Biopython, and reports their faults."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sciencegen.errors import DataError
 
 STRUCTURE_ENDINGS = (".pdb", ".ent", ".cif", ".mmcif")
 MOST_BYTES = 1 << 28
-"""Of a file when unpacked; the largest entries of the Protein Data Bank come near."""
+"""Maximum size of an unpacked file; the largest entries of the Protein Data Bank are close to it."""
 END_OF_COORDINATES = 54
-"""Columns of a PDB file's line up to its coordinates."""
+"""Last column of the coordinates in a line of a PDB file."""
 ATOM_RECORDS = ("ATOM  ", "HETATM")
 _PDB_START = re.compile(
     r"(HEADER|OBSLTE|TITLE|COMPND|SOURCE|KEYWDS|EXPDTA|NUMMDL|MDLTYP|AUTHOR|REVDAT|REMARK|DBREF|SEQADV|SEQRES|MODRES|"
@@ -28,8 +28,8 @@ _PDB_START = re.compile(
 
 @dataclass(frozen=True)
 class Parsed:
-    """structure: of Biopython. mended: what its reader passed over, in its words. ended: whether a PDB file has its
-    END or TER; one without may be cut short between two lines."""
+    """structure: of Biopython. mended: Biopython's warnings about faults that it ignored. ended: whether a PDB file has
+    an END or TER; one without may be truncated between two lines."""
 
     structure: Any
     mended: list[str]
@@ -37,7 +37,7 @@ class Parsed:
 
 
 def read_structure_file(path: str | Path) -> Parsed:
-    """The kind of a file, by its content, not its name."""
+    """Read a structure file, whose format is determined by its content, not by its name."""
     path = Path(path)
     text = _text(path)
     is_cif = _is_cif(text, path)
@@ -86,7 +86,7 @@ def _is_cif(text: str, path: Path) -> bool:
 
 
 def _check_lines(text: str, path: Path) -> None:
-    """Each atom's line reaches to the end of its coordinates."""
+    """Raise a DataError unless each atom's line is complete up to its coordinates."""
     atoms = 0
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(ATOM_RECORDS):
@@ -132,7 +132,7 @@ def _parse_cif(text: str, path: Path) -> Any:
 
 
 def _check_columns(columns: dict[str, Any], path: Path) -> None:
-    """The table of atoms is whole; a reader that zips its columns leaves the last rows out without a word."""
+    """Raise a DataError if the table of atoms is truncated: a reader that zips its columns silently drops rows."""
     lengths = {len(value) for name, value in columns.items() if name.startswith("_atom_site.")}
     if len(lengths) > 1:
         raise DataError(f"Expected whole rows of atoms in {path}, found the last one cut short. Get the file again.")

@@ -1,4 +1,4 @@
-"""Which residue of a structure is which position of a reference, by aligning their sequences."""
+"""Maps residues of a structure to positions of a reference, by aligning their sequences."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import DataError
 
 LEAST_IDENTITY = 0.3
-"""Of matches to the shorter sequence; where there are fewer, the structure is of another protein."""
+"""Minimum share of matches in the shorter sequence; below it, the structure is taken for another protein's."""
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Where the structure has another residue than the reference."""
+    """A position at which the structure's residue differs from the reference's."""
 
     label: str
     structure: str
@@ -33,8 +33,8 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Mapping:
-    """places: the index in the reference of each residue of the structure, -1 where it has none. identity: share of
-    matches among the aligned ones."""
+    """places: index in the reference of each residue of the structure, -1 if not aligned. identity: share of matches
+    among aligned residues."""
 
     reference: Reference
     places: Int[np.ndarray, " residue"]
@@ -43,17 +43,17 @@ class Mapping:
 
     @property
     def coverage(self) -> float:
-        """Share of the reference's positions that have a residue."""
+        """Share of the reference's positions with a residue in the structure."""
         return float((self.places >= 0).sum()) / len(self.reference.sequence)
 
     def on_reference(self, values: Float[np.ndarray, " residue"]) -> Float[np.ndarray, " position"]:
-        """Values of residues at the reference's positions, NaN where the structure has none."""
+        """Map values of residues to the reference's positions, NaN for positions without a residue."""
         found = np.full(len(self.reference.sequence), np.nan)
         found[self.places[self.places >= 0]] = np.asarray(values)[self.places >= 0]
         return found
 
     def notes(self) -> list[str]:
-        """In words, only what there is to say."""
+        """Notes on mismatches and missing positions, as sentences."""
         outside, uncovered = int((self.places < 0).sum()), self.coverage < 1
         several = f"{len(self.mismatches)} residues differ from the reference: "
         several += "; ".join(map(str, self.mismatches[:SHOWN])) + ("; ..." if len(self.mismatches) > SHOWN else "")
@@ -67,7 +67,7 @@ class Mapping:
 
 
 def map_to_reference(chain: ProteinChain, reference: Reference, least_identity: float = LEAST_IDENTITY) -> Mapping:
-    """Global alignment by BLOSUM62 with free ends. A structure of another protein is an error."""
+    """Global alignment by BLOSUM62 with free end gaps. A structure of another protein raises a DataError."""
     sequence, places = chain.sequence, np.full(len(chain.residues), -1)
     for residue, position in _aligned(sequence, reference.sequence):
         places[residue] = position
@@ -89,7 +89,7 @@ def map_to_reference(chain: ProteinChain, reference: Reference, least_identity: 
 
 
 def _aligned(sequence: str, reference: str) -> Iterator[tuple[int, int]]:
-    """Pairs of places."""
+    """Pairs of aligned places."""
     from Bio.Align import PairwiseAligner, substitution_matrices
 
     aligner = PairwiseAligner(mode="global", open_gap_score=-11, extend_gap_score=-1, end_gap_score=0.0)

@@ -1,4 +1,4 @@
-"""Sequences out of structure files: the protein chains of a file as rows, and one of them as a wild type."""
+"""Sequences from structure files: the protein chains of a file as rows, or one of them as a wild type."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ REMEDY = "Pass the sequence itself, or its FASTA file."
 
 
 def chain_rows(path: Path) -> Iterator[Row]:
-    """A row for each protein chain, `1abc_A` of `1abc.pdb`. What coordinates lack is an 'X', which `parse` refuses: a
-    sequence without it would be of another protein."""
+    """A row for each protein chain, such as `1abc_A` of `1abc.pdb`. Residues without coordinates are 'X', which `parse`
+    refuses: a sequence without them would be another protein's."""
     stem, chains = path.name.split(".")[0], read_chains(path)
     return (Row(at, one.whole_sequence, id=f"{stem}_{one.report.chain}") for at, one in enumerate(chains, start=1))
 
 
 def split_chain(source: str) -> tuple[Path, str | None] | None:
-    """The file and the chain of `1abc.pdb` or `1abc.pdb:A`; None of what is no structure file."""
+    """The file and the chain of `1abc.pdb` or `1abc.pdb:A`; None if it isn't a structure file."""
     name, colon, chain = source.rpartition(":")
     for path, asked in ((source, None), (name, chain)) if colon else ((source, None),):
         if path.lower().endswith(STRUCTURE_FORMATS) and Path(path).is_file():
@@ -33,9 +33,9 @@ def split_chain(source: str) -> tuple[Path, str | None] | None:
 
 
 def chain_reference(path: Path, chain: str | None) -> Reference:
-    """A chain as a wild type, its residues numbered as in the file.
+    """A chain as a wild type, with the file's numbering.
 
-    An error where chains differ and none is named, where residues are missing or unknown, and where numbers jump.
+    Raises a DataError if chains differ and none is named, if residues are missing or unknown, or if numbers jump.
     """
     if chain is None:
         _check_alike(read_chains(path), path)

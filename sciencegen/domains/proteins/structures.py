@@ -1,4 +1,4 @@
-"""Structures of proteins: one chain of a PDB or mmCIF file, what was made of it and what it lacks."""
+"""Structures of proteins: reads one chain of a PDB or mmCIF file, and reports its gaps and missing atoms."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from sciencegen.domains.proteins.structure_files import Parsed, read_structure_f
 from sciencegen.errors import DataError
 
 SHORTEST_CHAIN = 10
-"""Residues from which a chain is taken for a protein, unless all are shorter or it is asked for."""
+"""Minimum number of residues of a protein chain, unless all chains are shorter or the chain is requested."""
 MOST_MISSING = 1000
-"""Residues that a gap is written with."""
+"""Maximum number of 'X' for a gap."""
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A break of the chain after the residue at `index`. missing: residues by the numbering, 0 where it goes on, None
-    where it goes back. distance: Ångström across it."""
+    """A break of the chain after the residue at `index`. missing: number of residues by the numbering, 0 if it is
+    continuous, None if it decreases. distance: across the gap, in ångström."""
 
     index: int
     before: str
@@ -41,8 +41,8 @@ class Gap:
 
 @dataclass(frozen=True)
 class Report:
-    """What was done to a file. chains: residues of each protein chain. chosen: whether the chain was asked for.
-    renumbered: places where numbers jump though the chain goes on. mended, ended: see `Parsed`."""
+    """Report on reading a file. chains: number of residues of each protein chain. chosen: whether the chain was
+    requested. renumbered: number of jumps in the numbering without a gap. mended, ended: see `Parsed`."""
 
     chain: str
     chains: dict[str, int]
@@ -58,7 +58,7 @@ class Report:
 
 @dataclass(frozen=True)
 class ProteinChain:
-    """residues: in order. gaps: where it breaks. report: on the way from the file. Coordinates are in Ångström."""
+    """residues: in order. gaps: breaks of the chain. report: on reading the file. Coordinates are in ångström."""
 
     residues: Sequence[Residue]
     gaps: Sequence[Gap]
@@ -66,13 +66,13 @@ class ProteinChain:
 
     @property
     def sequence(self) -> str:
-        """One letter for each residue that has coordinates, 'X' for one that is none of the 20."""
+        """One letter for each residue with coordinates, 'X' for one that isn't among the 20 amino acids."""
         return "".join(residue.letter for residue in self.residues)
 
     @property
     def whole_sequence(self) -> str:
-        """`sequence` with an 'X' for each residue that numbers have and coordinates lack, at most `MOST_MISSING` for a
-        gap, and one where the number of residues isn't known."""
+        """`sequence` with an 'X' for each residue that is missing by the numbering, at most `MOST_MISSING` for a gap,
+        and one 'X' for a gap of unknown length."""
         letters = list(self.sequence)
         for gap in reversed(self.gaps):
             letters.insert(gap.index + 1, UNKNOWN * min(max(gap.missing or 0, 1), MOST_MISSING))
@@ -84,21 +84,21 @@ class ProteinChain:
         return [residue.label for residue in self.residues]
 
     def atom(self, name: str) -> Float[np.ndarray, "residue 3"]:
-        """Where each residue has this atom (N, CA, C, O, CB), NaN where it has none."""
+        """Position of this atom (N, CA, C, O, CB) in each residue, NaN if it is missing."""
         nowhere = np.full(3, np.nan)
         return np.stack([residue.atoms.get(name, nowhere) for residue in self.residues])
 
     def side_chain(self) -> Float[np.ndarray, "residue 3"]:
-        """The centre of each side chain's heavy atoms; the CA where there is none, as of glycine."""
+        """The centre of each side chain's heavy atoms; the CA for a residue without any, such as glycine."""
         return np.stack([_side_chain(residue) for residue in self.residues])
 
     @property
     def missing_atoms(self) -> dict[str, frozenset[str]]:
-        """What residues lack, by their labels."""
+        """Label of a residue -> its missing atoms."""
         return {residue.label: residue.missing for residue in self.residues if residue.missing}
 
     def notes(self) -> list[str]:
-        """In words, only what there is to say."""
+        """Notes on the file and the chain, as sentences."""
         return [sentence for applies, sentence in (*self._of_file(), *self._of_chain()) if applies]
 
     def _of_file(self) -> list[tuple[object, str]]:
@@ -132,14 +132,14 @@ class ProteinChain:
 
 
 def read_structure(path: str | Path, chain: str | None = None) -> ProteinChain:
-    """One protein chain of a file: the asked one, else the first; of the first model."""
+    """Read one protein chain of a file's first model: the requested one, else the first."""
     parsed, selected = _read(Path(path))
     asked = None if chain is None else chain.strip() or "_"
     return _chain(_chosen(selected, asked, Path(path))[0], asked is not None, parsed, selected, Path(path))
 
 
 def read_chains(path: str | Path) -> list[ProteinChain]:
-    """Every protein chain of a file's first model."""
+    """Read all protein chains of a file's first model."""
     parsed, selected = _read(Path(path))
     return [_chain(name, True, parsed, selected, Path(path)) for name in _chosen(selected, None, Path(path))]
 
@@ -159,7 +159,7 @@ def _chain(name: str, chosen: bool, parsed: Parsed, selected: dict[str, Selected
 
 
 def find_gaps(residues: Sequence[Residue]) -> tuple[list[Gap], int]:
-    """Breaks between neighbours that aren't bonded, and how often numbers jump between ones that are."""
+    """Breaks between neighbours that aren't bonded, and the number of jumps in numbering between bonded ones."""
     gaps, renumbered = [], 0
     for index, (before, after) in enumerate(pairwise(residues)):
         distance, broken = bond_length(before, after)
@@ -172,7 +172,7 @@ def find_gaps(residues: Sequence[Residue]) -> tuple[list[Gap], int]:
 
 
 def _chosen(selected: dict[str, Selected], chain: str | None, path: Path) -> list[str]:
-    """The name of the asked chain, or of all that are proteins."""
+    """The name of the requested chain, or of all protein chains."""
     counts = {name: len(one.residues) for name, one in selected.items()}
     listed = ", ".join(f"{name} ({count} residues)" for name, count in counts.items() if count) or "none"
     if chain is not None:

@@ -1,13 +1,13 @@
-"""What regressors see of variants of one protein, once some are known: which residue stands at the positions that vary.
+"""Features for regressors of variants of one protein, fitted to known variants: residues at the positions that vary.
 
-    residues   one column for each residue that was seen at each of these positions
-    scales     the z-scales of what stands there, so that a residue not seen before is like those that it resembles
-               (to either, one column for what was not seen, as far from all that was as its own columns would say)
-    pairs      products of two residues' columns, where at most six positions vary
-    changes    sums over all changes against the reference, whatever their position: how many, how unlike (BLOSUM62, and
-               each scale of `features.py`, with sign and without), what was lost, what was put there
+    residues   one column for each residue that occurs at each of these positions
+    scales     the z-scales of the residues there, so that a new residue is close to those that it resembles
+               (both have one more column for new residues: the distance that columns of their own would give)
+    pairs      products of two residues' columns, if at most six positions vary
+    changes    sums over all changes from the reference, regardless of position: their number, dissimilarity (BLOSUM62,
+               and each scale of `features.py`, signed and absolute), the residues lost and the residues introduced
 
-The last say something of positions at which nothing was measured yet.
+`changes` also apply to positions without any measurement.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ KINDS = len(ALPHABET)
 KIND = "variants"
 MOST_PAIRED_SITES = 6
 MOST_PAIRS = 2500
-"""Columns of pairs, those that occur most often."""
+"""Maximum number of columns of pairs: the most frequent ones."""
 FEWEST_OF_PAIR = 2
-"""A pair that was seen once adds nothing to its variant's own value."""
+"""Minimum number of variants with a pair: one that occurs once is specific to its variant."""
 MOST_COLUMNS = 8192
-"""Of residues and scales; more than these stand for sequences that aren't variants of one protein."""
+"""Maximum number of columns of residues and scales; more mean that sequences aren't variants of one protein."""
 ROWS_AT_ONCE = 2048
 DEFAULTS: Mapping[str, Any] = {"families": ("ridge", "curve", "product", "boosting"), "scale": "auto"}
-"""Settings of a predictor that suit these features."""
+"""Settings of a predictor that work well with these features."""
 
 
 @dataclass(frozen=True)
 class VariantFeatures:
-    """reference: the wild type, or the most frequent residues. letters: at each of its positions those that were seen.
-    pairs: (site, letter, other site, letter) by their places among the sites and in the alphabet."""
+    """reference: the wild type, or the most frequent residues. letters: known residues at each of its positions.
+    pairs: (site, letter, other site, letter) as indices of sites and of the alphabet."""
 
     reference: Reference
     letters: tuple[str, ...]
@@ -65,7 +65,7 @@ class VariantFeatures:
 
     @cached_property
     def sites(self) -> Int[np.ndarray, " site"]:
-        """Positions, from 0, at which more than one residue was seen."""
+        """Positions, from 0, with more than one known residue."""
         return np.flatnonzero([len(seen) > 1 for seen in self.letters])
 
     @cached_property
@@ -84,19 +84,19 @@ class VariantFeatures:
         return encode_rows([self.reference.sequence])[0]
 
     def refusal(self, item: str) -> str | None:
-        """Why a sequence is none of the variants."""
+        """The reason why a sequence can't be encoded, or None."""
         length = len(self.reference.sequence)
         return None if len(item) == length else f"{len(item)} residues, where this predictor sees variants of {length}"
 
     def encode(self, items: Sequence[str]) -> list[np.ndarray | Refusal]:
-        """Of each its row [feature], float32."""
+        """The row [feature] of each item, float32."""
         reasons = [self.refusal(item) for item in items]
         good = [item for item, reason in zip(items, reasons, strict=True) if reason is None]
         rows = (row for start in range(0, len(good), ROWS_AT_ONCE) for row in self._rows(good[start:][:ROWS_AT_ONCE]))
         return [next(rows) if reason is None else Refusal(reason) for reason in reasons]
 
     def novel(self, items: Sequence[str]) -> Bool[np.ndarray, " item"]:
-        """Which have a residue where none of the known variants had it; one of another length is nothing known."""
+        """Whether an item has a residue that no known variant has at its position; True for another length."""
         good = np.array([self.refusal(item) is None for item in items], bool)
         found = ~good
         if good.any():
@@ -105,7 +105,7 @@ class VariantFeatures:
         return found
 
     def changed(self, items: Sequence[str]) -> Bool[np.ndarray, "item position"]:
-        """Where variants differ from the reference."""
+        """Whether each item differs from the reference at each position."""
         return encode_rows(items) != self.wild
 
     def _rows(self, items: Sequence[str]) -> Float[np.ndarray, "item feature"]:
@@ -121,10 +121,10 @@ class VariantFeatures:
         return np.concatenate(blocks, axis=1, dtype=np.float32)
 
     def _unseen(self, codes: UInt8[np.ndarray, "item position"]) -> tuple[np.ndarray, np.ndarray]:
-        """[item 1] each: how far residues and scales that were not seen lie from every known variant.
+        """[item 1] each: distance of new residues, and of their scales, from all known variants.
 
-        At positions that don't vary a residue adds 2 to the squared distance, at the others 1 to the 1 that its missing
-        column leaves; scales add their squared difference.
+        A new residue adds 2 to the squared distance at positions that don't vary, and 1 at sites, where the columns of
+        known residues contribute the other 1. Scales add their squared difference.
         """
         elsewhere = np.ones(len(self.letters), bool)
         elsewhere[self.sites] = False
@@ -153,7 +153,7 @@ def load_variant_features(data: Mapping[str, Any]) -> VariantFeatures:
 
 
 def fit_variant_features(items: Sequence[str], reference: Reference | None = None) -> VariantFeatures | None:
-    """Of sequences of one length, as long as the reference if there is one; None where they are no such variants."""
+    """Fit to sequences of one length, the reference's if it is given; None if they can't be variants of one protein."""
     wanted = len(reference.sequence) if reference else len(items[0]) if items else 0
     known = [item for item in items if len(item) == wanted]
     if not known or (reference is None and len(known) < len(items)):
@@ -171,7 +171,7 @@ def fit_variant_features(items: Sequence[str], reference: Reference | None = Non
 
 
 def _pairs(at: UInt8[np.ndarray, "item site"]) -> tuple[tuple[int, int, int, int], ...]:
-    """Two residues at two sites that stand together in several variants, but not in all."""
+    """Pairs of residues at two sites that occur together in several variants, but not in all."""
     if not 2 <= at.shape[1] <= MOST_PAIRED_SITES:
         return ()
     found: list[tuple[int, int, int, int, int]] = []
@@ -190,7 +190,7 @@ _CHANGES = 2 + 2 * _SCALES.shape[1] + 2 * KINDS
 def _changes(
     codes: UInt8[np.ndarray, "item position"], wild: UInt8[np.ndarray, " position"]
 ) -> Float[np.ndarray, "item sum"]:
-    """Number, BLOSUM62 (of each change less that of no change), scales (signed, absolute), residues lost and put."""
+    """Number, BLOSUM62 (minus that of no change), scales (signed, absolute), residues lost and introduced."""
     item, position = np.nonzero(codes != wild)
     before, after = wild[position], codes[item, position]
     unlike = blosum62()[before, after] - blosum62()[before, before]

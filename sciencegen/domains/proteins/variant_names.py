@@ -1,4 +1,4 @@
-"""Texts of variants of one reference: their names, their sequences, and what is wrong where none fits."""
+"""Parses variants of one reference, given by name or as sequences, and detects shifted numbering."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from sciencegen.domains.proteins.variants import Reference, all_singles, variant
 from sciencegen.items import Refusal
 
 FEWEST_POSITIONS = 3
-"""Distinct ones whose letters show how numbers are shifted."""
+"""Minimum number of distinct positions from which a shift is determined."""
 MOST_MISFITS = 0.1
 MANY = 8
-"""Places that fit by one shift: of twice as many, so many fit some shift by chance in less than one of a hundred
-tables. A numbering with gaps of its own (Ambler's of β-lactamases) is shifted by several."""
+"""Sufficient number of places that fit one shift. If they are half of all places, this happens by chance in fewer than
+one of a hundred tables. A numbering with gaps (Ambler's of β-lactamases) has several shifts, so not all places fit."""
 _PLACE = re.compile(r"(?<![A-Z0-9])([A-Z])(-?[0-9]{1,9})(?=[A-Z*=-])")
 
 
 @dataclass(frozen=True)
 class VariantNames:
-    """Variants of a reference, by name (`A42G:K43R`) or written out."""
+    """Variants of a reference, given by name (`A42G:K43R`) or as sequences."""
 
     reference: Reference
     remedy: ClassVar[str] = "Number the wild type so, at the end of its record's name or sequence, or renumber the rows"
-    """What is to be done about a `hint`."""
+    """What the user can do about a `hint`."""
 
     def all_singles(self) -> list[str]:
         return all_singles(self.reference)
 
     def read(self, text: str) -> tuple[str, str] | Refusal:
-        """A variant's name, "WT" for the reference itself, and its sequence with "-" for what is deleted."""
+        """A variant's name, "WT" for the reference itself, and its sequence with "-" for deletions."""
         sequence = variant_sequence(self.reference, text)
         if isinstance(sequence, Refusal):
             return sequence
         return str(variant_name(self.reference, sequence)), sequence
 
     def places(self, texts: Iterable[str]) -> set[str]:
-        """Each letter that these texts name at a number, once, as the variant that leaves it: `A42=`."""
+        """The distinct wild-type letters and numbers in these texts, each as a variant without a change: `A42=`."""
         return {f"{one[1]}{one[2]}=" for text in texts for one in _PLACE.finditer(text.upper())}
 
     def hint(self, texts: Iterable[str]) -> str:
-        """By how much numbers seem to be shifted where these texts name other residues than the reference has; "" where
-        no one shift, or none at all, makes nearly all of a few or most of many fit."""
+        """Describe the shift of the numbering if these texts name other residues than the reference has. "" if there is
+        no shift, or if no single shift fits nearly all places (or most, if there are many)."""
         places = {(one[0], int(one[1:-1])) for one in self.places(texts)}
         if len({position for _, position in places}) < FEWEST_POSITIONS:
             return ""

@@ -1,12 +1,12 @@
-"""What a family's model thinks of variants of its focus: log p(variant) - log p(wild type).
+"""Scores of variants of a family's focus by its model: log p(variant) - log p(wild type).
 
 Riesselman et al. 2018, eq. 7; Frazer et al. 2021 (EVE), whose evolutionary index is the negative. Higher is fitter, the
-wild type has 0. The members' spread is the score's standard deviation. Near the focus the evidence is estimated from
-draws of the focus's own posterior; where too few of them say anything of a variant, as the difference of the two's
-importance-weighted bounds, each from its own posterior.
+wild type has 0. The standard deviation of a score is that over members. Near the focus the evidence is estimated from
+samples of the focus's posterior. If the effective number of these samples is too small for a variant, the score is the
+difference of the importance-weighted bounds of variant and wild type, each from its own posterior.
 
-To the model a gap says nothing. A variant with a gap is taken as drawn in two steps, where the gaps are (each column by
-its share g of them in the family) and then the residues elsewhere: it has log g - log(1 - g) in place of the residue's.
+The model treats gaps as missing. A variant with gaps is modelled in two steps: first its gaps (in each column with the
+family's share g of gaps), then its residues. A gap contributes log g - log(1 - g) in place of the residue's term.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from sciencegen.scoring.oracles import Oracle, Score
 from sciencegen.vae.alignments.alignment_vae import AlignmentVAE
 
 ROWS_AT_ONCE = 32
-"""Of one pass of lower bounds: a variant's score must not depend on how many are asked for."""
+"""Fixed batch size for lower bounds: a variant's score must not depend on the number of variants."""
 NEAR_AT_ONCE = 128
-"""Rows that are looked up at once: at most 250 MB for a protein of 250 residues, were all of them changed."""
+"""Batch size near the focus: at most 250 MB for a protein of 250 residues if all are changed."""
 DRAWS, KEPT = 16_384, 2_048
-"""Of the focus's posterior. With so many, a member's scores of one family's single substitutions move by 0.05 nats from
-one set of draws to another (their standard deviation is 3) and rank like those of 500,000 draws (Spearman 0.9996)."""
+"""Samples of the focus's posterior. A member's scores of one family's single substitutions then differ by 0.05 nats
+between two sets of samples (their standard deviation is 3) and rank like with 500,000 samples (Spearman 0.9996)."""
 FEWEST_EFFECTIVE = 4.0
-"""Draws that a member's estimate must rest on. From about two on it lies nearer to that of 30,000 draws of the
-variant's own posterior than a bound from 64 of these does."""
+"""Minimum effective number of samples of a member's estimate. From about two on, it is closer to an estimate by 30,000
+samples of the variant's own posterior than a bound from 64 of these is."""
 SINGLES_ASKED = 2 * NEAR_AT_ONCE
-"""Of a family's single substitutions, evenly among them, for `VariantScorer.doubts`."""
+"""Number of evenly spaced single substitutions for `VariantScorer.doubts`."""
 MOST_ABOVE = 0.5
-"""Share of single substitutions above the wild type in a family that was learned: there most are harmful."""
+"""Maximum share of single substitutions that score above the wild type with a well-trained model: most are harmful."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class VariantScorer:
         self.near = model.local_evidence(focus.to(model.first.output.weight.device), draws, min(KEPT, draws))
 
     def all_singles(self) -> list[str]:
-        """Every substitution of one residue that has a column in the alignment."""
+        """All single substitutions of residues that have a column in the alignment."""
         covered = set((self.representation.columns + self.representation.reference.first).tolist())
         return [name for name in self.names.all_singles() if int(name[1:-1]) in covered]
 
     def doubts(self) -> list[str]:
-        """Why the scores, or their spread, mean little, in words; empty where there is no reason."""
+        """Warnings that the scores, or their spread, may be unreliable, as sentences."""
         alone = [
             "score_sd is empty: it is the spread between models, and this is one. Train several (`settings` members=5)"
         ]
@@ -91,7 +91,7 @@ class VariantScorer:
         ]
 
     def score(self, texts: Sequence[str]) -> list[VariantScore | Refusal]:
-        """One for each text, in order."""
+        """A score or a Refusal for each text, in order."""
         named = [self._read(text) for text in texts]
         each = self._scores([one[1] for one in named if not isinstance(one, Refusal)])
         deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
@@ -99,7 +99,7 @@ class VariantScorer:
         return [one if isinstance(one, Refusal) else VariantScore(one[0], *next(scores)) for one in named]
 
     def member_scores(self, texts: Sequence[str]) -> Float[np.ndarray, "member text"]:
-        """Each member's own scores, NaN for what is no variant."""
+        """The scores of each member, NaN for invalid variants."""
         named = [self._read(text) for text in texts]
         good = [index for index, one in enumerate(named) if not isinstance(one, Refusal)]
         scores = np.full((len(self.wild_type), len(texts)), np.nan)
@@ -129,7 +129,7 @@ class VariantScorer:
         return scores + deleted
 
     def _from_near(self, letters: UInt8[np.ndarray, "row column"]) -> Float[np.ndarray, "2 member row"]:
-        """Evidence beside the focus's, and how many draws it rests on."""
+        """Evidence relative to the focus's, and its effective number of samples."""
         asked = torch.from_numpy(letters.astype(np.int64)).to(self.model.first.output.weight.device)
         parts = asked.split(NEAR_AT_ONCE)
         return np.stack(
@@ -137,7 +137,7 @@ class VariantScorer:
         )
 
     def _bounds(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
-        """Of a full chunk whatever the number of rows, since rounding depends on it."""
+        """Lower bounds, computed for a full batch, since rounding depends on the batch size."""
         letters = encode_rows([*rows, *[rows[0]] * (ROWS_AT_ONCE - len(rows))])
         batch = self.representation.batch(list(letters)).to(self.model.first.output.weight.device)
         with torch.inference_mode():
@@ -146,20 +146,21 @@ class VariantScorer:
 
 
 def variant_scorer(model: AlignmentVAE, representation: AlignmentRepresentation) -> VariantScorer | None:
-    """None for a model of measured variants: how often those were made is unrelated to their effects."""
+    """The scorer of a family's model; None for a model of measured variants, whose frequency says nothing about
+    effects."""
     return VariantScorer(model, representation) if representation.family else None
 
 
 def family_oracles(
     model: AlignmentVAE, representation: AlignmentRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """`family_score` of a variant, within one standard deviation of the members, and `mutations` against the focus."""
+    """`family_score` of a variant, with an interval of one standard deviation of the members, and `mutations`."""
     scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
     return scores | {MUTATIONS: Mutations(representation)}
 
 
 class FamilyScore:
-    """The family's opinion of a sequence as long as its reference; higher is fitter, 0 for the reference."""
+    """Oracle of the family's score of sequences of the reference's length; higher is fitter, 0 for the reference."""
 
     name, unit = "family_score", "nats"
     direction: Direction | None = "maximize"
@@ -183,7 +184,7 @@ def _as_score(one: VariantScore | Refusal) -> Score:
 
 @dataclass(frozen=True)
 class Mutations:
-    """In how many columns a sequence has another residue than the family's focus."""
+    """Oracle of the number of columns in which a sequence's residue differs from the family's focus."""
 
     representation: AlignmentRepresentation
     name: str = MUTATIONS

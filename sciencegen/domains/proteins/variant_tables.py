@@ -1,4 +1,4 @@
-"""Variants by name in a user's table."""
+"""Reads references and variants from a user's tables and files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from sciencegen.items import Refusal
 
 
 def read_reference(source: str, first: int = 1) -> Reference:
-    """A wild type: its sequence, the first record of a FASTA file or an alignment, or a chain of a structure file
-    (`1abc.pdb:A`), which has its numbers. The others may say theirs (`MKV.../24-286`, the record at the end of its
-    name); a sequence that doesn't is numbered from `first`."""
-    with suppress(OSError):  # a long sequence is no name of a file
+    """Read a wild type: a sequence, the first record of a FASTA file or an alignment, or a chain of a structure file
+    (`1abc.pdb:A`) with its numbering. A sequence or the name of a record may end with its range (`MKV.../24-286`);
+    otherwise a sequence is numbered from `first`."""
+    with suppress(OSError):  # a long sequence isn't a valid file name
         if (found_chain := split_chain(source)) is not None:
             return chain_reference(*found_chain)
         if Path(source).is_file():
@@ -47,7 +47,7 @@ def read_reference(source: str, first: int = 1) -> Reference:
 
 
 def variant_text(reference: Reference, text: str) -> str | Refusal:
-    """The sequence of a variant by its name (`A42G:K43R`), or one that is written out, of any length."""
+    """The sequence of a variant, given by name (`A42G:K43R`) or as a sequence of any length."""
     written = written_out(text)
     sequence = apply_variant(reference, text) if written is None else written
     if isinstance(sequence, str) and GAP_LETTER in sequence:

@@ -1,8 +1,8 @@
-"""Variants of a protein by name: `A42G` is glycine instead of the alanine at 42, several are joined by ":".
+"""Names of variants of a protein: `A42G` is glycine instead of the alanine at 42; several changes are joined by ":".
 
-Numbers are the reference's own (those of its alignment's header, say). `A42-` is a deletion; it leaves its column, so
-that a variant is as long as its reference. The wild type's name is "WT"; an empty text is rather a cell that wasn't
-filled, and no variant.
+Positions are in the reference's numbering (such as that in its alignment's header). `A42-` is a deletion; it keeps its
+column, so that a variant is as long as its reference. The wild type's name is "WT". An empty text is an empty cell, not
+a variant.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ class Reference:
         return self.first + len(self.sequence) - 1
 
     def residue(self, position: int) -> str | None:
-        """The letter at a number, None outside."""
+        """The letter at a position, None outside the reference."""
         return self.sequence[position - self.first] if self.first <= position <= self.last else None
 
 
 def split_range(text: str) -> tuple[str, tuple[int, int] | None]:
-    """What stands before the numbers of the first and last residue (`BLAT_ECOLX/24-286`), and these, if there are."""
+    """Split off the numbers of the first and last residue (`BLAT_ECOLX/24-286`), or None if there are none."""
     found = _RANGE.fullmatch(text)
     return (text, None) if found is None else (found[1], (int(found[2]), int(found[3])))
 
 
 def numbered(sequence: str, span: tuple[int, int] | None) -> Reference | Refusal:
-    """A reference whose first and last residues have these numbers; from 1 without any."""
+    """A reference whose first and last residues have these numbers, or numbered from 1."""
     if span is None:
         return Reference(sequence)
     first, last = span
@@ -68,7 +68,7 @@ def numbered(sequence: str, span: tuple[int, int] | None) -> Reference | Refusal
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """One letter for another, "-" for a deletion, at a position of the reference."""
+    """Replacement of one letter by another, "-" for a deletion, at a position of the reference."""
 
     wild_type: str
     position: int
@@ -79,7 +79,7 @@ class Substitution:
 
 
 def variant_name(reference: Reference, sequence: str) -> str | Refusal:
-    """What sets a sequence of the reference's length apart from it, in order of position; "WT" for itself."""
+    """The changes in a sequence of the reference's length, by position; "WT" for the reference itself."""
     if len(sequence) != len(reference.sequence):
         lengths = f"{len(sequence)} letters, the reference has {len(reference.sequence)}"
         return Refusal(f"{lengths}: a variant is as long as its reference, with '-' for what is deleted")
@@ -90,13 +90,13 @@ def variant_name(reference: Reference, sequence: str) -> str | Refusal:
 
 
 def written_out(text: str) -> str | None:
-    """The letters of a sequence, of any length; None of an empty text and of what can only be a name."""
+    """The letters of a sequence of any length; None for an empty text and for a variant name."""
     letters = text.strip().upper().removesuffix("*")
     return letters if letters and letters not in _WILD_TYPE_NAMES and _ALLOWED.issuperset(letters) else None
 
 
 def variant_sequence(reference: Reference, text: str) -> str | Refusal:
-    """The sequence of a variant that is named or written out, as long as the reference."""
+    """The sequence of a variant, given by name or as a sequence; it is as long as the reference."""
     written = written_out(text)
     if written is None:
         return apply_variant(reference, text)
@@ -107,7 +107,7 @@ def variant_sequence(reference: Reference, text: str) -> str | Refusal:
 
 
 def apply_variant(reference: Reference, name: str) -> str | Refusal:
-    """The sequence that a name stands for, as long as the reference."""
+    """The sequence of a variant given by name, as long as the reference."""
     changes = read_variant(reference, name)
     if isinstance(changes, Refusal):
         return changes
@@ -118,7 +118,7 @@ def apply_variant(reference: Reference, name: str) -> str | Refusal:
 
 
 def read_variant(reference: Reference, name: str) -> list[Substitution] | Refusal:
-    """The changes that a name lists, or why they aren't changes of this reference."""
+    """Parse a name to its changes, or a Refusal if they don't match this reference."""
     changes: dict[int, Substitution] = {}
     for part in parts_of(name):
         change = read_change(part)
@@ -133,12 +133,12 @@ def read_variant(reference: Reference, name: str) -> list[Substitution] | Refusa
 
 
 def parts_of(name: str) -> list[str]:
-    """What a name lists, each to be read by `read_change`: nothing of the wild type."""
+    """Split a name into texts of single changes, for `read_change`; empty for the wild type."""
     return [] if name.strip().upper() in _WILD_TYPE_NAMES else _JOINED.split(name.strip())
 
 
 def read_change(part: str) -> Substitution | Refusal:
-    """One change as it is written (`A42G`, `p.Ala42Gly`, `A42=`), whatever its reference."""
+    """Parse one change (`A42G`, `p.Ala42Gly`, `A42=`) without checking it against a reference."""
     found = _SUBSTITUTION.fullmatch(_in_one_letter(part).upper().removeprefix("P."))
     if found is None:
         return Refusal(_why_unreadable(part))
@@ -160,7 +160,7 @@ def _contradiction(reference: Reference, change: Substitution, part: str) -> Ref
 
 
 def _in_one_letter(part: str) -> str:
-    """`Ala42Gly` and `p.(Ala42Gly)` as `A42G`; anything else as it is."""
+    """Convert `Ala42Gly` and `p.(Ala42Gly)` to `A42G`; other texts are returned unchanged."""
     found = _THREE_LETTERS.fullmatch(part)
     if found is None:
         return part
@@ -182,7 +182,7 @@ def _why_unreadable(part: str) -> str:
 
 
 def all_singles(reference: Reference) -> list[str]:
-    """Every substitution of one residue, by position, then by letter: 19 for each position."""
+    """All single substitutions, sorted by position, then by letter: 19 for each position."""
     return list(_singles(reference))
 
 
