@@ -1,6 +1,6 @@
 """Progressive distillation: a student learns to do in one deterministic step what its teacher does in two.
 
-Salimans & Ho 2022, algorithm 2. Repeated, a sampler of 32 steps becomes one of 16, 8 and 4.
+Salimans & Ho 2022, algorithm 2. Repeated halving turns a sampler of 32 steps into samplers of 16, 8 and 4.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from sciencegen.errors import ConfigError
 def two_step_target(
     teacher: Denoiser, state: State, z: Batch, t: Levels, middle: Levels, s: Levels
 ) -> dict[str, Tensor]:
-    """The x with which one step from t to s arrives where the teacher's two arrive. Ibid., appendix G.
+    """The estimate x for which one step from t to s ends where the teacher's two steps end. Ibid., appendix G.
 
     x = (z_s - (sigma_s / sigma_t) z_t) / (alpha_s - (sigma_s / sigma_t) alpha_t).
 
-    A step takes z / alpha the share 1 - u_s / u_t of its way to an estimate, u = sigma / alpha = e^(-log_snr / 2), so
-    that this is a mean of the teacher's two, and the first of them at the end of a path, where t = middle = s:
+    A step moves z / alpha towards the estimate by the fraction 1 - u_s / u_t, u = sigma / alpha = e^(-log_snr / 2). So
+    x is a weighted mean of the teacher's two estimates. At the end of a path, where t = middle = s, it is the first:
 
     x = (1 - w) x^(z_t) + w x^(z_middle),   w = (1 - u_s / u_middle) / (1 - u_s / u_t).
     """
@@ -53,8 +53,8 @@ def distillation_loss(
 ) -> Float[Tensor, " batch"]:
     """max(SNR, 1) |x_target - x^|^2, the paper's truncated weighting, at the student's step `index` of each item.
 
-    log_snrs: the teacher's path [2 N + 1] from noise to data, of which the student's steps are every second one; step N
-    is its end, where a sampler needs a last estimate.
+    log_snrs: the teacher's path [2 N + 1] from noise to data; the student uses every second point of it. Step N is the
+    end of the path, where a sampler needs a last estimate.
     """
     t, middle, s = (log_snrs[(2 * index + ahead).clamp(max=len(log_snrs) - 1)] for ahead in (0, 1, 2))
     z = diffuse(state, x, t, noise)
@@ -66,7 +66,7 @@ def distillation_loss(
 
 
 def diffusion_of(model: nn.Module) -> DiffusionModel:
-    """The diffusion that a model is, or that it holds as its `diffusion` (`sizes.SizedDiffusion`)."""
+    """The model itself if it is a diffusion model, else its attribute `diffusion` (`sizes.SizedDiffusion`)."""
     held = getattr(model, "diffusion", model)
     if not isinstance(held, DiffusionModel):
         raise ConfigError(
@@ -76,10 +76,10 @@ def diffusion_of(model: nn.Module) -> DiffusionModel:
 
 
 class Distillation(nn.Module):
-    """One halving as a model to train: `student`, which starts as its teacher and ends with `steps` steps of DDIM.
+    """One halving as a trainable module: `student` starts as a copy of the model and learns to draw in `steps` steps.
 
-    The teacher takes twice as many, under its own guidance, which the student learns as its own. It stays as it is, and
-    so does the schedule. model: the teacher, or what holds it; such is the student too.
+    The teacher takes twice as many steps of DDIM, with its guidance, which the student reproduces without guidance.
+    The teacher and the schedule are frozen. model: the teacher, or a model that holds it; the student is a copy of it.
     """
 
     def __init__(self, model: nn.Module, steps: int) -> None:
@@ -97,10 +97,10 @@ class Distillation(nn.Module):
         return self
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """Named scalars: loss, the distillation's in units of the noise, per dimension."""
+        """Named scalars. loss: the distillation loss in units of the noise, per dimension."""
         student = diffusion_of(self.student)
         state, settings = student.state, student.settings
-        embed = getattr(self.student, "embed", None)  # of a model whose diffusion is of something else than its items
+        embed = getattr(self.student, "embed", None)  # for models whose diffusion works on transformed items
         batch = batch if embed is None else embed(batch, generator)
         x = state.embed(batch).with_condition(settings.dropout(batch.condition, generator))
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""How the diffusions of a trained model draw, where it is not as they were trained to."""
+"""Sampling settings that replace those of a trained diffusion model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 
 @dataclass(frozen=True)
 class Drawing:
-    """Settings of a diffusion's draws; None keeps the model's own.
+    """Sampling settings of a diffusion model; None keeps the model's own value.
 
     Parameters
     ----------
     sampler : str, optional
         Name of a sampler (`samplers.sampler`).
     steps : int, optional
-        Steps from noise to data.
+        Number of steps from noise to data.
     guidance : float, optional
         Weight w of classifier-free guidance, (1 + w) x^(z, c) - w x^(z); 0 is the conditional model.
 
@@ -27,7 +27,7 @@ class Drawing:
     UnknownNameError
         If there is no such sampler.
     ConfigError
-        If there are no steps.
+        If `steps` is below 1.
 
     Examples
     --------
@@ -43,23 +43,23 @@ class Drawing:
         self.settings(DiffusionSettings())
 
     def settings(self, own: DiffusionSettings) -> DiffusionSettings:
-        """A model's own settings, changed."""
+        """A model's settings with these values replaced."""
         changed = {name: value for name, value in vars(self).items() if value is not None}
         return replace(own, **changed)
 
 
 def diffusions_in(model: nn.Module) -> list[DiffusionModel]:
-    """The diffusion that a model is, and those that it holds (of items of various sizes, of an autoencoder's codes)."""
+    """All diffusion models in a model: itself or parts of it (such as the prior of an autoencoder's codes)."""
     return [part for part in model.modules() if isinstance(part, DiffusionModel)]
 
 
 def draw_by(model: nn.Module, drawing: Drawing) -> int:
-    """Change in place how a model draws.
+    """Change a model's sampling settings in place.
 
     Returns
     -------
     int
-        The number of diffusions in the model; 0 of one that takes no steps, which stays as it is.
+        Number of diffusion models in the model. If it is 0, nothing was changed.
     """
     found = diffusions_in(model)
     for diffusion in found:

@@ -1,7 +1,7 @@
-"""Denoiser in, denoiser out: what a model draws is bent towards a condition, an observation or a known part.
+"""Guidance: functions that take a denoiser and return one guided by a condition, an observation or a known part.
 
-Guidance acts on the estimate x^ at a given z, where a score s and an estimate are one linear map apart,
-x^ = (z + sigma^2 s) / alpha, so every sampler, likelihood and search takes a guided denoiser as any other.
+Guidance changes the estimate x^ at a given z. The score s and the estimate are related by x^ = (z + sigma^2 s) / alpha,
+so every sampler, likelihood and search accepts a guided denoiser like any other.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ Evidence = Callable[[Fields, Levels, Tensor | None, Tensor | None], Float[Tensor
 def classifier_free(denoise: Denoiser, weight: float) -> Denoiser:
     """x^ = (1 + w) x^(z, c) - w x^(z). Ho & Salimans 2022, eq. 6, stated there for eps.
 
-    The condition that is forgotten is NaN, as in training. weight 0 is the conditional model; without a condition
-    there is nothing to lean to.
+    The dropped condition is NaN, as in training. weight 0 is the conditional model; without a condition, guidance has
+    no effect.
     """
 
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
-        asked = denoise(z, log_snr, condition, mask)
+        conditional = denoise(z, log_snr, condition, mask)
         if condition is None or weight == 0:
-            return asked
+            return conditional
         free = denoise(z, log_snr, torch.full_like(condition, torch.nan), mask)
-        return {name: (1 + weight) * asked[name] - weight * free[name] for name in asked}
+        return {name: (1 + weight) * conditional[name] - weight * free[name] for name in conditional}
 
     return guided
 
@@ -44,14 +44,14 @@ def predictor_gradient(denoise: Denoiser, state: State, evidence: Evidence, scal
     """
 
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
-        asked = torch.is_grad_enabled() and all(z[name].requires_grad for name in state.fields)  # as a density requires
+        nested = torch.is_grad_enabled() and all(z[name].requires_grad for name in state.fields)  # for a log density
         with torch.inference_mode(False), torch.enable_grad():
             seen = {name: differentiable(value) for name, value in z.items()}
-            leaves = {name: z[name] if asked else seen[name].detach().requires_grad_() for name in state.fields}
+            leaves = {name: z[name] if nested else seen[name].detach().requires_grad_() for name in state.fields}
             known = [None if value is None else differentiable(value) for value in (condition, mask)]
             total = evidence({**seen, **leaves}, differentiable(log_snr), *known).sum()
             gradients = torch.autograd.grad(
-                total, list(leaves.values()), create_graph=asked, allow_unused=True, materialize_grads=True
+                total, list(leaves.values()), create_graph=nested, allow_unused=True, materialize_grads=True
             )
         estimate = dict(denoise(z, log_snr, condition, mask))
         for name, gradient in zip(leaves, gradients, strict=True):
@@ -63,9 +63,9 @@ def predictor_gradient(denoise: Denoiser, state: State, evidence: Evidence, scal
 
 
 def of_estimate(denoise: Denoiser, log_prob: Callable[[Fields], Float[Tensor, " batch"]]) -> Evidence:
-    """Takes log p(y | z) as log p(y | x^(z)): for predictors of clean items only. Chung et al. 2023, section 3.
+    """Approximate log p(y | z) by log p(y | x^(z)), for predictors of clean items. Chung et al. 2023, section 3.
 
-    `log_prob` sees the denoiser's fields, and the gradient passes through the denoiser.
+    `log_prob` gets the denoiser's estimates and given fields; the gradient passes through the denoiser.
     """
 
     def evidence(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Tensor:
@@ -77,18 +77,18 @@ def of_estimate(denoise: Denoiser, log_prob: Callable[[Fields], Float[Tensor, " 
 def inpainting(
     denoise: Denoiser, known: Fields, where: Mapping[str, Bool[Tensor, "..."]], rigid: Collection[str] = ()
 ) -> Denoiser:
-    """The estimate with its known entries put in place, so that what is drawn around them fits to them.
+    """Replace the known entries of the estimate, so that the rest is drawn to fit them.
 
     known: fields of x. where: True at the entries that are known, broadcastable against the field. Deterministic
-    samplers end at the known entries; z there keeps the noise that it began with, alpha x + sigma eps, so that this is
-    the replacement of Song et al. 2021b (appendix I.2) with one noise for all levels.
-    rigid: fields of points [batch position axis] of which only the distances are known: at each level they go where
-    they are nearest to the estimate, turned, moved and mirrored. Where they are, the noise decides, as it does without
-    inpainting, so that a draw isn't torn between two places; for networks that commute with all of these.
+    samplers end at the known entries. There z keeps its initial noise, alpha x + sigma eps, so this is the replacement
+    method of Song et al. 2021b (appendix I.2) with the same noise at all levels.
+    rigid: fields of points [batch position axis] of which only the distances are known. At each level the known points
+    are rotated, translated and reflected to fit the estimate best. So the noise decides where they lie, as without
+    inpainting; fixed places would conflict with it. This needs a network that is equivariant to these operations.
     """
     for name in where:
         if name not in known:
-            raise ShapeError(f"Expected the values of what is known of '{name}', got those of {sorted(known)}.")
+            raise ShapeError(f"Expected known values of '{name}', got those of {sorted(known)}.")
 
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
         estimate = dict(denoise(z, log_snr, condition, mask))
@@ -104,9 +104,9 @@ def fitted(
     points: Float[Tensor, "batch position axis"], where: Bool[Tensor, "#batch position 1"],
     places: Float[Tensor, "batch position axis"],
 ) -> Float[Tensor, "batch position axis"]:  # fmt: skip
-    """Points under the rotation or reflection and the translation that bring those at `where` nearest to their places.
+    """Points rotated or reflected, and translated, so that those at `where` fit `places` best (least squares).
 
-    With centred points P, Q and P^T Q = U S V^T it is U V^T. Schönemann 1966 (orthogonal Procrustes problem).
+    With centred points P, Q and P^T Q = U S V^T, it is U V^T. Schönemann 1966 (orthogonal Procrustes problem).
     """
     weight = where.to(points)
     count = weight.sum(1, keepdim=True).clamp(min=1)

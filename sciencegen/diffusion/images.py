@@ -17,9 +17,9 @@ from sciencegen.networks.unet import UNetDenoiser, UNetSettings
 
 @dataclass(frozen=True)
 class ImageDiffusionSettings:
-    """unet: of the network. log_snr_max, log_snr_min: where the schedule ends; detail finer than e^(-log_snr_max / 2)
-    of an image's standard deviation isn't modelled. diffusion: how to train and draw; its weighting is the bound's own:
-    an instrument's noise is to be learned as well as what lies behind it."""
+    """unet: settings of the network. log_snr_max, log_snr_min: ends of the schedule; variations below
+    e^(-log_snr_max / 2) of an image's standard deviation are not modelled. diffusion: settings of training and of
+    sampling; its default weighting is that of the bound, because the instrument's noise is modelled with the signal."""
 
     unet: UNetSettings = field(default_factory=UNetSettings)
     log_snr_max: float = 10.0
@@ -37,11 +37,11 @@ def image_diffusion(
     context: Mapping[str, int] | None = None,
     settings: ImageDiffusionSettings | None = None,
 ) -> DiffusionModel:
-    """A `LatentModel` of images of `shape` (channels, y, x) that vary by about 1.
+    """A `LatentModel` of images of `shape` (channels, y, x) whose values have a standard deviation of about 1.
 
-    conditions: how its columns turn. context: fields that are given beside the image, by their numbers of channels
-    (`UNetDenoiser`); `generate` then takes a Batch of them as `like`. Its bound is in nats per image:
-    `terms(batch).bits_per_dimension(model.state.dimensions(batch), step)`.
+    conditions: how the columns of the condition transform. context: number of channels of each field that is given with
+    the image (`UNetDenoiser`); `generate` then takes a Batch of these fields as `like`. `terms` gives the bound in nats
+    per image; in bits per dimension: `terms(batch).bits_per_dimension(model.state.dimensions(batch), step)`.
     """
     s = settings or ImageDiffusionSettings()
     network = UNetDenoiser(IMAGE, shape, conditions, context, s.unet)

@@ -29,19 +29,19 @@ class DiffusionPrior(nn.Module):
 
         log p(z | c) = log p_diffusion(u | c) - log |det L|,    u = L^-1 (z - m),    L L^T the latents' covariance
 
-    `forward` and `inverse` carry standard normal noise to latents and back by the probability-flow ODE, whose steps
-    cost four network evaluations each, and undo one another up to its error. `draw` takes the sampler, the steps and
-    the guidance of the diffusion's settings.
+    `forward` and `inverse` map standard normal noise to latents and back by the probability-flow ODE, with four network
+    evaluations per step. They are inverse to each other up to the discretization error. `draw` uses the sampler, the
+    steps and the guidance of the diffusion's settings.
 
     Parameters
     ----------
     latent_size : int
     property_count : int
-        Columns of the condition.
+        Number of columns of the condition.
     settings : VectorDiffusionSettings, optional
-        Conditions are forgotten by who fits the prior, whatever they say.
+        Their `dropout` is ignored: the function that fits the prior drops conditions itself.
     seed : int
-        The starting weights follow from it alone.
+        Seed of the initial weights.
 
     References
     ----------
@@ -74,11 +74,11 @@ class DiffusionPrior(nn.Module):
 
     @property
     def reader(self) -> nn.Linear | None:
-        """The layer that reads the condition, its features last; None without properties."""
+        """The layer that reads the condition as its last input features; None without properties."""
         return self.model.network.known if self.property_count else None
 
     def standardize(self, latents: Float[Tensor, "item latent"]) -> None:
-        """Take centre and covariance of the latents: the prior then starts as their Gaussian fit."""
+        """Set centre and covariance from latents, so that the prior starts as their Gaussian fit."""
         centred = latents - latents.mean(0)
         covariance = centred.T @ centred / max(1, len(latents) - 1)
         floor = 1e-6 * covariance.diagonal().mean().clamp(min=1e-12)
@@ -95,11 +95,11 @@ class DiffusionPrior(nn.Module):
         return Batch({NAME: value}, None, condition)
 
     def log_prob(self, latent: Latent, condition: Condition = None) -> Float[Tensor, " batch"]:
-        """Exact up to the ODE's steps; latent_size backward passes for each evaluation, so not a loss to train with."""
+        """Exact up to the ODE's discretization. Too slow as a training loss: latent_size backward passes per step."""
         return self.model.log_prob(self.whitened(latent, condition)) - self._log_det()
 
     def inverse(self, latent: Latent, condition: Condition = None) -> Latent:
-        """Latents to the noise that `forward` turns into them."""
+        """The noise that `forward` maps to these latents."""
         return self.model.encode(self.whitened(latent, condition))
 
     def forward(self, noise: Latent, condition: Condition = None) -> Latent:
@@ -107,24 +107,24 @@ class DiffusionPrior(nn.Module):
         return self._coloured(self.model.decode(noise, condition))
 
     def draw(self, noise: Latent, condition: Condition = None) -> Latent:
-        """Standard normal noise to draws of p(z | c) by the sampler, the steps and the guidance of the settings."""
+        """Map standard normal noise to draws of p(z | c) with the settings' sampler, steps and guidance."""
         check_latents(noise, self.latent_size)
         return self._coloured(self.model.generate(noise, condition))
 
     def fit_loss(self, latent: Latent, condition: Condition, step: int, generator: Generator) -> Float[Tensor, ""]:
-        """The diffusion's, in nats per dimension."""
+        """The diffusion loss in nats per dimension."""
         return self.model.loss(self.whitened(latent, condition), step, generator)["loss"]
 
     def cross_entropy(self, latent: Latent, condition: Condition = None) -> float:
-        """A bound of -E log p(z | c) in nats, each latent at `TIMES` noise levels."""
+        """An upper bound on -E log p(z | c) in nats, each latent at `TIMES` noise levels."""
         many = self.whitened(latent, condition).repeat_interleave(TIMES)
         return float(self.model.terms(many).nats.mean() + self._log_det())
 
     @torch.no_grad()
     def start_unconditional(self, other: DiffusionPrior) -> None:
-        """Take over weights of a prior that reads conditions, as it is where it is told nothing."""
+        """Copy the weights of a conditional prior that apply when no condition is given."""
         read, now = other.model.network.known, self.model.network.known
-        now.weight.copy_(read.weight[:, : now.in_features])  # features of no condition are 0
+        now.weight.copy_(read.weight[:, : now.in_features])  # without a condition, its features are 0
         now.bias.copy_(read.bias)
 
     def _coloured(self, drawn: Batch) -> Latent:

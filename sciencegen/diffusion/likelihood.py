@@ -1,12 +1,12 @@
-"""The probability-flow ODE: the deterministic way between data and noise, and the density that it carries.
+"""The probability-flow ODE: the deterministic map between data and noise, and the density that it defines.
 
-Written in log-SNR l it needs the denoiser alone and is the same for every schedule:
+Written in log-SNR l, it depends on the denoiser only and is the same for every schedule:
 
     dz/dl = alpha/2 (x^(z) - alpha z)                                  Song et al. 2021b, eq. 13
     d log p(z)/dl = -alpha/2 (div x^(z) - alpha D)                     ibid., appendix D.2
 
-Steps are fixed (the classical Runge-Kutta of fourth order), so that no row depends on the others of its batch. Only
-continuous fields have such a density; given fields stay as they are.
+Steps are fixed (the classical Runge-Kutta method of fourth order), so that no row depends on the others of its batch.
+Only continuous fields have such a density; given fields are not changed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Divergence = Callable[[dict[str, Tensor], dict[str, Tensor]], Float[Tensor, " ba
 
 
 def velocity(denoise: Denoiser, state: State, z: Batch, log_snr: Float[Tensor, ""]) -> dict[str, Tensor]:
-    """Slope dz / dlog_snr of every field within its space, so that its divergence counts the space's own dimensions."""
+    """Slope dz / dlog_snr of every field, projected to its space, so that the divergence is that within the space."""
     x = predict(denoise, state, z, levels(log_snr, z))
 
     def of(name: str) -> Tensor:
@@ -43,7 +43,7 @@ def velocity(denoise: Denoiser, state: State, z: Batch, log_snr: Float[Tensor, "
 
 
 def flow(denoise: Denoiser, state: State, z: Batch, log_snrs: Path) -> Batch:
-    """Carries z from log_snrs[0] to log_snrs[-1], in either direction."""
+    """Integrate z from log_snrs[0] to log_snrs[-1], in either direction."""
     move = lambda at, log_snr: velocity(denoise, state, at, log_snr)  # noqa: E731
     for start, end in pairwise(log_snrs):
         z = _runge_kutta(move, z, start, end)
@@ -51,16 +51,16 @@ def flow(denoise: Denoiser, state: State, z: Batch, log_snrs: Path) -> Batch:
 
 
 def encode(denoise: Denoiser, state: State, x: Batch, log_snrs: Path) -> Batch:
-    """Data to its noise. log_snrs: [point], rising as for a sampler. `decode` is the inverse, up to the steps' error.
+    """Map data to noise. log_snrs: [point], rising as for a sampler. `decode` is the inverse, up to the error of steps.
 
-    Data enters as the least noisy z without its noise, alpha x: what is lost is smaller than e^(-log_snr / 2).
+    The path starts from the least noisy z without its noise, alpha x; this neglects less than e^(-log_snr / 2).
     """
     scaled = {name: _least_noisy(state, name, x, log_snrs).alpha * x[name] for name in state.fields}
     return flow(denoise, state, with_fields(x, scaled), log_snrs.flip(0))
 
 
 def decode(denoise: Denoiser, state: State, z: Batch, log_snrs: Path) -> Batch:
-    """Noise to its data."""
+    """Map noise to data."""
     z = flow(denoise, state, z, log_snrs)
     return with_fields(z, {name: z[name] / _least_noisy(state, name, z, log_snrs).alpha for name in state.fields})
 
@@ -83,7 +83,7 @@ def _runge_kutta(move: Callable[[Batch, Tensor], dict[str, Tensor]], z: Batch, s
 
 
 def exact_divergence(outputs: dict[str, Tensor], inputs: dict[str, Tensor]) -> Float[Tensor, " batch"]:
-    """One backward pass for each number of an item: for small items and for checks."""
+    """Exact, with one backward pass for each number of an item: for small items and for tests."""
     parts = []
     for name, value in inputs.items():
         size = math.prod(value.shape[1:])
@@ -96,9 +96,9 @@ def exact_divergence(outputs: dict[str, Tensor], inputs: dict[str, Tensor]) -> F
 
 
 def hutchinson_divergence(state: State, like: Batch, generator: Generator) -> Divergence:
-    """E[probe . J probe] over signs, projected; one backward pass. Hutchinson 1990; Grathwohl et al. 2019.
+    """E[probe . J probe] over projected random signs, by one backward pass. Hutchinson 1990; Grathwohl et al. 2019.
 
-    One probe for each item serves the whole way.
+    Each item has one probe, which is used at all steps.
     """
 
     def signs(value: Tensor) -> Tensor:
@@ -120,13 +120,13 @@ def hutchinson_divergence(state: State, like: Batch, generator: Generator) -> Di
 def log_prob(
     denoise: Denoiser, state: State, x: Batch, log_snrs: Path, divergence: Divergence = exact_divergence
 ) -> Float[Tensor, " batch"]:
-    """Log p(x) in nats: of the noise that x flows to, and of the volume that the way changes.
+    """Log p(x) in nats: the log density of the noise that x maps to, plus the change of volume along the path.
 
-    x is taken as is; the density is that of data with the least noise, e^(-log_snr_max / 2) of its scale.
+    No noise is added to x; the density is that of data at the lowest noise level, e^(-log_snr_max / 2) of its scale.
     """
     check_continuous(state)
     state.check(x.fields, x.mask)
-    with torch.inference_mode(False):  # a divergence is a gradient
+    with torch.inference_mode(False):  # a divergence needs gradients
         return _log_prob(denoise, state, x.map(differentiable), differentiable(log_snrs), divergence)
 
 
@@ -149,7 +149,7 @@ def _log_prob(
 
 
 DENSITY = "log density change"
-"""What is integrated beside the fields, as one more field [batch]."""
+"""Name of the additional field [batch] that is integrated with the others."""
 
 
 def _step_with_divergence(
@@ -169,7 +169,7 @@ def _step_with_divergence(
 
 
 def check_continuous(state: State) -> None:
-    """An error for categorical fields, which have no density."""
+    """Raise an error for categorical fields, which have no density."""
     categorical = [name for name, field in state.fields.items() if isinstance(field.space, Categorical)]
     if categorical:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""The diffusion model of any data: a network, a state and a schedule in, a `LatentModel` out."""
+"""The diffusion model for any data: a `LatentModel` made of a network, a state and a schedule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.normal import check_latents
 
 EVALUATION_SEED = 2107_0630
-"""Not 0: data drawn from seed 0 must not meet their own noise again."""
+"""Not 0, so that data drawn with seed 0 are not noised with the same random numbers."""
 
 Condition = Float[Tensor, "batch property"] | None
 Accept = Callable[[Batch], Tensor]
@@ -40,12 +40,12 @@ Bend = Callable[[Denoiser], Denoiser]
 
 @dataclass(frozen=True)
 class DiffusionSettings:
-    """How to train and how to draw.
+    """Settings of training and sampling.
 
-    prediction: what the network's output is (TO_X). weighting: of the loss (WEIGHTINGS). dropout: conditions to forget.
-    sampler, steps: of `generate` (SAMPLERS). last_time, crowding: where its steps lie (`schedules.log_snr_grid`).
-    flow_steps: of the probability-flow ODE, four network evaluations each. guidance: how far drawing under a condition
-    leans away from the unconditional model.
+    prediction: what the network predicts (TO_X). weighting: of the loss (WEIGHTINGS). dropout: of conditions, in
+    training. sampler, steps: of `generate` (SAMPLERS). last_time, crowding: placement of the steps
+    (`schedules.log_snr_grid`). flow_steps: steps of the probability-flow ODE, with four network evaluations each.
+    guidance: weight of classifier-free guidance (`guidance.classifier_free`).
     """
 
     prediction: str = "v"
@@ -69,14 +69,14 @@ class DiffusionSettings:
 
 
 class DiffusionModel(nn.Module):
-    """A variational diffusion model. Kingma et al. 2021. As a module it is its own denoiser.
+    """A variational diffusion model. Kingma et al. 2021. The module itself is the denoiser.
 
-    network(z, log_snr, condition, mask) -> fields: any module with a denoiser's signature; what it returns is
-    `settings.prediction`. shapes: each field of the state without its batch dimension. A latent is the noise at
-    log_snr_min, all fields in a row; fields that aren't of the state are given by `like`, as is a mask.
+    network(z, log_snr, condition, mask) -> fields: any module with a denoiser's signature; its output is interpreted as
+    `settings.prediction`. shapes: shape of each field of the state, without the batch dimension. A latent is the noise
+    at log_snr_min, all fields flattened into one row. `like` passes the mask and the fields outside the state.
     """
 
-    network: Any  # a module to torch, a denoiser's signature to us
+    network: Any  # a module with the signature of a denoiser
     schedule: Any
 
     def __init__(
@@ -96,18 +96,18 @@ class DiffusionModel(nn.Module):
         self.latent_size = self.semantic_size = sum(math.prod(shape) for shape in self.shapes.values())
 
     def forward(self, z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
-        """x^ of every field: the network's output, converted."""
+        """The estimate x^ of every field, converted from the network's output."""
         output = self.network(z, log_snr, condition, mask)
         return convert(self.state, output, Batch(z, mask, condition), log_snr, self.settings.prediction, "x")
 
     def denoiser(self) -> Denoiser:
-        """With the settings' guidance."""
+        """The model with the guidance of the settings."""
         return classifier_free(self, self.settings.guidance)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """Named scalars: loss, the weighted objective in nats per dimension. A learned schedule's gradient is that of
+        """Named scalars. loss: the weighted objective in nats per dimension. A learned schedule gets the gradient of
         the loss's variance."""
         x = self.state.embed(batch).with_condition(self.settings.dropout(batch.condition, generator))
         times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
@@ -120,7 +120,7 @@ class DiffusionModel(nn.Module):
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:
-        """The bound of -log p(x | c) in nats, of one time for each item; of one fixed seed unless told."""
+        """The bound on -log p(x | c) in nats, at one random time per item; without a generator the seed is fixed."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         x = self.state.embed(batch)
         times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
@@ -135,7 +135,7 @@ class DiffusionModel(nn.Module):
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """Each item's noise; continuous fields only, padded to the model's shapes."""
+        """The noise of each item; for continuous fields only, which must be padded to the model's shapes."""
         check_continuous(self.state)
         x = self.state.embed(batch)
         for name, shape in self.shapes.items():
@@ -162,7 +162,7 @@ class DiffusionModel(nn.Module):
         accept: Accept | None = None,
         like: Batch | None = None,
     ) -> Float[Tensor, "batch latent"]:
-        """The noise itself, in the state's spaces: the prior of latents is standard normal whatever the condition."""
+        """The noise itself, projected to the state's spaces: latents are standard normal under every condition."""
         return self.row_of(self.start(noise, condition, like))
 
     @torch.no_grad()
@@ -173,21 +173,21 @@ class DiffusionModel(nn.Module):
         accept: Accept | None = None,
         like: Batch | None = None,
     ) -> Batch:
-        """Items of p(x | c), by the settings' sampler and guidance; a row's item follows from its noise alone, so that
-        `accept` has no choice. like: mask and given fields of the items."""
+        """Draw items of p(x | c) with the settings' sampler and guidance. Each item is determined by its row of noise,
+        so `accept` is not used. like: mask and given fields of the items."""
         return self.draw(self.start(noise, condition, like), self.settings.sampler, self.settings.steps)
 
     @torch.no_grad()
     def complete(self, like: Batch, noise: Fields, bend: Bend | None = None) -> Batch:
-        """Items of p(x | what `like` gives, c), in its sizes and under its condition: each field of the state from its
-        noise, by the settings' sampler and guidance. bend: further guidance."""
+        """Draw the state's fields from `noise`, given the other fields, the mask and the condition of `like`, with the
+        settings' sampler and guidance. bend: further guidance."""
         z = with_fields(like, self.state.project(noise, like.mask, "noise"))
         return self.draw(z, self.settings.sampler, self.settings.steps, bend=bend)
 
     @torch.no_grad()
     def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
-        """Noisy z to items by any sampler; the noise that it needs follows from z unless it is given. bend: the
-        denoiser, as in guidance.py."""
+        """Denoise z to items with the sampler `name`. noise: of random samplers; derived from z by default. bend: a
+        function from denoiser to denoiser, as in guidance.py."""
         path, denoise = self.path(steps, z), self.denoiser()
         denoise = denoise if bend is None else bend(denoise)
         if noise is None:
@@ -203,13 +203,13 @@ class DiffusionModel(nn.Module):
         condition: Condition = None,
         like: Batch | None = None,
     ) -> Batch:
-        """An item for each `steering.count` rows: the best particle of p(x | c) e^reward(x). like: as of `generate`,
-        one row for each particle."""
+        """One item for each `steering.count` rows: the best of its particles, which are drawn from
+        p(x | c) e^reward(x). like: as in `generate`, with one row per particle."""
         return best_particles(self.draw_steered(self.start(noise, condition, like), steering), steering)
 
     @torch.no_grad()
     def draw_steered(self, z: Batch, steering: Steering) -> Batch:
-        """Noisy particles to items, by ancestral steps of the settings' number and guidance."""
+        """Denoise particles to items by ancestral steps, with the settings' number of steps and guidance."""
         inside = replace(steering, reward=lambda x: steering.reward(self.state.read(x)))
         path, noise = self.path(self.settings.steps, z), noise_of_start(self.state, z)
         return self.state.read(sample_steered(self.denoiser(), self.state, z, path, noise, inside))
@@ -220,20 +220,20 @@ class DiffusionModel(nn.Module):
         return log_snr_grid(self.schedule, steps, first, self.settings.last_time, self.settings.crowding)
 
     def flow_path(self, like: Batch) -> Path:
-        """The whole way, for the probability-flow ODE."""
+        """Log-SNR values of the probability-flow ODE, over the whole range of the schedule."""
         return log_snr_grid(self.schedule, self.settings.flow_steps, like[next(iter(self.state.fields))])
 
     def row_of(self, z: Batch) -> Float[Tensor, "batch latent"]:
-        """All fields of the state in a row; `fields_of` is its inverse."""
+        """All fields of the state flattened into one row; `fields_of` is the inverse."""
         return torch.cat([z[name].flatten(1) for name in self.state.fields], 1)
 
     def fields_of(self, row: Float[Tensor, "batch latent"]) -> dict[str, Tensor]:
-        """As they stand in a row of numbers, not yet in their spaces."""
+        """The fields contained in a row of numbers, not yet projected to their spaces."""
         parts = row.split([math.prod(shape) for shape in self.shapes.values()], 1)
         return {n: part.reshape(-1, *self.shapes[n]) for n, part in zip(self.shapes, parts, strict=True)}
 
     def start(self, latent: Float[Tensor, "batch latent"], condition: Condition, like: Batch | None) -> Batch:
-        """A row of numbers as noise in the state's spaces, beside what is given."""
+        """The noise in a row of numbers, projected to the state's spaces, together with the given fields."""
         check_latents(latent, self.latent_size)
         fields = self.fields_of(latent)
         given, mask = (like.fields, like.mask) if like is not None else ({}, None)

@@ -1,7 +1,7 @@
-"""What a denoiser is trained and evaluated by: the bound of log p(x), its discrete-time form, and weighted losses.
+"""Objectives to train and evaluate denoisers: the bound on log p(x), its discrete-time form, and weighted losses.
 
-Every loss is an integral over noise levels, of which each item contributes one: `time` [batch] is an argument, drawn by
-`low_discrepancy_times`, and `noise` are standard normal fields (`State.noise`).
+Every loss is an integral over noise levels, estimated at one level per item. The argument `time` [batch] is drawn by
+`low_discrepancy_times`; `noise` are standard normal fields (`State.noise`).
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class DiffusionBound:
     def bits_per_dimension(self, dimensions: Float[Tensor, " batch"], step: float = 1.0) -> Float[Tensor, " batch"]:
         """dimensions: `State.dimensions` of continuous data, the number of symbols of categorical data.
 
-        step: of continuous data that are quantized and then spread evenly over their bins: the density times step^D is
-        a lower bound of the probability of the quantized values. Theis et al. 2016, section 3.1.
+        step: bin width of quantized continuous data that were dequantized with uniform noise. The density times step^D
+        is a lower bound on the probability of the quantized values. Theis et al. 2016, section 3.1.
         """
         return (self.nats / dimensions - math.log(step)) / math.log(2)
 
 
 def low_discrepancy_times(count: int, generator: Generator, like: Tensor) -> Times:
-    """t_i = mod(u + i / count, 1): uniform each, and evenly spread together. Kingma et al. 2021, appendix I.1.
+    """t_i = mod(u + i / count, 1): each is uniform, together they are evenly spread. Kingma et al. 2021, appendix I.1.
 
     In random order, since a batch may be sorted.
     """
@@ -74,12 +74,12 @@ def squared_error(denoise: Denoiser, state: State, x: Batch, log_snr: Levels, no
 def diffusion_loss(
     denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields
 ) -> Float[Tensor, " batch"]:
-    """-1/2 (dlog_snr / dt) |eps - eps^|^2, whose mean over uniform t is the bound's. Kingma et al. 2021, section 5."""
+    """-1/2 (dlog_snr / dt) |eps - eps^|^2; its mean over t ~ U(0, 1) is in the bound. Kingma et al. 2021, section 5."""
     return weighted_loss(denoise, state, schedule, x, time, noise, elbo_weighting)
 
 
 def prior_loss(state: State, x: Batch, log_snr: Levels) -> Float[Tensor, " batch"]:
-    """KL(q(z_1 | x) || N(0, I)) = 1/2 sum [sigma^2 + alpha^2 x^2 - 1 - log sigma^2], of the noisiest z."""
+    """KL(q(z_1 | x) || N(0, I)) = 1/2 sum [sigma^2 + alpha^2 x^2 - 1 - log sigma^2], at the noisiest level."""
     squares, parts = state.squared_norms(x.fields, x.mask), []
     for name, field in state.fields.items():
         own = log_snr + field.log_snr_shift
@@ -89,7 +89,7 @@ def prior_loss(state: State, x: Batch, log_snr: Levels) -> Float[Tensor, " batch
 
 
 def reconstruction_loss(state: State, x: Batch, log_snr: Levels, noise: Fields) -> Float[Tensor, " batch"]:
-    """-log p(x | z_0) of the least noisy z; of continuous fields its expectation. Kingma et al. 2021, section 3.5."""
+    """-log p(x | z_0) at the least noisy level; its expectation for continuous fields. Kingma et al. 2021, sec. 3.5."""
     parts = []
     for name, field in state.fields.items():
         own = log_snr + field.log_snr_shift
@@ -101,7 +101,7 @@ def reconstruction_loss(state: State, x: Batch, log_snr: Levels, noise: Fields) 
 def continuous_bound(
     denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields
 ) -> DiffusionBound:
-    """The bound with infinitely many steps, of one `time` for each item. Kingma et al. 2021, section 5."""
+    """The bound with infinitely many steps, estimated at one `time` per item. Kingma et al. 2021, section 5."""
     return DiffusionBound(
         prior_loss(state, x, _at(schedule, 1.0, time)),
         diffusion_loss(denoise, state, schedule, x, time, noise),
@@ -112,7 +112,7 @@ def continuous_bound(
 def discrete_bound(
     denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, steps: int
 ) -> DiffusionBound:
-    """The bound of a model with `steps` ancestral steps, of one step for each item. Kingma et al. 2021, section 4.
+    """The bound of a model with `steps` ancestral steps, estimated at one step per item. Kingma et al. 2021, section 4.
 
     T/2 [SNR(s) - SNR(t)] |x - x^(z_t)|^2 = T/2 [e^(log_snr_s - log_snr_t) - 1] |eps - eps^|^2 with t = ceil(T time) / T
     and s = t - 1 / T.
@@ -141,8 +141,8 @@ def weighted_loss(
 ) -> Float[Tensor, " batch"]:
     """1/2 w(log_snr) (-dlog_snr / dt) |eps - eps^|^2, w at the process's log-SNR. Kingma & Gao 2023.
 
-    Its mean over uniform t is the same for every schedule with the same ends: the schedule is the density of an
-    importance sampler, `importance_schedule` that of p_w.
+    Its mean over uniform t is the same for every schedule with the same ends. The schedule acts as the density of an
+    importance sampler; `importance_schedule` gives the schedule with density p_w.
     """
     log_snr, slope = log_snr_and_slope(schedule, time)
     return -0.5 * weight(log_snr) * slope * squared_error(denoise, state, x, log_snr, noise)
@@ -151,12 +151,12 @@ def weighted_loss(
 def variance_minimizing_loss(
     denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weight: Weighting
 ) -> Float[Tensor, " batch"]:
-    """`weighted_loss`, whose gradient reaches a learned schedule as that of the estimate's variance.
+    """`weighted_loss`, with a backward pass that gives a learned schedule the gradient of the estimate's variance.
 
-    The loss's mean doesn't depend on the schedule's shape, so its variance is E[loss^2] up to a constant, and
-    d loss^2 = 2 loss d loss: the ordinary backward pass serves, scaled on its way to the schedule. Kingma et al. 2021,
-    section 5.3. Divided by the batch's mean of loss^2 it is the gradient of log E[loss^2]. The denoiser's own gradient
-    is that of the loss.
+    The loss's mean doesn't depend on the schedule's shape, so its variance is E[loss^2] up to a constant. As
+    d loss^2 = 2 loss d loss, it suffices to scale the ordinary gradient where it reaches the schedule (Kingma et al.
+    2021, section 5.3). Division by the batch's mean of loss^2 makes it the gradient of log E[loss^2]. The denoiser gets
+    the gradient of the loss.
     """
     log_snr, slope = (value.clone() for value in log_snr_and_slope(schedule, time))
     losses = -0.5 * weight(log_snr) * slope * squared_error(denoise, state, x, log_snr, noise)

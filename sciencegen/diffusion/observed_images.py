@@ -1,7 +1,7 @@
-"""The diffusion of images as an instrument saw them: blurred by a point spread function, with noise of known variance.
+"""A diffusion model of observed images: blurred by a point spread function (psf), with noise of known variance.
 
-What is modelled is p(x | c, psf, variance), x being the pixels with their noise; psf and variance are given to the
-network beside the image. Inside, pixels are in units of their noise and stretched (`stretch`). Nothing is deconvolved.
+It models p(x | c, psf, variance), where x are the noisy pixels; psf and variance are inputs of the network. The network
+works on pixels in units of their noise, stretched (`stretch`). Images are not deconvolved.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.networks.normal import check_latents
 
 NOISE = "noise"
-"""The network sees the psf over the greatest peak of those in `seen`, and as `noise` the logarithm of sigma (of a
-variance above 0), less the mean of those. The other fields are those of `data.observation`."""
+"""Input of the network: the logarithm of sigma (variances must be above 0), minus its mean over `seen`. The network's
+psf is divided by the largest value of those in `seen`. The other fields are those of `data.observation`."""
 
 
 class ObservedImageDiffusion(nn.Module):
     """A `LatentModel` of Batches with the fields image, psf and variance.
 
-    diffusion: of stretched images, with the context `psf` and `noise` (`images.image_diffusion`). seen: psf and
-    variance of a few items [kept ...]; draws are seen through one of them, as the first number of a latent says: Phi of
-    it is the place in 0..1. The rest of a latent is the image's noise. steps_per_sigma: pixels are whole multiples of
-    the item's smallest sigma over this; they are spread evenly over their steps before they are stretched (Theis et al.
-    2016).
+    diffusion: model of stretched images, with the context `psf` and `noise` (`images.image_diffusion`). seen: psf and
+    variance of a few items [kept ...]. Each draw uses one of them, selected by the first number of its latent: the
+    index is the integer part of kept Phi(number). The rest of a latent is the image's noise. steps_per_sigma: pixels
+    are whole multiples of the item's smallest sigma divided by this. They are dequantized with uniform noise before
+    they are stretched (Theis et al. 2016).
     """
 
     psf: Tensor
@@ -56,8 +56,8 @@ class ObservedImageDiffusion(nn.Module):
     # --- training -----------------------------------------------------------------------------------------------------
 
     def embed(self, batch: Batch, generator: Generator | None = None) -> Batch:
-        """The image spread over its steps and stretched, psf and noise as the network gets them. Without a generator
-        pixels stay in the middle of their steps."""
+        """The inputs of the diffusion: the image, dequantized and stretched, psf and noise. Without a generator, pixels
+        stay at the centre of their bins."""
         image, sigma = batch[IMAGE], self._sigma(batch)
         if generator is not None:
             uniform = torch.rand(image.shape, generator=generator, device=generator.device, dtype=image.dtype)
@@ -68,18 +68,18 @@ class ObservedImageDiffusion(nn.Module):
     def _sigma(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
         sigma = batch[VARIANCE].to(batch[IMAGE] if IMAGE in batch.fields else batch[VARIANCE]).sqrt()
         if not (sigma > 0).all():
-            raise DataError("Expected noise of a variance above 0, in units of which pixels are told; got 0.")
+            raise DataError("Expected noise of a variance above 0, since pixels are divided by its root; got 0.")
         return sigma
 
     def step(self, batch: Batch) -> Float[Tensor, "batch band 1 1"]:
-        """Of which pixels are whole multiples, in their unit."""
+        """The quantization step of the pixels, in their unit."""
         return self._sigma(batch).amin((-2, -1), keepdim=True) / self.steps_per_sigma
 
     def _given(self, batch: Batch) -> dict[str, Tensor]:
         return {PSF: batch[PSF] / self.psf_scale, NOISE: self._sigma(batch).log() - self.log_sigma}
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """The diffusion's, of stretched images."""
+        """The diffusion loss of the stretched images."""
         return self.diffusion.loss(self.embed(batch, generator), step, generator)
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
@@ -87,7 +87,7 @@ class ObservedImageDiffusion(nn.Module):
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:
-        """The bound of -log p(x | c, psf, variance) in nats, x in the image's own unit and spread over its steps.
+        """The bound on -log p(x | c, psf, variance) in nats, with x in the image's own unit and dequantized.
 
         -log p(x) = -log p(u) - sum log du/dx,   du/dx = (du/dw) / sigma.
         """
@@ -98,23 +98,23 @@ class ObservedImageDiffusion(nn.Module):
         return replace(bound, reconstruction=bound.reconstruction - slope)
 
     def bits_per_pixel(self, batch: Batch, generator: Generator | None = None) -> Float[Tensor, " batch"]:
-        """An upper bound of what the quantized pixels cost, each a whole multiple of `step`: the density's bound, less
-        log2 of the step. A pixel of noise alone costs `noise_bits` at least."""
+        """An upper bound on the bits per pixel, quantized to multiples of `step`: the bound of the density, minus log2
+        of the step. Noise alone takes at least `noise_bits` per pixel."""
         steps = self.step(batch).log().expand(-1, batch[IMAGE].shape[1], 1, 1).mean((1, 2, 3))
         nats = self.terms(batch, generator).nats / batch[IMAGE][0].numel()
         return (nats - steps) / math.log(2)
 
     @property
     def noise_bits(self) -> float:
-        """log2(steps_per_sigma sqrt(2 pi e)): bits of white Gaussian noise alone."""
+        """log2(steps_per_sigma sqrt(2 pi e)): bits per pixel of white Gaussian noise alone."""
         return math.log2(self.steps_per_sigma * math.sqrt(2 * math.pi * math.e))
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """Each item's noise by the probability flow, seen through the nearest psf and variance of `seen`: `decode`
-        gives the pixels back, with that psf and variance. The condition isn't told."""
+        """The noise of each item by the probability flow, given the nearest psf and variance of `seen`: `decode`
+        restores the pixels, with that psf and variance. The condition is not used."""
         place = self._nearest(batch)
         x = self.embed(with_fields(self._seen(place), {IMAGE: batch[IMAGE]}))
         middle = torch.special.ndtri((place.double() + 0.5) / len(self.psf)).to(x[IMAGE])
@@ -130,7 +130,7 @@ class ObservedImageDiffusion(nn.Module):
     def sample(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Float[Tensor, "batch latent"]:
-        """The noise itself: the prior of latents is standard normal whatever the condition."""
+        """The noise itself: latents are standard normal under every condition."""
         self._like(noise)
         return noise
 
@@ -142,8 +142,8 @@ class ObservedImageDiffusion(nn.Module):
         accept: Accept | None = None,
         like: Batch | None = None,
     ) -> Batch:
-        """Items of p(x | c, psf, variance) by the diffusion's sampler and guidance. like: psf and variance, those that
-        the noise chooses from `seen` unless given."""
+        """Draw items of p(x | c, psf, variance) with the diffusion's sampler and guidance. like: psf and variance; by
+        default those of `seen` that the noise selects."""
         like = self._like(noise) if like is None else like
         return self._read(self.diffusion.generate(noise[:, 1:], condition, like=self._context(like)), like)
 
@@ -151,7 +151,7 @@ class ObservedImageDiffusion(nn.Module):
     def steered(
         self, noise: Float[Tensor, "particle latent"], steering: Steering, condition: Condition = None
     ) -> Batch:
-        """An item for each `steering.count` rows, seen as the first of them says."""
+        """One item for each `steering.count` rows, with the psf and variance that the first row selects."""
         noise = noise.clone()
         noise[:, 0] = noise[:: steering.count, 0].repeat_interleave(steering.count)
         like = self._like(noise)
@@ -175,7 +175,7 @@ class ObservedImageDiffusion(nn.Module):
         return Batch({IMAGE: image, PSF: like[PSF], VARIANCE: like[VARIANCE]})
 
     def _nearest(self, batch: Batch) -> Int[Tensor, " batch"]:
-        """Of `seen`, to each item's psf (relative squared distance) and noise (squared distance of log sigma)."""
+        """Index in `seen` nearest to each item by psf (relative squared distance) and noise (that of log sigma)."""
         side = max(int(batch[PSF].shape[-1]), int(self.psf.shape[-1]))
         psf, kept = (_in_the_middle(one, side).flatten(1) for one in (batch[PSF], self.psf.to(batch[PSF])))
         squares = kept.square().sum(1).mean().clamp(min=torch.finfo(kept.dtype).tiny)
@@ -185,6 +185,6 @@ class ObservedImageDiffusion(nn.Module):
 
 
 def _in_the_middle(psf: Float[Tensor, "batch y x"], side: int) -> Float[Tensor, "batch side side"]:
-    """On a square of another odd side."""
+    """Pad to a square of another odd side."""
     margin = (side - psf.shape[-1]) // 2
     return nn.functional.pad(psf, [margin] * 4)

@@ -1,7 +1,7 @@
-"""The diffusion process: q(z_t | x), q(z_s | z_t, x), and every way to say what a network predicts.
+"""The diffusion process: q(z_t | x), q(z_s | z_t, x), and conversions between the quantities a network may predict.
 
 Variance preserving throughout: alpha^2 = sigmoid(log_snr), sigma^2 = sigmoid(-log_snr). Kingma et al. 2021, section 3.
-Every other process differs by a rescaling of z alone (ibid., section 5.1). t is noisier than s, log_snr_t < log_snr_s.
+Other processes differ only by a rescaling of z (ibid., section 5.1). t is noisier than s, log_snr_t < log_snr_s.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Levels = Float[Tensor, " batch"]
 class Denoiser(Protocol):
     """E[x | z] of every field of the state, from noisy z (and given fields) at a log-SNR for each item.
 
-    condition: [batch property], NaN where free. mask: [batch position], True where real.
+    condition: [batch property], NaN where not given. mask: [batch position], False for padding.
     """
 
     def __call__(self, z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields: ...
@@ -63,7 +63,7 @@ def levels(log_snr: Tensor, like: Batch) -> Levels:
 
 
 def predict(denoise: Denoiser, state: State, z: Batch, log_snr: Levels) -> dict[str, Tensor]:
-    """The denoiser's estimate of x, in the state's spaces; everything here calls denoisers through this."""
+    """The denoiser's estimate of x, checked and projected to the state's spaces. Call denoisers through this."""
     state.check(z.fields, z.mask)
     estimate = denoise(z.fields, log_snr, z.condition, z.mask)
     state.check(estimate, z.mask, "denoiser's estimate")
@@ -150,7 +150,7 @@ FROM_X: dict[str, Conversion] = {
 
 
 def convert(state: State, values: Fields, z: Batch, log_snr: Levels, source: str, target: str) -> dict[str, Tensor]:
-    """The fields of one prediction as another, both of TO_X's names."""
+    """Convert predictions of the kind `source` to the kind `target`, both names in TO_X."""
     for kind in (source, target):
         if kind not in TO_X:
             raise unknown_name("prediction", kind, TO_X)

@@ -1,8 +1,8 @@
-"""From noise to data. Every sampler has one signature and is the paper's algorithm in log-SNR.
+"""Samplers, from noise to data. All have the same signature and implement the cited algorithm in terms of log-SNR.
 
 z: a Batch of noise at log_snrs[0]. log_snrs: [point], rising (`schedules.log_snr_grid`). noise(step, like): standard
-normal fields like those of the Batch, of which samplers that are random ask once a step; a caller who keys it by row
-gets rows that don't depend on what they are drawn with. Returned is z at log_snrs[-1].
+normal fields shaped like those of the Batch; random samplers call it once per step. If it is keyed by row, a row's
+result does not depend on the other rows of its batch. Samplers return z at log_snrs[-1].
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ Path = Float[Tensor, " point"]
 
 @runtime_checkable
 class Sampler(Protocol):
-    """A function that carries z from log_snrs[0] to log_snrs[-1]."""
+    """A function that takes z from log_snrs[0] to log_snrs[-1]."""
 
     def __call__(self, denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch: ...
 
 
 def noise_of(state: State, generator: Generator) -> Noise:
-    """Noise of a generator, for when rows need not be independent of their batch."""
+    """Noise from a generator, if rows need not be independent of their batch."""
     return lambda step, like: state.noise(like, generator)
 
 
 def noise_of_start(state: State, start: Batch) -> Noise:
-    """Noise that follows from each item's own start (its noisiest z) and the step: a draw is a function of its start,
-    whatever stands beside it in the batch. Philox, keyed by a hash of the start."""
+    """Noise determined by each item's own start (its noisiest z) and the step, so that a draw does not depend on the
+    other items of its batch. Philox, keyed by a hash of the start."""
     keys = start_keys(state, start)
 
     def noise(step: int, like: Batch) -> Fields:
@@ -65,18 +65,18 @@ def noise_of_start(state: State, start: Batch) -> Noise:
 
 
 def start_keys(state: State, start: Batch) -> list[int]:
-    """A hash of each item's start, of 64 bits."""
+    """A 64-bit hash of each item's start."""
     field = start[next(iter(state.fields))].cpu().numpy()
     return [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in field]
 
 
 def no_noise(step: int, like: Batch) -> Fields:
-    """For samplers that are deterministic."""
+    """The noise of deterministic samplers: an error if it is called."""
     raise ConfigError("Expected noise for a sampler that is random, got none. Pass `noise_of(state, generator)`.")
 
 
 def check_path(log_snrs: Path) -> None:
-    """An error for fewer than 2 log-SNR values, or values that don't rise."""
+    """Raise an error for fewer than 2 log-SNR values, or values that do not rise."""
     if log_snrs.ndim != 1 or len(log_snrs) < 2:
         raise ShapeError(f"Expected 2 or more log-SNR values [point], got {list(log_snrs.shape)}.")
     if not (log_snrs.diff() > 0).all():
@@ -169,7 +169,7 @@ SAMPLERS: Mapping[str, Sampler] = {
 GROUP = "sciencegen.samplers"
 """Entry points of samplers that other packages add."""
 DETERMINISTIC = ("ddim", "heun", "dpm-solver")
-"""Samplers that ask for no noise."""
+"""Samplers that use no noise."""
 
 
 def sampler(name: str) -> Sampler:
@@ -187,5 +187,5 @@ def sampler(name: str) -> Sampler:
 
 
 def clean(denoise: Denoiser, state: State, z: Batch, log_snr: Tensor) -> Batch:
-    """x^ of the least noisy z: the last step, without noise."""
+    """The estimate x^ at the least noisy z: the last step, without noise."""
     return with_fields(z, predict(denoise, state, z, levels(log_snr, z)))

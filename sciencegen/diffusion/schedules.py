@@ -1,4 +1,4 @@
-"""Log signal-to-noise ratio of time: fixed shapes, tables, and a learned monotone network.
+"""Log signal-to-noise ratio as a function of time: fixed shapes, tables, and a learned monotone network.
 
 A schedule maps times [time] in 0..1 to log-SNR log(alpha^2 / sigma^2), falling from `log_snr_max` at 0 (data) to
 `log_snr_min` at 1 (noise). The continuous-time bound depends on the two ends alone (Kingma et al. 2021, section 5);
@@ -34,7 +34,7 @@ class Schedule(Protocol):
 
 
 def check_ends(log_snr_max: float, log_snr_min: float) -> None:
-    """An error where the log-SNR of data is not above that of noise."""
+    """Raise an error unless log_snr_max is above log_snr_min."""
     if not log_snr_max > log_snr_min:
         raise ConfigError(f"Expected log_snr_max above log_snr_min, got {log_snr_max} and {log_snr_min}.")
 
@@ -42,13 +42,13 @@ def check_ends(log_snr_max: float, log_snr_min: float) -> None:
 def log_snr_and_slope(
     schedule: Schedule, time: Float[Tensor, " time"]
 ) -> tuple[Float[Tensor, " time"], Float[Tensor, " time"]]:
-    """log-SNR and its derivative by time, by forward differentiation; both take gradients to a learned schedule."""
+    """Log-SNR and its time derivative, by forward-mode differentiation; gradients reach a learned schedule by both."""
     log_snr, slope = torch.func.jvp(schedule, (time,), (torch.ones_like(time),))[:2]
     return log_snr, slope
 
 
 def check_times(last_time: float, crowding: float) -> None:
-    """An error unless 0 <= last_time < 1 and 0 < crowding <= 4."""
+    """Raise an error unless 0 <= last_time < 1 and 0 < crowding <= 4."""
     if not (0 <= last_time < 1 and 0 < crowding <= 4):
         raise ConfigError(f"Expected a last_time of 0 to below 1 and a crowding in 0..4, got {last_time}, {crowding}.")
 
@@ -56,11 +56,11 @@ def check_times(last_time: float, crowding: float) -> None:
 def log_snr_grid(
     schedule: Schedule, steps: int, like: Tensor, last_time: float = 0.0, crowding: float = 1.0
 ) -> Float[Tensor, " point"]:
-    """A sampler's way from noise to data, steps + 1 values.
+    """The steps + 1 log-SNR values of a sampler's path from noise to data.
 
-    Its times are last + (1 - last) u^crowding, u falling evenly from 1 to 0. With crowding above 1 the steps crowd
-    towards the data (as rho does in Karras et al. 2022, eq. 5). A way that ends at a last_time above 0 leaves the
-    least noise to the last estimate, which a network makes better than a long step to where next to none is left.
+    The times are last + (1 - last) u^crowding, with u falling evenly from 1 to 0. With crowding above 1, steps are
+    denser near the data (like rho in Karras et al. 2022, eq. 5). A path that ends at a last_time above 0 leaves the
+    remaining noise to the last estimate, which is more accurate than a long step to almost no noise.
     """
     if steps < 1:
         raise ConfigError(f"Expected 1 or more steps, got {steps}.")
@@ -107,7 +107,7 @@ class Cosine:
 class EDM:
     """sigma / alpha = (a + t (b - a))^rho with the ends' rho-th roots a, b. Karras et al. 2022, eq. 5.
 
-    The defaults are their 0.002 to 80 for data of standard deviation 1/2, stated for data of standard deviation 1.
+    The defaults are their 0.002 to 80, which is for data of standard deviation 1/2, rescaled to standard deviation 1.
     """
 
     log_snr_max: float = -2 * math.log(0.004)
@@ -130,7 +130,7 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {"linear": Linear, "cosine": Cos
 
 @dataclass(frozen=True)
 class Tabulated:
-    """Through the given log-SNR values at even times, straight between them. [point] float64, falling."""
+    """Linear interpolation of log-SNR values at evenly spaced times. log_snrs: [point] float64, falling."""
 
     log_snrs: Float[Tensor, " point"]
 
@@ -162,8 +162,8 @@ def schedule_of_density(
 ) -> Tabulated:
     """The schedule whose log-SNR at uniform time has this density (of any scale): the inverse of its distribution.
 
-    p(log_snr) = -dt / dlog_snr (Kingma & Gao 2023). Noise levels are importance-sampled by choosing this.
-    The density is kept above 1e-3 of its mean, so that no level is forgotten and no weight is above a thousand.
+    p(log_snr) = -dt / dlog_snr (Kingma & Gao 2023). Choosing it is importance sampling of noise levels.
+    The density is kept above 1e-3 of its mean, so that no level is left out and no weight is above a thousand.
     """
     check_ends(log_snr_max, log_snr_min)
     levels = torch.linspace(log_snr_max, log_snr_min, 4 * points, dtype=torch.float64)
@@ -181,9 +181,9 @@ def schedule_of_density(
 class Learned(nn.Module):
     """A monotone network between fixed ends. Kingma et al. 2021, section 3.2 and appendix H.
 
-    gamma~(t) = l1(t) + l3(sigmoid(l2(l1(t)))) with weights that are held positive, and
+    gamma~(t) = l1(t) + l3(sigmoid(l2(l1(t)))) with positive weights, and
     log_snr(t) = max + (min - max) (gamma~(t) - gamma~(0)) / (gamma~(1) - gamma~(0)).
-    It starts as nearly linear. What trains it is `objectives.variance_minimizing_loss`.
+    It starts nearly linear, and is trained by `objectives.variance_minimizing_loss`.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class Learned(nn.Module):
         return self.log_snr_max + (self.log_snr_min - self.log_snr_max) * done
 
     def _raw(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
-        """The second layer is stated by where each unit rises and how steeply, which learns well at every width."""
+        """gamma~. The second layer is parametrized by each unit's centre and steepness: this trains at every width."""
         steepness = 4 * functional.softplus(self.rise)
         hidden = torch.sigmoid(steepness * (time[:, None] - self.centre))
         return functional.softplus(self.slope) * time + hidden @ self.height.exp()

@@ -1,6 +1,6 @@
-"""Diffusion models of items of various sizes: the first number of a latent says how many positions an item has.
+"""Diffusion models of items of various sizes: the first number of a latent sets the item's number of positions.
 
-Items of one size are worked on together, so that nothing is computed for padding.
+Items of the same size are processed together, so that nothing is computed for padding.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sciencegen.networks.normal import check_latents
 
 @dataclass(frozen=True)
 class SizeTable:
-    """How many positions items have. sizes: ascending. counts: items of each. mean, std: of each (standardized)
-    property among the items of each size."""
+    """Distribution of the number of positions. sizes: ascending. counts: number of items of each size. mean, std: of
+    each (standardized) property among the items of each size."""
 
     sizes: Int[Tensor, " size"]
     counts: Float[Tensor, " size"]
@@ -48,9 +48,9 @@ class SizeTable:
 class SizedDiffusion(nn.Module):
     """p(n | c) p(x | n, c): a size by `SizeTable`, then an item of that size. Hoogeboom et al. 2022, section 3.
 
-    diffusion: of items of the greatest size and less; every field of its state has positions, and nothing is given.
-    What is drawn is padded to the greatest size and masked. In a latent a size stands as the normal quantile of its
-    place in p(n), so that decoding needs no condition for it.
+    diffusion: model of items up to the largest size; every field of its state has positions, and there are no given
+    fields. Draws are padded to the largest size and masked. A latent represents the size by the normal quantile of its
+    place in the distribution p(n), so that decoding the size needs no condition.
     """
 
     def __init__(self, diffusion: DiffusionModel, table: SizeTable) -> None:
@@ -60,7 +60,7 @@ class SizedDiffusion(nn.Module):
         self.semantic_size = self.latent_size
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """The diffusion's; sizes are counted, not learned."""
+        """The diffusion loss; the distribution of sizes is counted, not learned."""
         return self.diffusion.loss(batch, step, generator)
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
@@ -73,14 +73,14 @@ class SizedDiffusion(nn.Module):
         return self.table.sizes[place.clamp(max=len(self.table.sizes) - 1)]
 
     def quantiles(self, counts: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """What `counts` makes these sizes of: the middle of each one's share of p(n)."""
+        """Inverse of `counts`: the normal quantile of the middle of each size's interval in p(n)."""
         share = self.table.shares(1)[0]
         middle = share.cumsum(0) - 0.5 * share
         return torch.special.ndtri(middle)[torch.searchsorted(self.table.sizes, counts.cpu())]
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """Each item's size and noise; continuous fields only."""
+        """The size and the noise of each item; for continuous fields only."""
         check_continuous(self.state)
         if batch.mask is None:
             raise ShapeError("Expected a mask [batch position] that says how many positions each item has, got none.")
@@ -104,7 +104,7 @@ class SizedDiffusion(nn.Module):
     def sample(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Float[Tensor, "batch latent"]:
-        """The noise in the state's spaces, with a size of p(n | c)."""
+        """The noise projected to the state's spaces, with a size drawn from p(n | c)."""
         counts = self.counts(noise[:, 0], condition)
         return self._row(self._by_size(self._noise(noise, condition), counts, self._projected(lambda z: z)))
 
@@ -112,14 +112,14 @@ class SizedDiffusion(nn.Module):
     def generate(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Batch:
-        """Items of p(n | c) p(x | n, c), by the diffusion's sampler and guidance."""
+        """Draw items of p(n | c) p(x | n, c) with the diffusion's sampler and guidance."""
         return self.generate_sized(noise, self.counts(noise[:, 0], condition), condition)
 
     @torch.no_grad()
     def generate_sized(
         self, noise: Float[Tensor, "batch latent"], counts: Int[Tensor, " batch"], condition: Condition = None
     ) -> Batch:
-        """Items of p(x | n, c) of these sizes; what the noise says of a size is left aside."""
+        """Draw items of p(x | n, c) of these sizes; the size that the noise encodes is ignored."""
         settings = self.diffusion.settings
 
         def items(z: Batch) -> Batch:
@@ -131,7 +131,7 @@ class SizedDiffusion(nn.Module):
     def steered(
         self, noise: Float[Tensor, "particle latent"], steering: Steering, condition: Condition = None
     ) -> Batch:
-        """An item for each `steering.count` rows, of the size that the first of them says."""
+        """One item for each `steering.count` rows, of the size that the first row encodes."""
         quantile = noise[:: steering.count, 0].repeat_interleave(steering.count)
 
         def items(z: Batch) -> Batch:
@@ -150,21 +150,21 @@ class SizedDiffusion(nn.Module):
         return Batch(padded.fields, mask.to(x[next(iter(self.state.fields))].device), x.condition)
 
     def _noise(self, latent: Tensor, condition: Condition) -> Batch:
-        """A latent's fields as they stand in it, behind its size."""
+        """The fields of a latent, which follow its size; not projected."""
         check_latents(latent, self.latent_size)
         return Batch(self.diffusion.fields_of(latent[:, 1:]), None, condition)
 
     def _row(self, z: Batch) -> Float[Tensor, "batch latent"]:
-        assert z.mask is not None  # of `_by_size`
+        assert z.mask is not None  # set by `_by_size`
         row = self.diffusion.row_of(z)
         return torch.cat([self.quantiles(z.mask.sum(1))[:, None].to(row), row], 1)
 
     def _projected(self, work: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
-        """`work` on noise of one size, in the state's spaces."""
+        """`work`, applied to noise of one size after projection to the state's spaces."""
         return lambda z: work(Batch(self.state.project(z.fields, None), None, z.condition))
 
     def _by_size(self, batch: Batch, counts: Int[Tensor, " batch"], work: Callable[[Batch], Batch]) -> Batch:
-        """`work` on the items of each size, without padding; its results in the order of the batch, padded, masked."""
+        """Apply `work` to the items of each size, without padding. Results are padded, masked and in batch order."""
         if not len(counts) or not 1 <= int(counts.min()) <= int(counts.max()) <= self.largest:
             raise ConfigError(
                 f"Expected items of 1 to {self.largest} positions, the most that the model has seen, got "

@@ -1,4 +1,4 @@
-"""The space of a part of an item: Euclidean, with its centre at zero, or categorical; of any trailing shape."""
+"""The spaces of fields: Euclidean, Euclidean with zero mean over positions, or categorical; of any trailing shape."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.networks.normal import LOG_2_PI
 
 Real = Bool[Tensor, "batch ..."] | None
-"""Which entries of a field are an item's own; None: all. It has the field's leading dimensions."""
+"""True at the entries of a field that count, not at padding; None: all. Its shape is the field's first dimensions."""
 
 
 @runtime_checkable
 class Space(Protocol):
-    """What a kind of data needs to be diffused. `real` broadcasts over a value's trailing dimensions."""
+    """The operations that diffusion needs for a kind of data. `real` broadcasts over a value's trailing dimensions."""
 
     def project(self, value: Tensor, real: Real) -> Tensor:
-        """The nearest point of the space, zero where there is padding. White noise projected is the space's own."""
+        """The nearest point of the space, zero at padding. Projected white noise is standard normal in the space."""
 
     def dimensions(self, value: Tensor, real: Real) -> Float[Tensor, " batch"]:
-        """Of the space, for each item: the numbers that its noise has."""
+        """Dimension of the space for each item: the degrees of freedom of its noise."""
 
     def surprise(self, x: Tensor, z: Tensor, log_snr: Float[Tensor, " batch"], real: Real) -> Float[Tensor, " batch"]:
-        """-log p(x | z_0) in nats, of the least noisy z; or its expectation over z, where that is known."""
+        """-log p(x | z_0) in nats for the least noisy z, or its expectation over z, if that has a closed form."""
 
 
 def sum_over_item(values: Float[Tensor, "batch ..."], real: Real = None) -> Float[Tensor, " batch"]:
@@ -44,7 +44,7 @@ def real_entries(value: Tensor, real: Real) -> Tensor:
 
 
 def rows(values: Float[Tensor, " batch"], like: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
-    """One number for each item, so shaped that it broadcasts against `like`."""
+    """One number for each item, reshaped to broadcast against `like`."""
     return values.reshape(-1, *[1] * (like.ndim - 1))
 
 
@@ -80,8 +80,8 @@ class Euclidean:
 class ZeroCentre(Euclidean):
     """Points [batch position ... axis] whose mean over the positions is zero: a subspace of (n - 1) d dimensions.
 
-    Köhler et al. 2020; Hoogeboom et al. 2022, section 3. A density here is one over the subspace, and
-    translations of an item are no part of it.
+    Köhler et al. 2020; Hoogeboom et al. 2022, section 3. Densities are over this subspace, which excludes
+    translations of an item.
     """
 
     def project(self, value: Float[Tensor, "batch position ..."], real: Real) -> Float[Tensor, "batch position ..."]:
@@ -99,8 +99,8 @@ class ZeroCentre(Euclidean):
 class Categorical(Euclidean):
     """One of `categories` at each place, as one-hot vectors [batch ... category]. Hoogeboom et al. 2022, section 3.
 
-    They scale one-hot vectors by 1/4 so that classes are decided later than positions. That is a field's
-    `log_snr_shift` of 2 log(1/4) here: z / alpha and the noise keep their ratio.
+    The paper scales one-hot vectors by 1/4 so that classes are decided later than positions. Here, a field's
+    `log_snr_shift` of 2 log(1/4) has the same effect on the signal-to-noise ratio.
     """
 
     categories: int
@@ -128,10 +128,10 @@ class Categorical(Euclidean):
         log_snr: Float[Tensor, " batch"],
         real: Real,
     ) -> Float[Tensor, " batch"]:
-        """p(c | z_0) is proportional to the mass within 1/2 of 1 of N(z_0c / alpha_0, e^-log_snr). Ibid.
+        """p(c | z_0) is proportional to the mass of N(z_0c / alpha_0, e^-log_snr) between 1/2 and 3/2. Ibid.
 
-        `z` is z_0 / alpha_0. log [Phi(b) - Phi(a)] = log Phi(b) + log(1 - Phi(a) / Phi(b)) keeps its digits in the tail
-        when the nearer end b is taken first, and 1 is in the middle, so the sign of the distance is free.
+        `z` is z_0 / alpha_0. log [Phi(b) - Phi(a)] = log Phi(b) + log(1 - Phi(a) / Phi(b)) is precise in the tail if b
+        is the nearer end. The interval is symmetric about 1, so only the absolute distance from 1 matters.
         """
         precision, distance = rows((0.5 * log_snr).exp(), z), (z - 1).abs()
         near = torch.special.log_ndtr((0.5 - distance) * precision)

@@ -1,7 +1,7 @@
 """The state of a diffusion: a mapping of named fields, each with its space and its noise.
 
-Fields of a batch that the state doesn't name are given: they are not noised, they ride along to the denoiser (a graph
-whose geometry is sought), and nothing here changes them.
+Fields of a batch that the state doesn't name are given: they are passed to the denoiser without noise (such as a graph
+whose geometry is to be drawn), and nothing here changes them.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Fields = Mapping[str, Tensor]
 class Field:
     """A part of the state: its space, its noise, and how its entries belong to the positions of an item.
 
-    log_snr_shift: the field's log-SNR is the process's plus this; below 0 the field is hidden earlier and decided
-    later. The bound's integrand, d log_snr, is the same for every shift.
-    positions: leading dimensions behind the batch that are positions, which the mask may call padding. 0: the field
+    log_snr_shift: added to the process's log-SNR. Below 0, noise hides the field earlier, and sampling decides it
+    later. The integration variable of the bound, d log_snr, is the same for every shift.
+    positions: number of dimensions after the batch that are positions, which the mask may mark as padding. 0: the field
     belongs to the whole item. 1: [batch position ...]. 2: [batch position position ...], unordered pairs: the field is
-    symmetric, zero where a position meets itself, and each pair counts once.
+    symmetric, zero on the diagonal, and each pair counts once.
     """
 
     space: Space
@@ -43,7 +43,7 @@ class Field:
             raise ConfigError(f"Expected positions=1 of a field with its centre at zero, got {self.positions}.")
 
     def real(self, value: Tensor, mask: Bool[Tensor, "batch position"] | None) -> Real:
-        """The entries that count: real positions, or the pairs of these, each once."""
+        """Mask of the entries that count: real positions, or pairs of them, each pair once."""
         if self.positions == 0 or (mask is None and self.positions == 1):
             return None
         if self.positions == 1:
@@ -57,7 +57,7 @@ class Field:
         return real_entries(value, self.real(value, mask))
 
     def project(self, value: Tensor, mask: Bool[Tensor, "batch position"] | None) -> Tensor:
-        """The nearest point of the field's space; for pairs what stands above the diagonal, mirrored."""
+        """The nearest point of the field's space; for pairs, the upper triangle and its transpose."""
         value = self.space.project(value, self.real(value, mask))
         return value + value.transpose(1, 2) if self.positions == 2 else value
 
@@ -73,7 +73,7 @@ class State:
             raise ConfigError("Expected a state of one or more fields, got none.")
 
     def check(self, values: Fields, mask: Tensor | None, what: str = "batch") -> None:
-        """Raise where a field is missing or has too few dimensions, and where the mask isn't one of its positions."""
+        """Raise an error if a field is missing or has too few dimensions, or if the mask doesn't fit its positions."""
         for name, field in self.fields.items():
             if name not in values:
                 raise unknown_name(f"field (the {what} lacks it)", name, values)
@@ -112,7 +112,7 @@ class State:
         return with_fields(x, chosen)
 
     def dimensions(self, x: Batch) -> Float[Tensor, " batch"]:
-        """The numbers of each item's noise, in all fields."""
+        """Degrees of freedom of each item's noise, over all fields."""
         counts = [f.space.dimensions(x[name], f.real(x[name], x.mask)) for name, f in self.fields.items()]
         return torch.stack(counts).sum(0)
 
@@ -121,7 +121,7 @@ class State:
         return {n: sum_over_item(values[n].square(), f.real(values[n], mask)) for n, f in self.fields.items()}
 
     def noise(self, like: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Standard normal noise of each field's space."""
+        """Standard normal noise in each field's space."""
         drawn = {name: standard_normal(like[name].shape, generator, like[name]) for name in self.fields}
         return self.project(drawn, like.mask)
 
@@ -132,5 +132,5 @@ def with_fields(batch: Batch, changed: Fields) -> Batch:
 
 
 def differentiable(value: Tensor) -> Tensor:
-    """What was made in inference mode can't take part in a gradient; its copy can."""
+    """The tensor, or its copy if it was made in inference mode and so can't take part in a gradient."""
     return value.clone() if value.is_inference() else value

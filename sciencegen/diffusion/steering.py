@@ -1,7 +1,7 @@
-"""Search while drawing: more compute for better items, by any score, without training anything.
+"""Steered sampling: more compute for better items under any score, without training.
 
-Each item is drawn as `count` particles, which stand in a row (`Batch.repeat_interleave`). No item's particles see
-those of another.
+Each item is drawn as `count` particles, in consecutive rows (`Batch.repeat_interleave`). Particles of different items
+do not interact.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from sciencegen.diffusion.state import State, with_fields
 from sciencegen.errors import ConfigError, ShapeError
 
 Reward = Callable[[Batch], Float[Tensor, " particle"]]
-"""Of items in the state's spaces (`State.read` gives categories): how much each is to be preferred, a log in nats. NaN:
-the item failed, and is worth nothing."""
+"""Log preference in nats for each item, given in the state's spaces (`State.read` gives categories). NaN: the item
+failed, and gets the least reward."""
 
 WORTHLESS = -1e4
-"""The least reward. Not less: what an estimate lost on the way, later ones must be able to win back to the digit."""
+"""The least reward. With a lower one, sums of reward differences would lose digits when a later estimate is better."""
 
 
 def best_of_n(x: Batch, scores: Float[Tensor, " particle"], count: int) -> Batch:
-    """Of each item's `count` particles the one with the greatest score; failures (NaN) come last."""
+    """For each item, the one of its `count` particles with the greatest score; failures (NaN) come last."""
     worth = _by_item(torch.nan_to_num(scores, nan=-torch.inf), count)
     first = torch.arange(len(worth), device=worth.device) * count
     return x.select(first + worth.argmax(1))
@@ -43,21 +43,21 @@ Uniform = Callable[[int, int], Float[Tensor, " item"]]
 
 @dataclass(frozen=True)
 class Steering:
-    """How particles are steered towards p(x) e^reward(x).
+    """Settings of drawing from p(x) e^reward(x) with particles.
 
     Parameters
     ----------
     reward : Reward
-        Of items as the model makes them, in nats.
+        Log preference of items as the model returns them, in nats.
     count : int
-        Particles of each item.
+        Number of particles for each item.
     uniform : Uniform, optional
-        Default: numbers that follow from the start of each item's first particle.
+        Default: numbers determined by the start of each item's first particle.
     resample_below : float
-        Share of particles that must count (effective sample size), else they are resampled. 1: always; 0: only at the
-        end.
+        Particles are resampled if the effective sample size is below this fraction of `count`. 1: always; 0: only at
+        the end.
     every : int
-        Steps from one reward to the next, for rewards that take their time. The end always has one.
+        Number of steps between evaluations of the reward, for slow rewards. It is always evaluated at the end.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class Steering:
 
 @runtime_checkable
 class SteeredModel(Protocol):
-    """A model that draws in steps, each of which may be steered."""
+    """A model whose sampling steps can be steered."""
 
     def steered(
         self, noise: Float[Tensor, "particle latent"], steering: Steering, condition: Tensor | None = None
@@ -97,23 +97,23 @@ class SteeredModel(Protocol):
 
 
 def uniform_of(generator: Generator) -> Uniform:
-    """Numbers of a generator, for when items need not be independent of their batch."""
+    """Numbers from a generator, if items need not be independent of their batch."""
     return lambda step, items: torch.rand(items, generator=generator, device=generator.device)
 
 
 def uniform_of_start(state: State, start: Batch, count: int) -> Uniform:
-    """Numbers that follow from the start of each item's first particle and the step. Philox, as `noise_of_start`."""
+    """Numbers determined by the start of each item's first particle and the step. Philox, as in `noise_of_start`."""
     keys = start_keys(state, start)[::count]
     draw = lambda key, step: np.random.Generator(np.random.Philox(key=[key, RESAMPLING + step])).random()  # noqa: E731
     return lambda step, items: torch.tensor([draw(key, step) for key in keys])
 
 
 RESAMPLING = 1 << 32
-"""Streams of resampling; those of noise are the numbers of steps."""
+"""Offset of the random streams for resampling; the streams for noise are the step numbers."""
 
 
 def best_particles(x: Batch, steering: Steering) -> Batch:
-    """Of each item's steered particles the one with the greatest reward."""
+    """For each item, the steered particle with the greatest reward."""
     return best_of_n(x, steering.reward(x), steering.count)
 
 
@@ -122,20 +122,20 @@ def sample_steered(
 ) -> Batch:
     """Sequential Monte Carlo with ancestral steps and the potentials e^(reward(x^_s) - reward(x^_t)).
 
-    Their product along the way is e^reward(x), so with many particles the clean x that are returned, equally weighted,
-    are draws from p(x) e^reward(x) / Z, whatever x^ was on the way.
+    Their product over the path is e^reward(x). With many particles, the returned clean x are therefore equally weighted
+    draws from p(x) e^reward(x) / Z, for any estimates x^ along the path.
 
     Parameters
     ----------
     z : Batch
         Noise at log_snrs[0], each item's `steering.count` particles in a row.
     log_snrs, noise
-        As of any sampler.
+        As for any sampler.
 
     Returns
     -------
     Batch
-        As many particles as came, resampled.
+        The same number of particles, resampled.
 
     References
     ----------
@@ -170,7 +170,7 @@ def _reweighted(x: Batch, steering: Steering, before: Tensor, log_weight: Tensor
 def _resampled(
     log_weight: Float[Tensor, "item particle"], uniform: Float[Tensor, " item"], below: float
 ) -> tuple[Int[Tensor, " row"], Float[Tensor, "item particle"]]:
-    """Rows to go on with, and the weights that remain. Systematic resampling (Kitagawa 1996), item by item."""
+    """Rows of the resampled particles, and their new log weights. Systematic resampling (Kitagawa 1996), per item."""
     items, count = log_weight.shape
     share = torch.softmax(log_weight, 1)
     even = (torch.arange(count, device=share.device) + uniform.to(share)[:, None]) / count

@@ -1,8 +1,9 @@
-"""Pixels in units of their noise, stretched: linear where noise rules, logarithmic where a galaxy is bright.
+"""Pixels in units of their noise, stretched: linear where noise dominates, logarithmic where a galaxy is bright.
 
     u = asinh(w),   w = pixel / sigma of its noise          Lupton, Gunn & Szalay 1999, softened at one sigma
 
-Noise of deviation 1 in w keeps it where w is near 0, and has about 1 / w in u where w is great.
+Noise of standard deviation 1 in w has a standard deviation in u of 1 where w is near 0, and of about 1 / w where w is
+large.
 """
 
 from __future__ import annotations
@@ -26,6 +27,6 @@ def unstretched(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 
 def log_slope(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Log du/dw = -log cosh u, by u: what a density of w has more than that of u, in nats for each pixel."""
+    """Log du/dw = -log cosh u, as a function of u: the log density of w minus that of u, in nats per pixel."""
     size = values.abs()
     return math.log(2) - size - functional.softplus(-2 * size)

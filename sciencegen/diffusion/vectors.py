@@ -1,4 +1,4 @@
-"""The diffusion model of plain vectors: what items that are arrays, and latents of an autoencoder, need."""
+"""The diffusion model of plain vectors, for items that are arrays and for latents of an autoencoder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LOG_SNR_ENDS = 12.0, -12.0
 
 @dataclass(frozen=True)
 class VectorDiffusionSettings:
-    """Sizes of the network, and how to train and draw.
+    """Sizes of the network, and settings of training and sampling.
 
     Parameters
     ----------
     width : int
-        Of the residual layers.
+        Width of the residual layers.
     depth : int
         Number of these layers.
     diffusion : DiffusionSettings
@@ -39,19 +39,19 @@ class VectorDiffusionSettings:
 def vector_diffusion(
     name: str, size: int, property_count: int = 0, settings: VectorDiffusionSettings | None = None, seed: int = 0
 ) -> DiffusionModel:
-    """A diffusion of one field [batch size] of numbers that vary by about 1.
+    """A diffusion model of one field [batch size] of numbers with a standard deviation of about 1.
 
     Parameters
     ----------
     name : str
-        Of the field.
+        Name of the field.
     size : int
-        Numbers of an item.
+        Length of an item's vector.
     property_count : int
-        Columns of the condition.
+        Number of columns of the condition.
     settings : VectorDiffusionSettings, optional
     seed : int
-        The starting weights follow from it alone.
+        Seed of the initial weights.
 
     Examples
     --------

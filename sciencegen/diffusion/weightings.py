@@ -1,4 +1,4 @@
-"""How much each noise level counts in a loss, how to sample levels accordingly, and the bounds a loss stands for."""
+"""Weights of noise levels in a loss, matching importance sampling of levels, and the bounds that a loss averages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sigmoid_weighting(log_snr: Tensor, bias: float = 2.0) -> Tensor:
 def edm_weighting(log_snr: Tensor, std: float = 1.0) -> Tensor:
     """N(log_snr; m, 2.4^2) (1 / SNR + std^2), data of standard deviation `std`. Karras et al. 2022, table 1.
 
-    Their m is 2.4 for standard deviation 1/2: relative to the data the same noise is 2.4 - 2 log 2 for 1.
+    Their m is 2.4, for standard deviation 1/2. The same noise level relative to data of 1 is 2.4 - 2 log 2.
     """
     centre = 2.4 - 2 * math.log(2 * std)
     return torch.exp(-0.5 * ((log_snr - centre) / 2.4) ** 2) * (torch.exp(-log_snr) + std**2)
@@ -72,19 +72,19 @@ def importance_schedule(
 ) -> Tabulated:
     """Noise levels drawn with density p_w proportional to w, or to w E|eps - eps^|^2 where `error` gives the latter.
 
-    Kingma & Gao 2023; the second is their adaptive schedule. Of weightings that are great where there is
-    hardly a signal only the second has less variance than a linear schedule.
+    Kingma & Gao 2023; the second is their adaptive schedule. For weightings that are large where there is hardly any
+    signal, only the second has less variance than a linear schedule.
     """
     return schedule_of_density(lambda log_snr: weight(log_snr) * error(log_snr), log_snr_max, log_snr_min)
 
 
 def bound_weights(weight: Weighting, log_snrs: Float[Tensor, " point"]) -> Float[Tensor, " point"]:
-    """p_w: how a monotone weighting spreads over the bounds of data with noise. Kingma & Gao 2023, theorem 1.
+    """p_w: the weights of the bounds of noised data that a monotone weighting averages. Kingma & Gao 2023, theorem 1.
 
     With L(t) = KL(q(z_t..z_1 | x) || p(z_t..z_1)), the bound of data that was noised up to t,
     E_t[w-weighted loss] = w(log_snr_min) (E_p_w[L(t)] - L(1)), where p_w has a mass w(log_snr_max) / w(log_snr_min) at
-    t = 0 and the density dw / dt / w(log_snr_min) behind it. `log_snrs` fall from data to noise; the weight returned at
-    a point is p_w's mass since the point before.
+    t = 0 and the density dw / dt / w(log_snr_min) for t > 0. `log_snrs` fall from data to noise; the weight returned at
+    a point is p_w's mass between the previous point and this one.
     """
     weights = weight(log_snrs)
     masses = torch.cat([weights[:1], weights.diff()]) / weights[-1]

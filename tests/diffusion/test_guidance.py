@@ -105,7 +105,7 @@ def test_inpainting_ends_at_what_is_known(generator):
     z = sampler("ddim")(guided, VECTOR, start, path, no_noise)
     torch.testing.assert_close(z["x"][:, 1], torch.full((2000,), 0.25), rtol=0, atol=2e-3)
     assert z["x"][:, 0].mean().item() == pytest.approx(PRIOR.mean[0].item(), abs=0.08)
-    with pytest.raises(ShapeError, match=r"what is known of 'y', got those of \['x'\]"):
+    with pytest.raises(ShapeError, match=r"known values of 'y', got those of \['x'\]"):
         inpainting(PRIOR.denoise, known, {"y": where["x"]})
 
 
