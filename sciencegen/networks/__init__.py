@@ -1,1 +1,1 @@
-"""Neural networks on vectors, sequences, images and points, of which models and predictors are built."""
+"""Neural networks on vectors, sequences, images and points, used by models and predictors."""

@@ -1,4 +1,4 @@
-"""Weights that are believed, not known: a mean-field Gaussian over a linear layer's weights."""
+"""A Bayesian linear layer: a mean-field Gaussian posterior over its weights."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sciencegen.networks.normal import standard_normal
 
 
 class BayesianLinear(nn.Linear):
-    """A linear layer with a Gaussian belief about each weight. Kingma & Welling 2014, appendix F; Blundell et al. 2015.
+    """A linear layer with a Gaussian over each weight. Kingma & Welling 2014, appendix F; Blundell et al. 2015.
 
-    With a generator a pass draws one set of weights, w = mean + std * noise; without one it uses the means.
+    With a generator, a forward pass draws one set of weights, w = mean + std * noise; without one it uses the means.
     """
 
     def __init__(self, inputs: int, outputs: int, log_std: float = -5.0) -> None:
@@ -37,7 +37,7 @@ class BayesianLinear(nn.Linear):
     def kl(self, prior_std: float = 1.0) -> Float[Tensor, ""]:
         """KL(q(w) || N(0, prior_std^2)) in nats, of all weights together.
 
-        sum of log(s_0 / s) + (s^2 + m^2) / (2 s_0^2) - 1/2, each term summed before they are added: they are millions.
+        sum of log(s_0 / s) + (s^2 + m^2) / (2 s_0^2) - 1/2 over the weights; each term is summed on its own first.
         """
         pairs = ((self.weight, self.weight_log_std), (self.bias, self.bias_log_std))
         squares = torch.stack([(2 * log_std).exp().sum() + mean.square().sum() for mean, log_std in pairs]).sum()

@@ -1,4 +1,4 @@
-"""What a model is told about an item: a row of standardized numbers, NaN where one is not known or not asked for."""
+"""Conditions of a model: for each item a row of standardized numbers, NaN where a value is unknown or not requested."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sciencegen.errors import ConfigError, ShapeError
 def condition_features(
     condition: Float[Tensor, "batch property"] | None, like: Float[Tensor, "batch _"], property_count: int
 ) -> Float[Tensor, "batch features"]:
-    """[value where present else 0, 1 where present else 0]: what a network reads, 2 * property_count columns.
+    """Inputs of a network: [value where present else 0, 1 where present else 0], 2 * property_count columns.
 
-    The indicator turns "not given" into an embedding of its own in the first layer that reads it. No condition at all
-    means that every property is missing. `like` gives rows, type and device.
+    With the indicator, a missing value has an embedding of its own in the first layer of the network. None means that
+    every property is missing. `like` gives rows, type and device.
     """
     if condition is None:
         return like.new_zeros(like.shape[0], 2 * property_count)
@@ -33,12 +33,12 @@ def condition_features(
 
 @dataclass(frozen=True)
 class ConditionDropout:
-    """Forget conditions while training, so that one model answers any subset of them and none.
+    """Drop condition values in training, so that one model can be given any subset of them, or none.
 
-    With chance `everything` a row loses all its properties (Ho & Salimans 2022, section 3.2). Otherwise, with chance
-    `some`, a rate u ~ U(0, 1) is drawn for the row and each of its properties is lost with chance u, which makes every
-    number of remaining properties equally likely; with chance `few` of these, one or two properties remain instead,
-    which is what users ask for most.
+    With probability `everything` a row loses all its properties (Ho & Salimans 2022, section 3.2). Otherwise, with
+    probability `some`, a rate u ~ U(0, 1) is drawn for the row and each property is dropped with probability u, which
+    makes every number of remaining properties equally likely. In a fraction `few` of these rows, one or two properties
+    remain instead, since most requests name one or two.
     """
 
     some: float = 0.0
@@ -51,7 +51,7 @@ class ConditionDropout:
                 raise ConfigError(f"Expected condition dropout '{name}' between 0 and 1, got {chance}.")
 
     def draw(self, like: Float[Tensor, "batch property"], generator: Generator) -> Bool[Tensor, "batch property"]:
-        """True where a value is to be forgotten."""
+        """True where a value is to be dropped."""
         rows, columns = like.shape
         uniform = torch.rand(rows, columns + 4, generator=generator, device=generator.device).to(like.device)
         some, rate, everything, few, each = uniform.split([1, 1, 1, 1, columns], 1)
@@ -63,7 +63,7 @@ class ConditionDropout:
     def __call__(
         self, condition: Float[Tensor, "batch property"] | None, generator: Generator
     ) -> Float[Tensor, "batch property"] | None:
-        """The condition with NaN where a value was forgotten."""
+        """The condition with NaN where a value was dropped."""
         if condition is None or (self.some == 0.0 and self.everything == 0.0):
             return condition
         return condition.masked_fill(self.draw(condition, generator), torch.nan)
@@ -71,8 +71,8 @@ class ConditionDropout:
     def views(
         self, condition: Float[Tensor, "batch property"] | None, generator: Generator
     ) -> list[Float[Tensor, "batch property"] | None]:
-        """The whole condition, none of it, and what dropout leaves: what codes that depend on a condition are seen
-        under. Without a condition one view, of nothing."""
+        """The whole condition, an empty one, and one after dropout: the conditions under which codes are computed
+        when a prior is fitted to them. Without a condition: [None]."""
         if condition is None:
             return [None]
         return [condition, torch.full_like(condition, torch.nan), self(condition, generator)]

@@ -1,4 +1,4 @@
-"""A denoiser's network for plain vectors, and how any network gets the noise level."""
+"""A denoiser network for plain vectors, and an embedding of the noise level."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sciencegen.networks.mlp import linear
 class LevelEmbedding(nn.Module):
     """sin and cos of the log-SNR at `size` / 2 wavelengths, geometric from 6 to 60 nats. Vaswani et al. 2017.
 
-    Shorter ones would let the estimate wiggle along the way, which costs a solver its order.
+    Shorter wavelengths would make the estimate oscillate along the path, which reduces a solver's order of convergence.
     """
 
     frequencies: Tensor
@@ -35,7 +35,7 @@ class LevelEmbedding(nn.Module):
 
 
 class VectorDenoiser(nn.Module):
-    """Residual layers over one field [batch size]; what is known (level, condition) scales and shifts every layer.
+    """Residual layers over one field [batch size]; noise level and condition scale and shift every layer.
 
     h <- h + silu((1 + scale) W h + shift). Perez et al. 2018 (FiLM). It starts as the zero function.
     """

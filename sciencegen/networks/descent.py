@@ -12,16 +12,16 @@ from torch import Tensor, nn
 FitProgress = Callable[[int, int, float | None], None]
 """Called after each step of a fit: (steps done, steps in all, that step's loss if it has one)."""
 Progress = Callable[[str, int, int, float | None], None]
-"""The same of several fits, each by its name."""
+"""The same for several fits; the first argument is the name of the fit."""
 
 
 def no_progress(*arguments: object) -> None:
-    """Progress of either kind, ignored."""
+    """Ignore progress of either kind."""
 
 
 @dataclass(frozen=True)
 class DescentSettings:
-    """learning_rate is the peak of a short linear rise and a cosine fall to 0."""
+    """learning_rate: the peak, after a short linear warm-up; then a cosine decay to 0."""
 
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
@@ -35,7 +35,7 @@ def descend(
     settings: DescentSettings,
     progress: FitProgress = no_progress,
 ) -> list[float]:
-    """Minimize loss(step) in place; the losses of all steps. A step whose gradient isn't finite is left out."""
+    """Minimize loss(step) in place; return the losses of all steps. Steps with a non-finite gradient are skipped."""
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
         trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay

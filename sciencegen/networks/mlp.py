@@ -23,7 +23,7 @@ def activation(name: str) -> nn.Module:
 
 
 def linear(inputs: int, outputs: int, generator: Generator | None = None, zero: bool = False) -> nn.Linear:
-    """A linear layer, from `generator` where one is given; `zero` starts a network as the zero function."""
+    """A linear layer, initialized with `generator` if one is given, or with zeros if `zero`."""
     layer = nn.Linear(inputs, outputs)
     if zero:
         nn.init.zeros_(layer.weight)
@@ -37,8 +37,8 @@ def linear(inputs: int, outputs: int, generator: Generator | None = None, zero: 
 
 @dataclass(frozen=True)
 class LayerSettings:
-    """Of hidden layers. activation: a name in ACTIVATIONS. residual: whether a layer's input is added to its output,
-    where both have one size."""
+    """Settings of hidden layers. activation: a name in ACTIVATIONS. residual: whether a layer's input is added to its
+    output, if both have the same size."""
 
     activation: str = "silu"
     dropout: float = 0.0
@@ -57,7 +57,7 @@ class MLP(nn.Module):
     zero_output : bool
         Whether it starts as the zero function.
     generator : torch.Generator, optional
-        Of the initial weights.
+        Generator of the initial weights.
     layers : LayerSettings, optional
 
     Examples
@@ -99,7 +99,7 @@ class MLP(nn.Module):
 
 
 class MaskedLinear(nn.Linear):
-    """A linear layer that sees only the connections of `mask` [output input]."""
+    """A linear layer with only the connections of `mask` [output input]."""
 
     mask: Tensor
 
@@ -112,10 +112,10 @@ class MaskedLinear(nn.Linear):
 
 
 class MaskedAutoregressiveMLP(nn.Module):
-    """Two outputs per input; outputs of number d depend on inputs 1..d-1 and on the context only.
+    """Two outputs per input; the outputs of input d depend on inputs 1..d-1 and on the context only.
 
-    Germain et al. 2015 (MADE): unit k of a hidden layer has a degree m(k) in 0..D-1 and sees inputs d <= m(k), output d
-    sees hidden units of degree < d. Units of degree 0 carry the context alone, so the first output depends on it too.
+    Germain et al. 2015 (MADE): unit k of a hidden layer has a degree m(k) in 0..D-1 and reads inputs d <= m(k), output
+    d reads hidden units of degree < d. Units of degree 0 read the context only, so the first output depends on it too.
     """
 
     def __init__(self, size: int, context_size: int, width: int = 64) -> None:

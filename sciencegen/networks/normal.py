@@ -1,4 +1,4 @@
-"""Standard normal noise, and latents: rows [batch latent] whose noise it is."""
+"""Standard normal noise, and a check of the shape of latents."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LOG_2_PI = math.log(2 * math.pi)
 
 
 def standard_normal(shape: Sequence[int], generator: Generator, like: Tensor) -> Tensor:
-    """Standard normal noise of the type and on the device of `like`, drawn where `generator` lives."""
+    """Standard normal noise with the type and device of `like`, drawn on the generator's device."""
     return torch.randn(tuple(shape), generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
 
 
 def check_latents(latent: Tensor, latent_size: int) -> None:
-    """Latents are one row each, [batch latent]."""
+    """Raise an error unless latents have the shape [batch latent_size]."""
     if latent.ndim != 2 or latent.shape[1] != latent_size:
         raise ShapeError(f"Expected latents [batch {latent_size}], got {list(latent.shape)}.")

@@ -17,8 +17,8 @@ def on_pixels(
 ) -> Float[Tensor, "batch channels side side"]:
     """A square image, or a number for each item, on side * side pixels around the same centre, zero outside.
 
-    [batch y x] has one channel. An odd image meets even pixels halfway, as the mean of the four pixels around each
-    corner (and the other way round): that commutes with turns and mirrorings.
+    [batch y x] has one channel. An odd image is moved to an even side by averaging the four pixels around each corner,
+    and an even one to an odd side likewise. This commutes with rotations by 90 degrees and reflections.
     """
     value = value[:, None] if value.ndim == 3 else value
     if value.ndim != 4 or value.shape[-1] != value.shape[-2]:

@@ -1,4 +1,4 @@
-"""Images to features of ever coarser levels, and back: the two halves of an autoencoder, which may meet on the way."""
+"""Image features at coarser and coarser levels, and back: encoder and decoder, which latent maps may connect."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sciencegen.networks.unet import ResidualBlock
 PLAIN = SYMMETRIES["none"]
 
 Choose = Callable[[int, Tensor], Tensor]
-"""(number of a map, what is known above it [batch width y x]) -> its value [batch channel y x]."""
+"""(index of a latent map, decoder features at its level [batch width y x]) -> the map's value [batch channel y x]."""
 
 
 @dataclass(frozen=True)
 class PyramidSettings:
     """width: channels at the finest level. multipliers: of the width, for each level; a level has half the side of the
-    one before. patch: side of the square of pixels that is one position of the finest level. known: width of what the
-    way back is told. maps: channels of the latent maps on the way back, from the second coarsest level on.
+    one before. patch: side of the square of pixels that is one position of the finest level. known: width of the
+    decoder's input. maps: channels of the latent maps in the decoder, from the second coarsest level on.
     """
 
     width: int = 16
@@ -44,7 +44,7 @@ class PyramidSettings:
         return [self.width * multiplier for multiplier in self.multipliers]
 
     def sides(self, side: int) -> list[int]:
-        """Of each level, the finest first."""
+        """Side of each level, the finest first."""
         coarsest = self.patch * 2 ** (len(self.multipliers) - 1)
         if side % coarsest:
             raise ConfigError(f"Expected images whose side is a multiple of {coarsest}, got {side}. Crop or pad them.")
@@ -52,7 +52,7 @@ class PyramidSettings:
 
 
 class BottomUp(nn.Module):
-    """Images [batch channel y x] to the features of each level, the finest first."""
+    """The encoder: images [batch channel y x] to the features of each level, the finest first."""
 
     def __init__(self, channels: int, settings: PyramidSettings) -> None:
         super().__init__()
@@ -70,11 +70,11 @@ class BottomUp(nn.Module):
 
 
 class LatentMap(nn.Module):
-    """A map of latents u ~ N(0, I) on the way back: h <- h + W (mean(h) + std(h) u), [batch channel y x].
+    """A map of latents u ~ N(0, I) in the decoder: h <- h + W (mean(h) + std(h) u), [batch channel y x].
 
-    z = mean(h) + std(h) u is the prior p(z | h) of a ladder; u is what of z isn't known from above. Sønderby et al.
-    2016, eq. 10 to 12. What varies from image to image is to be said by h, or draws of u look alike everywhere: h is
-    what the level's block has made of all that is above.
+    z = mean(h) + std(h) u follows the prior p(z | h) of a ladder VAE; u is the part of z that coarser levels don't
+    determine. Sønderby et al. 2016, eq. 10 to 12. h must carry what differs between images, or draws of u look alike
+    everywhere. It is therefore the output of the level's block, which depends on all coarser levels.
     """
 
     def __init__(self, width: int, channels: int) -> None:
@@ -90,10 +90,10 @@ class LatentMap(nn.Module):
 
 
 class TopDown(nn.Module):
-    """What is known [batch known] to an image [batch channel y x].
+    """The decoder: a vector [batch known] to an image [batch channel y x].
 
-    Levels are joined bilinearly: what data don't determine, such as detail finer than their blur, stays smooth. What
-    differs between the pixels of a patch is added to it, from nothing at first.
+    Levels are upsampled bilinearly: what data don't determine, such as detail finer than their blur, stays smooth.
+    Differences between the pixels of a patch are added; their layer starts as zero.
     """
 
     def __init__(self, channels: int, side: int, settings: PyramidSettings) -> None:
@@ -130,12 +130,12 @@ def map_shapes(settings: PyramidSettings, side: int) -> list[tuple[int, int, int
 
 
 def map_widths(settings: PyramidSettings) -> Sequence[tuple[int, int]]:
-    """For each latent map the channels of what is known above it and of the way up beside it."""
+    """For each latent map, the channels of the decoder's and of the encoder's features at its level."""
     return [(width, width) for width in settings.widths[-2::-1]][: len(settings.maps)]
 
 
 def zero_convolution(inputs: int, outputs: int, size: int) -> nn.Conv2d:
-    """It starts as zero."""
+    """A convolution with all weights zero."""
     layer = nn.Conv2d(inputs, outputs, size, padding=size // 2)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)

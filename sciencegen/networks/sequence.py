@@ -1,4 +1,4 @@
-"""Networks over token sequences: a transformer that reads, a gated recurrent network that writes."""
+"""Networks over token sequences: a transformer encoder and a gated recurrent decoder."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class SequenceEncoder(nn.Module):
 
 
 class GatedStep:
-    """One step of a one-layer `nn.GRU` at a time, without multiplying again what stays the same.
+    """A one-layer `nn.GRU`, one step at a time, without repeating products that do not change.
 
     r, i = sigmoid(W x + b + U h + d)    n = tanh(W x + b + r (U h + d))    h' = (1 - i) n + i h      (Cho et al. 2014)
 
-    x = (token, context, notes): W's product with the tokens is a table, that with the context is made once for each
-    row (`first`), so that a step multiplies the notes and the state only.
+    x = (token, context, notes): the product of W with the tokens is a table, that with the context is computed once for
+    each row (`first`), so that a step multiplies the notes and the state only.
     """
 
     def __init__(self, recurrent: nn.GRU, tokens: Float[Tensor, "vocabulary width"], context: int = 0) -> None:
@@ -75,7 +75,7 @@ class GatedStep:
 
 
 class PropertyReader(nn.Module):
-    """E[y | x_1 .. x_t]: what the tokens so far let one expect of the whole sequence's properties."""
+    """E[y | x_1 .. x_t]: expected properties of the whole sequence, given the tokens so far."""
 
     def __init__(self, vocabulary: int, properties: int, width: int, hidden: int):
         super().__init__()
@@ -87,21 +87,21 @@ class PropertyReader(nn.Module):
     def forward(
         self, tokens: Int[Tensor, "batch position"], state: Float[Tensor, "batch hidden"] | None = None
     ) -> tuple[Float[Tensor, "batch position property"], Float[Tensor, "batch hidden"]]:
-        """The estimate after each of the tokens, and the state behind the last."""
+        """The estimate after each of the tokens, and the state after the last."""
         hidden, last = self.recurrent(self.token(tokens), None if state is None else state[None])
         return self.output(hidden), last[0]
 
     def stepping(self) -> GatedStep:
-        """The same network a token at a time; `output` of its state is the estimate."""
+        """The same network, one token at a time; `output` of its state is the estimate."""
         return GatedStep(self.recurrent, self.token.weight)
 
 
 class RecurrentDecoder(nn.Module):
-    """Next-token logits from the tokens before and what is known at each step, by a gated recurrent network (Cho et al.
+    """Next-token logits from the previous tokens and features of each step, by a gated recurrent network (Cho et al.
     2014).
 
-    The context (latent, condition) sets the first state and enters every step, so that it is never forgotten; `notes`
-    are further features of each step.
+    The context (latent, condition) sets the first state and is an input of every step; `notes` are further features of
+    each step.
     """
 
     def __init__(self, vocabulary: int, width: int, hidden: int, context: int, notes: int):
@@ -113,7 +113,7 @@ class RecurrentDecoder(nn.Module):
         self.output = nn.Sequential(outward, nn.GELU(), nn.Linear(width, vocabulary))
 
     def stepping(self) -> GatedStep:
-        """The same network a token at a time; `logits` reads its state."""
+        """The same network, one token at a time; `logits` takes its state."""
         return GatedStep(self.recurrent, self.token.weight, self.state.in_features)
 
     def logits(
@@ -132,7 +132,7 @@ class RecurrentDecoder(nn.Module):
         notes: Float[Tensor, "batch position note"],
         state: Float[Tensor, "batch hidden"],
     ) -> tuple[Float[Tensor, "batch position vocabulary"], Float[Tensor, "batch hidden"]]:
-        """Logits after each of the `previous` tokens, and the state behind the last."""
+        """Logits after each of the `previous` tokens, and the state after the last."""
         known = torch.cat([context[:, None].expand(-1, previous.shape[1], -1), notes], -1)
         hidden, last = self.recurrent(torch.cat([self.token(previous), known], -1), state[None])
         return self.logits(hidden, known), last[0]

@@ -1,7 +1,7 @@
-"""The eight symmetries of the square, D4: how images and what is known of them turn, and convolutions that commute.
+"""The eight symmetries of the square, D4: their action on images and conditions, and equivariant convolutions.
 
-Element g = turns + 4 flipped mirrors x first and then turns by 90 degrees `turns` times. A feature map is a function
-f(k, pixel) on group and pixels, [batch channel*element y x], which g carries to (g f)(k) = g f(g^-1 k).
+Element g = turns + 4 flipped: it reflects x if `flipped`, then rotates by 90 degrees `turns` times. A feature map is a
+function f(k, pixel) on group and pixels, [batch channel*element y x], which g maps to (g f)(k) = g f(g^-1 k).
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ SYMMETRIES: Mapping[str, tuple[int, ...]] = {"none": (0,), "d4": tuple(range(8))
 
 
 def turned(values: Float[Tensor, "*batch y x"], element: int) -> Float[Tensor, "*batch y x"]:
-    """Applies g to the last two dimensions, whose sides are equal."""
+    """Apply g to the last two dimensions, whose sides are equal."""
     flipped = values.flip(-1) if element >= 4 else values
     return torch.rot90(flipped, element % 4, (-2, -1)) if element % 4 else flipped
 
 
 def product(first: int, second: int) -> int:
-    """The element that is `second`, then `first`: a flip turns what is right of it the other way."""
+    """The element that applies `second`, then `first`. A flip in `first` reverses the rotation of `second`."""
     turns = first % 4 + (second % 4 if first < 4 else -second % 4)
     return turns % 4 + (first & 4 ^ second & 4)
 
 
 def inverse(element: int) -> int:
-    """What undoes it; each mirroring undoes itself."""
+    """The inverse element; each reflection is its own inverse."""
     return element if element >= 4 else -element % 4
 
 
 @dataclass(frozen=True)
 class ConditionKinds:
-    """How the columns of a condition turn: `scalars` not at all; each pair of columns in `pairs` is of spin 2.
+    """How the columns of a condition transform: `scalars` are invariant; each pair of columns in `pairs` has spin 2.
 
-    A pair (e1, e2), such as the components of an ellipticity, goes to (-e1, -e2) under a turn by 90 degrees and to
-    (e1, -e2) under a mirroring of x or y. Standardize pairs by a scale alone: a shift would not turn with them.
+    A pair (e1, e2), such as the components of an ellipticity, goes to (-e1, -e2) under a rotation by 90 degrees and to
+    (e1, -e2) under a reflection of x or y. Standardize pairs by a scale alone: a shift would break the symmetry.
     """
 
     scalars: tuple[int, ...] = ()
@@ -59,7 +59,7 @@ class ConditionKinds:
         return len(self.scalars) + 2 * len(self.pairs)
 
     def signs(self, element: int) -> list[float]:
-        """What each column is multiplied by."""
+        """The factor of each column under an element."""
         signs, turn = [1.0] * self.count, (-1.0) ** element
         for first, second in self.pairs:
             signs[first], signs[second] = turn, -turn if element >= 4 else turn
@@ -68,7 +68,7 @@ class ConditionKinds:
     def turned(
         self, condition: Float[Tensor, "batch property"] | None, element: int
     ) -> Float[Tensor, "batch property"] | None:
-        """The condition of the items after g; what is missing (NaN) stays so."""
+        """The condition of the items after g; missing values (NaN) stay missing."""
         return None if condition is None else condition * condition.new_tensor(self.signs(element))
 
 
@@ -78,8 +78,8 @@ class SymmetricConvolution(nn.Module):
     between features:        out(h) = sum_k W_hk * f(k),   W_hk = h w[h^-1 k]
     from an image (lifts):   out(h) = (h w) * image        to an image (projects):   out = sum_k (k w) * f(k)
 
-    With stride = size it takes blocks of pixels to one (an even size would not commute otherwise), and one that
-    projects puts them back. With the group of one element it is the ordinary convolution.
+    With stride = size it maps each block of pixels to one (an even size would not commute otherwise), and back if it
+    projects. With the group of one element it is the ordinary convolution.
     """
 
     relative: Tensor
@@ -128,7 +128,7 @@ class SymmetricConvolution(nn.Module):
 
 
 class SymmetricNorm(nn.Module):
-    """Group normalization (Wu & He 2018) over pixels, elements and a share of the channels; a gain for each channel."""
+    """Group normalization (Wu & He 2018) over pixels, elements and a group of channels; one gain per channel."""
 
     def __init__(self, channels: int, elements: Sequence[int]) -> None:
         super().__init__()

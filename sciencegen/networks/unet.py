@@ -1,4 +1,4 @@
-"""A U-Net that denoises images, on request equivariant to turns by 90 degrees and mirrorings by construction.
+"""A U-Net that denoises images, optionally equivariant by construction to rotations by 90 degrees and reflections.
 
     denoise(g z, g condition, g context) = g denoise(z, condition, context)     for the eight symmetries g of a square
 
@@ -26,15 +26,15 @@ from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricCo
 
 @dataclass(frozen=True)
 class UNetSettings:
-    """Sizes.
+    """Settings of a U-Net.
 
     symmetry: a name of SYMMETRIES. width: channels at the finest level. A symmetry of n elements has width / sqrt(n)
-    for each of them, which makes as many parameters (`with_parameters` comes nearer) and for "d4" some five times the
-    time.
-    multipliers: of the width, for each level; a level has half the side of the one before, and its weights cost a
-    quarter of the time. blocks: in each level, each way. patch: side of the square of pixels that is one position of
-    the finest level; halving it takes four times as long. known: width of the embedding of
-    noise level and condition.
+    channels for each of them: about as many parameters (`with_parameters` matches them more closely), and for "d4"
+    about five times the time.
+    multipliers: of the width, for each level. A level has half the side of the one before, so that the same weights
+    take a quarter of the time. blocks: per level, both down and up. patch: side of the square of pixels that is one
+    position of the finest level; halving it takes four times as long. known: width of the embedding of noise level and
+    condition.
     """
 
     symmetry: str = "none"
@@ -53,20 +53,20 @@ class UNetSettings:
 
     @property
     def widths(self) -> list[int]:
-        """Channels of each level, of each element."""
+        """Channels of each level, per element."""
         channels = max(1, round(self.width / len(SYMMETRIES[self.symmetry]) ** 0.5))
         return [channels * multiplier for multiplier in self.multipliers]
 
     @property
     def smallest_side(self) -> int:
-        """Sides of images are multiples of this."""
+        """Sides of images must be multiples of this."""
         return self.patch * 2 ** (len(self.multipliers) - 1)
 
 
 class ResidualBlock(nn.Module):
-    """x + W2 silu((1 + scale) norm(W1 silu(norm x)) + shift), scale and shift read off what is known.
+    """x + W2 silu((1 + scale) norm(W1 silu(norm x)) + shift), scale and shift linear in the embedding `known`.
 
-    known: its size, 0 where there is none. It starts as the identity where widths agree.
+    known: width of this embedding, 0 for none. The block starts as the identity if inputs = outputs.
     """
 
     def __init__(self, inputs: int, outputs: int, elements: Sequence[int], known: int = 0) -> None:
@@ -91,9 +91,10 @@ class ResidualBlock(nn.Module):
 class UNetDenoiser(nn.Module):
     """`(z, log_snr, condition, mask) -> estimate` of one field of images [batch channel y x], y = x.
 
-    shape: channels, y and x of the field. conditions: how its columns turn. context: fields that are given beside the
-    image (a point spread function, a noise map), by their numbers of channels: [batch y x], [batch channel y x], or
-    [batch channel 1 1]. Field and context should vary by about 1. It starts as the zero function.
+    shape: channels, y and x of the field. conditions: how the columns of the condition transform. context: number of
+    channels of each field that is given with the image (a point spread function, a noise map): [batch y x],
+    [batch channel y x], or [batch channel 1 1]. Field and context should have a standard deviation of about 1. The
+    network starts as the zero function.
     """
 
     def __init__(
@@ -156,8 +157,8 @@ class UNetDenoiser(nn.Module):
     def _known(self, log_snr: Float[Tensor, " batch"], condition: Tensor | None) -> Tensor:
         """[batch element known] embedding of the level and of h^-1 condition for each element h of the group.
 
-        g condition gives h what the condition gives g^-1 h: a regular representation. (The signs of an element and of
-        its inverse agree.)
+        The embedding of g condition at h is that of the condition at g^-1 h: a regular representation. (The signs of an
+        element and of its inverse agree.)
         """
         level, kinds = self.level(log_snr), self.conditions
         read = [condition_features(kinds.turned(condition, h), level, kinds.count) for h in self.elements]
@@ -170,7 +171,7 @@ def equivariance_error(
     denoise: UNetDenoiser, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None
 ) -> float:
     """The greatest |denoise(g z, g condition) - g denoise(z, condition)| over the eight symmetries g, relative to the
-    greatest |denoise|: rounding alone for a symmetric network. Context turns with the image."""
+    greatest |denoise|: only rounding for a symmetric network. The context is transformed with the image."""
 
     def estimate(g: int) -> Tensor:
         seen = {name: turned(value, g) if value.ndim > 2 else value for name, value in z.items()}
@@ -193,9 +194,9 @@ def with_parameters(
     conditions: ConditionKinds | None = None,
     context: Mapping[str, int] | None = None,
 ) -> UNetSettings:
-    """These settings in the width that brings a denoiser's parameters nearest to a number.
+    """These settings with the width for which a denoiser's number of parameters is nearest to `parameters`.
 
-    For fair comparisons look for a plain one beside an equivariant one, whose widths are further apart.
+    For fair comparisons, fit a plain network to an equivariant one, whose possible sizes are further apart.
     """
 
     def count(width: int) -> int:

@@ -1,12 +1,12 @@
-"""A denoiser of points in space: E[x | z] of positions and of numbers of points and pairs, from noisy z.
+"""A denoiser of points in space: E[x | z] of positions and of features of points and pairs, from noisy z.
 
 z = alpha x + sigma noise with alpha^2 = sigmoid(log_snr), sigma^2 = sigmoid(-log_snr). Positions are preconditioned so
-that the network reads and writes numbers of one size at every noise level (Karras et al. 2022, table 1, for this
+that the network's inputs and outputs have the same scale at every noise level (Karras et al. 2022, table 1, for this
 process): with s the standard deviation of a coordinate and m^2 = alpha^2 s^2 + sigma^2,
 
     x = (alpha s^2 / m^2) z + (sigma s / m) F(s z / m).
 
-Categorical fields come out as probabilities, others as they are.
+Categorical fields are estimated by probabilities, others by the network's output itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOISE_FREQUENCIES = 16
 class FieldShape:
     """A field beside the positions: [batch point width], or symmetric [batch point point width] with `pairs`.
 
-    noised: it is to be denoised; otherwise it is given and read only. categorical: one-hot, answered by probabilities.
+    noised: whether it is denoised; otherwise it is only an input. categorical: one-hot, estimated by probabilities.
     """
 
     width: int
@@ -52,10 +52,10 @@ def noise_features(log_snr: Float[Tensor, " batch"]) -> Float[Tensor, "batch fea
 
 
 class EquivariantDenoiser(nn.Module):
-    """The function `(z, log_snr, condition, mask) -> estimates`; it turns, mirrors and reorders with what it is given.
+    """`(z, log_snr, condition, mask) -> estimates`, equivariant to rotations, reflections and permutations.
 
-    fields: by name, beside `positions`. conditions: columns of the condition, NaN where free. scale: standard deviation
-    of a coordinate of the data, in its own unit, which is also that of `settings.reach`.
+    fields: by name, in addition to `positions`. conditions: number of columns of the condition (NaN: not given). scale:
+    standard deviation of a coordinate of the data, in its own unit, which is also the unit of `settings.reach`.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class EquivariantDenoiser(nn.Module):
                 raise ShapeError(f"Expected '{name}' of shape [{layout} {field.width}], got {list(z[name].shape)}.")
 
     def _preconditioning(self, log_snr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The factors of z and of F outside the network, and that of z inside, [batch 1 1]."""
+        """The factors of z and of F in the estimate, and that of z in the network's input, [batch 1 1]."""
         alpha, sigma = torch.sigmoid(log_snr).sqrt(), torch.sigmoid(-log_snr).sqrt()
         size = (alpha.square() * self.scale**2 + sigma.square()).sqrt()
         factors = alpha * self.scale**2 / size.square(), sigma * self.scale / size, self.scale / size
@@ -130,14 +130,14 @@ class EquivariantDenoiser(nn.Module):
         return torch.cat(parts, -1) if parts else None
 
     def _context(self, log_snr: Tensor, condition: Tensor | None, mask: Tensor | None, positions: Tensor) -> Tensor:
-        """Noise level, number of points, and the condition with what of it is free."""
+        """Embedding of the noise level, the number of points, and the condition with its missing values."""
         count = positions.new_full((len(positions),), positions.shape[1]) if mask is None else mask.sum(1)
         size = (count.to(positions.dtype)[:, None] / 16).log1p()
         known = condition_features(condition, size, self.conditions)
         return self.context(torch.cat([noise_features(log_snr), size, known], -1))
 
     def _estimate(self, field: FieldShape, answer: Tensor, like: Tensor, mask: Tensor | None) -> Tensor:
-        """Probabilities or numbers in the shape of the field; of pairs in both orders, zero on the diagonal."""
+        """Probabilities or numbers in the shape of the field; for pairs symmetric, with a zero diagonal."""
         answer = answer.to(like.dtype)
         if field.categorical:
             answer = answer.softmax(-1)

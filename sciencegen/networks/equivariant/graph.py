@@ -1,8 +1,9 @@
-"""The complete graph over the points of an item as two small matrices, and what distances say on its edges.
+"""The complete graph over the points of an item as two small matrices, and radial functions of distances.
 
 With one row for each unordered pair (i, j), i < j, the incidence matrix S has ones at both ends and the gradient matrix
-D has +1 at i and -1 at j. S h sums what the ends hold, S^T e sums over a point's edges, D v are the differences
-v_i - v_j, and D^T diag(w) D is the weighted graph Laplacian. Half the work of all ordered pairs, and no gathering.
+D has +1 at i and -1 at j. S h sums the values at an edge's ends, S^T e sums over a point's edges, D v are the
+differences v_i - v_j, and D^T diag(w) D is the weighted graph Laplacian. This takes half the work of all ordered pairs,
+and no gather operations.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ Result = TypeVar("Result")
 
 
 class CompleteGraph(NamedTuple):
-    """incidence, gradient: S and D above. edge: the number of the edge between two points, on the diagonal that of one
-    more. first, second: the ends of each edge."""
+    """incidence, gradient: S and D above. edge: index of the edge between two points; on the diagonal, the number of
+    edges (one past the last index). first, second: the ends of each edge."""
 
     incidence: Float[Tensor, "edge point"]
     gradient: Float[Tensor, "edge point"]
@@ -31,7 +32,7 @@ class CompleteGraph(NamedTuple):
 
 @lru_cache(maxsize=256)
 def complete_graph(points: int, dtype: torch.dtype, device: torch.device) -> CompleteGraph:
-    """The matrices for items of this many points; remembered."""
+    """The matrices for items with this number of points, cached."""
     first, second = torch.triu_indices(points, points, 1, device=device)
     edges = torch.arange(len(first), device=device)
     start, end = (torch.nn.functional.one_hot(one, points).to(dtype) for one in (first, second))
@@ -44,7 +45,7 @@ def complete_graph(points: int, dtype: torch.dtype, device: torch.device) -> Com
 def centred(
     positions: Float[Tensor, "batch point axis"], mask: Bool[Tensor, "batch point"] | None
 ) -> Float[Tensor, "batch point axis"]:
-    """Values less their mean over the real points; zero elsewhere."""
+    """Values minus their mean over the real points; zero at padding."""
     if mask is None:
         return positions - positions.mean(1, keepdim=True)
     real = mask[..., None].to(positions.dtype)
@@ -59,6 +60,6 @@ def radial_functions(distances: Float[Tensor, "..."], count: int, reach: float) 
 
 
 def exactly(function: Callable[..., Result], first: Tensor, *others: object) -> Result:
-    """Geometry keeps its own precision, whatever autocast makes of the rest."""
+    """Call a function of geometry without autocast, so that it keeps its precision."""
     with torch.autocast(first.device.type, enabled=False):
         return function(first, *others)

@@ -1,13 +1,13 @@
 """A network of spherical harmonics and tensor products (e3nn), for properties of points in space.
 
-Every point carries irreducible representations of O(3) up to l = 2: numbers, vectors, and tensors of degree 2. A layer
-is the convolution of Thomas et al. 2018 (tensor field networks), with a gate as in Batzner et al. 2022 (NequIP):
+Every point has features in irreducible representations of O(3) up to l = 2: scalars, vectors and tensors of degree 2. A
+layer is the convolution of Thomas et al. 2018 (tensor field networks), with a gate as in Batzner et al. 2022 (NequIP):
 
     m_i = sum_j (L x_j) (x)_{W(r_ij)} Y(r_ij),     x_i <- gate(L' x_i + L'' m_i),
 
-over neighbours within `reach`, W from Gaussians of the distance, Y times a cutoff that ends smoothly. Y are polynomials
-in r_ij / sqrt(r^2 + 0.01), so that nothing breaks where two points are in one place. Built under default float64 its
-laws hold to rounding; moved there from float32 it keeps the error of its constants.
+over neighbours within `reach`, W from Gaussians of the distance, Y times a smooth cutoff. Y are polynomials in
+r_ij / sqrt(r^2 + 0.01), so that they stay smooth where two points coincide. If the network is built under default
+float64, its symmetries hold up to rounding; if it is converted from float32, its constants keep their float32 error.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from e3nn import o3
 
 NEIGHBOURS = 12.0
-"""About how many there are; sums over them are divided by its root."""
+"""Typical number of neighbours; sums over them are divided by its square root."""
 
 
 @dataclass(frozen=True)
 class HarmonicSettings:
-    """scalars, vectors, tensors: how many of l = 0, 1, 2 each point carries; messages carry one in `narrowing` of them,
-    since they cost the most. radial: functions of the distance. reach: of a neighbour, in the unit of the positions."""
+    """scalars, vectors, tensors: numbers of features of l = 0, 1, 2 at each point; messages have 1 / `narrowing` as
+    many, since they cost the most. radial: number of functions of the distance. reach: largest distance of a neighbour,
+    in the unit of the positions."""
 
     scalars: int = 64
     vectors: int = 32
@@ -51,7 +52,7 @@ class HarmonicSettings:
 
 
 class PointProperties(NamedTuple):
-    """Of each point; zero for padding. `pooled` sums them over an item."""
+    """Outputs for each point; zero for padding. `pooled_scalars` and `pooled_vectors` sum them over an item."""
 
     scalars: Float[Tensor, "batch point scalar"]
     charges: Float[Tensor, "batch point vector"]
@@ -59,7 +60,7 @@ class PointProperties(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """The ends of each directed edge, what its length says, and its harmonics."""
+    """The ends of each directed edge, radial functions of its length, and its spherical harmonics."""
 
     receiver: Int[Tensor, " edge"]
     sender: Int[Tensor, " edge"]
@@ -68,7 +69,7 @@ class Neighbours(NamedTuple):
 
 
 class HarmonicLayer(nn.Module):
-    """One gated convolution from irreps to those of the settings."""
+    """One gated convolution, from the given irreps to those of the settings."""
 
     def __init__(self, irreps_in: o3.Irreps, settings: HarmonicSettings) -> None:
         from e3nn import o3
@@ -107,9 +108,9 @@ class HarmonicLayer(nn.Module):
 
 
 class HarmonicNetwork(nn.Module):
-    """Positions and numbers of points to numbers, charges and vectors of points.
+    """Maps positions and features of points to scalars, charges and vectors of points.
 
-    scalars, vectors: how many of each come out.
+    points: number of input features. scalars, vectors: numbers of outputs; there is one charge for each vector.
     """
 
     def __init__(
@@ -136,8 +137,8 @@ class HarmonicNetwork(nn.Module):
         points: Float[Tensor, "batch point feature"],
         mask: Bool[Tensor, "batch point"] | None = None,
     ) -> PointProperties:
-        """positions: in the unit of `reach`. mask: True for real points; None if all are. Autocast is left out: the
-        products' constants keep their precision."""
+        """positions: in the unit of `reach`. mask: True for real points; None if all are. Runs without autocast, so
+        that the constants of the tensor products keep their precision."""
         if positions.shape[:2] != points.shape[:2] or points.shape[-1] != self.inputs:
             raise ShapeError(
                 f"Expected positions [batch point 3] and points [batch point {self.inputs}], "
@@ -177,7 +178,7 @@ def neighbours(
     length, difference = lengths[batch, receiver, sender], differences[batch, receiver, sender]
     cutoff = 0.5 * (torch.cos(math.pi * length / reach) + 1)
     harmonics = o3.spherical_harmonics([0, 1, 2], difference / length[:, None], False, "component")
-    radial = radial_functions(length, count, reach) * math.sqrt(count)  # of size 1, as everything here
+    radial = radial_functions(length, count, reach) * math.sqrt(count)  # of scale 1, as all features here
     return Neighbours(number[batch, receiver], number[batch, sender], radial, harmonics * cutoff[:, None])
 
 
@@ -188,16 +189,16 @@ def _spread(values: Float[Tensor, "real ..."], real: Bool[Tensor, "batch point"]
 
 
 def pooled_scalars(found: PointProperties) -> Float[Tensor, "batch scalar"]:
-    """Sums over the points, for what grows with an item; divide by their number for what doesn't."""
+    """Sums over the points, for extensive properties; divide by the number of points for intensive ones."""
     return found.scalars.sum(1)
 
 
 def pooled_vectors(
     found: PointProperties, positions: Float[Tensor, "batch point 3"], mask: Bool[Tensor, "batch point"] | None = None
 ) -> Float[Tensor, "batch vector 3"]:
-    """sum_i (mu_i + q_i x_i) with charges q whose mean is taken away: a dipole moment (Schütt et al. 2021, PaiNN).
+    """sum_i (mu_i + q_i x_i) with charges q minus their mean: a dipole moment (Schütt et al. 2021, PaiNN).
 
-    It doesn't depend on the origin, since a neutral item's doesn't.
+    It doesn't depend on the origin, since the charges sum to zero.
     """
     neutral = centred(found.charges, mask)
     return found.vectors.sum(1) + torch.einsum("bpv,bpx->bvx", neutral, positions)

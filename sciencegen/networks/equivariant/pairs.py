@@ -1,17 +1,17 @@
 """An E(3)-equivariant message-passing network over all pairs of points, built for speed.
 
-Every point i carries numbers h_i and several vectors v_ic, every unordered pair numbers e_ij. The vectors start as the
-positions and act as further positions that layers may move (EGNN, Satorras et al. 2021; several of them, Levy et al.
-2023). Rotations, reflections and permutations turn or reorder what comes out; translations change nothing, because the
-centre is taken away first. With d_ijc = sqrt(1 + |v_ic - v_jc|^2), a layer is
+Every point i has features h_i and several vectors v_ic, every unordered pair has features e_ij. The vectors start as
+multiples of the positions, and layers move them (EGNN, Satorras et al. 2021; several vectors, Levy et al. 2023). The
+outputs are equivariant to rotations, reflections and permutations, and invariant to translations, because positions are
+centred first. With d_ijc = sqrt(1 + |v_ic - v_jc|^2), a layer is
 
     e_ij += W silu(E e_ij + A h_i + A h_j + G d_ij)
     h_i  += O [sum_j softmax_j(q_i k_j + B e_ij) V h_j ; sum_j e_ij]             (attention with pair bias)
     h_i  += MLP(h_i, |v_i|)
     v_ic += g_c(h_i) sum_j (P e_ij)_c (v_ic - v_jc) / d_ijc + sum_c' M_cc' v_ic'
 
-with normalized inputs, shifted and scaled by the context (noise level, condition). Everything pairwise is narrow, so
-that its cost stays near that of what is per point. Arrays are dense: batches should hold items of nearly one size.
+with normalized inputs, shifted and scaled by the context (noise level, condition). Pair features are narrow, so that
+they cost about as much as point features. Arrays are dense: batches should hold items of nearly the same size.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.equivariant.graph import CompleteGraph, centred, complete_graph, exactly, radial_functions
 
 NEIGHBOURS = 16.0
-"""What sums over pairs are divided by: about the number of points of an item."""
+"""Divisor of sums over pairs: about the number of points of an item."""
 
 
 @dataclass(frozen=True)
 class PairNetworkSettings:
-    """width, pair_width: numbers of each point and pair. vectors: of each point. radial: functions of the distances.
-    reach: distance up to which those are spread, in the unit of the positions. context: numbers of the context."""
+    """width, pair_width: features of each point and each pair. vectors: number at each point. radial: number of radial
+    functions. reach: largest centre of these, in the unit of the positions. context: width of the context."""
 
     width: int = 128
     pair_width: int = 32
@@ -51,7 +51,7 @@ class PairNetworkSettings:
 
 
 class Points(NamedTuple):
-    """What the network returns: vectors that turn with the item, and numbers of points and pairs that don't."""
+    """Output of the network: equivariant vectors, and invariant features of points and pairs."""
 
     vectors: Float[Tensor, "batch point vector 3"]
     points: Float[Tensor, "batch point width"]
@@ -59,7 +59,7 @@ class Points(NamedTuple):
 
 
 class Real(NamedTuple):
-    """1 for real points and for edges between two, else 0."""
+    """1 for real points and for edges between two real points, else 0."""
 
     points: Float[Tensor, "batch point 1"]
     edges: Float[Tensor, "batch edge 1"]
@@ -114,7 +114,7 @@ class PairLayer(nn.Module):
         )
 
     def _attend(self, normal: Tensor, bias: Tensor, graph: CompleteGraph, real: Real | None) -> Tensor:
-        """Heads of scaled dot-product attention, with a bias of the logits from the pairs, 0 of a point with itself."""
+        """Multi-head scaled dot-product attention; pairs give a bias of the logits, 0 for a point with itself."""
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.attention(normal).chunk(3, -1)
         )
@@ -135,7 +135,7 @@ class PairLayer(nn.Module):
 def _differences(
     vectors: Float[Tensor, "batch point vector 3"], gradient: Float[Tensor, "edge point"]
 ) -> tuple[Float[Tensor, "batch edge vector 3"], Float[Tensor, "batch edge vector"]]:
-    """v_i - v_j and sqrt(1 + |v_i - v_j|^2), smooth where two points are in one place."""
+    """v_i - v_j and sqrt(1 + |v_i - v_j|^2), smooth where two points coincide."""
     differences = (gradient @ vectors.flatten(-2)).unflatten(-1, vectors.shape[2:])
     return differences, differences.square().sum(-1).add(1).sqrt()
 
@@ -146,7 +146,7 @@ def _radial(positions: Tensor, gradient: Tensor, count: int, reach: float) -> Te
 
 
 class PairNetwork(nn.Module):
-    """Positions, numbers of points and of pairs, and a context to what `Points` holds."""
+    """Maps positions, features of points and of pairs, and a context to `Points`."""
 
     def __init__(self, points: int, pairs: int, settings: PairNetworkSettings | None = None) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class PairNetwork(nn.Module):
         context: Float[Tensor, "batch context"],
         mask: Bool[Tensor, "batch point"] | None = None,
     ) -> Points:
-        """positions: in the unit of `reach`. pairs: symmetric. mask: True for real points; None, faster, if all are."""
+        """positions: in the unit of `reach`. pairs: symmetric. mask: True for real points; None (faster) if all are."""
         if positions.shape[:2] != points.shape[:2] or context.shape != (len(points), self.settings.context):
             raise ShapeError(
                 f"Expected positions [batch point 3], points [batch point feature] and context [batch "

@@ -1,6 +1,6 @@
-"""A network of properties of whole items: invariant readouts of the network of spherical harmonics.
+"""A network for properties of whole items: invariant readouts of the network of spherical harmonics.
 
-It answers in standardized numbers; what composition alone explains, and the unit, are left to whoever standardizes.
+Its outputs are standardized. The caller adds what composition alone explains, and converts to the unit.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from sciencegen.networks.equivariant.harmonics import (
 )
 
 QUADRATIC_BELOW = 0.1
-"""Standardized errors below this count by their square, larger ones by their size, so that no odd item leads."""
+"""Standardized errors below this count quadratically, larger ones linearly, which limits the effect of outliers."""
 
 
 def summed(found: PointProperties, positions: Tensor, mask: Bool[Tensor, "batch point"]) -> Float[Tensor, " batch"]:
-    """sum_i a_i: what grows with the item."""
+    """sum_i a_i, for extensive properties."""
     return pooled_scalars(found)[:, 0]
 
 
 def averaged(found: PointProperties, positions: Tensor, mask: Bool[Tensor, "batch point"]) -> Float[Tensor, " batch"]:
-    """sum_i softmax_i(b_i) a_i: what doesn't, and may sit on a few of the points (such as an orbital)."""
+    """sum_i softmax_i(b_i) a_i, for intensive properties, also of few points (such as an orbital's energy)."""
     values, logits = found.scalars.unbind(-1)
     return (values * logits.masked_fill(~mask, float("-inf")).softmax(-1)).sum(-1)
 
@@ -45,7 +45,7 @@ def dipole(found: PointProperties, positions: Tensor, mask: Bool[Tensor, "batch 
 
 @dataclass(frozen=True)
 class Readout:
-    """scalars, vectors: of each point, that `of` turns into one number of the item."""
+    """scalars, vectors: outputs needed for each point, from which `of` computes one number for the item."""
 
     scalars: int
     vectors: int
@@ -60,9 +60,9 @@ READOUTS: Mapping[str, Readout] = {
 
 
 class PropertyNetwork(nn.Module):
-    """Batches with the fields positions [batch point 3], types [batch point type] and a mask to [batch property].
+    """Maps Batches with the fields positions [batch point 3], types [batch point type] and a mask to [batch property].
 
-    readouts: the name in READOUTS of each property. All properties share the network up to its last layer.
+    readouts: for each property, a name in READOUTS. All properties share the network up to its last layer.
     """
 
     def __init__(self, types: int, readouts: Sequence[str], settings: HarmonicSettings | None = None) -> None:
@@ -86,7 +86,7 @@ class PropertyNetwork(nn.Module):
         return torch.stack(answers, -1)
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """The mean over known values (NaN: unknown) of Huber's loss of the condition's columns, and the mean error."""
+        """Mean Huber loss over the known values of the condition (NaN: unknown), and their mean absolute error."""
         assert batch.condition is not None  # the standardized values
         known = batch.condition.isfinite()
         answers, values = self(batch)[known], batch.condition[known]
