@@ -201,7 +201,7 @@ def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):
     assert set(table["source"]) == {"pool"}
     assert all(DOMAIN.moves.constraint(["right"], [])(DOMAIN.items.parse(text)) for text in table["item"])
     costly = ("--measured", "round1.csv", "--pool", "pool.csv", "--cost", "price", *BATCH, *FAST)
-    assert "costs change nothing: thompson only keeps --cost-limit" in cli("propose", "pointclouds", *costly).err
+    assert "costs have no effect: thompson only keeps --cost-limit" in cli("propose", "pointclouds", *costly).err
     wrong = cli("propose", "pointclouds", "--measured", "round1.csv", "--pool", "pool.csv", "--cost", "prize", *FAST)
     assert wrong.code == 3
     assert "Expected a cost above 0 in 'prize'" in wrong.err

@@ -47,7 +47,7 @@ def test_a_command_that_fails_leaves_no_folder(cli, table, arguments):
         (("generate", "molecules", "--predictor", "qm9-properties"), "--predictor NAME=FOLDER"),
         (("generate", "molecules", "--predictor", "gap=qm9-propertis"), "Did you mean 'qm9-properties'?"),
         (("optimize", "molecules", "--goal", "maximize bandgap"), "--predictor gap=qm9-properties"),
-        (("optimize", "molecules", "--goal", "maximize homo_lumo_gap"), "knows gap: --predictor"),
+        (("optimize", "molecules", "--goal", "maximize homo_lumo_gap"), "predicts gap: --predictor"),
         (("optimize", "molecules", "--goal", "maximize QED"), "Did you mean 'qed'"),
         (("report", "nowhere"), "Make one with `sciencegen run`"),
         (("train", "molcules"), "Did you mean 'molecules'?"),
