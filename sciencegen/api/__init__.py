@@ -1,1 +1,1 @@
-"""The main path: one file for each verb. `sciencegen.<verb>` and the command line call these and nothing else."""
+"""The verbs, one file for each. `sciencegen.<verb>` and the command line call these functions only."""

@@ -30,7 +30,7 @@ COLUMNS = ("task", "method", "seed", "auc_top_10", "top_1", "top_10", "scored", 
 
 @dataclass(frozen=True)
 class Case:
-    """One run of a benchmark. task: without the `suite:` before it; seed: of the search's generator."""
+    """One run of a benchmark. task: its name without the prefix `suite:`; seed: of the search."""
 
     task: str
     method: str
@@ -74,7 +74,7 @@ class SuitePlan:
         return open_output(self.domain, output, COLUMNS, OutputOptions(overwrite=overwrite))
 
     def summary(self) -> dict[str, Any]:
-        """By method: the sum over tasks of the mean over seeds, as the suite's table does."""
+        """For each method, the sum over tasks of the mean over seeds, as in the suite's own table."""
         sums: dict[str, float] = {}
         for method in dict.fromkeys(row["method"] for row in self.rows):
             tasks = dict.fromkeys(row["task"] for row in self.rows)
@@ -110,7 +110,7 @@ def resolve_benchmark(suite: str, settings: BenchmarkSettings) -> SuitePlan:
 
 
 def suite_tasks(domain: str, suite: str) -> list[str]:
-    """The tasks of a suite that the domain has, without the `suite:` before them; [] for a suite of another domain."""
+    """The domain's tasks of a suite, without the prefix `suite:`; [] for a suite of another domain."""
     return [name.split(":", 1)[1] for name in _in_suites(domain) if name.startswith(f"{suite}:")]
 
 
@@ -132,25 +132,25 @@ def benchmark(
     suite : str
         Such as "pmo" [1]_ of molecules.
     tasks : str or sequence of str
-        Of the suite; none are all of them.
+        Tasks of the suite; none means all.
     methods : str or sequence of str
-        How to search; none is the default method.
+        Search methods; none means the default method.
     budget : int
-        Distinct scored items for each task and seed.
+        Distinct items to score for each task and seed.
     seeds : int
         Runs of each task, with seeds 0, 1 ...
     domain : str, optional
-        By default the one that has the suite.
+        By default the domain that has the suite.
     model : str, optional
-        Whose latent space is searched; by default the domain's shipped weights.
+        The model whose latent space is searched; by default the domain's shipped weights.
     seed, device, threads, batch_size
-        `config.Resources`; none changes a result, but for the rounding of the device.
+        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
     Result
-        A row for each task, method and seed: the area under the curve of the mean of the ten best, 0 to 1, the best,
-        the mean of the ten best, the number of scored items and the seconds. `summary` has the sum over tasks.
+        A row for each task, method and seed: the area under the curve of the mean of the ten best, 0 to 1, the best
+        score, the mean of the ten best, the number of scored items and the seconds. `summary` has the sum over tasks.
 
     Raises
     ------

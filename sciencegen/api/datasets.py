@@ -1,4 +1,4 @@
-"""Datasets: what has a card, and fetching it."""
+"""Datasets: list, show and fetch the datasets that have a card."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def list_datasets() -> list[dict[str, Any]]:
 
 
 def show(name: str) -> dict[str, Any]:
-    """The card as plain data, and where the fetched set lies or would lie."""
+    """The card as plain data, with the folder that the fetched set is or would be stored in."""
     card = cards.load_card(name)
     place = {"folder": str(card.folder), "cache": str(cached_folder(card)), "fetched": is_fetched(card)}
     return {**card.model_dump(mode="json", exclude_none=True), **place}
@@ -38,14 +38,14 @@ def show(name: str) -> dict[str, Any]:
 def fetch(
     name: str, offline: bool = False, progress: Progress | None = None, output: str | Path | None = None
 ) -> list[Path]:
-    """The files of a dataset, fetched, or simulated, if they are not in the cache.
+    """The files of a dataset, which are fetched or simulated if they are not in the cache.
 
     Parameters
     ----------
     name
         The dataset, as `list_datasets` names it.
     offline
-        Use the cache and the folder `downloads` in it only.
+        Use only the cache and its folder `downloads`.
     progress
         Called with the bytes (of a simulation: rows) so far and in all.
     output
@@ -63,7 +63,7 @@ def fetch(
 
 
 def _copied(path: Path, folder: Path) -> Path:
-    """A copy in `folder`; one that is there already is left as it is."""
+    """Copy a file into `folder`, unless the same file exists there already."""
     target = folder / path.name
     if target.exists():
         if not target.is_file() or sha256_of(target) != sha256_of(path):

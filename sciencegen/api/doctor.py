@@ -1,4 +1,4 @@
-"""Doctor: what this installation has."""
+"""Doctor: report what this installation has."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _system() -> dict[str, str]:
 
 
 def _libraries() -> dict[str, str]:
-    """The dependencies that this package states, with their versions here."""
+    """The declared dependencies of this package, with their installed versions."""
     try:
         stated = requires("sciencegen") or []
     except PackageNotFoundError:
@@ -80,7 +80,7 @@ def _devices() -> dict[str, str]:
 
 
 def _weights(name: str) -> str:
-    """Whether the shipped weights load here."""
+    """Whether the shipped weights can be loaded, and what they are."""
     try:
         loaded = load_model(_domain_in(pretrained_root() / name), name, "cpu")
     except SciencegenError as error:
@@ -91,7 +91,7 @@ def _weights(name: str) -> str:
 
 
 def _predictor(name: str) -> str:
-    """Whether the shipped predictor loads here, and of what."""
+    """Whether the shipped predictor can be loaded, and its targets."""
     try:
         loaded = load_predictor(_domain_in(find_predictor(name)), name)
     except SciencegenError as error:

@@ -1,4 +1,4 @@
-"""Encode, decode, interpolate: items to latents, and back."""
+"""Encode, decode and interpolate: items to latents, and back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Latents(Result):
     Parameters
     ----------
     latent : numpy.ndarray
-        [item latent], without a unit: a draw of the prior has zero mean and unit variance.
+        [item latent], dimensionless: the prior has zero mean and unit variance.
     refused : tuple of (line, item, reason)
         Rows that have no latent.
     """
@@ -54,14 +54,14 @@ def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[Enc
     model : str, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     column : str, optional
-        The item's column of a table.
+        The column of items in a table.
     seed, device, threads, batch_size
-        `config.Resources`; none changes a result, but for the rounding of the device.
+        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
     Latents
-        `latent` [item latent]; `table` has the row of each item in the input, from 0, its text and its name.
+        `latent` [item latent]; `table` has each item's row in the input, from 0, its text and its name.
 
     Examples
     --------
@@ -83,19 +83,19 @@ def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[Enc
 
 
 def encode_items(domain: str, items: str | Path | Sequence[str], settings: EncodeSettings) -> Encoded:
-    """Encode each of the given items, or every row of a file, that can be."""
+    """Encode the given items, or all rows of a file; items that can't be encoded are listed as refused."""
     loaded = open_model(domain, settings.model, settings)
     rows = loaded.domain.items.read(items, settings.column) if isinstance(items, Path) else given_rows(items)
     return encode_rows(loaded, list(rows), settings)
 
 
 def summary_of(encoded: Encoded) -> dict[str, int]:
-    """How many items were encoded, and how many refused."""
+    """The numbers of encoded and of refused items."""
     return {"encoded": len(encoded.index), "refused": len(encoded.refused)}
 
 
 def write_encoded(domain: str, output: str, encoded: Encoded) -> None:
-    """The latents, if there are any, and what was refused."""
+    """Write the latents, if there are any, and the refused rows."""
     if not output.endswith(".npz"):
         raise ConfigError(f"Expected a name that ends in .npz for latents, got {output}.")
     write_rejected(output, encoded.refused)
@@ -105,7 +105,7 @@ def write_encoded(domain: str, output: str, encoded: Encoded) -> None:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One text for each latent, "" where it stands for none; refused counts latents from 1."""
+    """One text for each latent, "" if it can't be decoded. refused: numbers of such latents, from 1, with reasons."""
 
     domain: str
     item: list[str]
@@ -117,7 +117,7 @@ class Decoded:
         return {"decoded": len(self.item) - len(self.refused), "refused": len(self.refused)}
 
     def write(self, output: str, overwrite: bool = False) -> None:
-        """One item in a line, or a table by the output's ending; what stands for none is listed beside it."""
+        """Write one item per line, or a table, by the output's ending, and a file with the refused latents."""
         write_lines(self.domain, output, self.item, self.origin, overwrite)
         write_rejected(output, self.refused)
 
@@ -131,18 +131,18 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[Deco
     domain : str
         Such as "molecules".
     latents : numpy.ndarray, str or Path
-        [item latent], or the .npz (array `latent`) or .npy file that holds them.
+        [item latent], or a file of them: .npz (array `latent`) or .npy.
     model : str, optional
-        The one that made them; by default the domain's shipped weights.
+        The model that encoded them; by default the domain's shipped weights.
     where : str or sequence of str
-        Conditions of the decoder, "name = 2.5" in the property's unit.
+        Conditions of the decoder, such as "name = 2.5" in the property's unit.
     seed, device, threads, batch_size
-        `config.Resources`; none changes a result, but for the rounding of the device.
+        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
     Result
-        `table` has the column `item`, "" where a latent stands for none.
+        `table` has the column `item`, "" for latents that can't be decoded.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[Deco
 def decode_latents(
     domain: str, latents: str | Path | np.ndarray, settings: DecodeSettings, called: str = ""
 ) -> Decoded:
-    """Decode every latent of an array, or of a file, in order. called: what the origin calls them."""
+    """Decode all latents of an array or a file, in order. called: their name in the origin of the output."""
     if not called:
         called = "given latents" if isinstance(latents, np.ndarray) else plain_path(str(latents))
     origin = origin_of("decode", domain, settings.model, Criteria([*settings.where, f"from {called}"]))
@@ -187,7 +187,7 @@ def decode_latents(
 
 
 def read_latents(path: Path, size: int) -> np.ndarray:
-    """The array `latent` of an .npz, or an .npy; checked against the model."""
+    """Read an .npy file, or the array `latent` of an .npz, and check it."""
     try:
         content = np.load(path, allow_pickle=False)
         latents = content if isinstance(content, np.ndarray) else content["latent"]
@@ -199,7 +199,7 @@ def read_latents(path: Path, size: int) -> np.ndarray:
 
 
 def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
-    """Latents [item size] as the model takes them; an error for others."""
+    """Check the type and shape of latents [item size]; returns them in single precision."""
     if latents.ndim != 2 or latents.dtype.kind != "f" or not np.isfinite(latents).all():
         raise DataError(f"Expected finite numbers [item latent] in {place}, got {latents.dtype} {latents.shape}.")
     if latents.shape[1] != size:
@@ -212,7 +212,7 @@ def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Interpolated:
-    """table: columns `step`, `item` and properties, along the arc between two latents."""
+    """Items along the arc between two latents. table: columns `step`, `item` and properties."""
 
     domain: str
     table: dict[str, list[Cell]]
@@ -227,7 +227,7 @@ class Interpolated:
         return () if any(self.table["item"]) else ("no point of the path could be decoded",)
 
     def write(self, output: str, overwrite: bool = False) -> None:
-        """A table, or one of the domain's own formats."""
+        """Write a table or one of the domain's own formats."""
         options = OutputOptions(origin=self.origin, overwrite=overwrite)
         with open_output(self.domain, output, list(self.table), options) as writer:
             writer.write(self.table)
@@ -235,7 +235,7 @@ class Interpolated:
 
 @takes(InterpolateSettings)
 def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Unpack[InterpolateOptions]) -> Result:
-    """Decode the items on the way from one item to another, along the arc between their latents.
+    """Decode points along the arc between the latents of two items.
 
     Parameters
     ----------
@@ -244,18 +244,18 @@ def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Un
     start, end : str
         Both items as text.
     steps : int
-        Points of the path, both ends included.
+        Number of points, both ends included.
     model : str, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     include : str or sequence of str
-        Properties of the items on the way.
+        Properties of the decoded items to compute.
     seed, device, threads, batch_size
-        `config.Resources`; none changes a result, but for the rounding of the device.
+        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
     Result
-        Columns `step` from 0, `item` ("" where a point stands for none) and the properties.
+        Columns `step` from 0, `item` ("" for points that can't be decoded) and the properties.
 
     Raises
     ------
@@ -277,7 +277,7 @@ def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Un
 
 
 def interpolate_items(domain: str, start: str, end: str, steps: int, settings: InterpolateSettings) -> Interpolated:
-    """Decode `steps` points of the arc between the latents of two items, both ends included."""
+    """`interpolate` with a settings record."""
     from sciencegen.latent.geometry import arc
 
     criteria = Criteria([f"from {plain_path(start)}", f"to {plain_path(end)}"])

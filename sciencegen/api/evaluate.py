@@ -1,4 +1,4 @@
-"""Evaluate: generated items against held-out ones."""
+"""Evaluate: compare generated items with held-out ones."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from sciencegen.options import EvaluateOptions, takes
 from sciencegen.runs import sha256_of
 
 DISTANCE = "wasserstein_"
-"""A metric of this name and a property's is a distance in that property's unit, unless the domain says what it is."""
+"""Prefix of metrics that are a distance in a property's unit, unless the domain describes the metric itself."""
 
 SetKind = Literal["held_out", "training"]
-"""What a set is for: samples are compared with held-out items, and looked up among those of training."""
+"""The purpose of a set: samples are compared with held-out items, and novelty is relative to training items."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Evaluated(Result):
     table : pandas.DataFrame
         A row for each metric: its name, value, unit and meaning.
     metrics : mapping
-        All figures, as they are written: also what the samples were compared with, and the calibration.
+        All metrics as they are written, with the sets that were compared and the calibration.
 
-    Until version 0.3 it stands for its metrics too (`result["fcd"]`), with a warning.
+    Until version 0.3 the result can be indexed like its metrics (`result["fcd"]`), with a warning.
     """
 
     metrics: Mapping[str, Any] = field(kw_only=True, repr=False)
@@ -63,37 +63,37 @@ def evaluate(
     samples : str or Path
         The file of generated items.
     column : str, optional
-        The item's column of a table.
+        The column of items in a table.
     against : str
         What to compare with: a dataset and its split ("moses/test"), or a file.
     form : str
-        What of the items to judge, such as "structures" of molecules.
+        The form of the items to evaluate, such as "structures" of molecules.
     training : str, optional
         Training items, for novelty: a dataset and its split, or a file.
     limit : int, optional
-        The first samples.
+        Use only the first samples.
     offline : bool
-        Fetch nothing.
+        Don't fetch datasets.
     model : str, optional
-        Whose draws `calibrate` looks at.
+        The model whose draws `calibrate` evaluates.
     calibrate : mapping of str to sequence of float
-        Property to values, in its unit: how well raw draws of the model obey each of them.
+        Property to requested values, in its unit: for each, how closely raw draws of the model meet it.
     draws : int
-        Draws for each value.
+        Number of draws for each value.
     predictors : mapping of str to str
-        Name to folder, for conditions that the domain can't compute.
+        Name to folder of trained predictors, for properties that the domain can't compute.
     seed, device, threads, batch_size
         `config.Resources`.
 
     Returns
     -------
     Evaluated
-        `table` has a row for each metric with its unit and meaning; `metrics` all figures.
+        `table` has a row for each metric with its unit and meaning; `metrics` has all values.
 
     Raises
     ------
     ConfigError
-        Without `against`, or for a condition that the model isn't told.
+        Without `against`, or for a property that the model isn't conditioned on.
     DataError
         If the file holds no items.
 
@@ -114,8 +114,8 @@ def evaluate(
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """A comparison, looked up and checked. domain: of the items, its name or that of a form. texts: the samples.
-    reference, training: names of sets that the domain ships, else items as text."""
+    """A comparison with checked settings. domain: name of the items' domain or form. texts: the samples. reference,
+    training: the name of a set that the domain ships, else items as text."""
 
     domain: str
     settings: EvaluateSettings
@@ -128,7 +128,7 @@ class EvaluateRequest:
 def resolve_evaluate(
     domain: str, samples: str | Path, settings: EvaluateSettings, column: str | None = None
 ) -> EvaluateRequest:
-    """Read what is compared; a condition that the model isn't told is an error."""
+    """Read the items to compare; calibrating a property that the model isn't conditioned on is an error."""
     domain, path = in_form(domain, settings.form), Path(samples)
     science, against = domain_of(domain), check_against(settings)
     if settings.calibrate:
@@ -143,7 +143,7 @@ def resolve_evaluate(
 
 
 def check_calibration(science: Domain, calibrate: Mapping[str, Sequence[float]], conditions: Collection[str]) -> None:
-    """An error for a property that a model isn't told, or a value that it can't have."""
+    """Raise an error for a property that a model isn't conditioned on, or an impossible value."""
     check_calibrated(calibrate, conditions)
     for name, values in calibrate.items():
         for value in values:
@@ -151,7 +151,7 @@ def check_calibration(science: Domain, calibrate: Mapping[str, Sequence[float]],
 
 
 def compare(request: EvaluateRequest) -> dict[str, Any]:
-    """The domain's distribution metrics by name, the calibration, and what was compared."""
+    """The domain's metrics by name, the calibration, and the names of the compared sets."""
     settings = request.settings
     use_threads(settings.threads)
     metrics: dict[str, Any] = dict(
@@ -168,14 +168,14 @@ def compare(request: EvaluateRequest) -> dict[str, Any]:
 
 
 def check_against(settings: EvaluateSettings) -> str:
-    """What generated items are compared with; an error where the settings name nothing."""
+    """The set to compare with; an error if the settings have none."""
     if settings.against is None:
         raise ConfigError("Expected what to compare with, got nothing. Pass `against` with a set/split or a file.")
     return settings.against
 
 
 def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float, str, str]]:
-    """(name, value, unit, what it is) of each metric that is a number."""
+    """(name, value, unit, meaning) of each numeric metric."""
     science = domain_of(domain)
     sets = science.reference_sets or ReferenceSets()
     units, notes = sets.units, sets.notes

@@ -20,15 +20,15 @@ from sciencegen.items import Cell, Origin
 from sciencegen.options import GenerateOptions, takes
 
 Chunk = Mapping[str, Sequence[Cell]]
-"""Rows as columns."""
+"""Rows, as a mapping of columns."""
 
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """A generation, looked up and checked.
+    """A generation with checked settings.
 
-    draws: what is asked of them. complete: gives items their structures, where a model is named for it. origin: for
-    files that say where their items come from.
+    draws: the request for draws. complete: computes structures of items, or None. origin: provenance, for files that
+    can hold it.
     """
 
     draws: DrawRequest
@@ -48,8 +48,8 @@ class GenerateRequest:
         chunks: Iterable[Chunk],
         advance: Callable[[int], None] = lambda rows: None,
     ) -> dict[str, Any]:
-        """Write the rows of a generation; returns its summary, without rows that the output could not hold around a
-        scaffold. Nothing is left of an output without rows."""
+        """Write the rows of a generation and return its summary. Items that could not be placed around a scaffold
+        don't count as written. An output without rows is removed."""
         with writer:
             for chunk in chunks:
                 writer.write(chunk)
@@ -63,45 +63,45 @@ class GenerateRequest:
 
 @takes(GenerateSettings)
 def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> Result:
-    """Draw new items from a trained model, with the properties that are requested.
+    """Draw new items with requested properties from a trained model.
 
     Parameters
     ----------
     domain : str
-        Such as "molecules"; its `properties` may be requested.
+        Such as "molecules". `properties` lists what may be requested.
     n : int
-        Distinct accepted items, or exactly this many draws if `raw`.
+        Number of distinct accepted items, or of draws if `raw`.
     model : str, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     where : str or sequence of str
-        Conditions in the properties' units: "logp = 2.5", "tpsa in 40..90", "qed >= 0.6". What the model is not
-        conditioned on only filters its draws.
+        Conditions in the properties' units: "logp = 2.5", "tpsa in 40..90", "qed >= 0.6". Properties that the
+        model is not conditioned on only filter its draws.
     keep, forbid : str or sequence of str
         Patterns that each item must, or must not, contain (molecules: SMARTS).
     include : str or sequence of str
         Further properties to write.
     raw : bool
-        Keep every draw, malformed ones too.
+        Keep all draws unfiltered, malformed ones too.
     attempts : int
-        Draws allowed for each wanted item.
+        Maximum number of draws for each requested item.
     noise_scale : float
-        Multiplies the latent noise, standard normal, that items are drawn from.
+        Factor on the standard normal latent noise that items are decoded from.
     complete : str, optional
-        A model that gives items the structures which files hold.
+        A model that computes the structures of items for files.
     scaffold : str, optional
-        A file with a part that every item holds.
+        A file with a substructure that every item contains.
     noise_free : bool
         Leave out the instrument's point-spread function and noise (galaxies).
     predictors : mapping of str to str
-        Name to folder, for properties that the domain can't compute.
+        Name to folder of trained predictors, for properties that the domain can't compute.
     sampler, steps, guidance
-        How a diffusion draws, where it is not as it was trained to.
+        Sampler, number of steps and guidance strength of a diffusion model; by default the model's own.
     best_of, steer, particles, strength
-        Draws for each item, of which the best by the goals of `steer` is kept; with `particles` the draws of a
-        diffusion are steered by Feynman-Kac resampling [1]_, with a `strength` in nats.
+        `best_of` draws are made for each item, and the best by the goals of `steer` is kept; with `particles` the
+        draws of a diffusion are steered by Feynman-Kac resampling [1]_, with a `strength` in nats.
     seed, device, threads, batch_size
-        `config.Resources`: the same seed gives the same items; the others change no result, but for the rounding of
-        the device.
+        `config.Resources`: the same seed gives the same items; results don't depend on the others, except for
+        rounding on other devices.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
 
 
 def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest:
-    """Load the model and look up what is asked of its draws; what is wrong is an error before any work."""
+    """Load the model and check the settings; wrong ones are an error before any drawing."""
     model = open_model(domain, settings.model, settings)
     completed_by = settings.complete or model.config.get("complete")
     set_drawing(model, settings, required=not completed_by)

@@ -1,4 +1,4 @@
-"""Optimize: goals and a budget to a ranked, distinct, checked list of candidates."""
+"""Optimize: search for items that meet goals, and rank the best distinct ones."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class OptimizeRequest:
-    """A search, looked up and checked.
+    """A search with checked settings.
 
-    goals, options: what is searched for, and how the methods do it. oracles: by goal; further: by column, of the
-    candidates alone. known: what is no find. complete: gives candidates their structures. origin: for their files.
+    options: settings of the methods. oracles: by goal; further: oracles by column, for candidates only. known: items
+    that don't count as new. complete: computes structures of candidates. origin: provenance of their files.
     """
 
     settings: OptimizeSettings
@@ -78,9 +78,9 @@ class Optimized(Result):
     Parameters
     ----------
     trace : pandas.DataFrame
-        How the mean of the ten best grew with the number of scored items, for each method.
+        Mean of the ten best scores by the number of scored items, for each method.
     scored : pandas.DataFrame
-        Every item that the search scored, in order.
+        All scored items, in order.
     """
 
     trace: pd.DataFrame = field(kw_only=True)
@@ -95,23 +95,23 @@ class Optimized(Result):
         structures: str | Path | None = None,
         details: str | Path | None = None,
     ) -> Path:
-        """Write what the command writes.
+        """Write the files that the command writes.
 
         Parameters
         ----------
         path : str or Path
-            Of the candidates: a table (.csv; .parquet with a .csv beside it), or one of the domain's own formats.
+            File of the candidates: a table (.csv; .parquet and a .csv), or one of the domain's own formats.
         overwrite : bool
-            Whether files that exist may be replaced.
+            Whether to replace existing files.
         structures : str or Path, optional
-            The candidates again, in the format of this ending.
+            A second file of the candidates, in the format of its ending.
         details : str or Path, optional
             A folder for `trace.csv`, `scored.parquet` and `summary.json`.
 
         Returns
         -------
         Path
-            That of the candidates.
+            The file of the candidates.
         """
         files = SearchFiles(str(path), *(None if one is None else str(one) for one in (structures, details)))
         files.claim(self.record.domain, overwrite)
@@ -131,45 +131,45 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
         Objectives ("maximize qed") and constraints ("sa <= 3", "logp in 1..3", "similarity to CCO >= 0.4"), in the
         properties' units.
     method : str
-        How to search, such as "evolution" or "bayes".
+        Search method, such as "evolution" or "bayes".
     budget : int
-        Distinct items that may be scored.
+        Maximum number of distinct items to score.
     n : int
-        Candidates to return.
+        Number of candidates to return.
     model : str, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     start : str or sequence of str
-        Items to begin with beside draws of the model.
+        Items to start from, in addition to draws of the model.
     predictors : mapping of str to str
         Name to folder of trained predictors that goals may name.
     lower_bounds : bool
-        Judge a predicted value by the worse end of its interval.
+        Use the worse end of a predicted interval instead of the predicted value.
     oracles : mapping of str to OracleSettings
         Name to an external program that scores items.
     keep, forbid : str or sequence of str
         Patterns that each candidate must, or must not, contain.
     controls : str or sequence of str
-        Methods that run at the same budget, for comparison.
+        Methods to run at the same budget, for comparison.
     training : str, optional
-        What counts as known: a table, file or dataset; by default what the model was trained on.
+        Items that count as known: a table, file or dataset; by default the model's training data.
     novel : bool
-        Return nothing that is known.
+        Don't return known items.
     maximum_similarity : float, optional
-        Between two candidates, 0 to 1.
+        Largest similarity of two candidates, 0 to 1.
     include : str or sequence of str
         Further properties to write.
     complete : str, optional
-        A model that gives candidates the structures which files hold.
+        A model that computes the structures of candidates for files.
     settings : mapping
-        The methods' own settings.
+        Settings of the search method.
     seed, device, threads, batch_size
-        `config.Resources`: the same seed gives the same items; the others change no result, but for the rounding of
-        the device.
+        `config.Resources`: the same seed gives the same items; results don't depend on the others, except for
+        rounding on other devices.
 
     Returns
     -------
     Optimized
-        `table` holds the candidates, best first; `trace` and `scored` how the search went.
+        `table` holds the candidates, best first; `trace` and `scored` record the search.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
 
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:
-    """Look up all that a search needs: what is wrong is an error before an item is scored."""
+    """Load and check everything that a search needs; errors are raised before any item is scored."""
     science = domain_of(domain)
     goals, options = check_search(domain, settings)
     criteria = Criteria(
@@ -220,14 +220,14 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
 
 
 def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log) -> tuple[Known, tuple[str, ...]]:
-    """What is no find, and what to say of it."""
+    """Known items, and notes on what is missing to check novelty."""
     training = settings.training or data_of(model.folder)
     every = settings.novel or settings.training is not None
     known = read_known(domain, training, model.config.get("training_data"), settings.threads, every, log)
     if settings.novel and known.empty:
         return known, ("no training data is known, so novelty can't be checked; pass `training`",)
     if known.committed is not None and training is None:
-        return known, ("similarity_to_training stays empty: only which items are known is shipped; pass `training`",)
+        return known, ("similarity_to_training stays empty: only keys of known items are shipped; pass `training`",)
     return known, ()
 
 
@@ -237,7 +237,7 @@ def search(
     log: Log = lambda text: None,
     advance: Callable[[int], None] | None = None,
 ) -> SearchRecord:
-    """Run the method (and the controls beside it, each with its own budget), then select among what it scored.
+    """Run the method and the controls, each with the full budget, then select among the method's scored items.
 
     Raises `AllFailed` where no item could be scored.
     """
@@ -259,9 +259,9 @@ def search(
 def check_search(
     domain: str, settings: OptimizeSettings, further: Collection[str] = ()
 ) -> tuple[list[Goal], SearchSettings]:
-    """The goals and the methods' settings; what is wrong is told before a model is read, or trained.
+    """Check goals and settings of the method, before a model is loaded or trained.
 
-    further: names of predictors beside the settings'.
+    further: names of predictors in addition to those of the settings.
     """
     science = domain_of(domain)
     for name in (settings.method, *settings.controls):

@@ -1,4 +1,4 @@
-"""Predict: what trained property regressors say of items."""
+"""Predict: properties of items by trained predictors."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def predict(
     items : str, sequence of str, or Path
         One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
     predictors : str, Path or mapping of str to str
-        A predictor's folder or shipped name, for all its targets; or column name to folder.
+        A predictor's folder or shipped name, for all its targets; or a mapping from column name to folder.
     wild_type : str, optional
-        What items are named against (proteins: `A42G`), as text or its file.
+        The wild type that names refer to (proteins: `A42G`), as text or its file.
     column : str, optional
-        The item's column of a table.
+        The column of items in a table.
     timeout_s : float
         Seconds that one item may take.
     seed, device, threads, batch_size
-        `config.Resources`; none changes a result, but for the rounding of the device.
+        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
     Scored
-        For each target its value, in the unit that it was trained in, the ends of the interval, `_lower` and
-        `_upper`, and whether the item is like those that the predictor learned from, `_in_domain`.
+        Columns for each target: its value in the unit of the training table, the ends of the interval, `_lower` and
+        `_upper`, and `_in_domain`, whether the item is similar to the training items.
 
     Raises
     ------
     DataError
         If there is no such predictor.
     IncompatibleError
-        If it is one of another domain.
+        If it is a predictor of another domain.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def predict(
 
 
 def _by_name(domain: str, predictors: str | Path | Mapping[str, str]) -> dict[str, str]:
-    """Name -> folder; of one folder each of its targets."""
+    """Name -> folder; for a single folder, one entry for each of its targets."""
     if isinstance(predictors, Mapping):
         return dict(predictors)
     trained = load_predictor(domain, predictors)

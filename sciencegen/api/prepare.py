@@ -1,4 +1,4 @@
-"""Prepare: a file or a dataset to standardized, distinct, measured items, once."""
+"""Prepare: standardize a file or dataset, remove duplicates and compute properties."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ def prepare(
     output : str or Path
         The folder to write.
     force : bool
-        Whether an earlier one may be replaced.
+        Whether to replace an existing prepared dataset.
     progress : callable, optional
-        Is told how many rows are done.
+        Called with the number of rows that are done.
     source : str
-        A file, or a dataset's name, which may end in its split: "moses/train".
+        A file, or a dataset's name with or without a split: "moses/train".
     column : str, optional
-        The item's column of a table.
+        The column of items in a table.
     properties : str or sequence of str, optional
-        What to compute; None is every property of the domain.
+        Properties to compute; None means all properties of the domain.
     columns : str or sequence of str
-        Numeric columns that become properties too; none are all.
+        Numeric columns to keep as properties; none means all.
     fractions : mapping of str to float
-        How a file is split, such as {"train": 0.9, "test": 0.1}.
+        Shares of the splits of a file, such as {"train": 0.9, "test": 0.1}.
     form : str
         Which form of the items to read, such as "structures" of molecules.
     measured, target
-        `config.FamilyMeasurements`: what was measured of variants of an alignment's first record.
+        `config.FamilyMeasurements`: measured variants of an alignment's first record.
     sample, limit, offline, wild_type
         `config.Reading`: how rows are read from a file or a dataset.
     seed, device, threads, batch_size
-        `config.Resources`; none changes what is written.
+        `config.Resources`; the output doesn't depend on them.
 
     Returns
     -------
     PreparedDataset
-        `summary` counts rows, duplicates and refusals; `rejects.csv` in the folder says why.
+        `summary` counts rows, duplicates and refusals; `rejects.csv` in the folder has the reasons.
 
     Raises
     ------

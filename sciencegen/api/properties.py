@@ -1,4 +1,4 @@
-"""What may be named in goals, conditions and columns: the properties of a domain, and what models know."""
+"""Names for goals, conditions and columns: properties of a domain, conditions and scores of models, predictors."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sciencegen.items import Json, Property
 
 @dataclass(frozen=True)
 class Named:
-    """properties: those that the domain computes; further: names of its other oracles. conditions: what the model is
-    told of an item that it draws; knows: what it tells of items itself. predicted: by which shipped predictor."""
+    """properties: those that the domain computes; further: names of its other oracles. conditions: properties that the
+    model is conditioned on; knows: scores that the model computes. predicted: property -> shipped predictor."""
 
     properties: list[Property]
     further: list[str]
@@ -29,7 +29,7 @@ class Named:
     predicted: Mapping[str, str]
 
     def to_json(self) -> Json:
-        """As the command prints it; JSON has no infinity."""
+        """The JSON that the command prints; infinite ends become None."""
         rows = [asdict(one) | {"possible": [_end(end) for end in one.possible]} for one in self.properties]
         return asdict(self) | {"properties": rows}
 
@@ -40,22 +40,22 @@ def _end(end: float) -> float | None:
 
 @dataclass(frozen=True)
 class Properties(Result):
-    """What may be named in goals and conditions of a domain.
+    """Names for goals and conditions of a domain.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        A row for each property that the domain computes: name, unit, the data's range, tolerance, whether the model is
-        told it, and its meaning.
+        A row for each property that the domain computes: name, unit, range of the data, tolerance, whether the model
+        is conditioned on it, and its meaning.
     named : Named
-        These, and the names of further oracles, conditions and predictors.
+        The properties, and names of further oracles, conditions and predictors.
     """
 
     named: Named = field(kw_only=True, repr=False)
 
 
 def properties(domain: str, model: str | None = None) -> Properties:
-    """List what goals and conditions may name.
+    """List the names that goals and conditions may use.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def properties(domain: str, model: str | None = None) -> Properties:
     Returns
     -------
     Properties
-        Its `write` gives the JSON that the command prints.
+        `write` writes the JSON that the command prints.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def properties(domain: str, model: str | None = None) -> Properties:
 
 
 def properties_of(domain: str, model: str | None = None) -> Named:
-    """Read from the domain and the folder of a model, by default the shipped one, if there is one."""
+    """Names from the domain and from a model, by default the shipped one if there is one."""
     science = domain_of(domain)
     further = [name for name in science.oracles.names() if name not in science.properties]
     conditions, knows = _known(domain, model)
@@ -117,6 +117,6 @@ def _known(domain: str, model: str | None) -> tuple[list[str], list[str]]:
 
 
 def range_text(low: float, high: float) -> str:
-    """`0..1`; an end that isn't there stays open, and so "" is any number."""
+    """A range as `0..1`; an infinite end is left out, and "" means any number."""
     ends = ["" if math.isinf(end) else f"{end:g}" for end in (low, high)]
     return "" if ends == ["", ""] else "..".join(ends)

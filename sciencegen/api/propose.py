@@ -1,4 +1,4 @@
-"""Propose: from what a lab measured to the next plate, round after round."""
+"""Propose: choose the next plate of items to measure from earlier measurements."""
 
 from __future__ import annotations
 
@@ -52,26 +52,26 @@ from sciencegen.records import to_record
 
 Log = Callable[[str], None]
 WEIGHS_COSTS = "noisy-ei"
-"""The acquisition that weighs costs; the others keep within the limit."""
+"""The acquisition that weighs costs; the others only respect the limit."""
 
 
 @dataclass(frozen=True)
 class Proposed:
-    """A plate that is neither written nor entered yet.
+    """A plate that is not yet written to a file or entered into the journal.
 
     Parameters
     ----------
     domain : Domain
     table : mapping
-        The plate, its column of values empty for the laboratory.
+        The plate; its column of values is empty, for the laboratory to fill in.
     refused : list
         (line, text, reason) of rows that were not understood.
     summary : mapping
-        What the plate is based on.
+        Counts and settings that the plate is based on.
     entries : list of Entry
-        What the campaign's journal is to hold of it.
+        Entries to add to the campaign's journal.
     origin : Origin
-        How it came to be, for the formats that have a place for that.
+        Provenance, for formats that can hold it.
     names : str
         The journal's column of names.
     """
@@ -85,14 +85,14 @@ class Proposed:
     names: str = ""
 
     def write(self, path: str | Path, overwrite: bool = False) -> None:
-        """The plate as a table, and `<path>.rejects.csv` if a row was refused."""
+        """Write the plate as a table, and `<path>.rejects.csv` if a row was refused."""
         refused = write_candidates(self.domain, str(path), self.table, overwrite=overwrite, origin=self.origin)
         write_rejected(str(path), [*self.refused, *refused])
 
     def enter(self, journal: str | None) -> None:
-        """Add what was measured and what is proposed to the journal, where there is one; adding it again adds nothing.
+        """Add measurements and proposals to the journal, if there is one; adding them again has no effect.
 
-        Do it last: an item of a plate that nobody got hold of must not stand there, since it is proposed no more."""
+        Call it last: items in the journal are not proposed again, so a plate that was not written must not enter it."""
         if journal is not None:
             append(journal, self.entries, self.names)
 
@@ -141,25 +141,25 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     found = plan(domain, settings)
     found.enter(settings.journal)
     table = pd.DataFrame(found.table)
-    table.attrs["summary"] = found.summary  # where it stood before version 0.2
+    table.attrs["summary"] = found.summary  # its place before version 0.2
     return Result(table, found.summary, tuple(found.summary["notes"]), found.write)
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
-    """Resolve the settings, then read, fit and pick."""
+    """Resolve the settings, then read the measurements, fit a model and choose the plate."""
     request = resolve(domain, settings)
     return plan_plate(request, log)
 
 
 def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> list[Goal]:
-    """What can be refused before a model or a table is read; the constraints of proposals.
+    """Check settings before a model or a table is read, and return the constraints of proposals.
 
     Parameters
     ----------
     domain : str
     settings : ProposeSettings
     trained : collection of str
-        Names of predictors beside the settings'.
+        Names of predictors in addition to those of the settings.
     """
     science, cost = domain_of(domain), _cost_column(settings)
     check_target(science, settings.target)
@@ -172,7 +172,7 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
 
 
 def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> ProposeRequest:
-    """Look everything up that the settings name, and check it, before a table is read."""
+    """Load and check everything that the settings name, before a table is read."""
     goals, science = check_plan(domain, settings, trained), domain_of(domain)
     options = space_options(science, settings.space, settings.wild_type, settings.measured)
     space = design_space(science, options)
@@ -197,12 +197,12 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
 
 
 def _cost_column(settings: ProposeSettings) -> str | None:
-    """The pool's column of costs, where costs count."""
+    """The pool's column of costs; None if costs are ignored."""
     return settings.cost or ("cost" if settings.cost_limit is not None else None)
 
 
 def _plate_options(settings: ProposeSettings) -> PlateOptions:
-    """The records of the mathematics."""
+    """Settings of the plate's optimization."""
     count = settings.batch - len(settings.controls)
     if count < 1:
         raise ConfigError(
@@ -222,7 +222,7 @@ def _plate_options(settings: ProposeSettings) -> PlateOptions:
 
 
 def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
-    """Settings of the plate of this number: exploration follows from how many rounds are left."""
+    """Settings of the plate in round `number`: exploration depends on how many rounds are left."""
     exploration = options.exploration
     if exploration is None:
         exploration = PlateSettings.exploration if options.rounds is None else exploration_at(number, options.rounds)
@@ -230,7 +230,7 @@ def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
 
 
 def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Proposed:
-    """Read, fit, pick. Nothing is written: `Proposed.enter` is for when the plate is."""
+    """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
     science = request.domain
     state = campaign_state(request, log)
     state.notes.extend(_cost_notes(request))
@@ -267,12 +267,12 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Propose
 
 
 def wild_type(space: DesignSpace | None) -> list[Item]:
-    """What all of a design space are changes of, where that was named; none where it is the most frequent letters."""
+    """The reference of a design space if one was named; [] if it is the consensus of measured items."""
     return [] if space is None or space.reference is None else [space.origin]
 
 
 def _origin(request: ProposeRequest) -> Origin:
-    """For files that say how their items came to be."""
+    """Provenance of the plate's items."""
     end = "lowest" if request.minimize else "highest"
     sources = {
         "measured": request.history.tables,
@@ -289,7 +289,7 @@ def _cost_notes(request: ProposeRequest) -> list[str]:
     plate = request.plate.campaign.plate
     if not request.supplied.cost or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS:
         return []
-    return [f"costs change nothing: {plate.acquisition} only keeps `cost_limit`, none was given"]
+    return [f"costs have no effect: {plate.acquisition} only keeps `cost_limit`, which isn't set"]
 
 
 def _table(
@@ -315,12 +315,12 @@ def _table(
 
 
 def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
-    """The plate's rows as entries of round `number`, NaN as None. named: the column of names, "" for no names."""
+    """The plate's rows as journal entries of round `number`, NaN as None. named: the column of names, or ""."""
     columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
     rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
-    told = lambda value: None if value != value else value  # noqa: E731
+    finite = lambda value: None if value != value else value  # noqa: E731
     return [
-        Entry(number, item, "proposed", None, None, told(predicted), told(lower), told(upper), source, name)
+        Entry(number, item, "proposed", None, None, finite(predicted), finite(lower), finite(upper), source, name)
         for item, predicted, lower, upper, source, name in rows
     ]
 
@@ -332,8 +332,8 @@ def _notes(request: ProposeRequest, plate: Plate, table: dict[str, list[Cell]], 
     found += crowded_letters(science, table["item"], known, state.reference)
     for item, prediction in zip(wild_type(state.space), plate.extra.T, strict=False):
         measured = science.items.text(item) in known
-        hopes = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # nobody hopes for controls
-        found += against_wild_type(table["id"], hopes.tolist(), request.minimize, prediction.tolist(), measured)
+        picks = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # without the controls
+        found += against_wild_type(table["id"], picks.tolist(), request.minimize, prediction.tolist(), measured)
     return found + by_predictors(table, list(request.predictors), request.target)
 
 

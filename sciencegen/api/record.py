@@ -26,7 +26,7 @@ from sciencegen.options import RecordOptions, takes
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a file (`source`) added to a journal, and the rows that it could not."""
+    """The entries that a file (`source`) added to a journal, and its refused rows."""
 
     source: str
     appended: Appended
@@ -39,14 +39,14 @@ class Recorded:
 def record(domain: str, journal: str | Path, results: str | Path, **options: Unpack[RecordOptions]) -> Recorded:
     r"""Add a table of measurements to the journal of a campaign.
 
-    Rows that the journal holds from a file of that name add nothing; rows of one item are replicates.
+    Rows that the journal already holds from a file of the same name are skipped. Rows of the same item are replicates.
 
     Parameters
     ----------
     domain : str
         Such as "proteins".
     journal : str or Path
-        The campaign's table; made where there is none.
+        The campaign's table; it is created if it doesn't exist.
     results : str or Path
         The table of measured items; "-" is standard input.
     **options
@@ -60,7 +60,7 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
     Raises
     ------
     DataError
-        For a table without a measured item.
+        If the table has no measured item.
 
     Examples
     --------

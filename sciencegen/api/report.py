@@ -1,4 +1,4 @@
-"""Report: one page from the folder of a run."""
+"""Report: write the page of a run's folder."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def report(
     folder: str | Path, page: str | Path | None = None, settings: RunSettings | None = None,
     colour_by: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Write the page; returns its figures. The settings are those in the folder's config.yaml unless given; colour_by
-    is for this page only."""
+    """Write the page and return its counts. settings: by default those in the folder's config.yaml. colour_by: for this
+    page only."""
     run = RunFolder(folder, create=False)
     chosen = settings or build_settings(RunSettings, run.read_yaml(CONFIG), str(run / CONFIG))
     if settings is not None:
@@ -41,7 +41,7 @@ def report(
 
 
 def content_of(contents: RunContents) -> ReportContent:
-    """Everything that the page says."""
+    """The complete content of the page."""
     settings = contents.settings
     return ReportContent(
         title=settings.report.title or f"{settings.domain}: {settings.name}",
@@ -82,7 +82,7 @@ def _provenance(contents: RunContents) -> Provenance:
 
 
 def _search_seed(contents: RunContents) -> int:
-    """As the search wrote it down; else the section's own seed where it has one, be it 0, else the run's."""
+    """The seed that the search recorded; else that of `optimize` if it was set, even to 0; else the run's."""
     settings = contents.settings
     own = settings.optimize.seed if "seed" in settings.optimize.model_fields_set else settings.seed
     return contents.summary.get("seed", own)

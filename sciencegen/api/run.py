@@ -1,4 +1,4 @@
-"""Run: the whole workflow, by Snakemake. The same call goes on where a killed one stopped."""
+"""Run: the whole workflow, by Snakemake. The same call resumes a run that was killed."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from sciencegen.files import check_writable
 from sciencegen.runs import RunFolder
 
 WORKFLOW = "workflow.yaml"
-"""The config that Snakemake reads; the finished run's complete config is config.yaml."""
+"""The config that Snakemake reads. The complete config of a finished run is config.yaml."""
 
 CONFIG, SUMMARY = "config.yaml", "search/summary.json"
-"""What the report and the search leave in a run's folder."""
+"""Files of the report and of the search in a run's folder."""
 
 WIDTH_FLAGS = {"--cores", "-c", "--jobs", "-j", "--executor", "-e"}
-"""With any of these the user says how wide Snakemake works."""
+"""Flags by which the user sets the number of cores or jobs."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """code: Snakemake's exit code. report: the page, None where there is none (a dry run, a failure). fewer: of what
-    there is less than asked, why, and what to do. notes: the same of what is no result, the samples."""
+    """code: Snakemake's exit code. report: the page, None after a dry run or a failure. fewer: messages about results
+    that are fewer than requested. notes: such messages about the samples, which are no results."""
 
     code: int
     folder: Path
@@ -44,7 +44,7 @@ def run(
     domain: str, config: str | Path | None = None, *, profile: str = "default", results: str | None = None,
     flags: Sequence[str] = (),
 ) -> Finished:  # fmt: skip
-    """Run a workflow in this folder, or go on with it: from data to a report.
+    """Run or resume a workflow, from data to a report, in the current folder.
 
     Parameters
     ----------
@@ -55,19 +55,19 @@ def run(
     profile : str
         "default", "slurm", or a folder with a Snakemake profile.
     results : str, optional
-        Where results go; by default `results`.
+        The folder of results; by default `results`.
     flags : sequence of str
-        Go to Snakemake.
+        Flags to pass on to Snakemake.
 
     Returns
     -------
     Finished
-        `report` is the page, None where there is none; `fewer` says of what there is less than requested.
+        `report` is the page or None; `fewer` has a message for each result with fewer items than requested.
 
     Raises
     ------
     ConfigError
-        For a config that a step would refuse; nothing has run then.
+        For a config that a step would refuse. It is raised before any step runs.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def run(
     if code or not page.is_file():
         return Finished(code, folder.path, None)
     if not folder.has(SUMMARY) or (_when_searched(folder) == before and not reports(folder, settings)):
-        return Finished(code, folder.path, page)  # of an earlier config: what this one asks for wasn't sought
+        return Finished(code, folder.path, page)  # of an earlier config, with other numbers requested
     return Finished(code, folder.path, page, fewer_than_asked(settings, folder), fewer_samples(settings, folder))
 
 
@@ -100,12 +100,12 @@ def _when_searched(folder: RunFolder) -> int | None:
 
 
 def reports(folder: RunFolder, settings: RunSettings) -> bool:
-    """Whether the report there is of this very config: a run that was killed after its search, or has nothing to do."""
+    """Whether the report in the folder has this config: the run was killed after its search, or had nothing to do."""
     return folder.has(CONFIG) and folder.read_yaml(CONFIG) == settings.model_dump(mode="json", by_alias=True)
 
 
 def fewer_samples(settings: RunSettings, folder: RunFolder) -> tuple[str, ...]:
-    """They are for the evaluation and the report, so that too few of them are told, and fail nothing."""
+    """A note if there are fewer samples than requested: no error, as they are for evaluation and report only."""
     if not folder.has("samples.parquet"):
         return ()
     asked, drawn = settings.generate.n, _count(folder, "samples.parquet")
@@ -118,7 +118,7 @@ def _count(folder: RunFolder, name: str) -> int:
 
 
 def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...]:
-    """Of candidates and of the plate."""
+    """Messages if there are fewer candidates, or items on the plate, than requested."""
     summary, found = folder.read_json(SUMMARY), []
     if summary["candidates"] < settings.optimize.n:
         found.append(shortfall(summary, settings.optimize.n))
@@ -130,7 +130,7 @@ def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...
 
 
 def default_config(root: Path, domain: str) -> Path:
-    """The config that comes with sciencegen for a domain; an error where there is none."""
+    """The config that is shipped for a domain; an error if there is none."""
     path = root / "config" / f"{domain}.yaml"
     if not path.is_file():
         raise ConfigError(f"No default workflow for {domain} comes with sciencegen. Pass `config` with one of yours.")
@@ -138,7 +138,7 @@ def default_config(root: Path, domain: str) -> Path:
 
 
 def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettings, dict[str, Any]]:
-    """The settings, checked; and as the plain mapping that Snakemake reads."""
+    """The checked settings, and the plain mapping for Snakemake."""
     from sciencegen.api.workflow.check import check_run  # on use: torch
 
     raw = read_settings(f"@{path}")
@@ -153,7 +153,7 @@ def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettin
 
 
 def snakemake_command(root: Path, config: Path, profile: str, settings: RunSettings, flags: Sequence[str]) -> list[str]:
-    """What is run; flags of the user come last and win."""
+    """The command to run. The user's flags come last, so they take precedence."""
     words = [*supervision.SNAKEMAKE, "--snakefile", str(root / "Snakefile"), "--configfile", str(config)]
     words += ["--workflow-profile", str(find_profile(root, profile)), "--rerun-incomplete"]
     given = {flag.split("=")[0] for flag in flags}
@@ -163,7 +163,7 @@ def snakemake_command(root: Path, config: Path, profile: str, settings: RunSetti
 
 
 def find_profile(root: Path, profile: str) -> Path:
-    """The folder of a profile that comes with the workflow, or one of the user's."""
+    """The folder of a shipped profile, or of one of the user's."""
     for folder in (root / "profiles" / profile, Path(profile)):
         if any(folder.glob("config*.yaml")):
             return folder

@@ -25,16 +25,16 @@ from sciencegen.options import ScoreOptions, takes
 from sciencegen.scoring.oracles import Oracle
 
 Items = str | Path | Sequence[str]
-"""Items of a verb: the text of one, of several, or the path of a file."""
+"""Input items of a verb: the text of one or several items, or the path of a file."""
 
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """What is scored, looked up and checked.
+    """A checked request to score items.
 
-    domain: the name of the items' domain. task: names, predictors and oracles. source: the file, or the rows
-    themselves. column: the item's, in a file. carried: a table's own columns come along. origin: for files that say
-    where their items come from.
+    domain: the name of the items' domain. task: names, predictors and oracles. source: a file or rows. column: the
+    column of items in a file. carried: whether to copy the other columns of a table. origin: provenance, for files
+    that can hold it.
     """
 
     domain: str
@@ -76,25 +76,25 @@ def score(domain: str, items: Items, names: str | Sequence[str] = (), **options:
     items : str, sequence of str, or Path
         One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
     names : str or sequence of str
-        Properties and oracles; none are all properties of the domain, or with `model` what that knows.
+        Properties and oracles; none means all properties of the domain, or with `model` the model's scores.
     predictors : mapping of str to str
-        Name to folder of trained predictors; their columns come with `_lower`, `_upper` and `_in_domain`.
+        Name to folder of trained predictors; they add the columns `_lower`, `_upper` and `_in_domain` too.
     model : str, optional
-        A shipped name or a run folder, for what it knows of items itself (galaxies: "anomaly").
+        A model with scores of its own (galaxies: "anomaly"): a shipped name or a run folder.
     wild_type : str, optional
-        What items are named against (proteins: `A42G`), as text or its file.
+        The wild type that names refer to (proteins: `A42G`), as text or its file.
     column : str, optional
-        The item's column of a table.
+        The column of items in a table.
     timeout_s : float
         Seconds that one item may take.
     seed, device, threads, batch_size
-        `config.Resources`; none changes a result, but for the rounding of the device.
+        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
     Scored
-        Of given texts `table` has a row for each, with the reason in `refused` where one can't be read; of a file it
-        is what the command writes.
+        For given texts `table` has a row for each, with the reason in `refused` if it can't be read; for a file it is
+        the table that the command writes.
 
     Raises
     ------
@@ -115,10 +115,10 @@ def resolve_score(
     domain: str, items: Items, settings: ScoreSettings, *, verb: str = "score", whole: bool = False,
     carried: bool = False, called: str = "",
 ) -> ScoreRequest:  # fmt: skip
-    """Look up what a file or given texts are scored by; a wrong name is an error before a row is read.
+    """Check the settings and resolve names to oracles; a wrong name is an error before a row is read.
 
-    A file's items are read in the form that a predictor sees items in, if the file has it, or in one that alone can
-    read it. whole: write the texts of that form. called: what the origin calls the source.
+    A file is read in the form that a predictor needs, if the file has that form, or in the only form that can read
+    it. whole: write the texts of that form. called: the name of the source in the origin.
     """
     further = own_oracles(domain, settings)
     path = items if isinstance(items, Path) else None
@@ -130,15 +130,15 @@ def resolve_score(
 
 
 def collect(request: ScoreRequest) -> Scored:
-    """Everything at once, with one row for each given text, or those of a file that could be scored."""
+    """Score all items: one row for each given text, or for each row of a file that could be scored."""
     scoring = request.scoring()
     given = None if isinstance(request.source, Path) else [row.text for row in request.source]
     return scored(scoring, partial(request.open, scoring), given)
 
 
 def own_oracles(domain: str, settings: ScoreSettings) -> Mapping[str, Oracle]:
-    """What the model knows of items itself, by name; none without a model, an error for one that knows nothing. Where
-    no names are given, what needs none, if there is such."""
+    """The model's own oracles by name; {} without a model, an error for a model that has none. If the settings name no
+    scores, only those oracles that are not on request, if there are any."""
     if settings.model is None:
         return {}
     model = open_model(domain, settings.model, settings)

@@ -1,4 +1,4 @@
-"""Score variants of one reference item by a model of its family, which an alignment trains on the way."""
+"""Score variants of a reference item by a model of its family; for an alignment the model is trained first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sciencegen.options import VariantOptions, takes
 
 
 def family_recipe(domain: str) -> Recipe:
-    """The domain's recipe of families."""
+    """The domain's recipe for families; an error if it has none."""
     recipe = next((one for one in domain_of(domain).recipes.values() if one.family), None)
     if recipe is None:
         raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
@@ -39,7 +39,7 @@ def family_model(
     log: Log = print,
     made_by: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
-    """The folder of the model of an alignment's family: trained into `runs/`, or found there. made_by: of `train`."""
+    """The folder of an alignment's model, which is trained into `runs/` if needed. made_by: options of `train`."""
     recipe = family_recipe(domain)
     if not Path(alignment).is_file():
         raise DataError(f"Expected an alignment (.a2m, .a3m, .sto, .fasta) at {alignment}, found no file.")
@@ -61,31 +61,31 @@ def score_variants(
     Parameters
     ----------
     domain : str
-        One with variants: "proteins".
+        A domain with variants: "proteins".
     variants : str, Path or sequence of str
         "all-singles", a table or text file of variants, or their names, such as "A42G:K43R".
     alignment : str, optional
-        Of a family, whose first record the variants are of; its model [1]_ is trained into `runs/`, once.
+        A family's alignment; its first record is the wild type. Its model [1]_ is trained into `runs/`, on first use.
     model : str, optional
-        The run folder of a family's model, in place of `alignment`.
+        The run folder of a family's model, instead of `alignment`.
     wild_type : str, optional
-        What the variants are of, where predictors alone score them: its text or file.
+        The wild type, if only predictors score the variants: its text or file.
     predictors : mapping of str to str
         Name to folder of trained predictors.
     column : str, optional
-        That of the names in a table.
+        The column of variant names in a table.
     classify : bool
-        Add how likely each is damaging, and its class, from a mixture over the scores of all singles.
+        Add the probability to be damaging and the class, from a mixture model of the scores of all single mutations.
     settings, training : mapping
-        Of the alignment's model, such as {"members": 1} and {"steps": 300}.
+        Settings of the alignment's model, such as {"members": 1} and {"steps": 300}.
     seed, device, threads, batch_size
-        `config.Resources`; none changes a result, but for the rounding of the device.
+        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
     Scored
         `score` in nats, higher is fitter and 0 the wild type; `score_sd`, the spread between the models of the
-        ensemble; columns of classes and predictors; and the table's own.
+        ensemble; columns of classes and predictors; and the other columns of the input table.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def score_variants(
 
 @dataclass(frozen=True)
 class VariantRequest:
-    """Which variants are scored, and by what: `task`. column: of their names, in a file."""
+    """Variants to score by `task`. column: the column of their names in a file."""
 
     domain: str
     task: VariantTask
@@ -141,7 +141,7 @@ def resolve_score_variants(
     settings: VariantScoringSettings,
     log: Log = lambda text: None,
 ) -> VariantRequest:
-    """Look up what variants are scored by; an alignment's model is trained on the way.
+    """Check the settings and load the models; an alignment's model is trained first.
 
     variants: "all-singles", a table or text file of variants, or their names.
     """
@@ -163,7 +163,7 @@ def resolve_score_variants(
 
 
 def check_score_variants(domain: str, variants: str | Path | Sequence[str], settings: VariantScoringSettings) -> None:
-    """What can be refused before a model is read, or trained."""
+    """Check the settings, before a model is loaded or trained."""
     sources = (settings.alignment, settings.model, settings.wild_type)
     if sum(source is not None for source in sources) != 1:
         raise ConfigError(
@@ -180,25 +180,25 @@ def check_score_variants(domain: str, variants: str | Path | Sequence[str], sett
 
 
 def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[LoadedModel, VariantScorer | None]:
-    """The family's model, and what it scores variants by, which one of measured variants hasn't."""
+    """The family's model and its scorer of variants; the scorer is None for a model of measured variants."""
     made_by = {"settings": settings.settings, "training": settings.training}
     folder = settings.model
     if settings.alignment is not None:
         given = {key: values for key, values in made_by.items() if values}
         folder = str(family_model(domain, settings.alignment, settings, log, given))
     loaded = _load(domain, folder, settings)
-    assert loaded.recipe.family is not None  # `_load` looked
+    assert loaded.recipe.family is not None  # checked by `_load`
     scorer = loaded.recipe.family.scorer(loaded.model, loaded.representation)
     if scorer is None and (settings.classify or not settings.predictors):
         raise ConfigError(
-            f"Expected a family's model, trained on an alignment; {loaded.folder} learned from measured variants, "
-            "which tell effects by a predictor. Train one (`train predictor`) and pass `predictors`."
+            f"Expected a family's model, trained on an alignment; {loaded.folder} was trained on measured "
+            "variants, whose effects only a predictor can score. Train one (`train predictor`) and pass `predictors`."
         )
     return loaded, scorer
 
 
 def check_variants(domain: str, variants: str | Path | Sequence[str], classify: bool) -> None:
-    """An error for variants that are no file, and for classes that the domain doesn't know."""
+    """Raise an error if the file of variants is missing, or if the domain has no classes."""
     known = plain_of(domain).variants
     if classify and (known is None or known.classes is None):
         raise ConfigError(f"Expected a domain with classes of variants (proteins), {domain} has none.")
@@ -210,7 +210,7 @@ def check_variants(domain: str, variants: str | Path | Sequence[str], classify: 
 
 
 def check_family(recipe: Recipe, model: str) -> None:
-    """An error for a recipe that isn't trained on a family. model: what the message calls it."""
+    """Raise an error for a recipe that isn't trained on a family. model: its name in the message."""
     if recipe.family is None:
         raise ConfigError(f"Expected a model of a family, {model} is of recipe '{recipe.name}'.")
 

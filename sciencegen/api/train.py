@@ -1,4 +1,4 @@
-"""Train: a prepared table to a model folder. The same call goes on where a stopped one was."""
+"""Train: fit a generative model to prepared data. The same call resumes a training that was stopped."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 FEW_EFFECTIVE = 100
-"""Weighted items that tell fewer new things than this are too few to learn much from."""
+"""Effective sample size of weighted items below which a note warns that there is little to learn from."""
 
 Log = Callable[[str], None]
 
@@ -65,10 +65,10 @@ def train(
     log: Log = lambda text: None,
     **options: Unpack[TrainOptions],
 ) -> Trained:
-    r"""Train a generative model; or adapt the weights of `from_model`, or `distill` them to a faster model.
+    r"""Train a generative model, fine-tune `from_model`, or `distill` it to a faster model.
 
-    The same call goes on where a stopped one was. Whatever is wrong is found before anything is written, or what was
-    written goes again; an earlier training that `force` gives up stays until the new one's data are prepared.
+    The same call resumes a training that was stopped. Errors are raised before anything is written, or else what was
+    written is removed. With `force`, an earlier training is kept until the data of the new one are prepared.
 
     Parameters
     ----------
@@ -77,37 +77,37 @@ def train(
     data : str or Path
         A prepared folder, a file, or a dataset's name.
     folder : str or Path, optional
-        The run folder; by default `runs/` and a hash of what is asked.
+        The run folder; by default `runs/` and a hash of the settings.
     column : str, optional
-        The item's column of a table.
+        The column of items in a table.
     force : bool
-        Whether another training in the folder may be given up.
+        Whether to replace another training in the folder.
     log : callable
-        Is told how the training goes, line by line.
+        Called with each line of the log.
     model : str, optional
-        Take these weights as they are: a shipped name or a run folder.
+        Copy these weights instead of training: a shipped name or a run folder.
     from_model : str, optional
-        Go on from these weights.
+        Start from these weights.
     recipe : str, optional
-        Which network; by default the domain's own.
+        The kind of model; by default the domain's own.
     conditions : str or sequence of str, optional
-        Properties that the model is conditioned on; None is the recipe's own choice.
+        Properties that the model is conditioned on; None means the recipe's default.
     settings : mapping
-        Of the network.
+        Settings of the network.
     training : mapping
-        How long and how: `steps`, `batch_size`, `learning_rate` ...
+        Settings of the training: `steps`, `batch_size`, `learning_rate` ...
     finish : mapping
-        Of what is fitted after the weights, such as a prior over the latents.
+        Settings of what is fitted after the weights, such as a prior over the latents.
     distill : int, optional
-        Steps in which the diffusion `from_model` is to draw, by progressive distillation [1]_.
+        Number of sampling steps to which the diffusion `from_model` is distilled, by progressive distillation [1]_.
     teacher_steps : int, optional
-        Steps of DDIM that are halved first.
+        Number of DDIM steps of the first teacher, before any halving.
     measured, target
-        `config.FamilyMeasurements`: what was measured of variants of an alignment's first record.
+        `config.FamilyMeasurements`: measured variants of an alignment's first record.
     sample, limit, offline, wild_type
         `config.Reading`: how rows are read from a file or a dataset.
     seed, device, threads, batch_size
-        `config.Resources`; the weights depend on the seed, and round as the device and the threads do.
+        `config.Resources`; the weights depend on the seed, and by rounding on the device and the threads.
 
     Returns
     -------
@@ -143,8 +143,8 @@ def train_model(
     domain: str, data: str | Path | None, chosen: TrainSettings, *, folder: str | Path | None = None,
     column: str | None = None, force: bool = False, log: Log = lambda text: None,
 ) -> Trained:  # fmt: skip
-    """`train` with its settings as one record."""
-    domain_of(domain)  # an unknown one is the first thing to say
+    """`train` with a settings record."""
+    domain_of(domain)  # raises for an unknown domain, before any other error
     if chosen.model is not None:
         check_taken(chosen)
         return take_model(domain, chosen.model, folder, force)
@@ -153,7 +153,7 @@ def train_model(
     identity = identity_of(domain, data, column, chosen) | defaults_of(domain, chosen)
     path = Path(folder or Path("runs") / run_name(identity, domain))
     if os.path.isdir(path) and not force and _is_finished(run := RunFolder(path), identity):
-        log(f"{path} is finished already; `force` trains it anew")
+        log(f"{path} is finished already; `force` trains it again")
         return Trained(path, run.read_json(models.METRICS))
     check_writable(path / IDENTITY, "`output`")
     plan = make_plan(domain, data, column, chosen)
@@ -167,7 +167,7 @@ def train_model(
 
 
 def take_model(domain: str, model: str, folder: str | Path | None, force: bool = False) -> Trained:
-    """Copy trained weights as they are, so that a run's folder is complete; checked by loading them."""
+    """Load trained weights to check them, and copy them into `folder`, so that a run's folder is complete."""
     loaded = models.load_model(domain, model, "cpu")
     if folder is None or Path(folder).resolve() == loaded.folder.resolve():
         return Trained(loaded.folder, RunFolder(loaded.folder).read_json(models.METRICS))
@@ -188,7 +188,7 @@ def _is_finished(run: RunFolder, identity: Mapping[str, Any]) -> bool:
 
 
 def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bool, log: Log) -> Trained:
-    """Claim the folder once the data are prepared and a model for them is built; then train it."""
+    """Prepare the data and build the model, then claim the folder and train."""
     use_threads(plan.settings.threads)
     before = training_folder.present(run) if going_on else frozenset[str]()
     with open_prepared(plan.domain, plan.data, plan.preparing, run, going_on, log) as prepared:
@@ -207,7 +207,7 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
     try:
         return _fit(plan, run, model, representation, log)
     except SciencegenError:
-        if not training_folder.has_begun(run):  # nothing to go on from: what was refused claims no folder
+        if not training_folder.has_begun(run):  # nothing to resume: leave no trace of a refused training
             clear(run, plan.data, kept=before)
         raise
 
@@ -222,7 +222,7 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
     if held.weights is not None and isinstance(model, WeightedModel):
         model.effective_items = worth = float(held.weights.sum())
         if worth < FEW_EFFECTIVE:
-            log(f"note: the items are worth {worth:.0f} independent ones; a model of so few says little")
+            log(f"note: the items count as {worth:.0f} independent ones; a model of so few is unreliable")
     _descend(plan, run, model, held, log)
     adaptation = plan.recipe.adaptation
     if plan.start is None or adaptation is None or len(held.arrays) >= adaptation.fewest:
@@ -231,7 +231,7 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
 
 
 def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData, log: Log) -> Trained:
-    """Halving after halving, each of which ends as a model folder: the last one as the training's own."""
+    """Distill by repeated halving of the steps. Each student gets a model folder, the last one the training's own."""
     from sciencegen.diffusion.distillation import Distillation
 
     for steps in plan.halvings:
@@ -267,7 +267,7 @@ def _build(plan: Plan, representation: Representation) -> LatentModel:
         torch.manual_seed(plan.settings.seed)
         if plan.start is None:
             return plan.recipe.build(representation, plan.network)
-        assert plan.recipe.adaptation is not None  # `make_plan` looked
+        assert plan.recipe.adaptation is not None  # checked by `make_plan`
         return plan.recipe.adaptation.adapt(
             plan.start.model, plan.start.representation, representation, plan.settings.seed
         )
@@ -281,7 +281,7 @@ def _describe(run: RunFolder, plan: Plan, representation: Representation, networ
 
 
 def _save(run: RunFolder, model: LatentModel, held: TrainingData, science: Domain, recipe: Recipe, log: Log) -> Trained:
-    """Metrics, card, and the weights last."""
+    """Write metrics and card, then the weights."""
     model.to("cpu").eval()
     metrics = {"items": len(held.arrays), "refused": held.refused, **check(model, held, science, recipe)}
     models.save_model(run, model, metrics, science.name)
@@ -293,7 +293,7 @@ def _save(run: RunFolder, model: LatentModel, held: TrainingData, science: Domai
 def check(
     model: LatentModel, held: TrainingData, science: Domain, recipe: Recipe, largest: int = COMPUTE_CHUNK
 ) -> dict[str, float]:
-    """The recipe's own figures, else reconstruction, of held-out items (of training items where none are held out)."""
+    """The recipe's own metrics, or reconstruction, on held-out items (on training items if none are held out)."""
     arrays, texts, where = held.sample_for_check(largest)
     if not arrays:
         return {}
@@ -305,7 +305,7 @@ def check(
 def reconstruction(
     model: LatentModel, held: TrainingData, science: Domain, arrays: Sequence[Any], texts: Sequence[str]
 ) -> dict[str, float]:
-    """The shares of these items that come back the same, and as an item at all."""
+    """Shares of items whose latents decode to the same item (`reconstruction`), and to any item (`decodable`)."""
     from sciencegen.latent.explorer import LatentSpace, is_refusal
 
     space = LatentSpace(model, held.representation, science.items.parse, science.items.text)

@@ -33,34 +33,34 @@ def train_predictor(
 ) -> TrainedPredictor:
     r"""Fit a property predictor with calibrated intervals, evaluate it on held-out rows, and write its folder.
 
-    Intervals are conformal [1]_: of items like those of the table they hold nine values in ten.
+    Intervals are conformal [1]_: for items like those of the table, nine of ten intervals contain the value.
 
     Parameters
     ----------
     domain : str
         Such as "molecules".
     table : str or Path
-        A file, a dataset's name, which may end in its split, or with `form` a prepared dataset.
+        A file, a dataset's name with or without a split, or with `form` a prepared dataset.
     folder : str or Path
-        The predictor's.
+        The folder of the predictor.
     force : bool
-        Whether something else in the folder may be replaced.
+        Whether to replace other contents of the folder.
     log : callable
-        Is told how it goes, line by line.
+        Called with each line of the log.
     target : str
-        The column of numbers to predict, in any unit; of networks several, "a,b,c".
+        The column of numbers to predict, in any unit; with `form` also several, "a,b,c".
     form : str
-        In which networks see items, such as "structures" of molecules.
+        The form of items as input of neural networks, such as "structures" of molecules.
     column : str, optional
-        The item's column.
+        The column of items.
     model : str, optional
-        Whose latents or scores it may look at: a shipped name or a run folder.
+        A model whose latents or scores are inputs: a shipped name or a run folder.
     split : str, optional
-        How new items will differ: "random", "grouped", "low-high", or one of the domain's own.
+        How held-out items differ from training items: "random", "grouped", "low-high", or one of the domain's own.
     evaluation_folds, evaluation_repeats : int
-        Of the cross-validation whose figures stand in `metrics`.
+        Settings of the cross-validation that `metrics` reports.
     settings : mapping
-        The regressor's own, such as {"families": ["ridge"]}.
+        Settings of the regressor, such as {"families": ["ridge"]}.
     sample, limit, offline, wild_type
         `config.Reading`: how rows are read from a file or a dataset.
     seed, device, threads, batch_size
@@ -76,7 +76,7 @@ def train_predictor(
     ConfigError
         For an unknown column, split or setting.
     DataError
-        For too few rows that can be used.
+        If too few rows can be used.
 
     References
     ----------
@@ -100,7 +100,7 @@ def fit_predictor(
     domain: str, table: str | Path, chosen: PredictorSettings, *, folder: str | Path, force: bool = False,
     log: Callable[[str], None] = lambda text: None,
 ) -> TrainedPredictor:  # fmt: skip
-    """`train_predictor` with its settings as one record."""
+    """`train_predictor` with a settings record."""
     from sciencegen import prediction
 
     check_predictor(domain, chosen)
@@ -115,7 +115,7 @@ def fit_predictor(
     for note in usable.notes:
         log(f"note: {note}")
     if inputs != "features" and chosen.model:
-        log(f"asking {chosen.model} about {len(usable.texts)} items")
+        log(f"computing inputs of {len(usable.texts)} items by {chosen.model}")
     data = predictor_data(domain, chosen, inputs, usable, model)
     wanted = {**data.features.defaults, **chosen.settings, "inputs": inputs}
     options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
@@ -132,13 +132,13 @@ def fit_predictor(
 
 
 def _informs(model: ModelInputs) -> bool:
-    """Whether a predictor learns from what the model says of items, unless told otherwise."""
+    """Whether the model's scores are inputs of predictors by default."""
     oracles = model.loaded.recipe.oracles
     return oracles is not None and oracles.inform_predictors
 
 
 def check_predictor(domain: str, chosen: PredictorSettings) -> None:
-    """What can be refused before the table is read."""
+    """Check the settings before the table is read."""
     if chosen.form:
         from sciencegen.api.predictors.points import check_point_predictor
 

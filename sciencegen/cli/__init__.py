@@ -1,1 +1,1 @@
-"""The shell's door. One file for each verb: flags to settings, one call of `sciencegen.api`, files written."""
+"""The command line. Each file has one verb: it turns flags into settings, calls `sciencegen.api` and writes files."""

@@ -1,4 +1,4 @@
-"""`sciencegen benchmark`: a suite of oracles by the suite's own rule."""
+"""`sciencegen benchmark`: compare search methods on a suite of oracles."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from sciencegen.files import claim_output
 
 
 def benchmark(
-    suite: Annotated[str, typer.Argument(help="The suite, such as pmo.", show_default=False)],
-    tasks: Annotated[list[str] | None, typer.Option(help="Its tasks, a,b,c. [default: all]")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="How to search, a,b,c.")] = None,
+    suite: Annotated[str, typer.Argument(help="The benchmark suite, such as pmo.", show_default=False)],
+    tasks: Annotated[list[str] | None, typer.Option(help="Tasks of the suite, a,b,c. [default: all]")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Search methods, a,b,c. [default: evolution]")] = None,
     budget: Annotated[
-        int | None, typer.Option(min=1, help="Distinct scored items for each task and seed. [default: 10000]")
+        int | None, typer.Option(min=1, help="Distinct items to score for each task and seed. [default: 10000]")
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Runs of each task, with seeds 0, 1, ... [default: 5]")
     ] = None,
-    domain: Annotated[str | None, typer.Option(help="The science. [default: the one that has this suite]")] = None,
+    domain: Annotated[str | None, typer.Option(help="The domain. [default: the one that has this suite]")] = None,
     model: options.Model = None,
     device: options.Device = None,
     threads: options.Threads = None,

@@ -1,4 +1,4 @@
-"""What a person sees while a verb runs: always on stderr, so that stdout holds results only."""
+"""Messages, tables and progress of a verb. They go to stderr, so that stdout holds results only."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sciencegen.cli.flags import in_flags
 Value = TypeVar("Value")
 
 REFUSED = ("refused", "failed_scores")
-"""Counts in a summary of what is listed in a file of rejects."""
+"""Counts in a summary whose rows are listed in a file of rejects."""
 FIRST_S, SILENCE_S = 2.0, 20.0
-"""Seconds after which a log hears how far the work is: at first, and from then on."""
+"""Seconds until the first progress line of a log, and between later lines."""
 
 
 def say(message: str, style: str = "", names_keys: bool = False) -> None:
-    """One line on stderr. Settings are shown as flags, unless it names the keys of a config."""
+    """Print a line to stderr. Settings in it are shown as flags, unless it names keys of a config (`names_keys`)."""
     from rich.console import Console
 
     notes.record(message)
@@ -31,8 +31,8 @@ def say(message: str, style: str = "", names_keys: bool = False) -> None:
 
 
 def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
-    """The run in a few numbers: on stderr for a person; with --json on stdout, on stderr where the results go there. Of
-    what was refused they name the file with the reasons."""
+    """Print the counts of a run to stderr; with --json to stdout, or to stderr if the results go to stdout. If rows
+    were refused, the summary names the file with the reasons."""
     listed = _rejects(output) if "rejects" not in summary and any(map(summary.get, REFUSED)) else ""
     summary = {**summary, **({"rejects": listed} if listed else {})}
     shown = {key: value for key, value in summary.items() if value not in (None, [], {}, "")}
@@ -43,7 +43,7 @@ def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
 
 
 def _rejects(output: str) -> str:
-    """Beside a table, or in a folder."""
+    """The file of rejects, beside a table or in a folder; "" if there is none."""
     if output == "-":
         return "not kept (pass -o to have the reasons in a file)"
     beside = (Path(f"{output}.rejects.csv"), Path(output) / "rejects.csv")
@@ -51,7 +51,7 @@ def _rejects(output: str) -> str:
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """A table on stderr."""
+    """Print a table to stderr."""
     from rich.console import Console
     from rich.table import Table
 
@@ -71,9 +71,9 @@ def _short(value: Any) -> str:
 
 @contextmanager
 def progress(description: str, total: int | None = None) -> Iterator[Any]:
-    """A progress bar on stderr whose `advance(count)` moves it; a line now and then where stderr is no terminal."""
+    """Yield `advance(count)`, which moves a progress bar; if stderr is no terminal, it prints a line now and then."""
     if not sys.stderr.isatty():
-        yield _told_now_and_then(description, total)
+        yield _occasional_lines(description, total)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -84,7 +84,7 @@ def progress(description: str, total: int | None = None) -> Iterator[Any]:
         yield lambda count=1: bar.advance(task, count)
 
 
-def _told_now_and_then(description: str, total: int | None) -> Callable[..., None]:
+def _occasional_lines(description: str, total: int | None) -> Callable[..., None]:
     done, next_line = 0, monotonic() + FIRST_S
 
     def advance(count: int = 1) -> None:

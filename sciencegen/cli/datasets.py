@@ -14,15 +14,15 @@ from sciencegen.cli.console import progress, summarize
 from sciencegen.cli.output import input_path
 from sciencegen.files import check_writable, claim_output
 
-app = typer.Typer(no_args_is_help=True, help="Where data comes from, and getting it ready for training.")
+app = typer.Typer(no_args_is_help=True, help="List, download and prepare datasets.")
 
-Name = Annotated[str, typer.Argument(help="The dataset, as `datasets list` names it.", show_default=False)]
-Offline = Annotated[bool | None, typer.Option("--offline", help="Use what is here already, without the network.")]
+Name = Annotated[str, typer.Argument(help="The dataset's name, as in `datasets list`.", show_default=False)]
+Offline = Annotated[bool | None, typer.Option("--offline", help="Use only files that are already on this machine.")]
 
 
 @app.command("list")
 def list_datasets(as_json: options.Json = False) -> None:
-    """Every dataset with a card, and whether it is here."""
+    """List all datasets that have a card, and whether they are on this machine."""
     from sciencegen.api.datasets import list_datasets as list_all
 
     rows = list_all()
@@ -66,7 +66,7 @@ def fetch(
     as_json: options.Json = False,
 ) -> None:
     """Download a dataset into the cache and check it against its sha256. If a source fails, the next one is tried. A
-    simulated dataset is made."""
+    simulated dataset is computed instead."""
     from sciencegen.api.datasets import fetch as fetch_card
 
     if output is not None:
@@ -90,13 +90,21 @@ def prepare(
     domain: options.Domain,
     output: Annotated[str, typer.Option("-o", "--output", help="The folder to write.", show_default=False)],
     source: Annotated[
-        str | None, typer.Argument(help="A file (- is stdin), or a dataset's name, perhaps with its split: name/train.")
+        str | None, typer.Argument(help="A file (- is stdin), or a dataset's name, or one of its splits: name/train.")
     ] = None,
-    columns: Annotated[list[str] | None, typer.Option("--columns", help="Numeric columns to keep, a,b,c.")] = None,
-    properties: Annotated[list[str] | None, typer.Option("--with", help="Properties. [default: all]")] = None,
-    limit: Annotated[int | None, typer.Option(help="Read only this many rows.")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--columns", help="Numeric columns to keep, a,b,c. [default: all]")
+    ] = None,
+    properties: Annotated[
+        list[str] | None, typer.Option("--with", help="Properties to compute, a,b,c. [default: all]")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Read only the first N rows.")] = None,
     sample: Annotated[
-        bool | None, typer.Option("--sample/--full", help="The committed sample, or all. [default: what is here]")
+        bool | None,
+        typer.Option(
+            "--sample/--full",
+            help="Use the small sample that is included, or the full dataset. [default: full, if it is downloaded]",
+        ),
     ] = None,
     column: options.Column = None,
     form: options.Form = None,
@@ -110,7 +118,7 @@ def prepare(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Standardize, remove duplicates and compute properties once; what is refused is listed in its rejects.csv."""
+    """Standardize items, remove duplicates and compute properties. Refused rows are listed in its rejects.csv."""
     from sciencegen.config import PrepareSettings
 
     flags: dict[str, Any] = dict(columns=options.names(columns), properties=options.names(properties), limit=limit)

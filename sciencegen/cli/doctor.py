@@ -8,7 +8,7 @@ from sciencegen.cli import options
 
 
 def doctor(as_json: options.Json = False) -> None:
-    """Say which libraries, devices, weights and datasets this installation has."""
+    """Show which libraries, devices, weights and datasets this installation has."""
     from sciencegen.api.doctor import examine
 
     found = examine()

@@ -1,4 +1,4 @@
-"""`sciencegen evaluate`: how a file of generated items compares with held-out ones."""
+"""`sciencegen evaluate`: compare a file of generated items with held-out ones."""
 
 from __future__ import annotations
 
@@ -16,14 +16,22 @@ from sciencegen.files import claim_output
 
 def evaluate(
     domain: options.Domain,
-    samples: Annotated[str, typer.Argument(help="The generated items; - is stdin.", show_default=False)],
-    against: Annotated[str | None, typer.Option(help="A dataset and its split (set/test), or a file.")] = None,
-    training: Annotated[str | None, typer.Option(help="Training items, for novelty: card/split or file.")] = None,
+    samples: Annotated[str, typer.Argument(help="The file of generated items; - is stdin.", show_default=False)],
+    against: Annotated[
+        str | None, typer.Option(help="Held-out items: a dataset and its split (name/test), or a file.")
+    ] = None,
+    training: Annotated[
+        str | None,
+        typer.Option(help="Training items, to measure novelty: a dataset and its split (name/train), or a file."),
+    ] = None,
     model: options.Model = None,
-    calibrate: Annotated[list[str] | None, typer.Option(help="name=1,2,3: does the model obey? Repeatable.")] = None,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=1,2,3: measure how closely draws of --model meet these requested values. Repeatable."),
+    ] = None,
     predictor: options.Predictor = None,
-    draws: Annotated[int | None, typer.Option(help="Draws for each asked value. [default: 512]")] = None,
-    limit: Annotated[int | None, typer.Option(help="Use the first this many samples.")] = None,
+    draws: Annotated[int | None, typer.Option(help="Draws for each requested value. [default: 512]")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only the first N generated items.")] = None,
     column: options.Column = None,
     form: options.Form = None,
     format: options.Format = None,
@@ -34,7 +42,7 @@ def evaluate(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Compare generated items with held-out ones; writes JSON."""
+    """Compare generated items with held-out ones, and write the metrics as JSON."""
     from sciencegen.config import EvaluateSettings
 
     values = {name: str(text).split(",") for name, text in options.pairs(calibrate, "--calibrate").items()}
@@ -42,7 +50,7 @@ def evaluate(
     flags |= dict(draws=draws, seed=seed, predictors=options.folders(predictor))
     record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
     if not record.calibrate and (model, draws) != (None, None):
-        raise ConfigError("Expected --model and --draws with --calibrate only: they say whose draws are asked.")
+        raise ConfigError("Expected --model and --draws with --calibrate only: no other metric draws from a model.")
     claim_output(output, force)
 
     from sciencegen.api.evaluate import compare, explained, resolve_evaluate
@@ -58,4 +66,8 @@ def evaluate(
     else:
         show(("metric", "value", "unit", "what it is"), explained(request.domain, metrics))
         for name, rows in metrics.get("conditions", {}).items():
-            show(tuple(rows[0]), [tuple(row.values()) for row in rows], f"draws of the model, asked for {name}")
+            show(
+                tuple(rows[0]),
+                [tuple(row.values()) for row in rows],
+                f"draws of the model for requested values of {name}",
+            )

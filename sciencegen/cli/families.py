@@ -1,4 +1,4 @@
-"""`--alignment`: the model of a family, trained first where there is none yet."""
+"""`--alignment`: the model of a family, which is trained if it doesn't exist yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:
-    """The same settings with the model of an alignment's family; `output` is what will be written."""
+    """The settings with the model of the alignment's family. output: the file to write; its ending is checked first."""
     from sciencegen.api.science.forms import in_form
     from sciencegen.api.score_variants import family_model, family_recipe
     from sciencegen.api.writing.formats import check_endings

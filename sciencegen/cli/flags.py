@@ -30,7 +30,7 @@ SAME_NAME = frozenset({
 
 
 def in_flags(message: str) -> str:
-    """A message that names settings (`wild_type`) as one that names flags (--wild-type); other words stay.
+    """Replace names of settings in a message (`wild_type`) by flags (--wild-type); other words stay.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""`sciencegen generate`: new items, conditioned on what is asked for and checked against it."""
+"""`sciencegen generate`: draw new items with requested properties."""
 
 from __future__ import annotations
 
@@ -14,65 +14,76 @@ from sciencegen.files import claim_output
 
 Where = Annotated[
     list[str] | None,
-    typer.Option(help='"name=2.5", "name in 40..90", "name >= 1" (names: `sciencegen properties DOMAIN`). Repeatable.'),
+    typer.Option(
+        help='A requested property: "name=2.5", "name in 40..90", "name >= 1" (names: `sciencegen properties DOMAIN`). '
+        "Repeatable."
+    ),
 ]
 
 SAMPLERS = ("ancestral", "ddim", "heun", "dpm-solver", "churn")
-"""Those of `diffusion.samplers`, whose import takes seconds."""
+"""The names in `diffusion.samplers`, repeated here because importing it takes seconds."""
 
 LOST = {
-    "rejected": "failed what is asked",
+    "rejected": "failed a condition or pattern",
     "malformed": "were malformed",
-    "repeated": "came before",
-    "undecoded": "stood for no item",
+    "repeated": "were duplicates",
+    "undecoded": "could not be decoded",
     "failed": "could not be judged",
 }
-"""What became of the draws that were not written."""
+"""Why draws were not written, by the name of their count."""
 
 
 def generate(
     domain: options.Domain,
-    n: Annotated[int | None, typer.Option("-n", help="Distinct accepted items. [default: 1000]")] = None,
+    n: Annotated[int | None, typer.Option("-n", help="Number of distinct items to write. [default: 1000]")] = None,
     where: Where = None,
     predictor: options.Predictor = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
     include: options.Include = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Keep every draw: exactly n, malformed ones too.")] = False,
-    noise_free: Annotated[
-        bool, typer.Option("--noise-free", help="Of models that know an instrument (galaxies): without PSF and noise.")
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Write exactly n draws without any check: malformed ones too.")
     ] = False,
-    attempts: Annotated[int | None, typer.Option(help="Draws allowed per wanted item. [default: 50]")] = None,
+    noise_free: Annotated[
+        bool, typer.Option("--noise-free", help="Write items without the instrument's PSF and noise (galaxies).")
+    ] = False,
+    attempts: Annotated[int | None, typer.Option(help="Maximum draws for each requested item. [default: 50]")] = None,
     noise_scale: Annotated[
-        float | None, typer.Option(help="Multiplies the noise (not under --where). [default: 1]")
+        float | None, typer.Option(help="Factor on the latent noise (not with --where). [default: 1]")
     ] = None,
     model: options.Model = None,
     alignment: options.Alignment = None,
     complete_by: options.Complete = None,
     scaffold: Annotated[
         str | None,
-        typer.Option(help="A file with one structure: results hold its heavy atoms, and structures keep their places."),
+        typer.Option(
+            help="A file with one structure: results contain its heavy atoms, at the same coordinates in structures."
+        ),
     ] = None,
     sampler: Annotated[
         str | None,
-        typer.Option(help=f"Of a diffusion: {', '.join(SAMPLERS)}, or an installed one. [default: the model's]"),
+        typer.Option(help=f"Diffusion models: {', '.join(SAMPLERS)}, or an installed plugin. [default: the model's]"),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Of a diffusion, from noise to data. [default: the model's]")
+        int | None, typer.Option(help="Diffusion models: number of sampling steps. [default: the model's]")
     ] = None,
     guidance: Annotated[
         float | None,
-        typer.Option(help="Of a diffusion: how far draws lean towards --where; 0 not at all. [default: the model's]"),
+        typer.Option(
+            help="Diffusion models: strength of the guidance towards --where; 0 is none. [default: the model's]"
+        ),
     ] = None,
     best_of: Annotated[
-        int | None, typer.Option(help="Draws per item; the best by --steer is kept, or the nearest to --where.")
+        int | None,
+        typer.Option(help="Draws per item, of which the best by --steer, or the closest to --where, is kept."),
     ] = None,
     steer: Annotated[
         list[str] | None,
-        typer.Option(help='A goal, "maximize qed", for --best-of, or for the particles of a diffusion. Repeatable.'),
+        typer.Option(help='A goal, such as "maximize qed", for --best-of or for --particles. Repeatable.'),
     ] = None,
     particles: Annotated[
-        int | None, typer.Option(help="Of each draw of a diffusion under --steer. [default: 8 without --best-of]")
+        int | None,
+        typer.Option(help="Diffusion models: particles per draw, resampled by --steer. [default: 8 without --best-of]"),
     ] = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -83,7 +94,7 @@ def generate(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Draw new items from a trained model, with the properties that are asked for."""
+    """Draw new items with requested properties from a trained model."""
     from sciencegen.config import GenerateSettings
 
     include_names = options.names(include)
@@ -113,7 +124,7 @@ def generate(
 
     check_complete(complete_by, output)
     if alignment is not None:
-        parse_conditions(record.where, domain_of(domain))  # a wrong one is told before minutes of training
+        parse_conditions(record.where, domain_of(domain))  # report a wrong one before minutes of training
         check_drawing(record)
         record = of_family(domain, record, alignment, output)
     request = resolve_generate(domain, record)
@@ -125,12 +136,12 @@ def generate(
     summarize(summary, output, as_json)
     if summary["written"] < record.n:
         unplaced = writer.left_out if record.scaffold else 0
-        told = f" {reasons(output)}." if unplaced else ""
-        raise FewerResults(_shortfall(summary, record.n, unplaced) + told)
+        hint = f" {reasons(output)}." if unplaced else ""
+        raise FewerResults(_shortfall(summary, record.n, unplaced) + hint)
 
 
 def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:
-    """How many there are, what became of the other draws, and what to do."""
+    """A message: how many items were written, why other draws were not, and what to change."""
     counts = {
         **{what: summary[name] for name, what in LOST.items()},
         "got no coordinates around the scaffold": unplaced,

@@ -30,7 +30,7 @@ def encode(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Items to latents: arrays `latent` (n, size), `index` (row in the input, from 0), `item` and its `name` there."""
+    """Encode items to latent vectors: arrays `latent` (n, size), `index` (input row, from 0), `item` and `name`."""
     from sciencegen.config import EncodeSettings
 
     flags = dict(column=column, model=model, device=device, threads=threads, batch_size=batch_size)
@@ -63,7 +63,7 @@ def decode(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Latents to items, one line for each in order; an empty line where one can't be decoded."""
+    """Decode latent vectors into items, one line for each, in order; the line is empty if decoding fails."""
     from sciencegen.config import DecodeSettings
 
     flags = dict(where=where, model=model, device=device, threads=threads, batch_size=batch_size)
@@ -83,7 +83,7 @@ def interpolate(
     domain: options.Domain,
     start: Annotated[str, typer.Argument(help="The first item.", show_default=False)],
     end: Annotated[str, typer.Argument(help="The last item.", show_default=False)],
-    steps: Annotated[int, typer.Option(min=2, help="Points on the path, both ends included.")] = 9,
+    steps: Annotated[int, typer.Option(min=2, help="Number of points, both ends included.")] = 9,
     include: options.Include = None,
     model: options.Model = None,
     device: options.Device = None,
@@ -92,7 +92,7 @@ def interpolate(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """The items on the way from one to the other, along the arc between their latents."""
+    """Decode points along the arc between the latent vectors of two items."""
     from sciencegen.config import InterpolateSettings
 
     flags = dict(include=options.names(include), model=model, device=device, threads=threads)

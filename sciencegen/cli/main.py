@@ -1,8 +1,8 @@
-"""The `sciencegen` command: its verbs, and what each kind of error tells the shell.
+"""The `sciencegen` command: its verbs, and the exit code of each kind of error.
 
 Exit codes: 0 done (refused rows included), 2 wrong usage or settings, 3 no usable row or no score at all,
-4 incompatible weights, 5 fewer results than asked, 130 stopped by Ctrl-C, 143 by SIGTERM. Heavy libraries are imported
-by a verb when it runs, never here.
+4 incompatible weights, 5 fewer results than requested, 130 stopped by Ctrl-C, 143 by SIGTERM. Heavy libraries are
+imported by a verb when it runs, not here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
 SYSTEM_SAYS_NO = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
-"""Errors of files that no code can help against: a full or read-only disk, missing rights, a name that is too long."""
+"""Errors of files that only the user can fix: a full or read-only disk, missing permissions, a too long name."""
 
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
 app.add_typer(train.app, name="train")
@@ -85,7 +85,7 @@ def callback(
 
 
 def main() -> None:
-    """Run the command; every error of ours is one message on stderr and its exit code."""
+    """Run the command. A `SciencegenError` is printed as one message on stderr and sets the exit code."""
     try:
         app()
     except SciencegenError as error:
@@ -97,13 +97,16 @@ def main() -> None:
     except KeyboardInterrupt:
         say("stopped", style="yellow")
         code = 130
-    except BrokenPipeError:  # the reader of our stdout has gone, as `head` does
+    except BrokenPipeError:  # the reader of stdout has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
         if error.errno not in SYSTEM_SAYS_NO:
             raise
-        say(f"error: {error.filename or 'a file'}: {error.strerror}. Choose another place, or free some.", style="red")
+        say(
+            f"error: {error.filename or 'a file'}: {error.strerror}. Choose another place, or free some space.",
+            style="red",
+        )
         code = ConfigError.exit_code
     else:
         code = 0

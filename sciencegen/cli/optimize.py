@@ -15,8 +15,8 @@ Goal = Annotated[
     list[str] | None,
     typer.Option(
         help='"maximize a", "b <= 3", "c in 1..3", "similarity to X >= 0.4" (names: `sciencegen properties DOMAIN`). '
-        "Repeatable. What has an interval (a predictor) is judged by its worse end: maximize and >= by the "
-        "lower, minimize and <= by the upper."
+        "Repeatable. A predictor's value counts by the worse end of its interval: the lower end for maximize and >=, "
+        "the upper end for minimize and <=."
     ),
 ]
 
@@ -26,18 +26,23 @@ def optimize(
     goal: Goal = None,
     predictor: options.Predictor = None,
     start: Annotated[list[str] | None, typer.Option(help="An item to start from. Repeatable.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Distinct items that may be scored. [default: 5000]")] = None,
+    budget: Annotated[
+        int | None, typer.Option(help="Maximum number of distinct items to score. [default: 5000]")
+    ] = None,
     n: Annotated[int | None, typer.Option("-n", help="Candidates to return. [default: 100]")] = None,
-    method: Annotated[str | None, typer.Option(help="How to search. [default: evolution]")] = None,
-    control: Annotated[list[str] | None, typer.Option(help="Methods to compare with at the same budget, a,b.")] = None,
+    method: Annotated[str | None, typer.Option(help="Search method. [default: evolution]")] = None,
+    control: Annotated[
+        list[str] | None, typer.Option(help="Methods to run at the same budget, for comparison, a,b.")
+    ] = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
     training: Annotated[
-        str | None, typer.Option(help="What counts as known: a table, file or card. [default: the model's own]")
+        str | None, typer.Option(help="Items that count as known: a table, file or dataset. [default: the model's own]")
     ] = None,
     known: Annotated[bool, typer.Option("--allow-known", help="Return items of the training data too.")] = False,
     maximum_similarity: Annotated[
-        float | None, typer.Option(help="Between two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]")
+        float | None,
+        typer.Option(help="Largest similarity of two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]"),
     ] = None,
     include: options.Include = None,
     model: options.Model = None,
@@ -48,7 +53,7 @@ def optimize(
     threads: options.Threads = None,
     batch_size: options.BatchSize = None,
     settings: options.SettingsText = None,
-    structures: Annotated[str | None, typer.Option(help="Also write the items to this file, in its format.")] = None,
+    structures: Annotated[str | None, typer.Option(help="Also write the candidates' structures to this file.")] = None,
     details: Annotated[
         str | None, typer.Option(help="Also write trace.csv, scored.parquet and summary.json to this folder.")
     ] = None,
@@ -58,8 +63,8 @@ def optimize(
 ) -> None:
     """Search for items that meet goals: `maximize` and `minimize` are objectives, the others are constraints.
 
-    A predictor's value comes with an interval, whose worse end decides: so a search doesn't run to where the predictor
-    knows little. `--settings "{lower_bounds: false}"` goes by the value alone.
+    A predictor's value counts by the worse end of its interval, so that the search avoids items for which the
+    prediction is uncertain. `--settings "{lower_bounds: false}"` uses the value alone.
     """
     from sciencegen.config import OptimizeSettings
 
@@ -81,7 +86,7 @@ def optimize(
     from sciencegen.api.search.tables import shortfall
 
     if alignment is not None:
-        check_search(domain, record)  # what is wrong is told before minutes of training
+        check_search(domain, record)  # report errors before minutes of training
         record = of_family(domain, record, alignment, output)
     request = resolve_optimize(domain, record, say)
     for note in request.notes:

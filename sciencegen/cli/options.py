@@ -1,4 +1,4 @@
-"""Flags that several verbs share. A flag that isn't given is None or empty, and its default comes from `config`."""
+"""Flags that several verbs share. A flag that isn't given is None or empty; its default comes from `config`."""
 
 from __future__ import annotations
 
@@ -9,31 +9,38 @@ import typer
 if TYPE_CHECKING:
     from sciencegen.config import Settings
 
-Domain = Annotated[str, typer.Argument(help="The science, such as molecules.", show_default=False)]
-Output = Annotated[str, typer.Option("-o", "--output", help="Where the result goes; - is stdout.")]
+Domain = Annotated[str, typer.Argument(help="The domain, such as molecules.", show_default=False)]
+Output = Annotated[str, typer.Option("-o", "--output", help="The file to write; - is stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output.")]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print a summary as JSON: on stdout, on stderr where the results go there.")
+    bool, typer.Option("--json", help="Print a summary as JSON, on stdout (on stderr if the results go to stdout).")
 ]
 Model = Annotated[
-    str | None, typer.Option("--model", help="A shipped name or a run folder. [default: the domain's shipped weights]")
+    str | None,
+    typer.Option(
+        "--model",
+        help="The name of a shipped model, or the folder of a trained one. [default: the domain's shipped model]",
+    ),
 ]
 Alignment = Annotated[
     str | None,
-    typer.Option("--alignment", help="A family's alignment (proteins): its model is trained into runs/, once."),
+    typer.Option(
+        "--alignment", help="An alignment of a family (proteins). Its model is trained into runs/, on first use."
+    ),
 ]
 WildType = Annotated[
     str | None,
     typer.Option(
         "--wild-type",
-        help="What rows are named against (proteins: column mutant, A42G): its sequence (SEQUENCE/2-56 numbers it), or "
-        "its file (>NAME/2-56; 1pga.pdb:A).",
+        help="The wild type that names of mutants refer to (proteins: A42G in the column mutant): a sequence, with its "
+        "numbers as in SEQUENCE/2-56, or a file (>NAME/2-56; 1pga.pdb:A).",
     ),
 ]
 Measured = Annotated[
     str | None,
     typer.Option(
-        "--measured", help="Beside an alignment: a table of measured variants of its first record (A42G, or whole)."
+        "--measured",
+        help="With an alignment: a table of measured variants of its first record (as A42G, or as whole sequences).",
     ),
 ]
 Target = Annotated[
@@ -41,60 +48,65 @@ Target = Annotated[
 ]
 Complete = Annotated[
     str | None,
-    typer.Option("--complete", help="A model that gives results their structures (molecules: qm9-conformers)."),
+    typer.Option("--complete", help="A model that computes structures of the results (molecules: qm9-conformers)."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes. [default: 0]")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Random seed: the same seed gives the same results. [default: 0]")
+]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [default: auto]")]
-Threads = Annotated[int | None, typer.Option("--threads", help="Cores to use; 0 is all of them. [default: 0]")]
+Threads = Annotated[int | None, typer.Option("--threads", help="CPU cores to use; 0 is all of them. [default: 0]")]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", help="Items in flight; no effect on results. [default: 512]")
+    int | None, typer.Option("--batch-size", help="Items in memory at once; no effect on results. [default: 512]")
 ]
 SettingsText = Annotated[
-    str | None, typer.Option("--settings", help="Settings as YAML or JSON, or @file; flags win over them.")
+    str | None, typer.Option("--settings", help="Settings as YAML or JSON, or @file; flags take precedence.")
 ]
 RecipeSetting = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="The recipe's name=value, such as members=1 or semi_supervised=true (proteins). Repeatable."
+        "--set",
+        help="A setting of the model, name=value, such as members=1 or semi_supervised=true (proteins). Repeatable.",
     ),
 ]
 Training = Annotated[
-    list[str] | None, typer.Option("--training", help="How to train: name=value, such as steps=300. Repeatable.")
+    list[str] | None,
+    typer.Option("--training", help="A setting of the training, name=value, such as steps=300. Repeatable."),
 ]
 Column = Annotated[
-    str | None, typer.Option("--item-column", help="The item's column. [default: the domain's usual names]")
+    str | None, typer.Option("--item-column", help="The column of items. [default: the domain's usual names]")
 ]
 Form = Annotated[
-    str | None, typer.Option("--form", help='What of the items to take: "structures" of molecules. [default: the item]')
+    str | None,
+    typer.Option("--form", help='The form of items to use: "structures" of molecules. [default: the domain\'s own]'),
 ]
-Format = Annotated[str | None, typer.Option("--format", help="File ending that tells how to read stdin, such as .csv.")]
-Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern every result must contain. Repeatable.")]
+Format = Annotated[str | None, typer.Option("--format", help="The format of stdin, as a file ending such as .csv.")]
+Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern that every result must contain. Repeatable.")]
 Forbid = Annotated[
     list[str] | None,
     typer.Option(
         "--forbid",
-        help="A pattern no result may contain. Repeatable. Proteins: a motif that the wild type holds may stay where "
-        "it is, and a note says so.",
+        help="A pattern that no result may contain. Repeatable. Proteins: a motif of the wild type is allowed at its "
+        "own position, and a note says so.",
     ),
 ]
 Predictor = Annotated[
-    list[str] | None, typer.Option("--predictor", help="name=folder of a trained predictor. Repeatable.")
+    list[str] | None, typer.Option("--predictor", help="A trained predictor, NAME=FOLDER. Repeatable.")
 ]
 Include = Annotated[
     list[str] | None, typer.Option("--with", "--include", help="Further properties to write, a,b,c. Repeatable.")
 ]
 
-OWN_SETTINGS = "What is the network's or regressor's own goes to --set NAME=VALUE."
+OWN_SETTINGS = "Pass settings of the network or regressor with --set NAME=VALUE."
 TAKEN_FOR_SET = ("unknown key", "Expected `key: value` lines")
-"""In errors of `--settings`."""
-MORE = "How it is trained goes to --training NAME=VALUE."
+"""Parts of errors of `--settings` after which the flags below are named."""
+MORE = "Pass settings of the training with --training NAME=VALUE."
 
 Record = TypeVar("Record", bound="Settings")
 
 
 def settings_from(record: type[Record], text: str | None, **flags: Any) -> Record:
-    """The verb's settings: `--settings` first, then each flag that was given. A verb with `--set` has the flag
-    `settings` here, and says so where `--settings` is taken for it."""
+    """The verb's settings: those of `--settings`, replaced by the flags that were given. A verb with `--set` passes it
+    as `settings` here; its error for wrong `--settings` names `--set` too."""
     from sciencegen.config import build_settings, read_settings
     from sciencegen.errors import ConfigError
 

@@ -1,4 +1,4 @@
-"""Where results go: refuse to overwrite, stdin and stdout as `-`, what is finished survives Ctrl-C."""
+"""Input from a file or stdin, the error for fewer results, and the phrase that names the file of rejects."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from sciencegen.errors import DataError, SciencegenError
 
 
 class FewerResults(SciencegenError):
-    """Fewer results than asked; what there is has been written."""
+    """Fewer results than requested; those that were found have been written."""
 
     exit_code = 5
 
 
 def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:
-    """Where a person finds why rows were refused; first: (line, item, reason) of one of them."""
+    """A phrase that says where the reasons of refused rows are. first: (line, item, reason) of the first of them."""
     if output != "-":
         return f"{output}.rejects.csv says why"
-    told = f"the first, line {first[0]}: {first[2]}; " if first else ""
-    return f"{told}pass -o to have the reasons in a file"
+    example = f"the first, line {first[0]}: {first[2]}; " if first else ""
+    return f"{example}pass -o to have the reasons in a file"
 
 
 @contextmanager
 def input_path(source: str, ending: Callable[[str], str], folders: bool = False) -> Iterator[Path]:
-    """The file to read: `source`, or what comes on stdin, kept in a temporary file. ending(first line): of its name.
-    folders: whether a folder of files will do."""
-    ending("")  # a wrong --format is told before anything is read
+    """The file to read: `source`, or a temporary copy of stdin, whose ending is `ending(first line)`. folders: whether
+    `source` may be a folder of files."""
+    ending("")  # report a wrong --format before anything is read
     if source != "-":
         path = Path(source)
         if not path.exists():
@@ -47,5 +47,5 @@ def input_path(source: str, ending: Callable[[str], str], folders: bool = False)
             shutil.copyfileobj(sys.stdin.buffer, file)
         try:
             yield path
-        except DataError as error:  # the copy's name is nobody's
+        except DataError as error:  # users don't know the copy's name
             raise DataError(str(error).replace(str(path), "standard input")) from None

@@ -1,4 +1,4 @@
-"""`sciencegen properties`: what goals and conditions may name."""
+"""`sciencegen properties`: names for goals and conditions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from sciencegen.cli import options
 
 
 def properties(domain: options.Domain, model: options.Model = None, as_json: options.Json = False) -> None:
-    """List what --where, --goal and --with may name: each property with its unit, the data's range and its meaning.
+    """List the names for --where, --goal and --with: properties with unit, range in the data and meaning.
 
-    `name = x` is met within +-. What the model is told of what it draws is marked; all else only filters its draws.
+    The column +- is the tolerance of `name = x`. The column told marks properties that the model is conditioned on;
+    the others only filter its draws.
     """
     from sciencegen.api.properties import properties_of, range_text
 
@@ -22,16 +23,18 @@ def properties(domain: options.Domain, model: options.Model = None, as_json: opt
     header = ("name", "unit", "data", "+-", "told", "meaning")
     cells = []
     for one in found.properties:
-        told = "yes" if one.name in found.conditions else ""
-        cells.append((one.name, one.unit, range_text(one.low, one.high), f"{one.tolerance:g}", told, one.description))
+        condition = "yes" if one.name in found.conditions else ""
+        cells.append(
+            (one.name, one.unit, range_text(one.low, one.high), f"{one.tolerance:g}", condition, one.description)
+        )
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     for row in (header, *cells):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     listed = {one.name for one in found.properties}
     lists = {
-        "also told to the model": found.conditions,
+        "further conditions of the model": found.conditions,
         "also computed": found.further,
-        "the model tells": found.knows,
+        "scores by the model": found.knows,
         "shipped predictors": [f"--predictor {name}={folder}" for name, folder in found.predicted.items()],
     }
     for title, names in lists.items():

@@ -24,64 +24,76 @@ def propose(
         list[str] | None, typer.Option(help="A table of items and their measured values. Repeatable, oldest first.")
     ] = None,
     journal: Journal = None,
-    batch: Annotated[int | None, typer.Option("--batch", "-n", help="Items of the plate. [default: 96]")] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", "-n", help="Number of items on the plate. [default: 96]")
+    ] = None,
     target: Target = None,
-    minimize: Annotated[bool, typer.Option("--minimize", help="Less of the target is better.")] = False,
-    pool: Annotated[str | None, typer.Option(help="Candidates: a file, or a dataset's name. [default: made]")] = None,
-    model: Annotated[str | None, typer.Option(help="A model whose latent space brings candidates too.")] = None,
+    minimize: Annotated[bool, typer.Option("--minimize", help="Smaller values are better.")] = False,
+    pool: Annotated[
+        str | None, typer.Option(help="The only candidates: a file, or a dataset's name. [default: they are generated]")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A generative model that adds candidates.")] = None,
     acquisition: Annotated[
         str | None,
         typer.Option(
-            help="thompson (as often as an item is likely the best), ucb (optimistic), noisy-ei (expected gain, per "
-            "cost) or greedy (best guesses, for a last plate). [default: thompson]"
+            help="How items are chosen: thompson (as often as each is likely the best), ucb (upper confidence bound), "
+            "noisy-ei (expected improvement per cost) or greedy (best predictions, for a last plate). "
+            "[default: thompson]"
         ),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(help="Planned in all: early plates explore more than the last.")] = None,
-    surrogate: Annotated[str | None, typer.Option(help="gp, ensemble or auto. [default: auto]")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Planned number of rounds: early ones explore more.")] = None,
+    surrogate: Annotated[
+        str | None, typer.Option(help="Regression model: gp, ensemble or auto. [default: auto]")
+    ] = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
     wild_type: options.WildType = None,
     space: Annotated[
         list[str] | None,
         typer.Option(
-            help="name=value of the design space. Repeatable. Proteins: positions=39-41,54, residues=AVLI (or "
-            "'39:AVLI 40:*'), maximum_mutations=4, structure=1pga.pdb:A with exposure=0.25.. (at its surface)."
+            help="An option of the design space, name=value. Repeatable. Proteins: positions=39-41,54, residues=AVLI "
+            "(or '39:AVLI 40:*'), maximum_mutations=4, structure=1pga.pdb:A with exposure=0.25.. (surface residues)."
         ),
     ] = None,
     start: Annotated[
-        list[str] | None, typer.Option(help="An item to begin from before any is measured. [default: the wild type]")
+        list[str] | None, typer.Option(help="An item to start from while none is measured. [default: the wild type]")
     ] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option(help="Candidates beside those made: a file, such as what optimize found. Repeatable."),
+        typer.Option(help="A file of additional candidates, such as the output of optimize. Repeatable."),
     ] = None,
     control: Annotated[
         list[str] | None,
-        typer.Option(help="An item that is on the plate in any case, such as WT with --wild-type. Repeatable."),
+        typer.Option(help="A control, which is always on the plate, such as WT with --wild-type. Repeatable."),
     ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
-            help="What must hold of every proposal: 'NAME in domain' of a --predictor, 'logp <= 3'. Repeatable."
+            help="A condition on every proposed item: 'logp <= 3', or 'NAME in domain' for a --predictor. Repeatable."
         ),
     ] = None,
     predictor: options.Predictor = None,
-    maximum_similarity: Annotated[float | None, typer.Option(help="Between two of the plate. [default: 1]")] = None,
+    maximum_similarity: Annotated[
+        float | None, typer.Option(help="Largest similarity of two items on the plate. [default: 1]")
+    ] = None,
     maximum_share: Annotated[
         float | None,
         typer.Option(
-            help="Of the plate, that may have one thing in common: proteins, a letter at a position; molecules, a "
-            "scaffold. 0.25 spreads the risk. [default: 1]"
+            help="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold). 0.25 "
+            "spreads the risk. [default: 1]"
         ),
     ] = None,
     diversity: Annotated[
-        float | None, typer.Option(help="What a pick costs those like it; 1 is much. [default: 0]")
+        float | None, typer.Option(help="Penalty on items similar to chosen ones; 1 is strong. [default: 0]")
     ] = None,
     cost: Annotated[
-        str | None, typer.Option(help="The pool's column of costs. noisy-ei weighs them; the others keep the limit.")
+        str | None,
+        typer.Option(
+            help="Column of costs in --pool. noisy-ei weighs them; other acquisitions only keep --cost-limit."
+        ),
     ] = None,
     cost_limit: Annotated[
-        float | None, typer.Option(help="Of the whole plate, in the unit of --cost. [default: no limit]")
+        float | None, typer.Option(help="Largest cost of the whole plate. [default: no limit]")
     ] = None,
     column: options.Column = None,
     seed: options.Seed = None,
@@ -92,13 +104,13 @@ def propose(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Propose the next plate from what was measured: items most likely to be best, none of them known.
+    """Propose the next plate, a batch of new items to measure that are likely to be good, from earlier measurements.
 
-    Fill the plate's empty column in the lab and hand the same file back: to `record`, or with --measured. Without any
-    measurement the first plate is drawn at random, from --pool, --space, --model, --also or around --start.
+    Fill in the plate's empty column in the lab and pass the same file back: to `record`, or with --measured. Without
+    measurements, the first plate is drawn at random: from --pool, --space, --model, --also or around --start.
 
-    Proteins: with --wild-type tables may name variants (column mutant, A42G:K43R) and the plate names its own. What the
-    design space was understood as is said; a space of up to 200,000 sequences is looked at whole.
+    Proteins: with --wild-type, tables may name variants (column mutant, A42G:K43R), and the plate has their names too.
+    A note describes the design space. A space of up to 200,000 sequences is searched completely.
     """
     from sciencegen.config import ProposeSettings
 
@@ -126,7 +138,7 @@ def propose(
     check_endings(domain, output)
     found = plan(domain, record, log=say)
     found.write(output, force)
-    sys.stdout.flush()  # a plate that didn't get out stops here
+    sys.stdout.flush()  # an error here leaves the journal unchanged
     found.enter(record.journal)
     summarize(found.summary, output, as_json)
     if len(found.table["item"]) < record.batch:
@@ -136,10 +148,10 @@ def propose(
 def record(
     domain: options.Domain,
     results: Annotated[str, typer.Argument(help="The table of measured items; - is stdin.", show_default=False)],
-    journal: Annotated[str, typer.Option(help="The campaign's table; made where there is none.")],
+    journal: Annotated[str, typer.Option(help="The campaign's table; it is created if it doesn't exist.")],
     target: Target = None,
     round_: Annotated[
-        int | None, typer.Option("--round", help="Of rows without one that weren't proposed. [default: 0]")
+        int | None, typer.Option("--round", help="Round of rows that have none and weren't proposed. [default: 0]")
     ] = None,
     wild_type: options.WildType = None,
     column: options.Column = None,
@@ -148,10 +160,10 @@ def record(
 ) -> None:
     """Write a lab's results into a campaign's journal; recording the same file again adds nothing.
 
-    Rows of one item are replicates: proposals are made from their mean and its error. A column `<target>_sd` holds the
-    standard error of each value. Items of a plate (with a round) that have no value wait for one and are proposed no
-    more. Rows that can't be used stand in `<journal>.rejects.csv`, those of all files: an empty cell is unmeasured,
-    anything else that is no number is listed there.
+    Rows of the same item are replicates: proposals use their mean and its error. A column `<target>_sd` may hold the
+    standard error of each value. Items of a plate (rows with a round) without a value are pending: they are not
+    proposed again. Rows that can't be used are listed in `<journal>.rejects.csv`, for all files. An empty cell means
+    not measured; any other cell that is no number is listed there.
     """
     from sciencegen.config import RecordSettings
 

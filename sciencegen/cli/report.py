@@ -18,28 +18,28 @@ def report(
         str, typer.Argument(help="A workflow's results folder, or a campaign's journal (.csv).", show_default=False)
     ],
     settings: options.SettingsText = None,
-    domain: Annotated[str | None, typer.Option(help="Of a journal: molecules, proteins.")] = None,
+    domain: Annotated[str | None, typer.Option(help="For a journal: its domain, such as proteins.")] = None,
     colour_by: Annotated[
         str | None,
         typer.Option(
             "--colour-by",
             "--color-by",
-            help="Of the latent map: a number of the training data, taxon (proteins), or a table: name, label.",
+            help="Colours of the latent map: a number of the training data, taxon (proteins), or a table: name, label.",
         ),
     ] = None,
     wild_type: options.WildType = None,
-    target: Annotated[str | None, typer.Option(help="Of a journal: what was measured. [default: value]")] = None,
-    minimize: Annotated[bool, typer.Option("--minimize", help="Of a journal: less of the target is better.")] = False,
+    target: Annotated[str | None, typer.Option(help="For a journal: the measured column. [default: value]")] = None,
+    minimize: Annotated[bool, typer.Option("--minimize", help="For a journal: smaller values are better.")] = False,
     output: Annotated[
-        str | None, typer.Option("-o", help="The page. [default: report.html there, or the journal's name]")
+        str | None, typer.Option("-o", help="The page. [default: report.html in the folder, or the journal's name]")
     ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Write the page that shows what was requested, found and measured; it opens offline.
+    """Write a page that shows what was requested, found and measured. It opens offline.
 
-    Of a folder, which a workflow leaves, or of a journal, as `propose --journal` and `record` write it: the rounds, how
-    well they were foreseen, the best measured items, and those that wait to be.
+    The source is the folder of a workflow, or a journal of `propose --journal` and `record`. For a journal the page
+    shows the rounds, how well they were predicted, the best measured items, and the items not measured yet.
     """
     journal = Path(source).is_file() or source.lower().endswith(".csv")
     flags = {"domain": domain, "wild-type": wild_type, "target": target, "minimize": minimize}
@@ -62,11 +62,13 @@ def report(
 
 
 def _check(source: str, journal: bool, settings: str | None, flags: dict[str, Any]) -> None:
-    """Refuse what doesn't belong to a folder or to a journal."""
+    """Refuse settings that don't apply to a folder or to a journal."""
     if journal and not flags["domain"]:
         raise ConfigError(f"Expected the domain of the items in {source}, got none. Pass --domain.")
     if journal and settings:
-        raise ConfigError("Expected no --settings and no --colour-by with a journal: they are a workflow's.")
+        raise ConfigError(
+            "Expected no --settings and no --colour-by with a journal: they apply to a workflow's folder."
+        )
     given = [f"--{name}" for name, value in flags.items() if value]
     if not journal and given:
         raise ConfigError(f"Expected a journal (.csv) with {', '.join(given)}, got '{source}'. Name one, or omit them.")

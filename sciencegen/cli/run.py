@@ -19,19 +19,19 @@ def run(
     domain: options.Domain,
     config: Annotated[str | None, typer.Option(help="The workflow's config. [default: the domain's own]")] = None,
     profile: Annotated[str, typer.Option(help="default, slurm, or a folder with a Snakemake profile.")] = "default",
-    results: Annotated[str | None, typer.Option(help="Where results go. [default: results]")] = None,
+    results: Annotated[str | None, typer.Option(help="The folder of results. [default: results]")] = None,
 ) -> None:
     """Run prepare, train, generate, predict, optimize, evaluate and report. Flags after -- go to Snakemake.
 
-    The same command goes on where a killed one stopped. The config is checked before anything runs. With fewer
-    candidates than it asks for the report is written too, and the exit code is 5; fewer samples only give a note.
+    The same command resumes a run that was stopped. The config is checked before anything runs. If fewer candidates are
+    found than requested, the report is still written and the exit code is 5; fewer samples only give a note.
     """
     from sciencegen.api.run import run as run_workflow
 
     finished = run_workflow(domain, config, profile=profile, results=results, flags=ctx.args)
     if finished.report is not None and not DRY_FLAGS & set(ctx.args):
         say(
-            f"{'fewer than asked' if finished.fewer else 'done'}; the report, beside candidates and metrics in "
+            f"{'fewer than requested' if finished.fewer else 'done'}; the report, beside candidates and metrics in "
             f"{finished.folder}:"
         )
         print(finished.report, flush=True)
@@ -40,5 +40,5 @@ def run(
         if finished.fewer:
             raise FewerResults(" ".join(finished.fewer), names_keys=True)
     elif finished.code:
-        say(f"stopped early; what each step said is in {finished.folder / 'logs'}. The same command goes on.")
+        say(f"stopped early; the steps' logs are in {finished.folder / 'logs'}. The same command resumes the run.")
     raise typer.Exit(finished.code)

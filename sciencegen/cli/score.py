@@ -25,16 +25,16 @@ def score(
     variants: Annotated[
         str | None,
         typer.Option(
-            help="all-singles, or a file of variants (column mutant, such as A42G:K43R; - is stdin): scored by a "
-            "family, or with --wild-type by predictors alone."
+            help="Score variants instead of items: all-singles, or a file (column mutant, such as A42G:K43R; - is "
+            "stdin). A family's model scores them, or with --wild-type predictors alone."
         ),
     ] = None,
     alignment: options.Alignment = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="A model's folder or name, for what it knows of items itself (galaxies: anomaly, log_likelihood); or "
-            "with --variants, instead of --alignment, that of a family's model."
+            help="A model that scores items (galaxies: anomaly, log_likelihood), by name or folder; with --variants, a "
+            "family's model, instead of --alignment."
         ),
     ] = None,
     setting: options.RecipeSetting = None,
@@ -43,13 +43,13 @@ def score(
         bool,
         typer.Option(
             "--classify",
-            help="With --variants: how likely each is damaging, and its class (benign, uncertain, damaging).",
+            help="With --variants: add the probability to be damaging, and the class (benign, uncertain, damaging).",
         ),
     ] = False,
     names: Annotated[
         list[str] | None,
         typer.Option(
-            "--with", help="Properties and oracles, a,b,c. [default: all properties; with --model, what it knows]"
+            "--with", help="Properties and oracles, a,b,c. [default: all properties; with --model, its scores]"
         ),
     ] = None,
     predictor: options.Predictor = None,
@@ -63,9 +63,9 @@ def score(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Score every item of a file; or, with --variants, the effects of mutations by a model of their family.
+    """Score every item of a file; or, with --variants, effects of mutations by a model of their family.
 
-    What can't be read is listed in `<output>.rejects.csv`.
+    Rows that can't be read are listed in `<output>.rejects.csv`.
     """
     if (source is None) == (variants is None):
         raise ConfigError("Expected a file of items or --variants, and not both.")
@@ -82,14 +82,16 @@ def score(
     assert variants is not None  # one of the two was given
     for flag, value in (("--with", names), ("--format", None if variants == "-" else format)):
         if value:
-            raise ConfigError(f"Expected no {flag} with --variants: these are scored by their family and predictors.")
+            raise ConfigError(
+                f"Expected no {flag} with --variants: only a family's model and predictors score variants."
+            )
     flags |= dict(settings=options.pairs(setting, "--set"), training=options.pairs(training, "--training"))
     _score_variants(domain, variants, format, place, dict(alignment=alignment, classify=classify or None, **flags))
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where results go, and their summary."""
+    """Where to write results and how to print their summary."""
 
     output: str
     force: bool
@@ -99,7 +101,7 @@ class Destination:
 def score_items(
     domain: str, source: str, format: str | None, place: Destination, flags: Mapping[str, Any], verb: str = "score"
 ) -> None:
-    """Every item of a file; of `predict`, a table's own columns come along into tables."""
+    """Score every item of a file. `predict` also copies the other columns of an input table to an output table."""
     from sciencegen.config import ScoreSettings
 
     record = options.settings_from(ScoreSettings, None, **flags)
@@ -127,15 +129,15 @@ def score_items(
     summarize(scoring.summary(), place.output, place.as_json)
     if scoring.first_failure is not None and not scoring.valued:
         line, _, reason = scoring.first_failure
-        told = reasons(place.output)
-        raise DataError(f"No row of {source} has a score, the first, line {line}: {reason}; {told}.")
+        where = reasons(place.output)
+        raise DataError(f"No row of {source} has a score, the first, line {line}: {reason}; {where}.")
 
 
 def _score_variants(
     domain: str, variants: str, format: str | None, place: Destination, flags: Mapping[str, Any]
 ) -> None:
-    """score: higher is fitter, 0 for the wild type; score_sd: the spread between the models of the ensemble; with
-    `classify` also damaging, a probability, and class: benign, uncertain or damaging."""
+    """Columns: score, higher is fitter and 0 the wild type; score_sd, the spread between the models of the ensemble;
+    with `classify` also damaging, a probability, and class: benign, uncertain or damaging."""
     from sciencegen.config import VariantScoringSettings
 
     record = options.settings_from(VariantScoringSettings, None, **flags)

@@ -19,7 +19,7 @@ MODEL_COMMAND = "DOMAIN"
 
 
 class TrainGroup(TyperGroup):
-    """A first word that is no command of the group is a domain's name."""
+    """A first word that is no command of the group is taken as a domain's name."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         known = args and (args[0] in self.commands or args[0].startswith("-"))
@@ -33,15 +33,16 @@ app = typer.Typer(cls=TrainGroup, no_args_is_help=True, help="Train a generative
 def model(
     domain: options.Domain,
     data: Annotated[
-        str | None, typer.Option("--data", "--alignment", help="A prepared folder, a file, or a dataset's name.")
+        str | None,
+        typer.Option("--data", "--alignment", help="Training data: a prepared folder, a file, or a dataset's name."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Adapt these weights: a shipped name or a folder.")
+        str | None, typer.Option("--from", help="Fine-tune these weights: a shipped name or a folder.")
     ] = None,
     distill: Annotated[
-        int | None, typer.Option(help="Make the diffusion of --from draw in this many steps, such as 8.")
+        int | None, typer.Option(help="Distill the diffusion model of --from to this many steps, such as 8.")
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Which network. [default: the domain's own]")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Kind of model. [default: the domain's own]")] = None,
     condition: Annotated[
         list[str] | None,
         typer.Option("--condition", "--conditions", help="Properties and columns to condition on, a,b,c."),
@@ -57,14 +58,14 @@ def model(
     threads: options.Threads = None,
     settings: options.SettingsText = None,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", help="The run folder. [default: runs/ and a hash]")
+        str | None, typer.Option("-o", "--output", help="The model's folder. [default: runs/ and a hash]")
     ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train a generative model, adapt one (--from), or make a diffusion faster (--from and --distill).
+    """Train a generative model, fine-tune one (--from), or distill a diffusion to fewer steps (--from, --distill).
 
-    The same command goes on where a stopped one was.
+    The same command resumes a training that was stopped.
     """
     from sciencegen.config import TrainSettings
 
@@ -85,23 +86,28 @@ def predictor(
     table: Annotated[
         str,
         typer.Argument(
-            help="A table with the item's column and the target's, a dataset's name, or a prepared one; - is stdin.",
+            help="A table with columns of items and of the target, a dataset's name, or a prepared folder; - is stdin.",
             show_default=False,
         ),
     ],
-    target: Annotated[str, typer.Option(help="The column to predict; of structures a,b,c too.", show_default=False)],
+    target: Annotated[
+        str, typer.Option(help="The column to predict; with --form structures also a,b,c.", show_default=False)
+    ],
     output: Annotated[str, typer.Option("-o", "--output", help="The predictor's folder.", show_default=False)],
-    setting: Annotated[list[str] | None, typer.Option("--set", help="The regressor's name=value. Repeatable.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the regressor, name=value. Repeatable.")
+    ] = None,
     column: options.Column = None,
     form: options.Form = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Whose latents or scores it may see: a shipped name or a run folder.")
+        str | None,
+        typer.Option("--model", help="A model whose latents or scores are inputs: a shipped name or a folder."),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            help="How new items will differ: random, grouped, low-high, scaffold (molecules), positions or mutations "
-            "(proteins). [default: grouped where groups are small]"
+            help="How held-out items differ from training items in the evaluation: random, grouped, low-high, scaffold "
+            "(molecules), positions or mutations (proteins). [default: grouped where groups are small]"
         ),
     ] = None,
     wild_type: options.WildType = None,
@@ -114,15 +120,15 @@ def predictor(
 ) -> None:
     """Train a property predictor with calibrated intervals from a table of items and values.
 
-    With --form structures, networks learn from the coordinates, of one target or of several (--target a,b,c); the same
-    command goes on where a stopped one was.
+    With --form structures, neural networks predict one or several targets (--target a,b,c) from the coordinates. The
+    same command resumes a training that was stopped.
     """
     from sciencegen.config import PredictorSettings
 
     flags: dict[str, Any] = dict(target=target, column=column, form=form, model=model, seed=seed, device=device)
     flags |= dict(settings=options.pairs(setting, "--set"), threads=threads, split=split, wild_type=wild_type)
     record = options.settings_from(PredictorSettings, settings, table=table, **flags)
-    if record.form:  # networks go on in the folder of a killed call
+    if record.form:  # networks resume in the folder of a killed call
         check_writable(Path(output) / "predictor", "`output`")
     else:
         claim_output(output, force, folder=True)

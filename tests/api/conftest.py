@@ -1,3 +1,3 @@
-"""The command line, a folder of its own for each test, and what a toy training leaves."""
+"""The command line, a folder for each test, and the files of a toy training."""
 
 from tests.cli.conftest import _elsewhere, cli, workspace  # noqa: F401

@@ -1,4 +1,4 @@
-"""doctor: what is here, without loading it."""
+"""doctor: lists what is installed without loading it."""
 
 from sciencegen.api.doctor import _dataset, _libraries, _system, _version
 

@@ -1,4 +1,4 @@
-"""Latents in files, and what is written of texts that stand for none."""
+"""Latents in files, and the output for texts that can't be decoded."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""evaluate: items held against themselves are no distance away."""
+"""evaluate: items have distance zero to themselves."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""generate: items for the asked number, the same for a seed, written as they were returned."""
+"""generate: the requested number of items, determined by the seed, written as returned."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""predict: one predictor goes by its target, several by the names that they are given."""
+"""predict: a single predictor's columns are named by its targets, several predictors' by the given names."""
 
 import numpy as np
 import pandas as pd

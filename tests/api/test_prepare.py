@@ -1,4 +1,4 @@
-"""prepare: what is written is what it returns, and a folder of another's is kept."""
+"""prepare: the result equals the written files, and foreign folders are kept."""
 
 import pytest
 

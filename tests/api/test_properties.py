@@ -1,4 +1,4 @@
-"""What may be named: properties, other oracles, and what models know."""
+"""Names for goals: properties, other oracles, and scores of models."""
 
 import pytest
 

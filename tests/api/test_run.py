@@ -1,4 +1,4 @@
-"""What a run calls: flags, profiles, and names that help."""
+"""The command of a run: flags, profiles, and suggested names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""train: a finished training is returned as it is, and another is never overwritten unasked."""
+"""train: a finished training is returned unchanged, and another is not overwritten without `force`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""train predictor: which rows it learns from, and what it leaves."""
+"""train predictor: its training rows and its files."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def make_workspace(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def toy_diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small diffusion of the toy domain's arrays, told their radius."""
+    """A small diffusion of the toy domain's arrays, conditioned on their radius."""
     return made_once(tmp_path_factory, "toy-diffusion", make_toy_diffusion) / "model"
 
 
@@ -104,7 +104,7 @@ SMALL = "{settings: {network: {width: 32, pair_width: 8, layers: 2, heads: 2, ve
 
 @pytest.fixture(scope="session")
 def conformers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of coordinates, which has hardly begun to learn, beside the data that it prepared."""
+    """A small, hardly trained model of coordinates, with the data that it prepared."""
     return made_once(tmp_path_factory, "conformers", make_conformers) / "model"
 
 

@@ -1,4 +1,4 @@
-"""A model that completes items: it has none of its own, and gives those of another model their coordinates."""
+"""A completing model: it draws no items, and adds coordinates to those of another model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_only_such_a_model_completes(cli):
 
 
 def test_the_whole_set_is_never_its_sample(cli):
-    """The cache is empty and there is no network: what asks for the whole set fails, and claims no folder."""
+    """With an empty cache and no network, a request for the whole set fails and leaves no folder."""
     training = ("--recipe", "conformers", "--data", "qm9", "--settings", "{sample: false}", "--threads", 1)
     predictor = ("predictor", "molecules", "qm9/test", "--target", "gap", "--settings", "{sample: false}")
     for call in (("molecules", *training), predictor, (*predictor, "--form", "structures")):

@@ -25,7 +25,7 @@ def test_long_work_is_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
 
 
 def test_where_the_reasons_of_what_is_refused_stand_is_told_with_its_number(cli, workspace, tmp_path):
-    """Of a table, of a folder, and where there is no file to hold them."""
+    """For a table, for a folder, and for stdout, which has no file of rejects."""
     head, *rows = (workspace.folder / "clouds.csv").read_text().splitlines()
     (tmp_path / "in.csv").write_text("\n".join([head, "nonsense,1", *rows[:40]]) + "\n")
     scored = cli("score", "pointclouds", tmp_path / "in.csv", "-o", "scores.csv")

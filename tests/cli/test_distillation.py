@@ -1,4 +1,4 @@
-"""A slow diffusion becomes a fast one by `train --from ... --distill`, and a killed distillation goes on."""
+"""`train --from ... --distill` makes a diffusion faster, and a killed distillation is resumed."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_the_users_own_columns_come_along_and_ours_win(cli, model, focus, tmp_pa
         ("", "2.0", "7"),
     ]
     assert found[1]["score"] == f"{float(found[1]['score']):.7g}", "ours has seven digits"
-    assert "since ours have their names: score" in done.err
+    assert "since scores have these names: score" in done.err
     assert cli(*asked, "-o", tmp_path / "scores.parquet").code == 0
 
 
@@ -171,7 +171,7 @@ def test_a_deletion_costs_most_where_the_family_has_no_gaps(cli, model, alignmen
 
 
 def test_what_the_family_never_has_scores_below_what_it_has(cli, model, alignment, tmp_path):
-    """Substitutions that many relatives have, beside those that none has."""
+    """Substitutions that many relatives have, and substitutions that none has."""
     texts = [line for line in alignment.read_text().splitlines() if not line.startswith(">")]
     focus, others = texts[0].upper(), [text[2:] for text in texts[1:]]
     cli("score", "proteins", "--model", model, "--variants", "all-singles", "-o", tmp_path / "scores.csv")
@@ -275,7 +275,7 @@ def test_a_family_may_be_trained_for_fewer_steps(cli, alignment, tmp_path):
 
 
 def test_a_quick_trial_takes_the_flags_of_train(cli, alignment, tmp_path):
-    """The same network as `train` makes under them, and the time that is left while it trains."""
+    """It trains the same network as `train` with these flags, and shows the remaining time."""
     quick = ("--set", "members=1", "--set", "hidden=8", "--training", "steps=4", "--training", "log_every=1")
     quick += ("--training", "batch_size=8", "--threads", 1)
     done = cli("score", "proteins", "--alignment", alignment, "--variants", "all-singles", *quick, "-o", "s.csv")
@@ -435,7 +435,7 @@ def test_members_are_compared_with_the_familys_sequences_without_gaps(cli, model
 
 
 def test_names_in_files_of_draws_carry_the_numbers_of_the_alignment(cli, model, focus, tmp_path):
-    """So that, read back as an alignment or a wild type, they are numbered as the family is."""
+    """Read back as an alignment or a wild type, they have the family's numbers."""
     done = cli("generate", "proteins", "--model", model, "-n", 3, "-o", tmp_path / "drawn.fasta")
     assert done.code == 0, done.err
     asked = ("--goal", "maximize family_score", "--goal", "mutations <= 3", "--budget", 30, "-n", 1)

@@ -1,4 +1,4 @@
-"""How odd stamps are to a model, by the command line: a tiny one, from a FITS file to scores of it and of draws."""
+"""Anomaly scores by the command line: a tiny model, from a FITS file to scores of it and of draws."""
 
 from __future__ import annotations
 

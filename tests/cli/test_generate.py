@@ -32,7 +32,7 @@ def test_n_counts_distinct_accepted_items_that_satisfy_the_condition(cli, worksp
 
 
 def test_the_model_hears_the_condition(cli, workspace):
-    """Raw draws asked for a large radius are larger than those asked for a small one: filtering plays no part."""
+    """Raw draws for a large requested radius are larger than those for a small one, without filtering."""
     means = []
     for value in (0.5, 1.8):
         generate(cli, workspace, "-n", 200, "--raw", "--where", f"radius={value}", "-o", f"{value}.csv")
@@ -41,7 +41,7 @@ def test_the_model_hears_the_condition(cli, workspace):
 
 
 def test_a_column_of_the_users_own_is_told_and_filtered_by_a_predictor(cli, workspace):
-    """`measured` is no property of the domain: the model hears it, and only a predictor can check it."""
+    """`measured` is no property of the domain: the model is conditioned on it, and only a predictor can check it."""
     training = ("--condition", "measured", "--training", "steps=20")
     assert cli("train", "pointclouds", "--data", workspace.folder / "data", *training, "-o", "own").code == 0
     base = ("generate", "pointclouds", "--model", "own", "--where", "measured >= 0.5", "-n", 5)
@@ -112,7 +112,7 @@ def test_an_oracle_that_breaks_is_told_from_a_draw_that_is_no_item(cli, workspac
         def score(self, items):
             raise RuntimeError("no licence")
 
-    monkeypatch.setattr("sciencegen.data.workers.AVAILABLE", False)  # here, where the patch below is known
+    monkeypatch.setattr("sciencegen.data.workers.AVAILABLE", False)  # in this process, where the patch below applies
     domain = load_domain("pointclouds")
     monkeypatch.setitem(vars(domain), "oracles", replace(domain.oracles, find=lambda name: Broken()))
     result = generate(cli, workspace, "-n", 2, "--attempts", 3, "--with", "far", "-o", "b.csv", "--json")
@@ -124,7 +124,7 @@ def test_an_oracle_that_breaks_is_told_from_a_draw_that_is_no_item(cli, workspac
 
 
 def test_the_noise_has_a_scale(cli, workspace):
-    """With next to no noise, draws are next to one item; `temperature` is a word of the recipes."""
+    """With almost no noise, draws are almost the same item; `temperature` is a setting of recipes."""
     spread = {}
     for scale in (1e-4, 1):
         generate(

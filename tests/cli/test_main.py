@@ -1,4 +1,4 @@
-"""What a flag's help says is what is shown: brackets and angles are words, no markup."""
+"""Help texts are shown completely: brackets and angles are text, no markup."""
 
 import re
 import subprocess

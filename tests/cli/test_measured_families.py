@@ -1,4 +1,4 @@
-"""A family's model beside measured variants: it is the model of the family alone, and draws what is asked for."""
+"""A family's model with measured variants: it models the family only, and its draws meet requested values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TINY = "{settings: {members: 1, hidden: 32, latent: 2, prior_std: 0.3}, training
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Every column has two letters in the family. Of single variants, those in the first half lose, the others gain."""
+    """Every column has two letters in the family. Single variants lose in the first half and gain in the second."""
     generator, folder = np.random.default_rng(0), tmp_path_factory.mktemp("both")
     focus = generator.integers(20, size=COLUMNS)
     others = np.where(generator.random((400, COLUMNS)) < 0.3, (focus + 1) % 20, focus)

@@ -1,4 +1,4 @@
-"""A model of measured variants of one protein: from a table to variants that are asked to measure as much."""
+"""A model of measured variants of one protein: from a table to variants with requested values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TINY = "{settings: {members: 1, hidden: 32, latent: 2, prior_std: 0.3}, training
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory) -> Path:
-    """One to three substitutions each: those in the first half cost 1, those in the second half gain 1."""
+    """One to three substitutions each: each adds -1 in the first half and +1 in the second half."""
     generator, lines = np.random.default_rng(0), []
     for _ in range(1500):
         places = generator.choice(len(GB1), generator.integers(1, 4), replace=False)

@@ -1,4 +1,4 @@
-"""Structures at the edges, by the verbs that a user has: a sound result, or a reason that says what is wrong."""
+"""Unusual structures on the command line: a correct result, or a reason for the refusal."""
 
 from __future__ import annotations
 
@@ -176,4 +176,4 @@ def test_what_no_molecule_has_is_fewer_results(cli):
     assert done.code == 5, done.err
     assert "Found 0 of 2" in done.err
     assert "all written" not in done.err
-    assert not Path("none.sdf").exists()  # it would stand in the next run's way
+    assert not Path("none.sdf").exists()  # it would block the next run

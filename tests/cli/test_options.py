@@ -1,4 +1,4 @@
-"""Flags that several verbs share: how their texts are read, and what wins over what."""
+"""Flags that several verbs share: how their texts are parsed, and their precedence."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def test_a_predictor_needs_a_name():
 
 
 def test_a_verb_with_set_says_so_where_settings_are_taken_for_it():
-    with pytest.raises(ConfigError, match=r"--set NAME=VALUE\. How it is trained goes to --training"):
+    with pytest.raises(ConfigError, match=r"--set NAME=VALUE\. Pass settings of the training with --training"):
         settings_from(TrainSettings, "{members: 1}", settings={}, training={})

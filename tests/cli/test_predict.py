@@ -33,7 +33,7 @@ def test_a_tables_own_columns_stay_with_a_prediction_but_ours_win(cli, workspace
     assert found["note"].fillna("").tolist() == ["x, y", "", "z"]
     assert found["measured"].tolist() == pytest.approx(table["measured"].tolist())
     assert (found["m_lower"] != 9).all()
-    assert "aren't carried along, since ours have their names: m_lower" in result.err
+    assert "aren't copied, since scores have these names: m_lower" in result.err
 
 
 def test_numbers_of_a_tables_own_columns_keep_their_digits(cli, workspace):

@@ -1,4 +1,4 @@
-"""What may be named is listed, with units and what the model is told."""
+"""Names for goals are listed, with units and the model's conditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""propose and record: rounds go on from what was measured, nothing is asked twice, and wrong tables are told."""
+"""propose and record: rounds continue from measurements, nothing is proposed twice, and wrong tables are errors."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_pool_is_picked_from_within_its_cost_and_patterns(cli, round_one):
     assert set(table["source"]) == {"pool"}
     assert all(DOMAIN.moves.constraint(["right"], [])(DOMAIN.items.parse(text)) for text in table["item"])
     costly = ("--measured", "round1.csv", "--pool", "pool.csv", "--cost", "price", *BATCH, *FAST)
-    assert "costs change nothing: thompson only keeps --cost-limit" in cli("propose", "pointclouds", *costly).err
+    assert "costs have no effect: thompson only keeps --cost-limit" in cli("propose", "pointclouds", *costly).err
     wrong = cli("propose", "pointclouds", "--measured", "round1.csv", "--pool", "pool.csv", "--cost", "prize", *FAST)
     assert wrong.code == 3
     assert "Expected a cost above 0 in 'prize'" in wrong.err
@@ -322,7 +322,7 @@ def test_too_few_measurements_are_an_error(cli, round_one):
 
 @pytest.mark.parametrize("name", ["escape", "Immune-Escape", "EVEscape", "escape:mine"])
 def test_a_target_that_nothing_is_designed_for_is_refused_with_the_reason(cli, name):
-    """Before any file is read, by every door."""
+    """Before any file is read, in every verb."""
     journal = ("--journal", "campaign.csv", "--target", name)
     for verb in (("propose", "proteins", "--measured", "none.csv"), ("record", "proteins", "none.csv")):
         result = cli(*verb, *journal)
@@ -341,5 +341,5 @@ def test_python_gives_a_table(round_one):
 
 def test_help_tells_the_defaults(cli):
     shown = " ".join(cli("propose", "--help").out.replace("│", " ").split())
-    assert "Items of the plate. [default: 96]" in shown
+    assert "Number of items on the plate. [default: 96]" in shown
     assert "the domain's usual names]" in shown

@@ -61,7 +61,7 @@ def test_a_plate_stays_at_its_positions_and_residues_and_off_forbidden_motifs(cl
     result = cli("propose", "proteins", "--measured", "doubles.csv", *space, "--forbid", "GF", *FAST, "-o", "p.csv")
     assert result.code == 0, result.err
     assert "4 of 55 positions are open: V39 (FILWY), D40 (FILWY), G41 (FILWY), V54;" in result.err
-    assert "90 measured items lie outside the design space; they are learned from" in result.err
+    assert "90 measured items lie outside the design space; the model is fitted to them" in result.err
     plate = pd.read_csv("p.csv")
     assert set(plate["source"]) == {"pool"}
     changes = [change for name in plate["mutant"] if name != "WT" for change in name.split(":")]
@@ -104,7 +104,7 @@ def test_controls_have_wells_and_candidates_that_are_offered_are_considered(cli,
     assert offered == ["A24Y", "V39A:D40W"] or offered == ["V39A:D40W", "A24Y"]
     assert pd.read_csv("p.csv.rejects.csv")["item"].tolist() == ["X1Y"]
     again = cli("propose", "proteins", "--journal", "campaign.csv", *space, *BATCH, *FAST, "-o", "q.csv", "--json")
-    assert json.loads(again.out)["pending"] == 43  # the measured control waits for nothing
+    assert json.loads(again.out)["pending"] == 43  # the measured control isn't pending
     full = cli("propose", "proteins", *flags[:-2], "--batch", 2)
     assert full.code == 2
     assert "Expected fewer controls than items of the plate" in full.err
@@ -124,7 +124,7 @@ def test_a_control_is_no_pick_too_and_its_cost_counts(cli, measured):
     dear = cli("propose", "proteins", *pool, *("--control", "A24Y") * 2, "--cost-limit", 10, *wild)
     assert dear.code == 2
     assert "Expected controls that cost less than --cost-limit 10, these cost 10" in dear.err
-    assert cli("propose", "proteins", "--control", "WT", *wild).code == 0  # where a campaign begins, too
+    assert cli("propose", "proteins", "--control", "WT", *wild).code == 0  # also at the start of a campaign
     assert pd.read_csv("p.csv")["source"].tolist() == ["mutation"] * 3 + ["control"]
 
 

@@ -1,4 +1,4 @@
-"""Every verb that writes stamps says in the file how they came to be, and nothing that isn't so."""
+"""Every verb that writes stamps writes their provenance into the file, and it is correct."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ def test_a_campaign_of_proteins(cli, journal, tmp_path):
 
 
 def test_items_that_wait_with_a_value_that_is_no_number_are_counted(cli, journal, tmp_path):
-    """Named, written out, or too long for a cell of the rejects; what has a number since then, and what another column
-    lacks, doesn't count."""
+    """By name, as text, or too long for a cell of the rejects; items with a later number, and rejects of another
+    column, don't count."""
     long = REFERENCE * 40
     more = "2,MRALAA,proposed,,,4.0,3.5,5.0,latent\n2,MRALAC,proposed,,,,,,pool\n"
     journal.write_text(f"{JOURNAL}{more}2,{long},proposed,,,,,,pool\n")

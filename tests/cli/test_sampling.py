@@ -1,4 +1,4 @@
-"""`generate` chooses how a diffusion draws, keeps the best of several draws, steers; `score` tells its likelihood."""
+"""`generate` sets sampler and steering of a diffusion, and keeps the best draws; `score` computes likelihoods."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def test_draws_do_not_depend_on_what_they_are_drawn_with(drawn):
     [
         (("--sampler", "huen"), "Did you mean 'heun'"),
         (("--steps", 0), "greater than or equal to 1"),
-        (("--guidance", 1.0), "Expected a condition that the model is told with --guidance"),
+        (("--guidance", 1.0), "Expected a condition of the model with --guidance"),
         (("--best-of", 4), "Add --steer, such as 'maximize NAME', or --where"),
         (("--best-of", 4, "--raw", "--steer", "maximize height"), "Expected --raw or --best-of"),
         (("--particles", 4), "Expected goals with --particles"),

@@ -1,4 +1,4 @@
-"""`generate --scaffold`: what a file holds stays where it is, and the rest is grown around it."""
+"""`generate --scaffold`: the atoms of a file keep their coordinates, and the rest is generated around them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_drawn_around_is_told(cli):
     done = cli(*CALL, "-n", 2, "-o", "sulfur.sdf")
     assert done.code == 2
     assert "holds S" in done.err
-    write_part("FC(F)(F)C(F)(F)F")  # sound, but no draw has it
+    write_part("FC(F)(F)C(F)(F)F")  # valid, but no draw contains it
     done = cli(*CALL, "-n", 2, "--attempts", 10, "-o", "rare.sdf")
     assert done.code == 5
     assert "Found 0 of 2" in done.err

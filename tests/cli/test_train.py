@@ -1,4 +1,4 @@
-"""A training removes and reuses what is its own and nothing else; what is wrong is said before it starts."""
+"""A training removes and reuses its own files only; errors are raised before it starts."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_the_prepared_dataset_in_the_folder_is_trained_on_and_stays(cli, tmp_pat
     assert cli("datasets", "prepare", "pointclouds", clouds, "-o", "run/data").code == 0
     before = contents(tmp_path / "run/data")
     with pytest.raises(SciencegenError):
-        fit(clouds, tmp_path / "run")  # another's data, which it would take for its own
+        fit(clouds, tmp_path / "run")  # data of another training, which it must not use
     for force in (False, True):
         fit(tmp_path / "run/data", tmp_path / "run", force=force)
         with pytest.raises(ConfigError, match="bogus"):
@@ -314,7 +314,7 @@ def test_a_wrong_setting_of_the_last_fit_is_said_first(tmp_path, clouds, fits_la
     def prepare(*arguments, **named):
         raise AssertionError("data were read")
 
-    if hinted:  # then it is told before the data are read, too
+    if hinted:  # then it is an error before the data are read, too
         build.__annotations__["return"] = ArrayVAE
         monkeypatch.setitem(DOMAIN.recipes, "autoencoder", replace(recipe, build=build))
         monkeypatch.setattr("sciencegen.api.models.data.prepare_source", prepare)
@@ -330,7 +330,7 @@ def test_a_right_setting_of_the_last_fit_is_taken(tmp_path, clouds, fits_last):
 
 
 def test_values_stand_in_the_order_of_the_properties(workspace):
-    """Whatever the order of names in a file: the model hears what the data say."""
+    """Whatever the order of names in a file, the model gets the right values."""
     prepared = PreparedDataset.load(workspace.folder / "data")
     recipe = DOMAIN.recipes[DOMAIN.default_recipe]
     representation = fit_representation(prepared, recipe, None, ("radius", "height"))
@@ -339,11 +339,11 @@ def test_values_stand_in_the_order_of_the_properties(workspace):
     np.testing.assert_array_equal(held.values, prepared.values("train", ("radius", "height")))
 
 
-# --- what a student is told ------------------------------------------------------------------------------------------
+# --- conditions of a student ------------------------------------------------------------------------------------------
 
 
 def test_a_student_hears_what_its_teacher_hears(workspace):
-    """Not the data's further columns; and what the data lack can't be told."""
+    """Not the data's other columns; and conditions that the data lack are an error."""
     prepared, recipe = PreparedDataset.load(workspace.folder / "data"), DOMAIN.recipes[DOMAIN.default_recipe]
     settings = build_settings(TrainSettings, {"distill": 8})
     heard = ("height", "radius")

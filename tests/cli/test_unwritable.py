@@ -1,4 +1,4 @@
-"""Outputs that can't be written: told before any work."""
+"""Outputs that can't be written are errors before any work."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_a_class_does_not_depend_on_what_else_is_asked(cli, family_model):
 
 
 def test_classes_of_a_model_that_hardly_learned_are_doubted(cli, family_model, monkeypatch):
-    """In the notes, and in the summary; not those of one that did."""
+    """In the notes and the summary; classes of a trained model are not doubted."""
     learned = score(cli, family_model, "all-singles", "--classify")
     assert "mean little" not in learned.err
     whole = VariantScorer.score

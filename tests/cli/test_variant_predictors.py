@@ -1,4 +1,4 @@
-"""train predictor and predict on variants of one protein: by name or as sequences, split as new ones will differ."""
+"""train predictor and predict on variants of one protein: by name or sequence, with splits that match new variants."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def test_sequences_of_several_lengths_have_no_positions(cli):
 
 
 def test_scores_of_the_family_are_seen_and_what_has_none_is_refused(cli, family_model, tmp_path):
-    """Half of the family's columns never change, so that its model is against changes there, and so is the assay."""
+    """Half of the family's columns never change, so that its model penalizes changes there, as the assay does."""
     focus = (family_model.parent / "family.a2m").read_text().split("\n")[1]
     generator = np.random.default_rng(0)
     rows = []

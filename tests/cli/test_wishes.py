@@ -1,4 +1,4 @@
-"""Names that a domain keeps out of goals and conditions: no verb that designs takes them, whatever they would mean."""
+"""Names that a domain excludes from goals and conditions: no verb that designs items accepts them."""
 
 import pytest
 

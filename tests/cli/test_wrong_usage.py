@@ -1,4 +1,4 @@
-"""What a command can't do it says before it works, and leaves nothing behind."""
+"""Wrong usage is an error before any work, and leaves no files."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_a_command_that_fails_leaves_no_folder(cli, table, arguments):
         (("generate", "molecules", "--predictor", "qm9-properties"), "--predictor NAME=FOLDER"),
         (("generate", "molecules", "--predictor", "gap=qm9-propertis"), "Did you mean 'qm9-properties'?"),
         (("optimize", "molecules", "--goal", "maximize bandgap"), "--predictor gap=qm9-properties"),
-        (("optimize", "molecules", "--goal", "maximize homo_lumo_gap"), "knows gap: --predictor"),
+        (("optimize", "molecules", "--goal", "maximize homo_lumo_gap"), "predicts gap: --predictor"),
         (("optimize", "molecules", "--goal", "maximize QED"), "Did you mean 'qed'"),
         (("report", "nowhere"), "Make one with `sciencegen run`"),
         (("train", "molcules"), "Did you mean 'molecules'?"),
@@ -65,10 +65,10 @@ def test_it_says_what_to_do_instead(cli, table, arguments, said):
 
 @pytest.mark.parametrize("written", ["members=1", "members: 1", "{members: 1}"])
 def test_settings_that_are_the_network_s_are_told_their_flag(cli, table, written):
-    """Of a verb that has it; and what isn't about them isn't told so."""
+    """In verbs that have `--set`; other errors don't name it."""
     result = cli("train", "proteins", "--data", table, "--settings", written)
     assert result.code == 2
-    assert "--set NAME=VALUE. How it is trained goes to --training" in result.err
+    assert "--set NAME=VALUE. Pass settings of the training with --training" in result.err
     result = cli("train", "predictor", "proteins", table, "--target", "value", "-o", "p", "--settings", written)
     assert "--set NAME=VALUE" in result.err
     assert "--training" not in result.err

@@ -1,1 +1,1 @@
-"""Design rounds with a lab: the journal, its measurements, candidates, and what a plate is asked for."""
+"""Design rounds with a lab: the journal, its measurements, candidates, and requests for plates."""

@@ -1,4 +1,4 @@
-"""Candidates that are given to a design round: a pool with its costs, or some beside those that are made."""
+"""Candidates that users supply to a design round: a pool with costs, or additions to generated candidates."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sciencegen.items import Item, Row
 from sciencegen.optimization.candidate_sources import CandidatePool
 
 LARGEST_SPACE = 200_000
-"""Items of a design space that are all looked at."""
+"""Largest number of items of a design space that are all evaluated."""
 
 
 def candidate_pool(
     science: Domain, supplied: SuppliedCandidates, space: DesignSpace | None
 ) -> tuple[CandidatePool | None, list[Refused]]:
-    """The candidates of a file or dataset, or the whole of a design space that is small enough; and refused rows."""
+    """Candidates of the pool, or all items of a small enough design space; and refused rows."""
     if supplied.pool is None:
         items = None if space is None else space.everything(LARGEST_SPACE)
         if items is None:
@@ -54,7 +54,7 @@ def suggested_items(
 def _candidates(
     science: Domain, source: str, column: str | None, space: DesignSpace | None, threads: int
 ) -> tuple[dict[str, tuple[Row, str]], list[Refused]]:
-    """By key its first row and text, of a file or dataset; and refused rows."""
+    """Key -> first row and text of each distinct item of a file or dataset; and refused rows."""
     reference, path = None if space is None else space.reference, Path(source)
     if reference is not None and path.is_file():
         rows = read_rows_of(science, path, column, reference)

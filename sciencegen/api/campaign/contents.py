@@ -1,4 +1,4 @@
-"""What a campaign's journal holds, looked at item by item."""
+"""The content of a campaign's journal, item by item."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sciencegen.report.sites import Sites
 
 @dataclass(frozen=True)
 class CampaignReportSettings:
-    """target: what was measured. wild_type: what items in columns are held against. shown: rows with pictures."""
+    """target: the measured column. wild_type: the reference that items are aligned with. shown: rows with pictures."""
 
     domain: str
     target: str = "value"
@@ -45,7 +45,7 @@ class CampaignReportSettings:
 
 @dataclass(frozen=True)
 class Campaign:
-    """A journal with its items' keys: text -> identity."""
+    """A journal. keys: text of an item -> its key."""
 
     path: Path
     journal: Journal
@@ -62,23 +62,23 @@ class Campaign:
 
     @cached_property
     def measured(self) -> list[Measurement]:
-        """Replicates averaged, best first."""
+        """Means of replicates, best first."""
         found = measurements_of(self.science, self.journal, self.keys)
         return sorted(found, key=lambda one: one.value if self.settings.minimize else -one.value)
 
     @cached_property
     def foreseen(self) -> dict[str, Entry]:
-        """Key -> the last proposal of an item."""
+        """Key of an item -> its last proposal."""
         return latest_proposals(self.journal, self.keys)
 
     @cached_property
     def pending(self) -> list[Entry]:
-        """Proposed and not measured, the last round's first."""
+        """Items that were proposed and not measured, last round first."""
         return sorted(pending_entries(self.journal, self.keys), key=lambda entry: -entry.round)
 
     @cached_property
     def unread(self) -> int:
-        """How many of these have a value beside the journal that is no number."""
+        """How many pending items have a value in the journal's file of rejects that is no number."""
         waiting = [(entry.item, entry.name) for entry in self.pending]
         listed = list(rejected(self.path))
         return count_unread(self.science, waiting, listed, self.settings.target, self.frame)
@@ -89,7 +89,7 @@ class Campaign:
         return discordant_keys(self.journal, self.keys)
 
     def name_of(self, key: str) -> str:
-        """Of a measured item."""
+        """The name of a measured item."""
         return next(name for name, one in zip(self.names, self.measured, strict=True) if self.keys[one.text] == key)
 
     @cached_property
@@ -98,7 +98,7 @@ class Campaign:
 
     @cached_property
     def names(self) -> list[str]:
-        """What sets each measured item apart from the wild type, else the item itself."""
+        """Changes of each measured item relative to the wild type, else the item itself."""
         texts = [one.text for one in self.measured]
         if self.sites is None:
             return texts
@@ -111,7 +111,7 @@ class Campaign:
 
 
 def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign:
-    """The campaign of a journal; an error where there is no file, no measurement in it, or no such wild type."""
+    """Read the campaign of a journal. A missing file, no measurements or a wrong wild type are errors."""
     if not Path(path).is_file():
         raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found nothing.")
     journal = read_journal(path)

@@ -1,4 +1,4 @@
-"""Items that are on a plate because the user says so, whatever is known of them."""
+"""Controls: items that the user wants on a plate in any case."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sciencegen.optimization.candidate_sources import CandidatePool
 from sciencegen.optimization.proposers import CampaignSpace
 
 CONTROL = "control"
-"""Their source."""
+"""The value of the column `source` for controls."""
 
 
 def check_controls(space: CampaignSpace, controls: Sequence[Item]) -> None:
-    """An error for controls that can't be aligned with the measured items."""
+    """Raise an error for controls that can't be aligned with the measured items."""
     try:
         if controls:
             space.features(controls)
@@ -34,7 +34,7 @@ def check_controls(space: CampaignSpace, controls: Sequence[Item]) -> None:
 def without_controls(
     options: CampaignSettings, science: Domain, pool: CandidatePool | None, controls: Sequence[Item]
 ) -> CampaignSettings:
-    """Settings of the picks: what the controls, whose costs are the pool's, leave of the limit of costs."""
+    """Settings for the rest of the plate: the cost limit minus the controls' costs, which the pool holds."""
     costs = {} if pool is None else dict(zip(pool.keys, pool.costs.tolist(), strict=True))
     limit, spent = options.plate.cost_limit, sum(costs.get(science.items.key(one), 0.0) for one in controls)
     if spent >= limit:
@@ -43,7 +43,7 @@ def without_controls(
 
 
 def with_controls(plate: Plate, controls: Sequence[Item]) -> Plate:
-    """The picks, then the controls with what is foretold of them."""
+    """The plate with the controls and their predictions at its end."""
     if not controls:
         return plate
     count = len(controls)

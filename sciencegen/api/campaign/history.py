@@ -1,4 +1,4 @@
-"""Where a campaign stands: what was measured and proposed so far, in the design space that was asked for."""
+"""The state of a campaign: what was measured and proposed so far, in the requested design space."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class History:
-    """What happened so far. keys: text -> key of every item that was measured or proposed. new: of the measured tables
-    what the journal doesn't hold yet."""
+    """Measurements and proposals so far. keys: text -> key of all these items. new: entries of the measured tables that
+    the journal doesn't hold yet."""
 
     entries: list[Entry]
     keys: dict[str, str]
@@ -50,8 +50,8 @@ class History:
 
 @dataclass(frozen=True)
 class CampaignState:
-    """Where a campaign stands. known: measured items; waiting: proposed ones; start: to begin from where none is
-    measured. space: the domain's design space, or None. notes: what a person should know of it."""
+    """The state of a campaign. known: measured items; waiting: proposed items without a value; start: items to start
+    from if none is measured. space: the domain's design space, or None. notes: messages for the user."""
 
     history: History
     known: list[Measurement]
@@ -62,12 +62,12 @@ class CampaignState:
 
     @property
     def reference(self) -> Reference | None:
-        """What the user named as the reference of the design space."""
+        """The reference of the design space, if the user named one."""
         return None if self.space is None else self.space.reference
 
     @property
     def items(self) -> list[Item]:
-        """Measured, awaited and start items."""
+        """Measured, pending and start items."""
         return [*(one.item for one in self.known), *self.waiting, *self.start]
 
 
@@ -95,7 +95,7 @@ def campaign_state(request: ProposeRequest, log: Log) -> CampaignState:
 
 
 def _unaligned(science: Domain, space: DesignSpace | None, items: Sequence[Item]) -> list[Item]:
-    """Items that can't be aligned with what all others are changes of: nothing can be learned from them."""
+    """Items that can't be aligned with the origin of the design space. They can't be used for fitting."""
     features = aligned_features(science)
     if space is None or features is None:
         return []
@@ -113,33 +113,33 @@ def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> 
     origin = None if space is None else space.origin
     outside = [one for one in state.known if space is not None and not space.accepts(one.item)]
     if outside:
-        found.append(f"{len(outside)} measured items lie outside the design space; they are learned from all the same")
+        found.append(f"{len(outside)} measured items lie outside the design space; the model is fitted to them too")
     if aligned_features(science) is not None and not comparable(science, origin, state.items):
         found.append(
-            "measured or proposed items have several lengths: they are compared by composition and the like, not "
-            "residue by residue. Pass `wild_type` to learn from those of its length alone"
+            "measured or proposed items have several lengths: they are compared by features such as composition, not "
+            "residue by residue. Pass `wild_type` to use only those of its length"
         )
     keys = state.history.keys
     apart = set(discordant_keys(state.history.journal, keys))
     found += contradictions([one.text for one in state.known if keys[one.text] in apart])
     if state.waiting:
-        found.append(f"{len(state.waiting)} proposed items have no value yet; they are proposed no more")
+        found.append(f"{len(state.waiting)} proposed items have no value yet; they are not proposed again")
     return found
 
 
 def contradictions(names: Sequence[str]) -> list[str]:
-    """In words, that replicates of items of these names contradict each other."""
+    """A warning that replicates of these items contradict each other, or []."""
     if not names:
         return []
     shown = ", ".join(name[:60] for name in names[:5]) + (" ..." if len(names) > 5 else "")
     return [
         f"Replicates of {len(names)} measured item{'s' if len(names) > 1 else ''} differ far beyond the error of a "
-        f"measurement: {shown}. Their mean stands between values that can't both be right; look into them."
+        f"measurement: {shown}. Their mean lies between values that can't both be right; check them."
     ]
 
 
 def _non_numeric(request: ProposeRequest, state: CampaignState) -> list[str]:
-    """Of what waits, what has a value that is no number."""
+    """A note on pending items that have a value which is no number."""
     science, journal = request.domain, request.history.journal
     listed = [] if journal is None else list(rejected(journal))
     waiting = [(science.items.text(item), "") for item in state.waiting]
@@ -147,12 +147,12 @@ def _non_numeric(request: ProposeRequest, state: CampaignState) -> list[str]:
     count = count_unread(science, waiting, refused, request.target, request.reference)
     tables = ["the measured tables"] if state.history.refused else []
     place = " or ".join([f"{journal}.rejects.csv"] * bool(listed) + tables)
-    note = f"{count} of the proposed items without a value have one in {place} that is no number: they teach nothing"
+    note = f"{count} of the proposed items without a value have one in {place} that is no number: they are not used"
     return [note] if count else []
 
 
 def read_history(science: Domain, sources: HistorySources, reference: Reference | None, log: Log) -> History:
-    """The journal, and the measured tables, which are to join it: rows that it holds add nothing."""
+    """Read the journal and the measured tables. Rows that the journal already holds are skipped."""
     entries: list[Entry] = []
     joining: list[Entry] = []
     if sources.journal is not None:
@@ -164,7 +164,7 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
     place = sources.journal or "the measured tables"
     keys = keys_of(science.name, [entry.item for entry in entries], sources.reading.threads, place)
     refused: list[Refused] = []
-    waiting: list[Entry] = []  # rows without a value: no journal holds them
+    waiting: list[Entry] = []  # rows without a value; they are in no journal
     for number, path in enumerate(sources.tables, start=1):
         table = read_measured(science, path, sources.reading, reference)
         refused += table.refused
@@ -184,8 +184,8 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
 
 
 def _first_round(history: History) -> list[str]:
-    """Distinct items of the earliest round: what is most frequent among these stays so, while rounds go where values
-    are."""
+    """Distinct items of the earliest round. The most frequent letters are taken from these, since later rounds are
+    enriched in good items."""
     earliest = min((entry.round for entry in history.entries), default=0)
     first = (entry.item for entry in history.entries if entry.round == earliest)
     return list({history.keys[text]: text for text in first}.values())

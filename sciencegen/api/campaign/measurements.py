@@ -1,4 +1,4 @@
-"""Record: results of a lab into a campaign's journal; and how tables of measurements are read."""
+"""Read tables of measurements, and turn them into entries of a campaign's journal."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ ROUND, ERROR = "round", "_sd"
 
 @dataclass(frozen=True)
 class MeasuredRow:
-    """A row of a lab's table. value: None where the cell is empty (proposed, not measured) or holds no number; then the
-    row is among the refused, too. round: None if not told."""
+    """A row of a lab's table. value: None if the cell is empty (proposed, not measured) or holds no number; in the
+    second case the row is among the refused ones too. round: None if unknown."""
 
     text: str
     key: str
@@ -47,8 +47,8 @@ class MeasuredRow:
 
 @dataclass(frozen=True)
 class MeasuredTable:
-    """source: the file's name. rows: those that hold an item; refused: the others, and what is no number. notes: on
-    these, in words."""
+    """source: the file's name. rows: those that hold an item; refused: the others, and rows whose value is no number.
+    notes: messages about refused rows."""
 
     source: str
     rows: list[MeasuredRow]
@@ -60,9 +60,9 @@ class MeasuredTable:
 def read_measured(
     science: Domain, path: str | Path, reading: MeasurementReading, reference: Reference | None = None
 ) -> MeasuredTable:
-    """The rows of a table with the column `reading.target`, and perhaps `<target>_sd` and `round`.
+    """Read a table with the column `reading.target`, and optionally `<target>_sd` and `round`.
 
-    reference: what the rows may be named against; those that are no variants of it are refused then.
+    reference: names of variants refer to it; rows that are no variants of it are refused.
     """
     file, target = Path(path), reading.target
     rows = list(_rows(science, file, reading, reference))
@@ -90,7 +90,7 @@ def read_measured(
 
 
 def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: Reference | None) -> Iterator[Row]:
-    """Of a file, or of a dataset by its name; standard input is a table in CSV."""
+    """Rows of a file, of a dataset by its name, or of a CSV table on standard input."""
     if str(path) == "-":
         return read_table(path, columns_of(science, reference), reading.column, with_cells=True)
     if path.is_file():
@@ -107,7 +107,7 @@ def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: R
 def _no_values(
     science: Domain, path: Path, reading: MeasurementReading, rows: Sequence[Row], reference: Reference | None
 ) -> DataError:
-    """Whether the column is missing, empty, or holds no number."""
+    """The error for a target column that is missing, is empty, or holds no number."""
     target, remedy = reading.target, "Fill in what was measured, or name the column with `target`."
     if path.is_file() and path.name.lower().endswith(READ_TABLES):
         rows = list(read_table(path, columns_of(science, reference), reading.column, with_cells=True))
@@ -121,7 +121,7 @@ def _no_values(
 
 
 def _no_numbers(row: Row, target: str) -> Iterator[str]:
-    """What a row can't tell, and what becomes of it."""
+    """Reasons why values of a row are not used."""
     if target in row.unread:
         yield f"{row.why_no_number(target)}{NOT_RECORDED}"
     if target + ERROR in row.unread:
@@ -141,7 +141,7 @@ def _round(row: Row) -> int | None:
 
 
 def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default: int) -> list[Entry]:
-    """Lines for a journal. proposed: key -> the round in which the campaign proposed an item."""
+    """Journal entries of measurements. proposed: key -> the round in which the campaign proposed an item."""
     return [
         Entry(
             row.round if row.round is not None else proposed.get(row.key, default),
@@ -153,8 +153,8 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
 
 
 def awaiting_entries(table: MeasuredTable, known: Collection[str]) -> dict[str, Entry]:
-    """Lines by key of what has a round, no value yet and isn't in the journal: a plate that was proposed without one.
-    Without a round a row may as well be of a library that was measured in part."""
+    """Key -> journal entry of rows that have a round but no value and aren't in the journal: a plate that was proposed
+    without a journal. Rows without a round may belong to a partly measured library, so they are left out."""
     measured = {row.key for row in table.rows if row.value is not None}
     return {
         row.key: Entry(row.round, row.text, "proposed", name=row.name)
@@ -164,7 +164,7 @@ def awaiting_entries(table: MeasuredTable, known: Collection[str]) -> dict[str, 
 
 
 def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict[str, str]:
-    """The key of each text, of items that this program wrote; one that can't be read any more is an error."""
+    """Text -> key, for items that sciencegen wrote; a text that can't be parsed is an error."""
     distinct = list(dict.fromkeys(texts))
     pairs, refused = describe(ReadItems(domain), [Row(0, text) for text in distinct], threads)
     if refused:
@@ -176,12 +176,12 @@ def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict
 
 
 def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
-    """By key the round of the latest proposal."""
+    """Key -> round of the latest proposal."""
     return {keys[entry.item]: entry.round for entry in entries if entry.kind == "proposed"}
 
 
 def measurements_of(science: Domain, journal: Journal, keys: Mapping[str, str]) -> list[Measurement]:
-    """Replicates averaged, in the order of each item's first. keys: text -> key."""
+    """Means of replicates, in the order of first measurements. keys: text -> key."""
     entries = journal.measured
     items = {text: science.items.parse(text) for text in {entry.item for entry in entries}}
     return averaged(entries, [keys[one.item] for one in entries], [items[one.item] for one in entries])
@@ -198,6 +198,6 @@ def latest_proposals(journal: Journal, keys: Mapping[str, str]) -> dict[str, Ent
 
 
 def pending_entries(journal: Journal, keys: Mapping[str, str]) -> list[Entry]:
-    """The last proposals of items that were not measured."""
+    """The last proposal of each item that was not measured."""
     done = {keys[entry.item] for entry in journal.measured}
     return [entry for key, entry in latest_proposals(journal, keys).items() if key not in done]

@@ -1,4 +1,4 @@
-"""Measurements of a campaign that are no number (`>5`, `n.d.`): they teach nothing, and their items wait."""
+"""Measurements that are no number (`>5`, `n.d.`): they are not used, and their items stay pending."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Refusal
 
 NOT_RECORDED = ": not recorded"
-"""How the reason of such a row ends."""
+"""End of the reason for refusing such a row."""
 
 
 def rejected(journal: str | Path) -> Iterator[Refused]:
-    """What `<journal>.rejects.csv` lists, nothing where there is none."""
+    """The rows of `<journal>.rejects.csv`; none if there is no such file."""
     path = rejects_path(journal)
     if not path.is_file():
         return
@@ -34,14 +34,14 @@ def count_unread(
     target: str,
     reference: Reference | None,
 ) -> int:
-    """How many of the waiting items, (text, name) each, were refused for a value that is no number. reference: what
-    texts may be named against, or None."""
+    """Count the pending items that were refused for a value that is no number. waiting: (text, name) of each.
+    reference: names in refused texts refer to it, or None."""
     texts = {item for _, item, reason in refused if reason.endswith(NOT_RECORDED) and f" in '{target}', " in reason}
     if not texts:
         return 0
     items = parse_texts(science, sorted(texts), reference)
     keys = {science.items.key(item) for item in items if not isinstance(item, Refusal)}
-    # A long item is cut in the rejects and no item any more: there it is known by how it is shown.
+    # A long item is cut off in the rejects and can't be parsed, so its displayed text is compared.
     known = [escape(text) in texts or name in texts - {""} for text, name in waiting]
     return sum(
         one or science.items.key(science.items.parse(text)) in keys

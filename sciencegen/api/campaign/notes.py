@@ -1,4 +1,4 @@
-"""What a person should know of a plate before it is measured, beside where the campaign stands."""
+"""Notes on a plate for the user to read before it is measured."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from sciencegen.scoring.oracles import Oracle
 Table = Mapping[str, Sequence[Any]]
 
 CROWDED = 0.5
-"""Share of a plate that carries one letter at one position above which this is said."""
+"""Share of a plate with the same changed letter at a position, above which there is a note."""
 
 MOSTLY = 0.8
-"""The same of any letters but the wild type's at one position."""
+"""Share of a plate with any change at the same position, above which there is a note."""
 
 FEWEST = 4
-"""Items of a plate of which anything is said."""
+"""Smallest plate with notes on letters."""
 
 FEW_PLACES = 8
-"""Positions that a plate changes in all, up to which each is changed often."""
+"""If a plate changes no more positions than this, each is changed often, and there is no note on positions."""
 
 SHOWN = 8
-"""Items that are named."""
+"""Number of items that a note names."""
 
 PREFIX = "predictor_"
-"""Of the columns in which a plate tells what predictors say of its items: the target's own is the lab's."""
+"""Prefix of a plate's columns of predictions by predictors, since the target's own column is for the lab."""
 
 
 def predicted_columns(predictors: Mapping[str, Oracle], items: Sequence[Item]) -> dict[str, list[Any]]:
@@ -50,8 +50,8 @@ def predicted_columns(predictors: Mapping[str, Oracle], items: Sequence[Item]) -
 def crowded_letters(
     science: Domain, plate: Sequence[str], measured: Sequence[str], reference: Reference | None
 ) -> list[str]:
-    """In words, which letter at a position stands in most of a plate, and which position is changed in nearly all of it
-    though many are; without a reference none is a change."""
+    """Notes on letters at a position that most items of a plate share, and on positions that nearly all items change
+    although the plate changes many; none without a reference."""
     sites = None if reference is None else align(science, [*plate, *measured], reference)
     if sites is None or len(plate) < FEWEST:
         return []
@@ -84,8 +84,8 @@ def _changes(reference: str, row: str | None) -> list[tuple[int, str]]:
 def against_wild_type(
     ids: Sequence[str], predicted: Sequence[float], minimize: bool, wild: Sequence[float], measured: bool
 ) -> list[str]:
-    """In words, what of a plate is expected to be worse than the wild type (median, lower, upper of it), and that this
-    is a guess where no table holds it."""
+    """Notes on items that are predicted to be worse than the wild type, and on a wild type that was not measured. wild:
+    its predicted median, lower and upper end."""
     median, lower, upper = wild
     if not np.isfinite(median):
         return []
@@ -96,21 +96,21 @@ def against_wild_type(
         side = "above" if minimize else "below"
         found.append(
             f"{worse.sum()} of the plate's {len(values)} items ({_some(ids, worse)}) are expected {side} the wild type "
-            f"({median:.3g}): they are there to be learned from"
+            f"({median:.3g}): they are on the plate to improve the model"
         )
     if not measured:
         found.append(
             f"the wild type itself isn't among the measured items; it is expected at {median:.3g} ({lower:.3g} to "
             f"{upper:.3g}). Where its value is known, such as 0 of a scale that is relative to it, a row of its own "
-            "(WT) with that value tells the model"
+            "(WT) with that value improves the model"
         )
     return found
 
 
 def by_predictors(table: Table, predictors: Sequence[str], target: str) -> list[str]:
-    """In words, what of a plate predictors don't know, and whether the target's own agrees with the plate's model.
+    """Notes on items outside a predictor's domain, and on items where the target's predictor and the model disagree.
 
-    They agree on an item where the interval of each holds the value of the other.
+    They agree on an item if the interval of each contains the value of the other.
     """
     found = []
     for name in predictors:
@@ -119,7 +119,7 @@ def by_predictors(table: Table, predictors: Sequence[str], target: str) -> list[
             found.append(
                 f"{count} of the plate's {len(inside)} items are unlike all that the predictor '{name}' learned from "
                 f"(column {PREFIX}{name}{IN_DOMAIN}), such as more changes at once than were measured. `where` "
-                f"'{name} in domain' leaves such out"
+                f"'{name} in domain' excludes them"
             )
         if name == target:
             found += _disagreement(table, name)
@@ -143,12 +143,12 @@ def _disagreement(table: Table, name: str) -> list[str]:
     return [
         f"the plate's model and the predictor '{name}' disagree on {int(apart.sum())} of {len(apart)} items "
         f"({_some(np.array(table['id'])[known], apart)}): one's value lies outside the other's interval (means of the "
-        f"plate {value.mean():.3g} and {own.mean():.3g}). Believe the more careful of the two until there is a "
+        f"plate {value.mean():.3g} and {own.mean():.3g}). Trust the more cautious of the two until there is a "
         "measurement"
     ]
 
 
 def _some(ids: Sequence[str], chosen: Bool[np.ndarray, " item"]) -> str:
-    """The first of those that are chosen."""
+    """The ids of the first chosen items."""
     named = [one for one, is_so in zip(ids, chosen.tolist(), strict=True) if is_so]
     return ", ".join(named[:SHOWN]) + (" ..." if len(named) > SHOWN else "")

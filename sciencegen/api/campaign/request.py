@@ -1,4 +1,4 @@
-"""What a design round was asked for: settings that were looked up and checked once."""
+"""The request for a design round: checked settings with everything that they name."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class MeasurementReading:
     target : str
         The column of measured values; `<target>_sd` holds standard errors.
     column : str, optional
-        The item's column.
+        The column of items.
     threads : int
     sample, limit, offline
-        As of `config.Reading`, for datasets by name.
+        As in `config.Reading`, for datasets by name.
     """
 
     target: str
@@ -42,7 +42,7 @@ class MeasurementReading:
 
     @classmethod
     def of(cls, settings: ProposeSettings | RecordSettings) -> MeasurementReading:
-        """As a verb's settings say."""
+        """From the settings of a verb."""
         return cls(
             settings.target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline
         )
@@ -66,9 +66,9 @@ class SuppliedCandidates:
     pool : str, optional
         A file or dataset that holds all candidates.
     also : tuple of str
-        Tables of candidates beside those that are made.
+        Tables of candidates in addition to generated ones.
     column : str, optional
-        The item's column of the pool.
+        The pool's column of items.
     cost : str, optional
         The pool's column of costs.
     threads : int
@@ -83,7 +83,7 @@ class SuppliedCandidates:
 
 @dataclass(frozen=True)
 class Patterns:
-    """What every proposal must and must not hold."""
+    """Patterns that every proposal must (`keep`) and must not (`forbid`) contain."""
 
     keep: tuple[str, ...]
     forbid: tuple[str, ...]
@@ -91,7 +91,7 @@ class Patterns:
 
 @dataclass(frozen=True)
 class PlateOptions:
-    """The plate itself: settings of the picks but for exploration, how many rounds there will be, and the seed."""
+    """Options of the plate: size, settings except exploration, planned number of rounds, and the seed."""
 
     batch: int
     campaign: CampaignSettings
@@ -108,9 +108,9 @@ class ProposeRequest:
     ----------
     domain : Domain
     space_options : mapping
-        Options of the domain's design space, the reference read.
+        Options of the domain's design space, with the reference parsed.
     space : DesignSpace, optional
-        None without options, or while it is to be made of measured items.
+        None without options, or if it will be built from measured items.
     history : HistorySources
     supplied : SuppliedCandidates
     patterns : Patterns
@@ -119,7 +119,7 @@ class ProposeRequest:
     predictors : mapping
         Name -> oracle of a trained predictor.
     start, controls : sequence
-        Items to begin from where nothing is measured, and items that are on the plate in any case.
+        Items to start from if nothing is measured, and items that are always on the plate.
     model : LoadedModel, optional
         A generative model that makes candidates.
     model_name : str
@@ -143,7 +143,7 @@ class ProposeRequest:
 
     @property
     def reference(self) -> Reference | None:
-        """What the user named as the reference of the design space."""
+        """The reference of the design space, if the user named one."""
         return None if self.space is None else self.space.reference
 
     @property
@@ -153,5 +153,5 @@ class ProposeRequest:
 
     @property
     def minimize(self) -> bool:
-        """Whether less of the target is better."""
+        """Whether smaller values of the target are better."""
         return self.plate.campaign.minimize

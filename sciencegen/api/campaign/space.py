@@ -1,4 +1,4 @@
-"""What a design round sees of a domain and a model."""
+"""The design space, features and moves of a design round."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Features = Callable[[Sequence[Item]], FeatureRows]
 Draw = Callable[[int, np.random.Generator], list[Item | None]]
 
 STEPS = (0.1, 0.25, 0.5)
-"""Of latents, in prior standard deviations."""
+"""Step sizes of moves in latent space, in prior standard deviations."""
 
 
 def space_options(
     science: Domain, options: Mapping[str, object], wild_type: str | None, tables: Sequence[str]
 ) -> dict[str, object]:
-    """Options of the domain's design space, checked, with the reference read.
+    """Check options of the domain's design space, and parse the reference.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def space_options(
     options : mapping
         As the user gave them.
     wild_type : str, optional
-        The reference as text or its file.
+        The reference as text, or its file.
     tables : sequence of str
         Measured tables and datasets; a dataset's card may name the reference.
     """
@@ -71,10 +71,10 @@ def space_options(
 def design_space(
     science: Domain, options: Mapping[str, object], measured: Sequence[Item] | None = None
 ) -> DesignSpace | None:
-    """The domain's own, by checked options; None where there are none.
+    """The domain's design space by checked options; None without options.
 
-    measured: items, None while they aren't read: they may be named against the space's reference. A space without one
-    is made of them, and is None until then.
+    measured: measured items, None before they are read. A space without a reference is built from them, so it is None
+    until they are read.
     """
     if not options or science.design is None or ("reference" not in options and measured is None):
         return None
@@ -82,7 +82,7 @@ def design_space(
 
 
 def _reference_of_tables(science: Domain, tables: Sequence[str]) -> Reference | None:
-    """The wild type that the first measured dataset's card names, None where a file was measured."""
+    """The wild type in the card of the first measured dataset; None if there are only files."""
     named = [one for one in tables if one != "-" and not Path(one).exists() and not Path(one).suffix]
     return reference_of_card(science, named[0]) if named and science.variants is not None else None
 
@@ -90,10 +90,10 @@ def _reference_of_tables(science: Domain, tables: Sequence[str]) -> Reference | 
 def campaign_space(
     request: ProposeRequest, space: DesignSpace | None, known_items: Sequence[Item], whole: bool = False
 ) -> CampaignSpace:
-    """What a campaign sees of the domain and the model.
+    """The functions that a campaign needs of the domain and the model.
 
-    known_items: measured or awaited; their shape tells which features can be learned from.
-    whole: candidates are the items of the space itself, so that only patterns and constraints are left to be tested.
+    known_items: measured or pending; whether they can be aligned decides which features are used.
+    whole: candidates are all items of the space, so that only patterns and constraints are tested.
     """
     science, model, patterns = request.domain, request.model, request.patterns
     features, fits = features_for(science, None if space is None else space.origin, known_items)
@@ -115,7 +115,7 @@ def campaign_space(
 
 
 def _accepting(tests: Sequence[Callable[[Item], bool]], met: ConstraintTest) -> ConstraintTest:
-    """Which items pass every test and meet the constraints, which are tested only of those that pass."""
+    """A test of items: all tests must pass. Constraints, which cost more, are evaluated last."""
 
     def accept(items: Sequence[Item]) -> list[bool]:
         passed = [all(test(item) for test in tests) for item in items]
@@ -128,7 +128,7 @@ def _accepting(tests: Sequence[Callable[[Item], bool]], met: ConstraintTest) -> 
 def marks_for(
     science: Domain, space: DesignSpace | None, maximum_share: float
 ) -> Callable[[Sequence[Item]], Sequence[Marks]] | None:
-    """What items of a plate may have in common, where a share limits it."""
+    """Features whose share of a plate is limited, for each item; None without a limit."""
     if maximum_share == 1:
         return None
     marks = None if science.design is None else science.design.marks
@@ -140,7 +140,7 @@ def marks_for(
 
 
 def origin_of(science: Domain, space: DesignSpace | None) -> Reference | None:
-    """What all items of a design space are changes of, as a reference; None where there is no such thing."""
+    """The origin of a design space as a reference; None if the domain has no variants."""
     if space is None or science.variants is None:
         return None
     return reference_of(science, space.reference or space.origin)
@@ -149,8 +149,8 @@ def origin_of(science: Domain, space: DesignSpace | None) -> Reference | None:
 def features_for(
     science: Domain, origin: Item | None, known_items: Sequence[Item]
 ) -> tuple[Features, Callable[[Item], bool]]:
-    """The domain's features for designs where all known items can be aligned, and whether an item can be; else its
-    features for predictors, which every item has."""
+    """Features, and a test whether an item has them: the domain's features of aligned designs if all known items can be
+    aligned, else its features for predictors, which every item has."""
     first = origin if origin is not None else next(iter(known_items), None)
     design = aligned_features(science)
     if design is None or first is None or not comparable(science, first, known_items):
@@ -166,19 +166,19 @@ def features_for(
 
 
 def comparable(science: Domain, origin: Item | None, known_items: Sequence[Item]) -> bool:
-    """Whether all items can be aligned with the origin, or, without one, with each other."""
+    """Whether all items can be aligned with the origin, or without an origin with each other."""
     first = origin if origin is not None else next(iter(known_items), None)
     design = aligned_features(science)
     return design is not None and (first is None or design([first, *known_items], first) is not None)
 
 
 def aligned_features(science: Domain) -> Callable[[Sequence[Item], Item | None], FeatureRows | None] | None:
-    """`Design.features` where the domain has such."""
+    """`Design.features`, None if the domain has none."""
     return None if science.design is None else science.design.features
 
 
 def moves_of(science: Domain, space: DesignSpace | None) -> dict[str, Move]:
-    """The domain's moves, each lifted to many parents; within the design space where that has a move of its own."""
+    """The domain's moves as functions of many parents; mutation is that of the design space, if there is one."""
 
     def lifted(move: Callable[[Item, np.random.Generator], Item | Refusal]) -> Move:
         return lambda parents, generator: [_item(move(parent, generator)) for parent in parents]
@@ -208,11 +208,11 @@ def _item(found: Item | Refusal) -> Item | None:
 
 def latent_moves(model: LoadedModel) -> tuple[Move, Draw]:
     """Steps around the latents of parents, and draws from the prior."""
-    if model.recipe.form and model.representation.naming is None:  # a family's decodes to whole items
+    if model.recipe.form and model.representation.naming is None:  # family models decode to plain items
         made = f"{model.folder} makes them as {model.recipe.form}"
         raise ConfigError(f"Expected a model of plain {model.domain.name}, {made}.")
     space, science = model.space, model.domain
-    known: dict[str, np.ndarray] = {}  # parents breed many times
+    known: dict[str, np.ndarray] = {}  # the same parents come many times
 
     def latents_of_parents(parents: Sequence[Item]) -> np.ndarray:
         keys = [science.items.key(parent) for parent in parents]

@@ -1,1 +1,1 @@
-"""Conditions, goals and requirements of plates, parsed and checked, and the oracles that their names mean."""
+"""Conditions, goals and constraints of plates: parsing, checks, and the oracles that their names refer to."""

@@ -1,5 +1,5 @@
-"""What can't be a goal: names that a domain keeps out of goals, conditions and targets, each with the reason
-(`Oracles.not_goals`); and values that a property can't have."""
+"""Checks of goals, conditions and targets: names that a domain excludes, each with a reason (`Oracles.not_goals`), and
+values that a property can't have."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sciencegen.items import NAME_COLUMN
 from sciencegen.optimization.goals import Goal
 
 NOT_TARGETS = ("id", "item", NAME_COLUMN, "round", "predicted", "lower", "upper", "source")
-"""Columns of a plate beside the one that the lab fills."""
+"""Columns of a plate other than the one that the lab fills in."""
 
 
 def check_goals(domain: Domain, goals: Iterable[Goal]) -> None:
-    """Every verb that designs checks its goals or conditions here, whatever oracle a name would mean."""
+    """Raise an error for excluded names and impossible values. All verbs that design items call it."""
     for goal in goals:
         _check_name(domain, goal.name, "a goal or a condition")
         _check_possible(domain, goal)
@@ -37,7 +37,7 @@ def _check_possible(domain: Domain, goal: Goal) -> None:
 
 
 def check_target(domain: Domain, target: str) -> None:
-    """The same for the column of measured values that design rounds learn from, which a plate leaves to the lab."""
+    """Raise an error for a target of design rounds that is a plate's own column or an excluded name."""
     if target in NOT_TARGETS:
         raise ConfigError(f"Expected a `target` beside a plate's own columns, got '{target}'. Give it another name.")
     _check_name(domain, target, "the target of a plate")
@@ -51,5 +51,5 @@ def _check_name(domain: Domain, name: str, role: str) -> None:
 
 
 def _normalized(name: str) -> str:
-    """A name however it is written: `Immune-Escape` is `immune_escape`."""
+    """A name without case and punctuation: `Immune-Escape` equals `immune_escape`."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())

@@ -1,4 +1,4 @@
-"""`where`: what a generated item's properties must be. The grammar is that of the goals."""
+"""Conditions (`where`) on properties of generated items, in the grammar of goals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sciencegen.optimization.goals import Goal, parse_condition
 
 @dataclass(frozen=True)
 class Condition:
-    """low <= value <= high. requested_low, requested_high: the range that targets for the model are drawn from."""
+    """A condition low <= value <= high. requested_low, requested_high: range of the values requested from the model."""
 
     goal: Goal
     requested_low: float
@@ -31,18 +31,18 @@ class Condition:
         return self.goal.satisfied(value)
 
     def target(self, uniform: np.ndarray) -> np.ndarray:
-        """Uniform numbers in 0..1 to targets in the requested range."""
+        """Map uniform numbers in 0..1 to requested values."""
         return self.requested_low + (self.requested_high - self.requested_low) * uniform
 
 
 NEAR = 0.1
-"""Half-width of `name = x` for a column that only the model knows, in standard deviations of its training data."""
+"""Half-width of `name = x` for a column known to the model only, in standard deviations of the training data."""
 
 
 def parse_conditions(
     texts: Sequence[str], domain: Domain, representation: Representation | None = None
 ) -> list[Condition]:
-    """One condition for each text; a property may be named once. representation: of the model, with its own columns."""
+    """Parse conditions; each property may occur once. representation: of the model, for its own columns."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
     ranges = {name: (prop.low, prop.high) for name, prop in domain.properties.items()}
     if representation is not None:
@@ -59,7 +59,7 @@ def parse_conditions(
 
 
 def _condition(goal: Goal, known: tuple[float, float] | None) -> Condition:
-    """`name = x` asks the model for x; a half-open range ends where the data does, which are `known` to lie there."""
+    """For `name = x` the model gets x; a half-open range is closed by the range of the data, `known`."""
     if _is_equality(goal):
         centre = (goal.low + goal.high) / 2
         return Condition(goal, centre, centre)
@@ -73,6 +73,6 @@ def _is_equality(goal: Goal) -> bool:
 
 
 def _finite_end(goal: Goal) -> tuple[float, float]:
-    """A bound beyond the data's range: ask for the bound itself."""
+    """For a bound beyond the range of the data, the bound itself is requested."""
     end = goal.low if math.isfinite(goal.low) else goal.high
     return end, end

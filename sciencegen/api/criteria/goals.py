@@ -1,4 +1,4 @@
-"""Goals of a search, read and checked against a domain."""
+"""Parse the goals of a search and check them against a domain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sciencegen.optimization.goals import Goal, parse_goals
 
 
 def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
-    """An error for `NAME in domain` of what isn't a predictor: it would ask for nothing."""
+    """Raise an error for `NAME in domain` if NAME is no predictor, since the goal would have no effect."""
     for goal in goals:
         if goal.in_domain and goal.name not in predictors:
             raise ConfigError(
@@ -21,7 +21,7 @@ def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
 
 
 def read_goals(domain: Domain, texts: Sequence[str]) -> list[Goal]:
-    """Goals with the domain's tolerances and ranges; a name that it keeps out of goals is an error."""
+    """Parse goals with the domain's tolerances and ranges; a name that the domain excludes is an error."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
     scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
     goals = parse_goals(texts, tolerances, scales)

@@ -1,4 +1,4 @@
-"""Which oracle a name means: a predictor, an external command, the domain's own, or a plugin."""
+"""Resolve names to oracles: a predictor, an external command, the domain's own, or a plugin."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
 
 @dataclass(frozen=True)
 class OracleBook:
-    """Resolves names. predictors: name -> folder. commands: name -> settings of an external program. own: what the
-    model at hand knows of its items (`Recipe.oracles`). conditions: what it was conditioned on, which may have been
-    meant by a name that is unknown.
+    """Resolves names to oracles. predictors: name -> folder. commands: name -> settings of an external program. own:
+    the oracles of the loaded model (`Recipe.oracles`). conditions: names that the model is conditioned on, as
+    suggestions for an unknown name.
     """
 
     domain: str
@@ -46,12 +46,12 @@ class OracleBook:
         except ConfigError as error:
             if is_plugged(name):
                 return self._plugged(name, error)
-            if not isinstance(error, UnknownNameError):  # a name that is known, with a wrong molecule in it
+            if not isinstance(error, UnknownNameError):  # the name is known, but an item in it is wrong
                 raise
             raise ConfigError(f"{error}{self._others(name)}") from None
 
     def _plugged(self, name: str, error: ConfigError) -> Oracle:
-        """A plugin's oracle; where there is none, and the name is like the domain's own (`pmo:zalepon`), its error."""
+        """A plugin's oracle. If there is none and the domain has the prefix (`pmo:zalepon`), raise its error."""
         try:
             return adapted(self.domain, load_plugged(name))
         except ConfigError:
@@ -61,30 +61,30 @@ class OracleBook:
             raise
 
     def _others(self, name: str) -> str:
-        """What the name may mean beside the domain's own."""
+        """Suggestions for an unknown name, other than the domain's own oracles."""
         known = {*self.predictors, *self.commands, *self.own, *self.conditions, *plugged_names()}
         others = sorted(known - set(domain_of(self.domain).oracles.names()))
         near = nearest_names(name, others)
         named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
         recipes = domain_of(self.domain).recipes.values()
         if any(one.oracles is not None and name in one.oracles.names for one in recipes):
-            return f"{named} A model may know '{name}': pass `model`."
+            return f"{named} A model may compute '{name}': pass `model`."
         if shipped := self._shipped_like(name):
-            return f"{named} A shipped predictor knows {shipped[0]}: `predictors` {shipped[0]}={shipped[1]}."
+            return f"{named} A shipped predictor predicts {shipped[0]}: `predictors` {shipped[0]}={shipped[1]}."
         return named or " One of yours: `predictors` NAME=FOLDER."
 
     def _shipped_like(self, name: str) -> tuple[str, str] | None:
-        """A target of a shipped predictor that this name is like, or holds; and the predictor."""
+        """A target of a shipped predictor that is similar to this name, or part of it; and the predictor."""
         from sciencegen.api.predictors.folder import shipped_targets  # on use: it imports much
 
         targets = shipped_targets(self.domain)
         within = sorted((one for one in targets if one in name.casefold()), key=name.casefold().rfind)
-        near = [*reversed(within), *nearest_names(name, targets)]  # homo_lumo_gap is a gap
+        near = [*reversed(within), *nearest_names(name, targets)]  # homo_lumo_gap contains gap
         return (near[0], targets[near[0]]) if near else None
 
 
 def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
-    """A trained predictor, loaded once for as long as its folder stays as it is."""
+    """A trained predictor; it is loaded again only if its folder has changed."""
     from sciencegen.api.predictors.folder import find_predictor  # on use: it imports much
 
     path = find_predictor(folder).resolve()
@@ -92,7 +92,7 @@ def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
 
 
 def _as_written(folder: Path) -> str:
-    """What a new training of a predictor changes: the hash of its numbers, among which the arrays' own hash is."""
+    """A hash that changes with every new training: that of the numbers, which include the hash of the arrays."""
     from sciencegen.prediction.storage import NUMBERS
 
     numbers = folder / NUMBERS
@@ -101,7 +101,7 @@ def _as_written(folder: Path) -> str:
 
 @cache
 def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> Oracle:
-    """A trained predictor; where it looks at latents too, the model that it was trained with makes them."""
+    """Load a predictor; if it uses latents, they come from the model that it was trained with."""
     from sciencegen.api.predictors.folder import load_predictor
 
     trained = load_predictor(domain, folder)
@@ -109,7 +109,7 @@ def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> O
 
 
 def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:
-    """An external command as an oracle; it reads items in `input_format`, else in the domain's first format."""
+    """An external command as an oracle. Items are passed in `input_format`, by default the domain's first format."""
     science = domain_of(domain)
     write: Write = lambda path, items, names: science.items.write(path, items, names, {})  # noqa: E731
     return CommandOracle(

@@ -1,4 +1,4 @@
-"""What must hold of every item of a plate, in the words of goals: `fitness in domain`, `logp <= 3`."""
+"""Constraints on the items of a plate, in the grammar of goals: `fitness in domain`, `logp <= 3`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sciencegen.optimization.objective import score_safely
 from sciencegen.scoring.oracles import Oracle
 
 ConstraintTest = Callable[[Sequence[Item]], list[bool]]
-"""Whether each of many items may be proposed."""
+"""Items -> whether each may be proposed."""
 
 
 def constraint_test(goals: Sequence[Goal], oracles: Mapping[str, Oracle]) -> ConstraintTest:
-    """Which items meet all goals, each by the oracle of its name; one without a score doesn't."""
+    """A test whether items meet all goals. oracles: by goal; an item without a score doesn't meet them."""
 
     def test(items: Sequence[Item]) -> list[bool]:
         scores = {name: score_safely(oracle, items) if items else [] for name, oracle in oracles.items()}
@@ -31,22 +31,22 @@ def constraint_test(goals: Sequence[Goal], oracles: Mapping[str, Oracle]) -> Con
 
 
 def read_constraints(science: Domain, texts: Sequence[str], predictors: Collection[str]) -> list[Goal]:
-    """Constraints of proposals; what is none is an error.
+    """Parse constraints of proposals; objectives are an error.
 
     Parameters
     ----------
     science : Domain
     texts : sequence of str
-        In the words of goals.
+        In the grammar of goals.
     predictors : collection of str
-        Names that `NAME in domain` may mean.
+        Names that `NAME in domain` may use.
     """
     goals = read_goals(science, texts) if texts else []
     for goal in goals:
         if goal.is_objective:
             raise ConfigError(
                 f"Expected conditions of proposals, such as '{goal.name} >= 1' or 'NAME in domain', got '{goal.text}'. "
-                "What is to be the most or the least is the `target`."
+                "What to maximize or minimize is the `target`."
             )
     check_domains(goals, predictors)
     return goals

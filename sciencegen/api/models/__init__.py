@@ -1,1 +1,1 @@
-"""Trained models as folders, the data that they are trained on, and what a training will do."""
+"""Trained models as folders, their training data, and plans of trainings."""

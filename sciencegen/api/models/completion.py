@@ -1,4 +1,4 @@
-"""Complete: what a model gives to items that lack it, such as coordinates to molecules."""
+"""Complete items by a model, for example molecules by their coordinates."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
     from sciencegen.diffusion.state import Fields, State
 
 ROWS = 32
-"""Items of one compute chunk, all of one size."""
+"""Items in a compute chunk; all have the same size."""
 
 ATTEMPTS = 4
-"""Draws for an item until one is confirmed to be it."""
+"""Maximum number of draws for an item, until one is confirmed to be this item."""
 
 Complete = Callable[[Sequence[Item]], list[Item | Refusal]]
 
@@ -40,18 +40,18 @@ NOT_PLACED: Placement = MappingProxyType({})
 
 @runtime_checkable
 class CompletingModel(LatentModel, Protocol):
-    """A model that gives items what they lack. state: the fields that it makes."""
+    """A model that completes items. state: the fields that it generates."""
 
     @property
     def state(self) -> State: ...
 
     def complete(self, like: Batch, noise: Fields, bend: Bend | None = None) -> Batch:
-        """Each field of the state from its noise, given the other fields of `like`. bend: further guidance."""
+        """Generate the fields of the state from noise, given the other fields of `like`. bend: additional guidance."""
 
 
 @dataclass(frozen=True)
 class Completer:
-    """Items to completed items or refusals. scaffold: what stays as it is, around which the rest is drawn."""
+    """Maps items to completed items or refusals. scaffold: a fixed part, around which the rest is drawn."""
 
     model: LoadedModel
     seed: int
@@ -59,7 +59,7 @@ class Completer:
 
     @property
     def needed(self) -> bool:
-        """Whether an item that can't be completed is of no use."""
+        """Whether items that can't be completed must be dropped."""
         return self.scaffold is not None
 
     def __call__(self, items: Sequence[Item]) -> list[Item | Refusal]:
@@ -69,7 +69,7 @@ class Completer:
 def completer(
     domain: str, model: str | Path | None, seed: int, resources: Resources, scaffold: Scaffold | None = None
 ) -> Completer | None:
-    """The completer by the model with this name; None for no name."""
+    """The completer by a model; None without a model."""
     if model is None:
         if scaffold is not None:
             raise ConfigError("Expected a model that draws around the scaffold, got none. Name it with `complete`.")
@@ -85,7 +85,7 @@ def completer(
 
 
 def check_completes(recipe: Recipe, model: str) -> None:
-    """An error for a recipe that makes new items and completes none. model: what the message calls it."""
+    """Raise an error for a recipe that doesn't complete items. model: its name in the message."""
     if not recipe.completes:
         raise ConfigError(f"Expected a model that completes items (such as conformers), {model} makes new ones.")
 
@@ -101,9 +101,9 @@ def completing_parts(model: LoadedModel) -> tuple[Completing, CompletingModel]:
 def complete(
     model: LoadedModel, items: Sequence[Item], seed: int = 0, attempts: int = ATTEMPTS, scaffold: Scaffold | None = None
 ) -> list[Item | Refusal]:
-    """Each item completed, or why it couldn't be. A draw that isn't confirmed to be its item is drawn again.
+    """Complete each item, or return the reason why not. A draw that isn't confirmed to be its item is repeated.
 
-    Noise is keyed by (seed, row, attempt), and chunks hold items of one size: no result depends on threads.
+    Noise is seeded by (seed, row, attempt), and chunks hold items of one size, so results don't depend on threads.
     """
     representation, _ = completing_parts(model)
     given = representation.given(items)
@@ -128,9 +128,9 @@ def draws(
     model: LoadedModel, given: Sequence[Encoded | Refusal], rows: Sequence[int], seed: int = 0, attempt: int = 0,
     places: Mapping[int, Placement] = MappingProxyType({}),
 ) -> Iterator[tuple[int, Item | Refusal]]:  # fmt: skip
-    """(row, one draw as it comes) for each of these rows of `representation.given`, which hold no refusals.
+    """(row, unchecked draw) for each of these rows of `representation.given`, which contain no refusals.
 
-    places: what else is known of a row, kept in the draw.
+    places: known parts of a row, which the draw keeps.
     """
     draw = lambda alike: _draw(  # noqa: E731
         model, [given[row] for row in alike], alike, (seed, attempt), [places.get(row, NOT_PLACED) for row in alike]
@@ -140,7 +140,7 @@ def draws(
 
 
 def _chunks(given: Sequence[Encoded | Refusal], rows: Sequence[int]) -> Iterator[list[int]]:
-    """Rows of one size together."""
+    """Chunks of rows of the same size."""
     sizes: dict[int, list[int]] = defaultdict(list)
     for row in rows:
         encoded: Encoded = given[row]
@@ -175,7 +175,7 @@ def _draw(
 
 
 def _keeping(model: LoadedModel, batch: Batch, places: Sequence[Placement]) -> Bend:
-    """Denoiser in, denoiser out: its estimate with what is known of each row put in place."""
+    """A function that changes a denoiser so that the known parts of each row replace those of its estimate."""
     import torch
 
     from sciencegen.diffusion.guidance import inpainting

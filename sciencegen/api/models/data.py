@@ -1,4 +1,4 @@
-"""What training reads: a prepared dataset, encoded by a representation that is fitted on it."""
+"""Training data: a prepared dataset, encoded by a representation that is fitted on it."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
     from sciencegen.training import TrainingSettings
 
 LARGEST_FIT = 50_000
-"""Items that a representation is fitted on: evenly spaced ones of a larger set."""
+"""Maximum number of items to fit a representation on; they are evenly spaced in a larger set."""
 
 HELD_OUT = ("validation", "test")
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Encoded training items with raw values [item property], and a few held-out ones to check on.
+    """Encoded training items with raw values [item property], and a few held-out items for checks.
 
-    held_out: arrays and texts. refused: items that the representation can't encode. weights: [item] by which items are
-    drawn; None: all alike.
+    held_out: arrays and texts. refused: number of items that can't be encoded. weights: [item] sampling weights; None
+    means equal weights.
     """
 
     representation: Representation
@@ -55,7 +55,7 @@ class TrainingData:
     weights: np.ndarray | None = None
 
     def batches(self, training: TrainingSettings) -> Callable[[int], Iterator[Batch]]:
-        """By step the batches from that step on; a function of (seed, step) alone."""
+        """A function from a step to the batches from that step on, determined by (seed, step) only."""
         from sciencegen.training import batch_order, weighted_order
 
         size, seed = training.batch_size, training.seed
@@ -87,9 +87,9 @@ class TrainingData:
 def open_prepared(
     domain: str, data: str | Path, chosen: PrepareSettings, run: RunFolder, going_on: bool, log: Callable[[str], None]
 ) -> Iterator[PreparedDataset]:
-    """The prepared dataset at `data`; else the one that a killed training has in its folder; else a new one.
+    """The prepared dataset at `data`, else the one in the folder of a resumed training, else a newly prepared one.
 
-    A new one takes its place in the training's folder when the block ends, and vanishes when the block fails.
+    A new one is moved into the training's folder at the end of the block, and deleted if the block fails.
     """
     if is_prepared(data) or (going_on and has_own_data(run)):
         yield read_prepared(data, run, chosen.limit)
@@ -101,7 +101,7 @@ def open_prepared(
         )
     log(f"preparing {data}")
     work = run / ".preparing"
-    shutil.rmtree(work, ignore_errors=True)  # a killed call's
+    shutil.rmtree(work, ignore_errors=True)  # left by a killed call
     try:
         prepared = prepare_source(domain, work, chosen)
         for note in (prepared.summary.get("context") or {}).get("notes", ()):
@@ -118,8 +118,8 @@ def open_prepared(
 
 
 def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> PreparedDataset:
-    """The prepared dataset at `data`, of each split so many; else the whole one in the training's own folder, which was
-    made under that limit."""
+    """The prepared dataset at `data`, with `limit` rows of each split; else the one in the training's own folder, which
+    was prepared with this limit."""
     return PreparedDataset.load(data, limit) if is_prepared(data) else PreparedDataset.load(run / DATA)
 
 
@@ -127,7 +127,7 @@ def read_training_data(
     prepared: PreparedDataset, domain: str, recipe: Recipe, representation: Representation, threads: int,
     log: Callable[[str], None],
 ) -> TrainingData:  # fmt: skip
-    """Encode the training split, and a few held-out items; values in the order of the representation's properties."""
+    """Encode the training split and a few held-out items. Values have the order of the representation's properties."""
     texts, values = _training_split(prepared, representation.properties)
     log(f"encoding {len(texts)} items")
     kept, arrays = _encode(domain, recipe, representation, texts, threads)
@@ -150,8 +150,8 @@ def read_training_data(
 def condition_names(
     prepared: PreparedDataset, recipe: Recipe, start: models.LoadedModel | None, settings: TrainSettings
 ) -> tuple[str, ...]:
-    """The conditions of a teacher, or those requested; else those of the model that training starts from or of the
-    recipe, and the user's own columns; or none."""
+    """The conditions of a distilled teacher, or the requested ones. By default those of the start model or the recipe,
+    and the user's own columns; none if the recipe has no conditions."""
     known = prepared.property_names
     requested = start.representation.properties if start and settings.distill else settings.conditions
     if requested is not None:
@@ -166,7 +166,7 @@ def condition_names(
 
 
 def check_conditions(requested: Sequence[str], known: Collection[str]) -> None:
-    """An error for a requested condition that is neither a property nor a column of the data."""
+    """Raise an error for a requested condition that is neither a property nor a column of the data."""
     for name in requested:
         if name not in known:
             raise unknown_name("condition (property or column of the data)", name, known)
@@ -175,9 +175,9 @@ def check_conditions(requested: Sequence[str], known: Collection[str]) -> None:
 def fit_representation(
     prepared: PreparedDataset, recipe: Recipe, start: models.LoadedModel | None, conditions: Sequence[str]
 ) -> Representation:
-    """Fitted on the training split, or adapted to it from that of the weights that training starts from.
+    """Fit a representation on the training split, or adapt that of the start model.
 
-    It is read back as a resumed run reads it, so that both round alike.
+    It is converted to JSON and back, as in a resumed run, so that both have the same rounding.
     """
     names = (*conditions, *(name for name in family_columns(recipe) if name in prepared.property_names))
     texts, values = _training_split(prepared, names)
@@ -186,18 +186,18 @@ def fit_representation(
         context = {} if recipe.family is None else {"context": prepared.summary.get("context")}
         fitted = recipe.fit(texts.take(rows), values[rows], names, **context)
     else:
-        assert recipe.adaptation is not None  # `make_plan` looked
+        assert recipe.adaptation is not None  # checked by `make_plan`
         fitted = recipe.adaptation.adapt_representation(start.representation, texts.take(rows), values[rows], names)
     return recipe.load_representation(json.loads(json.dumps(fitted.to_json())))
 
 
 def family_columns(recipe: Recipe) -> tuple[str, ...]:
-    """Columns of numbers that are no conditions."""
+    """Numeric columns that are not conditions."""
     return () if recipe.family is None else recipe.family.columns
 
 
 def _weights(prepared: PreparedDataset, recipe: Recipe, kept: np.ndarray) -> np.ndarray | None:
-    """By which these items are drawn; None: all alike."""
+    """Sampling weights of these items; None means equal weights."""
     if recipe.family is None or not recipe.family.weight:
         return None
     _, values = _training_split(prepared, (recipe.family.weight,))

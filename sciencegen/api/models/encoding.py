@@ -1,4 +1,4 @@
-"""Rows of items to latents."""
+"""Encode rows of items to latents."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sciencegen.items import Refusal, Row
 
 @dataclass(frozen=True)
 class Encoded:
-    """latent [item latent]; index: the item's row in the input, from 0; item: as text, standardized; name: what the
-    input calls it, "" where it doesn't."""
+    """latent [item latent]; index: the item's row in the input, from 0; item: standardized text; name: the
+    item's name in the input, or ""."""
 
     latent: np.ndarray
     index: np.ndarray
@@ -49,7 +49,7 @@ def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) 
 
 @dataclass(frozen=True)
 class EncodeOne:
-    """`Encode` of one text, for a map that isolates each."""
+    """`Encode` for a single text, for maps that run each text separately."""
 
     encode: Encode
 

@@ -1,4 +1,4 @@
-"""Trained models: which folder a name means, and how a folder becomes a model again."""
+"""Trained models: find the folder of a name, and load and save folders."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
 )  # fmt: skip
 
 UNREADABLE = (RuntimeError, KeyError, TypeError, ValueError, ConfigError)
-"""What reading a damaged or a strange model's folder may raise."""
+"""Errors that reading a damaged or foreign model folder may raise."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +55,24 @@ class LoadedModel:
 
     @cached_property
     def oracles(self) -> Mapping[str, Oracle]:
-        """What the model itself knows of items, by name."""
+        """The model's own oracles, by name."""
         found = self.recipe.oracles
         return {} if found is None else found.make(self.model, self.representation, self._remember)
 
     @cached_property
     def usual_oracles(self) -> Mapping[str, Oracle]:
-        """Those that need no naming."""
+        """Oracles that are used by default, without being named."""
         found = self.recipe.oracles
         on_request = () if found is None else found.on_request
         return {name: oracle for name, oracle in self.oracles.items() if name not in on_request}
 
     @property
     def reference(self) -> Reference | None:
-        """What the model's items are named against, if they are."""
+        """The reference that names of the model's items refer to, or None."""
         return None if self.representation.naming is None else self.representation.naming.reference
 
     def _remember(self, name: str, make: Callable[[], Any]) -> Any:
-        """`remembered` of this model; its numbers round as the device and its threads do."""
+        """`remembered` for this model; the key has device and threads, on which the rounding depends."""
         import torch
 
         files = [self.folder / one for one in (CONFIG, REPRESENTATION, WEIGHTS)]
@@ -123,18 +123,18 @@ def load(domain: str, model: str | Path | None = None, device: str = "auto") -> 
 
 
 def pretrained_root() -> Path:
-    """The folder of the weights that come with this package; it may be absent."""
+    """The folder of the shipped weights; it may not exist."""
     return Path(__file__).resolve().parents[2] / "pretrained"
 
 
 def shipped_names() -> list[str]:
-    """Names of the weights that come with this package."""
+    """Names of the shipped weights."""
     root = pretrained_root()
     return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}")) if root.is_dir() else []
 
 
 def find_model(domain: str, model: str | Path | None) -> Path:
-    """The folder that a shipped name, a run folder's path or (None) the domain's default means."""
+    """The folder of a model: a shipped name, the path of a run folder, or None for the domain's default."""
     if model is not None and (Path(model) / CONFIG).is_file():
         return Path(model)
     name = str(model) if model is not None else domain
@@ -154,8 +154,8 @@ def find_model(domain: str, model: str | Path | None) -> Path:
 
 
 def reference_to(domain: str, model: str | None, folder: Path) -> str | None:
-    """How what lies in a folder names a model: a shipped one by its name, another by the way there from the folder, so
-    that both may be moved together."""
+    """The text by which files in `folder` refer to a model: the name of a shipped one, else the path relative to
+    `folder`, so that both can be moved together."""
     place = None if model is None else find_model(domain, model).resolve()
     if place is None or place.parent == pretrained_root():
         return model
@@ -163,7 +163,7 @@ def reference_to(domain: str, model: str | None, folder: Path) -> str | None:
 
 
 def referred_to(reference: str | None, folder: Path) -> str | None:
-    """The model that such a reference means; earlier ones, which count from where the command ran, are tried last."""
+    """The model of such a reference. Old references, relative to the working folder of the command, are tried last."""
     if reference is None or (pretrained_root() / reference / CONFIG).is_file():
         return reference
     path = folder / reference
@@ -172,7 +172,7 @@ def referred_to(reference: str | None, folder: Path) -> str | None:
 
 
 def resolve_device(device: str) -> str:
-    """The device that `auto` means here; an error for one that isn't there."""
+    """Resolve `auto` to an available device; an unavailable device is an error."""
     import torch
 
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -180,14 +180,14 @@ def resolve_device(device: str) -> str:
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available.get(device, False):
         here = ", ".join(name for name, present in available.items() if present)
-        raise ConfigError(f"Expected a device that is here ({here}), got '{device}'. Pass `device` auto.")
+        raise ConfigError(f"Expected an available device ({here}), got '{device}'. Pass `device` auto.")
     return device
 
 
 def load_model(domain: str, model: str | Path | None = None, device: str = "auto", threads: int = 1) -> LoadedModel:
     """Read a model folder; weights of another format, domain or shape are an IncompatibleError.
 
-    threads: compute chunks that its latent space works on at once (`inference_threads`); 1 on other devices than a CPU.
+    threads: compute chunks that run in parallel (`inference_threads`); always 1 on devices other than a CPU.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -209,7 +209,7 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What a model's folder says of it beside its weights; config: its config.yaml."""
+    """A model's folder without the weights. config: its config.yaml."""
 
     run: RunFolder
     config: Mapping[str, Any]
@@ -234,14 +234,14 @@ def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
 
 
 def open_model(domain: str, model: str | Path | None, resources: Resources) -> LoadedModel:
-    """`load_model` on the device and with the threads that a verb was given."""
+    """`load_model` with the device and threads of a verb's settings."""
     return load_model(domain, model, resources.device, inference_threads(resources.threads))
 
 
 def save_model(run: RunFolder, model: LatentModel, metrics: Mapping[str, Any], science: str) -> None:
-    """Write what a finished training adds to a model folder: metrics, card, and the weights last.
+    """Write metrics, card and finally the weights of a finished training to its folder.
 
-    `config.yaml` and `representation.json` are there from its beginning. science: name of the domain or of its form.
+    `config.yaml` and `representation.json` are written when training starts. science: name of the domain or form.
     """
     run.write_json(METRICS, metrics)
     rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
@@ -250,7 +250,7 @@ def save_model(run: RunFolder, model: LatentModel, metrics: Mapping[str, Any], s
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
-    """A network's weights, whole or not at all. state: its `state_dict`."""
+    """Write a network's weights atomically. state: its `state_dict`."""
     from safetensors.torch import save as to_bytes
 
     with atomic_write(path, "wb") as file:
@@ -258,7 +258,7 @@ def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def model_config(domain: str, recipe: str, settings: DataclassInstance) -> Json:
-    """What config.yaml must say for `load_model`."""
+    """The content of config.yaml that `load_model` needs."""
     return {"format_version": FORMAT_VERSION, "domain": domain, "recipe": recipe, "settings": to_plain(settings)}
 
 
@@ -276,13 +276,13 @@ def recipe_settings(recipe: Recipe, values: Mapping[str, Any]) -> DataclassInsta
 
 
 def name_columns(representation: Representation) -> Callable[[Sequence[Item]], dict[str, list[str | None]]]:
-    """A function of items: a column of their names against the representation's reference, or no column."""
+    """A function from items to a column of their names relative to the reference, or to no column."""
     naming = representation.naming
     return lambda items: {} if naming is None else {naming.column: naming.names(items)}
 
 
 def name_suffixes(representation: Representation) -> NameSuffixes | None:
-    """A function of items: what stands after a name in the domain's files. None where their parts aren't numbered."""
+    """A function from items to suffixes of their names in the domain's files; None if items have no numbering."""
     return None if representation.naming is None else representation.naming.suffixes
 
 

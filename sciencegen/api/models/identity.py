@@ -1,4 +1,4 @@
-"""Whose a training's folder is: what in it a training made, so that no file of anybody else is taken for it."""
+"""The identity of a training and the files that it owns in its folder, so that no foreign file is removed or used."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from sciencegen.runs import RunFolder
 from sciencegen.training.settings import CHECKPOINT
 
 IDENTITY, LOG, DATA = "train.json", "log.csv", "data"
-"""Which training it is; how it went; what it prepared."""
+"""Files of the identity, the log and the prepared data."""
 
 MADE = (WEIGHTS, METRICS, CARD, CONFIG, REPRESENTATION, LOG, CHECKPOINT)
-"""What a training leaves beside its identity. The weights are first to go, as they are the last to come."""
+"""Files of a training besides its identity. Weights are removed first, because they are written last."""
 
 LATER = ("distill", "teacher_steps", "measured", "target")
-"""Settings that trainings of before didn't have: not given, they are no part of an identity."""
+"""Settings that earlier versions didn't have. They belong to the identity only if they are set."""
 
 LATER_OF_NETWORKS = {
     "posterior": "gaussian", "importance_samples": 1, "semi_supervised": False, "label_weight": 1.0,
     "latent_prior": "flow",
 }  # fmt: skip
-"""Settings of networks that version 0.1.0 didn't have, and its values: with these a training is the one it was."""
+"""Network settings that version 0.1.0 didn't have, with equivalent values: these are left out of the identity."""
 
 
 def identity_of(domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings) -> Json:
-    """Everything that the trained weights depend on, but for the device and the threads."""
+    """Everything that the trained weights depend on, except for device and threads."""
     apart = {"device", "threads", "batch_size", *Reading.__annotations__}
     chosen = settings.model_dump(mode="json", exclude=apart)
     chosen = {name: value for name, value in chosen.items() if value is not None or name not in LATER}
@@ -46,7 +46,7 @@ def identity_of(domain: str, data: str | Path, column: str | None, settings: Tra
 
 
 def defaults_of(domain: str, settings: TrainSettings) -> Json:
-    """Of a recipe with training defaults of its own these and its network's, which another version may choose anew."""
+    """Defaults of training and network, for recipes with their own training defaults, as versions may change them."""
     if settings.from_model or not (recipe := find_recipe(domain_of(domain), settings.recipe)).training:
         return {}
     defaults = to_plain(recipe.settings()).items()
@@ -55,14 +55,14 @@ def defaults_of(domain: str, settings: TrainSettings) -> Json:
 
 
 def _weights_of(domain: str, model: str) -> str:
-    """The checksum of weights that a training starts from: their folder's name may come to hold others."""
+    """The checksum of the start weights, since the same folder may hold other weights later."""
     weights = find_model(domain, model) / WEIGHTS
     return sha256_of(weights) if weights.is_file() else ""
 
 
 def _data_identity(domain: str, data: str | Path, column: str | None, reading: Reading) -> Json:
-    """The name, and the checksum of a file, of a folder of such or of what a prepared folder says of itself, or which
-    rows of a card."""
+    """The name of the data, with the checksum of the file, of a folder's files or of a prepared dataset's summary; for
+    a card, whether the sample is used."""
     name = {"name": str(data)}
     if reading.wild_type:
         file = Path(reading.wild_type)
@@ -81,7 +81,7 @@ def _data_identity(domain: str, data: str | Path, column: str | None, reading: R
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a long sequence is no name of a file
+    except OSError:  # a long sequence is no valid file name
         return False
 
 
@@ -91,7 +91,7 @@ def is_prepared(data: str | Path) -> bool:
 
 
 def is_same(run: RunFolder, identity: Mapping[str, object]) -> bool:
-    """Whether the folder is this very training's, finished or not."""
+    """Whether the folder belongs to a training with this identity, finished or not."""
     return run.has(IDENTITY) and _read_identity(run) == json.loads(json.dumps(identity))
 
 
@@ -105,13 +105,13 @@ def _read_identity(run: RunFolder) -> Json:
 
 
 def refuse_taken(run: RunFolder, force: bool) -> None:
-    """An error for a folder that holds something else, unless that may be overwritten."""
+    """Raise an error if the folder holds something else, unless `force`."""
     if run.has(IDENTITY):
-        _read_identity(run)  # a file of somebody else is none to overwrite
+        _read_identity(run)  # raises for a foreign file, which must not be overwritten
     if force:
         return
     if run.has(IDENTITY):
-        raise ConfigError(f"{run.path} holds another training. Pass `force` to start anew, or another `output`.")
+        raise ConfigError(f"{run.path} holds another training. Pass `force` to replace it, or another `output`.")
     if found := [name for name in MADE if run.has(name)] + [folder.name for folder in halving_folders(run.path)]:
         raise ConfigError(
             f"Expected no other model's files in {run.path}, found {', '.join(found)}. "
@@ -120,7 +120,7 @@ def refuse_taken(run: RunFolder, force: bool) -> None:
 
 
 def refuse_inputs(folder: Path, data: str | Path, start: Path | None) -> None:
-    """An error for an input that lies where the training writes, the folder's prepared dataset itself apart."""
+    """Raise an error for an input in a place that training overwrites, except the folder's own prepared dataset."""
     place, written = Path(data).resolve(), [(folder / name).resolve() for name in (IDENTITY, *MADE, DATA)]
     if any(place.is_relative_to(name) for name in written) and not (place == written[-1] and is_prepared(place)):
         raise ConfigError(
@@ -134,7 +134,7 @@ def refuse_inputs(folder: Path, data: str | Path, start: Path | None) -> None:
 
 
 def has_own_data(run: RunFolder) -> bool:
-    """Whether the training in this folder prepared the dataset in it; a user's own is called by another name."""
+    """Whether the training in this folder prepared the dataset in it, not the user: it has the same source."""
     if not run.has(IDENTITY, f"{DATA}/{SUMMARY}"):
         return False
     summary = run.read_json(f"{DATA}/{SUMMARY}")
@@ -142,7 +142,7 @@ def has_own_data(run: RunFolder) -> bool:
 
 
 def data_of(folder: Path) -> str | None:
-    """The prepared dataset that a model in this folder was trained on, where it is still there as it was."""
+    """The prepared dataset that the model in this folder was trained on; None if it is missing or changed."""
     run = RunFolder(folder, create=False)
     if not run.has(IDENTITY):
         return None
@@ -154,7 +154,7 @@ def data_of(folder: Path) -> str | None:
 
 
 def clear(run: RunFolder, data: str | Path | None = None, kept: Collection[str] = ()) -> None:
-    """Remove what a training made here, without what is `kept` or is itself the `data`. Its identity goes last."""
+    """Remove the files of a training, except those in `kept` and the input `data`. The identity is removed last."""
     is_input = data is not None and Path(data).resolve() == (run / DATA).resolve()
     for name in MADE:
         if name not in kept and name != CHECKPOINT:
@@ -167,14 +167,16 @@ def clear(run: RunFolder, data: str | Path | None = None, kept: Collection[str] 
             if not any(folder.iterdir()):
                 folder.rmdir()
     if DATA not in kept and not is_input and has_own_data(run):
-        left = (run / DATA).rename(temporary_sibling(run / DATA))  # a kill leaves it whole or gone
+        left = (run / DATA).rename(
+            temporary_sibling(run / DATA)
+        )  # renamed first, so that a kill leaves it complete or gone
         shutil.rmtree(left)
     if IDENTITY not in kept:
         (run / IDENTITY).unlink(missing_ok=True)
 
 
 def drop_checkpoints(run: RunFolder) -> None:
-    """Remove the checkpoint, half-written ones of killed calls, and their folder if nothing else lies in it."""
+    """Remove the checkpoint, incomplete ones of killed calls, and their folder if it is empty then."""
     folder, name = (run / CHECKPOINT).parent, (run / CHECKPOINT).name
     for path in (folder / name, *folder.glob(f".{name}.*.tmp")):
         path.unlink(missing_ok=True)
@@ -183,23 +185,23 @@ def drop_checkpoints(run: RunFolder) -> None:
 
 
 def present(run: RunFolder) -> frozenset[str]:
-    """What of a training is here."""
+    """Names of the files and folders of a training that exist."""
     halvings = (folder.name for folder in halving_folders(run.path))
     return frozenset([*(name for name in (IDENTITY, *MADE, DATA) if run.has(name)), *halvings])
 
 
 def halving_folder(folder: Path, steps: int) -> Path:
-    """Where a distillation leaves the model of `steps` steps that it makes on its way: a model folder in its own."""
+    """The model folder of a distillation's intermediate model with `steps` steps."""
     return folder / f"{steps}-steps"
 
 
 def halving_folders(folder: Path) -> list[Path]:
-    """Those that are here; what a user trained to such a place has an identity of its own."""
+    """Existing folders of intermediate models. A folder with an identity is another training of the user."""
     found = sorted(folder.glob("*-steps"))
     return [path for path in found if (path / CONFIG).is_file() and not (path / IDENTITY).exists()]
 
 
 def has_begun(run: RunFolder) -> bool:
-    """Whether there is anything to go on from."""
+    """Whether there is a checkpoint or are weights to resume from."""
     folders = (run.path, *halving_folders(run.path))
     return any((folder / name).exists() for folder in folders for name in (CHECKPOINT, WEIGHTS))

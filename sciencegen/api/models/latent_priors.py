@@ -1,4 +1,4 @@
-"""What a model fits after its weights are trained, such as priors of its latents: its settings and its progress."""
+"""Fits after the training of weights, such as a prior over the latents: their settings and progress."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from sciencegen.batch import Batch
 
 PROGRESS = "progress"
-"""The parameter of `finish` that takes a `FitProgress` (`networks.descent.Progress`), of models that report theirs."""
+"""The optional parameter of `finish` for a `FitProgress` (`networks.descent.Progress`)."""
 
 SILENCE_S = 20.0
-"""Seconds after which a fit is logged again."""
+"""Minimum seconds between two log lines of a fit."""
 
 Log = Callable[[str], None]
 
 
 class FitProgress:
-    """Logs the first and the last step of each fit, and one now and then, with the mean loss since the last line."""
+    """Logs the first and last step of each fit, and some between, with the mean loss since the last line."""
 
     def __init__(self, log: Log) -> None:
         self.log, self.losses, self.logged_at = log, list[float](), monotonic()
@@ -40,7 +40,7 @@ class FitProgress:
 
 
 def fit_priors(model: LatentModel, data: TrainingData, settings: TrainSettings, log: Log) -> None:
-    """What remains to be fitted once, if anything."""
+    """Call the model's `finish`, if it has one."""
     if not isinstance(model, FitsPriors):
         return
     import torch
@@ -58,7 +58,7 @@ def fit_priors(model: LatentModel, data: TrainingData, settings: TrainSettings, 
 
 
 def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[str, Any]) -> None:
-    """An error for settings that the last fit of a model, or of a class of models, doesn't have or can't take."""
+    """Raise an error for unknown or wrong settings of `finish`. model: a model or its class."""
     parameters = list(inspect.signature(model.finish).parameters.values())
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
@@ -77,7 +77,7 @@ def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[s
 
 
 def _is_like(value: object, default: object) -> bool:
-    """Of the same type, and not below 1 where a number of something is asked for."""
+    """Whether a value has the type of the default, and is at least 1 if the default is a positive integer."""
     if default is None:
         return True
     if isinstance(value, bool) or isinstance(default, bool):
@@ -88,7 +88,7 @@ def _is_like(value: object, default: object) -> bool:
 
 
 def _choices(function: Callable[..., object], name: str) -> tuple[str, ...]:
-    """The texts of a hint that lists them."""
+    """The values of a `Literal` type hint of texts."""
     try:
         found = get_args(get_type_hints(function).get(name))
     except (NameError, TypeError):  # a hint that only the type checker sees

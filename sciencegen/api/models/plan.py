@@ -1,4 +1,4 @@
-"""What a training will do, checked as far as it can be before its data are read."""
+"""The plan of a training, checked as far as possible before its data are read."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a plan of a workflow may
     from sciencegen.training import TrainingSettings
 
 FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
-"""What `from` changes of the training defaults: a few hundred items seen thirty times; more obeys a new column
-better and repeats itself more."""
+"""Training defaults with `from`: thirty epochs of a few hundred items. More steps fit a new condition better, but draws
+repeat more."""
 
 OF_TRAINING = (
     "from_model", "recipe", "conditions", "settings", "training", "finish", "distill", "teacher_steps",
 )  # fmt: skip
-"""Settings that weights taken as they are have no use for."""
+"""Settings that don't apply if trained weights are copied."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """start: the weights that training starts from, if any. network: the recipe's settings. halvings: the steps that
-    are left after each, where `start` is distilled."""
+    """start: the model that training starts from, or None. network: the recipe's settings. halvings: the number of
+    sampling steps after each halving, if `start` is distilled."""
 
     domain: str
     data: str | Path
@@ -63,17 +63,17 @@ class Plan:
 
 
 def check_taken(settings: TrainSettings) -> None:
-    """An error for what says how to train, beside a `model` whose weights are taken as they are."""
+    """Raise an error for training settings together with `model`, whose weights are copied."""
     given = settings.model_dump(include=set(OF_TRAINING), by_alias=True, exclude_defaults=True)
     if given:
         raise ConfigError(
-            f"Expected nothing on training beside `model: {settings.model}`, whose weights are taken as they are, got "
-            f"{', '.join(given)}. Leave that out; or leave `model` out to train, or say `from` for it to adapt weights."
+            f"Expected no settings of training with `model: {settings.model}`, whose weights are used unchanged, got "
+            f"{', '.join(given)}. Leave them out; or leave `model` out to train, or use `from` to fine-tune weights."
         )
 
 
 def make_plan(domain: str, data: str | Path, column: str | None, settings: TrainSettings) -> Plan:
-    """Everything that can be refused without the data is refused here; nothing is written."""
+    """Check all settings that can be checked without the data. Nothing is written."""
     device = models.resolve_device(settings.device)
     if settings.measured and is_prepared(data):
         raise ConfigError(f"Expected no `measured` with the prepared {data}. Prepare it with `measured` instead.")
@@ -96,7 +96,7 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
 
 
 def _training_settings(settings: TrainSettings, recipe: Recipe) -> TrainingSettings:
-    """How long and how, checked."""
+    """Checked settings of the training."""
     from sciencegen.training import TrainingSettings
 
     usual = DISTILLING if settings.distill else FINE_TUNING if settings.from_model else recipe.training
@@ -105,7 +105,7 @@ def _training_settings(settings: TrainSettings, recipe: Recipe) -> TrainingSetti
 
 
 def model_settings(recipe: Recipe, start: LoadedModel | None, settings: TrainSettings) -> DataclassInstance:
-    """The recipe's settings: those of the weights that training starts from, and the user's over them."""
+    """The recipe's settings: those of the start model, replaced by the user's."""
     base = dict(start.config.get("settings") or {}) if start else {}
     if start and settings.settings:
         raise ConfigError(
@@ -115,7 +115,7 @@ def model_settings(recipe: Recipe, start: LoadedModel | None, settings: TrainSet
 
 
 def class_made_by(function: Callable[..., object]) -> type | None:
-    """The class that a recipe's function says it returns, None where it names none or only the protocol."""
+    """The annotated return class of a recipe's function; None if it has none or only the protocol."""
     try:
         made = get_type_hints(function).get("return")
     except (NameError, TypeError):  # a hint that only the type checker sees; a callable that has none
@@ -124,12 +124,12 @@ def class_made_by(function: Callable[..., object]) -> type | None:
 
 
 DISTILLING = {"steps": 2000, "learning_rate": 3e-4, "final_rate": 0.0, "warmup_steps": 50, "ema_decay": 0.99}
-"""What `distill` changes of the training defaults, for each halving: a student that starts as its teacher has little
-to learn."""
+"""Training defaults with `distill`, for each halving. They are short, because a student starts with its teacher's
+weights."""
 
 
 def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[int, ...]:
-    """The steps that are left after each halving, the wanted number last; none without `distill`."""
+    """The number of sampling steps after each halving, the requested number last; () without `distill`."""
     if settings.distill is None:
         if settings.teacher_steps is not None:
             raise ConfigError("Expected no teacher_steps without distill. Pass `distill` too, or leave it out.")
@@ -154,8 +154,8 @@ def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[i
 
 
 def _usual_steps(own: DiffusionSettings, wanted: int) -> int:
-    """Of a DDIM sampler its own, as what is distilled knows no others; else at least twice the model's own, which a
-    sampler of higher order takes, such that halvings lead to `wanted`."""
+    """Default steps of the DDIM teacher. For a model that draws by DDIM (as distilled ones do) its own steps. Other
+    samplers have a higher order, so at least twice their steps, and a power of two times `wanted`."""
     if own.sampler == "ddim":
         return own.steps
     steps = 2 * wanted
@@ -165,7 +165,7 @@ def _usual_steps(own: DiffusionSettings, wanted: int) -> int:
 
 
 def module_of(model: LatentModel) -> Module:
-    """The model as the torch module that it is, for what trains or copies it."""
+    """The model, typed as a torch module."""
     from torch.nn import Module
 
     if not isinstance(model, Module):
@@ -175,14 +175,14 @@ def module_of(model: LatentModel) -> Module:
 
 @runtime_checkable
 class HasDiffusion(Protocol):
-    """Settings of a recipe that hold those of its diffusion."""
+    """Recipe settings that contain the settings of a diffusion."""
 
     @property
     def diffusion(self) -> object: ...
 
 
 def drawing_as(model: LatentModel, network: DataclassInstance) -> DataclassInstance:
-    """The recipe's settings `network` for a diffusion that draws as this one; it has a field for that."""
+    """The recipe's settings `network` with the diffusion settings of `model`; an error if it has no such field."""
     from sciencegen.diffusion.distillation import diffusion_of
     from sciencegen.diffusion.model import DiffusionSettings
 

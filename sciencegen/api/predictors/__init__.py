@@ -1,1 +1,1 @@
-"""Property predictors: what they see of items, how they are trained, and their folders."""
+"""Property predictors: their inputs, training and folders."""

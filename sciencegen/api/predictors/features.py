@@ -20,13 +20,13 @@ if TYPE_CHECKING:  # they import libraries that many verbs don't need
 
 @dataclass(frozen=True)
 class FeatureInputs:
-    """A domain's features; fitted: the record that makes them, where the domain fits one to the items."""
+    """Features of items of a domain. fitted: features that were fitted to items, for domains that fit them."""
 
     domain: str
     fitted: FittedFeatures | None = None
 
     def __call__(self, items: Sequence[Item]) -> np.ndarray:
-        """[item feature], a row of NaN where there are none."""
+        """[item feature], a row of NaN for items without features."""
         if self.fitted is None:
             return plain_of(self.domain).regression.features(items)
         rows = self.fitted.encode(items)
@@ -57,6 +57,6 @@ def features_as_saved(domain: str, predictor: Predictor) -> FeatureInputs:
 
 
 def fitted_features(domain: str, items: Sequence[Item], reference: Reference | None) -> FeatureInputs:
-    """The domain's own, fitted to these items where it fits them."""
+    """The domain's features, fitted to these items if the domain fits features."""
     fit = plain_of(domain).regression.fit
     return FeatureInputs(domain, None if fit is None else fit(items, reference))

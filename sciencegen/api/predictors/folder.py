@@ -1,4 +1,4 @@
-"""Predict: trained property regressors, and what they say of items."""
+"""Trained predictors: find and load their folders."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:  # they import libraries that many verbs don't need
     from sciencegen.prediction.points import PointPredictor
 
 SHIPPED = "predictors"
-"""Where among the shipped weights those of predictors lie."""
+"""The folder of predictors among the shipped weights."""
 
 
 @dataclass(frozen=True)
 class TrainedPredictor:
-    """A predictor's folder, read. model: the generative model whose latents it looks at, if it does."""
+    """A loaded predictor. model: the generative model whose latents or scores are inputs, or None."""
 
     domain: str
     folder: Path
@@ -36,17 +36,16 @@ class TrainedPredictor:
     model: str | None
     metrics: Mapping[str, Any]
     form: str = ""
-    """Of the domain, in which the predictor sees items; then it is a `PointPredictor` and may have several targets,
-    `a,b,c`."""
+    """The form of items that is the input; if set, it is a `PointPredictor` and may have several targets, `a,b,c`."""
     observing: Instrument | None = None
-    """How an instrument saw the items that it learned from, if one did."""
+    """The instrument by which the training items were observed, or None."""
 
     @property
     def targets(self) -> tuple[str, ...]:
         return split_targets(self.target) if self.form else (self.target,)
 
     def oracle(self, name: str) -> Oracle:
-        """Under any name; one of several targets under its own."""
+        """The predictor as an oracle with any name; if it has several targets, the name chooses the target."""
         if self.form:
             return self._point_oracle(name)
         predictor = cast("Predictor", self.predictor)
@@ -58,7 +57,7 @@ class TrainedPredictor:
 
         check_goes_by(name, self.targets, self.folder.name)
         target = name if name in self.targets else self.targets[0]
-        inference_threads(1)  # how products round depends on it
+        inference_threads(1)  # rounding depends on it
         points = points_of(in_form(plain_name(self.domain), self.form))
         return PointOracle(name, cast("PointPredictor", self.predictor), target, points)
 
@@ -73,18 +72,18 @@ def split_targets(target: str) -> tuple[str, ...]:
 
 
 def check_goes_by(name: str, targets: Sequence[str], folder: str) -> None:
-    """A predictor of several targets goes by their names."""
+    """Raise an error if a predictor of several targets is called by another name than a target's."""
     if name not in targets and len(targets) > 1:
         raise unknown_name(f"target of the predictor {folder}, which goes by its targets' names,", name, targets)
 
 
 def shipped_predictors() -> list[str]:
-    """Names of the predictors that come with this package."""
+    """Names of the shipped predictors."""
     return sorted(path.parent.name for path in (pretrained_root() / SHIPPED).glob(f"*/{CONFIG}"))
 
 
 def shipped_targets(domain: str) -> dict[str, str]:
-    """Property -> the shipped predictor of it."""
+    """Property -> name of the shipped predictor for it."""
     found: dict[str, str] = {}
     for name in shipped_predictors():
         config = RunFolder(find_predictor(name), create=False).read_yaml(CONFIG)
@@ -131,7 +130,7 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
 
 
 def load_point_predictor(domain: str, run: RunFolder) -> TrainedPredictor:
-    """The predictor of a run's folder that sees items' points, in the form of the domain that it was trained on."""
+    """The `PointPredictor` in a folder, with the form of items that it was trained on."""
     from sciencegen.prediction.point_storage import load_points
 
     config = run.read_yaml(CONFIG)

@@ -1,4 +1,4 @@
-"""What a predictor sees of items: features (fitted ones, where the domain has them), latents and scores of a model."""
+"""Inputs of predictors: features (fitted ones in some domains), and latents and scores of a model."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ GENERIC_SPLITS = ("random", "grouped", "low-high")
 ITEMS_AT_ONCE = 4096
 
 LOOKED_AT = 64
-"""Items from which the instrument is estimated."""
+"""Number of items from which the instrument is estimated."""
 
 OBSERVING = "observing.json"
 
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """What a generative model adds: its latents, and what it knows of items itself (`Recipe.oracles`)."""
+    """Inputs from a generative model: its latents, and the scores by its own oracles (`Recipe.oracles`)."""
 
     domain: str
     model: str | None
     threads: int | None = None
-    """None: one compute chunk at a time, torch's own threads as they are."""
+    """None: one compute chunk at a time, with torch's current number of threads."""
     device: str = "cpu"
 
     @cached_property
@@ -70,7 +70,7 @@ class ModelInputs:
         return latents_of(self.loaded, items)
 
     def scores(self, items: Sequence[Item]) -> np.ndarray:
-        """[item scorer], NaN where one fails."""
+        """[item scorer], NaN for scores that fail."""
         columns = [[score.value for score in scorer.score(items)] for scorer in self.scorers.values()]
         return np.array(columns, dtype=float).T.reshape(len(items), len(columns))
 
@@ -80,7 +80,7 @@ class ModelInputs:
 
 
 def latents_of(loaded: LoadedModel, items: Sequence[Item]) -> np.ndarray:
-    """Latents of items, a row of NaN where one can't be encoded."""
+    """Latents of items, a row of NaN for items that can't be encoded."""
     arrays = loaded.representation.encode(list(items))
     good = {row: array for row, array in enumerate(arrays) if not isinstance(array, Refusal)}
     latents = np.full((len(arrays), loaded.space.size), np.nan, np.float32)
@@ -90,7 +90,7 @@ def latents_of(loaded: LoadedModel, items: Sequence[Item]) -> np.ndarray:
 
 
 def predictor_oracle(domain: str, name: str, predictor: Predictor, model: ModelInputs) -> PredictorOracle:
-    """A trained predictor under a name, with why it has nothing to say of an item."""
+    """A trained predictor as an oracle, which gives a reason for items without a prediction."""
     from sciencegen.prediction.oracle import PredictorOracle
 
     features, wanted = features_as_saved(domain, predictor), predictor.columns
@@ -106,7 +106,7 @@ def predictor_oracle(domain: str, name: str, predictor: Predictor, model: ModelI
 
 
 def observing_of(domain: str, texts: Sequence[str]) -> Instrument | None:
-    """How an instrument saw such items, None where they are as they are."""
+    """The instrument by which the items were observed; None in domains without observations."""
     science = plain_of(domain)
     if science.observation is None:
         return None
@@ -122,7 +122,7 @@ def write_observing(run: RunFolder, observing: Instrument | None) -> None:
 
 
 def read_observing(domain: str, run: RunFolder) -> Instrument | None:
-    """The instrument that `write_observing` wrote, None if none; an error for a domain without instruments."""
+    """The instrument that `write_observing` wrote, or None; an error for a domain without instruments."""
     if not run.has(OBSERVING):
         return None
     observation = plain_of(domain).observation
@@ -133,8 +133,8 @@ def read_observing(domain: str, run: RunFolder) -> Instrument | None:
 
 @dataclass(frozen=True)
 class UsableRows:
-    """Rows that are items and have a value. features: [item feature] that the workers computed; None where the domain
-    fits its own. refused: (line, text, reason) of the others; notes: on these, in words."""
+    """Rows that are items and have a value. features: [item feature] that the workers computed; None if the domain fits
+    features. refused: (line, text, reason) of the other rows; notes: messages about them."""
 
     rows: Sequence[Row]
     texts: Sequence[str]
@@ -147,7 +147,7 @@ class UsableRows:
 
 @dataclass(frozen=True)
 class PredictorData:
-    """What a predictor is fitted on. features: what makes the features of other items."""
+    """Training data of a predictor. features: computes the features of other items."""
 
     tables: TrainingTables
     features: FeatureInputs
@@ -155,12 +155,12 @@ class PredictorData:
 
 
 def known_splits(domain: str) -> list[str]:
-    """Names of the splits that every domain has, then those of this one."""
+    """Names of the splits: those of every domain, then those of this domain."""
     return [*GENERIC_SPLITS, *plain_of(domain).regression.splits]
 
 
 def check_split(domain: str, name: str | None) -> None:
-    """An error for a split that the domain doesn't have; None, the predictor's default, passes."""
+    """Raise an error for an unknown split; None, the predictor's default, is accepted."""
     if name is not None and name not in known_splits(domain):
         raise unknown_name(f"split of {plain_name(domain)}", name, known_splits(domain))
 
@@ -169,7 +169,7 @@ def split_of(
     domain: str, name: str | None, items: Sequence[Item], fitted: FittedFeatures | None, groups: Sequence[str],
     values: np.ndarray,
 ) -> Split | None:  # fmt: skip
-    """The split with this name; None: as the predictor's settings say."""
+    """The split with this name; None if the name is None, for the default of the predictor's settings."""
     from sciencegen.prediction.splits import Split
 
     if name is None:
@@ -195,7 +195,7 @@ def split_of(
 def predictor_data(
     domain: str, chosen: PredictorSettings, inputs: str, usable: UsableRows, model: ModelInputs
 ) -> PredictorData:
-    """The tables of a predictor with these `inputs`; rows for which they can't be computed are refused."""
+    """The training tables of these `inputs`; rows for which they can't be computed are refused."""
     from sciencegen.prediction.training_tables import INPUTS, TrainingTables
 
     science = domain_of(domain)
@@ -232,7 +232,7 @@ def _in_parts(function: MakeTable, items: Sequence[Item]) -> np.ndarray:
 def _not_computed(
     items: Sequence[Item], made: FeatureInputs, scores: np.ndarray | None, model: ModelInputs
 ) -> dict[int, str]:
-    """Rows without features or scores, and why."""
+    """Row -> reason, for rows without features or scores."""
     fitted = made.fitted
     found = {} if fitted is None else {row: why for row, item in enumerate(items) if (why := fitted.refusal(item))}
     for row in [] if scores is None else np.flatnonzero(np.isnan(scores).any(axis=1)).tolist():

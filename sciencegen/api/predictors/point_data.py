@@ -1,4 +1,4 @@
-"""What networks of properties learn from: items with points and values, and which of them are held out."""
+"""Training data of property networks: items with points and values, and which of them are held out."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from sciencegen.items import Refusal
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings
 
 TRAINING = {"steps": 40_000, "batch_size": 16, "learning_rate": 1e-2, "warmup_steps": 100, "weight_decay": 0.0}
-"""`training.TrainingSettings` that suit these networks, whose weights are of size one. About an hour for each network
-on QM9, on one core to itself (some 180 molecules a second)."""
+"""`training.TrainingSettings` for these networks, whose weights are of order one. About an hour for each network on
+QM9, on one core (some 180 molecules per second)."""
 
 
 @dataclass(frozen=True)
 class PointPredictorSettings:
-    """members: networks, each from its own seed and order. held_out: share of the items that none of them sees; one
-    half calibrates the intervals, the other gives the figures. level: of the intervals. training: beside TRAINING."""
+    """members: number of networks, each with its own seed. held_out: share of items that no network is trained on; half
+    of them calibrate the intervals, half are for metrics. level: of the intervals. training: changes of TRAINING."""
 
     members: int = 2
     held_out: float = 0.1
@@ -42,8 +42,8 @@ class PointPredictorSettings:
 
 @dataclass(frozen=True)
 class Locate(InDomain):
-    """Texts to (identity, points) each, or why not; runs in the workers. The domain itself names the identity: items
-    that are one to it (conformers of a molecule) are held out together."""
+    """Texts to (key, points) each, or a refusal; runs in the workers. The key is that of the plain domain: items with
+    the same key (conformers of a molecule) are held out together."""
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[str, Points] | Refusal]:
         domain, plain = domain_of(self.domain), plain_of(self.domain)
@@ -71,7 +71,7 @@ class Located:
 
 
 def read_located(form: str, table: str, chosen: PredictorSettings, options: PointPredictorSettings) -> Located:
-    """The usable rows, and which of them are held out: a function of the table and the seed alone."""
+    """Read the usable rows and split them; the split depends on the table and the seed only."""
     rows, files = read_rows(form, table, chosen)
     targets = split_targets(chosen.target)
     columns = sorted({name for row in rows for name in row.values})
@@ -93,7 +93,7 @@ def read_located(form: str, table: str, chosen: PredictorSettings, options: Poin
 def _parts(
     keys: Sequence[str], items: Sequence[Points], values: np.ndarray, seed: int, options: PointPredictorSettings
 ) -> np.ndarray:
-    """0, 1 or 2 for each row; equal keys stay together, and types of points that no other item has are trained on."""
+    """0, 1 or 2 for each row. Equal keys stay together; rows with point types that part 0 would lack go to part 0."""
     from sciencegen.prediction.conformal import ranks
 
     labels = np.unique(np.asarray(keys), return_inverse=True)[1]
@@ -101,13 +101,13 @@ def _parts(
     part = np.where(draws < options.held_out / 2, 1, np.where(draws < options.held_out, 2, 0))
     types = set[int]().union(*(one.numbers.tolist() for one, place in zip(items, part, strict=True) if place == 0))
     part[[not types.issuperset(one.numbers.tolist()) for one in items]] = 0
-    for column in values.T:  # too few are refused before anything is trained
+    for column in values.T:  # raises before training if there are too few
         ranks(options.level, int(np.isfinite(column[part == 1]).sum()))
     return part
 
 
 def check_parts(part: np.ndarray, values: np.ndarray, targets: Sequence[str]) -> None:
-    """An error for a target without values to train or test on."""
+    """Raise an error for a target without values to train or test on."""
     for place, what in ((0, "to train on"), (2, "to test on")):
         known = np.isfinite(values[part == place]).any(0)
         if missing := [name for name, one in zip(targets, known, strict=True) if not one]:

@@ -1,4 +1,4 @@
-"""Predictors that see where an item's points are: trained on a form of the domain that has them, as networks."""
+"""Predictors by neural networks whose inputs are the points of items, in a form of the domain that has points."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:  # torch takes seconds to import
 Log = Callable[[str], None]
 
 MEMBERS = "members"
-"""Where in the folder the networks are trained; afterwards their logs lie there."""
+"""The subfolder where the networks are trained; their logs are kept there."""
 
 OF_ANY = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS)
-"""What the training of any predictor leaves."""
+"""Files that any trained predictor has."""
 
 MADE = (*OF_ANY, MEMBERS, IDENTITY)
 
@@ -48,33 +48,35 @@ MADE = (*OF_ANY, MEMBERS, IDENTITY)
 def train_point_predictor(
     domain: str, table: str, chosen: PredictorSettings, folder: str | Path, force: bool, log: Log
 ) -> TrainedPredictor:
-    """Train an ensemble, calibrate it, evaluate it, write its folder. The same call goes on where a killed one was."""
+    """Train, calibrate and evaluate an ensemble, and write its folder. The same call resumes a killed one."""
     form = in_form(domain, chosen.form)
     options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
     resolve_device(chosen.device)
     run = RunFolder(folder)
     with run.lock():
-        whole = Path(table).parent  # of a prepared dataset's split
+        whole = Path(table).parent  # the table may be a split of a prepared dataset
         source = whole if is_prepared(whole) and not Path(table).exists() else table
         identity = identity_of(form, source, chosen.column, chosen)
         finished = run.has(ARRAYS, CONFIG)
-        going_on = is_same(run, identity) and not (force and finished)  # a killed one goes on, forced or not
+        going_on = is_same(run, identity) and not (
+            force and finished
+        )  # a killed one is resumed, with or without `force`
         if going_on and finished:
-            log(f"{run.path} is finished already; `force` trains it anew")
+            log(f"{run.path} is finished already; `force` trains it again")
             return load_point_predictor(domain, run)
         if not going_on:
             _refuse_taken(run, force)
         use_threads(chosen.threads)
         data = read_located(form, table, chosen, options)
         log(f"{len(data.items)} items with {', '.join(data.targets)}, {len(data.refused)} refused")
-        if not going_on:  # what was there goes now, when nothing is wrong with the new one
+        if not going_on:  # replace the earlier one only now, after all checks
             _clear(run)
             run.write_json(IDENTITY, identity)
         return _train(domain, run, data, chosen, options, log)
 
 
 def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
-    """What can be refused before the table is read."""
+    """Check the settings before the table is read."""
     from sciencegen.training import TrainingSettings
 
     points_of(in_form(domain, chosen.form))
@@ -83,7 +85,7 @@ def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
 
 
 def _refuse_taken(run: RunFolder, force: bool) -> None:
-    """An error for a folder that holds anything; under `force`, if it would be written over and is no predictor's."""
+    """Raise an error if the folder isn't empty; with `force`, only if foreign files would be overwritten."""
     if not force and any(path.name != ".lock" for path in run.path.iterdir()):
         raise ConfigError(f"{run.path} holds something else. Pass `force` to overwrite it, or another `output`.")
     ours = _made_here(run)
@@ -95,7 +97,7 @@ def _refuse_taken(run: RunFolder, force: bool) -> None:
 
 
 def _made_here(run: RunFolder) -> Sequence[str]:
-    """What a training of a predictor left here; one that sees no points has no identity and no networks."""
+    """Names that belong to a predictor in this folder; predictors of features have no identity and no networks."""
     trained = run.read_json(IDENTITY) if run.has(IDENTITY) else None
     if isinstance(trained, dict) and "target" in dict(trained.get("train") or {}):
         return MADE
@@ -104,7 +106,7 @@ def _made_here(run: RunFolder) -> Sequence[str]:
 
 
 def _clear(run: RunFolder) -> None:
-    """Remove what an earlier training of a predictor left; its identity goes last."""
+    """Remove the files of an earlier training; the identity is removed last."""
     for name in OF_ANY:
         (run / name).unlink(missing_ok=True)
     if run.has(IDENTITY):
@@ -142,7 +144,7 @@ def _train(
 
 @dataclass(frozen=True)
 class Batches:
-    """step -> the batches from that step on, of like size; answers: [item target], standardized."""
+    """Batches of items of similar size. answers: [item target], standardized."""
 
     items: Sequence[Points]
     types: np.ndarray
@@ -165,7 +167,7 @@ def _member(
     run: RunFolder, number: int, batches: Batches, baseline: Baseline, chosen: PredictorSettings,
     options: PointPredictorSettings, log: Log,
 ) -> PropertyNetwork:  # fmt: skip
-    """One network, trained in a folder of its own, or read from there where it is finished."""
+    """One network: trained in its own folder, or loaded from there if it is finished."""
     import torch
     from safetensors.torch import load_file
 
@@ -190,7 +192,7 @@ def _member(
 
 
 def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings, fitted: PointPredictor) -> None:
-    """Everything that the folder holds, the arrays last; what served training goes, but for the logs."""
+    """Write the folder's files, the arrays last, and remove the files of the training except the logs."""
     from sciencegen.prediction.point_storage import save_points
 
     if data.refused:
@@ -206,7 +208,7 @@ def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings
 
 
 def _figures(fitted: PointPredictor, data: Located) -> dict[str, dict[str, float]]:
-    """By target: errors beside those of guessing the mean, and coverage, on items that nothing was fitted on."""
+    """Target -> errors, those of predicting the mean, and coverage, on held-out test items."""
     from sciencegen.prediction.evaluation import summarize
 
     items, values = data.of(2)

@@ -1,4 +1,4 @@
-"""Train predictors: property regressors with intervals, from a user's table."""
+"""Train property regressors with intervals on a user's table of features."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:  # it imports libraries that many verbs don't need
 
 @dataclass(frozen=True)
 class Describe(InDomain):
-    """Texts to (standardized text, features, group) each, or why not; runs in the workers.
+    """Texts to (standardized text, features, group) each, or a refusal; runs in the workers.
 
-    wild_type: what the texts may be named against. A domain that fits its features computes none here.
+    wild_type: the reference that names in texts refer to. Domains that fit their features compute none here.
     """
 
     wild_type: str = ""
@@ -53,7 +53,7 @@ def evaluation_figures(
     tables: prediction.TrainingTables, options: prediction.PredictorSettings, chosen: PredictorSettings,
     log: Callable[[str], None],
 ) -> dict[str, dict[str, float]]:  # fmt: skip
-    """Held-out figures by split."""
+    """Split -> metrics on held-out rows."""
     from sciencegen.prediction import EvaluationPlan, evaluate_predictor
 
     plan = EvaluationPlan(folds=chosen.evaluation_folds, repeats=chosen.evaluation_repeats)
@@ -68,7 +68,7 @@ def evaluation_figures(
 
 @dataclass(frozen=True)
 class FittedPredictor:
-    """What a predictor's folder holds. refused: rows that weren't learned from. files: where the rows come from."""
+    """Content of a predictor's folder. refused: rows that were not used. files: the sources of the rows."""
 
     predictor: Predictor
     metrics: Json
@@ -79,15 +79,17 @@ class FittedPredictor:
 def write_predictor(
     domain: str, table: str, chosen: PredictorSettings, run: RunFolder, fitted: FittedPredictor
 ) -> TrainedPredictor:
-    """Write everything that a predictor's folder holds."""
+    """Write all files of a predictor's folder."""
     from sciencegen.prediction import save
 
     if fitted.refused:
         write_rejects(run / REJECTS, fitted.refused)
-    else:  # the refusals of an earlier run would read as this one's
+    else:  # left by an earlier run
         (run / REJECTS).unlink(missing_ok=True)
     files = fitted.files
-    inputs = {file.name if chosen.table == "-" else str(file): file for file in files}  # stdin lies in a temporary file
+    inputs = {
+        file.name if chosen.table == "-" else str(file): file for file in files
+    }  # stdin was copied to a temporary file
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, inputs)
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target}
     config["model"] = reference_to(domain, chosen.model, run.path)
@@ -98,7 +100,7 @@ def write_predictor(
 
 
 def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> UsableRows:
-    """Rows that are items and have a value; an error where there are none."""
+    """Rows that are items and have a value; an error if there are none."""
     table, target = settings.table, settings.target
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:

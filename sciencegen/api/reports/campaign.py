@@ -1,4 +1,4 @@
-"""The page of a campaign, from its journal: what every round brought, how well it was foreseen, and what waits."""
+"""The page of a campaign's journal: results by round, agreement with predictions, and pending items."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ REACH = 1.6449
 """Standard errors to either end of a 90% interval."""
 
 BEST_SHARE, FEWEST = 0.1, 10
-"""Of the measured items, whose letters a logo compares with those of all; at least so many."""
+"""Share of the measured items, and smallest number, that a logo compares with all measured items."""
 
 
 def report_campaign(journal: str | Path, page: str | Path, settings: CampaignReportSettings) -> dict[str, Any]:
-    """Write the page of a journal; returns its figures."""
+    """Write the page of a journal and return its figures."""
     campaign = read_campaign(journal, settings)
     content = campaign_content(campaign)
     write_report(content, Path(page))
@@ -46,7 +46,7 @@ def report_campaign(journal: str | Path, page: str | Path, settings: CampaignRep
 
 
 def campaign_content(campaign: Campaign) -> ReportContent:
-    """Everything that the page says."""
+    """The complete content of the page."""
     settings, measured = campaign.settings, campaign.measured
     expected = agreement(campaign)
     sites, values = campaign.sites, [one.value for one in measured]
@@ -76,7 +76,7 @@ def warnings(campaign: Campaign) -> list[str]:
     cut_off = f"The journal's last line was cut off and is left out: '{campaign.journal.incomplete_line[:80]}'."
     unread = (
         f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
-        f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they teach nothing."
+        f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they are not used."
     )
     apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
     found = [cut_off] if campaign.journal.incomplete_line else []
@@ -99,7 +99,7 @@ def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
 
 
 def best_measured(campaign: Campaign) -> Candidates:
-    """The first rows with pictures: what was measured and what had been expected."""
+    """The best measured items with pictures and their earlier predictions."""
     settings, shown = campaign.settings, campaign.measured[: campaign.settings.shown]
     before = [campaign.foreseen.get(campaign.keys[one.text]) for one in shown]
     columns = [_column(settings.target, shown, settings.direction)]
@@ -109,10 +109,10 @@ def best_measured(campaign: Campaign) -> Candidates:
         columns.append(Column("replicates", [one.replicates for one in shown]))
     columns.append(Column("round", [one.round for one in shown]))
     if any(before):
-        told = {name: [None if one is None else vars(one)[name] for one in before] for name in FORETOLD}
+        cells = {name: [None if one is None else vars(one)[name] for one in before] for name in FORETOLD}
         what = "what was expected of one measurement, with its 90 % interval"
         columns.append(
-            Column("predicted", told["predicted"], lower=told["lower"], upper=told["upper"], description=what)
+            Column("predicted", cells["predicted"], lower=cells["lower"], upper=cells["upper"], description=what)
         )
         columns.append(Column("source", [one.source if one else None for one in before]))
     pictures = [picture(campaign.science, one.item, campaign.frame) for one in shown]
@@ -121,16 +121,16 @@ def best_measured(campaign: Campaign) -> Candidates:
 
 
 def _column(name: str, shown: Sequence[Measurement], direction: Direction) -> Column:
-    """Means, with a 90 % interval by their standard error where it is known: of one kind with predictions'."""
+    """A column of means with 90 % intervals from their standard errors, if known, as predictions have."""
     values, errors = np.array([one.value for one in shown]), np.array([one.error for one in shown])
     known = np.isfinite(errors).any()
     lower, upper = ((values + way * REACH * errors).tolist() if known else () for way in (-1, 1))
-    told = "mean, with its 90 % interval by its standard error (1.645 of them each way)"
-    return Column(name, values.tolist(), "", lower, upper, direction=direction, description=told)
+    what = "mean, with its 90 % interval by its standard error (1.645 of them each way)"
+    return Column(name, values.tolist(), "", lower, upper, direction=direction, description=what)
 
 
 def rounds(campaign: Campaign) -> Rounds:
-    """All measured items with their rounds, best first; row -1 of those that the table doesn't show."""
+    """All measured items with their rounds, best first; items that the table doesn't show have row -1."""
     measured, settings = campaign.measured, campaign.settings
     return Rounds(
         settings.target, [one.round for one in measured], [one.value for one in measured], campaign.names,
@@ -139,7 +139,7 @@ def rounds(campaign: Campaign) -> Rounds:
 
 
 def agreement(campaign: Campaign) -> Agreement | None:
-    """The items that had a prediction when they were proposed; None where none had."""
+    """Measured items that had a prediction when they were proposed; None if there are none."""
     rows = []
     for name, table_row, one in zip(campaign.names, campaign.table_rows, campaign.measured, strict=True):
         before = campaign.foreseen.get(campaign.keys[one.text])
@@ -149,7 +149,7 @@ def agreement(campaign: Campaign) -> Agreement | None:
 
 
 def plate(campaign: Campaign) -> Candidates | None:
-    """The items not measured yet with their predictions, the last round's first; None where there are none."""
+    """Items not measured yet with their predictions, last round first; None if there are none."""
     waiting = campaign.pending
     if not waiting:
         return None
@@ -163,7 +163,7 @@ def plate(campaign: Campaign) -> Candidates | None:
 
 
 def logo(campaign: Campaign) -> Logo | None:
-    """The best measured items beside all of them."""
+    """A logo of the best measured items and one of all measured items."""
     letters = letters_of(campaign.science)
     if campaign.sites is None or letters is None:
         return None

@@ -1,4 +1,4 @@
-"""Report: one page from a run's folder. This module reads the files; `sections` makes records of them."""
+"""The files of a run's folder as report contents; `sections` and others make records of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LATENT_POINTS = 1000
 
 @dataclass(frozen=True)
 class RunContents:
-    """What a workflow left in its folder; every part but the candidates may be missing."""
+    """The files in a workflow's folder; all except the candidates may be missing."""
 
     folder: Path
     settings: RunSettings
@@ -85,24 +85,24 @@ class RunContents:
 
     @cached_property
     def variants(self) -> dict[str, list[Any]]:
-        """Single changes with their scores, of a domain that names variants."""
+        """Single mutations with their scores, in domains with named variants."""
         return self._csv("variants.csv")
 
     @cached_property
     def plate(self) -> dict[str, list[Any]]:
-        """What is to be measured next."""
+        """The next plate to measure."""
         return self._csv("plate.csv")
 
     @cached_property
     def frame(self) -> ReferenceLike | None:
-        """What items in columns are held against: the context of the training data, or what the model remembers of it;
-        None where there is nothing to hold them against."""
+        """The reference that items are aligned with, from the context of the training data or from the model; None if
+        there is none."""
         if letters_of(self.domain) is None:
             return None
-        told = (self.training.summary.get("context") if self.training else None) or {}
-        if "reference" not in told and self.model is not None:
-            told = self.model.representation.to_json()
-        return told if "reference" in told else None
+        context = (self.training.summary.get("context") if self.training else None) or {}
+        if "reference" not in context and self.model is not None:
+            context = self.model.representation.to_json()
+        return context if "reference" in context else None
 
     @cached_property
     def goals(self) -> list[Goal]:
@@ -118,7 +118,7 @@ class RunContents:
 
     @property
     def latent_rows(self) -> np.ndarray:
-        """Of the training split: those whose latents are looked at."""
+        """Rows of the training split whose latents are shown."""
         return self.training_sample(LATENT_POINTS)
 
     def training_sample(self, largest: int) -> np.ndarray:
@@ -128,12 +128,12 @@ class RunContents:
 
     @cached_property
     def training_latents(self) -> np.ndarray:
-        """[item latent] of `latent_rows`, NaN where an item can't be encoded."""
+        """[item latent] of `latent_rows`, NaN for items that can't be encoded."""
         assert self.training is not None
         return latents_of(self, self.training.items(self.training.splits[0]).take(self.latent_rows))
 
     def _table(self, path: Path) -> dict[str, list[Any]]:
-        """References to files are found beside the table too, wherever the page is made."""
+        """Read a table. File references in it may be relative to the table, not only to the working folder."""
         table = _read_parquet(path)
         if self.domain.sidecar is not None:
             table["item"] = [row.text for row in self.domain.items.read(path, None)]
@@ -157,7 +157,7 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
 
 
 def latents_of(run: RunContents, texts: list[str]) -> np.ndarray:
-    """[item latent], a row of NaN where an item can't be encoded."""
+    """[item latent], a row of NaN for items that can't be encoded."""
     assert run.model is not None
     rows = [Row(line, text) for line, text in enumerate(texts, start=1)]
     encoded = encode_rows(run.model, rows, Resources(threads=run.settings.threads))

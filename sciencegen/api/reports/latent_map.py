@@ -1,4 +1,4 @@
-"""A run's latent map: candidates among the training items, which one of their numbers colours."""
+"""The latent map of a run: candidates among training items, which are coloured by a property."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sciencegen.api.reports.contents import RunContents
 
 NOTHING = 0.02
-"""Variance of the centres along the latent's widest axis, where that of the prior is 1, below which the latent tells
-items apart by less than a hundredth of a nat: -log(1 - 0.02) / 2."""
+"""Smallest useful variance of the posterior means along the widest latent axis, relative to the prior's variance of 1.
+Below it the axis holds less than a hundredth of a nat about items: -log(1 - 0.02) / 2."""
 
 
 def latent_map(run: RunContents) -> LatentMap | None:
-    """Candidates on the plane in which the training items' latents vary most."""
+    """Project candidates onto the plane in which the latents of training items vary most."""
     if run.model is None or run.training is None or not run.items:
         return None
     split = run.training.splits[0]
@@ -52,7 +52,7 @@ def latent_map(run: RunContents) -> LatentMap | None:
 
 
 def says_nothing(latents: np.ndarray) -> str:
-    """In words, that latents [item latent] tell items of each other apart by next to nothing; "" where they do."""
+    """A warning that latents [item latent] carry almost no information on items; "" if they do."""
     widest = float(np.linalg.eigvalsh(np.cov(latents, rowvar=False).reshape(latents.shape[1], -1))[-1])
     if widest >= NOTHING:
         return ""
@@ -64,8 +64,8 @@ def says_nothing(latents: np.ndarray) -> str:
 
 
 def _coloured_by(run: RunContents) -> str:
-    """Which number of the training items tells most: a goal's, what was measured of some of them, a column of the
-    user's, else any but their weight."""
+    """The default property to colour by: the first of the goals' properties, the measured column, the user's columns,
+    and any property except the sampling weight."""
     assert run.training is not None
     assert run.model is not None
     family = run.model.recipe.family

@@ -1,4 +1,4 @@
-"""What a run's page asks a reader to keep in mind: what was missed, and what the steps noted while they ran."""
+"""Warnings on a run's page: unmet requests, and notes of the workflow's steps."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from sciencegen.api.reports.contents import RunContents
 
 JUDGED = 500
-"""Generated items at which a predictor looks."""
+"""Number of generated items that a predictor evaluates."""
 
 MISSED, ASTRAY = 0.1, 0.25
-"""Shares of the range of asked values by which the centre of draws may be off, and draws on average, where a property
-has no tolerance of its own."""
+"""Tolerated errors of the draws' mean, and of draws on average, as shares of the range of requested values, for
+properties without a tolerance."""
 
 
 def warnings(run: RunContents) -> list[str]:
@@ -36,7 +36,7 @@ def warnings(run: RunContents) -> list[str]:
     made = []
     if len(run.candidates["item"]) < run.settings.optimize.n:
         made.append(
-            "Fewer candidates than asked for: a goal is too strict for the budget, or the candidates too alike."
+            "Fewer candidates than requested: a goal is too strict for the budget, or candidates are too similar."
         )
     novel = run.candidates["novel"]
     if novel and all(value is None for value in novel):
@@ -52,7 +52,7 @@ def warnings(run: RunContents) -> list[str]:
     logged = [(step, note) for step, note in notes_of_steps(run) if note not in noted]
     made += [_sentence(note, step) for step, note in logged if not note.startswith(unchecked)]
     if run.settings.optimize.predictors:
-        made.append("Predicted properties are a regressor's opinion; trust them inside its domain, and measure.")
+        made.append("Predicted properties are estimates: trust them inside the predictor's domain only, and measure.")
     return made
 
 
@@ -61,7 +61,7 @@ def _sentence(note: str, step: str = "") -> str:
 
 
 def notes_of_steps(run: RunContents) -> list[tuple[str, str]]:
-    """(step, note) of all that the steps noted, each once, in the order of their time."""
+    """(step, note) of all steps in order of time, each note once."""
     found: dict[str, str] = {}
     for path in _by_time(run.folder / FOLDER, "*.json"):
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ def notes_of_steps(run: RunContents) -> list[tuple[str, str]]:
 
 
 def _notes_of_logs(run: RunContents) -> list[tuple[str, str]]:
-    """The same of a run by a version before 0.2, which left notes in its logs alone. To be removed with version 0.4."""
+    """Notes of a run by a version before 0.2, which wrote them to logs only. To be removed in version 0.4."""
     found: dict[str, str] = {}
     for path in _by_time(run.folder / "logs", "*.log"):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -86,11 +86,11 @@ def _by_time(folder: Path, pattern: str) -> list[Path]:
 
 
 def lost_to_controls(run: RunContents) -> list[str]:
-    """In words, which control found better items than the search at the same budget, of the ten best and of all."""
-    told = {name: figures for name, figures in run.summary.get("controls", {}).items() if isinstance(figures, dict)}
-    own = told.get(run.summary.get("method"), {})
+    """Warnings about controls that found better items than the search at the same budget."""
+    methods = {name: figures for name, figures in run.summary.get("controls", {}).items() if isinstance(figures, dict)}
+    own = methods.get(run.summary.get("method"), {})
     made = []
-    for name, figures in told.items():
+    for name, figures in methods.items():
         better = [key for key in figures if key.startswith("top_") and _above(figures[key], own.get(key))]
         if better and name != run.summary["method"]:
             means = ", ".join(f"{figures[key]:.4g} against {own[key]:.4g} ({_of_best(key)})" for key in better)
@@ -104,21 +104,21 @@ def lost_to_controls(run: RunContents) -> list[str]:
 
 
 def judged_by_predictors(run: RunContents) -> dict[str, str]:
-    """Name -> in words, how many generated items have what was asked of them, where only a predictor that the run
-    trained can say so."""
+    """Name -> a sentence on how many generated items meet a condition, for conditions that only a predictor of this run
+    can check."""
     if run.model is None or not run.samples:
         return {}
-    asked = parse_conditions(run.settings.generate.where, run.domain, run.model.representation)
-    told = {}
-    for condition in asked:
+    conditions = parse_conditions(run.settings.generate.where, run.domain, run.model.representation)
+    found = {}
+    for condition in conditions:
         folder = run.folder / "predictors" / condition.name
         if condition.name not in run.samples and (folder / CONFIG).is_file():
-            told[condition.name] = _judged(run, condition.goal, folder)
-    return {name: words for name, words in told.items() if words}
+            found[condition.name] = _judged(run, condition.goal, folder)
+    return {name: words for name, words in found.items() if words}
 
 
 def _judged(run: RunContents, goal: Goal, folder: Path) -> str:
-    """Empty where the predictor can judge none, such as molecules without the structures that it looks at."""
+    """A sentence, "" if the predictor can evaluate no item, such as molecules without structures."""
     texts = run.samples["item"]
     read = [run.domain.items.parse(texts[row]) for row in evenly_spaced(len(texts), JUDGED)]
     items = [item for item in read if not isinstance(item, Refusal)]
@@ -128,8 +128,8 @@ def _judged(run: RunContents, goal: Goal, folder: Path) -> str:
         return ""
     met, surely = (sum(goal.violation_of(one, cautious) == 0 for one in scores) for cautious in (False, True))
     return (
-        f"Of {len(scores)} generated items, asked for '{goal.text}', {met} have it by the predictor {goal.name}, "
-        f"{surely} with their whole interval: predictions, which only a measurement confirms."
+        f"Of {len(scores)} generated items, requested with '{goal.text}', {met} meet it by the predictor {goal.name}, "
+        f"{surely} with their whole interval: predictions, which only a measurement can confirm."
     )
 
 
@@ -142,38 +142,38 @@ def _of_best(key: str) -> str:
 
 
 def missed_conditions(run: RunContents) -> list[str]:
-    """In words, which asked values raw draws miss."""
+    """Warnings about requested values that raw draws don't meet."""
     made, predicted = [], {*run.settings.predict, *run.settings.evaluate.predictors}
     for name, rows in run.metrics.get("conditions", {}).items():
         rows = [row for row in rows if "lower" in row]
         prop = run.domain.properties.get(name)
         spread = float(np.ptp([row["asked"] for row in rows])) if rows else 0.0
         near, far = (prop.tolerance, 2 * prop.tolerance) if prop else (MISSED * spread, ASTRAY * spread)
-        told = [text for row in rows if (text := _missed(row, near, far))] if near > 0 else []
-        if told:
+        missed = [text for row in rows if (text := _missed(row, near, far))] if near > 0 else []
+        if missed:
             by = f" (by the predictor {name})" if name in predicted else ""
-            made.append(f"Draws don't obey what is asked of {name}{by}: {'; '.join(told)}.")
+            made.append(f"Draws don't meet requested values of {name}{by}: {'; '.join(missed)}.")
     return made
 
 
 def _missed(row: dict[str, Any], near: float, far: float) -> str:
     parts = []
     if abs(row["got"] - row["asked"]) > near:
-        parts.append(f"their centre is {row['got']:.3g}")
+        parts.append(f"their mean is {row['got']:.3g}")
     if row.get("mean_absolute_error", 0.0) > far:
         parts.append(f"they are off by {row['mean_absolute_error']:.3g} on average")
-    return f"asked for {row['asked']:g}, {' and '.join(parts)}" if parts else ""
+    return f"for {row['asked']:g}, {' and '.join(parts)}" if parts else ""
 
 
 def progress_name(run: RunContents) -> str:
-    """What the search's plot shows: the mean of the ten best, and of what; without an objective how many fit."""
+    """Label of the search's plot: the mean of the ten best; without objectives the number of feasible items."""
     if not any(goal.is_objective for goal in run.goals):
         return "items that meet the constraints"
     return f"mean of the ten best{_measure(run)}"
 
 
 def _measure(run: RunContents) -> str:
-    """By what the search ranks."""
+    """A phrase that names the score by which the search ranks."""
     objectives = [goal for goal in run.goals if goal.is_objective]
     if len(objectives) != 1:
         return ", all objectives added up" if objectives else ""
@@ -193,11 +193,11 @@ FLAGS = {
     "predictor": "predictors",
     "set": "settings",
 }
-"""Flags whose setting has another name; of the others dashes become underscores."""
+"""Flags whose setting has another name; for others, dashes become underscores."""
 
 
 def _with_setting_names(note: str) -> str:
-    """A note of a step's log, which names flags, as one that names the keys of a config."""
+    """Replace flags in a note from a step's log by keys of a config."""
 
     def name(flag: re.Match[str]) -> str:
         return f"`{FLAGS.get(flag[1], flag[1].replace('-', '_'))}`"

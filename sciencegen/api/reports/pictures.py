@@ -1,4 +1,4 @@
-"""Parts of a run's report that are pictures of items: training data beside draws, and what the latent space holds."""
+"""Pictures of items in a run's report: training data and draws, and traversals of the latent space."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from sciencegen.api.reports.contents import RunContents
 
 DIRECTIONS, CONDITIONS = 3, 4
-"""Rows of each kind."""
+"""Number of rows of traversals along directions, and under conditions."""
 
 DEVIATIONS = (-2, -1, 0, 1, 2)
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""Of the training items' values, at which a condition is asked for."""
+"""Quantiles of the training values that are requested of a condition."""
 
 
 def gallery(run: RunContents) -> Gallery | None:
-    """Evenly spaced training items beside evenly spaced draws, of a domain whose pictures tell something then."""
+    """Evenly spaced training items and draws; None in domains without a gallery."""
     shown = 0 if run.domain.pictures is None else run.domain.pictures.gallery
     if not shown or run.training is None or not run.samples:
         return None
@@ -50,7 +50,7 @@ def _parsed(run: RunContents, texts: Sequence[str]) -> list[Any]:
 
 
 def _draws(run: RunContents, shown: int) -> dict[str, list[Any]]:
-    """Draws as they are in the table, and as an instrument sees them where the table holds them without it."""
+    """Draws from the table; if it holds noise-free items, also as the instrument would observe them."""
     texts = run.samples["item"]
     items = _parsed(run, [texts[row] for row in evenly_spaced(len(texts), shown)])
     observation = run.model.representation.observation if run.model else None
@@ -66,7 +66,7 @@ def _draws(run: RunContents, shown: int) -> dict[str, list[Any]]:
 
 
 def pictures_of(science: Domain, items: Sequence[Item | Refusal]) -> list[str]:
-    """Pictures on one scale where the domain has such; "" of what is no item."""
+    """Pictures, on a common scale if the domain supports it; "" for refusals."""
     present = [item for item in items if not is_refusal(item)]
     alike = None if science.pictures is None else science.pictures.render_alike
     each = (picture(science, item, None) for item in present)
@@ -75,7 +75,7 @@ def pictures_of(science: Domain, items: Sequence[Item | Refusal]) -> list[str]:
 
 
 def traversals(run: RunContents) -> list[Traversal]:
-    """Along the directions of the latent space, then under changing conditions, where that says something."""
+    """Traversals along latent directions and under changing conditions, in domains that show them."""
     if run.domain.pictures is None or not run.domain.pictures.traversals:
         return []
     if run.training is None or run.model is None or not _is_quick(run.model):
@@ -90,7 +90,7 @@ def _is_quick(loaded: LoadedModel) -> bool:
 
 
 def _directions(run: RunContents) -> list[Traversal]:
-    """Through the mean of the training items, where they vary most."""
+    """Traversals through the mean latent of training items, along their directions of largest variance."""
     assert run.model is not None
     known = run.training_latents[np.isfinite(run.training_latents).all(1)]
     if len(known) < 3:
@@ -109,7 +109,7 @@ def _directions(run: RunContents) -> list[Traversal]:
 
 
 def _conditions(run: RunContents) -> list[Traversal]:
-    """One draw, asked for other values of each condition in turn: those of the training items, from low to high."""
+    """Traversals of one draw: for each condition, low to high quantiles of the training values are requested."""
     assert run.model is not None
     asked = _asked(run)
     if not asked:
@@ -124,7 +124,7 @@ def _conditions(run: RunContents) -> list[Traversal]:
 
 
 def _asked(run: RunContents) -> dict[str, list[float]]:
-    """Condition -> values of the training items, from low to high; those with a goal first."""
+    """Condition -> quantiles of the training items' values; conditions with a goal first."""
     assert run.model is not None
     assert run.training is not None
     wanted, split = {goal.name for goal in run.goals}, run.training.splits[0]
@@ -139,7 +139,7 @@ def _asked(run: RunContents) -> dict[str, list[float]]:
 def _condition(
     run: RunContents, name: str, asked: Sequence[float], items: Sequence[Any], pictures: Sequence[str]
 ) -> Traversal:  # fmt: skip
-    """What is measured of the items stands beside what was asked."""
+    """The traversal of a condition, with measured values in addition to the requested ones."""
     places, prop = decimals(asked), run.domain.properties.get(name)
     labels = [number(value, places) for value in asked]
     if prop is None:

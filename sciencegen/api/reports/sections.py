@@ -1,4 +1,4 @@
-"""The parts of a report, each made from a run's contents; a part whose files are missing is left out."""
+"""Sections of a report, made from a run's contents; a section whose files are missing is left out."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ TRAINING_POINTS, PARETO_POINTS = 5000, 2000
 
 
 def summary_sentence(run: RunContents) -> str:
-    """How many candidates were chosen among how many scored items, and how many were asked for if that is more."""
+    """A sentence with the numbers of candidates and scored items, and of requested candidates if there are fewer."""
     found, wanted = len(run.candidates["item"]), run.settings.optimize.n
     scored = run.summary.get("scored", run.settings.optimize.budget)
-    few = f" ({wanted} were asked for)" if found < wanted else ""
-    told = f"{found} candidates{few}, chosen among {scored} distinct items that were scored."
-    return f"{told} What to order is the next plate, further down." if run.plate.get("item") else told
+    few = f" ({wanted} were requested)" if found < wanted else ""
+    sentence = f"{found} candidates{few}, chosen among {scored} distinct items that were scored."
+    return f"{sentence} The items to order are the next plate, further down." if run.plate.get("item") else sentence
 
 
 def facts(run: RunContents) -> list[Fact]:
@@ -76,7 +76,7 @@ def candidates(run: RunContents) -> Candidates:
 
 
 def structures(run: RunContents) -> Structures | None:
-    """The shown candidates in three dimensions, where the domain can tell them from the structure file."""
+    """The shown candidates in three dimensions, read from the structure file if the domain supports it."""
     ending, parts = run.settings.structures, run.domain.structures
     records_of = None if parts is None else parts.records
     path = run.folder / f"candidates{ending}"
@@ -88,7 +88,7 @@ def structures(run: RunContents) -> Structures | None:
 
 
 def distributions(run: RunContents) -> list[Distribution]:
-    """Each numeric property of the candidates that the training data has too."""
+    """Distributions of the numeric properties that both candidates and training data have."""
     if run.training is None:
         return []
     rows, split = run.training_sample(TRAINING_POINTS), run.training.splits[0]
@@ -113,7 +113,7 @@ def distributions(run: RunContents) -> list[Distribution]:
 
 
 def pareto(run: RunContents) -> list[Pareto]:
-    """Pairs among the objectives and the one-sided constraints: what more of one costs of the other."""
+    """Plots of pairs of objectives and one-sided constraints, which show their trade-off."""
     axes = [axis for axis in map(_axis, run.goals) if axis is not None]
     if len(axes) < 2 or not run.items:
         return []
@@ -140,11 +140,13 @@ def _pareto_plot(run: RunContents, x: Objective, y: Objective) -> Pareto:
 
 
 def traces(run: RunContents) -> list[Trace]:
-    """For each method the mean of its ten best by calls, or without an objective the number of feasible items."""
+    """For each method, the mean of the ten best by calls; without an objective, the number of feasible items."""
     if not run.trace:
         return []
     table = {name: np.array(column) for name, column in run.trace.items()}
-    shown = "top_10" if any(goal.is_objective for goal in run.goals) else "feasible"  # without one all are equally good
+    shown = (
+        "top_10" if any(goal.is_objective for goal in run.goals) else "feasible"
+    )  # without an objective, all feasible items are equally good
     curves = []
     for method in dict.fromkeys(run.trace["method"]):
         rows = (table["method"] == method) & np.isfinite(table[shown].astype(float))
@@ -154,7 +156,7 @@ def traces(run: RunContents) -> list[Trace]:
 
 
 def metrics(run: RunContents) -> list[Metric]:
-    """The evaluation's numbers, and those of the model's folder that this run didn't measure anew; with notes."""
+    """The evaluation's metrics, and those of the model's folder that the evaluation lacks, with their meanings."""
     sets = run.domain.reference_sets
     notes = {} if sets is None else sets.notes
     against = run.metrics.get("against", "")
@@ -172,7 +174,7 @@ def metrics(run: RunContents) -> list[Metric]:
 
 
 def calibrations(run: RunContents) -> list[Calibration]:
-    """For each condition what draws had at each requested value; values of which no draw is finite are left out."""
+    """For each condition, requested values and those of draws; requested values without a finite draw are left out."""
     made = []
     for name, rows in run.metrics.get("conditions", {}).items():
         kept = [row for row in rows if "lower" in row]

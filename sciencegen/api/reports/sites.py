@@ -1,4 +1,4 @@
-"""Parts of a run's report: heat map, logo, and the next plate with its pictures."""
+"""Sections of a run's report: heat maps, logo, and the next plate with pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOGO_POINTS = 5000
 
 
 def heat_maps(run: RunContents) -> list[HeatMap]:
-    """Scores of single variants as maps of letters at sites; [] for a domain that isn't drawn in letters."""
+    """Scores of single variants as maps of letters at sites; [] for a domain without letters."""
     letters, directions = letters_of(run.domain), {goal.name: goal.direction for goal in run.goals if goal.direction}
     if letters is None:
         return []
@@ -33,14 +33,14 @@ def heat_maps(run: RunContents) -> list[HeatMap]:
 
 
 def _unit_of(science: Domain, name: str) -> str:
-    """Of a property, or of the scores of variants."""
+    """The unit of a property or of the variants' scores."""
     if name == maps.SCORE:
         return "" if science.variants is None else science.variants.unit
     return science.properties[name].unit if name in science.properties else ""
 
 
 def logo(run: RunContents) -> Logo | None:
-    """Candidates beside training data, whose items count by their weight where training weighs them."""
+    """Logos of candidates and of training data, with sampling weights if training uses them."""
     found = [str(text) for text in run.candidates["item"]]
     known, weights = _training(run) if run.training else ([], np.empty(0))
     letters, sites = letters_of(run.domain), align(run.domain, [*found, *known], run.frame)
@@ -70,8 +70,8 @@ def plate(run: RunContents) -> Candidates | None:
 def plate_of(
     science: Domain, table: Mapping[str, Sequence[Cell]], frame: ReferenceLike | None, shown: int
 ) -> Candidates:
-    """A plate as a table with pictures; the empty column that the lab fills names what is predicted."""
-    empty = [name for name in table if not any(map(_told, table[name]))]
+    """A plate as a table with pictures. The lab's empty column is left out; its name labels the predictions."""
+    empty = [name for name in table if not any(map(_has_value, table[name]))]
     targets = [name for name in empty if name not in (*NOT_TARGETS, "value")]
     target = f"predicted {targets[0]}" if targets else "predicted"
     names = {"predicted": target, "lower": f"{target}_lower", "upper": f"{target}_upper"}
@@ -80,5 +80,5 @@ def plate_of(
     return Candidates.from_table(kept, pictures, total=len(table["item"]), noun="items")
 
 
-def _told(cell: Cell) -> bool:
+def _has_value(cell: Cell) -> bool:
     return cell is not None and cell == cell and cell != ""

@@ -1,1 +1,1 @@
-"""Draws of a model: the request and its checks, drawing, judging, ranking, and calibration."""
+"""Sampling from a model: the request and its checks, drawing, evaluation of draws, ranking, and calibration."""

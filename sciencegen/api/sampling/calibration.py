@@ -1,4 +1,4 @@
-"""How well a model obeys a condition: raw draws at each requested value, nothing filtered."""
+"""Calibration of conditions: properties of unfiltered draws at each requested value."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sciencegen.errors import ConfigError, unknown_name
 
 
 def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[str, float]]]:
-    """By property, for each requested value: mean, central 80 %, mean absolute error, share within the tolerance where
-    the domain has one."""
+    """Property -> for each requested value: mean, central 80 % interval, mean absolute error, and the share within the
+    tolerance if the domain has one."""
     model = open_model(domain, settings.model, settings)
     return {
         name: [calibrate_one(model, name, value, settings) for value in values]
@@ -24,14 +24,14 @@ def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[st
 
 
 def check_calibrated(names: Iterable[str], known: Collection[str]) -> None:
-    """An error for a name that is no condition of the model."""
+    """Raise an error for a name that is no condition of the model."""
     for name in names:
         if name not in known:
             raise unknown_name("condition of the model", name, known)
 
 
 def check_measured(name: str, measured: Collection[str]) -> None:
-    """An error for a property of draws that nothing measures: neither the domain, nor the model, nor a predictor."""
+    """Raise an error for a property that neither the domain nor the model nor a predictor can measure."""
     if name not in measured:
         raise ConfigError(
             f"Expected a property or a predictor that measures '{name}' of draws, found none. "
@@ -40,7 +40,7 @@ def check_measured(name: str, measured: Collection[str]) -> None:
 
 
 def calibrate_one(model: LoadedModel, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
-    """What raw draws have where `value` is requested, with their central 80 %; `got` is NaN if none is finite."""
+    """Statistics of raw draws for a requested `value`; `got`, their mean, is NaN if no draw is finite."""
     requested = GenerateSettings(
         n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
         predictors=settings.predictors,

@@ -1,4 +1,4 @@
-"""What `generate` refuses before any work."""
+"""Checks of `generate`'s settings before any drawing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sciencegen.errors import ConfigError
 
 
 def check_noise_free(science: Domain, representation: Representation | type[Representation]) -> None:
-    """An error for a model whose items an instrument doesn't see. representation: of the model, or, of a model that is
-    not trained yet, its class."""
+    """Raise an error for a model without a known instrument. representation: that of the model, or its class if the
+    model is not trained yet."""
     if isinstance(representation, type):
-        if representation.observation is not Representation.observation:  # else only training tells
+        if representation.observation is not Representation.observation:  # unknown before training
             return
         observation = None
     else:
@@ -29,7 +29,7 @@ def check_noise_free(science: Domain, representation: Representation | type[Repr
 
 
 def check_unobserved(science: Domain, names: Sequence[str]) -> None:
-    """An error for a property of an observation, which noise-free items don't have."""
+    """Raise an error for properties of observations, which noise-free items don't have."""
     for name in names:
         if name in science.properties and science.properties[name].observed:
             raise ConfigError(
@@ -38,18 +38,18 @@ def check_unobserved(science: Domain, names: Sequence[str]) -> None:
 
 
 def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | None:
-    """The part that every item shall hold, None where none is requested."""
+    """The scaffold that every item must contain, or None."""
     if settings.scaffold is None:
         return None
     if settings.raw:
-        raise ConfigError("Expected `raw` or `scaffold`: raw draws are kept without a look at what they hold.")
+        raise ConfigError("Expected `raw` or `scaffold`: raw draws are kept without a check of what they contain.")
     if science.structures is None or science.structures.read_scaffold is None:
         raise ConfigError(f"Expected a domain with scaffolds (molecules), {plain_name(science.name)} has none.")
     return science.structures.read_scaffold(Path(settings.scaffold))
 
 
 def check_patterns(science: Domain, settings: GenerateSettings) -> tuple[Scaffold | None, tuple[str, ...]]:
-    """The part that every item shall hold, and the patterns to keep, its own among them; a wrong one is an error."""
+    """The scaffold, and the patterns to keep with that of the scaffold; wrong patterns are an error."""
     scaffold = read_scaffold(science, settings)
     keep = (*settings.keep, *([scaffold.pattern] if scaffold is not None else []))
     constraint_of(science, keep, settings.forbid, None)

@@ -1,4 +1,4 @@
-"""How the diffusions of a generation draw: sampler, steps and guidance, where settings name them."""
+"""Settings of diffusion sampling in `generate`: sampler, steps and guidance."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sciencegen.config import GenerateSettings
 from sciencegen.errors import ConfigError
 
 DRAWING = ("sampler", "steps", "guidance")
-"""Settings of how a diffusion draws."""
+"""Names of the settings."""
 
 
 def drawing_words(settings: GenerateSettings) -> list[str]:
-    """What the settings say of it and of what is best, in words: `sampler heun`."""
+    """The settings of sampling and ranking as phrases, such as `sampler heun`."""
     values = settings.model_dump(include=set(DRAWING), exclude_none=True)
     drawn = [f"{name} {values[name]}" for name in DRAWING if name in values]
     best = [f"best of {settings.best_of}"] * (settings.best_of > 1)
@@ -23,7 +23,7 @@ def drawing_words(settings: GenerateSettings) -> list[str]:
 
 
 def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool = True) -> None:
-    """Let a model's diffusions draw as the settings say. required: it is an error if there are none."""
+    """Apply the settings to a model's diffusions. required: raise an error if it has none."""
     names = settings.model_dump(include=set(DRAWING), exclude_none=True)
     if not names:
         return
@@ -34,7 +34,7 @@ def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool =
 
 
 def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
-    """The error for settings that need a model which draws in steps."""
+    """The error for settings that need a diffusion model."""
     what = ", ".join(f"`{name}`" for name in names)
     return ConfigError(
         f"Expected a diffusion for {what}, the model in {model.folder} (recipe '{model.recipe.name}') takes no steps "
@@ -43,18 +43,18 @@ def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
 
 
 def check_drawing(settings: GenerateSettings) -> None:
-    """An error for an unknown sampler, before a model is at hand."""
+    """Raise an error for an unknown sampler, before a model is loaded."""
     if settings.sampler is not None:
         from sciencegen.diffusion.samplers import sampler
 
         sampler(settings.sampler)
 
 
-def check_guidance(settings: GenerateSettings, conditions: Sequence[Condition], heard: Collection[str]) -> None:
-    """An error for guidance where a model is told nothing. heard: what it is conditioned on."""
-    if settings.guidance and not any(one.name in heard for one in conditions):
-        known = ", ".join(sorted(heard)) or "nothing"
+def check_guidance(settings: GenerateSettings, conditions: Sequence[Condition], known: Collection[str]) -> None:
+    """Raise an error for guidance without a condition. known: properties that the model is conditioned on."""
+    if settings.guidance and not any(one.name in known for one in conditions):
+        names = ", ".join(sorted(known)) or "nothing"
         raise ConfigError(
-            f"Expected a condition that the model is told with `guidance`, got none (it is conditioned on {known}). "
+            f"Expected a condition of the model with `guidance`, got none (it is conditioned on {names}). "
             "Add `where`, or leave `guidance` out."
         )

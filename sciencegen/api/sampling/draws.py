@@ -1,4 +1,4 @@
-"""Draws of a model as decoded rows: noise of the prior, conditions, and what steers a diffusion on its way."""
+"""Draws of a model as decoded rows: noise, conditions, and steering of diffusions."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from sciencegen.diffusion.steering import SteeredModel
 
 Merit = Callable[[Sequence[Item]], Sequence[float]]
-"""Items to how good each is, in nats; NaN where that can't be said."""
+"""Items to their rewards in nats, NaN if unknown."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Decoded rows in the order of their draws, `settings.best_of` in a row for each item.
+    """Decoded rows in the order of draws; each item has `settings.best_of` consecutive rows.
 
     Parameters
     ----------
     model : LoadedModel
     settings : GenerateSettings
     conditions : sequence of Condition
-        Of which the model is told those that it knows.
+        The model gets those that it is conditioned on.
     few : bool
-        Decode no more draws than are wanted, for slow models: what a draw is may then round by their number.
+        Decode no more draws than requested, for slow models; the rounding may then depend on their number.
     particles : int
-        Of each draw; more than 1 for a model that is steered.
+        Particles of each draw; more than 1 if the model is steered.
     merit : Merit, optional
-        What it is steered to.
+        The reward for steering.
     """
 
     model: LoadedModel
@@ -58,17 +58,17 @@ class Draws:
 
     @property
     def wanted(self) -> int:
-        """Most items that are drawn."""
+        """Maximum number of items to draw."""
         return self.settings.n if self.settings.raw else self.settings.n * self.settings.attempts
 
     def __iter__(self) -> Iterator[Mapping[str, np.ndarray]]:
-        """Threads say how many compute chunks are worked on at once, `batch_size` how many may wait."""
+        """Iterate over rows. Threads decode compute chunks in parallel; `batch_size` limits how many wait."""
         ahead = self.settings.batch_size // COMPUTE_CHUNK
         for batch in map_threaded(self._decode, self._parts(), self.model.threads, ahead):
             yield from split_rows(batch)
 
     def _parts(self) -> Iterator[tuple[int, slice]]:
-        """Compute chunks and rows of them."""
+        """(compute chunk, rows in it) for each batch."""
         together = self.settings.best_of * self.particles
         if not self.few and together == 1:
             return self.model.space.parts(self.wanted)
@@ -80,7 +80,7 @@ class Draws:
         )
 
     def _decode(self, part: tuple[int, slice]) -> Batch:
-        """All draws of some items, those of an item in a row."""
+        """Decode all draws of some items; the draws of an item are consecutive."""
         (chunk, rows), space, count = part, self.model.space, self.settings.best_of
         condition = self._condition(chunk)
         asked = None if condition is None else condition[rows].repeat(count, 0)
@@ -96,7 +96,7 @@ class Draws:
         return steer(self.model, noise.reshape(-1, self.particles, space.size), asked, self.merit)
 
     def _condition(self, chunk: int) -> np.ndarray | None:
-        """Standardized rows; each item's target is drawn in its asked-for range."""
+        """Standardized condition rows; each item's target is drawn from the requested range."""
         representation = self.model.representation
         used = [c for c in self.conditions if c.name in representation.properties]
         if not used:
@@ -111,7 +111,7 @@ class Draws:
 def steer(
     model: LoadedModel, noise: Float[np.ndarray, "item particle latent"], condition: np.ndarray | None, merit: Merit
 ) -> Batch:
-    """One item of each row of particles, steered by what its estimates on the way are worth. On the CPU."""
+    """Draw one item from each row of particles, steered by the reward of intermediate estimates. On the CPU."""
     import torch
 
     from sciencegen.diffusion.steering import Steering
@@ -133,7 +133,7 @@ def steer(
 
 
 def steerable(model: LoadedModel) -> SteeredModel:
-    """The model as one that draws in steps, each of which may be steered; an error for another."""
+    """The model as a `SteeredModel`; an error for a model that can't be steered."""
     from sciencegen.diffusion.steering import SteeredModel
 
     if not isinstance(model.model, SteeredModel):

@@ -1,4 +1,4 @@
-"""Generate: draw from the (conditional) prior, decode, check, keep what is new. Memory stays flat however many."""
+"""Generate: draw from the (conditional) prior, decode, check, and keep new items, in constant memory."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from sciencegen.items import Cell, Item, Refusal
 from sciencegen.scoring.oracles import with_annotations
 
 Result = Judged | Refusal | Failure
-"""Of one draw."""
+"""The result of one draw."""
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
-"""Of draws: what became a row, is no item, isn't how its item is written, came before, fails what is asked, couldn't be
-judged (an oracle's error, a crash, a time-out)."""
+"""Counts of draws: written as rows, all draws, not decodable, not in canonical form, duplicates, not meeting the
+request, and not evaluated because of an error, a crash or a time-out."""
 
 ROWS_PER_TASK = 64
-"""Decoded rows that a worker judges at once; it divides the compute chunk."""
+"""Decoded rows that a worker evaluates at once; it divides the compute chunk."""
 
 
 class Generation:
-    """Rows in the order of their draws, as columns `item` and one for each property that was asked for, with what else
-    predictors say of theirs.
+    """Rows in the order of draws, with the column `item`, one for each requested property, and the further columns of
+    predictors.
 
-    few: decode no more draws than are wanted, for slow models: what a draw is may then round by their number. With
-    `settings.best_of` a draw is the best of so many.
+    few: decode no more draws than requested, for slow models; the rounding may then depend on their number. With
+    `settings.best_of`, a draw is the best of so many.
     """
 
     def __init__(self, request: DrawRequest, few: bool = False) -> None:
@@ -47,7 +47,7 @@ class Generation:
         self.draws = self._draws(few)
 
     def _draws(self, few: bool) -> Draws:
-        """What is decoded; of a model that is steered, by what the goals say of its estimates on the way."""
+        """The decoded rows; a steered model gets the merit of intermediate estimates by the goals."""
         request, particles = self.request, particles_of(self.settings)
         if particles == 1:
             return Draws(self.model, self.settings, request.conditions, few)
@@ -75,7 +75,7 @@ class Generation:
                 return
 
     def _best(self, results: Sequence[Result]) -> Sequence[Result]:
-        """Of the draws of each item the best of those that satisfy everything; the first one where none does."""
+        """For each item, the best of its draws that meet the request; the first draw if none does."""
         count = self.settings.best_of
         if count == 1:
             return results
@@ -99,7 +99,7 @@ class Generation:
         return tuple(name for name in self.request.names if name not in self.request.own)
 
     def _with_own(self, results: Sequence[Result]) -> Sequence[Result]:
-        """The same with the values of the model's own oracles."""
+        """Add the values of the model's own oracles to the results."""
         judged = [result for result in results if isinstance(result, Judged)]
         oracles = self.request.own
         if not oracles or not judged:
@@ -117,7 +117,7 @@ class Generation:
         return [whole(result) if isinstance(result, Judged) else result for result in results]
 
     def _take(self, results: Sequence[Result], seen: FirstOccurrences) -> dict[str, list[Cell]]:
-        """The rows that are kept of these draws, and the counts."""
+        """The rows to keep of these draws; the counts are updated."""
         chunk: dict[str, list[Cell]] = {name: [] for name in self.columns}
         fresh = self._fresh(results, seen)
         for index, result in enumerate(results):
@@ -139,7 +139,7 @@ class Generation:
         return chunk
 
     def _count_lost(self, result: Refusal | Failure) -> None:
-        """A draw that is no item, or one that could not be judged."""
+        """Count a draw that is no item or could not be evaluated."""
         if not isinstance(result, Failure):
             self.undecoded += 1
             return
@@ -147,7 +147,7 @@ class Generation:
         self.first_failure = self.first_failure or result.reason
 
     def _fresh(self, results: Sequence[Result], seen: FirstOccurrences) -> dict[int, bool]:
-        """Which draws satisfy everything that is asked, and whether each is new."""
+        """Index of each draw that meets the request -> whether it is new."""
         if self.settings.raw:
             return {}
         judged = {index: result for index, result in enumerate(results) if isinstance(result, Judged)}

@@ -1,4 +1,4 @@
-"""What is told of each draw: its item, identity, properties, and whether it is accepted."""
+"""Evaluation of draws: item, key, properties, and whether it is accepted."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 
 class Judged(NamedTuple):
-    """Of a decoded row: the item as text, its identity, its properties (`with_annotations` of the names), whether the
-    row is well formed, and whether the item holds all patterns to keep and none that is forbidden.
+    """An evaluated row: the item as text, its key, its properties (`with_annotations` of the names), whether the row is
+    well formed, and whether the item contains all patterns to keep and no forbidden one.
     """
 
     text: str
@@ -36,9 +36,9 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge(InDomain):
-    """Decoded rows to `Judged`, or why a row is no item. The domain itself defines an item's key.
+    """Decoded rows to `Judged`, or to refusals. The key of an item is that of the plain domain.
 
-    A row's tensors come as arrays: a tensor would travel between processes as shared memory.
+    Rows hold arrays instead of tensors, since tensors would be passed between processes as shared memory.
     """
 
     recipe: str
@@ -47,10 +47,10 @@ class Judge(InDomain):
     keep: tuple[str, ...]
     forbid: tuple[str, ...]
     strict: bool = True
-    """Whether to look if rows are well formed (`Representation.well_formed`); else all count as such."""
+    """Whether to check that rows are well formed (`Representation.well_formed`); else all count as well formed."""
     predictors: tuple[tuple[str, str], ...] = ()
     observe: int | None = None
-    """The seed by which items become what an instrument sees of them, once judged; None: they stay as they are."""
+    """The seed for observing items with the instrument after their evaluation; None: items are not observed."""
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Judged | Refusal]:
         domain, plain = domain_of(self.domain), plain_of(self.domain)
@@ -73,7 +73,7 @@ class Judge(InDomain):
         ]
 
     def _observed(self, representation: Representation, items: Sequence[Item]) -> Sequence[Item]:
-        """The items as they are written."""
+        """The items to write: observed by the instrument if requested."""
         observation = representation.observation
         if self.observe is None or observation is None or observation.instrument is None:
             return items
@@ -109,7 +109,7 @@ def join_rows(rows: Sequence[Mapping[str, np.ndarray]]) -> Batch:
 def _measured(
     domain: Domain, items: Sequence[Item], names: Sequence[str], observed: Sequence[Item] | None
 ) -> dict[str, list[float]]:
-    """Property -> its value of each item."""
+    """Property -> its values for the items."""
     found: dict[str, list[float]] = {}
     for of_observation in (False, True):
         chosen = [name for name in names if domain.properties[name].observed == of_observation]
@@ -124,11 +124,11 @@ def measure_all(
     representation: Representation | None = None, predictors: Collection[str] = (),
     observed: Sequence[Item] | None = None,
 ) -> list[list[Cell]]:  # fmt: skip
-    """[item column] of properties, of what the representation measures, and of other oracles, NaN where one fails.
+    """[item column] of properties, of the representation's own measures, and of other oracles; NaN for failures.
 
     The columns are `with_annotations(names, predictors)`. oracle: finds oracles by name; None: those of the domain.
-    observed: the items as they are written, where an instrument sees them so. Oracles that learned from such items
-    score these, and properties of an observation are measured of them.
+    observed: the items as observed by an instrument, or None. Oracles that were trained on observed items score these,
+    and properties of observations are measured on them.
     """
     measures = None if representation is None else representation.measures
     own = [] if measures is None else [name for name in names if name in measures.names and name not in predictors]

@@ -1,4 +1,4 @@
-"""Which of several draws of one item is the best: by the goals of `steer`, or by how near it is to `where`."""
+"""Rank several draws of one item by the goals of `steer`, or by their distance to the conditions of `where`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from sciencegen.scoring.oracles import Oracle, Score
 Row = TypeVar("Row")
 
 PARTICLES = 8
-"""Of a steered draw, unless told otherwise."""
+"""Default number of particles of a steered draw."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """How draws of one item compare.
+    """A ranking of the draws of one item.
 
     Parameters
     ----------
     goals : tuple of Goal
-        Of `steer`.
+        The goals of `steer`.
     conditions : tuple of Condition
-        Of `where`; they count where there are no goals.
+        The conditions of `where`; they are used without goals only.
     scales : mapping
-        Property -> what is much of it, by which distances from conditions are measured.
+        Property -> scale by which distances to conditions are divided.
     """
 
     goals: tuple[Goal, ...]
@@ -43,11 +43,11 @@ class Ranking:
 
     @property
     def names(self) -> list[str]:
-        """Of what the goals ask."""
+        """The properties of the goals."""
         return [goal.name for goal in self.goals]
 
     def merit(self, values: Mapping[str, Cell]) -> float:
-        """The greater the better. values: cells of the item's row, by column."""
+        """The merit of an item; greater is better. values: cells of its row, by column."""
         if not self.goals:
             return -sum(self._distance(one, float(values[one.name])) for one in self.conditions)
         scores = {name: _score(name, values) for name in self.names}
@@ -55,7 +55,7 @@ class Ranking:
         return -math.inf if math.isnan(found) else found
 
     def merits(self, items: Sequence[Item], oracles: Mapping[str, Oracle]) -> list[float]:
-        """The same of items by the goals alone, NaN where an oracle fails. oracles: of the goals' names."""
+        """Merits of items by the goals only, NaN if an oracle fails. oracles: by the goals' names."""
         columns = {name: score_safely(oracle, items) if items else [] for name, oracle in oracles.items()}
         rows = ({name: column[row] for name, column in columns.items()} for row in range(len(items)))
         return [desirability(self.goals, row) for row in rows]
@@ -71,12 +71,12 @@ def _score(name: str, values: Mapping[str, Cell]) -> Score:
 
 
 def read_ranking(domain: Domain, settings: GenerateSettings, checked: Sequence[Condition]) -> Ranking:
-    """checked: conditions that can be looked at.
+    """Check the settings of a ranking. checked: conditions that can be measured.
 
     Raises
     ------
     ConfigError
-        If nothing says what is best, or goals are given that nothing uses.
+        If there is nothing to rank by, or if goals have no effect.
     """
     goals = tuple(read_goals(domain, settings.steer)) if settings.steer else ()
     check_domains(goals, settings.predictors)
@@ -96,14 +96,14 @@ def read_ranking(domain: Domain, settings: GenerateSettings, checked: Sequence[C
 
 
 def particles_of(settings: GenerateSettings) -> int:
-    """Particles of each draw; 1 of a generation that isn't steered."""
+    """Number of particles of each draw; 1 without steering."""
     if settings.particles is not None:
         return settings.particles
     return PARTICLES if settings.steer and settings.best_of == 1 else 1
 
 
 def in_groups(results: Iterable[Sequence[Row]], size: int) -> Iterator[list[Row]]:
-    """The same rows in lists whose lengths are multiples of `size`."""
+    """Regroup rows into lists whose lengths are multiples of `size`."""
     waiting: list[Row] = []
     for rows in results:
         waiting += rows

@@ -1,4 +1,4 @@
-"""What is asked of a model's draws, looked up and checked before the first of them."""
+"""The request for draws of a model, checked before drawing."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ UNCHECKED = "the model is told '{}', but nothing here can check it"
 
 @dataclass(frozen=True)
 class DrawRequest:
-    """What is asked of draws.
+    """A checked request for draws.
 
-    conditions: of `where`; checked: those that can be looked at. ranking: which of several draws is the best. book:
-    finds oracles. names: of what is measured of every draw. scaffold: a part that every item holds; keep: patterns,
-    the scaffold's among them.
+    conditions: of `where`; checked: those that can be measured. ranking: compares several draws of an item. book:
+    finds oracles. names: properties to measure of every draw. scaffold: a part that every item contains; keep:
+    patterns, with that of the scaffold.
     """
 
     model: LoadedModel
@@ -41,7 +41,7 @@ class DrawRequest:
 
     @property
     def values(self) -> list[str]:
-        """Columns of what is measured."""
+        """Columns of measured values."""
         return with_annotations(self.names, self.settings.predictors)
 
     @property
@@ -50,19 +50,19 @@ class DrawRequest:
 
     @property
     def observes(self) -> bool:
-        """Whether items are written as an instrument sees them, where the model makes them as they are."""
+        """Whether the model's noise-free items are written as observed by an instrument."""
         observation = self.model.representation.observation
         return not self.settings.noise_free and observation is not None and observation.instrument is not None
 
     @property
     def notes(self) -> list[str]:
-        """What a user may not expect."""
-        told = self.model.space.properties
-        free = [c.name for c in self.conditions if c.name not in told]
+        """Messages about things that a user may not expect."""
+        known = self.model.space.properties
+        free = [c.name for c in self.conditions if c.name not in known]
         form, unchecked = self.model.domain.name, [c.name for c in self.conditions if c not in self.checked]
         return [
             *(
-                f"the model isn't conditioned on '{name}' (but on {', '.join(told) or 'nothing'}): it only filters"
+                f"the model isn't conditioned on '{name}' (but on {', '.join(known) or 'nothing'}): it only filters"
                 for name in free
             ),
             *(
@@ -76,7 +76,7 @@ class DrawRequest:
 
     @property
     def _beyond(self) -> list[str]:
-        """Which conditions lie where the domain's data have nothing."""
+        """Notes on conditions outside the range of the domain's data."""
         properties = self.model.domain.properties
         return [
             f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none may meet it, "
@@ -87,12 +87,12 @@ class DrawRequest:
 
     @property
     def own(self) -> dict[str, Oracle]:
-        """Oracles that need the model itself, which workers don't have."""
+        """Oracles that need the model, so they can't run in workers."""
         elsewhere = (*measures_of(self.model), *self.settings.predictors)
         return {name: self.book.own[name] for name in self.names if name in self.book.own and name not in elsewhere}
 
     def oracle(self, name: str) -> Oracle:
-        """What measures this name, here and not in a worker."""
+        """The oracle of this name, for use in this process."""
         measures = self.model.representation.measures
         if measures is None or name not in measures.names or name in self.settings.predictors:
             return self.book.resolve(name)
@@ -100,11 +100,11 @@ class DrawRequest:
 
 
 def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest:
-    """Look up what settings ask of a model's draws; what is wrong is an error before any work."""
-    told, own = model.space.properties, model.oracles
+    """Check the settings and resolve their names; wrong ones are an error before any drawing."""
+    known, own = model.space.properties, model.oracles
     conditions = parse_conditions(settings.where, model.domain, model.representation)
-    book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=told)
-    checked = [c for c in conditions if c.name not in told or _can_measure(model, settings, own, c.name)]
+    book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=known)
+    checked = [c for c in conditions if c.name not in known or _can_measure(model, settings, own, c.name)]
     ranking = read_ranking(model.domain, settings, checked)
     requested = [*(condition.name for condition in checked), *ranking.names]
     names = tuple(dict.fromkeys([*requested, *settings.include, *settings.predictors]))
@@ -115,12 +115,12 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
         check_noise_free(model.domain, model.representation)
         check_unobserved(model.domain, names)
     scaffold, keep = check_patterns(model.domain, settings)
-    check_guidance(settings, conditions, told)
+    check_guidance(settings, conditions, known)
     return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep)
 
 
 def measures_of(model: LoadedModel) -> tuple[str, ...]:
-    """What the model's representation measures itself."""
+    """Names of the representation's own measures."""
     measures = model.representation.measures
     return () if measures is None else measures.names
 

@@ -1,1 +1,1 @@
-"""Domains and their forms by name, and the tasks that worker processes do with their items."""
+"""Domains and their forms by name, and tasks on their items for worker processes."""

@@ -22,27 +22,27 @@ def domain_of(name: str) -> Domain:
 
 
 def in_form(domain: str, form: str) -> str:
-    """The name of a form of a domain, "" being the domain itself."""
+    """The name of a domain's form; for the form "" the name of the domain."""
     return f"{domain}/{form}" if form else domain
 
 
 def plain_name(domain: str) -> str:
-    """The name of the domain itself, of one of its forms."""
+    """The name of the plain domain, from its own name or that of a form."""
     return domain.partition("/")[0]
 
 
 def plain_of(domain: str) -> Domain:
-    """The domain itself of a form: it defines an item's identity, whatever more a form knows of it."""
+    """The plain domain of a form. It defines the keys of items; forms only add information."""
     return domain_of(plain_name(domain))
 
 
 def family_of(science: Domain) -> Family | None:
-    """What items of a form have in common, where they are of one family; None of other forms and domains."""
+    """The family of a form whose items are aligned; None for other forms and domains."""
     return None if science.form is None else science.form.family
 
 
 def points_of(name: str) -> ReadPoints:
-    """How a form of a domain reads the points of items."""
+    """The function by which a form reads the points of items; an error if it has none."""
     structures = domain_of(name).structures
     if structures is None or structures.points is None:
         domain, _, form = name.partition("/")
@@ -51,17 +51,17 @@ def points_of(name: str) -> ReadPoints:
 
 
 def plain_text(domain: str, item: Item) -> str:
-    """An item of a form as a table holds it: the domain's own text of it (molecules: SMILES)."""
+    """The text of a form's item in tables: that of the plain domain (molecules: SMILES)."""
     form = domain_of(domain).form
     return plain_of(domain).items.text(item if form is None else form.plain(item))
 
 
 def adapted(domain: str, oracle: Oracle) -> Oracle:
-    """An oracle of the domain's own items, for those of the form."""
+    """Adapt an oracle of plain items to items of the form."""
     form = domain_of(domain).form
     return oracle if form is None else form.adapt_oracle(oracle)
 
 
 def reads_folders(domain: str) -> bool:
-    """Whether the domain reads a folder as it does a file."""
+    """Whether the domain can read a folder of files."""
     return domain_of(domain).items.reads_folders

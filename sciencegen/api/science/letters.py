@@ -1,4 +1,4 @@
-"""Items as letters in columns, of domains that draw them so."""
+"""Items as aligned letters, in domains that draw them as letters."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sciencegen.report.letters import Letters
 from sciencegen.report.sites import Sites
 
 WIDTH, HEIGHT = 220, 160
-"""Of a picture in a table, in pixels."""
+"""Size of a picture in a table, in pixels."""
 
 
 def letters_of(science: Domain) -> Letters | None:
-    """The domain's letters, None for a domain without."""
+    """The domain's `Letters`, None for a domain without letters."""
     return None if science.pictures is None else science.pictures.letters
 
 
 def align(science: Domain, texts: Sequence[str], reference: ReferenceLike | None) -> Sites | None:
-    """Items in common columns, None where there are none."""
+    """Align items in columns; None without items or letters."""
     letters = letters_of(science)
     return None if letters is None or not texts else letters.align(texts, reference)
 
 
 def picture(science: Domain, item: Item, reference: ReferenceLike | None) -> str:
-    """An item drawn, against the reference where there is one."""
+    """A picture of an item, with changes relative to the reference if there is one."""
     letters = letters_of(science)
     if letters is None or reference is None:
         return science.render(item, WIDTH, HEIGHT)

@@ -1,4 +1,4 @@
-"""Items that a table names against one of them: `wild_type`."""
+"""Names of items relative to a reference, the wild type."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sciencegen.errors import ConfigError
 from sciencegen.items import NAME_COLUMN, NAMES_OR_COUNTS, VARIANT_COLUMNS, Item, Refusal, Row
 
 NameSuffixes = Callable[[Sequence[Item]], list[str]]
-"""Items -> how their names end in a file that numbers the parts of an item (proteins: `/24-286`)."""
+"""Items -> suffixes of their names in files that number the parts of an item (proteins: `/24-286`)."""
 
 Described = TypeVar("Described")
 
 
 def variants_of(science: Domain) -> Variants:
-    """The variants of a domain; an error for a domain without."""
+    """The variants of a domain; an error for a domain without variants."""
     if science.variants is None:
         raise ConfigError(f"Expected no `wild_type`: {science.name} have no variants by name.")
     return science.variants
@@ -37,12 +37,12 @@ def _read(domain: str, source: str) -> Reference:
 
 
 def reference_of(science: Domain, source: str | Reference | None) -> Reference | None:
-    """What items are named against, or None; source: its text, a file, or the reference itself."""
+    """The reference of names, or None. source: its text, a file, or a reference."""
     return _read(science.name, source) if isinstance(source, str) and source else source or None
 
 
 def names_of(science: Domain, source: str | Reference | None) -> VariantNames | None:
-    """The variants of a reference by name, or None without one."""
+    """The names of a reference's variants; None without a reference."""
     reference = reference_of(science, source)
     return None if reference is None or science.variants is None else science.variants.names(reference)
 
@@ -50,20 +50,20 @@ def names_of(science: Domain, source: str | Reference | None) -> VariantNames | 
 def constraint_of(
     science: Domain, keep: Sequence[str], forbid: Sequence[str], reference: Reference | None = None
 ) -> Callable[[Item], bool]:
-    """The test of patterns of the domain, of variants of a reference where there is one."""
+    """A test of items by the domain's patterns. reference: whose variants the items are, or None."""
     make = no_patterns if science.moves is None else science.moves.constraint
     return make(keep, forbid, reference)
 
 
 def exempt_motifs(science: Domain, reference: Reference | None, forbid: Sequence[str]) -> list[str]:
-    """Notes on the forbidden patterns that the reference itself holds."""
+    """Notes on forbidden patterns that the reference itself contains."""
     if reference is None or science.variants is None:
         return []
     return science.variants.exempt_motifs(reference, forbid)
 
 
 def parse_texts(science: Domain, texts: Sequence[str], source: str | Reference | None) -> list[Item | Refusal]:
-    """Items, or why a text is none; source: of the reference that texts may be named against."""
+    """Parse texts to items or refusals. source: of the reference that names in texts refer to."""
     reference, parse = reference_of(science, source), science.items.parse
     if reference is None:
         return [parse(text) for text in texts]
@@ -73,10 +73,10 @@ def parse_texts(science: Domain, texts: Sequence[str], source: str | Reference |
 
 @dataclass(frozen=True)
 class ReadItems(InDomain):
-    """Texts to (text, key, name) each, or why not; runs in the workers.
+    """Texts to (text, key, name) each, or a refusal; runs in the workers.
 
-    reference: what they may be named against. Then what has no name is refused (of a protein, one of another length);
-    without one names are empty.
+    reference: names in texts refer to it. Items that have no name relative to it are refused (proteins of another
+    length). Without a reference, names are empty.
     """
 
     reference: Reference | None = None
@@ -99,9 +99,9 @@ class ReadItems(InDomain):
 def read_rows_of(
     science: Domain, path: Path, column: str | None, source: str | Reference | None, whole: bool = False
 ) -> Iterator[Row]:
-    """The rows of a file; with a reference, of a table the column of names comes before that of items, unless this has
-    the name that our own tables give it: a name means nothing without its numbering, an item does. whole: as of
-    `read_table`, of a table."""
+    """Read the rows of a file. With a reference, a table's column of names is preferred to its column of items, except
+    to the column `item` of sciencegen's own tables, because a name depends on the numbering. whole: as in
+    `read_table`."""
     reference_of(science, source)  # a wrong one is an error before any row is read
     if source and path.name.lower().endswith(READ_TABLES):
         return read_table(path, columns_of(science, source), column, whole)
@@ -110,21 +110,21 @@ def read_rows_of(
 
 @dataclass(frozen=True)
 class NameConflicts:
-    """Rows that hold an item and a name. refused: where the name is another item's; notes: on names that are nobody's,
-    in words."""
+    """Conflicts in rows that hold an item and a name. refused: rows whose name is that of another item; notes: messages
+    about names that are no variant."""
 
     refused: list[Refused]
     notes: list[str]
 
     def agreeing(self, pairs: Sequence[tuple[Row, Described]]) -> list[tuple[Row, Described]]:
-        """The pairs without those of refused rows."""
+        """The pairs of rows that are not refused."""
         lines = {line for line, _, _ in self.refused}
         return [pair for pair in pairs if pair[0].line not in lines]
 
 
 def name_conflicts(names: VariantNames | None, rows: Sequence[tuple[Row, str]]) -> NameConflicts:
-    """Where (row, item) pairs of one table with all its cells name another item than they hold: a column that slipped
-    against another in a spreadsheet makes every row a wrong one. names: of the reference, or None without one."""
+    """Find rows of a table whose name and item differ: columns that were shifted relative to each other in a
+    spreadsheet make every row wrong. rows: (row with all cells, item). names: of the reference, or None."""
     if names is None:
         return NameConflicts([], [])
     refused, strange = [], 0
@@ -146,21 +146,21 @@ def name_conflicts(names: VariantNames | None, rows: Sequence[tuple[Row, str]]) 
 
 
 def name_column(reference: Reference | None) -> str:
-    """The column in which our tables name items against a reference, "" without one."""
+    """The column of names in sciencegen's own tables, "" without a reference."""
     return "" if reference is None else NAME_COLUMN
 
 
 def columns_of(science: Domain, source: object) -> tuple[str, ...]:
-    """Accepted columns of items, most preferred first. source: true where items may be named against a reference."""
+    """Accepted names of the column of items, most preferred first. source: true if items may be given by name."""
     first, *others = science.items.columns
     return (first, *VARIANT_COLUMNS, *others, NAMES_OR_COUNTS) if source else science.items.columns
 
 
 @dataclass
 class Numbering:
-    """How rows fit a reference's numbering, gathered chunk by chunk; nothing where there is no reference.
+    """Collects, chunk by chunk, how rows fit a reference's numbering; nothing without a reference.
 
-    names: of the reference, or None. refused: rows that fit nothing; fitted: rows that were read by name.
+    names: of the reference, or None. refused: number of refused rows; fitted: number of rows that were read by name.
     """
 
     names: VariantNames | None
@@ -169,7 +169,7 @@ class Numbering:
     fitted: int = 0
 
     def look(self, texts: Sequence[str], good: Sequence[str], refused: int) -> None:
-        """texts: of all rows; good: of those that were read. refused: how many weren't."""
+        """Add a chunk. texts: of all rows; good: of those that were read. refused: number of the others."""
         self.refused += refused
         if self.names is not None:
             self.places |= self.names.places(texts)
@@ -177,18 +177,18 @@ class Numbering:
 
     @property
     def hint(self) -> str:
-        """What would make refused rows fit, "" where nothing would."""
+        """The change of numbering that would make refused rows fit, "" if there is none."""
         return self.names.hint(self.places) if self.refused and self.names is not None else ""
 
     def hinted(self, refused: Sequence[Refused]) -> list[Refused]:
-        """Refused rows, each with that."""
+        """Add the hint to the reasons of refused rows."""
         hint = self.hint
         return [(line, text, f"{reason}; {hint}" if hint else reason) for line, text, reason in refused]
 
     @property
     def notes(self) -> list[str]:
-        """The same once, for people, with the remedy; of fewer rows that fitted than were refused that they may have
-        done so by chance."""
+        """A note with the hint and the remedy. If fewer rows fitted than were refused, it says that they may fit by
+        chance."""
         if self.names is None or not (hint := self.hint):
             return []
         by_chance = 0 < self.fitted < self.refused

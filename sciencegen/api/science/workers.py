@@ -1,4 +1,4 @@
-"""Tasks of killable workers: records of plain values, because a worker loads its domain by name."""
+"""Tasks for killable workers: records of plain values, since a worker loads its domain by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result", bound=tuple[object, ...])
 
 @dataclass(frozen=True)
 class InDomain:
-    """A task of one domain. Unpickling loads the domain, so that workers inherit its imports from their server."""
+    """A task in a domain. Unpickling loads the domain, so that workers inherit its imports from their server."""
 
     domain: str
 
@@ -33,7 +33,7 @@ class InDomain:
 
 @dataclass(frozen=True)
 class ParseAndMeasure(InDomain):
-    """Texts to (text, key, values, None) or why not; what `data.prepare` wants."""
+    """Texts to (text, key, values, None) or refusals, as `data.prepare` needs them."""
 
     names: tuple[str, ...]
 
@@ -50,7 +50,7 @@ class ParseAndMeasure(InDomain):
 
 @dataclass(frozen=True)
 class Encode(InDomain):
-    """Texts to (standardized text, array) or why not, by a representation given as its JSON."""
+    """Texts to (standardized text, array) or refusals, by a representation given as JSON."""
 
     recipe: str
     representation: str
@@ -70,14 +70,14 @@ class Encode(InDomain):
 
 @cache
 def representation_of(domain: str, recipe: str, text: str) -> Representation:
-    """The representation of a recipe from its JSON, read once in a process."""
+    """The representation of a recipe from its JSON, cached in the process."""
     return domain_of(domain).recipes[recipe].load_representation(json.loads(text))
 
 
 def describe(
     task: Callable[[Sequence[str]], list[Result | Refusal]], rows: Sequence[Row], threads: int
 ) -> tuple[list[tuple[Row, Result]], list[Refused]]:
-    """The rows with what the task says of them, in killable workers, and the refused ones."""
+    """Apply a task to rows in killable workers; returns (row, result) pairs and the refused rows."""
     found: list[Result | Refusal | Failure] = []
     texts, workers = [row.text for row in rows], worker_count(threads)
     for _, members, results in map_chunks_killable(task, texts, processes=workers):

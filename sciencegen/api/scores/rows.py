@@ -1,4 +1,4 @@
-"""Score: properties and other oracles of every item of a file, row by row, whatever the rows are."""
+"""Score: properties and other oracles of every item of a file, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from sciencegen.scoring.oracles import Oracle, Score, cells_of, with_annotations
 ROWS_PER_TASK = 256
 
 SHOWN = 5
-"""Lines that a note names."""
+"""Number of lines that a note lists."""
 
 
 @dataclass(frozen=True)
 class ScoreTexts(InDomain):
-    """Texts to (standardized text, scores) each, or why not; runs in the workers."""
+    """Texts to (standardized text, scores) each, or a refusal; runs in the workers."""
 
     names: tuple[str, ...]
     predictors: tuple[tuple[str, str], ...]
     whole: bool = False
-    """The text is that of the form, coordinates included; else the domain's own, as tables have it."""
+    """Whether texts are those of the form, with coordinates; else those of the plain domain, as in tables."""
     wild_type: str = ""
-    """What the texts may be named against."""
+    """The reference that names in texts refer to."""
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
@@ -51,7 +51,7 @@ class ScoreTexts(InDomain):
 
 @dataclass(frozen=True)
 class ScoredChunk:
-    """values: columns of the scored rows. refused: rows that are no item, and scores that failed."""
+    """A chunk of results. values: columns of scored rows. refused: rows that are no item, and failed scores."""
 
     values: dict[str, list[Any]]
     refused: list[Refused]
@@ -59,19 +59,19 @@ class ScoredChunk:
 
 @dataclass(frozen=True)
 class OwnColumns:
-    """carried: a table's own columns that come along. lost: those whose names ours have, and say something else."""
+    """Other columns of an input table. carried: copied to the output. lost: dropped, as scores have these names."""
 
     carried: tuple[str, ...]
     lost: tuple[str, ...]
 
     @property
     def notes(self) -> list[str]:
-        told = f"columns of the table that aren't carried along, since ours have their names: {', '.join(self.lost)}"
-        return [told] if self.lost else []
+        lost = f"columns of the table that aren't copied, since scores have these names: {', '.join(self.lost)}"
+        return [lost] if self.lost else []
 
 
 def own_columns(rows: Iterable[Mapping[str, Any]], ours: Sequence[str], alike: Collection[str]) -> OwnColumns:
-    """Of a table's first rows (`Row.cells`). alike: names of ours that say the same as theirs."""
+    """The other columns, from a table's first rows (`Row.cells`). alike: output columns with the input's content."""
     theirs = dict.fromkeys(name for cells in rows for name in cells)
     lost = tuple(name for name in theirs if name in ours and name not in alike)
     return OwnColumns(tuple(name for name in theirs if name not in ours), lost)
@@ -79,11 +79,11 @@ def own_columns(rows: Iterable[Mapping[str, Any]], ours: Sequence[str], alike: C
 
 @dataclass(frozen=True)
 class ScoringTask:
-    """What every row is scored by, checked.
+    """A checked scoring task.
 
-    domain: of the items, its name or that of a form. names: of all columns of scores. predictors: name -> folder.
-    here: oracles that workers don't have, a model's own. wild_type: what rows may be named against, "" for nothing.
-    whole: items come as the texts of the form, to be written as its files; else as the domain's own, for tables.
+    domain: name of the items' domain or form. names: of all columns of scores. predictors: name -> folder. here: a
+    model's own oracles, which run in this process. wild_type: the reference that names in rows refer to, or "".
+    whole: items are written as texts of the form, for its files; else as those of the plain domain, for tables.
     threads, timeout_s: of the workers.
     """
 
@@ -100,7 +100,7 @@ class ScoringTask:
 def scoring_task(
     domain: str, settings: ScoreSettings, whole: bool = False, further: Mapping[str, Oracle] | None = None
 ) -> ScoringTask:
-    """The task that settings ask for; a wrong name is an error. further: a model's own oracles."""
+    """The task of these settings; a wrong name is an error. further: a model's own oracles."""
     further, predictors = further or {}, settings.predictors
     chosen = [*(settings.names or further), *predictors] or list(domain_of(domain).properties)
     names = tuple(dict.fromkeys(chosen))
@@ -113,8 +113,8 @@ def scoring_task(
 
 
 class Scoring:
-    """Chunks of scored rows in the order of the input; with the column `id` where one of the first rows has a name, of
-    names against a wild type where there is one, and those of `Row.cells`, whose names ours win over."""
+    """Chunks of scored rows in the order of the input. There is a column `id` if one of the first rows has a name, a
+    column of names relative to a wild type if there is one, and the input's columns with names other than these."""
 
     def __init__(self, task: ScoringTask, rows: Iterable[Row]) -> None:
         self.task, science = task, domain_of(task.domain)
@@ -136,7 +136,7 @@ class Scoring:
 
     @property
     def notes(self) -> list[str]:
-        """What was left out of rows that were scored, and what would make others fit; known once they are."""
+        """Notes on ignored parts of scored rows, and on refused rows; complete after the last chunk."""
         return [*self.own.notes, *self._left_out_notes(), *self.numbering.notes]
 
     def _left_out_notes(self) -> list[str]:
@@ -164,7 +164,7 @@ class Scoring:
             yield self._chunk(rows, self._with_own([results] * len(rows) if isinstance(results, Failure) else results))
 
     def _with_own(self, results: Sequence[Any]) -> Sequence[Any]:
-        """The same with the scores of the oracles that workers don't have, in the order of the names."""
+        """Add the scores of the oracles that run in this process, in the order of the names."""
         texts = [result[0] for result in results if isinstance(result, tuple)]
         if not self.task.here or not texts:
             return results

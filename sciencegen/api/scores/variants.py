@@ -1,4 +1,4 @@
-"""Variants of one item, chunk by chunk: what a family and predictors say of each, beside the user's own columns."""
+"""Score variants of one item, chunk by chunk, by a family's model and by predictors."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ ALL_SINGLES = "all-singles"
 COLUMNS, SCORES = ("line", NAME_COLUMN), ("score", "score_sd")
 
 CHUNK = 1024
-"""Variants that are scored at once; those that need a pass of the networks of their own share it."""
+"""Variants that are scored at once; variants that need extra passes of the networks share them."""
 
 
 @dataclass(frozen=True)
 class VariantTask:
-    """What variants are scored by, looked up.
+    """A checked task to score variants.
 
     scorer: of the family, or None. names: how the domain names variants. predictors: name -> folder. classify: scores
-    of all singles -> classes. model: the family's folder. total: of rows, where it is known.
+    of all single mutations -> classes. model: the family's folder. total: number of rows, if known.
     """
 
     domain: str
@@ -47,8 +47,8 @@ class VariantTask:
 
 
 class VariantScoring:
-    """Iterates over `ScoredChunk`s with the columns `line` and of names; of a family `score`, `score_sd`; those of
-    classes; of each predictor x, x_lower, x_upper, x_in_domain; and the table's own, whose names ours win over.
+    """Iterates over `ScoredChunk`s. The columns are `line` and the name; with a family `score` and `score_sd`; those of
+    classes; x, x_lower, x_upper, x_in_domain for each predictor x; and the input's columns with other names.
     """
 
     def __init__(self, task: VariantTask, rows: Iterator[Row]) -> None:
@@ -85,7 +85,7 @@ class VariantScoring:
 
     @property
     def notes(self) -> list[str]:
-        """What is known before the first row."""
+        """Notes that are known before the first row."""
         return [*self.doubts, *self.own.notes, *([] if self.classes is None else self.classes.notes())]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
@@ -100,7 +100,7 @@ class VariantScoring:
             yield ScoredChunk(self._values(good), refused)
 
     def _score(self, texts: Sequence[str]) -> list[Any]:
-        """A record with `name`, or a Refusal. What classes looked at already isn't scored again."""
+        """A record with `name`, or a refusal. Variants that were scored for the classes aren't scored again."""
         if self.scorer is None:
             found = [self.names.read(text) for text in texts]
             return [one if isinstance(one, Refusal) else _Named(one[0]) for one in found]
@@ -123,23 +123,23 @@ class VariantScoring:
         return {name: values[name] if name in values else [own.get(name) for own in cells] for name in self.columns}
 
     def _predicted(self, names: Sequence[str]) -> dict[str, list[Any]]:
-        """Empty where a predictor has nothing to say, as of deletions."""
+        """Columns of the predictors; cells are empty for variants without prediction, such as deletions."""
         items = [self.domain.items.parse(self._text_of(name)) for name in names] if self.oracles else []
         good = [item for item in items if not isinstance(item, Refusal)]
         values: dict[str, list[Any]] = {}
         for name, oracle in self.oracles.items():
             scores = iter(oracle.score(good) if good else [])
             each = [None if isinstance(item, Refusal) else next(scores) for item in items]
-            told = [one for one in each if one is not None]
-            self.predicted += sum(not one.failed for one in told)
-            failures = (f"{name}: {one.failure}" for one in told if one.failed)
+            known = [one for one in each if one is not None]
+            self.predicted += sum(not one.failed for one in known)
+            failures = (f"{name}: {one.failure}" for one in known if one.failed)
             self.first_failure = self.first_failure or next(failures, "")
             cells = [{} if one is None else cells_of(name, one) for one in each]
             values |= {column: [row.get(column) for row in cells] for column in with_annotations([name], [name])}
         return values
 
     def _text_of(self, name: str) -> str:
-        """The item of a name that was read before."""
+        """The item's text of a valid name."""
         found = self.names.read(name)
         assert not isinstance(found, Refusal)
         return found[1]
@@ -148,8 +148,8 @@ class VariantScoring:
         classes = {} if self.classes is None else {"classes": dict(sorted(self.counts.items()))}
         made_by = {} if self.model is None else {"model": self.model}
         notes = [*self.doubts, *self.numbering.notes]
-        told = {"notes": notes} if notes else {}
-        return {"scored": self.scored, "refused": self.refused} | made_by | classes | told
+        noted = {"notes": notes} if notes else {}
+        return {"scored": self.scored, "refused": self.refused} | made_by | classes | noted
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,14 @@ class _Named:
 
 
 def _own_cells(row: Row) -> Mapping[str, Any]:
-    """A table's columns, or the name of a record."""
+    """The cells of a table's row, or the name of a record as column `id`."""
     return row.cells or ({"id": row.id} if row.id else {})
 
 
 def variant_rows(
     variants: str | Path | Sequence[str], scorer: VariantScorer | VariantNames, science: Domain, column: str | None
 ) -> Iterator[Row]:
-    """All singles, names, or the rows of a file of variants, tables with all their cells."""
+    """Rows of all single mutations, of names, or of a file of variants; rows of tables with all cells."""
     if variants == ALL_SINGLES:
         return (Row(line, name) for line, name in enumerate(scorer.all_singles(), 1))
     if not isinstance(variants, str | Path):

@@ -1,1 +1,1 @@
-"""What a search sees of a model, what it knows already, and the tables of what it found."""
+"""The search space of a model, known items, and tables of results."""

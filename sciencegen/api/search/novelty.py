@@ -1,4 +1,4 @@
-"""What is known already: training items by key, and how near a candidate is to them."""
+"""Known items: keys of training items, and similarities of candidates to them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sciencegen.domains.base import Domain
 from sciencegen.items import Item
 
 LARGEST_REFERENCE = 200_000
-"""Training items kept for similarities: evenly spaced ones of a larger set."""
+"""Maximum number of training items kept for similarities; they are evenly spaced in a larger set."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """keys: of the training items read. committed: a set that the domain can ask by name, or None. items: parsed.
-    start: keys of what a search began with, which is no find of its either."""
+    """Known items. keys: of the training items that were read. committed: keys of a training set that the domain ships,
+    or None. items: parsed ones, for similarities. start: keys of the search's start items, which count as known too."""
 
     domain: Domain
     keys: frozenset[str]
@@ -40,7 +40,7 @@ class Known:
         return key in self.keys or key in self.start or (self.committed is not None and key in self.committed)
 
     def nearest(self, items: Sequence[Item]) -> np.ndarray:
-        """[item] greatest similarity to a training item; NaN where none is known."""
+        """[item] greatest similarity to a training item; NaN without training items."""
         if not self.items or not items:
             return np.full(len(items), np.nan)
         return np.asarray(self.domain.similarity.nearest(items, self.items), float)
@@ -50,16 +50,16 @@ def read_known(
     domain: str, training: str | None, committed: str | None, threads: int = 0, every: bool = True,
     log: Callable[[str], None] = lambda text: None,
 ) -> Known:  # fmt: skip
-    """training: a prepared folder, file or card to read. committed: the name of a set whose keys the domain ships.
-    every: else a set too large for similarities gives these alone, and no keys."""
+    """Read known items. training: a prepared folder, file or dataset. committed: the name of a set whose keys the
+    domain ships. every: read all keys; if False, a set too large for similarities is subsampled, without keys."""
     science = domain_of(domain)
     sets = science.reference_sets
     shipped = sets.load_training(committed) if committed and sets is not None else None
     texts = list(read_texts(domain, training)) if training else []
     whole = every or len(texts) <= LARGEST_REFERENCE
     if training:
-        told = "" if whole else f"; {LARGEST_REFERENCE} are read, for similarities: novelty isn't asked for"
-        log(f"known: {len(texts)} items of {training}{told}")
+        part = "" if whole else f"; {LARGEST_REFERENCE} are read, for similarities: novelty isn't requested"
+        log(f"known: {len(texts)} items of {training}{part}")
     texts = texts if whole else _spaced(texts)
     keys, kept = [], []
     task = ParseAndMeasure(domain, ())
@@ -71,5 +71,5 @@ def read_known(
 
 
 def _spaced(texts: Sequence[str]) -> list[str]:
-    """As many as similarities need, evenly spaced."""
+    """At most `LARGEST_REFERENCE` texts, evenly spaced."""
     return [texts[row] for row in evenly_spaced(len(texts), LARGEST_REFERENCE)]

@@ -1,4 +1,4 @@
-"""What a search sees of a model and its domain."""
+"""The search space of a model in its domain."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sciencegen.latent.explorer import is_refusal
 from sciencegen.optimization.spaces import SearchSpace
 
 Encode = Callable[[Sequence[Item]], Sequence[object]]
-"""Items to arrays, or a Refusal for an item that a model can't take (`Representation.encode`)."""
+"""Items to arrays, or refusals for items that a model can't encode (`Representation.encode`)."""
 
 
 def search_space(
     model: LoadedModel, start: Sequence[str] = (), keep: Sequence[str] = (), forbid: Sequence[str] = ()
 ) -> SearchSpace:
-    """What a search sees of the model and its domain. start: items to begin with; none are the model's own. keep,
-    forbid: patterns."""
+    """The search space of a model. start: items to start from; none means the model's own start items. keep, forbid:
+    patterns."""
     domain, space, known = model.domain, model.space, model.representation
     naming = known.naming
     reference = None if naming is None else naming.reference
@@ -62,8 +62,8 @@ def start_items(
     encode: Encode | None = None,
     flag: str = "`start`",
 ) -> list[Item]:
-    """Items to begin with. reference: what they may be named against (`A42G`), and must have a name against. encode: of
-    the model that begins with them: one that it can't take is an error. flag: what the user named them by."""
+    """Parse items to start from. reference: names (`A42G`) refer to it, and every item must have a name relative to it.
+    encode: of the model; items that it can't encode are an error. flag: the setting, for messages."""
     items = parse_texts(domain, texts, reference)
     if encode is not None:
         items = [_refused(item, encode) for item in items]
@@ -77,11 +77,11 @@ def start_items(
 
 
 def _no_move(item: Item, generator: np.random.Generator) -> Refusal:
-    """Of a domain without moves: searches walk through the latent space alone."""
+    """The mutation of a domain without moves, which always fails: searches use the latent space only."""
     return Refusal("this domain has no moves")
 
 
 def _refused(item: Item | Refusal, encode: Encode) -> Item | Refusal:
-    """Why a model can't take an item, else the item."""
+    """The item, or the refusal if it can't be encoded."""
     (encoded,) = (item,) if isinstance(item, Refusal) else encode([item])
     return encoded if isinstance(encoded, Refusal) else item

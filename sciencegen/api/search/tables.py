@@ -1,4 +1,4 @@
-"""What a search found, as tables and in words."""
+"""Results of a search as tables and as messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sciencegen.scoring.oracles import Oracle, Score, measured_range
 TRACE_POINTS = 100
 
 IN_DOMAIN = "_in_domain"
-"""How a column ends that says whether a predictor learned from the like of an item."""
+"""Suffix of columns that tell whether an item is similar to a predictor's training items."""
 
 
 def candidates_table(
@@ -27,8 +27,8 @@ def candidates_table(
 ) -> dict[str, list[Any]]:  # fmt: skip
     """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
 
-    names: of the goals. further: what is measured beside them, of the candidates alone. called: a column of the items'
-    names, where they have some.
+    names: of the goals. further: additional oracles, for candidates only. called: a function from items to a column of
+    their names, if they have names.
     """
     items = [evaluation.item for evaluation in picked]
     table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
@@ -47,7 +47,7 @@ def candidates_table(
 
 
 def score_columns(name: str, scores: Sequence[Score]) -> dict[str, list[Any]]:
-    """The values, and what the oracle says of them."""
+    """Columns of values, with intervals and domain flags if the oracle gives them."""
     columns = {name: [score.value for score in scores]}
     if any(score.lower is not None or score.upper is not None for score in scores):
         columns |= {f"{name}_lower": [s.lower for s in scores], f"{name}_upper": [s.upper for s in scores]}
@@ -57,7 +57,7 @@ def score_columns(name: str, scores: Sequence[Score]) -> dict[str, list[Any]]:
 
 
 def trace_table(traces: dict[str, list[Evaluation]]) -> dict[str, list[Any]]:
-    """How the mean of the ten best grew, for each method."""
+    """Mean of the ten best scores, and feasible items, by the number of calls, for each method."""
     rows: dict[str, list[Any]] = {"method": [], "call": [], "top_10": [], "feasible": []}
     for method, trace in traces.items():
         calls, means = top_k_curve(trace, 10, max(1, len(trace) // TRACE_POINTS))
@@ -70,7 +70,7 @@ def trace_table(traces: dict[str, list[Evaluation]]) -> dict[str, list[Any]]:
 
 
 def scored_table(domain: Domain, trace: Sequence[Evaluation], names: Sequence[str]) -> dict[str, list[Any]]:
-    """Everything that was scored, in the order of calls."""
+    """All scored items, in the order of calls."""
     table: dict[str, list[Any]] = {"call": [e.call for e in trace], "item": [domain.items.text(e.item) for e in trace]}
     for name in names:
         values = [evaluation.scores[name].value for evaluation in trace]
@@ -79,7 +79,7 @@ def scored_table(domain: Domain, trace: Sequence[Evaluation], names: Sequence[st
 
 
 def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
-    """How many items were scored and feasible, and the mean of the best 10 and n feasible ones, None without any."""
+    """Numbers of scored and feasible items, and means of the best 10 and n feasible ones, None without any."""
     best = sorted((e.scalar for e in trace if e.feasible), reverse=True)
     return {
         "scored": len(trace),
@@ -90,7 +90,7 @@ def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
 
 
 def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -> dict[str, int]:
-    """Goal that must hold -> how many of the scored items meet it. cautious: by the worse end of an interval."""
+    """Constraint -> number of scored items that meet it. cautious: by the worse end of an interval."""
     scored = [evaluation.scores for evaluation in trace if evaluation.failure is None]
     return {
         goal.text: sum(goal.violation_of(scores[goal.name], cautious) == 0 for scores in scored)
@@ -100,7 +100,7 @@ def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -
 
 
 def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
-    """In words, of which predictors the candidates leave what was learned."""
+    """Notes on predictors with candidates outside their domain."""
     notes = []
     for name in (column.removesuffix(IN_DOMAIN) for column in table if column.endswith(IN_DOMAIN)):
         far = [rank for rank, inside in enumerate(table[f"{name}{IN_DOMAIN}"], 1) if inside is False]
@@ -114,7 +114,7 @@ def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
 
 
 def beyond(table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: Mapping[str, Oracle]) -> list[str]:
-    """In words, which objectives are predicted to be better than all that their predictor learned from."""
+    """Notes on objectives whose predictions exceed the best value in the predictor's training data."""
     notes = []
     for goal in (goal for goal in goals if goal.is_objective and table["rank"]):
         known = measured_range(oracles[goal.name])
@@ -129,9 +129,9 @@ def beyond(table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: M
 
 
 def judged_by_intervals(goals: Sequence[Goal], table: Mapping[str, Sequence[Any]]) -> list[str]:
-    """In words, which end of an interval decided on each goal."""
-    told = [f"'{goal.text}' by {_end(goal)}" for goal in goals if not goal.in_domain and f"{goal.name}_lower" in table]
-    return [f"goals were judged by the worse end of the interval: {', '.join(told)}"] if told else []
+    """A note on which end of an interval was used for each goal."""
+    ends = [f"'{goal.text}' by {_end(goal)}" for goal in goals if not goal.in_domain and f"{goal.name}_lower" in table]
+    return [f"goals were judged by the worse end of the interval: {', '.join(ends)}"] if ends else []
 
 
 def _end(goal: Goal) -> str:
@@ -141,7 +141,7 @@ def _end(goal: Goal) -> str:
 
 
 def shortfall(summary: Mapping[str, Any], n: int) -> str:
-    """Why there are fewer candidates than n, in numbers, and what would bring most of them back."""
+    """A message on why there are fewer candidates than n, with the most effective remedies."""
     unmet = summary["scored"] - summary["failed"] - summary["feasible"]
     met = sorted(summary["met_by"].items(), key=lambda pair: pair[1])
     goals = ", ".join(f"'{text}' is met by {count}" for text, count in met)
@@ -149,21 +149,21 @@ def shortfall(summary: Mapping[str, Any], n: int) -> str:
     limit = f"{summary['maximum_similarity']:g}"
     causes = [
         (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
-        (summary["failed"], "could not be scored", "look into the rejects"),
+        (summary["failed"], "could not be scored", "see the file of rejects"),
         (summary["known"], "were known (training data, or what the search began with)", "set `novel: false`"),
         (summary["alike"], f"are more than {limit} similar to a better one", "raise `maximum_similarity`"),
     ]
     lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])
-    told = f", of which {'; '.join(f'{count} {what}' for count, what, _ in lost)}" if lost else ""
+    why = f", of which {'; '.join(f'{count} {what}' for count, what, _ in lost)}" if lost else ""
     remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), "raise `budget`"])
     return (
-        f"Found {summary['candidates']} of {n} candidates (all written) among {summary['scored']} scored items{told}. "
+        f"Found {summary['candidates']} of {n} candidates (all written) among {summary['scored']} scored items{why}. "
         f"{remedy[0].upper()}{remedy[1:]}."
     )
 
 
 def short_plate(found: int, batch: int) -> str:
-    """The same of a plate."""
+    """A message on a plate with fewer items than requested."""
     return (
         f"Found {found} of {batch} items that may be proposed (all written). Give a larger pool or a model, or loosen "
         "keep, forbid, space, where, the limit of cost, of similarity or of the share."

@@ -1,4 +1,4 @@
-"""Prepare: a file or a dataset to standardized, distinct, measured items, once."""
+"""Rows of files, dataset cards and prepared datasets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Rows = Iterator[Row] | dict[str, Iterator[Row]]
 
 
 def reference_of_card(science: Domain, source: str) -> Reference | None:
-    """What the items of a dataset are variants of, as its card says; None where it says nothing."""
+    """The reference of a dataset's variants in its card, or None."""
     reference = find_card(science.name, source)[0].reference
     if reference is None or science.variants is None:
         return None
@@ -30,14 +30,14 @@ def reference_of_card(science: Domain, source: str) -> Reference | None:
 
 
 def reference_row_of_card(domain: str, source: str, target: str) -> Iterator[Row]:
-    """The reference's own row with the measured value that a dataset's card gives it; the set has no row of it."""
+    """A row of the reference with its measured value from the card, since the dataset has no such row."""
     reference = find_card(domain, source)[0].reference
     if reference is not None and target in reference.values:
         yield Row(0, reference.sequence, {target: reference.values[target]})
 
 
 def open_source(domain: str, settings: PrepareSettings, path: Path | None = None) -> tuple[Rows, list[Path]]:
-    """Rows of a file, or of a dataset card by split; and the files that they come from."""
+    """Rows of a file, or of a dataset card by split; and the files that they were read from."""
     science, source = domain_of(domain), str(settings.source)
     cut = (lambda rows: islice(rows, settings.limit)) if settings.limit else (lambda rows: rows)
     file = path or Path(source)
@@ -53,18 +53,18 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
 
 
 def all_rows(rows: Rows) -> Iterator[Row]:
-    """Rows of `open_source`, whatever their split."""
+    """Rows of `open_source` of all splits."""
     return chain.from_iterable(rows.values()) if isinstance(rows, dict) else rows
 
 
 def is_folder_of(science: Domain, source: str) -> bool:
-    """Whether a source is a folder of files, or one by the name of a file, and the domain reads such."""
+    """Whether a source is the path of a folder that the domain can read."""
     is_path = "/" in source or "\\" in source or source.lower().endswith(tuple(science.items.formats))
     return science.items.reads_folders and is_path and Path(source).is_dir()
 
 
 def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str | None]:
-    """`find_card`, of what there is: a sample has not every split."""
+    """`find_card`, with an error if the sample is used and lacks the split."""
     card, split = find_card(domain, source)
     if sample and not card.samples:
         raise DataError(f"Expected a committed sample of {card.full_name}, it has none. Fetch the whole set.")
@@ -74,15 +74,15 @@ def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str 
 
 
 def check_source(domain: str, source: str, sample: bool | None = None) -> None:
-    """An error for what `open_source` couldn't open."""
+    """Raise an error for a source that `open_source` can't open."""
     if not Path(source).is_file() and not is_folder_of(domain_of(domain), source):
         find_part(domain, source, sample)
 
 
 def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset, str | None] | None:
-    """The prepared dataset that a source is, or is a split of (`folder/train`), and that split; None for another.
+    """The prepared dataset of a source (`folder` or `folder/train`) and its split; None for other sources.
 
-    limit: of `PreparedDataset`."""
+    limit: as in `PreparedDataset`."""
     path = Path(source)
     for folder, split in ((path, None), (path.parent, path.name)):
         if (folder / SUMMARY).is_file():
@@ -91,7 +91,7 @@ def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset,
 
 
 def find_card(domain: str, source: str) -> tuple[Card, str | None]:
-    """The card and split that `set`, `set/split`, `domain/set` or `domain/set/split` means."""
+    """The card and split of `set`, `set/split`, `domain/set` or `domain/set/split`."""
     domain = plain_name(domain)
     parts = source.removeprefix(f"{domain}/").split("/")
     try:
@@ -104,21 +104,21 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
 
 
 def card_rows(card: Card, science: Domain, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:
-    """The whole set or its committed sample. sample: True takes it, None takes it while the whole set isn't here."""
+    """Rows of the whole set or its sample, by split. sample: None means the sample if the set isn't in the cache."""
     if uses_sample(card, sample):
         return card.sample_rows(science.items.read)
     return card.rows(science.items.read, obtain(card, offline))
 
 
 def uses_sample(card: Card, sample: bool | None = None) -> bool:
-    """Whether a set's sample stands for it here."""
+    """Whether a dataset's sample is used instead of the whole set."""
     return bool(card.samples) and (sample if sample is not None else not is_fetched(card))
 
 
 def read_texts(domain: str, source: str, *, offline: bool = False) -> Iterator[str]:
     """The items of a prepared dataset (`folder` or `folder/split`), a file, or a dataset card, as text.
 
-    Those that are written in a form (such as aligned rows) come as the domain's own, unless that form is asked for.
+    Items in a form (such as aligned rows) are converted to plain items, unless `domain` is that form.
     """
     if (found := prepared_at(source)) is not None:
         prepared, split = found
@@ -135,7 +135,7 @@ def read_texts(domain: str, source: str, *, offline: bool = False) -> Iterator[s
 
 
 def _form_of_file(domain: str, path: Path) -> str:
-    """The form that alone can read a file, "" where the domain can itself."""
+    """The form that can read a file which the plain domain can't read, else ""."""
     science = domain_of(domain)
     if not path.is_file() or path.name.lower().endswith(tuple(science.items.formats)):
         return ""
@@ -144,7 +144,7 @@ def _form_of_file(domain: str, path: Path) -> str:
 
 
 def _in_own_words(domain: str, form: str, texts: Iterable[str]) -> Iterator[str]:
-    """Texts of items of a form as the domain's own; as they are where they are none, or the form is asked for."""
+    """Convert a form's texts to those of plain items, unless the form is requested; refused texts are unchanged."""
     formed = in_form(domain, form)
     if not form or domain != plain_name(domain):
         return iter(texts)

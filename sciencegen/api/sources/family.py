@@ -1,4 +1,4 @@
-"""`measured`: a family with a table of measured variants of its first record."""
+"""`measured`: add a table of measured variants to a family's alignment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TARGET = "value"
 
 
 def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
-    """An error for what can be refused before anything is read."""
+    """Raise an error for wrong settings of `measured`, before anything is read."""
     if settings.measured is None:
         if settings.target is not None:
             raise ConfigError("Expected `measured` with `target`: the table that has this column.")
@@ -31,7 +31,7 @@ def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
 def with_measured(
     science: Domain, rows: Iterator[Row] | Mapping[str, Iterator[Row]], context: Json | None, settings: PrepareSettings
 ) -> tuple[Iterator[Row], Json, tuple[str, ...]]:
-    """The family's rows and the table's, what they have in common, and the columns of their numbers."""
+    """Rows of the family and of the table, their context, and their numeric columns."""
     family = family_of(science)
     if isinstance(rows, Mapping) or not context or settings.wild_type or family is None:
         raise ConfigError(

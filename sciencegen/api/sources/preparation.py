@@ -1,4 +1,4 @@
-"""Prepare: a file or a dataset to standardized, distinct, measured items, once."""
+"""Prepare: standardize a file or dataset, remove duplicates and compute properties."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def prepare_source(
 ) -> PreparedDataset:  # fmt: skip
     """Write the prepared dataset folder `output`.
 
-    path: the file that holds the rows of a source that is none itself, such as "-".
+    path: the file to read for a source that is no file, such as "-".
     """
     domain = in_form(domain, chosen.form)
     science = domain_of(domain)
@@ -58,7 +58,7 @@ def prepare_source(
 
 
 def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...]:
-    """What is computed of every item."""
+    """Names of the properties to compute; an unknown name is an error."""
     names = tuple(science.properties) if settings.properties is None else settings.properties
     for name in names:
         science.oracles.find(name)
@@ -66,7 +66,7 @@ def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...
 
 
 def reference_of_source(science: Domain, settings: PrepareSettings, files: list[Path]) -> Reference | None:
-    """What its items are variants of, as settings or the card say; None where they don't, or the form has none."""
+    """The reference of a source's variants, from settings or card; None without one, or in forms without references."""
     if family_of(science) is None:
         if settings.wild_type:
             domain = plain_name(science.name)

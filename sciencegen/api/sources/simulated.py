@@ -1,4 +1,4 @@
-"""Simulated datasets: rows that a domain makes by their numbers, on all cores, written in chunks."""
+"""Simulated datasets: a domain computes rows by their numbers, in parallel; they are written in chunks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class SimulateRows(InDomain):
-    """A pair (first row, end) to the rows' (text, values)."""
+    """A range of rows (first, end) to (text, values) of each."""
 
     settings: Mapping[str, object]
     seed: int
@@ -49,7 +49,7 @@ def obtain(card: Card, offline: bool = False, progress: Progress | None = None) 
 def write_rows(
     simulate: SimulateRows, span: tuple[int, int], path: Path, names: list[str], progress: Progress | None = None
 ) -> None:
-    """The rows of a span as a table: `item` and the columns `names`; few of them are in memory at a time."""
+    """Write the rows of a range as a table with `item` and the columns `names`, with few rows in memory."""
     first, end = span
     spans = [(start, min(start + ROWS_PER_TASK, end)) for start in range(first, end, ROWS_PER_TASK)]
     workers, done = worker_count(0), 0

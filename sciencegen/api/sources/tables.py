@@ -15,8 +15,8 @@ from sciencegen.items import Row
 
 
 def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[Row], list[Path]]:
-    """The rows of a file, of a prepared dataset's folder, or of a dataset card (of one split, or of all, as in
-    `folder/train`); and the files that they come from."""
+    """Rows of a file, of a prepared dataset or of a dataset card (both with or without a split, as in
+    `folder/train`); and the files that they were read from."""
     if (found := prepared_at(table, chosen.limit)) is not None:
         return _prepared_rows(*found), [found[0].path / SUMMARY]
     if chosen.wild_type and Path(table).is_file():
@@ -34,5 +34,5 @@ def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
 
 
 def given_rows(texts: str | Iterable[str]) -> list[Row]:
-    """Rows of given texts, one of which may stand alone, counted from 1."""
+    """Rows of one or several texts, numbered from 1."""
     return [Row(line, text) for line, text in enumerate(as_texts(texts), start=1)]

@@ -1,6 +1,6 @@
-"""What is wrong in a workflow's config, told before a step runs: a step that begins gives up its earlier results.
+"""Check a workflow's config before any step runs, because a step deletes its earlier results when it starts.
 
-Every section is looked at by what its verb looks with before it reads data. What only data tell is left to the step.
+Each section gets the checks that its verb makes before reading data. Other checks are left to the steps.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError
 
 
 def check_run(settings: RunSettings, config: str) -> None:
-    """An error that names the config and the section for whatever its steps would refuse without a look at data."""
+    """Raise an error, with config and section, for settings that a step would refuse before reading data."""
     at = partial(_placed, config)
     with at("structures"):
         if settings.structures:
@@ -72,7 +72,7 @@ def check_run(settings: RunSettings, config: str) -> None:
 
 
 def _check_wired(settings: RunSettings, section: str) -> None:
-    """An error for a model that the workflow would put its own in the place of."""
+    """Raise an error for a `model` in a section where the workflow uses its own."""
     if named := getattr(getattr(settings, section), "model", None):
         raise ConfigError(
             f"Expected no model here, got '{named}': the workflow's steps use the one of `train`. Name it there: "
@@ -87,7 +87,7 @@ def _check_wired(settings: RunSettings, section: str) -> None:
 
 @contextmanager
 def _placed(config: str, section: str) -> Iterator[None]:
-    """An error of the block as one of the config's."""
+    """Raise errors of the block as errors in this section of the config."""
     try:
         yield
     except SciencegenError as error:
@@ -96,7 +96,7 @@ def _placed(config: str, section: str) -> Iterator[None]:
 
 
 def check_prepare(settings: RunSettings) -> None:
-    """An error where the source, fractions, columns or reference of `prepare` can't be used."""
+    """Raise an error for a wrong source, fractions, columns or reference of `prepare`."""
     chosen = settings.prepare
     form = in_form(settings.domain, chosen.form)
     science = domain_of(form)
@@ -113,7 +113,7 @@ def check_prepare(settings: RunSettings) -> None:
 
 
 def check_complete(settings: RunSettings) -> None:
-    """An error where the model of `complete`, or the recipe that it trains, completes no items."""
+    """Raise an error if the model of `complete`, or the recipe to train, doesn't complete items."""
     section, source = settings.complete, str(settings.prepare.source)
     assert section is not None
     if section.model is not None:
@@ -126,7 +126,7 @@ def check_complete(settings: RunSettings) -> None:
 
 
 def check_predict(settings: RunSettings, name: str) -> None:
-    """An error where the table, target, split or model of the predictor `name` can't be used."""
+    """Raise an error for a wrong table, target, split or model of the predictor `name`."""
     chosen = settings.predict[name]
     check_predictor(settings.domain, chosen)
     if prepared_at(chosen.table) is None:
@@ -139,13 +139,13 @@ def check_predict(settings: RunSettings, name: str) -> None:
 
 
 def check_generate(settings: RunSettings, model: PlannedModel) -> None:
-    """An error where `generate` asks for conditions, columns, patterns or samplers that aren't there."""
+    """Raise an error for unknown conditions, columns, patterns or samplers of `generate`."""
     chosen = settings.generate
     known = model.fitted
     conditions = [one.name for one in parse_conditions(chosen.where, model.science, known)]
-    heard = conditions if model.conditions is None else model.conditions
+    conditioned = conditions if model.conditions is None else model.conditions
     book = OracleBook(model.science.name, chosen.predictors, own=model.own)
-    names = (*(name for name in conditions if name not in heard), *chosen.include, *chosen.predictors)
+    names = (*(name for name in conditions if name not in conditioned), *chosen.include, *chosen.predictors)
     _check_names(book, names, model)
     if chosen.noise_free and model.representation is not None:
         check_noise_free(model.science, model.representation)
@@ -156,7 +156,7 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
 
 
 def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
-    """An error where the goals, oracles, start items, training set or completing model of `optimize` can't be used."""
+    """Raise an error for wrong goals, oracles, start items, training set or completing model of `optimize`."""
     chosen = settings.optimize
     goals, _ = check_search(settings.domain, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
@@ -166,7 +166,7 @@ def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     if (known := model.fitted) is not None:
         naming = known.naming
         start_items(model.science, chosen.start, naming and naming.reference, known.encode if naming else None)
-    elif domain_of(settings.domain).variants is None:  # else items may be named against what training finds
+    elif domain_of(settings.domain).variants is None:  # else their names may refer to a reference known after training
         start_items(domain_of(settings.domain), chosen.start)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
@@ -175,14 +175,14 @@ def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
 
 
 def check_variants_of(settings: RunSettings, model: PlannedModel) -> None:
-    """An error where the variants can't be read or classified, or the model learned no family."""
+    """Raise an error if the variants can't be read or classified, or if the model is not of a family."""
     if settings.variants is not None:
         check_variants(settings.domain, settings.variants.variants, settings.variants.classify)
         check_family(model.recipe, settings.train.model or "what is trained here")
 
 
 def check_propose(settings: RunSettings, model: PlannedModel) -> None:
-    """An error where the goals, predictors or tables of `propose` can't be used; a workflow without it passes."""
+    """Raise an error for wrong goals, predictors or tables of `propose`, if the config has this section."""
     chosen = settings.propose
     if chosen is None:
         return
@@ -203,7 +203,7 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
 
 
 def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
-    """An error where a set to compare with can't be read, or a property to calibrate can't be measured."""
+    """Raise an error if a set can't be read, or a property to calibrate can't be measured."""
     chosen = settings.evaluate
     domain = in_form(settings.domain, chosen.form)
     sets: dict[SetKind, str | None] = {"held_out": check_against(chosen), "training": chosen.training}
@@ -212,7 +212,7 @@ def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
             _check_texts(settings, source)
     if model.conditions is not None:
         check_calibration(model.science, chosen.calibrate, model.conditions)
-    made = set(settings.predict) & set(chosen.calibrate)  # only these take the place of folders that are named
+    made = set(settings.predict) & set(chosen.calibrate)  # only these replace the folders in the section
     _check_names(OracleBook(model.science.name, chosen.predictors), chosen.predictors, model, made)
     predicted = (*chosen.predictors, *settings.predict)
     if model.knows is not None:
@@ -221,7 +221,7 @@ def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
 
 
 def _check_names(book: OracleBook, names: Iterable[str], model: PlannedModel, made: Collection[str] = ()) -> None:
-    """made: predictors that the workflow trains itself."""
+    """Raise an error for unknown names. made: predictors that the workflow trains."""
     for name in names:
         if name in made:
             continue
@@ -233,7 +233,7 @@ def _check_names(book: OracleBook, names: Iterable[str], model: PlannedModel, ma
 
 
 def _check_texts(settings: RunSettings, source: str) -> None:
-    """Of items that a step reads, or of what another step makes first."""
+    """Raise an error for a source of items that can't be read, unless another step writes it."""
     path = Path(source)
     if not path.is_relative_to(settings.folder) and prepared_at(source) is None:
         check_source(settings.domain, source)
@@ -255,7 +255,7 @@ def _files(source: str) -> list[Path]:
 
 
 def _sample(settings: RunSettings, chosen: PredictorSettings) -> bool | None:
-    """Whether a predictor's dataset is read from its sample: if nothing else is said, as `prepare` reads the same."""
+    """Whether a predictor reads the sample of its dataset: by default as `prepare` does for the same dataset."""
     prepared = str(settings.prepare.source)
     if chosen.sample is not None or Path(chosen.table).is_file() or Path(prepared).exists():
         return chosen.sample

@@ -1,4 +1,4 @@
-"""What is known of a workflow's model before anything runs: which conditions it may hear, what it knows of items."""
+"""A workflow's model as far as it is known before anything runs: its conditions and its own scores."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from sciencegen.domains.recipes import Recipe, Representation
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """representation: the model's, or its class where it is to be trained, None where nobody says which.
-    conditions: all that it may be conditioned on; None: its data will tell. knows: names of what it may know of items
-    itself; None: it will tell."""
+    """representation: the model's; its class if the model is to be trained; None if unknown. conditions: all possible
+    conditions; None if they depend on the data. knows: names of the model's possible scores; None if unknown."""
 
     science: Domain
     recipe: Recipe
@@ -31,37 +30,37 @@ class PlannedModel:
 
     @property
     def own(self) -> dict[str, Any]:
-        """Names of oracles, for a book that nothing is asked."""
+        """The model's scores, without oracles: for an `OracleBook` that only checks names."""
         return dict.fromkeys(self.knows or ())
 
     @property
     def fitted(self) -> Representation | None:
-        """The representation of a model that is trained already."""
+        """The representation of a model that is already trained, else None."""
         return None if isinstance(self.representation, type) else self.representation
 
 
 def planned_model(settings: RunSettings) -> PlannedModel:
-    """An error for what is wrong with the section `train`."""
+    """The model of the section `train`; wrong settings are an error."""
     domain, chosen = settings.domain, settings.train
     if chosen.model is not None:
         check_taken(chosen)
-        told = describe_model(domain, chosen.model)
-        conditions: frozenset[str] | None = frozenset(told.representation.properties)
-        return _ahead(domain, told.recipe, told.representation, conditions)
+        found = describe_model(domain, chosen.model)
+        conditions: frozenset[str] | None = frozenset(found.representation.properties)
+        return _planned(domain, found.recipe, found.representation, conditions)
     plan = planned_training(domain, "", chosen)
     if plan.halvings and plan.start:
         conditions = frozenset(plan.start.representation.properties)
     else:
         conditions = planned_conditions(settings, chosen, plan)
-    return _ahead(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions)
+    return _planned(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions)
 
 
 def planned_training(domain: str, data: str, section: TrainSettings) -> Plan:
-    """Of a training that may run elsewhere: whether a device is there, its step asks."""
+    """The plan of a training. The device isn't checked here, since the step may run on another machine."""
     return make_plan(domain, data, None, section.model_copy(update={"device": "auto"}))
 
 
-def _ahead(
+def _planned(
     domain: str,
     recipe: Recipe,
     representation: Representation | type[Representation] | None,
@@ -72,7 +71,7 @@ def _ahead(
 
 
 def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan) -> frozenset[str] | None:
-    """All that a training of this section may be conditioned on; an error for what its data can't hold."""
+    """All possible conditions of a training; requested ones that the data can't have are an error."""
     known = data_names(settings, plan.recipe)
     if section.conditions is not None:
         check_conditions(section.conditions, section.conditions if known is None else known)
@@ -84,7 +83,7 @@ def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan
 
 
 def data_names(settings: RunSettings, recipe: Recipe) -> frozenset[str] | None:
-    """Names of all numbers that the prepared data may hold, None where only they tell."""
+    """Names of all numeric columns that the prepared data may have, None if unknown."""
     source, chosen = settings.prepare.source, settings.prepare
     columns = frozenset(chosen.columns) or source_columns(settings.domain, str(source))
     properties = domain_of(in_form(settings.domain, chosen.form)).properties
@@ -100,7 +99,7 @@ def data_names(settings: RunSettings, recipe: Recipe) -> frozenset[str] | None:
 
 
 def source_columns(domain: str, source: str) -> frozenset[str] | None:
-    """Names of a source's columns of numbers; None of a file that isn't a table."""
+    """Names of a source's numeric columns; None for a file that isn't a table."""
     if (found := prepared_at(source)) is not None:
         return frozenset(found[0].property_names)
     if Path(source).is_file():

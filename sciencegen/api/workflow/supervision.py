@@ -1,6 +1,6 @@
-"""Snakemake as a child process: what a killed run leaves behind, and how a stopped one ends.
+"""Snakemake as a child process: cleaning up after a killed run, and stopping a run.
 
-Every process below a run carries the run's folder in its environment. Whoever holds the run's lock owns all of them.
+All processes of a run have the run's folder in their environment. The holder of the run's lock may end them.
 psutil comes with Snakemake.
 """
 
@@ -22,26 +22,26 @@ from sciencegen.notes import RUN
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
 
 PATIENCE_S = 10.0
-"""How long a process may take to end by itself."""
+"""Seconds that a process has to end by itself."""
 
 
 def job_environment(folder: Path) -> dict[str, str]:
-    """The environment with the mark, in which jobs find the `sciencegen` command of this very Python first."""
+    """The environment with the run's folder, and with the `sciencegen` command of this Python first in PATH."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     return {**os.environ, "PATH": path, RUN: str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
 
 
 def call(command: Sequence[str], folder: Path) -> int:
-    """Run a command to its end and return its exit code; all that it prints goes to stderr.
+    """Run a command and return its exit code; its output goes to stderr.
 
-    Ctrl-C, or SIGTERM, ends it and everything below it before it ends us.
+    Ctrl-C or SIGTERM ends it with all its child processes before this process ends.
     """
     process = subprocess.Popen(command, env=job_environment(folder), stdout=2)
     try:
         with _sigterm_raises():
             return process.wait()
     except (KeyboardInterrupt, Stopped) as stop:
-        if isinstance(stop, Stopped):  # unlike Ctrl-C, which the terminal sends to every process, it reached us alone
+        if isinstance(stop, Stopped):  # unlike Ctrl-C, SIGTERM reaches this process only
             _interrupt(folder)
         with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(PATIENCE_S)
@@ -51,7 +51,7 @@ def call(command: Sequence[str], folder: Path) -> int:
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """SIGTERM raises Stopped in the block; only the main thread may say so."""
+    """SIGTERM raises Stopped in the block, if it runs in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -67,7 +67,7 @@ def _sigterm_raises() -> Iterator[None]:
 
 
 def _interrupt(folder: Path) -> None:
-    """What Ctrl-C would do: jobs keep what is finished, Snakemake tidies up."""
+    """Send SIGINT, as Ctrl-C would: jobs keep what is finished, and Snakemake cleans up."""
     import psutil
 
     for process in _marked(str(folder.resolve())):
@@ -76,7 +76,7 @@ def _interrupt(folder: Path) -> None:
 
 
 def stop_left_over(folder: Path) -> int:
-    """End what still works for this run though its owner is dead; the number of processes. Call it with the lock."""
+    """End left-over processes of this run and return their number. Call it while holding the lock."""
     import psutil
 
     found = list(_marked(str(folder.resolve())))
@@ -92,7 +92,7 @@ def stop_left_over(folder: Path) -> int:
 
 
 def _marked(folder: str) -> Iterator[Any]:
-    """Living processes with our mark, this one and those above it left out."""
+    """Running processes of the run, except this one and its parents."""
     import psutil
 
     ours = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
@@ -103,7 +103,7 @@ def _marked(folder: str) -> Iterator[Any]:
 
 
 def unlock(folder: Path) -> None:
-    """Remove Snakemake's lock on its working folder, which outlives a killed run, if no Snakemake works there."""
+    """Remove Snakemake's lock on its working folder, left by a killed run, unless a Snakemake runs there."""
     locks = folder / ".snakemake" / "locks"
     if locks.is_dir() and any(locks.iterdir()) and not _snakemake_in(folder):
         for lock in locks.iterdir():

@@ -1,4 +1,4 @@
-"""What may be written under which name, told before there is anything to write."""
+"""Checks of output names before there is anything to write."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 
 LINES = (".smi", ".txt")
-"""Endings of files with one item in a line."""
+"""Endings of files with one item per line."""
 
 
 def check_endings(domain: str, output: str, structures: str | None = None) -> None:
-    """An error for files that `write_candidates` and `write_structures` can't write, before there is anything to."""
+    """Raise an error for files that `write_candidates` and `write_structures` can't write."""
     if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
         check_ending(domain, "`output`", output, WRITTEN_TABLES[:3])
     if structures is not None:
@@ -24,20 +24,20 @@ def check_endings(domain: str, output: str, structures: str | None = None) -> No
 
 
 def check_table(output: str, what: str) -> None:
-    """An error for an output that is no table, which alone holds these results."""
+    """Raise an error for an output that is no table, for results that need one."""
     if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
         raise ConfigError(f"Expected `output` to end in .csv or .parquet for {what}, got {output}.")
 
 
 def check_complete(model: str | None, *outputs: str | None) -> None:
-    """An error where a model is named to give results their structures and no output holds any."""
+    """Raise an error if a completing model is given and no output can hold structures."""
     if model is not None and not any(one is not None and writes_structures(one) for one in outputs):
         given = ", ".join(one for one in outputs if one is not None)
         raise ConfigError(f"Expected a file of structures (.sdf) with `complete`, got {given}, which holds none.")
 
 
 def check_ending(domain: str, setting: str, output: str, others: Sequence[str] = ()) -> None:
-    """An error for what the domain doesn't write. others: what else may be."""
+    """Raise an error for an ending that the domain can't write. others: endings that are accepted too."""
     science = domain_of(domain)
     if not _writes(science, Path(output).name):
         own = [
@@ -47,7 +47,7 @@ def check_ending(domain: str, setting: str, output: str, others: Sequence[str] =
 
 
 def _writes(science: Domain, name: str) -> bool:
-    """Whether a domain writes files with this name, which it is asked by writing nothing."""
+    """Whether a domain can write files with this name; it is tested by writing a file without items."""
     with TemporaryDirectory() as folder:
         try:
             science.items.write(Path(folder) / name, [], [], {})
@@ -57,5 +57,5 @@ def _writes(science: Domain, name: str) -> bool:
 
 
 def writes_structures(output: str) -> bool:
-    """Whether an output is the domain's own format with more than a text of each item, no table and no lines."""
+    """Whether an output is in a domain format of structures: no table, and no lines of text."""
     return output != "-" and not output.lower().endswith((*WRITTEN_TABLES, *LINES))

@@ -1,4 +1,4 @@
-"""Where the items of a file come from, told in the file where its format has a place for it."""
+"""Provenance of items, for file formats that can hold it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sciencegen.files import sha256_of
 from sciencegen.items import Origin
 
 LONGEST = 200
-"""Characters told of one thing that was asked: an item may be its whole text."""
+"""Maximum length of a criterion in the provenance, since an item's text may be long."""
 
 _ITEM_OF_FILE = re.compile(r"(?P<path>.+?)(\[\d+\])?")
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a user asks of items, as it was written: goals and conditions, patterns to keep and to forbid. start: items
-    to begin with, which may stand among what is written."""
+    """The user's criteria as text: goals and conditions, patterns to keep and to forbid. start: items to start from,
+    which may be among the results."""
 
     texts: Sequence[str] = ()
     keep: Sequence[str] = ()
@@ -37,27 +37,27 @@ class Criteria:
 def origin_of(
     verb: str, domain: str, model: str | Path | None, criteria: Criteria | None = None, seed: int | None = None
 ) -> Origin:
-    """Of items that a verb makes with a model, the domain's own where none is named. Call it before the work: a folder
-    may change meanwhile."""
+    """Provenance of items from a model, by default the domain's own. Call it before the computation, during which the
+    model's folder may change."""
     weights, criteria = find_model(domain, model).resolve() / WEIGHTS, criteria or Criteria()
     digest = sha256_of(weights)
     return Origin(verb, _name(weights, digest), digest, seed, criteria.words, made=not criteria.start)
 
 
 def origin_of_given(verb: str, asked: Iterable[str], *, seed: int | None = None) -> Origin:
-    """Of items some of which may be given ones."""
+    """Provenance of items some of which may be the user's."""
     return Origin(verb, "", "", seed, tuple(map(_short, asked)), made=False)
 
 
 def plain_path(text: str) -> str:
-    """A file's name without its folders, which are nobody's business; anything else as it is."""
+    """A file's name without its folders, which may be private; other texts are unchanged."""
     match = _ITEM_OF_FILE.fullmatch(text) if len(text) < LONGEST else None
     found = match is not None and Path(match["path"]).exists()
     return Path(text).name if found else text
 
 
 def _name(weights: Path, digest: str) -> str:
-    """A shipped model's, wherever it was copied to; else the last two parts of its folder's path."""
+    """The name of a shipped model, even if it was copied; else the last two parts of the folder's path."""
     shipped = (name for name in shipped_names() if sha256_of(pretrained_root() / name / WEIGHTS) == digest)
     return next(shipped, "/".join(weights.parent.parts[-2:]))
 

@@ -1,4 +1,4 @@
-"""What the public verbs give back: a table with notes and a summary, which writes the files that the command writes."""
+"""Results of the public verbs: a table with notes and a summary, which can write the command's files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # pandas takes most of a second to import
 
 @dataclass(frozen=True)
 class Result:
-    r"""A table of items with what there is to know of it.
+    r"""A table of items with a summary and notes.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class Result:
     summary : mapping
         Counts and settings, as the command prints them.
     notes : tuple of str
-        What a user may not expect.
+        Messages about things that a user may not expect.
 
-    Until version 0.3 a result stands for its table too (`result["item"]`, `len(result)`), with a warning.
+    Until version 0.3 a result can be used like its table (`result["item"]`, `len(result)`), with a warning.
 
     Examples
     --------
@@ -48,14 +48,14 @@ class Result:
     writer: Callable[[Path, bool], None] | None = field(default=None, repr=False)
 
     def write(self, path: str | Path, overwrite: bool = False) -> Path:
-        """Write what the command writes with `output`, provenance included.
+        """Write the command's output, with provenance.
 
         Parameters
         ----------
         path : str or Path
             Its ending chooses the format: a table (.csv, .parquet), lines or one of the domain's own formats.
         overwrite : bool
-            Whether a file that exists may be replaced.
+            Whether to replace an existing file.
 
         Returns
         -------
@@ -64,7 +64,7 @@ class Result:
         Raises
         ------
         ConfigError
-            For an ending that the domain doesn't write, or a file that exists.
+            For an ending that the domain can't write, or an existing file.
         """
         claim_output(str(path), overwrite)
         assert self.writer is not None  # every verb gives one
@@ -96,7 +96,7 @@ class Result:
         return earlier
 
     def _earlier(self) -> Any:
-        """What the verb returned before version 0.2."""
+        """The object that the verb returned before version 0.2."""
         return self.table
 
 
@@ -114,7 +114,7 @@ class Scored(Result):
 
 
 class Scores(Protocol):
-    """Items or variants that are scored chunk by chunk; `notes` and `summary` are complete after the last one."""
+    """Items or variants that are scored chunk by chunk; `notes` and `summary` are complete after the last chunk."""
 
     @property
     def columns(self) -> Sequence[str]: ...
@@ -128,7 +128,7 @@ class Scores(Protocol):
 
 
 def scored(scores: Scores, writer: Callable[[str, bool], OutputWriter], given: Sequence[str] | None = None) -> Scored:
-    """Everything at once. writer: of these scores, by output and `overwrite`. given: as of `scored_table`."""
+    """Score all chunks. writer: makes a writer from output and `overwrite`. given: as in `scored_table`."""
     chunks = list(scores)
     refused = tuple(row for chunk in chunks for row in chunk.refused)
 
@@ -141,8 +141,8 @@ def scored(scores: Scores, writer: Callable[[str, bool], OutputWriter], given: S
 def scored_table(
     columns: Sequence[str], chunks: Sequence[ScoredChunk], given: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """The scores as a table; of given texts with a row for each of them, empty but for its reason where one is refused,
-    and without the column `line`, which counts rows of files."""
+    """The scores as a table. given: texts, each of which gets a row, empty except for the reason if it was refused; the
+    column `line`, for rows of files, is left out then."""
     import pandas as pd
 
     table = pd.DataFrame({name: [cell for chunk in chunks for cell in chunk.values[name]] for name in columns})
@@ -158,9 +158,9 @@ def scored_table(
 def write_chunks(
     writer: OutputWriter, chunks: Iterable[ScoredChunk], advance: Callable[[int], None] = lambda rows: None
 ) -> None:
-    """Rows to an output and refusals beside it; of an output without a row nothing is left.
+    """Write rows to an output, and refusals to a file beside it; an output without rows is removed.
 
-    advance: is told how many rows were written.
+    advance: called with the number of rows written.
     """
     written = 0
     with writer:

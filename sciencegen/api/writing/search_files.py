@@ -1,4 +1,4 @@
-"""The files of a search: candidates, their structures, and how it went."""
+"""The files of a search: candidates, their structures, and details."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sciencegen.items import Cell, Json, Origin
 from sciencegen.optimization.objective import Evaluation
 
 DETAILS = ("trace.csv", "scored.parquet", "summary.json")
-"""How a search went, in a folder."""
+"""Files in the folder of details: progress, scored items and summary."""
 
 Table = Mapping[str, Sequence[Cell]]
 """Columns by name."""
@@ -26,8 +26,8 @@ Table = Mapping[str, Sequence[Cell]]
 
 @dataclass(frozen=True)
 class SearchFiles:
-    """output: the candidates, as Parquet with CSV beside it, or CSV alone. structures: their structures. details: a
-    folder for how the search went."""
+    """output: the candidates, as Parquet and CSV, or as CSV only. structures: their structures. details: a folder for
+    `DETAILS`."""
 
     output: str
     structures: str | None = None
@@ -35,13 +35,13 @@ class SearchFiles:
 
     @property
     def paths(self) -> list[str]:
-        """Every file that may be written, the rejects apart."""
+        """All files that may be written, except the rejects."""
         within = [] if self.details is None else [str(Path(self.details) / name) for name in DETAILS]
         structures = [] if self.structures is None else [self.structures]
         return [self.output, *csv_beside(self.output), *structures, *within]
 
     def claim(self, domain: str, overwrite: bool, complete: str | None = None) -> None:
-        """An error for what exists or can't be written. complete: the model that is named to give structures."""
+        """Raise an error for files that exist or can't be written. complete: the completing model."""
         for path in self.paths:
             claim_output(path, overwrite)
         check_endings(domain, self.output, self.structures)
@@ -50,10 +50,9 @@ class SearchFiles:
 
 @dataclass(frozen=True)
 class SearchRecord:
-    """What a search leaves. domain: of the items: its name, or that of the form that the model makes. table: the
-    candidates. trace: method, call, top_10, feasible. scored: everything that the search looked at. failed: what could
-    not be scored. complete: gives candidates the structures that files hold, where a model is named for it.
-    name_suffixes: how their names end there."""
+    """Results of a search. domain: name of the domain, or of the form that the model generates. table: the candidates.
+    trace: method, call, top_10, feasible. scored: all scored items. failed: items that could not be scored. complete:
+    computes structures of candidates for files, or None. name_suffixes: suffixes of names in such files."""
 
     domain: str
     table: Table
@@ -85,6 +84,6 @@ class SearchRecord:
 
 
 def write_failures(domain: str, output: str, trace: Sequence[Evaluation]) -> None:
-    """The rejects of a search that found nothing, since nothing could be scored."""
+    """Write the rejects of a search in which no item could be scored."""
     science = domain_of(domain)
     write_rejected(output, [(e.call, science.items.text(e.item), e.failure or "") for e in trace])

@@ -1,4 +1,4 @@
-"""Items of a table that are no text for a cell: they go to a file beside it, and the cells say where they stand."""
+"""Items that don't fit into a table's cell as text: they go to a file beside it, to which the cells refer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ENDINGS = (".csv.gz", ".csv", ".parquet", ".pq")
 
 
 class SidecarFile:
-    """The file beside a table: `catalogue.fits` of `catalogue.csv`. Nothing is written for items that stand in a file
-    already, such as those that were read from one; standard output has no file beside it, so there texts stay."""
+    """The file beside a table: `catalogue.fits` for `catalogue.csv`. Items that were read from a file are not written
+    again. On standard output there is no such file, and cells hold the items' texts."""
 
     def __init__(
         self,
@@ -30,14 +30,14 @@ class SidecarFile:
         self.science, self.sidecar, self.output, self.origin = science, sidecar, str(output), origin
         stem = next((self.output[: -len(end)] for end in ENDINGS if self.output.lower().endswith(end)), self.output)
         self.path = Path(f"{stem}{sidecar.ending}")
-        ours = Path(self.output).exists() or not self.path.exists()  # else it is somebody's own file
+        ours = Path(self.output).exists() or not self.path.exists()  # else it is a file of the user
         self._allowed = ours or overwrite
         self._items: list[Item] = []
         self._names: list[str] = []
         self._values: dict[str, list[Cell]] = {}
 
     def cells(self, columns: Mapping[str, Sequence[Cell]]) -> list[str]:
-        """What stands in the table's column `item`; texts that are no item stay."""
+        """The cells of the table's column `item`; texts that are no item are unchanged."""
         return [self._cell(text, row, columns) for row, text in enumerate(columns["item"])]
 
     def _cell(self, text: str, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
@@ -63,12 +63,12 @@ class SidecarFile:
         return self.sidecar.text_at(self.path, number)
 
     def write(self) -> None:
-        """The file, if any item needs it."""
+        """Write the file, if there are items for it."""
         if self._items:
             self.science.items.write(self.path, self._items, self._names, self._values, self.origin)
 
     def remove(self) -> None:
-        """The file, where it may be overwritten."""
+        """Remove the file, if it may be overwritten."""
         if self._allowed:
             self.path.unlink(missing_ok=True)
 

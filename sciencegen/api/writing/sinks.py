@@ -1,4 +1,4 @@
-"""Where rows go as they come: a table, lines, the domain's structures; whole or not at all, "-" being stdout."""
+"""Sinks of rows: a table, lines, or structures. Files are written completely or not at all; "-" is stdout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sciencegen.items import Cell, Origin, Refusal
 
 
 class Sink(Protocol):
-    """Where rows go. `close(kept)` returns the rows that the output could not hold."""
+    """An output for rows. `close(kept)` returns the rows that it could not hold."""
 
     def open(self) -> None: ...
 
@@ -27,7 +27,7 @@ class Sink(Protocol):
 
 
 class TableSink:
-    """cell: an item's text as a table holds it. exact: as of `TableWriter`."""
+    """Writes a table. cell: converts an item's text to that of a table. exact: as in `TableWriter`."""
 
     def __init__(
         self, output: str, columns: Sequence[str], cell: Callable[[str], str] = str, exact: Collection[str] = ()
@@ -55,11 +55,11 @@ class TableSink:
 
 
 class Discard(Exception):
-    """Tells a context that its half-written file is not wanted."""
+    """Makes a context discard its incomplete file."""
 
 
 class LineSink:
-    """One item in a line, with its id after a space where the rows have one."""
+    """Writes one item per line, followed by a space and its id, if rows have ids."""
 
     def __init__(self, output: str) -> None:
         self._output, self._stack = output, ExitStack()
@@ -82,7 +82,7 @@ class LineSink:
 
 
 class StructureSink:
-    """The domain's own format, written at the end: all items wait in memory."""
+    """Writes the domain's own format when it is closed; until then all items are in memory."""
 
     def __init__(
         self, domain: str, output: str, columns: Sequence[str], complete: Completer | None,
@@ -109,9 +109,9 @@ def write_structures(
     domain: Domain, output: str | Path, table: Mapping[str, Sequence[Cell]], complete: Completer | None = None,
     origin: Origin | None = None, numbers: NameSuffixes | None = None,
 ) -> list[Refused]:  # fmt: skip
-    """The items of a table in the domain's own format, the other columns beside them; what can't be completed is
-    written as it is, unless completing it was needed. Returns the rows that hold no item: they are left out, and the
-    others keep their numbers.
+    """Write the items of a table, with its other columns, in the domain's own format. Items that can't be completed are
+    written without structures, unless `complete.needed`. Returns the rows without an item; they are left out, and the
+    other rows keep their numbers.
     """
     parsed = [domain.items.parse(text) for text in table["item"]]
     rows = [row for row, item in enumerate(parsed) if not isinstance(item, Refusal)]

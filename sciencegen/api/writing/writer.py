@@ -1,4 +1,4 @@
-"""Files that the verbs write: tables, lines, structures, latents; each whole or not at all, "-" being stdout."""
+"""Output files of the verbs, each written completely or not at all; "-" is stdout."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from sciencegen.items import Origin, Refusal
 
 
 def input_ending(domain: str, ending: str | None, first_line: str = "", column: str | None = None) -> str:
-    """How stdin is read: the ending that the user says, else as CSV where its first line names an item's column (what
-    `generate` writes does; column: the user's own), or one of variants by name, else the domain's first format.
+    """The format of stdin: the user's `ending`, else .csv if the first line has a column of items (by default or by
+    `column`) or of variants, else the domain's first format.
     """
     science = domain_of(domain)
     if ending is None:
@@ -54,9 +54,9 @@ def input_ending(domain: str, ending: str | None, first_line: str = "", column: 
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """complete: gives items what structures need and the items lack. origin: how they came to be. overwrite: a file
-    beside the table, too, which isn't known to be the table's. exact: columns of a table whose numbers keep all their
-    digits. name_suffixes: how names end in the domain's own files."""
+    """complete: computes structures of items, or None. origin: their provenance. overwrite: replace a file beside the
+    table even if it may belong to the user. exact: columns of a table whose numbers keep all digits. name_suffixes:
+    suffixes of names in the domain's own files."""
 
     complete: Completer | None = None
     origin: Origin | None = None
@@ -66,7 +66,7 @@ class OutputOptions:
 
 
 def open_output(domain: str, output: str, columns: Sequence[str], options: OutputOptions | None = None) -> OutputWriter:
-    """The writer that the ending of `output` asks for: a table, lines, or the domain's structures."""
+    """The writer for the ending of `output`: a table, lines, or the domain's structures."""
     options = options or OutputOptions()
     exact, origin = options.exact, options.origin
     name, science = output.lower(), domain_of(domain)
@@ -82,9 +82,9 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
 
 
 class OutputWriter:
-    """Rows to `output`, refusals to `<output>.rejects.csv` (stdout: nowhere). Ctrl-C keeps what is finished.
+    """Writes rows to `output`, and refusals to `<output>.rejects.csv` except for stdout. Ctrl-C keeps finished rows.
 
-    left_out: rows that were written to it but that the output could not hold, known when it is closed.
+    left_out: number of written rows that the output could not hold, known after closing.
     """
 
     def __init__(self, output: str, sink: Sink) -> None:
@@ -117,7 +117,7 @@ class OutputWriter:
             self._sink.write(columns)
 
     def reject(self, refused: Iterable[Refused]) -> None:
-        """List refused rows; the file appears with the first of them."""
+        """List refused rows; the file is created with the first of them."""
         for row in refused:
             if self.output == "-":
                 break
@@ -126,20 +126,20 @@ class OutputWriter:
             self._rejects.add(*row)
 
     def remove(self) -> None:
-        """Once closed: nothing usable came, and no empty file is to stand in the next run's way, nor an earlier one to
-        be taken for this run's."""
+        """Call it after closing, if there are no usable rows: no empty file may block the next run, and no earlier file
+        may be taken for this run's output."""
         if self.output != "-":
             Path(self.output).unlink(missing_ok=True)
             if isinstance(self._sink, SidecarSink):
                 self._sink.sidecar.remove()
 
     def give_up(self) -> None:
-        """Nothing usable came: leave no output, keep the rejects."""
+        """There are no usable rows: discard the output, keep the rejects."""
         self._wanted = False
 
 
 def _cell(domain: str, text: str) -> str:
-    """An item's text as a table holds it: of a form, that of the domain's own item, which every verb reads."""
+    """The text of an item in tables: for forms that of the plain item, which every verb can read."""
     science = domain_of(domain)
     item = science.items.parse(text) if text and science.form is not None else Refusal("")
     return text if isinstance(item, Refusal) else plain_text(domain, item)
@@ -148,7 +148,7 @@ def _cell(domain: str, text: str) -> str:
 def write_lines(
     domain: str, output: str, items: Sequence[str], origin: Origin | None = None, overwrite: bool = False
 ) -> None:
-    """One item in a line, in order, an empty line where there is none; or a table by the output's ending."""
+    """Write one item per line, in order, with empty lines for missing items; or a table, by the output's ending."""
     if output != "-" and not output.lower().endswith(LINES):
         options = OutputOptions(origin=origin, overwrite=overwrite)
         with open_output(domain, output, ["item"], options) as writer:
@@ -163,19 +163,19 @@ def write_lines(
 
 
 def write_rejected(output: str, refused: Sequence[Refused]) -> None:
-    """`<output>.rejects.csv`, if anything was refused."""
+    """Write `<output>.rejects.csv`, if rows were refused."""
     if output != "-" and refused:
         write_rejects(rejects_path(output), refused)
 
 
 def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None:
-    """`<journal>.rejects.csv`: what is refused of a file now, with what was of others."""
+    """Update `<journal>.rejects.csv`: the refused rows of this file are replaced, those of other files are kept."""
     replace_rejects(rejects_path(journal), source, refused)
 
 
 def write_latents(domain: str, output: str, encoded: Encoded) -> None:
-    """An .npz with `latent`, `index`, `item` and `name`, without pickles; equal latents give equal bytes. An item that
-    stands in a file is told by its place there (`stamps.fits[3]`)."""
+    """Write an .npz with `latent`, `index`, `item` and `name`, without pickles; equal latents give equal bytes. An item
+    that was read from a file is given by its place there (`stamps.fits[3]`)."""
     science, items = domain_of(domain), encoded.item
     if science.sidecar is not None:
         items = SidecarFile(science, science.sidecar, "-").cells({"item": items})
@@ -185,7 +185,7 @@ def write_latents(domain: str, output: str, encoded: Encoded) -> None:
 
 
 def write_json(output: str, values: Mapping[str, Any]) -> None:
-    """Write indented JSON, whole or not at all, or to stdout; a value that JSON doesn't know is written as text."""
+    """Write indented JSON, completely or not at all; values of other types are written as text."""
     text = json.dumps(values, indent=2, default=str) + "\n"
     if output == "-":
         sys.stdout.write(text)
@@ -195,7 +195,7 @@ def write_json(output: str, values: Mapping[str, Any]) -> None:
 
 
 def csv_beside(output: str) -> list[str]:
-    """The CSV that goes beside candidates in Parquet."""
+    """The CSV file beside candidates in Parquet, as a list."""
     return [str(Path(output).with_suffix(".csv"))] if is_parquet(output) else []
 
 
@@ -203,7 +203,7 @@ def write_candidates(
     domain: Domain, output: str, table: Mapping[str, Sequence[Any]], complete: Completer | None = None,
     overwrite: bool = False, numbers: NameSuffixes | None = None, origin: Origin | None = None,
 ) -> list[Refused]:  # fmt: skip
-    """Write a table (beside Parquet a CSV too) or structures, by the output's ending; returns the refused items."""
+    """Write a table (for Parquet also a CSV) or structures, by the output's ending; returns the refused items."""
     if output == "-" or output.lower().endswith(WRITTEN_TABLES):
         if domain.sidecar is not None:
             sidecar = SidecarFile(domain, domain.sidecar, output, overwrite, origin)

@@ -1,4 +1,4 @@
-"""A campaign's journal, looked at item by item."""
+"""The content of a campaign's journal, item by item."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Controls: what they cost is not left for the picks, and they stand behind these."""
+"""Controls: their costs are subtracted from the limit, and they come last on the plate."""
 
 from types import SimpleNamespace
 

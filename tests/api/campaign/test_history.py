@@ -1,4 +1,4 @@
-"""Where a campaign stands: the journal, and what measured tables add to it."""
+"""The state of a campaign: the journal, and entries of measured tables."""
 
 import pytest
 

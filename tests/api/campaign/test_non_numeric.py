@@ -1,4 +1,4 @@
-"""Measurements that are no number: their items wait, and are counted."""
+"""Measurements that are no number: their items stay pending, and are counted."""
 
 from sciencegen.api.campaign.non_numeric import NOT_RECORDED, count_unread, rejected
 from sciencegen.api.science.forms import domain_of

@@ -1,4 +1,4 @@
-"""What is said of a plate."""
+"""Notes on a plate."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a domain may offer to design rounds: features of sequences of one length, and a space of its own."""
+"""Design rounds in a domain: features of aligned sequences, and the domain's own design space."""
 
 from __future__ import annotations
 

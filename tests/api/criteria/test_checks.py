@@ -1,4 +1,4 @@
-"""What no item can have is refused before any work, in every verb that designs."""
+"""Impossible values are refused before any work, in every verb that designs items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions: which range a model is asked for."""
+"""Conditions: the range of values requested from a model."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Draws that are written as an instrument sees them are judged as they are written, by what learned from such."""
+"""Draws that are written as observed are scored as observed, by predictors that were trained on observed items."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Goals are read with a domain, which may keep names out of them."""
+"""Goals are parsed with a domain, which may exclude names."""
 
 import pytest
 
@@ -14,7 +14,7 @@ NAMES = ["surveillance", "escape", "Immune-Escape", "EVEscape", "escape:mine"]
 @pytest.mark.parametrize("name", list(NOT_GOALS))
 @pytest.mark.parametrize("form", ["proteins", "proteins/aligned"])
 def test_where_goals_are_read_each_name_is_refused(form, name):
-    """So does every verb that reads its goals or conditions there."""
+    """So does every verb that parses its goals or conditions there."""
     domain = load_domain(form)
     with pytest.raises(ConfigError, match="out of scope"):
         read_goals(domain, [f"maximize {name}"])

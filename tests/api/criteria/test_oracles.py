@@ -1,4 +1,4 @@
-"""What a name means: a predictor as it stands in its folder now, and the domain's own words before a plugin's."""
+"""Resolving names: a predictor as currently in its folder, and the domain's errors before a plugin's."""
 
 from __future__ import annotations
 

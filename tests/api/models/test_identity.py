@@ -7,7 +7,7 @@ from sciencegen.config import TrainSettings
 
 
 def test_the_weights_that_a_training_starts_from_belong_to_it(tmp_path):
-    """Their folder's name may come to hold others."""
+    """The same folder may hold other weights later."""
     (tmp_path / "base").mkdir()
     (tmp_path / "base/config.yaml").write_text("")
     found = []

@@ -1,4 +1,4 @@
-"""What is logged of the fits that follow a training, and which settings they take."""
+"""Logs and settings of the fits that follow a training."""
 
 import re
 from types import SimpleNamespace

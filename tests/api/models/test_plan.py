@@ -1,4 +1,4 @@
-"""What a training will do, refused without its data."""
+"""Plans of trainings: settings are refused without reading data."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Folders of predictors: shipped names, targets, and what is no predictor."""
+"""Folders of predictors: shipped names, targets, and errors."""
 
 import pytest
 

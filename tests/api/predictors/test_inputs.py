@@ -1,4 +1,4 @@
-"""What a predictor sees: splits by name, and latents with a row of NaN for what can't be encoded."""
+"""Inputs of predictors: splits by name, and latents with a row of NaN for items that can't be encoded."""
 
 from types import SimpleNamespace
 

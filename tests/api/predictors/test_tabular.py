@@ -1,4 +1,4 @@
-"""The rows that a regressor learns from."""
+"""The training rows of a regressor."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a workflow left in its folder."""
+"""The files in a workflow's folder."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the latent map says of a latent."""
+"""Notes on the latent map."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a run's page asks a reader to keep in mind."""
+"""Warnings on a run's page."""
 
 import json
 import shutil
@@ -60,10 +60,10 @@ def test_conditions_that_draws_miss_are_named_and_met_ones_are_not(tmp_path):
     told = [{"asked": a, "got": g, "lower": g, "upper": g, "mean_absolute_error": e} for a, g, e in rows]
     (tmp_path / "metrics.json").write_text(json.dumps({"conditions": {"fitness": told}}))
     (said,) = warnings(run_of(tmp_path))
-    assert "of fitness: asked for -4, they are off by 2.13 on average; asked for 1, their centre is 0.07" in said
+    assert "of fitness: for -4, they are off by 2.13 on average; for 1, their mean is 0.07" in said
     assert "-2" not in said
     judged = RunSettings(domain="proteins", optimize={"n": 1}, evaluate={"predictors": {"fitness": "runs/fitness"}})
-    assert "of fitness (by the predictor fitness): asked" in warnings(RunContents(tmp_path, judged))[0]
+    assert "of fitness (by the predictor fitness): for -4" in warnings(RunContents(tmp_path, judged))[0]
 
 
 def test_notes_of_the_steps_are_repeated_once(tmp_path):
@@ -92,7 +92,7 @@ def test_what_a_note_says_of_flags_is_said_of_the_keys_of_the_config(tmp_path):
 
 
 def test_what_only_a_predictor_can_judge_of_draws_is_told_by_it(cli, workspace, tmp_path, monkeypatch):
-    """In place of the note that nothing could check it, which holds for the step that drew them alone."""
+    """Its sentence replaces the note that nothing could check the condition, which held for the step that drew."""
     shutil.copytree(workspace.model, tmp_path / "model")
     done = cli("generate", "pointclouds", "--model", workspace.model, "-n", 20, "-o", tmp_path / "samples.parquet")
     assert done.code == 0, done.err
@@ -108,7 +108,9 @@ def test_what_only_a_predictor_can_judge_of_draws_is_told_by_it(cli, workspace, 
     )
     shutil.copytree(workspace.folder / "predictor", tmp_path / "predictors/measured")
     (said,) = warnings(RunContents(tmp_path, RunSettings(**settings)))
-    assert "20 generated items, asked for 'measured >= -1000', 20 have it by the predictor measured, 20 with" in said
+    assert (
+        "20 generated items, requested with 'measured >= -1000', 20 meet it by the predictor measured, 20 with" in said
+    )
     failed = lambda oracle, items: [Score(None, failure="no structure")] * len(items)  # noqa: E731
     monkeypatch.setattr(report_notes, "score_safely", failed)
     assert warnings(RunContents(tmp_path, RunSettings(**settings)))[0].startswith("Generate: ")

@@ -1,4 +1,4 @@
-"""Pictures of a run: of training data and draws on one scale, and along what its model has learned."""
+"""Pictures of a run: training data and draws on one scale, and latent traversals."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What the report is told of a run: each figure once."""
+"""Sections of a run's report: each figure once."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How well a model obeys its condition, where something can tell."""
+"""Calibration of conditions, if a property or predictor can measure them."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What a generation refuses before any work."""
+"""Checks of a generation before any drawing."""
 
 from types import SimpleNamespace
 

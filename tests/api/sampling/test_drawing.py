@@ -1,4 +1,4 @@
-"""How diffusions draw, where settings name it."""
+"""Settings of diffusion sampling."""
 
 from types import SimpleNamespace
 
@@ -32,4 +32,4 @@ def test_guidance_needs_a_condition_that_the_model_is_told():
 def test_a_model_without_steps_is_named():
     model = SimpleNamespace(folder="runs/m", recipe=SimpleNamespace(name="vae"))
     assert "`sampler`, `steps`, the model in runs/m (recipe 'vae')" in str(no_diffusion(["sampler", "steps"], model))
-    set_drawing(model, GenerateSettings())  # nothing is asked, nothing is looked at
+    set_drawing(model, GenerateSettings())  # without settings, the model isn't used

@@ -1,4 +1,4 @@
-"""What `generate` keeps of the shipped model's draws: without `raw`, molecules that are written as they were drawn."""
+"""Draws of the shipped model that `generate` keeps: without `raw`, only canonically written molecules."""
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling.generation import Generation

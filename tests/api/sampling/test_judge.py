@@ -1,4 +1,4 @@
-"""What is told of each draw: properties, predictions, and what an observation shows."""
+"""Evaluation of draws: properties, predictions, and properties of observations."""
 
 from types import SimpleNamespace
 

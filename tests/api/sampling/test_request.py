@@ -1,4 +1,4 @@
-"""What is asked of draws, checked before the first of them."""
+"""The request for draws, checked before drawing."""
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling.request import resolve_draws

@@ -1,4 +1,4 @@
-"""Structures beside what knows molecules only: plugins, latents, tables."""
+"""Forms with oracles of plain molecules: plugins, latents, tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs in worker processes: a text that ends its process costs its own row alone."""
+"""Worker processes: a text that crashes its process loses only its own row."""
 
 from sciencegen.api.science.naming import ReadItems
 from sciencegen.api.science.workers import describe

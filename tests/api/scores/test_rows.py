@@ -1,4 +1,4 @@
-"""Score, in Python: one text or several, and when an input is read."""
+"""Score in Python: one text or several, and when an input is read."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a search knows of training items: all their keys where novelty is asked for, else what similarities need."""
+"""Known training items: all their keys if novelty is requested, else the sample for similarities."""
 
 import pytest
 
@@ -13,7 +13,7 @@ TEXTS = ["C" * length for length in range(1, 9)]
         (True, 200, 8, 8, "known: 8 items of t.csv"),
         (True, 3, 8, 3, "known: 8 items of t.csv"),
         (False, 200, 8, 8, "known: 8 items of t.csv"),
-        (False, 3, 0, 3, "known: 8 items of t.csv; 3 are read, for similarities: novelty isn't asked for"),
+        (False, 3, 0, 3, "known: 8 items of t.csv; 3 are read, for similarities: novelty isn't requested"),
     ],
 )
 def test_what_is_read_is_told(tmp_path, monkeypatch, every, largest, keys, items, told):

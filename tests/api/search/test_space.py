@@ -1,4 +1,4 @@
-"""Items that a search begins with."""
+"""Start items of a search."""
 
 import pytest
 from pointclouds import DOMAIN as CLOUDS

@@ -1,4 +1,4 @@
-"""What a search found, in words."""
+"""Messages on the results of a search."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A workflow's config is looked at whole before a step runs: a wrong word in any section is an error that names it."""
+"""A workflow's whole config is checked before a step runs: a wrong name in any section is an error that names it."""
 
 import copy
 
@@ -25,8 +25,8 @@ TYPOS = {
         ("prepare.target", "y", "prepare: Expected `measured` with `target`"),
         ("report.colour_by", "clades.csv", "report: Expected a table of labels at clades.csv"),
         ("train.model", "molecule", "train: .*Did you mean 'molecules'"),
-        ("train.settings", {"widht": 8}, "train: Expected nothing on training .* got settings"),
-        ("train.from", "molecules", "train: Expected nothing on training beside .* got from"),
+        ("train.settings", {"widht": 8}, "train: Expected no settings of training .* got settings"),
+        ("train.from", "molecules", "train: Expected no settings of training with .* got from"),
         ("complete", {"model": "qm9-conformers", "training": {"steps": 1}}, "complete: .* got training"),
         ("train", {"recipe": "selfies-vea"}, "train: .*Did you mean 'selfies-vae'"),
         ("train", {"settings": {"widht": 8}}, "train: .*Did you mean 'width'"),

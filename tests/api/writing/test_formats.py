@@ -1,4 +1,4 @@
-"""What may be written under which name."""
+"""Checks of output names."""
 
 import pytest
 

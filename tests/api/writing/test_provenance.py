@@ -1,4 +1,4 @@
-"""How items came to be is told by names that anybody can look up."""
+"""The provenance of items has public names only."""
 
 from __future__ import annotations
 

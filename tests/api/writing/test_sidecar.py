@@ -1,4 +1,4 @@
-"""Tables of items that are no text for a cell: they stand in a file beside it."""
+"""Tables of items that don't fit into a cell as text: they go to a file beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where rows go: whole files, or none."""
+"""Sinks of rows: complete files, or none."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is written: rows without an item stop no file, and a file that fails leaves none behind."""
+"""Writers: rows without an item don't stop a file, and a failed file is removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sciencegen.items import Origin
 
 
 class Unchanged:
-    """Gives items nothing; those that can't be completed would be written as they are."""
+    """Completes no item; items that can't be completed would be written without structures."""
 
     needed = False
 
