@@ -186,7 +186,8 @@ class Domain:
     measure : (items, names) -> [item property]
         Property values, NaN where the measurement fails.
     recipes : mapping
-        Name -> Recipe, the default first. `LazyTable` keeps torch out of the import.
+        Name -> Recipe, the default first. `LazyTable` keeps torch out of the import. Empty for a domain whose items
+        are scored and predicted only.
     similarity : Similarity
     oracles : Oracles
     regression : Regression
