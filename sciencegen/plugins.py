@@ -52,13 +52,31 @@ def installed_part(kind: str, group: str, name: str, built_in: Iterable[str]) ->
     raise unknown_name(kind, name, part_names(group, built_in))
 
 
+def broken_part(kind: str, entry: EntryPoint, error: Exception) -> ConfigError:
+    """The error for an entry point that can't be imported: it names the package, the cause and a remedy.
+
+    Examples
+    --------
+    >>> print(broken_part("domain", EntryPoint("spectra", "spectra", "sciencegen.domains"), ImportError("no spectra")))
+    Expected the domain 'spectra' at 'spectra' of an unknown package, got ImportError: no spectra. Correct or ...
+    """
+    cause = f"{type(error).__name__}: {error}".rstrip(".")
+    return ConfigError(
+        f"Expected the {kind} '{entry.name}' at '{entry.value}' of {package_of(entry)}, got {cause}. "
+        "Correct or uninstall the package, or install what it lacks."
+    )
+
+
+def package_of(entry: EntryPoint) -> str:
+    """Name and version of the package that an entry point belongs to."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
+
+
 def _loaded(kind: str, entry: EntryPoint) -> Callable[..., Any]:
     try:
         part = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"Expected the {kind} '{entry.name}' at '{entry.value}', got {type(error).__name__}: {error}."
-        ) from error
+    except Exception as error:  # third-party code
+        raise broken_part(kind, entry, error) from error
     if not callable(part):
         raise ConfigError(f"Expected a function at '{entry.value}' for the {kind} '{entry.name}', got {part!r}.")
     return part

@@ -1,13 +1,14 @@
 """Samplers, searches and acquisitions of an installed package (`tests/toy/parts`) are used by name as ours are."""
 
 import math
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
+import sciencegen as sg
 from sciencegen import plugins
 from sciencegen.api.models.folder import find_recipe
 from sciencegen.batch import Batch
@@ -15,6 +16,7 @@ from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.diffusion.samplers import GROUP, SAMPLERS, no_noise, sampler
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
 from sciencegen.domains import load_domain
+from sciencegen.domains.lazy import WithInstalled
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.acquisition import load_acquisition
 from sciencegen.optimization.goals import parse_goal
@@ -88,6 +90,36 @@ def test_an_installed_recipe_is_one_of_its_domain():
     recipe = find_recipe(domain, "wide")
     assert (recipe.conditions, recipe.settings().width) == (("radius", "height"), 128)
     assert "wide" not in load_domain("molecules").recipes
+
+
+def install_broken(folder, monkeypatch):
+    """A package with parts that can't be imported, as pip would leave it."""
+    about = folder / "broken-1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.2\n")
+    (about / "entry_points.txt").write_text(
+        "[sciencegen.domains]\nbrokendom = nothere\n[sciencegen.recipes]\npointclouds/lost = nothere:LOST\n"
+        "[sciencegen.samplers]\nlost = nothere:f\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+
+
+def test_parts_that_cannot_be_imported_are_told_with_their_package(tmp_path, monkeypatch):
+    install_broken(tmp_path, monkeypatch)
+    told = r"'{}' at 'nothere{}' of broken 1\.2, got ModuleNotFoundError: No module named 'nothere'\. Correct or"
+    with pytest.raises(ConfigError, match="the domain " + told.format("brokendom", "")):
+        load_domain("brokendom")
+    with pytest.raises(ConfigError, match="the sampler " + told.format("lost", ":f")):
+        sampler("lost")
+    (entry,) = entry_points(group="sciencegen.recipes", name="pointclouds/lost")
+    with pytest.raises(ConfigError, match="the recipe " + told.format("pointclouds/lost", ":LOST")):
+        WithInstalled({}, {"lost": entry})["lost"]
+
+
+def test_a_verb_of_a_domain_that_cannot_be_imported_is_refused(tmp_path, monkeypatch):
+    install_broken(tmp_path, monkeypatch)
+    with pytest.raises(ConfigError, match=r"the domain 'brokendom' at 'nothere' of broken 1\.2"):
+        sg.score("brokendom", ["1"], ["a"])
 
 
 def test_an_installed_recipe_is_trained_and_drawn_from_by_name(tmp_path, toy_folder):

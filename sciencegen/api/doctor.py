@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,27 @@ from sciencegen.api.models.folder import CONFIG, load_model, pretrained_root, sh
 from sciencegen.api.predictors.folder import find_predictor, load_predictor, shipped_predictors
 from sciencegen.data.fetch import cache_root, is_offline
 from sciencegen.data.threads import worker_count
-from sciencegen.domains import domain_names
+from sciencegen.domains import DOMAINS, domain_names, load_domain
 from sciencegen.errors import SciencegenError
+from sciencegen.plugins import broken_part, package_of
 from sciencegen.runs import RunFolder
+from sciencegen.scoring.plugins import load_plugged
+
+GROUPS = {
+    "domain": "sciencegen.domains", "recipe": "sciencegen.recipes", "oracle": "sciencegen.oracles",
+    "sampler": "sciencegen.samplers", "search method": "sciencegen.search_methods",
+    "acquisition": "sciencegen.acquisitions",
+}  # fmt: skip
+"""Kind of part -> group of entry points by which packages add it."""
 
 
 def examine() -> dict[str, dict[str, str]]:
-    """Facts by section: system, libraries, devices, domains, weights, predictors, datasets."""
+    """Facts by section: system, libraries, devices, plugins, weights, predictors, datasets."""
     return {
         "system": _system(),
         "libraries": _libraries(),
         "devices": _devices(),
+        "plugins": _plugins() or {"none": "no installed package adds parts"},
         "weights": {name: _weights(name) for name in shipped_names()} or {"none": "no weights are shipped"},
         "predictors": {name: _predictor(name) for name in shipped_predictors()} or {"none": "none is shipped"},
         "datasets": {row["name"]: _dataset(row) for row in list_datasets()},
@@ -41,9 +51,39 @@ def _system() -> dict[str, str]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": str(worker_count(0)),
-        "domains": ", ".join(domain_names()),
+        "domains": ", ".join(_domain(name) for name in domain_names()),
         "cache": f"{cache_root()}" + (" (offline)" if is_offline() else ""),
     }
+
+
+def _domain(name: str) -> str:
+    """The name, with a note if it is an installed package's and can't be loaded; why is said under plugins."""
+    if name in DOMAINS:
+        return name
+    (entry, *_) = entry_points(group=GROUPS["domain"], name=name)
+    return f"{name} (can't be loaded)" if _fault("domain", entry) else name
+
+
+def _plugins() -> dict[str, str]:
+    """Parts that installed packages add: the package, and why a part can't be loaded."""
+    found = [(kind, entry) for kind, group in GROUPS.items() for entry in sorted(entry_points(group=group))]
+    return {f"{kind} {entry.name}": _fault(kind, entry) or package_of(entry) for kind, entry in found}
+
+
+def _fault(kind: str, entry: EntryPoint) -> str:
+    """Why the part can't be loaded, "" if it can."""
+    try:
+        if kind == "domain":
+            load_domain(entry.name)
+        elif kind == "oracle":
+            load_plugged(entry.name)
+        else:
+            entry.load()
+    except SciencegenError as error:
+        return f"can't be loaded: {error}"
+    except Exception as error:  # third-party code
+        return f"can't be loaded: {broken_part(kind, entry, error)}"
+    return ""
 
 
 def _libraries() -> dict[str, str]:

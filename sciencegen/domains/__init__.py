@@ -12,7 +12,8 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from sciencegen.domains.lazy import imported
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError, SciencegenError, unknown_name
+from sciencegen.plugins import broken_part
 
 if TYPE_CHECKING:
     from sciencegen.domains.base import Domain
@@ -24,25 +25,45 @@ DOMAINS = {
 }
 """Name -> import string of its `Domain`."""
 
+GROUP = "sciencegen.domains"
+"""Entry points of domains."""
+
+RECIPES = "sciencegen.recipes"
+"""Entry points of recipes."""
+
 
 def domain_names() -> list[str]:
     """Names of all domains: built-in ones and those of installed packages."""
-    return sorted({*DOMAINS, *(entry.name for entry in entry_points(group="sciencegen.domains"))})
+    return sorted({*DOMAINS, *(entry.name for entry in entry_points(group=GROUP))})
 
 
 def load_domain(name: str) -> Domain:
-    """Load a domain by name, or a form of it by `name/form`. Each is imported once."""
+    """Load a domain by name, or a form of it by `name/form`. Each is imported once.
+
+    Raises
+    ------
+    ConfigError
+        If it is unknown, or if an installed package's domain can't be imported.
+    """
     plain, _, form = name.partition("/")
-    plugged = {entry.name: entry.value for entry in entry_points(group="sciencegen.domains")}
-    target = {**plugged, **DOMAINS}.get(plain)
-    if target is None:
-        raise unknown_name("domain", plain, domain_names())
-    domain = _imported(target)
+    domain = _imported(DOMAINS[plain]) if plain in DOMAINS else _installed(plain)
     if not form:
         return domain
     if form not in domain.forms:
         raise unknown_name(f"form of {plain}", form, domain.forms or ["none"])
     return _imported(domain.forms[form])
+
+
+def _installed(name: str) -> Domain:
+    for entry in entry_points(group=GROUP):
+        if entry.name == name:
+            try:
+                return _imported(entry.value)
+            except SciencegenError:
+                raise
+            except Exception as error:  # third-party code
+                raise broken_part("domain", entry, error) from error
+    raise unknown_name("domain", name, domain_names())
 
 
 @cache
@@ -59,6 +80,6 @@ def _imported(target: str) -> Domain:
 def _with_installed_recipes(domain: Domain) -> Domain:
     from sciencegen.domains.lazy import WithInstalled
 
-    named = ((*entry.name.rpartition("/"), entry) for entry in entry_points(group="sciencegen.recipes"))
+    named = ((*entry.name.rpartition("/"), entry) for entry in entry_points(group=RECIPES))
     installed = {recipe: entry for name, _, recipe, entry in named if name == domain.name}
     return replace(domain, recipes=WithInstalled(domain.recipes, installed)) if installed else domain

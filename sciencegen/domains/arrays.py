@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from sciencegen.batch import Batch
     from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
 
+LARGEST = 1e18
+"""Greatest magnitude of a number: the square of a greater one overflows in single precision."""
+CONSTANT = 1e-12
+"""A standard deviation below this share of the mean is rounding error."""
+
 
 def array_items(shape: tuple[int, ...], decimals: int = 4, columns: tuple[str, ...] = ("item",)) -> ItemIO:
     """Items that are float arrays, written as numbers with blanks between columns and ";" between rows.
@@ -51,13 +56,19 @@ def array_items(shape: tuple[int, ...], decimals: int = 4, columns: tuple[str, .
             return Refusal(f"expected {rows} x {width} numbers, got {' x '.join(map(str, values.shape))}")
         if not np.isfinite(values).all():
             return Refusal("a number is not finite")
-        return rounded(values.reshape(shape), decimals)
+        return too_large(values) or rounded(values.reshape(shape), decimals)
 
     def text(item: np.ndarray) -> str:
         numbers = rounded(item.reshape(rows, width), decimals)
         return ";".join(" ".join(np.format_float_positional(x, decimals, trim="-") for x in row) for row in numbers)
 
     return ItemIO(parse=parse, text=text, columns=columns)
+
+
+def too_large(values: Float[np.ndarray, "..."]) -> Refusal | None:
+    """A Refusal if a number is greater than `LARGEST` in magnitude; NaN is passed over."""
+    worst = np.nanmax(np.abs(values), initial=0.0)
+    return Refusal(f"expected numbers of at most {LARGEST:g} in magnitude, got {worst:g}") if worst > LARGEST else None
 
 
 def rounded(values: Float[np.ndarray, "..."], decimals: int) -> Float[np.ndarray, "..."]:
@@ -95,7 +106,10 @@ class ArrayRepresentation(Representation):
 
     def _encode(self, item: Item) -> Float[np.ndarray, " value"] | Refusal:
         array = vector_of(self.codec, item, self.values.shape[1])
-        return array if isinstance(array, Refusal) else ((array - self.values[0]) / self.values[1]).astype(np.float32)
+        if isinstance(array, Refusal):
+            return array
+        standardized = (array - self.values[0]) / self.values[1]
+        return too_large(standardized) or standardized.astype(np.float32)
 
     def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
         import torch
@@ -111,7 +125,9 @@ class ArrayRepresentation(Representation):
         from sciencegen.vae.arrays.networks import VALUES
 
         rows = batch[VALUES].cpu().numpy().astype(float) * self.values[1] + self.values[0]
-        return [self.codec.item(row) if np.isfinite(row).all() else Refusal("not finite") for row in rows]
+        return [
+            too_large(row) or self.codec.item(row) if np.isfinite(row).all() else Refusal("not finite") for row in rows
+        ]
 
     def condition(self, values: Mapping[str, float]) -> Float[np.ndarray, " property"]:
         for name in values:
@@ -169,17 +185,17 @@ def _vector(array: np.ndarray, size: int) -> Float[np.ndarray, " value"] | Refus
         return Refusal(f"{len(vector)} numbers, expected {size}")
     if np.isinf(vector).any() or np.isnan(vector).all():
         return Refusal("infinite numbers, or none at all")
-    return vector
+    return too_large(vector) or vector
 
 
 def _moments(table: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "2 column"]:
-    """Mean and standard deviation of each column, without NaN; 0 and 1 for an empty column. A deviation of 0 becomes
-    1."""
+    """Mean and standard deviation of each column, without NaN; 0 and 1 for an empty column. The deviation of a
+    constant column becomes 1."""
     known = ~np.isnan(table)
     count = np.maximum(known.sum(0), 1)
     mean = np.where(known, table, 0.0).sum(0) / count
     std = np.sqrt(np.square(np.where(known, table - mean, 0.0)).sum(0) / count)
-    return np.stack([mean, np.where(std > 0, std, 1.0)])
+    return np.stack([mean, np.where(std > CONSTANT * np.abs(mean), std, 1.0)])
 
 
 def array_recipe(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MethodType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -48,12 +48,20 @@ class WriteItems(Protocol):
     ) -> None: ...
 
 
-def _set_defaults(record: object, defaults: Mapping[str, object]) -> None:
-    """Replace functions that are None by default methods, also the old record's, which `dataclasses.replace` passes."""
+def _set_defaults(record: object, **defaults: Callable[..., object]) -> None:
+    """Set functions that are None to default methods, and default methods of another record to this record's.
+
+    `dataclasses.replace` passes the old record's defaults as if a caller had passed them. To keep the default of
+    another record, wrap it: `key=lambda item: other.key(item)`.
+    """
     for name, default in defaults.items():
         value = vars(record)[name]
-        if value is None or (isinstance(value, MethodType) and type(value.__self__) is type(record)):
-            object.__setattr__(record, name, default)
+        if value is None or (isinstance(value, MethodType) and value.__func__ is default):
+            object.__setattr__(record, name, MethodType(default, record))
+
+
+_UNSET: Any = None
+"""A function that `__post_init__` sets to the default method."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +101,11 @@ class ItemIO:
 
     parse: Callable[[str], Item | Refusal]
     text: Callable[[Item], str]
-    key: Callable[[Item], str] = None  # type: ignore[assignment]  # `text`, set below
+    key: Callable[[Item], str] = _UNSET
     columns: tuple[str, ...] = ("item",)
     formats: tuple[str, ...] = (LINES, *READ_TABLES)
-    read: Callable[[Path, str | None], Iterator[Row]] = None  # type: ignore[assignment]  # tables, set below
-    write: WriteItems = None  # type: ignore[assignment]  # tables, set below
+    read: Callable[[Path, str | None], Iterator[Row]] = _UNSET
+    write: WriteItems = _UNSET
     reads_folders: bool = False
     left_out: Callable[[str], str] = lambda text: ""
     given: frozenset[str] = frozenset()
@@ -105,7 +113,7 @@ class ItemIO:
     simulate: Callable[[Mapping[str, object], int, int, int], list[tuple[str, dict[str, float]]]] | None = None
 
     def __post_init__(self) -> None:
-        _set_defaults(self, {"key": self._text_as_key, "read": self._read_table, "write": self._write_table})
+        _set_defaults(self, key=ItemIO._text_as_key, read=ItemIO._read_table, write=ItemIO._write_table)
 
     def _text_as_key(self, item: Item) -> str:
         return self.text(item)
@@ -133,11 +141,11 @@ class Similarity:
     """
 
     matrix: Callable[[Sequence[Item], Sequence[Item]], np.ndarray]
-    nearest: Callable[[Sequence[Item], Sequence[Item]], np.ndarray] = None  # type: ignore[assignment]  # set below
+    nearest: Callable[[Sequence[Item], Sequence[Item]], np.ndarray] = _UNSET
     maximum: float = 0.7
 
     def __post_init__(self) -> None:
-        _set_defaults(self, {"nearest": self._greatest})
+        _set_defaults(self, nearest=Similarity._greatest)
 
     def _greatest(self, items: Sequence[Item], references: Sequence[Item]) -> np.ndarray:
         return self.matrix(items, references).max(1, initial=0.0)
@@ -178,7 +186,8 @@ class Domain:
     measure : (items, names) -> [item property]
         Property values, NaN where the measurement fails.
     recipes : mapping
-        Name -> Recipe, the default first. `LazyTable` keeps torch out of the import.
+        Name -> Recipe, the default first. `LazyTable` keeps torch out of the import. Empty for a domain whose items
+        are scored and predicted only.
     similarity : Similarity
     oracles : Oracles
     regression : Regression

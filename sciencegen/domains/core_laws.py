@@ -86,6 +86,16 @@ def other_oracles(subject: Subject) -> str:
     return ""
 
 
+def never_measured(subject: Subject) -> str:
+    """A property that is measured on none of the examples, though its oracle scores some."""
+    for name in subject.domain.properties:
+        if np.isnan(subject.domain.measure(subject.items, [name])).all():
+            scores = [score.value for score in subject.domain.oracles.find(name).score(subject.items)]
+            if any(score is not None for score in scores):
+                return f"NaN for every example of {name}, where its oracle scores {scores}"
+    return ""
+
+
 def other_scores(subject: Subject) -> str:
     """Scores of a property's oracle that differ from measured values; a missing score is NaN."""
     for name in subject.domain.properties:
@@ -164,7 +174,7 @@ def bad_metrics(subject: Subject) -> str:
 
 
 def bad_pictures(subject: Subject) -> str:
-    """A picture that is neither an SVG element nor an <img>."""
+    """A picture that is neither a whole SVG element nor an <img>."""
     pictures = [subject.domain.render(item, 220, 160) for item in subject.items[:3]]
     wrong = [picture for picture in pictures if not is_picture(picture)]
     return f"{wrong[0]!r:.60}" if wrong else ""
@@ -183,6 +193,8 @@ CORE_LAWS = (
     Law("oracles.names", "every property is an oracle", missing_oracles, "Use `domains.oracles.property_oracles`."),
     Law("oracles.find", "a property's oracle has its name, unit and direction", other_oracles,
         "Use `property_oracles`."),
+    Law("measure", "an example has a value if the property's oracle scores it", never_measured,
+        "Look for an error in the property's function: it becomes NaN."),
     Law("oracles.find", "a property's oracle scores what `measure` does", other_scores, "Use `property_oracles`."),
     Law("oracles.find", "an unknown name is an UnknownNameError", unknown_oracle, "Raise `errors.unknown_name`."),
     Law("regression.features", "there is a finite row for each item", feature_rows, "Put a number in place of NaN."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from sciencegen.domains.laws import CLOSE, FEWEST_EXAMPLES, Law, Subject, shape_
 from sciencegen.errors import SciencegenError
 from sciencegen.items import Property, Refusal
 
+NAME = re.compile(r"[a-z][\w-]*", re.ASCII | re.IGNORECASE)
+"""Names are words of the command line and of paths."""
+
 
 def unnamed(subject: Subject) -> str:
-    """A name that is empty, that contains "/" though the domain isn't a form, or that lacks it in a form."""
+    """A name that isn't a word, that contains "/" though the domain isn't a form, or that lacks it in a form."""
     name = subject.domain.name
-    return "" if name and ("/" in name) == (subject.domain.form is not None) else f"'{name}'"
+    parts = name.split("/")
+    words = len(parts) == (1 if subject.domain.form is None else 2) and all(map(NAME.fullmatch, parts))
+    return "" if words else f"'{name}'"
 
 
 def unread_examples(subject: Subject) -> str:
@@ -115,14 +121,22 @@ def simulated_together(subject: Subject) -> str:
 
 
 def bad_properties(subject: Subject) -> str:
-    """A property whose key isn't its name, or with an invalid range, tolerance or direction."""
-    wrong = [name for name, one in subject.domain.properties.items() if name != one.name or not _sensible(one)]
-    return f"{subject.domain.properties[wrong[0]]}" if wrong else "" if subject.domain.properties else "none"
+    """The first field of a property that is wrong, or that there are no properties."""
+    found = (_wrong_field(name, known) for name, known in subject.domain.properties.items())
+    return next(filter(None, found), "" if subject.domain.properties else "no properties")
 
 
-def _sensible(known: Property) -> bool:
-    ordered = known.low < known.high and known.possible[0] <= known.possible[1] and known.tolerance >= 0
-    return ordered and known.direction in (None, "maximize", "minimize")
+def _wrong_field(name: str, known: Property) -> str:
+    if known.name != name:
+        return f"name='{known.name}' under the key '{name}', expected equal names"
+    if not known.low < known.high:
+        return f"low={known.low:g} and high={known.high:g} of {name}, expected low < high"
+    if not known.possible[0] <= known.possible[1]:
+        return f"possible={known.possible} of {name}, expected (least, greatest)"
+    if not known.tolerance >= 0:
+        return f"tolerance={known.tolerance:g} of {name}, expected 0 or more"
+    directions = (None, "maximize", "minimize")
+    return "" if known.direction in directions else f"direction={known.direction!r} of {name}, expected {directions}"
 
 
 def measured_shape(subject: Subject) -> str:
@@ -158,7 +172,8 @@ def impossible_values(subject: Subject) -> str:
 
 
 ITEM_LAWS = (
-    Law("name", "a domain has a name, and a form of one `domain/form`", unnamed, "Name it as its entry point."),
+    Law("name", "a domain has a name of letters, digits, - and _, and a form of one `domain/form`", unnamed,
+        "Name it as its entry point."),
     Law("items.parse", f"{FEWEST_EXAMPLES} or more examples are items", unread_examples,
         "Correct the examples or `parse`."),
     Law("items.parse", "parse(text(item)) is the item again, by its key", not_inverse, "Write all that `parse` reads."),
@@ -170,7 +185,8 @@ ITEM_LAWS = (
     Law("items.given", "its names are properties", unknown_given, "Remove other names."),
     Law("items.labels", "a label of any name is text", labels_without_text, "Return '' for none."),
     Law("items.simulate", "a row has random numbers of its own", simulated_together, "Seed by (seed, row)."),
-    Law("properties", "each has its own name, a range, a direction", bad_properties, "Correct the Property."),
+    Law("properties", "each has its own name, a range, a direction", bad_properties,
+        "Correct this field of the Property."),
     Law("measure", "there is a row for each item, a column for each name", measured_shape, "Return [item property]."),
     Law("measure", "a value follows from its item alone", measured_apart, "Measure items one by one."),
     Law("measure", "values are possible ones", impossible_values, "Widen `possible`, or return NaN for a failure."),

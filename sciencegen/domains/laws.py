@@ -5,6 +5,7 @@ These functions return "" if the law holds; otherwise a text, which their docstr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from sciencegen.items import Item, Refusal
 SEED = 0
 FEWEST_EXAMPLES = 2
 CLOSE = 1e-6
+PICTURE = re.compile(r"<svg\b.*(</svg>|/>)|<img\b.*>", re.DOTALL)
 
 
 class ContractError(SciencegenError):
@@ -36,7 +38,9 @@ class ContractError(SciencegenError):
     """
 
     def __init__(self, domain: str, part: str, law: str, got: str, remedy: str) -> None:
-        super().__init__(f"{domain}: `{part}` breaks the contract. Expected that {law}, got {got}. {remedy}")
+        super().__init__(
+            f"{domain}: `{part}` breaks the contract. Expected that {law}, got {got.rstrip('.')}. {remedy}"
+        )
         self.domain, self.part, self.law, self.got, self.remedy = domain, part, law, got, remedy
 
 
@@ -114,5 +118,5 @@ def shape_breach(array: np.ndarray, shape: tuple[int | None, ...]) -> str:
 
 
 def is_picture(text: object) -> bool:
-    """Whether a text starts like an SVG element or an <img>."""
-    return isinstance(text, str) and text.lstrip().startswith(("<svg", "<img"))
+    """Whether a text is a whole SVG element or <img>, from its first tag to its last."""
+    return isinstance(text, str) and PICTURE.fullmatch(text.strip()) is not None

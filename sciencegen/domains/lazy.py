@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint
 from typing import Generic, TypeVar
 
+from sciencegen.plugins import broken_part
+
 Value = TypeVar("Value")
 
 
@@ -60,7 +62,13 @@ class WithInstalled(Mapping[str, Value], Generic[Value]):
         self.table, self.installed = table, installed
 
     def __getitem__(self, name: str) -> Value:
-        return self.table[name] if name in self.table else self.installed[name].load()
+        if name in self.table:
+            return self.table[name]
+        entry = self.installed[name]
+        try:
+            return entry.load()
+        except Exception as error:  # third-party code
+            raise broken_part("recipe", entry, error) from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys([*self.table, *sorted(self.installed)]))

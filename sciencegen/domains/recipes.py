@@ -190,8 +190,8 @@ class Adaptation:
         Number of items below which fine-tuning keeps the latent priors instead of fitting new ones.
     """
 
-    adapt_representation: Callable[..., Representation]
-    adapt: Callable[..., LatentModel]
+    adapt_representation: Callable[[Any, Sequence[str], np.ndarray, Sequence[str]], Representation]
+    adapt: Callable[[Any, Any, Any, int], LatentModel]
     fewest: int = 5_000
 
 
@@ -210,7 +210,7 @@ class ModelOracles:
         Whether predictors that are trained with this model use the other names as features by default.
     """
 
-    make: Callable[..., Mapping[str, Oracle]]
+    make: Callable[[Any, Any, Remember], Mapping[str, Oracle]]
     names: tuple[str, ...] = ()
     on_request: tuple[str, ...] = ()
     inform_predictors: bool = False
@@ -232,7 +232,7 @@ class FamilyTraining:
     `Recipe.fit` is then called with `context`, the context of the data (`Family.context`), or None.
     """
 
-    scorer: Callable[..., VariantScorer | None]
+    scorer: Callable[[Any, Any], VariantScorer | None]
     weight: str = ""
     columns: tuple[str, ...] = ()
 
@@ -273,13 +273,13 @@ class Recipe:
     name: str
     fit: Callable[..., Representation]
     load_representation: Callable[[Mapping[str, Any]], Representation]
-    build: Callable[..., LatentModel]
+    build: Callable[[Any, Any], LatentModel]
     settings: type
     conditions: tuple[str, ...] | None = ()
     description: str = ""
     form: str = ""
     training: Mapping[str, object] = field(default_factory=dict)
-    check: Callable[..., Mapping[str, float]] | None = None
+    check: Callable[[Any, Any, Sequence[Encoded]], Mapping[str, float]] | None = None
     completes: bool = False
     adaptation: Adaptation | None = None
     oracles: ModelOracles | None = None

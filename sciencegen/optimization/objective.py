@@ -9,7 +9,7 @@ from typing import Any
 
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.optimization.goals import Goal
-from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.scoring.oracles import Oracle, Score, failed_by
 
 Item = Any
 ScoreBatch = Callable[[Oracle, Sequence[Item]], list[Score]]
@@ -209,7 +209,7 @@ def score_safely(oracle: Oracle, items: Sequence[Item], score_batch: ScoreBatch 
         raise
     except Exception as error:  # third-party code: the error is recorded as the item's failure
         if len(items) == 1:
-            return [Score(None, failure=f"{type(error).__name__}: {error}")]
+            return [failed_by(error)]
         return [score for item in items for score in score_safely(oracle, [item], score_batch)]
     if len(scores) != len(items):
         raise DataError(

@@ -30,6 +30,22 @@ class Score:
         return self.value is None
 
 
+LONGEST_REASON = 200
+"""Of a failure, in characters."""
+
+
+def failed_by(error: Exception) -> Score:
+    r"""The score of an item on which an oracle raised an exception; its reason is one short line.
+
+    Examples
+    --------
+    >>> failed_by(ValueError("expected a molecule,\n  got an array")).failure
+    'ValueError: expected a molecule, got an array'
+    """
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return Score(None, failure=reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 3]}...")
+
+
 ANNOTATIONS = ("lower", "upper", "in_domain")
 """Fields of a score other than its value: the columns `<name>_lower`, `<name>_upper`, `<name>_in_domain`."""
 
@@ -121,7 +137,7 @@ class FunctionOracle:
         try:
             value = float(self.function(item))
         except Exception as error:  # third-party code: the error is recorded as the item's failure
-            return Score(None, failure=f"{type(error).__name__}: {error}")
+            return failed_by(error)
         return Score(value) if value == value else Score(None, failure="not a number")
 
 

@@ -9,6 +9,7 @@ import torch
 from pointclouds import CODEC, DOMAIN
 
 from sciencegen.domains.arrays import ArrayCodec, array_items, array_recipe
+from sciencegen.domains.base import ItemIO
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 
@@ -36,7 +37,8 @@ def test_a_text_is_the_array_again(shape):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("", "got 1 x 0"), ("1 2;3", "columns parted"), ("1 2 3", "got 1 x 3"), ("1 x;2 3", "columns parted"),
-     ("1 nan;2 3", "not finite"), ("1 inf;2 3", "not finite")],
+     ("1 nan;2 3", "not finite"), ("1 inf;2 3", "not finite"),
+     ("1e308 1;2 3", "expected numbers of at most 1e+18 in magnitude, got 1e+308"), ("1 2;-1e19 3", "got 1e+19")],
 )  # fmt: skip
 def test_what_is_no_array_is_refused(text, reason):
     found = array_items((2, 2)).parse(text)
@@ -89,6 +91,50 @@ def test_a_missing_number_is_masked_and_columns_are_standardized_by_what_is_know
     batch = fitted.batch([*whole, *fitted.encode([np.array([2.0, 99.0])])])
     assert batch["values"].tolist() == [[0, 0], [0, 0]]
     assert batch.mask.tolist() == [[True, True], [True, False]]
+
+
+def test_the_text_of_the_largest_numbers_is_parsed():
+    items = array_items((2,), 2)
+    largest = items.parse("1e18 -1e18")
+    assert np.array_equal(items.parse(items.text(largest)), largest)
+
+
+def test_one_row_of_huge_numbers_does_not_stop_training():
+    free = ItemIO(parse=lambda text: np.array(text.split(), float), text=str)
+    codec = ArrayCodec(free, array=lambda item: item, item=lambda vector: vector)
+    fitted = codec.fit(["1 10", "1e300 10", "3 10", "1e-300 10"], np.empty((4, 0)), ())
+    refused, kept = fitted.encode([free.parse("1e300 10"), free.parse("3 10")])
+    assert refused == Refusal("expected numbers of at most 1e+18 in magnitude, got 1e+300")
+    assert np.isfinite(kept).all()
+    tight = codec.fit(["0 1e-5", "1e-9 2e-5"], np.empty((2, 0)), ())
+    assert "at most 1e+18" in tight.encode([free.parse("1e18 0")])[0].reason
+    drawn = fitted.batch([np.full(2, 1e30, np.float32)])
+    assert "at most 1e+18" in fitted.decode(drawn)[0].reason
+
+
+def test_a_constant_number_is_not_divided_by_rounding_error():
+    fitted = PAIRS.fit(["0.1 1", "0.1 2", "0.1 3"], np.empty((3, 0)), ())
+    assert fitted.values[1, 0] == 1.0
+    recipe = array_recipe(PAIRS)
+    batch = fitted.batch(fitted.encode([(0.1, 1.0), (0.1, 3.0)]))
+    torch.manual_seed(0)
+    model = recipe.build(fitted, recipe.settings(latent=2, width=8))
+    model.finish([batch] * 2, torch.Generator().manual_seed(0), steps=2)
+    assert torch.isfinite(model.loss(batch, 0, torch.Generator().manual_seed(0))["loss"])
+
+
+def test_a_codec_may_refuse_items_and_vectors():
+    positive = ArrayCodec(
+        array_items((2,), 1),
+        array=lambda item: Refusal("below zero") if item.min() < 0 else item,
+        item=lambda vector: Refusal("below zero") if vector.min() < 0 else vector.round(1),
+    )
+    fitted = positive.fit(["1 2", "-1 2", "3 4"], np.empty((3, 0)), ())
+    assert fitted.values[0].tolist() == [2.0, 3.0]
+    refused, kept = fitted.encode([np.array([-1.0, 2.0]), np.array([1.0, 2.0])])
+    assert refused == Refusal("below zero")
+    batch = fitted.batch([kept, kept - 9])
+    assert [isinstance(item, Refusal) for item in fitted.decode(batch)] == [False, True]
 
 
 def test_other_numbers_are_refused_with_a_reason():

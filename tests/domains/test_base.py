@@ -32,3 +32,28 @@ def test_defaults_follow_the_record_that_replaces_another(tmp_path):
     assert other.key(1.25) == "1.2"
     alike = Similarity(matrix=lambda items, others: np.eye(len(items), len(others)))
     assert replace(alike, matrix=lambda items, others: np.zeros((len(items), len(others)))).nearest([1], [1]) == [0.0]
+
+
+class Named(ItemIO):
+    """Items with a further method, which may be the key of other items."""
+
+    def lower(self, item):
+        return self.text(item).lower()
+
+
+class Halved(Similarity):
+    """A similarity with a further method."""
+
+    def half(self, items, references):
+        return self.matrix(items, references).max(1, initial=0.0) / 2
+
+
+def test_a_method_of_another_record_is_kept_unless_it_is_a_default():
+    """Only defaults follow the record, since `replace` passes those of the old one."""
+    other = Named(parse=str, text=lambda item: item)
+    mine = Named(parse=str, text=lambda item: f"<{item}>", key=other.lower)
+    assert mine.key("A") == "a"
+    assert replace(mine, columns=("name",)).key("A") == "a"
+    assert Named(parse=str, text=lambda item: f"<{item}>", key=lambda item: other.key(item)).key("A") == "A"
+    full = Halved(matrix=lambda items, references: np.ones((len(items), len(references))))
+    assert Halved(matrix=full.matrix, nearest=full.half).nearest([1], [1]).tolist() == [0.5]

@@ -22,7 +22,8 @@ from sciencegen.domains.capabilities import (
     Structures,
 )
 from sciencegen.domains.checks import LAWS, ContractError, check_domain
-from sciencegen.errors import SciencegenError
+from sciencegen.domains.laws import is_picture
+from sciencegen.errors import SciencegenError, unknown_name
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import FunctionOracle
 from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
@@ -84,6 +85,7 @@ LETTERS = PROTEINS.pictures.letters
 
 BREACHES = [
     ("name", "a domain has a name", TOY, "name", "a/b"),
+    ("name", "a domain has a name", TOY, "name", "Time Series!"),
     ("items.parse", "examples are items", TOY, "items.parse", lambda text: Refusal("no item")),
     ("items.parse", "the item again", TOY, "items.text", lambda item: TOY.items.text(item + 1)),
     ("items.parse", "text is refused", TOY, "items.parse", lambda text: TOY.items.parse(text) if text else ORIGIN),
@@ -99,6 +101,8 @@ BREACHES = [
     ("measure", "from its item alone", TOY, "measure",
      lambda items, names: np.arange(len(items) * len(names), dtype=float).reshape(len(items), len(names))),
     ("measure", "possible", PROTEINS, "measure", lambda items, names: np.full((len(items), len(names)), -1e9)),
+    ("measure", "the property's oracle scores it", TOY, "measure",
+     lambda items, names: np.full((len(items), len(names)), np.nan)),
     ("recipes", "its own name", TOY, "recipes", {"other": RECIPE}),
     ("recipes", "its own name", TOY, "recipes", recipe(settings=Domain)),
     ("recipes", "conditions are", TOY, "recipes", recipe(conditions=("mass",))),
@@ -119,6 +123,7 @@ BREACHES = [
      {"positions": lambda items, fitted: "none"}),
     ("evaluate", "finite numbers", TOY, "evaluate", lambda samples, reference, training: {"valid": np.nan}),
     ("render", "an SVG element", TOY, "render", lambda item, width, height: "a picture"),
+    ("render", "an SVG element", TOY, "render", lambda item, width, height: "<svg"),
     ("moves", "gives items", TOY, "moves.mutate", lambda item, generator: item * np.nan),
     ("moves", "gives items", TOY, "moves.edit", lambda item, generator: Refusal("never")),
     ("moves", "one seed", TOY, "moves.mutate", draws_on_its_own),
@@ -167,6 +172,39 @@ def test_every_law_is_broken_above():
         if known.part == part and law in known.law
     }
     assert broken == {(known.part, known.law) for known in LAWS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "got"),
+    [
+        ({"name": "width"}, "name='width' under the key 'radius', expected equal names"),
+        ({"low": 9.0}, "low=9 and high=3 of radius, expected low < high"),
+        ({"possible": (1.0, 0.0)}, r"possible=\(1.0, 0.0\) of radius, expected \(least, greatest\)"),
+        ({"tolerance": -1.0}, "tolerance=-1 of radius, expected 0 or more"),
+        ({"direction": "up"}, "direction='up' of radius, expected .*'maximize'"),
+    ],
+)
+def test_the_wrong_field_of_a_property_is_told(changes, got):
+    wrong = replace(PROPERTIES["radius"], **changes)
+    with pytest.raises(ContractError, match=rf"got {got}.*\. Correct this field of the Property\."):
+        check_domain(replace(TOY, properties={"radius": wrong}), examples("pointclouds"), models=False)
+
+
+def test_a_message_of_an_error_has_one_full_stop():
+    def find(name):
+        raise unknown_name("property", "crosings", ["height"])
+
+    with pytest.raises(ContractError, match=r"Known: height\. [A-Z]"):
+        check_domain(other(TOY, "oracles.find", find), examples("pointclouds"), models=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("<svg></svg>", True), ("\n<svg viewBox=''>\n<g/></svg>\n", True), ("<svg/>", True), ('<img src="data:">', True),
+     ("<svg", False), ("<svg>", False), ("<img", False), ("<svgs></svg>", False), (None, False)],
+)  # fmt: skip
+def test_a_picture_is_a_whole_element(text, right):
+    assert is_picture(text) is right
 
 
 def test_too_few_examples_are_told():

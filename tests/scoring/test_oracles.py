@@ -33,6 +33,16 @@ def test_an_exception_is_told():
     assert FunctionOracle("length", word_length).score(["bad"])[0].failure == "ValueError: a bad word"
 
 
+def test_the_reason_of_a_failure_is_one_short_line():
+    def raises(item):
+        raise TypeError(f"argument types\n    f({item})\ndid not match:\n  " + "signature " * 100)
+
+    (score,) = FunctionOracle("f", raises).score([3])
+    assert score.failure.startswith("TypeError: argument types f(3) did not match: signature ")
+    assert len(score.failure) == 200
+    assert score.failure.endswith("...")
+
+
 def test_a_wrapper_has_the_name_unit_and_direction_of_its_oracle():
     class Wrapper(OracleAround):
         def __init__(self, oracle):

@@ -265,6 +265,8 @@ def model_config(domain: str, recipe: str, settings: DataclassInstance) -> Json:
 def find_recipe(domain: Domain, name: str | None, error: type[Exception] = ConfigError) -> Recipe:
     """The domain's recipe with this name, its default for None."""
     chosen = name or domain.default_recipe
+    if not domain.recipes:
+        raise error(f"Expected a domain with recipes, {domain.name} has none. Add a `Recipe` to its `recipes`.")
     if chosen not in domain.recipes:
         raise error(str(unknown_name(f"recipe of {domain.name}", chosen, domain.recipes)))
     return domain.recipes[chosen]

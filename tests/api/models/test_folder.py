@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from sciencegen.api.models.folder import referred_to
+import pytest
+
+from sciencegen.api.models.folder import find_recipe, referred_to
+from sciencegen.domains import load_domain
+from sciencegen.errors import ConfigError
 
 
 def test_a_predictors_model_is_the_one_beside_it_whatever_lies_where_the_command_runs(tmp_path, monkeypatch):
@@ -17,3 +22,9 @@ def test_a_predictors_model_is_the_one_beside_it_whatever_lies_where_the_command
     assert Path(referred_to("../model", predictor)).resolve() == tmp_path / "a" / "model"
     assert referred_to("old", predictor) == "old", "an earlier reference, from where its command ran"
     assert referred_to("../none", predictor) == str(predictor / "../none"), "the error names the place beside it"
+
+
+def test_a_domain_without_recipes_says_so():
+    bare = replace(load_domain("pointclouds"), recipes={})
+    with pytest.raises(ConfigError, match=r"pointclouds has none\. Add a `Recipe`"):
+        find_recipe(bare, None)
