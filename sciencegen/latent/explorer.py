@@ -24,24 +24,24 @@ from sciencegen.memory import halved_to_fit
 Latents = Float[np.ndarray, "item latent"]
 
 CPU_CHUNK = 128
-"""Rows of one call on a CPU: a search round of a few hundred then has work for several threads."""
+"""Rows of one call on a CPU: small enough that a search round of a few hundred rows uses several threads."""
 
 
 @dataclass(frozen=True)
 class LatentSpace:
-    """A trained model seen from outside.
+    """The latent space of a trained model, with methods on items.
 
     Parameters
     ----------
     model : LatentModel
         On `device`, in evaluation mode.
     representation : ItemCodec
-        Items to tensors and back, with `properties`, the names of the condition.
+        Items to tensors and back; its `properties` are the names of the condition's columns.
     parse, text : callable
         Text to item, or a Refusal, and back.
     device : str
     threads : int
-        Chunks of rows that are worked on at once; no result depends on it.
+        Number of chunks of rows that are computed in parallel; results do not depend on it.
 
     Examples
     --------
@@ -63,16 +63,16 @@ class LatentSpace:
 
     @property
     def size(self) -> int:
-        """Numbers in a latent vector."""
+        """Length of a latent vector."""
         return self.model.latent_size
 
     def __repr__(self) -> str:
-        """What it is, without the network's layers."""
+        """Size, properties and device, without the network's layers."""
         return f"LatentSpace(size={self.size}, properties={self.properties}, device={self.device!r})"
 
     @property
     def _accept(self) -> Accept | None:
-        """Which rows of a Batch are well formed; None where the representation can't say."""
+        """Which rows of a Batch are well formed; None if the representation cannot check it."""
         if not self.representation.canonical:
             return None
 
@@ -85,12 +85,12 @@ class LatentSpace:
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """What a condition may name."""
+        """Names of the properties that a condition may contain."""
         return tuple(self.representation.properties)
 
     def encode(self, items: str | Sequence[str]) -> Latents:
-        """One latent for each item (a single one may stand without a list), the posterior's centre; an item that can't
-        be encoded is an error.
+        """One latent for each item (a single item needs no list), the posterior's centre; an item that can't be encoded
+        is an error.
         """
         items = as_texts(items)
         parsed = [self.parse(item) for item in items]
@@ -112,24 +112,24 @@ class LatentSpace:
             return halved_to_fit(compute, len(arrays), np.concatenate)
 
     def _chunks(self, count: int) -> list[slice]:
-        """Rows that are computed together; their number is fixed, since results round with it."""
+        """Rows that are computed together; their number is fixed, because rounding depends on it."""
         size = CPU_CHUNK if self.device == "cpu" else COMPUTE_CHUNK
         return [slice(start, start + size) for start in range(0, count, size)]
 
     def decode(self, latents: Latents, condition: Mapping[str, float] | None = None) -> list[str]:
-        """The item of each latent as text; "" where it stands for none."""
+        """The item of each latent as text; "" if it decodes to none."""
         items = self.decode_items(latents, self._rows(condition, len(latents)))
         return ["" if is_refusal(item) else self.text(item) for item in items]
 
     def decode_items(self, latents: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
-        """Items or refusals. condition: standardized rows [item property], NaN where free."""
+        """Items or refusals. condition: standardized rows [item property], NaN where not given."""
         latents = np.asarray(latents, np.float32)
         if latents.ndim != 2 or latents.shape[1] != self.size:
             raise ShapeError(f"Expected latents [item {self.size}], got {list(latents.shape)}.")
         return self._items(self.decode_batch, latents, condition)
 
     def generate_items(self, noise: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
-        """Standard normal noise to items or refusals; what `decode_items(from_noise(noise))` gives, quicker."""
+        """Standard normal noise to items or refusals; as `decode_items(from_noise(noise))`, but faster."""
         return self._items(self.generate_batch, noise, condition)
 
     def _items(self, compute: Callable[..., Any], rows: Latents, condition: np.ndarray | None) -> list[Item | Refusal]:
@@ -141,11 +141,11 @@ class LatentSpace:
         return [item for batch in batches for item in self.representation.decode(batch)]
 
     def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Batch:
-        """The Batch on the CPU that the representation makes items of."""
+        """Decoded latents as a Batch on the CPU, for the representation to make items of."""
         return self._batch(self.model.decode, latents, condition)
 
     def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Batch:
-        """Standard normal noise to the Batch on the CPU that the representation makes items of."""
+        """Standard normal noise to a Batch on the CPU, for the representation to make items of."""
         return self._batch(self.model.generate, noise, condition, self._accept)
 
     def _batch(
@@ -170,8 +170,8 @@ class LatentSpace:
         return np.concatenate(drawn)[:n]
 
     def parts(self, count: int) -> Iterator[tuple[int, slice]]:
-        """(compute chunk, rows of it) that hold the first draws. On a CPU a chunk comes in several: ten draws shan't
-        wait for 512."""
+        """(compute chunk, rows of it) of the first `count` draws. On a CPU chunks are split, so that ten draws do not
+        compute 512."""
         size = CPU_CHUNK if self.device == "cpu" else COMPUTE_CHUNK
         for chunk in range(-(-count // COMPUTE_CHUNK)):
             for start in range(0, min(COMPUTE_CHUNK, count - chunk * COMPUTE_CHUNK), size):
@@ -201,7 +201,7 @@ class LatentSpace:
         return self.decode(latents)
 
     def neighbours(self, item: str, n: int = 10, radius: float = 0.3, seed: int = 0, attempts: int = 20) -> list[str]:
-        """At most n distinct other items near this one: sqrt(1 - r^2) z + r noise leaves the prior as it is."""
+        """At most n distinct other items near this one: sqrt(1 - r^2) z + r noise, which is again standard normal."""
         latent, found = self.encode([item]), dict.fromkeys([self.text(self.parse(item)), ""])
         for attempt in range(attempts):
             noise = chunk_generator(seed, STEP, attempt).standard_normal((4 * n, self.size), dtype=np.float32)
@@ -216,7 +216,7 @@ class LatentSpace:
         return principal_axes(self.encode(reference) if reference is not None else latents).project(latents)
 
     def _rows(self, condition: Mapping[str, float] | None, count: int) -> np.ndarray | None:
-        """One condition for `count` items, standardized; None where nothing is asked."""
+        """One condition for `count` items, standardized; None without a condition."""
         if not condition:
             return None
         for name in condition:

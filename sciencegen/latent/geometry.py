@@ -1,4 +1,4 @@
-"""Geometry of a latent space whose prior is standard normal: arcs rather than chords, and the axes that show most."""
+"""Geometry of a latent space whose prior is standard normal: arcs for interpolation, and principal axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def arc(
     """Spherical interpolation (Shoemake 1985) of the direction, linear in the length.
 
     u(t) = [sin((1 - t) w) u_0 + sin(t w) u_1] / sin(w), w the angle between the directions; z(t) = |z|(t) u(t)
-    A chord would pass through the middle, where a normal prior in many dimensions has next to no mass.
+    A straight line would pass near the origin, where a normal prior in many dimensions has almost no mass.
     """
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
     t = np.linspace(0, 1, steps)[:, None]
@@ -25,7 +25,7 @@ def arc(
         return ((1 - t) * start + t * end).astype(np.float32)
     first, last = start / lengths[0], end / lengths[1]
     angle = np.arccos(np.clip(first @ last, -1, 1))
-    if np.sin(angle) < 1e-6:  # the same or opposite directions have no one arc between them
+    if np.sin(angle) < 1e-6:  # the arc between equal or opposite directions is not unique
         return ((1 - t) * start + t * end).astype(np.float32)
     direction = (np.sin((1 - t) * angle) * first + np.sin(t * angle) * last) / np.sin(angle)
     return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
@@ -33,8 +33,8 @@ def arc(
 
 @dataclass(frozen=True)
 class PrincipalAxes:
-    """A centre and orthonormal axes, those of most variance first. shares: of the variance that lies along each.
-    deviations: the items' standard deviations along them."""
+    """A centre and orthonormal axes, in the order of decreasing variance. shares: of the total variance, along each
+    axis. deviations: the items' standard deviations along them."""
 
     centre: Float[np.ndarray, " latent"]
     axes: Float[np.ndarray, "axis latent"]
@@ -45,13 +45,13 @@ class PrincipalAxes:
         return (np.asarray(latents, np.float64) - self.centre) @ self.axes.T
 
     def along(self, axis: int, steps: Float[np.ndarray, " step"]) -> Float[np.ndarray, "step latent"]:
-        """From the centre so many standard deviations along an axis."""
+        """Points on an axis, `steps` standard deviations from the centre."""
         return self.centre + np.outer(np.asarray(steps) * self.deviations[axis], self.axes[axis])
 
 
 def principal_axes(latents: Latents, count: int = 2) -> PrincipalAxes:
-    """The first axes; each points where its largest entry is positive, so that maps don't flip. Where the latents span
-    fewer dimensions the others are 0."""
+    """The first axes; the largest entry of each is made positive, so that maps don't flip. If the latents span fewer
+    dimensions, the other axes are 0."""
     latents = np.asarray(latents, np.float64)
     centre = latents.mean(0)
     _, scales, axes = np.linalg.svd(latents - centre, full_matrices=False)

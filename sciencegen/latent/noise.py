@@ -1,4 +1,4 @@
-"""Noise that depends on the seed and the item's number alone, not on how many items are computed together."""
+"""Noise that depends only on the seed and the item's number, not on how many items are computed together."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from jaxtyping import Float
 from sciencegen.config import COMPUTE_CHUNK
 
 LATENT, TARGET, STEP = 0, 1, 2
-"""Streams: numbers drawn for different purposes must not repeat one another."""
+"""Streams: numbers drawn for different purposes must be independent."""
 
 
 def chunk_generator(seed: int, stream: int, chunk: int, *further: int) -> np.random.Generator:
-    """The generator of one compute chunk: Philox keyed by (seed, stream, chunk) and what else identifies it."""
+    """The generator of one compute chunk: Philox keyed by (seed, stream, chunk) and any further numbers."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, chunk, *further))))
 
 
 def latent_noise(seed: int, chunk: int, size: int, again: int = 0) -> Float[np.ndarray, "chunk latent"]:
-    """Standard normal noise of items chunk * COMPUTE_CHUNK and following. again: the number of an item's draw."""
+    """Standard normal noise of items chunk * COMPUTE_CHUNK and following. again: number of earlier draws."""
     generator = chunk_generator(seed, LATENT, chunk, *([again] if again else []))
     return generator.standard_normal((COMPUTE_CHUNK, size), dtype=np.float32)
 
 
 def uniform_targets(seed: int, chunk: int, count: int) -> Float[np.ndarray, "chunk target"]:
-    """Numbers in 0..1, from which each item's own target in an asked-for range is made."""
+    """Numbers in 0..1, from which each item's target within a requested range is computed."""
     return chunk_generator(seed, TARGET, chunk).random((COMPUTE_CHUNK, count))

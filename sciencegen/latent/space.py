@@ -1,4 +1,4 @@
-"""The interface between generative models and search: what every model family offers."""
+"""The interface between generative models and search: what every model family implements."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Accept = Callable[["Batch"], "Tensor"]
 
 
 class ItemCodec(Protocol):
-    """Items to tensors and back, as a latent space needs it; `domains.recipes.Representation` has more."""
+    """Items to tensors and back, the part of `domains.recipes.Representation` that a latent space uses."""
 
     properties: tuple[str, ...]
     """Names of the condition's columns, in order."""
     canonical: bool
-    """Whether an item has one way to be written as a row, which `well_formed` checks."""
+    """Whether each item is encoded as exactly one row, which `well_formed` checks."""
 
     def encode(self, items: Sequence[Item]) -> list[Any]:
         """Each item as an array or a record of arrays, or a Refusal."""
@@ -41,28 +41,28 @@ class ItemCodec(Protocol):
 
 @runtime_checkable
 class FitsPriors(Protocol):
-    """A model that fits something once after its weights, such as a prior over its latents."""
+    """A model that fits something once after training, such as a prior over its latents."""
 
     def finish(self, batches: Iterable[Batch], generator: Generator, *args: Any, **settings: Any) -> object:
-        """Fit what remains on every training item; may do nothing.
+        """Fit it to all training items; may do nothing.
 
-        Further parameters have defaults: settings, and `progress` (`networks.descent.Progress`) where it takes long.
+        Further parameters have defaults: settings, and `progress` (`networks.descent.Progress`) for long fits.
         """
 
 
 @runtime_checkable
 class WeightedModel(Protocol):
-    """A model of weighted items, which needs the number of independent items these are worth."""
+    """A model of weighted items, which needs their effective number."""
 
     effective_items: float
 
 
 class LatentModel(FitsPriors, Protocol):
-    """A trained generative model seen through its latent space; a torch module.
+    """A trained generative model with a latent space; a torch module.
 
     A latent is one row of a [batch latent] tensor whose prior is standard normal to good approximation, so that
     distances, interpolation and search steps have a natural scale. The first `semantic_size` columns describe the
-    item as a whole and are what low-dimensional searches move; the rest (may be none) is the decoder's own noise.
+    item as a whole and are changed by low-dimensional searches; the others, if any, are the decoder's noise.
     """
 
     latent_size: int
@@ -72,16 +72,16 @@ class LatentModel(FitsPriors, Protocol):
         """[batch latent], deterministic: the posterior's centre."""
 
     def decode(self, latent: Tensor, condition: Tensor | None = None) -> Batch:
-        """A Batch that the representation decodes to items. condition: [batch property], NaN where free."""
+        """A Batch that the representation decodes to items. condition: [batch property], NaN where not given."""
 
     def sample(self, noise: Tensor, condition: Tensor | None = None, accept: Accept | None = None) -> Tensor:
         """Standard normal noise [batch latent] to latents of the (conditional) prior.
 
-        accept: which draws are well formed (None: all), for models that draw until one is.
+        accept: which draws are well formed (None: all), for models that repeat a draw until it is.
         """
 
     def generate(self, noise: Tensor, condition: Tensor | None = None, accept: Accept | None = None) -> Batch:
-        """What the latents `sample(noise, condition, accept)` stand for; may be quicker than decoding them."""
+        """As decoding the latents `sample(noise, condition, accept)`, but may be faster."""
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalar terms; "loss" is the one to minimize."""

@@ -1,4 +1,4 @@
-"""Bounds of log p(x): the evidence lower bound, its importance-weighted kin, and the terms they are made of."""
+"""Bounds of log p(x): the evidence lower bound, the importance-weighted bound, and their terms."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def kl_terms(
     log_posterior: Float[Tensor, " batch"],
     log_prior: Float[Tensor, " batch"],
 ) -> Float[Tensor, "batch group"]:
-    """KL(q || p) in groups whose sum is the whole: one per dimension in closed form where both are diagonal Gaussians
-    (Kingma & Welling 2014, appendix B), else one group, estimated by log q(z) - log p(z)."""
+    """KL(q || p) in groups that sum to the total: one per dimension, in closed form, if both are diagonal Gaussians
+    (Kingma & Welling 2014, appendix B); else a single group, estimated by log q(z) - log p(z)."""
     if isinstance(posterior, DiagonalGaussian) and prior is not None:
         return posterior.kl_per_dimension(prior)
     return (log_posterior - log_prior)[:, None]
@@ -57,13 +57,13 @@ def kl_terms(
 def free_bits(kl: Float[Tensor, "batch ..."], minimum: float) -> Float[Tensor, ""]:
     """sum_j max(minimum, mean over the batch of KL_j), in nats. Kingma et al. 2016, eq. 15.
 
-    A group below `minimum` costs a constant: its gradient is zero, so it isn't pressed down any further.
+    A group below `minimum` contributes the constant `minimum`: its gradient is zero, so it is not reduced further.
     """
     if minimum < 0:
         raise ConfigError(f"Expected free bits of 0 or more nats per group, got {minimum}.")
     mean = kl.mean(0)
-    # Not clamp: its gradient passes at equality, where the group must be free too. A one-sample estimate may be
-    # negative, so nothing is held at 0 where no free bits are asked for.
+    # Not clamp: at equality clamp passes the gradient, which must be zero there too. A one-sample estimate may be
+    # negative, so without free bits the mean is not clipped at 0.
     return torch.where(mean > minimum, mean, torch.full_like(mean, minimum)).sum() if minimum > 0 else mean.sum()
 
 
@@ -83,14 +83,14 @@ def negative_elbo(
     reconstruction : Tensor [batch]
         log p(x | z, c) of each item in nats, at one sample of z.
     kl : Tensor [latents] or [latents group]
-        KL(q(z | x, c) || p(z | c)) of each latent, in nats; perhaps in groups whose sum is the whole.
+        KL(q(z | x, c) || p(z | c)) of each latent, in nats; optionally in groups that sum to the total.
     beta : float
-        Weight of the divergence [2]_. The negative is a bound of log p(x | c) for beta >= 1 and `minimum` 0.
+        Weight of the divergence [2]_. Minus the loss is a lower bound of log p(x | c) if beta >= 1 and `minimum` is 0.
     minimum : float
-        Nats of each group that cost nothing (`free_bits`, [3]_).
+        Nats of each group that are not penalized (`free_bits`, [3]_).
     items : int, optional
-        How many items the divergence is averaged over, where some have no latent and thus no divergence. Without free
-        bits only.
+        Number of items over which the divergence is averaged, if some have no latent and so no divergence. Cannot be
+        combined with free bits.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def importance_weighted_bound(log_weights: Float[Tensor, "batch sample"]) -> Flo
 
 
 def check_importance_samples(count: int, beta: Warmup, free_bits: float = 0.0) -> None:
-    """Settings of a bound: one sample with any weights of the divergence, or several without."""
+    """Check a bound's settings: with several samples, beta must be 1 and there must be no free bits."""
     if count < 1:
         raise ConfigError(f"Expected 1 or more importance samples, got {count}.")
     if count > 1 and (free_bits > 0 or beta != Warmup()):
@@ -129,7 +129,7 @@ def check_importance_samples(count: int, beta: Warmup, free_bits: float = 0.0) -
 
 
 def effective_sample_size(log_weights: Float[Tensor, "batch sample"]) -> Float[Tensor, " batch"]:
-    """(sum_k w_k)^2 / sum_k w_k^2, 1..K: how many of the importance samples count."""
+    """(sum_k w_k)^2 / sum_k w_k^2, between 1 and K: the effective number of importance samples."""
     return (2 * torch.logsumexp(log_weights, -1) - torch.logsumexp(2 * log_weights, -1)).exp()
 
 
@@ -140,8 +140,8 @@ def doubly_reparameterized_surrogate(
 
     Tucker et al. 2019, eq. 8:  sum_k v_k^2 (d log w_k / d z_k) (d z_k / d phi)  for the posterior's parameters phi,
     with v_k = w_k / sum_j w_j; for the model's parameters the ordinary  sum_k v_k d log w_k.
-    `log_weights` must come from these `latent`s with a posterior that takes no gradient (`posterior.detach()`). Call it
-    once: it hooks the gradient of `latent`.
+    `log_weights` must be computed from these `latent`s with `posterior.detach()`. Call this function only once: it
+    registers a hook on the gradient of `latent`.
     """
     share = torch.softmax(log_weights.detach(), -1)
     if share.numel() != latent.shape[0]:
@@ -152,7 +152,7 @@ def doubly_reparameterized_surrogate(
 
 
 def segment_logsumexp(values: Float[Tensor, " entry"], rows: Int[Tensor, " entry"], size: int) -> Float[Tensor, " row"]:
-    """Log-sum-exp over the entries of each row, where entry e belongs to row rows[e]; every row has one or more."""
+    """Log-sum-exp over the entries of each row, where entry e belongs to row rows[e]; every row needs at least one."""
     highest = values.new_full((size,), -math.inf).scatter_reduce(0, rows, values.detach(), "amax")
     total = values.new_zeros(size).index_add(0, rows, (values - highest[rows]).exp())
     return total.log() + highest
@@ -163,7 +163,7 @@ def bits_per_dimension(
 ) -> Float[Tensor, " batch"]:
     """-log2 p / D. For a density over values quantized in bins of `bin_width`, P(x) is about p(x) * bin_width^D.
 
-    Theis et al. 2016, section 3.1 (for uniformly dequantized data the density's value is then a bound).
+    Theis et al. 2016, section 3.1 (for uniformly dequantized data this is an upper bound).
     """
     if dimensions < 1:
         raise ConfigError(f"Expected 1 or more dimensions, got {dimensions}.")

@@ -1,4 +1,4 @@
-"""What isn't told of a condition, drawn under what is told, as data have it."""
+"""Imputation of conditions: missing values are drawn given the known ones, from a distribution learned from data."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.networks.descent import FitProgress, no_progress
 from sciencegen.networks.normal import standard_normal
-from sciencegen.vae.condition_correction import wished
+from sciencegen.vae.condition_correction import with_known
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.normal_scores import NormalScores
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior, steps_further
 
 BLUR = 0.05
-"""Noise on normal scores as the flow learns them: properties of which one follows from others have no density without
-it."""
-UNTOLD = 0.3
-"""Share of conditions of which nothing is told as the flow learns."""
+"""Standard deviation of noise on the normal scores while the flow is trained: without it, properties that are functions
+of others have no density."""
+NOTHING_KNOWN = 0.3
+"""Share of training conditions in which every value is treated as missing."""
 FEWEST = 500
-"""Items whose condition is known whole, below which nothing is learned."""
+"""Least number of complete conditions to train a flow."""
 FEWEST_MORE = 100
-"""Below which a flow that is fitted doesn't go on."""
+"""Least number of complete conditions to continue the training of a fitted flow."""
 DRAWS = 50_000
-"""From which the flow's own marginal distributions are learned."""
+"""Number of draws from which the flow's own marginal distributions are estimated."""
 
 Condition = Float[Tensor, "batch property"]
 Settle = Callable[[Condition, Condition], Condition]
-"""(what is told, NaN elsewhere, a whole condition with it) -> that condition with what follows from others made so."""
+"""(known values, NaN elsewhere; a complete condition with them) -> that condition with dependent columns recomputed."""
 
 
 class ConditionImputation(nn.Module):
-    """A flow p(c | told) over the normal scores of whole conditions. Until it is fitted, what isn't told stays so."""
+    """A flow p(c | known) over the normal scores of complete conditions. Before `learn`, nothing is imputed."""
 
     fitted: Tensor
 
@@ -54,15 +54,15 @@ class ConditionImputation(nn.Module):
         signs: Float[Tensor, "orientation property"] | None = None,
         progress: FitProgress = no_progress,
     ) -> PriorFit | None:
-        """From the rows that are known whole; None where they are too few. settings.dropout: what of them is told.
-        signs: of their columns in each orientation that they are seen in. A flow that is fitted goes on from what it
-        is."""
+        """Fit the flow to the complete rows; None if they are too few. settings.dropout: which values are treated as
+        missing. signs: of each column in each orientation that an item may have. A fitted flow continues from its
+        weights."""
         rows = conditions[~conditions.isnan().any(1)]
         if self.flow is None or len(rows) < (FEWEST_MORE if self.fitted else FEWEST):
             return None
         whole = rows if signs is None else torch.cat([rows * one for one in signs])
         steps = steps_further(len(rows), settings.steps) if self.fitted else settings.steps
-        dropout = replace(settings.dropout, everything=UNTOLD)
+        dropout = replace(settings.dropout, everything=NOTHING_KNOWN)
         settings = replace(settings, steps=steps, dropout=dropout, anew=not bool(self.fitted))
         blur = torch.full_like(whole, math.log(BLUR))
         self.marginals.fit(whole)
@@ -72,22 +72,22 @@ class ConditionImputation(nn.Module):
         self.fitted.fill_(True)
         return fit
 
-    def forward(self, noise: Float[Tensor, "batch property"], told: Condition | None) -> Condition | None:
-        """What is told, and of standard normal noise a draw of the rest."""
+    def forward(self, noise: Float[Tensor, "batch property"], known: Condition | None) -> Condition | None:
+        """The known values, and a draw of the missing ones from standard normal noise."""
         if self.flow is None or not self.fitted:
-            return told
-        told = torch.full_like(noise, torch.nan) if told is None else told
-        return self.obeyed(told, self.marginals.to_values(self.flow(noise, told)))
+            return known
+        known = torch.full_like(noise, torch.nan) if known is None else known
+        return self.consistent(known, self.marginals.to_values(self.flow(noise, known)))
 
-    def obeyed(self, told: Condition, found: Condition) -> Condition:
-        """A condition as it is told, and what follows from that."""
-        found = wished(told, found)
-        return found if self.settle is None else self.settle(told, found)
+    def consistent(self, known: Condition, values: Condition) -> Condition:
+        """The values, replaced by the known ones, with the columns that depend on these recomputed."""
+        values = with_known(known, values)
+        return values if self.settle is None else self.settle(known, values)
 
 
 @torch.no_grad()
 def drawn_scores(flow: FlowPrior, generator: Generator) -> Float[Tensor, "draw property"]:
-    """Draws of which nothing is told: nearly standard normal, so that `normal_scores` make up the rest."""
+    """Draws without known values: nearly standard normal, so that `NormalScores` can correct the difference."""
     like = torch.zeros(DRAWS, flow.latent_size, device=generator.device)
     noise = standard_normal(like.shape, generator, like)
     return flow(noise, torch.full_like(noise, torch.nan))

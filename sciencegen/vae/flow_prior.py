@@ -21,8 +21,8 @@ Condition = Float[Tensor, "batch property"] | None
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """layers: pairs of a matrix and a coupling. width, depth: of each coupling's network. transform: of a coupling,
-    "affine" or "spline" with so many bins. context_size: features of the condition that each coupling gets."""
+    """layers: pairs of an invertible matrix and a coupling. width, depth: of each coupling's network. transform: of
+    each coupling, "affine" or "spline" (with `bins` bins). context_size: features of the condition in each coupling."""
 
     layers: int = 8
     width: int = 128
@@ -41,9 +41,9 @@ class FlowPrior(nn.Module):
 
         log p(z | c) = log N(u; 0, I) + log |du/dz|,     u = inverse(z, c)
 
-    Whitening, then layers of an invertible matrix and a coupling. `fit_prior` fits it to a model's posteriors:
-    where the aggregate posterior isn't N(0, I), this is the prior of draws. The starting weights follow from `seed`
-    alone.
+    Whitening, then layers of an invertible matrix and a coupling. `fit_prior` fits it to a model's posteriors: samples
+    are then drawn from it, because the aggregate posterior differs from N(0, I). The initial weights depend only on
+    `seed`.
 
     Parameters
     ----------
@@ -87,11 +87,11 @@ class FlowPrior(nn.Module):
 
     @property
     def reader(self) -> nn.Linear | None:
-        """The layer that reads the condition, its features last; None without properties."""
+        """The linear layer whose last inputs are the features of the condition; None without properties."""
         return None if self.context is None else cast(nn.Linear, self.context.hidden[0])
 
     def standardize(self, latents: Latent) -> None:
-        """Take centre and covariance of the latents: the flow then starts as their Gaussian fit."""
+        """Set the whitening to centre and covariance of the latents: the flow then starts as their Gaussian fit."""
         self.whitening.fit(latents)
 
     def gaussian(self, like: Latent, condition: Condition = None) -> None:
@@ -117,7 +117,7 @@ class FlowPrior(nn.Module):
         return standard_normal_log_prob(noise) + log_det
 
     def inverse(self, latent: Latent, condition: Condition = None) -> Latent:
-        """Latents to the noise that `forward` turns into them."""
+        """The noise that `forward` maps to these latents."""
         return self.noise_and_log_det(latent, condition)[0]
 
     def forward(self, noise: Latent, condition: Condition = None) -> Latent:
@@ -128,11 +128,11 @@ class FlowPrior(nn.Module):
         return self.whitening.to_latent(noise, context)
 
     def draw(self, noise: Latent, condition: Condition = None) -> Latent:
-        """Standard normal noise to draws of p(z | c), as `forward`; other priors may draw by another way."""
+        """Standard normal noise to draws of p(z | c), here the same as `forward`; other priors may differ."""
         return self(noise, condition)
 
     def fit_loss(self, latent: Latent, condition: Condition, step: int, generator: Generator) -> Float[Tensor, ""]:
-        """-log p(z | c), its mean."""
+        """Mean of -log p(z | c)."""
         return -self.log_prob(latent, condition).mean()
 
     def cross_entropy(self, latent: Latent, condition: Condition = None) -> float:
@@ -140,12 +140,12 @@ class FlowPrior(nn.Module):
         return -float(self.log_prob(latent, condition).mean())
 
     def start_unconditional(self, other: FlowPrior) -> None:
-        """Take over weights of a flow that reads conditions, as it is where it is told nothing."""
-        assert other.context is not None  # else there is nothing to leave out
-        (nothing,) = other.context(other.whitening.centre.new_zeros(1, 2 * other.property_count))
+        """Copy the weights of a conditional flow: this unconditional one then equals it without any known value."""
+        assert other.context is not None  # otherwise the other flow is unconditional too
+        (missing,) = other.context(other.whitening.centre.new_zeros(1, 2 * other.property_count))
         for before, after in zip(other.steps, self.steps, strict=True):
             if isinstance(before, Coupling) and isinstance(after, Coupling):
                 read, now = (cast(nn.Linear, one.network.hidden[0]) for one in (before, after))
-                own, told = read.weight.split([before.kept, len(nothing)], 1)
+                own, context = read.weight.split([before.kept, len(missing)], 1)
                 now.weight.copy_(own)
-                now.bias.copy_(read.bias + told @ nothing)
+                now.bias.copy_(read.bias + context @ missing)

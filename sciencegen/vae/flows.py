@@ -1,7 +1,7 @@
 """Invertible maps between latents and noise, each exact in both directions.
 
-`to_noise(z, context)` is the quick direction, with its log-determinant (density, training); `to_latent(u, context)`
-undoes it (sampling).
+`to_noise(z, context)` is the fast direction, with its log-determinant (density, training); `to_latent(u, context)`
+is its inverse (sampling).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Invertible(Protocol):
 
 
 class Whitening(nn.Module):
-    """u = L^-1 (z - centre), with centre and covariance L L^T taken from data once (buffers, no gradient).
+    """u = L^-1 (z - centre), with centre and covariance L L^T set once from data (buffers, no gradient).
 
-    The data-dependent start of an activation norm (Kingma & Dhariwal 2018, section 3.1) with correlations as well: a
-    flow of couplings that start as the identity then starts as the Gaussian fit.
+    The data-dependent start of an activation norm (Kingma & Dhariwal 2018, section 3.1), with correlations: a flow
+    whose couplings start as the identity then starts as the Gaussian fit.
     """
 
     centre: Tensor
@@ -45,7 +45,7 @@ class Whitening(nn.Module):
         self.register_buffer("factor", torch.eye(size))
 
     def fit(self, latents: Latent, jitter: float = 1e-3) -> None:
-        """Take centre and covariance; `jitter` (relative to each variance) bounds the condition number."""
+        """Set centre and covariance from data; `jitter` (relative to each variance) bounds the condition number."""
         if latents.shape[-1] != self.centre.shape[0] or latents.shape[0] < 2:
             raise ShapeError(f"Expected 2 or more latents [n {self.centre.shape[0]}], got {list(latents.shape)}.")
         latents = latents.double()
@@ -94,7 +94,7 @@ class Mixing(nn.Module):
 
 
 class Coupling(nn.Module):
-    """The second half of the elements is changed by a function whose parameters follow from the first half and context.
+    """Transforms the second half of the elements, with parameters computed from the first half and the context.
 
     "affine": u_2 = z_2 exp(s) + t with s in (-2, 2) (Dinh et al. 2017, eq. 7 and 8).
     "spline": a monotone rational-quadratic spline (Durkan et al. 2019, section 3.1).

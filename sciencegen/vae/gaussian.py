@@ -1,4 +1,4 @@
-"""The diagonal Gaussian, which serves as posterior, as prior and as a belief about a condition."""
+"""The diagonal Gaussian, used for posteriors, priors and inferred conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def standard_normal_log_prob(values: Float[Tensor, "*batch latent"]) -> Float[Te
 
 
 def repeats(rows: int, batch: int, latent: Tensor) -> int:
-    """How often each of `batch` items occurs in `rows` rows that hold each item's samples in a row."""
+    """Samples per item, if `rows` rows hold those of `batch` items, an item's samples in consecutive rows."""
     if batch == 0 or rows % batch:
         raise ShapeError(
             f"Expected a multiple of {batch} rows, each item's samples in a row, got {list(latent.shape)}."
@@ -43,7 +43,7 @@ class DiagonalGaussian:
     def sample(
         self, generator: Generator, count: int = 1
     ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " samples"]]:
-        """Draws z = mean + std * noise, and log q(z): `count` of each item in a row (as Batch.repeat_interleave)."""
+        """Draws z = mean + std * noise, and log q(z): `count` per item in consecutive rows."""
         mean, log_std = self.mean.repeat_interleave(count, 0), self.log_std.repeat_interleave(count, 0)
         noise = standard_normal(mean.shape, generator, mean)
         return mean + log_std.exp() * noise, standard_normal_log_prob(noise) - log_std.sum(-1)
@@ -51,11 +51,11 @@ class DiagonalGaussian:
     def reparameterized(
         self, noise: Float[Tensor, "_ latent"]
     ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " _"]]:
-        """Latents z = mean + std * noise and log |dz/dnoise|; the noise or the distribution may be one row for all."""
+        """Latents z = mean + std * noise and log |dz/dnoise|; either may be one row, which is broadcast."""
         return self.mean + self.log_std.exp() * noise, self.log_std.sum(-1)
 
     def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]:
-        """Log q(z), for one or several latents of each item (several in a row)."""
+        """Log q(z), for one or several latents of each item (in consecutive rows)."""
         check_latents(latent, self.mean.shape[-1])
         count = repeats(latent.shape[0], self.mean.shape[0], latent)
         mean, log_std = self.mean.repeat_interleave(count, 0), self.log_std.repeat_interleave(count, 0)
@@ -74,7 +74,7 @@ class DiagonalGaussian:
         return self.kl_per_dimension(other).sum(-1)
 
     def detach(self) -> DiagonalGaussian:
-        """The same distribution, whose parameters take no gradient."""
+        """The same distribution, with detached parameters."""
         return DiagonalGaussian(self.mean.detach(), self.log_std.detach())
 
 

@@ -1,6 +1,6 @@
 """p(x | z, c) as distribution objects: log_prob(x) of whole items [batch], `mode`, `sample(generator)`.
 
-Each sums over all but the first dimension and leaves out what `mask` [batch position] calls padding.
+log_prob sums over all dimensions but the first, without the padding, where `mask` [batch position] is False.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sciencegen.networks.normal import LOG_2_PI, standard_normal
 
 @runtime_checkable
 class Likelihood(Protocol):
-    """What a decoder returns; one bound serves every kind of data. mask: which positions of an item are real."""
+    """What a decoder returns; the bound is the same for every kind of data. mask: False for padding."""
 
     @property
     def mask(self) -> Tensor | None: ...
@@ -33,7 +33,7 @@ class Likelihood(Protocol):
 
 
 def sum_over_items(log_prob: Float[Tensor, "batch ..."], mask: Bool[Tensor, "..."] | None) -> Float[Tensor, " batch"]:
-    """Sum over all but the first dimension, of the positions that are real."""
+    """Sum over all dimensions but the first, without padding."""
     if mask is not None:
         if mask.shape != log_prob.shape[: mask.ndim]:
             raise ShapeError(f"Expected a mask of shape {list(log_prob.shape[: mask.ndim])}, got {list(mask.shape)}.")
@@ -54,7 +54,7 @@ def _uniform(like: Tensor, generator: Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Bernoulli:
-    """Values 0 or 1 (or between: the cross-entropy then)."""
+    """Values 0 or 1; for values between, log_prob is minus the cross-entropy."""
 
     logits: Float[Tensor, "batch ..."]
     mask: Bool[Tensor, "..."] | None = None
@@ -95,7 +95,7 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Real values; log_std broadcasts against mean: a number that is fixed, a parameter, or a decoder's output."""
+    """Real values; log_std broadcasts against mean: a constant, a parameter, or a decoder's output."""
 
     mean: Float[Tensor, "batch ..."]
     log_std: Float[Tensor, "..."]
@@ -116,8 +116,8 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class DiscretizedLogistic:
-    """Integer levels scaled to -1..1, a logistic density integrated over each level's bin. Kingma et al. 2016, eq. 17;
-    Salimans et al. 2017, eq. 2 (the outermost bins reach to infinity)."""
+    """Integer levels scaled to -1..1, with a logistic density integrated over each level's bin. Kingma et al. 2016, eq.
+    17; Salimans et al. 2017, eq. 2 (the outermost bins reach to infinity)."""
 
     mean: Float[Tensor, "batch ..."]
     log_scale: Float[Tensor, "..."]
@@ -131,7 +131,7 @@ class DiscretizedLogistic:
     def log_prob(self, value: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """Log P = log(sigmoid(upper) - sigmoid(lower)) = log s(upper) + log s(-lower) + log(1 - exp(lower - upper)).
 
-        The second form keeps its digits far out in the tails.
+        The second form is accurate far in the tails.
         """
         _same_shape(value, self.mean)
         half = 1.0 / (self.levels - 1)

@@ -1,4 +1,4 @@
-"""The conditional variational autoencoder of any data: four parts in, a `LatentModel` out."""
+"""The conditional variational autoencoder of any data: a `LatentModel` built from four networks."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from sciencegen.vae.semi_supervised import Completion, as_given
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1312_6114
-"""Not 0: data drawn from seed 0 must not meet their own noise again."""
+"""Not 0: data simulated with seed 0 must not be evaluated with the same noise."""
 
 
 @dataclass(frozen=True)
 class VAESettings:
-    """How to train.
+    """Settings of training.
 
-    beta: weight of the KL by step. free_bits: nats per KL group that cost nothing (one group per latent dimension where
-    posterior and prior are diagonal Gaussians, else one in all). importance_samples: 1 trains the ELBO, more the
-    importance-weighted bound (Burda et al. 2016), to which beta and free_bits don't apply. dropout: what to forget.
-    label_weight: weight of log q(c | x) where a condition is there and a head infers it (Kingma et al. 2014, eq. 9).
+    beta: weight of the KL by step. free_bits: nats per KL group that are not penalized (one group per latent dimension
+    if posterior and prior are diagonal Gaussians, else a single one). importance_samples: 1 trains the ELBO, more the
+    importance-weighted bound (Burda et al. 2016), to which beta and free_bits don't apply. dropout: of conditions.
+    label_weight: weight of log q(c | x) of known conditions, if a head infers them (Kingma et al. 2014, eq. 9).
     """
 
     beta: Warmup = field(default_factory=Warmup)
@@ -57,7 +57,7 @@ class VAESettings:
 @dataclass(frozen=True)
 class _Entries:
     """One latent for each entry of a completion: log p(x | z, c), log p(z | c), log q(z | x, c) and the KL's groups.
-    doubly: the posterior of log q takes no gradient."""
+    doubly: log q was computed with the detached posterior."""
 
     latent: Tensor
     reconstruction: Tensor
@@ -76,10 +76,10 @@ class _Entries:
 class VAEParts:
     """The networks of a `ConditionalVAE`.
 
-    encoder: batch -> features [batch feature]; must not read the condition where `inference` is given.
-    decoder: (z, condition, batch) -> a Likelihood of the batch's field; batch is None when there is no item yet.
+    encoder: batch -> features [batch feature]; must not use the condition if `inference` is given.
+    decoder: (z, condition, batch) -> a Likelihood of the batch's field; batch is None in `decode`.
     posterior: (features, condition) -> a Posterior. prior: a Prior.
-    inference: q(c | x) for conditions that are missing; None marginalizes them.
+    inference: q(c | x) for missing conditions; None: they are marginalized.
     """
 
     encoder: nn.Module
@@ -92,11 +92,11 @@ class VAEParts:
 class ConditionalVAE(nn.Module):
     """p(x | c) = integral of p(x | z, c) p(z | c). Sohn et al. 2015, eq. 4; Kingma & Welling 2014 without a condition.
 
-    field: of the Batch, what is modelled. emit(likelihood, condition) -> Batch: what `decode` returns; by default the
-    likelihood's mode as `field`.
+    field: the modelled field of the Batch. emit(likelihood, condition) -> Batch: the output of `decode`; by default
+    the likelihood's mode as `field`.
     """
 
-    # Modules to torch, and protocols (Posterior, Prior, Likelihood, ConditionInference) to us: no type says both.
+    # Any: each is an nn.Module and has a protocol (Posterior, Prior, ...); no static type expresses both.
     encoder: Any
     decoder: Any
     posterior: Any
@@ -122,12 +122,12 @@ class ConditionalVAE(nn.Module):
             )
 
     def posterior_of(self, batch: Batch) -> Posterior:
-        """q(z | x, c), missing values of c inferred where there is a head."""
+        """q(z | x, c), with missing values of c inferred if there is a head."""
         features = self.encoder(batch)
         return self.posterior(features, self._filled(features, batch.condition))
 
     def completed_condition(self, batch: Batch) -> Float[Tensor, "batch property"] | None:
-        """The batch's condition with q(c | x)'s likeliest values where it is missing; as it is without a head."""
+        """As `infer_condition`; without a head the batch's condition, unchanged."""
         return batch.condition if self.inference is None else self.infer_condition(batch)
 
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
@@ -146,18 +146,18 @@ class ConditionalVAE(nn.Module):
         self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None,
         accept: Callable[[Batch], Tensor] | None = None,
     ) -> Float[Tensor, "batch latent"]:  # fmt: skip
-        """One draw a row, so that `accept` has no choice."""
+        """One draw per row; `accept` is ignored."""
         return self.prior(noise, condition)
 
     def generate(
         self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None,
         accept: Callable[[Batch], Tensor] | None = None,
     ) -> Batch:  # fmt: skip
-        """One draw a row, so that `accept` has no choice."""
+        """One draw per row; `accept` is ignored."""
         return self.decode(self.sample(noise, condition), condition)
 
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
-        """The batch's condition with q(c | x)'s likeliest values where it is missing."""
+        """The batch's condition, with missing values replaced by the most likely ones of q(c | x)."""
         if self.inference is None:
             raise ConfigError("Expected a model that infers conditions, got one without: build it with `inference`.")
         return self._filled(self.encoder(batch), batch.condition)
@@ -165,7 +165,7 @@ class ConditionalVAE(nn.Module):
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalars per item in nats: loss, reconstruction, kl, bound (of log p(x | c)), beta, and label.
 
-        Of the importance-weighted bound: loss, bound, and how many of the samples count.
+        Of the importance-weighted bound: loss, bound, and the effective number of samples.
         """
         features = self.encoder(batch)
         settings, beta = self.settings, self.settings.beta(step)
@@ -185,7 +185,7 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
-        """The evidence lower bound's two halves for each item, nothing dropped; by default of one fixed seed."""
+        """The two terms of the evidence lower bound of each item, without dropout; by default with a fixed seed."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         reconstruction, groups, condition_kl = self._elbo(batch, self.encoder(batch), ConditionDropout(), generator)
         return BoundTerms(reconstruction, groups.sum(-1) + condition_kl)
@@ -194,7 +194,7 @@ class ConditionalVAE(nn.Module):
     def bound(
         self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None
     ) -> Float[Tensor, " batch"]:
-        """A lower bound of log p(x | what is known of c), tighter with more samples. Burda et al. 2016, eq. 8."""
+        """A lower bound of log p(x | known values of c), tighter with more samples. Burda et al. 2016, eq. 8."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         features = self.encoder(batch)
         return self._importance_bound(batch, features, importance_samples, ConditionDropout(), generator)[0]
@@ -213,7 +213,7 @@ class ConditionalVAE(nn.Module):
 
     def _importance_loss(self, batch: Batch, features: Tensor, generator: Generator) -> dict[str, Tensor]:
         """The negative importance-weighted bound. Where the posterior is Gaussian and no condition is inferred, its
-        gradient is the doubly reparameterized one, whose noise doesn't grow with the samples (Tucker et al. 2019)."""
+        gradient is the doubly reparameterized one, whose noise doesn't grow with their number (Tucker et al. 2019)."""
         count, dropout = self.settings.importance_samples, self.settings.dropout
         bound, entries = self._importance_bound(batch, features, count, dropout, generator, doubly=True)
         loss, shown = -bound.mean(), {"bound": bound.mean().detach()}
@@ -229,7 +229,7 @@ class ConditionalVAE(nn.Module):
         self, batch: Batch, features: Tensor, count: int, dropout: ConditionDropout, generator: Generator,
         doubly: bool = False,
     ) -> tuple[Tensor, _Entries]:  # fmt: skip
-        """Log 1/K sum_k sum_c q(c|x) [ p(x|z,c) p(z|c) / q(z|x,c) ] [ p(c) / q(c|x) ], one z in each summand."""
+        """Log 1/K sum_k sum_c q(c|x) [ p(x|z,c) p(z|c) / q(z|x,c) ] [ p(c) / q(c|x) ], with one z per term."""
         size = len(batch)
         batch, forgotten = self._forget(batch, dropout, generator)
         forgotten = None if forgotten is None else forgotten.repeat_interleave(count, 0)
@@ -243,7 +243,7 @@ class ConditionalVAE(nn.Module):
     def _forget(
         self, batch: Batch, dropout: ConditionDropout, generator: Generator
     ) -> tuple[Batch, Bool[Tensor, "batch property"] | None]:
-        """A condition of NaN where a head could infer it and there is none; and which values are to be forgotten."""
+        """The batch, with a condition of NaN if a head has to infer it all; and which values dropout hides."""
         if batch.condition is None and self.inference is not None:
             like = next(self.inference.parameters())
             batch = batch.with_condition(like.new_full((len(batch), self.inference.property_count), torch.nan))
@@ -252,13 +252,13 @@ class ConditionalVAE(nn.Module):
         return batch, dropout.draw(batch.condition, generator)
 
     def _complete(self, batch: Batch, features: Tensor, forgotten: Tensor | None, generator: Generator) -> Completion:
-        """What is forgotten becomes NaN and stays it; what is missing is inferred where there is a head."""
+        """Values hidden by dropout become NaN and are not inferred; missing values are inferred if there is a head."""
         condition = batch.condition
         if condition is not None and forgotten is not None:
             condition = condition.masked_fill(forgotten, torch.nan)
         if self.inference is None:
             return as_given(features, condition)
-        missing = torch.isnan(cast(Tensor, batch.condition))  # _forget has put one there
+        missing = torch.isnan(cast(Tensor, batch.condition))  # set by _forget
         missing = missing if forgotten is None else missing & ~forgotten
         return self.inference.complete(features, condition, missing, generator)
 

@@ -1,7 +1,7 @@
-"""Numbers as normal scores, column by column, and back: z = Phi^-1(F(c)), F the distribution that data have.
+"""Convert the values of each column to normal scores and back: z = Phi^-1(F(c)), F the column's distribution in data.
 
-What is left for a density to learn is how columns depend on each other (the Gaussian rank transform; Sklar 1959); edges
-and spikes of a column, such as a magnitude limit or a kind that is one of three, come back as they are.
+A density model of the scores only has to learn the dependence between columns (the Gaussian rank transform; Sklar
+1959). Limits and repeated values of a column, such as a magnitude limit or one of three classes, are restored exactly.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 FURTHEST, KNOTS = 4.0, 257
-"""Scores of the outermost knots; how many there are, evenly spaced. Between two knots c is linear in z."""
+"""Score of the last knot, and number of knots, which are evenly spaced. Between two knots c is linear in z."""
 
 Table = Float[Tensor, "row column"]
 
 
 class NormalScores(nn.Module):
-    """knots: [column knot], the values at evenly spaced scores. Until it is fitted values are their own scores."""
+    """knots: [column knot], the values at evenly spaced scores. Before `fit`, values and scores are equal."""
 
     knots: Tensor
     scores: Tensor
@@ -29,8 +29,8 @@ class NormalScores(nn.Module):
         self.register_buffer("knots", scores.repeat(count, 1))
 
     def fit(self, rows: Table, scores: Float[Tensor, "draw column"] | None = None) -> None:
-        """Take the distribution of each column, which has no NaN. scores: draws, standard normal unless given, that
-        are to become values of that distribution."""
+        """Set the distribution of each column from rows without NaN. scores: draws that are to be mapped to this
+        distribution; by default standard normal."""
         if scores is None:
             below = torch.special.ndtr(self.scores).expand(len(self.knots), -1)
         else:
@@ -40,7 +40,7 @@ class NormalScores(nn.Module):
         self.knots.copy_(rows.T.sort().values.gather(1, places))
 
     def to_scores(self, values: Table, generator: Generator) -> Table:
-        """Each value's score, the outermost beyond what is known; of a value that many rows have, any that is its."""
+        """Each value's score, clipped to the outermost; a value of many rows gets a random one from its interval."""
         column = values.T.contiguous()
         first, after = (torch.searchsorted(self.knots, column, right=right) for right in (False, True))
         below, above = ((first - 1).clamp(min=0), first.clamp(max=KNOTS - 1))

@@ -17,12 +17,12 @@ from sciencegen.networks.normal import check_latents
 from sciencegen.vae.gaussian import DiagonalGaussian, repeats, standard_normal_kl, standard_normal_log_prob
 
 LOG_STD_RANGE = (-9.0, 4.0)
-"""Posterior log standard deviations are held in here, so that no early step overflows."""
+"""Posterior log standard deviations are clipped to this range, so that early steps do not overflow."""
 
 
 @runtime_checkable
 class Posterior(Protocol):
-    """A distribution of latents for each item of a batch. Several samples of an item stand in a row."""
+    """A distribution of latents for each item of a batch. Several samples of an item are in consecutive rows."""
 
     @property
     def mean(self) -> Float[Tensor, "batch latent"]:
@@ -39,7 +39,7 @@ class Posterior(Protocol):
     ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " _"]]:
         """z(noise) of standard normal noise, and log |dz/dnoise|: log q(z) = log N(noise; 0, I) - log |dz/dnoise|.
 
-        Either the noise or the distribution may be one row for all.
+        Either the noise or the distribution may have one row, which is broadcast.
         """
 
 
@@ -66,7 +66,7 @@ class AutoregressiveFlowPosterior:
 
     @property
     def mean(self) -> Float[Tensor, "batch latent"]:
-        """Where the flow carries the base's mean (not the expectation, but a point of high density)."""
+        """The base's mean, transformed by the flow (not the expectation, but a point of high density)."""
         return self._carry(self.base.mean, 1)[0]
 
     def sample(
@@ -77,7 +77,7 @@ class AutoregressiveFlowPosterior:
         return latent, log_prob - log_det
 
     def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]:
-        """Exact, by undoing the flow one element at a time (latent_size passes per step: slow, for checks)."""
+        """Exact, by inverting the flow one element at a time (latent_size passes per step: slow, for checks)."""
         check_latents(latent, self.base.mean.shape[-1])
         count = repeats(latent.shape[0], self.base.mean.shape[0], latent)
         context = self.context.repeat_interleave(count, 0)
@@ -98,7 +98,7 @@ class AutoregressiveFlowPosterior:
     @staticmethod
     def _undo(step: MaskedAutoregressiveMLP, after: Tensor, context: Tensor) -> Tensor:
         before = torch.zeros_like(after)
-        for _ in range(after.shape[-1]):  # after pass d the first d elements are right
+        for _ in range(after.shape[-1]):  # after pass d the first d elements are correct
             shift, logit = _shift_and_logit(step, before, context)
             gate = logit.sigmoid()
             before = (after - (1 - gate) * shift) / gate
@@ -108,7 +108,7 @@ class AutoregressiveFlowPosterior:
 def kl_to_standard_normal(
     posterior: Posterior, latent: Float[Tensor, "samples latent"], log_posterior: Float[Tensor, " samples"]
 ) -> Float[Tensor, " _"]:
-    """KL(q(z) || N(0, I)): exact of a diagonal Gaussian, one for each item; else log q(z) - log N(z; 0, I) of each
+    """KL(q(z) || N(0, I)): of a diagonal Gaussian the exact value of each item; else log q(z) - log N(z; 0, I) of each
     sample."""
     if isinstance(posterior, DiagonalGaussian):
         return standard_normal_kl(posterior)
@@ -174,4 +174,4 @@ class FlowPosterior(nn.Module):
 
 
 POSTERIORS = {"gaussian": GaussianPosterior, "iaf": FlowPosterior}
-"""Names of settings; each is built of (feature_size, latent_size, property_count, width, depth)."""
+"""Classes by their name in settings; each is built from (feature_size, latent_size, property_count, width, depth)."""

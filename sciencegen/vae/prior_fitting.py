@@ -20,9 +20,8 @@ from sciencegen.vae.flow_prior import FlowPrior
 
 @dataclass(frozen=True)
 class PriorFit:
-    """What fitting did. losses: averages over ten or fewer equal parts of the steps. start, end: -log p(z | c) per item
-    in nats, of a diffusion a bound of it, before and after fitting, on rows that were not trained on (NaN where there
-    are none)."""
+    """Result of a fit. losses: averages over at most ten equal parts of the steps. start, end: -log p(z | c) per item
+    in nats (of a diffusion an upper bound), before and after fitting, on held-out rows (NaN if there are none)."""
 
     losses: tuple[float, ...]
     start: float
@@ -31,8 +30,8 @@ class PriorFit:
 
 @dataclass(frozen=True)
 class PriorFitSettings(DescentSettings):
-    """steps, batch: of the descent. dropout: conditions to forget, so that any subset can be asked for. held_out: share
-    of the rows that are not trained on. anew: start from the latents' Gaussian fit, else from the flow's weights."""
+    """steps, batch: of the descent. dropout: of conditions, so that any subset can be given. held_out: share of the
+    rows that are not trained on. anew: start from the latents' Gaussian fit, else from the flow's current weights."""
 
     steps: int = 3000
     batch: int = 512
@@ -42,22 +41,22 @@ class PriorFitSettings(DescentSettings):
 
 
 GO_ON = PriorFitSettings(learning_rate=2e-4, anew=False)
-"""For a flow that is fitted already and meets new items."""
+"""For continuing the training of a fitted flow on new items."""
 
 
-HEARING, HEARING_STEPS = 0.03, 1000
-"""Rate and length of learning what it is told for the first time."""
+NEW_COLUMN_RATE, NEW_COLUMN_STEPS = 0.03, 1000
+"""Learning rate and steps for the weights of condition columns that a fitted flow has not used so far."""
 
 
 def steps_further(items: int, steps: int) -> int:
-    """How long a flow goes on, of `steps` that one anew would take: a step an item, and a tenth of them at least. One
-    that went on for 3,000 steps with 100 items knew them by heart, and others worse than before."""
+    """Steps to continue a fitted flow, if a new one would take `steps`: one per item, and at least a tenth of `steps`.
+    After 3,000 further steps on 100 items, a flow overfitted: it predicted other items worse than before."""
     return min(max(items, steps // 10), steps)
 
 
 @dataclass(frozen=True)
 class _Latents:
-    """The training set: centres, spreads and conditions of the same items."""
+    """The training set: centres, log standard deviations and conditions of the same items."""
 
     mean: Tensor
     log_std: Tensor | None
@@ -69,7 +68,7 @@ class _Latents:
                 raise ShapeError(f"Expected {name} for each of {len(self.mean)} latents, got {list(table.shape)}.")
 
     def draw(self, index: Int[Tensor, " row"], generator: Generator) -> tuple[Tensor, Tensor | None]:
-        """Draws z ~ q(z | x) and takes c of the items at `index`."""
+        """Draws z ~ q(z | x) of the items at `index`, and their c."""
         latent = self.mean[index]
         if self.log_std is not None:
             latent = latent + self.log_std[index].exp() * standard_normal(latent.shape, generator, latent)
@@ -78,7 +77,7 @@ class _Latents:
 
 @runtime_checkable
 class FittablePrior(Protocol):
-    """A prior of latents that can be fitted after its model; a torch module. `FlowPrior` and `DiffusionPrior` are."""
+    """A prior of latents that can be fitted after its model; a torch module: `FlowPrior` or `DiffusionPrior`."""
 
     def standardize(self, latents: Float[Tensor, "item latent"]) -> None:
         """Start as the latents' Gaussian fit."""
@@ -106,9 +105,9 @@ def fit_prior(
     settings: PriorFitSettings | None = None,
     progress: FitProgress = no_progress,
 ) -> PriorFit:
-    """Minimize -E log p(z | c) in place, with conditions forgotten at random so that any subset can be asked for.
+    """Minimize -E log p(z | c) in place, with conditions dropped at random so that any subset can be given.
 
-    The outcome follows from the arguments and the generator's state.
+    The result depends only on the arguments and the generator's state.
 
     Parameters
     ----------
@@ -118,15 +117,15 @@ def fit_prior(
     conditions : [item property], optional
     generator : Generator
     log_std : [item latent], optional
-        The posterior's, where z ~ N(latents, exp(log_std)^2) is to be drawn anew at each step (the aggregate posterior
-        [1]_) and not the centres alone.
+        Log standard deviations of the posteriors. If given, each step draws z ~ N(latents, exp(log_std)^2) (the
+        aggregate posterior [1]_); else the centres are used.
     settings : PriorFitSettings, optional
     progress : FitProgress, optional
 
     Raises
     ------
     ShapeError
-        If the rows of the arguments don't agree.
+        If the arguments have different numbers of rows.
 
     References
     ----------
@@ -144,33 +143,33 @@ def fit_prior(
     held, rows = order.split([(count := int(settings.held_out * len(order))), len(order) - count])
     if settings.anew:
         prior.standardize(data.draw(rows, generator)[0])
-    heard = 0 if settings.anew or not isinstance(prior, FlowPrior) else _hear(prior, loss, steps, progress)
+    done = 0 if settings.anew or not isinstance(prior, FlowPrior) else _fit_new_columns(prior, loss, steps, progress)
     check = data.draw(held, generator)
     start = _cross_entropy(prior, *check)
     prior.train()
-    losses = descend(prior.parameters(), loss, steps, settings, _among(progress, heard, heard + steps))
+    losses = descend(prior.parameters(), loss, steps, settings, _continued(progress, done, done + steps))
     prior.eval()
     return PriorFit(_averages(losses, 10), start, _cross_entropy(prior, *check))
 
 
-def _hear(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progress: FitProgress) -> int:
-    """Learn the weights alone that read columns of the condition of which the flow has heard nothing so far: few as
-    they are, they may take large steps and many. How many they took; `further` ones follow."""
+def _fit_new_columns(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progress: FitProgress) -> int:
+    """Train only the weights of condition columns that the flow has not used so far (all zero): they are few, so they
+    may take many large steps. Returns the number of steps; `further` steps follow."""
     if prior.context is None:
         return 0
     weight = cast(nn.Parameter, prior.context.hidden[0].weight)
-    unheard = (weight == 0).all(0)
-    if not unheard.any():
+    unused = (weight == 0).all(0)
+    if not unused.any():
         return 0
-    hook = weight.register_hook(lambda gradient: gradient * unheard)
-    told = _among(progress, 0, HEARING_STEPS + further)
-    descend([weight], loss, HEARING_STEPS, DescentSettings(HEARING, weight_decay=0.0), told)
+    hook = weight.register_hook(lambda gradient: gradient * unused)
+    settings = DescentSettings(NEW_COLUMN_RATE, weight_decay=0.0)
+    descend([weight], loss, NEW_COLUMN_STEPS, settings, _continued(progress, 0, NEW_COLUMN_STEPS + further))
     hook.remove()
-    return HEARING_STEPS
+    return NEW_COLUMN_STEPS
 
 
-def _among(progress: FitProgress, before: int, steps: int) -> FitProgress:
-    """For steps of so many, before which others were."""
+def _continued(progress: FitProgress, before: int, steps: int) -> FitProgress:
+    """Progress as a part of `steps` steps in total, of which `before` are already done."""
     return lambda step, _, loss: progress(before + step, steps, loss)
 
 

@@ -1,8 +1,8 @@
 """p(z | c): standard normal, conditional Gaussian and VampPrior; a learned flow is in `flow_prior`.
 
-All share one signature: `log_prob(z, c)` and `forward(noise, c)`, which carries standard normal noise to latents of the
+All share one signature: `log_prob(z, c)` and `forward(noise, c)`, which maps standard normal noise to latents of the
 prior. c is [batch property] with NaN where a value is missing, or None. Where the prior is a diagonal Gaussian,
-`gaussian(like, c)` gives it, so that a KL divergence can be exact; else it is None.
+`gaussian(like, c)` gives it, so that a KL divergence can be exact; else it returns None.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Condition = Float[Tensor, "batch property"] | None
 
 @runtime_checkable
 class Prior(Protocol):
-    """What all share: the density p(z | c), a map from normal noise to latents, and the Gaussian where it is one."""
+    """The density p(z | c), a map from normal noise to latents, and the prior as a Gaussian, if it is one."""
 
     latent_size: int
 
@@ -37,7 +37,7 @@ class Prior(Protocol):
 
 
 class StandardNormalPrior(nn.Module):
-    """N(0, I) whatever the condition. Kingma & Welling 2014."""
+    """N(0, I), independent of the condition. Kingma & Welling 2014."""
 
     def __init__(self, latent_size: int) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class StandardNormalPrior(nn.Module):
 class ConditionalGaussianPrior(nn.Module):
     """N(mean(c), diag std(c)^2); starts as N(0, I). Sohn et al. 2015, eq. 4; Khemakhem et al. 2020, eq. 6 to 8.
 
-    A missing value has its own embedding (see `condition_features`), so p(z | nothing known) is learned as well.
+    A missing value has its own embedding (see `condition_features`), so p(z) without a condition is learned as well.
     """
 
     def __init__(self, latent_size: int, property_count: int, width: int = 64, depth: int = 2) -> None:
@@ -82,10 +82,10 @@ class VampPrior(nn.Module):
     """p(z | c) = sum_k w_k(c) q(z | u_k), u_k learned pseudo-inputs. Tomczak & Welling 2018, eq. 9.
 
     posterior_of: pseudo-inputs to a DiagonalGaussian; the model's own encoder and posterior network. It isn't
-    registered here (its weights belong to the model), but a deep copy of model and prior together keeps them joined
-    when it is a module or a bound method of one. Without properties the weights are equal, as in the paper.
-    pseudo_inputs: the starting values [component ...]: items as tensors, or an encoder's embeddings where items are
-    discrete.
+    registered here (its weights belong to the model), but a deep copy of model and prior together keeps the link
+    if it is a module or a bound method of one. Without properties the weights are equal, as in the paper.
+    pseudo_inputs: initial values [component ...]: items as tensors, or, if items are discrete, an encoder's embeddings
+    of them.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class VampPrior(nn.Module):
         return torch.logsumexp(each + self.log_weights(latent, condition), -1)
 
     def forward(self, noise: Latent, condition: Condition = None) -> Latent:
-        """The first number's quantile chooses the component, and what is left of it is uniform noise again."""
+        """The first number's quantile chooses the component; its position within that interval is used as new noise."""
         check_latents(noise, self.latent_size)
         weights = self.log_weights(noise, condition).double().exp()
         upper = weights.cumsum(-1)

@@ -1,9 +1,10 @@
-"""q(c | x): infer the conditions that a row doesn't tell. Kingma et al. 2014, model M2.
+"""q(c | x): infer the missing conditions of a row. Kingma et al. 2014, model M2.
 
 For a row whose condition is missing, the bound is
     E_q(c|x)[ L(x, c) ] - KL(q(c | x) || p(c)) <= log p(x),   L(x, c) <= log p(x | c)          (their eq. 7)
-and rows that have it also train the head by log q(c | x) (their eq. 9). Continuous conditions are sampled, a discrete
-one is enumerated. Without a head, missing is a value of its own (see `condition_features`) and is thus marginalized.
+and rows with a known condition also train the head by log q(c | x) (their eq. 9). Continuous conditions are sampled, a
+discrete one is enumerated. Without a head, networks get a missing value as missing (see `condition_features`), which
+marginalizes it.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from sciencegen.vae.gaussian import DiagonalGaussian
 
 @dataclass(frozen=True)
 class Completion:
-    """Conditions as they may be: entry e is row rows[e] with condition[e], and it has the chance exp(log_weight[e]).
+    """Possible complete conditions: entry e is row rows[e] with condition[e], with probability exp(log_weight[e]).
 
-    log_ratio: log p(c) - log q(c | x) of what was filled in. kl: KL(q(c | x) || p(c)) of each row, exactly.
+    log_ratio: log p(c) - log q(c | x) of the inferred values. kl: exact KL(q(c | x) || p(c)) of each row.
     """
 
     rows: Int[Tensor, " entry"]
@@ -37,7 +38,7 @@ class Completion:
 
 
 def as_given(features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None) -> Completion:
-    """Nothing filled in: one entry for each row."""
+    """The completion without inference: one entry for each row."""
     zero = features.new_zeros(features.shape[0])
     return Completion(torch.arange(len(zero), device=zero.device), condition, zero, zero, zero)
 
@@ -55,21 +56,21 @@ class ConditionInference(Protocol):
         missing: Bool[Tensor, "batch property"],
         generator: Generator,
     ) -> Completion:
-        """Fill in what is `missing`; other NaNs stay."""
+        """Infer the values where `missing` is True; other NaNs stay."""
 
     def label_log_prob(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
     ) -> Float[Tensor, " batch"]:
-        """Log q(c | x) of the values that are there."""
+        """Log q(c | x) of the known values."""
 
     def fill(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
     ) -> Float[Tensor, "batch property"]:
-        """The condition with the likeliest values where it has none."""
+        """The condition, with missing values replaced by the most likely ones."""
 
 
 class GaussianInference(nn.Module):
-    """Continuous conditions: q(c | x) = N(mean(x), diag std(x)^2), p(c) = N(0, I), as they are standardized."""
+    """Continuous conditions: q(c | x) = N(mean(x), diag std(x)^2), p(c) = N(0, I), for standardized conditions."""
 
     def __init__(self, feature_size: int, property_count: int, width: int = 64, depth: int = 1) -> None:
         super().__init__()
@@ -112,9 +113,9 @@ class GaussianInference(nn.Module):
 
 
 class DiscreteInference(nn.Module):
-    """One column of the condition takes one of `values`; where it is missing, every value is tried (exact).
+    """One column of the condition takes one of `values`; if it is missing, the bound sums over all (exact).
 
-    prior: p(c) of the values, equal chances unless given.
+    prior: p(c) of the values; by default uniform.
     """
 
     values: Tensor

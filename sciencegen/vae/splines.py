@@ -12,13 +12,13 @@ from torch.nn import functional
 BOUND = 5.0
 """The spline acts on -5..5; outside it is the identity."""
 SMALLEST = 1e-3
-"""Least width and height of a bin (as a share of the whole) and least slope."""
+"""Least width and height of a bin (relative to the total), and least slope."""
 _UNIT_SLOPE = math.log(math.expm1(1 - SMALLEST))
 """softplus(this) + SMALLEST = 1, so that parameters of zero give the identity."""
 
 
 def _knots(raw: Tensor) -> tuple[Tensor, Tensor]:
-    """Raw sizes to bin sizes and the left ends of the bins."""
+    """Bin sizes from raw sizes, and the left ends of the bins."""
     sizes = SMALLEST + (1 - SMALLEST * raw.shape[-1]) * functional.softmax(raw, -1)
     sizes = 2 * BOUND * sizes
     return sizes, sizes.cumsum(-1) - sizes - BOUND
@@ -62,7 +62,7 @@ def rational_quadratic_spline(
 
 
 def _solve(rise: Tensor, height: Tensor, mean_slope: Tensor, slope: Tensor, slope_next: Tensor) -> Tensor:
-    """The place in the bin, 0..1, where the spline has risen by `rise`: the root of eq. 25 in the stable form 29."""
+    """The position in the bin, 0..1, where the spline has risen by `rise`: the root of eq. 25 in the stable form 29."""
     excess = slope_next + slope - 2 * mean_slope
     a = height * (mean_slope - slope) + rise * excess
     b = height * slope - rise * excess

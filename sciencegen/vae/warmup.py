@@ -1,4 +1,4 @@
-"""Schedules of the KL weight: small at first, so that the latent is used before it is charged for."""
+"""Schedules of the KL weight: small at first, so that the model learns to use the latent."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def cyclical(progress: float) -> float:
 
 
 WARMUPS = {"constant": constant, "linear": linear, "cosine": cosine, "cyclical": cyclical}
-"""Shapes: progress (step / steps, may exceed 1) to the way done from start to end, 0..1."""
+"""Shapes: progress (step / steps, may exceed 1) to the fraction of the way from start to end, 0..1."""
 
 
 @dataclass(frozen=True)
 class Warmup:
-    """weight(step) = start + (end - start) * shape(step / steps). `steps` is the length, or one cycle's."""
+    """weight(step) = start + (end - start) * shape(step / steps). `steps`: length of the warm-up, or of a cycle."""
 
     shape: str = "constant"
     steps: int = 0

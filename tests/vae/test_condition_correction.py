@@ -3,11 +3,11 @@ from functools import partial
 import torch
 
 from sciencegen.vae.condition_correction import corrected as again
-from sciencegen.vae.condition_correction import wished
+from sciencegen.vae.condition_correction import with_known
 
 
 def corrected(make, measure, condition, times):
-    return again(make, measure, partial(wished, condition), condition, times)
+    return again(make, measure, partial(with_known, condition), condition, times)
 
 
 def made_of(slope, offset=0.3):

@@ -11,7 +11,7 @@ from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import standard_normal_log_prob
-from sciencegen.vae.prior_fitting import GO_ON, HEARING_STEPS, PriorFitSettings, fit_prior, steps_further
+from sciencegen.vae.prior_fitting import GO_ON, NEW_COLUMN_STEPS, PriorFitSettings, fit_prior, steps_further
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -84,7 +84,7 @@ def test_one_that_goes_on_keeps_its_scale_and_hears_what_it_is_told_for_the_firs
     told = []
     data, hear = (*mixture(150, generator), generator), lambda step, steps, loss: told.append((step, steps))
     fit_prior(flow, *data, settings=replace(GO_ON, steps=30, batch=64), progress=hear)
-    assert told == [(step, HEARING_STEPS + 30) for step in range(1, HEARING_STEPS + 31)]
+    assert told == [(step, NEW_COLUMN_STEPS + 30) for step in range(1, NEW_COLUMN_STEPS + 31)]
     print("nats of one that isn't told", nats(False), "was", free, "and of one that is", nats(True))
     assert nats(False) < free + 0.1
     assert nats(True) < free - 0.1

@@ -39,18 +39,18 @@ TRAINING = {"steps": 4000, "batch_size": 64, "learning_rate": 1e-3, "ema_decay":
 
 
 def condition_kinds(representation: ImageRepresentation | ObservedRepresentation) -> ConditionKinds:
-    """Ellipticity's components turn with the image; all else doesn't."""
+    """The components of the ellipticity rotate with the image; other properties are invariant."""
     names = representation.properties
     pairs = ((names.index(SPIN_2[0]), names.index(SPIN_2[1])),) if SPIN_2[0] in names else ()
     return ConditionKinds(tuple(i for i, name in enumerate(names) if name not in SPIN_2), pairs)
 
 
 def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -> ImageVAE:
-    """A VAE whose decoder is given neither PSF nor noise; it measures what it makes, to meet conditions."""
+    """A VAE whose decoder has neither PSF nor noise; it measures its images, to correct them towards conditions."""
     scale = FluxScale(representation.flux_mean, representation.flux_std)
 
     def measured(images: Tensor) -> Tensor:
-        """[batch property] as told, NaN of what can't be measured of an image."""
+        """[batch property] in the scale of conditions, NaN where a property cannot be measured."""
         read = [representation.stamp(image) for image in images.detach().cpu().numpy()]
         stamps = {row: stamp for row, stamp in enumerate(read) if not isinstance(stamp, Refusal)}
         known = [name for name in representation.properties if name in PROPERTIES]
@@ -64,17 +64,17 @@ def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -
 
 
 def latent_diffusion(settings: ImageVAESettings, kinds: ConditionKinds) -> DiffusionPrior | None:
-    """The prior of codes where it is no flow."""
+    """The diffusion prior of codes, if the settings choose it."""
     if settings.latent_prior != "diffusion":
         return None
     network = VectorDiffusionSettings(settings.flow_width, settings.flow_layers)
-    with torch.random.fork_rng(devices=()):  # the autoencoder starts as it does beside a flow
+    with torch.random.fork_rng(devices=()):  # the initial autoencoder is then the same as with a flow
         return DiffusionPrior(settings.code, kinds.count, network)
 
 
 def adapt_stamp_vae(model: ImageVAE, old: ImageRepresentation, new: ImageRepresentation, seed: int = 0) -> ImageVAE:
-    """A model for the new representation that starts from the trained one; before training it is the old one, whatever
-    it is told of new columns. The weight of its KL divergence is that of the old training's end."""
+    """A model for the new representation, initialized with the trained one. Before training it equals the old model,
+    whatever the values of new columns. The weight of its KL divergence is that at the end of the old training."""
     torch.manual_seed(seed)
     adapted = stamp_vae(new, replace(model.settings, beta=Warmup(end=model.settings.beta.end)))
     names = old.properties
@@ -83,10 +83,10 @@ def adapt_stamp_vae(model: ImageVAE, old: ImageRepresentation, new: ImageReprese
 
 
 def check(model: ImageVAE, representation: ImageRepresentation, arrays: Sequence[EncodedStamp]) -> Mapping[str, float]:
-    """The bound of -log p of held-out stamps without their conditions, in nats a pixel; what is left of them.
+    """The bound of -log p of held-out stamps without their conditions, in nats per pixel, and their residuals.
 
-    chi_squared: mean square of (stamp - what the model makes of it, as seen) over the noise, of stamps that have noise:
-    1 if only noise is left.
+    chi_squared: mean square of (stamp - its reconstruction with PSF) over the noise, of stamps that have noise: 1 if
+    only noise is left.
     """
     batch = representation.batch(arrays)
     terms, pixels = model.terms(batch), batch[IMAGE][0].numel()
@@ -101,7 +101,7 @@ def check(model: ImageVAE, representation: ImageRepresentation, arrays: Sequence
 
 
 def stamp_diffusion(representation: ObservedRepresentation, settings: ImageDiffusionSettings) -> ObservedImageDiffusion:
-    """A variational diffusion of stamps as they were seen, which is given PSF and noise of each."""
+    """A variational diffusion of observed stamps, given the PSF and noise of each."""
     context = {PSF: 1, NOISE: representation.shape[0]}
     diffusion = image_diffusion(representation.shape, condition_kinds(representation), context, settings)
     return ObservedImageDiffusion(diffusion, representation.exposures, STEPS_PER_SIGMA)
@@ -110,8 +110,8 @@ def stamp_diffusion(representation: ObservedRepresentation, settings: ImageDiffu
 def check_diffusion(
     model: ObservedImageDiffusion, representation: ObservedRepresentation, arrays: Sequence[EncodedStamp]
 ) -> Mapping[str, float]:
-    """Bits a pixel of held-out stamps without their conditions, as they are quantized: in steps of a sixteenth of the
-    noise; and what the noise alone takes of it."""
+    """Bits per pixel of held-out stamps without their conditions, which are quantized in steps of a sixteenth of the
+    noise; and the part of them that is due to noise alone."""
     bits = model.bits_per_pixel(representation.batch(arrays))
     return {"bits_per_pixel": float(bits.mean()), "noise_bits": model.noise_bits}
 

@@ -1,4 +1,4 @@
-"""Rows of an alignment: the form in which an item has one letter, or "-", for each column of its family."""
+"""Rows of an alignment as items: one letter, or "-", for each column of the family."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def parse(text: str) -> str | Refusal:
 
 
 def read(path: Path, column: str | None = None) -> Iterator[Row]:
-    """The distinct rows of an alignment, each with the sum of its copies' weights as `weight`, and what was left out
-    with its reason; or the rows of a table of aligned sequences."""
+    """The distinct rows of an alignment, each with the sum of its copies' weights as `weight`, and dropped records with
+    the reason; or the rows of a table of aligned sequences."""
     kind = files.ending(path)
     if kind not in FORMATS:
         raise ConfigError(f"Expected an alignment ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
@@ -87,7 +87,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
 def write(
     path: Path, items: Sequence[str], names: Sequence[str], values: ItemTable, origin: Origin | None = None
 ) -> None:
-    """Aligned FASTA. Read again, its first record is the focus: only the columns in which it has no gap stay."""
+    """Aligned FASTA. When it is read, its first record is the focus: columns in which that has a gap are dropped."""
     kind = files.ending(path).removesuffix(".gz")
     if kind not in ALIGNMENT_ENDINGS or kind in STOCKHOLM_ENDINGS:
         wanted = ", ".join(one for one in ALIGNMENT_ENDINGS if one not in STOCKHOLM_ENDINGS)
@@ -96,7 +96,7 @@ def write(
 
 
 def alignment_rows(alignment: Alignment) -> Iterator[Row]:
-    """In the order of the file, by the first of equal rows."""
+    """Distinct rows and dropped records, in the order of the file (of the first of equal rows)."""
     left_out = ((number, Row(number, f"{DROPPED}{name}: {why}", id=name)) for number, name, why in alignment.dropped)
     return (row for _, row in heapq.merge(_distinct(alignment), left_out, key=itemgetter(0)))
 
@@ -120,8 +120,8 @@ def _distinct(alignment: Alignment) -> Iterator[tuple[int, Row]]:
 
 
 def context(path: Path) -> Json:
-    """Of an alignment its focus: the letters, the number of the first, and which of them have columns; and what was
-    done to the file, in words."""
+    """The focus of an alignment: its letters, the number of the first, and which of them have columns; and notes on how
+    the file was read."""
     if files.ending(path) in READ_TABLES:
         return {}
     alignment = read_alignment(path)
@@ -147,7 +147,7 @@ def similarity(items: Sequence[str], references: Sequence[str]) -> Float[np.ndar
 
 
 def nearest(items: Sequence[str], references: Iterable[str]) -> Float[np.ndarray, " item"]:
-    """[item] greatest similarity to any reference (0 without references), which are taken chunk by chunk."""
+    """[item] greatest similarity to any reference (0 without references), which are read in chunks."""
     best, iterator = np.zeros(len(items)), iter(references)
     while items and (chunk := list(islice(iterator, REFERENCES_AT_ONCE))):
         np.maximum(best, similarity(items, chunk).max(1), out=best)
@@ -155,7 +155,7 @@ def nearest(items: Sequence[str], references: Iterable[str]) -> Float[np.ndarray
 
 
 def one_hot(items: Sequence[str]) -> Float[np.ndarray, "item feature"]:
-    """[item feature] float32: a column for each residue in each column of the family, and one for a gap there."""
+    """[item feature] float32: one feature for each residue, and one for a gap, in each column of the family."""
     _check_one_family(items)
     rows = encode_rows(items)
     return (rows[..., None] == np.arange(GAP + 1)).reshape(len(items), rows.shape[1] * (GAP + 1)).astype(np.float32)
@@ -177,7 +177,7 @@ def _plain(items: Sequence[str]) -> list[str]:
 
 
 def holds_alignment(path: Path) -> bool:
-    """An ending of alignments, or FASTA in which one of the first records has gaps."""
+    """Whether a file has an ending of alignments, or is FASTA with gaps in one of the first records."""
     kind = files.ending(path)
     if kind.removesuffix(".gz") in files.FASTA and path.is_file():
         return any(set(row.text) & {GAP_LETTER, "."} for row in islice(files.read_fasta(path), PEEK_ROWS))
@@ -204,7 +204,7 @@ def constraint_on_rows(
 
 @dataclass(frozen=True)
 class PlainOracle(OracleAround):
-    """An oracle of proteins, asked about aligned rows."""
+    """An oracle of proteins, applied to aligned rows without their gaps."""
 
     oracle: Oracle
 

@@ -1,5 +1,5 @@
-"""Records of alignment files, as bytes, in blocks: FASTA and its a2m and a3m, and Stockholm; a whole block costs a few
-calls, no loop over letters."""
+"""Read records of alignment files as bytes, in blocks: FASTA, its variants a2m and a3m, and Stockholm. A block is read
+with a few calls, without a loop over letters."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Records:
 
 
 def is_a3m(path: Path) -> bool:
-    """Whether rows hold their insertions without dots in the others, so that they differ in length."""
+    """Whether the file is an a3m: rows have no dots at the insertions of others, so that they differ in length."""
     return Path(path).name.lower().removesuffix(".gz").endswith(".a3m")
 
 
@@ -81,7 +81,7 @@ def _check_is_fasta(head: bytes, path: Path) -> None:
 
 
 def _fasta(stream: io.BufferedReader, path: Path) -> Iterator[Records]:
-    """The file is cut before a ">" at the start of a line; comments (#) may stand before the first only."""
+    """The file is split before each ">" at the start of a line; comments (#) are allowed before the first only."""
     rest = b"\n"
     while block := stream.read(BLOCK_BYTES):
         rest += block.removeprefix(BYTE_ORDER_MARK) if rest == b"\n" else block
@@ -107,7 +107,7 @@ def _records(block: bytes) -> Iterator[Records]:
 
 
 def _stockholm(stream: io.BufferedReader, path: Path) -> Iterator[Records]:
-    """Names and letters in lines, perhaps in several paragraphs that repeat the names; one alignment a file."""
+    """Lines of a name and letters, perhaps in several blocks that repeat the names; one alignment per file."""
     parts: dict[bytes, list[bytes]] = {}
     ended = False
     for line in stream:

@@ -1,4 +1,4 @@
-"""Rows of a family's alignment to tensors and back; what is remembered of the family: its focus and its numbering."""
+"""Rows of a family's alignment to tensors and back, with the family's focus and its numbering."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from sciencegen.vae.alignments.alignment_vae import LETTERS
 
 @dataclass(eq=False)
 class AlignmentRepresentation(Representation):
-    """reference: every residue of the focus, numbered. columns: where in it each column of the alignment stands.
-    properties: `mutations` and measured ones; mean, std: of the training rows. gaps: the share of gaps in each column,
-    by the family's weights. family: whether rows are a family's; else they are a lab's variants of one protein, and how
-    often a letter comes among them is unrelated to its effect. measured: a property that variants beside the family
-    have, "" without any.
+    """reference: all residues of the focus, numbered. columns: position in it of each column of the alignment.
+    properties: `mutations` and measured ones; mean, std: of the training rows. gaps: weighted share of gaps in each
+    column. family: True for the rows of a family, False for variants of one protein from a lab, among which the
+    frequency of a letter is unrelated to its effect. measured: the property measured for variants in addition to the
+    family, "" if there is none.
     """
 
     reference: Reference
@@ -67,19 +67,19 @@ class AlignmentRepresentation(Representation):
         return dict(zip(self.properties, self.std.tolist(), strict=True))
 
     def names(self, items: Sequence[str]) -> list[str | None]:
-        """Of each sequence, what sets it apart from the reference: `A42G:K43R`, "WT" for the reference itself, None
-        where that has no name (another length)."""
+        """The differences of each sequence from the reference: `A42G:K43R`, "WT" for the reference itself, None if it
+        has no such name (another length)."""
         found = [variant_name(self.reference, item) for item in items]
         return [None if isinstance(name, Refusal) else name for name in found]
 
     def suffixes(self, items: Sequence[str]) -> list[str]:
-        """`/24-286` of each sequence as long as the reference, as it stands after a name in FASTA; "" of others."""
+        """The suffix of a FASTA name, `/24-286`, for each sequence as long as the reference; "" for others."""
         first, length = self.reference.first, len(self.reference.sequence)
         return [f"/{first}-{first + length - 1}" if len(item) == length else "" for item in items]
 
     def mutate(self, item: str, generator: np.random.Generator) -> str | Refusal:
-        """A substitution, half the time for one of the changes that are there, or one of these taken back: so that
-        variants with as many changes as are allowed have neighbours that are allowed too."""
+        """A substitution. If there are changes, half of the moves first revert one, and a quarter of these do only
+        that: so variants with the maximum number of changes have allowed neighbours too."""
         if len(item) != len(self.reference.sequence):
             return Refusal(f"{len(item)} letters, the family's reference has {len(self.reference.sequence)}")
         letters, wild = list(item), self.reference.sequence
@@ -95,8 +95,8 @@ class AlignmentRepresentation(Representation):
         return "".join(letters)
 
     def differences(self, items: Sequence[str]) -> Float[np.ndarray, "item feature"]:
-        """float32: for each residue at each place whether it stands there instead of the reference's, whether a place
-        is changed at all, and 1: what variants share by a kernel of common features is their common changes."""
+        """float32: for each residue at each position whether it replaces the reference's, whether a position is
+        changed at all, and 1. The common features of two variants are then their common changes."""
         wild = encode_rows([self.reference.sequence])
         rows = encode_rows(items)
         changed = rows != wild
@@ -105,7 +105,7 @@ class AlignmentRepresentation(Representation):
         return np.concatenate(parts, 1).astype(np.float32)
 
     def measure(self, items: Sequence[str], names: Sequence[str]) -> Float[np.ndarray, "item name"]:
-        """mutations: columns in which a row has another residue than the focus; a gap is none."""
+        """mutations: columns in which a row has another residue than the focus; gaps do not count."""
         for name in names:
             if name != MUTATIONS:
                 raise unknown_name("measure of an alignment's rows", name, [MUTATIONS])
@@ -115,16 +115,16 @@ class AlignmentRepresentation(Representation):
         return np.repeat(np.array(counts, float)[:, None], len(names), 1)
 
     def changes(self, items: Sequence[str]) -> list[float | Refusal]:
-        """Mutations of each item, or why it is no row."""
+        """Number of mutations of each item, or why it is no row."""
         focus, rows = encode_rows([self.focus])[0], self.encode(items)
         return [row if isinstance(row, Refusal) else float(mutations(row[None], focus)[0]) for row in rows]
 
     def row_of(self, sequence: str) -> str | Refusal:
-        """The row of a sequence as long as the reference, which has the reference's letters outside the columns."""
+        """The row of a sequence as long as the reference; outside the columns it must have the reference's letters."""
         return in_columns(self.reference, self.columns, sequence)
 
     def encode(self, items: Sequence[str]) -> list[UInt8[np.ndarray, " column"] | Refusal]:
-        """Letters [column] as uint8, GAP among them; a whole sequence of the reference's length is put in columns."""
+        """Letters [column] as uint8, including GAP; a sequence of the reference's length is reduced to its columns."""
         return [self._encode(item) for item in items]
 
     def _encode(self, item: str) -> UInt8[np.ndarray, " column"] | Refusal:
@@ -219,5 +219,5 @@ def fit(
 def gap_shares(
     rows: UInt8[np.ndarray, "sequence column"], weights: Float[np.ndarray, " sequence"]
 ) -> Float[np.ndarray, " column"]:
-    """[column] (weight of the gaps + 1/2) / (weight of all + 1), never 0 or 1. Jeffreys' estimate of a chance."""
+    """[column] (weight of the gaps + 1/2) / (weight of all + 1), never 0 or 1. Jeffreys' estimate of a probability."""
     return ((rows == GAP).T @ weights + 0.5) / (weights.sum() + 1)

@@ -1,9 +1,9 @@
-"""Alignments of a family, read by EVE's rules (Frazer et al., Nature 2021, 599, 91).
+"""Read the alignment of a family by EVE's rules (Frazer et al., Nature 2021, 599, 91).
 
 The first record is the focus. Its upper-case letters are the columns; where it has a gap, a dot or a lower-case letter
-(an insertion), what the others have there is dropped. Sequences of more than half gaps are fragments and dropped, and
-so are those with letters that aren't one of the 20 amino acids. EVE leaves columns out in which more than 30% of the
-sequences have gaps; here they stay, since each position may be asked for, and `gaps` says how many they are.
+(an insertion), the letters of the other records are dropped. Sequences with more than half gaps are dropped as
+fragments, and so are those with letters other than the 20 amino acids. EVE omits columns in which more than 30% of the
+sequences have gaps; here they are kept, because any position may be requested, and `gaps` has their shares of gaps.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sciencegen.items import Refusal
 
 MOST_GAPS = 0.5
 GAPPY_COLUMN = 0.3
-"""From so large a share of gaps on EVE would leave a column out."""
+"""EVE omits columns with a greater share of gaps."""
 AMBIGUOUS = GAP + 1
 NOT_COUNTED = b"abcdefghijklmnopqrstuvwxyz."
-"""Insertions, and the dots that stand for them in other rows."""
+"""Insertions, and the dots at their positions in other rows."""
 
 _NUMBERS = NUMBER_OF_LETTER.copy()
 _NUMBERS[np.frombuffer(b"BJOUXZbjouxz*", np.uint8)] = AMBIGUOUS
@@ -35,10 +35,10 @@ _NUMBERS[np.frombuffer(b"BJOUXZbjouxz*", np.uint8)] = AMBIGUOUS
 
 @dataclass(frozen=True)
 class Report:
-    """What was done to a file. records: how many it holds; fragments, ambiguous: dropped ones. focus_gaps: columns in
+    """Counts of reading a file. records: in the file; fragments, ambiguous: dropped records. focus_gaps: columns in
     which the focus has a gap; insertions: its own lower-case letters, which have numbers but no column. lower_case:
     letters of other rows that were read as upper case. repeats: kept rows that equal an earlier one in every column.
-    gappy_columns: those that EVE would leave out."""
+    gappy_columns: those that EVE would omit."""
 
     records: int
     kept: int
@@ -53,7 +53,7 @@ class Report:
     ranged: bool
 
     def notes(self) -> list[str]:
-        """In words, only what there is to say."""
+        """The notes that apply, as sentences."""
         said = [
             (self.fragments, f"{self.fragments} of {self.records} sequences dropped: more than half gaps"),
             (
@@ -77,9 +77,9 @@ class Report:
 
 @dataclass(frozen=True)
 class Alignment:
-    """focus: every letter of the first record, numbered. rows: residue numbers, `GAP` among them; the focus is row 0.
-    columns: where in focus.sequence each column stands. gaps: the share of gaps of each column. record: the number of
-    each row in the file, from 1. dropped: (record, name, reason) of what isn't among the rows.
+    """focus: all letters of the first record, numbered. rows: residue numbers, including `GAP`; the focus is row 0.
+    columns: position of each column in focus.sequence. gaps: the share of gaps in each column. record: the number of
+    each row in the file, from 1. dropped: (record, name, reason) of dropped records.
     """
 
     focus: Reference
@@ -94,15 +94,15 @@ class Alignment:
 
     @property
     def positions(self) -> Int[np.ndarray, " column"]:
-        """The number of each column, as variants are numbered."""
+        """The number of each column, in the numbering of variants."""
         return self.columns + self.focus.first
 
 
 @dataclass(frozen=True)
 class _Layout:
     """How records become rows. by_match: letters are counted without insertions and dots, as in a3m, where rows differ
-    in length; else every record has the same number of letters, and columns are places in it. width: that number.
-    places: of the columns."""
+    in length; else every record has the same number of letters, and columns are positions in it. width: that number.
+    places: positions of the columns."""
 
     by_match: bool
     width: int
@@ -115,7 +115,7 @@ class _Ragged(Exception):
 
 
 def read_alignment(path: str | Path) -> Alignment:
-    """Read .a2m, .a3m, Stockholm (.sto) or aligned FASTA, perhaps gzipped; its content says which."""
+    """Read .a2m, .a3m, Stockholm (.sto) or aligned FASTA, perhaps gzipped; the format is detected."""
     path = Path(path)
     ways = (True,) if is_a3m(path) else (False, True)
     for by_match in ways:
@@ -127,7 +127,7 @@ def read_alignment(path: str | Path) -> Alignment:
 
 
 def read_focus(path: str | Path) -> tuple[Reference, Int[np.ndarray, " column"]]:
-    """The first record, numbered, and where in it the columns stand; the rest isn't read."""
+    """The first record, numbered, and the positions of the columns in it; the other records are not read."""
     start = next(read_records(Path(path)), None)
     if start is None:
         raise DataError(f"Expected an alignment in {path}, found no sequence.")
@@ -194,11 +194,11 @@ def _layout(name: str, body: bytes, by_match: bool, path: Path) -> _Layout:
 
 
 class _Kept:
-    """The rows that stay, block by block, and the counts of those that don't."""
+    """Collects the rows that are kept, block by block, and counts those that are dropped."""
 
     def __init__(self, layout: _Layout, path: Path) -> None:
         self.layout, self.path = layout, path
-        self.joined = bytearray()  # grows in place: memory holds the rows once
+        self.joined = bytearray()  # grows in place, so that the rows are in memory once
         self.gaps = np.zeros(len(layout.places), np.int64)
         self.numbers: list[np.ndarray] = []
         self.names: list[str] = []

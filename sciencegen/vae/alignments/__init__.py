@@ -1,1 +1,1 @@
-"""The variational autoencoder of aligned rows, and how measured values of variants enter it."""
+"""The variational autoencoder of aligned rows, and its use of values measured for variants."""

@@ -1,17 +1,17 @@
-"""What was measured of rows around a reference as a sum over their letters, and the letters that lead to a value of it.
+"""A value measured for variants of a reference, as a sum over their letters; and letters that give a requested value.
 
     f(x) = f0 + sum_i e_i(x_i),      e_i(l) = b(r_i(l)) + s_i + t_il,      e_i = 0 for the reference's letter
 
-where r_i(l) is what the model that knows no measurement thinks of the letter: log p(l | z0) - log p(x0_i | z0) around
-the reference x0, and b, with b(0) = 0, is linear between thirds of the letters measured: what is measured saturates.
-Ridge regression, so that few measurements are told by r, and many by their own columns s and letters t (Hsu et al.
-2022). Under f = c letters are drawn from
+where r_i(l) = log p(l | z0) - log p(x0_i | z0) is the log ratio of a letter around the reference x0, in the model that
+was trained without measurements. b, with b(0) = 0, is linear between terciles of the measured letters' r, because
+measured values saturate. The coefficients are those of ridge regression: few measurements are explained by r, many also
+by columns s and letters t (Hsu et al. 2022). If f = c is requested, letters are drawn from
 
     p(l | z, c)  ~  p(l | z) exp(tilt e_i(l)),
 
-of all distributions with the same mean of f the one nearest to p(l | z), with the tilt under which the row that is
-drawn has f = c. Letters lie along the quantiles in the order of e, so that a greater tilt never gives one with less.
-With n changes asked for too, the reference's letters weigh exp(stay) times as much, with the stay that leaves n others.
+which is nearest to p(l | z) of all distributions with the same mean of f. The tilt is that for which the drawn row has
+f = c. Along the quantiles letters are in the order of e, so that a greater tilt never gives a letter with a smaller e.
+If n changes are requested too, the reference's letters are weighted by exp(stay), with the stay that leaves n changes.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ Letters = Int[Tensor, "item column"]
 PerLetter = Float[Tensor, "item column letter"]
 
 FREE = 10.0
-"""Standard deviation of f0 and of b's coefficients before anything is measured, in noise's, which is 1."""
+"""Prior standard deviation of f0 and of b's coefficients, in units of the noise, which is 1."""
 WIDTHS = (0.0, 0.1, 0.3, 1.0, 3.0)
-"""Of those of s and t, among which cross-validation chooses."""
+"""Prior standard deviations of s and t among which cross-validation chooses."""
 FOLDS = 5
 STEEPEST, BISECTIONS = 64.0, 9
-"""The greatest tilt, and halvings of its cube root: fine near 0."""
+"""The greatest tilt, and bisections of its cube root, which are fine near 0."""
 
 
 class AdditiveFitness(nn.Module):
-    """reference: its letters. place: of what was measured among the columns of a condition. effects: e; ranked: the
-    letters of each column in their order. explained: the share of the variance that is foreseen of rows left out."""
+    """reference: its letters. place: column of a condition with the measured value. effects: e; ranked: the letters of
+    each column in the order of e. explained: the share of the variance explained in cross-validation."""
 
     reference: Tensor
     effects: Tensor
@@ -73,7 +73,7 @@ class AdditiveFitness(nn.Module):
     def learn(
         self, batches: Iterable[Batch], members: Iterable[Member], known: Known, progress: FitProgress = no_progress
     ) -> None:
-        """From rows without gaps of which it was measured. members: models that know no measurement, told `known`."""
+        """Fit to measured rows without gaps. members: models trained without measurements; known: their condition."""
         some = [_measured(batch, self.place) for batch in batches]
         letters, values = (torch.cat(part) for part in zip(*some, strict=True))
         if len(values) < FOLDS:
@@ -88,14 +88,14 @@ class AdditiveFitness(nn.Module):
         self, letters: Letters, values: Float[Tensor, " item"], ratios: Float[Tensor, "column letter"],
         progress: FitProgress = no_progress,
     ) -> None:  # fmt: skip
-        """letters, values: what was measured. ratios: r."""
+        """Fit to measured rows. letters, values: of these. ratios: r."""
         rows, reference = letters.cpu().numpy(), self.reference.cpu().numpy()
-        opinion = _opinion(ratios.cpu().double().numpy(), rows, reference)
-        design = _design(rows, reference, opinion)
-        width, explained = _best_width(design, values.cpu().double().numpy(), opinion.shape, progress)
+        basis = _basis(ratios.cpu().double().numpy(), rows, reference)
+        design = _design(rows, reference, basis)
+        width, explained = _best_width(design, values.cpu().double().numpy(), basis.shape, progress)
         found = _ridge(design, values.cpu().double().numpy(), width)
-        shared, columns, own = np.split(found[1:], np.cumsum([opinion.shape[2], len(reference)]))
-        effects = opinion @ shared + columns[:, None] + own.reshape(ratios.shape)
+        shared, columns, own = np.split(found[1:], np.cumsum([basis.shape[2], len(reference)]))
+        effects = basis @ shared + columns[:, None] + own.reshape(ratios.shape)
         effects[np.arange(len(reference)), reference] = 0.0
         self.effects.copy_(torch.from_numpy(effects))
         self.ranked.copy_(self.effects.argsort(stable=True, dim=1))
@@ -103,21 +103,21 @@ class AdditiveFitness(nn.Module):
         self.explained.fill_(explained)
 
     def letters(
-        self, log_p: PerLetter, quantile: Quantile, asked: Float[Tensor, " item"],
+        self, log_p: PerLetter, quantile: Quantile, requested: Float[Tensor, " item"],
         changes: Float[Tensor, " item"] | None = None,
     ) -> Letters:  # fmt: skip
-        """At each quantile, under the tilt by which a row comes nearest to f = asked. changes: how many letters such a
-        row shall have other than the reference; NaN or None asks for no number."""
+        """Letters at each quantile, under the tilt for which a row comes nearest to f = requested. changes: requested
+        number of letters that differ from the reference; NaN or None: no request."""
         ranked, effects = self.ranked.expand_as(log_p), self.effects.gather(1, self.ranked)
         log_p, own = log_p.gather(2, ranked), (self.ranked == self.reference[:, None]).long().argmax(1)
-        found, miss = self.reference.expand(len(log_p), -1), torch.full_like(asked, torch.inf)
-        low, high = torch.full_like(asked, -1.0), torch.ones_like(asked)
+        found, miss = self.reference.expand(len(log_p), -1), torch.full_like(requested, torch.inf)
+        low, high = torch.full_like(requested, -1.0), torch.ones_like(requested)
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
             share = torch.softmax(log_p + STEEPEST * middle[:, None, None] ** 3 * effects, -1)
             place = quantile if changes is None else with_changes(share, quantile, own.expand(len(share), -1), changes)
             letters = ranked.gather(2, letters_at_quantile(share, place)[..., None])[..., 0]
-            over = self.value(letters) - asked
+            over = self.value(letters) - requested
             nearer = over.abs() < miss
             found, miss = torch.where(nearer[:, None], letters, found), torch.where(nearer, over.abs(), miss)
             low, high = torch.where(over < 0, middle, low), torch.where(over < 0, high, middle)
@@ -125,7 +125,7 @@ class AdditiveFitness(nn.Module):
 
 
 def _measured(batch: Batch, place: int) -> tuple[Tensor, Tensor]:
-    """Letters and values of the rows that have a number and no gap."""
+    """Letters and values of the rows that have a measured value and no gap."""
     assert batch.condition is not None
     chosen = ~batch.condition[:, place].isnan()
     if batch.mask is not None:
@@ -133,22 +133,22 @@ def _measured(batch: Batch, place: int) -> tuple[Tensor, Tensor]:
     return batch[LETTERS][chosen], batch.condition[chosen, place]
 
 
-def _opinion(ratios: np.ndarray, rows: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """[column letter term] of b(r): r, and what of it lies above each third of those in `rows`; all are 0 at r = 0,
-    since single changes alone couldn't tell the reference's value from what any change costs."""
+def _basis(ratios: np.ndarray, rows: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """[column letter term] of b(r): r, and its part above each tercile of those in `rows`. All are 0 at r = 0: single
+    changes alone could not separate the reference's value from a constant cost of any change."""
     row, column = np.nonzero(rows != reference)
     knots = np.quantile(ratios[column, rows[row, column]], [1 / 3, 2 / 3]) if len(row) else np.zeros(2)
     return np.stack([ratios, *(np.maximum(ratios - knot, 0) - max(-knot, 0) for knot in knots)], -1)
 
 
-def _design(rows: np.ndarray, reference: np.ndarray, opinion: np.ndarray) -> sparray:
-    """[row feature] sparse: 1; the sums of the changes' opinions; which columns changed; to which letters."""
+def _design(rows: np.ndarray, reference: np.ndarray, basis: np.ndarray) -> sparray:
+    """[row feature] sparse: 1; the sums of the changes' terms of b; which columns changed; to which letters."""
     from scipy.sparse import coo_array, hstack
 
     row, column = np.nonzero(rows != reference)
-    letter, (columns, letters, _) = rows[row, column], opinion.shape
-    shared = np.zeros((len(rows), opinion.shape[2]))
-    np.add.at(shared, row, opinion[column, letter])
+    letter, (columns, letters, _) = rows[row, column], basis.shape
+    shared = np.zeros((len(rows), basis.shape[2]))
+    np.add.at(shared, row, basis[column, letter])
     one = np.ones(len(row))
     changed = coo_array((one, (row, column)), (len(rows), columns))
     to = coo_array((one, (row, column * letters + letter)), (len(rows), columns * letters))
@@ -156,7 +156,7 @@ def _design(rows: np.ndarray, reference: np.ndarray, opinion: np.ndarray) -> spa
 
 
 def _ridge(design: sparray, values: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Coefficients of standard deviations `width` before, in those of the noise."""
+    """Ridge coefficients with prior standard deviations `width`, in units of the noise."""
     from scipy.sparse.linalg import lsmr
 
     return width * lsmr(design.multiply(width).tocsr(), values, damp=1.0, maxiter=1000)[0]
@@ -165,7 +165,7 @@ def _ridge(design: sparray, values: np.ndarray, width: np.ndarray) -> np.ndarray
 def _best_width(
     design: sparray, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress
 ) -> tuple[np.ndarray, float]:
-    """The widths of s and t that foresee rows left out best, and how well."""
+    """The widths of s and t with the least cross-validation error, and the share of the variance explained."""
     fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
 
     def error(width: np.ndarray) -> float:

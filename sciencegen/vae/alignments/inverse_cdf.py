@@ -1,4 +1,4 @@
-"""A letter for a number in 0..1, and a number for a letter: letters in their order, each as wide as it is likely."""
+"""Letters at quantiles in 0..1, and back: letters in their order have intervals as wide as their probabilities."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 Share = Float[Tensor, "item column letter"]
-"""Chances that sum to 1 in each column."""
+"""Probabilities that sum to 1 in each column."""
 Quantile = Float[Tensor, "item column"]
 Letters = Int[Tensor, "item column"]
 
 
 def letters_at_quantile(share: Share, quantile: Quantile) -> Letters:
-    """The letter to whose part of 0..1 a quantile belongs; where two parts meet, the earlier letter."""
+    """The letter whose interval of 0..1 contains the quantile; at a boundary, the earlier letter."""
     return (share.cumsum(-1) < quantile[..., None]).sum(-1).clamp(max=share.shape[-1] - 1)
 
 
 def midpoint_quantile(share: Share, letters: Letters) -> Quantile:
-    """The middle of what belongs to each letter."""
+    """The middle of each letter's interval."""
     chosen = letters[..., None].long()
     return (share.cumsum(-1).gather(-1, chosen) - 0.5 * share.gather(-1, chosen))[..., 0]
 
 
 def with_changes(share: Share, quantile: Quantile, own: Letters, changes: Float[Tensor, " item"]) -> Quantile:
-    """Where the quantiles fall once the letters `own` weigh w = exp(stay) times as much, with the w of each row that
-    leaves as many others as `changes` says (NaN: w = 1).
+    """Quantiles that give, in `share`, the letters that the given ones give after the letters `own` are weighted by
+    w = exp(stay). Each row's w is that for which `changes` of its letters differ from `own` (NaN: w = 1).
 
-    With A below its own letter, R of it and B above, u gives another letter while u (A + w R + B) < A, or
-    (1 - u)(A + w R + B) < B: while w < (max(A / u, B / (1 - u)) - A - B) / R. As many columns as asked have a
-    greater bound than w.
+    If the letters before `own` have the probability A, `own` R and those after it B, u gives another letter if
+    u (A + w R + B) < A or (1 - u)(A + w R + B) < B, that is if w < (max(A / u, B / (1 - u)) - A - B) / R. w is below
+    this bound in `changes` columns.
     """
     chosen = own[..., None].long()
     mass = share.gather(-1, chosen)[..., 0].clamp(min=1e-300)

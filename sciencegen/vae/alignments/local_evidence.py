@@ -1,12 +1,12 @@
-"""The evidence of rows near one row x0, beside its own: draws from x0's posterior serve them all.
+"""The evidence of rows near one row x0, relative to its own, from the same draws of x0's posterior for all rows.
 
     log p(x) - log p(x0) = log E_{p(z | x0)} [ p(x | z) / p(x0 | z) ]
 
-The posterior is that of importance sampling: draws of q(z | x0) with weights w = p(x0 | z) p(z) / q(z | x0) (Burda et
-al. 2016, eq. 8), none greater than sqrt(draws) times their mean, lest a few decide (Ionides 2008, eq. 5). By these,
-systematic resampling keeps some, whose decoder is a table of log p(letter) once and for all: a row costs a look-up for
-each letter in which it differs. How many draws a row's own estimate rests on is (sum v)^2 / sum v^2 of v, what its
-draws contribute; it falls as rows lie farther away.
+The posterior is approximated by importance sampling: draws of q(z | x0) with weights w = p(x0 | z) p(z) / q(z | x0)
+(Burda et al. 2016, eq. 8), clipped at sqrt(draws) times their mean, so that no few draws dominate (Ionides 2008, eq.
+5). Systematic resampling by these weights keeps some draws. For each of them a table of log p(letter) is computed once,
+so that a row costs a look-up for each letter that differs from x0. The effective number of draws of a row's estimate is
+(sum v)^2 / sum v^2, with v the contributions of the draws; it falls with the row's distance from x0.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ ROWS_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class LocalEvidence:
-    """letters: x0. ratios: log p(letter | z) - log p(x0's letter | z) of each kept draw, a gap being the last letter.
-    log_share: of the draws, which sum to 1."""
+    """letters: x0. ratios: log p(letter | z) - log p(x0's letter | z) of each kept draw; the last letter is the gap.
+    log_share: log of the draws' weights, which sum to 1."""
 
     letters: Int[Tensor, " column"]
     ratios: Float[Tensor, "column letter draw"]
@@ -35,7 +35,7 @@ class LocalEvidence:
 
     @torch.no_grad()
     def evidence(self, rows: Letters) -> tuple[Float[Tensor, " item"], Float[Tensor, " item"]]:
-        """Log p(x) - log p(x0) in nats, exactly 0 for x0 itself; and how many draws it rests on."""
+        """Log p(x) - log p(x0) in nats, exactly 0 for x0 itself; and the effective number of draws."""
         row, column = (rows != self.letters).nonzero(as_tuple=True)
         log_values = self.log_share.repeat(len(rows), 1)
         log_values.index_add_(0, row, self.ratios[column, rows[row, column]].double())
@@ -49,7 +49,7 @@ class LocalEvidence:
 def local_evidence(
     member: Member, letters: Int[Tensor, " column"], known: Known, draws: int, kept: int, generator: Generator
 ) -> LocalEvidence:
-    """Of a row without gaps. known: [1 feature]."""
+    """`LocalEvidence` around a row without gaps. known: [1 feature]."""
     if kept < 1 or draws < kept:
         raise ConfigError(f"Expected 1 draw or more to keep and as many or more to draw, got {kept} of {draws}.")
     whole, like = torch.ones_like(letters, dtype=torch.bool)[None], member.output.weight
@@ -69,7 +69,7 @@ def local_evidence(
 
 
 def truncated_shares(log_weights: Float[Tensor, " draw"]) -> Float[Tensor, " draw"]:
-    """Shares w / sum w of weights none of which is greater than sqrt(draws) times their mean."""
+    """Shares w / sum w of the weights, clipped at sqrt(draws) times their mean."""
     count = math.log(len(log_weights))
     return log_weights.clamp(max=float(log_weights.logsumexp(0) - count + 0.5 * count)).softmax(0)
 
@@ -77,7 +77,7 @@ def truncated_shares(log_weights: Float[Tensor, " draw"]) -> Float[Tensor, " dra
 def resampled(
     share: Float[Tensor, " draw"], kept: int, generator: Generator
 ) -> tuple[Int[Tensor, " distinct"], Float[Tensor, " distinct"]]:
-    """Systematic resampling: the distinct draws at (k + u) / kept of the summed shares, and how often each comes."""
+    """Systematic resampling: the distinct draws at (k + u) / kept of the summed shares, and their counts."""
     places = (torch.arange(kept) + torch.rand((), generator=generator, dtype=torch.float64)) / kept
     chosen = torch.searchsorted(share.cumsum(0), places.to(share)).clamp(max=len(share) - 1)
     number, count = chosen.unique(return_counts=True)

@@ -1,4 +1,4 @@
-"""One model of aligned rows: an encoder, a decoder of columns that are independent given z, and what both are told."""
+"""One model of aligned rows: a conditional encoder and decoder, in which columns are independent given z."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from sciencegen.vae.posteriors import AutoregressiveFlowPosterior
 from sciencegen.vae.semi_supervised import GaussianInference
 
 LETTERS = "letters"
-"""The field of a Batch: [batch column] whole numbers, anything where the mask is False."""
+"""The field of a Batch: [batch column] integers, arbitrary where the mask is False."""
 Letters = Int[Tensor, "item column"]
 Mask = Bool[Tensor, "item column"]
 Known = Float[Tensor, "item feature"]
-"""What is known of each row: its `condition_features`, perhaps of no property at all."""
+"""The `condition_features` of each row; empty without properties."""
 
 
 FLOW_STEPS, FLOW_CONTEXT = 2, 32
 
 
 class Member(nn.Module):
-    """One model: an encoder, a decoder, a belief about the decoder's last weights.
+    """One model: an encoder, a decoder, and a posterior of the decoder's last weights.
 
-    known: features of both. posterior: one of `posteriors.POSTERIORS`. inference: whether there is a head q(c | x).
+    known: number of condition features of both. posterior: one of `posteriors.POSTERIORS`. inference: whether there is
+    a head q(c | x).
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Member(nn.Module):
         self.inference = GaussianInference(hidden, known // 2) if inference else None
 
     def features(self, letters: Letters, mask: Mask, known: Known) -> Float[Tensor, "item hidden"]:
-        """Of the encoder, told what is known; a gap is a column of zeros."""
+        """Of the encoder, with a condition; a gap is a column of zeros."""
         one_hot = functional.one_hot(letters.clamp(0, self.letters - 1).long(), self.letters) * mask[..., None]
         hidden = torch.cat([one_hot.flatten(1).to(self.output.weight), known], 1)
         for layer in self.encoder:
@@ -60,7 +61,7 @@ class Member(nn.Module):
         return hidden
 
     def unconditional_features(self, letters: Letters, mask: Mask) -> Float[Tensor, "item hidden"]:
-        """Of the encoder, told nothing: what q(c | x) reads."""
+        """Of the encoder without a condition: the input of q(c | x)."""
         return self.features(letters, mask, self.output.weight.new_zeros(len(letters), self.known))
 
     def posterior(self, letters: Letters, mask: Mask, known: Known) -> DiagonalGaussian | AutoregressiveFlowPosterior:
@@ -75,7 +76,7 @@ class Member(nn.Module):
     def logits(
         self, z: Float[Tensor, "item latent"], known: Known, generator: Generator | None = None
     ) -> Float[Tensor, "item column letter"]:
-        """Of p(x | z, c). With a generator the last weights are drawn."""
+        """Of p(x | z, c). With a generator, the last weights are sampled."""
         hidden = torch.cat([z, known], 1)
         for layer in self.decoder:
             hidden = functional.relu(layer(hidden))
@@ -85,7 +86,7 @@ class Member(nn.Module):
         self, z: Float[Tensor, "item latent"], letters: Letters, mask: Mask, known: Known,
         generator: Generator | None = None,
     ) -> Float[Tensor, " item"]:  # fmt: skip
-        """Log p(x | z, c), gaps apart."""
+        """Log p(x | z, c) without gaps."""
         log_p = torch.log_softmax(self.logits(z, known, generator), -1)
         picked = log_p.gather(-1, letters.clamp(0, self.letters - 1).long()[..., None])
         return torch.where(mask, picked[..., 0], 0.0).sum(-1)
@@ -93,7 +94,7 @@ class Member(nn.Module):
     def evidence(
         self, letters: Letters, mask: Mask, known: Known, noise: Float[Tensor, "sample one latent"]
     ) -> Float[Tensor, "sample item"]:
-        """Log p(x | z, c) p(z) / q(z | x, c) at the latents that the posterior makes of the noise."""
+        """Log p(x | z, c) p(z) / q(z | x, c) at the latents to which the posterior maps the noise."""
         posterior = self.posterior(letters, mask, known)
 
         def weight(one: Tensor) -> Tensor:

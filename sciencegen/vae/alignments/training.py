@@ -36,25 +36,25 @@ class AlignmentVAESettings:
     Attributes
     ----------
     members : int
-        Models trained side by side, each on a share of every batch.
+        Number of models, each trained on a share of every batch.
     hidden, latent : int
         Width of the two layers on each side; size of z.
     prior_std : float
-        Of the last weights' prior, the strongest regularizer here.
+        Of the prior of the last weights: the strongest regularizer here.
     beta : Warmup
         Weight of KL(q(z | x) || p(z)) by step.
     dropout : ConditionDropout
-        What of the measured properties training forgets, so that one model answers any of them and none.
+        Which measured properties are dropped in training, so that one model works with any subset of them.
     posterior : {"gaussian", "iaf"}
-        q(z | x, c): a diagonal Gaussian, or one that inverse autoregressive flow follows [1]_.
+        q(z | x, c): a diagonal Gaussian, or one transformed by an inverse autoregressive flow [1]_.
     importance_samples : int
-        Latents of each row that training draws; more than 1 train the importance-weighted bound [2]_, to which beta
-        doesn't apply.
+        Latents drawn for each row in training; with more than 1 the loss is the importance-weighted bound [2]_, to
+        which beta doesn't apply.
     semi_supervised : bool
-        Infer measured properties that a row lacks by q(c | x), a Gaussian head on the encoder [3]_. Otherwise a missing
-        property is a value of its own.
+        Infer missing properties of a row by q(c | x), a Gaussian head on the encoder [3]_. Otherwise the networks get
+        them as missing.
     label_weight : float
-        With `semi_supervised`, weight of log q(c | x) of the properties that are known, by which the head is trained.
+        With `semi_supervised`, weight of log q(c | x) of known properties, which trains the head.
 
     References
     ----------
@@ -91,7 +91,7 @@ class AlignmentVAESettings:
 class Share:
     """One member's rows of a batch.
 
-    labels: measured properties, NaN where they are missing. forgotten: which of them this step doesn't use.
+    labels: measured properties, NaN where they are missing. forgotten: which of them dropout hides in this step.
     """
 
     letters: Letters
@@ -105,30 +105,30 @@ class Share:
 
     @property
     def missing(self) -> Bool[Tensor, "item property"]:
-        """What is to be inferred: a value that is forgotten stays unknown."""
+        """Values to be inferred; those hidden by dropout are not."""
         return self.labels.isnan() & ~self.forgotten
 
 
-def shares_of(batch: Batch, heard: Sequence[int], settings: AlignmentVAESettings, generator: Generator) -> list[Share]:
-    """Rows of equal number for each member. heard: columns of the condition that the networks are told."""
+def shares_of(batch: Batch, inputs: Sequence[int], settings: AlignmentVAESettings, generator: Generator) -> list[Share]:
+    """An equal number of rows for each member. inputs: columns of the condition that the networks get."""
     size, letters = len(batch) // settings.members, batch[LETTERS]
     if size < 1:
         raise ConfigError(f"Expected a batch of {settings.members} rows or more, one a member, got {len(batch)}.")
     mask = torch.ones_like(letters, dtype=torch.bool) if batch.mask is None else batch.mask
-    labels = torch.full((len(batch), len(heard)), torch.nan, device=letters.device)
+    labels = torch.full((len(batch), len(inputs)), torch.nan, device=letters.device)
     forgotten = torch.zeros_like(labels, dtype=torch.bool)
-    if batch.condition is not None and heard:
-        labels = batch.condition[:, list(heard)]
+    if batch.condition is not None and inputs:
+        labels = batch.condition[:, list(inputs)]
         if settings.dropout.some or settings.dropout.everything:
-            forgotten = settings.dropout.draw(batch.condition, generator)[:, list(heard)]
+            forgotten = settings.dropout.draw(batch.condition, generator)[:, list(inputs)]
     parts = (part.split(size) for part in (letters, mask, labels, forgotten))
     return [Share(*rows) for rows in zip(*parts, strict=True)][: settings.members]
 
 
 @dataclass(frozen=True)
 class MemberLoss:
-    """Nats per row: the loss; -log p(x | z, c); KL(q(z) || p(z)), and that of c where it is inferred; the price of the
-    weights; -log q(c | x) of known properties, with a head."""
+    """Nats per row: the loss; -log p(x | z, c); KL(q(z) || p(z)), plus that of c if it is inferred; the penalty of the
+    weights; -log q(c | x) of known properties, if there is a head."""
 
     loss: Float[Tensor, ""]
     reconstruction: Float[Tensor, ""]
@@ -146,7 +146,7 @@ class MemberLoss:
 def member_loss(
     member: Member, share: Share, settings: AlignmentVAESettings, beta: float, items: float, generator: Generator
 ) -> MemberLoss:
-    """The negative bound of a share of a batch. items: N of the weights' price KL(q(w) || p(w)) / N."""
+    """The negative bound of a share of a batch. items: N of the weights' penalty KL(q(w) || p(w)) / N."""
     if member.inference is None:
         return _bound_loss(member, share, share.condition, settings, beta, items, generator)
     features = member.unconditional_features(share.letters, share.mask)
@@ -161,13 +161,13 @@ def _bound_loss(
     member: Member, share: Share, condition: Float[Tensor, "item property"] | None, settings: AlignmentVAESettings,
     beta: float, items: float, generator: Generator,
 ) -> MemberLoss:  # fmt: skip
-    """-L(x, c), or minus the importance-weighted bound of log p(x | c), and the weights' price."""
+    """-L(x, c), or minus the importance-weighted bound of log p(x | c), plus the weights' penalty."""
     count, like = settings.importance_samples, member.output.weight.new_empty(len(share.letters), 1)
     known = condition_features(condition, like, share.labels.shape[1])
     posterior = member.posterior(share.letters, share.mask, known)
     z, log_posterior = posterior.sample(generator, count)
     letters, mask, known = (part.repeat_interleave(count, 0) for part in (share.letters, share.mask, known))
-    log_prob = member.log_prob(z, letters, mask, known, generator)  # of one draw of the last weights
+    log_prob = member.log_prob(z, letters, mask, known, generator)  # with one draw of the last weights
     kl = kl_to_standard_normal(posterior, z, log_posterior)
     weights = member.output.kl(settings.prior_std) / items
     if count > 1:

@@ -1,4 +1,4 @@
-"""A row to which others are compared, and how many changes a condition asks for."""
+"""The row from which changes are counted, and the number of changes that a condition requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class WildTypeRow:
-    """A row to which others are compared. place: of the number of changes among the columns of a condition; mean, std:
-    of the training rows' numbers, by which it is standardized there."""
+    """The row from which changes are counted. place: column of a condition with the number of changes; mean, std: of
+    that number in the training rows, by which it is standardized."""
 
     letters: Int[Tensor, " column"]
     place: int
@@ -19,5 +19,5 @@ class WildTypeRow:
     std: float
 
     def changes(self, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
-        """How many letters a condition asks to change, NaN where it doesn't."""
+        """Requested number of changed letters, NaN where none is requested."""
         return (condition[:, self.place] * self.std + self.mean).round()

@@ -1,10 +1,10 @@
-"""The variational autoencoder of arrays of numbers: any item that a domain writes as a vector of fixed length.
+"""The variational autoencoder of arrays of numbers: any item that a domain encodes as a vector of fixed length.
 
     log p(x | c) >= E_q(z|x,c) log N(x; mean(z, c), std^2) - KL(q(z | x, c) || p(z | c))
 
 It is a `ConditionalVAE` with networks for arrays. Posterior, prior, bound and training with missing labels are
-settings. A latent is (e, u): e is z seen through a flow p(z | c) that is fitted to the posteriors after training, and u
-is the decoder's own noise, x = mean(z, c) + std u, so that `decode(encode(x))` is x.
+settings. A latent is (e, u): z = flow(e) of a flow p(z | c) that is fitted to the posteriors after training, and u is
+the decoder's noise, x = mean(z, c) + std u, so that `decode(encode(x))` is x.
 """
 
 from __future__ import annotations
@@ -48,26 +48,26 @@ class ArrayVAESettings:
     latent, width, depth : int
         Size of z; width and number of hidden layers of encoder and decoder.
     posterior : {"gaussian", "iaf"}
-        q(z | x, c): a diagonal Gaussian [1]_, or one that inverse autoregressive flow follows [2]_.
+        q(z | x, c): a diagonal Gaussian [1]_, or one transformed by an inverse autoregressive flow [2]_.
     prior : {"standard_normal", "conditional", "vamp"}
         p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, or a mixture of posteriors of `components`
         learned pseudo-items [4]_ (with a Gaussian posterior).
     bound : {"elbo", "importance_weighted"}
-        What is maximized; the second with `samples` latents of each item [5]_, to which beta doesn't apply.
+        The objective; the second has `samples` latents for each item [5]_, and beta doesn't apply to it.
     beta : Warmup
-        Weight of the KL divergence by step; from 0 on, lest the latent is left unused.
+        Weight of the KL divergence by step; it starts at 0, so that the model learns to use the latent.
     free_bits : float
-        Nats of each latent dimension that cost nothing.
+        Nats of each latent dimension that are not penalized.
     dropout : ConditionDropout
-        What training drops of a condition, so that one model takes any subset of it.
+        Of conditions in training, so that one model takes any subset of the properties.
     semi_supervised : bool
-        Infer properties that an item lacks by q(c | x), a Gaussian head on the encoder, and train the head by those
-        that are known, with the weight `label_weight` [6]_. Else a missing property is a value of its own.
+        Infer missing properties by q(c | x), a Gaussian head on the encoder, which is trained on known properties with
+        the weight `label_weight` [6]_. Otherwise the networks get missing properties as missing.
     flow_layers, flow_width : int
-        Of the prior that draws are of, fitted after training; with 0 layers draws are of the training prior.
+        Of the flow prior for sampling, fitted after training; with 0 layers, samples are from the training prior.
     decoder_noise : bool
-        Whether a latent holds the decoder's noise too. Then draws follow p(x | c) and every item comes back from its
-        latent; else both are the decoder's mean.
+        Whether a latent contains the decoder's noise too. If so, samples follow p(x | c) and every item is restored
+        from its latent; otherwise both are the decoder's mean.
 
     References
     ----------
@@ -178,7 +178,7 @@ class ArrayVAE(nn.Module):
         if self.prior is None:
             return None
         latents, log_std, condition = self._posteriors(batches, generator)
-        # what is forgotten of a condition is forgotten already
+        # `_posteriors` has applied dropout
         settings = PriorFitSettings(steps=steps, batch=batch, dropout=ConditionDropout())
         named = partial(progress, "prior of codes")
         return fit_prior(self.prior, latents, condition, generator, log_std=log_std, settings=settings, progress=named)
@@ -187,8 +187,8 @@ class ArrayVAE(nn.Module):
     def _posteriors(
         self, batches: Iterable[Batch], generator: Generator
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Codes of the items, the deviations of a Gaussian posterior, and the conditions. A code depends on what is
-        known of c: each item has its whole condition, then none, then what dropout leaves of it."""
+        """Codes of the items, log standard deviations of a Gaussian posterior, and the conditions. A code depends on
+        c: each item is used with its complete condition, with none, and with what dropout leaves of it."""
         rows: list[tuple[Posterior, Condition]] = []
         for one in batches:
             features, whole = self.vae.encoder(one), self.vae.completed_condition(one)
@@ -205,7 +205,7 @@ class ArrayVAE(nn.Module):
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
-        """The two halves of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed."""
+        """The two terms of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed."""
         condition = self.vae.completed_condition(batch)
         z, log_posterior = self.vae.posterior_of(batch).sample(generator or Generator().manual_seed(EVALUATION_SEED))
         reconstruction = self.vae.decoder(z, condition, batch).log_prob(batch[VALUES])
@@ -214,15 +214,15 @@ class ArrayVAE(nn.Module):
 
     @torch.no_grad()
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
-        """The batch's condition with q(c | x)'s likeliest values where it is missing (with `semi_supervised`)."""
+        """The condition, with missing values replaced by the most likely of q(c | x) (with `semi_supervised`)."""
         return self.vae.infer_condition(batch)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """(e, u): the posterior's centre through the flow, then the decoder's noise; 0 at a missing number. The
-        condition isn't given, so that the latent holds all."""
+        """(e, u): the posterior's mean through the flow's inverse, then the decoder's noise; 0 at a missing number.
+        The condition isn't used, so that the latent describes all of the item."""
         code = self.vae.posterior(self.vae.encoder(batch), None).mean
         centre = code if self.prior is None else self.prior.inverse(code)
         if not self.settings.decoder_noise:
@@ -246,7 +246,7 @@ class ArrayVAE(nn.Module):
     def sample(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Float[Tensor, "batch latent"]:
-        """One draw a row, so that `accept` has no choice."""
+        """One draw per row; `accept` is ignored."""
         check_latents(noise, self.latent_size)
         centre, own = noise.split(self.sizes, 1)
         if self.prior is None:

@@ -14,15 +14,15 @@ from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.likelihoods import Gaussian
 
 VALUES = "values"
-"""The field of a Batch: [batch value] standardized numbers; the mask [batch column] is False where one is missing."""
+"""The field of a Batch: [batch value] standardized numbers; the mask [batch column] is False if one is missing."""
 LEAST_LOG_STD = -6.0
-"""Of the decoder, so that a column that follows from the others has a finite density."""
+"""Lower limit in the decoder, so that a column that is a function of others has a finite density."""
 
 Condition = Float[Tensor, "batch property"] | None
 
 
 class ArrayEncoder(nn.Module):
-    """Numbers, and which are there, to features [batch feature]."""
+    """Numbers, and a mask of those that are known, to features [batch feature]."""
 
     def __init__(self, size: int, width: int, depth: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class ArrayEncoder(nn.Module):
 
 
 class ArrayDecoder(nn.Module):
-    """p(x | z, c) = N(mean(z, c), diag(std)^2), with one learned standard deviation of each column."""
+    """p(x | z, c) = N(mean(z, c), diag(std)^2), with a learned standard deviation for each column."""
 
     def __init__(self, size: int, latent_size: int, property_count: int, width: int, depth: int) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""The variational autoencoder of images seen through an instrument, and the priors of its latents."""
+"""The variational autoencoder of images observed with an instrument, and the priors of its latents."""

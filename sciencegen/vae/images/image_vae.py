@@ -1,19 +1,19 @@
-"""The variational autoencoder of images that are seen through an instrument.
+"""The variational autoencoder of images that are observed with an instrument.
 
     log p(x | c) >= E_q(z|x,c) log N(x; psf * m(z, c), variance) - KL(q(z | x, c) || N(0, I))
 
-Lanusse et al. 2021, section 3. The decoder's image m knows neither blur nor noise: each stamp's own are put on before
-the two are compared, so that m is deconvolved and denoised. How m is written: `networks`. In units of the noise
-alone a few bright images would count for all; `misfit` bounds that (`observation.observed`).
+Lanusse et al. 2021, section 3. The decoder's image m has neither blur nor noise: the PSF and noise of each stamp are
+applied before m is compared with it, so that m is deconvolved and denoised. `networks` defines m. In units of the noise
+alone, a few bright images would dominate the likelihood; `misfit` limits that (`observation.observed`).
 
-Latents: z = (code, maps). The code says what the image is about; maps, if any, are ever finer layers of a ladder whose
-posterior meets the way up at each level (Sønderby et al. 2016, section 2; Kingma et al. 2016; Vahdat & Kautz 2020), as
-u in z = mean(above) + std(above) u: their prior is N(0, I), their posterior is stated relative to it, and the KL
-divergence is the same. Draws are of priors fitted to the trained model's posteriors: a flow p(code | c), and for each
-map another (`map_flow`).
+Latents: z = (code, maps). The code describes the whole image; maps, if any, are the increasingly fine layers of a
+ladder, whose posteriors combine the features of encoder and decoder at each level (Sønderby et al. 2016, section 2;
+Kingma et al. 2016; Vahdat & Kautz 2020). A map is the u in z = mean(above) + std(above) u: its prior is N(0, I), its
+posterior is relative to that, and the KL divergence is the same. Samples are drawn from priors that are fitted to the
+trained model's posteriors: a flow p(code | c), and another one for each map (`map_flow`).
 
-Encoder, prior and decoder take the same condition c, so that the code need not repeat what c says. With `measure`,
-`decode` corrects the condition for what the decoder missed of it (`condition_correction`). A draw first imputes the
+Encoder, prior and decoder take the same condition c, so that the code need not repeat it. With `measure`, `decode`
+adjusts the condition until the image has the requested properties (`condition_correction`). Sampling first imputes the
 missing columns of c by a second flow (`condition_imputation`):
 
     p(x | c_given) = E p(c | c_given) p(code | c) p(maps | code, c) p(x | code, maps, c)
@@ -51,9 +51,9 @@ from sciencegen.vae.prior_fitting import PriorFit
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 2008_0383
-"""Not 0: data drawn from seed 0 must not meet their own noise again."""
+"""Not 0: data simulated with seed 0 must not be evaluated with the same noise."""
 LATENT_PRIORS = ("flow", "diffusion")
-"""Of codes. A diffusion (Vahdat et al. 2021; Rombach et al. 2022) comes from outside, as `ImageVAE`'s `prior`."""
+"""Of codes. A diffusion (Vahdat et al. 2021; Rombach et al. 2022) is passed as `ImageVAE`'s `prior`."""
 
 Accept = Callable[[Batch], Tensor]
 
@@ -62,12 +62,12 @@ Accept = Callable[[Batch], Tensor]
 class ImageVAESettings:
     """Sizes and training weights.
 
-    beta: weight of the KL by step. free_bits: nats of the code, and of each map, that cost nothing. dropout: conditions
-    to forget; all of them now and then, for `encode` tells none. misfit: of a model, as a share of the peak.
-    positive: whether images are above 0 everywhere. symmetry: a batch is seen in one of these orientations, drawn at
-    each step. corrections: how often `decode` asks again for what was missed of a condition, where the model measures.
-    latent_prior: of p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers,
-    wish_width: of p(c | told). map_width, map_steps: of each map's prior.
+    beta: weight of the KL by step. free_bits: nats of the code, and of each map, that are not penalized. dropout: of
+    conditions; it must drop all of them at times, because `encode` uses none. misfit: error of the model, relative to
+    the peak. positive: whether images are above 0 everywhere. symmetry: orientations, of which one is drawn for the
+    batch at each step. corrections: how often `decode` adjusts a condition, if the model can measure. latent_prior:
+    p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers, wish_width: of the flow
+    p(c | known values of c). map_width, map_steps: of each map's prior.
     """
 
     code: int = 32
@@ -100,20 +100,20 @@ class ImageVAESettings:
 
 
 class ImageVAE(nn.Module):
-    """A `LatentModel` of images; a Batch has the fields of `observation`, and what `decode` makes has the image alone.
+    """A `LatentModel` of images; a Batch has the fields of `observation`, the output of `decode` only the image.
 
-    shape: bands, y and x. conditions: how their columns turn. scale: of the training images' flux. measure: images
-    [batch band y x] -> what is measured of them [batch property], standardized as conditions are, NaN where it can't
-    be; a domain may set it. settle: what of a condition follows from the rest, made so. prior: of codes, where it is no
-    flow (`diffusion.latent_prior.DiffusionPrior`).
+    shape: bands, y and x. conditions: how their columns change in a rotation. scale: of the training images' flux.
+    measure: images [batch band y x] -> measured properties [batch property], standardized as conditions are, NaN where
+    one cannot be measured; a domain may set it. settle: recomputes the columns of a condition that depend on others.
+    prior: of codes, if it is not a flow (`diffusion.latent_prior.DiffusionPrior`).
 
-    A latent is (code, maps, wish); the wish is the noise of what isn't told of a condition, 0 for a given image.
-    pretrained: what it began with, if that was another's weights (`warm_start`).
+    A latent is (code, maps, wish); wish is the noise from which missing values of a condition are drawn, 0 for an
+    encoded image. pretrained: the model whose weights this one started with, if any (`warm_start`).
     """
 
     pretrained: Pretrained | None = None
     networks: Any
-    prior: Any  # modules to torch; a flow prior to us, or anything with its methods
+    prior: Any  # a FlowPrior, or an nn.Module with its methods
     map_flows: Any
 
     def __init__(
@@ -162,8 +162,8 @@ class ImageVAE(nn.Module):
         return Batch({**batch.fields, **moved}, batch.mask, self.conditions.turned(batch.condition, g))
 
     def _log_prob(self, image: Tensor, batch: Batch, misfit: float | None = None) -> Float[Tensor, " batch"]:
-        granted = self.settings.misfit if misfit is None else misfit
-        return observed(image, batch, granted).log_prob(batch[IMAGE])
+        misfit = self.settings.misfit if misfit is None else misfit
+        return observed(image, batch, misfit).log_prob(batch[IMAGE])
 
     def finish(
         self,
@@ -175,18 +175,18 @@ class ImageVAE(nn.Module):
         precision: Precision = "float32",
         progress: Progress = no_progress,
     ) -> PriorFit:
-        """Fit the priors that draws are of; call once after training. The fit of the code's prior. map_steps, precision
-        (float32 or bfloat16): of each map's. Those of an adapted model go on from what they are, fewer steps where
-        images are few, and the maps' not at all where few are free of noise."""
+        """Fit the priors of sampling; call once after training. Returns the fit of the code's prior. map_steps,
+        precision (float32 or bfloat16): of each map's. Priors of an adapted model continue from their weights, with
+        fewer steps if there are few images; those of maps are not changed if few images are free of noise."""
         return fit_priors(self, list(batches), generator, PriorSteps(steps, batch, map_steps, precision), progress)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None, misfit: float | None = None) -> BoundTerms:
-        """The two halves of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed.
+        """The two terms of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed.
 
-        misfit: the settings' own unless told; 0 for a density of x in the strict sense (`observation.observed`)."""
+        misfit: by default that of the settings; only 0 gives a proper density of x (`observation.observed`)."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         found = self.networks.infer(batch, batch.condition, generator)
         code = found.latents[0]
@@ -200,7 +200,7 @@ class ImageVAE(nn.Module):
         generator: Generator | None = None,
         misfit: float | None = None,
     ) -> Float[Tensor, " batch"]:
-        """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8. misfit: as of `terms`."""
+        """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8. misfit: as in `terms`."""
         terms = self.terms(batch.repeat_interleave(importance_samples), generator, misfit)
         return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
 
@@ -208,62 +208,63 @@ class ImageVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """(e, u, 0): the code's centre seen through the flow prior, and the maps' centres; the condition isn't told, so
-        that the latent says all."""
+        """(e, u, 0): the code's mean through the prior's inverse, and the maps' means. The condition isn't used, so
+        that the latent describes all of the image."""
         found = self.networks.infer(batch, None, None)
         code, *maps = found.latents
         return torch.cat([self.prior.inverse(code), *maps, code.new_zeros(len(code), self.sizes[-1])], 1)
 
     @torch.no_grad()
     def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
-        """Images without blur and noise. Where the model can measure, the decoder is asked for a condition again."""
+        """Images without blur and noise. If the model can measure, the condition is adjusted until they match it."""
         return self._decoded(latent, condition, condition)
 
-    def _decoded(self, latent: Tensor, told: Condition, asked: Condition) -> Batch:
+    def _decoded(self, latent: Tensor, requested: Condition, condition: Condition) -> Batch:
+        """requested: the values that are corrected; condition: also the imputed ones."""
         check_latents(latent, self.latent_size)
         centre, *maps, _ = latent.split(self.sizes, 1)
         code = self.prior(centre)
 
-        def make(request: Condition) -> Tensor:
-            return self.networks.image_of(code, maps, request)
+        def make(adjusted: Condition) -> Tensor:
+            return self.networks.image_of(code, maps, adjusted)
 
-        if told is None or asked is None or self.measure is None:
-            return Batch({IMAGE: make(asked)})
-        wish = partial(self.wishes.obeyed, told)
-        return Batch({IMAGE: corrected(make, self.measure, wish, asked, self.settings.corrections)})
+        if requested is None or condition is None or self.measure is None:
+            return Batch({IMAGE: make(condition)})
+        target = partial(self.wishes.consistent, requested)
+        return Batch({IMAGE: corrected(make, self.measure, target, condition, self.settings.corrections)})
 
-    def _whole(self, noise: Tensor, told: Condition) -> Condition:
-        return self.wishes(noise[:, self.latent_size - self.wishes.count :], told)
+    def _imputed(self, noise: Tensor, condition: Condition) -> Condition:
+        return self.wishes(noise[:, self.latent_size - self.wishes.count :], condition)
 
     @torch.no_grad()
     def sample(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Float[Tensor, "batch latent"]:
-        """One draw a row, so that `accept` has no choice."""
+        """One draw per row; `accept` is ignored."""
         check_latents(noise, self.latent_size)
-        asked = self._whole(noise, condition)
+        complete = self._imputed(noise, condition)
         centre, *maps, wish = noise.split(self.sizes, 1)
-        code = self.prior.draw(centre, asked)
-        return torch.cat([self.prior.inverse(code), *self._drawn_maps(code, maps, asked), wish], 1)
+        code = self.prior.draw(centre, complete)
+        return torch.cat([self.prior.inverse(code), *self._drawn_maps(code, maps, complete), wish], 1)
 
-    def _drawn_maps(self, code: Tensor, noise: Sequence[Tensor], asked: Condition) -> list[Tensor]:
-        """Each map of its prior, under what is above it."""
+    def _drawn_maps(self, code: Tensor, noise: Sequence[Tensor], condition: Condition) -> list[Tensor]:
+        """A draw of each map from its prior, given the decoder's features above it."""
         drawn: list[Tensor] = []
 
         def choose(number: int, hidden: Tensor) -> Tensor:
             start = noise[number].unflatten(1, self.networks.map_shapes[number])
-            made = self.map_flows[number](start, hidden, asked)
+            made = self.map_flows[number](start, hidden, condition)
             drawn.append(made.flatten(1))
             return made
 
         if noise:
-            self.networks.image(code, asked, choose)
+            self.networks.image(code, condition, choose)
         return drawn
 
     @torch.no_grad()
     def generate(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Batch:
-        """What the latents of `sample` stand for under what is told and what was drawn beside it. Only what is told is
-        asked for again."""
-        return self._decoded(self.sample(noise, condition), condition, self._whole(noise, condition))
+        """The latents of `sample`, decoded under the given and the imputed values of the condition. Only the given ones
+        are corrected."""
+        return self._decoded(self.sample(noise, condition), condition, self._imputed(noise, condition))

@@ -1,13 +1,13 @@
-"""A learned prior of latent maps: draws of a trained ladder's maps as its posteriors have them, not as N(0, I).
+"""A learned prior of latent maps, for draws that follow the trained model's posteriors instead of N(0, I).
 
     du/dt = v(u, t; h, c),    u(0) ~ N(0, I),    u(1) ~ p(u | h, c)
     loss = E |v((1 - t) e + t u, t; h, c) - (u - e)|^2,    e ~ N(0, I), t ~ U(0, 1)
 
-Flow matching along straight lines (Lipman et al. 2023, eq. 23; Liu et al. 2023, eq. 1). h is what the ladder knows
-above the map: a posterior's u is sparse and clumped where knots are, which standard normal numbers aren't. A channel
-that the ladder has no use for is N(0, I) and stays it. Each place hears the one opposite to it: what stands in the
-middle of its image, such as a galaxy with its arms, often is its own turn by 180 degrees, which convolutions alone
-hardly see.
+Flow matching along straight lines (Lipman et al. 2023, eq. 23; Liu et al. 2023, eq. 1). h are the decoder's
+features above the map. A posterior's u is sparse and concentrated at knots of the image, unlike standard normal
+numbers. A channel that the model does not use is N(0, I) and is not changed. The network also gets the map rotated by
+180 degrees: the object in the middle of an image, such as a galaxy with its arms, is often symmetric under this
+rotation, which convolutions alone hardly detect.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from sciencegen.networks.unet import UNetDenoiser, UNetSettings
 
 MAP, OPPOSITE, ABOVE = "map", "opposite", "above"
 HALF_TURN = 2
-"""Of the elements of D4."""
+"""Number of the rotation by 180 degrees among the elements of D4."""
 NEAREST = 1e-3
-"""Of t to 0 and 1, as the network is told it."""
+"""Least distance of t from 0 and 1 in the network's input."""
 MULTIPLIERS = (1, 2, 2)
-"""Of the network's width, from the map's own places to ever coarser ones."""
+"""Of the network's width, from the map's resolution to coarser ones."""
 LEAST = 0.5
-"""Nats that a channel's posterior must be from N(0, I), summed over the map, to be worth a flow."""
+"""Least KL divergence from N(0, I) of a channel for which a flow is fitted: nats, summed over the map."""
 
 Precision = Literal["float32", "bfloat16"]
 Map = Float[Tensor, "batch channel y x"]
@@ -42,9 +42,9 @@ Condition = Float[Tensor, "batch property"] | None
 
 
 class MapFlow(nn.Module):
-    """shape: of the map. above: channels of what is known above it. steps: of Heun's method, two evaluations each.
+    """shape: of the map. above: channels of the features above it. steps: of Heun's method, two evaluations each.
 
-    active: [channel] 1 where the flow moves a channel, 0 where the channel is left as it is; none until it is fitted.
+    active: [channel] 1 if the flow changes a channel, 0 if it leaves the channel as it is; all 0 before the fit.
     """
 
     active: Tensor
@@ -59,13 +59,13 @@ class MapFlow(nn.Module):
         self.register_buffer("active", torch.zeros(channels, 1, 1))
 
     def velocity(self, u: Map, t: Float[Tensor, " batch"], above: Above, condition: Condition) -> Map:
-        """v, told t as the log of the signal's power over the noise's; 0 of channels that aren't active."""
-        seen, told = self.active * u, 2 * torch.logit(t, eps=NEAREST)
+        """The velocity v, 0 in inactive channels. The network gets t as the log ratio of signal and noise power."""
+        seen, log_snr = self.active * u, 2 * torch.logit(t, eps=NEAREST)
         given = {MAP: seen, OPPOSITE: turned(seen, HALF_TURN), ABOVE: functional.silu(self.norm(above))}
-        return self.active * self.network(given, told, condition, None)[MAP].to(u)
+        return self.active * self.network(given, log_snr, condition, None)[MAP].to(u)
 
     def loss(self, u: Map, above: Above, condition: Condition, generator: Generator) -> Tensor:
-        """Summed over active channels, averaged over places."""
+        """Squared error, summed over active channels, averaged over positions."""
         noise = standard_normal(u.shape, generator, u)
         t = torch.rand(len(u), generator=generator, device=generator.device).to(u)
         share = t[:, None, None, None]
@@ -73,7 +73,7 @@ class MapFlow(nn.Module):
         return missed.square().sum(1).mean()
 
     def forward(self, noise: Map, above: Above, condition: Condition) -> Map:
-        """Standard normal noise to a map; as it is until the flow is fitted. Heun's method, evenly spaced in t."""
+        """Standard normal noise to a map, by Heun's method with even steps in t; unchanged before the fit."""
         if not self.active.any():
             return noise
         u, step = noise, 1 / self.steps
@@ -94,8 +94,8 @@ def fit_map_flow(
     precision: Precision = "float32",
     progress: FitProgress = no_progress,
 ) -> list[float]:
-    """Fit in place to what `draw(step)` gives: maps of a trained posterior, what is known above them, what was told.
-    The losses of all steps. precision: of the network's products; bfloat16 is twice as fast where a machine has it."""
+    """Fit in place to what `draw(step)` gives: maps of a trained posterior, the features above them, the condition.
+    Returns the losses of all steps. precision: of matrix products; bfloat16 is twice as fast on hardware with it."""
     flow.active.copy_(active[:, None, None])
     if not active.any():
         return []

@@ -1,9 +1,9 @@
-"""The networks of the variational autoencoder of images: from a stamp to latents, and from latents to an image.
+"""The networks of the variational autoencoder of images: from an image to latents, and from latents to an image.
 
-Brightness spans orders of magnitude, between images and within one. So an image is m = flux * shape in each band: log
-flux is a number read off what is told, linear in it but for a small network, and shape = softmax over the pixels of
-what the network writes, its log surface brightness: above 0, of sum 1, and smooth in the faint and in the bright. The
-way up sees asinh(x / noise), the noise's logarithm and the point spread function.
+Brightness spans orders of magnitude, between images and within one. So an image is m = flux * shape in each band. The
+log flux is predicted from code and condition by a linear layer plus a small network. shape = softmax over the pixels of
+the decoder's output, the log surface brightness: it is positive, sums to 1, and is smooth in faint and bright regions.
+The encoder's input is asinh(x / noise), the logarithm of the noise and the point spread function.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl, standa
 from sciencegen.vae.posteriors import GaussianPosterior
 
 SEEN = 1e-3
-"""Of the brightest pixel: the least noise that the way up supposes."""
+"""Least noise in the encoder's input, relative to the brightest pixel."""
 
 Condition = Float[Tensor, "batch property"] | None
 
@@ -56,11 +56,11 @@ class FluxScale:
 
 @dataclass(frozen=True)
 class Inference:
-    """Posteriors of a batch, the code's and then each map's, a latent of each [batch latent], and their image.
+    """Posteriors of a batch (of the code, then of each map), a latent of each [batch latent], and the decoded image.
 
-    above: what is known above each map.
+    above: the decoder's features above each map.
 
-    Priors are N(0, I): of the code here, until another is fitted; of the maps by how they are written (`LatentMap`).
+    Priors are N(0, I): of the code until another one is fitted, of the maps by their parametrization (`LatentMap`).
     """
 
     posteriors: tuple[DiagonalGaussian, ...]
@@ -81,7 +81,7 @@ class Inference:
 
 
 class ImageNetworks(nn.Module):
-    """shape: bands, y and x. properties: columns of a condition. code: size. positive: whether shapes are above 0."""
+    """shape: bands, y and x. properties: columns of a condition. code: size. positive: whether shapes are positive."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class ImageNetworks(nn.Module):
         self.shape, self.properties, self.scale, self.positive = tuple(shape), properties, scale, positive
         if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
             raise ConfigError(f"Expected images of shape [band y x] with y = x, got {list(shape)}.")
-        (bands, side, _), told = self.shape, code + 2 * properties
+        (bands, side, _), inputs = self.shape, code + 2 * properties
         self.map_shapes = map_shapes(settings, side)
         self.sizes = [code, *map(math.prod, self.map_shapes)]
         self.reader = BottomUp(2 * bands + 1, settings)
@@ -104,12 +104,12 @@ class ImageNetworks(nn.Module):
         self.posterior = GaussianPosterior(features, code, properties, settings.known, 1)
         meetings = zip(map_widths(settings), settings.maps, strict=True)
         self.map_posteriors = nn.ModuleList([zero_convolution(sum(both), 2 * maps, 3) for both, maps in meetings])
-        self.known = MLP(told, settings.known, settings.known, 1)
+        self.known = MLP(inputs, settings.known, settings.known, 1)
         self.writer = TopDown(bands, side, settings)
-        self.flux, self.flux_bend = linear(told, bands, zero=True), MLP(told, bands, 64, 1, zero_output=True)
+        self.flux, self.flux_bend = linear(inputs, bands, zero=True), MLP(inputs, bands, 64, 1, zero_output=True)
 
     def seen(self, batch: Batch) -> Float[Tensor, "batch channel y x"]:
-        """asinh(x / noise) and the noise's logarithm for each band, and the psf relative to its peak."""
+        """The encoder's input: asinh(x / noise) and log noise of each band, and the psf relative to its peak."""
         image = batch[IMAGE]
         if tuple(image.shape[1:]) != self.shape:
             raise ShapeError(f"Expected '{IMAGE}' of shape [batch, *{list(self.shape)}], got {list(image.shape)}.")
@@ -128,15 +128,15 @@ class ImageNetworks(nn.Module):
         return [self.posterior(features, condition) for condition in conditions]
 
     def infer(self, batch: Batch, condition: Condition, generator: Generator | None) -> Inference:
-        """q(z | x, c) from the top down, each map given those above it; without a generator latents are the means."""
+        """q(z | x, c) from the top down, each map given those above it; without a generator, latents are the means."""
         features = self.reader(self.seen(batch))
         posteriors = [self.posterior(features[-1].flatten(1), condition)]
         latents, above = [_draw(posteriors[0], generator)], []
 
         def choose(number: int, hidden: Tensor) -> Tensor:
             above.append(hidden)
-            met = self.map_posteriors[number](torch.cat([hidden, features[-2 - number]], 1))
-            mean, log_std = met.chunk(2, 1)
+            output = self.map_posteriors[number](torch.cat([hidden, features[-2 - number]], 1))
+            mean, log_std = output.chunk(2, 1)
             posteriors.append(DiagonalGaussian(mean.flatten(1), (4 * torch.tanh(log_std / 4)).flatten(1)))
             latents.append(_draw(posteriors[-1], generator))
             return latents[-1].unflatten(1, self.map_shapes[number])
@@ -146,10 +146,10 @@ class ImageNetworks(nn.Module):
 
     def image(self, code: Tensor, condition: Condition, choose: Choose) -> Float[Tensor, "batch band y x"]:
         """m(z, c) = flux * shape; `choose` gives the maps."""
-        told = torch.cat([code, condition_features(condition, code, self.properties)], 1)
-        written = self.writer(functional.silu(self.known(told)), choose).flatten(2)
+        inputs = torch.cat([code, condition_features(condition, code, self.properties)], 1)
+        written = self.writer(functional.silu(self.known(inputs)), choose).flatten(2)
         written = written.to(torch.promote_types(written.dtype, torch.float32))
-        log_flux = self.scale.mean + self.scale.std * (self.flux(told) + self.flux_bend(told)).to(written)
+        log_flux = self.scale.mean + self.scale.std * (self.flux(inputs) + self.flux_bend(inputs)).to(written)
         shape = written.softmax(-1) if self.positive else written / written.shape[-1]
         return (log_flux.exp()[..., None] * shape).unflatten(-1, self.shape[1:])
 

@@ -1,4 +1,4 @@
-"""The likelihood of an image that an instrument blurs by a point spread function and gives noise of known variance."""
+"""The likelihood of an image observed with a point spread function and with noise of known variance."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.likelihoods import Gaussian
 
 FAINTEST = 1e-4
-"""Of the peak: brightness below which a model's granted error falls no further."""
+"""Relative to the peak: a floor of the brightness from which a model's allowed error is computed."""
 
 
 def convolved(
     image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "batch *band v u"] | None
 ) -> Float[Tensor, "batch band y x"]:
-    """Convolves by psf (`data.observation.convolve`); an image whose psf is missing or all zero stays as it is."""
+    """Convolves by psf (`data.observation.convolve`); an image whose psf is missing or all zero is unchanged."""
     if psf is None:
         return image
     psf = psf[:, None] if psf.ndim == 3 else psf
@@ -33,12 +33,12 @@ def convolved(
 
 
 def observed(image: Float[Tensor, "batch band y x"], like: Batch, misfit: float = 0.0) -> Gaussian:
-    """p(x | m) = N(psf * m, variance + misfit^2 p (|x| + 1e-4 p)), with what `like` gives. Lanusse et al. 2021.
+    """p(x | m) = N(psf * m, variance + misfit^2 p (|x| + 1e-4 p)), psf and variance of `like`. Lanusse et al. 2021.
 
-    misfit: the error that is granted to a model, as a share of the peak p of x; it falls with brightness as the noise
-    of photons does. Without it, bright and noise-free images would outweigh all others by the square of their
-    signal-to-noise ratio. It is taken from the stamp, as an error bar that comes with it: one that followed the model
-    would reward a model for peaks that excuse everything. A density of x in the strict sense is that of misfit 0.
+    misfit: the allowed error of a model, relative to the peak p of x; its variance is proportional to brightness, as
+    that of photon noise. Without it, bright and noise-free images would outweigh all others by the square of their
+    signal-to-noise ratio. It is computed from the observed image x, like an error bar: computed from m, it would favour
+    models with high peaks, which allow large errors. Only misfit 0 gives a proper density of x.
     """
     image = image.to(torch.promote_types(image.dtype, torch.float32))
     mean = convolved(image, like.fields.get(PSF))
@@ -53,6 +53,6 @@ def observed(image: Float[Tensor, "batch band y x"], like: Batch, misfit: float 
 def with_noise(
     image: Float[Tensor, "batch band y x"], like: Batch, generator: Generator
 ) -> Float[Tensor, "batch band y x"]:
-    """An image as it would be seen through the psf and with the noise of `like`."""
+    """An image convolved by the psf of `like`, with noise of its variance added."""
     mean = convolved(image, like.fields.get(PSF))
     return mean + like[VARIANCE].to(mean).sqrt() * standard_normal(mean.shape, generator, mean)

@@ -1,5 +1,5 @@
-"""The priors of a trained autoencoder of images, fitted to what its posteriors make of data: of codes, of each latent
-map, and of what isn't told of a condition."""
+"""Fit the priors of a trained autoencoder of images to its posteriors: the priors of codes, of each latent map, and of
+missing values of a condition."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from sciencegen.vae.images.warm_start import augmented_conditions
 from sciencegen.vae.prior_fitting import GO_ON, PriorFit, PriorFitSettings, fit_prior, steps_further
 
 MAPS = 64
-"""Items of a step of the map's prior."""
+"""Batch size for a map's prior."""
 MOST_MAPS = 24_000
-"""Items that it is fitted to: 1.2 GB of maps of 16 x 16 under 32 channels."""
+"""Most items to which it is fitted: 1.2 GB for maps of 16 x 16 with 32 channels of features."""
 FEWEST_MAPS = 1000
-"""Noise-free items below which an adapted model's maps keep their priors: of a map that noise hides nothing is learned,
-and a draw has the knots and arms that the old items had."""
+"""Least number of noise-free items to continue the fit of an adapted model's maps. With fewer, the old priors stay, and
+draws have the knots and arms of the old items: nothing can be learned of a map that noise hides."""
 
 
 @dataclass(frozen=True)
@@ -47,32 +47,33 @@ class PriorSteps:
 def fit_priors(
     model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
 ) -> PriorFit:
-    """Fit an `ImageVAE`'s in place; the fit of the code's prior. Those of an adapted one go on from what they were."""
-    count, anew = sum(map(len, batches)), model.pretrained is None
+    """Fit an `ImageVAE`'s priors in place; returns the fit of the code's. Those of an adapted model continue from their
+    weights."""
+    count, fresh = sum(map(len, batches)), model.pretrained is None
     mean, log_std, condition = posteriors(model, batches, generator, partial(progress, "posteriors"))
     settings = replace(
-        PriorFitSettings() if anew else GO_ON, steps=how.steps if anew else steps_further(count, how.steps),
-        batch=how.batch, dropout=ConditionDropout(),  # conditions are dropped already
+        PriorFitSettings() if fresh else GO_ON, steps=how.steps if fresh else steps_further(count, how.steps),
+        batch=how.batch, dropout=ConditionDropout(),  # `posteriors` has applied dropout
     )  # fmt: skip
-    told_of = partial(progress, "prior of codes")
-    fit = fit_prior(model.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=told_of)
+    named = partial(progress, "prior of codes")
+    fit = fit_prior(model.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=named)
     if condition is not None:
-        told = torch.cat([one.condition for one in batches if one.condition is not None])
+        conditions = torch.cat([one.condition for one in batches if one.condition is not None])
         kinds, learning = (
             model.conditions,
             PriorFitSettings(steps=how.steps, batch=how.batch, dropout=model.settings.dropout),
         )
-        signs = told.new_tensor([kinds.signs(g) for g in SYMMETRIES[model.settings.symmetry]])
+        signs = conditions.new_tensor([kinds.signs(g) for g in SYMMETRIES[model.settings.symmetry]])
         if model.pretrained is not None and not model.wishes.fitted:
             old = partial(progress, "prior of old conditions")
-            told = augmented_conditions(model.pretrained, told, generator, learning, signs, old)
-        model.wishes.learn(told, generator, learning, signs, partial(progress, "prior of conditions"))
+            conditions = augmented_conditions(model.pretrained, conditions, generator, learning, signs, old)
+        model.wishes.learn(conditions, generator, learning, signs, partial(progress, "prior of conditions"))
     _fit_maps(model, batches, generator, how, progress)
     return fit
 
 
 def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress) -> None:
-    """An adapted model's go on where enough items are free of noise; else they stay."""
+    """Fit the prior of each map; those of an adapted model only if enough items are free of noise."""
     steps = how.map_steps
     if adapted := model.pretrained is not None:
         quiet = sum(int(noise_free(one).sum()) for one in batches)
@@ -82,9 +83,9 @@ def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: P
     for number, flow in enumerate(model.map_flows):
         name = f"map {number + 1} of {len(model.map_flows)}"
         rows = posterior_maps(model, number, batches, generator, partial(progress, f"posteriors of {name}"))
-        active = flow.active.flatten() > 0 if adapted else rows.says > LEAST
-        draw, told = partial(rows.draw, generator), partial(progress, f"prior of {name}")
-        fit_map_flow(flow, draw, active, steps, generator, how.precision, told)
+        active = flow.active.flatten() > 0 if adapted else rows.channel_kl > LEAST
+        draw, named = partial(rows.draw, generator), partial(progress, f"prior of {name}")
+        fit_map_flow(flow, draw, active, steps, generator, how.precision, named)
 
 
 def noise_free(batch: Batch) -> Bool[Tensor, " batch"]:
@@ -94,7 +95,7 @@ def noise_free(batch: Batch) -> Bool[Tensor, " batch"]:
 
 @dataclass(frozen=True)
 class MapPosteriors:
-    """Of one map of many items, [item channel y x]; above: what is known above it; condition: what was told."""
+    """Posteriors of one map of many items, [item channel y x]; above: the decoder's features above it."""
 
     mean: Tensor
     log_std: Tensor
@@ -102,28 +103,28 @@ class MapPosteriors:
     condition: Condition
 
     @property
-    def says(self) -> Float[Tensor, " channel"]:
-        """nats: KL(q || N(0, I)) of each channel, of the mean item."""
+    def channel_kl(self) -> Float[Tensor, " channel"]:
+        """KL(q || N(0, I)) of each channel in nats, averaged over items."""
         prior = DiagonalGaussian(torch.zeros_like(self.mean), torch.zeros_like(self.mean))
         return DiagonalGaussian(self.mean, self.log_std).kl_per_dimension(prior).sum((2, 3)).mean(0)
 
     def draw(self, generator: Generator, step: int) -> tuple[Tensor, Tensor, Condition]:
-        """Draws u ~ q of `MAPS` items, what is above it, what was told."""
+        """Draws u ~ q of `MAPS` items, with the features above it and the condition."""
         chosen = torch.randint(len(self.mean), (MAPS,), generator=generator)
         mean, std, above = self.mean[chosen], self.log_std[chosen].exp(), self.above[chosen]
-        told = None if self.condition is None else self.condition[chosen]
-        return mean + std * standard_normal(mean.shape, generator, mean), above, told
+        condition = None if self.condition is None else self.condition[chosen]
+        return mean + std * standard_normal(mean.shape, generator, mean), above, condition
 
 
 @torch.no_grad()
 def posterior_maps(
     model: Any, number: int, batches: Sequence[Batch], generator: Generator, progress: FitProgress
 ) -> MapPosteriors:
-    """Of the map `number` of `MOST_MAPS` evenly spaced items at most, in random orientations, each told its whole
-    condition, as a draw is.
+    """Posteriors of map `number` for at most `MOST_MAPS` evenly spaced items, in random orientations, each with its
+    complete condition, as in sampling.
 
-    Of items without noise, where there are some: a map that noise hides has its prior for a posterior, which is what a
-    draw shall not look like.
+    Only noise-free items are used, if there are any: the posterior of a map that noise hides equals its prior, and
+    draws should not look like that.
     """
     quiet = [one.select(noise_free(one)) for one in batches]
     kept = [one for one in quiet if len(one)] or batches
@@ -138,23 +139,24 @@ def posterior_maps(
         mean, log_std = (values.unflatten(1, shape) for values in (posterior.mean, posterior.log_std))
         found.append((mean, log_std, seen.above[number], some.condition))
         progress(done, len(parts), None)
-    *columns, told = zip(*found, strict=True)
+    *columns, conditions = zip(*found, strict=True)
     mean, log_std, above = map(torch.cat, columns)
-    return MapPosteriors(mean, log_std, above, None if told[0] is None else torch.cat(told))
+    return MapPosteriors(mean, log_std, above, None if conditions[0] is None else torch.cat(conditions))
 
 
 @torch.no_grad()
 def posteriors(
     model: Any, batches: Sequence[Batch], generator: Generator, progress: FitProgress
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Means and log standard deviations of many codes and what they were told, each [item ...].
+    """Means and log standard deviations of the codes of many items, and their conditions, each [item ...].
 
-    A code depends on what is told: each item is told its whole condition, then nothing, then what dropout leaves.
+    A code depends on the condition: each item is used with its complete condition, with none, and with what dropout
+    leaves.
     """
     rows: list[tuple[DiagonalGaussian, Condition]] = []
     for done, one in enumerate(batches, 1):
-        told: list[Condition] = model.settings.dropout.views(one.condition, generator)
-        rows += zip(model.networks.code_posteriors(one, told), told, strict=True)
+        views: list[Condition] = model.settings.dropout.views(one.condition, generator)
+        rows += zip(model.networks.code_posteriors(one, views), views, strict=True)
         progress(done, len(batches), None)
     conditions = [condition for _, condition in rows if condition is not None]
     columns = torch.cat(conditions) if conditions else None

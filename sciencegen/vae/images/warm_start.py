@@ -1,12 +1,12 @@
-"""An autoencoder of images that begins with the weights of a trained one, and hears other columns of a condition.
+"""Initialize an autoencoder of images with the weights of a trained one whose condition has other columns.
 
-What reads a condition keeps its weights of columns that both have; of new ones it reads nothing at first. So before
-training all is as it was, but for what the trained one drew of columns that aren't told any more.
+Layers that take a condition keep the weights of shared columns; those of new columns start at 0. So before training,
+the new model equals the trained one, except that it does not impute columns that were removed.
 
-Few conditions teach a flow p(c | told) by heart. The trained one's, gone on with them, foresees others like them well,
-but has no place for a new column. So the new model's learns from many draws of that one, to which new columns are
-matched by their predictive mean (Little 1988, section 2): a linear regression on the columns that both have says which
-of the few items are most like a draw, and one of these gives what it has.
+With few conditions, a new flow p(c | known) overfits. The trained model's flow, continued on them, predicts similar
+conditions well, but has no input for a new column. So the new model's flow is trained on many draws of the trained
+one, to which new columns are added by predictive mean matching (Little 1988, section 2): a linear regression on the
+shared columns finds the few items that are most similar to a draw, and the draw gets the new columns of one of them.
 """
 
 from __future__ import annotations
@@ -27,55 +27,55 @@ from sciencegen.vae.condition_imputation import Condition, ConditionImputation
 from sciencegen.vae.prior_fitting import PriorFitSettings
 
 MANY = 10_000
-"""Conditions from which the new flow learns; more items than this need no draws beside them."""
+"""Conditions on which the new flow is trained; with so many items or more, no draws are needed."""
 DONORS, MOST_DONORS = 5, 2000
-"""Of how many items nearest to it a draw gets its new columns; of how many in all."""
+"""Number of nearest items of which one is the donor of a draw's new columns; most items to choose from."""
 RIDGE = 1.0
-"""Of the regression on standardized columns."""
+"""Penalty of the regression on standardized columns."""
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What a model began with. wishes: the trained one's p(c | told). columns: of each of the new model's, its number
-    there, None for a new one."""
+    """The trained model whose weights were copied. wishes: its p(c | known). columns: for each column of the new
+    model, its number in the trained one, None for a new column."""
 
     wishes: ConditionImputation
     columns: tuple[int | None, ...]
 
     @property
     def shared(self) -> tuple[list[int], list[int]]:
-        """Columns that both have: their numbers here and there."""
+        """Columns of both models: their numbers in the new one and in the trained one."""
         both = [(here, there) for here, there in enumerate(self.columns) if there is not None]
         return [here for here, _ in both], [there for _, there in both]
 
 
 @torch.no_grad()
 def warm_start(trained: Any, fresh: Any, columns: Sequence[int | None]) -> None:
-    """The weights of one `ImageVAE` into another, in place; columns: as `Pretrained` has them."""
+    """Copy the weights of one `ImageVAE` to another, in place; columns: as in `Pretrained`."""
     pretrained = fresh.pretrained = Pretrained(copy.deepcopy(trained.wishes), tuple(columns))
     here = fresh.state_dict()
     alike = pretrained.columns == tuple(range(trained.conditions.count))
     for name, value in trained.state_dict().items():
         if name in here and (alike or not name.startswith("wishes.")):
-            _carry(value, here[name])
-    for old, new in zip(_readers(trained), _readers(fresh), strict=True):
+            _copy_padded(value, here[name])
+    for old, new in zip(_condition_layers(trained), _condition_layers(fresh), strict=True):
         if old is not None and new is not None:
-            _read_alike(old, new, pretrained, trained.conditions.count)
+            _copy_columns(old, new, pretrained, trained.conditions.count)
     if trained.prior.reader is not None and fresh.prior.reader is None:
         fresh.prior.start_unconditional(trained.prior)
 
 
-def _carry(old: Tensor, new: Tensor) -> None:
-    """Of a layer that reads more, nothing is read of what comes last."""
+def _copy_padded(old: Tensor, new: Tensor) -> None:
+    """Copy weights; those of additional inputs, which come last, are 0."""
     if old.shape == new.shape:
         new.copy_(old)
     elif old.ndim == 2 and len(old) == len(new) and old.shape[1] < new.shape[1]:
         new.zero_()[:, : old.shape[1]] = old
 
 
-def _readers(model: Any) -> list[nn.Linear | None]:
-    """Layers whose last inputs are a condition's features: its columns, then whether each is told. None: no condition,
-    no layer."""
+def _condition_layers(model: Any) -> list[nn.Linear | None]:
+    """Layers whose last inputs are a condition's features: its columns, then whether each is known. None: a layer that
+    does not exist without a condition."""
     networks = model.networks
     mlps = [networks.posterior.head, networks.known, networks.flux_bend]
     mlps += [flow.network.known for flow in model.map_flows]
@@ -83,8 +83,8 @@ def _readers(model: Any) -> list[nn.Linear | None]:
     return [networks.flux, model.prior.reader, *heads]
 
 
-def _read_alike(old: nn.Linear, new: nn.Linear, pretrained: Pretrained, count: int) -> None:
-    """count: of the trained one's columns."""
+def _copy_columns(old: nn.Linear, new: nn.Linear, pretrained: Pretrained, count: int) -> None:
+    """Copy the weights of shared columns; the others are 0. count: number of the trained model's columns."""
     here, there = (torch.tensor(numbers, dtype=torch.long) for numbers in pretrained.shared)
     other = new.in_features - 2 * len(pretrained.columns)
     new.weight[:, other:] = 0
@@ -101,8 +101,8 @@ def augmented_conditions(
     signs: Float[Tensor, "orientation property"],
     progress: FitProgress = no_progress,
 ) -> Float[Tensor, "item property"]:
-    """Many whole conditions like these, in which numbers may be missing; these themselves where they are many, or where
-    there is nothing to draw others by. Further arguments: of `ConditionImputation.learn`."""
+    """Many complete conditions similar to `few`, which may have missing values. Returns `few` itself if it has many
+    rows, or if others cannot be drawn. Further arguments: of `ConditionImputation.learn`."""
     (here, there), wishes = pretrained.shared, pretrained.wishes
     whole = few[~few.isnan().any(1)]
     if not wishes.fitted or not here or not 0 < len(whole) < MANY:
@@ -121,8 +121,8 @@ def augmented_conditions(
 
 
 @torch.no_grad()
-def _drawn(wishes: ConditionImputation, told: Condition, generator: Generator) -> Condition:
-    return wishes(standard_normal(told.shape, generator, told), told)
+def _drawn(wishes: ConditionImputation, known: Condition, generator: Generator) -> Condition:
+    return wishes(standard_normal(known.shape, generator, known), known)
 
 
 def matched(
@@ -131,7 +131,7 @@ def matched(
     like: Float[Tensor, "item known"],
     generator: Generator,
 ) -> Float[Tensor, "item given"]:
-    """For each item what one of the donors has whose predicted mean is nearest to the item's."""
+    """For each item the `given` values of one of the donors whose predicted means are nearest to the item's."""
     centre, mean = known.mean(0), given.mean(0)
     x, y = known - centre, given - mean
     slope = torch.linalg.solve(x.T @ x + RIDGE * torch.eye(x.shape[1]).to(x), x.T @ y)

@@ -8,7 +8,7 @@ function writes it as a function of standard normal noise u, one number per posi
 Read as a latent variable, u has an exact posterior given x: the standard normal truncated to the interval that F
 assigns to x_t. Its divergence from the prior is KL = -log p(x_t | x_<t, z), so the bound over (z, u) equals the bound
 over z alone (nothing is lost), while (z, u) together encode every sequence without loss: `noise` returns the interval's
-median, and `decode` of it is x again. A floor under every probability keeps intervals wider than rounding.
+median, and `decode` of it is x again. A minimum of every probability keeps intervals wider than rounding errors.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 State = tuple[Tensor, ...]
-"""All that the next step depends on beside the previous token; each part [batch ...]."""
+"""All that the next step depends on, apart from the previous token; each part [batch ...]."""
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """(previous tokens [batch 1], state) -> (logits [batch 1 vocabulary], state)."""
 
 LEAST_ROWS = 32
-"""Matrix products of few rows (less than 4 on some processors, less than 16 on others) are summed in another order; a
-row that is decoded alone would see other logits than when it was encoded among many, and 2 % of molecules would come
-back as others."""
+"""Matrix products of few rows (less than 4 on some processors, less than 16 on others) are summed in another order: a
+row decoded alone would get other logits than when it was encoded among many, and 2 % of molecules would be decoded to
+other ones."""
 
 FLOOR = 1e-4
 """Total probability spread evenly over the vocabulary, so that any sequence has a code."""
@@ -48,7 +48,7 @@ class AutoregressiveCategorical:
 
 
 def distribution(logits: Float[Tensor, "batch vocabulary"]) -> Float[Tensor, "batch vocabulary"]:
-    """F of the docstring in double precision, its last value exactly 1."""
+    """F of the module's docstring, in double precision; its last value is exactly 1."""
     p = torch.softmax(logits.double(), -1) * (1 - FLOOR) + FLOOR / logits.shape[-1]
     cumulative = p.cumsum(-1)
     return cumulative / cumulative[:, -1:]
@@ -61,7 +61,7 @@ def filled(rows: Tensor) -> Tensor:
 
 
 def _advance(step: Step, previous: Tensor, state: State) -> tuple[Tensor, State]:
-    """One step, in which no row's result depends on how many there are."""
+    """One step; no row's result depends on the number of rows."""
     logits, after = step(filled(previous), tuple(filled(part) for part in state))
     return logits[: len(previous)], tuple(part[: len(previous)] for part in after)
 
@@ -90,9 +90,9 @@ def encode(
 def decode(
     noise: Float[Tensor, "batch position"], start: int, end: int, step: Step, state: State
 ) -> tuple[Int[Tensor, "batch position"], Bool[Tensor, "batch position"]]:
-    """The x of u: tokens and the mask of real positions; a row without an end token has a mask that is all True.
+    """The sequence x of noise u: tokens and the mask of real positions; without an end token the mask is all True.
 
-    Rows that have ended are dropped from the work.
+    Rows that have ended are not computed further.
     """
     tokens = torch.full(noise.shape, end, dtype=torch.long, device=noise.device)
     mask = torch.zeros(noise.shape, dtype=torch.bool, device=noise.device)

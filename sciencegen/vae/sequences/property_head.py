@@ -1,4 +1,4 @@
-"""Reading the properties off a sequence, token by token: E[y | x_1 .. x_t], whose last value is that of the whole."""
+"""Estimate the properties of a sequence after each token: E[y | x_1 .. x_t]; the last is that of the whole sequence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sciencegen.networks.sequence import PropertyReader
 
 
 def expected(reader: PropertyReader, batch: Batch, start: int) -> Float[Tensor, "batch step property"]:
-    """E[y | x_1 .. x_t] for t from 0 on; the token `start` stands before the first."""
+    """E[y | x_1 .. x_t] for t from 0 on; the token `start` precedes the first."""
     tokens = batch["tokens"]
     return reader(torch.cat([torch.full_like(tokens[:, :1], start), tokens], 1))[0]
 
@@ -24,15 +24,15 @@ def at_end(estimates: Float[Tensor, "batch step property"], batch: Batch) -> Flo
 
 
 def error(estimates: Float[Tensor, "batch step property"], batch: Batch) -> Tensor:
-    """Of the estimates on the way and of the last, each with half the weight; batch.condition holds the truth.
+    """Error of the estimates after each token and of the last one, each weighted by half; batch.condition is the truth.
 
-    The estimate before the first token isn't among them: it is one constant, whatever it is, that a decoder allows for.
+    The estimate before the first token is excluded: it is a constant, for which a decoder can compensate.
     """
     if batch.condition is None:
         return estimates.new_zeros(())
     rows = batch.condition[:, None].expand_as(estimates[:, 1:])[batch.mask]
-    on_the_way = property_error(estimates[:, 1:][batch.mask], rows)
-    return (on_the_way + property_error(at_end(estimates, batch), batch.condition)) / 2
+    each = property_error(estimates[:, 1:][batch.mask], rows)
+    return (each + property_error(at_end(estimates, batch), batch.condition)) / 2
 
 
 def property_error(estimate: Float[Tensor, "item property"], known: Float[Tensor, "item property"] | None) -> Tensor:

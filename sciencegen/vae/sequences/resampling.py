@@ -1,14 +1,14 @@
-"""Resampling: under a condition, draw until the model itself reads a well-formed draw as near to what is asked for.
+"""Resampling: under a condition, draw until the model's own estimate for a well-formed draw is near the request.
 
-    try k asks for  c (1 + lean k / (tries - 1)),   and is kept if  ||E[y | x] - c||  is the least so far
+    try k requests  c (1 + lean k / (tries - 1)),   and is kept if  ||E[y | x] - c||  is the least so far
 
-A row is done when its best is within `near`; a rare request takes more tries, and extrapolates further. c is
-standardized, so that leaning goes away from the middle of the data (at a QED of 0.5, 16 tries miss by 0.061 instead of
-0.069; at 0.6 it changes nothing). A draw is well formed if the item that it stands
-for is written as this very sequence. Others hold things that no training sequence had (rings that close nowhere, ends
-that mean nothing): they make odd items, and the model misreads them (the QED of the shipped model's draws by 0.11 to
-0.15, that of well-formed ones by 0.015 to 0.036), so that picking the best reading would pick the misread ones. No
-oracle is asked.
+A row is done when its best draw is within `near`; a rare request takes more tries, and extrapolates further. c is
+standardized, so that `lean` moves the request away from the mean of the data (at a QED of 0.5, 16 tries miss by 0.061
+instead of 0.069; at 0.6 it changes nothing). A draw is well formed if its item is encoded as exactly this sequence.
+Malformed draws contain what no training sequence has (rings that are not closed, branch ends without a meaning): they
+give unusual items, whose properties the model estimates badly (the QED of the shipped model's draws by 0.11 to 0.15,
+that of well-formed ones by 0.015 to 0.036), so that selecting by the best estimate would select these. No oracle is
+used.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Miss = Callable[[Batch, Float[Tensor, "batch property"]], Float[Tensor, " batch"
 Accept = Callable[[Batch], Bool[Tensor, " batch"]]
 
 MALFORMED = 1e6
-"""Added to the miss of a draw that isn't well formed: it is kept only where none is. Double precision keeps both."""
+"""Added to the miss of a malformed draw, which is kept only if no draw is well formed. Doubles hold both numbers."""
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """tries: most draws for each row. near: a miss that is good enough, in standard deviations of the data. lean: by
-    what share of the condition the last try adds."""
+    """tries: most draws for each row. near: a miss that is good enough, in standard deviations of the data. lean:
+    share of the condition that the last try adds to it."""
 
     tries: int
     near: float
@@ -45,9 +45,9 @@ def resample(
     draw: Draw, miss: Miss, accept: Accept | None, noise: Float[Tensor, "batch position"],
     condition: Float[Tensor, "batch property"], settings: Resampling,
 ) -> Batch:  # fmt: skip
-    """The best draw of each row. miss: how far a draw is read from a condition; infinite where it is no sequence.
+    """The best draw of each row. miss: distance of a draw's estimate from a condition; infinite without an end.
 
-    Only draws that would be the best of their row are shown to `accept` (None: all are well formed). No row's result
+    `accept` (None: all are well formed) is called only with draws that would be the best of their row. No row's result
     depends on the others.
     """
     rows = torch.arange(len(noise), device=noise.device)
@@ -70,7 +70,7 @@ def resample(
 def _judged(
     drawn: Batch, found: Float[Tensor, " batch"], least: Float[Tensor, " batch"], accept: Accept | None
 ) -> Float[Tensor, " batch"]:
-    """The misses, those of malformed draws far greater."""
+    """The misses, increased by `MALFORMED` for malformed draws."""
     promising = (found < least).nonzero()[:, 0]
     if accept is None or not len(promising):
         return found
@@ -80,7 +80,7 @@ def _judged(
 
 
 def placed(batch: Batch, rows: Tensor, others: Batch) -> Batch:
-    """The batch with these rows (numbers or flags) replaced."""
+    """The batch with these rows (indices or a mask) replaced."""
 
     def put(old: Tensor, new: Tensor) -> Tensor:
         old = old.clone()

@@ -1,19 +1,19 @@
-"""The variational autoencoder of sequences: a code for the whole, noise for the rest, and the decoder as its own prior.
+"""The variational autoencoder of sequences: a code for the whole, noise for the rest, and the decoder as prior.
 
     E_q(z|x) log p(x | z, c) - beta KL(q(z | x) || N(0, I))     arranges the codes (Kingma & Welling 2014, eq. 3)
     log p(x | c) = log p(x | z = 0, c)                          the decoder without a code, exact
     p(z | c) = E_p(x|c) q(z | x)                                the prior of codes
 
-z [batch code] says what the sequence is about. u [batch position] is the noise that ancestral sampling used, one number
-for each position (see `autoregressive`); its posterior is exact and costs the bound nothing, so that
-`decode(encode(x))` is x. Part of the training rows have their code silenced, so that the decoder learns p(x | c) alone.
-The prior that makes a bound tightest is the aggregate posterior (Tomczak & Welling 2018, eq. 6); here it is taken over
-the sequences that the decoder draws by itself: a code from noise is that of a likely sequence, never one from a hole
-between codes. A latent is the row (e, u), where e is z seen through a flow p(z | c) fitted after training, z = flow(e),
-which brings the codes close to standard normal: distances, steps and interpolation have a natural scale.
+z [batch code] describes the sequence as a whole. u [batch position] is the noise of ancestral sampling, one number for
+each position (see `autoregressive`); its posterior is exact and does not change the bound, so that `decode(encode(x))`
+is x. For part of the training rows the code is set to zero, so that the decoder learns p(x | c) alone. The prior that
+makes a bound tightest is the aggregate posterior (Tomczak & Welling 2018, eq. 6); here it is taken over the sequences
+that the decoder draws without a code: so a sampled code is that of a likely sequence, never one from a gap between
+codes. A latent is the row (e, u), with z = flow(e) of a flow p(z | c) that is fitted after training and makes the codes
+nearly standard normal: distances, steps and interpolation have a natural scale.
 
-A condition reaches the decoder three ways: as context; at each step as what is still missing of it, c - E[y | x_<t];
-and by resampling: draws go on until one is well formed that the model itself reads as near to c (`resampling`).
+A condition enters the decoder in three ways: as context; at each step as the remaining difference c - E[y | x_<t]; and
+by resampling: sequences are drawn until a well-formed one has an estimate near c (`resampling`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from sciencegen.vae.sequences.resampling import Accept, Resampling, placed, resa
 from sciencegen.vae.warmup import Warmup
 
 END, START = 0, 1
-"""Token numbers with a meaning of their own; END also fills the masked positions."""
+"""Special tokens; END also fills the masked positions."""
 
 Condition = Float[Tensor, "batch property"] | None
 
@@ -54,15 +54,14 @@ class SequenceVAESettings:
     """Sizes and training weights.
 
     length: most tokens of a sequence, the end included. beta: weight of the KL by step; it may end below 1, since the
-    flow prior repairs what an imperfect match to N(0, I) leaves. property_weight: weight of reading the properties off
-    z, which arranges the codes by property (Gómez-Bombarelli et al. 2018), and off the tokens. dropout: conditions to
-    forget.
-    code_dropout: share of training rows whose code is silenced (zero), on which the decoder learns p(x | c) by itself.
-    temperature: of the decoder's distribution when it draws by itself; below 1 it keeps to what it is sure of. (The
-    noise stays normal: what scales it is the drawing's own setting.)
-    guidance: how far drawing under a condition leans away from the unconditional model (Ho & Salimans 2022, eq. 6).
-    tries, near, lean: of resampling under a condition: most draws for each one that is kept; how near to the condition,
-    in standard deviations of the data, is near enough; by what share the last try asks for more.
+    flow prior corrects the remaining difference from N(0, I). property_weight: weight of predicting the properties from
+    z, which arranges the codes by property (Gómez-Bombarelli et al. 2018), and from the tokens. dropout: of conditions.
+    code_dropout: share of training rows whose code is set to zero, on which the decoder learns p(x | c).
+    temperature: of the decoder's distribution when it draws without a code; below 1 it prefers likely tokens. (The
+    noise stays normal: its scale is a setting of sampling.)
+    guidance: how far draws under a condition are moved away from the unconditional model (Ho & Salimans 2022, eq. 6).
+    tries, near, lean: of resampling under a condition: most draws for each one that is kept; the distance from the
+    condition, in standard deviations of the data, that is near enough; share of it that the last try adds.
     """
 
     code: int = 64
@@ -107,25 +106,25 @@ class SequenceVAE(nn.Module):
     # --- training -----------------------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """Named scalars per item in nats: loss, reconstruction, kl, language (no code), and the errors of reading."""
+        """Named scalars per item in nats: loss, reconstruction, kl, language (no code), and errors of properties."""
         s = self.settings
-        silent = torch.rand(len(batch), generator=generator, device=generator.device) < s.code_dropout
-        silent = silent.to(batch["tokens"].device)
-        silent[0] = False  # never a batch without a code
-        heard = batch.select(~silent)
-        posterior = self.posterior(self.encoder(heard["tokens"], heard.mask))
+        dropped = torch.rand(len(batch), generator=generator, device=generator.device) < s.code_dropout
+        dropped = dropped.to(batch["tokens"].device)
+        dropped[0] = False  # at least one row has a code
+        coded = batch.select(~dropped)
+        posterior = self.posterior(self.encoder(coded["tokens"], coded.mask))
         code, _ = posterior.sample(generator)
         condition = s.dropout(batch.condition, generator)
-        spoken = code.new_zeros(len(batch), s.code).masked_scatter(~silent[:, None], code)
+        codes = code.new_zeros(len(batch), s.code).masked_scatter(~dropped[:, None], code)
         expected = self._expected(batch)
-        log_prob = self._likelihood(spoken, condition, batch, expected).log_prob(batch["tokens"])
+        log_prob = self._likelihood(codes, condition, batch, expected).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
         errors = {
-            "code_error": property_head.property_error(self.properties(code), heard.condition),
+            "code_error": property_head.property_error(self.properties(code), coded.condition),
             "reading_error": property_head.error(expected, batch),
         }
         loss = negative_elbo(log_prob, kl, s.beta(step), items=len(batch)) + s.property_weight * sum(errors.values())
-        shares = {"reconstruction": -log_prob[~silent], "kl": kl, "language": -log_prob[silent]}
+        shares = {"reconstruction": -log_prob[~dropped], "kl": kl, "language": -log_prob[dropped]}
         shown = {name: value.mean() for name, value in shares.items() if len(value)}
         return {"loss": loss, **shown, **errors}
 
@@ -146,8 +145,8 @@ class SequenceVAE(nn.Module):
     ) -> AutoregressiveCategorical:
         tokens = batch["tokens"]
         previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
-        asked = None if condition is None else condition[:, None]  # of all steps
-        context, notes = self._context(code, condition), _notes(expected[:, :-1].detach(), asked)
+        every_step = None if condition is None else condition[:, None]
+        context, notes = self._context(code, condition), _notes(expected[:, :-1].detach(), every_step)
         logits, _ = self.decoder(previous, context, notes, self.decoder.first_state(context))
         return AutoregressiveCategorical(logits, _mask(batch))
 
@@ -156,13 +155,13 @@ class SequenceVAE(nn.Module):
 
     @torch.no_grad()
     def log_prob(self, batch: Batch) -> Float[Tensor, " batch"]:
-        """Log p(x | c) in nats: exact, of what one try of `generate` draws at temperature 1 and without guidance."""
-        silence = self._silence(len(batch), batch["tokens"].device)
-        return self.likelihood(silence, batch.condition, batch).log_prob(batch["tokens"])
+        """Exact log p(x | c) in nats, for one try of `generate` at temperature 1 and without guidance."""
+        no_code = self._zero_code(len(batch), batch["tokens"].device)
+        return self.likelihood(no_code, batch.condition, batch).log_prob(batch["tokens"])
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator) -> BoundTerms:
-        """The two halves of the evidence lower bound under the fitted flow prior, in nats, for each item."""
+        """The two terms of the evidence lower bound under the fitted flow prior, in nats, for each item."""
         posterior = self.posterior(self.encoder(batch["tokens"], batch.mask))
         code, log_posterior = posterior.sample(generator)
         kl = log_posterior - self.prior.log_prob(code, batch.condition)
@@ -170,7 +169,7 @@ class SequenceVAE(nn.Module):
 
     @torch.no_grad()
     def posteriors(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Means, log standard deviations and conditions of many items, each [item ...]; what the flow is fitted to."""
+        """Means, log standard deviations and conditions of many items, each [item ...], to fit the flow."""
         rows = [(self.posterior(self.encoder(b["tokens"], b.mask)), b.condition) for b in batches]
         condition = None if rows[0][1] is None else torch.cat([c for _, c in rows if c is not None])
         return torch.cat([p.mean for p, _ in rows]), torch.cat([p.log_std for p, _ in rows]), condition
@@ -185,14 +184,14 @@ class SequenceVAE(nn.Module):
     ) -> PriorFit:
         """Fit the flow prior p(z | c) to the trained model's codes; call once after training."""
         mean, log_std, condition = self.posteriors(batches)
-        settings, told = PriorFitSettings(steps=steps, batch=batch), partial(progress, "prior of codes")
-        return fit_prior(self.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=told)
+        settings, named = PriorFitSettings(steps=steps, batch=batch), partial(progress, "prior of codes")
+        return fit_prior(self.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=named)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
-        """(e, u): the posterior's centre through the flow, then the median noise that decodes to this sequence."""
+        """(e, u): the posterior's mean through the flow's inverse, then the median noise that decodes to it."""
         code = self.posterior(self.encoder(batch["tokens"], batch.mask)).mean
         centre = self.prior.inverse(code)
         noise = autoregressive.encode(batch["tokens"], _mask(batch), START, *self._steps_of(centre, None))
@@ -209,7 +208,7 @@ class SequenceVAE(nn.Module):
     def generate(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Batch:
-        """Sequences of p(x | c) from standard normal noise, of which the part of u is used.
+        """Sequences of p(x | c) from standard normal noise, of which only the part u is used.
 
         Under a condition they are resampled; accept: which draws are well formed.
         """
@@ -217,17 +216,17 @@ class SequenceVAE(nn.Module):
         s, noise = self.settings, noise[:, self.settings.code :]
         if condition is None or s.tries == 1:
             return self._draw(noise, condition)
-        asked = ~condition.isnan().all(1)
-        if not asked.any():
+        given = ~condition.isnan().all(1)
+        if not given.any():
             return self._draw(noise, condition)
         found = resample(
-            self._draw, self._miss, accept, noise[asked], condition[asked], Resampling(s.tries, s.near, s.lean)
+            self._draw, self._miss, accept, noise[given], condition[given], Resampling(s.tries, s.near, s.lean)
         )
-        # rows without a condition are drawn once, whatever stands beside them
-        return found if asked.all() else placed(self._draw(noise, condition), asked, found)
+        # rows without a condition are drawn once, independent of other rows
+        return found if given.all() else placed(self._draw(noise, condition), given, found)
 
     def _miss(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
-        """How far the properties as they are read lie from what is asked for; infinite without an end."""
+        """Distance of the estimated properties from the condition; infinite without an end token."""
         ended = (batch["tokens"] == END).any(1)
         reading = self.read(batch.map(filled))[: len(batch)]
         distance = (reading - condition).nan_to_num(0.0).norm(dim=1)
@@ -235,7 +234,7 @@ class SequenceVAE(nn.Module):
 
     def _draw(self, noise: Float[Tensor, "batch position"], condition: Condition) -> Batch:
         """One try of `generate`: ancestral sampling without a code."""
-        step, state = self._steps_given(self._silence(len(noise), noise.device), condition)
+        step, state = self._steps_given(self._zero_code(len(noise), noise.device), condition)
 
         def sharper(previous: Tensor, state: State) -> tuple[Tensor, State]:
             logits, state = step(previous, state)
@@ -248,19 +247,19 @@ class SequenceVAE(nn.Module):
     def sample(
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Float[Tensor, "batch latent"]:
-        """Noise to latents of the prior: those of the sequences that `generate` makes of it."""
+        """Noise to latents of the prior: those of the sequences that `generate` draws."""
         return self.encode(self.generate(noise, condition, accept))
 
-    def _silence(self, count: int, device: torch.device) -> Tensor:
+    def _zero_code(self, count: int, device: torch.device) -> Tensor:
         return torch.zeros(count, self.settings.code, device=device)
 
     def _steps_of(self, centre: Tensor, condition: Condition) -> tuple[Step, State]:
-        """`_steps` of the latent's e."""
+        """`_steps` for the part e of a latent."""
         return self._steps_given(self.prior(filled(centre))[: len(centre)], condition)
 
     def _steps_given(self, code: Tensor, condition: Condition) -> tuple[Step, State]:
-        """`_steps`, equal for equal rows, however many there are."""
-        condition_features(condition, code, self.property_count)  # refuses a condition of other rows, unfilled
+        """`_steps`, with results that do not depend on the number of rows."""
+        condition_features(condition, code, self.property_count)  # checks its shape before rows are added
         step, state = self._steps(filled(code), None if condition is None else filled(condition))
         return step, tuple(part[: len(code)] for part in state)
 
@@ -288,16 +287,16 @@ class SequenceVAE(nn.Module):
             return step, first(condition)
 
         def guided(previous: Tensor, state: State) -> tuple[Tensor, State]:
-            asked, with_condition = step(previous, state[: len(state) // 2])
+            conditional, with_condition = step(previous, state[: len(state) // 2])
             free, without = step(previous, state[len(state) // 2 :])
-            asked, free = torch.log_softmax(asked, -1), torch.log_softmax(free, -1)
-            return (1 + weight) * asked - weight * free, (*with_condition, *without)
+            conditional, free = torch.log_softmax(conditional, -1), torch.log_softmax(free, -1)
+            return (1 + weight) * conditional - weight * free, (*with_condition, *without)
 
         return guided, (*first(condition), *first(None))
 
 
 def _notes(expected: Float[Tensor, "*row property"], condition: Tensor | None) -> Float[Tensor, "*row note"]:
-    """[E[y | x_<t], c - E[y | x_<t] where c is given else 0] at each step."""
+    """[E[y | x_<t], c - E[y | x_<t] if c is given, else 0] at each step."""
     if condition is None:
         return torch.cat([expected, torch.zeros_like(expected)], -1)
     return torch.cat([expected, (condition - expected).nan_to_num(0.0)], -1)

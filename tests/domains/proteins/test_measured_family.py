@@ -75,7 +75,7 @@ def test_a_representation_of_both_knows_what_only_variants_have():
     assert made.gaps[1] == pytest.approx(1.5 / 3)  # variants, which have no gaps, say nothing of the family's
     assert load(made.to_json()).to_json() == made.to_json()
     model = alignment_vae(made, AlignmentVAESettings(members=1, hidden=4, latent=2))
-    assert (model.heard, model.landscape.place) == ([], 1)
+    assert (model.inputs, model.landscape.place) == ([], 1)
     alone = fit(texts, values[:, [0, 2]], ("mutations", "weight"), context)
     assert alone.measured == ""
     assert alignment_vae(alone, AlignmentVAESettings(members=1, hidden=4, latent=2)).landscape is None

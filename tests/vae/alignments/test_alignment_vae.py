@@ -165,7 +165,7 @@ def test_what_was_measured_is_told_to_both_sides(tmp_path):
     rows = torch.tensor([[0] * 8, [1] * 8] * 3)
     measured = torch.tensor([[-1.0], [1.0], [-1.0], [1.0], [torch.nan], [torch.nan]])
     torch.manual_seed(0)
-    made = AlignmentVAE(8, 2, AlignmentVAESettings(members=2, hidden=32, latent=2), heard=[0])
+    made = AlignmentVAE(8, 2, AlignmentVAESettings(members=2, hidden=32, latent=2), inputs=[0])
     made.effective_items = 1e4
 
     def batches(step):
@@ -192,7 +192,7 @@ def test_what_was_measured_is_told_to_both_sides(tmp_path):
 def test_a_number_of_changes_stands_beside_what_else_is_asked():
     reference = WildTypeRow(torch.zeros(40, dtype=torch.long), place=1, mean=2.0, std=1.0)
     torch.manual_seed(0)
-    made = AlignmentVAE(40, 4, SMALL, reference, heard=[0]).double().eval()
+    made = AlignmentVAE(40, 4, SMALL, reference, inputs=[0]).double().eval()
     torch.nn.init.normal_(made.first.output.weight, std=1.0)
     noise = torch.randn(64, made.latent_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     asked = torch.arange(64).remainder(8).double()

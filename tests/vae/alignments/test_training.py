@@ -96,7 +96,7 @@ def test_what_is_forgotten_is_not_inferred():
     assert free.kl < loss_of(member, share_of(row, torch.nan, 4)).kl
 
 
-def test_members_have_rows_of_their_own_and_labels_of_what_is_heard():
+def test_members_have_rows_of_their_own_and_labels_of_inputs():
     rows = torch.arange(10).reshape(5, 2)
     batch = Batch({LETTERS: rows}, condition=torch.arange(10.0).reshape(5, 2))
     settings = AlignmentVAESettings(members=2, dropout=ConditionDropout(everything=1.0))
@@ -114,7 +114,7 @@ def test_labels_of_few_rows_are_spread_to_the_others(tmp_path):
     truth = 2.0 * kind[:, None] - 1
     measured = truth.masked_fill(torch.arange(200)[:, None] % 20 > 1, torch.nan)
     torch.manual_seed(0)
-    made = AlignmentVAE(8, 2, SEMI, heard=[0])
+    made = AlignmentVAE(8, 2, SEMI, inputs=[0])
     made.effective_items = 1e4
 
     def batches(step):
@@ -144,6 +144,6 @@ def test_there_must_be_something_to_infer():
         AlignmentVAE(8, 2, SEMI, landscape=landscape)
     with pytest.raises(ConfigError, match="label_weight of 0 or more, got -1"):
         AlignmentVAESettings(label_weight=-1.0)
-    without = AlignmentVAE(8, 2, AlignmentVAESettings(members=1, hidden=4, latent=1), heard=[0])
+    without = AlignmentVAE(8, 2, AlignmentVAESettings(members=1, hidden=4, latent=1), inputs=[0])
     with pytest.raises(ConfigError, match="Train with semi_supervised"):
         without.infer_condition(Batch({LETTERS: torch.zeros(1, 8, dtype=torch.long)}))
