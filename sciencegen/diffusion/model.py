@@ -65,6 +65,8 @@ class DiffusionSettings:
         sampler(self.sampler)
         if self.steps < 1 or self.flow_steps < 1:
             raise ConfigError(f"Expected 1 or more steps, got {self.steps} and {self.flow_steps}.")
+        if not 0 <= self.guidance < math.inf:
+            raise ConfigError(f"Expected a finite guidance of 0 or more, got {self.guidance}.")
         check_times(self.last_time, self.crowding)
 
 

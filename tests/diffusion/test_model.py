@@ -203,6 +203,9 @@ def test_wrong_models_and_latents_are_refused():
     for setting in ({"prediction": "w"}, {"weighting": "none"}, {"sampler": "leapfrog"}, {"steps": 0}):
         with pytest.raises(ConfigError):
             DiffusionSettings(**setting)
+    for weight in (-3.0, math.nan, math.inf):
+        with pytest.raises(ConfigError, match=f"finite guidance of 0 or more, got {weight}"):
+            DiffusionSettings(guidance=weight)
 
 
 def test_steered_draws_tilt_the_density_and_follow_from_their_own_noise(generator):
