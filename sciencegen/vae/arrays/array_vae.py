@@ -215,7 +215,10 @@ class ArrayVAE(nn.Module):
     @torch.no_grad()
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
         """The batch's condition with q(c | x)'s likeliest values where it is missing (with `semi_supervised`)."""
-        return self.vae.infer_condition(batch)
+        completed = self.vae.completed_condition(batch) if self.settings.semi_supervised else None
+        if completed is None:
+            raise ConfigError("Expected a model that infers conditions, got one without. Train with semi_supervised.")
+        return completed
 
     # --- latent space -------------------------------------------------------------------------------------------------
 

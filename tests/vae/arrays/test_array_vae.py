@@ -156,3 +156,5 @@ def test_impossible_settings_are_refused(message):
 def test_there_must_be_something_to_infer():
     with pytest.raises(ConfigError, match="Expected a property to infer"):
         ArrayVAE(3, 0, replace(SMALL, semi_supervised=True))
+    with pytest.raises(ConfigError, match="Train with semi_supervised"):
+        made().infer_condition(Batch({VALUES: torch.zeros(1, 3)}))
