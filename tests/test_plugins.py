@@ -13,7 +13,7 @@ from sciencegen import plugins
 from sciencegen.api.models.folder import find_recipe
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.diffusion.samplers import GROUP, SAMPLERS, no_noise, sampler
+from sciencegen.diffusion.samplers import GROUP, SAMPLERS, no_noise, sample, sampler
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
 from sciencegen.domains import load_domain
 from sciencegen.domains.lazy import WithInstalled
@@ -41,6 +41,8 @@ def test_an_installed_sampler_is_a_setting_of_a_diffusion():
         errors.append((found - exact).square().mean().sqrt())
     assert [math.log2(before / after) for before, after in pairwise(errors)] == pytest.approx([2.0, 2.0], abs=0.1)
     assert DiffusionSettings(sampler="midpoint").sampler == "midpoint"
+    with pytest.raises(ConfigError, match="rise from noise to data"):
+        sample("midpoint", DATA.denoise, VECTOR, start, path.flip(0))
 
 
 def test_an_installed_search_is_a_method():

@@ -21,7 +21,7 @@ from sciencegen.diffusion.objectives import (
     variance_minimizing_loss,
 )
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
-from sciencegen.diffusion.samplers import DETERMINISTIC, Noise, Path, clean, no_noise, noise_of_start, sampler
+from sciencegen.diffusion.samplers import Noise, Path, clean, noise_of_start, sample, sampler
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.steering import Steering, best_particles, sample_steered
@@ -65,6 +65,8 @@ class DiffusionSettings:
         sampler(self.sampler)
         if self.steps < 1 or self.flow_steps < 1:
             raise ConfigError(f"Expected 1 or more steps, got {self.steps} and {self.flow_steps}.")
+        if not 0 <= self.guidance < math.inf:
+            raise ConfigError(f"Expected a finite guidance of 0 or more, got {self.guidance}.")
         check_times(self.last_time, self.crowding)
 
 
@@ -190,9 +192,7 @@ class DiffusionModel(nn.Module):
         function from denoiser to denoiser, as in guidance.py."""
         path, denoise = self.path(steps, z), self.denoiser()
         denoise = denoise if bend is None else bend(denoise)
-        if noise is None:
-            noise = no_noise if name in DETERMINISTIC else noise_of_start(self.state, z)
-        last = sampler(name)(denoise, self.state, z, path, noise)
+        last = sample(name, denoise, self.state, z, path, noise)
         return self.state.read(clean(denoise, self.state, last, path[-1]))
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Objectives to train and evaluate denoisers: the bound on log p(x), its discrete-time form, and weighted losses.
+"""Objectives to train and evaluate denoisers: the bound on log p(x), and weighted losses.
 
 Every loss is an integral over noise levels, estimated at one level per item. The argument `time` [batch] is drawn by
 `low_discrepancy_times`; `noise` are standard normal fields (`State.noise`).
@@ -20,7 +20,6 @@ from sciencegen.diffusion.schedules import Schedule, log_snr_and_slope
 from sciencegen.diffusion.spaces import rows
 from sciencegen.diffusion.state import Fields, State
 from sciencegen.diffusion.weightings import Weighting, elbo_weighting
-from sciencegen.errors import ConfigError
 
 Times = Float[Tensor, " batch"]
 
@@ -109,26 +108,6 @@ def continuous_bound(
     )
 
 
-def discrete_bound(
-    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, steps: int
-) -> DiffusionBound:
-    """The bound of a model with `steps` ancestral steps, estimated at one step per item. Kingma et al. 2021, section 4.
-
-    T/2 [SNR(s) - SNR(t)] |x - x^(z_t)|^2 = T/2 [e^(log_snr_s - log_snr_t) - 1] |eps - eps^|^2 with t = ceil(T time) / T
-    and s = t - 1 / T.
-    """
-    if steps < 1:
-        raise ConfigError(f"Expected 1 or more steps, got {steps}.")
-    end = (time * steps).floor().clamp(max=steps - 1) + 1
-    log_snr_t, log_snr_s = schedule(end / steps), schedule((end - 1) / steps)
-    error = squared_error(denoise, state, x, log_snr_t, noise)
-    return DiffusionBound(
-        prior_loss(state, x, _at(schedule, 1.0, time)),
-        0.5 * steps * torch.expm1(log_snr_s - log_snr_t) * error,
-        reconstruction_loss(state, x, _at(schedule, 0.0, time), noise),
-    )
-
-
 def _at(schedule: Schedule, time: float, like: Times) -> Levels:
     return schedule(torch.full_like(like, time))
 
@@ -142,7 +121,7 @@ def weighted_loss(
     """1/2 w(log_snr) (-dlog_snr / dt) |eps - eps^|^2, w at the process's log-SNR. Kingma & Gao 2023.
 
     Its mean over uniform t is the same for every schedule with the same ends. The schedule acts as the density of an
-    importance sampler; `importance_schedule` gives the schedule with density p_w.
+    importance sampler.
     """
     log_snr, slope = log_snr_and_slope(schedule, time)
     return -0.5 * weight(log_snr) * slope * squared_error(denoise, state, x, log_snr, noise)

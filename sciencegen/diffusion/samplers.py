@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
@@ -50,11 +51,11 @@ def noise_of(state: State, generator: Generator) -> Noise:
 
 def noise_of_start(state: State, start: Batch) -> Noise:
     """Noise determined by each item's own start (its noisiest z) and the step, so that a draw does not depend on the
-    other items of its batch. Philox, keyed by a hash of the start."""
-    keys = start_keys(state, start)
+    other items of its batch. Philox, keyed by a hash of the start, which is computed at the first request."""
+    keys = cache(lambda: start_keys(state, start))
 
     def noise(step: int, like: Batch) -> Fields:
-        rows = [np.random.Generator(np.random.Philox(key=[key, step])) for key in keys]
+        rows = [np.random.Generator(np.random.Philox(key=[key, step])) for key in keys()]
 
         def draw(value: Tensor) -> Tensor:
             return torch.from_numpy(np.stack([row.standard_normal(tuple(value.shape[1:])) for row in rows])).to(value)
@@ -85,7 +86,6 @@ def check_path(log_snrs: Path) -> None:
 
 def sample_ancestral(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch:
     """z_s ~ q(z_s | z_t, x^(z_t)). Kingma et al. 2021, section 3.3; Ho et al. 2020, algorithm 2."""
-    check_path(log_snrs)
     for step, (t, s) in enumerate(pairwise(levels(at, z) for at in log_snrs)):
         fresh = state.project(noise(step, z), z.mask, "noise")
         z = ancestral_step(state, z, predict(denoise, state, z, t), t, s, fresh)
@@ -94,7 +94,6 @@ def sample_ancestral(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, 
 
 def sample_ddim(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch:
     """First order, deterministic. Song et al. 2021a, eq. 12; Euler's method in sigma / alpha."""
-    check_path(log_snrs)
     for t, s in pairwise(levels(at, z) for at in log_snrs):
         z = deterministic_step(state, z, predict(denoise, state, z, t), t, s)
     return z
@@ -102,7 +101,6 @@ def sample_ddim(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise
 
 def sample_heun(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise) -> Batch:
     """Second order, two evaluations a step. Karras et al. 2022, algorithm 1, in y = z / alpha and u = sigma / alpha."""
-    check_path(log_snrs)
     for t, s in pairwise(levels(at, z) for at in log_snrs):
         z = _heun_step(denoise, state, z, t, s)
     return z
@@ -130,7 +128,6 @@ def sample_dpm_solver(denoise: Denoiser, state: State, z: Batch, log_snrs: Path,
     With their lambda = log_snr / 2, h its step and r = h_before / h:
     D = (1 + 1 / 2r) x^_i - 1 / 2r x^_i-1,  z_s = (sigma_s / sigma_t) z_t + alpha_s (1 - e^-h) D.
     """
-    check_path(log_snrs)
     earlier: Fields | None = None
     width = 0.5 * log_snrs.diff()
     for step, (t, s) in enumerate(pairwise(levels(at, z) for at in log_snrs)):
@@ -148,7 +145,6 @@ def sample_churn(denoise: Denoiser, state: State, z: Batch, log_snrs: Path, nois
 
     sigma / alpha grows by 1 + gamma, gamma = min(churn / steps, sqrt(2) - 1): log-SNR changes by -2 log(1 + gamma).
     """
-    check_path(log_snrs)
     if churn < 0:
         raise ConfigError(f"Expected a churn of 0 or more, got {churn}.")
     gamma = min(churn / (len(log_snrs) - 1), math.sqrt(2) - 1)
@@ -168,8 +164,6 @@ SAMPLERS: Mapping[str, Sampler] = {
 }
 GROUP = "sciencegen.samplers"
 """Entry points of samplers that other packages add."""
-DETERMINISTIC = ("ddim", "heun", "dpm-solver")
-"""Samplers that use no noise."""
 
 
 def sampler(name: str) -> Sampler:
@@ -184,6 +178,20 @@ def sampler(name: str) -> Sampler:
     sciencegen.errors.UnknownNameError: Unknown sampler 'huen'. Did you mean 'heun' or 'churn'?
     """
     return SAMPLERS[name] if name in SAMPLERS else installed_part("sampler", GROUP, name, SAMPLERS)
+
+
+def sample(name: str, denoise: Denoiser, state: State, z: Batch, log_snrs: Path, noise: Noise | None = None) -> Batch:
+    """Check the path, and run the sampler with this name. noise: by default that of the start (`noise_of_start`).
+
+    Raises
+    ------
+    ShapeError
+        If there are fewer than 2 log-SNR values.
+    ConfigError
+        If they do not rise, or the sampler is unknown.
+    """
+    check_path(log_snrs)
+    return sampler(name)(denoise, state, z, log_snrs, noise or noise_of_start(state, z))
 
 
 def clean(denoise: Denoiser, state: State, z: Batch, log_snr: Tensor) -> Batch:

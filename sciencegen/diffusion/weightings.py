@@ -1,4 +1,4 @@
-"""Weights of noise levels in a loss, matching importance sampling of levels, and the bounds that a loss averages."""
+"""Weights of noise levels in a loss."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from sciencegen.diffusion.schedules import Tabulated, schedule_of_density
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import unknown_name
 
 Weighting = Callable[[Tensor], Tensor]
 """Log-SNR to the weight w of |eps - eps^|^2; 1 everywhere is the bound. Kingma & Gao 2023, table 1."""
@@ -65,29 +63,3 @@ def weighting(name: str) -> Weighting:
     if name not in WEIGHTINGS:
         raise unknown_name("weighting", name, WEIGHTINGS)
     return WEIGHTINGS[name]
-
-
-def importance_schedule(
-    weight: Weighting, log_snr_max: float, log_snr_min: float, error: Weighting = elbo_weighting
-) -> Tabulated:
-    """Noise levels drawn with density p_w proportional to w, or to w E|eps - eps^|^2 where `error` gives the latter.
-
-    Kingma & Gao 2023; the second is their adaptive schedule. For weightings that are large where there is hardly any
-    signal, only the second has less variance than a linear schedule.
-    """
-    return schedule_of_density(lambda log_snr: weight(log_snr) * error(log_snr), log_snr_max, log_snr_min)
-
-
-def bound_weights(weight: Weighting, log_snrs: Float[Tensor, " point"]) -> Float[Tensor, " point"]:
-    """p_w: the weights of the bounds of noised data that a monotone weighting averages. Kingma & Gao 2023, theorem 1.
-
-    With L(t) = KL(q(z_t..z_1 | x) || p(z_t..z_1)), the bound of data that was noised up to t,
-    E_t[w-weighted loss] = w(log_snr_min) (E_p_w[L(t)] - L(1)), where p_w has a mass w(log_snr_max) / w(log_snr_min) at
-    t = 0 and the density dw / dt / w(log_snr_min) for t > 0. `log_snrs` fall from data to noise; the weight returned at
-    a point is p_w's mass between the previous point and this one.
-    """
-    weights = weight(log_snrs)
-    masses = torch.cat([weights[:1], weights.diff()]) / weights[-1]
-    if not (masses >= 0).all():
-        raise ConfigError("Expected a weighting that never rises with the log-SNR ('sigmoid'), got one that does.")
-    return masses

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -224,7 +224,7 @@ def array_recipe(
     -------
     Recipe
         Its settings choose posterior, prior, bound and training with missing labels: `--set posterior=iaf`, `--set
-        bound=importance_weighted`, `--set semi_supervised=true`.
+        bound=importance_weighted`, `--set semi_supervised=true`, and `label_values` for labels that are classes.
 
     Examples
     --------
@@ -255,6 +255,9 @@ def array_recipe(
 def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> ArrayVAE:
     from sciencegen.vae.arrays.array_vae import ArrayVAE
 
+    if representation.properties:
+        mean, std = representation.moments[:, 0].tolist()
+        settings = replace(settings, label_values=tuple((value - mean) / std for value in settings.label_values))
     return ArrayVAE(representation.values.shape[1], len(representation.properties), settings)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.errors import ShapeError
 from sciencegen.networks.normal import LOG_2_PI, standard_normal
 
 
@@ -50,26 +50,6 @@ def _same_shape(value: Tensor, parameter: Tensor) -> None:
 def _uniform(like: Tensor, generator: Generator) -> Tensor:
     noise = torch.rand(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
     return noise.clamp(1e-7, 1 - 1e-7)
-
-
-@dataclass(frozen=True)
-class Bernoulli:
-    """Values 0 or 1; for values between, log_prob is minus the cross-entropy."""
-
-    logits: Float[Tensor, "batch ..."]
-    mask: Bool[Tensor, "..."] | None = None
-
-    def log_prob(self, value: Tensor) -> Float[Tensor, " batch"]:
-        _same_shape(value, self.logits)
-        entropy = functional.binary_cross_entropy_with_logits(self.logits, value.to(self.logits), reduction="none")
-        return sum_over_items(-entropy, self.mask)
-
-    @property
-    def mode(self) -> Tensor:
-        return (self.logits > 0).to(self.logits)
-
-    def sample(self, generator: Generator) -> Tensor:
-        return (_uniform(self.logits, generator) < self.logits.sigmoid()).to(self.logits)
 
 
 @dataclass(frozen=True)
@@ -112,43 +92,3 @@ class Gaussian:
 
     def sample(self, generator: Generator) -> Tensor:
         return self.mean + self.log_std.exp() * standard_normal(self.mean.shape, generator, self.mean)
-
-
-@dataclass(frozen=True)
-class DiscretizedLogistic:
-    """Integer levels scaled to -1..1, with a logistic density integrated over each level's bin. Kingma et al. 2016, eq.
-    17; Salimans et al. 2017, eq. 2 (the outermost bins reach to infinity)."""
-
-    mean: Float[Tensor, "batch ..."]
-    log_scale: Float[Tensor, "..."]
-    levels: int = 256
-    mask: Bool[Tensor, "..."] | None = None
-
-    def __post_init__(self) -> None:
-        if self.levels < 2:
-            raise ConfigError(f"Expected 2 or more levels, got {self.levels}.")
-
-    def log_prob(self, value: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
-        """Log P = log(sigmoid(upper) - sigmoid(lower)) = log s(upper) + log s(-lower) + log(1 - exp(lower - upper)).
-
-        The second form is accurate far in the tails.
-        """
-        _same_shape(value, self.mean)
-        half = 1.0 / (self.levels - 1)
-        inverse = (-self.log_scale).exp()
-        lower, upper = (value - half - self.mean) * inverse, (value + half - self.mean) * inverse
-        inside = functional.logsigmoid(upper) + functional.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
-        first, last = value < -1 + half, value > 1 - half
-        log_prob = torch.where(first, functional.logsigmoid(upper), inside)
-        return sum_over_items(torch.where(last, functional.logsigmoid(-lower), log_prob), self.mask)
-
-    @property
-    def mode(self) -> Tensor:
-        return self._round(self.mean)
-
-    def sample(self, generator: Generator) -> Tensor:
-        return self._round(self.mean + self.log_scale.exp() * torch.logit(_uniform(self.mean, generator)))
-
-    def _round(self, value: Tensor) -> Tensor:
-        steps = self.levels - 1
-        return ((value.clamp(-1, 1) + 1) * steps / 2).round() * 2 / steps - 1

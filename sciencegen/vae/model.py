@@ -127,8 +127,8 @@ class ConditionalVAE(nn.Module):
         return self.posterior(features, self._filled(features, batch.condition))
 
     def completed_condition(self, batch: Batch) -> Float[Tensor, "batch property"] | None:
-        """As `infer_condition`; without a head the batch's condition, unchanged."""
-        return batch.condition if self.inference is None else self.infer_condition(batch)
+        """The batch's condition with q(c | x)'s likeliest values where it is missing; as it is without a head."""
+        return batch.condition if self.inference is None else self._filled(self.encoder(batch), batch.condition)
 
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
         return self.posterior_of(batch).mean
@@ -155,12 +155,6 @@ class ConditionalVAE(nn.Module):
     ) -> Batch:  # fmt: skip
         """One draw per row; `accept` is ignored."""
         return self.decode(self.sample(noise, condition), condition)
-
-    def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
-        """The batch's condition, with missing values replaced by the most likely ones of q(c | x)."""
-        if self.inference is None:
-            raise ConfigError("Expected a model that infers conditions, got one without: build it with `inference`.")
-        return self._filled(self.encoder(batch), batch.condition)
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalars per item in nats: loss, reconstruction, kl, bound (of log p(x | c)), beta, and label.
@@ -194,7 +188,8 @@ class ConditionalVAE(nn.Module):
     def bound(
         self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None
     ) -> Float[Tensor, " batch"]:
-        """A lower bound of log p(x | known values of c), tighter with more samples. Burda et al. 2016, eq. 8."""
+        """A lower bound of log p(x | what is known of c), tighter with more samples. Burda et al. 2016, eq. 8."""
+        check_importance_samples(importance_samples, Warmup())
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         features = self.encoder(batch)
         return self._importance_bound(batch, features, importance_samples, ConditionDropout(), generator)[0]

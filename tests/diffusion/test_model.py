@@ -6,6 +6,7 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.batch import Batch
+from sciencegen.diffusion.guidance import of_estimate, predictor_gradient
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
 from sciencegen.diffusion.samplers import SAMPLERS, no_noise, noise_of
@@ -78,6 +79,17 @@ def test_generating_follows_noise_condition_and_guidance(generator):
     torch.testing.assert_close(known().sample(noise), noise)
     leaning = known(guidance=1.0).generate(noise, condition)["x"]
     torch.testing.assert_close(leaning.mean(0), torch.tensor([2.0, 0.0]), rtol=0, atol=0.08)
+
+
+def test_a_predictor_of_ones_own_guides_a_draw(generator):
+    """log p(y | x) = 0.5 x_1: with x^ in the place of x, the mean of a Gaussian moves by about half of its variance."""
+    model, z = known(), Batch({"x": torch.randn(4000, 2, generator=generator)})
+
+    def bend(denoise):
+        return predictor_gradient(denoise, model.state, of_estimate(denoise, lambda x: 0.5 * x["x"][:, 0]))
+
+    drawn = model.draw(z, "heun", 60, bend=bend)["x"]
+    torch.testing.assert_close(drawn.mean(0), torch.tensor([0.18, 0.0]), rtol=0, atol=0.04)
 
 
 MOLECULE = State({"place": Field(ZeroCentre()), "kind": Field(Categorical(3)), "link": Field(Euclidean(), positions=2)})
@@ -203,6 +215,9 @@ def test_wrong_models_and_latents_are_refused():
     for setting in ({"prediction": "w"}, {"weighting": "none"}, {"sampler": "leapfrog"}, {"steps": 0}):
         with pytest.raises(ConfigError):
             DiffusionSettings(**setting)
+    for weight in (-3.0, math.nan, math.inf):
+        with pytest.raises(ConfigError, match=f"finite guidance of 0 or more, got {weight}"):
+            DiffusionSettings(guidance=weight)
 
 
 def test_steered_draws_tilt_the_density_and_follow_from_their_own_noise(generator):

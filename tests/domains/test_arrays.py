@@ -151,3 +151,14 @@ def test_a_recipe_of_arrays_gives_items_back_and_is_judged_in_bits():
     encoded = fitted.encode([(1.0, 10.0), (3.0, 14.0)])
     assert fitted.decode(model.decode(model.encode(fitted.batch(encoded)))) == [(1.0, 10.0), (3.0, 14.0)]
     assert set(recipe.check(model, fitted, encoded)) == {"bits_per_value"}
+
+
+def test_labels_that_are_classes_are_given_as_in_the_data():
+    recipe = array_recipe(PAIRS)
+    settings = recipe.settings(latent=2, width=8, semi_supervised=True, label_values=(1.0, 3.0))
+    fitted = recipe.fit(["1 10", "3 14", "5 12"], np.array([[1.0], [3.0], [np.nan]]), ["kind"])
+    model = recipe.build(fitted, settings)
+    batch = fitted.batch(fitted.encode([(1.0, 10.0), (3.0, 14.0)]), np.array([[np.nan], [3.0]]))
+    filled = model.infer_condition(batch).numpy() * fitted.moments[1] + fitted.moments[0]
+    assert filled[0, 0] in (1.0, 3.0)
+    assert filled[1, 0] == 3.0

@@ -144,8 +144,8 @@ def test_what_is_refused(batch):
         ConditionalVAE(parts, "x")
     with pytest.raises(ShapeError, match=r"Expected latents \[batch 2\], got \[1, 5\]"):
         exact_model().decode(torch.zeros(1, 5))
-    with pytest.raises(ConfigError, match="build it with `inference`"):
-        exact_model().infer_condition(batch)
+    with pytest.raises(ConfigError, match="1 or more importance samples, got 0"):
+        exact_model().bound(batch, 0)
     with pytest.raises(ShapeError, match="Expected values of shape"):
         exact_model().decoder(torch.zeros(2, 2), None, None).log_prob(torch.zeros(2, 9))
 

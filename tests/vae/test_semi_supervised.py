@@ -155,7 +155,7 @@ def test_ten_percent_of_the_labels_tell_the_classes(generator):
     test = 2.0 * torch.randint(2, (2000, 1), generator=generator) - 1
     unseen = Batch({"x": test * centre + torch.randn(2000, 5, generator=generator)})
     with torch.no_grad():
-        right = (model.infer_condition(unseen) == test).double().mean()
+        right = (model.completed_condition(unseen) == test).double().mean()
     assert right > 0.95
 
 
@@ -170,7 +170,7 @@ def test_ten_percent_of_the_labels_tell_a_number(generator):
     train(model, lambda: batch, 300, generator)
     hidden = torch.isnan(batch.condition)
     with torch.no_grad():
-        inferred = model.infer_condition(batch)
+        inferred = model.completed_condition(batch)
     assert torch.equal(inferred[~hidden], c[~hidden])
     assert (inferred - c)[hidden].abs().mean() < 0.25
     terms = model.loss(batch, 0, generator)

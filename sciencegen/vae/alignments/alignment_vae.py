@@ -28,7 +28,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.descent import Progress, no_progress
-from sciencegen.networks.normal import check_latents
+from sciencegen.networks.normal import check_latents, standard_normal
 from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
 from sciencegen.vae.alignments.inverse_cdf import letters_at_quantile, midpoint_quantile
 from sciencegen.vae.alignments.local_evidence import LocalEvidence, local_evidence
@@ -118,7 +118,7 @@ class AlignmentVAE(nn.Module):
         """
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         rows, like = self._rows(batch), self.first.output.weight
-        noise = torch.randn(len(self.members), samples, 1, self.semantic_size, generator=generator).to(like)
+        noise = standard_normal((len(self.members), samples, 1, self.semantic_size), generator, like)
         log_weights = torch.stack([m.evidence(*rows, own) for m, own in zip(self.ensemble, noise, strict=True)])
         return log_weights.logsumexp(1) - math.log(samples) if importance else log_weights.mean(1)
 

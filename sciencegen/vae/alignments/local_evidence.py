@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from sciencegen.errors import ConfigError
+from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.alignments.networks import Known, Letters, Member
 
 ROWS_AT_ONCE = 1024
@@ -54,7 +55,7 @@ def local_evidence(
         raise ConfigError(f"Expected 1 draw or more to keep and as many or more to draw, got {kept} of {draws}.")
     whole, like = torch.ones_like(letters, dtype=torch.bool)[None], member.output.weight
     posterior = member.posterior(letters[None], whole, known)
-    noise = torch.randn(draws, member.latent, generator=generator, dtype=like.dtype).to(like)
+    noise = standard_normal((draws, member.latent), generator, like)
     z, log_volume = posterior.reparameterized(noise)
     log_weights = 0.5 * (noise.square() - z.square()).sum(1) + (log_volume - log_volume[:1])  # up to a constant
 

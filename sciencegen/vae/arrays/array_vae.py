@@ -30,7 +30,7 @@ from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts, VAES
 from sciencegen.vae.posteriors import POSTERIORS, Posterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
-from sciencegen.vae.semi_supervised import GaussianInference
+from sciencegen.vae.semi_supervised import DiscreteInference, GaussianInference
 from sciencegen.vae.warmup import Warmup
 
 PRIORS = ("standard_normal", "conditional", "vamp")
@@ -61,8 +61,12 @@ class ArrayVAESettings:
     dropout : ConditionDropout
         Of conditions in training, so that one model takes any subset of the properties.
     semi_supervised : bool
-        Infer missing properties by q(c | x), a Gaussian head on the encoder, which is trained on known properties with
-        the weight `label_weight` [6]_. Otherwise the networks get missing properties as missing.
+        Infer missing properties by q(c | x), a head on the encoder, which is trained on known properties with the
+        weight `label_weight` [6]_. Otherwise the networks get missing properties as missing.
+    label_values : tuple of float
+        The values of the first property where it is a class. With `semi_supervised`, q(c | x) is then a categorical
+        distribution over these values, and other missing properties stay missing. `array_recipe` takes them in the
+        units of the data, `ArrayVAE` standardized.
     flow_layers, flow_width : int
         Of the flow prior for sampling, fitted after training; with 0 layers, samples are from the training prior.
     decoder_noise : bool
@@ -93,6 +97,7 @@ class ArrayVAESettings:
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
     semi_supervised: bool = False
     label_weight: float = 1.0
+    label_values: tuple[float, ...] = ()
     flow_layers: int = 6
     flow_width: int = 64
     decoder_noise: bool = True
@@ -108,6 +113,8 @@ class ArrayVAESettings:
                 "Expected latent, width and components of 1 or more, depth and flow_layers of 0 or more, got "
                 f"{self.latent}, {self.width}, {self.components}, {self.depth} and {self.flow_layers}."
             )
+        if self.label_values and not self.semi_supervised:
+            raise ConfigError("Expected semi_supervised with label_values, which it infers. Set it, or leave them out.")
         self.training()
 
     def training(self) -> VAESettings:
@@ -153,7 +160,11 @@ class ArrayVAE(nn.Module):
             pseudo = PseudoPosterior(encoder, posterior)
             prior = VampPrior(s.latent, pseudo, torch.randn(s.components, size), property_count)
         decoder = ArrayDecoder(size, s.latent, property_count, s.width, s.depth)
-        head = GaussianInference(s.width, property_count) if s.semi_supervised else None
+        head: nn.Module | None = None
+        if s.label_values:
+            head = DiscreteInference(s.width, property_count, s.label_values)
+        elif s.semi_supervised:
+            head = GaussianInference(s.width, property_count)
         self.vae = ConditionalVAE(VAEParts(encoder, decoder, posterior, prior, head), VALUES, s.training())
         flow = FlowSettings(s.flow_layers, s.flow_width) if s.flow_layers else None
         self.prior: FlowPrior | None = None if flow is None else FlowPrior(s.latent, property_count, flow)
@@ -215,7 +226,10 @@ class ArrayVAE(nn.Module):
     @torch.no_grad()
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
         """The condition, with missing values replaced by the most likely of q(c | x) (with `semi_supervised`)."""
-        return self.vae.infer_condition(batch)
+        completed = self.vae.completed_condition(batch) if self.settings.semi_supervised else None
+        if completed is None:
+            raise ConfigError("Expected a model that infers conditions, got one without. Train with semi_supervised.")
+        return completed
 
     # --- latent space -------------------------------------------------------------------------------------------------
 

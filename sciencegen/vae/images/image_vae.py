@@ -38,7 +38,7 @@ from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.normal import check_latents
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
-from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound, negative_elbo
+from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
 from sciencegen.vae.condition_correction import Measure, corrected
 from sciencegen.vae.condition_imputation import ConditionImputation, Settle
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
@@ -201,6 +201,7 @@ class ImageVAE(nn.Module):
         misfit: float | None = None,
     ) -> Float[Tensor, " batch"]:
         """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8. misfit: as in `terms`."""
+        check_importance_samples(importance_samples, Warmup())
         terms = self.terms(batch.repeat_interleave(importance_samples), generator, misfit)
         return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
 

@@ -123,6 +123,22 @@ def test_labels_of_one_row_in_ten_are_spread_to_the_others():
     torch.testing.assert_close(drawn[VALUES].mean(0), 1.5 * WEIGHT[:, 0], atol=0.3, rtol=0)
 
 
+def test_labels_that_are_classes_are_inferred_as_one_of_their_values():
+    """Two classes of arrays, of which one label in ten is known."""
+    generator = Generator().manual_seed(3)
+    label = 2.0 * torch.randint(2, (1000, 1), generator=generator) - 1
+    noise = torch.randn(1000, 3, generator=generator)
+    data = Batch({VALUES: label * torch.tensor([1.2, -1.2, 1.2]) + 0.5 * noise}, None, label)
+    hidden = torch.rand(1000, 1, generator=generator) > 0.1
+    some = data.with_condition(label.masked_fill(hidden, torch.nan))
+    model = made(semi_supervised=True, label_values=(-1.0, 1.0), dropout=ConditionDropout())
+    trained(model, lambda g: some.select(torch.randint(1000, (128,), generator=g)), 150)
+    inferred = model.infer_condition(some)
+    assert torch.equal(inferred[~hidden], label[~hidden])
+    assert set(inferred.unique().tolist()) == {-1.0, 1.0}
+    assert (inferred == label).double().mean() > 0.95
+
+
 def test_what_stands_at_a_missing_number_says_nothing(generator):
     model, batch = shaken(made(), generator, 0.3), draw(6, generator)
     mask = torch.ones(6, 3, dtype=torch.bool)
@@ -143,6 +159,7 @@ WRONG = {
     "bound": {"bound": "iwae"},
     "posterior 'gaussian' with prior 'vamp'": {"prior": "vamp", "posterior": "iaf"},
     "latent, width and components": {"latent": 0},
+    "semi_supervised with label_values": {"label_values": (0.0, 1.0)},
     "set one or the other": {"bound": "importance_weighted", "free_bits": 0.1},
 }
 
@@ -156,3 +173,5 @@ def test_impossible_settings_are_refused(message):
 def test_there_must_be_something_to_infer():
     with pytest.raises(ConfigError, match="Expected a property to infer"):
         ArrayVAE(3, 0, replace(SMALL, semi_supervised=True))
+    with pytest.raises(ConfigError, match="Train with semi_supervised"):
+        made().infer_condition(Batch({VALUES: torch.zeros(1, 3)}))

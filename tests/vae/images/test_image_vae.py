@@ -88,6 +88,8 @@ def test_the_bound_lies_below_the_evidence_and_meets_it_at_the_exact_posterior(d
     batch = model.networks.data(50, generator)
     evidence = model.networks.evidence(batch)
     torch.testing.assert_close(model.bound(batch), evidence, rtol=0, atol=1e-9)
+    with pytest.raises(ConfigError, match="1 or more importance samples, got 0"):
+        model.bound(batch, 0)
     model.settings = replace(model.settings, misfit=0.1)
     assert (model.bound(batch) - evidence).abs().min() > 1e-3
     torch.testing.assert_close(model.bound(batch, misfit=0.0), evidence, rtol=0, atol=1e-9)
