@@ -39,3 +39,9 @@ def test_a_wrong_model_is_told_and_a_domain_without_weights_has_none(cli):
     assert other.code == 4
     assert "weights for molecules" in other.err
     assert json.loads(cli("properties", "proteins", "--json").out)["conditions"] == []
+
+
+def test_a_predictor_is_told_from_a_model(cli, workspace):
+    told = cli("properties", "pointclouds", "--model", workspace.folder / "predictor")
+    assert told.code == 4
+    assert "holds a predictor of measured. Pass it to --predictor as NAME=" in told.err
