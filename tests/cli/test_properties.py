@@ -13,6 +13,7 @@ from sciencegen.api.science.forms import domain_of
 @pytest.mark.parametrize("domain", ["molecules", "proteins", "galaxies"])
 def test_every_property_is_listed_with_its_unit_and_meaning(cli, domain):
     listed = cli("properties", domain).out
+    assert re.split("  +", listed.splitlines()[0])[3:5] == ["tolerance", "conditioned"]
     rows = {line.split()[0]: line for line in listed.splitlines()}
     for name, one in domain_of(domain).properties.items():
         cells = re.split("  +", rows[name])
