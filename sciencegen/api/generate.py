@@ -137,7 +137,8 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
     def write(path: Path, overwrite: bool) -> None:
         request.write(generation, request.open(str(path), overwrite), chunks)
 
-    return Result(pd.DataFrame(columns), generation.summary(), tuple(request.draws.notes), write)
+    notes = (*request.draws.notes, *generation.notes)
+    return Result(pd.DataFrame(columns), generation.summary(), notes, write)
 
 
 def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest:

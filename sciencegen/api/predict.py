@@ -62,7 +62,7 @@ def predict(
     """
     chosen = build_settings(PredictSettings, options)
     settings = ScoreSettings(predictors=_by_name(domain, predictors), **chosen.model_dump(exclude_unset=True))
-    return collect(resolve_score(domain, items, settings, verb="predict", carried=True))
+    return collect(resolve_score(domain, items, settings, verb="predict"))
 
 
 def _by_name(domain: str, predictors: str | Path | Mapping[str, str]) -> dict[str, str]:

@@ -32,9 +32,9 @@ Items = str | Path | Sequence[str]
 class ScoreRequest:
     """A checked request to score items.
 
-    domain: the name of the items' domain. task: names, predictors and oracles. source: a file or rows. column: the
-    column of items in a file. carried: whether to copy the other columns of a table. origin: provenance, for files
-    that can hold it.
+    domain: the name of the items' domain. task: names, predictors and oracles. source: a file or rows; a table's other
+    columns are copied, unless items are written as texts of a form. column: the column of items in a file. origin:
+    provenance, for files that can hold it.
     """
 
     domain: str
@@ -42,7 +42,6 @@ class ScoreRequest:
     source: Path | Sequence[Row]
     origin: Origin
     column: str | None = None
-    carried: bool = False
 
     def scoring(self) -> Scoring:
         """The scores, chunk by chunk."""
@@ -59,7 +58,7 @@ class ScoreRequest:
             return iter(self.source)
         path, wild_type = self.source, self.task.wild_type
         rows = read_rows_of(domain_of(self.task.domain), path, self.column, wild_type)
-        if not self.carried or self.task.domain != self.domain or not path.name.lower().endswith(READ_TABLES):
+        if self.task.whole or self.task.domain != self.domain or not path.name.lower().endswith(READ_TABLES):
             return rows
         table = read_table(path, columns_of(domain_of(self.domain), wild_type), self.column, with_cells=True)
         return (replace(row, cells=one.cells) for row, one in zip(rows, table, strict=True))
@@ -112,9 +111,8 @@ def score(domain: str, items: Items, names: str | Sequence[str] = (), **options:
 
 
 def resolve_score(
-    domain: str, items: Items, settings: ScoreSettings, *, verb: str = "score", whole: bool = False,
-    carried: bool = False, called: str = "",
-) -> ScoreRequest:  # fmt: skip
+    domain: str, items: Items, settings: ScoreSettings, *, verb: str = "score", whole: bool = False, called: str = ""
+) -> ScoreRequest:
     """Check the settings and resolve names to oracles; a wrong name is an error before a row is read.
 
     A file is read in the form that a predictor needs, if the file has that form, or in the only form that can read
@@ -126,7 +124,7 @@ def resolve_score(
     source: Path | Sequence[Row] = items if isinstance(items, Path) else given_rows(items)
     origin = origin_of_given(verb, [f"of {called or (plain_path(str(path)) if path else 'given items')}"])
     task = scoring_task(formed, settings, whole, further)
-    return ScoreRequest(domain, task, source, origin, settings.column, carried)
+    return ScoreRequest(domain, task, source, origin, settings.column)
 
 
 def collect(request: ScoreRequest) -> Scored:

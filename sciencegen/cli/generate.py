@@ -133,6 +133,8 @@ def generate(
         say(f"note: {note}")
     with progress("generating", record.n) as advance:
         summary = request.write(generation, writer, generation, advance)
+    for note in generation.notes:
+        say(f"note: {note}")
     summarize(summary, output, as_json)
     if summary["written"] < record.n:
         unplaced = writer.left_out if record.scaffold else 0

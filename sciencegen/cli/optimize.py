@@ -11,6 +11,9 @@ from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
 from sciencegen.cli.output import FewerResults
 
+METHODS = ("evolution", "latent_evolution", "bayes", "cma", "ascent", "hill_climb", "prior")
+"""The names in `optimization.search`, repeated here because importing it takes seconds."""
+
 Goal = Annotated[
     list[str] | None,
     typer.Option(
@@ -30,7 +33,9 @@ def optimize(
         int | None, typer.Option(help="Maximum number of distinct items to score. [default: 5000]")
     ] = None,
     n: Annotated[int | None, typer.Option("-n", help="Candidates to return. [default: 100]")] = None,
-    method: Annotated[str | None, typer.Option(help="Search method. [default: evolution]")] = None,
+    method: Annotated[
+        str | None, typer.Option(help=f"{', '.join(METHODS)}, or an installed plugin. [default: evolution]")
+    ] = None,
     control: Annotated[
         list[str] | None, typer.Option(help="Methods to run at the same budget, for comparison, a,b.")
     ] = None,

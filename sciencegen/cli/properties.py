@@ -11,8 +11,8 @@ from sciencegen.cli import options
 def properties(domain: options.Domain, model: options.Model = None, as_json: options.Json = False) -> None:
     """List the names for --where, --goal and --with: properties with unit, range in the data and meaning.
 
-    The column +- is the tolerance of `name = x`. The column told marks properties that the model is conditioned on;
-    the others only filter its draws.
+    The column tolerance is that of `name = x`. The column conditioned marks properties that the model is conditioned
+    on; the others only filter its draws.
     """
     from sciencegen.api.properties import properties_of, range_text
 
@@ -20,7 +20,7 @@ def properties(domain: options.Domain, model: options.Model = None, as_json: opt
     if as_json:
         print(json.dumps(found.to_json()))
         return
-    header = ("name", "unit", "data", "+-", "told", "meaning")
+    header = ("name", "unit", "data", "tolerance", "conditioned", "meaning")
     cells = []
     for one in found.properties:
         condition = "yes" if one.name in found.conditions else ""
@@ -34,7 +34,7 @@ def properties(domain: options.Domain, model: options.Model = None, as_json: opt
     lists = {
         "further conditions of the model": found.conditions,
         "also computed": found.further,
-        "scores by the model": found.knows,
+        "computed by the model": found.knows,
         "shipped predictors": [f"--predictor {name}={folder}" for name, folder in found.predicted.items()],
     }
     for title, names in lists.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -9,9 +10,13 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import say
 from sciencegen.cli.output import FewerResults
+from sciencegen.errors import Stopped
 
 DRY_FLAGS = {"-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--touch", "--dag", "--rulegraph", "--summary"}
 """Flags of Snakemake with which nothing is computed."""
+
+CONTINUES = "early: the same command continues the run"
+"""Follows "stopped" when a signal ends the run."""
 
 
 def run(
@@ -28,7 +33,13 @@ def run(
     """
     from sciencegen.api.run import run as run_workflow
 
-    finished = run_workflow(domain, config, profile=profile, results=results, flags=ctx.args)
+    try:
+        finished = run_workflow(domain, config, profile=profile, results=results, flags=ctx.args)
+    except KeyboardInterrupt:  # its message follows Snakemake's own on the interrupted job
+        raise Stopped(signal.SIGINT, CONTINUES) from None
+    except Stopped as stop:
+        stop.args = (CONTINUES,)
+        raise
     if finished.report is not None and not DRY_FLAGS & set(ctx.args):
         say(
             f"{'fewer than requested' if finished.fewer else 'done'}; the report, beside candidates and metrics in "

@@ -101,7 +101,7 @@ class Destination:
 def score_items(
     domain: str, source: str, format: str | None, place: Destination, flags: Mapping[str, Any], verb: str = "score"
 ) -> None:
-    """Score every item of a file. `predict` also copies the other columns of an input table to an output table."""
+    """Score every item of a file, and copy the other columns of an input table to an output table."""
     from sciencegen.config import ScoreSettings
 
     record = options.settings_from(ScoreSettings, None, **flags)
@@ -116,8 +116,7 @@ def score_items(
     whole, called = writes_structures(place.output), "standard input" if source == "-" else ""
     ending = partial(input_ending, domain, format, column=record.column)
     with input_path(source, ending, reads_folders(domain)) as path:
-        carried = verb == "predict" and not whole
-        request = resolve_score(domain, path, record, verb=verb, whole=whole, carried=carried, called=called)
+        request = resolve_score(domain, path, record, verb=verb, whole=whole, called=called)
         scoring = request.scoring()
         writer = request.open(scoring, place.output, place.force)
         with progress("scoring") as advance:

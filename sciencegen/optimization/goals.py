@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from sciencegen.errors import ConfigError
 from sciencegen.items import Direction
@@ -148,7 +149,7 @@ def parse_condition(
 def parse_goals(
     texts: Sequence[str], tolerances: Mapping[str, float] | None = None, scales: Mapping[str, float] | None = None
 ) -> list[Goal]:
-    """Parse several goals; each objective may occur once."""
+    """Parse several goals; each objective may occur once, and constraints on one oracle must have a common value."""
     goals = [parse_goal(text, tolerances, scales) for text in texts]
     if not goals:
         raise ConfigError(f"Expected at least one goal, got none. Pass `goals` with {GRAMMAR}.")
@@ -156,7 +157,18 @@ def parse_goals(
     twice = sorted({name for name in objectives if objectives.count(name) > 1})
     if twice:
         raise ConfigError(f"Expected each objective once, got {', '.join(twice)} more than once. Remove all but one.")
+    _check_consistent([goal for goal in goals if goal.is_constraint])
     return goals
+
+
+def _check_consistent(constraints: Sequence[Goal]) -> None:
+    """Raise an error for two constraints on one oracle that no value can meet together."""
+    for one, other in combinations(constraints, 2):
+        if one.name == other.name and max(one.low, other.low) > min(one.high, other.high):
+            raise ConfigError(
+                f"Expected goals that one value of {one.name} can meet, got '{one.text}' and '{other.text}', which "
+                "exclude each other. Remove or change one of them."
+            )
 
 
 def _parse_interval(

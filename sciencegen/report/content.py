@@ -126,7 +126,8 @@ class Trace:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number with reference values. meaning: one sentence; direction: which values are better, None if neither."""
+    """A number with reference values. meaning: one sentence; direction: which values are better, None if neither.
+    samples: number of samples that it was measured on, shown beside references."""
 
     name: str
     value: float | None
@@ -137,6 +138,7 @@ class Metric:
     lower: float | None = None
     upper: float | None = None
     command: str = ""
+    samples: int | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ def metrics_table(records: Sequence[Metric]) -> str:
     """One row per metric: value and interval, references (ticked if reached), and which values are better. The latter
     two columns are left out if no metric has them."""
     referred, directed = any(one.references for one in records), any(one.direction for one in records)
-    names = ["Metric", "This run", *(["References"] if referred else []), *(["Reads as"] if directed else [])]
+    names = ["Metric", "Value", *(["References"] if referred else []), *(["Reads as"] if directed else [])]
     head = "".join(element("th", name, scope="col") for name in names)
     rows = "\n".join(_metric_row(record, referred, directed) for record in records)
     caption = '<caption class="sr">Metrics with references</caption>'
@@ -37,6 +37,8 @@ def _metric_row(record: Metric, referred: bool, directed: bool) -> str:
     value = escape(with_unit_after(number(record.value), record.unit))
     if record.lower is not None and record.upper is not None:
         value += element("span", f"{escape(number(record.lower))} to {escape(number(record.upper))}", class_="interval")
+    if record.references and record.samples is not None:
+        value += element("span", f"of {record.samples:,} samples", class_="interval")
     references = "".join(_reference(record, label, reference) for label, reference in record.references.items())
     reference_list = element("ul", references, class_="references") if references else MISSING
     more = element("td", reference_list) if referred else ""
@@ -50,13 +52,9 @@ def with_unit_after(text: str, unit: str) -> str:
 
 
 def _reference(record: Metric, label: str, reference: float) -> str:
-    """A reference value, marked if this run is at least as good."""
+    """A reference value, marked if the value is at least as good."""
     reached = False
     if record.direction is not None and record.value is not None:
         reached = record.value >= reference if record.direction == "maximize" else record.value <= reference
-    mark = (
-        '<span class="reached" title="this run is at least as good">✓<span class="sr"> reached</span></span>'
-        if reached
-        else ""
-    )
+    mark = '<span class="reached" title="at least as good">✓<span class="sr"> reached</span></span>' if reached else ""
     return f"<li>{escape(label)} <b>{escape(number(reference))}</b>{mark}</li>"

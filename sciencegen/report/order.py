@@ -33,7 +33,7 @@ SECTIONS = (
         "rounds",
         "Rounds",
         "Round by round",
-        "What was measured, and how well it had been foreseen: on the diagonal prediction and measurement agree.",
+        "What was measured, and how well it was predicted: on the diagonal prediction and measurement agree.",
         round_sections.rounds,
     ),
     Section(
@@ -42,8 +42,8 @@ SECTIONS = (
         "The next plate",
         "What to measure next, likely to be best or worth learning from: with what is expected of one measurement, and "
         "within which 90 % interval. Rows are in the order of picking: the first ten are a plate of ten. The source "
-        "says how an item was made; 'offered' are candidates of the search, 'control' is yours. In domain is what lies "
-        "no farther from what a predictor learned from than most of that does from the rest.",
+        "says how an item was made; 'offered' are candidates of the search, 'control' is yours. In domain: as close to "
+        "the training data as most training items are to each other.",
         round_sections.plate,
     ),
     Section(

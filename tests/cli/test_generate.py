@@ -10,6 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sciencegen.api.models.folder import load_model
+from sciencegen.api.sampling import generation
+from sciencegen.api.sampling.known import training_texts
+from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.tables import read_table
 from sciencegen.domains import load_domain
 from tests.cli.conftest import Workspace
@@ -29,6 +33,17 @@ def test_n_counts_distinct_accepted_items_that_satisfy_the_condition(cli, worksp
     assert (table["height"] >= 0).all()
     assert "isn't conditioned on 'height'" in result.err
     assert all(float(np.mean([float(p.split()[0]) for p in item.split(";")])) > 0 for item in table["item"])
+
+
+def test_a_training_item_among_the_draws_is_noted(cli, workspace, monkeypatch):
+    generate(cli, workspace, "-n", 3, "-o", "plain.csv")
+    text = pd.read_csv("plain.csv")["item"][1]
+    learned = training_texts(load_model("pointclouds", workspace.model, "cpu"))
+    assert set(PreparedDataset.load(workspace.folder / "data").items("train")) == learned
+    monkeypatch.setattr(generation, "training_texts", lambda model: learned | {text})
+    result = generate(cli, workspace, "-n", 3, "-o", "again.csv")
+    assert Path("again.csv").read_bytes() == Path("plain.csv").read_bytes()
+    assert f"note: 1 of 3 items are training items of the model ({workspace.folder / 'data'})" in result.err
 
 
 def test_the_model_hears_the_condition(cli, workspace):

@@ -8,7 +8,10 @@ import pytest
 import typer.main
 
 from sciencegen import config
+from sciencegen.cli import optimize
 from sciencegen.cli.main import app
+from sciencegen.domains import DOMAINS
+from sciencegen.optimization.search import METHODS
 from tests.toy import REPOSITORY
 
 
@@ -40,6 +43,14 @@ def test_defaults_of_settings_are_shown(cli):
     shown = cli("optimize", "--help").out
     for default in ("[default: 5000]", "[default: 100]", "[default: evolution]", "[default: 512]"):
         assert default in shown
+
+
+def test_choices_are_those_of_the_tables(cli, monkeypatch):
+    """The help repeats them, since it imports no heavy library."""
+    monkeypatch.setenv("COLUMNS", "400")
+    assert tuple(METHODS) == optimize.METHODS
+    assert ", ".join(METHODS) in cli("optimize", "--help").out
+    assert ", ".join(DOMAINS) in cli("score", "--help").out
 
 
 RECORDS = {

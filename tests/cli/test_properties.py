@@ -13,6 +13,7 @@ from sciencegen.api.science.forms import domain_of
 @pytest.mark.parametrize("domain", ["molecules", "proteins", "galaxies"])
 def test_every_property_is_listed_with_its_unit_and_meaning(cli, domain):
     listed = cli("properties", domain).out
+    assert re.split("  +", listed.splitlines()[0])[3:5] == ["tolerance", "conditioned"]
     rows = {line.split()[0]: line for line in listed.splitlines()}
     for name, one in domain_of(domain).properties.items():
         cells = re.split("  +", rows[name])
@@ -39,3 +40,9 @@ def test_a_wrong_model_is_told_and_a_domain_without_weights_has_none(cli):
     assert other.code == 4
     assert "weights for molecules" in other.err
     assert json.loads(cli("properties", "proteins", "--json").out)["conditions"] == []
+
+
+def test_a_predictor_is_told_from_a_model(cli, workspace):
+    told = cli("properties", "pointclouds", "--model", workspace.folder / "predictor")
+    assert told.code == 4
+    assert "holds a predictor of measured. Pass it to --predictor as NAME=" in told.err

@@ -26,6 +26,25 @@ def test_names_of_rows_stay_with_them(cli, workspace):
     assert pd.read_csv("s.csv")["id"].tolist() == ["a", "b", "c"]
 
 
+def test_a_tables_own_columns_stay_with_a_score_but_ours_win(cli, workspace):
+    table = pd.read_csv(workspace.folder / "clouds.csv")[["cloud", "measured"]][:2]
+    table.assign(name=["a", "b"], height=9.0, note=["x, y", "z"]).to_csv("named.csv", index=False)
+    result = cli("score", "pointclouds", "named.csv", "--with", "height", "-o", "s.csv")
+    found = pd.read_csv("s.csv")
+    assert list(found) == ["item", "line", "id", "height", "cloud", "measured", "name", "note"]
+    assert found["note"].tolist() == ["x, y", "z"]
+    assert (found["height"] != 9).all()
+    assert "aren't copied, since scores have these names: height" in result.err
+
+
+def test_a_table_of_items_only_gets_no_further_columns(cli, workspace):
+    pd.read_csv(workspace.folder / "clouds.csv")[["cloud"]][:2].rename(columns={"cloud": "item"}).to_csv(
+        "i.csv", index=False
+    )
+    assert cli("score", "pointclouds", "i.csv", "--with", "height", "-o", "s.csv").code == 0
+    assert list(pd.read_csv("s.csv")) == ["item", "line", "height"]
+
+
 def test_a_crash_costs_its_own_row_only(cli, workspace):
     lines = pd.read_csv(workspace.folder / "clouds.csv")["cloud"].tolist()[:300]
     text = "\n".join([*lines[:150], "crash", *lines[150:]])

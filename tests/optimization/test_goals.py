@@ -83,6 +83,19 @@ def test_lists_of_goals():
         parse_goals([])
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [["logp <= 3", "logp >= 4"], ["maximize qed", "sa in 1..2", "sa = 3 +- 0.5"], ["a >= 2", "b <= 1", "a <= 1"]],
+)
+def test_constraints_that_exclude_each_other_are_refused(texts):
+    with pytest.raises(ConfigError, match=r"exclude each other\. Remove or change one"):
+        parse_goals(texts)
+
+
+def test_constraints_with_a_common_value_are_kept():
+    assert len(parse_goals(["logp <= 3", "logp >= 3", "logp = 3", "maximize logp", "logp in domain", "sa >= 9"])) == 6
+
+
 def test_violation_is_zero_exactly_where_satisfied_and_relative_elsewhere():
     goal = parse_goal("mw in 300..500")
     for value in (300, 400, 500, 299, 501, 0, 1000):

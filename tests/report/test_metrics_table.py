@@ -13,3 +13,8 @@ def test_a_column_of_metrics_that_would_be_empty_is_left_out():
     assert heads(Metric("count", 5), Metric("loss", 0.2)) == []
     assert heads(Metric("count", 5), Metric("loss", 0.2, direction="minimize")) == ["Reads as"]
     assert heads(Metric("count", 5), Metric("loss", 0.2, references={"data": 0.1})) == ["References"]
+
+
+def test_a_metric_with_references_names_its_number_of_samples():
+    assert "of 30,000 samples" in metrics_table([Metric("d", 0.2, references={"other": 0.1}, samples=30_000)])
+    assert "samples" not in metrics_table([Metric("d", 0.2, samples=30_000)])

@@ -49,10 +49,12 @@ RUNNABLE = {
 changed = partial(edited, config=RUNNABLE)
 
 
-def start(place, *flags, config=RUNNABLE):
+def start(place, *flags, config=RUNNABLE, **options):
     place.write(config)
     words = [sys.executable, "-c", DRIVER, "run", "molecules", "--config", "config.yaml", *flags]
-    return subprocess.Popen(words, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        words, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
 
 
 def finish(process):
@@ -124,12 +126,25 @@ def test_the_same_command_goes_on_after_kill_9(call, place, victim):
     assert len(place.calls("train")) == 2
 
 
+def test_ctrl_c_ends_in_a_line_that_says_how_to_continue(place):
+    """A terminal sends SIGINT to all processes of the run."""
+    (place.folder / "slow").write_text("train 100")
+    process = start(place, process_group=0)
+    job = wait_for(place, "train")
+    os.killpg(process.pid, signal.SIGINT)
+    code, said, heard = finish(process)
+    assert (code, said) == (130, "")
+    assert heard.splitlines()[-1] == "stopped early: the same command continues the run"
+    assert not psutil.pid_exists(job)
+
+
 def test_sigterm_ends_everything_below(place):
     (place.folder / "slow").write_text("train 100")
     process = start(place)
     job = wait_for(place, "train")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 143
+    code, _, heard = finish(process)
+    assert (code, heard.splitlines()[-1]) == (143, "stopped early: the same command continues the run")
     assert not psutil.pid_exists(job)
 
 

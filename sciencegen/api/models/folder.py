@@ -224,6 +224,11 @@ def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
     if not isinstance(config, dict):
         raise IncompatibleError(f"Expected a model's settings in {run / CONFIG}, found something else.")
     check_format(config.get("format_version"), str(run / CONFIG))
+    if "target" in config and "recipe" not in config:
+        raise IncompatibleError(
+            f"Expected a generative model, {run.path} holds a predictor of {config['target']}. Pass it to `predictors` "
+            f"as NAME={run.path}."
+        )
     if config.get("domain") != domain:
         raise IncompatibleError(f"Expected weights for {domain}, {run.path} holds weights for {config.get('domain')}.")
     recipe = find_recipe(domain_of(domain), config.get("recipe"), IncompatibleError)

@@ -13,6 +13,7 @@ from sciencegen.api.models.folder import CONFIG, METRICS, reference_to
 from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.predictors.inputs import UsableRows
 from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.left_out import LeftOut
 from sciencegen.api.science.naming import Numbering, name_conflicts, names_of, parse_texts
 from sciencegen.api.science.workers import InDomain, describe
 from sciencegen.config import PredictorSettings
@@ -123,5 +124,7 @@ def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -
     texts, features, groups = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
     own = None if features[0] is None else np.stack(features)
-    notes = [*numbering.notes, *conflicts.notes]
+    left_out = LeftOut(domain_of(domain))
+    left_out.look([row for row, _ in pairs])
+    notes = [*left_out.notes, *numbering.notes, *conflicts.notes]
     return UsableRows([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciencegen.api.models.folder import METRICS
 from sciencegen.api.reports.notes import progress_name
 from sciencegen.api.science.letters import picture
 from sciencegen.data.spacing import evenly_spaced
@@ -156,21 +158,30 @@ def traces(run: RunContents) -> list[Trace]:
 
 
 def metrics(run: RunContents) -> list[Metric]:
-    """The evaluation's metrics, and those of the model's folder that the evaluation lacks, with their meanings."""
+    """The evaluation's metrics, and those of the model's training that the evaluation lacks, with their meanings."""
     sets = run.domain.reference_sets
     notes = {} if sets is None else sets.notes
     against = run.metrics.get("against", "")
     command = f"sciencegen evaluate {run.settings.domain} samples.parquet --against {against}" if against else ""
-    made = []
-    of_model = {name: value for name, value in run.model_metrics.items() if name not in run.metrics}
-    for source, values in ((command, run.metrics), ("", of_model)):
-        for name, value in values.items():
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                meaning, direction, references = notes.get(name, MetricNote(""))
-                made.append(
-                    Metric(name, value, references=references, meaning=meaning, direction=direction, command=source)
-                )
+    made, samples = [], run.metrics.get("count")
+    for name, value in _numbers(run.metrics).items():
+        meaning, direction, references = notes.get(name, MetricNote(""))
+        count = None if samples is None else int(samples)
+        made.append(Metric(name, value, "", references, meaning, direction, command=command, samples=count))
+    # A shipped model's figures of earlier draws say nothing about this run's.
+    of_model = {} if "samples" in run.model_metrics else _numbers(run.model_metrics)
+    for name, value in of_model.items():
+        if name not in run.metrics:
+            meaning, direction, _ = notes.get(name, MetricNote(""))
+            meaning = "; ".join(filter(None, [meaning, f"from the model's {METRICS}"]))
+            made.append(Metric(name, value, meaning=meaning, direction=direction))
     return made
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: value for name, value in values.items() if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
 
 
 def calibrations(run: RunContents) -> list[Calibration]:

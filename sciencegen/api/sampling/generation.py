@@ -11,6 +11,7 @@ import numpy as np
 from sciencegen.api.models.folder import name_columns
 from sciencegen.api.sampling.draws import Draws, steerable
 from sciencegen.api.sampling.judge import Judge, Judged
+from sciencegen.api.sampling.known import known_notes, training_texts
 from sciencegen.api.sampling.ranking import in_groups, particles_of
 from sciencegen.api.sampling.request import DrawRequest
 from sciencegen.data.deduplication import FirstOccurrences, hash_keys
@@ -44,6 +45,7 @@ class Generation:
         self.values, self.columns = request.values, request.columns
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
+        self.training, self.known = frozenset[str]() if few else training_texts(self.model), 0
         self.draws = self._draws(few)
 
     def _draws(self, few: bool) -> Draws:
@@ -164,9 +166,15 @@ class Generation:
 
     def _append(self, chunk: dict[str, list[Cell]], text: str, values: Sequence[Cell]) -> None:
         self.written += 1
+        self.known += text in self.training
         called = [names[0] for names in self.naming([text]).values()]
         for name, value in zip(self.columns, [text, *called, *values], strict=True):
             chunk[name].append(value)
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes on the written rows, known after the last one."""
+        return known_notes(self.known, self.written, self.model)
 
     def summary(self) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in COUNTS}

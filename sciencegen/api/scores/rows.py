@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any
 
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.science.forms import domain_of, plain_text
+from sciencegen.api.science.left_out import LeftOut
 from sciencegen.api.science.naming import Numbering, names_of, parse_texts
 from sciencegen.api.science.workers import InDomain
 from sciencegen.config import ITEM_TIMEOUT_S, ScoreSettings
@@ -22,9 +23,6 @@ from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.scoring.oracles import Oracle, Score, cells_of, with_annotations
 
 ROWS_PER_TASK = 256
-
-SHOWN = 5
-"""Number of lines that a note lists."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,6 @@ class Scoring:
 
     def __init__(self, task: ScoringTask, rows: Iterable[Row]) -> None:
         self.task, science = task, domain_of(task.domain)
-        self._left_out = science.items.left_out
         extra = with_annotations(task.names, task.predictors)
         peeked = list(islice(rows := iter(rows), PEEK_ROWS))
         self.rows = chain(peeked, rows)
@@ -131,19 +128,12 @@ class Scoring:
         self.numbering = Numbering(self.variants)
         self.first_refused: Refused | None = None
         self.first_failure: Refused | None = None
-        self.left_out: Counter[str] = Counter()
-        self._first: dict[str, list[int]] = {}
+        self.left_out = LeftOut(science)
 
     @property
     def notes(self) -> list[str]:
         """Notes on ignored parts of scored rows, and on refused rows; complete after the last chunk."""
-        return [*self.own.notes, *self._left_out_notes(), *self.numbering.notes]
-
-    def _left_out_notes(self) -> list[str]:
-        return [
-            f"{count} rows hold {what}: line {', '.join(map(str, self._first[what]))}{' ...' * (count > SHOWN)}"
-            for what, count in self.left_out.items()
-        ]
+        return [*self.own.notes, *self.left_out.notes, *self.numbering.notes]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         waiting: deque[Row] = deque()
@@ -185,9 +175,7 @@ class Scoring:
                 refused.append((row.line, row.text, result.reason))
                 continue
             self.scored += 1
-            if what := self._left_out(row.text):
-                self.left_out[what] += 1
-                self._first[what] = [*self._first.get(what, ()), row.line][:SHOWN]
+            self.left_out.look([row])
             text, scores = result
             values["item"].append(text)
             values["line"].append(row.line)

@@ -78,7 +78,7 @@ class GeometryRepresentation(Completing):
             return geometry
         unknown = sorted(set(geometry.numbers.tolist()) - set(self.elements.tolist()))
         if unknown:
-            return Refusal(f"holds {', '.join(symbols(unknown))}, which the model's training set has not")
+            return Refusal(f"holds {', '.join(symbols(unknown))}, absent from the training set")
         if len(geometry) > max(self.sizes):
             return Refusal(f"{len(geometry)} atoms with its hydrogens; the model has seen at most {max(self.sizes)}")
         return geometry

@@ -37,7 +37,7 @@ _UNSANITIZED.removeHs = False
 
 
 def parse(text: str) -> Chem.Mol | Refusal:
-    """Parse a SMILES string to a standardized molecule: the largest organic fragment, neutral if possible."""
+    """Parse a SMILES string to a standardized molecule: its largest fragment (carbon first), neutral if possible."""
     refusal = _refuse_text(text)
     if refusal is not None:
         return refusal
@@ -148,7 +148,8 @@ def key(molecule: Chem.Mol) -> str:
 
 def left_out(text: str) -> str:
     """Description of what `parse` removes from a SMILES string, "" for nothing."""
-    return "several molecules (salts, solvents, mixtures), of which the largest organic one is taken" * ("." in text)
+    several = "several molecules (salts, solvents, mixtures), of which the largest is taken, those with carbon first"
+    return several if "." in text else ""
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,11 @@ METRIC_NOTES: dict[str, MetricNote] = {
     "unique@1k": MetricNote("distinct among the first 1,000", "maximize", {"CharRNN": 1.0, "VAE": 1.0}),
     "unique@10k": MetricNote("distinct among the first 10,000", "maximize", {"CharRNN": 0.999, "VAE": 0.998}),
     "novelty": MetricNote("distinct ones that the training set lacks", "maximize", {"CharRNN": 0.842, "VAE": 0.695}),
-    "fcd": MetricNote("Fréchet distance of ChemNet activations", "minimize", {"CharRNN": 0.073, "VAE": 0.099}),
+    "fcd": MetricNote(
+        "Fréchet distance of ChemNet activations; it falls with the number of samples, published values have 30,000",
+        "minimize",
+        {"CharRNN": 0.073, "VAE": 0.099},
+    ),
     "snn": MetricNote("mean similarity to the nearest held-out molecule", None, {"CharRNN": 0.602, "VAE": 0.626}),
     "fragment_similarity": MetricNote("cosine of BRICS fragment counts", "maximize", {"CharRNN": 1.0, "VAE": 0.999}),
     "scaffold_similarity": MetricNote(

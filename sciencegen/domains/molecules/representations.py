@@ -62,7 +62,7 @@ class SelfiesRepresentation(Representation):
             return symbols
         unknown = self.vocabulary.unknown(symbols)
         if unknown:
-            return Refusal(f"holds {', '.join(unknown)}, which the model's training set has not")
+            return Refusal(f"holds {', '.join(unknown)}, absent from the training set")
         tokens = [*self.vocabulary.read(symbols), END]
         if len(tokens) > self.length:
             return Refusal(f"{len(tokens)} tokens; the model reads at most {self.length}")

@@ -21,6 +21,14 @@ def test_rows_need_an_item_and_a_value():
     assert usable.groups == DOMAIN.regression.groups([DOMAIN.items.parse(CLOUD)])
 
 
+def test_a_note_counts_the_salts_that_were_stripped():
+    rows = [Row(2, "CCO.Cl", {"y": 1.0}), Row(3, "CCN", {"y": 2.0}), Row(4, "[Na+].[Cl-]", {"y": 3.0})]
+    usable = usable_rows("molecules", rows, PredictorSettings(table="t.csv", target="y", threads=1))
+    assert usable.texts == ("CCO", "CCN", "Cl")
+    what = "several molecules (salts, solvents, mixtures), of which the largest is taken, those with carbon first"
+    assert usable.notes == [f"2 rows hold {what}: line 2, 4"]
+
+
 def test_a_target_that_no_row_has_is_an_error_with_the_columns():
     with pytest.raises(DataError, match="measured"):
         usable_rows("pointclouds", [Row(1, CLOUD, {"measured": 1.0})], PredictorSettings(table="t", target="mesured"))

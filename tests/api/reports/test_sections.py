@@ -17,6 +17,17 @@ def test_a_figure_of_the_model_gives_way_to_the_run_s_own(tmp_path):
     shown = metrics(RunContents(tmp_path, RunSettings(domain="molecules")))
     assert [(record.name, record.value) for record in shown] == [("fcd", 2.5), ("reconstruction_held_out", 0.9)]
     assert "moses/test" in shown[0].command
+    assert "model's metrics.json" in shown[1].meaning
+
+
+def test_a_shipped_model_s_figures_are_not_the_run_s(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "metrics.json").write_text(json.dumps({"count": 200.0, "fcd": 9.5, "against": "moses/test"}))
+    shipped = {"count": 30000.0, "unique@10k": 0.9987, "novelty": 0.87, "samples": "raw30k.csv"}
+    (tmp_path / "model/metrics.json").write_text(json.dumps(shipped))
+    shown = metrics(RunContents(tmp_path, RunSettings(domain="molecules")))
+    assert [(record.name, record.samples) for record in shown] == [("count", 200), ("fcd", 200)]
+    assert "falls with the number of samples" in shown[1].meaning
 
 
 def test_a_goal_of_a_predictor_s_domain_hides_no_other_of_its_name(tmp_path):

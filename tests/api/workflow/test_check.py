@@ -66,6 +66,7 @@ TYPOS = {
         ("optimize.goals", ["sa < 3"], "optimize: Expected a goal like"),
         ("optimize.goals", ["similarity to xyz >= 0.4"], "optimize: Expected a molecule to compare with"),
         ("optimize.goals", [], "optimize: Expected at least one goal"),
+        ("optimize.goals", ["logp <= 3", "logp >= 4"], "optimize: .*exclude each other"),
         ("optimize.method", "evoluton", "optimize: .*Did you mean 'evolution'"),
         ("optimize.controls", ["hill_clim"], "optimize: .*Did you mean 'hill_climb'"),
         ("optimize.settings", {"populaton": 8}, "optimize: .*Did you mean 'population'"),

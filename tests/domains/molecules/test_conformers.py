@@ -36,7 +36,7 @@ def test_molecules_get_atoms_bonds_and_no_geometry_yet(representation, qm9_molec
 @pytest.mark.parametrize(
     ("smiles", "reason"),
     [
-        ("CCS", "S, which the model's training set has not"),
+        ("CCS", "S, absent from the training set"),
         ("C" * 12, "the model has seen at most"),
         ("C" * 201, "atoms"),
     ],

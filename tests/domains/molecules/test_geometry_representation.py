@@ -94,7 +94,7 @@ def test_conditions_are_standardized(representation):
 def test_unknown_elements_and_flat_molecules_are_refused(representation):
     chloride = with_structure(Chem.MolFromSmiles("CCl")).molecule
     refusals = representation.encode([chloride, Chem.MolFromSmiles("C")])
-    assert refusals[0] == Refusal("holds Cl, which the model's training set has not")
+    assert refusals[0] == Refusal("holds Cl, absent from the training set")
     assert "no 3D coordinates" in refusals[1].reason
 
 
