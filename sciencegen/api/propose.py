@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -14,6 +13,7 @@ from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
 from sciencegen.api.campaign.controls import CONTROL, check_controls, with_controls, without_controls
 from sciencegen.api.campaign.history import CampaignState, campaign_state
 from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
+from sciencegen.api.campaign.proposal import Proposal, Proposed, proposed_entries
 from sciencegen.api.campaign.request import (
     HistorySources,
     MeasurementReading,
@@ -31,20 +31,16 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, name_column, variants_of
 from sciencegen.api.search.space import start_items
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
-from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import write_candidates, write_rejected
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
-from sciencegen.data.writers import Refused
-from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace
 from sciencegen.errors import ConfigError
+from sciencegen.files import check_writable
 from sciencegen.items import Cell, Item, Origin
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.goals import Goal
-from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
 from sciencegen.options import ProposeOptions, Texts, takes
@@ -55,50 +51,8 @@ WEIGHS_COSTS = "noisy-ei"
 """The acquisition that weighs costs; the others only respect the limit."""
 
 
-@dataclass(frozen=True)
-class Proposed:
-    """A plate that is not yet written to a file or entered into the journal.
-
-    Parameters
-    ----------
-    domain : Domain
-    table : mapping
-        The plate; its column of values is empty, for the laboratory to fill in.
-    refused : list
-        (line, text, reason) of rows that were not understood.
-    summary : mapping
-        Counts and settings that the plate is based on.
-    entries : list of Entry
-        Entries to add to the campaign's journal.
-    origin : Origin
-        Provenance, for formats that can hold it.
-    names : str
-        The journal's column of names.
-    """
-
-    domain: Domain
-    table: dict[str, list[Cell]]
-    refused: list[Refused]
-    summary: dict[str, Any]
-    entries: list[Entry]
-    origin: Origin
-    names: str = ""
-
-    def write(self, path: str | Path, overwrite: bool = False) -> None:
-        """Write the plate as a table, and `<path>.rejects.csv` if a row was refused."""
-        refused = write_candidates(self.domain, str(path), self.table, overwrite=overwrite, origin=self.origin)
-        write_rejected(str(path), [*self.refused, *refused])
-
-    def enter(self, journal: str | None) -> None:
-        """Add measurements and proposals to the journal, if there is one; adding them again has no effect.
-
-        Call it last: items in the journal are not proposed again, so a plate that was not written must not enter it."""
-        if journal is not None:
-            append(journal, self.entries, self.names)
-
-
 @takes(ProposeSettings)
-def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]) -> Result:
+def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]) -> Proposal:
     """Propose the next plate of a design campaign from what a laboratory measured.
 
     Parameters
@@ -113,9 +67,10 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
 
     Returns
     -------
-    Result
+    Proposal
         The plate as a table with `id`, `item`, an empty column of values, `predicted` with its 90 % interval `lower`
-        to `upper`, and `source`. With a `journal` the plate is entered there.
+        to `upper`, and `source`. With a `journal`, `write` enters the plate there once its file is written; `enter`
+        enters it without a file. Until then the journal is unchanged, and the same plate is proposed again.
 
     Raises
     ------
@@ -138,11 +93,12 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     import pandas as pd
 
     settings = build_settings(ProposeSettings, {"measured": measured, **options})
+    if settings.journal is not None:
+        check_writable(settings.journal, "`journal`")
     found = plan(domain, settings)
-    found.enter(settings.journal)
     table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary  # its place before version 0.2
-    return Result(table, found.summary, tuple(found.summary["notes"]), found.write)
+    return Proposal(table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal)
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
@@ -312,17 +268,6 @@ def _table(
         costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
         table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
     return table
-
-
-def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
-    """The plate's rows as journal entries of round `number`, NaN as None. named: the column of names, or ""."""
-    columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
-    rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
-    finite = lambda value: None if value != value else value  # noqa: E731
-    return [
-        Entry(number, item, "proposed", None, None, finite(predicted), finite(lower), finite(upper), source, name)
-        for item, predicted, lower, upper, source, name in rows
-    ]
 
 
 def _notes(request: ProposeRequest, plate: Plate, table: dict[str, list[Cell]], state: CampaignState) -> list[str]:
