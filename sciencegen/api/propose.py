@@ -283,7 +283,7 @@ def _notes(request: ProposeRequest, plate: Plate, table: dict[str, list[Cell]], 
 
 
 def _scale_notes(plate: Plate) -> list[str]:
-    if not plate.surrogate.endswith(" log-from-above"):  # values to be minimized are negated before they are fitted
+    if plate.scale != "log-from-above":
         return []
     return [
         "most measured values lie close to the best one, and the model's scale ends just beyond it: predictions rank "
