@@ -1,4 +1,4 @@
-"""A proposed plate: its files, and its entries in the journal."""
+"""A proposed plate: its table, its files, and its entries in the journal."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.campaign.history import CampaignState
+from sciencegen.api.campaign.notes import predicted_columns
+from sciencegen.api.campaign.request import ProposeRequest
+from sciencegen.api.science.naming import name_column, variants_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_candidates, write_rejected
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Origin
+from sciencegen.optimization.campaign import Plate
+from sciencegen.optimization.candidate_sources import CandidatePool
 from sciencegen.optimization.journal import Entry, append
 
 
@@ -114,6 +120,29 @@ def check_other_file(output: str | Path, journal: str | None) -> None:
     """Raise an error if a plate would overwrite its journal."""
     if journal is not None and Path(journal).resolve() == Path(output).resolve():
         raise ConfigError(f"Expected another file for `output` than the journal, got {output} for both.")
+
+
+def plate_table(
+    request: ProposeRequest, plate: Plate, state: CampaignState, pool: CandidatePool | None
+) -> dict[str, list[Cell]]:
+    """The plate's columns."""
+    science, reference = request.domain, state.reference
+    number, width = state.history.next_round, len(str(len(plate.items)))
+    table: dict[str, list[Cell]] = {
+        "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
+        "item": [science.items.text(item) for item in plate.items],
+    }
+    if reference is not None:
+        table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
+    table[request.target] = [None] * len(plate.items)
+    table["round"] = [number] * len(plate.items)
+    table |= {"predicted": plate.predicted.tolist(), "lower": plate.lower.tolist(), "upper": plate.upper.tolist()}
+    table |= predicted_columns(request.predictors, plate.items)
+    table["source"] = list(plate.sources)
+    if pool is not None and request.supplied.cost:
+        costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
+        table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
+    return table
 
 
 def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
