@@ -16,6 +16,7 @@ from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import GenerateSettings, build_settings
+from sciencegen.errors import DataError
 from sciencegen.items import Cell, Origin
 from sciencegen.options import GenerateOptions, takes
 
@@ -106,12 +107,15 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
     Returns
     -------
     Result
-        `table` has the column `item` and one for each property that was requested.
+        `table` has the column `item` and one for each property that was requested. `write` updates
+        `summary["written"]`: with a scaffold, a file of structures leaves out items that can't be placed around it.
 
     Raises
     ------
     ConfigError
         For an unknown domain, model, property or setting.
+    DataError
+        By `write`, if there is no item to write; no file is left.
 
     References
     ----------
@@ -134,11 +138,17 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
     chunks = list(generation)
     columns = {name: [cell for chunk in chunks for cell in chunk[name]] for name in generation.columns}
 
+    summary = generation.summary()
+
     def write(path: Path, overwrite: bool) -> None:
-        request.write(generation, request.open(str(path), overwrite), chunks)
+        writer = request.open(str(path), overwrite)
+        summary.update(request.write(generation, writer, chunks))
+        if not summary["written"]:
+            why = f", {path}.rejects.csv says why" if writer.left_out else ""
+            raise DataError(f"Expected items to write to {path}, got none{why}. No file is left; draw more items.")
 
     notes = (*request.draws.notes, *generation.notes)
-    return Result(pd.DataFrame(columns), generation.summary(), notes, write)
+    return Result(pd.DataFrame(columns), summary, notes, write)
 
 
 def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Unpack
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 
 from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
-from sciencegen.api.campaign.controls import CONTROL, check_controls, with_controls, without_controls
-from sciencegen.api.campaign.history import CampaignState, campaign_state
-from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, predicted_columns
+from sciencegen.api.campaign.controls import check_controls, with_controls, without_controls
+from sciencegen.api.campaign.history import campaign_state
+from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
+from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries
 from sciencegen.api.campaign.request import (
     HistorySources,
     MeasurementReading,
@@ -22,83 +22,34 @@ from sciencegen.api.campaign.request import (
     ProposeRequest,
     SuppliedCandidates,
 )
-from sciencegen.api.campaign.space import campaign_space, design_space, space_options
+from sciencegen.api.campaign.space import campaign_space, design_space, space_options, wild_type
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import read_constraints
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import constraint_of, name_column, variants_of
+from sciencegen.api.science.naming import constraint_of, name_column
 from sciencegen.api.search.space import start_items
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
-from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import write_candidates, write_rejected
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
-from sciencegen.data.writers import Refused
-from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import DesignSpace
 from sciencegen.errors import ConfigError
-from sciencegen.items import Cell, Item, Origin
-from sciencegen.optimization.campaign import Plate, next_plate
+from sciencegen.files import check_writable
+from sciencegen.items import Origin
+from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.candidate_sources import CandidateSources
 from sciencegen.optimization.goals import Goal
-from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
 from sciencegen.options import ProposeOptions, Texts, takes
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]
-WEIGHS_COSTS = "noisy-ei"
-"""The acquisition that weighs costs; the others only respect the limit."""
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """A plate that is not yet written to a file or entered into the journal.
-
-    Parameters
-    ----------
-    domain : Domain
-    table : mapping
-        The plate; its column of values is empty, for the laboratory to fill in.
-    refused : list
-        (line, text, reason) of rows that were not understood.
-    summary : mapping
-        Counts and settings that the plate is based on.
-    entries : list of Entry
-        Entries to add to the campaign's journal.
-    origin : Origin
-        Provenance, for formats that can hold it.
-    names : str
-        The journal's column of names.
-    """
-
-    domain: Domain
-    table: dict[str, list[Cell]]
-    refused: list[Refused]
-    summary: dict[str, Any]
-    entries: list[Entry]
-    origin: Origin
-    names: str = ""
-
-    def write(self, path: str | Path, overwrite: bool = False) -> None:
-        """Write the plate as a table, and `<path>.rejects.csv` if a row was refused."""
-        refused = write_candidates(self.domain, str(path), self.table, overwrite=overwrite, origin=self.origin)
-        write_rejected(str(path), [*self.refused, *refused])
-
-    def enter(self, journal: str | None) -> None:
-        """Add measurements and proposals to the journal, if there is one; adding them again has no effect.
-
-        Call it last: items in the journal are not proposed again, so a plate that was not written must not enter it."""
-        if journal is not None:
-            append(journal, self.entries, self.names)
 
 
 @takes(ProposeSettings)
-def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]) -> Result:
+def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]) -> Proposal:
     """Propose the next plate of a design campaign from what a laboratory measured.
 
     Parameters
@@ -113,9 +64,10 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
 
     Returns
     -------
-    Result
+    Proposal
         The plate as a table with `id`, `item`, an empty column of values, `predicted` with its 90 % interval `lower`
-        to `upper`, and `source`. With a `journal` the plate is entered there.
+        to `upper`, and `source`. With a `journal`, `write` enters the plate there once its file is written; `enter`
+        enters it without a file. Until then the journal is unchanged, and the same plate is proposed again.
 
     Raises
     ------
@@ -138,11 +90,12 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     import pandas as pd
 
     settings = build_settings(ProposeSettings, {"measured": measured, **options})
+    if settings.journal is not None:
+        check_writable(settings.journal, "`journal`")
     found = plan(domain, settings)
-    found.enter(settings.journal)
     table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary  # its place before version 0.2
-    return Result(table, found.summary, tuple(found.summary["notes"]), found.write)
+    return Proposal(table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal)
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
@@ -233,7 +186,7 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Propose
     """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
     science = request.domain
     state = campaign_state(request, log)
-    state.notes.extend(_cost_notes(request))
+    state.notes.extend(cost_notes(request))
     for note in state.notes:
         log(f"note: {note}")
     inference_threads(request.supplied.threads)
@@ -251,24 +204,20 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Propose
     number = state.history.next_round
     generator = np.random.default_rng((request.plate.seed, number))
     options = without_controls(campaign_settings(request.plate, number), science, pool, controls)
-    waiting, extra = [*state.waiting, *controls], [*wild_type(state.space), *controls]
+    waiting, wild = [*state.waiting, *controls], wild_type(state.space)
     sources = CandidateSources(pool, state.start, suggested)
-    picked = next_plate(space, state.known, waiting, options, generator, sources, extra)
-    plate = with_controls(picked, controls)
-    table = _table(request, plate, state, pool)
-    notes = _notes(request, plate, table, state)
+    picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls])
+    of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
+    plate = with_controls(picked, controls, of_controls)
+    table = plate_table(request, plate, state, pool)
+    notes = plate_notes(request, plate, table, state, of_wild_type)
     for note in notes:
         log(f"note: {note}")
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(table, number, named)]
     every_refusal = [*state.history.refused, *refused, *strange]
-    summary = _summary(request, plate, state, notes, len(every_refusal))
+    summary = plate_summary(request, plate, state, notes, len(every_refusal))
     return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)
-
-
-def wild_type(space: DesignSpace | None) -> list[Item]:
-    """The reference of a design space if one was named; [] if it is the consensus of measured items."""
-    return [] if space is None or space.reference is None else [space.origin]
 
 
 def _origin(request: ProposeRequest) -> Origin:
@@ -283,86 +232,3 @@ def _origin(request: ProposeRequest) -> Origin:
     named = [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
     goals = [goal.text for goal in request.goals]
     return origin_of_given("propose", [f"{end} {request.target}", *goals, *named], seed=request.plate.seed)
-
-
-def _cost_notes(request: ProposeRequest) -> list[str]:
-    plate = request.plate.campaign.plate
-    if not request.supplied.cost or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS:
-        return []
-    return [f"costs have no effect: {plate.acquisition} only keeps `cost_limit`, which isn't set"]
-
-
-def _table(
-    request: ProposeRequest, plate: Plate, state: CampaignState, pool: CandidatePool | None
-) -> dict[str, list[Cell]]:
-    science, reference = request.domain, state.reference
-    number, width = state.history.next_round, len(str(len(plate.items)))
-    table: dict[str, list[Cell]] = {
-        "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
-        "item": [science.items.text(item) for item in plate.items],
-    }
-    if reference is not None:
-        table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
-    table[request.target] = [None] * len(plate.items)
-    table["round"] = [number] * len(plate.items)
-    table |= {"predicted": plate.predicted.tolist(), "lower": plate.lower.tolist(), "upper": plate.upper.tolist()}
-    table |= predicted_columns(request.predictors, plate.items)
-    table["source"] = list(plate.sources)
-    if pool is not None and request.supplied.cost:
-        costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-        table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
-    return table
-
-
-def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
-    """The plate's rows as journal entries of round `number`, NaN as None. named: the column of names, or ""."""
-    columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
-    rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
-    finite = lambda value: None if value != value else value  # noqa: E731
-    return [
-        Entry(number, item, "proposed", None, None, finite(predicted), finite(lower), finite(upper), source, name)
-        for item, predicted, lower, upper, source, name in rows
-    ]
-
-
-def _notes(request: ProposeRequest, plate: Plate, table: dict[str, list[Cell]], state: CampaignState) -> list[str]:
-    science = request.domain
-    known = [science.items.text(one.item) for one in state.known]
-    found = _scale_notes(plate)
-    found += crowded_letters(science, table["item"], known, state.reference)
-    for item, prediction in zip(wild_type(state.space), plate.extra.T, strict=False):
-        measured = science.items.text(item) in known
-        picks = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # without the controls
-        found += against_wild_type(table["id"], picks.tolist(), request.minimize, prediction.tolist(), measured)
-    return found + by_predictors(table, list(request.predictors), request.target)
-
-
-def _scale_notes(plate: Plate) -> list[str]:
-    if not plate.surrogate.endswith(" log-from-above"):  # values to be minimized are negated before they are fitted
-        return []
-    return [
-        "most measured values lie close to the best one, and the model's scale ends just beyond it: predictions rank "
-        "the plate, but don't tell by how much the best value will be exceeded"
-    ]
-
-
-def _summary(
-    request: ProposeRequest, plate: Plate, state: CampaignState, notes: Sequence[str], refused: int
-) -> dict[str, Any]:
-    values = [one.value for one in state.known]
-    best = None if not values else min(values) if request.minimize else max(values)
-    sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
-    return {
-        "round": state.history.next_round,
-        "proposed": len(plate.items),
-        "candidates": plate.candidate_count,
-        "measured": len(state.known),
-        "best": best,
-        "pending": len(state.waiting),
-        "surrogate": plate.surrogate,
-        "refused": refused,
-        "log_likelihood": dict(plate.likelihoods),
-        "sources": sources,
-        "seed": request.plate.seed,
-        "notes": [*state.notes, *notes],
-    }

@@ -39,7 +39,9 @@ class Plate:
     candidate_count : int
         Number of candidates that could be picked.
     surrogate : str
-        Model and scale with the greatest likelihood, such as "gp log".
+        The chosen model and scale, such as "gp log".
+    scale : str
+        The scale alone, such as "log"; values to be minimized are negated before it is fitted.
     likelihoods : mapping
         As in `Posterior`.
     extra : array [3 item]
@@ -53,6 +55,7 @@ class Plate:
     upper: Float[np.ndarray, " item"]
     candidate_count: int
     surrogate: str = ""
+    scale: str = ""
     likelihoods: Mapping[str, float] = field(default_factory=dict)
     extra: Float[np.ndarray, "3 item"] = field(default_factory=lambda: np.empty((3, 0)))
 
@@ -153,8 +156,8 @@ def _plate(
 ) -> Plate:
     median, lower, upper = _predicted(candidates.rows[picked], posterior, sign)
     items, sources = [candidates.items[place] for place in picked], [origins[place] for place in picked]
-    best = max(posterior.likelihoods, key=lambda name: posterior.likelihoods[name])
-    return Plate(items, sources, median, lower, upper, len(candidates.items), best, posterior.likelihoods)
+    count, name, scale = len(candidates.items), posterior.name, posterior.warp.name
+    return Plate(items, sources, median, lower, upper, count, name, scale, posterior.likelihoods)
 
 
 def _unpredicted(items: list[Item], sources: list[str], candidate_count: int) -> Plate:

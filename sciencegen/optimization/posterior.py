@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -66,7 +67,8 @@ class Posterior:
     """A fitted model on its scale. `marginals` and `joint` are of warped values, `interval` of measured ones.
 
     noise: variance of one new measurement around the function, on the warp's scale. likelihoods: cross-validated log
-    likelihood of each pair of model and scale, in nats per measurement. calibration: of the model's deviations.
+    likelihood of each pair of model and scale, in nats per measurement. calibration: of the model's deviations. name:
+    of the model and the scale, such as "gp log".
     """
 
     encoding: Encoding
@@ -75,6 +77,7 @@ class Posterior:
     noise: float
     calibration: ResidualCalibration
     likelihoods: Mapping[str, float] = field(default_factory=dict)
+    name: str = ""
 
     def points(self, rows: FeatureRows) -> Points:
         return self.encoding.points(rows)
@@ -104,6 +107,7 @@ def fit_posterior(
 
     The density of a measured value is that of the warped one times the warp's slope, so that scales are comparable. It
     is cross-validated: leave-one-out with the kernel fitted on all items, or members that each leave out a fifth.
+    The linear scale is kept unless another is better by more than one standard error (`best_scale`).
 
     errors: of the means of `replicates` measurements, NaN where none is stated. The noise is that of one measurement:
 
@@ -121,7 +125,7 @@ def fit_posterior(
     points = encoding.points(rows)
     fitted: dict[str, Posterior] = {}
 
-    def fit(name: str, shape: str, brief: bool = False) -> None:
+    def fit(name: str, shape: str, brief: bool = False) -> Float[np.ndarray, " item"]:
         warp = fit_warp(shape, values)
         targets, slope = warp.forward(values), warp.slope(values)
         model = load_model(name)(encoding, points, targets, errors * slope, generator, brief)
@@ -131,15 +135,36 @@ def fit_posterior(
         calibration = ResidualCalibration(left_out.mean, (targets - left_out.mean) / left_out.deviation)
         likelihood = {f"{name} {shape}": float(density.mean())}
         fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, noise, calibration, likelihood)
+        return density
 
-    best = lambda: max(fitted, key=lambda name: fitted[name].likelihoods[name])  # noqa: E731
-    for shape in shapes if len(shapes) > 1 else ():
-        fit(models[0], shape, brief=True)
-    shape = best().split()[1] if fitted else shapes[0]
+    chosen = shapes[0] if len(shapes) == 1 else best_scale({one: fit(models[0], one, brief=True) for one in shapes})
     for name in models:
-        fit(name, shape)
+        fit(name, chosen)
     likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
-    return replace(fitted[best()], likelihoods=likelihoods)
+    best = max((f"{name} {chosen}" for name in models), key=lambda name: likelihoods[name])
+    return replace(fitted[best], name=best, likelihoods=likelihoods)
+
+
+def best_scale(densities: Mapping[str, Float[np.ndarray, " item"]]) -> str:
+    """The scale with the greatest mean log density; the linear one if the difference is within one standard error.
+
+    d_i = log p_best(y_i) - log p_linear(y_i)
+    error = s(d) / sqrt(n)
+
+    The one-standard-error rule (Breiman et al. 1984, section 3.4.3), with paired differences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> linear = np.zeros(4)
+    >>> best_scale({"linear": linear, "log": linear + [0.1, 0.2, 0.1, 0.2]})
+    'log'
+    >>> best_scale({"linear": linear, "log": linear + [1.0, -0.5, 1.0, -0.5]})
+    'linear'
+    """
+    best = max(densities, key=lambda name: float(densities[name].mean()))
+    gain = densities[best] - densities["linear"]
+    return best if gain.mean() > gain.std(ddof=1) / math.sqrt(len(gain)) else "linear"
 
 
 def names_for(setting: str, name: str, known: Mapping[str, object]) -> list[str]:

@@ -1,10 +1,16 @@
 """generate: the requested number of items, determined by the seed, written as returned."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
+from sciencegen.api import generate as verb
 from sciencegen.api.generate import generate
-from sciencegen.errors import SciencegenError
+from sciencegen.api.writing.sinks import LineSink
+from sciencegen.api.writing.writer import OutputWriter
+from sciencegen.errors import DataError, SciencegenError
 
 
 @pytest.mark.usefixtures("tiny_draws")
@@ -18,3 +24,42 @@ def test_a_seed_decides_the_items_and_a_file_holds_them(workspace, tmp_path):
     assert pd.read_csv(tmp_path / "x.csv")["item"].tolist() == first.table["item"].tolist()
     with pytest.raises(SciencegenError, match="height"):
         generate("pointclouds", 4, **{**options, "include": ["hieght"]})
+
+
+class Placing(LineSink):
+    """Lines for the first items; the others get no coordinates around the scaffold."""
+
+    placed = 0
+
+    def write(self, columns):
+        super().write({"item": columns["item"][: self.placed]})
+        self.unplaced = [(0, text, "not placed") for text in columns["item"][self.placed :]]
+
+    def close(self, kept):
+        super().close(kept)
+        return self.unplaced
+
+
+@pytest.mark.usefixtures("tiny_draws")
+@pytest.mark.parametrize("placed", [0, 3])
+def test_what_a_scaffold_leaves_unplaced_does_not_count_as_written(workspace, tmp_path, monkeypatch, placed):
+    resolve = verb.resolve_generate
+
+    def around_a_part(*arguments):
+        request = resolve(*arguments)
+        return replace(request, draws=replace(request.draws, scaffold=SimpleNamespace()))
+
+    monkeypatch.setattr(verb, "resolve_generate", around_a_part)
+    monkeypatch.setattr(verb, "open_output", lambda domain, output, *_: OutputWriter(output, Placing(output)))
+    monkeypatch.setattr(Placing, "placed", placed)
+    found = generate("pointclouds", 4, model=str(workspace.model), threads=1)
+    assert found.summary["written"] == 4
+    if placed:
+        assert len(found.write(tmp_path / "x.txt").read_text().splitlines()) == placed
+    else:
+        with pytest.raises(DataError, match=r"x\.txt\.rejects\.csv"):
+            found.write(tmp_path / "x.txt")
+        assert not (tmp_path / "x.txt").exists()
+    assert len(pd.read_csv(tmp_path / "x.txt.rejects.csv")) == 4 - placed
+    assert found.summary["written"] == placed
+    assert len(found.table) == 4

@@ -72,7 +72,7 @@ def test_a_filled_plate_goes_back_as_it_is(cli, round_one):
     measured = ("--measured", "round1.csv", "--measured", "round2.csv")
     result = cli("propose", "pointclouds", *measured, *BATCH, *FAST, "-o", "round3.csv")
     assert result.code == 0, result.err
-    assert "1 proposed items have no value yet" in result.err
+    assert "1 proposed item has no value yet and is not proposed again" in result.err
     third = pd.read_csv("round3.csv")
     assert (third["round"] == 3).all()
     assert not set(third["item"]) & {*round_one["item"], *plate["item"]}
@@ -139,7 +139,8 @@ def test_rows_without_a_value_wait_whichever_table_holds_them(cli, round_one, jo
     round_one.loc[[0, 20, *range(30, 40)]].to_csv("pool.csv", index=False)
     flags = ("--measured", "a.csv", "--measured", "b.csv", "--pool", "pool.csv", *BATCH, *FAST, *journal)
     result = cli("propose", "pointclouds", *flags, "-o", "plate.csv")
-    assert "2 proposed items have no value yet" in result.err
+    assert "2 items of the measured tables have no value yet and are not proposed" in result.err
+    assert "proposed item" not in result.err
     assert not Path("plate.csv").exists() or pd.read_csv("plate.csv").empty, "what waits was proposed again"
 
 
@@ -292,8 +293,8 @@ def test_what_waits_with_a_value_that_is_no_number_is_said(cli, round_one):
     values = [">5", "", *measure(round_one["item"][2:])]
     round_one.assign(value=values).to_csv("round1.csv", index=False)
     result = cli("propose", "pointclouds", "--measured", "round1.csv", *BATCH, *FAST, "-o", "p.csv")
-    assert "2 proposed items have no value yet" in result.err
-    assert "1 of the proposed items without a value have one in the measured tables that is no number" in result.err
+    assert "2 items of the measured tables have no value yet and are not proposed" in result.err
+    assert "1 of the items without a value has an entry in the measured tables that is no number: it" in result.err
 
 
 @pytest.mark.parametrize(("cell", "said"), [("", "all are empty"), ("n.d.", "isn't empty holds 'n.d.'")])

@@ -69,7 +69,7 @@ def test_items_that_wait_with_a_value_that_is_no_number_are_counted(cli, journal
     assert told in (tmp_path / "campaign.html").read_text()
     flags = ("--wild-type", REFERENCE, "--batch", 2, "--threads", 1, "--settings", "{surrogate: gp, scale: linear}")
     result = cli("propose", "proteins", "--journal", journal, *flags, "-o", "next.csv")
-    told = "2 of the proposed items without a value have one in campaign.csv.rejects.csv that is no number"
+    told = "2 of the items without a value have an entry in campaign.csv.rejects.csv that is no number: they are"
     assert told.replace("campaign.csv.rej", f"{journal}.rej") in result.err, result.err
 
 

@@ -228,6 +228,7 @@ table = sg.propose("proteins", "variants.csv", wild_type="gb1.fasta", batch=6, a
                    space={"positions": "2-20", "maximum_mutations": 3}, surrogate="gp", scale="linear",
                    breeding=breeding, predictors={"fit": "predictor-variants/predictor"}, journal="OUT/campaign.csv",
                    threads=1)
+getattr(table, "enter", lambda: None)()  # version 0.1 entered the plate at once
 """,
     "py-record": "recorded = sg.record('proteins', 'OUT/campaign.csv', 'variants.csv', wild_type='gb1.fasta', round=1)",
     "py-evaluate": "metrics = sg.evaluate('proteins', 'generate-family/a.csv', against='family.a2m', threads=1)",

@@ -121,6 +121,14 @@ def test_no_mark_is_on_more_of_a_plate_than_its_share_wherever_items_come_from(a
     assert max(counts.values()) <= 2
 
 
+@pytest.mark.parametrize("scale", ["linear", "log-from-above"])
+def test_a_plate_names_its_scale(scale):
+    settings = CampaignSettings(3, surrogate="gp", scale=scale)
+    plate = next_plate(SPACE, known(first()), [], settings, np.random.default_rng(0), FROM_POOL)
+    assert (plate.scale, plate.surrogate) == (scale, f"gp {scale}")
+    assert next_plate(SPACE, [], [], settings, np.random.default_rng(0), FROM_POOL).scale == ""
+
+
 def test_extra_items_are_predicted_and_change_no_pick():
     settings = CampaignSettings(6, surrogate="gp", scale="linear")
     alone, asked = (

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.optimization.posterior import MODELS, fit_posterior
+from sciencegen.optimization import posterior as module
+from sciencegen.optimization.posterior import MODELS, best_scale, fit_posterior
 from tests.optimization.test_kernels import site_rows
 
 
@@ -27,6 +28,20 @@ def test_the_scale_is_that_of_the_values():
         "saturating": fit_posterior(rows, -np.exp(-0.8 * values), NOTHING, generator, surrogate="gp"),
     }
     assert {name: one.warp.name for name, one in fitted.items()} == {name: name for name in fitted}
+
+
+@pytest.mark.parametrize(("gain", "chosen"), [(0.05, "linear"), (0.2, "log"), (-0.2, "linear")])
+def test_another_scale_than_the_linear_one_is_better_by_more_than_a_standard_error(gain, chosen):
+    noise = np.resize([-0.6, 0.6], 36)  # its standard error is 0.1
+    assert best_scale({"linear": np.zeros(36), "log": noise + gain, "saturating": noise - 1}) == chosen
+
+
+def test_the_model_is_on_the_chosen_scale_even_if_another_is_likelier(monkeypatch):
+    rows, values = table()
+    monkeypatch.setattr(module, "best_scale", lambda densities: "linear")
+    found = fit_posterior(rows, np.exp(2 * values), NOTHING, np.random.default_rng(0), surrogate="gp")
+    assert max(found.likelihoods, key=found.likelihoods.get) == "gp log"
+    assert (found.name, found.warp.name) == ("gp linear", "linear")
 
 
 def test_likelihoods_don_t_depend_on_the_unit():

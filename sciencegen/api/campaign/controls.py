@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, ShapeError
@@ -42,12 +43,13 @@ def without_controls(
     return replace(options, plate=replace(options.plate, cost_limit=limit - spent))
 
 
-def with_controls(plate: Plate, controls: Sequence[Item]) -> Plate:
-    """The plate with the controls and their predictions at its end."""
+def with_controls(plate: Plate, controls: Sequence[Item], predictions: Float[np.ndarray, "3 item"]) -> Plate:
+    """The plate with the controls at its end. predictions: median, lower and upper end of each; without a column if
+    nothing is predicted."""
     if not controls:
         return plate
     count = len(controls)
-    of_controls = plate.extra[:, -count:] if plate.extra.size else np.full((3, count), np.nan)
+    of_controls = predictions if predictions.size else np.full((3, count), np.nan)
     predicted, lower, upper = np.concatenate([[plate.predicted, plate.lower, plate.upper], of_controls], axis=1)
     return replace(
         plate, items=[*plate.items, *controls], sources=[*plate.sources, *[CONTROL] * count],

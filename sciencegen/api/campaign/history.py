@@ -31,12 +31,13 @@ Log = Callable[[str], None]
 @dataclass(frozen=True)
 class History:
     """Measurements and proposals so far. keys: text -> key of all these items. new: entries of the measured tables that
-    the journal doesn't hold yet."""
+    the journal doesn't hold yet. unproposed: keys of rows without a value that are of no plate."""
 
     entries: list[Entry]
     keys: dict[str, str]
     refused: list[Refused]
     new: list[Entry]
+    unproposed: frozenset[str] = frozenset()
 
     @property
     def journal(self) -> Journal:
@@ -122,9 +123,20 @@ def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> 
     keys = state.history.keys
     apart = set(discordant_keys(state.history.journal, keys))
     found += contradictions([one.text for one in state.known if keys[one.text] in apart])
-    if state.waiting:
-        found.append(f"{len(state.waiting)} proposed items have no value yet; they are not proposed again")
-    return found
+    listed = sum(science.items.key(item) in state.history.unproposed for item in state.waiting)
+    return found + without_value(len(state.waiting) - listed, listed)
+
+
+def without_value(proposed: int, listed: int) -> list[str]:
+    """Notes on items without a value: those of plates, and those that only a measured table lists."""
+    kinds = [(proposed, "proposed item", "", " again"), (listed, "item", " of the measured tables", "")]
+    return [
+        f"{count} {what}{place} has no value yet and is not proposed{again}"
+        if count == 1
+        else f"{count} {what}s{place} have no value yet and are not proposed{again}"
+        for count, what, place, again in kinds
+        if count
+    ]
 
 
 def contradictions(names: Sequence[str]) -> list[str]:
@@ -147,7 +159,8 @@ def _non_numeric(request: ProposeRequest, state: CampaignState) -> list[str]:
     count = count_unread(science, waiting, refused, request.target, request.reference)
     tables = ["the measured tables"] if state.history.refused else []
     place = " or ".join([f"{journal}.rejects.csv"] * bool(listed) + tables)
-    note = f"{count} of the proposed items without a value have one in {place} that is no number: they are not used"
+    has, not_used = ("has", "it is not used") if count == 1 else ("have", "they are not used")
+    note = f"{count} of the items without a value {has} an entry in {place} that is no number: {not_used}"
     return [note] if count else []
 
 
@@ -165,6 +178,7 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
     keys = keys_of(science.name, [entry.item for entry in entries], sources.reading.threads, place)
     refused: list[Refused] = []
     waiting: list[Entry] = []  # rows without a value; they are in no journal
+    listed, planned = set[str](), {keys[entry.item] for entry in entries if entry.kind == "proposed"}
     for number, path in enumerate(sources.tables, start=1):
         table = read_measured(science, path, sources.reading, reference)
         refused += table.refused
@@ -179,8 +193,10 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
         entries += new
         unmeasured = [row for row in table.rows if row.value is None]
         waiting += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
+        listed |= {row.key for row in unmeasured if row.round is None}
+        planned |= {row.key for row in unmeasured if row.round is not None}
         keys |= {row.text: row.key for row in table.rows}
-    return History([*entries, *waiting], keys, refused, joining)
+    return History([*entries, *waiting], keys, refused, joining, frozenset(listed - planned))
 
 
 def _first_round(history: History) -> list[str]:

@@ -1,20 +1,25 @@
-"""Notes on a plate for the user to read before it is measured."""
+"""Notes on a plate for the user to read before it is measured, and its summary."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
+from sciencegen.api.campaign.controls import CONTROL
+from sciencegen.api.campaign.history import CampaignState
+from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.letters import align
 from sciencegen.api.search.tables import IN_DOMAIN, score_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Item
+from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.objective import score_safely
 from sciencegen.scoring.oracles import Oracle
 
@@ -32,11 +37,70 @@ FEWEST = 4
 FEW_PLACES = 8
 """If a plate changes no more positions than this, each is changed often, and there is no note on positions."""
 
+WEIGHS_COSTS = "noisy-ei"
+"""The acquisition that weighs costs; the others only respect the limit."""
+
 SHOWN = 8
 """Number of items that a note names."""
 
 PREFIX = "predictor_"
 """Prefix of a plate's columns of predictions by predictors, since the target's own column is for the lab."""
+
+
+def cost_notes(request: ProposeRequest) -> list[str]:
+    """A note on costs that have no effect, or []."""
+    plate = request.plate.campaign.plate
+    if not request.supplied.cost or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS:
+        return []
+    return [f"costs have no effect: {plate.acquisition} only keeps `cost_limit`, which isn't set"]
+
+
+def plate_notes(
+    request: ProposeRequest, plate: Plate, table: Table, state: CampaignState, of_wild_type: Float[np.ndarray, "3 item"]
+) -> list[str]:
+    """All notes on a plate. of_wild_type: median, lower and upper end; without a column if it was not predicted."""
+    science = request.domain
+    known = [science.items.text(one.item) for one in state.known]
+    found = _scale_notes(plate)
+    found += crowded_letters(science, table["item"], known, state.reference)
+    if state.space is not None and of_wild_type.size:
+        measured = science.items.text(state.space.origin) in known
+        picks = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # without the controls
+        wild = of_wild_type[:, 0].tolist()
+        found += against_wild_type(table["id"], picks.tolist(), request.minimize, wild, measured)
+    return found + by_predictors(table, list(request.predictors), request.target)
+
+
+def _scale_notes(plate: Plate) -> list[str]:
+    if plate.scale != "log-from-above":
+        return []
+    return [
+        "most measured values lie close to the best one, and the model's scale ends just beyond it: predictions rank "
+        "the plate, but don't tell by how much the best value will be exceeded"
+    ]
+
+
+def plate_summary(
+    request: ProposeRequest, plate: Plate, state: CampaignState, notes: Sequence[str], refused: int
+) -> dict[str, Any]:
+    """Counts and settings that the plate is based on."""
+    values = [one.value for one in state.known]
+    best = None if not values else min(values) if request.minimize else max(values)
+    sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
+    return {
+        "round": state.history.next_round,
+        "proposed": len(plate.items),
+        "candidates": plate.candidate_count,
+        "measured": len(state.known),
+        "best": best,
+        "pending": len(state.waiting),
+        "surrogate": plate.surrogate,
+        "refused": refused,
+        "log_likelihood": dict(plate.likelihoods),
+        "sources": sources,
+        "seed": request.plate.seed,
+        "notes": [*state.notes, *notes],
+    }
 
 
 def predicted_columns(predictors: Mapping[str, Oracle], items: Sequence[Item]) -> dict[str, list[Any]]:

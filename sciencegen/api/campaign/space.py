@@ -81,6 +81,11 @@ def design_space(
     return science.design.space(measured or (), **options)
 
 
+def wild_type(space: DesignSpace | None) -> list[Item]:
+    """The reference of a design space if one was named; [] if it is the consensus of measured items."""
+    return [] if space is None or space.reference is None else [space.origin]
+
+
 def _reference_of_tables(science: Domain, tables: Sequence[str]) -> Reference | None:
     """The wild type in the card of the first measured dataset; None if there are only files."""
     named = [one for one in tables if one != "-" and not Path(one).exists() and not Path(one).suffix]

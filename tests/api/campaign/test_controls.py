@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.campaign.controls import check_controls, without_controls
+from sciencegen.api.campaign.controls import CONTROL, check_controls, with_controls, without_controls
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool
 from sciencegen.optimization.plate import PlateSettings
@@ -30,3 +31,15 @@ def test_controls_that_cannot_be_aligned_are_refused_with_the_remedy():
     with pytest.raises(ConfigError, match="Pass `wild_type`"):
         check_controls(SimpleNamespace(features=features), ["MK"])
     check_controls(SimpleNamespace(features=features), [])
+
+
+@pytest.mark.parametrize(
+    ("predictions", "median"), [(np.array([[5.0], [4.0], [6.0]]), 5.0), (np.empty((3, 0)), np.nan)]
+)
+def test_controls_come_last_with_their_own_predictions(predictions, median):
+    one = np.array([1.0])
+    plate = Plate(["A"], ["pool"], one, one, one, 1, extra=np.full((3, 2), 9.0))
+    whole = with_controls(plate, ["B"], predictions)
+    assert (whole.items, whole.sources) == (["A", "B"], ["pool", CONTROL])
+    assert whole.predicted.tolist() == pytest.approx([1.0, median], nan_ok=True)
+    assert with_controls(plate, [], np.empty((3, 0))) is plate

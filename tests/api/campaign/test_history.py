@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.campaign.history import contradictions, read_history
+from sciencegen.api.campaign.history import contradictions, read_history, without_value
 from sciencegen.api.campaign.request import HistorySources, MeasurementReading
 from sciencegen.api.science.forms import domain_of
 
@@ -41,3 +41,25 @@ def test_items_that_contradict_themselves_are_counted_and_the_first_are_named():
     (told,) = contradictions(list("abcdef"))
     assert told.startswith("Replicates of 6 measured items differ")
     assert "a, b, c, d, e ...." in told
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_rows_that_no_plate_proposed_are_told_from_proposals_without_a_value(sources, tmp_path, journal):
+    (tmp_path / "b.csv").write_text("item,value,round\nMAV,,\nMKV,,\nMKA,n.d.,2\nMKC,1,\n")
+    history = read_history(domain_of("proteins"), sources(journal), None, print)
+    keys = [history.keys[text] for text in (("MAV",) if journal else ("MAV", "MKV"))]
+    assert history.unproposed == frozenset(keys), "a round, or the journal, says that an item was proposed"
+
+
+@pytest.mark.parametrize(
+    ("proposed", "listed", "told"),
+    [
+        (0, 0, []),
+        (1, 0, ["1 proposed item has no value yet and is not proposed again"]),
+        (0, 1, ["1 item of the measured tables has no value yet and is not proposed"]),
+        (2, 3, ["2 proposed items have no value yet and are not proposed again",
+                "3 items of the measured tables have no value yet and are not proposed"]),
+    ],
+)  # fmt: skip
+def test_items_without_a_value_are_counted_by_where_they_come_from(proposed, listed, told):
+    assert without_value(proposed, listed) == told

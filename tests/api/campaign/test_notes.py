@@ -1,11 +1,15 @@
 """Notes on a plate."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters
+from sciencegen.api.campaign.controls import CONTROL
+from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, plate_notes
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
+from sciencegen.optimization.campaign import Plate
 
 WILD = Reference("MKVLAW", 2)
 
@@ -45,6 +49,18 @@ def test_a_wild_type_that_was_not_measured_is_a_guess():
     (told,) = against_wild_type("a", [1.0], False, (-1.1, -1.71, -0.53), measured=False)
     assert "expected at -1.1 (-1.71 to -0.53)" in told
     assert against_wild_type("a", [1.0], False, (np.nan,) * 3, measured=False) == []
+
+
+def test_the_plate_is_compared_with_the_wild_type_s_own_prediction_and_without_the_controls():
+    values = np.array([1.0, -9.0])
+    request = SimpleNamespace(domain=DOMAIN, minimize=False, predictors={}, target="value")
+    state = SimpleNamespace(known=[], reference=None, space=SimpleNamespace(origin="MKVLAW"))
+    extra = np.array([[0.5, -9.0], [0.2, -9.5], [0.8, -8.5]])
+    found = Plate(["MRVLAW", "MKVLAC"], ["pool", CONTROL], values, values, values, 1, scale="linear", extra=extra)
+    table = {"id": ["r1-1", "r1-2"], "item": found.items}
+    (told,) = plate_notes(request, found, table, state, extra[:, :1])
+    assert "expected at 0.5 (0.2 to 0.8)" in told
+    assert plate_notes(request, found, table, state, extra[:, :0]) == []
 
 
 def plate(own, low, high, inside=None):

@@ -1,0 +1,156 @@
+"""A proposed plate: its table, its files, and its entries in the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.api.campaign.history import CampaignState
+from sciencegen.api.campaign.notes import predicted_columns
+from sciencegen.api.campaign.request import ProposeRequest
+from sciencegen.api.science.naming import name_column, variants_of
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.writer import write_candidates, write_rejected
+from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
+from sciencegen.errors import ConfigError
+from sciencegen.items import Cell, Origin
+from sciencegen.optimization.campaign import Plate
+from sciencegen.optimization.candidate_sources import CandidatePool
+from sciencegen.optimization.journal import Entry, append
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A plate that is not yet written to a file or entered into the journal.
+
+    Parameters
+    ----------
+    domain : Domain
+    table : mapping
+        The plate; its column of values is empty, for the laboratory to fill in.
+    refused : list
+        (line, text, reason) of rows that were not understood.
+    summary : mapping
+        Counts and settings that the plate is based on.
+    entries : list of Entry
+        Entries to add to the campaign's journal.
+    origin : Origin
+        Provenance, for formats that can hold it.
+    names : str
+        The journal's column of names.
+    """
+
+    domain: Domain
+    table: dict[str, list[Cell]]
+    refused: list[Refused]
+    summary: dict[str, Any]
+    entries: list[Entry]
+    origin: Origin
+    names: str = ""
+
+    def write(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write the plate as a table, and `<path>.rejects.csv` if a row was refused."""
+        refused = write_candidates(self.domain, str(path), self.table, overwrite=overwrite, origin=self.origin)
+        write_rejected(str(path), [*self.refused, *refused])
+
+    def enter(self, journal: str | None) -> None:
+        """Add measurements and proposals to the journal, if there is one; adding them again has no effect.
+
+        Call it last: items in the journal are not proposed again, so a plate that was not written must not enter it."""
+        if journal is not None:
+            append(journal, self.entries, self.names)
+
+
+@dataclass(frozen=True)
+class Proposal(Result):
+    """A plate. With a journal, `write` enters it there once its file is written.
+
+    Parameters
+    ----------
+    proposed : Proposed
+        The plate and its entries.
+    journal : str, optional
+        The campaign's table.
+    """
+
+    proposed: Proposed | None = None
+    journal: str | None = None
+
+    def write(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write the plate, then enter it into the journal if there is one.
+
+        Parameters
+        ----------
+        path : str or Path
+            Its ending chooses the format. It can't be the journal.
+        overwrite : bool
+            Whether to replace an existing file.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        ConfigError
+            For an ending that the domain can't write, or an existing file. The journal is unchanged then.
+        """
+        check_other_file(path, self.journal)
+        written = super().write(path, overwrite)
+        if self.journal is not None:
+            self.enter()
+        return written
+
+    def enter(self) -> None:
+        """Enter the plate into the journal without writing a file. Entering it again has no effect.
+
+        Raises
+        ------
+        ConfigError
+            Without a journal.
+        """
+        if self.journal is None or self.proposed is None:
+            raise ConfigError("Expected a plate with a journal. Pass `journal` to `propose`.")
+        self.proposed.enter(self.journal)
+
+
+def check_other_file(output: str | Path, journal: str | None) -> None:
+    """Raise an error if a plate would overwrite its journal."""
+    if journal is not None and Path(journal).resolve() == Path(output).resolve():
+        raise ConfigError(f"Expected another file for `output` than the journal, got {output} for both.")
+
+
+def plate_table(
+    request: ProposeRequest, plate: Plate, state: CampaignState, pool: CandidatePool | None
+) -> dict[str, list[Cell]]:
+    """The plate's columns."""
+    science, reference = request.domain, state.reference
+    number, width = state.history.next_round, len(str(len(plate.items)))
+    table: dict[str, list[Cell]] = {
+        "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
+        "item": [science.items.text(item) for item in plate.items],
+    }
+    if reference is not None:
+        table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
+    table[request.target] = [None] * len(plate.items)
+    table["round"] = [number] * len(plate.items)
+    table |= {"predicted": plate.predicted.tolist(), "lower": plate.lower.tolist(), "upper": plate.upper.tolist()}
+    table |= predicted_columns(request.predictors, plate.items)
+    table["source"] = list(plate.sources)
+    if pool is not None and request.supplied.cost:
+        costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
+        table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
+    return table
+
+
+def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
+    """The plate's rows as journal entries of round `number`, NaN as None. named: the column of names, or ""."""
+    columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
+    rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
+    finite = lambda value: None if value != value else value  # noqa: E731
+    return [
+        Entry(number, item, "proposed", None, None, finite(predicted), finite(lower), finite(upper), source, name)
+        for item, predicted, lower, upper, source, name in rows
+    ]

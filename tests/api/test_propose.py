@@ -1,0 +1,49 @@
+"""propose: the plate is written first, then entered into the journal."""
+
+from pathlib import Path
+
+import pytest
+
+import sciencegen as sg
+from sciencegen.optimization.journal import read_journal
+
+FIRST_PLATE = dict(wild_type="MKVLA", space={"positions": "2-4"}, batch=3, threads=1)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_plate_enters_the_journal_once_it_is_written():
+    Path("plate.csv").write_text("taken\n")
+    plate = sg.propose("proteins", journal="j.csv", **FIRST_PLATE)
+    with pytest.raises(sg.ConfigError, match="exists"):
+        plate.write("plate.csv")
+    assert not Path("j.csv").exists()
+    plate.write("plate.csv", overwrite=True)
+    plate.write("again.csv")
+    assert [one.item for one in read_journal("j.csv").proposed] == plate.table["item"].tolist()
+
+
+def test_a_plate_that_is_not_written_can_be_entered():
+    plate = sg.propose("proteins", journal="j.csv", **FIRST_PLATE)
+    plate.enter()
+    assert len(read_journal("j.csv").proposed) == 3
+    with pytest.raises(sg.ConfigError, match="journal"):
+        sg.propose("proteins", **FIRST_PLATE).enter()
+
+
+def test_a_plate_does_not_overwrite_its_journal():
+    sg.propose("proteins", journal="j.csv", **FIRST_PLATE).enter()
+    before = Path("j.csv").read_bytes()
+    Path("j.csv.rejects.csv").write_text("kept\n")
+    with pytest.raises(sg.ConfigError, match="another file"):
+        sg.propose("proteins", journal="j.csv", **FIRST_PLATE).write("./j.csv", overwrite=True)
+    assert (Path("j.csv").read_bytes(), Path("j.csv.rejects.csv").read_text()) == (before, "kept\n")
+
+
+def test_a_journal_that_can_t_be_written_is_an_error_before_any_work():
+    Path("file").write_text("")
+    with pytest.raises(sg.ConfigError, match="`journal`"):
+        sg.propose("proteins", "none.csv", journal="file/j.csv")
