@@ -15,7 +15,7 @@ CONFIG = {
     "name": "rings",
     "structures": ".csv",
     "prepare": {"source": "clouds.csv", "fractions": {"train": 0.8, "test": 0.2}},
-    "train": {"training": {"steps": 60, "learning_rate": 0.01, "warmup_steps": 5}},
+    "train": {"training": {"steps": 60, "learning_rate": 0.01, "warmup_steps": 5}, "finish": {"steps": 100}},
     "generate": {"n": 50, "raw": True, "include": ["radius"]},
     "predict": {"m": {"table": "clouds.csv", "target": "measured", "settings": {"families": ["ridge"], "folds": 3}}},
     "optimize": {
@@ -72,6 +72,7 @@ def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, toy_fol
     table.to_csv(tmp_path / "clouds.csv", index=False)
     chosen = [word for setting in RICH for word in ("--set", setting)]
     train = ("train", "pointclouds", "--recipe", "array-vae", "--data", "clouds.csv", "--threads", 1)
+    train += ("--settings", "{finish: {steps: 500}}")
     chosen += ["--condition", "measured", "-o", "model", *LEARNING]
     done = command(toy_folder, *train, *chosen, cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()

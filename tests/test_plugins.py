@@ -126,7 +126,16 @@ def test_a_verb_of_a_domain_that_cannot_be_imported_is_refused(tmp_path, monkeyp
 
 def test_an_installed_recipe_is_trained_and_drawn_from_by_name(tmp_path, toy_folder):
     write_clouds(tmp_path / "clouds.csv", 80)
-    settings = ("--training", "steps=4", "--training", "warmup_steps=1", "--threads", "1")
+    settings = (
+        "--training",
+        "steps=4",
+        "--training",
+        "warmup_steps=1",
+        "--settings",
+        "{finish: {steps: 4}}",
+        "--threads",
+        "1",
+    )
     data = ("--data", "clouds.csv", "--recipe", "wide", "-o", "runs/wide")
     done = command(toy_folder, "train", "pointclouds", *data, *settings, cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
