@@ -56,11 +56,12 @@ class ScoreRequest:
     def _rows(self) -> Iterator[Row]:
         if not isinstance(self.source, Path):
             return iter(self.source)
-        path, wild_type = self.source, self.task.wild_type
-        rows = read_rows_of(domain_of(self.task.domain), path, self.column, wild_type)
-        if self.task.whole or self.task.domain != self.domain or not path.name.lower().endswith(READ_TABLES):
+        path, wild_type, domain = self.source, self.task.wild_type, domain_of(self.task.domain)
+        copied = not self.task.whole and self.task.domain == self.domain and path.name.lower().endswith(READ_TABLES)
+        rows = read_rows_of(domain, path, self.column, wild_type, whole=copied)
+        if wild_type or not copied:
             return rows
-        table = read_table(path, columns_of(domain_of(self.domain), wild_type), self.column, with_cells=True)
+        table = read_table(path, columns_of(domain, None), self.column, with_cells=True)
         return (replace(row, cells=one.cells) for row, one in zip(rows, table, strict=True))
 
 
