@@ -27,7 +27,7 @@ from sciencegen.optimization.search import load_method, search
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.scoring.oracles import FunctionOracle
 from tests.diffusion.known_data import VECTOR, GaussianData
-from tests.toy import command, write_clouds
+from tests.toy import command, write_broken_package, write_clouds
 
 DATA = GaussianData(torch.tensor([0.5, -1.0], dtype=torch.float64), 0.6)
 
@@ -94,20 +94,18 @@ def test_an_installed_recipe_is_one_of_its_domain():
     assert "wide" not in load_domain("molecules").recipes
 
 
-def install_broken(folder, monkeypatch):
-    """A package with parts that can't be imported, as pip would leave it."""
-    about = folder / "broken-1.2.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.2\n")
-    (about / "entry_points.txt").write_text(
+@pytest.fixture
+def broken_package(tmp_path, monkeypatch):
+    """A package with parts that can't be imported."""
+    parts = (
         "[sciencegen.domains]\nbrokendom = nothere\n[sciencegen.recipes]\npointclouds/lost = nothere:LOST\n"
         "[sciencegen.samplers]\nlost = nothere:f\n"
     )
-    monkeypatch.syspath_prepend(folder)
+    monkeypatch.syspath_prepend(write_broken_package(tmp_path, parts))
 
 
-def test_parts_that_cannot_be_imported_are_told_with_their_package(tmp_path, monkeypatch):
-    install_broken(tmp_path, monkeypatch)
+@pytest.mark.usefixtures("broken_package")
+def test_parts_that_cannot_be_imported_are_told_with_their_package():
     told = r"'{}' at 'nothere{}' of broken 1\.2, got ModuleNotFoundError: No module named 'nothere'\. Correct or"
     with pytest.raises(ConfigError, match="the domain " + told.format("brokendom", "")):
         load_domain("brokendom")
@@ -118,24 +116,16 @@ def test_parts_that_cannot_be_imported_are_told_with_their_package(tmp_path, mon
         WithInstalled({}, {"lost": entry})["lost"]
 
 
-def test_a_verb_of_a_domain_that_cannot_be_imported_is_refused(tmp_path, monkeypatch):
-    install_broken(tmp_path, monkeypatch)
+@pytest.mark.usefixtures("broken_package")
+def test_a_verb_of_a_domain_that_cannot_be_imported_is_refused():
     with pytest.raises(ConfigError, match=r"the domain 'brokendom' at 'nothere' of broken 1\.2"):
         sg.score("brokendom", ["1"], ["a"])
 
 
 def test_an_installed_recipe_is_trained_and_drawn_from_by_name(tmp_path, toy_folder):
     write_clouds(tmp_path / "clouds.csv", 80)
-    settings = (
-        "--training",
-        "steps=4",
-        "--training",
-        "warmup_steps=1",
-        "--settings",
-        "{finish: {steps: 4}}",
-        "--threads",
-        "1",
-    )
+    training = ("--training", "steps=4", "--training", "warmup_steps=1")
+    settings = (*training, "--settings", "{finish: {steps: 4}}", "--threads", "1")
     data = ("--data", "clouds.csv", "--recipe", "wide", "-o", "runs/wide")
     done = command(toy_folder, "train", "pointclouds", *data, *settings, cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()

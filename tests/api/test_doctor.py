@@ -1,6 +1,7 @@
 """doctor: lists what is installed without loading it."""
 
 from sciencegen.api.doctor import _dataset, _libraries, _plugins, _system, _version
+from tests.toy import write_broken_package
 
 
 def test_a_dataset_is_all_here_a_sample_or_not():
@@ -19,13 +20,8 @@ def test_libraries_have_versions_and_a_missing_one_says_so():
 
 
 def test_plugins_have_a_package_and_a_broken_one_says_why(tmp_path, monkeypatch):
-    about = tmp_path / "broken-1.2.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.2\n")
-    (about / "entry_points.txt").write_text(
-        "[sciencegen.domains]\nbrokendom = nothere\n[sciencegen.oracles]\nsize = builtins:len\nnone = nothere:f\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+    parts = "[sciencegen.domains]\nbrokendom = nothere\n[sciencegen.oracles]\nsize = builtins:len\nnone = nothere:f\n"
+    monkeypatch.syspath_prepend(write_broken_package(tmp_path, parts))
     found = _plugins()
     assert found["domain pointclouds"] == "pointclouds 1.0"
     assert found["sampler midpoint"] == "parts 1.0"

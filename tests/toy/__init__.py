@@ -50,6 +50,15 @@ def write_clouds(path: Path, count: int = 400, seed: int = 0, extra: bool = Fals
     return path
 
 
+def write_broken_package(folder: Path, entry_points: str) -> Path:
+    """Entry points of a package `broken` 1.2 as pip leaves them; returns the folder, to be put on the path."""
+    about = folder / "broken-1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.2\n")
+    (about / "entry_points.txt").write_text(entry_points)
+    return folder
+
+
 def environment(folder: Path) -> dict[str, str]:
     """For a process that shall see the toy domain."""
     search = os.pathsep.join(map(str, (folder, REPOSITORY)))
