@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from sciencegen.diffusion.latent_prior import DiffusionPrior
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
-from sciencegen.domains.molecules import conformers, geometry_representation, joint, representations
+from sciencegen.domains.molecules import (
+    conformers,
+    geometry_representation,
+    joint,
+    representations,
+    smiles_representation,
+)
 from sciencegen.domains.molecules.representations import SelfiesRepresentation
-from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember
+from sciencegen.domains.molecules.smiles_representation import SmilesRepresentation
+from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember, Representation
 from sciencegen.scoring.oracles import Oracle
+from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAE, LatentPriorVAESettings
 from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
+from sciencegen.vae.warmup import Warmup
 
 CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
 """Default conditions."""
@@ -21,6 +33,15 @@ CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds"
 def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESettings) -> SequenceVAE:
     """A VAE: transformer encoder, 64 latent dimensions, flow prior, recurrent decoder of groups of SELFIES symbols."""
     return SequenceVAE(len(representation.vocabulary), len(representation.properties), settings)
+
+
+def smiles_vae(representation: SmilesRepresentation, settings: LatentPriorVAESettings) -> LatentPriorVAE:
+    """A VAE whose decoder reads the latent alone, with a flow or a diffusion as the prior of latents."""
+    count, prior = len(representation.properties), None
+    if settings.latent_prior == "diffusion":
+        network = VectorDiffusionSettings(settings.prior_width, settings.prior_layers)
+        prior = DiffusionPrior(settings.code, count, network)
+    return LatentPriorVAE(len(representation.vocabulary), count, settings, prior)
 
 
 def sequence_oracles(
@@ -41,12 +62,29 @@ def adapt_selfies_vae(
     """
     torch.manual_seed(seed)
     adapted = selfies_vae(new, model.settings)
+    _carry(model, adapted, old, new)
+    return adapted
+
+
+def adapt_smiles_vae(
+    model: LatentPriorVAE, old: SmilesRepresentation, new: SmilesRepresentation, seed: int = 0
+) -> LatentPriorVAE:
+    """A model for the new representation that starts from the trained one, as `adapt_selfies_vae` does.
+
+    The weight of its KL divergence is that at the end of the old training.
+    """
+    torch.manual_seed(seed)
+    adapted = smiles_vae(new, replace(model.settings, beta=Warmup(end=model.settings.beta.end)))
+    _carry(model, adapted, old, new)
+    return adapted
+
+
+def _carry(model: nn.Module, adapted: nn.Module, old: Representation, new: Representation) -> None:
     columns = [old.properties.index(name) if name in old.properties else None for name in new.properties]
     trained, state = model.state_dict(), adapted.state_dict()
     for name, value in state.items():
         value.copy_(_carried(name, trained[name], value, columns, len(old.properties)))
     adapted.load_state_dict(state)
-    return adapted
 
 
 def _carried(name: str, trained: Tensor, fresh: Tensor, columns: list[int | None], old_count: int) -> Tensor:
@@ -65,6 +103,7 @@ def _carried(name: str, trained: Tensor, fresh: Tensor, columns: list[int | None
 READS_CONDITION = (
     "condition.hidden.0.weight",
     "prior.context.hidden.0.weight",
+    "prior.model.network.known.weight",
     "decoder.recurrent.weight_ih_l0",
     "decoder.output.0.weight",
 )
@@ -87,6 +126,16 @@ RECIPES = {
         adaptation=Adaptation(adapt_representation=representations.adapt, adapt=adapt_selfies_vae),
         description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
         oracles=ModelOracles(make=sequence_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
+    ),
+    "smiles-vae": Recipe(
+        name="smiles-vae",
+        fit=smiles_representation.fit,
+        load_representation=smiles_representation.load,
+        build=smiles_vae,
+        settings=LatentPriorVAESettings,
+        conditions=CONDITIONS,
+        adaptation=Adaptation(adapt_representation=smiles_representation.adapt, adapt=adapt_smiles_vae),
+        description="VAE over SMILES whose latent carries the whole molecule; a flow or diffusion prior of latents.",
     ),
     "conformers": Recipe(
         name="conformers",

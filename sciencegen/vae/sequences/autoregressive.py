@@ -112,6 +112,26 @@ def decode(
     return tokens, mask
 
 
+def most_likely(
+    start: int, end: int, step: Step, state: State, length: int
+) -> tuple[Int[Tensor, "batch position"], Bool[Tensor, "batch position"]]:
+    """Greedy decoding: the most likely token at each step, up to `length`. Tokens and mask as of `decode`."""
+    rows = torch.arange(len(state[0]), device=state[0].device)
+    tokens = torch.full((len(rows), length), end, dtype=torch.long, device=rows.device)
+    mask = torch.zeros(tokens.shape, dtype=torch.bool, device=rows.device)
+    previous = torch.full((len(rows), 1), start, dtype=torch.long, device=rows.device)
+    for position in range(length):
+        if not len(rows):
+            break
+        logits, state = _advance(step, previous, state)
+        chosen = logits[:, 0].argmax(1, keepdim=True)
+        tokens[rows, position], mask[rows, position] = chosen[:, 0], True
+        going = (chosen[:, 0] != end).nonzero()[:, 0]
+        rows, previous, state = rows[going], chosen[going], tuple(part[going] for part in state)
+    longest = int(mask.sum(1).max()) if len(mask) else 0
+    return tokens[:, :longest], mask[:, :longest]
+
+
 def shift(noise: Float[Tensor, "batch position"], number: int) -> Float[Tensor, "batch position"]:
     """Rotation `number` of the noise: frac(Phi(u) + number alpha_t), standard normal again; 0 is the noise itself.
 

@@ -1,0 +1,273 @@
+"""The variational autoencoder of sequences whose latent carries the whole sequence, with a learned prior of latents.
+
+    E_q(z|x) log p(x | z) - beta KL(q(z | x) || N(0, I))      trains encoder and decoder (Kingma & Welling 2014, eq. 3)
+    max E_q(z|x) log p(z | c)                                 trains the prior, with z held fixed
+
+Two terms more give near latents similar sequences: z gets further noise before it is decoded, for a share of the rows,
+and a head on it predicts which tokens the sequence has, in any order (Zhao, Zhao & Eskénazi 2017, eq. 5).
+
+The decoder reads z and nothing else: no condition and no noise, and `decode` takes its most likely token at each step.
+So two sequences differ only by their latents, and what `generate` draws is decided by z ~ p(z | c) (Rombach et al.
+2022; Tomczak & Welling 2018, eq. 6: the best prior is the aggregate posterior, which p(z | c) is fitted to here).
+
+A latent of this model is e, the prior's noise: z = prior(e). It is standard normal, so that distances, steps and
+interpolations have a natural scale, and a point of the bulk of N(0, I) is one of the bulk of p(z).
+
+Under a condition, `candidates` latents are drawn for each sequence, and the one is decoded whose estimated properties
+are nearest to the condition. The estimates are a head on z, which also arranges the latents by property
+(Gómez-Bombarelli et al. 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor, nn
+
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.latent_sequence import AttentiveDecoder, BottleneckEncoder, SequenceSizes
+from sciencegen.networks.mlp import MLP
+from sciencegen.networks.normal import check_latents, standard_normal
+from sciencegen.vae.bounds import BoundTerms, negative_elbo
+from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
+from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
+from sciencegen.vae.posteriors import GaussianPosterior
+from sciencegen.vae.sequences import property_head
+from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, filled, most_likely, shift
+from sciencegen.vae.warmup import Warmup
+
+END, START = 0, 1
+"""Special tokens; END also fills the masked positions."""
+LATENT_PRIORS = ("flow", "diffusion")
+
+Condition = Float[Tensor, "batch property"] | None
+Latent = Float[Tensor, "batch latent"]
+Accept = Callable[[Batch], Tensor]
+
+
+@dataclass(frozen=True)
+class LatentPriorVAESettings:
+    """Sizes and training weights.
+
+    Parameters
+    ----------
+    code : int
+        Size of z.
+    length : int
+        Most tokens of a sequence, the end included.
+    networks : SequenceSizes
+        Of encoder and decoder.
+    latent_prior : {"flow", "diffusion"}
+        p(z | c): a normalizing flow, or a variational diffusion.
+    prior_layers, prior_width : int
+        Of the prior's network.
+    transform : {"affine", "spline"}
+        Of a flow's couplings.
+    beta : Warmup
+        Weight of the KL divergence by step. It may end below 1, since the prior p(z | c) corrects the remaining
+        difference from N(0, I).
+    noised, radius : float
+        Share of the training rows whose z gets further noise before it is decoded, and the largest share of its
+        standard deviation. The decoder then gives well-formed sequences also between the codes of the training set.
+    bag_weight : float
+        Weight of predicting the tokens of the sequence from z regardless of their order, in nats.
+    property_weight : float
+        Weight of predicting the properties from z.
+    dropout : ConditionDropout
+        Of conditions in the training of the prior, so that it takes any subset of the properties.
+    candidates : int
+        Number of latents drawn for each sequence under a condition.
+    """
+
+    code: int = 20
+    length: int = 128
+    networks: SequenceSizes = field(default_factory=SequenceSizes)
+    latent_prior: str = "flow"
+    prior_layers: int = 6
+    prior_width: int = 128
+    transform: str = "spline"
+    beta: Warmup = field(default_factory=lambda: Warmup("linear", 20_000, 0.01, 0.2))
+    noised: float = 0.5
+    radius: float = 0.8
+    bag_weight: float = 1.0
+    property_weight: float = 1.0
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3, few=0.5))
+    candidates: int = 16
+
+    def __post_init__(self) -> None:
+        if self.latent_prior not in LATENT_PRIORS:
+            raise unknown_name("latent_prior", self.latent_prior, LATENT_PRIORS)
+        if not (0 <= self.noised <= 1 and 0 <= self.radius <= 1):
+            raise ConfigError(f"Expected noised and radius between 0 and 1, got {self.noised} and {self.radius}.")
+        if min(self.code, self.candidates) < 1 or self.length < 2:
+            raise ConfigError(
+                "Expected a code and candidates of 1 or more and a length of 2 or more, got "
+                f"{self.code}, {self.candidates} and {self.length}."
+            )
+
+
+class LatentPriorVAE(nn.Module):
+    """A `LatentModel` of token sequences. A Batch has the field "tokens" [batch position] and its mask.
+
+    Parameters
+    ----------
+    vocabulary : int
+        Number of tokens, the special ones included.
+    property_count : int
+        Columns of the condition.
+    settings : LatentPriorVAESettings, optional
+    prior : nn.Module, optional
+        p(z | c) where the settings name a diffusion (`diffusion.latent_prior.DiffusionPrior`).
+
+    Examples
+    --------
+    >>> sizes = SequenceSizes(token=8, encoder=8, decoder=8, slots=2, slot=8, heads=2, dense=16)
+    >>> model = LatentPriorVAE(7, 1, LatentPriorVAESettings(code=3, length=6, networks=sizes, prior_layers=2))
+    >>> batch = Batch({"tokens": torch.tensor([[2, 3, 0]])}, torch.ones(1, 3, dtype=bool), torch.tensor([[0.5]]))
+    >>> sorted(model.loss(batch, 0, torch.Generator().manual_seed(0)))
+    ['bag', 'kl', 'loss', 'prior', 'property_error', 'reconstruction']
+    >>> latent = model.encode(batch)
+    >>> latent.shape, model.decode(latent)["tokens"].shape[0]
+    (torch.Size([1, 3]), 1)
+    """
+
+    prior: Any  # a FlowPrior, or an nn.Module with its methods
+
+    def __init__(
+        self,
+        vocabulary: int,
+        property_count: int,
+        settings: LatentPriorVAESettings | None = None,
+        prior: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        s = self.settings = settings or LatentPriorVAESettings()
+        if (prior is None) != (s.latent_prior == "flow"):
+            raise ConfigError(f"Expected a prior with latent_prior 'diffusion' alone, got '{s.latent_prior}'.")
+        self.property_count = property_count
+        self.encoder = BottleneckEncoder(vocabulary, s.networks)
+        self.posterior = GaussianPosterior(self.encoder.feature_size, s.code)
+        self.decoder = AttentiveDecoder(vocabulary, s.code, s.networks)
+        self.bag = MLP(s.code, vocabulary, s.networks.dense, 1)
+        self.properties = MLP(s.code, property_count, s.networks.dense, 2)
+        flow = FlowSettings(s.prior_layers, s.prior_width, transform=s.transform)
+        self.prior = prior or FlowPrior(s.code, property_count, flow)
+        self.semantic_size = self.latent_size = s.code
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """Named scalars per item in nats: loss, reconstruction, denoising, kl, prior, bag, property_error."""
+        s, posterior = self.settings, self._posterior(batch)
+        code, _ = posterior.sample(generator)
+        read, noised = self._noised(code, generator)
+        log_prob = self.likelihood(read, batch).log_prob(batch["tokens"])
+        kl = standard_normal_kl(posterior)
+        error = property_head.property_error(self.properties(code), batch.condition)
+        with torch.autocast(code.device.type, enabled=False):  # a flow's determinants need all digits
+            fixed = code.detach().float()
+            prior = self.prior.fit_loss(fixed, s.dropout(batch.condition, generator), step, generator)
+        bag = -self._bag_log_prob(read, batch).mean()
+        loss = negative_elbo(log_prob, kl, s.beta(step)) + s.bag_weight * bag + s.property_weight * error + prior
+        shown = {"reconstruction": -log_prob[~noised].mean(), "kl": kl.mean(), "prior": prior, "bag": bag}
+        shown["property_error"] = error
+        if noised.any():
+            shown["denoising"] = -log_prob[noised].mean()
+        return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
+
+    def _noised(self, code: Latent, generator: Generator) -> tuple[Latent, Bool[Tensor, " batch"]]:
+        """sqrt(1 - r^2) z + r noise with r ~ U(0, radius) for a share of the rows, and which rows these are."""
+        s = self.settings
+        uniform = torch.rand(len(code), 2, generator=generator, device=generator.device).to(code)
+        noised = uniform[:, 0] < s.noised
+        noised[0] = False  # at least one row stays as it is
+        radius = (s.radius * uniform[:, 1] * noised)[:, None]
+        return (1 - radius.square()).sqrt() * code + radius * standard_normal(code.shape, generator, code), noised
+
+    def _bag_log_prob(self, code: Latent, batch: Batch) -> Float[Tensor, " batch"]:
+        """sum_t log f(x_t | z), with one distribution f(z) of tokens for all positions but that of the end."""
+        tokens = batch["tokens"]
+        log_f = torch.log_softmax(self.bag(code).float(), -1).gather(1, tokens)
+        return (log_f * (tokens != END)).sum(1)
+
+    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
+        """Nothing is left to fit."""
+
+    def _posterior(self, batch: Batch) -> DiagonalGaussian:
+        features = self.encoder(batch["tokens"], batch.mask)
+        with torch.autocast(features.device.type, enabled=False):  # codes in full precision
+            return self.posterior(features.float())
+
+    def likelihood(self, code: Latent, batch: Batch) -> AutoregressiveCategorical:
+        """p(x | z), each position given the true tokens before it."""
+        assert batch.mask is not None  # sequences differ in length
+        tokens = batch["tokens"]
+        previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
+        logits, _ = self.decoder(previous, self.decoder.start(code))
+        return AutoregressiveCategorical(logits, batch.mask)
+
+    # --- evidence -----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def terms(self, batch: Batch, generator: Generator) -> BoundTerms:
+        """The two terms of the evidence lower bound under p(z | c), in nats, for each item, from one sample of z."""
+        code, log_posterior = self._posterior(batch).sample(generator)
+        reconstruction = self.likelihood(code, batch).log_prob(batch["tokens"])
+        return BoundTerms(reconstruction, log_posterior - self.prior.log_prob(code, batch.condition))
+
+    @torch.no_grad()
+    def read(self, latent: Latent) -> Float[Tensor, "batch property"]:
+        """The estimated properties of what a latent decodes to, standardized as conditions are."""
+        check_latents(latent, self.latent_size)
+        return self.properties(self.prior(latent))
+
+    # --- latent space -------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, batch: Batch) -> Latent:
+        """The prior's noise e of the posterior's mean."""
+        return self.prior.inverse(self._posterior(batch).mean)
+
+    @torch.no_grad()
+    def decode(self, latent: Latent, condition: Condition = None) -> Batch:
+        """The most likely tokens. The condition is not used: the latent holds everything."""
+        check_latents(latent, self.latent_size)
+        return self._decoded(self.prior(filled(latent))[: len(latent)])
+
+    def _decoded(self, code: Latent) -> Batch:
+        state = self.decoder.start(filled(code))
+        tokens, mask = most_likely(
+            START, END, self.decoder, tuple(part[: len(code)] for part in state), self.settings.length
+        )
+        return Batch({"tokens": tokens}, mask)
+
+    @torch.no_grad()
+    def sample(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Latent:
+        """The noise itself without a condition; under one, the latents that the draws of p(z | c) have without it."""
+        check_latents(noise, self.latent_size)
+        if condition is None or condition.isnan().all():
+            return noise
+        return self.prior.inverse(self._drawn(noise, condition))
+
+    @torch.no_grad()
+    def generate(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Batch:
+        """Decoded draws of z ~ p(z | c)."""
+        check_latents(noise, self.latent_size)
+        return self._decoded(self._drawn(noise, condition))
+
+    def _drawn(self, noise: Latent, condition: Condition) -> Latent:
+        """Draws of p(z | c); under a condition, the best of several by their estimated properties."""
+        rows, noise = len(noise), filled(noise)
+        if condition is None or condition.isnan().all():
+            return self.prior.draw(noise)[:rows]
+        condition, count = filled(condition), self.settings.candidates
+        drawn = torch.stack([self.prior.draw(shift(noise, k), condition) for k in range(count)], 1)
+        miss = (self.properties(drawn) - condition[:, None]).nan_to_num(0.0).square().sum(-1)
+        best: Int[Tensor, " batch"] = miss.argmin(1)
+        return drawn[torch.arange(len(drawn), device=drawn.device), best][:rows]

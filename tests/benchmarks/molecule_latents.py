@@ -1,0 +1,138 @@
+"""What a latent space of molecules is worth: how many come back, how smooth it is, whether draws use it.
+
+    python tests/benchmarks/molecule_latents.py restored test.csv zinc-held-out.smi
+    python tests/benchmarks/molecule_latents.py redrawn -n 64
+    python tests/benchmarks/molecule_latents.py neighbours test.csv -n 200 --radius 0.3
+    python tests/benchmarks/molecule_latents.py interpolated test.csv -n 200
+
+Only the latent's semantic part counts: the decoder's noise, if a model has any, is at its median. A molecule counts as
+plausible if it is valid, its rings have at most 8 atoms, its aromatic rings 5 or 6, and its synthetic accessibility is
+at most 6.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from rdkit import Chem, RDLogger
+from scipy.stats import spearmanr
+
+from sciencegen.api.models.folder import LoadedModel, load_model
+from sciencegen.domains.molecules.properties import measure
+from sciencegen.domains.molecules.similarity import similarity
+from sciencegen.items import Refusal
+
+LARGEST_RING, LARGEST_SA, STEPS = 8, 6.0, 9
+SEED = 2020
+
+
+def decoded(model: LoadedModel, latents: np.ndarray) -> list[Chem.Mol | None]:
+    """The molecules of latents, None where there is none."""
+    latents = latents.copy()
+    latents[:, model.model.semantic_size :] = 0
+    items = model.space.decode_items(latents)
+    return [item if isinstance(item, Chem.Mol) else None for item in items]
+
+
+def plausible(molecule: Chem.Mol | None) -> bool:
+    if molecule is None:
+        return False
+    for ring in molecule.GetRingInfo().AtomRings():
+        aromatic = all(molecule.GetAtomWithIdx(index).GetIsAromatic() for index in ring)
+        if len(ring) > (6 if aromatic else LARGEST_RING):
+            return False
+    return bool(measure([molecule], ["sa"])[0, 0] <= LARGEST_SA)
+
+
+def read(model: LoadedModel, path: Path, count: int | None) -> list[Chem.Mol]:
+    """The molecules of a file, `count` of them evenly spaced."""
+    found = [model.domain.items.parse(row.text) for row in model.domain.items.read(path, None)]
+    items = [item for item in found if not isinstance(item, Refusal)]
+    return items if count is None else items[:: max(1, len(items) // count)][:count]
+
+
+def encoded(model: LoadedModel, molecules: list[Chem.Mol]) -> tuple[list[Chem.Mol], np.ndarray]:
+    """The molecules that the model reads, and their latents."""
+    arrays = model.representation.encode(molecules)
+    kept = [(m, a) for m, a in zip(molecules, arrays, strict=True) if not isinstance(a, Refusal)]
+    return [m for m, _ in kept], model.space.encode_arrays([a for _, a in kept])
+
+
+def restored(model: LoadedModel, paths: list[Path], count: int | None) -> None:
+    key = model.domain.items.key
+    for path in paths:
+        molecules = read(model, path, count)
+        kept, latents = encoded(model, molecules)
+        same = [back is not None and key(back) == key(m) for back, m in zip(decoded(model, latents), kept, strict=True)]
+        print(
+            f"{path.name}: {sum(same) / len(molecules):.1%} of {len(molecules)} come back from the latent alone", end=""
+        )
+        print(f"; {len(molecules) - len(kept)} are not read")
+
+
+def redrawn(model: LoadedModel, count: int) -> None:
+    rng = np.random.default_rng(SEED)
+    first, second = rng.standard_normal((2, count, model.space.size), dtype=np.float32)
+    semantic = model.model.semantic_size
+    mixed = np.concatenate([second[:, :semantic], first[:, semantic:]], 1)
+    pairs = zip(model.space.generate_items(first), model.space.generate_items(mixed), strict=True)
+    texts = [[model.domain.items.text(item) if isinstance(item, Chem.Mol) else None for item in pair] for pair in pairs]
+    print(f"{sum(one != other for one, other in texts)} of {count} draws change when z is drawn again")
+
+
+def neighbours(model: LoadedModel, molecules: list[Chem.Mol], radius: float, each: int = 10) -> None:
+    molecules, latents = encoded(model, molecules)
+    rng, key = np.random.default_rng(SEED), model.domain.items.key
+    alike, distinct, good = list[float](), list[float](), list[bool]()
+    for molecule, latent in zip(molecules, latents, strict=True):
+        noise = rng.standard_normal((each, len(latent)), dtype=np.float32)
+        found = decoded(model, np.sqrt(1 - radius**2) * latent + radius * noise)
+        good += [plausible(one) for one in found]
+        others = {key(one): one for one in found if one is not None and key(one) != key(molecule)}
+        distinct.append(len(others) / each)
+        alike += similarity(list(others.values()), [molecule])[:, 0].tolist() if others else []
+    quartiles = ", ".join(f"{value:.2f}" for value in np.quantile(alike, (0.25, 0.5, 0.75)))
+    print(f"radius {radius}: {each} neighbours of each of {len(molecules)}: plausible {np.mean(good):.1%}, ", end="")
+    print(f"distinct others {np.mean(distinct):.1%}, their similarity (quartiles) {quartiles}")
+
+
+def interpolated(model: LoadedModel, molecules: list[Chem.Mol]) -> None:
+    half, good, monotone = len(molecules) // 2, list[bool](), list[float]()
+    kept, latents = encoded(model, molecules[: 2 * half])
+    angles = np.linspace(0, np.pi / 2, STEPS)[:, None]
+    for first in range(0, len(kept) - 1, 2):
+        path = np.cos(angles) * latents[first] + np.sin(angles) * latents[first + 1]
+        found = decoded(model, path.astype(np.float32))
+        good += [plausible(one) for one in found]
+        steps = [(k, one) for k, one in enumerate(found) if one is not None]
+        likeness = similarity([one for _, one in steps], [kept[first], kept[first + 1]])
+        change = spearmanr([k for k, _ in steps], likeness[:, 1] - likeness[:, 0]).statistic
+        monotone.append(change)
+    print(f"{len(monotone)} pairs, {STEPS} steps: plausible {np.mean(good):.1%}; Spearman of step and ", end="")
+    print(f"(similarity to the end - to the start) {np.nanmean(monotone):.3f}, median {np.nanmedian(monotone):.3f}")
+
+
+def main() -> None:
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("what", choices=("restored", "redrawn", "neighbours", "interpolated"))
+    parser.add_argument("files", nargs="*", type=Path, help="molecules that the model was not trained on")
+    parser.add_argument("--model", help="a run folder [default: the shipped weights]")
+    parser.add_argument("-n", type=int, help="number of molecules, or of pairs")
+    parser.add_argument("--radius", type=float, default=0.3)
+    chosen = parser.parse_args()
+    model = load_model("molecules", chosen.model, "cpu")
+    if chosen.what == "restored":
+        restored(model, chosen.files, chosen.n)
+    elif chosen.what == "redrawn":
+        redrawn(model, chosen.n or 64)
+    elif chosen.what == "neighbours":
+        neighbours(model, read(model, chosen.files[0], chosen.n or 200), chosen.radius)
+    else:
+        interpolated(model, read(model, chosen.files[0], 2 * (chosen.n or 200)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""The sequence VAE whose latent carries the sequence: codes restore, draws use z, a bound that is one."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.latent_prior import DiffusionPrior
+from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.networks.latent_sequence import SequenceSizes
+from sciencegen.vae.sequences.autoregressive import most_likely
+from sciencegen.vae.sequences.latent_prior_vae import END, START, LatentPriorVAE, LatentPriorVAESettings
+from sciencegen.vae.warmup import Warmup
+
+SIZES = SequenceSizes(token=16, encoder=16, decoder=32, slots=2, slot=16, heads=2, dense=32)
+SMALL = LatentPriorVAESettings(
+    code=3,
+    length=12,
+    networks=SIZES,
+    prior_layers=4,
+    prior_width=32,
+    beta=Warmup("linear", 300, 0.01, 0.3),
+    noised=0.25,
+)
+SYMBOLS, LENGTHS = 3, 7
+
+
+def toy_batch(count, seed=0):
+    """Runs of one symbol: the first property says which, the second how many."""
+    generator = torch.Generator().manual_seed(seed)
+    symbol = torch.randint(2, 2 + SYMBOLS, (count,), generator=generator)
+    length = torch.randint(2, 2 + LENGTHS, (count,), generator=generator)
+    position = torch.arange(10)
+    tokens = torch.where(position < length[:, None], symbol[:, None], END)
+    condition = torch.stack([(symbol - 3).float(), (length - 5).float() / 2], 1)
+    return Batch({"tokens": tokens}, position <= length[:, None], condition)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    torch.manual_seed(0)
+    model = LatentPriorVAE(2 + SYMBOLS, 2, SMALL)
+    optimizer = torch.optim.Adam(model.parameters(), 4e-3)
+    for step in range(600):
+        optimizer.zero_grad()
+        model.loss(toy_batch(64, step), step, torch.Generator().manual_seed(step))["loss"].backward()
+        optimizer.step()
+    return model.eval()
+
+
+def noise_of(model, count, seed=1):
+    return torch.randn(count, model.latent_size, generator=torch.Generator().manual_seed(seed))
+
+
+def same(batch, other):
+    rows = []
+    for k in range(len(batch)):
+        one, two = (part["tokens"][k][part.mask[k]].tolist() for part in (batch, other))
+        rows.append(one == two)
+    return torch.tensor(rows)
+
+
+def test_items_come_back_from_the_latent_alone(trained):
+    batch = toy_batch(200, 7)
+    latent = trained.encode(batch)
+    assert latent.shape == (200, 3)
+    assert same(batch, trained.decode(latent)).float().mean() > 0.97
+
+
+def test_latents_are_standard_normal(trained):
+    batch = toy_batch(2000, 8)
+    code = trained.posterior(trained.encoder(batch["tokens"], batch.mask)).sample(torch.Generator().manual_seed(0))[0]
+    noise = trained.prior.inverse(code).detach()
+    assert noise.mean(0).abs().max() < 0.25
+    assert (noise.std(0) - 1).abs().max() < 0.25
+
+
+def test_redrawn_noise_gives_other_items(trained):
+    """Nothing but the latent decides what is drawn."""
+    first, second = (trained.generate(noise_of(trained, 100, seed)) for seed in (1, 2))
+    assert same(first, second).float().mean() < 0.3
+    assert same(first, trained.decode(trained.sample(noise_of(trained, 100, 1)))).all()
+
+
+def test_draws_are_well_formed_and_cover_the_source(trained):
+    drawn = trained.generate(noise_of(trained, 500))
+    rows = [tokens[mask].tolist() for tokens, mask in zip(drawn["tokens"], drawn.mask, strict=True)]
+    good = [row for row in rows if row[-1] == END and len(set(row[:-1])) == 1 and 2 <= len(row) - 1 < 2 + LENGTHS]
+    assert len(good) > 0.85 * len(rows)
+    assert len({tuple(row) for row in good}) > 0.85 * SYMBOLS * LENGTHS
+
+
+def test_draws_obey_the_condition_better_with_more_candidates(trained):
+    nan, noise = float("nan"), noise_of(trained, 200)
+    asked = torch.tensor([[1.0, nan]]).expand(200, -1)
+
+    def share(candidates):
+        trained.settings = replace(SMALL, candidates=candidates)
+        return (trained.generate(noise, asked)["tokens"][:, 0] == 4).float().mean()
+
+    try:
+        assert share(8) >= share(1) > 0.7
+        assert share(8) > 0.9
+        latent = trained.sample(noise, asked)
+        assert same(trained.decode(latent), trained.generate(noise, asked)).float().mean() > 0.98
+    finally:
+        trained.settings = SMALL
+
+
+def test_rows_without_a_condition_are_not_changed_by_others(trained):
+    noise, nan = noise_of(trained, 40), float("nan")
+    mixed = torch.tensor([[1.0, 0.0], [nan, nan]]).repeat(20, 1)
+    assert same(trained.generate(noise, mixed), trained.generate(noise)).view(20, 2)[:, 1].all()
+
+
+def test_a_row_is_the_same_alone_and_among_many(trained):
+    noise = noise_of(trained, 50)
+    many = trained.generate(noise)
+    assert same(trained.generate(noise[:1]), many.select(slice(1))).all()
+    assert torch.equal(trained.decode(noise[:3])["tokens"][0][:2], trained.decode(noise)["tokens"][0][:2])
+
+
+def test_the_bound_lies_below_the_true_entropy(trained):
+    """log p(x) of the true source is -log(3 * 7): no bound averaged over the source may exceed it."""
+    terms = trained.terms(toy_batch(3000, 77).with_condition(None), torch.Generator().manual_seed(0))
+    expected = -math.log(SYMBOLS * LENGTHS)
+    assert expected - 1.5 < terms.elbo.mean() < expected + 0.05
+
+
+def test_properties_are_read_from_the_latent(trained):
+    batch = toy_batch(300, 9)
+    error = (trained.read(trained.encode(batch)) - batch.condition).square().mean()
+    assert error < 0.25 * batch.condition.var(0).mean()
+
+
+def test_the_prior_does_not_train_the_encoder():
+    torch.manual_seed(0)
+    model = LatentPriorVAE(2 + SYMBOLS, 2, SMALL)
+    batch = toy_batch(16)
+    code = model.posterior(model.encoder(batch["tokens"], batch.mask)).mean
+    loss = model.loss(batch, 0, torch.Generator().manual_seed(0))
+    assert loss["prior"].requires_grad is False
+    model.prior.fit_loss(code.detach(), batch.condition, 0, torch.Generator().manual_seed(0)).backward()
+    assert all(parameter.grad is None for parameter in model.encoder.parameters())
+
+
+def test_noised_codes_are_decoded_in_training_only():
+    torch.manual_seed(0)
+    model = LatentPriorVAE(2 + SYMBOLS, 2, replace(SMALL, noised=0.5))
+    code, generator = torch.randn(400, 3), torch.Generator().manual_seed(0)
+    read, noised = model._noised(code, generator)
+    assert torch.equal(read[~noised], code[~noised])
+    assert 0.4 < noised.float().mean() < 0.6
+    assert not noised[0]
+    assert read[noised].std() == pytest.approx(1, abs=0.1)
+    assert "denoising" not in LatentPriorVAE(5, 2, replace(SMALL, noised=0.0)).loss(toy_batch(8), 0, generator)
+
+
+def test_a_diffusion_may_be_the_prior():
+    torch.manual_seed(0)
+    settings = replace(SMALL, latent_prior="diffusion")
+    model = LatentPriorVAE(5, 2, settings, DiffusionPrior(3, 2, VectorDiffusionSettings(width=16, depth=1)))
+    batch = toy_batch(8)
+    loss = model.loss(batch, 0, torch.Generator().manual_seed(0))["loss"]
+    loss.backward()
+    assert torch.isfinite(loss)
+    code = model.posterior(model.encoder(batch["tokens"], batch.mask)).mean
+    assert torch.allclose(model.prior(model.encode(batch)), code, atol=1e-2)
+    with pytest.raises(ConfigError, match="a prior with latent_prior 'diffusion' alone, got 'diffusion'"):
+        LatentPriorVAE(5, 2, settings)
+
+
+def test_wrong_settings_and_shapes_are_named():
+    with pytest.raises(ConfigError, match="Known: diffusion, flow"):
+        LatentPriorVAESettings(latent_prior="vamp")
+    with pytest.raises(ConfigError, match=r"noised and radius between 0 and 1, got 0.5 and 2.0"):
+        LatentPriorVAESettings(noised=0.5, radius=2.0)
+    with pytest.raises(ConfigError, match="length of 2 or more, got 20, 16 and 1"):
+        LatentPriorVAESettings(length=1)
+    with pytest.raises(ShapeError, match=r"latents \[batch 3\], got \[2, 5\]"):
+        LatentPriorVAE(5, 2, SMALL).decode(torch.zeros(2, 5))
+
+
+def test_the_most_likely_tokens_end_each_row_separately():
+    """A step that counts down: the state of a row is the number of tokens before its end."""
+
+    def step(previous, state):
+        logits = torch.zeros(len(previous), 1, 4)
+        logits[:, 0, 3] = 1.0
+        logits[state[0] == 0, 0, END] = 2.0
+        return logits, (state[0] - 1,)
+
+    tokens, mask = most_likely(START, END, step, (torch.tensor([1, 3, 9]),), 5)
+    assert tokens.tolist() == [[3, END, 0, 0, 0], [3, 3, 3, END, 0], [3, 3, 3, 3, 3]]
+    assert mask.sum(1).tolist() == [2, 4, 5]
