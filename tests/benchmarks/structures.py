@@ -1,6 +1,6 @@
 """Structures de novo: molecules of one model, coordinates of another, judged by the coordinates of the first draw.
 
-    python tests/benchmarks/structures.py --model qm9-diffusion -n 1000 --steps 8 16 25
+    python tests/benchmarks/structures.py --model qm9-molecules -n 1000 --steps 8 16 25
     python tests/benchmarks/structures.py --model qm9-joint -n 1000 --sampler churn --steps 24
 
 A model that makes atoms, bonds and coordinates together is judged by its own raw draws. Bonds are perceived in the
@@ -63,7 +63,7 @@ def jointly(model: LoadedModel, count: int, seed: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="qm9-diffusion")
+    parser.add_argument("--model", default="qm9-molecules")
     parser.add_argument("--complete", default="qm9-conformers")
     parser.add_argument("--graphs", help="a file of molecules, instead of the model's")
     parser.add_argument("-n", type=int, default=1000)

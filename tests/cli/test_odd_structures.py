@@ -171,7 +171,7 @@ def test_nothing_to_write_is_an_empty_file(tmp_path):
 
 
 def test_what_no_molecule_has_is_fewer_results(cli):
-    flags = ("--model", "qm9-diffusion", "--where", "mw=0", "--threads", 1, "--attempts", 2, "-o", "none.sdf")
+    flags = ("--model", "qm9-molecules", "--where", "mw=0", "--threads", 1, "--attempts", 2, "-o", "none.sdf")
     done = cli("generate", "molecules", "-n", 2, *flags)
     assert done.code == 5, done.err
     assert "Found 0 of 2" in done.err

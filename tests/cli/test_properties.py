@@ -25,7 +25,7 @@ def test_what_a_model_is_told_is_marked(cli):
     rows = {line.split()[0]: line for line in cli("properties", "galaxies").out.splitlines()}
     assert "  yes  " in rows["half_light_radius"]
     assert "  yes  " not in rows["signal_to_noise"]
-    said = json.loads(cli("properties", "molecules", "--model", "qm9-diffusion", "--json").out)
+    said = json.loads(cli("properties", "molecules", "--model", "qm9-molecules", "--json").out)
     assert "dipole" in said["conditions"]
     assert "alerts" in said["further"]
     assert said["predicted"]["gap"] == "qm9-properties"

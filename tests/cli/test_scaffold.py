@@ -10,7 +10,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-CALL = ("generate", "molecules", "--model", "qm9-diffusion", "--scaffold", "part.sdf", "--threads", 1)
+CALL = ("generate", "molecules", "--model", "qm9-molecules", "--scaffold", "part.sdf", "--threads", 1)
 
 
 def write_part(smiles: str) -> np.ndarray:

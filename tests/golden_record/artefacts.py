@@ -86,7 +86,7 @@ USES: dict[str, str] = {
     "draw-variants": "sciencegen generate proteins --model variants/model -n 4 --where 'mutations <= 4' -o OUT/a.csv",
     "train-stopped": MADE["stopped"].replace(OUT, "stopped")
     + "\nsciencegen score proteins --model stopped/model --variants all-singles -o OUT/scores.csv",
-    "draw-conformers": "sciencegen generate molecules --model qm9-diffusion --complete conformers/model --raw -n 2"
+    "draw-conformers": "sciencegen generate molecules --model qm9-molecules --complete conformers/model --raw -n 2"
     " -o OUT/a.sdf",
     "draw-joint": "sciencegen generate molecules --model joint/model --raw -n 2 -o OUT/a.csv",
     "draw-stamps": "sciencegen generate galaxies --model stamps/model --raw -n 2 -o OUT/a.fits",

@@ -99,11 +99,11 @@ ENTRIES: dict[str, str] = {
     " --seed 7 -o OUT/hits.csv",
     "generate-predictor": "sciencegen generate molecules --model train-from/model -n 3 --where 'sol >= -9'"
     " --keep '[#6]' --predictor sol=predictor-molecules/predictor -o OUT/hits.csv",
-    "generate-3d": "sciencegen generate molecules --model qm9-diffusion -n 2 --where gap=6.5"
+    "generate-3d": "sciencegen generate molecules --model qm9-molecules -n 2 --where gap=6.5"
     " --predictor gap=qm9-properties -o OUT/a.sdf",
-    "generate-completed": "sciencegen generate molecules --model qm9-diffusion --raw -n 6"
+    "generate-completed": "sciencegen generate molecules --model qm9-molecules --raw -n 6"
     " --complete train-distilled/model -o OUT/a.sdf",
-    "generate-scaffold": "sciencegen generate molecules --model qm9-diffusion --scaffold part.sdf -n 2 -o OUT/a.sdf",
+    "generate-scaffold": "sciencegen generate molecules --model qm9-molecules --scaffold part.sdf -n 2 -o OUT/a.sdf",
     "generate-joint": "sciencegen generate molecules --model train-joint/model --raw -n 5 -o OUT/a.csv",
     "generate-variants": "sciencegen generate proteins --model train-variants/model -n 20 --where 'mutations <= 6'"
     " -o OUT/a.fasta",
@@ -192,7 +192,7 @@ plane = space.map(["CCO", "CCN", "Oc1ccccc1"])
     "py-load-shipped": """
 import numpy
 made, noise = {}, numpy.random.default_rng(0)
-for domain, name in (("molecules", "qm9-diffusion"), ("molecules", "qm9-joint"), ("galaxies", "galaxies")):
+for domain, name in (("molecules", "qm9-molecules"), ("molecules", "qm9-joint"), ("galaxies", "galaxies")):
     space = sg.load(domain, name)
     made[name] = space.decode(noise.standard_normal((3, space.size), dtype=numpy.float32))
 """,

@@ -122,6 +122,10 @@ def load(domain: str, model: str | Path | None = None, device: str = "auto") -> 
     return load_model(domain, model, device).space
 
 
+RENAMED = {"qm9-diffusion": "qm9-molecules"}
+"""Old names of shipped weights that are still accepted -> their names."""
+
+
 def pretrained_root() -> Path:
     """The folder of the shipped weights; it may not exist."""
     return Path(__file__).resolve().parents[2] / "pretrained"
@@ -138,6 +142,7 @@ def find_model(domain: str, model: str | Path | None) -> Path:
     if model is not None and (Path(model) / CONFIG).is_file():
         return Path(model)
     name = str(model) if model is not None else domain
+    name = RENAMED.get(name, name)
     if (pretrained_root() / name / CONFIG).is_file():
         return pretrained_root() / name
     if model is None:
@@ -164,7 +169,7 @@ def reference_to(domain: str, model: str | None, folder: Path) -> str | None:
 
 def referred_to(reference: str | None, folder: Path) -> str | None:
     """The model of such a reference. Old references, relative to the working folder of the command, are tried last."""
-    if reference is None or (pretrained_root() / reference / CONFIG).is_file():
+    if reference is None or (pretrained_root() / RENAMED.get(reference, reference) / CONFIG).is_file():
         return reference
     path = folder / reference
     earlier = not (path / CONFIG).is_file() and (Path(reference) / CONFIG).is_file()

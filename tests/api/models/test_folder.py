@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sciencegen.api.models.folder import find_recipe, referred_to
+from sciencegen.api.models.folder import RENAMED, find_model, find_recipe, referred_to, shipped_names
 from sciencegen.domains import load_domain
 from sciencegen.errors import ConfigError
 
@@ -28,3 +28,10 @@ def test_a_domain_without_recipes_says_so():
     bare = replace(load_domain("pointclouds"), recipes={})
     with pytest.raises(ConfigError, match=r"pointclouds has none\. Add a `Recipe`"):
         find_recipe(bare, None)
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_an_old_name_of_shipped_weights_is_accepted(old, tmp_path):
+    assert find_model("molecules", old).name == RENAMED[old]
+    assert old not in shipped_names()
+    assert referred_to(old, tmp_path) == old

@@ -14,5 +14,5 @@ def test_what_no_data_have_is_told_beforehand():
 
 
 def test_what_only_the_model_knows_is_told_with_what_would_check_it():
-    request = resolve_draws(load_model("molecules", "qm9-diffusion", "cpu"), GenerateSettings(n=1, where=("gap=6",)))
+    request = resolve_draws(load_model("molecules", "qm9-molecules", "cpu"), GenerateSettings(n=1, where=("gap=6",)))
     assert any("`predictors` gap=qm9-properties filters" in note for note in request.notes)

@@ -65,13 +65,13 @@ def test_qm9_molecules_get_sound_coordinates(tmp_path):
     """One command goes from a property to a file of structures, nearly all by diffusion."""
     from rdkit import Chem
 
-    sg.generate("molecules", 24, model="qm9-diffusion", where="gap=6.5", threads=1).write(tmp_path / "out.sdf")
+    sg.generate("molecules", 24, model="qm9-molecules", where="gap=6.5", threads=1).write(tmp_path / "out.sdf")
     made = list(Chem.SDMolSupplier(str(tmp_path / "out.sdf"), removeHs=False))
     methods = [one.GetProp("structure") for one in made]
     assert len(made) == 24
     assert all(one.GetConformer().Is3D() for one in made)
     assert sum(method.startswith("diffusion") for method in methods) >= 22
-    for name in ("qm9-diffusion", "qm9-conformers"):
+    for name in ("qm9-molecules", "qm9-conformers"):
         folder = find_model("molecules", name)
         assert (folder / WEIGHTS).stat().st_size <= 10e6
         assert "qm9" in (folder / "card.md").read_text().lower()
@@ -100,7 +100,7 @@ def test_molecules_from_nothing_are_mostly_in_one_piece_with_the_bonds_that_thei
 
 def test_a_quantum_property_is_asked_for_and_checked_by_the_shipped_predictor():
     table = generate(
-        "molecules", 4, model="qm9-diffusion", where=("gap=6.5",), predictors={"gap": "qm9-properties"}, threads=1
+        "molecules", 4, model="qm9-molecules", where=("gap=6.5",), predictors={"gap": "qm9-properties"}, threads=1
     ).table
     assert len(table) == 4
     assert (table["gap"] - 6.5).abs().max() < 0.2  # a tenth of the standard deviation of QM9's gaps is 0.13 eV
