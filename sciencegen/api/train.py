@@ -269,7 +269,7 @@ def _build(plan: Plan, representation: Representation) -> LatentModel:
             return plan.recipe.build(representation, plan.network)
         assert plan.recipe.adaptation is not None  # checked by `make_plan`
         return plan.recipe.adaptation.adapt(
-            plan.start.model, plan.start.representation, representation, plan.settings.seed
+            plan.start.model, plan.start.representation, representation, plan.network, plan.settings.seed
         )
 
 

@@ -278,7 +278,9 @@ def _same_representation(
     return old
 
 
-def _adapt(model: ArrayVAE, old: ArrayRepresentation, new: ArrayRepresentation, seed: int) -> ArrayVAE:
+def _adapt(
+    model: ArrayVAE, old: ArrayRepresentation, new: ArrayRepresentation, settings: ArrayVAESettings, seed: int
+) -> ArrayVAE:
     from copy import deepcopy
 
     return deepcopy(model)

@@ -184,15 +184,18 @@ class Adaptation:
     Parameters
     ----------
     adapt_representation : (old, texts, values, property names) -> new
-    adapt : (model, old representation, new representation, seed) -> model
-        A model for the new representation with the old weights.
+    adapt : (model, old representation, new representation, settings, seed) -> model
+        A model for the new representation with the old weights; settings: of the new model.
     fewest : int
         Number of items below which fine-tuning keeps the latent priors instead of fitting new ones.
+    settings : frozenset of str
+        Settings of the model that only concern fine-tuning, so that a user may choose them for it.
     """
 
     adapt_representation: Callable[[Any, Sequence[str], np.ndarray, Sequence[str]], Representation]
-    adapt: Callable[[Any, Any, Any, int], LatentModel]
+    adapt: Callable[[Any, Any, Any, Any, int], LatentModel]
     fewest: int = 5_000
+    settings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

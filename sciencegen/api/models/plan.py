@@ -107,10 +107,10 @@ def _training_settings(settings: TrainSettings, recipe: Recipe) -> TrainingSetti
 def model_settings(recipe: Recipe, start: LoadedModel | None, settings: TrainSettings) -> DataclassInstance:
     """The recipe's settings: those of the start model, replaced by the user's."""
     base = dict(start.config.get("settings") or {}) if start else {}
-    if start and settings.settings:
-        raise ConfigError(
-            f"Expected no `settings` with `from` (the network is given), got {sorted(settings.settings)}."
-        )
+    free = recipe.adaptation.settings if recipe.adaptation and not settings.distill else frozenset[str]()
+    if start and (refused := set(settings.settings) - free):
+        known = f"but {' and '.join(sorted(free))} " if free else ""
+        raise ConfigError(f"Expected no `settings` {known}with `from` (the network is given), got {sorted(refused)}.")
     return models.recipe_settings(recipe, {**base, **settings.settings})
 
 

@@ -72,11 +72,13 @@ def latent_diffusion(settings: ImageVAESettings, kinds: ConditionKinds) -> Diffu
         return DiffusionPrior(settings.code, kinds.count, network)
 
 
-def adapt_stamp_vae(model: ImageVAE, old: ImageRepresentation, new: ImageRepresentation, seed: int = 0) -> ImageVAE:
+def adapt_stamp_vae(
+    model: ImageVAE, old: ImageRepresentation, new: ImageRepresentation, settings: ImageVAESettings, seed: int
+) -> ImageVAE:
     """A model for the new representation, initialized with the trained one. Before training it equals the old model,
     whatever the values of new columns. The weight of its KL divergence is that at the end of the old training."""
     torch.manual_seed(seed)
-    adapted = stamp_vae(new, replace(model.settings, beta=Warmup(end=model.settings.beta.end)))
+    adapted = stamp_vae(new, replace(settings, beta=Warmup(end=settings.beta.end)))
     names = old.properties
     warm_start(model, adapted, [names.index(name) if name in names else None for name in new.properties])
     return adapted

@@ -52,7 +52,7 @@ def sequence_oracles(
 
 
 def adapt_selfies_vae(
-    model: SequenceVAE, old: SelfiesRepresentation, new: SelfiesRepresentation, seed: int = 0
+    model: SequenceVAE, old: SelfiesRepresentation, new: SelfiesRepresentation, settings: SequenceVAESettings, seed: int
 ) -> SequenceVAE:
     """A model for the new representation that starts from the trained one.
 
@@ -61,22 +61,26 @@ def adapt_selfies_vae(
     effect of properties that were removed.
     """
     torch.manual_seed(seed)
-    adapted = selfies_vae(new, model.settings)
+    adapted = selfies_vae(new, settings)
     _carry(model, adapted, old, new)
     return adapted
 
 
 def adapt_smiles_vae(
-    model: LatentPriorVAE, old: SmilesRepresentation, new: SmilesRepresentation, seed: int = 0
+    model: LatentPriorVAE,
+    old: SmilesRepresentation,
+    new: SmilesRepresentation,
+    settings: LatentPriorVAESettings,
+    seed: int,
 ) -> LatentPriorVAE:
     """A model for the new representation that starts from the trained one, as `adapt_selfies_vae` does.
 
     The weight of its KL divergence is that at the end of the old training.
     """
     torch.manual_seed(seed)
-    adapted = smiles_vae(new, replace(model.settings, beta=Warmup(end=model.settings.beta.end)))
+    adapted = smiles_vae(new, replace(settings, beta=Warmup(end=settings.beta.end)))
     _carry(model, adapted, old, new)
-    return adapted
+    return adapted.starting_from(model)
 
 
 def _carry(model: nn.Module, adapted: nn.Module, old: Representation, new: Representation) -> None:
@@ -134,7 +138,11 @@ RECIPES = {
         build=smiles_vae,
         settings=LatentPriorVAESettings,
         conditions=CONDITIONS,
-        adaptation=Adaptation(adapt_representation=smiles_representation.adapt, adapt=adapt_smiles_vae),
+        adaptation=Adaptation(
+            adapt_representation=smiles_representation.adapt,
+            adapt=adapt_smiles_vae,
+            settings=frozenset({"share", "spread"}),
+        ),
         description="VAE over SMILES whose latent carries the whole molecule; a flow or diffusion prior of latents.",
     ),
     "conformers": Recipe(

@@ -128,8 +128,7 @@ def most_likely(
         tokens[rows, position], mask[rows, position] = chosen[:, 0], True
         going = (chosen[:, 0] != end).nonzero()[:, 0]
         rows, previous, state = rows[going], chosen[going], tuple(part[going] for part in state)
-    longest = int(mask.sum(1).max()) if len(mask) else 0
-    return tokens[:, :longest], mask[:, :longest]
+    return tokens, mask
 
 
 def shift(noise: Float[Tensor, "batch position"], number: int) -> Float[Tensor, "batch position"]:

@@ -40,6 +40,7 @@ from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.sequences import property_head
 from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, filled, most_likely, shift
+from sciencegen.vae.sequences.replay import replayed
 from sciencegen.vae.warmup import Warmup
 
 END, START = 0, 1
@@ -83,6 +84,9 @@ class LatentPriorVAESettings:
         Of conditions in the training of the prior, so that it takes any subset of the properties.
     candidates : int
         Number of latents drawn for each sequence under a condition.
+    share, spread : float
+        Of fine-tuning: the share of draws near the new items, the others being those of the model before; and how far
+        these draws are from the items, as a share of the latents' standard deviation.
     """
 
     code: int = 20
@@ -99,12 +103,17 @@ class LatentPriorVAESettings:
     property_weight: float = 1.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3, few=0.5))
     candidates: int = 16
+    share: float = 0.8
+    spread: float = 0.4
 
     def __post_init__(self) -> None:
         if self.latent_prior not in LATENT_PRIORS:
             raise unknown_name("latent_prior", self.latent_prior, LATENT_PRIORS)
-        if not (0 <= self.noised <= 1 and 0 <= self.radius <= 1):
-            raise ConfigError(f"Expected noised and radius between 0 and 1, got {self.noised} and {self.radius}.")
+        for name in ("noised", "radius", "share", "spread"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
+        if not self.share:
+            raise ConfigError("Expected a share above 0, got 0: the model would draw as before fine-tuning.")
         if min(self.code, self.candidates) < 1 or self.length < 2:
             raise ConfigError(
                 "Expected a code and candidates of 1 or more and a length of 2 or more, got "
@@ -159,20 +168,27 @@ class LatentPriorVAE(nn.Module):
         flow = FlowSettings(s.prior_layers, s.prior_width, transform=s.transform)
         self.prior = prior or FlowPrior(s.code, property_count, flow)
         self.semantic_size = self.latent_size = s.code
+        self._start: tuple[LatentPriorVAE, ...] = ()
+
+    def starting_from(self, start: LatentPriorVAE) -> LatentPriorVAE:
+        """Fine-tune this model from `start`: draws of that one are replayed, and `share` and `spread` apply."""
+        self._start = (start.eval(),)  # in a tuple, so that its weights aren't registered as this model's
+        return self
 
     # --- training -----------------------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalars per item in nats: loss, reconstruction, denoising, kl, prior, bag, property_error."""
-        s, posterior = self.settings, self._posterior(batch)
+        s, count = self.settings, len(batch)
+        batch = replayed(batch, self._start[0], generator) if self._start else batch
+        posterior = self._posterior(batch)
         code, _ = posterior.sample(generator)
         read, noised = self._noised(code, generator)
         log_prob = self.likelihood(read, batch).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
         error = property_head.property_error(self.properties(code), batch.condition)
         with torch.autocast(code.device.type, enabled=False):  # a flow's determinants need all digits
-            fixed = code.detach().float()
-            prior = self.prior.fit_loss(fixed, s.dropout(batch.condition, generator), step, generator)
+            prior = self._prior_loss(code.detach().float(), batch.condition, count, step, generator)
         bag = -self._bag_log_prob(read, batch).mean()
         loss = negative_elbo(log_prob, kl, s.beta(step)) + s.bag_weight * bag + s.property_weight * error + prior
         shown = {"reconstruction": -log_prob[~noised].mean(), "kl": kl.mean(), "prior": prior, "bag": bag}
@@ -181,6 +197,22 @@ class LatentPriorVAE(nn.Module):
             shown["denoising"] = -log_prob[noised].mean()
         return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
 
+    def _prior_loss(self, code: Latent, condition: Condition, count: int, step: int, generator: Generator) -> Tensor:
+        """-log p(z | c); the rows from `count` on are replayed ones, whose conditions are unknown.
+
+        Without a condition, share p_new + (1 - share) p_start is fitted: each row's weight follows from how often its
+        condition is dropped. The new items' latents are spread, because the prior of a few items would repeat them.
+        """
+        s, fit = self.settings, self.prior.fit_loss
+        own = s.dropout(None if condition is None else condition[:count], generator)
+        if count == len(code):
+            return fit(code, own, step, generator)
+        free = 1.0 if own is None else float(own.isnan().all(1).float().mean())
+        weight = free * (1 - s.share) / s.share
+        near = _spread(code[:count], torch.full_like(code[:count, :1], s.spread), generator)
+        none = None if condition is None else torch.full_like(condition[count:], torch.nan)
+        return fit(near, own, step, generator) + weight * fit(code[count:], none, step, generator)
+
     def _noised(self, code: Latent, generator: Generator) -> tuple[Latent, Bool[Tensor, " batch"]]:
         """sqrt(1 - r^2) z + r noise with r ~ U(0, radius) for a share of the rows, and which rows these are."""
         s = self.settings
@@ -188,7 +220,7 @@ class LatentPriorVAE(nn.Module):
         noised = uniform[:, 0] < s.noised
         noised[0] = False  # at least one row stays as it is
         radius = (s.radius * uniform[:, 1] * noised)[:, None]
-        return (1 - radius.square()).sqrt() * code + radius * standard_normal(code.shape, generator, code), noised
+        return _spread(code, radius, generator), noised
 
     def _bag_log_prob(self, code: Latent, batch: Batch) -> Float[Tensor, " batch"]:
         """sum_t log f(x_t | z), with one distribution f(z) of tokens for all positions but that of the end."""
@@ -271,3 +303,8 @@ class LatentPriorVAE(nn.Module):
         miss = (self.properties(drawn) - condition[:, None]).nan_to_num(0.0).square().sum(-1)
         best: Int[Tensor, " batch"] = miss.argmin(1)
         return drawn[torch.arange(len(drawn), device=drawn.device), best][:rows]
+
+
+def _spread(code: Latent, radius: Float[Tensor, "batch 1"], generator: Generator) -> Latent:
+    """sqrt(1 - r^2) z + r noise, which is standard normal if z is."""
+    return (1 - radius.square()).sqrt() * code + radius * standard_normal(code.shape, generator, code)

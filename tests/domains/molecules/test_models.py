@@ -8,6 +8,8 @@ import torch
 
 from sciencegen.domains.molecules import items
 from sciencegen.domains.molecules.models import RECIPES
+from sciencegen.networks.latent_sequence import SequenceSizes
+from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAESettings
 from sciencegen.vae.sequences.sequence_vae import SequenceVAESettings
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "O=C(O)c1ccccc1", "CCN(CC)CC", "Cc1ccncc1"]
@@ -34,7 +36,7 @@ def test_molecules_survive_the_latent_space(base):
 def test_adapting_starts_from_the_same_model(base):
     recipe, old, model = base
     new = recipe.adaptation.adapt_representation(old, [*SMILES, "CCI"], np.ones((7, 4)), ("c", "potency", "a", "b"))
-    adapted = recipe.adaptation.adapt(model, old, new, 0).eval()
+    adapted = recipe.adaptation.adapt(model, old, new, model.settings, 0).eval()
     noise = torch.randn(8, model.latent_size, generator=torch.Generator().manual_seed(0))
     batch = old.batch(old.encode([items.parse(smiles) for smiles in SMILES]))
     before = model.posterior(model.encoder(batch["tokens"], batch.mask)).mean
@@ -48,6 +50,27 @@ def test_adapting_starts_from_the_same_model(base):
     old_logits = model.likelihood(before, condition[:6], batch).logits
     new_logits = adapted.likelihood(after, both[:6], batch).logits
     assert torch.allclose(old_logits, new_logits[..., : old_logits.shape[-1]], atol=1e-5)
+
+
+def test_adapting_the_model_of_smiles_starts_from_the_same_model():
+    torch.manual_seed(0)
+    recipe = RECIPES["smiles-vae"]
+    sizes = SequenceSizes(token=8, encoder=8, decoder=8, slots=2, slot=8, heads=2, dense=16)
+    small = LatentPriorVAESettings(code=4, networks=sizes, prior_layers=2, prior_width=8)
+    old = recipe.fit(SMILES, np.random.default_rng(0).normal(size=(6, 3)), ("a", "b", "c"))
+    model = recipe.build(old, small).eval()
+    new = recipe.adaptation.adapt_representation(old, SMILES, np.ones((6, 3)), ("c", "potency", "a"))
+    chosen = dataclasses.replace(small, share=0.5)
+    adapted = recipe.adaptation.adapt(model, old, new, chosen, 0).eval()
+    assert adapted.settings.share == 0.5
+    batch, nan = old.batch(old.encode([items.parse(smiles) for smiles in SMILES])), float("nan")
+    assert torch.allclose(model.encode(batch), adapted.encode(batch), atol=1e-5)
+    noise = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+    condition, same = torch.tensor([[0.3, nan, 0.7]]), torch.tensor([[0.7, nan, 0.3]])
+    assert torch.allclose(
+        model.prior(noise, condition.expand(8, -1)), adapted.prior(noise, same.expand(8, -1)), atol=1e-4
+    )
+    assert torch.allclose(model.read(noise)[:, [2, 0]], adapted.read(noise)[:, [0, 2]], atol=1e-5)
 
 
 def test_settings_are_a_plain_record():

@@ -159,6 +159,30 @@ def test_noised_codes_are_decoded_in_training_only():
     assert "denoising" not in LatentPriorVAE(5, 2, replace(SMALL, noised=0.0)).loss(toy_batch(8), 0, generator)
 
 
+def test_fine_tuned_draws_are_of_the_new_items_in_the_share_that_is_asked_for(trained):
+    """The new items are runs of the first symbol, of one length."""
+    new = toy_batch(400, 3)
+    new = new.select((new["tokens"][:, 0] == 2) & (new.mask.sum(1) == 9))
+    shares = {}
+    for share in (0.3, 0.9):
+        torch.manual_seed(0)
+        model = LatentPriorVAE(2 + SYMBOLS, 2, replace(SMALL, share=share, spread=0.1, beta=Warmup(end=0.3)))
+        model.load_state_dict(trained.state_dict())
+        model.starting_from(trained)
+        assert len(model.state_dict()) == len(trained.state_dict()), "the start's weights aren't this model's"
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        for step in range(200):
+            optimizer.zero_grad()
+            model.loss(new, step, torch.Generator().manual_seed(step))["loss"].backward()
+            optimizer.step()
+        drawn = model.eval().generate(noise_of(model, 300))
+        shares[share] = ((drawn["tokens"][:, 0] == 2) & (drawn.mask.sum(1) == 9)).float().mean()
+        batch = toy_batch(100, 11)
+        assert same(batch, model.decode(model.encode(batch))).float().mean() > 0.7, "the old items are forgotten"
+    assert 0.15 < shares[0.3] < 0.55
+    assert shares[0.9] > 0.75
+
+
 def test_a_diffusion_may_be_the_prior():
     torch.manual_seed(0)
     settings = replace(SMALL, latent_prior="diffusion")
@@ -176,8 +200,10 @@ def test_a_diffusion_may_be_the_prior():
 def test_wrong_settings_and_shapes_are_named():
     with pytest.raises(ConfigError, match="Known: diffusion, flow"):
         LatentPriorVAESettings(latent_prior="vamp")
-    with pytest.raises(ConfigError, match=r"noised and radius between 0 and 1, got 0.5 and 2.0"):
-        LatentPriorVAESettings(noised=0.5, radius=2.0)
+    with pytest.raises(ConfigError, match=r"radius between 0 and 1, got 2.0"):
+        LatentPriorVAESettings(radius=2.0)
+    with pytest.raises(ConfigError, match="share above 0"):
+        LatentPriorVAESettings(share=0.0)
     with pytest.raises(ConfigError, match="length of 2 or more, got 20, 16 and 1"):
         LatentPriorVAESettings(length=1)
     with pytest.raises(ShapeError, match=r"latents \[batch 3\], got \[2, 5\]"):
