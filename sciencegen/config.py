@@ -363,7 +363,8 @@ class VariantScoringSettings(Resources):
 class BenchmarkSettings(Resources):
     """tasks: of the suite, by default all. methods: of search, by default only the default method. budget: distinct
     scored items for each task and seed. seeds: number of runs of each task, with seeds 0, 1 ... domain: by default the
-    one that has the suite. model: its latent space is searched; by default the domain's shipped one.
+    one that has the suite. model: its latent space is searched; by default the domain's shipped one. predictors: name
+    of an oracle that is a classifier (molecules: `pmo:drd2`) -> folder.
     """
 
     tasks: tuple[str, ...] = ()
@@ -372,6 +373,7 @@ class BenchmarkSettings(Resources):
     seeds: int = Field(5, ge=1)
     domain: str | None = None
     model: str | None = None
+    predictors: dict[str, str] = {}
 
 
 class VariantsSettings(Settings):

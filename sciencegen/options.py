@@ -241,6 +241,7 @@ class BenchmarkOptions(ResourceOptions, total=False):
     seeds: int
     domain: str | None
     model: str | None
+    predictors: Mapping[str, str]
 
 
 def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:

@@ -126,6 +126,8 @@ def molecules(folder: Path) -> None:
     texts = ["CCO", "CCN", "Oc1ccccc1", "CC(=O)O", "CCCC", "c1ccncc1", "CC(C)O", "CCOC", "NCCO", "C1CCOC1"] * 6
     lines = [f"{text},{5 + place % 5}" for place, text in enumerate(texts)]
     (folder / "actives.csv").write_text("\n".join(["smiles,activity", *lines]) + "\n")
+    labels = [f"{text},{place % 2}" for place, text in enumerate(texts)]
+    (folder / "drd2.csv").write_text("\n".join(["smiles,active", *labels]) + "\n")
     made = []
     for text in texts[:10]:
         made.append(Chem.AddHs(Chem.MolFromSmiles(text)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +13,10 @@ from sciencegen.files import claim_output
 
 def benchmark(
     suite: Annotated[str, typer.Argument(help="The benchmark suite, such as pmo.", show_default=False)],
-    tasks: Annotated[list[str] | None, typer.Option(help="Tasks of the suite, a,b,c. [default: all]")] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(help="Tasks of the suite, a,b,c. [default: all but those that lack a classifier]"),
+    ] = None,
     method: Annotated[list[str] | None, typer.Option(help="Search methods, a,b,c. [default: evolution]")] = None,
     budget: Annotated[
         int | None, typer.Option(min=1, help="Distinct items to score for each task and seed. [default: 10000]")
@@ -23,6 +26,10 @@ def benchmark(
     ] = None,
     domain: Annotated[str | None, typer.Option(help="The domain. [default: the one that has this suite]")] = None,
     model: options.Model = None,
+    predictor: Annotated[
+        list[str] | None,
+        typer.Option(help="The classifier of a task, a predictor of labels: pmo:drd2=FOLDER. Repeatable."),
+    ] = None,
     device: options.Device = None,
     threads: options.Threads = None,
     output: options.Output = "-",
@@ -32,13 +39,18 @@ def benchmark(
     """Measure search methods: a row for each task, method and seed, with the area under the top-10 curve."""
     from sciencegen.config import BenchmarkSettings
 
-    flags = dict(tasks=options.names(tasks), methods=options.names(method), budget=budget, seeds=seeds, domain=domain)
-    record = options.settings_from(BenchmarkSettings, None, model=model, device=device, threads=threads, **flags)
+    flags: dict[str, Any] = dict(
+        tasks=options.names(tasks), methods=options.names(method), budget=budget, seeds=seeds, domain=domain
+    )
+    flags |= dict(model=model, predictors=options.folders(predictor), device=device, threads=threads)
+    record = options.settings_from(BenchmarkSettings, None, **flags)
     claim_output(output, force)
 
     from sciencegen.api.benchmark import resolve_benchmark
 
     plan = resolve_benchmark(suite, record)
+    for note in plan.notes:
+        say(f"note: {note}")
     with progress("tasks", len(plan)) as advance, plan.open(output) as writer:
         for row in plan:
             writer.write({name: [value] for name, value in row.items()})

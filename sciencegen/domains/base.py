@@ -162,11 +162,15 @@ class Oracles:
     names : () -> sequence of str
     not_goals : mapping
         Name -> why it can't be a goal, condition or target.
+    classifiers : frozenset of str
+        Names of oracles that are the probability of a label by a classifier that the user trains, a predictor with this
+        name. For them `find` raises a ConfigError that says how.
     """
 
     find: Callable[[str], Oracle]
     names: Callable[[], Sequence[str]]
     not_goals: Mapping[str, str] = field(default_factory=dict)
+    classifiers: frozenset[str] = frozenset()
 
 
 Evaluate = Callable[[Sequence[str] | str, Sequence[str] | str, Sequence[str] | str | None], dict[str, float]]

@@ -268,6 +268,8 @@ class Recipe:
     completes : bool
         The model generates no new items, it adds a missing part to given ones (molecules: coordinates). Its
         representation is `Completing`.
+    language_model : bool
+        `LatentModel.generate` draws p(x | c) symbol by symbol, without a code.
     adaptation : Adaptation, optional
     oracles : ModelOracles, optional
     family : FamilyTraining, optional
@@ -284,6 +286,7 @@ class Recipe:
     training: Mapping[str, object] = field(default_factory=dict)
     check: Callable[[Any, Any, Sequence[Encoded]], Mapping[str, float]] | None = None
     completes: bool = False
+    language_model: bool = False
     adaptation: Adaptation | None = None
     oracles: ModelOracles | None = None
     family: FamilyTraining | None = None

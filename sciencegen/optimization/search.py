@@ -24,6 +24,9 @@ METHODS = {
 }
 """The default first, the controls last. Import strings: torch and BoTorch load only for the method that needs them."""
 
+WITH_SURROGATE = ("evolution", "latent_evolution", "bayes", "ascent")
+"""Those of `METHODS` that choose what to score by a surrogate fitted to what was scored."""
+
 GROUP = "sciencegen.search_methods"
 """Entry points of searches that other packages add."""
 DEFAULT_METHOD = "evolution"

@@ -155,6 +155,31 @@ class ArrayOracle:
         return [Score(value) if value == value else Score(None, failure="can't be computed") for value in values]
 
 
+@dataclass(frozen=True)
+class ProbabilityOracle(OracleAround):
+    """A regressor of labels 0 and 1 as a classifier: the probability of 1, without the interval of the label.
+
+    Examples
+    --------
+    >>> from sciencegen.scoring.oracles import FunctionOracle, ProbabilityOracle
+    >>> oracle = ProbabilityOracle(FunctionOracle("active", lambda item: item))
+    >>> [score.value for score in oracle.score([-0.1, 0.4, 1.2])]
+    [0.0, 0.4, 1.0]
+    """
+
+    oracle: Oracle
+
+    @property
+    def direction(self) -> Direction | None:
+        return "maximize"
+
+    def score(self, items: Sequence[Any]) -> list[Score]:
+        return [
+            one if one.value is None else Score(min(max(one.value, 0.0), 1.0), in_domain=one.in_domain)
+            for one in self.oracle.score(items)
+        ]
+
+
 def with_annotations(names: Sequence[str], annotated: Collection[str]) -> list[str]:
     """Columns of a table of scores.
 

@@ -8,6 +8,8 @@ def test_benchmark_measures_every_case(cli, workspace):
     result = cli(*base)
     rows = [line.split(",") for line in result.out.splitlines()[1:]]
     assert [(row[0], row[1], row[2]) for row in rows] == [("far", m, s) for m in ("prior", "evolution") for s in "01"]
+    assert [row[-2:] for row in rows] == [["0", "false"]] * 2 + [["0", "true"]] * 2
+    assert "class_evolution no language model, surrogate" in result.err
     assert cli(*base, "--tasks", "fra").code == 2
 
 

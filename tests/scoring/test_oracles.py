@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from sciencegen.scoring.oracles import ArrayOracle, FunctionOracle, Oracle, OracleAround, Score, with_annotations
+from sciencegen.scoring.oracles import (
+    ArrayOracle,
+    FunctionOracle,
+    Oracle,
+    OracleAround,
+    ProbabilityOracle,
+    Score,
+    with_annotations,
+)
 
 
 def word_length(word):
@@ -59,3 +67,21 @@ def test_a_wrapper_has_the_name_unit_and_direction_of_its_oracle():
 def test_annotated_names_have_further_columns():
     assert with_annotations(["a", "b"], ["b"]) == ["a", "b", "b_lower", "b_upper", "b_in_domain"]
     assert Score(None, failure="why").failed
+
+
+def test_a_probability_is_clipped_and_has_no_interval():
+    class Regressor:
+        name, unit, direction = "active", "", None
+
+        def score(self, items):
+            return [
+                Score(item, item - 1, item + 1, in_domain=False) if item else Score(None, failure="no")
+                for item in items
+            ]
+
+    oracle = ProbabilityOracle(Regressor())
+    assert isinstance(oracle, Oracle)
+    assert (oracle.name, oracle.direction) == ("active", "maximize")
+    low, middle, high, failed = oracle.score([-0.25, 0.5, 1.25, None])
+    assert [low, middle, high] == [Score(value, in_domain=False) for value in (0.0, 0.5, 1.0)]
+    assert failed.failure == "no"

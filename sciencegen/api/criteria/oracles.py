@@ -12,7 +12,7 @@ from sciencegen.config import OracleSettings
 from sciencegen.errors import ConfigError, UnknownNameError, nearest_names
 from sciencegen.files import sha256_of
 from sciencegen.scoring.external import CommandOracle, Write
-from sciencegen.scoring.oracles import Oracle
+from sciencegen.scoring.oracles import Oracle, ProbabilityOracle, measured_range
 from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
 
 
@@ -88,7 +88,19 @@ def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
     from sciencegen.api.predictors.folder import find_predictor  # on use: it imports much
 
     path = find_predictor(folder).resolve()
-    return _loaded_predictor(domain, name, str(path), _as_written(path))
+    oracle = _loaded_predictor(domain, name, str(path), _as_written(path))
+    return _classifier(oracle, folder) if name in domain_of(domain).oracles.classifiers else oracle
+
+
+def _classifier(oracle: Oracle, folder: str) -> Oracle:
+    """A predictor of labels as a probability; an error for one of other values."""
+    low, high = measured_range(oracle) or (0.0, 1.0)
+    if low < 0 or high > 1:
+        raise ConfigError(
+            f"Expected a predictor of labels, 0 or 1, for {oracle.name}, got {folder}, which was trained on values "
+            f"from {low:g} to {high:g}. Train it on a column of labels."
+        )
+    return ProbabilityOracle(oracle)
 
 
 def _as_written(folder: Path) -> str:

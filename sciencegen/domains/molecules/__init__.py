@@ -79,7 +79,7 @@ DOMAIN = Domain(
     measure=measure,
     recipes=LazyTable("sciencegen.domains.molecules.models:RECIPES"),
     similarity=Similarity(matrix=similarity.similarity, nearest=similarity.nearest),
-    oracles=Oracles(find=oracles.oracle, names=oracles.oracle_names),
+    oracles=Oracles(find=oracles.oracle, names=oracles.oracle_names, classifiers=frozenset(oracles.CLASSIFIERS)),
     regression=Regression(features=features.features, groups=features.groups, splits={"scaffold": None}),
     evaluate=evaluate,
     render=render.render,

@@ -127,6 +127,7 @@ RECIPES = {
         build=selfies_vae,
         settings=SequenceVAESettings,
         conditions=CONDITIONS,
+        language_model=True,
         adaptation=Adaptation(adapt_representation=representations.adapt, adapt=adapt_selfies_vae),
         description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
         oracles=ModelOracles(make=sequence_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),

@@ -10,11 +10,17 @@ from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.similarity import similarity
 from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
-from sciencegen.errors import unknown_name
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 ALERTS_PREFIX = "alerts:"
 PMO_PREFIX = "pmo:"
+CLASSIFIERS = {
+    "pmo:drd2": "activity at the dopamine receptor D2, in PMO by a support vector machine of Olivecrona et al. 2017",
+    "pmo:gsk3b": "inhibition of the kinase GSK-3 beta, in PMO by a random forest of Li, Zhang and Liu 2018",
+    "pmo:jnk3": "inhibition of the kinase JNK3, in PMO by a random forest of Li, Zhang and Liu 2018",
+}
+"""Tasks whose score is a classifier's probability, and of what."""
 
 
 def alerts_oracle(catalogs: Sequence[str] = DEFAULT_CATALOGS, name: str = "alerts") -> FunctionOracle:
@@ -30,6 +36,8 @@ def oracle(name: str) -> Oracle:
         return alerts_oracle()
     if name.startswith(ALERTS_PREFIX):
         return alerts_oracle(name.removeprefix(ALERTS_PREFIX).split(","), name)
+    if name in CLASSIFIERS:
+        raise no_classifier(name)
     if name.startswith(PMO_PREFIX):
         return FunctionOracle(name, pmo.task(name.removeprefix(PMO_PREFIX)), direction="maximize")
     if name.startswith(SIMILARITY_PREFIX):
@@ -39,4 +47,15 @@ def oracle(name: str) -> Oracle:
 
 def oracle_names() -> list[str]:
     """Names of properties, alerts and PMO tasks; `similarity to ...` and chosen catalogs are not listed."""
-    return [*PROPERTIES, "alerts", *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS)]
+    return [*PROPERTIES, "alerts", *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
+
+
+def no_classifier(name: str) -> ConfigError:
+    """The error for a task of `CLASSIFIERS` without a predictor."""
+    short = name.removeprefix(PMO_PREFIX)
+    return ConfigError(
+        f"Expected a classifier for {name}, got none. The task is the probability of {CLASSIFIERS[name]}, whose file "
+        "is a pickle and is never loaded. Train one from a table of molecules with a column `active` of labels, 1 or "
+        f'0: `sciencegen train predictor molecules {short}.csv --target active --set "families=[forest]" '
+        f"-o runs/{short}`; then pass `predictors` {name}=runs/{short}."
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.base import Oracles, Regression, Similarity
+from sciencegen.domains.base import Regression, Similarity
 from sciencegen.domains.capabilities import Form, Moves, ReferenceSets, Structures
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.molecules import (
@@ -117,7 +117,7 @@ DOMAIN = replace(
     ),
     measure=measure,
     similarity=Similarity(matrix=similarities, nearest=nearest),
-    oracles=Oracles(find=lambda name: MoleculeOracle(oracles.oracle(name)), names=oracles.oracle_names),
+    oracles=replace(MOLECULES.oracles, find=lambda name: MoleculeOracle(oracles.oracle(name))),
     regression=Regression(
         features=lambda structures: features.features(molecules_of(structures)),
         groups=lambda structures: features.groups(molecules_of(structures)),
