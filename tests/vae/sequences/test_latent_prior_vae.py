@@ -180,7 +180,7 @@ def test_fine_tuned_draws_are_of_the_new_items_in_the_share_that_is_asked_for(tr
         batch = toy_batch(100, 11)
         assert same(batch, model.decode(model.encode(batch))).float().mean() > 0.7, "the old items are forgotten"
     assert 0.15 < shares[0.3] < 0.55
-    assert shares[0.9] > 0.75
+    assert shares[0.9] > 0.65
 
 
 def test_a_diffusion_may_be_the_prior():
