@@ -227,7 +227,7 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
     adaptation = plan.recipe.adaptation
     if plan.start is None or adaptation is None or len(held.arrays) >= adaptation.fewest:
         fit_priors(model, held, plan.settings, log)
-    return _save(run, model, held, domain_of(plan.formed), plan.recipe, log)
+    return _save(run, model, held, plan, log)
 
 
 def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData, log: Log) -> Trained:
@@ -245,7 +245,7 @@ def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData,
         model = cast(LatentModel, halving.student)
         _describe(place, plan, held.representation, drawing_as(model, plan.network))
         _descend(plan, place, halving, held, log)
-        _save(place, model, held, domain_of(plan.formed), plan.recipe, log)
+        _save(place, model, held, plan, log)
     return Trained(run.path, run.read_json(models.METRICS))
 
 
@@ -280,10 +280,18 @@ def _describe(run: RunFolder, plan: Plan, representation: Representation, networ
     run.write_json(models.REPRESENTATION, representation.to_json())
 
 
-def _save(run: RunFolder, model: LatentModel, held: TrainingData, science: Domain, recipe: Recipe, log: Log) -> Trained:
+def _save(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> Trained:
     """Write metrics and card, then the weights."""
+    from sciencegen.api.models.draws import draws_near
+
     model.to("cpu").eval()
-    metrics = {"items": len(held.arrays), "refused": held.refused, **check(model, held, science, recipe)}
+    science = domain_of(plan.formed)
+    metrics = {"items": len(held.arrays), "refused": held.refused, **check(model, held, science, plan.recipe)}
+    if plan.start is not None and not plan.halvings:
+        draws = draws_near(model, held, science, plan.settings.seed)
+        metrics |= draws.metrics()
+        for sentence in draws.sentences():
+            log(sentence)
     models.save_model(run, model, metrics, science.name)
     training_folder.drop_checkpoints(run)
     log(f"model in {run.path}")

@@ -1,0 +1,71 @@
+"""Draws of a fine-tuned model beside the items that it was tuned on: how many are well formed, near them, and new."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from sciencegen.api.models.data import TrainingData
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.base import Domain
+from sciencegen.items import Refusal
+from sciencegen.latent.explorer import LatentSpace
+from sciencegen.latent.noise import latent_noise
+from sciencegen.latent.space import LatentModel
+
+DRAWS = 200
+LARGEST = 2_000
+"""Maximum number of items that draws are compared with; they are evenly spaced in a larger set."""
+NEAR = 0.4
+"""Least similarity to an item that counts as near."""
+FEW = 0.8
+"""Share of well-formed draws below which a note warns."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Shares of draws without a condition: well_formed; near and new of those; their median similarity to an item."""
+
+    well_formed: float
+    near: float
+    new: float
+    similarity: float
+
+    def metrics(self) -> dict[str, float]:
+        """For `metrics.json`."""
+        return {f"draws_{name}": value for name, value in asdict(self).items() if np.isfinite(value)}
+
+    def sentences(self) -> list[str]:
+        """For the log."""
+        told = [f"of {DRAWS} draws without a condition {self.well_formed:.0%} are well formed"]
+        if self.well_formed:
+            told[0] += (
+                f"; of these {self.near:.0%} are near your items (a similarity of {NEAR} or more to one of them; "
+                f"median {self.similarity:.2f}) and {self.new:.0%} are new"
+            )
+        if self.well_formed < FEW:
+            told.append("note: many draws are malformed: the model has lost what it knew. Train fewer steps.")
+        return told
+
+
+def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: int) -> Draws:
+    """Draw from a fine-tuned model and compare with the items that it was tuned on."""
+    space, representation = (
+        LatentSpace(model, data.representation, science.items.parse, science.items.text),
+        data.representation,
+    )
+    noise = latent_noise(seed, 0, space.size)[:DRAWS]
+    batch = space.generate_batch(noise)
+    items = representation.decode(batch)
+    well_formed = np.array([not isinstance(item, Refusal) for item in items])
+    if representation.canonical:
+        well_formed &= representation.well_formed(batch, items)
+    drawn = [item for item, good in zip(items, well_formed, strict=True) if good]
+    if not drawn:
+        return Draws(0.0, np.nan, np.nan, np.nan)
+    parsed = [science.items.parse(data.texts[row]) for row in evenly_spaced(len(data.texts), LARGEST)]
+    known = [item for item in parsed if not isinstance(item, Refusal)]
+    nearest, keys = science.similarity.nearest(drawn, known), {science.items.key(item) for item in known}
+    new = np.mean([science.items.key(item) not in keys for item in drawn])
+    return Draws(float(well_formed.mean()), float(np.mean(nearest >= NEAR)), float(new), float(np.median(nearest)))

@@ -1,0 +1,58 @@
+"""What is said of a fine-tuned model's draws."""
+
+import numpy as np
+import pytest
+
+from sciencegen.api.models.data import TrainingData
+from sciencegen.api.models.draws import DRAWS, Draws, draws_near
+from sciencegen.batch import Batch
+from sciencegen.domains import load_domain
+from sciencegen.items import Refusal
+
+MOLECULES = load_domain("molecules")
+
+
+class Scripted:
+    """A model and a representation in one: draw k is the text at position k of a cycle."""
+
+    latent_size = semantic_size = 2
+    properties, canonical = (), True
+
+    def __init__(self, texts):
+        self.texts = texts
+
+    def generate(self, noise, condition=None, accept=None):
+        return Batch({"noise": noise})
+
+    def decode(self, batch):
+        cycle = [self.texts[row % len(self.texts)] for row in range(len(batch))]
+        return [MOLECULES.items.parse(text) if text else Refusal("no end") for text in cycle]
+
+    def well_formed(self, batch, items):
+        return np.array([not isinstance(item, Refusal) for item in items])
+
+
+def draws_of(texts, items):
+    scripted = Scripted(texts)
+    return draws_near(scripted, TrainingData(scripted, [], np.empty((0, 0)), items, ([], []), 0), MOLECULES, 0)
+
+
+def test_draws_are_counted_as_well_formed_near_and_new():
+    items = ["CC(=O)Nc1ccc(O)cc1", "c1ccncc1"]
+    draws = draws_of(["c1ccncc1", "CC(=O)Nc1ccc(OC)cc1", "", "C1CCCCC1"], items)
+    assert (draws.well_formed, draws.near, draws.new) == (
+        0.75,
+        pytest.approx(2 / 3, abs=0.01),
+        pytest.approx(2 / 3, abs=0.01),
+    )
+    assert draws.metrics()["draws_near"] == draws.near
+    (sentence,) = Draws(0.9, 0.4, 0.95, 0.3).sentences()
+    assert sentence.startswith(
+        f"of {DRAWS} draws without a condition 90% are well formed; of these 40% are near your items"
+    )
+
+
+def test_malformed_draws_are_warned_of():
+    draws = draws_of([""], ["CCO"])
+    assert draws.metrics() == {"draws_well_formed": 0.0}
+    assert "note: many draws are malformed" in draws.sentences()[1]
