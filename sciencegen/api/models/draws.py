@@ -19,7 +19,7 @@ LARGEST = 2_000
 """Maximum number of items that draws are compared with; they are evenly spaced in a larger set."""
 NEAR = 0.4
 """Least similarity to an item that counts as near."""
-FEW = 0.8
+FEW = 0.5
 """Share of well-formed draws below which a note warns."""
 
 
@@ -45,7 +45,7 @@ class Draws:
                 f"median {self.similarity:.2f}) and {self.new:.0%} are new"
             )
         if self.well_formed < FEW:
-            told.append("note: many draws are malformed: the model has lost what it knew. Train fewer steps.")
+            told.append("note: most draws are malformed: the model has lost what it knew. Train fewer steps.")
         return told
 
 

@@ -101,7 +101,10 @@ def _carried(name: str, trained: Tensor, fresh: Tensor, columns: list[int | None
         return torch.stack([fresh[i] if c is None else trained[c] for i, c in enumerate(columns)])
     if trained.shape == fresh.shape:
         return trained
-    return torch.cat([trained, fresh[len(trained) :]])  # a bigger vocabulary
+    added = fresh[len(trained) :]  # a bigger vocabulary
+    if name in SCORES_TOKENS:  # logits have no zero point: random rows would make new tokens the likeliest of all
+        added = trained.mean(0).expand_as(added)
+    return torch.cat([trained, added])
 
 
 READS_CONDITION = (
@@ -112,6 +115,8 @@ READS_CONDITION = (
     "decoder.output.0.weight",
 )
 """Weights whose last columns are [property, property given or missing]."""
+SCORES_TOKENS = ("decoder.output.2.weight", "decoder.output.2.bias")
+"""The layer of the logits; a new token starts with the mean of all logits, far below that of a likely token."""
 WRITES_PROPERTIES = (
     "properties.output.weight",
     "properties.output.bias",

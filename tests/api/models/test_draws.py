@@ -55,4 +55,4 @@ def test_draws_are_counted_as_well_formed_near_and_new():
 def test_malformed_draws_are_warned_of():
     draws = draws_of([""], ["CCO"])
     assert draws.metrics() == {"draws_well_formed": 0.0}
-    assert "note: many draws are malformed" in draws.sentences()[1]
+    assert "note: most draws are malformed" in draws.sentences()[1]

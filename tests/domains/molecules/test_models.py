@@ -49,7 +49,10 @@ def test_adapting_starts_from_the_same_model(base):
     assert torch.allclose(model.prior(code, condition), adapted.prior(code, both), atol=1e-4)
     old_logits = model.likelihood(before, condition[:6], batch).logits
     new_logits = adapted.likelihood(after, both[:6], batch).logits
-    assert torch.allclose(old_logits, new_logits[..., : old_logits.shape[-1]], atol=1e-5)
+    count = old_logits.shape[-1]
+    assert torch.allclose(old_logits, new_logits[..., :count], atol=1e-5)
+    mean = old_logits.mean(-1, keepdim=True).expand_as(new_logits[..., count:])
+    assert torch.allclose(new_logits[..., count:], mean, atol=1e-5), "a new token must not outweigh the likely ones"
 
 
 def test_adapting_the_model_of_smiles_starts_from_the_same_model():
