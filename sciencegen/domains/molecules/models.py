@@ -22,7 +22,8 @@ from sciencegen.domains.molecules.representations import SelfiesRepresentation
 from sciencegen.domains.molecules.smiles_representation import SmilesRepresentation
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember, Representation
 from sciencegen.scoring.oracles import Oracle
-from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAE, LatentPriorVAESettings
+from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
+from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAE
 from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
 from sciencegen.vae.warmup import Warmup
 
@@ -49,6 +50,13 @@ def sequence_oracles(
 ) -> Mapping[str, Oracle]:
     """Oracles of the exact log p of a molecule's tokens in canonical order, by the decoder without a latent."""
     return likelihood_oracles(model, representation, model.log_prob)
+
+
+def latent_oracles(
+    model: LatentPriorVAE, representation: SmilesRepresentation, remember: Remember
+) -> Mapping[str, Oracle]:
+    """Oracles of a lower bound of log p of a molecule's canonical SMILES."""
+    return likelihood_oracles(model, representation, model.bound)
 
 
 def adapt_selfies_vae(
@@ -150,6 +158,7 @@ RECIPES = {
             settings=frozenset({"share", "spread"}),
         ),
         description="VAE over SMILES whose latent carries the whole molecule; a flow or diffusion prior of latents.",
+        oracles=ModelOracles(make=latent_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
     ),
     "conformers": Recipe(
         name="conformers",

@@ -9,7 +9,7 @@ import torch
 from sciencegen.domains.molecules import items
 from sciencegen.domains.molecules.models import RECIPES
 from sciencegen.networks.latent_sequence import SequenceSizes
-from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAESettings
+from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.sequence_vae import SequenceVAESettings
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "O=C(O)c1ccccc1", "CCN(CC)CC", "Cc1ccncc1"]

@@ -1,0 +1,22 @@
+"""Settings of the sequence VAE whose latent carries the sequence."""
+
+import pytest
+
+from sciencegen.errors import ConfigError
+from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"latent_prior": "vamp"}, "Known: diffusion, flow"),
+        ({"radius": 2.0}, "radius between 0 and 1, got 2.0"),
+        ({"noised": -0.1}, "noised between 0 and 1, got -0.1"),
+        ({"share": 0.0}, "share above 0"),
+        ({"length": 1}, "length of 2 or more, got 20, 16 and 1"),
+        ({"candidates": 0}, "candidates of 1 or more"),
+    ],
+)
+def test_wrong_settings_are_named(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        LatentPriorVAESettings(**settings)
