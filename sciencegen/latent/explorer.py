@@ -18,7 +18,7 @@ from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.geometry import arc, principal_axes
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
-from sciencegen.latent.space import Accept, ItemCodec, LatentModel
+from sciencegen.latent.space import Accept, DecodesAccepted, ItemCodec, LatentModel
 from sciencegen.memory import halved_to_fit
 
 Latents = Float[np.ndarray, "item latent"]
@@ -142,7 +142,10 @@ class LatentSpace:
 
     def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Batch:
         """Decoded latents as a Batch on the CPU, for the representation to make items of."""
-        return self._batch(self.model.decode, latents, condition)
+        accept, model = self._accept, self.model
+        if accept is not None and isinstance(model, DecodesAccepted):
+            return self._batch(lambda rows, _: model.decode_accepted(rows, accept), latents, condition)
+        return self._batch(model.decode, latents, condition)
 
     def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Batch:
         """Standard normal noise to a Batch on the CPU, for the representation to make items of."""

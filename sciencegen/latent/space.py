@@ -57,6 +57,14 @@ class WeightedModel(Protocol):
     effective_items: float
 
 
+@runtime_checkable
+class DecodesAccepted(Protocol):
+    """A model that can choose among several decodings of a latent."""
+
+    def decode_accepted(self, latent: Tensor, accept: Accept) -> Batch:
+        """As `LatentModel.decode`, with the likeliest decoding that is accepted where there is one."""
+
+
 class LatentModel(FitsPriors, Protocol):
     """A trained generative model with a latent space; a torch module.
 

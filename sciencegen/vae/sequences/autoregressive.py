@@ -131,6 +131,37 @@ def most_likely(
     return tokens, mask
 
 
+def beam_search(
+    start: int, end: int, step: Step, state: State, length: int, width: int
+) -> tuple[Int[Tensor, "batch beam position"], Bool[Tensor, "batch beam position"]]:
+    """The likeliest sequences that a search of this width finds for each row, best first: tokens and masks as of
+    `decode`. At each step the `width` likeliest continuations are kept; a sequence that has ended is not continued."""
+    count = len(state[0])
+    tokens = torch.full((count, width, length), end, dtype=torch.long, device=state[0].device)
+    mask = torch.zeros(tokens.shape, dtype=torch.bool, device=tokens.device)
+    state = tuple(part.repeat_interleave(width, 0) for part in state)
+    previous = torch.full((count * width, 1), start, dtype=torch.long, device=tokens.device)
+    score = torch.full((count, width), -torch.inf, dtype=torch.float64, device=tokens.device)
+    score[:, 0] = 0.0  # the beams are equal at first
+    for position in range(length):
+        going = ~(mask & (tokens == end)).any(2)
+        if not going.any():
+            break
+        logits, state = _advance(step, previous, state)
+        log_p = torch.log_softmax(logits[:, 0].double(), -1).unflatten(0, (count, width))
+        stay = torch.full_like(log_p, -torch.inf)
+        stay[..., end] = 0.0
+        total = (score[..., None] + torch.where(going[..., None], log_p, stay)).flatten(1)
+        score, best = total.topk(width, 1)
+        parent, chosen = best // log_p.shape[-1], best % log_p.shape[-1]
+        row = torch.arange(count, device=tokens.device)[:, None]
+        tokens, mask, going = tokens[row, parent], mask[row, parent], going[row, parent]
+        tokens[..., position], mask[..., position] = chosen, going
+        flat = (row * width + parent).flatten()
+        previous, state = chosen.flatten()[:, None], tuple(part[flat] for part in state)
+    return tokens, mask
+
+
 def shift(noise: Float[Tensor, "batch position"], number: int) -> Float[Tensor, "batch position"]:
     """Rotation `number` of the noise: frac(Phi(u) + number alpha_t), standard normal again; 0 is the noise itself.
 

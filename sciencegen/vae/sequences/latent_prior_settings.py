@@ -44,6 +44,8 @@ class LatentPriorVAESettings:
         Of conditions in the training of the prior, so that it takes any subset of the properties.
     candidates : int
         Number of latents drawn for each sequence under a condition.
+    beams : int
+        Width of the search for another sequence where the most likely one is not well formed; 0: none.
     share, spread : float
         Of fine-tuning: the share of draws near the new items, the others being those of the model before; and how far
         these draws are from the items, as a share of the latents' standard deviation.
@@ -63,6 +65,7 @@ class LatentPriorVAESettings:
     property_weight: float = 1.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3, few=0.5))
     candidates: int = 16
+    beams: int = 8
     share: float = 0.8
     spread: float = 0.4
 

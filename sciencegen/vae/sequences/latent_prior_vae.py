@@ -42,7 +42,7 @@ from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.sequences import property_head
-from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, filled, most_likely, shift
+from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, beam_search, filled, most_likely, shift
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.replay import replayed
 from sciencegen.vae.warmup import Warmup
@@ -216,11 +216,27 @@ class LatentPriorVAE(nn.Module):
         check_latents(latent, self.latent_size)
         return self._decoded(self.prior(filled(latent))[: len(latent)])
 
-    def _decoded(self, code: Latent) -> Batch:
-        state = self.decoder.start(filled(code))
-        tokens, mask = most_likely(
-            START, END, self.decoder, tuple(part[: len(code)] for part in state), self.settings.length
-        )
+    @torch.no_grad()
+    def decode_accepted(self, latent: Latent, accept: Accept) -> Batch:
+        """As `decode`, but where the most likely tokens aren't accepted, the next likely ones that are."""
+        check_latents(latent, self.latent_size)
+        return self._decoded(self.prior(filled(latent))[: len(latent)], accept)
+
+    def _decoded(self, code: Latent, accept: Accept | None = None) -> Batch:
+        """The most likely tokens; where they aren't accepted, the best of a beam search that are (else the former)."""
+        length, state = self.settings.length, self.decoder.start(filled(code))
+        state = tuple(part[: len(code)] for part in state)
+        tokens, mask = most_likely(START, END, self.decoder, state, length)
+        if accept is None or not self.settings.beams:
+            return Batch({"tokens": tokens}, mask)
+        wrong = (~accept(Batch({"tokens": tokens}, mask))).nonzero()[:, 0]
+        if len(wrong):
+            width, failed = self.settings.beams, tuple(part[wrong] for part in state)
+            others, masks = beam_search(START, END, self.decoder, failed, length, width)
+            good = accept(Batch({"tokens": others.flatten(0, 1)}, masks.flatten(0, 1))).view(-1, width)
+            found, place = good.any(1), good.int().argmax(1)  # the first accepted one
+            row = torch.arange(len(wrong), device=wrong.device)
+            tokens[wrong[found]], mask[wrong[found]] = others[row, place][found], masks[row, place][found]
         return Batch({"tokens": tokens}, mask)
 
     @torch.no_grad()
@@ -235,7 +251,7 @@ class LatentPriorVAE(nn.Module):
     def generate(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Batch:
         """Decoded draws of z ~ p(z | c)."""
         check_latents(noise, self.latent_size)
-        return self._decoded(self._drawn(noise, condition))
+        return self._decoded(self._drawn(noise, condition), accept)
 
     def _drawn(self, noise: Latent, condition: Condition) -> Latent:
         """Draws of p(z | c); under a condition, the best of several by their estimated properties."""

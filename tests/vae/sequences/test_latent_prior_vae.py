@@ -210,6 +210,24 @@ def test_wrong_shapes_are_named():
         LatentPriorVAE(5, 2, SMALL).decode(torch.zeros(2, 5))
 
 
+def test_decoding_gives_an_accepted_sequence_where_there_is_one(trained):
+    """Here runs of the first symbol aren't accepted, nor is any sequence for a few latents."""
+    noise = noise_of(trained, 60)
+    plain = trained.decode(noise)
+
+    def accept(batch):
+        return batch["tokens"][:, 0] != 2
+
+    found = trained.decode_accepted(noise, accept)
+    wanted = accept(plain)
+    assert 0 < (~wanted).sum() < 60
+    assert same(found, plain)[wanted].all()
+    assert accept(found).sum() > wanted.sum()
+    assert same(trained.decode_accepted(noise, lambda batch: torch.zeros(len(batch)).bool()), plain).all()
+    assert same(trained.generate(noise, accept=accept), found).all()
+    assert same(trained.decode_accepted(noise[:1], accept), found.select(slice(1))).all()
+
+
 def test_the_most_likely_tokens_end_each_row_separately():
     """A step that counts down: the state of a row is the number of tokens before its end."""
 
